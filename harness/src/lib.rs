@@ -1,0 +1,1 @@
+//! tracerig-harness

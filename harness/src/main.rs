@@ -1,0 +1,2 @@
+//! The tracerig command line.
+fn main() {}
