@@ -72,7 +72,7 @@ fn read_all(
         let own = first.iter().try_for_each(|connection| share(connection, 0));
         let stopped = || ScanError::Stopped { path: context.path.to_owned() };
         let joined = others.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(stopped())));
-        joined.fold(own, |first, next| first.and(next))
+        joined.fold(own, Result::and)
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     facts.sort();

@@ -118,19 +118,13 @@ mod tests {
     use crate::parse::{self, Says, TierWord};
     use crate::signature::Signature;
 
-    fn set(rows: &[(i64, i64, Option<&str>, Option<&str>, Says<'static>)]) -> FactSet {
+    /// Id, second, thread, process, and what the row says.
+    type Row = (i64, i64, Option<&'static str>, Option<&'static str>, Says<'static>);
+
+    fn set<const N: usize>(rows: [Row; N]) -> FactSet {
         let mut facts = FactSet::default();
         for (id, ts, thread, process, says) in rows {
-            let says = match says {
-                Says::Request { turn, model } => Says::Request { turn: turn.clone(), model: model.clone() },
-                Says::Completion { turn, model } => {
-                    Says::Completion { turn: turn.clone(), model: model.clone() }
-                }
-                Says::Submission { turn, tier } => Says::Submission { turn, tier: *tier },
-                Says::Settings { tier } => Says::Settings { tier: *tier },
-                Says::Tags { turn, model } => Says::Tags { turn, model: *model },
-            };
-            facts.push(*id, Signature::at(*ts), *process, &parse::Fact { thread: *thread, says });
+            facts.push(id, Signature::at(ts), process, &parse::Fact { thread, says });
         }
         facts.sort();
         facts
@@ -148,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_highest_evidence_in_the_window_wins_and_the_completion_names_the_model() {
-        let facts = set(&[
+        let facts = set([
             (1, 100, Some("a"), None, request("t", Some("m1"))),
             (2, 300, Some("b"), None, request("t", None)),
             (3, 900, None, None, completion("t", "m2")),
@@ -168,7 +162,7 @@ mod tests {
 
     #[test]
     fn without_a_completion_the_highest_evidence_that_names_a_model_does() {
-        let facts = set(&[
+        let facts = set([
             (1, 1, None, None, request("t", Some("m1"))),
             (2, 2, None, None, request("t", Some("m2"))),
             (3, 3, None, None, request("t", None)),
@@ -181,7 +175,7 @@ mod tests {
     #[test]
     fn tiers_are_inherited_within_a_thread_and_a_process_only() {
         let submission = |turn, tier| Says::Submission { turn, tier };
-        let facts = set(&[
+        let facts = set([
             (1, 1, Some("a"), Some("p"), Says::Settings { tier: TierWord::Priority }),
             (2, 2, Some("a"), Some("p"), submission("inherits", TierWord::Inherit)),
             (3, 3, Some("a"), Some("q"), submission("resumed", TierWord::Inherit)),
@@ -200,7 +194,7 @@ mod tests {
 
     #[test]
     fn completions_without_evidence_are_not_relevant() {
-        let facts = set(&[
+        let facts = set([
             (1, 1, None, None, completion("t", "m")),
             (2, 2, None, None, completion("u", "m")),
             (3, 3, None, None, request("t", None)),
