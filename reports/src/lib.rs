@@ -1,1 +1,17 @@
-//! tracerig-reports
+//! Records of runs, the statistics over them, and the renderers that make them readable.
+//!
+//! A run hands over one [`Record`]: everything that was planned, the machine, and every raw sample. All else in this
+//! crate is computed from a record and can be computed again: `summary` holds the figures, `terminal`,
+//! `markdown` and `json` show them, `hdr` writes the latencies as HdrHistogram interval logs.
+//!
+//! The crate knows nothing of databases and processes. Arms, phases and counters are names to it, so a scenario it
+//! has never heard of renders as well as the ones it was written for.
+
+mod error;
+mod files;
+pub mod record;
+pub mod units;
+
+pub use error::{Error, Result};
+pub use record::Record;
+pub use units::ByteSize;

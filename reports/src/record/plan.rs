@@ -1,0 +1,120 @@
+//! What a run was to do: arms, samples, order.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::nanos;
+
+/// What a run does, before it does it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The scenario, for instance `relaunch`.
+    pub scenario: String,
+    /// Name of the dataset recipe.
+    pub recipe: String,
+    /// Samples of each arm, one a round.
+    pub samples: u64,
+    /// How many launches make one sample.
+    pub launches: LaunchPolicy,
+    /// Rows appended before each launch of an arm that measures an append.
+    pub appended_rows: u64,
+    /// Seed of the order in which the arms of a round run.
+    pub order_seed: u64,
+    /// What is compared.
+    pub arms: Vec<ArmPlan>,
+}
+
+impl Plan {
+    /// The arm with this identity.
+    #[must_use]
+    pub fn arm(&self, key: &ArmKey) -> Option<&ArmPlan> {
+        self.arms.iter().find(|arm| arm.name == key.name && arm.cache == key.cache)
+    }
+}
+
+/// How many launches of an arm make one sample: as many as take this long together. Single launches of 3 ms are mostly
+/// noise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchPolicy {
+    /// The launches of one sample together take at least this long.
+    #[serde(rename = "at_least_ns", with = "nanos")]
+    pub at_least: Duration,
+}
+
+impl Default for LaunchPolicy {
+    /// 25 ms.
+    fn default() -> LaunchPolicy {
+        LaunchPolicy { at_least: Duration::from_millis(25) }
+    }
+}
+
+/// One of the things compared. Name and cache state together identify it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmPlan {
+    /// What is launched, for instance `warm`.
+    pub name: String,
+    /// State of the page cache before each launch.
+    pub cache: Cache,
+    /// The program that answers, for instance `scanner` or `published`.
+    pub engine: String,
+    /// Why this arm is in the plan, in a sentence.
+    pub why: String,
+    /// Launches in one sample.
+    pub launches_per_sample: u64,
+}
+
+impl ArmPlan {
+    /// Its identity in the run.
+    #[must_use]
+    pub fn key(&self) -> ArmKey {
+        ArmKey { name: self.name.clone(), cache: self.cache }
+    }
+}
+
+/// State of the page cache, as far as the dataset is concerned, before a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cache {
+    /// Everything the launch reads is in memory.
+    Hot,
+    /// Nothing of the dataset is in memory.
+    Cold,
+}
+
+impl fmt::Display for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Cache::Hot => "hot",
+            Cache::Cold => "cold",
+        })
+    }
+}
+
+/// Identity of an arm in a run: `warm` with a hot cache is another arm than `warm` with a cold one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ArmKey {
+    /// Name of the arm.
+    pub name: String,
+    /// State of its page cache.
+    pub cache: Cache,
+}
+
+impl ArmKey {
+    /// The arm `name` with the page cache in this state.
+    #[must_use]
+    pub fn new(name: impl Into<String>, cache: Cache) -> ArmKey {
+        ArmKey { name: name.into(), cache }
+    }
+}
+
+impl fmt::Display for ArmKey {
+    /// `warm, cache hot`: the arm `cold` may run with a hot cache, so both words are needed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}, cache {}", self.name, self.cache))
+    }
+}
