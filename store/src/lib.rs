@@ -1,1 +1,32 @@
-//! tracerig-store
+//! The write side of a trace store: the trace log, its batching, its retention and its maintenance.
+//!
+//! The crate writes databases as the Codex CLI writes its `logs_2.sqlite`: the same table and indexes, batches inserted
+//! and pruned in one transaction, a bounded queue that rather loses a row than delays its caller. It knows nothing of
+//! those who read such databases.
+//!
+//! ```
+//! use tracerig_store::{Body, LogRow, TraceLog};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let mut log = TraceLog::open(folder.path().join("logs_2.sqlite"))?;
+//! let row = LogRow { ts: 1_780_000_000, target: "log", body: Body::Text(b"hello"), ..LogRow::default() };
+//! let outcome = log.insert_batch(&[row])?;
+//! assert_eq!((outcome.first_id, outcome.inserted, outcome.pruned), (1, 1, 0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod ledger;
+mod log;
+mod maintenance;
+mod retention;
+mod row;
+pub mod schema;
+mod sink;
+
+pub use error::{Error, Result};
+pub use log::{BatchOutcome, Durability, LogOptions, TraceLog};
+pub use maintenance::{CheckpointOutcome, MAX_AGE_DAYS, StartupOutcome};
+pub use retention::{Pruning, Retention};
+pub use row::{Body, LogRow, OwnedBody, OwnedRow};
+pub use sink::{Interval, LogSink, SinkOptions, SinkStatistics};

@@ -1,0 +1,74 @@
+//! Bringing a memo up to date with a snapshot: checks, then the rows above the cursor.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::answer::Mode;
+use crate::checks::{self, Refusal, Verified};
+use crate::control::{Point, reached};
+use crate::memo::{Anchor, Memo, add_anchor};
+use crate::rows::{Lookup, Reader};
+use crate::snapshot::{Context, Snapshot};
+use crate::work::Work;
+
+/// A memo that covers every row of a snapshot.
+#[derive(Debug)]
+pub(crate) struct Advanced {
+    pub(crate) memo: Memo,
+    pub(crate) mode: Mode,
+    /// Whether it is another memo than the persisted one.
+    pub(crate) changed: bool,
+}
+
+/// Advances `memo`, or says which check forbids it. Everything is read in the snapshot's transaction.
+pub(crate) fn advance(
+    context: Context<'_>,
+    mut memo: Memo,
+    snapshot: &Snapshot,
+    work: &mut Work,
+) -> Result<Advanced, Refusal> {
+    let mut lookup = Lookup::new(snapshot.first(), context.path)?;
+    let advanced = try_advance(context, &mut memo, snapshot, &mut lookup, work);
+    work.add_lookup(&lookup);
+    let (mode, changed) = advanced?;
+    Ok(Advanced { memo, mode, changed })
+}
+
+fn try_advance(
+    context: Context<'_>,
+    memo: &mut Memo,
+    snapshot: &Snapshot,
+    lookup: &mut Lookup<'_>,
+    work: &mut Work,
+) -> Result<(Mode, bool), Refusal> {
+    let cursor = memo.cursor;
+    let mut verified = Verified::default();
+    checks::schema(snapshot.schema)?;
+    checks::identity(memo, &snapshot.identity)?;
+    checks::shrink(memo, snapshot.max_id)?;
+    let anchors = checks::anchors(memo, lookup)?;
+    checks::facts(memo, cursor, &mut verified, lookup)?;
+    if anchors == 0 {
+        checks::any_survivor(memo, &mut verified, lookup)?;
+    }
+    reached(context.probe, context.path, Point::Checked)?;
+    work.lap(|phases| &mut phases.check);
+    if snapshot.max_id == cursor {
+        return Ok((Mode::Unchanged, verified.dropped > 0));
+    }
+
+    context.control.begin(snapshot.max_id.saturating_sub(cursor));
+    let mut reader = Reader::new(snapshot.first(), context.path, context.control)?;
+    let facts = Mutex::new(std::mem::take(&mut memo.facts));
+    let outcome = reader.range(cursor.saturating_add(1), snapshot.max_id, &facts);
+    work.add_reader(&reader);
+    outcome?;
+    memo.facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    memo.facts.sort();
+    // Facts that could not change the answer before may do so now.
+    checks::facts(memo, cursor, &mut verified, lookup)?;
+    memo.cursor = snapshot.max_id;
+    if let Some(signature) = lookup.signature(memo.cursor)? {
+        add_anchor(&mut memo.anchors, Anchor { id: memo.cursor, signature });
+    }
+    Ok((Mode::Incremental, true))
+}

@@ -1,0 +1,248 @@
+//! The memo on disk: one small file, whole or not trusted.
+//!
+//! Layout: magic, format version, fingerprint of the parser, stamp, SHA-256 of everything else, payload (postcard).
+//! Magic and version keep their place in every format. Only ids, names, times and digests are stored, never bodies.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::checks::Check;
+use crate::facts::{Fact, FactSet};
+use crate::identity::Identity;
+use crate::memo::{Anchor, Memo};
+use crate::producer::{self, FINGERPRINT, Fingerprint};
+
+const MAGIC: [u8; 8] = *b"trigmemo";
+const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 8 + 4 + 16 + 16 + 32;
+
+/// A random value that every write renews.
+pub(crate) type Stamp = [u8; 16];
+
+/// What stands at the artifact's path, as far as replacing it is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing.
+    Absent,
+    /// Something that is no artifact of this format: too short, of another version, a folder, a link.
+    Foreign,
+    /// An artifact with this stamp, whole or not.
+    Stamped(Stamp),
+}
+
+/// What loading an artifact gave.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    /// A memo that is whole, of this format, of this database, by a trusted parser.
+    Memo(Memo, u64),
+    /// There is none.
+    Absent,
+    /// There is one that must not be used.
+    Refused(Check, String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Payload<'a> {
+    database: &'a [u8],
+    identity: Identity,
+    cursor: i64,
+    anchors: Vec<Anchor>,
+    #[serde(borrow)]
+    names: Vec<&'a str>,
+    facts: Vec<Fact>,
+}
+
+/// The fixed part, taken apart.
+struct Header {
+    producer: Fingerprint,
+    stamp: Stamp,
+    checksum: [u8; 32],
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (magic, rest) = bytes.split_first_chunk::<8>()?;
+        let (version, rest) = rest.split_first_chunk::<4>()?;
+        let (producer, rest) = rest.split_first_chunk()?;
+        let (stamp, rest) = rest.split_first_chunk()?;
+        let (checksum, _) = rest.split_first_chunk()?;
+        (*magic == MAGIC && u32::from_le_bytes(*version) == VERSION).then_some(Self {
+            producer: *producer,
+            stamp: *stamp,
+            checksum: *checksum,
+        })
+    }
+}
+
+/// What stands at `path`.
+pub(crate) fn standing(path: &Path) -> Standing {
+    let mut header = [0; HEADER_BYTES];
+    match open_regular(path) {
+        Ok(mut file) => match file.read_exact(&mut header) {
+            Ok(()) => {
+                Header::read(&header).map_or(Standing::Foreign, |header| Standing::Stamped(header.stamp))
+            }
+            Err(_) => Standing::Foreign,
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Standing::Absent,
+        Err(_) => Standing::Foreign,
+    }
+}
+
+/// Loads the memo of `database` from `path`, with what stood there.
+pub(crate) fn load(path: &Path, database: &Path) -> (Loaded, Standing) {
+    let refused = |why: String| {
+        Loaded::Refused(
+            Check::Artifact,
+            format!(
+                "{}: the memo {why}; the database is scanned in full and the memo written anew",
+                path.display()
+            ),
+        )
+    };
+    let bytes = match read_regular(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (Loaded::Absent, Standing::Absent),
+        Err(error) => return (refused(format!("cannot be read ({error})")), Standing::Foreign),
+    };
+    let Some(header) = Header::read(&bytes) else {
+        return (refused("is damaged or of another format version".into()), Standing::Foreign);
+    };
+    let standing = Standing::Stamped(header.stamp);
+    if bytes.len() < HEADER_BYTES || checksum(&bytes) != header.checksum {
+        return (refused("is damaged".into()), standing);
+    }
+    if !producer::is_trusted(&header.producer) {
+        let why = format!(
+            "{}: the memo was written by another version of the parser; the database is scanned in full",
+            path.display()
+        );
+        return (Loaded::Refused(Check::Producer, why), standing);
+    }
+    let Ok(payload) = postcard::from_bytes::<Payload<'_>>(&bytes[HEADER_BYTES..]) else {
+        return (refused("is damaged".into()), standing);
+    };
+    if payload.database != database.as_os_str().as_bytes() {
+        return (refused("belongs to another database".into()), standing);
+    }
+    let names: Vec<Arc<str>> = payload.names.into_iter().map(Arc::from).collect();
+    let Some(facts) = FactSet::from_parts(payload.facts, names) else {
+        return (refused("is damaged".into()), standing);
+    };
+    let memo = Memo { identity: payload.identity, cursor: payload.cursor, anchors: payload.anchors, facts };
+    (Loaded::Memo(memo, bytes.len() as u64), standing)
+}
+
+/// The artifact of `memo`, ready to be written.
+pub(crate) fn encode(memo: &Memo, database: &Path, stamp: Stamp) -> Result<Vec<u8>, postcard::Error> {
+    let (facts, names) = memo.facts.parts();
+    let payload = Payload {
+        database: database.as_os_str().as_bytes(),
+        identity: memo.identity,
+        cursor: memo.cursor,
+        anchors: memo.anchors.clone(),
+        names,
+        facts,
+    };
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + 64 * memo.facts.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&FINGERPRINT);
+    bytes.extend_from_slice(&stamp);
+    bytes.extend_from_slice(&[0; 32]);
+    let mut bytes = postcard::to_extend(&payload, bytes)?;
+    let sum = checksum(&bytes);
+    bytes[HEADER_BYTES - 32..HEADER_BYTES].copy_from_slice(&sum);
+    Ok(bytes)
+}
+
+/// SHA-256 over everything but the checksum itself.
+fn checksum(bytes: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(&bytes[..HEADER_BYTES - 32]);
+    hasher.update(&bytes[HEADER_BYTES..]);
+    hasher.finalize().into()
+}
+
+/// Held while an artifact is compared and replaced; freed by the operating system if the process dies.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "dropping it unlocks")] File);
+
+/// Waits for the lock beside the artifact and takes it. Creates the folder, for the owner alone, if need be.
+pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
+    let folder = folder(path);
+    if !folder.is_dir() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let lock_path = sibling(path, ".lock");
+    let create = || File::options().write(true).create_new(true).mode(0o600).open(&lock_path);
+    let file = match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_regular(&lock_path)?,
+        other => other?,
+    };
+    file.lock()?;
+    Ok(Lock(file))
+}
+
+/// Replaces the artifact: a temporary file in the same folder, readable by the owner alone, then a rename.
+///
+/// Not synced: the checksum finds a torn file, and losing it costs one scan. `at_half` and `at_whole` are called with a
+/// part and with all of the temporary file written.
+pub(crate) fn replace<E: From<io::Error>>(
+    path: &Path,
+    bytes: &[u8],
+    at_half: impl FnOnce() -> Result<(), E>,
+    at_whole: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
+    let mut file = tempfile::Builder::new().prefix(".memo-").tempfile_in(folder(path))?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first)?;
+    at_half()?;
+    file.write_all(second)?;
+    at_whole()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = open_regular(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what
+/// is read.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let named = std::fs::symlink_metadata(path)?;
+    if !named.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let file = File::open(path)?;
+    let opened = file.metadata()?;
+    if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it was exchanged while it was opened"))
+    }
+}

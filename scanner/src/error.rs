@@ -1,0 +1,146 @@
+//! Why a scan gave no answer. There is never an empty answer instead of an error.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+
+/// Why a scan failed. Every message names the path and what to do; the memo on disk is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// There is nothing at the path.
+    #[error("{}: no such database. Check the path; Codex keeps its trace in logs_2.sqlite in its home folder", path.display())]
+    Missing {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The path leads to something that is no regular file.
+    #[error("{}: not a file. Name the database file itself", path.display())]
+    NotAFile {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The file is no SQLite database.
+    #[error("{}: not a SQLite database. Check the path, or restore the file from a copy", path.display())]
+    NotADatabase {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The database has no trace table.
+    #[error("{}: {} no table `logs`. Name a trace database (logs_2.sqlite), not the state database beside it", path.display(), if *empty { "the file is empty and has" } else { "the database has" })]
+    NoLogsTable {
+        /// The path as given.
+        path: PathBuf,
+        /// Whether the file holds nothing at all.
+        empty: bool,
+    },
+    /// The trace table lacks columns.
+    #[error("{}: table `logs` has no column {}. This version of Codex is not known here; please report it", path.display(), columns.join(", "))]
+    MissingColumns {
+        /// The path as given.
+        path: PathBuf,
+        /// The columns that are not there.
+        columns: Vec<&'static str>,
+    },
+    /// The database stores its text in another encoding than UTF-8.
+    #[error("{}: text is stored as {encoding}, and only UTF-8 is read. Codex writes UTF-8; convert the database with `.dump`", path.display())]
+    Encoding {
+        /// The path as given.
+        path: PathBuf,
+        /// What SQLite calls the encoding.
+        encoding: String,
+    },
+    /// Another process kept the database locked for longer than the busy timeout.
+    #[error("{}: locked by another process for {:.1} s. Try again, close the other program, or allow a longer busy timeout", path.display(), waited.as_secs_f64())]
+    Locked {
+        /// The path as given.
+        path: PathBuf,
+        /// How long the scan waited.
+        waited: Duration,
+    },
+    /// SQLite found the file damaged.
+    #[error("{}: the database is damaged ({detail}). Save what `sqlite3 … .recover` can read, then move the file aside: Codex starts a new one", path.display())]
+    Corrupt {
+        /// The path as given.
+        path: PathBuf,
+        /// SQLite's words.
+        detail: String,
+    },
+    /// The file was exchanged for another while it was being opened, several times over.
+    #[error("{}: the file was exchanged for another while it was opened. Try again", path.display())]
+    Exchanged {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The write-ahead log cannot be read in place.
+    #[error("{}: its write-ahead log can only be read with an index beside it (-shm), which this folder does not let be written. Copy the database and its -wal file to a folder of your own and scan the copy", path.display())]
+    WalWithoutIndex {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("{}: {source}. Check the file's and its folder's permissions", path.display())]
+    Io {
+        /// The path as given.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// SQLite refused for another reason.
+    #[error("{}: {source}. Check the database with `sqlite3 … 'PRAGMA integrity_check'`", path.display())]
+    Sqlite {
+        /// The path as given.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The scan was cancelled; the memo is as it was.
+    #[error("{}: the scan was cancelled; nothing was changed", path.display())]
+    Cancelled {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A worker thread of the scan ended without an answer.
+    #[error("{}: the scan stopped unexpectedly. This is a defect; please report it", path.display())]
+    Stopped {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A probe made the step fail, in a test.
+    #[error("{}: a test made the scan fail at `{point}`", path.display())]
+    Injected {
+        /// The path as given.
+        path: PathBuf,
+        /// Where.
+        point: &'static str,
+    },
+}
+
+impl ScanError {
+    /// Sorts an error of SQLite into the kinds a caller can act upon.
+    pub(crate) fn from_sqlite(path: &Path, error: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        let rusqlite::Error::SqliteFailure(failure, detail) = &error else {
+            return Self::Sqlite { path, source: error };
+        };
+        let detail = || detail.clone().unwrap_or_else(|| failure.to_string());
+        match failure.code {
+            ErrorCode::NotADatabase => Self::NotADatabase { path },
+            ErrorCode::DatabaseCorrupt => Self::Corrupt { path, detail: detail() },
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+                Self::Locked { path, waited: Duration::ZERO }
+            }
+            ErrorCode::CannotOpen if !path.exists() => Self::Missing { path },
+            _ => Self::Sqlite { path, source: error },
+        }
+    }
+
+    pub(crate) fn from_io(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Io { path, source },
+        }
+    }
+}

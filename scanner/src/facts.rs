@@ -1,0 +1,233 @@
+//! The set of facts a scan knows: compact, ordered by id, with every string stored once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::parse::{self, Says, TierWord};
+use crate::signature::Signature;
+
+/// A string of a [`FactSet`], by its place in the table of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct NameId(u32);
+
+impl NameId {
+    /// The name at a place of the table.
+    pub(crate) fn at(place: usize) -> Self {
+        // 2^32 names would need as many rows with facts; a database of that many marked rows exceeds SQLite's pages.
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// Its place in the table.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The strings of a set: turn, thread and process ids and models.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    list: Vec<Arc<str>>,
+    /// Built when the first name is added: most relaunches add none.
+    index: HashMap<Arc<str>, NameId>,
+}
+
+impl Names {
+    pub(crate) fn get(&self, id: NameId) -> &str {
+        &self.list[id.index()]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn intern(&mut self, name: &str) -> NameId {
+        if self.index.len() != self.list.len() {
+            self.index = self.list.iter().cloned().zip((0..).map(NameId::at)).collect();
+        }
+        if let Some(&id) = self.index.get(name) {
+            return id;
+        }
+        let id = NameId::at(self.list.len());
+        let name: Arc<str> = name.into();
+        self.list.push(Arc::clone(&name));
+        self.index.insert(name, id);
+        id
+    }
+}
+
+/// One remembered fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fact {
+    /// The row it came from.
+    pub(crate) id: i64,
+    /// What identifies that row beside its id.
+    pub(crate) signature: Signature,
+    /// The thread, where known.
+    pub(crate) thread: Option<NameId>,
+    /// What the row says.
+    pub(crate) kind: Kind,
+}
+
+/// What a remembered row says. Compare [`Says`], its form while parsing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    /// Evidence: a request at priority tier.
+    Request { turn: NameId, model: Option<NameId> },
+    /// The model that answered a turn.
+    Completion { turn: NameId, model: NameId },
+    /// A turn began; evidence if the tier it says or inherits is priority.
+    Submission { turn: NameId, tier: Tier, process: Option<NameId> },
+    /// A thread's tier changed.
+    Settings { tier: Tier, process: Option<NameId> },
+    /// Evidence: tags that name the priority tier.
+    Tags { turn: NameId, model: Option<NameId> },
+}
+
+/// The tier that a submission says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Tier {
+    /// The one that the thread had in the same process.
+    Inherit,
+    /// Priority.
+    Priority,
+    /// Not priority.
+    Other,
+}
+
+impl From<TierWord> for Tier {
+    fn from(word: TierWord) -> Self {
+        match word {
+            TierWord::Inherit => Self::Inherit,
+            TierWord::Priority => Self::Priority,
+            TierWord::Other => Self::Other,
+        }
+    }
+}
+
+/// Facts in the order of their ids, at most one for an id.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FactSet {
+    facts: Vec<Fact>,
+    names: Names,
+}
+
+impl FactSet {
+    /// Puts a set together from its stored parts. `None` if a fact names a string that is not there, or the ids do
+    /// not rise: then it was not written by [`FactSet::parts`].
+    pub(crate) fn from_parts(facts: Vec<Fact>, names: Vec<Arc<str>>) -> Option<Self> {
+        let known = |id: &NameId| (id.index()) < names.len();
+        let complete = facts.iter().all(|fact| fact.name_ids().iter().flatten().all(known));
+        let rising = facts.windows(2).all(|pair| pair[0].id < pair[1].id);
+        let names = Names { list: names, index: HashMap::new() };
+        (complete && rising).then_some(Self { facts, names })
+    }
+
+    /// The stored form: facts, and the names they use in the order of their first use. The same set always gives the
+    /// same parts, whatever the history that led to it.
+    pub(crate) fn parts(&self) -> (Vec<Fact>, Vec<&str>) {
+        let mut places: Vec<Option<NameId>> = vec![None; self.names.len()];
+        let mut used = Vec::new();
+        let facts = self.facts.iter().map(|fact| {
+            fact.renamed(|old| {
+                *places[old.index()].get_or_insert_with(|| {
+                    used.push(self.names.get(old));
+                    NameId::at(used.len() - 1)
+                })
+            })
+        });
+        let facts = facts.collect();
+        (facts, used)
+    }
+
+    /// The facts, by rising id.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Fact> {
+        self.facts.iter()
+    }
+
+    /// The strings.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// How many facts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// How many of them are completions.
+    pub(crate) fn completions(&self) -> usize {
+        self.facts.iter().filter(|fact| matches!(fact.kind, Kind::Completion { .. })).count()
+    }
+
+    /// Adds what a row says. The set is in order again after [`FactSet::sort`].
+    pub(crate) fn push(
+        &mut self,
+        id: i64,
+        signature: Signature,
+        process: Option<&str>,
+        fact: &parse::Fact<'_>,
+    ) {
+        let names = &mut self.names;
+        let thread = fact.thread.map(|thread| names.intern(thread));
+        let kind = match &fact.says {
+            Says::Request { turn, model } => Kind::Request {
+                turn: names.intern(turn),
+                model: model.as_deref().map(|model| names.intern(model)),
+            },
+            Says::Completion { turn, model } => {
+                Kind::Completion { turn: names.intern(turn), model: names.intern(model) }
+            }
+            Says::Submission { turn, tier } => Kind::Submission {
+                turn: names.intern(turn),
+                tier: (*tier).into(),
+                process: process.map(|process| names.intern(process)),
+            },
+            Says::Settings { tier } => {
+                Kind::Settings { tier: (*tier).into(), process: process.map(|process| names.intern(process)) }
+            }
+            Says::Tags { turn, model } => {
+                Kind::Tags { turn: names.intern(turn), model: model.map(|model| names.intern(model)) }
+            }
+        };
+        self.facts.push(Fact { id, signature, thread, kind });
+    }
+
+    /// Puts the facts in the order of their ids, after rows were read in several ranges at once.
+    pub(crate) fn sort(&mut self) {
+        self.facts.sort_unstable_by_key(|fact| fact.id);
+    }
+
+    /// Forgets the facts of the given ids, which must rise.
+    pub(crate) fn remove(&mut self, ids: &[i64]) {
+        self.facts.retain(|fact| ids.binary_search(&fact.id).is_err());
+    }
+}
+
+impl Fact {
+    /// Every string the fact uses.
+    fn name_ids(&self) -> [Option<NameId>; 3] {
+        match self.kind {
+            Kind::Request { turn, model } | Kind::Tags { turn, model } => [self.thread, Some(turn), model],
+            Kind::Completion { turn, model } => [self.thread, Some(turn), Some(model)],
+            Kind::Submission { turn, process, .. } => [self.thread, Some(turn), process],
+            Kind::Settings { process, .. } => [self.thread, None, process],
+        }
+    }
+
+    /// The same fact over another table of names.
+    fn renamed(&self, mut new: impl FnMut(NameId) -> NameId) -> Self {
+        let thread = self.thread.map(&mut new);
+        let kind = match self.kind {
+            Kind::Request { turn, model } => Kind::Request { turn: new(turn), model: model.map(new) },
+            Kind::Completion { turn, model } => Kind::Completion { turn: new(turn), model: new(model) },
+            Kind::Submission { turn, tier, process } => {
+                Kind::Submission { turn: new(turn), tier, process: process.map(new) }
+            }
+            Kind::Settings { tier, process } => Kind::Settings { tier, process: process.map(new) },
+            Kind::Tags { turn, model } => Kind::Tags { turn: new(turn), model: model.map(new) },
+        };
+        Self { thread, kind, ..*self }
+    }
+}

@@ -1,0 +1,137 @@
+//! Examining every row of a snapshot, through one connection or several.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::advance::Advanced;
+use crate::answer::Mode;
+use crate::error::ScanError;
+use crate::facts::FactSet;
+use crate::memo::{ANCHORS, Anchor, Memo};
+use crate::rows::{Lookup, Reader};
+use crate::schema;
+use crate::snapshot::{Context, Snapshot};
+use crate::work::Work;
+
+/// Ranges of ids that each connection takes. Many and alternating, so that gaps in the ids leave all connections about
+/// the same work; fixed, so that the work is the same at every run.
+const RANGES_PER_CONNECTION: i128 = 64;
+
+/// Reads the whole table into a new memo.
+pub(crate) fn full(
+    context: Context<'_>,
+    snapshot: &mut Snapshot,
+    work: &mut Work,
+) -> Result<Advanced, ScanError> {
+    schema::require_utf8(snapshot.first(), context.path)?;
+    let min_id = Lookup::new(snapshot.first(), context.path)?.at_or_above(i64::MIN)?;
+    let (facts, anchors) = match min_id {
+        Some(min_id) => {
+            context.control.begin(snapshot.max_id.saturating_sub(min_id).saturating_add(1));
+            (read_all(context, snapshot, min_id, work)?, choose_anchors(context, snapshot, min_id, work)?)
+        }
+        None => (FactSet::default(), Vec::new()),
+    };
+    let memo = Memo { identity: snapshot.identity, cursor: snapshot.max_id, anchors, facts };
+    Ok(Advanced { memo, mode: Mode::Full, changed: true })
+}
+
+fn read_all(
+    context: Context<'_>,
+    snapshot: &mut Snapshot,
+    min_id: i64,
+    work: &mut Work,
+) -> Result<FactSet, ScanError> {
+    let facts = Mutex::new(FactSet::default());
+    let connections = snapshot.connections.len();
+    let ranges = ranges(min_id, snapshot.max_id, connections);
+    let work = Mutex::new(work);
+    let failed = AtomicBool::new(false);
+    let share = |connection: &rusqlite::Connection, place: usize| -> Result<(), ScanError> {
+        let mut reader = Reader::new(connection, context.path, context.control)?;
+        let outcome = ranges
+            .iter()
+            .skip(place)
+            .step_by(connections)
+            // Once one share has failed the answer is lost, whatever the others find.
+            .take_while(|_| !failed.load(Ordering::Relaxed))
+            .try_for_each(|&(from, to)| reader.range(from, to, &facts));
+        if outcome.is_err() {
+            failed.store(true, Ordering::Relaxed);
+        }
+        work.lock().unwrap_or_else(PoisonError::into_inner).add_reader(&reader);
+        outcome
+    };
+    std::thread::scope(|scope| {
+        let (first, others) = snapshot.connections.split_at_mut(1);
+        let share = &share;
+        let others: Vec<_> = (1..)
+            .zip(others)
+            .map(|(place, connection)| scope.spawn(move || share(connection, place)))
+            .collect();
+        let own = first.iter().try_for_each(|connection| share(connection, 0));
+        let stopped = || ScanError::Stopped { path: context.path.to_owned() };
+        let joined = others.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(stopped())));
+        joined.fold(own, Result::and)
+    })?;
+    let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    facts.sort();
+    Ok(facts)
+}
+
+/// Rows spread evenly over the ids, and the last one.
+fn choose_anchors(
+    context: Context<'_>,
+    snapshot: &Snapshot,
+    min_id: i64,
+    work: &mut Work,
+) -> Result<Vec<Anchor>, ScanError> {
+    let mut lookup = Lookup::new(snapshot.first(), context.path)?;
+    let mut anchors: Vec<Anchor> = Vec::with_capacity(ANCHORS);
+    for (_, to) in split(min_id, snapshot.max_id, ANCHORS as i128) {
+        let Some(id) = lookup.at_or_above(to)? else { continue };
+        if anchors.last().is_some_and(|anchor| anchor.id >= id) {
+            continue;
+        }
+        if let Some(signature) = lookup.signature(id)? {
+            anchors.push(Anchor { id, signature });
+        }
+    }
+    work.vm_steps += lookup.vm_steps();
+    Ok(anchors)
+}
+
+/// The ranges of a full scan; reader `n` of `readers` takes every `readers`-th from the `n`-th on.
+fn ranges(min_id: i64, max_id: i64, readers: usize) -> Vec<(i64, i64)> {
+    if readers == 1 {
+        return vec![(min_id, max_id)];
+    }
+    split(min_id, max_id, RANGES_PER_CONNECTION * readers as i128)
+}
+
+/// Splits `min ..= max` into at most `parts` ranges of about the same width, without gap or overlap.
+fn split(min: i64, max: i64, parts: i128) -> Vec<(i64, i64)> {
+    let width = i128::from(max) - i128::from(min) + 1;
+    let parts = parts.min(width);
+    // Every bound lies between `min` and `max`, which are of this type.
+    let bound = |part: i128| (i128::from(min) + width * part / parts) as i64;
+    (0..parts).map(|part| (bound(part), if part + 1 == parts { max } else { bound(part + 1) - 1 })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_every_id_once() {
+        for (min, max) in [(1, 1), (1, 2), (5, 1000), (-7, 7), (i64::MIN, i64::MAX), (i64::MAX, i64::MAX)] {
+            for parts in [1, 2, 3, 128] {
+                let ranges = split(min, max, parts);
+                assert_eq!(ranges.first().unwrap().0, min);
+                assert_eq!(ranges.last().unwrap().1, max);
+                assert!(ranges.iter().all(|(from, to)| from <= to));
+                assert!(ranges.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0), "{ranges:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Fields of the spans before a marker: `name=value`.
+
+use memchr::memmem;
+
+/// The value of field `name` in `text`, at the first place where the name is not the end of a longer one.
+///
+/// `parent_thread_id=` is not `thread_id=`, and `a.turn_id=` is not `turn_id=`. A value in double quotes is what stands
+/// between them; any other ends at ASCII white space or one of `, ] ) } :`. An empty value, one whose quotes never close
+/// and one that is no UTF-8 count as absent; a later occurrence is not tried.
+pub(super) fn field<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let value = memmem::find_iter(text, name).find_map(|start| {
+        let is_whole_name = start.checked_sub(1).is_none_or(|before| !continues_name(text[before]));
+        text[start + name.len()..].strip_prefix(b"=").filter(|_| is_whole_name)
+    })?;
+    let value = match value.strip_prefix(b"\"") {
+        Some(quoted) => &quoted[..memchr::memchr(b'"', quoted)?],
+        None => &value[..value.iter().position(|&byte| ends_value(byte)).unwrap_or(value.len())],
+    };
+    if value.is_empty() { None } else { str::from_utf8(value).ok() }
+}
+
+/// Whether `byte` before a name makes it the end of another name.
+fn continues_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.'
+}
+
+fn ends_value(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b')' | b'}' | b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn a_name_must_stand_alone() {
+        let text = b"s{parent_thread_id=p x.thread_id=d Xthread_id=c 9thread_id=n thread_id=t}:";
+        assert_eq!(field(text, b"thread_id"), Some("t"));
+        assert_eq!(field(b"thread_id=t", b"thread_id"), Some("t"));
+        assert_eq!(field(b"-thread_id=t", b"thread_id"), Some("t"));
+        assert_eq!(field(b"turn_idx=t", b"turn_id"), None);
+        assert_eq!(field(b"thread.id=t", b"thread_id"), None);
+    }
+
+    #[test]
+    fn values_end_where_they_should() {
+        for end in [" ", "\t", "\n", "\x0c", "\r", ",", "]", ")", "}", ":"] {
+            let text = format!("turn.id=abc{end}def");
+            assert_eq!(field(text.as_bytes(), b"turn.id"), Some("abc"), "ended by {end:?}");
+        }
+        assert_eq!(field(b"turn.id=abc\x0bdef;g", b"turn.id"), Some("abc\x0bdef;g"));
+        assert_eq!(field(b"turn.id=\"a b:c\" d", b"turn.id"), Some("a b:c"));
+    }
+
+    #[test]
+    fn an_empty_or_broken_value_is_absent_and_ends_the_search() {
+        for text in [
+            &b"turn_id= turn_id=t"[..],
+            b"turn_id=\"\" turn_id=t",
+            b"turn_id=\"open turn_id=t",
+            b"turn_id=\xff turn_id=t",
+            b"turn_id=",
+            b"turn_id",
+            b"",
+        ] {
+            assert_eq!(field(text, b"turn_id"), None, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+}

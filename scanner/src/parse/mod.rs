@@ -1,0 +1,165 @@
+//! From one row to at most one fact: everything that decides what a row means, and nothing else.
+//!
+//! The fingerprint that a memo carries ([`crate::producer`]) covers exactly the files of this folder. The rules come
+//! from the databases that the Codex CLI 0.141 to 0.169 writes; see `docs/trace-rules.md` for each with its evidence.
+
+mod dump;
+mod fields;
+mod json;
+mod markers;
+
+use std::borrow::Cow;
+
+pub(crate) use markers::{Marked, MarkerKind, first_marker};
+
+use dump::Operation;
+use fields::field;
+
+/// The columns of a marked row that decide what it says, apart from its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Columns<'a> {
+    /// The `target` column, `None` unless it is TEXT.
+    pub(crate) target: Option<&'a [u8]>,
+    /// The `thread_id` column, `None` unless it is valid, non-empty text.
+    pub(crate) thread_id: Option<&'a str>,
+}
+
+/// What one marked row turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parsed<'a> {
+    /// The marker stands in a row of another target: a quotation, or a version that moved its targets.
+    Unrecognised,
+    /// A row of the right target that says nothing about a turn.
+    Nothing,
+    /// One fact.
+    Fact(Fact<'a>),
+}
+
+/// What one row says, borrowed from its body where possible.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fact<'a> {
+    /// The thread it belongs to: the column, else the field before the marker.
+    pub(crate) thread: Option<&'a str>,
+    /// What it says.
+    pub(crate) says: Says<'a>,
+}
+
+/// The kinds of fact.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Says<'a> {
+    /// A request at priority tier was sent for `turn`.
+    Request { turn: Cow<'a, str>, model: Option<Cow<'a, str>> },
+    /// `turn` was answered by `model`.
+    Completion { turn: Cow<'a, str>, model: Cow<'a, str> },
+    /// A submission started `turn`.
+    Submission { turn: &'a str, tier: TierWord },
+    /// A submission changed a thread's settings and started no turn.
+    Settings { tier: TierWord },
+    /// The tags of `turn` name the priority tier.
+    Tags { turn: &'a str, model: Option<&'a str> },
+}
+
+/// What a submission says about the service tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TierWord {
+    /// Nothing: the thread keeps the tier it had.
+    Inherit,
+    /// `priority`, or its other name `fast`.
+    Priority,
+    /// Another tier, or explicitly none.
+    Other,
+}
+
+/// Parses a row whose body holds `marked`.
+///
+/// `body` is the whole body; `marked` must come from [`first_marker`] on it.
+pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, columns: Columns<'a>) -> Parsed<'a> {
+    if !columns.target.is_some_and(|target| marked.kind.targets().contains(&target)) {
+        return Parsed::Unrecognised;
+    }
+    let before = &body[..marked.start];
+    let after = &body[marked.end..];
+    let says = match marked.kind {
+        MarkerKind::Request => request(before, after),
+        MarkerKind::Completion => completion(before, after),
+        MarkerKind::Submission => submission(after),
+        MarkerKind::Tags => tags(before, after),
+    };
+    says.map_or(Parsed::Nothing, |says| {
+        Parsed::Fact(Fact { thread: columns.thread_id.or_else(|| field(before, b"thread_id")), says })
+    })
+}
+
+fn request<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
+    if !json::may_contain(after, b"priority") {
+        return None;
+    }
+    let mut kind = None;
+    let mut tier = None;
+    let mut model = None;
+    let mut own_turn = None;
+    let mut metadata_turn = None;
+    json::object(after, |key, value| match key {
+        "type" => kind = value.text(),
+        "service_tier" => tier = value.text(),
+        "model" => model = value.text(),
+        "turn_id" => own_turn = value.text(),
+        "client_metadata" => metadata_turn = value.member("turn_id").and_then(json::Value::into_text),
+        _ => {}
+    })?;
+    if kind.as_deref() != Some("response.create") || tier.as_deref() != Some("priority") {
+        return None;
+    }
+    let turn = turn_field(before).map(Cow::Borrowed).or(own_turn).or(metadata_turn)?;
+    Some(Says::Request { turn, model })
+}
+
+fn completion<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
+    if !json::may_contain(after, b"response.completed") {
+        return None;
+    }
+    let mut kind = None;
+    let mut model = None;
+    json::object(after, |key, value| match key {
+        "type" => kind = value.text(),
+        "response" => model = value.member("model").and_then(json::Value::into_text),
+        _ => {}
+    })?;
+    if kind.as_deref() != Some("response.completed") {
+        return None;
+    }
+    Some(Says::Completion { turn: Cow::Borrowed(turn_field(before)?), model: model? })
+}
+
+fn tags<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
+    if !json::may_contain(after, b"priority") {
+        return None;
+    }
+    let mut tier = None;
+    json::object(after, |key, value| {
+        if key == "service_tier" {
+            tier = value.text();
+        }
+    })?;
+    if tier.as_deref() != Some("priority") {
+        return None;
+    }
+    Some(Says::Tags { turn: turn_field(before)?, model: field(before, b"model") })
+}
+
+fn submission(after: &[u8]) -> Option<Says<'_>> {
+    let submission = dump::submission(after)?;
+    match submission.operation {
+        Operation::StartsTurn => Some(Says::Submission { turn: submission.id, tier: submission.tier }),
+        Operation::Settings => Some(Says::Settings { tier: submission.tier }),
+        Operation::Other => None,
+    }
+}
+
+/// The turn that the spans before a marker name: `turn.id`, else `turn_id`.
+fn turn_field(before: &[u8]) -> Option<&str> {
+    field(before, b"turn.id").or_else(|| field(before, b"turn_id"))
+}
+
+#[cfg(test)]
+mod tests;

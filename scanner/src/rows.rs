@@ -1,0 +1,236 @@
+//! Reading rows of a snapshot: ranges of ids, searched for facts, and single rows, looked up by id.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, MAIN_DB, Statement, StatementStatus};
+
+use crate::control::Control;
+use crate::error::ScanError;
+use crate::facts::FactSet;
+use crate::parse::{self, Columns, Parsed};
+use crate::signature::{BodyType, PREFIX_BYTES, Signature};
+
+/// The table and the column that hold what is searched.
+const TABLE: &str = "logs";
+const BODY: &str = "feedback_log_body";
+
+/// Rows after which progress is told.
+const CHUNK_ROWS: u64 = 256;
+
+/// What reading a range took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) rows: u64,
+    pub(crate) body_bytes: u64,
+    pub(crate) unrecognised: u64,
+}
+
+impl std::ops::AddAssign for Read {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.body_bytes += other.body_bytes;
+        self.unrecognised += other.unrecognised;
+    }
+}
+
+/// Searches rows for facts, one range of ids after the other, through one connection.
+pub(crate) struct Reader<'c> {
+    path: &'c Path,
+    control: &'c Control,
+    bodies: Statement<'c>,
+    others: Statement<'c>,
+    read: Read,
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) fn new(
+        connection: &'c Connection,
+        path: &'c Path,
+        control: &'c Control,
+    ) -> Result<Self, ScanError> {
+        let prepare =
+            |sql: &str| connection.prepare(sql).map_err(|error| ScanError::from_sqlite(path, error));
+        Ok(Self {
+            path,
+            control,
+            // Only what every row needs: the columns behind the body cost a walk over its overflow pages.
+            bodies: prepare("SELECT id, feedback_log_body FROM logs WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?,
+            others: prepare("SELECT ts, ts_nanos, target, thread_id, process_uuid FROM logs WHERE id = ?1")?,
+            read: Read::default(),
+        })
+    }
+
+    /// Adds the facts of the rows `from ..= to` to `facts`.
+    pub(crate) fn range(&mut self, from: i64, to: i64, facts: &Mutex<FactSet>) -> Result<(), ScanError> {
+        let read = &mut self.read;
+        let mut told = *read;
+        let mut position = from;
+        let error = |error| ScanError::from_sqlite(self.path, error);
+        let mut rows = self.bodies.query((from, to)).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            self.control.check(self.path)?;
+            read.rows += 1;
+            let id = row.get(0).map_err(error)?;
+            if read.rows - told.rows >= CHUNK_ROWS {
+                self.control.advance(read.rows - told.rows, read.body_bytes - told.body_bytes, id - position);
+                (told, position) = (*read, id);
+            }
+            let ValueRef::Text(body) = row.get_ref(1).map_err(error)? else { continue };
+            read.body_bytes += body.len() as u64;
+            let Some(marked) = parse::first_marker(body) else { continue };
+
+            let mut others = self.others.query([id]).map_err(error)?;
+            let Some(columns) = others.next().map_err(error)? else { continue };
+            let target = columns.get_ref(2).map_err(error)?;
+            let parsed = parse::parse(
+                body,
+                marked,
+                Columns {
+                    target: bytes(target),
+                    thread_id: text(columns.get_ref(3).map_err(error)?).filter(|thread| !thread.is_empty()),
+                },
+            );
+            match parsed {
+                Parsed::Nothing => {}
+                Parsed::Unrecognised => read.unrecognised += 1,
+                Parsed::Fact(fact) => {
+                    let signature = Signature::of(
+                        integer(columns.get_ref(0).map_err(error)?),
+                        integer(columns.get_ref(1).map_err(error)?),
+                        target,
+                        BodyType::Text,
+                        body.len() as u64,
+                        body,
+                    );
+                    let process = text(columns.get_ref(4).map_err(error)?);
+                    let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
+                    facts.push(id, signature, process, &fact);
+                }
+            }
+        }
+        drop(rows);
+        self.control.advance(
+            read.rows - told.rows,
+            read.body_bytes - told.body_bytes,
+            to.saturating_add(1).saturating_sub(position),
+        );
+        Ok(())
+    }
+
+    /// What was read so far.
+    pub(crate) fn read(&self) -> Read {
+        self.read
+    }
+
+    /// Virtual-machine steps so far.
+    pub(crate) fn vm_steps(&self) -> u64 {
+        steps(&self.bodies) + steps(&self.others)
+    }
+}
+
+/// Looks up single rows by id, without reading a body's overflow pages.
+pub(crate) struct Lookup<'c> {
+    path: &'c Path,
+    connection: &'c Connection,
+    row: Statement<'c>,
+    body: Option<rusqlite::blob::Blob<'c>>,
+    rows: u64,
+}
+
+impl<'c> Lookup<'c> {
+    pub(crate) fn new(connection: &'c Connection, path: &'c Path) -> Result<Self, ScanError> {
+        // octet_length() and typeof() are answered from the row's header; length() of TEXT, CAST and substr() would
+        // read the whole body.
+        let row = connection
+            .prepare(
+                "SELECT ts, ts_nanos, target, typeof(feedback_log_body), octet_length(feedback_log_body) \
+                 FROM logs WHERE id = ?1",
+            )
+            .map_err(|error| ScanError::from_sqlite(path, error))?;
+        Ok(Self { path, connection, row, body: None, rows: 0 })
+    }
+
+    /// The signature of row `id`, if it is there.
+    pub(crate) fn signature(&mut self, id: i64) -> Result<Option<Signature>, ScanError> {
+        self.rows += 1;
+        self.find(id).map_err(|error| ScanError::from_sqlite(self.path, error))
+    }
+
+    fn find(&mut self, id: i64) -> rusqlite::Result<Option<Signature>> {
+        let mut rows = self.row.query([id])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let body_type = match text(row.get_ref(3)?) {
+            Some("text") => BodyType::Text,
+            Some("blob") => BodyType::Blob,
+            Some("null") => BodyType::Null,
+            _ => BodyType::Number,
+        };
+        let body_bytes = integer(row.get_ref(4)?).cast_unsigned();
+        let mut buffer = [0; PREFIX_BYTES];
+        let wanted = usize::try_from(body_bytes).map_or(PREFIX_BYTES, |length| length.min(PREFIX_BYTES));
+        if matches!(body_type, BodyType::Text | BodyType::Blob) && wanted > 0 {
+            let body = match &mut self.body {
+                Some(body) => {
+                    body.reopen(id)?;
+                    body
+                }
+                empty => empty.insert(self.connection.blob_open(MAIN_DB, TABLE, BODY, id, true)?),
+            };
+            body.read_at_exact(&mut buffer[..wanted], 0)?;
+        }
+        Ok(Some(Signature::of(
+            integer(row.get_ref(0)?),
+            integer(row.get_ref(1)?),
+            row.get_ref(2)?,
+            body_type,
+            body_bytes,
+            &buffer[..wanted],
+        )))
+    }
+
+    /// The id of the first row at or above `id`.
+    pub(crate) fn at_or_above(&self, id: i64) -> Result<Option<i64>, ScanError> {
+        use rusqlite::OptionalExtension as _;
+        self.connection
+            .query_row("SELECT id FROM logs WHERE id >= ?1 ORDER BY id LIMIT 1", [id], |row| row.get(0))
+            .optional()
+            .map_err(|error| ScanError::from_sqlite(self.path, error))
+    }
+
+    /// Rows looked up so far, whether they were there or not.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Virtual-machine steps so far.
+    pub(crate) fn vm_steps(&self) -> u64 {
+        steps(&self.row)
+    }
+}
+
+fn steps(statement: &Statement<'_>) -> u64 {
+    u64::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0)
+}
+
+/// The bytes of a text value.
+fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// A text value that is valid UTF-8.
+fn text(value: ValueRef<'_>) -> Option<&str> {
+    bytes(value).and_then(|text| str::from_utf8(text).ok())
+}
+
+/// An integer; a column declared INTEGER holds something else only if a foreign hand put it there, and that is 0.
+fn integer(value: ValueRef<'_>) -> i64 {
+    match value {
+        ValueRef::Integer(value) => value,
+        _ => 0,
+    }
+}

@@ -1,0 +1,196 @@
+//! One scan from beginning to end: load, open, check, scan, persist.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use crate::advance::advance;
+use crate::answer::{Reason, Scan, Stats, Window};
+use crate::artifact::{self, Loaded, Standing};
+use crate::checks::{self, Check, Refusal};
+use crate::control::{Point, reached};
+use crate::error::ScanError;
+use crate::full::full;
+use crate::memo::Memo;
+use crate::persist::{self, Saved};
+use crate::snapshot::{Context, Snapshot};
+use crate::turns::turns;
+use crate::work::Work;
+
+/// Files below this size are scanned through one connection: opening more would cost longer than it saves.
+const PARALLEL_FROM_BYTES: u64 = 8 << 20;
+
+/// What to scan and how, beside the [`Context`].
+pub(crate) struct Job<'a> {
+    pub(crate) context: Context<'a>,
+    pub(crate) memo: Source<'a>,
+    /// Whether the caller wants every row examined.
+    pub(crate) rescan: bool,
+    pub(crate) window: Window,
+    /// Connections of a full scan, at most.
+    pub(crate) connections: NonZeroUsize,
+}
+
+/// Where a memo comes from and goes to.
+pub(crate) enum Source<'a> {
+    /// Nowhere.
+    Disabled,
+    /// This process's memory only.
+    Memory { held: Option<Held> },
+    /// A file, with what this process still holds of it.
+    File { path: &'a Path, held: Option<Held> },
+}
+
+/// A memo kept in memory between the scans of one process.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    memo: Memo,
+    /// What stood at the artifact's path when this memo was last known to be the newest.
+    standing: Standing,
+    /// The artifact's size then.
+    bytes: u64,
+}
+
+/// What a scan leaves: its answer, and what to hold for the next one.
+pub(crate) struct Done {
+    pub(crate) scan: Scan,
+    pub(crate) held: Option<Held>,
+}
+
+/// What is known before the database is open.
+struct Start {
+    /// The memo, or why there is none.
+    memo: Result<Memo, Reason>,
+    standing: Standing,
+    artifact_bytes: u64,
+    warning: Option<String>,
+}
+
+/// Runs `job`.
+pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
+    let Job { context, memo: mut source, rescan, window, connections } = job;
+    let Context { path, probe, .. } = context;
+    let mut work = Work::start();
+    let mut warnings = Vec::new();
+
+    let start = load(&mut source, path, rescan);
+    warnings.extend(start.warning);
+    reached(probe, path, Point::Loaded)?;
+    work.lap(|phases| &mut phases.load);
+
+    // A full scan begins with all its connections; a scan with a memo is likely to need only one.
+    let at_most = if is_large(path) { connections.get() } else { 1 };
+    let mut snapshot = Snapshot::open(context, if start.memo.is_ok() { 1 } else { at_most })?;
+    work.lap(|phases| &mut phases.open);
+
+    let advanced =
+        start.memo.map_err(Refusal::Reason).and_then(|memo| advance(context, memo, &snapshot, &mut work));
+    let (advanced, reason) = match advanced {
+        Ok(advanced) => (advanced, Reason::None),
+        Err(Refusal::Error(error)) => return Err(error),
+        Err(Refusal::Reason(reason)) => {
+            work.lap(|phases| &mut phases.check);
+            if snapshot.connections.len() < at_most {
+                snapshot = Snapshot::open(context, at_most)?;
+                work.lap(|phases| &mut phases.open);
+            }
+            // Whatever else was wrong, such a table would force a full scan every time.
+            let reason = match (checks::schema(snapshot.schema), reason) {
+                (Ok(()), _) | (_, Reason::Disabled | Reason::Forced) => reason,
+                (Err(_), _) => Reason::Check(Check::Schema),
+            };
+            reached(probe, path, Point::Checked)?;
+            (full(context, &mut snapshot, &mut work)?, reason)
+        }
+    };
+    snapshot.confirm(path)?;
+    let answer = turns(&advanced.memo.facts, window);
+    work.lap(|phases| &mut phases.scan);
+    reached(probe, path, Point::Scanned)?;
+
+    let mut stats = Stats {
+        mode: advanced.mode,
+        reason,
+        rows_examined: work.read.rows,
+        rows_checked: work.rows_checked,
+        body_bytes: work.read.body_bytes,
+        facts: advanced.memo.facts.len() as u64,
+        completions: advanced.memo.facts.completions() as u64,
+        unrecognised: work.read.unrecognised,
+        cursor: advanced.memo.cursor,
+        db_bytes: snapshot.db_bytes,
+        artifact_bytes: start.artifact_bytes,
+        vm_steps: work.vm_steps,
+        persisted: false,
+        connections: u32::try_from(snapshot.connections.len()).unwrap_or(u32::MAX),
+        elapsed: work.elapsed,
+    };
+    let may_persist = checks::schema(snapshot.schema).is_ok();
+    // An open read transaction would keep a writer from starting its write-ahead log anew.
+    drop(snapshot);
+
+    let mut memo = advanced.memo;
+    let held = match source {
+        Source::Disabled => None,
+        _ if !may_persist => None,
+        Source::Memory { .. } => Some(Held { memo, standing: Standing::Absent, bytes: 0 }),
+        Source::File { .. } if !advanced.changed => {
+            Some(Held { memo, standing: start.standing, bytes: start.artifact_bytes })
+        }
+        Source::File { path: artifact, .. } => {
+            context.control.check(path)?;
+            match persist::save(context, artifact, &mut memo, start.standing, rescan)? {
+                Saved::Written { bytes, standing } => {
+                    (stats.artifact_bytes, stats.persisted) = (bytes, true);
+                    Some(Held { memo, standing, bytes })
+                }
+                Saved::Dropped => None,
+                Saved::Failed(warning) => {
+                    warnings.push(warning);
+                    Some(Held { memo, standing: start.standing, bytes: start.artifact_bytes })
+                }
+            }
+        }
+    };
+    work.lap(|phases| &mut phases.persist);
+    stats.elapsed = work.elapsed;
+    Ok(Done { scan: Scan { turns: answer, stats, warnings }, held })
+}
+
+fn is_large(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= PARALLEL_FROM_BYTES)
+}
+
+/// Finds the memo to start from.
+fn load(source: &mut Source<'_>, database: &Path, rescan: bool) -> Start {
+    let without = |reason, standing| Start { memo: Err(reason), standing, artifact_bytes: 0, warning: None };
+    let from = |Held { memo, standing, bytes }| Start {
+        memo: Ok(memo),
+        standing,
+        artifact_bytes: bytes,
+        warning: None,
+    };
+    match source {
+        Source::Disabled => without(Reason::Disabled, Standing::Absent),
+        Source::Memory { .. } if rescan => without(Reason::Forced, Standing::Absent),
+        Source::Memory { held } => {
+            held.take().map_or_else(|| without(Reason::Absent, Standing::Absent), from)
+        }
+        Source::File { path, .. } if rescan => without(Reason::Forced, artifact::standing(path)),
+        Source::File { path, held } => {
+            // What is in memory is a copy of what is on disk, and no longer good when that has changed.
+            if let Some(held) = held.take()
+                && held.standing == artifact::standing(path)
+            {
+                return from(held);
+            }
+            let (loaded, standing) = artifact::load(path, database);
+            match loaded {
+                Loaded::Memo(memo, bytes) => from(Held { memo, standing, bytes }),
+                Loaded::Absent => without(Reason::Absent, standing),
+                Loaded::Refused(check, warning) => {
+                    Start { warning: Some(warning), ..without(Reason::Check(check), standing) }
+                }
+            }
+        }
+    }
+}

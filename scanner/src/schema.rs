@@ -1,0 +1,65 @@
+//! The columns a scan reads, and whether a table's ids can carry a memo.
+
+use std::ffi::CStr;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::error::ScanError;
+
+/// The columns a scan reads, with the type Codex declares for each. The rest of the table is of no concern here.
+const COLUMNS: [(&CStr, &CStr); 7] = [
+    (c"id", c"INTEGER"),
+    (c"ts", c"INTEGER"),
+    (c"ts_nanos", c"INTEGER"),
+    (c"target", c"TEXT"),
+    (c"feedback_log_body", c"TEXT"),
+    (c"thread_id", c"TEXT"),
+    (c"process_uuid", c"TEXT"),
+];
+
+/// Whether the ids of a table can carry a memo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Ids only rise and never come back, and the columns are what they are in Codex's own schema.
+    Rising,
+    /// Anything else: every scan is a full one.
+    Unknown,
+}
+
+/// Looks at the schema in the connection's transaction.
+pub(crate) fn examine(connection: &Connection, path: &Path) -> Result<Trust, ScanError> {
+    let mut missing = Vec::new();
+    let mut trust = Trust::Rising;
+    for (name, declared) in COLUMNS {
+        match connection.column_metadata(Some(c"main"), c"logs", name) {
+            Ok((found, _, _, is_key, rises_only)) => {
+                let is_expected = found
+                    .is_some_and(|found| found.to_bytes().eq_ignore_ascii_case(declared.to_bytes()))
+                    && (name != c"id" || (is_key && rises_only));
+                if !is_expected {
+                    trust = Trust::Unknown;
+                }
+            }
+            Err(_) => missing.push(name.to_str().unwrap_or_default()),
+        }
+    }
+    if missing.len() == COLUMNS.len() {
+        let empty = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0);
+        return Err(ScanError::NoLogsTable { path: path.to_owned(), empty });
+    }
+    if !missing.is_empty() {
+        return Err(ScanError::MissingColumns { path: path.to_owned(), columns: missing });
+    }
+    Ok(trust)
+}
+
+/// Fails unless the database stores its text as UTF-8: lengths in bytes mean something else in another encoding.
+///
+/// A file keeps its encoding for ever, so a memo proves it too.
+pub(crate) fn require_utf8(connection: &Connection, path: &Path) -> Result<(), ScanError> {
+    let encoding: String = connection
+        .query_row("PRAGMA encoding", [], |row| row.get(0))
+        .map_err(|error| ScanError::from_sqlite(path, error))?;
+    if encoding == "UTF-8" { Ok(()) } else { Err(ScanError::Encoding { path: path.to_owned(), encoding }) }
+}

@@ -1,0 +1,207 @@
+//! From the set of facts to turns: a pure fold, ordered by id.
+
+use std::collections::HashMap;
+
+use crate::answer::{Turn, Turns, Window};
+use crate::facts::{Fact, FactSet, Kind, NameId, Tier};
+
+/// The turns that have evidence in `window`.
+///
+/// The evidence with the highest id in the window gives thread and timestamp. The model is that of the completion
+/// with the highest id, wherever it stands, else that of the highest evidence in the window that names one.
+pub(crate) fn turns(facts: &FactSet, window: Window) -> Turns {
+    #[derive(Clone, Copy, Default)]
+    struct Known {
+        evidence: Option<(Option<NameId>, i64)>,
+        asked: Option<NameId>,
+        answered: Option<NameId>,
+    }
+
+    let mut known = vec![Known::default(); facts.names().len()];
+    for (fact, role) in roles(facts) {
+        match role {
+            Role::Evidence { turn, model } if window.contains(fact.signature.ts) => {
+                let known = &mut known[turn.index()];
+                known.evidence = Some((fact.thread, fact.signature.ts));
+                known.asked = model.or(known.asked);
+            }
+            Role::Answer { turn, model } => known[turn.index()].answered = Some(model),
+            Role::Evidence { .. } | Role::Tier => {}
+        }
+    }
+
+    let name = |id: NameId| facts.names().get(id);
+    known
+        .iter()
+        .enumerate()
+        .filter_map(|(place, known)| {
+            let (thread, timestamp) = known.evidence?;
+            let turn = Turn {
+                thread_id: thread.map(|id| name(id).to_owned()),
+                model: known.answered.or(known.asked).map(|id| name(id).to_owned()),
+                timestamp,
+            };
+            Some((name(NameId::at(place)).to_owned(), turn))
+        })
+        .collect()
+}
+
+/// The facts that can change an answer, for any window: evidence, everything that sets or says a tier, and completions
+/// of turns with evidence. In the order of their ids.
+pub(crate) fn relevant(facts: &FactSet) -> Vec<&Fact> {
+    let mut has_evidence = vec![false; facts.names().len()];
+    let roles: Vec<_> = roles(facts).collect();
+    for (_, role) in &roles {
+        if let Role::Evidence { turn, .. } = role {
+            has_evidence[turn.index()] = true;
+        }
+    }
+    roles
+        .into_iter()
+        .filter(|(_, role)| match role {
+            Role::Evidence { .. } | Role::Tier => true,
+            Role::Answer { turn, .. } => has_evidence[turn.index()],
+        })
+        .map(|(fact, _)| fact)
+        .collect()
+}
+
+/// What a fact means among all the others.
+enum Role {
+    /// The turn ran at priority.
+    Evidence { turn: NameId, model: Option<NameId> },
+    /// The turn was answered by the model.
+    Answer { turn: NameId, model: NameId },
+    /// It matters only to the tier of later submissions.
+    Tier,
+}
+
+/// Each fact with its role, in the order of ids.
+///
+/// A submission that names no tier has the one that the latest earlier submission or settings of the same thread in the
+/// same process set. A process that resumes a thread does not inherit.
+fn roles(facts: &FactSet) -> impl Iterator<Item = (&Fact, Role)> {
+    let mut tiers: HashMap<(Option<NameId>, Option<NameId>), Tier> = HashMap::new();
+    facts.iter().map(move |fact| {
+        let role = match fact.kind {
+            Kind::Request { turn, model } | Kind::Tags { turn, model } => Role::Evidence { turn, model },
+            Kind::Completion { turn, model } => Role::Answer { turn, model },
+            Kind::Settings { tier, process } => {
+                set_tier(&mut tiers, (fact.thread, process), tier);
+                Role::Tier
+            }
+            Kind::Submission { turn, tier, process } => {
+                match set_tier(&mut tiers, (fact.thread, process), tier) {
+                    Tier::Priority => Role::Evidence { turn, model: None },
+                    Tier::Inherit | Tier::Other => Role::Tier,
+                }
+            }
+        };
+        (fact, role)
+    })
+}
+
+/// Notes what a submission or settings say and returns the tier in force from there on.
+fn set_tier<K: std::hash::Hash + Eq>(tiers: &mut HashMap<K, Tier>, session: K, said: Tier) -> Tier {
+    let in_force = tiers.entry(session).or_insert(Tier::Other);
+    if said != Tier::Inherit {
+        *in_force = said;
+    }
+    *in_force
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::parse::{self, Says, TierWord};
+    use crate::signature::Signature;
+
+    /// Id, second, thread, process, and what the row says.
+    type Row = (i64, i64, Option<&'static str>, Option<&'static str>, Says<'static>);
+
+    fn set<const N: usize>(rows: [Row; N]) -> FactSet {
+        let mut facts = FactSet::default();
+        for (id, ts, thread, process, says) in rows {
+            facts.push(id, Signature::at(ts), process, &parse::Fact { thread, says });
+        }
+        facts.sort();
+        facts
+    }
+
+    fn request(turn: &'static str, model: Option<&'static str>) -> Says<'static> {
+        Says::Request { turn: Cow::Borrowed(turn), model: model.map(Cow::Borrowed) }
+    }
+
+    fn completion(turn: &'static str, model: &'static str) -> Says<'static> {
+        Says::Completion { turn: Cow::Borrowed(turn), model: Cow::Borrowed(model) }
+    }
+
+    const ALL: Window = Window { since: None, until: None };
+
+    #[test]
+    fn the_highest_evidence_in_the_window_wins_and_the_completion_names_the_model() {
+        let facts = set([
+            (1, 100, Some("a"), None, request("t", Some("m1"))),
+            (2, 300, Some("b"), None, request("t", None)),
+            (3, 900, None, None, completion("t", "m2")),
+            (4, 200, Some("c"), None, request("t", Some("m3"))),
+            (5, 50, None, None, completion("u", "m4")),
+        ]);
+        let turn = |window| turns(&facts, window).remove("t");
+        let expect = |thread: &str, timestamp| {
+            Some(Turn { thread_id: Some(thread.into()), model: Some("m2".into()), timestamp })
+        };
+        assert_eq!(turn(ALL), expect("c", 200));
+        assert_eq!(turn(Window { since: Some(300), until: None }), expect("b", 300));
+        assert_eq!(turn(Window { since: None, until: Some(200) }), expect("a", 100));
+        assert_eq!(turn(Window { since: Some(301), until: None }), None);
+        assert_eq!(turns(&facts, ALL).len(), 1, "a completion alone is no turn");
+    }
+
+    #[test]
+    fn without_a_completion_the_highest_evidence_that_names_a_model_does() {
+        let facts = set([
+            (1, 1, None, None, request("t", Some("m1"))),
+            (2, 2, None, None, request("t", Some("m2"))),
+            (3, 3, None, None, request("t", None)),
+        ]);
+        assert_eq!(turns(&facts, ALL)["t"].model.as_deref(), Some("m2"));
+        let early = Window { since: None, until: Some(2) };
+        assert_eq!(turns(&facts, early)["t"].model.as_deref(), Some("m1"));
+    }
+
+    #[test]
+    fn tiers_are_inherited_within_a_thread_and_a_process_only() {
+        let submission = |turn, tier| Says::Submission { turn, tier };
+        let facts = set([
+            (1, 1, Some("a"), Some("p"), Says::Settings { tier: TierWord::Priority }),
+            (2, 2, Some("a"), Some("p"), submission("inherits", TierWord::Inherit)),
+            (3, 3, Some("a"), Some("q"), submission("resumed", TierWord::Inherit)),
+            (4, 4, Some("b"), Some("p"), submission("other thread", TierWord::Inherit)),
+            (5, 5, Some("a"), Some("p"), submission("explicitly none", TierWord::Other)),
+            (6, 6, Some("a"), Some("p"), submission("inherits none", TierWord::Inherit)),
+            (7, 7, None, None, submission("no thread", TierWord::Priority)),
+            (8, 8, None, None, submission("no thread again", TierWord::Inherit)),
+        ]);
+        let found: Vec<_> = turns(&facts, ALL).into_keys().collect();
+        assert_eq!(found, ["inherits", "no thread", "no thread again"]);
+        // The settings stand outside the window, yet say the tier.
+        let late = Window { since: Some(2), until: None };
+        assert!(turns(&facts, late).contains_key("inherits"));
+    }
+
+    #[test]
+    fn completions_without_evidence_are_not_relevant() {
+        let facts = set([
+            (1, 1, None, None, completion("t", "m")),
+            (2, 2, None, None, completion("u", "m")),
+            (3, 3, None, None, request("t", None)),
+            (4, 4, None, None, Says::Settings { tier: TierWord::Other }),
+            (5, 5, None, None, Says::Submission { turn: "v", tier: TierWord::Inherit }),
+        ]);
+        let ids: Vec<_> = relevant(&facts).iter().map(|fact| fact.id).collect();
+        assert_eq!(ids, [1, 3, 4, 5]);
+    }
+}

@@ -1,0 +1,52 @@
+//! Keeping account of a scan while it runs: where the time goes and what was read.
+
+use std::time::{Duration, Instant};
+
+use crate::answer::Phases;
+use crate::rows::{Lookup, Read, Reader};
+
+/// The account of one scan.
+#[derive(Debug)]
+pub(crate) struct Work {
+    /// Rows examined.
+    pub(crate) read: Read,
+    /// Remembered rows looked up.
+    pub(crate) rows_checked: u64,
+    /// Virtual-machine steps of both.
+    pub(crate) vm_steps: u64,
+    /// Where the time went so far.
+    pub(crate) elapsed: Phases,
+    lap: Instant,
+}
+
+impl Work {
+    /// An empty account; the first lap begins.
+    pub(crate) fn start() -> Self {
+        Self {
+            read: Read::default(),
+            rows_checked: 0,
+            vm_steps: 0,
+            elapsed: Phases::default(),
+            lap: Instant::now(),
+        }
+    }
+
+    /// Books the time since the last lap to a phase.
+    pub(crate) fn lap(&mut self, phase: impl FnOnce(&mut Phases) -> &mut Duration) {
+        let now = Instant::now();
+        *phase(&mut self.elapsed) += now - self.lap;
+        self.lap = now;
+    }
+
+    /// Books what a look-up did in all.
+    pub(crate) fn add_lookup(&mut self, lookup: &Lookup<'_>) {
+        self.rows_checked += lookup.rows();
+        self.vm_steps += lookup.vm_steps();
+    }
+
+    /// Books what a reader did in all.
+    pub(crate) fn add_reader(&mut self, reader: &Reader<'_>) {
+        self.read += reader.read();
+        self.vm_steps += reader.vm_steps();
+    }
+}
