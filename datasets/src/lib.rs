@@ -1,1 +1,3 @@
 //! tracerig-datasets
+#[cfg(feature = "real")]
+pub mod real;

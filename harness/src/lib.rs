@@ -1,1 +1,3 @@
-//! tracerig-harness
+//! Measures and tests trace stores and incremental scanners.
+
+pub mod oracle;

@@ -9,6 +9,8 @@
 
 mod error;
 mod files;
+#[cfg(test)]
+mod fixture;
 pub mod record;
 pub mod units;
 

@@ -4,6 +4,10 @@ mod context;
 mod file;
 mod plan;
 mod sample;
+#[cfg(test)]
+mod schema_test;
+#[cfg(test)]
+mod tests;
 
 pub use context::{Build, Dataset, Machine};
 pub use plan::{ArmKey, ArmPlan, Cache, LaunchPolicy, Plan};
@@ -122,7 +126,11 @@ impl Record {
         if let Some(twice) = self.plan.arms.iter().find(|arm| !arms.insert(arm.key())) {
             return Some(format!("the plan has the arm {} twice", twice.key()));
         }
+        let mut taken = std::collections::BTreeSet::new();
         for (at, sample) in self.samples.iter().enumerate() {
+            if !taken.insert((sample.round, sample.key())) {
+                return Some(format!("round {} has the arm {} twice", sample.round, sample.key()));
+            }
             if !arms.contains(&sample.key()) {
                 return Some(format!("sample {at} is of the arm {}, which is not in the plan", sample.key()));
             }

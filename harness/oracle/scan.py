@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""The trace scan once more, in Python: an oracle written to be read in one sitting, not to be fast.
+
+    scan.py DB [--since T] [--until T] [--rules ours|published]
+
+It prints {"turns": {turn: {"thread_id", "model", "timestamp"}}, "facts", "completions", "unrecognised"} and shares no
+code with what it checks. Everything is bytes until a value is wanted: bodies hold invalid UTF-8 and NUL bytes.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sqlite3
+import sys
+import threading
+
+REQUEST, EVENT, SUBMISSION, TAGS = (
+    b"websocket request:", b"websocket event:", b"Submission sub=Submission {", b"tags_json=")
+TARGETS = {
+    REQUEST: {b"codex_api::endpoint::responses_websocket"},
+    EVENT: {b"codex_api::endpoint::responses_websocket"},
+    SUBMISSION: {b"codex_core::session::handlers", b"codex_core::codex"},
+    TAGS: {b"feedback_tags"},
+}
+SPACE = b" \t\n\x0c\r"  # ASCII white space; bytes.strip() would take \x0b too
+WORD = b"0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+# ---- values -------------------------------------------------------------------------------------------------------
+
+def utf8(raw):
+    """The text of raw, or None where it is NULL or no UTF-8."""
+    try:
+        return None if raw is None else raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def refuse_constant(name):
+    raise ValueError("not JSON: " + name)  # Python would take NaN and Infinity
+
+
+# Numbers are never wanted, only checked: reading them as 0 spares Python's limit on the digits of an integer.
+JSON = json.JSONDecoder(parse_int=lambda _: 0, parse_float=lambda _: 0.0, parse_constant=refuse_constant)
+
+
+def json_object(raw):
+    """The one JSON object that raw is, or None. RecursionError is let through: it is no verdict about the row."""
+    try:
+        value = JSON.decode(raw.strip(SPACE).decode("utf-8"))
+    except ValueError:  # JSONDecodeError and UnicodeDecodeError are both one
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def valid_string(obj, key):
+    """obj[key] where it is a string of valid Unicode (a lone surrogate is none), else None."""
+    value = obj.get(key) if isinstance(obj, dict) else None
+    try:
+        return value if isinstance(value, str) and value.encode("utf-8") is not None else None
+    except UnicodeEncodeError:
+        return None
+
+
+def string(obj, key):
+    """The same, an empty string counting as absent."""
+    return valid_string(obj, key) or None
+
+
+def field(text, name):
+    """The value of the first `name=` in text that is a whole field name, or None."""
+    for found in re.finditer(re.escape(name) + b"=", text):
+        before = text[found.start() - 1:found.start()]
+        if before and before in WORD + b".":
+            continue
+        rest = text[found.end():]
+        if rest[:1] == b'"':
+            value, closed, _ = rest[1:].partition(b'"')
+            return utf8(value) or None if closed else None
+        return utf8(re.match(rb"[^ \t\n\x0c\r,\])}:]*", rest).group()) or None
+    return None
+
+
+# ---- one row, one fact --------------------------------------------------------------------------------------------
+
+def first_marker(body):
+    """(marker, text before it, text after it) of the first marker of any kind, or None."""
+    places = [(body.find(marker), marker) for marker in TARGETS if marker in body]
+    if not places:
+        return None
+    at, marker = min(places)
+    return marker, body[:at], body[at + len(marker):]
+
+
+def closing_quote(text, start):
+    """The position of the first unescaped quote at or after start, or None."""
+    at = start
+    while at < len(text):
+        if text[at:at + 1] == b'"':
+            return at
+        at += 2 if text[at:at + 1] == b"\\" else 1
+    return None
+
+
+def outside_strings(dump):
+    """The dump with the inside of every string literal replaced by a byte that matches nothing."""
+    out, at = bytearray(dump), 0
+    while (start := dump.find(b'"', at)) >= 0:
+        end = closing_quote(dump, start + 1)
+        if end is None:
+            return bytes(out[:start + 1])  # a literal that never closes ends the dump
+        out[start + 1:end] = b"\xff" * (end - start - 1)
+        at = end + 1
+    return bytes(out)
+
+
+def submission(dump):
+    """(id, op, tier) of a Submission dump; tier is None (inherits), False or True (priority). None: no submission."""
+    opening = re.match(rb'[ \t\n\x0c\r]*id: "', dump)
+    end = closing_quote(dump, opening.end()) if opening else None
+    ident = utf8(dump[opening.end():end]) if end is not None else None
+    if not ident:
+        return None
+    plain = outside_strings(dump)
+    op = re.search(rb"(?<![0-9A-Za-z_])op: ([0-9A-Za-z_]+)", plain)
+    tier = re.search(
+        rb'(?<![0-9A-Za-z_])service_tier: (?:None(?![0-9A-Za-z_])|Some\(None\)|Some\(Some\("(\xff*)"\)\))', plain)
+    if tier is None or tier.group().endswith(b"service_tier: None"):
+        setting = None
+    else:
+        setting = tier.group(1) is not None and dump[tier.start(1):tier.end(1)] in (b"priority", b"fast")
+    return ident, op.group(1) if op else None, setting
+
+
+def fact(row):
+    """The fact of one row as a dict, None if it is none, "unrecognised" if its target is not one of its marker."""
+    split = first_marker(row["body"])
+    if split is None:
+        return None
+    marker, before, after = split
+    if row["target"] not in TARGETS[marker]:
+        return "unrecognised"
+    turn = field(before, b"turn.id") or field(before, b"turn_id")
+    made = {"ts": row["ts"], "turn": turn, "model": None, "process": row["process"],
+            "thread": row["thread"] or field(before, b"thread_id")}
+    if marker == SUBMISSION:
+        ident, op, setting = submission(after) or (None, None, None)
+        if op not in (b"UserInput", b"UserTurn", b"ThreadSettings"):
+            return None
+        return {**made, "kind": "submission", "turn": ident, "setting": setting, "starts": op != b"ThreadSettings"}
+    obj = json_object(after)
+    if obj is None:
+        return None
+    if marker == EVENT:
+        model = string(obj.get("response"), "model")
+        is_one = string(obj, "type") == "response.completed" and model and turn
+        return {**made, "kind": "completion", "model": model} if is_one else None
+    if string(obj, "service_tier") != "priority":
+        return None
+    if marker == TAGS:
+        return {**made, "kind": "evidence", "model": field(before, b"model")} if turn else None
+    turn = turn or string(obj, "turn_id") or string(obj.get("client_metadata"), "turn_id")
+    is_one = string(obj, "type") == "response.create" and turn
+    return {**made, "kind": "evidence", "turn": turn, "model": string(obj, "model")} if is_one else None
+
+
+# ---- all facts, the answer ----------------------------------------------------------------------------------------
+
+def scan(rows, inside):
+    """The answer of a full scan; rows come in the order of their ids."""
+    found = [fact(row) for row in rows if row["is_text"]]
+    facts = [one for one in found if isinstance(one, dict)]
+    completion, evidence, tiers = {}, {}, {}
+    for one in facts:
+        if one["kind"] == "completion":
+            completion[one["turn"]] = one["model"]
+            continue
+        if one["kind"] == "submission":
+            place = (one["thread"], one["process"])
+            if one["setting"] is not None:
+                tiers[place] = one["setting"]
+            if not (one["starts"] and tiers.get(place, False)):
+                continue
+        if inside(one["ts"]):
+            evidence.setdefault(one["turn"], []).append(one)
+    turns = {}
+    for turn, rising in evidence.items():
+        models = [completion.get(turn)] + [one["model"] for one in reversed(rising)]
+        turns[turn] = {"thread_id": rising[-1]["thread"], "model": next((m for m in models if m), None),
+                       "timestamp": rising[-1]["ts"]}
+    return {"turns": turns, "facts": len(facts), "completions": sum(one["kind"] == "completion" for one in facts),
+            "unrecognised": found.count("unrecognised")}
+
+
+def published(rows):
+    """The rules as published, on the rows its query gives. `facts` counts the rows that set something."""
+    won, completion, facts, completions = {}, {}, 0, 0
+
+    def first(text, name):
+        at = text.find(name + b"=")
+        return None if at < 0 else utf8(re.match(rb"[^ \t\n\x0c\r,\])}:]*", text[at + len(name) + 1:]).group()) or None
+
+    for row in rows:
+        body = row["body"].split(b"\0")[0]
+        before, marker, after = body.partition(EVENT)
+        obj = json_object(after) if marker else None
+        if obj and string(obj, "type") == "response.completed" and string(obj.get("response"), "model"):
+            turn = first(before, b"turn.id") or first(before, b"turn_id")
+            if turn:
+                completion[turn] = string(obj["response"], "model")
+                facts, completions = facts + 1, completions + 1
+                continue
+        before, marker, after = body.partition(REQUEST)
+        if marker:
+            obj = json_object(after)
+            if obj and string(obj, "type") == "response.create" and string(obj, "service_tier") == "priority":
+                turn = first(before, b"turn.id") or first(before, b"turn_id") or string(obj, "turn_id")
+                if turn:
+                    won[turn] = (first(before, b"thread_id"), valid_string(obj, "model"), row["ts"])
+                    facts += 1
+            continue
+        before, marker, after = body.partition(SUBMISSION)
+        if marker and b'service_tier: Some(Some("priority"))' in body:
+            quoted = re.search(rb'id: "([^"]*)"', after)
+            turn = utf8(quoted.group(1)) if quoted else None
+            if turn:
+                won[turn] = (first(before, b"thread_id"), None, row["ts"])
+                facts += 1
+    turns = {turn: {"thread_id": thread, "model": completion.get(turn, model), "timestamp": ts}
+             for turn, (thread, model, ts) in won.items()}
+    return {"turns": turns, "facts": facts, "completions": completions, "unrecognised": 0}
+
+
+# ---- the database -------------------------------------------------------------------------------------------------
+
+COLUMNS = """SELECT ts, typeof(feedback_log_body) = 'text', CAST(feedback_log_body AS BLOB),
+    CASE typeof(target) WHEN 'text' THEN CAST(target AS BLOB) END,
+    CASE typeof(thread_id) WHEN 'text' THEN CAST(thread_id AS BLOB) END,
+    CASE typeof(process_uuid) WHEN 'text' THEN CAST(process_uuid AS BLOB) END FROM logs """
+PUBLISHED_WHERE = """WHERE (feedback_log_body LIKE '%websocket request:%' OR feedback_log_body LIKE '%response.completed%'
+    OR feedback_log_body LIKE '%service_tier: Some(Some("priority"))%')
+    AND (?1 IS NULL OR ts >= ?1) AND (?2 IS NULL OR ts < ?2) """
+
+
+def read(database, where, parameters):
+    uri = pathlib.Path(database).resolve().as_uri() + "?mode=ro"
+    with sqlite3.connect(uri, uri=True, timeout=10) as connection:
+        for ts, is_text, body, target, thread, process in connection.execute(
+                COLUMNS + where + "ORDER BY id", parameters):
+            yield {"ts": ts, "is_text": is_text, "body": body or b"", "target": target,
+                   "thread": utf8(thread), "process": utf8(process)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("database")
+    parser.add_argument("--since", type=int, help="Unix seconds, inclusive")
+    parser.add_argument("--until", type=int, help="Unix seconds, exclusive")
+    parser.add_argument("--rules", choices=["ours", "published"], default="ours")
+    chosen = parser.parse_args()
+    if chosen.rules == "published":
+        answer = published(read(chosen.database, PUBLISHED_WHERE, (chosen.since, chosen.until)))
+    else:
+        def inside(ts):
+            return (chosen.since is None or ts >= chosen.since) and (chosen.until is None or ts < chosen.until)
+        answer = scan(read(chosen.database, "", ()), inside)
+    json.dump(answer, sys.stdout, indent=1, sort_keys=True)
+    print()
+
+
+if __name__ == "__main__":
+    # JSON nested a million deep is still JSON: a deep stack instead of a verdict.
+    sys.setrecursionlimit(100_000_000)
+    threading.stack_size(1 << 30)
+    status = []
+    worker = threading.Thread(target=lambda: (main(), status.append(0)))
+    worker.start()
+    worker.join()
+    sys.exit(0 if status else 1)

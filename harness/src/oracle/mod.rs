@@ -1,0 +1,152 @@
+//! The independent oracle: a full scan written to be obvious, sharing no code with the scanner it checks.
+//!
+//! It reads every row in the order of ids, turns each into at most one fact (`rules`), and folds the facts into the
+//! answer (`fold`). The JSON reader (`json`) is its own. `published` stands beside it: the query and the rules as they
+//! were published. Memory is one body at a time plus the facts.
+
+mod fold;
+mod json;
+mod published;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+use serde::{Deserialize, Serialize};
+
+/// How long a locked database is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which evidence counts: `since <= ts < until`, in Unix seconds, each side optional.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// First second that counts.
+    pub since: Option<i64>,
+    /// First second that no longer counts.
+    pub until: Option<i64>,
+}
+
+impl Window {
+    /// Whether a row of this second counts.
+    pub fn contains(self, ts: i64) -> bool {
+        self.since.is_none_or(|since| since <= ts) && self.until.is_none_or(|until| ts < until)
+    }
+}
+
+/// What is known of one turn that ran at the priority tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Thread of the evidence with the highest id, where it names one.
+    pub thread_id: Option<String>,
+    /// Model of the latest completion, else of the latest evidence that names one.
+    pub model: Option<String>,
+    /// Unix seconds of the evidence with the highest id.
+    pub timestamp: i64,
+}
+
+/// The answer of one full scan.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// Turn id to what is known of it.
+    pub turns: BTreeMap<String, Turn>,
+    /// Facts found. For the published rules: rows that set a turn or a model.
+    pub facts: u64,
+    /// Those of them that are completions.
+    pub completions: u64,
+    /// TEXT rows whose first marker belongs to another target; always 0 for the published rules.
+    pub unrecognised: u64,
+}
+
+/// Why the oracle has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum OracleError {
+    /// The database could not be opened.
+    #[error("cannot open {path} for the oracle: {source}; check that it exists and can be read")]
+    Open {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Its rows could not be read.
+    #[error(
+        "cannot read the rows of {path} for the oracle: {source}; check it with `PRAGMA integrity_check`"
+    )]
+    Read {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+/// Scans the database at `db` by the rules of the scanner.
+///
+/// # Errors
+/// The database cannot be opened or read.
+pub fn scan(db: &Path, window: Window) -> Result<Answer, OracleError> {
+    read(db, |connection| scan_connection(connection, window))
+}
+
+/// Scans what `connection` sees, by the rules of the scanner, in one statement and thus one snapshot.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn scan_connection(connection: &Connection, window: Window) -> rusqlite::Result<Answer> {
+    let finder = rules::MarkerFinder::new();
+    let mut answer = Answer::default();
+    let mut facts = Vec::new();
+    let mut statement = connection
+        .prepare("SELECT ts, target, thread_id, process_uuid, feedback_log_body FROM logs ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let ValueRef::Text(body) = row.get_ref(4)? else { continue };
+        let Some(place) = finder.first(body) else { continue };
+        let row = rules::Row {
+            ts: row.get(0)?,
+            target: text(row.get_ref(1)?),
+            thread_id: text(row.get_ref(2)?).and_then(as_utf8),
+            process_uuid: text(row.get_ref(3)?).and_then(as_utf8),
+        };
+        match rules::fact(&row, body, place) {
+            rules::Verdict::Fact(fact) => facts.push(fact),
+            rules::Verdict::Nothing => {}
+            rules::Verdict::Unrecognised => answer.unrecognised += 1,
+        }
+    }
+    answer.facts = facts.len() as u64;
+    answer.completions =
+        facts.iter().filter(|fact| matches!(fact.kind, rules::Kind::Completion)).count() as u64;
+    answer.turns = fold::turns(&facts, window);
+    Ok(answer)
+}
+
+/// Scans the database at `db` with the query and the rules as published.
+///
+/// # Errors
+/// The database cannot be opened or read.
+pub fn published(db: &Path, window: Window) -> Result<Answer, OracleError> {
+    read(db, |connection| published::scan(connection, window))
+}
+
+fn read<T>(db: &Path, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, OracleError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(db, flags)
+        .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection))
+        .map_err(|source| OracleError::Open { path: db.to_owned(), source })?;
+    work(&connection).map_err(|source| OracleError::Read { path: db.to_owned(), source })
+}
+
+fn text(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Text(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn as_utf8(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}

@@ -1,0 +1,137 @@
+//! Records survive the way through a file, and nothing that is not one gets through.
+
+use super::*;
+use crate::Error;
+use crate::fixture;
+
+fn written() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.json");
+    fixture::record().write(&path).unwrap();
+    (folder, path)
+}
+
+/// The error of reading the record after `change` was applied to its text.
+fn refused(change: impl Fn(&str) -> String) -> Error {
+    let (_folder, path) = written();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let changed = change(&text);
+    assert_ne!(changed, text, "the test changed nothing");
+    std::fs::write(&path, changed).unwrap();
+    let error = Record::read(&path).unwrap_err();
+    assert!(error.to_string().contains(&path.display().to_string()), "no path in: {error}");
+    error
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let (_folder, path) = written();
+    assert_eq!(Record::read(&path).unwrap(), fixture::record());
+}
+
+#[test]
+fn formatting_is_no_edit() {
+    let (_folder, path) = written();
+    let value: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    // Re-serialized as a value, keys come out in another order: that is an edit, the record below it is not.
+    let text = std::fs::read_to_string(&path).unwrap();
+    let dense: String = text.lines().map(str::trim_start).collect();
+    assert!(dense.len() < text.len());
+    std::fs::write(&path, dense).unwrap();
+    assert_eq!(Record::read(&path).unwrap(), fixture::record());
+    assert_eq!(value["schema"], SCHEMA);
+}
+
+#[test]
+fn one_changed_digit_is_refused() {
+    let error = refused(|text| text.replacen("\"wall_ns\": 1", "\"wall_ns\": 2", 1));
+    assert!(matches!(error, Error::Edited { .. }), "{error}");
+}
+
+#[test]
+fn a_space_added_inside_a_string_is_refused() {
+    let error = refused(|text| text.replacen("AMD EPYC", "AMD  EPYC", 1));
+    assert!(matches!(error, Error::Edited { .. }), "{error}");
+}
+
+#[test]
+fn a_cut_file_is_refused_wherever_it_is_cut() {
+    let (_folder, path) = written();
+    let length = std::fs::metadata(&path).unwrap().len() as usize;
+    for keep in [0, 1, 20, length / 3, length / 2, length - 3] {
+        let error = refused(|text| text[..keep].to_owned());
+        assert!(matches!(error, Error::Truncated { bytes, .. } if bytes == keep as u64), "{keep}: {error}");
+    }
+}
+
+#[test]
+fn another_version_is_refused_before_its_content_is_looked_at() {
+    let error = refused(|_| r#"{"schema": "tracerig.record", "version": 2, "runs": []}"#.to_owned());
+    assert!(matches!(error, Error::UnknownVersion { found: 2, supported: 1, .. }), "{error}");
+}
+
+#[test]
+fn what_is_no_record_is_called_so() {
+    assert!(matches!(refused(|_| "SQLite format 3".to_owned()), Error::NotJson { .. }));
+    for text in ["[]", "{}", "3", r#"{"schema": "other"}"#] {
+        let error = refused(|_| text.to_owned());
+        assert!(matches!(error, Error::NotARecord { .. }), "{text}: {error}");
+    }
+    assert!(matches!(refused(|_| r#"{"schema": "tracerig.record"}"#.to_owned()), Error::Malformed { .. }));
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Record::read(&folder.path().join("none")), Err(Error::Read { .. })));
+}
+
+#[test]
+fn a_record_that_contradicts_itself_is_neither_written_nor_read() {
+    let changes: [(fn(&mut Record), &str); 8] = [
+        (|r| r.samples[5].arm = "ghost".into(), "not in the plan"),
+        (|r| r.samples[5].order = 6, "has order 6"),
+        (|r| r.samples[9].round = 0, "twice"),
+        (|r| r.samples[0].launches.clear(), "has no launch"),
+        (|r| r.samples[0].launches[0].verified = false, "not every launch of it was verified"),
+        (|r| r.plan.arms.push(r.plan.arms[0].clone()), "twice"),
+        (|r| r.outcome.excluded = 0, "counts other samples"),
+        (|r| r.samples[0].state = SampleState::Excluded { reason: "cold".into() }, "counts other samples"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.json");
+    for (change, expected) in changes {
+        let mut record = fixture::record();
+        change(&mut record);
+        let error = record.write(&path).unwrap_err();
+        assert!(
+            matches!(&error, Error::Inconsistent { what, .. } if what.contains(expected)),
+            "{expected}: {error}"
+        );
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn unavailable_is_null_and_stays_so() {
+    let mut record = fixture::record();
+    let launch = &mut record.samples[0].launches[0];
+    (launch.user, launch.peak_memory, launch.major_faults, launch.device_read) = (None, None, None, None);
+    let json = serde_json::to_value(&record).unwrap();
+    let launch = &json["samples"][0]["launches"][0];
+    for field in ["user_ns", "peak_memory_bytes", "major_faults", "device_read_bytes"] {
+        assert_eq!(launch.get(field), Some(&serde_json::Value::Null), "{field}");
+    }
+    assert_eq!(serde_json::from_value::<Record>(json).unwrap(), record);
+}
+
+#[test]
+fn the_gravest_outcome_wins() {
+    let samples = fixture::record().samples;
+    let outcome = Outcome::of(&samples, false);
+    assert_eq!(
+        (outcome.status, outcome.exit_code, outcome.failures, outcome.excluded),
+        (Status::Failed, 1, 1, 1)
+    );
+    assert_eq!(Outcome::of(&samples, true).exit_code, 130);
+    let mut wrong = samples;
+    wrong[0].state = SampleState::Mismatch { detail: "one turn too many".into() };
+    assert_eq!(Outcome::of(&wrong, true).exit_code, 3);
+    assert_eq!(Outcome::of(&[], false).exit_code, 0);
+}
