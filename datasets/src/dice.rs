@@ -105,7 +105,10 @@ mod tests {
     #[test]
     fn draws_stay_in_their_range() {
         let mut dice = Dice::new(7, "test", 0);
-        assert!((0..2000).all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4 && dice.unit() < 1.0));
+        assert!(
+            (0..2000)
+                .all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4 && dice.unit() < 1.0)
+        );
         assert_eq!((dice.below(0), dice.hex(7).len(), dice.uuid4().len()), (0, 7, 36));
         assert!(dice.uuid7(1_795_207_044_000).starts_with("01a1faad-9b20-7"));
     }

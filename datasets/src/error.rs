@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// The result of an operation on datasets.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T> = std::result::Result<T, DatasetError>;
 
 /// A failed operation on a recipe or a dataset. Every message names what it is about and what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum DatasetError {
     /// No built-in recipe has this name.
     #[error("there is no recipe `{name}`; built in are {known}; a recipe file can be given by its path")]
     UnknownRecipe {
@@ -25,7 +25,9 @@ pub enum Error {
         detail: String,
     },
     /// The scale leaves less room than the facts of the recipe take.
-    #[error("recipe `{recipe}` cannot be scaled by {scale}: its facts alone need {needed} rows of {rows}; use a scale of {smallest} or more")]
+    #[error(
+        "recipe `{recipe}` cannot be scaled by {scale}: its facts alone need {needed} rows of {rows}; use a scale of {smallest} or more"
+    )]
     ScaleTooSmall {
         /// The recipe.
         recipe: String,
@@ -118,7 +120,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl DatasetError {
     /// Turns an I/O error into one that names the path and what was tried.
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();

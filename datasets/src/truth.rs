@@ -126,14 +126,20 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// The truth about the facts of which `survives` holds by row id.
-    pub(crate) fn of(facts: &[Fact], unrecognised: &[i64], survives: impl Fn(i64) -> bool) -> Self {
+    /// The truth about the facts of which `survives` holds by row id, and about rows known by id to quote a marker.
+    #[must_use]
+    pub fn of(facts: &[Fact], unrecognised: &[i64], survives: impl Fn(i64) -> bool) -> Self {
         let surviving: Vec<&Fact> = facts.iter().filter(|fact| survives(fact.id)).collect();
         let turns = fold(&surviving);
         let found: BTreeSet<&str> = turns.iter().map(|turn| turn.turn.as_str()).collect();
         let intended = fold(&facts.iter().collect::<Vec<_>>());
-        let pruned_turns = intended.into_iter().map(|turn| turn.turn).filter(|turn| !found.contains(turn.as_str())).collect();
-        let count = |wanted: fn(&Intent) -> bool| surviving.iter().filter(|fact| wanted(&fact.intent)).count() as u64;
+        let pruned_turns = intended
+            .into_iter()
+            .map(|turn| turn.turn)
+            .filter(|turn| !found.contains(turn.as_str()))
+            .collect();
+        let count =
+            |wanted: fn(&Intent) -> bool| surviving.iter().filter(|fact| wanted(&fact.intent)).count() as u64;
         Self {
             pruned_turns,
             completions: count(|intent| matches!(intent, Intent::Completion { .. })),
@@ -219,8 +225,12 @@ mod tests {
             fact(6, "p", Intent::Completion { turn: "a".into(), model: "m".into() }),
         ];
         let truth = Truth::of(&facts, &[3, 9], |_| true);
-        let expected = Turn { turn: "a".into(), thread: Some("t".into()), model: Some("m".into()), timestamp: 102 };
-        assert_eq!((truth.turns, truth.submissions, truth.completions, truth.unrecognised), (vec![expected], 4, 1, 2));
+        let expected =
+            Turn { turn: "a".into(), thread: Some("t".into()), model: Some("m".into()), timestamp: 102 };
+        assert_eq!(
+            (truth.turns, truth.submissions, truth.completions, truth.unrecognised),
+            (vec![expected], 4, 1, 2)
+        );
         let pruned = Truth::of(&facts, &[3, 9], |id| id > 1);
         assert_eq!((pruned.turns, pruned.pruned_turns, pruned.settings), (vec![], vec!["a".to_owned()], 0));
     }
