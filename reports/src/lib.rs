@@ -11,9 +11,17 @@ mod error;
 mod files;
 #[cfg(test)]
 mod fixture;
+pub mod hdr;
+pub mod json;
+pub mod markdown;
 pub mod record;
+pub mod stats;
+pub mod summary;
+pub mod terminal;
 pub mod units;
 
 pub use error::{Error, Result};
+pub use files::write_whole;
 pub use record::Record;
+pub use summary::Summary;
 pub use units::ByteSize;

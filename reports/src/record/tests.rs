@@ -84,7 +84,8 @@ fn what_is_no_record_is_called_so() {
 
 #[test]
 fn a_record_that_contradicts_itself_is_neither_written_nor_read() {
-    let changes: [(fn(&mut Record), &str); 8] = [
+    type Change = fn(&mut Record);
+    let changes: [(Change, &str); 8] = [
         (|r| r.samples[5].arm = "ghost".into(), "not in the plan"),
         (|r| r.samples[5].order = 6, "has order 6"),
         (|r| r.samples[9].round = 0, "twice"),
