@@ -10,6 +10,7 @@ mod cache;
 mod dice;
 mod error;
 mod manifest;
+mod place;
 mod prose;
 #[cfg(feature = "real")]
 pub mod real;
@@ -20,6 +21,7 @@ pub mod workload;
 pub use cache::{BuildOptions, Cache, Dataset, Progress, Stage, build_into};
 pub use error::{DatasetError, Result};
 pub use manifest::{Continuation, KindCount, MANIFEST_FILE, Manifest, Pages};
+pub use place::cache_root;
 pub use recipe::{Era, Recipe};
 pub use truth::{Fact, Intent, TierForm, Truth, Turn};
 
