@@ -19,9 +19,8 @@ pub fn wait(child: &mut Child, before_reaping: impl FnOnce()) -> io::Result<Ende
     use std::os::unix::process::ExitStatusExt;
 
     if let Some(id) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        while waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-            == Err(rustix::io::Errno::INTR)
-        {}
+        let ended = || waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        while matches!(ended(), Err(rustix::io::Errno::INTR)) {}
     }
     let at = Instant::now();
     before_reaping();
