@@ -13,12 +13,16 @@ mod files;
 mod fixture;
 pub mod hdr;
 pub mod json;
+mod layout;
 pub mod markdown;
 pub mod record;
+mod remarks;
 pub mod stats;
 pub mod summary;
+mod tables;
 pub mod terminal;
 pub mod units;
+mod words;
 
 pub use error::{Error, Result};
 pub use files::write_whole;

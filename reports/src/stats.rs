@@ -1,11 +1,13 @@
 //! Statistics: quantiles, spread, and ratios of paired measurements with a bootstrap interval.
 //!
 //! Everything here is a pure function of its arguments, random choices included: they come from a seed, so the same
-//! record gives the same figures to the last digit, on any machine.
+//! record gives the same figures.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
+
+use crate::units::figures;
 
 /// Confidence of every interval given.
 pub const CONFIDENCE: f64 = 0.99;
@@ -63,8 +65,10 @@ pub fn geometric_mean(values: &[f64]) -> Option<f64> {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// Lower end.
+    #[serde(serialize_with = "figures::serialize")]
     pub low: f64,
     /// Upper end.
+    #[serde(serialize_with = "figures::serialize")]
     pub high: f64,
 }
 

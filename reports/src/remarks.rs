@@ -1,0 +1,286 @@
+//! What is to be said about a run beside its tables: the answer, the samples left out, and what limits the figures.
+
+use std::collections::BTreeMap;
+
+use crate::ByteSize;
+use crate::record::{ArmKey, Cache, CounterClass, Launch, Record, SampleState, Status};
+use crate::stats::FEWEST_PAIRS;
+use crate::summary::{ArmSummary, CounterSummary, LeftOut, RatioSummary, Summary};
+use crate::units;
+use crate::words::{self, Precision};
+
+/// Name of the arm that starts with a memo and finds something new.
+const WARM: &str = "warm";
+/// Name of the arm that scans everything and keeps nothing.
+const FULL: &str = "full";
+
+/// What the run found, in sentences. Wrong answers come first: the time of a wrong answer is of no use.
+pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
+    let mut said = Vec::new();
+    if summary.answers.mismatches > 0 {
+        said.push(format!(
+            "{} gave a WRONG ANSWER; the figures below are of no use until that is explained.",
+            words::plural(summary.answers.mismatches, "sample")
+        ));
+    }
+    for cache in [Cache::Hot, Cache::Cold] {
+        let relaunch = summary.arm(&ArmKey::new(WARM, cache));
+        said.extend(relaunch.and_then(|arm| sentence(&relaunch_subject(record, cache), arm)));
+    }
+    for cache in [Cache::Hot, Cache::Cold] {
+        let full = summary.arm(&ArmKey::new(FULL, cache));
+        said.extend(
+            full.and_then(|arm| sentence(&format!("Without a memo, cache {cache}, a full scan"), arm)),
+        );
+    }
+    said.push(answers(summary));
+    said
+}
+
+fn relaunch_subject(record: &Record, cache: Cache) -> String {
+    format!(
+        "With a memo, {} appended, cache {cache}, a relaunch",
+        words::plural(record.plan.appended_rows, "row")
+    )
+}
+
+/// `... takes 2.64 ms, 447x faster than published (445 to 449) and 1.91x the floor (1.90 to 1.92), +1.26 ms.`
+fn sentence(subject: &str, arm: &ArmSummary) -> Option<String> {
+    let times = arm.sample_time.as_ref()?;
+    let mut text = format!("{subject} takes {}", units::duration(times.median));
+    if let Some(published) = &arm.of_published {
+        text += &format!(", {}", words::versus(published));
+        text += if words::versus(published) == "no difference" { " from" } else { " than" };
+        text += " the published query";
+        text += &words::versus_interval(published).map(|text| format!(" ({text})")).unwrap_or_default();
+    }
+    if let Some(floor) = &arm.of_floor {
+        text += &format!(", {}x the floor", units::ratio(floor.ratio));
+        text +=
+            &floor.interval.map(|interval| format!(" ({})", words::interval(interval))).unwrap_or_default();
+    }
+    if let Some(beyond) = arm.beyond_floor_ns {
+        text += &format!(", {} beyond it", units::signed_duration(beyond as f64));
+    }
+    Some(text + ".")
+}
+
+/// How the answers compared.
+pub(crate) fn answers(summary: &Summary) -> String {
+    let answers = &summary.answers;
+    if answers.all_right() {
+        return format!(
+            "Every answer is right: all {} were compared with an independently established answer and equal to it.",
+            words::launches(answers.launches)
+        );
+    }
+    if answers.launches == 0 {
+        return "No launch was made, so nothing is proven.".to_owned();
+    }
+    format!(
+        "{} of {} launches gave an answer equal to the independently established one; {} wrong, {} without an answer.",
+        units::count(answers.verified),
+        units::count(answers.launches),
+        words::plural(answers.mismatches, "sample"),
+        words::plural(answers.failures, "sample"),
+    )
+}
+
+/// How many turns each engine finds, beside what the data is known to hold.
+pub(crate) fn turns(record: &Record, summary: &Summary) -> Option<String> {
+    let mut engines: BTreeMap<&str, Vec<CounterSummary>> = BTreeMap::new();
+    for arm in &summary.arms {
+        engines.entry(&arm.engine).or_default().extend(arm.turns);
+    }
+    let mut found = Vec::new();
+    for (engine, turns) in engines {
+        let seen = || turns.iter().filter_map(|turns| turns.seen);
+        if let (Some(min), Some(max)) = (seen().map(|seen| seen.min).min(), seen().map(|seen| seen.max).max())
+        {
+            let range = if min == max {
+                units::count(min)
+            } else {
+                format!("{}..{}", units::count(min), units::count(max))
+            };
+            found.push(format!("{engine} {range}"));
+        }
+    }
+    if found.is_empty() {
+        return None;
+    }
+    let known = record.dataset.truth.get("priority_turns");
+    let known =
+        known.map(|n| format!("; before any append the data holds {} by construction", units::count(*n)));
+    Some(format!(
+        "Turns found, each engine by its own rules: {}{}.",
+        found.join(", "),
+        known.unwrap_or_default()
+    ))
+}
+
+/// A sample that is not in the statistics, and why.
+pub(crate) fn left_out(left: &LeftOut) -> String {
+    let what = match &left.state {
+        SampleState::Valid => "valid".to_owned(),
+        SampleState::Excluded { reason } => format!("excluded: {reason}"),
+        SampleState::Failed { error } => format!("failed: {error}"),
+        SampleState::Mismatch { detail } => format!("WRONG ANSWER: {detail}"),
+    };
+    format!("{}, round {} (sample {}): {what}", words::arm(&left.arm, left.cache), left.round, left.order)
+}
+
+/// How the run ended, in a sentence with its exit code.
+pub(crate) fn end(record: &Record) -> String {
+    let outcome = &record.outcome;
+    let taken = record.samples.len() as u64;
+    let planned = record.plan.samples * record.plan.arms.len() as u64;
+    let how = match outcome.status {
+        Status::Complete => "Complete".to_owned(),
+        Status::Interrupted => "Cut short on request".to_owned(),
+        Status::Failed => format!("Failed: {} without an answer", words::plural(outcome.failures, "sample")),
+        Status::Mismatch => format!("Mismatch: {} wrong", words::plural(outcome.mismatches, "answer")),
+    };
+    format!(
+        "{how}; {} of {} planned samples taken, {} left out; exit code {}.",
+        units::count(taken),
+        units::count(planned),
+        units::count(outcome.excluded + outcome.failures + outcome.mismatches),
+        outcome.exit_code
+    )
+}
+
+/// What limits the figures: everything a reader who distrusts them would ask.
+pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
+    let mut said = Vec::new();
+    if record.build.profile != "release" {
+        said.push(format!(
+            "Built with profile {:?}: times of such a build say nothing about a release build.",
+            record.build.profile
+        ));
+    }
+    if record.build.dirty == Some(true) {
+        said.push(
+            "Built from a source with uncommitted changes: the revision alone does not give this build."
+                .to_owned(),
+        );
+    }
+    if let Some([one, ..]) = record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0) {
+        said.push(format!(
+            "The machine was busy before the run: load {one:.2} on {}.",
+            words::plural(record.machine.cores, "core")
+        ));
+    }
+    for arm in &summary.arms {
+        if arm.sample_time.is_none() {
+            said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
+        }
+        if let Some(times) = &arm.sample_time {
+            let wanted = record.plan.launches.at_least;
+            let launches = u32::try_from(arm.launches_per_sample).unwrap_or(u32::MAX);
+            let together = times.median.saturating_mul(launches);
+            if together < wanted {
+                said.push(format!(
+                    "The launches of a sample of {} take {} together, less than the {} that keep noise down.",
+                    words::arm_of(arm),
+                    units::duration(together),
+                    units::duration(wanted)
+                ));
+            }
+        }
+        if arm.modes.len() > 1 {
+            said.push(format!(
+                "{} did not always take the same mode: {}.",
+                words::arm_of(arm),
+                words::modes(&arm.modes)
+            ));
+        }
+    }
+    said.extend(few_pairs(summary));
+    let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
+    if summary.arms.iter().any(few) {
+        said.push(
+            "With 20 samples or fewer, p95 lies between the highest two: read it as the bad end, not as a tail."
+                .to_owned(),
+        );
+    }
+    said.extend(varying(summary));
+    said
+}
+
+fn few_pairs(summary: &Summary) -> Option<String> {
+    let ratios = || summary.arms.iter().flat_map(|arm| [(arm, &arm.of_floor), (arm, &arm.of_published)]);
+    let lacking = |(arm, ratio): (&ArmSummary, &Option<RatioSummary>)| {
+        let ratio = ratio.as_ref().filter(|ratio| ratio.interval.is_none())?;
+        Some(format!(
+            "{} to {} ({})",
+            words::arm_of(arm),
+            ratio.baseline,
+            match ratio.pairs {
+                0 => "no common round: ratio of the medians".to_owned(),
+                pairs => words::plural(pairs, "round"),
+            }
+        ))
+    };
+    let without: Vec<String> = ratios().filter_map(lacking).collect();
+    (!without.is_empty()).then(|| {
+        format!(
+            "Ratios without an interval, which takes {FEWEST_PAIRS} common rounds: {}.",
+            without.join(", ")
+        )
+    })
+}
+
+/// Exact counters repeat on the same input. Where they do not, either the input grew or the work changed.
+fn varying(summary: &Summary) -> Option<String> {
+    let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for arm in &summary.arms {
+        for (name, counter) in &arm.counters {
+            if counter.class == CounterClass::Exact && counter.seen.is_some_and(|seen| seen.varies) {
+                let range = words::amount(Some(counter), words::is_bytes(name), Precision::Full);
+                found.entry(name).or_default().push(format!("{} {range}", words::arm_of(arm)));
+            }
+        }
+    }
+    let each: Vec<String> =
+        found.into_iter().map(|(name, arms)| format!("{name} ({})", arms.join(", "))).collect();
+    (!each.is_empty()).then(|| {
+        format!("Exact counters that differ between launches of an arm, whose data grew or whose work changed: {}.", each.join("; "))
+    })
+}
+
+/// What shows the state of the page cache, over all valid launches of a state.
+pub(crate) fn cache_states(record: &Record) -> Vec<String> {
+    let mut said = Vec::new();
+    for cache in [Cache::Hot, Cache::Cold] {
+        let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.cache == cache);
+        let launches: Vec<&Launch> = valid.flat_map(|sample| &sample.launches).collect();
+        if launches.is_empty() {
+            continue;
+        }
+        let range = |value: fn(&Launch) -> Option<u64>, bytes| {
+            let values = launches.iter().map(|launch| value(launch));
+            let range = CounterSummary::of(CounterClass::Advisory, values);
+            let text = words::amount(Some(&range), bytes, Precision::Short);
+            if range.seen.is_none() { "an unavailable number of".to_owned() } else { text }
+        };
+        let pages = range(|launch| launch.resident_pages_before, false);
+        let read = match range(|launch| launch.device_read.map(ByteSize::bytes), true) {
+            text if text.starts_with("an ") => format!("{text} bytes"),
+            text => text,
+        };
+        said.push(format!(
+            "{} with the cache {cache} found {pages} pages of the database in memory and read {read} from the device.",
+            words::launches(launches.len() as u64)
+        ));
+    }
+    said
+}
+
+/// The command of the run with its seed, as a shell takes it.
+pub(crate) fn again(record: &Record) -> String {
+    let mut command = record.command.clone();
+    if !command.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
+        command.extend(["--seed".to_owned(), record.seed.to_string()]);
+    }
+    words::shell(&command)
+}

@@ -1,0 +1,148 @@
+//! Figures as the words and cells that every renderer uses.
+
+use crate::ByteSize;
+use crate::record::Cache;
+use crate::stats::{CONFIDENCE, Interval};
+use crate::summary::{ArmSummary, CounterSummary, ModeCount, RatioSummary, Seen};
+use crate::units;
+
+/// What stands in a cell that has nothing to tell.
+pub(crate) const NOTHING: &str = "-";
+
+/// How amounts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// Byte sizes with three figures and a unit.
+    Short,
+    /// Every digit, because exact counters repeat to the digit.
+    Full,
+}
+
+/// The cell of a value that may be missing.
+pub(crate) fn or_nothing<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), text)
+}
+
+/// `warm hot`, for lists in which the word cache would only repeat itself.
+pub(crate) fn arm(name: &str, cache: Cache) -> String {
+    format!("{name} {cache}")
+}
+
+/// The arm of a summary in the same words.
+pub(crate) fn arm_of(summary: &ArmSummary) -> String {
+    arm(&summary.name, summary.cache)
+}
+
+/// `12.3x faster`, `1.07x slower`, or `no difference` when the interval holds both.
+pub(crate) fn versus(ratio: &RatioSummary) -> String {
+    if ratio.interval.is_some_and(|Interval { low, high }| low <= 1.0 && 1.0 <= high) {
+        "no difference".to_owned()
+    } else if ratio.ratio < 1.0 {
+        format!("{}x faster", units::ratio(1.0 / ratio.ratio))
+    } else {
+        format!("{}x slower", units::ratio(ratio.ratio))
+    }
+}
+
+/// The interval in the direction of [`versus`]: of the speed-up where the arm is faster, else of the ratio.
+pub(crate) fn versus_interval(ratio: &RatioSummary) -> Option<String> {
+    let Interval { low, high } = ratio.interval?;
+    Some(if ratio.ratio < 1.0 {
+        interval(Interval { low: 1.0 / high, high: 1.0 / low })
+    } else {
+        interval(Interval { low, high })
+    })
+}
+
+/// `1.89 to 1.93`.
+pub(crate) fn interval(Interval { low, high }: Interval) -> String {
+    format!("{} to {}", units::ratio(low), units::ratio(high))
+}
+
+/// The confidence of intervals: `99 %`.
+pub(crate) fn confidence() -> String {
+    format!("{} %", CONFIDENCE * 100.0)
+}
+
+/// A part of a whole: `1.2 %`, from 10 % on without decimals.
+pub(crate) fn percent(part: f64) -> String {
+    let percent = part * 100.0;
+    if percent >= 9.95 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
+}
+
+/// The modes taken: `incremental`, `full (absent)`, `incremental 35, full (anchors) 1`.
+pub(crate) fn modes(modes: &[ModeCount]) -> String {
+    let text = |mode: &ModeCount| match mode.reason.as_deref() {
+        None | Some("none") => mode.mode.clone(),
+        Some(reason) => format!("{} ({reason})", mode.mode),
+    };
+    match modes {
+        [] => NOTHING.to_owned(),
+        [one] => text(one),
+        several => {
+            let each: Vec<String> =
+                several.iter().map(|mode| format!("{} {}", text(mode), mode.launches)).collect();
+            each.join(", ")
+        }
+    }
+}
+
+/// An amount of work: one figure, or `lowest..highest` when launches differ. `unavailable` where no launch reports it,
+/// `-` where the arm has no such counter; what some launches lack is said.
+pub(crate) fn amount(counter: Option<&CounterSummary>, bytes: bool, precision: Precision) -> String {
+    let Some(counter) = counter else {
+        return NOTHING.to_owned();
+    };
+    let Some(seen) = counter.seen else {
+        return if counter.unavailable_in == 0 { NOTHING.to_owned() } else { "unavailable".to_owned() };
+    };
+    let range = range(seen, bytes, precision);
+    match counter.unavailable_in {
+        0 => range,
+        lacking => format!("{range} ({lacking} unavailable)"),
+    }
+}
+
+fn range(seen: Seen, bytes: bool, precision: Precision) -> String {
+    let digits = |value: u64| units::count(value);
+    let short = |value: u64| ByteSize(value).to_string();
+    if !seen.varies {
+        return if bytes && precision == Precision::Short { short(seen.min) } else { digits(seen.min) };
+    }
+    if bytes && precision == Precision::Short {
+        let (min, max) = (short(seen.min), short(seen.max));
+        // Different amounts must not look the same.
+        if min != max {
+            return format!("{min}..{max}");
+        }
+    }
+    format!("{}..{}", digits(seen.min), digits(seen.max))
+}
+
+/// Whether the counter of this name is in bytes.
+pub(crate) fn is_bytes(name: &str) -> bool {
+    name.ends_with("_bytes") || name == "rchar" || name == "wchar"
+}
+
+/// The words of a command as a shell reads them.
+pub(crate) fn shell(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quoted = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// `1 launch`, `3 launches`.
+pub(crate) fn launches(n: u64) -> String {
+    format!("{} launch{}", units::count(n), if n == 1 { "" } else { "es" })
+}
+
+/// `1 sample`, `3 samples`.
+pub(crate) fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", units::count(n), if n == 1 { "" } else { "s" })
+}
