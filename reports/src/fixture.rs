@@ -30,7 +30,7 @@ const ROUND: [u64; ROUNDS as usize] = [1000, 990, 1012, 1004, 1100, 996, 1001, 9
 fn launch(arm: &Arm, round: u64, nth: u64) -> Launch {
     let (name, cache, engine, launches, micros, mode, examined, checked, steps) = *arm;
     // Launches of one sample spread evenly around its mean, and arms do not move in step.
-    let around = 1000 + 4 * nth - 2 * (launches - 1) + (round * (micros / 100)) % 7;
+    let around = 1000 + 4 * nth - 2 * (launches - 1) + (round * 7 + 3) * (micros + 11) % 23;
     let wall = Duration::from_nanos(micros * ROUND[round as usize] * around / 1000);
     let (exact, advisory) = (|v| Counter::exact(Some(v)), |v| Counter::advisory(Some(v)));
     let mut counters = BTreeMap::from([

@@ -1,11 +1,11 @@
 //! What is to be said about a run beside its tables: the answer, the samples left out, and what limits the figures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ByteSize;
 use crate::record::{ArmKey, Cache, CounterClass, Launch, Record, SampleState, Status};
 use crate::stats::FEWEST_PAIRS;
-use crate::summary::{ArmSummary, CounterSummary, LeftOut, RatioSummary, Summary};
+use crate::summary::{ArmSummary, CounterSummary, FLOOR, LeftOut, PUBLISHED, RatioSummary, Summary};
 use crate::units;
 use crate::words::{self, Precision};
 
@@ -19,7 +19,7 @@ pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
     let mut said = Vec::new();
     if summary.answers.mismatches > 0 {
         said.push(format!(
-            "{} gave a WRONG ANSWER; the figures below are of no use until that is explained.",
+            "{} gave a WRONG ANSWER; no figure of this run is of use until that is explained.",
             words::plural(summary.answers.mismatches, "sample")
         ));
     }
@@ -47,17 +47,21 @@ fn relaunch_subject(record: &Record, cache: Cache) -> String {
 /// `... takes 2.64 ms, 447x faster than published (445 to 449) and 1.91x the floor (1.90 to 1.92), +1.26 ms.`
 fn sentence(subject: &str, arm: &ArmSummary) -> Option<String> {
     let times = arm.sample_time.as_ref()?;
-    let mut text = format!("{subject} takes {}", units::duration(times.median));
+    let mut text = format!(
+        "{subject} takes {} (median of {})",
+        units::duration(times.median),
+        words::plural(times.n, "sample")
+    );
     if let Some(published) = &arm.of_published {
         text += &format!(", {}", words::versus(published));
         text += if words::versus(published) == "no difference" { " from" } else { " than" };
         text += " the published query";
-        text += &words::versus_interval(published).map(|text| format!(" ({text})")).unwrap_or_default();
+        let interval = words::versus_interval(published);
+        text += &words::or_empty(interval, |ends| format!(" ({} interval {ends})", words::confidence()));
     }
     if let Some(floor) = &arm.of_floor {
         text += &format!(", {}x the floor", units::ratio(floor.ratio));
-        text +=
-            &floor.interval.map(|interval| format!(" ({})", words::interval(interval))).unwrap_or_default();
+        text += &words::or_empty(floor.interval, |ends| format!(" ({})", words::interval(ends)));
     }
     if let Some(beyond) = arm.beyond_floor_ns {
         text += &format!(", {} beyond it", units::signed_duration(beyond as f64));
@@ -196,6 +200,7 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
         }
     }
     said.extend(few_pairs(summary));
+    said.extend([FLOOR, PUBLISHED].map(|baseline| without_baseline(summary, baseline)).into_iter().flatten());
     let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
     if summary.arms.iter().any(few) {
         said.push(
@@ -232,20 +237,61 @@ fn few_pairs(summary: &Summary) -> Option<String> {
 
 /// Exact counters repeat on the same input. Where they do not, either the input grew or the work changed.
 fn varying(summary: &Summary) -> Option<String> {
-    let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for arm in &summary.arms {
-        for (name, counter) in &arm.counters {
-            if counter.class == CounterClass::Exact && counter.seen.is_some_and(|seen| seen.varies) {
-                let range = words::amount(Some(counter), words::is_bytes(name), Precision::Full);
-                found.entry(name).or_default().push(format!("{} {range}", words::arm_of(arm)));
-            }
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    for (name, counter) in summary.arms.iter().flat_map(|arm| &arm.counters) {
+        if counter.class == CounterClass::Exact && counter.seen.is_some_and(|seen| seen.varies) {
+            found.insert(name);
         }
     }
-    let each: Vec<String> =
-        found.into_iter().map(|(name, arms)| format!("{name} ({})", arms.join(", "))).collect();
-    (!each.is_empty()).then(|| {
-        format!("Exact counters that differ between launches of an arm, whose data grew or whose work changed: {}.", each.join("; "))
+    let names: Vec<&str> = found.into_iter().collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Exact counters that differ between launches of an arm, because its data grew or its work changed: {} (the \
+             table of work has the ranges).",
+            names.join(", ")
+        )
     })
+}
+
+/// Arms that cannot be compared with a baseline, because it was not run in their state of the cache.
+fn without_baseline(summary: &Summary, baseline: &str) -> Option<String> {
+    let ran = |cache| summary.arm(&ArmKey::new(baseline, cache)).is_some();
+    if !ran(Cache::Hot) && !ran(Cache::Cold) {
+        return None;
+    }
+    let lacking: Vec<String> = summary.arms.iter().filter(|arm| !ran(arm.cache)).map(words::arm_of).collect();
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "Not compared with {baseline}, which was not run in that state of the cache: {}.",
+            lacking.join(", ")
+        )
+    })
+}
+
+/// Machine and build in a sentence.
+pub(crate) fn setting(record: &Record) -> String {
+    let (machine, build) = (&record.machine, &record.build);
+    let load = |load: Option<[f64; 3]>| {
+        load.map_or_else(|| "unavailable".to_owned(), |load| format!("{:.2}", load[0]))
+    };
+    format!(
+        "{}, {}, {} memory, {} {}, {}; load {} before, {} after; tracerig {} ({}, {}), SQLite {}",
+        machine.cpu.as_deref().unwrap_or("processor unknown"),
+        words::plural(machine.cores, "core"),
+        machine.memory_bytes.map_or_else(|| "unknown".to_owned(), |size| size.to_string()),
+        machine.os,
+        machine.kernel,
+        machine.file_system.as_deref().unwrap_or("file system unknown"),
+        load(record.load_start),
+        load(record.load_end),
+        build.version,
+        build
+            .revision
+            .as_deref()
+            .map_or("revision unknown", |revision| revision.get(..12).unwrap_or(revision)),
+        build.profile,
+        build.sqlite,
+    )
 }
 
 /// What shows the state of the page cache, over all valid launches of a state.
@@ -272,8 +318,27 @@ pub(crate) fn cache_states(record: &Record) -> Vec<String> {
             "{} with the cache {cache} found {pages} pages of the database in memory and read {read} from the device.",
             words::launches(launches.len() as u64)
         ));
+        if cache == Cache::Cold {
+            said.extend(cold_scans(record, &launches));
+        }
     }
     said
+}
+
+/// What cold launches that examined every row read, beside what they could not help reading.
+fn cold_scans(record: &Record, launches: &[&Launch]) -> Option<String> {
+    let rows = record.dataset.rows;
+    let whole = || {
+        launches
+            .iter()
+            .filter(|launch| launch.counter("rows_examined").is_some_and(|examined| examined >= rows))
+    };
+    let least = whole().map(|launch| launch.device_read).collect::<Option<Vec<_>>>()?.into_iter().min()?;
+    Some(format!(
+        "The {} among them that examined every row read at least {least} each; the pages of the rows are {}.",
+        words::launches(whole().count() as u64),
+        record.dataset.logs_bytes()
+    ))
 }
 
 /// The command of the run with its seed, as a shell takes it.

@@ -32,6 +32,7 @@ pub fn table(record: &Record, summary: &Summary) -> String {
         WIDTH,
         "  ",
     );
+    out += &wrapped(&remarks::setting(record), WIDTH, "  ");
     section(
         &mut out,
         "Whole-process time of a launch (valid: samples of planned, x launches in each)",
@@ -50,7 +51,7 @@ pub fn table(record: &Record, summary: &Summary) -> String {
             out += &format!("  - and {} more, all in the record\n", units::count(more as u64));
         }
     }
-    out += "\nTo bear in mind\n";
+    out += "\nConditions and limits\n";
     let states = remarks::cache_states(record);
     for said in states.into_iter().chain(remarks::limits(record, summary)) {
         out += &wrapped(&format!("  - {said}"), WIDTH, "    ");
@@ -109,13 +110,15 @@ mod tests {
     #[test]
     fn a_wrong_answer_comes_before_every_claim() {
         let mut record = record();
+        record.samples[5].launches[0].verified = false;
         record.samples[5].state = SampleState::Mismatch { detail: "turn t-1 is missing".to_owned() };
         record.outcome = Outcome::of(&record.samples, false);
         let text = text_of(&record);
         let wrong = text.find("1 sample gave a WRONG ANSWER").unwrap();
         assert!(wrong < text.find("a relaunch takes").unwrap());
         assert!(text.contains("WRONG ANSWER: turn t-1 is missing"));
-        assert!(text.contains("Mismatch: 1 answer wrong;") && text.contains("code 3."), "{text}");
+        assert!(text.contains("Mismatch: 1 answer wrong; 81 of 81") && text.contains(" 3.\nAgain"), "{text}");
+        assert!(text.contains("448 of 450 launches"), "{text}");
     }
 
     #[test]

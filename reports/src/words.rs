@@ -23,6 +23,11 @@ pub(crate) fn or_nothing<T>(value: Option<T>, text: impl FnOnce(T) -> String) ->
     value.map_or_else(|| NOTHING.to_owned(), text)
 }
 
+/// The text of a value, nothing where it is missing.
+pub(crate) fn or_empty<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map(text).unwrap_or_default()
+}
+
 /// `warm hot`, for lists in which the word cache would only repeat itself.
 pub(crate) fn arm(name: &str, cache: Cache) -> String {
     format!("{name} {cache}")

@@ -178,8 +178,8 @@ fn counters_say_whether_they_repeat() {
     assert_eq!((of("none").seen, of("none").unavailable_in), (None, 3));
     assert_eq!(["same", "mixed"].map(|name| of(name).class), [CounterClass::Exact, CounterClass::Advisory]);
     let limits = crate::remarks::limits(&record, &Summary::of(&record)).join("\n");
-    assert!(limits.contains("grows (warm hot 7..9)"), "{limits}");
-    assert!(!limits.contains("same (") && !limits.contains("part ("), "{limits}");
+    // None of the others differs, though some launches lack some of them.
+    assert!(limits.contains("its work changed: grows (the table"), "{limits}");
 }
 
 #[test]
