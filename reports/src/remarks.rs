@@ -349,3 +349,83 @@ pub(crate) fn again(record: &Record) -> String {
     }
     words::shell(&command)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::record;
+    use crate::record::Outcome;
+
+    /// The record of the fixture without the samples that are not valid.
+    fn flawless() -> Record {
+        let mut record = record();
+        record.samples.retain(crate::record::Sample::is_valid);
+        for (order, sample) in record.samples.iter_mut().enumerate() {
+            sample.order = order as u64;
+        }
+        record.outcome = Outcome::of(&record.samples, false);
+        assert_eq!(record.contradiction(), None);
+        record
+    }
+
+    fn limits_of(record: &Record) -> String {
+        limits(record, &Summary::of(record)).join("\n")
+    }
+
+    #[test]
+    fn every_answer_is_right_only_if_every_launch_was_verified() {
+        let mut record = flawless();
+        assert!(answers(&Summary::of(&record)).starts_with("Every answer is right: all 439 launches "));
+        // An excluded sample counts as well: its time is left out, its answer is not.
+        record.samples[0].launches[0].verified = false;
+        record.samples[0].state = SampleState::Excluded { reason: "busy".to_owned() };
+        record.outcome = Outcome::of(&record.samples, false);
+        assert!(answers(&Summary::of(&record)).starts_with("438 of 439 launches "));
+    }
+
+    #[test]
+    fn a_build_or_machine_that_spoils_times_is_named() {
+        let mut record = flawless();
+        let before = limits_of(&record);
+        assert!(!before.contains("profile") && !before.contains("busy") && !before.contains("uncommitted"));
+        record.build.profile = "debug".to_owned();
+        record.build.dirty = Some(true);
+        record.load_start = Some([1.01, 0.0, 0.0]);
+        let said = limits_of(&record);
+        assert!(said.contains("Built with profile \"debug\""), "{said}");
+        assert!(said.contains("uncommitted changes"), "{said}");
+        assert!(said.contains("load 1.01 on 2 cores"), "{said}");
+    }
+
+    #[test]
+    fn samples_shorter_than_the_plan_asks_for_are_named() {
+        let mut record = flawless();
+        assert!(!limits_of(&record).contains("less than the"));
+        record.plan.launches.at_least = std::time::Duration::from_millis(27);
+        assert!(limits_of(&record).contains("floor hot take 26."), "{}", limits_of(&record));
+    }
+
+    #[test]
+    fn unproven_states_of_the_cache_are_not_claimed() {
+        let mut record = flawless();
+        for launch in record.samples.iter_mut().flat_map(|sample| &mut sample.launches) {
+            launch.resident_pages_before = None;
+            launch.device_read = None;
+        }
+        let said = cache_states(&record).join("\n");
+        assert!(said.contains("found an unavailable number of pages"), "{said}");
+        assert!(said.contains("read an unavailable number of bytes from the device"), "{said}");
+        assert!(!said.contains("examined every row"), "{said}");
+    }
+
+    #[test]
+    fn the_command_keeps_a_seed_it_has() {
+        let mut record = flawless();
+        record.command = ["tracerig", "run", "--seed", "7"].map(str::to_owned).to_vec();
+        assert_eq!(again(&record), "tracerig run --seed 7");
+        record.command = ["tracerig", "run", "--seed=7"].map(str::to_owned).to_vec();
+        assert_eq!(again(&record), "tracerig run --seed=7");
+        record.command.truncate(2);
+        assert_eq!(again(&record), "tracerig run --seed 42");
+    }
+}

@@ -151,3 +151,80 @@ pub(crate) fn launches(n: u64) -> String {
 pub(crate) fn plural(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", units::count(n), if n == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::CounterClass;
+
+    fn against(ratio: f64, interval: Option<(f64, f64)>) -> RatioSummary {
+        let interval = interval.map(|(low, high)| Interval { low, high });
+        RatioSummary { baseline: "published", ratio, pairs: 9, interval }
+    }
+
+    fn counter(values: &[Option<u64>]) -> CounterSummary {
+        CounterSummary::of(CounterClass::Exact, values.iter().copied())
+    }
+
+    #[test]
+    fn a_ratio_is_told_in_the_direction_it_goes() {
+        let faster = against(0.25, Some((0.2, 0.5)));
+        assert_eq!(versus(&faster), "4.00x faster");
+        assert_eq!(versus_interval(&faster).as_deref(), Some("2.00 to 5.00"));
+        let slower = against(1.5, Some((1.25, 2.0)));
+        assert_eq!(versus(&slower), "1.50x slower");
+        assert_eq!(versus_interval(&slower).as_deref(), Some("1.25 to 2.00"));
+        assert_eq!(versus(&against(0.98, Some((0.9, 1.1)))), "no difference");
+        // Without an interval nothing says that there is no difference.
+        assert_eq!(versus(&against(0.98, None)), "1.02x faster");
+        assert_eq!(versus_interval(&against(0.98, None)), None);
+    }
+
+    #[test]
+    fn amounts_say_what_differs_and_what_is_missing() {
+        let short = |values: &[Option<u64>]| amount(Some(&counter(values)), true, Precision::Short);
+        let full = |values: &[Option<u64>]| amount(Some(&counter(values)), true, Precision::Full);
+        assert_eq!(amount(None, true, Precision::Short), "-");
+        assert_eq!(short(&[]), "-");
+        assert_eq!(short(&[None, None]), "unavailable");
+        assert_eq!(short(&[Some(61_440), None]), "61.4 kB (1 unavailable)");
+        assert_eq!(short(&[Some(61_440), Some(1_000_000)]), "61.4 kB..1.00 MB");
+        // Two amounts that round to the same text are still two.
+        assert_eq!(short(&[Some(61_441), Some(61_440)]), "61,440..61,441");
+        assert_eq!(full(&[Some(61_440)]), "61,440");
+    }
+
+    #[test]
+    fn modes_name_the_reason_only_where_there_is_one() {
+        let mode = |reason: Option<&str>| ModeCount {
+            mode: "full".to_owned(),
+            reason: reason.map(str::to_owned),
+            launches: 1,
+        };
+        assert_eq!(modes(&[]), "-");
+        assert_eq!(modes(&[mode(None)]), "full");
+        assert_eq!(modes(&[mode(Some("none"))]), "full");
+        assert_eq!(modes(&[mode(Some("anchors"))]), "full (anchors)");
+    }
+
+    #[test]
+    fn a_shell_reads_the_words_back() {
+        let words = ["plain-1.0/x", "my runs", "it's", "", "$HOME", "a\nb"].map(str::to_owned);
+        assert_eq!(
+            shell(&words),
+            r"plain-1.0/x 'my runs' 'it'\''s' '' '$HOME' 'a
+b'"
+        );
+    }
+
+    #[test]
+    fn small_words() {
+        assert_eq!(
+            [0.0, 0.0123, 0.0994, 0.0996, 1.5].map(percent),
+            ["0.0 %", "1.2 %", "9.9 %", "10 %", "150 %"]
+        );
+        assert_eq!([1, 2_000].map(|n| plural(n, "row")), ["1 row", "2,000 rows"]);
+        assert_eq!([1, 2].map(launches), ["1 launch", "2 launches"]);
+        assert_eq!(confidence(), "99 %");
+    }
+}
