@@ -190,6 +190,18 @@ fn why(name: &str) -> &'static str {
     }
 }
 
+/// The record of the fixture without the samples that are not valid.
+pub(crate) fn flawless() -> Record {
+    let mut record = record();
+    record.samples.retain(Sample::is_valid);
+    for (order, sample) in record.samples.iter_mut().enumerate() {
+        sample.order = order as u64;
+    }
+    record.outcome = Outcome::of(&record.samples, false);
+    assert_eq!(record.contradiction(), None);
+    record
+}
+
 /// Compares `found` with the text kept in `src/golden/NAME`. With `TRACERIG_BLESS` set it becomes the text kept: look at
 /// the difference before committing it.
 pub(crate) fn assert_golden(name: &str, found: &str) {

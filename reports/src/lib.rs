@@ -14,6 +14,7 @@ mod fixture;
 pub mod hdr;
 pub mod json;
 mod layout;
+mod limits;
 pub mod markdown;
 pub mod record;
 mod remarks;

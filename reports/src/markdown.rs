@@ -6,7 +6,7 @@ use crate::record::ArmPlan;
 use crate::summary::Summary;
 use crate::units;
 use crate::words::{self, Precision};
-use crate::{remarks, tables};
+use crate::{limits, remarks, tables};
 
 /// The report of a run: the question and its answer, the figures behind it, what they stand on, and the command that
 /// gets them again. GitHub renders it.
@@ -124,7 +124,7 @@ impl Report {
         self.heading("Verification");
         let mut said = vec![remarks::answers(summary)];
         said.extend(remarks::turns(record, summary));
-        said.extend(remarks::cache_states(record));
+        said.extend(limits::cache_states(record));
         self.list(said);
         if summary.left_out.is_empty() {
             self.paragraph("No sample was left out.");
@@ -132,7 +132,7 @@ impl Report {
             self.block("**Samples left out of the figures**\n");
             self.list(summary.left_out.iter().map(remarks::left_out));
         }
-        let limits = remarks::limits(record, summary);
+        let limits = limits::limits(record, summary);
         if !limits.is_empty() {
             self.block("**To bear in mind**\n");
             self.list(limits);

@@ -1,13 +1,11 @@
-//! What is to be said about a run beside its tables: the answer, the samples left out, and what limits the figures.
+//! What a run found, in sentences: the answer, how it ended, what was left out, and how to get it again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::ByteSize;
-use crate::record::{ArmKey, Cache, CounterClass, Launch, Record, SampleState, Status};
-use crate::stats::FEWEST_PAIRS;
-use crate::summary::{ArmSummary, CounterSummary, FLOOR, LeftOut, PUBLISHED, RatioSummary, Summary};
+use crate::record::{ArmKey, Cache, Record, SampleState, Status};
+use crate::summary::{ArmSummary, CounterSummary, LeftOut, Summary};
 use crate::units;
-use crate::words::{self, Precision};
+use crate::words;
 
 /// Name of the arm that starts with a memo and finds something new.
 const WARM: &str = "warm";
@@ -153,121 +151,6 @@ pub(crate) fn end(record: &Record) -> String {
     )
 }
 
-/// What limits the figures: everything a reader who distrusts them would ask.
-pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
-    let mut said = Vec::new();
-    if record.build.profile != "release" {
-        said.push(format!(
-            "Built with profile {:?}: times of such a build say nothing about a release build.",
-            record.build.profile
-        ));
-    }
-    if record.build.dirty == Some(true) {
-        said.push(
-            "Built from a source with uncommitted changes: the revision alone does not give this build."
-                .to_owned(),
-        );
-    }
-    if let Some([one, ..]) = record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0) {
-        said.push(format!(
-            "The machine was busy before the run: load {one:.2} on {}.",
-            words::plural(record.machine.cores, "core")
-        ));
-    }
-    for arm in &summary.arms {
-        if arm.sample_time.is_none() {
-            said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
-        }
-        if let Some(times) = &arm.sample_time {
-            let wanted = record.plan.launches.at_least;
-            let launches = u32::try_from(arm.launches_per_sample).unwrap_or(u32::MAX);
-            let together = times.median.saturating_mul(launches);
-            if together < wanted {
-                said.push(format!(
-                    "The launches of a sample of {} take {} together, less than the {} that keep noise down.",
-                    words::arm_of(arm),
-                    units::duration(together),
-                    units::duration(wanted)
-                ));
-            }
-        }
-        if arm.modes.len() > 1 {
-            said.push(format!(
-                "{} did not always take the same mode: {}.",
-                words::arm_of(arm),
-                words::modes(&arm.modes)
-            ));
-        }
-    }
-    said.extend(few_pairs(summary));
-    said.extend([FLOOR, PUBLISHED].map(|baseline| without_baseline(summary, baseline)).into_iter().flatten());
-    let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
-    if summary.arms.iter().any(few) {
-        said.push(
-            "With 20 samples or fewer, p95 lies between the highest two: read it as the bad end, not as a tail."
-                .to_owned(),
-        );
-    }
-    said.extend(varying(summary));
-    said
-}
-
-fn few_pairs(summary: &Summary) -> Option<String> {
-    let ratios = || summary.arms.iter().flat_map(|arm| [(arm, &arm.of_floor), (arm, &arm.of_published)]);
-    let lacking = |(arm, ratio): (&ArmSummary, &Option<RatioSummary>)| {
-        let ratio = ratio.as_ref().filter(|ratio| ratio.interval.is_none())?;
-        Some(format!(
-            "{} to {} ({})",
-            words::arm_of(arm),
-            ratio.baseline,
-            match ratio.pairs {
-                0 => "no common round: ratio of the medians".to_owned(),
-                pairs => words::plural(pairs, "round"),
-            }
-        ))
-    };
-    let without: Vec<String> = ratios().filter_map(lacking).collect();
-    (!without.is_empty()).then(|| {
-        format!(
-            "Ratios without an interval, which takes {FEWEST_PAIRS} common rounds: {}.",
-            without.join(", ")
-        )
-    })
-}
-
-/// Exact counters repeat on the same input. Where they do not, either the input grew or the work changed.
-fn varying(summary: &Summary) -> Option<String> {
-    let mut found: BTreeSet<&str> = BTreeSet::new();
-    for (name, counter) in summary.arms.iter().flat_map(|arm| &arm.counters) {
-        if counter.class == CounterClass::Exact && counter.seen.is_some_and(|seen| seen.varies) {
-            found.insert(name);
-        }
-    }
-    let names: Vec<&str> = found.into_iter().collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "Exact counters that differ between launches of an arm, because its data grew or its work changed: {} (the \
-             table of work has the ranges).",
-            names.join(", ")
-        )
-    })
-}
-
-/// Arms that cannot be compared with a baseline, because it was not run in their state of the cache.
-fn without_baseline(summary: &Summary, baseline: &str) -> Option<String> {
-    let ran = |cache| summary.arm(&ArmKey::new(baseline, cache)).is_some();
-    if !ran(Cache::Hot) && !ran(Cache::Cold) {
-        return None;
-    }
-    let lacking: Vec<String> = summary.arms.iter().filter(|arm| !ran(arm.cache)).map(words::arm_of).collect();
-    (!lacking.is_empty()).then(|| {
-        format!(
-            "Not compared with {baseline}, which was not run in that state of the cache: {}.",
-            lacking.join(", ")
-        )
-    })
-}
-
 /// Machine and build in a sentence.
 pub(crate) fn setting(record: &Record) -> String {
     let (machine, build) = (&record.machine, &record.build);
@@ -294,53 +177,6 @@ pub(crate) fn setting(record: &Record) -> String {
     )
 }
 
-/// What shows the state of the page cache, over all valid launches of a state.
-pub(crate) fn cache_states(record: &Record) -> Vec<String> {
-    let mut said = Vec::new();
-    for cache in [Cache::Hot, Cache::Cold] {
-        let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.cache == cache);
-        let launches: Vec<&Launch> = valid.flat_map(|sample| &sample.launches).collect();
-        if launches.is_empty() {
-            continue;
-        }
-        let range = |value: fn(&Launch) -> Option<u64>, bytes| {
-            let values = launches.iter().map(|launch| value(launch));
-            let range = CounterSummary::of(CounterClass::Advisory, values);
-            let text = words::amount(Some(&range), bytes, Precision::Short);
-            if range.seen.is_none() { "an unavailable number of".to_owned() } else { text }
-        };
-        let pages = range(|launch| launch.resident_pages_before, false);
-        let read = match range(|launch| launch.device_read.map(ByteSize::bytes), true) {
-            text if text.starts_with("an ") => format!("{text} bytes"),
-            text => text,
-        };
-        said.push(format!(
-            "{} with the cache {cache} found {pages} pages of the database in memory and read {read} from the device.",
-            words::launches(launches.len() as u64)
-        ));
-        if cache == Cache::Cold {
-            said.extend(cold_scans(record, &launches));
-        }
-    }
-    said
-}
-
-/// What cold launches that examined every row read, beside what they could not help reading.
-fn cold_scans(record: &Record, launches: &[&Launch]) -> Option<String> {
-    let rows = record.dataset.rows;
-    let whole = || {
-        launches
-            .iter()
-            .filter(|launch| launch.counter("rows_examined").is_some_and(|examined| examined >= rows))
-    };
-    let least = whole().map(|launch| launch.device_read).collect::<Option<Vec<_>>>()?.into_iter().min()?;
-    Some(format!(
-        "The {} among them that examined every row read at least {least} each; the pages of the rows are {}.",
-        words::launches(whole().count() as u64),
-        record.dataset.logs_bytes()
-    ))
-}
-
 /// The command of the run with its seed, as a shell takes it.
 pub(crate) fn again(record: &Record) -> String {
     let mut command = record.command.clone();
@@ -353,24 +189,8 @@ pub(crate) fn again(record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::record;
+    use crate::fixture::flawless;
     use crate::record::Outcome;
-
-    /// The record of the fixture without the samples that are not valid.
-    fn flawless() -> Record {
-        let mut record = record();
-        record.samples.retain(crate::record::Sample::is_valid);
-        for (order, sample) in record.samples.iter_mut().enumerate() {
-            sample.order = order as u64;
-        }
-        record.outcome = Outcome::of(&record.samples, false);
-        assert_eq!(record.contradiction(), None);
-        record
-    }
-
-    fn limits_of(record: &Record) -> String {
-        limits(record, &Summary::of(record)).join("\n")
-    }
 
     #[test]
     fn every_answer_is_right_only_if_every_launch_was_verified() {
@@ -381,41 +201,6 @@ mod tests {
         record.samples[0].state = SampleState::Excluded { reason: "busy".to_owned() };
         record.outcome = Outcome::of(&record.samples, false);
         assert!(answers(&Summary::of(&record)).starts_with("438 of 439 launches "));
-    }
-
-    #[test]
-    fn a_build_or_machine_that_spoils_times_is_named() {
-        let mut record = flawless();
-        let before = limits_of(&record);
-        assert!(!before.contains("profile") && !before.contains("busy") && !before.contains("uncommitted"));
-        record.build.profile = "debug".to_owned();
-        record.build.dirty = Some(true);
-        record.load_start = Some([1.01, 0.0, 0.0]);
-        let said = limits_of(&record);
-        assert!(said.contains("Built with profile \"debug\""), "{said}");
-        assert!(said.contains("uncommitted changes"), "{said}");
-        assert!(said.contains("load 1.01 on 2 cores"), "{said}");
-    }
-
-    #[test]
-    fn samples_shorter_than_the_plan_asks_for_are_named() {
-        let mut record = flawless();
-        assert!(!limits_of(&record).contains("less than the"));
-        record.plan.launches.at_least = std::time::Duration::from_millis(27);
-        assert!(limits_of(&record).contains("floor hot take 26."), "{}", limits_of(&record));
-    }
-
-    #[test]
-    fn unproven_states_of_the_cache_are_not_claimed() {
-        let mut record = flawless();
-        for launch in record.samples.iter_mut().flat_map(|sample| &mut sample.launches) {
-            launch.resident_pages_before = None;
-            launch.device_read = None;
-        }
-        let said = cache_states(&record).join("\n");
-        assert!(said.contains("found an unavailable number of pages"), "{said}");
-        assert!(said.contains("read an unavailable number of bytes from the device"), "{said}");
-        assert!(!said.contains("examined every row"), "{said}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::layout::{Table, wrapped};
 use crate::summary::Summary;
 use crate::units;
 use crate::words;
-use crate::{remarks, tables};
+use crate::{limits, remarks, tables};
 
 /// Columns of the text. Fixed, so that the same record gives the same text everywhere.
 const WIDTH: usize = 80;
@@ -52,8 +52,8 @@ pub fn table(record: &Record, summary: &Summary) -> String {
         }
     }
     out += "\nConditions and limits\n";
-    let states = remarks::cache_states(record);
-    for said in states.into_iter().chain(remarks::limits(record, summary)) {
+    let states = limits::cache_states(record);
+    for said in states.into_iter().chain(limits::limits(record, summary)) {
         out += &wrapped(&format!("  - {said}"), WIDTH, "    ");
     }
     out.push('\n');

@@ -123,7 +123,7 @@ fn without_a_common_round_the_medians_are_compared_and_it_is_said() {
     assert_eq!((ratio.pairs, ratio.interval), (0, None));
     assert!((ratio.ratio - 2.0).abs() < 1e-12);
     assert_eq!(warm.beyond_floor_ns, None);
-    let limits = crate::remarks::limits(&record, &Summary::of(&record)).join("\n");
+    let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
     assert!(limits.contains("warm hot to floor (no common round: ratio of the medians)"), "{limits}");
 }
 
@@ -177,7 +177,7 @@ fn counters_say_whether_they_repeat() {
     assert_eq!((of("part").seen, of("part").unavailable_in), (seen(7, 7, 7), 2));
     assert_eq!((of("none").seen, of("none").unavailable_in), (None, 3));
     assert_eq!(["same", "mixed"].map(|name| of(name).class), [CounterClass::Exact, CounterClass::Advisory]);
-    let limits = crate::remarks::limits(&record, &Summary::of(&record)).join("\n");
+    let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
     // None of the others differs, though some launches lack some of them.
     assert!(limits.contains("its work changed: grows (the table"), "{limits}");
 }
@@ -207,7 +207,7 @@ fn modes_are_counted_the_most_frequent_first() {
     }
     let arm = arm(&record, "warm", Cache::Hot);
     assert_eq!(crate::words::modes(&arm.modes), "incremental 2, full (anchors) 1");
-    let limits = crate::remarks::limits(&record, &Summary::of(&record)).join("\n");
+    let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
     assert!(limits.contains("warm hot did not always take the same mode"), "{limits}");
 }
 
