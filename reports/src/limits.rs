@@ -203,6 +203,19 @@ mod tests {
     }
 
     #[test]
+    fn the_least_read_of_a_cold_scan_is_what_counts() {
+        let mut record = flawless();
+        let cold = record.samples.iter_mut().filter(|sample| sample.cache == Cache::Cold);
+        let mut scans = cold.filter(|sample| sample.arm != "warm").flat_map(|sample| &mut sample.launches);
+        scans.next().unwrap().device_read = Some(ByteSize(246_500_000));
+        let said = cache_states(&record).join("\n");
+        assert!(
+            said.contains("17 launches among them that examined every row read at least 246 MB each"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn unproven_states_of_the_cache_are_not_claimed() {
         let mut record = flawless();
         for launch in record.samples.iter_mut().flat_map(|sample| &mut sample.launches) {

@@ -204,6 +204,23 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_claims_no_more_than_its_interval() {
+        let record = flawless();
+        let mut summary = Summary::of(&record);
+        let warm = summary.arms.iter_mut().find(|arm| arm.name == "warm").unwrap();
+        let published = warm.of_published.as_mut().unwrap();
+        published.ratio = 0.99;
+        published.interval = Some(crate::stats::Interval { low: 0.95, high: 1.02 });
+        let said = answer(&record, &summary).remove(0);
+        assert!(
+            said.contains(", no difference from the published query (99 % interval 0.980 to 1.05), "),
+            "{said}"
+        );
+        summary.arms.iter_mut().for_each(|arm| arm.of_published = None);
+        assert!(!answer(&record, &summary).remove(0).contains("published"));
+    }
+
+    #[test]
     fn the_command_keeps_a_seed_it_has() {
         let mut record = flawless();
         record.command = ["tracerig", "run", "--seed", "7"].map(str::to_owned).to_vec();

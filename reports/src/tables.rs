@@ -212,3 +212,37 @@ pub(crate) fn phases(summary: &Summary, shares: bool) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::record;
+
+    #[test]
+    fn the_peak_memory_shown_is_the_highest() {
+        let mut record = record();
+        let floor = record.samples.iter().position(|sample| sample.arm == "floor").unwrap();
+        record.samples[floor].launches[0].peak_memory = Some(ByteSize(77_000_000));
+        assert!(work_in_short(&Summary::of(&record)).markdown().contains("| 77.0 MB |"));
+    }
+
+    #[test]
+    fn a_counter_that_one_arm_calls_advisory_is_advisory_in_all() {
+        let mut record = record();
+        for sample in record.samples.iter_mut().filter(|sample| sample.arm == "warm") {
+            for launch in &mut sample.launches {
+                launch.counters.insert("syscr".to_owned(), crate::record::Counter::advisory(Some(1)));
+            }
+        }
+        let summary = Summary::of(&record);
+        assert!(!exact_work(&summary).markdown().contains("syscr"));
+        assert!(advisory_work(&summary).markdown().contains("syscr"));
+    }
+
+    #[test]
+    fn a_counter_nobody_reports_is_named_and_has_no_column() {
+        let summary = Summary::of(&record());
+        assert_eq!(unavailable(&summary), ["fsyncs"]);
+        assert!(!exact_work(&summary).markdown().contains("fsyncs"));
+    }
+}
