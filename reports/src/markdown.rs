@@ -89,7 +89,8 @@ impl Report {
             "Wall time of whole processes, from before the start to after the wait. A sample is one launch, or the mean \
              of as many as take {} together (x in the last column). Every round has one sample of each arm, in random \
              order. Spread is the interquartile range as a part of the median. Ratios are medians over the rounds in \
-             which both arms have a valid sample, never across states of the cache.",
+             which both arms have a valid sample, never across states of the cache; their intervals come from the bootstrap of that median, \
+             widened for few rounds.",
             units::duration(record.plan.launches.at_least),
         ));
         self.block(&tables::times(summary).markdown());

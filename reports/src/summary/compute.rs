@@ -100,7 +100,7 @@ fn paired(baseline: &str, record: &Record, key: &ArmKey) -> Option<Vec<(f64, f64
 
 fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey) -> Option<RatioSummary> {
     let pairs = paired(baseline, record, key)?;
-    if let Some(found) = stats::paired_ratio(&pairs, record.seed) {
+    if let Some(found) = stats::paired_ratio(&pairs) {
         let stats::PairedRatio { pairs, ratio, interval } = found;
         return Some(RatioSummary { baseline, ratio, pairs: pairs as u64, interval });
     }
