@@ -199,7 +199,7 @@ mod tests {
         let mut record = flawless();
         assert!(!limits_of(&record).contains("less than the"));
         record.plan.launches.at_least = std::time::Duration::from_millis(27);
-        assert!(limits_of(&record).contains("floor hot take 26."), "{}", limits_of(&record));
+        assert!(limits_of(&record).contains("floor (cache hot) take 26."), "{}", limits_of(&record));
     }
 
     #[test]

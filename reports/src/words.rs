@@ -28,9 +28,9 @@ pub(crate) fn or_empty<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> S
     value.map(text).unwrap_or_default()
 }
 
-/// `warm hot`, for lists in which the word cache would only repeat itself.
+/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed.
 pub(crate) fn arm(name: &str, cache: Cache) -> String {
-    format!("{name} {cache}")
+    format!("{name} (cache {cache})")
 }
 
 /// The arm of a summary in the same words.

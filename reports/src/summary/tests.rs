@@ -124,7 +124,7 @@ fn without_a_common_round_the_medians_are_compared_and_it_is_said() {
     assert!((ratio.ratio - 2.0).abs() < 1e-12);
     assert_eq!(warm.beyond_floor_ns, None);
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
-    assert!(limits.contains("warm hot to floor (no common round: ratio of the medians)"), "{limits}");
+    assert!(limits.contains("warm (cache hot) to floor (no common round: ratio of the medians)"), "{limits}");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn modes_are_counted_the_most_frequent_first() {
     let arm = arm(&record, "warm", Cache::Hot);
     assert_eq!(crate::words::modes(&arm.modes), "incremental 2, full (anchors) 1");
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
-    assert!(limits.contains("warm hot did not always take the same mode"), "{limits}");
+    assert!(limits.contains("warm (cache hot) did not always take the same mode"), "{limits}");
 }
 
 #[test]
