@@ -138,7 +138,7 @@ pub(crate) fn end(record: &Record) -> String {
     let planned = record.plan.samples * record.plan.arms.len() as u64;
     let how = match outcome.status {
         Status::Complete => "Complete".to_owned(),
-        Status::Interrupted => "Cut short on request".to_owned(),
+        Status::Interrupted => "Cut short (interrupted on request)".to_owned(),
         Status::Failed => format!("Failed: {} without an answer", words::plural(outcome.failures, "sample")),
         Status::Mismatch => format!("Mismatch: {} wrong", words::plural(outcome.mismatches, "answer")),
     };

@@ -128,7 +128,7 @@ mod tests {
         record.outcome = Outcome::of(&record.samples, true);
         let text = text_of(&record);
         assert!(text.contains("No launch was made, so nothing is proven."), "{text}");
-        assert!(text.contains("Cut short on request; 0 of 81 planned samples taken"), "{text}");
+        assert!(text.contains("Cut short (interrupted on request); 0 of 81 planned samples taken"), "{text}");
         assert!(text.contains("warm (cache hot) has no valid sample"), "{text}");
         assert!(!text.contains(" takes "), "{text}");
     }
