@@ -227,7 +227,7 @@ impl Report {
             "Run {}, from {} to {}, seed {}. The record beside this report holds every raw sample; this gets the figures again:",
             record.id, record.started, record.finished, record.seed
         ));
-        self.code("sh", &remarks::again(record));
+        self.code("sh", &remarks::again(record, 100));
     }
 }
 

@@ -177,13 +177,13 @@ pub(crate) fn setting(record: &Record) -> String {
     )
 }
 
-/// The command of the run with its seed, as a shell takes it.
-pub(crate) fn again(record: &Record) -> String {
+/// The command of the run with its seed, as a shell takes it, in lines of at most `width` columns.
+pub(crate) fn again(record: &Record, width: usize) -> String {
     let mut command = record.command.clone();
     if !command.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
         command.extend(["--seed".to_owned(), record.seed.to_string()]);
     }
-    words::shell(&command)
+    words::shell(&command, width)
 }
 
 #[cfg(test)]
@@ -224,10 +224,10 @@ mod tests {
     fn the_command_keeps_a_seed_it_has() {
         let mut record = flawless();
         record.command = ["tracerig", "run", "--seed", "7"].map(str::to_owned).to_vec();
-        assert_eq!(again(&record), "tracerig run --seed 7");
+        assert_eq!(again(&record, 80), "tracerig run --seed 7");
         record.command = ["tracerig", "run", "--seed=7"].map(str::to_owned).to_vec();
-        assert_eq!(again(&record), "tracerig run --seed=7");
+        assert_eq!(again(&record, 80), "tracerig run --seed=7");
         record.command.truncate(2);
-        assert_eq!(again(&record), "tracerig run --seed 42");
+        assert_eq!(again(&record, 80), "tracerig run --seed 42");
     }
 }

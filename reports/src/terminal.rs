@@ -61,8 +61,10 @@ pub fn table(record: &Record, summary: &Summary) -> String {
         out += &wrapped(&said, WIDTH, "  ");
     }
     out += &wrapped(&remarks::end(record), WIDTH, "  ");
-    // Not wrapped: it is there to be copied.
-    out += &format!("Again: {}\n", remarks::again(record));
+    let again = remarks::again(record, WIDTH);
+    // Beside its title where it fits, else below it.
+    let gap = if "Again: ".len() + again.lines().next().map_or(0, str::len) <= WIDTH { ' ' } else { '\n' };
+    out += &format!("Again:{gap}{again}\n");
     out
 }
 
@@ -90,7 +92,10 @@ mod tests {
     #[test]
     fn it_fits_80_columns_of_plain_ascii() {
         let mut record = record();
-        record.command = vec!["tracerig".to_owned()];
+        record
+            .command
+            .extend(["--recipe", "quick", "--samples", "9", "--arms", "warm,floor"].map(str::to_owned));
+        record.command[0].insert_str(0, "/home/someone/src/tracerig/target/release/");
         let text = text_of(&record);
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text}");

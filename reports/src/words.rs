@@ -129,8 +129,9 @@ pub(crate) fn is_bytes(name: &str) -> bool {
     name.ends_with("_bytes") || name == "rchar" || name == "wchar"
 }
 
-/// The words of a command as a shell reads them.
-pub(crate) fn shell(words: &[String]) -> String {
+/// The words of a command as a shell reads them, in lines of at most `width` columns as far as single words allow. A
+/// line that goes on ends in a backslash, so that all of them can be copied at once.
+pub(crate) fn shell(words: &[String], width: usize) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     let quoted = |word: &String| {
         if !word.is_empty() && word.chars().all(plain) {
@@ -139,7 +140,22 @@ pub(crate) fn shell(words: &[String]) -> String {
             format!("'{}'", word.replace('\'', r"'\''"))
         }
     };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    let mut text = String::new();
+    let mut used = 0;
+    for word in words.iter().map(quoted) {
+        let long = word.chars().count();
+        // Two columns are kept for the backslash.
+        if used > 0 && used + 1 + long + 2 > width {
+            text += " \\\n    ";
+            used = 4;
+        } else if used > 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text += &word;
+        used += long;
+    }
+    text
 }
 
 /// `1 launch`, `3 launches`.
@@ -211,10 +227,18 @@ mod tests {
     fn a_shell_reads_the_words_back() {
         let words = ["plain-1.0/x", "my runs", "it's", "", "$HOME", "a\nb"].map(str::to_owned);
         assert_eq!(
-            shell(&words),
+            shell(&words, 80),
             r"plain-1.0/x 'my runs' 'it'\''s' '' '$HOME' 'a
 b'"
         );
+    }
+
+    #[test]
+    fn a_long_command_goes_on_in_further_lines() {
+        let words = ["tracerig", "run", "--out", "a b", "--seed", "7"].map(str::to_owned);
+        assert_eq!(shell(&words, 22), "tracerig run --out \\\n    'a b' --seed 7");
+        assert_eq!(shell(&words, 200), "tracerig run --out 'a b' --seed 7");
+        assert_eq!(shell(&words[2..4], 5), "--out \\\n    'a b'");
     }
 
     #[test]
