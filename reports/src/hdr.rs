@@ -64,3 +64,98 @@ fn encode(record: &Record) -> std::result::Result<Vec<u8>, String> {
     drop(log);
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use hdrhistogram::serialization::Deserializer;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::*;
+    use crate::fixture;
+    use crate::record::Cache;
+
+    /// The log as any reader takes it: start, length, maximum and histogram of each interval, by tag.
+    type Intervals = BTreeMap<String, Vec<(Duration, Duration, f64, Histogram<u64>)>>;
+
+    fn base64(text: &str) -> Vec<u8> {
+        let (mut bytes, mut bits, mut held) = (Vec::new(), 0u32, 0);
+        for digit in text.trim_end_matches('=').bytes() {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => panic!("{digit} is no base64"),
+            };
+            bits = bits << 6 | u32::from(value);
+            held += 6;
+            if held >= 8 {
+                held -= 8;
+                bytes.push((bits >> held) as u8);
+            }
+        }
+        bytes
+    }
+
+    fn read(text: &[u8]) -> Intervals {
+        let mut found = Intervals::new();
+        let mut deserializer = Deserializer::new();
+        for entry in IntervalLogIterator::new(text) {
+            let LogEntry::Interval(interval) = entry.unwrap() else { continue };
+            let bytes = base64(interval.encoded_histogram());
+            let histogram = deserializer.deserialize(&mut bytes.as_slice()).unwrap();
+            let entry = (interval.start_timestamp(), interval.duration(), interval.max(), histogram);
+            found.entry(interval.tag().unwrap().as_str().to_owned()).or_default().push(entry);
+        }
+        found
+    }
+
+    #[test]
+    fn the_log_holds_every_launch_of_every_valid_sample() {
+        let record = fixture::record();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latencies.hlog");
+        write(&record, &path).unwrap();
+        let log = read(&std::fs::read(&path).unwrap());
+        assert_eq!(log.len(), record.plan.arms.len());
+        for arm in &record.plan.arms {
+            let samples: Vec<_> = record
+                .samples
+                .iter()
+                .filter(|sample| sample.key() == arm.key() && sample.is_valid())
+                .collect();
+            let intervals = &log[&tag(&arm.key())];
+            assert_eq!(intervals.len(), samples.len(), "{}", arm.key());
+            for (sample, (_, _, max, histogram)) in samples.iter().zip(intervals) {
+                assert_eq!(histogram.len(), sample.launches.len() as u64);
+                for launch in &sample.launches {
+                    let nanos = launch.wall.as_nanos() as u64;
+                    assert!(histogram.count_at(nanos) > 0, "{nanos} ns of {}", arm.key());
+                }
+                let slowest = sample.launches.iter().map(|launch| launch.wall).max().unwrap();
+                assert!((max / (slowest.as_secs_f64() * 1e3) - 1.0).abs() < 1e-2, "{max} ms, {slowest:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn intervals_follow_each_other_by_measured_time() {
+        let log = read(&encode(&fixture::record()).unwrap());
+        let mut all: Vec<(Duration, Duration)> =
+            log.values().flatten().map(|(start, length, ..)| (*start, *length)).collect();
+        all.sort_unstable();
+        assert_eq!(all[0].0, Duration::ZERO);
+        for pair in all.windows(2) {
+            // Times in the log have three decimals; where a sample is left out there is a gap.
+            assert!(pair[0].0 + pair[0].1 <= pair[1].0 + Duration::from_millis(1), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_never_ends_early() {
+        assert_eq!(tag(&ArmKey::new("a b,c", Cache::Cold)), "a_b_c-cold");
+    }
+}

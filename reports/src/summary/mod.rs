@@ -1,6 +1,7 @@
 //! The figures of a run, computed from its record and nothing else.
 
 mod arm;
+mod compute;
 #[cfg(test)]
 mod tests;
 
