@@ -42,12 +42,6 @@ impl Dice {
         self.below(1000) < per_mille
     }
 
-    /// A number in [0, 1).
-    pub(crate) fn unit(&mut self) -> f64 {
-        // 53 bits fill the mantissa exactly.
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         let at = usize::try_from(self.below(from.len() as u64)).unwrap_or(0);
         &from[at]
@@ -110,7 +104,7 @@ mod tests {
     fn streams_are_stable_and_independent() {
         let first = |seed, purpose, index| Dice::new(seed, purpose, index).next();
         // Written down once: the numbers must never change under a generator version.
-        const FIRST: u64 = 0;
+        const FIRST: u64 = 11_467_317_289_813_028_283;
         assert_eq!(first(1, "plan", 0), FIRST);
         let all = [first(1, "plan", 0), first(2, "plan", 0), first(1, "turn", 0), first(1, "plan", 1)];
         assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
@@ -121,12 +115,12 @@ mod tests {
         let mut dice = Dice::new(7, "test", 0);
         assert!(
             (0..2000)
-                .all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4 && dice.unit() < 1.0)
+                .all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4)
         );
         assert_eq!((dice.below(0), dice.hex(7).len(), dice.uuid4().len()), (0, 7, 36));
         let mut sizes: Vec<u64> = (0..10_001).map(|_| dice.size([10, 100, 1_000, 9_000, 9_001])).collect();
         sizes.sort_unstable();
         assert!((90..110).contains(&sizes[5000]) && (900..1_100).contains(&sizes[9000]) && sizes[0] >= 10);
-        assert!(dice.uuid7(1_795_207_044_000).starts_with("01a1faad-9b20-7"));
+        assert!(dice.uuid7(1_795_207_044_000).starts_with("01a1faad-9ba0-7"));
     }
 }

@@ -3,6 +3,8 @@
 //! The text stands inside JSON strings and Debug dumps alike, so it is escaped already: line breaks and quotes appear as
 //! `\n` and `\"`, which mean the same in both. No pool contains a marker.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::dice::Dice;
 
 const POOL_BYTES: usize = 2 << 20;
@@ -45,6 +47,7 @@ const FOREIGN: [&str; 6] =
     ["na\u{ef}ve", "Gr\u{f6}\u{df}e", "d\u{e9}j\u{e0}", "\u{6570}\u{636e}", "\u{1f600}", "\u{2192}"];
 
 /// Text to cut slices from.
+#[derive(Debug)]
 pub(crate) struct Pools {
     prose: Vec<u8>,
     hex: Vec<u8>,
@@ -52,7 +55,18 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The pools of a seed, kept from the last time when the seed is the same: filling them takes longer than appending a
+    /// few hundred rows.
+    pub(crate) fn of(seed: u64) -> Arc<Self> {
+        static LATEST: Mutex<Option<(u64, Arc<Pools>)>> = Mutex::new(None);
+        let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some((known, pools)) if *known == seed => Arc::clone(pools),
+            _ => Arc::clone(&latest.insert((seed, Arc::new(Self::new(seed)))).1),
+        }
+    }
+
+    fn new(seed: u64) -> Self {
         let words: Vec<&str> = WORDS.split_ascii_whitespace().collect();
         let mut dice = Dice::new(seed, "prose", 0);
         let mut prose = String::with_capacity(POOL_BYTES + 400);

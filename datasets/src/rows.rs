@@ -97,7 +97,7 @@ struct Measure {
 /// Writes rows into batches.
 pub(crate) struct RowWriter {
     pub(crate) shapes: &'static Shapes,
-    pub(crate) pools: Pools,
+    pub(crate) pools: Arc<Pools>,
     era: Era,
     thread_mix: Mix,
     process_mix: Mix,
@@ -113,6 +113,9 @@ pub(crate) struct Aim {
     largest: u64,
 }
 
+/// The largest ordinary row where there is too little room.
+const CROWDED_BYTES: u64 = 3_000;
+
 const UNAIMED: Aim = Aim { stretch: 1.0, largest: u64::MAX };
 
 impl RowWriter {
@@ -120,7 +123,7 @@ impl RowWriter {
         let shapes = Shapes::of(recipe.era)?;
         Ok(Self {
             shapes,
-            pools: Pools::new(seed),
+            pools: Pools::of(seed),
             era: recipe.era,
             thread_mix: Mix::new(&recipe.thread_rows, shapes),
             process_mix: Mix::new(&recipe.process_rows, shapes),
@@ -137,6 +140,10 @@ impl RowWriter {
         if self.measure.rows >= 500.0 && self.measure.stretchable > 0.0 {
             let Measure { rows, fixed, stretchable } = self.measure;
             self.aim.stretch = ((mean - fixed / rows) / (stretchable / rows)).clamp(0.0, 60.0);
+            if self.aim.stretch == 0.0 {
+                // Still too large: a dataset scaled down is left little room beside its facts. So large rows become rare.
+                self.aim.largest = largest.min(CROWDED_BYTES);
+            }
         }
     }
 

@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn json_of_every_shape_is_valid_whatever_is_filled_in() {
-        let (pools, mut dice) = (Pools::new(1), Dice::new(1, "test", 0));
+        let (pools, mut dice) = (Pools::of(1), Dice::new(1, "test", 0));
         for era in [Era::V0_141, Era::V0_169] {
             let scene = Scene { model: "m", answer: "a", thread: "t", tier: "\"service_tier\":\"priority\",", ..Scene::default() };
             let mut objects = 0;
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn rows_come_out_as_large_as_asked() {
-        let (pools, mut dice, mut out) = (Pools::new(1), Dice::new(1, "test", 0), Vec::new());
+        let (pools, mut dice, mut out) = (Pools::of(1), Dice::new(1, "test", 0), Vec::new());
         let shapes = Shapes::of(Era::V0_141).unwrap();
         let completion = &shapes.all[shapes.find("completion").unwrap()];
         completion.render(&Scene::default(), 34_000, 1.0, &pools, &mut dice, &mut out);

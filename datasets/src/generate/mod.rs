@@ -36,7 +36,7 @@ const TAIL_ROWS: u64 = 900;
 
 /// Bytes of the file that a row takes beside its body, and those that a byte of a body takes: found by building datasets.
 /// Retention leaves gaps in the pages.
-const ROW_BYTES: f64 = 420.0;
+const ROW_BYTES: f64 = 585.0;
 const BODY_FACTOR: f64 = 1.1;
 
 /// What the database holds.
