@@ -30,7 +30,12 @@ const REPORT_EVERY: Duration = Duration::from_millis(50);
 type Report<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// Builds a dataset in an existing, empty folder.
-pub(crate) fn build(folder: &Path, recipe: &Recipe, options: &BuildOptions, report: Report<'_>) -> Result<Dataset> {
+pub(crate) fn build(
+    folder: &Path,
+    recipe: &Recipe,
+    options: &BuildOptions,
+    report: Report<'_>,
+) -> Result<Dataset> {
     let seed = options.seed.unwrap_or(recipe.seed);
     let database = folder.join(FILE_NAME);
     let loaded = load(&database, recipe, seed, options.scale, report)?;
@@ -54,7 +59,12 @@ pub(crate) fn build(folder: &Path, recipe: &Recipe, options: &BuildOptions, repo
         inserted_bytes: loaded.inserted_bytes,
         body_bytes: digests.rows.iter().map(|(_, bytes)| u64::from(*bytes)).sum(),
         file_bytes: digests.file_bytes,
-        pages: Pages { page_size: PAGE_SIZE, total: loaded.pages, free: loaded.free_pages, logs: digests.logs_pages },
+        pages: Pages {
+            page_size: PAGE_SIZE,
+            total: loaded.pages,
+            free: loaded.free_pages,
+            logs: digests.logs_pages,
+        },
         kinds,
         truth,
         facts: loaded.facts.into_iter().filter(|fact| digests.has(fact.id)).collect(),
@@ -157,7 +167,8 @@ fn load(database: &Path, recipe: &Recipe, seed: u64, scale: f64, report: Report<
         let ended = generator.join();
         inserted.map(|()| ended)
     })?;
-    let broken = |detail: &str| DatasetError::Broken { path: database.to_path_buf(), detail: detail.to_owned() };
+    let broken =
+        |detail: &str| DatasetError::Broken { path: database.to_path_buf(), detail: detail.to_owned() };
     let continuation = ended.map_err(|_| broken("the generator panicked"))??;
     loaded.continuation = continuation.ok_or_else(|| broken("the generator ended early"))?;
     log.pad_with_free_pages(goal.pages)?;

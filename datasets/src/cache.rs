@@ -130,7 +130,8 @@ impl Cache {
         options.check(recipe)?;
         let name = folder_name(recipe, options)?;
         let folder = self.folder.join(&name);
-        fs::create_dir_all(&self.folder).map_err(DatasetError::io(&self.folder, "create the cache folder"))?;
+        fs::create_dir_all(&self.folder)
+            .map_err(DatasetError::io(&self.folder, "create the cache folder"))?;
         let _lock = self.lock(&name, progress)?;
         match read(&folder).and_then(|dataset| verify_quickly(&dataset, progress).map(|()| dataset)) {
             Ok(dataset) => return Ok(dataset),
@@ -174,7 +175,11 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::inspect`]; [`DatasetError::Damaged`] when they differ.
-    pub fn verify(&self, name: &str, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Dataset> {
+    pub fn verify(
+        &self,
+        name: &str,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Dataset> {
         let dataset = self.inspect(name)?;
         verify_file(&dataset, progress)?;
         let found = digest::of_database(&dataset.database, progress)?;
@@ -205,7 +210,8 @@ impl Cache {
             Err(error) => return Err(DatasetError::io(&self.folder, "read the cache folder")(error)),
         };
         let folders = entries.flatten().filter(|entry| entry.path().is_dir());
-        let mut names: Vec<String> = folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> =
+            folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.retain(|name| !name.starts_with('.'));
         names.sort_unstable();
         Ok(names)
@@ -307,7 +313,9 @@ fn read(folder: &Path) -> Result<Dataset> {
 
 fn remove_if_there(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DatasetError::io(folder, "remove")(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(DatasetError::io(folder, "remove")(error))
+        }
         _ => Ok(()),
     }
 }
@@ -315,7 +323,8 @@ fn remove_if_there(folder: &Path) -> Result<()> {
 /// Whether the file system has room for a dataset, and a little more.
 fn check_room(folder: &Path, recipe: &Recipe, options: &BuildOptions) -> Result<()> {
     let needed = recipe.file_bytes(options.scale) / 20 * 21 + (1 << 20);
-    let room = rustix::fs::statvfs(folder).map_err(|error| DatasetError::io(folder, "ask for free room in")(error.into()))?;
+    let room = rustix::fs::statvfs(folder)
+        .map_err(|error| DatasetError::io(folder, "ask for free room in")(error.into()))?;
     let available = room.f_bavail.saturating_mul(room.f_frsize);
     if available < needed {
         return Err(DatasetError::NoRoom { path: folder.to_path_buf(), needed, available });

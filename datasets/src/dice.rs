@@ -113,10 +113,7 @@ mod tests {
     #[test]
     fn draws_stay_in_their_range() {
         let mut dice = Dice::new(7, "test", 0);
-        assert!(
-            (0..2000)
-                .all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4)
-        );
+        assert!((0..2000).all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4));
         assert_eq!((dice.below(0), dice.hex(7).len(), dice.uuid4().len()), (0, 7, 36));
         let mut sizes: Vec<u64> = (0..10_001).map(|_| dice.size([10, 100, 1_000, 9_000, 9_001])).collect();
         sizes.sort_unstable();

@@ -58,7 +58,8 @@ pub(crate) fn of_database(path: &Path, report: Report<'_>) -> Result<Digests> {
         let file = scope.spawn(|| of_file_metered(path, &meter));
         let working = || !(rows.is_finished() && file.is_finished());
         watch(&meter, total, Stage::Digesting, &working, report);
-        let broken = |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
+        let broken =
+            |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
         let (rows_digest, rows, logs_pages) = rows.join().map_err(broken)??;
         let (file_digest, file_bytes) = file.join().map_err(broken)??;
         Ok(Digests { rows_digest, file_digest, file_bytes, logs_pages, rows })
@@ -72,7 +73,8 @@ pub(crate) fn of_file(path: &Path, report: Report<'_>) -> Result<String> {
     std::thread::scope(|scope| {
         let file = scope.spawn(|| of_file_metered(path, &meter));
         watch(&meter, total, Stage::Verifying, &|| !file.is_finished(), report);
-        let broken = |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
+        let broken =
+            |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
         file.join().map_err(broken)?.map(|(digest, _)| digest)
     })
 }
@@ -81,7 +83,11 @@ fn watch(meter: &Meter, total: u64, stage: Stage, working: &dyn Fn() -> bool, re
     let mut naps = 0_u32;
     loop {
         let done = meter.bytes.load(Ordering::Relaxed).min(total);
-        let flow = if naps.is_multiple_of(25) { report(Progress { stage, done, total }) } else { ControlFlow::Continue(()) };
+        let flow = if naps.is_multiple_of(25) {
+            report(Progress { stage, done, total })
+        } else {
+            ControlFlow::Continue(())
+        };
         if flow.is_break() {
             meter.stop.store(true, Ordering::Relaxed);
         }
@@ -142,7 +148,8 @@ fn of_rows(path: &Path, meter: &Meter) -> Result<(String, Vec<(i64, u32)>, u64)>
 /// Opens a database that nobody writes, without leaving anything beside it.
 pub(crate) fn open_finished(path: &Path) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let escaped: String = path.to_string_lossy().chars().fold(String::new(), |mut escaped, character| {
             match character {
                 '%' => escaped.push_str("%25"),

@@ -118,7 +118,8 @@ fn sentence(words: &[&str], dice: &mut Dice, out: &mut String) {
 
 fn features(words: &[&str], dice: &mut Dice) -> String {
     let nouns = &words[COMMON_WORDS..];
-    let mut names: Vec<String> = (0..240).map(|_| format!("{}_{}", dice.pick(nouns), dice.pick(nouns))).collect();
+    let mut names: Vec<String> =
+        (0..240).map(|_| format!("{}_{}", dice.pick(nouns), dice.pick(nouns))).collect();
     names.sort_unstable();
     names.dedup();
     names.iter().map(|name| format!("\"feature.{name}\":\"{}\",", dice.chance(400))).collect()

@@ -161,7 +161,10 @@ impl Recipe {
             let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             DatasetError::Recipe {
                 place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
-                detail: format!("{}; the built-in recipes in datasets/recipes show every key", error.message()),
+                detail: format!(
+                    "{}; the built-in recipes in datasets/recipes show every key",
+                    error.message()
+                ),
             }
         })?;
         recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
@@ -236,15 +239,24 @@ impl Recipe {
             !self.name.is_empty() && self.name.bytes().all(plain) && !self.name.starts_with('.'),
             "`name` names a folder: use letters, digits, `-`, `_` and `.`",
         )?;
-        require(self.file_bytes.is_multiple_of(page), "`file_bytes` must be a multiple of the page size, 4096")?;
+        require(
+            self.file_bytes.is_multiple_of(page),
+            "`file_bytes` must be a multiple of the page size, 4096",
+        )?;
         require(self.rows > 0 && self.file_bytes > 0, "`rows` and `file_bytes` must be positive")?;
-        require((1..=216).contains(&self.span_hours), "`span_hours` must be from 1 to 216: a writer deletes rows older than ten days")?;
+        require(
+            (1..=216).contains(&self.span_hours),
+            "`span_hours` must be from 1 to 216: a writer deletes rows older than ten days",
+        )?;
         require(self.deleted_percent <= 95, "`deleted_percent` must be at most 95")?;
         require(self.free_percent <= 95, "`free_percent` must be at most 95")?;
         require(self.threads_per_process > 0, "`threads_per_process` must be positive")?;
         let facts = &self.facts;
         require(facts.long_threads <= facts.threads, "`long_threads` must be at most `threads`")?;
-        require(facts.processes <= facts.threads, "`processes` of the facts must be at most their `threads`")?;
+        require(
+            facts.processes <= facts.threads,
+            "`processes` of the facts must be at most their `threads`",
+        )?;
         require(facts.pruned_turns == 0 || facts.long_threads > 0, "`pruned_turns` need `long_threads`")?;
         let told = if self.era == Era::V0_141 { facts.completions } else { facts.turns };
         require(
@@ -256,14 +268,28 @@ impl Recipe {
         require(fact_sizes.into_iter().all(sorted), "the five numbers of a size must rise")?;
         let shapes = Shapes::of(self.era).map_err(|error| error.to_string())?;
         for shares in [&self.thread_rows, &self.process_rows] {
-            require(shares.iter().any(|share| share.weight > 0), "`thread_rows` and `process_rows` must not be empty")?;
+            require(
+                shares.iter().any(|share| share.weight > 0),
+                "`thread_rows` and `process_rows` must not be empty",
+            )?;
             for share in shares {
-                let known = || shapes.all.iter().map(|shape| shape.name.as_str()).collect::<Vec<_>>().join(", ");
+                let known =
+                    || shapes.all.iter().map(|shape| shape.name.as_str()).collect::<Vec<_>>().join(", ");
                 if shapes.find(&share.kind).is_none() {
-                    return Err(format!("there is no kind of row `{}` in {}; there are {}", share.kind, self.era, known()));
+                    return Err(format!(
+                        "there is no kind of row `{}` in {}; there are {}",
+                        share.kind,
+                        self.era,
+                        known()
+                    ));
                 }
-                if matches!(share.kind.as_str(), "completion" | "settings") || share.kind == "submission" && self.era != Era::V0_169 {
-                    return Err(format!("`{}` rows are facts; they come from `[facts]`, not from the mix", share.kind));
+                if matches!(share.kind.as_str(), "completion" | "settings")
+                    || share.kind == "submission" && self.era != Era::V0_169
+                {
+                    return Err(format!(
+                        "`{}` rows are facts; they come from `[facts]`, not from the mix",
+                        share.kind
+                    ));
                 }
                 require(sorted(&share.bytes), "the five numbers of a size must rise")?;
             }

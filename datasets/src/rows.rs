@@ -157,7 +157,14 @@ impl RowWriter {
     }
 
     /// Writes an ordinary row of a thread and returns what it counts for in retention.
-    pub(crate) fn thread_row(&mut self, thread: &mut Thread, process: &Arc<str>, at: i64, dice: &mut Dice, batch: &mut Batch) -> u64 {
+    pub(crate) fn thread_row(
+        &mut self,
+        thread: &mut Thread,
+        process: &Arc<str>,
+        at: i64,
+        dice: &mut Dice,
+        batch: &mut Batch,
+    ) -> u64 {
         if thread.turn_rows == 0 {
             thread.turn = dice.uuid7(milliseconds(at));
             thread.turn_rows = dice.between(20, 120);
@@ -170,7 +177,13 @@ impl RowWriter {
     }
 
     /// Writes an ordinary row without a thread and returns what it counts for in retention.
-    pub(crate) fn process_row(&mut self, process: &Arc<str>, at: i64, dice: &mut Dice, batch: &mut Batch) -> u64 {
+    pub(crate) fn process_row(
+        &mut self,
+        process: &Arc<str>,
+        at: i64,
+        dice: &mut Dice,
+        batch: &mut Batch,
+    ) -> u64 {
         let model = dice.pick(&self.shapes.models);
         let scene = Scene { model: &model[0], milliseconds: milliseconds(at), ..Scene::default() };
         let stamp = Stamp { at, thread: None, process: Some(Arc::clone(process)) };
@@ -224,7 +237,9 @@ impl RowWriter {
             TurnRow::Request { priority: true } => Some(Intent::Request { turn, model: Some(model.clone()) }),
             TurnRow::Tags { priority: true } => Some(Intent::Tags { turn, model: Some(model.clone()) }),
             TurnRow::Completion { .. } => Some(Intent::Completion { turn, model: answer.to_owned() }),
-            TurnRow::Request { .. } | TurnRow::Tags { .. } | TurnRow::Prewarm { .. } | TurnRow::Progress => None,
+            TurnRow::Request { .. } | TurnRow::Tags { .. } | TurnRow::Prewarm { .. } | TurnRow::Progress => {
+                None
+            }
         };
         if let Some(intent) = intent {
             batch.mean(Some(&thread.id), intent);

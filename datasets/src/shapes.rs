@@ -140,7 +140,8 @@ impl Shapes {
         let file: ShapesFile = toml::from_str(source).map_err(|error| error.to_string())?;
         let compile = |shape: ShapeFile| {
             let scope = file.scopes.get(&shape.scope).ok_or(format!("no scope `{}`", shape.scope))?;
-            let templates = shape.texts.iter().map(|text| Template::parse(&format!("{scope}{text}"), &file.version));
+            let templates =
+                shape.texts.iter().map(|text| Template::parse(&format!("{scope}{text}"), &file.version));
             // The target is the module, except where events of several modules share a target.
             let module = shape.module.or_else(|| shape.file.as_ref().map(|_| shape.target.clone()));
             Ok(Shape {
@@ -193,7 +194,8 @@ impl Template {
             let name = rest[open + 1..].split('>').next().unwrap_or_default();
             literal.push_str(&rest[..open]);
             rest = &rest[open..];
-            let known = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b':');
+            let known =
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b':');
             if name.is_empty() || !known {
                 // An angle bracket of the text itself.
                 literal.push('<');
@@ -315,7 +317,11 @@ fn utc(milliseconds: u64) -> String {
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     let year = era * 400 + year + u64::from(month <= 2);
     let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
-    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}.{:03}Z", rest / 1000 % 60, rest % 1000)
+    format!(
+        "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
+        rest / 1000 % 60,
+        rest % 1000
+    )
 }
 
 #[derive(Deserialize)]
@@ -357,7 +363,13 @@ mod tests {
     fn json_of_every_shape_is_valid_whatever_is_filled_in() {
         let (pools, mut dice) = (Pools::of(1), Dice::new(1, "test", 0));
         for era in [Era::V0_141, Era::V0_169] {
-            let scene = Scene { model: "m", answer: "a", thread: "t", tier: "\"service_tier\":\"priority\",", ..Scene::default() };
+            let scene = Scene {
+                model: "m",
+                answer: "a",
+                thread: "t",
+                tier: "\"service_tier\":\"priority\",",
+                ..Scene::default()
+            };
             let mut objects = 0;
             for shape in Shapes::of(era).unwrap().all.iter().filter(|shape| !shape.quotes) {
                 for bytes in [0, 2_000, 40_000] {
@@ -369,7 +381,11 @@ mod tests {
                         .find_map(|marker| text.split_once(marker));
                     if let Some((_, json)) = object {
                         objects += 1;
-                        assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{}: {json}", shape.name);
+                        assert!(
+                            serde_json::from_str::<serde_json::Value>(json).is_ok(),
+                            "{}: {json}",
+                            shape.name
+                        );
                     }
                 }
             }

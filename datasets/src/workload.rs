@@ -104,7 +104,8 @@ impl<'a> Workload<'a> {
         // The texts come from the pools of the dataset.
         let writer = RowWriter::new(recipe, manifest.seed)?;
         let resume = |(process, threads): &(String, Vec<String>), dice: &mut Dice| {
-            let threads = threads.iter().map(|thread| Thread::resume(thread, now, writer.shapes, dice)).collect();
+            let threads =
+                threads.iter().map(|thread| Thread::resume(thread, now, writer.shapes, dice)).collect();
             (Arc::from(process.as_str()), threads)
         };
         let mut processes: Vec<(Arc<str>, Vec<Thread>)> =
@@ -115,11 +116,23 @@ impl<'a> Workload<'a> {
         let latest = &processes[processes.len() - 1];
         let turns = (Thread::start(now, writer.shapes, dice), Arc::clone(&latest.0));
         let older = manifest.facts.iter().filter_map(|fact| match &fact.intent {
-            Intent::Completion { turn, .. } | Intent::Request { turn, .. } => Some((turn.clone(), fact.thread.clone()?)),
+            Intent::Completion { turn, .. } | Intent::Request { turn, .. } => {
+                Some((turn.clone(), fact.thread.clone()?))
+            }
             _ => None,
         });
         let older = older.collect();
-        Ok(Self { recipe, writer, processes, turns, older, now, pending: Vec::new(), ordinary_rows: 0, turn_count: 0 })
+        Ok(Self {
+            recipe,
+            writer,
+            processes,
+            turns,
+            older,
+            now,
+            pending: Vec::new(),
+            ordinary_rows: 0,
+            turn_count: 0,
+        })
     }
 
     /// Writes one row; `left` are those that fit into the batch.

@@ -17,7 +17,8 @@ fn quick() -> Recipe {
 
 /// Everything in the cache but lock files.
 fn entries(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = entries.filter(|name| !name.starts_with(".lock-")).collect();
     names.sort_unstable();
     names
@@ -66,7 +67,8 @@ fn rows_that_differ_are_found_though_the_file_has_its_digest() {
     let cache = Cache::at(folder.path());
     let dataset = cache.ensure(&quick(), &SMALL, &mut go).unwrap();
     let path = dataset.database.with_file_name("manifest.json");
-    let text = std::fs::read_to_string(&path).unwrap().replace(&dataset.manifest.rows_digest, &"0".repeat(64));
+    let text =
+        std::fs::read_to_string(&path).unwrap().replace(&dataset.manifest.rows_digest, &"0".repeat(64));
     std::fs::write(&path, text).unwrap();
     assert!(cache.verify("quick", &mut go).unwrap_err().to_string().contains("its rows have the digest"));
 }

@@ -73,12 +73,12 @@ impl Facts {
         for at in 0..plan.processes {
             let mut dice = Dice::new(seed, "fact-process", at);
             // Apart from each other by the same time, so that they never overlap.
-            let part = i64::try_from(2 * at + 1).unwrap_or(0) * span / i64::try_from(2 * plan.processes).unwrap_or(1);
+            let part = i64::try_from(2 * at + 1).unwrap_or(0) * span
+                / i64::try_from(2 * plan.processes).unwrap_or(1);
             let begin = start + part;
             let threads = share(plan.threads, at, plan.processes);
-            let scripts: Vec<Vec<(usize, Row)>> = threads
-                .map(|thread| script(recipe, &turns, thread, &mut dice))
-                .collect::<Result<_>>()?;
+            let scripts: Vec<Vec<(usize, Row)>> =
+                threads.map(|thread| script(recipe, &turns, thread, &mut dice)).collect::<Result<_>>()?;
             processes.push(Process::new(begin, scripts, shapes, dice, Dice::new(seed, "fact-rows", at)));
         }
         Ok(Self { plan, processes, next: (0, 0) })
@@ -92,7 +92,12 @@ impl Facts {
     }
 
     /// Writes the next batch and tells for each row its partition, a thread's id or the process's, and its weight.
-    pub(crate) fn write(&mut self, rows: &mut RowWriter, batch: &mut Batch, weigh: &mut dyn FnMut(&Arc<str>, u64)) -> Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        rows: &mut RowWriter,
+        batch: &mut Batch,
+        weigh: &mut dyn FnMut(&Arc<str>, u64),
+    ) -> Result<()> {
         let (at, first) = self.next;
         let Some(process) = self.processes.get_mut(at) else { return Ok(()) };
         let end = (first + BATCH_ROWS).min(process.steps.len());
@@ -148,7 +153,13 @@ impl Process {
         Self { uuid, threads, current, steps, dice: rows }
     }
 
-    fn write(&mut self, step: usize, plan: &FactPlan, rows: &mut RowWriter, batch: &mut Batch) -> Result<(Arc<str>, u64)> {
+    fn write(
+        &mut self,
+        step: usize,
+        plan: &FactPlan,
+        rows: &mut RowWriter,
+        batch: &mut Batch,
+    ) -> Result<(Arc<str>, u64)> {
         let Step { at, thread, turn, row } = self.steps[step];
         let dice = &mut self.dice;
         let Some(position) = thread else {
@@ -294,7 +305,9 @@ impl Turns<'_> {
                 _ => TierForm::Priority,
             },
             (false, true) => *dice.pick(&[TierForm::Cleared, TierForm::Default]),
-            (false, false) => *dice.pick(&[TierForm::Inherit, TierForm::Inherit, TierForm::Inherit, TierForm::Flex]),
+            (false, false) => {
+                *dice.pick(&[TierForm::Inherit, TierForm::Inherit, TierForm::Inherit, TierForm::Flex])
+            }
         }
     }
 

@@ -53,7 +53,9 @@ impl Process {
         let from = self.last.max(now - 2 * NANOS) + 1;
         let step = (now - from).max(0) / i64::try_from(BATCH_ROWS).unwrap_or(1);
         for at in 0..count {
-            let at = from + step * i64::try_from(at).unwrap_or(0) + i64::try_from(self.dice.below(900)).unwrap_or(0);
+            let at = from
+                + step * i64::try_from(at).unwrap_or(0)
+                + i64::try_from(self.dice.below(900)).unwrap_or(0);
             let at = at.max(self.last + 1);
             let mut draw = self.dice.below(self.left());
             let found = self.partitions.iter_mut().find(|partition| {

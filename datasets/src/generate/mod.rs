@@ -92,7 +92,12 @@ impl Goal {
 ///
 /// # Errors
 /// [`DatasetError::ScaleTooSmall`] before anything is sent.
-pub(crate) fn generate(recipe: &Recipe, seed: u64, scale: f64, outlet: &mut dyn Outlet) -> Result<Option<Continuation>> {
+pub(crate) fn generate(
+    recipe: &Recipe,
+    seed: u64,
+    scale: f64,
+    outlet: &mut dyn Outlet,
+) -> Result<Option<Continuation>> {
     let start = START * NANOS;
     let mut rows = RowWriter::new(recipe, seed)?;
     let fixed = Fixed::measure(recipe, seed, start, &mut rows)?;
@@ -100,7 +105,20 @@ pub(crate) fn generate(recipe: &Recipe, seed: u64, scale: f64, outlet: &mut dyn 
     fixed.check(recipe, scale, &goal)?;
     let facts = Facts::plan(recipe, rows.shapes, seed, start)?;
     let span = i64::try_from(recipe.span_hours).unwrap_or(0) * 3600 * NANOS;
-    let mut run = Run { recipe, seed, goal, start, span, fixed, rows, facts, outlet, batch: Batch::default(), opened: 0, last: start };
+    let mut run = Run {
+        recipe,
+        seed,
+        goal,
+        start,
+        span,
+        fixed,
+        rows,
+        facts,
+        outlet,
+        batch: Batch::default(),
+        opened: 0,
+        last: start,
+    };
     Ok(run.all())
 }
 
@@ -138,7 +156,8 @@ impl Fixed {
         let Totals { rows, bytes, .. } = self.totals;
         // Some rows beside the facts are needed to meet rows and file size, and each takes some room.
         let needed = rows + rows / 20 + 64;
-        let needed_bytes = (bytes as f64 + (needed - rows) as f64 * 700.0) * BODY_FACTOR + needed as f64 * ROW_BYTES;
+        let needed_bytes =
+            (bytes as f64 + (needed - rows) as f64 * 700.0) * BODY_FACTOR + needed as f64 * ROW_BYTES;
         let room = (goal.used_pages * u64::from(PAGE_SIZE)) as f64;
         if goal.rows >= needed && room >= needed_bytes {
             return Ok(());
@@ -195,11 +214,13 @@ impl Run<'_> {
         let wanted = self.goal.rows.saturating_sub(fixed.rows + tail);
         // What retention is to take of these rows, so that it is enough in all.
         let excess = self.goal.written.saturating_sub(self.goal.rows + (fixed.written - fixed.rows));
-        let room = (self.goal.used_pages * u64::from(PAGE_SIZE)) as f64 * (1.0 - tail as f64 / self.goal.rows as f64)
+        let room = (self.goal.used_pages * u64::from(PAGE_SIZE)) as f64
+            * (1.0 - tail as f64 / self.goal.rows as f64)
             - fixed.bytes as f64 * BODY_FACTOR
             - fixed.rows as f64 * ROW_BYTES;
         let mut dice = Dice::new(self.seed, "fill", 0);
-        let mut plan = FillPlan { wanted, excess, planned: 0, exceeding: 0, threads: self.recipe.threads_per_process };
+        let mut plan =
+            FillPlan { wanted, excess, planned: 0, exceeding: 0, threads: self.recipe.threads_per_process };
         let (mut active, mut totals): (Vec<(u64, Process)>, _) = (Vec::new(), Totals::default());
         let expected = (wanted + excess).max(1);
         loop {
@@ -219,7 +240,8 @@ impl Run<'_> {
             let left = (wanted.saturating_sub(totals.rows)).max(1) as f64;
             let bytes = room - totals.bytes as f64 * BODY_FACTOR - totals.rows as f64 * ROW_BYTES;
             // Far from the end the mean hardly moves; near it a few rows cannot make up for all others.
-            let mean = if left > wanted as f64 / 10.0 { (bytes / left - ROW_BYTES) / BODY_FACTOR } else { f64::NAN };
+            let mean =
+                if left > wanted as f64 / 10.0 { (bytes / left - ROW_BYTES) / BODY_FACTOR } else { f64::NAN };
             if mean.is_finite() {
                 self.rows.aim(mean, u64::MAX);
             }
