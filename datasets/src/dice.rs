@@ -8,6 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// A source of random numbers for one purpose.
+#[derive(Debug)]
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -41,15 +42,21 @@ impl Dice {
         self.below(1000) < per_mille
     }
 
-    /// A number in [0, 1).
-    pub(crate) fn unit(&mut self) -> f64 {
-        // 53 bits fill the mantissa exactly.
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         let at = usize::try_from(self.below(from.len() as u64)).unwrap_or(0);
         &from[at]
+    }
+
+    /// A size from its minimum, median, 90th and 99th percentile, and maximum, straight lines in between.
+    pub(crate) fn size(&mut self, [least, median, p90, p99, most]: [u64; 5]) -> u64 {
+        let at = self.below(100_000);
+        let (from, to, low, high) = match at {
+            0..50_000 => (0, 50_000, least, median),
+            50_000..90_000 => (50_000, 90_000, median, p90),
+            90_000..99_000 => (90_000, 99_000, p90, p99),
+            _ => (99_000, 100_000, p99, most),
+        };
+        low + high.saturating_sub(low) * (at - from) / (to - from)
     }
 
     /// Lower-case hexadecimal digits.
@@ -97,7 +104,8 @@ mod tests {
     fn streams_are_stable_and_independent() {
         let first = |seed, purpose, index| Dice::new(seed, purpose, index).next();
         // Written down once: the numbers must never change under a generator version.
-        assert_eq!(first(1, "plan", 0), Dice::new(1, "plan", 0).next());
+        const FIRST: u64 = 11_467_317_289_813_028_283;
+        assert_eq!(first(1, "plan", 0), FIRST);
         let all = [first(1, "plan", 0), first(2, "plan", 0), first(1, "turn", 0), first(1, "plan", 1)];
         assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     }
@@ -105,11 +113,11 @@ mod tests {
     #[test]
     fn draws_stay_in_their_range() {
         let mut dice = Dice::new(7, "test", 0);
-        assert!(
-            (0..2000)
-                .all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4 && dice.unit() < 1.0)
-        );
+        assert!((0..2000).all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4));
         assert_eq!((dice.below(0), dice.hex(7).len(), dice.uuid4().len()), (0, 7, 36));
-        assert!(dice.uuid7(1_795_207_044_000).starts_with("01a1faad-9b20-7"));
+        let mut sizes: Vec<u64> = (0..10_001).map(|_| dice.size([10, 100, 1_000, 9_000, 9_001])).collect();
+        sizes.sort_unstable();
+        assert!((90..110).contains(&sizes[5000]) && (900..1_100).contains(&sizes[9000]) && sizes[0] >= 10);
+        assert!(dice.uuid7(1_795_207_044_000).starts_with("01a1faad-9ba0-7"));
     }
 }

@@ -6,15 +6,21 @@
 //!
 //! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on every machine.
 
+mod batch;
+mod build;
 mod cache;
 mod dice;
+mod digest;
 mod error;
+mod generate;
 mod manifest;
 mod place;
 mod prose;
 #[cfg(feature = "real")]
 pub mod real;
 mod recipe;
+mod rows;
+mod shapes;
 mod truth;
 pub mod workload;
 
