@@ -1,3 +1,4 @@
 //! Measures and tests trace stores and incremental scanners.
 
+pub mod histories;
 pub mod oracle;
