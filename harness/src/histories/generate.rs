@@ -20,8 +20,12 @@ const SECONDS: i64 = 60;
 
 /// A history of `operations` operations, about a quarter of them scans, the last of them a relaunch.
 pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
-    let identity = if random.random_bool(0.5) { IdentityKind::Birth } else { IdentityKind::Inode };
-    let mut generator = Generator { random, now: 0 };
+    let identity = match random.random_range(0..5) {
+        0..2 => IdentityKind::Birth,
+        2..4 => IdentityKind::Inode,
+        _ => IdentityKind::Blind,
+    };
+    let mut generator = Generator { random, now: 0, is_blind: identity == IdentityKind::Blind };
     let mut ops = vec![Op::Data(generator.append(8)), generator.scan(false)];
     while ops.len() + 1 < operations {
         ops.push(generator.op());
@@ -34,14 +38,16 @@ struct Generator<'r, R> {
     random: &'r mut R,
     /// About where the clock of the writers stands.
     now: i64,
+    /// Whether only rows tell one file from another.
+    is_blind: bool,
 }
 
 impl<R: Rng> Generator<'_, R> {
     fn op(&mut self) -> Op {
         match self.random.random_range(0..100) {
             0..52 => Op::Data(self.data()),
-            52..78 => self.scan(true),
-            78..86 => Op::Artifact(self.artifact()),
+            52..81 => self.scan(true),
+            81..86 => Op::Artifact(self.artifact()),
             86..96 => Op::Window(self.window()),
             _ => Op::Refused(self.pick(&[Defect::NoFile, Defect::NoTable, Defect::NoColumn])),
         }
@@ -61,10 +67,11 @@ impl<R: Rng> Generator<'_, R> {
             83..86 => DataOp::Checkpoint,
             86..89 => DataOp::Close,
             89..92 => DataOp::Save,
-            92..97 => DataOp::Replace {
-                by: self.pick(&[By::Rename, By::Unlink]),
-                with: self.pick(&[With::Copy, With::Empty, With::Saved]),
-            },
+            92..97 => {
+                let all = [With::Empty, With::Copy, With::Saved];
+                let with = self.pick(if self.is_blind { &all[..1] } else { &all });
+                DataOp::Replace { by: self.pick(&[By::Rename, By::Unlink]), with }
+            }
             97..98 => DataOp::PlainIds,
             _ => DataOp::ExtraColumn,
         }
@@ -152,7 +159,7 @@ impl<R: Rng> Generator<'_, R> {
     }
 
     fn scan(&mut self, with_events: bool) -> Op {
-        let event = (with_events && self.random.random_bool(0.4)).then(|| {
+        let event = (with_events && self.random.random_bool(0.35)).then(|| {
             let at = self.pick(&Point::ALL);
             // Others wait for the lock of the memo from there on, and so would this test.
             let locked = matches!(
@@ -173,7 +180,10 @@ impl<R: Rng> Generator<'_, R> {
 
     fn act(&mut self, locked: bool) -> Act {
         match self.random.random_range(0..10) {
-            0..4 => Act::Data(self.data()),
+            0..4 => match self.data() {
+                DataOp::Replace { .. } if self.is_blind => Act::Data(DataOp::Vacuum),
+                op => Act::Data(op),
+            },
             4..7 if !locked => Act::Other { rescan: self.random.random_bool(0.3) },
             7 if !locked => Act::Artifact(self.artifact()),
             8 => Act::Cancel,

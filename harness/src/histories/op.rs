@@ -23,6 +23,9 @@ pub enum IdentityKind {
     Birth,
     /// Every file has an inode of its own, and no birth time is reported.
     Inode,
+    /// Every file has the same inode, and no birth time is reported: only the rows tell. The contract then covers no
+    /// file that shares rows with the one before it, and no replacement while a scan runs.
+    Blind,
 }
 
 /// One operation.

@@ -28,7 +28,8 @@ use crate::oracle::Window;
 /// What has a name of its own.
 type Names<T> = &'static [(&'static str, T)];
 
-const IDENTITIES: Names<IdentityKind> = &[("birth", IdentityKind::Birth), ("inode", IdentityKind::Inode)];
+const IDENTITIES: Names<IdentityKind> =
+    &[("birth", IdentityKind::Birth), ("inode", IdentityKind::Inode), ("blind", IdentityKind::Blind)];
 const BYS: Names<By> = &[("rename", By::Rename), ("unlink", By::Unlink)];
 const WITHS: Names<With> = &[("copy", With::Copy), ("empty", With::Empty), ("saved", With::Saved)];
 const DEFECTS: Names<Defect> =

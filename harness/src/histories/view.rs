@@ -36,7 +36,7 @@ pub(super) struct Row {
 /// One state of a database.
 #[derive(Debug, Clone)]
 pub(super) struct View {
-    /// Which file it is: another number for each that ever stood at the path.
+    /// Which file it is: another number for each that stood at the path, as far as they can be told apart.
     pub(super) file: u64,
     /// Whether ids never come back.
     pub(super) rising: bool,
