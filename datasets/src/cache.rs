@@ -21,6 +21,7 @@ use crate::build;
 use crate::digest;
 use crate::error::{DatasetError, Result};
 use crate::manifest::Manifest;
+use crate::place::cache_root;
 use crate::recipe::Recipe;
 use crate::shapes::Shapes;
 
@@ -87,19 +88,13 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache in the user's cache folder, or where [`crate::CACHE_VARIABLE`] points. The folder is created on the first build.
+    /// The cache in its usual place: `datasets` in [`cache_root`]. The folder is created on the first build.
     ///
     /// # Errors
     /// [`DatasetError::NoCacheFolder`] when the system tells none.
     #[expect(clippy::should_implement_trait, reason = "it can fail")]
     pub fn default() -> Result<Self> {
-        if let Some(folder) = std::env::var_os(crate::CACHE_VARIABLE).filter(|folder| !folder.is_empty()) {
-            return Ok(Self::at(folder));
-        }
-        use etcetera::BaseStrategy;
-        let strategy = etcetera::choose_base_strategy()
-            .map_err(|error| DatasetError::NoCacheFolder { detail: error.to_string() })?;
-        Ok(Self::at(strategy.cache_dir().join("tracerig").join("datasets")))
+        Ok(Self::at(cache_root()?.join("datasets")))
     }
 
     /// The cache in `folder`.

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod document;
+pub mod histories;
 pub mod interrupt;
 pub mod machine;
 pub mod oracle;

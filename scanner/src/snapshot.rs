@@ -185,7 +185,8 @@ impl Context<'_> {
         };
         let connection = self.sql(connection)?;
         self.sql(connection.busy_timeout(NAP.min(self.busy_timeout)))?;
-        self.sql(connection.pragma_update(None, "cache_size", CACHE_PAGES))?;
+        // The first statement reads the schema, and so may be the first to meet a lock.
+        self.patiently(|| connection.pragma_update(None, "cache_size", CACHE_PAGES))?;
         Ok(connection)
     }
 
@@ -269,6 +270,21 @@ fn immutable_uri(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scanner::{Options, Request, Scanner};
+
+    #[test]
+    fn a_lock_met_by_the_first_statement_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs.sqlite");
+        let owner = Connection::open(&path).unwrap();
+        owner.execute_batch("CREATE TABLE logs (id INTEGER); BEGIN EXCLUSIVE").unwrap();
+        let busy_timeout = Duration::from_millis(50);
+        let scanner = Scanner::new(&path, Options { busy_timeout, ..Options::default() });
+        match scanner.scan(&Request::default()) {
+            Err(ScanError::Locked { waited, .. }) => assert!(waited >= busy_timeout, "{waited:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn a_uri_escapes_what_sqlite_would_read_as_syntax() {

@@ -1,6 +1,6 @@
 //! Facts in the order of ids to the turns of a window.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::rules::{Fact, Kind, Tier};
 use super::{Turn, Window};
@@ -23,9 +23,16 @@ pub(super) fn turns(facts: &[Fact], window: Window) -> BTreeMap<String, Turn> {
     turns
 }
 
+/// Whether each fact can change an answer, for any window: evidence, every submission and change of settings, and the
+/// completions of turns with evidence.
+pub(crate) fn relevant(facts: &[Fact]) -> Vec<bool> {
+    let proven: HashSet<&str> = evidence(facts).into_iter().map(|fact| fact.turn.as_str()).collect();
+    facts.iter().map(|fact| !fact.is_completion() || proven.contains(fact.turn.as_str())).collect()
+}
+
 /// The model of each turn's latest completion, in the window or not.
 fn completions(facts: &[Fact]) -> HashMap<&str, &str> {
-    let completions = facts.iter().filter(|fact| matches!(fact.kind, Kind::Completion));
+    let completions = facts.iter().filter(|fact| fact.is_completion());
     completions.filter_map(|fact| Some((fact.turn.as_str(), fact.model.as_deref()?))).collect()
 }
 

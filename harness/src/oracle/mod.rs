@@ -17,6 +17,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use fold::relevant;
+pub(crate) use rules::{Fact, Verdict};
+
 /// How long a locked database is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -96,32 +99,48 @@ pub fn scan(db: &Path, window: Window) -> Result<Answer, OracleError> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn scan_connection(connection: &Connection, window: Window) -> rusqlite::Result<Answer> {
-    let finder = rules::MarkerFinder::new();
-    let mut answer = Answer::default();
     let mut facts = Vec::new();
+    let mut unrecognised = 0;
+    each_marked(connection, |_, verdict| match verdict {
+        Verdict::Fact(fact) => facts.push(fact),
+        Verdict::Nothing => {}
+        Verdict::Unrecognised => unrecognised += 1,
+    })?;
+    Ok(answer(&facts, unrecognised, window))
+}
+
+/// Calls `found` for every row with a marker, in the order of ids, with the id and what the row says.
+pub(crate) fn each_marked(
+    connection: &Connection,
+    mut found: impl FnMut(i64, Verdict),
+) -> rusqlite::Result<()> {
+    let finder = rules::MarkerFinder::new();
     let mut statement = connection
-        .prepare("SELECT ts, target, thread_id, process_uuid, feedback_log_body FROM logs ORDER BY id")?;
+        .prepare("SELECT ts, target, thread_id, process_uuid, feedback_log_body, id FROM logs ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let ValueRef::Text(body) = row.get_ref(4)? else { continue };
         let Some(place) = finder.first(body) else { continue };
+        let id = row.get(5)?;
         let row = rules::Row {
             ts: row.get(0)?,
             target: text(row.get_ref(1)?),
             thread_id: text(row.get_ref(2)?).and_then(as_utf8),
             process_uuid: text(row.get_ref(3)?).and_then(as_utf8),
         };
-        match rules::fact(&row, body, place) {
-            rules::Verdict::Fact(fact) => facts.push(fact),
-            rules::Verdict::Nothing => {}
-            rules::Verdict::Unrecognised => answer.unrecognised += 1,
-        }
+        found(id, rules::fact(&row, body, place));
     }
-    answer.facts = facts.len() as u64;
-    answer.completions =
-        facts.iter().filter(|fact| matches!(fact.kind, rules::Kind::Completion)).count() as u64;
-    answer.turns = fold::turns(&facts, window);
-    Ok(answer)
+    Ok(())
+}
+
+/// The answer that `facts`, in the order of their ids, give in `window`.
+pub(crate) fn answer(facts: &[Fact], unrecognised: u64, window: Window) -> Answer {
+    Answer {
+        turns: fold::turns(facts, window),
+        facts: facts.len() as u64,
+        completions: facts.iter().filter(|fact| fact.is_completion()).count() as u64,
+        unrecognised,
+    }
 }
 
 /// Scans the database at `db` with the query and the rules as published.

@@ -13,8 +13,8 @@ pub(super) struct Row<'a> {
 }
 
 /// What a row says about a turn.
-#[derive(Debug)]
-pub(super) struct Fact {
+#[derive(Debug, Clone)]
+pub(crate) struct Fact {
     pub(super) kind: Kind,
     pub(super) turn: String,
     pub(super) model: Option<String>,
@@ -23,7 +23,14 @@ pub(super) struct Fact {
     pub(super) ts: i64,
 }
 
-#[derive(Debug)]
+impl Fact {
+    /// Whether it names the model that answered.
+    pub(crate) fn is_completion(&self) -> bool {
+        matches!(self.kind, Kind::Completion)
+    }
+}
+
+#[derive(Debug, Clone)]
 pub(super) enum Kind {
     /// Names the model that answered.
     Completion,
@@ -41,9 +48,13 @@ pub(super) enum Tier {
     Other,
 }
 
-pub(super) enum Verdict {
+/// What a row with a marker is.
+pub(crate) enum Verdict {
+    /// It says something.
     Fact(Fact),
+    /// It is of the marker's kind, but says nothing.
     Nothing,
+    /// Its target is not of the marker's kind.
     Unrecognised,
 }
 

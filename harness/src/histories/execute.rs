@@ -1,0 +1,388 @@
+//! Executing a history on real files, one operation after the other, with what happens inside its scans.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Point, Reason, Request, Scan, ScanError, Scanner};
+
+use super::memo_file::{MemoFile, State};
+use super::model::{self, Artifact, Memo, Prediction, Standing, predict};
+use super::op::{Act, Case, Defect, Event, Op, ScanOp};
+use super::stage::Stage;
+use super::verify::{check_scan, check_stats, expect, wrong};
+use super::view::View;
+use super::worker::{Asked, Worker};
+use super::world::World;
+use super::{Error, Failure, Tally, Wrong};
+use crate::oracle::Window;
+
+/// Executes `case` with files in `folder`, which must be empty; its parent gets a template shared by other histories.
+/// `worker` is the other process; without one, scans by another process are left out.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub fn run(case: &Case, folder: &Path, worker: Option<&Arc<Mutex<Worker>>>) -> Result<Tally, Failure> {
+    let fail = |op| move |error| Failure { op, error };
+    let mut runner = Runner::new(case, folder, worker).map_err(fail(0))?;
+    for (place, op) in case.ops.iter().enumerate() {
+        runner.step(op).map_err(fail(place))?;
+    }
+    Ok(runner.shared.lock().unwrap_or_else(PoisonError::into_inner).tally.clone())
+}
+
+/// What both the history and the events inside its scans work on.
+struct Shared {
+    world: World,
+    memo: MemoFile,
+    window: Window,
+    worker: Option<Arc<Mutex<Worker>>>,
+    tally: Tally,
+    /// What stood in the memo's place when an event was over.
+    meanwhile: Option<(Artifact, State)>,
+    /// What went wrong in an event.
+    trouble: Option<Error>,
+}
+
+struct Runner {
+    shared: Arc<Mutex<Shared>>,
+    stage: Arc<Stage>,
+    /// The scanner of the scan before.
+    scanner: Option<Scanner>,
+    /// What that holds in memory.
+    held: Option<(Memo, Standing)>,
+}
+
+/// What was found when a scan began.
+struct Before {
+    view: View,
+    artifact: Artifact,
+    state: State,
+    /// What the scan starts with.
+    loaded: Result<Memo, Reason>,
+}
+
+impl Runner {
+    fn new(case: &Case, folder: &Path, worker: Option<&Arc<Mutex<Worker>>>) -> Result<Self, Error> {
+        let cache = folder.join("cache");
+        std::fs::create_dir(&cache)?;
+        let shared = Shared {
+            world: World::new(folder, case.identity)?,
+            memo: MemoFile::new(cache.join("memo")),
+            window: Window::default(),
+            worker: worker.cloned(),
+            tally: Tally::default(),
+            meanwhile: None,
+            trouble: None,
+        };
+        let shared = Arc::new(Mutex::new(shared));
+        Ok(Self { shared, stage: Arc::default(), scanner: None, held: None })
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&mut self, op: &Op) -> Result<(), Error> {
+        match op {
+            Op::Data(op) => self.shared().world.apply(op),
+            Op::Artifact(op) => Ok(self.shared().memo.apply(*op)?),
+            Op::Window(window) => {
+                self.shared().window = *window;
+                Ok(())
+            }
+            Op::Scan(op) => self.scan(op),
+            Op::Refused(defect) => self.refused(*defect),
+        }
+    }
+
+    fn new_scanner(&self, memo: MemoPlace) -> Scanner {
+        let shared = self.shared();
+        let identity = Arc::clone(&shared.world.identity);
+        let probe = Arc::clone(&self.stage);
+        let connections = NonZeroUsize::MIN;
+        let options = Options { memo, identity, connections, busy_timeout: BUSY_TIMEOUT, probe: Some(probe) };
+        Scanner::new(&shared.world.database, options)
+    }
+
+    fn refused(&mut self, defect: Defect) -> Result<(), Error> {
+        let memo = MemoPlace::File(self.shared().memo.path.clone());
+        let scanner = self.new_scanner(memo);
+        let mut shared = self.shared();
+        let before = shared.memo.state();
+        shared.world.set_defect(defect, true)?;
+        let result = scanner.scan(&Request::default());
+        shared.world.set_defect(defect, false)?;
+        let as_expected = match (&result, defect) {
+            (Err(ScanError::Missing { .. }), Defect::NoFile) => true,
+            (Err(ScanError::NoLogsTable { empty, .. }), Defect::NoTable) => !empty,
+            (Err(ScanError::MissingColumns { columns, .. }), Defect::NoColumn) => columns == &["target"],
+            _ => false,
+        };
+        if !as_expected {
+            return Err(wrong(Wrong::Outcome, format!("{defect:?} led to {result:?}")));
+        }
+        expect(Wrong::Written, "the memo after a refusal", &shared.memo.state(), &before)
+    }
+
+    fn scan(&mut self, op: &ScanOp) -> Result<(), Error> {
+        if !op.again || self.scanner.is_none() {
+            let memo = MemoPlace::File(self.shared().memo.path.clone());
+            (self.scanner, self.held) = (Some(self.new_scanner(memo)), None);
+        }
+        let before = self.before(op)?;
+        let result = self.launch(op)?;
+        let fired = self.stage.disarm();
+
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trouble) = shared.trouble.take() {
+            return Err(trouble);
+        }
+        let after = if fired { shared.world.view()? } else { before.view.clone() };
+        let event = op.event.as_ref().filter(|_| fired);
+        let exchanged = after.file != before.view.file;
+        // Up to its first read a scan sees what happens, and begins anew with a file exchanged up to then.
+        let sees = event.is_some_and(|event| match event.at {
+            Point::Loaded | Point::BeforeOpen | Point::Opened => true,
+            Point::FirstRead => exchanged,
+            _ => false,
+        });
+        let view = if sees { &after } else { &before.view };
+        let mut due = predict(before.loaded.as_ref().map_err(|reason| *reason), view);
+        let writes = due.changed && view.rising;
+        let (artifact, state) =
+            shared.meanwhile.take().unwrap_or_else(|| (before.artifact.clone(), before.state.clone()));
+        let is_as_found = artifact.standing == before.artifact.standing;
+        let replaces = writes && (op.rescan || is_as_found);
+        let mut wrote = replaces;
+        // A scan without an answer leaves what was held.
+        let mut held = self.held.take();
+
+        match (ending(event, &due, writes, exchanged), result) {
+            (None, Ok(scan)) => {
+                check_scan(&scan, &due, view, shared.window, before.loaded.as_ref())?;
+                expect(Wrong::Written, "persisted", &scan.stats.persisted, &replaces)?;
+                if replaces && !is_as_found {
+                    catch_up(&artifact, &mut due.memo, &after);
+                }
+                held = match (view.rising, writes, replaces) {
+                    (false, ..) | (_, true, false) => None,
+                    (_, false, _) => Some((due.memo.clone(), before.artifact.standing)),
+                    (_, true, true) => Some((due.memo.clone(), shared.memo.standing_after_write()?)),
+                };
+                shared.tally.count(format!("mode {}", scan.stats.mode));
+                shared.tally.count(format!("reason {}", scan.stats.reason));
+                if writes && !replaces {
+                    shared.tally.count("memo dropped for another's");
+                }
+            }
+            (Some(Act::Fail), Err(ScanError::Injected { .. })) => {
+                // The last point is past the replacement.
+                wrote = event.is_some_and(|event| event.at == Point::Persisted);
+                shared.tally.count("step failed");
+            }
+            (Some(Act::Cancel), Err(ScanError::Cancelled { .. })) => {
+                wrote = false;
+                shared.tally.count("cancelled");
+            }
+            (expected, result) => {
+                let expected = expected.map_or("an answer".to_owned(), |act| act.to_string());
+                return Err(wrong(Wrong::Outcome, format!("{expected} was due, not {result:?}")));
+            }
+        }
+        if wrote {
+            shared.note_written(due.memo)?;
+        } else {
+            expect(Wrong::Written, "the memo's file", &shared.memo.state(), &state)?;
+        }
+        self.held = held;
+        shared.check_litter()?;
+        drop(shared);
+        self.check_full_rescan(&after)
+    }
+
+    fn before(&mut self, op: &ScanOp) -> Result<Before, Error> {
+        let mut shared = self.shared();
+        let view = shared.world.view()?;
+        let artifact = shared.memo.artifact()?;
+        let state = shared.memo.state();
+        drop(shared);
+        let loaded = match &self.held {
+            _ if op.rescan => Err(Reason::Forced),
+            Some((memo, standing)) if *standing == artifact.standing => Ok(memo.clone()),
+            _ => artifact.content.clone(),
+        };
+        Ok(Before { view, artifact, state, loaded })
+    }
+
+    /// Scans, with what happens meanwhile.
+    fn launch(&self, op: &ScanOp) -> Result<Result<Scan, ScanError>, Error> {
+        let Some(scanner) = &self.scanner else { return Err(Error::Impossible("there is no scanner")) };
+        let request = Request { window: super::window(self.shared().window), rescan: op.rescan };
+        let Some(Event { at, acts }) = &op.event else { return Ok(scanner.scan(&request)) };
+        let is_locked = matches!(
+            at,
+            Point::PersistLocked | Point::PersistHalfWritten | Point::PersistWritten | Point::Persisted
+        );
+        if is_locked && acts.iter().any(|act| matches!(act, Act::Other { .. } | Act::Artifact(_))) {
+            return Err(Error::Impossible("others wait for the lock of the memo from `persist-locked` on"));
+        }
+
+        let (here, at_point) = mpsc::channel();
+        let (go, gone) = mpsc::channel();
+        let (shared, todo) = (Arc::clone(&self.shared), acts.clone());
+        let happening = move || {
+            {
+                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                shared.trouble = shared.act_all(&todo, is_locked).err();
+            }
+            if todo.contains(&Act::Cancel) {
+                // Whoever cancels is waiting for this, unless the history is over.
+                let _ = here.send(());
+                let _ = gone.recv();
+            }
+            !todo.contains(&Act::Fail)
+        };
+        self.stage.arm(*at, Box::new(happening));
+        if !acts.contains(&Act::Cancel) {
+            return Ok(scanner.scan(&request));
+        }
+        let running = scanner.start(request);
+        loop {
+            match at_point.recv_timeout(Duration::from_millis(1)) {
+                Ok(()) => {
+                    running.cancel();
+                    // If the scan is past waiting, so much the better.
+                    let _ = go.send(());
+                    break;
+                }
+                Err(RecvTimeoutError::Timeout) if !running.is_finished() => {}
+                Err(_) => break,
+            }
+        }
+        Ok(running.wait())
+    }
+
+    fn check_full_rescan(&self, view: &View) -> Result<(), Error> {
+        let scanner = self.new_scanner(MemoPlace::Disabled);
+        let mut shared = self.shared();
+        let window = shared.window;
+        let request = Request { window: super::window(window), rescan: false };
+        let scan = scanner.scan(&request).map_err(|error| wrong(Wrong::FullRescan, error.to_string()))?;
+        let due = predict(Err(Reason::Disabled), view);
+        check_stats(&scan.stats, &due, None)?;
+        let answer = view.answer(window);
+        expect(Wrong::FullRescan, "the answer of a full rescan", &super::turns(&scan.turns), &answer.turns)?;
+        let counts = (scan.stats.facts, scan.stats.completions, scan.stats.unrecognised);
+        let wanted = (answer.facts, answer.completions, answer.unrecognised);
+        expect(Wrong::FullRescan, "facts, completions, unrecognised", &counts, &wanted)?;
+        shared.tally.count("scans");
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Does what happens while a scan runs.
+    fn act_all(&mut self, acts: &[Act], is_locked: bool) -> Result<(), Error> {
+        acts.iter().try_for_each(|act| self.act(act))?;
+        if !is_locked {
+            self.meanwhile = Some((self.memo.artifact()?, self.memo.state()));
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, act: &Act) -> Result<(), Error> {
+        match act {
+            Act::Data(op) => self.world.apply(op),
+            Act::Artifact(op) => Ok(self.memo.apply(*op)?),
+            Act::Other { rescan } => self.other(*rescan),
+            Act::Fail | Act::Cancel => Ok(()),
+        }
+    }
+
+    /// Has another process scan, and checks that scan too.
+    fn other(&mut self, rescan: bool) -> Result<(), Error> {
+        let Some(worker) = self.worker.clone() else { return Ok(()) };
+        let view = self.world.view()?;
+        let artifact = self.memo.artifact()?;
+        let loaded = if rescan { Err(Reason::Forced) } else { artifact.content };
+        let due = predict(loaded.as_ref().map_err(|reason| *reason), &view);
+        let asked = Asked {
+            database: self.world.database.clone(),
+            memo: self.memo.path.clone(),
+            rescan,
+            window: (self.window.since, self.window.until),
+            identity: self.world.identity.now(),
+        };
+        let answered = worker.lock().unwrap_or_else(PoisonError::into_inner).ask(&asked)?;
+        let answered =
+            answered.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error}")))?;
+        let who = "of another process";
+        expect(Wrong::Turns, &format!("the answer {who}"), &answered.turns, &view.answer(self.window).turns)?;
+        let mode = (answered.mode, answered.reason);
+        expect(
+            Wrong::Mode,
+            &format!("the mode {who}"),
+            &mode,
+            &(due.mode.to_string(), due.reason.to_string()),
+        )?;
+        expect(Wrong::Work, &format!("the work {who}"), &answered.rows_examined, &due.work.rows)?;
+        expect(Wrong::Memo, &format!("the cursor {who}"), &answered.cursor, &due.memo.cursor)?;
+        let writes = due.changed && view.rising;
+        expect(Wrong::Written, &format!("persisting {who}"), &answered.persisted, &writes)?;
+        self.tally.count("scans by another process meanwhile");
+        if writes { self.note_written(due.memo) } else { Ok(()) }
+    }
+
+    fn note_written(&mut self, memo: Memo) -> Result<(), Error> {
+        if self.memo.written(memo)? {
+            Ok(())
+        } else {
+            Err(wrong(Wrong::Written, "the memo can be read by others than its owner"))
+        }
+    }
+
+    /// Temporary files must not stay, whatever happened.
+    fn check_litter(&self) -> Result<(), Error> {
+        let folder = self.memo.path.parent().unwrap_or(Path::new("."));
+        for entry in std::fs::read_dir(folder)? {
+            let name = entry?.file_name();
+            if !["memo", "memo.lock", "memo.saved", "memo.target"].iter().any(|known| name == *known) {
+                return Err(wrong(Wrong::Litter, format!("{} was left behind", name.display())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The act that ends a scan without an answer, if one does.
+fn ending(event: Option<&Event>, due: &Prediction, writes: bool, exchanged: bool) -> Option<Act> {
+    let Event { at, acts } = event?;
+    if acts.contains(&Act::Fail) {
+        // An error of a file that is no longer there says nothing of the one that took its place.
+        return (!(exchanged && *at == Point::Opened)).then_some(Act::Fail);
+    }
+    // A cancellation is seen when the database is opened, at every row, and before the memo is replaced.
+    let opens = *at == Point::Loaded
+        || (exchanged && matches!(at, Point::BeforeOpen | Point::Opened | Point::FirstRead));
+    let reads = due.work.rows > 0
+        && matches!(at, Point::BeforeOpen | Point::Opened | Point::FirstRead | Point::Checked);
+    let replaces = writes
+        && matches!(
+            at,
+            Point::BeforeOpen | Point::Opened | Point::FirstRead | Point::Checked | Point::Scanned
+        );
+    (acts.contains(&Act::Cancel) && (opens || reads || replaces)).then_some(Act::Cancel)
+}
+
+/// A forced rescan replaces what another scan has stored meanwhile, but not before it knows as many rows.
+fn catch_up(stored: &Artifact, memo: &mut Memo, now: &View) {
+    if let Ok(stored) = &stored.content
+        && stored.is_ahead_of(memo)
+        && let Ok(newer) = model::advance(memo, now)
+    {
+        *memo = newer.memo;
+    }
+}

@@ -1,0 +1,146 @@
+//! Histories: sequences of operations on a trace database, its persisted memo and its scanners, each scan checked in every
+//! respect.
+//!
+//! A [`Case`] is a list of operations in a readable text form ([`Case::from_str`](std::str::FromStr)), made at random
+//! ([`generate`]) or by hand. [`run`] executes it on real files. After each scan the answer must be that of a full rescan
+//! and that of the [`oracle`](crate::oracle); mode, reason, rows read and whether the memo was written must be what a
+//! model predicts from what was done; and a memo that did not change must not have been touched. A failing case is made
+//! smaller by [`shrink`].
+//!
+//! Under the contract, rows are appended with rising ids, any row may be deleted, and the file may be rewritten, shrunk or
+//! replaced at any time, also while a scan runs. Every operation here keeps to it.
+
+mod execute;
+mod generate;
+mod memo_file;
+mod model;
+mod op;
+mod row;
+mod shrink;
+mod stage;
+mod text;
+mod verify;
+mod view;
+mod worker;
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use execute::run;
+pub use generate::generate;
+pub use op::{
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Region, ScanOp, Victims, With,
+};
+pub use row::{EPOCH, RowKind, RowSpec};
+pub use shrink::shrink;
+pub use text::ParseError;
+pub use worker::{SOCKET, Worker, serve_if_asked};
+
+use crate::oracle::{Turn, Window};
+
+/// In which way a scan went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wrong {
+    /// Other turns than the oracle's.
+    Turns,
+    /// A full rescan gives other turns than the oracle.
+    FullRescan,
+    /// Another mode or reason than predicted.
+    Mode,
+    /// Other rows read, or more looked up, than needed.
+    Work,
+    /// Another number of facts or another cursor than predicted.
+    Memo,
+    /// The persisted memo written where it should not be, or the reverse.
+    Written,
+    /// A warning too many or too few.
+    Warning,
+    /// An error where there should be none, another one, or none where there should be one.
+    Outcome,
+    /// Something left behind.
+    Litter,
+}
+
+/// Why a history failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A scan went wrong.
+    #[error("{wrong:?}: {detail}. Replay the history with its file; see the documentation of histories")]
+    Wrong {
+        /// In which way.
+        wrong: Wrong,
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// The history asks for something that cannot be done.
+    #[error("cannot be done: {0}. Change the history")]
+    Impossible(&'static str),
+    /// A file could not be handled.
+    #[error("a file of the history: {0}. Check the room on the disk that holds temporary files")]
+    Io(#[from] std::io::Error),
+    /// SQLite refused an operation.
+    #[error("an operation on the database: {0}. This is a defect of the executor")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The store refused an operation.
+    #[error("an operation of the store: {0}. This is a defect of the executor or the store")]
+    Store(#[from] tracerig_store::Error),
+}
+
+/// Where a history failed, and why.
+#[derive(Debug)]
+pub struct Failure {
+    /// The operation, counted from 0.
+    pub op: usize,
+    /// Why.
+    pub error: Error,
+}
+
+impl Failure {
+    /// Whether both failed in the same way.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (&self.error, &other.error) {
+            (Error::Wrong { wrong, .. }, Error::Wrong { wrong: other, .. }) => wrong == other,
+            (mine, other) => std::mem::discriminant(mine) == std::mem::discriminant(other),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "operation {}: {}", self.op + 1, self.error)
+    }
+}
+
+/// What histories have exercised, to see that none of it is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally(pub BTreeMap<String, u64>);
+
+impl Tally {
+    fn count(&mut self, what: impl Into<String>) {
+        *self.0.entry(what.into()).or_default() += 1;
+    }
+
+    /// Adds what others have exercised.
+    pub fn add(&mut self, other: Self) {
+        for (what, count) in other.0 {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+}
+
+/// The same window as the scanner spells it.
+fn window(window: Window) -> tracerig_scanner::Window {
+    tracerig_scanner::Window { since: window.since, until: window.until }
+}
+
+/// The same turns as the oracle spells them.
+fn turns(turns: &tracerig_scanner::Turns) -> BTreeMap<String, Turn> {
+    let convert = |turn: &tracerig_scanner::Turn| Turn {
+        thread_id: turn.thread_id.clone(),
+        model: turn.model.clone(),
+        timestamp: turn.timestamp,
+    };
+    turns.iter().map(|(id, turn)| (id.clone(), convert(turn))).collect()
+}

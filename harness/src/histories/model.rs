@@ -1,0 +1,205 @@
+//! What a scan has to do, predicted from what was done to database and memo, never from what a scanner says.
+//!
+//! The rules are restated here over plain rows: which checks force a full scan and in which order, which rows a memo
+//! remembers, what is dropped from it, and when it is written.
+
+use std::collections::BTreeMap;
+
+use tracerig_scanner::{Check, Mode, Reason};
+
+use super::view::{Signature, View, Work};
+use crate::oracle::{self, Fact};
+
+/// Rows that a memo remembers only to recognise the database by, at most.
+const ANCHORS: i128 = 8;
+
+/// What a memo holds.
+#[derive(Debug, Clone)]
+pub(super) struct Memo {
+    file: u64,
+    pub(super) cursor: i64,
+    anchors: BTreeMap<i64, Signature>,
+    facts: BTreeMap<i64, (Signature, Fact)>,
+}
+
+/// What tells whether the persisted memo was replaced since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Absent,
+    /// Not to be taken for a memo of this format.
+    Foreign,
+    /// One with this random value, whole or not.
+    Stamp([u8; 16]),
+}
+
+/// The persisted memo.
+#[derive(Debug, Clone)]
+pub(super) struct Artifact {
+    pub(super) standing: Standing,
+    /// What a new process makes of it.
+    pub(super) content: Result<Memo, Reason>,
+}
+
+impl Artifact {
+    /// That there is none.
+    pub(super) fn absent() -> Self {
+        Self { standing: Standing::Absent, content: Err(Reason::Absent) }
+    }
+}
+
+/// What a scan has to do.
+#[derive(Debug, Clone)]
+pub(super) struct Prediction {
+    pub(super) mode: Mode,
+    pub(super) reason: Reason,
+    /// What is known afterwards.
+    pub(super) memo: Memo,
+    /// Whether that is another memo than before.
+    pub(super) changed: bool,
+    pub(super) work: Work,
+}
+
+/// What a scan of `view` has to do that starts with `memo`, or without one for a reason.
+pub(super) fn predict(memo: Result<&Memo, Reason>, view: &View) -> Prediction {
+    let continued = match memo {
+        Err(reason @ (Reason::Forced | Reason::Disabled)) => Err(reason),
+        _ if !view.rising => Err(Reason::Check(Check::Schema)),
+        Err(reason) => Err(reason),
+        Ok(memo) => advance(memo, view).map_err(Reason::Check),
+    };
+    continued.unwrap_or_else(|reason| full(view, reason))
+}
+
+fn full(view: &View, reason: Reason) -> Prediction {
+    let mut memo =
+        Memo { file: view.file, cursor: view.max_id(), anchors: BTreeMap::new(), facts: BTreeMap::new() };
+    memo.learn(view, i64::MIN);
+    if let Some((&first, _)) = view.rows.first_key_value() {
+        // The range of ids in eight parts: the first row at or above the end of each.
+        let (first, last) = (i128::from(first), i128::from(memo.cursor));
+        let width = last - first + 1;
+        let parts = ANCHORS.min(width);
+        for part in 1..=parts {
+            let end = if part == parts { last } else { first + width * part / parts - 1 };
+            let end = i64::try_from(end).unwrap_or(i64::MAX);
+            memo.anchors.extend(view.rows.range(end..).next().map(|(&id, row)| (id, row.signature.clone())));
+        }
+    }
+    Prediction { mode: Mode::Full, reason, memo, changed: true, work: view.work(i64::MIN) }
+}
+
+/// Continues `memo`, or names the check that forbids it.
+pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
+    let mut memo = memo.clone();
+    if memo.file != view.file {
+        return Err(Check::Identity);
+    }
+    let (cursor, max_id) = (memo.cursor, view.max_id());
+    if max_id < cursor {
+        return Err(Check::Shrink);
+    }
+    if memo.anchors.iter().any(|(&id, signature)| view.has(id, signature) == Some(false)) {
+        return Err(Check::Anchors);
+    }
+    memo.anchors.retain(|&id, _| view.rows.contains_key(&id));
+    let mut dropped = memo.drop_missing(view, cursor)?;
+    if memo.anchors.is_empty() && !memo.matters().contains(&true) {
+        // The look for a survivor goes through the other facts in their order, and forgets those that are gone.
+        let gone: Vec<i64> =
+            memo.facts.keys().copied().take_while(|id| !view.rows.contains_key(id)).collect();
+        memo.facts.retain(|id, _| !gone.contains(id));
+        dropped += gone.len();
+        if memo.facts.is_empty() && cursor > 0 {
+            return Err(Check::Anchors);
+        }
+    }
+    let work = view.work(cursor);
+    if max_id == cursor {
+        return Ok(Prediction {
+            mode: Mode::Unchanged,
+            reason: Reason::None,
+            memo,
+            changed: dropped > 0,
+            work,
+        });
+    }
+    memo.learn(view, cursor);
+    memo.drop_missing(view, cursor)?;
+    memo.cursor = max_id;
+    memo.remember_last(view);
+    Ok(Prediction { mode: Mode::Incremental, reason: Reason::None, memo, changed: true, work })
+}
+
+impl Memo {
+    /// Whether it is of the same file and has seen more rows.
+    pub(super) fn is_ahead_of(&self, other: &Self) -> bool {
+        self.file == other.file && self.cursor > other.cursor
+    }
+
+    /// Facts known.
+    pub(super) fn facts(&self) -> u64 {
+        self.facts.len() as u64
+    }
+
+    /// Completions among them.
+    pub(super) fn completions(&self) -> u64 {
+        self.facts.values().filter(|(_, fact)| fact.is_completion()).count() as u64
+    }
+
+    /// Rows that may have to be looked up to trust it.
+    pub(super) fn remembered(&self) -> u64 {
+        (self.anchors.len() + self.facts.len()) as u64
+    }
+
+    /// Whether each fact, in the order of ids, can change the answer.
+    fn matters(&self) -> Vec<bool> {
+        let facts: Vec<Fact> = self.facts.values().map(|(_, fact)| fact.clone()).collect();
+        oracle::relevant(&facts)
+    }
+
+    /// Adds the facts of the rows above `cursor`.
+    fn learn(&mut self, view: &View, cursor: i64) {
+        for (&id, row) in view.rows.range(cursor.saturating_add(1)..) {
+            if let Some(fact) = &row.fact {
+                self.facts.insert(id, (row.signature.clone(), fact.clone()));
+            }
+        }
+    }
+
+    /// Drops the facts that can change the answer and whose rows are gone, and says how many; a different row is a
+    /// refusal. Others come to matter by that, so it is repeated.
+    fn drop_missing(&mut self, view: &View, cursor: i64) -> Result<usize, Check> {
+        let mut dropped = 0;
+        loop {
+            let matters = self.matters();
+            let mut gone = Vec::new();
+            for ((&id, (signature, _)), _) in self.facts.iter().zip(matters).filter(|(_, matters)| *matters) {
+                match view.has(id, signature) {
+                    None if id <= cursor => gone.push(id),
+                    Some(false) => return Err(Check::Facts),
+                    _ => {}
+                }
+            }
+            if gone.is_empty() {
+                return Ok(dropped);
+            }
+            dropped += gone.len();
+            self.facts.retain(|id, _| !gone.contains(id));
+        }
+    }
+
+    /// Remembers the row at the cursor, and forgets an inner anchor if there are too many: the one whose neighbours are
+    /// closest to each other.
+    fn remember_last(&mut self, view: &View) {
+        if let Some(row) = view.rows.get(&self.cursor) {
+            self.anchors.insert(self.cursor, row.signature.clone());
+        }
+        let ids: Vec<i64> = self.anchors.keys().copied().collect();
+        if ids.len() as i128 > ANCHORS
+            && let Some(crowded) =
+                ids.windows(3).min_by_key(|three| three[2].abs_diff(three[0])).map(|three| three[1])
+        {
+            self.anchors.remove(&crowded);
+        }
+    }
+}

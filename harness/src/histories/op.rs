@@ -1,0 +1,218 @@
+//! The operations of a history: what happens to a trace database, to the persisted memo, and when a scan is asked for.
+//! Their readable form is in `text`.
+
+use tracerig_scanner::Point;
+
+use super::row::RowSpec;
+use crate::oracle::Window;
+
+/// One history: operations in their order, and how files are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// What the identity of a replaced file shows.
+    pub identity: IdentityKind,
+    /// What happens, in this order.
+    pub ops: Vec<Op>,
+}
+
+/// What tells a replaced file from the one before it. Injected, because when an inode is reused depends on the file
+/// system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityKind {
+    /// Every file has the same inode; only birth times differ.
+    Birth,
+    /// Every file has an inode of its own, and no birth time is reported.
+    Inode,
+    /// Every file has the same inode, and no birth time is reported: only the rows tell. The contract then covers no
+    /// file that shares rows with the one before it, and no replacement while a scan runs.
+    Blind,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Something happens to the database.
+    Data(DataOp),
+    /// Something happens to the persisted memo.
+    Artifact(ArtifactOp),
+    /// The scans from here on have this window.
+    Window(Window),
+    /// A scan, checked in every respect.
+    Scan(ScanOp),
+    /// A scan of a database that cannot be scanned, which is as it was before afterwards.
+    Refused(Defect),
+}
+
+/// What can happen to a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataOp {
+    /// A batch of rows is inserted and its partitions are pruned, in one transaction.
+    Append(Vec<RowSpec>),
+    /// The batches from here on prune by these limits.
+    Retention {
+        /// Rows kept of a partition.
+        rows: usize,
+        /// Estimated bytes kept of a partition.
+        bytes: i64,
+    },
+    /// Rows before this second (see [`super::row::EPOCH`]) are deleted.
+    PruneBefore(i64),
+    /// Rows are deleted.
+    Delete(Victims),
+    /// The file is rewritten.
+    Vacuum,
+    /// At most this many free pages are given back.
+    IncrementalVacuum(u32),
+    /// The write-ahead log is copied into the database as far as nobody is in the way.
+    Checkpoint,
+    /// The writer ends; the write-ahead log goes, if nobody else has the database open.
+    Close,
+    /// A copy of the database is set aside.
+    Save,
+    /// Another file takes the place of the database.
+    Replace {
+        /// How.
+        by: By,
+        /// Which file.
+        with: With,
+    },
+    /// The table is made anew with ids that may come back.
+    PlainIds,
+    /// The table gets a column more.
+    ExtraColumn,
+}
+
+/// How a file takes the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// It is renamed over it.
+    Rename,
+    /// The old one is unlinked, and one of the same name created.
+    Unlink,
+}
+
+/// Which file takes the place of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum With {
+    /// One with the same rows.
+    Copy,
+    /// One without rows, whose ids begin at 1.
+    Empty,
+    /// The copy set aside last, or one without rows if there is none.
+    Saved,
+}
+
+/// Which rows are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Victims {
+    /// Those with the highest ids.
+    Newest(usize),
+    /// Those with the lowest ids.
+    Oldest(usize),
+    /// One in so many, beginning with the one at this position.
+    Every {
+        /// One in how many.
+        step: usize,
+        /// The first.
+        from: usize,
+    },
+    /// Those that name this turn.
+    Turn(u8),
+    /// Those with a marker.
+    Marked,
+    /// Those without a marker.
+    Unmarked,
+    /// All.
+    All,
+}
+
+/// What can happen to the persisted memo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArtifactOp {
+    /// It is removed.
+    Remove,
+    /// A copy is set aside.
+    Save,
+    /// The copy set aside last takes its place; without one it is removed.
+    Restore,
+    /// It loses its second half.
+    Truncate,
+    /// It loses everything.
+    Clear,
+    /// A bit of it changes.
+    Flip(Region),
+    /// A symbolic link to it takes its place.
+    Link,
+    /// Its whole but by another parser.
+    OtherParser,
+    /// It is whole but of another format version.
+    OtherVersion,
+    /// It is whole but of another database.
+    OtherDatabase,
+}
+
+/// A part of a persisted memo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Region {
+    /// What tells it from other files.
+    Magic,
+    /// The version of its format.
+    Version,
+    /// Which parser wrote it.
+    Producer,
+    /// The random value of the write.
+    Stamp,
+    /// The digest.
+    Checksum,
+    /// All that follows.
+    Payload,
+}
+
+/// A scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanOp {
+    /// Whether the scanner of the scan before is asked again. Else it is a new one, as in a new process.
+    pub again: bool,
+    /// Whether every row is to be examined.
+    pub rescan: bool,
+    /// What happens when the scan has reached a point, if it does.
+    pub event: Option<Event>,
+}
+
+/// What happens while a scan runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Point,
+    /// What.
+    pub acts: Vec<Act>,
+}
+
+/// What can happen while a scan runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Something happens to the database.
+    Data(DataOp),
+    /// Something happens to the persisted memo.
+    Artifact(ArtifactOp),
+    /// Another process scans the database with the same memo from beginning to end.
+    Other {
+        /// Whether it examines every row.
+        rescan: bool,
+    },
+    /// The step fails.
+    Fail,
+    /// The caller cancels.
+    Cancel,
+}
+
+/// Why a database cannot be scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// The file is gone.
+    NoFile,
+    /// The table has another name.
+    NoTable,
+    /// A column has another name.
+    NoColumn,
+}

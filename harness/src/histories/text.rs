@@ -1,0 +1,321 @@
+//! Histories as text: one operation a line, to be read, kept, edited and replayed.
+//!
+//! ```text
+//! # anything after a hash
+//! identity birth
+//! append request turn=1 thread=2 process=0 model=3 at=10 | noise turn=0 at=11 long
+//! retention rows=9 bytes=4000
+//! delete every 3 from 1
+//! replace by=unlink with=saved
+//! artifact flip payload
+//! window since=5 until=90
+//! relaunch rescan, at scanned: append noise turn=0 at=12; another scan
+//! again
+//! refused no-column
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use tracerig_scanner::Point;
+
+use super::op::{
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Region, ScanOp, Victims, With,
+};
+use super::row::EPOCH;
+use crate::oracle::Window;
+
+/// What has a name of its own.
+type Names<T> = &'static [(&'static str, T)];
+
+const IDENTITIES: Names<IdentityKind> =
+    &[("birth", IdentityKind::Birth), ("inode", IdentityKind::Inode), ("blind", IdentityKind::Blind)];
+const BYS: Names<By> = &[("rename", By::Rename), ("unlink", By::Unlink)];
+const WITHS: Names<With> = &[("copy", With::Copy), ("empty", With::Empty), ("saved", With::Saved)];
+const DEFECTS: Names<Defect> =
+    &[("no-file", Defect::NoFile), ("no-table", Defect::NoTable), ("no-column", Defect::NoColumn)];
+const PLAIN_DATA: Names<DataOp> = &[
+    ("vacuum", DataOp::Vacuum),
+    ("checkpoint", DataOp::Checkpoint),
+    ("close", DataOp::Close),
+    ("save", DataOp::Save),
+    ("plain-ids", DataOp::PlainIds),
+    ("extra-column", DataOp::ExtraColumn),
+];
+const PLAIN_VICTIMS: Names<Victims> =
+    &[("marked", Victims::Marked), ("unmarked", Victims::Unmarked), ("all", Victims::All)];
+const ARTIFACT: Names<ArtifactOp> = &[
+    ("remove", ArtifactOp::Remove),
+    ("save", ArtifactOp::Save),
+    ("restore", ArtifactOp::Restore),
+    ("truncate", ArtifactOp::Truncate),
+    ("clear", ArtifactOp::Clear),
+    ("flip magic", ArtifactOp::Flip(Region::Magic)),
+    ("flip version", ArtifactOp::Flip(Region::Version)),
+    ("flip producer", ArtifactOp::Flip(Region::Producer)),
+    ("flip stamp", ArtifactOp::Flip(Region::Stamp)),
+    ("flip checksum", ArtifactOp::Flip(Region::Checksum)),
+    ("flip payload", ArtifactOp::Flip(Region::Payload)),
+    ("link", ArtifactOp::Link),
+    ("other-parser", ArtifactOp::OtherParser),
+    ("other-version", ArtifactOp::OtherVersion),
+    ("other-database", ArtifactOp::OtherDatabase),
+];
+const PLAIN_ACTS: Names<Act> = &[
+    ("another scan", Act::Other { rescan: false }),
+    ("another rescan", Act::Other { rescan: true }),
+    ("fail", Act::Fail),
+    ("cancel", Act::Cancel),
+];
+
+fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
+    names.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+}
+
+fn name_of<T: PartialEq>(names: Names<T>, value: &T) -> &'static str {
+    names.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name)
+}
+
+/// A line that is no operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}. Each line is one operation, as the documentation of histories lists them")]
+pub struct ParseError {
+    /// Which line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl FromStr for Case {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let mut case = Self { identity: IdentityKind::Birth, ops: Vec::new() };
+        for (line, text) in (1..).zip(text.lines()) {
+            let text = text.split('#').next().unwrap_or_default().trim();
+            let error = |problem| ParseError { line, problem };
+            if let Some(name) = text.strip_prefix("identity ") {
+                case.identity =
+                    named(IDENTITIES, name).ok_or_else(|| error(format!("`{name}` is no identity")))?;
+            } else if !text.is_empty() {
+                case.ops.push(text.parse().map_err(error)?);
+            }
+        }
+        Ok(case)
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "identity {}", name_of(IDENTITIES, &self.identity))?;
+        self.ops.iter().try_for_each(|op| writeln!(formatter, "{op}"))
+    }
+}
+
+impl FromStr for Op {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match verb.trim_end_matches(',') {
+            "artifact" => artifact(rest).map(Self::Artifact),
+            "window" => {
+                let side = |name: &str| -> Result<Option<i64>, String> {
+                    let value = rest.split_whitespace().find_map(|word| word.strip_prefix(name));
+                    value.map(|value| number(value).map(|at: i64| EPOCH + at)).transpose()
+                };
+                Ok(Self::Window(Window { since: side("since=")?, until: side("until=")? }))
+            }
+            again @ ("relaunch" | "again") => scan(again == "again", &text[again.len()..]).map(Self::Scan),
+            "refused" => {
+                named(DEFECTS, rest).map(Self::Refused).ok_or_else(|| format!("`{rest}` is no defect"))
+            }
+            _ => text.parse().map(Self::Data),
+        }
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(op) => op.fmt(formatter),
+            Self::Artifact(op) => write!(formatter, "artifact {}", name_of(ARTIFACT, op)),
+            Self::Window(window) => {
+                formatter.write_str("window")?;
+                for (name, value) in [("since", window.since), ("until", window.until)] {
+                    if let Some(value) = value {
+                        write!(formatter, " {name}={}", value - EPOCH)?;
+                    }
+                }
+                Ok(())
+            }
+            Self::Scan(scan) => {
+                formatter.write_str(if scan.again { "again" } else { "relaunch" })?;
+                formatter.write_str(if scan.rescan { " rescan" } else { "" })?;
+                if let Some(event) = &scan.event {
+                    write!(formatter, ", at {}: ", event.at.name())?;
+                    separated(formatter, &event.acts, "; ")?;
+                }
+                Ok(())
+            }
+            Self::Refused(defect) => write!(formatter, "refused {}", name_of(DEFECTS, defect)),
+        }
+    }
+}
+
+impl FromStr for DataOp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(op) = named(PLAIN_DATA, text) {
+            return Ok(op);
+        }
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        match (verb, words.as_slice()) {
+            ("append", _) => rest.split('|').map(str::parse).collect::<Result<_, _>>().map(Self::Append),
+            ("retention", [rows, bytes]) => {
+                Ok(Self::Retention { rows: value(rows, "rows=")?, bytes: value(bytes, "bytes=")? })
+            }
+            ("prune-before", [at]) => number(at).map(Self::PruneBefore),
+            ("delete", victims) => self::victims(victims).map(Self::Delete),
+            ("incremental-vacuum", [pages]) => number(pages).map(Self::IncrementalVacuum),
+            ("replace", [by, with]) => {
+                let by = by.strip_prefix("by=").and_then(|name| named(BYS, name));
+                let with = with.strip_prefix("with=").and_then(|name| named(WITHS, name));
+                let both = by.zip(with).ok_or_else(|| format!("`{rest}` is no way to replace a file"))?;
+                Ok(Self::Replace { by: both.0, with: both.1 })
+            }
+            _ => Err(format!("`{text}` is no operation")),
+        }
+    }
+}
+
+impl fmt::Display for DataOp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Append(rows) => {
+                formatter.write_str("append ")?;
+                separated(formatter, rows, " | ")
+            }
+            Self::Retention { rows, bytes } => write!(formatter, "retention rows={rows} bytes={bytes}"),
+            Self::PruneBefore(at) => write!(formatter, "prune-before {at}"),
+            Self::Delete(victims) => match victims {
+                Victims::Newest(count) => write!(formatter, "delete newest {count}"),
+                Victims::Oldest(count) => write!(formatter, "delete oldest {count}"),
+                Victims::Every { step, from } => write!(formatter, "delete every {step} from {from}"),
+                Victims::Turn(turn) => write!(formatter, "delete turn {turn}"),
+                plain => write!(formatter, "delete {}", name_of(PLAIN_VICTIMS, plain)),
+            },
+            Self::IncrementalVacuum(pages) => write!(formatter, "incremental-vacuum {pages}"),
+            Self::Replace { by, with } => {
+                write!(formatter, "replace by={} with={}", name_of(BYS, by), name_of(WITHS, with))
+            }
+            plain => formatter.write_str(name_of(PLAIN_DATA, plain)),
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(op) => op.fmt(formatter),
+            Self::Artifact(op) => write!(formatter, "artifact {}", name_of(ARTIFACT, op)),
+            plain => formatter.write_str(name_of(PLAIN_ACTS, plain)),
+        }
+    }
+}
+
+impl FromStr for Act {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (named(PLAIN_ACTS, text), text.strip_prefix("artifact ")) {
+            (Some(act), _) => Ok(act),
+            (None, Some(rest)) => artifact(rest).map(Self::Artifact),
+            (None, None) => text.parse().map(Self::Data),
+        }
+    }
+}
+
+fn separated(
+    formatter: &mut fmt::Formatter<'_>,
+    items: &[impl fmt::Display],
+    separator: &str,
+) -> fmt::Result {
+    for (place, item) in items.iter().enumerate() {
+        write!(formatter, "{}{item}", if place == 0 { "" } else { separator })?;
+    }
+    Ok(())
+}
+
+fn scan(again: bool, text: &str) -> Result<ScanOp, String> {
+    let (flag, event) = text.split_once(',').map_or((text, None), |(flag, event)| (flag, Some(event)));
+    let rescan = match flag.trim() {
+        "" => false,
+        "rescan" => true,
+        other => return Err(format!("`{other}` is no way to scan")),
+    };
+    let event = event.map(|event| {
+        let (point, acts) = event.split_once(':').ok_or("an event is `at POINT: what; what`")?;
+        let name = point.trim().strip_prefix("at ").unwrap_or_default();
+        let at = Point::ALL.into_iter().find(|point| point.name() == name);
+        let at = at.ok_or_else(|| format!("`{name}` is no point of a scan"))?;
+        let acts = acts.split(';').map(|act| act.trim().parse()).collect::<Result<_, _>>()?;
+        Ok::<_, String>(Event { at, acts })
+    });
+    Ok(ScanOp { again, rescan, event: event.transpose()? })
+}
+
+fn artifact(name: &str) -> Result<ArtifactOp, String> {
+    named(ARTIFACT, name).ok_or_else(|| format!("`{name}` is nothing that happens to a memo"))
+}
+
+fn victims(words: &[&str]) -> Result<Victims, String> {
+    match words {
+        ["newest", count] => number(count).map(Victims::Newest),
+        ["oldest", count] => number(count).map(Victims::Oldest),
+        ["every", step, "from", from] => Ok(Victims::Every { step: number(step)?, from: number(from)? }),
+        ["turn", turn] => number(turn).map(Victims::Turn),
+        [name] => named(PLAIN_VICTIMS, name).ok_or_else(|| format!("`{name}` says not which rows")),
+        _ => Err("`delete` says not which rows".to_owned()),
+    }
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number in range"))
+}
+
+fn value<T: FromStr>(word: &str, prefix: &str) -> Result<T, String> {
+    number(word.strip_prefix(prefix).ok_or_else(|| format!("`{word}` does not begin with `{prefix}`"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::histories::generate::generate;
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        for seed in 0..300 {
+            let case = generate(&mut ChaCha8Rng::seed_from_u64(seed), 40);
+            let read = case.to_string().parse::<Case>().unwrap();
+            assert!(read == case, "{case}\nread back as\n{read}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_operation_is_named() {
+        let text = "identity inode\n\nappend noise turn=1 at=3 # fine\nrelaunch, at nowhere: fail\n";
+        let error = text.parse::<Case>().unwrap_err();
+        assert_eq!((error.line, error.problem.as_str()), (4, "`nowhere` is no point of a scan"));
+        for wrong in
+            ["delete every 3", "retention rows=x bytes=1", "append nois", "window since=y", "frobnicate"]
+        {
+            assert!(wrong.parse::<Case>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What stands in a database at one moment, read without the scanner.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use rusqlite::types::{Value, ValueRef};
+
+use crate::oracle::{self, Answer, Fact, Verdict, Window};
+
+/// Bytes of a body that tell rows apart, beside its length.
+const PREFIX_BYTES: usize = 256;
+
+/// What tells one row from another of the same id.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Signature {
+    ts: Value,
+    ts_nanos: Value,
+    target: Value,
+    body_type: rusqlite::types::Type,
+    body_bytes: usize,
+    prefix: Vec<u8>,
+}
+
+/// A row as far as anyone may want to know it again.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) signature: Signature,
+    /// Bytes of its body if that is TEXT.
+    pub(super) text_bytes: u64,
+    /// What it says, if it says something.
+    pub(super) fact: Option<Fact>,
+    /// Whether it has a marker under another target.
+    pub(super) unrecognised: bool,
+}
+
+/// One state of a database.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    /// Which file it is: another number for each that stood at the path, as far as they can be told apart.
+    pub(super) file: u64,
+    /// Whether ids never come back.
+    pub(super) rising: bool,
+    /// By id.
+    pub(super) rows: BTreeMap<i64, Row>,
+}
+
+impl View {
+    /// Reads everything that `connection` sees, in one transaction.
+    pub(super) fn read(connection: &Connection, file: u64) -> rusqlite::Result<Self> {
+        connection.execute_batch("BEGIN")?;
+        let view = Self::read_all(connection, file);
+        connection.execute_batch("COMMIT")?;
+        view
+    }
+
+    fn read_all(connection: &Connection, file: u64) -> rusqlite::Result<Self> {
+        let schema = "SELECT sql LIKE '%AUTOINCREMENT%' FROM sqlite_schema WHERE name = 'logs'";
+        let rising = connection.query_row(schema, [], |row| row.get(0))?;
+        let mut rows = BTreeMap::new();
+        let mut statement =
+            connection.prepare("SELECT id, ts, ts_nanos, target, feedback_log_body FROM logs")?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            let body = row.get_ref(4)?;
+            let (bytes, is_text) = match body {
+                ValueRef::Text(bytes) => (bytes, true),
+                ValueRef::Blob(bytes) => (bytes, false),
+                _ => (&[][..], false),
+            };
+            let signature = Signature {
+                ts: row.get(1)?,
+                ts_nanos: row.get(2)?,
+                target: row.get(3)?,
+                body_type: body.data_type(),
+                body_bytes: bytes.len(),
+                prefix: bytes[..bytes.len().min(PREFIX_BYTES)].to_vec(),
+            };
+            let text_bytes = if is_text { bytes.len() as u64 } else { 0 };
+            rows.insert(row.get(0)?, Row { signature, text_bytes, fact: None, unrecognised: false });
+        }
+        oracle::each_marked(connection, |id, verdict| {
+            let Some(row) = rows.get_mut(&id) else { return };
+            match verdict {
+                Verdict::Fact(fact) => row.fact = Some(fact),
+                Verdict::Unrecognised => row.unrecognised = true,
+                Verdict::Nothing => {}
+            }
+        })?;
+        Ok(Self { file, rising, rows })
+    }
+
+    /// The highest id, 0 if there is none.
+    pub(super) fn max_id(&self) -> i64 {
+        self.rows.last_key_value().map_or(0, |(&id, _)| id)
+    }
+
+    /// Whether row `id` is there and is the same.
+    pub(super) fn has(&self, id: i64, signature: &Signature) -> Option<bool> {
+        self.rows.get(&id).map(|row| row.signature == *signature)
+    }
+
+    /// The right answer.
+    pub(super) fn answer(&self, window: Window) -> Answer {
+        let facts: Vec<Fact> = self.rows.values().filter_map(|row| row.fact.clone()).collect();
+        oracle::answer(&facts, self.work(0).unrecognised, window)
+    }
+
+    /// What reading the rows above `cursor` takes.
+    pub(super) fn work(&self, cursor: i64) -> Work {
+        let mut work = Work::default();
+        for row in self.rows.range(cursor.saturating_add(1)..).map(|(_, row)| row) {
+            work.rows += 1;
+            work.body_bytes += row.text_bytes;
+            work.unrecognised += u64::from(row.unrecognised);
+        }
+        work
+    }
+}
+
+/// What a scan has to read, no more and no less.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) rows: u64,
+    pub(super) body_bytes: u64,
+    pub(super) unrecognised: u64,
+}

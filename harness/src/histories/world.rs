@@ -1,0 +1,272 @@
+//! The files of a history: the database with its writer, and the copies set aside. Each operation on the database is
+//! done here, through the store where the store can do it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{Connection, OpenFlags};
+use tracerig_scanner::{Identity, IdentitySource};
+use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
+
+use super::Error;
+use super::op::{By, DataOp, Defect, IdentityKind, Victims, With};
+use super::row::{EPOCH, turn_name};
+use super::view::View;
+
+/// The identity that the database shows.
+#[derive(Debug)]
+pub(super) struct InjectedIdentity {
+    pub(super) kind: IdentityKind,
+    pub(super) file: AtomicU64,
+}
+
+impl InjectedIdentity {
+    /// What the file at the path shows now.
+    pub(super) fn now(&self) -> Identity {
+        let file = self.file.load(Ordering::SeqCst);
+        match self.kind {
+            IdentityKind::Birth => Identity { device: 1, inode: 1, birth: Some(file.into()) },
+            IdentityKind::Inode => Identity { device: 1, inode: file, birth: None },
+            IdentityKind::Blind => Identity { device: 1, inode: 1, birth: None },
+        }
+    }
+
+    /// Another number for each file that can be told from the others.
+    fn number(&self) -> u64 {
+        if self.kind == IdentityKind::Blind { 1 } else { self.file.load(Ordering::SeqCst) }
+    }
+}
+
+impl IdentitySource for InjectedIdentity {
+    fn identity(&self, path: &Path) -> io::Result<Identity> {
+        std::fs::metadata(path).map(|_| self.now())
+    }
+}
+
+/// A database and what belongs to it.
+pub(super) struct World {
+    folder: PathBuf,
+    pub(super) database: PathBuf,
+    /// The writer, while it runs.
+    log: Option<TraceLog>,
+    /// For what the store has no operation for, and for looking.
+    side: Option<Connection>,
+    retention: Retention,
+    serial: i64,
+    pub(super) identity: Arc<InjectedIdentity>,
+}
+
+impl World {
+    /// A new database in `folder`.
+    pub(super) fn new(folder: &Path, identity: IdentityKind) -> Result<Self, Error> {
+        let world = Self {
+            folder: folder.to_owned(),
+            database: folder.join(schema::FILE_NAME),
+            log: None,
+            side: None,
+            retention: Retention { rows: 14, bytes: 20_000 },
+            serial: 0,
+            identity: Arc::new(InjectedIdentity { kind: identity, file: AtomicU64::new(1) }),
+        };
+        let template = world.template();
+        if !template.exists() {
+            let mut log = TraceLog::open(&template)?;
+            // Its write-ahead log goes with the last connection.
+            log.checkpoint_passive()?;
+        }
+        std::fs::copy(template, &world.database)?;
+        Ok(world)
+    }
+
+    /// A database without rows, made once for the histories that share a parent folder.
+    fn template(&self) -> PathBuf {
+        self.folder.parent().unwrap_or(&self.folder).join("template.sqlite")
+    }
+
+    /// What stands in the database now.
+    pub(super) fn view(&mut self) -> Result<View, Error> {
+        let file = self.identity.number();
+        Ok(View::read(self.side()?, file)?)
+    }
+
+    /// Does `op`.
+    pub(super) fn apply(&mut self, op: &DataOp) -> Result<(), Error> {
+        match op {
+            DataOp::Append(rows) => {
+                let first = self.serial + 1;
+                let rows: Vec<OwnedRow> =
+                    (first..).zip(rows).map(|(serial, row)| row.build(serial)).collect();
+                self.serial += rows.len() as i64;
+                let rows: Vec<_> = rows.iter().map(OwnedRow::as_row).collect();
+                self.log()?.insert_batch(&rows)?;
+            }
+            DataOp::Retention { rows, bytes } => {
+                self.retention = Retention { rows: *rows, bytes: *bytes };
+                self.log = None;
+            }
+            DataOp::PruneBefore(at) => {
+                self.log()?.prune_older_than(EPOCH + at)?;
+            }
+            DataOp::Delete(victims) => self.delete(*victims)?,
+            DataOp::Vacuum => self.log()?.vacuum()?,
+            DataOp::IncrementalVacuum(pages) => {
+                self.log()?.incremental_vacuum(*pages)?;
+            }
+            DataOp::Checkpoint => {
+                self.log()?.checkpoint_passive()?;
+            }
+            DataOp::Close => self.close(),
+            DataOp::Save => {
+                let saved = self.saved();
+                remove(&saved)?;
+                self.side()?.execute("VACUUM INTO ?1", [saved.display().to_string()])?;
+                // The copy comes without this lasting setting, and a writer could not set it beside a reader.
+                Connection::open(saved)?.pragma_update(None, "journal_mode", "WAL")?;
+            }
+            DataOp::Replace { by, with } => self.replace(*by, *with)?,
+            DataOp::PlainIds => {
+                let plain = schema::CREATE_TABLE.replace(" AUTOINCREMENT", "");
+                self.make_table_anew(&plain)?;
+            }
+            DataOp::ExtraColumn => {
+                let has = self.side()?.column_exists(None, schema::TABLE, "extra")?;
+                if !has {
+                    self.sql("ALTER TABLE logs ADD COLUMN extra TEXT")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the database one that cannot be scanned, or undoes that.
+    pub(super) fn set_defect(&mut self, defect: Defect, on: bool) -> Result<(), Error> {
+        let aside = self.folder.join("aside.sqlite");
+        match (defect, on) {
+            (Defect::NoFile, true) => std::fs::rename(&self.database, aside)?,
+            (Defect::NoFile, false) => std::fs::rename(aside, &self.database)?,
+            (Defect::NoTable, true) => self.sql("ALTER TABLE logs RENAME TO other")?,
+            (Defect::NoTable, false) => self.sql("ALTER TABLE other RENAME TO logs")?,
+            (Defect::NoColumn, true) => self.sql("ALTER TABLE logs RENAME COLUMN target TO other")?,
+            (Defect::NoColumn, false) => self.sql("ALTER TABLE logs RENAME COLUMN other TO target")?,
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, victims: Victims) -> Result<(), Error> {
+        let connection = self.side()?;
+        let markers = "(instr(feedback_log_body, 'websocket ') OR instr(feedback_log_body, 'tags_json=') \
+                       OR instr(feedback_log_body, 'Submission sub=')) IS TRUE";
+        match victims {
+            Victims::Newest(count) => connection.execute(
+                "DELETE FROM logs WHERE id IN (SELECT id FROM logs ORDER BY id DESC LIMIT ?1)",
+                [count as i64],
+            )?,
+            Victims::Oldest(count) => connection.execute(
+                "DELETE FROM logs WHERE id IN (SELECT id FROM logs ORDER BY id LIMIT ?1)",
+                [count as i64],
+            )?,
+            Victims::Every { step, from } => connection.execute(
+                "DELETE FROM logs WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place \
+                 FROM logs) WHERE place % ?1 = ?2)",
+                [step.max(1) as i64, from as i64],
+            )?,
+            Victims::Turn(turn) => connection
+                .execute("DELETE FROM logs WHERE instr(feedback_log_body, ?1)", [turn_name(turn)])?,
+            Victims::Marked => connection.execute(&format!("DELETE FROM logs WHERE {markers}"), [])?,
+            Victims::Unmarked => connection.execute(&format!("DELETE FROM logs WHERE NOT {markers}"), [])?,
+            Victims::All => connection.execute("DELETE FROM logs", [])?,
+        };
+        Ok(())
+    }
+
+    fn replace(&mut self, by: By, with: With) -> Result<(), Error> {
+        let next = self.folder.join("next.sqlite");
+        match with {
+            With::Saved if self.saved().exists() => std::fs::copy(self.saved(), &next)?,
+            With::Saved | With::Empty | With::Copy => std::fs::copy(self.template(), &next)?,
+        };
+        if with == With::Copy {
+            let columns = schema::COLUMNS.join(", ");
+            let next = next.display().to_string();
+            let connection = self.side()?;
+            connection.execute("ATTACH ?1 AS next", [next])?;
+            connection
+                .execute(&format!("INSERT INTO next.logs ({columns}) SELECT {columns} FROM main.logs"), [])?;
+            connection.execute("DETACH next", [])?;
+        }
+        self.close();
+        if by == By::Unlink {
+            remove(&self.database)?;
+        }
+        // What a reader of the old file still has open is of no use to the new one.
+        for suffix in ["-wal", "-shm"] {
+            remove(&self.folder.join(format!("{}{suffix}", schema::FILE_NAME)))?;
+        }
+        match by {
+            By::Rename => std::fs::rename(&next, &self.database)?,
+            By::Unlink => {
+                std::fs::copy(&next, &self.database)?;
+                remove(&next)?;
+            }
+        }
+        self.identity.file.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Moves the rows to a table that `create` makes, in the same file.
+    fn make_table_anew(&mut self, create: &str) -> Result<(), Error> {
+        let columns = schema::COLUMNS.join(", ");
+        let indexes = schema::CREATE_INDEXES.join(";");
+        self.sql(&format!(
+            "BEGIN IMMEDIATE; ALTER TABLE logs RENAME TO old; {create}; \
+             INSERT INTO logs ({columns}) SELECT {columns} FROM old; DROP TABLE old; {indexes}; COMMIT"
+        ))
+    }
+
+    fn sql(&mut self, sql: &str) -> Result<(), Error> {
+        Ok(self.side()?.execute_batch(sql)?)
+    }
+
+    fn close(&mut self) {
+        (self.log, self.side) = (None, None);
+    }
+
+    fn saved(&self) -> PathBuf {
+        self.folder.join("saved.sqlite")
+    }
+
+    fn log(&mut self) -> Result<&mut TraceLog, Error> {
+        let log = match self.log.take() {
+            Some(log) => log,
+            None => {
+                let options =
+                    LogOptions { create: false, retention: self.retention, ..LogOptions::default() };
+                TraceLog::open_with(&self.database, options)?
+            }
+        };
+        Ok(self.log.insert(log))
+    }
+
+    fn side(&mut self) -> Result<&Connection, Error> {
+        let side = match self.side.take() {
+            Some(side) => side,
+            None => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let side = Connection::open_with_flags(&self.database, flags)?;
+                side.pragma_update(None, "synchronous", "OFF")?;
+                side
+            }
+        };
+        Ok(self.side.insert(side))
+    }
+}
+
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,443 @@
+//! Databases and surroundings that do not play along: a clear error or the right answer, and the memo as it was.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod common;
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{At, Trace, assert_scan, turns, way};
+use rusqlite::Connection;
+use tracerig_harness::histories::{EPOCH, RowSpec};
+use tracerig_scanner::{MemoPlace, Options, Point, Probe, Request, ScanError, Scanner};
+use tracerig_store::{LogOptions, Retention, TraceLog};
+
+fn noise(count: usize) -> Vec<RowSpec> {
+    vec!["noise turn=0 thread=3 at=1 long".parse().unwrap(); count]
+}
+
+/// A database of some pages and two turns, scanned once, its write-ahead log emptied.
+fn scanned() -> Trace {
+    let mut trace = Trace::new();
+    trace.append("request turn=1 at=1");
+    trace.append_all(&noise(300));
+    trace.append("request turn=2 at=2");
+    assert_scan(&trace.relaunch(), "full absent", ["turn-1 - - 1", "turn-2 - - 2"]);
+    trace.close();
+    trace
+}
+
+/// Scans, expects an error, and finds the memo untouched and the message helpful.
+#[track_caller]
+fn refused(trace: &Trace, rescan: bool) -> ScanError {
+    let before = std::fs::read(trace.memo()).ok();
+    let error = trace.try_relaunch(&Request { rescan, ..Request::default() }).unwrap_err();
+    assert!(std::fs::read(trace.memo()).ok() == before, "{error}");
+    let message = error.to_string();
+    let folder = trace.path().parent().unwrap().display().to_string();
+    assert!(message.contains(&folder) && message.contains(". "), "names no path or no remedy: {message}");
+    error
+}
+
+#[test]
+fn what_is_no_trace_database_is_named_as_what_it_is() {
+    let mut trace = scanned();
+    trace.move_away("good");
+    assert!(matches!(refused(&trace, false), ScanError::Missing { .. }));
+
+    std::fs::write(trace.path(), b"").unwrap();
+    assert!(matches!(refused(&trace, false), ScanError::NoLogsTable { empty: true, .. }));
+
+    std::fs::write(trace.path(), "no database at all. ".repeat(500)).unwrap();
+    assert!(matches!(refused(&trace, false), ScanError::NotADatabase { .. }));
+
+    std::fs::remove_file(trace.path()).unwrap();
+    trace.sql("CREATE TABLE threads (id TEXT)");
+    assert!(matches!(refused(&trace, false), ScanError::NoLogsTable { empty: false, .. }));
+
+    trace.sql("CREATE TABLE logs (id INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER, target TEXT)");
+    let error = refused(&trace, false);
+    let expected = ["ts_nanos", "feedback_log_body", "thread_id", "process_uuid"];
+    assert!(matches!(&error, ScanError::MissingColumns { columns, .. } if *columns == expected), "{error:?}");
+
+    std::fs::remove_file(trace.path()).unwrap();
+    trace.sql("PRAGMA encoding = 'UTF-16le'");
+    trace.sql(&format!("PRAGMA encoding = 'UTF-16le'; {}", tracerig_store::schema::CREATE_TABLE));
+    assert!(matches!(refused(&trace, false), ScanError::Encoding { .. }));
+
+    std::fs::remove_file(trace.path()).unwrap();
+    std::fs::create_dir(trace.path()).unwrap();
+    assert!(matches!(refused(&trace, false), ScanError::NotAFile { .. }));
+
+    std::fs::remove_dir(trace.path()).unwrap();
+    std::fs::rename(trace.file("good"), trace.path()).unwrap();
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+}
+
+#[test]
+fn a_locked_database_is_waited_for_and_then_refused() {
+    let mut trace = scanned();
+    for lock in [
+        "PRAGMA locking_mode = EXCLUSIVE; DELETE FROM logs WHERE id < 0;",
+        "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE",
+    ] {
+        let owner = Connection::open(trace.path()).unwrap();
+        owner.execute_batch(lock).unwrap();
+        trace.options.busy_timeout = Duration::from_millis(30);
+        let error = refused(&trace, false);
+        let waited = trace.options.busy_timeout;
+        assert!(matches!(&error, ScanError::Locked { waited: found, .. } if *found >= waited), "{error:?}");
+
+        // It is free again while a scan waits: the other thread lets go once the scan is about to open.
+        trace.options.busy_timeout = Duration::from_secs(60);
+        let (opening, opens) = mpsc::channel();
+        trace.options.probe = Some(At::new(Point::BeforeOpen, move || opening.send(()).is_ok()));
+        let owner = std::thread::spawn(move || {
+            opens.recv().unwrap();
+            drop(owner);
+        });
+        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+        owner.join().unwrap();
+    }
+}
+
+#[test]
+fn a_database_that_is_corrupt_in_the_middle_gives_no_answer() {
+    let trace = scanned();
+    let mut bytes = std::fs::read(trace.path()).unwrap();
+    let middle = bytes.len() / 8192 * 4096;
+    bytes[middle..middle + 40 * 4096].fill(0xa5);
+    // In place: the same file went bad.
+    std::fs::write(trace.path(), &bytes).unwrap();
+    assert!(matches!(refused(&trace, true), ScanError::Corrupt { .. }));
+    // What a relaunch looks up is still whole.
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+
+    std::fs::write(trace.path(), &bytes[..middle]).unwrap();
+    assert!(matches!(refused(&trace, true), ScanError::Corrupt { .. }));
+}
+
+/// Puts one of two databases in place of the other at every visit of a point, until told to stop.
+#[derive(Debug)]
+struct Exchanges {
+    point: Point,
+    path: std::path::PathBuf,
+    left: AtomicU64,
+}
+
+impl Probe for Exchanges {
+    fn reached(&self, point: Point) -> bool {
+        if point == self.point && self.left.load(Ordering::SeqCst) > 0 {
+            self.left.fetch_sub(1, Ordering::SeqCst);
+            let (other, spare) = (self.path.with_extension("other"), self.path.with_extension("spare"));
+            std::fs::rename(&self.path, &spare).unwrap();
+            std::fs::rename(&other, &self.path).unwrap();
+            std::fs::rename(&spare, &other).unwrap();
+        }
+        true
+    }
+}
+
+#[test]
+fn a_database_exchanged_while_it_is_opened_is_opened_again() {
+    for point in [Point::BeforeOpen, Point::Opened, Point::FirstRead] {
+        let mut trace = scanned();
+        let other = trace.path().with_extension("other");
+        trace.move_away("first");
+        trace.append("noise turn=0 at=1 | request turn=3 at=3");
+        trace.close();
+        std::fs::rename(trace.path(), &other).unwrap();
+        std::fs::rename(trace.file("first"), trace.path()).unwrap();
+
+        let path = trace.path();
+        let exchanges = |count: u64| {
+            Arc::new(Exchanges { point, path: path.clone(), left: count.into() }) as Arc<dyn Probe>
+        };
+        // Exchanged every time: no answer. The number of tries is odd, so the other one is in place afterwards.
+        trace.options.probe = Some(exchanges(u64::MAX));
+        assert!(matches!(refused(&trace, false), ScanError::Exchanged { .. }), "{point:?}");
+        trace.options.probe = Some(exchanges(1));
+        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+        trace.options.probe = Some(exchanges(1));
+        assert_scan(&trace.relaunch(), "full identity", ["turn-3 - - 3"]);
+    }
+}
+
+#[test]
+fn a_database_that_disappears_while_it_is_opened_is_missing() {
+    for point in [Point::BeforeOpen, Point::Opened, Point::FirstRead] {
+        let mut trace = scanned();
+        let path = trace.path();
+        trace.options.probe = Some(At::new(point, move || std::fs::remove_file(path).is_ok()));
+        assert!(matches!(refused(&trace, false), ScanError::Missing { .. }), "{point:?}");
+    }
+}
+
+#[test]
+fn a_cancelled_scan_leaves_the_memo_as_it_was() {
+    for point in [Point::Loaded, Point::BeforeOpen, Point::FirstRead, Point::Checked, Point::Scanned] {
+        for rescan in [false, true] {
+            let mut trace = scanned();
+            trace.append("request turn=3 at=3");
+            let before = std::fs::read(trace.memo()).unwrap();
+            let (at_point, arrived) = mpsc::channel();
+            let (go, gone) = mpsc::channel::<()>();
+            let gone = std::sync::Mutex::new(gone);
+            trace.options.probe = Some(At::new(point, move || {
+                at_point.send(()).unwrap();
+                gone.lock().unwrap().recv().is_ok()
+            }));
+            let scanner = Scanner::new(trace.path(), trace.options.clone());
+            let running = scanner.start(Request { rescan, ..Request::default() });
+            arrived.recv().unwrap();
+            running.cancel();
+            go.send(()).unwrap();
+            assert!(matches!(running.wait(), Err(ScanError::Cancelled { .. })), "{point:?}");
+            assert!(std::fs::read(trace.memo()).unwrap() == before, "{point:?}");
+            // Neither on disk nor in memory.
+            let scan = scanner.scan(&Request::default()).unwrap();
+            assert_scan(&scan, "incremental none", ["turn-1 - - 1", "turn-2 - - 2", "turn-3 - - 3"]);
+        }
+    }
+}
+
+#[test]
+fn a_scan_that_waits_for_another_one_can_be_cancelled() {
+    let mut trace = scanned();
+    let (at_point, arrived) = mpsc::channel();
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = std::sync::Mutex::new(gone);
+    let quick = Scanner::new(trace.path(), trace.options.clone());
+    trace.options.probe = Some(At::new(Point::Checked, move || {
+        at_point.send(()).unwrap();
+        gone.lock().unwrap().recv().is_ok()
+    }));
+    let slow = Scanner::new(trace.path(), trace.options.clone()).start(Request::default());
+    arrived.recv().unwrap();
+    let waiting = quick.start(Request::default());
+    assert!(!waiting.is_finished());
+    waiting.cancel();
+    assert!(matches!(waiting.wait(), Err(ScanError::Cancelled { .. })));
+    go.send(()).unwrap();
+    assert_scan(&slow.wait().unwrap(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+}
+
+#[test]
+fn a_scan_reports_how_far_it_is() {
+    let trace = scanned();
+    let running = Scanner::new(trace.path(), Options::default()).start(Request::default());
+    while !running.is_finished() {
+        std::thread::yield_now();
+    }
+    let progress = running.progress();
+    let stats = running.wait().unwrap().stats;
+    assert_eq!((progress.rows, progress.body_bytes), (stats.rows_examined, stats.body_bytes));
+    assert_eq!(progress.permille, 1000);
+}
+
+/// Rows of a batch that leaves exactly one turn in the database, whose time is the highest id.
+fn step(number: i64) -> [RowSpec; 2] {
+    let turn = number % 7;
+    let rows = [
+        format!("noise turn=0 thread=2 at={}", number * 2 - 1),
+        format!("tags turn={turn} thread=1 model={turn} at={}", number * 2),
+    ];
+    rows.map(|row| row.parse().unwrap())
+}
+
+/// Scans a database while another thread, through a connection of its own, appends and prunes without pause.
+fn scan_beside_a_writer(filler: usize, scans: usize, connections: usize) -> u64 {
+    let mut trace = Trace::new();
+    // Rows that stay, with even ids, so that the arithmetic of the steps holds.
+    trace.append_all(&noise(filler * 2));
+    trace.close();
+    let base = filler as i64;
+    let path = trace.path();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let (started, has_started) = mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        // Of each thread one row stays; the filler's thread is never touched again.
+        let retention = Retention { rows: 1, bytes: i64::MAX };
+        let mut log = TraceLog::open_with(path, LogOptions { retention, ..LogOptions::default() }).unwrap();
+        let mut number = base;
+        while !over.load(Ordering::Relaxed) {
+            number += 1;
+            let rows = step(number).map(|row| row.build(number));
+            log.insert_batch(&rows.each_ref().map(tracerig_store::OwnedRow::as_row)).unwrap();
+            if number == base + 1 {
+                started.send(()).unwrap();
+            }
+            if number % 64 == 0 {
+                log.checkpoint_passive().unwrap();
+            }
+        }
+    });
+    has_started.recv().unwrap();
+    trace.options.connections = connections.try_into().unwrap();
+    let without = Options { memo: MemoPlace::Disabled, ..trace.options.clone() };
+    let mut last = 0;
+    let mut shared = 0;
+    for number in 0..scans {
+        let scan = match number % 3 {
+            0 => Scanner::new(trace.path(), without.clone()).scan(&Request::default()).unwrap(),
+            _ => trace.relaunch(),
+        };
+        let cursor = scan.stats.cursor;
+        let turn = cursor / 2 % 7;
+        assert_eq!(turns(&scan), [format!("turn-{turn} thread-1 model-{turn} {cursor}")], "{}", way(&scan));
+        assert!(cursor >= last, "a later scan sees an older state");
+        let expected: &[&str] = if number % 3 == 0 {
+            &["full disabled"]
+        } else {
+            &["incremental none", "unchanged none", "full absent"]
+        };
+        assert!(expected.contains(&way(&scan).as_str()), "{}", way(&scan));
+        shared += u64::from(scan.stats.connections > 1);
+        last = cursor;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    shared
+}
+
+#[test]
+fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
+    scan_beside_a_writer(10, 300, 1);
+}
+
+#[test]
+fn a_scan_through_several_connections_beside_a_writer_sees_one_state_of_the_database() {
+    // Files of eight megabytes and more are read through several connections.
+    scan_beside_a_writer(800, 60, 3);
+}
+
+#[test]
+fn several_connections_find_what_one_finds() {
+    let mut trace = Trace::new();
+    for turn in 0..7 {
+        trace.append_all(&noise(230));
+        trace.append(&format!(
+            "request turn={turn} model={turn} at={turn} | completion turn={turn} model=9 at=1"
+        ));
+    }
+    trace.sql("DELETE FROM logs WHERE id % 5 = 0 AND target = 'log'");
+    trace.close();
+    trace.options.memo = MemoPlace::Disabled;
+    trace.options.connections = 1.try_into().unwrap();
+    let one = trace.relaunch();
+    trace.options.connections = 3.try_into().unwrap();
+    let three = trace.relaunch();
+    assert_eq!((one.stats.connections, three.stats.connections), (1, 3));
+    assert_eq!(one.turns, three.turns);
+    assert_eq!(one.turns.len(), 7);
+    let counts = |scan: &tracerig_scanner::Scan| {
+        let stats = scan.stats;
+        (stats.rows_examined, stats.body_bytes, stats.facts, stats.completions, stats.cursor)
+    };
+    assert_eq!(counts(&one), counts(&three));
+}
+
+#[test]
+fn a_memo_is_never_read_or_written_through_a_link() {
+    let trace = scanned();
+    let victim = trace.file("victim");
+    std::fs::rename(trace.memo(), &victim).unwrap();
+    let before = std::fs::read(&victim).unwrap();
+    symlink(&victim, trace.memo()).unwrap();
+    let scan = trace.relaunch();
+    assert_eq!((way(&scan).as_str(), scan.warnings.len()), ("full artifact", 1));
+    assert!(std::fs::symlink_metadata(trace.memo()).unwrap().is_file());
+    assert!(std::fs::read(&victim).unwrap() == before);
+
+    // Nor is the lock beside it.
+    let lock = trace.file("memo.lock");
+    std::fs::remove_file(&lock).unwrap();
+    symlink(&victim, &lock).unwrap();
+    let scan = trace.try_relaunch(&Request { rescan: true, ..Request::default() }).unwrap();
+    assert_eq!((turns(&scan).len(), scan.warnings.len(), scan.stats.persisted), (2, 1, false));
+    assert!(std::fs::read(&victim).unwrap() == before);
+}
+
+#[test]
+fn a_memo_that_cannot_be_written_costs_a_warning_and_no_answer() {
+    let trace = scanned();
+    std::fs::remove_file(trace.memo()).unwrap();
+    std::fs::create_dir(trace.memo()).unwrap();
+    for _ in 0..2 {
+        let scan = trace.relaunch();
+        assert_scan(&scan, "full artifact", ["turn-1 - - 1", "turn-2 - - 2"]);
+        assert_eq!((scan.warnings.len(), scan.stats.persisted), (2, false), "{:?}", scan.warnings);
+        assert!(scan.warnings.iter().all(|warning| warning.contains("memo")));
+    }
+    let nowhere = Options { memo: MemoPlace::File("/dev/null/memo".into()), ..Options::default() };
+    let scan = Scanner::new(trace.path(), nowhere).scan(&Request::default()).unwrap();
+    assert_eq!((scan.turns.len(), scan.stats.persisted, scan.warnings.is_empty()), (2, false, false));
+}
+
+#[test]
+fn a_memo_in_memory_is_as_good_while_it_lasts() {
+    let mut trace = scanned();
+    trace.options.memo = MemoPlace::Memory;
+    let scanner = Scanner::new(trace.path(), trace.options.clone());
+    let scan = || scanner.scan(&Request::default()).unwrap();
+    assert_scan(&scan(), "full absent", ["turn-1 - - 1", "turn-2 - - 2"]);
+    trace.append("request turn=3 at=3");
+    trace.sql("DELETE FROM logs WHERE id = 1");
+    let after = scan();
+    assert_scan(&after, "incremental none", ["turn-2 - - 2", "turn-3 - - 3"]);
+    assert_eq!((after.stats.rows_examined, after.stats.artifact_bytes), (1, 0));
+    assert_scan(&scan(), "unchanged none", ["turn-2 - - 2", "turn-3 - - 3"]);
+}
+
+#[test]
+fn a_time_that_is_no_number_is_none_at_all() {
+    // A column declared INTEGER takes text from a foreign hand. It is neither an error nor a reason to lose the rest.
+    let mut trace = Trace::new();
+    trace.append("request turn=1 at=1 | request turn=2 at=2");
+    trace.sql("UPDATE logs SET ts = 'soon' WHERE id = 1");
+    assert_scan(
+        &trace.relaunch(),
+        "full absent",
+        [format!("turn-1 - - {}", -EPOCH).as_str(), "turn-2 - - 2"],
+    );
+    assert_eq!(turns(&trace.relaunch_in(Some(0), None)), ["turn-2 - - 2"]);
+}
+
+#[test]
+fn what_a_writer_left_in_a_folder_that_cannot_be_written_is_refused_not_missed() {
+    let mut trace = scanned();
+    trace.append("request turn=3 at=3");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["logs_2.sqlite", "logs_2.sqlite-wal"] {
+        std::fs::copy(trace.file(name), folder.path().join(name)).unwrap();
+    }
+    let writable = |is: bool| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(if is { 0o700 } else { 0o500 });
+        std::fs::set_permissions(folder.path(), mode).unwrap();
+    };
+    let scan = |path: &Path| Scanner::new(path, Options::default()).scan(&Request::default());
+    let path = folder.path().join("logs_2.sqlite");
+    writable(false);
+    let is_root = tempfile::tempfile_in(folder.path()).is_ok();
+    let refusal = scan(&path);
+    writable(true);
+    if is_root {
+        // Permissions do not bind the superuser, who sees every row.
+        assert_eq!(refusal.unwrap().turns.len(), 3);
+    } else {
+        assert!(matches!(refusal, Err(ScanError::WalWithoutIndex { .. })), "{refusal:?}");
+        // Without a log there is nothing to miss.
+        std::fs::write(folder.path().join("logs_2.sqlite-wal"), b"").unwrap();
+        writable(false);
+        let scan = scan(&path);
+        writable(true);
+        assert_eq!(scan.unwrap().turns.len(), 2);
+    }
+}

@@ -1,0 +1,19 @@
+//! What published scanners got wrong, one story each: the answer must be right, and the way to it the cheapest that is.
+//!
+//! Each test is named after the number of its bug. The expected turns are worked out by hand from the rows, as
+//! `turn thread model at`.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod answers;
+#[path = "../common/mod.rs"]
+mod common;
+mod files;
+mod memory;
+mod steps;
+
+/// Not a test: what the children of the others run.
+#[test]
+fn serves_scans_for_another_process() {
+    tracerig_harness::histories::serve_if_asked().unwrap();
+}
