@@ -8,8 +8,8 @@ use crate::units;
 use crate::words::{self, NOTHING, Precision, or_nothing};
 
 /// Counters in the order of their importance; any other follows by name.
-const ORDER: [&str; 7] =
-    ["rows_examined", "rows_checked", "body_bytes", "facts", "vm_steps", "rchar", "syscr"];
+const ORDER: [&str; 8] =
+    ["rows_examined", "rows_checked", "body_bytes", "facts", "vm_steps", "rchar", "syscr", "artifact_bytes"];
 
 fn keys(arm: &ArmSummary) -> Vec<String> {
     vec![arm.name.clone(), arm.cache.to_string()]
@@ -144,7 +144,12 @@ fn counter(arm: &ArmSummary, name: &str, precision: Precision) -> String {
 }
 
 fn work(summary: &Summary, precision: Precision, names: &[&str], memory: bool) -> Table {
-    let title = |name: &&str| name.replace('_', " ").replace("vm ", "VM ");
+    // Short figures carry their unit, so their title need not.
+    let title = |name: &&str| {
+        let short = name.strip_prefix("rows_").or(name.strip_suffix("_bytes")).unwrap_or(name);
+        let name = if precision == Precision::Short { short } else { name };
+        name.replace('_', " ").replace("vm ", "VM ")
+    };
     let mut titles: Vec<String> = ["arm", "cache", "mode", "turns"].map(str::to_owned).to_vec();
     titles.extend(names.iter().map(title));
     titles.extend(memory.then(|| "peak memory".to_owned()));

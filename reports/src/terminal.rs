@@ -40,7 +40,11 @@ pub fn table(record: &Record, summary: &Summary) -> String {
     );
     let title = format!("{} intervals of the ratios, from the rounds that have both", words::confidence());
     section(&mut out, &title, &tables::ratios(summary));
-    section(&mut out, "Work of a launch, whatever its time", &tables::work_in_short(summary));
+    section(
+        &mut out,
+        "Work of a launch: rows examined and checked, bytes of bodies, facts, and more",
+        &tables::work_in_short(summary),
+    );
     section(&mut out, "Where the time goes (medians over launches)", &tables::phases(summary, false));
     if !summary.left_out.is_empty() {
         out += "\nLeft out of the figures\n";
@@ -100,6 +104,24 @@ mod tests {
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text}");
         assert!(text.lines().all(|line| line.trim_end() == line), "trailing spaces");
+    }
+
+    #[test]
+    fn a_run_cut_anywhere_renders() {
+        let whole = record();
+        for taken in 0..whole.samples.len() {
+            let mut record = whole.clone();
+            record.samples.truncate(taken);
+            record.outcome = Outcome::of(&record.samples, true);
+            let text = text_of(&record);
+            assert!(text.lines().all(|line| line.len() <= WIDTH), "{taken} samples:\n{text}");
+            assert!(!text.contains("NaN") && !text.contains("inf"), "{taken} samples:\n{text}");
+            // In between it depends on which arms the last round had come to.
+            let (seven, eight) = (7 * whole.plan.arms.len(), 8 * whole.plan.arms.len());
+            if taken <= seven || taken >= eight {
+                assert_eq!(text.contains("99 % interval "), taken >= eight, "{taken} samples");
+            }
+        }
     }
 
     #[test]
