@@ -38,7 +38,7 @@ fn meant(truth: &Truth) -> Answer {
 fn what_the_generator_meant_is_what_the_oracle_and_the_scanner_find() {
     let program = Program::new();
     for (recipe, scale) in
-        [("tiny", "1"), ("tiny", "2.5"), ("quick", "0.04"), ("tags", "0.04"), ("codex-799mb", "0.02")]
+        [("tiny", "1"), ("tiny", "2.5"), ("quick", "0.05"), ("tags", "0.05"), ("codex-799mb", "0.07")]
     {
         let database = built(&program.run(&["dataset", "build", recipe, "--scale", scale]));
         let manifest = Manifest::read(database.parent().unwrap()).unwrap();
