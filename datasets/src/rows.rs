@@ -147,6 +147,24 @@ impl RowWriter {
         }
     }
 
+    /// The mean body of ordinary rows that are as small as [`RowWriter::aim`] can make them, from a sample. Of the rows of a
+    /// process, those without a thread are as many as those of each of its threads.
+    pub(crate) fn least_mean(&mut self, threads_at_most: u64, mut dice: Dice) -> f64 {
+        const SAMPLE: u32 = 500;
+        let before =
+            (std::mem::replace(&mut self.aim, Aim { stretch: 0.0, largest: CROWDED_BYTES }), self.measure);
+        let (process, mut thread) = (process_uuid(&mut dice), Thread::start(0, self.shapes, &mut dice));
+        let (mut of_threads, mut of_process) = (Batch::default(), Batch::default());
+        for _ in 0..SAMPLE {
+            self.thread_row(&mut thread, &process, 0, &mut dice, &mut of_threads);
+            self.process_row(&process, 0, &mut dice, &mut of_process);
+        }
+        (self.aim, self.measure) = before;
+        let threads = (1.0 + threads_at_most as f64) / 2.0;
+        let bytes = of_threads.body_bytes() as f64 * threads + of_process.body_bytes() as f64;
+        bytes / f64::from(SAMPLE) / (threads + 1.0)
+    }
+
     /// Lets rows have their natural sizes until [`RowWriter::restore`].
     pub(crate) fn unaimed(&mut self) -> Aim {
         std::mem::replace(&mut self.aim, UNAIMED)

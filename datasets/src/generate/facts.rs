@@ -280,7 +280,9 @@ impl Turns<'_> {
             match self.era {
                 Era::V0_141 => {
                     self.push(TurnRow::Request { priority });
-                    self.push(TurnRow::Progress);
+                    if dice.chance(250) {
+                        self.push(TurnRow::Progress);
+                    }
                     self.ordinary(dice);
                     self.push(TurnRow::Completion { dated: dice.chance(200) });
                 }
