@@ -1,6 +1,6 @@
 //! The cache: built once, verified when taken again, nothing half-built ever taken.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Datasets as built: their size, their facts, and that they are the same every time and at every scale.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
