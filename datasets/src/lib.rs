@@ -1,3 +1,38 @@
-//! tracerig-datasets
+//! Recipes, generators and the cache of synthetic trace databases.
+//!
+//! A [`Recipe`] says what a database should be like; a [`Cache`] builds it once, by way of the trace log's own batch
+//! insertion and retention, and hands out the [`Dataset`]: a database file and a [`Manifest`] that tells its digests and
+//! what a scanner should find in it. [`workload::append`] lets a dataset grow as its writers would make it grow.
+//!
+//! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on every machine.
+
+mod batch;
+mod build;
+mod cache;
+mod dice;
+mod digest;
+mod error;
+mod generate;
+mod manifest;
+mod place;
+mod prose;
 #[cfg(feature = "real")]
 pub mod real;
+mod recipe;
+mod rows;
+mod shapes;
+mod truth;
+pub mod workload;
+
+pub use cache::{BuildOptions, Cache, Dataset, Progress, Stage, build_into};
+pub use error::{DatasetError, Result};
+pub use manifest::{Continuation, KindCount, MANIFEST_FILE, Manifest, Pages};
+pub use place::cache_root;
+pub use recipe::{Era, Recipe};
+pub use truth::{Fact, Intent, TierForm, Truth, Turn};
+
+/// Goes up whenever the generator writes other rows than before for the same recipe, seed and scale.
+pub const GENERATOR_VERSION: u32 = 1;
+
+/// The environment variable that moves the cache.
+pub const CACHE_VARIABLE: &str = "TRACERIG_CACHE_DIR";

@@ -1,4 +1,16 @@
 //! Measures and tests trace stores and incremental scanners.
+//!
+//! **Recipe, dataset, plan, worker processes, samples, record.** A run takes a dataset, launches fresh processes on it as
+//! its plan says, verifies each answer against an independent [`oracle`], and hands a record with every raw sample to
+//! the reports.
 
+pub mod cli;
+pub mod document;
 pub mod histories;
+pub mod interrupt;
+pub mod machine;
 pub mod oracle;
+pub mod platform;
+pub mod process;
+pub mod relaunch;
+pub mod worker;

@@ -8,7 +8,10 @@ use crate::{Error, Result};
 /// Puts `bytes` at `path` by way of a temporary file in the same folder and a rename, so that a full disk or a kill
 /// leaves whatever stood there before. Synced first: a run may have taken an hour, and a rename can reach the disk
 /// before the bytes it names.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

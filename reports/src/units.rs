@@ -128,6 +128,19 @@ pub(crate) mod nanos {
     }
 }
 
+/// Serde of a ratio with six significant figures: more would be noise, and logarithms differ in their last digits from
+/// platform to platform.
+pub(crate) mod figures {
+    use serde::Serializer;
+
+    // Serde passes a reference.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        let short = format!("{value:.5e}").parse().unwrap_or(*value);
+        serializer.serialize_f64(short)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -73,7 +73,8 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
         facts += 1;
     }
     drop(rows);
-    let vm_steps = u64::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0);
+    let status = |which| u64::try_from(statement.get_status(which)).unwrap_or(0);
+    let (vm_steps, steps) = (status(StatementStatus::VmStep), status(StatementStatus::FullscanStep));
     let known = completions.len() as u64;
     let turns: Turns = won
         .into_iter()
@@ -85,8 +86,9 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
     let stats = Stats {
         mode: Mode::Full,
         reason: Reason::Disabled,
-        // The query examines every row; it does not say how many, and a count would cost another pass.
-        rows_examined: 0,
+        // A full walk of n rows takes n - 1 steps. With a window SQLite may walk an index instead, and does not tell how
+        // many rows it saw: then this says 0, as a count of its own would cost another pass.
+        rows_examined: if steps > 0 || cursor.is_some() && window == Window::default() { steps + 1 } else { 0 },
         rows_checked: 0,
         body_bytes: 0,
         facts,

@@ -1,5 +1,7 @@
 //! The trace log on real files: bodies as bytes, maintenance, padding, and typed errors.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use rusqlite::Connection;

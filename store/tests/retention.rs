@@ -1,5 +1,7 @@
 //! Retention: the plain rule, the two ways to prune compared on random batches, and a model written to be obvious.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use rusqlite::Connection;
 use tracerig_store::{Body, LogOptions, LogRow, Pruning, Retention, TraceLog};
 

@@ -1,5 +1,7 @@
 //! The sink: batches, the barrier, the interval without a clock, and rows dropped rather than waited for.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use rusqlite::Connection;
 use tracerig_store::{Body, Error, Interval, LogOptions, LogRow, LogSink, OwnedRow, SinkOptions, TraceLog};
 

@@ -40,6 +40,14 @@ pub struct Dataset {
     pub truth: BTreeMap<String, u64>,
 }
 
+impl Dataset {
+    /// Size of the pages of the `logs` table: what a scan of every row cannot help reading.
+    #[must_use]
+    pub fn logs_bytes(&self) -> ByteSize {
+        ByteSize(self.logs_pages.saturating_mul(self.page_size.bytes()))
+    }
+}
+
 /// The build that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

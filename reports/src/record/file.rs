@@ -86,7 +86,7 @@ impl Record {
     }
 
     /// The text of the file.
-    fn to_json(&self) -> serde_json::Result<String> {
+    pub(super) fn to_json(&self) -> serde_json::Result<String> {
         let record = RawValue::from_string(serde_json::to_string_pretty(self)?)?;
         let envelope =
             Envelope { schema: SCHEMA, version: VERSION, checksum: checksum(record.get()), record: &record };

@@ -29,6 +29,20 @@ fn what_was_written_is_read_back() {
     assert_eq!(Record::read(&path).unwrap(), fixture::record());
 }
 
+/// A file that an earlier program wrote stays readable, field for field, as long as the version stays.
+#[test]
+fn a_kept_record_is_still_read() {
+    let mut record = fixture::record();
+    record.samples.truncate(record.plan.arms.len());
+    for sample in &mut record.samples {
+        sample.launches.truncate(1);
+    }
+    record.outcome = Outcome::of(&record.samples, true);
+    fixture::assert_golden("record-v1.json", &record.to_json().unwrap());
+    let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/golden/record-v1.json");
+    assert_eq!(Record::read(&kept).unwrap(), record);
+}
+
 #[test]
 fn formatting_is_no_edit() {
     let (_folder, path) = written();
@@ -84,7 +98,8 @@ fn what_is_no_record_is_called_so() {
 
 #[test]
 fn a_record_that_contradicts_itself_is_neither_written_nor_read() {
-    let changes: [(fn(&mut Record), &str); 8] = [
+    type Change = fn(&mut Record);
+    let changes: [(Change, &str); 8] = [
         (|r| r.samples[5].arm = "ghost".into(), "not in the plan"),
         (|r| r.samples[5].order = 6, "has order 6"),
         (|r| r.samples[9].round = 0, "twice"),

@@ -1,0 +1,395 @@
+//! The cache of datasets: each is built once, verified when it is taken again, and never taken half-built.
+//!
+//! A dataset stands in a folder named after its recipe and a digest over all that determines it. It is built in a folder
+//! beside it, `.building-NAME`, which gets its name when everything is written. Whoever builds holds the lock file
+//! `.lock-NAME`; so a folder `.building-NAME` found under the lock was left by a builder that was killed, and is removed.
+//!
+//! A dataset found in the cache is taken if its file has the length and the digest that the manifest says. The digest is
+//! computed again unless length, inode, modification and change time of the file are those remembered, in `verified.json`,
+//! from the last time it was right. (Whoever can write the file can still forge that; it guards against accidents.)
+
+use std::fs::{self, File, TryLockError};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tracerig_store::schema::FILE_NAME;
+
+use crate::build;
+use crate::digest;
+use crate::error::{DatasetError, Result};
+use crate::manifest::Manifest;
+use crate::place::cache_root;
+use crate::recipe::Recipe;
+use crate::shapes::Shapes;
+
+const VERIFIED_FILE: &str = "verified.json";
+const BUILDING: &str = ".building-";
+const LOCK: &str = ".lock-";
+
+/// How often a waiting process looks whether the other one is done.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What a build may vary.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BuildOptions {
+    /// The seed; the recipe's own when absent.
+    pub seed: Option<u64>,
+    /// The factor on rows and file size. Facts stay the same ones.
+    pub scale: f64,
+}
+
+impl Default for BuildOptions {
+    /// The recipe's seed and its own size.
+    fn default() -> Self {
+        Self { seed: None, scale: 1.0 }
+    }
+}
+
+/// What a build is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Another process builds the same dataset.
+    Waiting,
+    /// Rows are generated and inserted; counted in bytes of bodies.
+    Generating,
+    /// Rows and file are read once more for their digests; counted in bytes.
+    Digesting,
+    /// The file of a cached dataset is compared with its digest; counted in bytes.
+    Verifying,
+}
+
+/// How far a build is. Totals of [`Stage::Generating`] are estimates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is busy with.
+    pub stage: Stage,
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes to do.
+    pub total: u64,
+}
+
+/// A dataset that stands on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// The database. Copy it before writing to it: the cached one must stay as it is.
+    pub database: PathBuf,
+    /// What is known about it.
+    pub manifest: Manifest,
+}
+
+/// A folder of datasets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// The cache in its usual place: `datasets` in [`cache_root`]. The folder is created on the first build.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoCacheFolder`] when the system tells none.
+    #[expect(clippy::should_implement_trait, reason = "it can fail")]
+    pub fn default() -> Result<Self> {
+        Ok(Self::at(cache_root()?.join("datasets")))
+    }
+
+    /// The cache in `folder`.
+    #[must_use]
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Gives the dataset, building it if it is not there. Of several processes that ask, one builds and the others wait.
+    /// The callback hears of progress about twenty times a second; [`ControlFlow::Break`] ends the build and leaves nothing
+    /// behind.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoRoom`] before anything is written, [`DatasetError::Cancelled`], [`DatasetError::ScaleTooSmall`], and
+    /// I/O errors.
+    pub fn ensure(
+        &self,
+        recipe: &Recipe,
+        options: &BuildOptions,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Dataset> {
+        options.check(recipe)?;
+        let name = folder_name(recipe, options)?;
+        let folder = self.folder.join(&name);
+        fs::create_dir_all(&self.folder)
+            .map_err(DatasetError::io(&self.folder, "create the cache folder"))?;
+        let _lock = self.lock(&name, progress)?;
+        match read(&folder).and_then(|dataset| verify_quickly(&dataset, progress).map(|()| dataset)) {
+            Ok(dataset) => return Ok(dataset),
+            Err(DatasetError::Cancelled) => return Err(DatasetError::Cancelled),
+            // Missing, or not what was built: it is built again.
+            Err(_) => remove_if_there(&folder)?,
+        }
+        let building = self.folder.join(format!("{BUILDING}{name}"));
+        remove_if_there(&building)?;
+        check_room(&self.folder, recipe, options)?;
+        fs::create_dir(&building).map_err(DatasetError::io(&building, "create"))?;
+        let built = build::build(&building, recipe, options, progress).and_then(|dataset| {
+            fs::rename(&building, &folder).map_err(DatasetError::io(&folder, "put the dataset"))?;
+            Ok(Dataset { database: folder.join(FILE_NAME), ..dataset })
+        });
+        if built.is_err() {
+            remove_if_there(&building)?;
+        }
+        let dataset = built?;
+        remember(&dataset);
+        Ok(dataset)
+    }
+
+    /// The datasets there are, by name. A folder that holds none is passed over.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`] when the folder exists and cannot be read.
+    pub fn list(&self) -> Result<Vec<Dataset>> {
+        Ok(self.names()?.iter().filter_map(|name| read(&self.folder.join(name)).ok()).collect())
+    }
+
+    /// A dataset by the name of its folder, or by the name of its recipe when only one was built from it. Verifies nothing.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoDataset`], [`DatasetError::AmbiguousDataset`] and [`DatasetError::Damaged`] as the names say.
+    pub fn inspect(&self, name: &str) -> Result<Dataset> {
+        read(&self.folder.join(self.resolve(name)?))
+    }
+
+    /// Compares a dataset's file and rows with the digests in its manifest.
+    ///
+    /// # Errors
+    /// As [`Cache::inspect`]; [`DatasetError::Damaged`] when they differ.
+    pub fn verify(
+        &self,
+        name: &str,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Dataset> {
+        let dataset = self.inspect(name)?;
+        verify_file(&dataset, progress)?;
+        let found = digest::of_database(&dataset.database, progress)?;
+        if found.rows_digest != dataset.manifest.rows_digest {
+            let detail = format!("its rows have the digest {}", found.rows_digest);
+            return Err(DatasetError::Damaged { path: dataset.database, detail });
+        }
+        Ok(dataset)
+    }
+
+    /// Removes a dataset and returns its folder's path. One that is being built or taken is waited for.
+    ///
+    /// # Errors
+    /// As [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by its folder's name.
+    pub fn remove(&self, name: &str) -> Result<PathBuf> {
+        let name = self.resolve(name)?;
+        let _lock = self.lock(&name, &mut |_| ControlFlow::Continue(()))?;
+        let folder = self.folder.join(&name);
+        remove_if_there(&folder)?;
+        Ok(folder)
+    }
+
+    /// Names of the folders of datasets, sorted.
+    fn names(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(DatasetError::io(&self.folder, "read the cache folder")(error)),
+        };
+        let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+        let mut names: Vec<String> =
+            folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.retain(|name| !name.starts_with('.'));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn resolve(&self, name: &str) -> Result<String> {
+        let mut names = self.names()?;
+        if names.iter().any(|known| known == name) {
+            return Ok(name.to_owned());
+        }
+        // A folder is named NAME-DIGEST.
+        names.retain(|known| known.rsplit_once('-').is_some_and(|(recipe, _)| recipe == name));
+        match names.as_slice() {
+            [] => Err(DatasetError::NoDataset { path: self.folder.clone(), name: name.to_owned() }),
+            [only] => Ok(only.clone()),
+            several => {
+                Err(DatasetError::AmbiguousDataset { name: name.to_owned(), candidates: several.join(", ") })
+            }
+        }
+    }
+
+    /// Waits for the lock of a dataset. It is free again when the file is closed, also when the process is killed.
+    fn lock(&self, name: &str, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<File> {
+        let path = self.folder.join(format!("{LOCK}{name}"));
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(DatasetError::io(&path, "open the lock"))?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(DatasetError::io(&path, "lock")(error)),
+            }
+            if progress(Progress { stage: Stage::Waiting, done: 0, total: 0 }).is_break() {
+                return Err(DatasetError::Cancelled);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// Builds a dataset in `folder`, outside any cache. The folder may exist if it is empty; a build that fails leaves it empty.
+///
+/// # Errors
+/// [`DatasetError::NotEmpty`], and those of [`Cache::ensure`].
+pub fn build_into(
+    folder: &Path,
+    recipe: &Recipe,
+    options: &BuildOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Dataset> {
+    options.check(recipe)?;
+    fs::create_dir_all(folder).map_err(DatasetError::io(folder, "create"))?;
+    let mut entries = fs::read_dir(folder).map_err(DatasetError::io(folder, "read"))?;
+    if entries.next().is_some() {
+        return Err(DatasetError::NotEmpty { path: folder.to_path_buf() });
+    }
+    check_room(folder, recipe, options)?;
+    let built = build::build(folder, recipe, options, progress);
+    if built.is_err() {
+        remove_if_there(folder)?;
+        fs::create_dir(folder).map_err(DatasetError::io(folder, "create"))?;
+    }
+    built
+}
+
+impl BuildOptions {
+    fn check(&self, recipe: &Recipe) -> Result<()> {
+        if self.scale.is_finite() && self.scale > 0.0 && self.scale <= 1000.0 {
+            return Ok(());
+        }
+        Err(DatasetError::Recipe {
+            place: format!("recipe `{}`", recipe.name()),
+            detail: format!("it cannot be scaled by {}; give a factor above 0, at most 1000", self.scale),
+        })
+    }
+}
+
+/// The name of a dataset's folder: that of the recipe, and a digest over all that determines the rows.
+fn folder_name(recipe: &Recipe, options: &BuildOptions) -> Result<String> {
+    let parts = [
+        recipe.canonical(),
+        Shapes::source(recipe.era()).to_owned(),
+        options.seed.unwrap_or(recipe.default_seed()).to_string(),
+        options.scale.to_string(),
+        crate::GENERATOR_VERSION.to_string(),
+    ];
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let digest = digest::hexadecimal(hasher);
+    Ok(format!("{}-{}", recipe.name(), &digest[..12]))
+}
+
+fn read(folder: &Path) -> Result<Dataset> {
+    Ok(Dataset { manifest: Manifest::read(folder)?, database: folder.join(FILE_NAME) })
+}
+
+fn remove_if_there(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(DatasetError::io(folder, "remove")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the file system has room for a dataset, and a little more.
+fn check_room(folder: &Path, recipe: &Recipe, options: &BuildOptions) -> Result<()> {
+    let needed = recipe.file_bytes(options.scale) / 20 * 21 + (1 << 20);
+    let room = rustix::fs::statvfs(folder)
+        .map_err(|error| DatasetError::io(folder, "ask for free room in")(error.into()))?;
+    let available = room.f_bavail.saturating_mul(room.f_frsize);
+    if available < needed {
+        return Err(DatasetError::NoRoom { path: folder.to_path_buf(), needed, available });
+    }
+    Ok(())
+}
+
+/// What a file looked like when its digest was right.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Verified {
+    bytes: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    file_digest: String,
+}
+
+impl Verified {
+    /// `None` where the system does not tell enough.
+    #[cfg(unix)]
+    fn now(dataset: &Dataset) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = fs::metadata(&dataset.database).ok()?;
+        Some(Self {
+            bytes: metadata.len(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            file_digest: dataset.manifest.file_digest.clone(),
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn now(_: &Dataset) -> Option<Self> {
+        None
+    }
+}
+
+fn verified_path(dataset: &Dataset) -> PathBuf {
+    dataset.database.with_file_name(VERIFIED_FILE)
+}
+
+/// Remembers that the file is right as it is. Where that fails the digest is simply computed again.
+fn remember(dataset: &Dataset) {
+    let text = Verified::now(dataset).and_then(|verified| serde_json::to_string(&verified).ok());
+    if let Some(text) = text {
+        let _ = fs::write(verified_path(dataset), text);
+    }
+}
+
+fn verify_quickly(dataset: &Dataset, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
+    let known = fs::read(verified_path(dataset)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if known.is_some() && known == Verified::now(dataset) {
+        return Ok(());
+    }
+    verify_file(dataset, progress)?;
+    remember(dataset);
+    Ok(())
+}
+
+fn verify_file(dataset: &Dataset, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
+    let Dataset { database, manifest } = dataset;
+    let damaged = |detail: String| DatasetError::Damaged { path: database.clone(), detail };
+    let metadata = fs::metadata(database).map_err(|error| damaged(error.to_string()))?;
+    if metadata.len() != manifest.file_bytes {
+        return Err(damaged(format!("it has {} bytes, not {}", metadata.len(), manifest.file_bytes)));
+    }
+    let found = digest::of_file(database, progress)?;
+    if found != manifest.file_digest {
+        return Err(damaged(format!("the file has the digest {found}")));
+    }
+    Ok(())
+}

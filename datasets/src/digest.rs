@@ -1,0 +1,225 @@
+//! Digests of a database: of its rows, whatever pages they stand in, and of its file.
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+use sha2::{Digest, Sha256};
+use tracerig_store::schema::{COLUMNS, TABLE};
+
+use crate::cache::{Progress, Stage};
+use crate::error::{DatasetError, Result};
+
+/// What reading a database from end to end tells.
+#[derive(Debug)]
+pub(crate) struct Digests {
+    pub(crate) rows_digest: String,
+    pub(crate) file_digest: String,
+    pub(crate) file_bytes: u64,
+    /// Pages of the b-tree of `logs`, overflow pages included.
+    pub(crate) logs_pages: u64,
+    /// Id and body length of every row, ids rising.
+    pub(crate) rows: Vec<(i64, u32)>,
+}
+
+impl Digests {
+    pub(crate) fn has(&self, id: i64) -> bool {
+        self.rows.binary_search_by_key(&id, |(id, _)| *id).is_ok()
+    }
+}
+
+type Report<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
+/// How far two readers are, and whether they shall stop.
+#[derive(Default)]
+struct Meter {
+    bytes: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Meter {
+    fn advance(&self, bytes: usize) -> Result<()> {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if self.stop.load(Ordering::Relaxed) { Err(DatasetError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Reads a finished database, rows and file at the same time.
+pub(crate) fn of_database(path: &Path, report: Report<'_>) -> Result<Digests> {
+    let total = 2 * std::fs::metadata(path).map_err(DatasetError::io(path, "read"))?.len();
+    let meter = Meter::default();
+    std::thread::scope(|scope| {
+        let rows = scope.spawn(|| of_rows(path, &meter));
+        let file = scope.spawn(|| of_file_metered(path, &meter));
+        let working = || !(rows.is_finished() && file.is_finished());
+        watch(&meter, total, Stage::Digesting, &working, report);
+        let broken =
+            |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
+        let (rows_digest, rows, logs_pages) = rows.join().map_err(broken)??;
+        let (file_digest, file_bytes) = file.join().map_err(broken)??;
+        Ok(Digests { rows_digest, file_digest, file_bytes, logs_pages, rows })
+    })
+}
+
+/// SHA-256 of a file in hexadecimal digits.
+pub(crate) fn of_file(path: &Path, report: Report<'_>) -> Result<String> {
+    let total = std::fs::metadata(path).map_err(DatasetError::io(path, "read"))?.len();
+    let meter = Meter::default();
+    std::thread::scope(|scope| {
+        let file = scope.spawn(|| of_file_metered(path, &meter));
+        watch(&meter, total, Stage::Verifying, &|| !file.is_finished(), report);
+        let broken =
+            |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
+        file.join().map_err(broken)?.map(|(digest, _)| digest)
+    })
+}
+
+fn watch(meter: &Meter, total: u64, stage: Stage, working: &dyn Fn() -> bool, report: Report<'_>) {
+    let mut naps = 0_u32;
+    loop {
+        let done = meter.bytes.load(Ordering::Relaxed).min(total);
+        let flow = if naps.is_multiple_of(25) {
+            report(Progress { stage, done, total })
+        } else {
+            ControlFlow::Continue(())
+        };
+        if flow.is_break() {
+            meter.stop.store(true, Ordering::Relaxed);
+        }
+        if !working() {
+            return;
+        }
+        naps += 1;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn of_file_metered(path: &Path, meter: &Meter) -> Result<(String, u64)> {
+    let mut file = File::open(path).map_err(DatasetError::io(path, "open"))?;
+    let mut buffer = vec![0; 256 << 10];
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    loop {
+        let read = file.read(&mut buffer).map_err(DatasetError::io(path, "read"))?;
+        if read == 0 {
+            return Ok((hexadecimal(hasher), length));
+        }
+        hasher.update(&buffer[..read]);
+        length += read as u64;
+        meter.advance(read)?;
+    }
+}
+
+fn of_rows(path: &Path, meter: &Meter) -> Result<(String, Vec<(i64, u32)>, u64)> {
+    // The file is finished and has no write-ahead log; so nothing but the file need be looked at, or left behind.
+    let connection = open_finished(path)?;
+    let read = || -> rusqlite::Result<std::result::Result<(String, Vec<(i64, u32)>, u64), DatasetError>> {
+        let sql = format!("SELECT {} FROM {TABLE} ORDER BY id", COLUMNS.join(", "));
+        let mut statement = connection.prepare(&sql)?;
+        let mut cursor = statement.query([])?;
+        let (mut hasher, mut found, mut pending) = (RowsHasher::default(), Vec::new(), 0);
+        while let Some(row) = cursor.next()? {
+            for column in 0..COLUMNS.len() {
+                hasher.value(row.get_ref(column)?);
+            }
+            let body = match row.get_ref(5)? {
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+                _ => 0,
+            };
+            pending += body + 300;
+            found.push((row.get(0)?, u32::try_from(body).unwrap_or(u32::MAX)));
+            if pending > 1 << 20 {
+                if let Err(cancelled) = meter.advance(std::mem::take(&mut pending)) {
+                    return Ok(Err(cancelled));
+                }
+            }
+        }
+        let pages = "SELECT coalesce(sum(pageno), 0) FROM dbstat WHERE name = 'logs' AND aggregate = TRUE";
+        let pages = connection.query_row(pages, [], |row| row.get::<_, i64>(0))?;
+        Ok(Ok((hasher.finish(), found, u64::try_from(pages).unwrap_or(0))))
+    };
+    read().map_err(DatasetError::sqlite(path))?
+}
+
+/// Opens a database that nobody writes, without leaving anything beside it.
+pub(crate) fn open_finished(path: &Path) -> Result<Connection> {
+    let open = || -> rusqlite::Result<Connection> {
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let escaped: String = path.to_string_lossy().chars().fold(String::new(), |mut escaped, character| {
+            match character {
+                '%' => escaped.push_str("%25"),
+                '?' => escaped.push_str("%3f"),
+                '#' => escaped.push_str("%23"),
+                other => escaped.push(other),
+            }
+            escaped
+        });
+        Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
+    };
+    open().map_err(DatasetError::sqlite(path))
+}
+
+/// SHA-256 over values: a letter for the type of each, and for texts and blobs their length before their bytes.
+#[derive(Default)]
+struct RowsHasher(Sha256);
+
+impl RowsHasher {
+    fn value(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Null => self.0.update(b"n"),
+            ValueRef::Integer(number) => {
+                self.0.update(b"i");
+                self.0.update(number.to_le_bytes());
+            }
+            ValueRef::Real(number) => {
+                self.0.update(b"r");
+                self.0.update(number.to_bits().to_le_bytes());
+            }
+            ValueRef::Text(bytes) => self.bytes(b"t", bytes),
+            ValueRef::Blob(bytes) => self.bytes(b"b", bytes),
+        }
+    }
+
+    fn bytes(&mut self, letter: &[u8], bytes: &[u8]) {
+        self.0.update(letter);
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn finish(self) -> String {
+        hexadecimal(self.0)
+    }
+}
+
+pub(crate) fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(values: &[ValueRef<'_>]) -> String {
+        let mut hasher = RowsHasher::default();
+        values.iter().for_each(|value| hasher.value(*value));
+        hasher.finish()
+    }
+
+    #[test]
+    fn types_and_borders_of_values_count() {
+        let different = [
+            digest(&[ValueRef::Text(b"ab"), ValueRef::Text(b"c")]),
+            digest(&[ValueRef::Text(b"a"), ValueRef::Text(b"bc")]),
+            digest(&[ValueRef::Blob(b"ab"), ValueRef::Text(b"c")]),
+            digest(&[ValueRef::Null, ValueRef::Text(b"c")]),
+            digest(&[ValueRef::Integer(7)]),
+            digest(&[ValueRef::Real(7.0)]),
+        ];
+        assert_eq!(different.iter().collect::<std::collections::BTreeSet<_>>().len(), different.len());
+    }
+}

@@ -1,0 +1,367 @@
+//! The generator: turns a recipe into batches of rows, steering towards its rows and its file size.
+//!
+//! Processes without facts fill the dataset; those with facts come at times of their own. The last few percent of the rows
+//! are written looking at the file itself, so that rows are met exactly and pages nearly.
+
+mod facts;
+mod filler;
+mod held;
+mod odd;
+
+use std::collections::HashMap;
+
+use tracerig_store::schema::PAGE_SIZE;
+
+use crate::batch::{Batch, NANOS};
+use crate::dice::Dice;
+use crate::error::{DatasetError, Result};
+use crate::generate::facts::Facts;
+use crate::generate::filler::{Planned, Process};
+use crate::generate::held::{Held, Totals};
+use crate::manifest::Continuation;
+use crate::recipe::Recipe;
+use crate::rows::RowWriter;
+
+/// First second of every dataset, Unix time: 28 May 2026.
+pub(crate) const START: i64 = 1_780_000_000;
+
+/// Processes that write at the same time.
+const ACTIVE: usize = 5;
+
+/// Rows kept of a full partition.
+const FULL: u64 = 1000;
+
+/// Rows of a partition that is written looking at the file; fewer than retention keeps.
+const TAIL_ROWS: u64 = 900;
+
+/// Bytes of the file that a row takes beside its body, and those that a byte of a body takes: found by building datasets.
+/// Retention leaves gaps in the pages.
+const ROW_BYTES: f64 = 585.0;
+const BODY_FACTOR: f64 = 1.1;
+
+/// What the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) rows: u64,
+    /// Pages that are not free.
+    pub(crate) pages: u64,
+}
+
+/// Where batches go.
+pub(crate) trait Outlet {
+    /// Takes a batch and gives an empty one. `None` ends the generator: nobody wants its rows any more.
+    fn send(&mut self, batch: Batch) -> Option<Batch>;
+
+    /// What the database holds once everything sent is in it.
+    fn used(&mut self) -> Option<Used>;
+}
+
+/// How large a dataset is to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Goal {
+    pub(crate) rows: u64,
+    pub(crate) pages: u64,
+    /// Pages that are to hold something.
+    used_pages: u64,
+    /// Rows to write in all, those included that retention takes.
+    written: u64,
+    max_id: Option<i64>,
+}
+
+impl Goal {
+    pub(crate) fn new(recipe: &Recipe, scale: f64) -> Self {
+        let pages = recipe.file_bytes(scale) / u64::from(PAGE_SIZE);
+        let rows = recipe.rows(scale);
+        Self {
+            rows,
+            pages,
+            used_pages: pages * (100 - recipe.free_percent) / 100,
+            written: rows * 100 / (100 - recipe.deleted_percent),
+            max_id: recipe.max_id,
+        }
+    }
+
+    /// Bytes of bodies that will be inserted, roughly.
+    pub(crate) fn inserted_bytes(&self) -> u64 {
+        let kept = (self.used_pages * u64::from(PAGE_SIZE)) as f64 - self.rows as f64 * ROW_BYTES;
+        (kept.max(0.0) / BODY_FACTOR * self.written as f64 / self.rows.max(1) as f64) as u64
+    }
+}
+
+/// Writes all batches of a dataset to the outlet. `None` when the outlet wanted no more.
+///
+/// # Errors
+/// [`DatasetError::ScaleTooSmall`] before anything is sent.
+pub(crate) fn generate(
+    recipe: &Recipe,
+    seed: u64,
+    scale: f64,
+    outlet: &mut dyn Outlet,
+) -> Result<Option<Continuation>> {
+    let start = START * NANOS;
+    let mut rows = RowWriter::new(recipe, seed)?;
+    let fixed = Fixed::measure(recipe, seed, start, &mut rows)?;
+    let goal = Goal::new(recipe, scale);
+    fixed.check(recipe, scale, &goal)?;
+    let facts = Facts::plan(recipe, rows.shapes, seed, start)?;
+    let span = i64::try_from(recipe.span_hours).unwrap_or(0) * 3600 * NANOS;
+    let mut run = Run {
+        recipe,
+        seed,
+        goal,
+        start,
+        span,
+        fixed,
+        rows,
+        facts,
+        outlet,
+        batch: Batch::default(),
+        opened: 0,
+        last: start,
+    };
+    Ok(run.all())
+}
+
+/// The rows that are the same at every scale: facts and oddities.
+#[derive(Debug, Clone, Copy)]
+struct Fixed {
+    totals: Totals,
+}
+
+impl Fixed {
+    /// Writes them once into nothing.
+    fn measure(recipe: &Recipe, seed: u64, start: i64, rows: &mut RowWriter) -> Result<Self> {
+        let mut facts = Facts::plan(recipe, rows.shapes, seed, start)?;
+        let (mut totals, mut batch) = (Totals::default(), Batch::default());
+        let mut partitions: HashMap<String, Held> = HashMap::new();
+        let mut weigh = |partition: &str, weight| {
+            partitions.entry(partition.to_owned()).or_default().push(weight, &mut totals);
+        };
+        while facts.due().is_some() {
+            batch.clear();
+            facts.write(rows, &mut batch, &mut |partition, weight| weigh(partition, weight))?;
+        }
+        if recipe.oddities {
+            batch.clear();
+            odd::write(rows, seed, start, &mut batch);
+            // None of them is pruned.
+            totals.rows += batch.len() as u64;
+            totals.written += batch.len() as u64;
+            totals.bytes += batch.body_bytes();
+        }
+        Ok(Self { totals })
+    }
+
+    fn check(&self, recipe: &Recipe, scale: f64, goal: &Goal) -> Result<()> {
+        let Totals { rows, bytes, .. } = self.totals;
+        // Some rows beside the facts are needed to meet rows and file size, and each takes some room.
+        let needed = rows + rows / 20 + 64;
+        let needed_bytes =
+            (bytes as f64 + (needed - rows) as f64 * 700.0) * BODY_FACTOR + needed as f64 * ROW_BYTES;
+        let room = (goal.used_pages * u64::from(PAGE_SIZE)) as f64;
+        if goal.rows >= needed && room >= needed_bytes {
+            return Ok(());
+        }
+        let factor = (needed as f64 / recipe.rows as f64).max(needed_bytes * scale / room.max(1.0));
+        Err(DatasetError::ScaleTooSmall {
+            recipe: recipe.name.clone(),
+            scale: scale.to_string(),
+            rows: goal.rows,
+            needed,
+            smallest: format!("{:.3}", (factor * 1000.0).ceil() / 1000.0 + 0.001),
+        })
+    }
+}
+
+struct Run<'a> {
+    recipe: &'a Recipe,
+    seed: u64,
+    goal: Goal,
+    start: i64,
+    span: i64,
+    fixed: Fixed,
+    rows: RowWriter,
+    facts: Facts,
+    outlet: &'a mut dyn Outlet,
+    batch: Batch,
+    /// Processes without facts started so far.
+    opened: u64,
+    /// Time of the latest row.
+    last: i64,
+}
+
+impl Run<'_> {
+    fn all(&mut self) -> Option<Continuation> {
+        if self.recipe.oddities {
+            odd::write(&mut self.rows, self.seed, self.start, &mut self.batch);
+            self.send()?;
+        }
+        let mut writers: Vec<_> = self.facts.writers().collect();
+        self.fill(&mut writers)?;
+        while self.facts.due().is_some() {
+            self.send_facts()?;
+        }
+        self.tail(&mut writers)?;
+        // The latest ones go on; the one with the last facts among them.
+        let processes = writers.split_off(writers.len().saturating_sub(4));
+        Some(Continuation { last_ts: self.last.div_euclid(NANOS), processes })
+    }
+
+    /// Writes most of the ordinary rows, by several processes at a time, with the facts in between.
+    fn fill(&mut self, writers: &mut Vec<(String, Vec<String>)>) -> Option<()> {
+        let fixed = self.fixed.totals;
+        let tail = (self.goal.rows / 25).max(64).min(self.goal.rows.saturating_sub(fixed.rows));
+        let wanted = self.goal.rows.saturating_sub(fixed.rows + tail);
+        // What retention is to take of these rows, so that it is enough in all.
+        let excess = self.goal.written.saturating_sub(self.goal.rows + (fixed.written - fixed.rows));
+        let room = (self.goal.used_pages * u64::from(PAGE_SIZE)) as f64
+            * (1.0 - tail as f64 / self.goal.rows as f64)
+            - fixed.bytes as f64 * BODY_FACTOR
+            - fixed.rows as f64 * ROW_BYTES;
+        let mut dice = Dice::new(self.seed, "fill", 0);
+        let mut plan =
+            FillPlan { wanted, excess, planned: 0, exceeding: 0, threads: self.recipe.threads_per_process };
+        let (mut active, mut totals): (Vec<(u64, Process)>, _) = (Vec::new(), Totals::default());
+        let expected = (wanted + excess).max(1);
+        loop {
+            let progress = (totals.written as f64 / expected as f64).min(1.0);
+            let now = self.start + (self.span as f64 * 0.97 * progress) as i64;
+            while self.facts.due().is_some_and(|due| due <= now) {
+                self.send_facts()?;
+            }
+            while active.len() < ACTIVE && plan.planned < wanted {
+                let partitions = plan.process(&mut dice);
+                let kept = partitions.iter().map(|planned| planned.kept).sum();
+                active.push((kept, self.open(now, &partitions)));
+            }
+            if active.is_empty() {
+                return Some(());
+            }
+            let left = (wanted.saturating_sub(totals.rows)).max(1) as f64;
+            let bytes = room - totals.bytes as f64 * BODY_FACTOR - totals.rows as f64 * ROW_BYTES;
+            // Far from the end the mean hardly moves; near it a few rows cannot make up for all others.
+            let mean =
+                if left > wanted as f64 / 10.0 { (bytes / left - ROW_BYTES) / BODY_FACTOR } else { f64::NAN };
+            if mean.is_finite() {
+                self.rows.aim(mean, u64::MAX);
+            }
+            let at = usize::try_from(dice.below(active.len() as u64)).unwrap_or(0);
+            active[at].1.write(now, &mut self.rows, &mut totals, &mut self.batch);
+            self.raise((fixed.rows + totals.rows) as f64 / self.goal.rows as f64);
+            self.send()?;
+            if active[at].1.left() == 0 {
+                let (kept, process) = active.swap_remove(at);
+                // Where a partition was full before it had its rows, others make up for it.
+                plan.planned = plan.planned.saturating_sub(kept.saturating_sub(process.kept()));
+                writers.push(process.writer());
+            }
+        }
+    }
+
+    /// Writes the last rows, batch by batch so large that the file gets its size.
+    fn tail(&mut self, writers: &mut Vec<(String, Vec<String>)>) -> Option<()> {
+        let mut totals = Totals::default();
+        let begin = self.last.max(self.start + self.span * 97 / 100);
+        let mut used = self.outlet.used()?;
+        let first = self.goal.rows.saturating_sub(used.rows).max(1);
+        while used.rows < self.goal.rows {
+            let mut left = self.goal.rows - used.rows;
+            let partitions = (0..=self.recipe.threads_per_process).map_while(|_| {
+                let written = left.min(TAIL_ROWS);
+                left -= written;
+                (written > 0).then_some(Planned { written, kept: written })
+            });
+            let partitions: Vec<_> = partitions.collect();
+            let mut process = self.open(begin, &partitions);
+            while process.left() > 0 {
+                let left = self.goal.rows.saturating_sub(used.rows);
+                let bytes = self.goal.used_pages.saturating_sub(used.pages) * u64::from(PAGE_SIZE);
+                let mean = (bytes as f64 / left.max(1) as f64 - ROW_BYTES) / BODY_FACTOR;
+                self.rows.aim(mean, (bytes / 16).max(1_000));
+                let done = (first - left.min(first)) as f64 / first as f64;
+                let end = self.start + self.span;
+                let now = begin + ((end - begin) as f64 * done) as i64;
+                process.write(now, &mut self.rows, &mut totals, &mut self.batch);
+                if left <= self.batch.len() as u64 {
+                    self.raise_to_end();
+                } else {
+                    self.raise(used.rows as f64 / self.goal.rows as f64);
+                }
+                self.send()?;
+                used = self.outlet.used()?;
+            }
+            writers.push(process.writer());
+        }
+        Some(())
+    }
+
+    fn open(&mut self, at: i64, partitions: &[Planned]) -> Process {
+        self.opened += 1;
+        Process::start(at, partitions, &self.rows, Dice::new(self.seed, "process", self.opened))
+    }
+
+    fn send_facts(&mut self) -> Option<()> {
+        // The same rows were written once to be measured, so this cannot fail any more.
+        self.facts.write(&mut self.rows, &mut self.batch, &mut |_, _| {}).ok()?;
+        self.send()
+    }
+
+    fn send(&mut self) -> Option<()> {
+        if self.batch.is_empty() {
+            return Some(());
+        }
+        self.last = self.last.max(self.batch.latest());
+        let full = std::mem::take(&mut self.batch);
+        self.batch = self.outlet.send(full)?;
+        Some(())
+    }
+
+    /// Leaves ids out before the batch, as far as the dataset has come.
+    fn raise(&mut self, progress: f64) {
+        // A little short of the end, so that the last batch has its place.
+        self.batch.raise_to = self.goal.max_id.map(|id| (id as f64 * progress.min(1.0) * 0.99) as i64);
+    }
+
+    fn raise_to_end(&mut self) {
+        let rows = i64::try_from(self.batch.len()).unwrap_or(0);
+        self.batch.raise_to = self.goal.max_id.map(|id| id - rows);
+    }
+}
+
+/// Hands out the rows to be kept, and those to be pruned, to partitions.
+#[derive(Debug)]
+struct FillPlan {
+    wanted: u64,
+    excess: u64,
+    planned: u64,
+    exceeding: u64,
+    threads: u64,
+}
+
+impl FillPlan {
+    /// The partitions of the next process.
+    fn process(&mut self, dice: &mut Dice) -> Vec<Planned> {
+        let count = 1 + dice.between(1, self.threads);
+        let mut partitions = Vec::new();
+        for _ in 0..count {
+            let left = self.wanted - self.planned;
+            if left == 0 {
+                break;
+            }
+            let short = dice.chance(250);
+            let kept = if short { dice.between(80, FULL) } else { FULL }.min(left);
+            self.planned += kept;
+            let due = (self.excess as f64 * self.planned as f64 / self.wanted as f64) as u64;
+            let missing = due.saturating_sub(self.exceeding);
+            // Retention takes rows of full partitions only. The last one makes good what is missing.
+            let written = match (kept == FULL, self.planned == self.wanted) {
+                (true, false) => kept + missing / 2 + dice.below(missing + 1),
+                (true, true) => kept + missing,
+                (false, _) => kept,
+            };
+            self.exceeding += written - kept;
+            partitions.push(Planned { written, kept });
+        }
+        partitions
+    }
+}

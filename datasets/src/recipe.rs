@@ -1,0 +1,336 @@
+//! Recipes: what a dataset should be like, as data.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DatasetError, Result};
+use crate::shapes::Shapes;
+
+/// The version of the Codex CLI that a dataset imitates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Era {
+    /// Requests, completions and submissions are logged.
+    #[serde(rename = "0.141")]
+    V0_141,
+    /// Of the rows that tell a tier, only submissions are logged.
+    #[serde(rename = "0.145")]
+    V0_145,
+    /// Of the rows that tell a tier, only tags are logged.
+    #[serde(rename = "0.169")]
+    V0_169,
+}
+
+impl fmt::Display for Era {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V0_141 => "0.141",
+            Self::V0_145 => "0.145",
+            Self::V0_169 => "0.169",
+        })
+    }
+}
+
+/// A recipe, checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    pub(crate) name: String,
+    pub(crate) why: String,
+    pub(crate) imitates: String,
+    pub(crate) era: Era,
+    pub(crate) seed: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) rows: u64,
+    /// Time from the first row to the last.
+    pub(crate) span_hours: u64,
+    /// Of the ids handed out, how many have no row any more.
+    pub(crate) deleted_percent: u64,
+    /// Of the file's pages, how many are free.
+    pub(crate) free_percent: u64,
+    /// The largest id, when ids are to have gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_id: Option<i64>,
+    /// Threads of a process, at most.
+    pub(crate) threads_per_process: u64,
+    /// Whether every oddity that a row can have is written too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) oddities: bool,
+    pub(crate) facts: FactPlan,
+    /// Kinds of rows that carry a thread.
+    pub(crate) thread_rows: Vec<Share>,
+    /// Kinds of rows that do not.
+    pub(crate) process_rows: Vec<Share>,
+}
+
+/// The facts of a dataset: the same ones at every scale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FactPlan {
+    pub(crate) processes: u64,
+    pub(crate) threads: u64,
+    /// Of the threads, those that outgrow retention and lose their first turns.
+    pub(crate) long_threads: u64,
+    /// Completions that survive.
+    #[serde(default)]
+    pub(crate) completions: u64,
+    /// Turns without completions, for eras that log none.
+    #[serde(default)]
+    pub(crate) turns: u64,
+    /// Turns at priority that survive.
+    pub(crate) priority_turns: u64,
+    /// Turns at priority that retention takes.
+    pub(crate) pruned_turns: u64,
+    /// Ordinary rows with each turn, at most.
+    pub(crate) rows_per_turn: u64,
+    pub(crate) submission_bytes: Sizes,
+    pub(crate) request_bytes: Sizes,
+    pub(crate) completion_bytes: Sizes,
+}
+
+/// Sizes of bodies: minimum, median, 90th and 99th percentile, maximum.
+pub(crate) type Sizes = [u64; 5];
+
+/// How often a kind of row comes, and how large.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Share {
+    pub(crate) kind: String,
+    pub(crate) weight: u64,
+    /// For kinds with prose in them.
+    #[serde(default)]
+    pub(crate) bytes: Sizes,
+    /// Sizes of this kind are stretched or shrunk until the file has its size.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stretch: bool,
+}
+
+const BUILTIN: [(&str, &str); 4] = [
+    ("tiny", include_str!("../recipes/tiny.toml")),
+    ("quick", include_str!("../recipes/quick.toml")),
+    ("tags", include_str!("../recipes/tags.toml")),
+    ("codex-799mb", include_str!("../recipes/codex-799mb.toml")),
+];
+
+impl Recipe {
+    /// The built-in recipe of this name.
+    ///
+    /// # Errors
+    /// [`DatasetError::UnknownRecipe`] with the names there are.
+    pub fn builtin(name: &str) -> Result<Self> {
+        let found = BUILTIN.iter().find(|(known, _)| *known == name);
+        let (_, text) = found.ok_or_else(|| DatasetError::UnknownRecipe {
+            name: name.to_owned(),
+            known: BUILTIN.map(|(known, _)| known).join(", "),
+        })?;
+        Self::parse(text, &format!("recipe `{name}`"))
+    }
+
+    /// Every built-in recipe, smallest first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        // A test parses each of them.
+        BUILTIN.iter().filter_map(|(name, _)| Self::builtin(name).ok()).collect()
+    }
+
+    /// Reads a recipe file.
+    ///
+    /// # Errors
+    /// [`DatasetError::Io`] when it cannot be read, [`DatasetError::Recipe`] with file and line when it is no recipe.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(DatasetError::io(path, "read the recipe"))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe file.
+    ///
+    /// # Errors
+    /// As [`Recipe::builtin`] and [`Recipe::from_file`].
+    pub fn find(name: &str) -> Result<Self> {
+        let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
+        if is_path { Self::from_file(Path::new(name)) } else { Self::builtin(name) }
+    }
+
+    /// Reads a recipe from the text of a TOML file; `place` names it in errors.
+    ///
+    /// # Errors
+    /// [`DatasetError::Recipe`] with the line where it is known.
+    pub fn parse(text: &str, place: &str) -> Result<Self> {
+        let recipe: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            DatasetError::Recipe {
+                place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
+                detail: format!(
+                    "{}; the built-in recipes in datasets/recipes show every key",
+                    error.message()
+                ),
+            }
+        })?;
+        recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
+        Ok(recipe)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The sentence that says why it exists.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The version of the Codex CLI that it imitates.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        self.era
+    }
+
+    /// A few lines for people: what it is, what it imitates, its size and its facts.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Self { name, why, imitates, era, file_bytes, rows, facts, .. } = self;
+        let (mebibytes, tenth) = (file_bytes >> 20, (file_bytes & 0xf_ffff) * 10 >> 20);
+        let completions = match (facts.completions, facts.turns) {
+            (0, turns) => format!("{turns} turns"),
+            (completions, _) => format!("{completions} completions"),
+        };
+        format!(
+            "{name}: {why}\n  imitates {imitates} (Codex {era})\n  {mebibytes}.{tenth} MiB, {rows} rows, \
+             {} turns at priority, {completions}",
+            facts.priority_turns
+        )
+    }
+
+    /// Bytes of the database file at a scale: whole pages.
+    #[must_use]
+    pub fn file_bytes(&self, scale: f64) -> u64 {
+        let page = u64::from(tracerig_store::schema::PAGE_SIZE);
+        scaled(self.file_bytes / page, scale) * page
+    }
+
+    /// Rows of the database at a scale.
+    #[must_use]
+    pub fn rows(&self, scale: f64) -> u64 {
+        scaled(self.rows, scale)
+    }
+
+    /// The seed used when none is given.
+    #[must_use]
+    pub fn default_seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The recipe as TOML without comments: equal for equal recipes.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        // A struct of numbers, texts and tables always serializes.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let page = u64::from(tracerig_store::schema::PAGE_SIZE);
+        let require = |holds: bool, otherwise: &str| if holds { Ok(()) } else { Err(otherwise.to_owned()) };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        require(
+            !self.name.is_empty() && self.name.bytes().all(plain) && !self.name.starts_with('.'),
+            "`name` names a folder: use letters, digits, `-`, `_` and `.`",
+        )?;
+        require(
+            self.file_bytes.is_multiple_of(page),
+            "`file_bytes` must be a multiple of the page size, 4096",
+        )?;
+        require(self.rows > 0 && self.file_bytes > 0, "`rows` and `file_bytes` must be positive")?;
+        require(
+            (1..=216).contains(&self.span_hours),
+            "`span_hours` must be from 1 to 216: a writer deletes rows older than ten days",
+        )?;
+        require(self.deleted_percent <= 95, "`deleted_percent` must be at most 95")?;
+        require(self.free_percent <= 95, "`free_percent` must be at most 95")?;
+        require(self.threads_per_process > 0, "`threads_per_process` must be positive")?;
+        let facts = &self.facts;
+        require(facts.long_threads <= facts.threads, "`long_threads` must be at most `threads`")?;
+        require(
+            facts.processes <= facts.threads,
+            "`processes` of the facts must be at most their `threads`",
+        )?;
+        require(facts.pruned_turns == 0 || facts.long_threads > 0, "`pruned_turns` need `long_threads`")?;
+        let told = if self.era == Era::V0_141 { facts.completions } else { facts.turns };
+        require(
+            told >= facts.priority_turns && (told == 0 || facts.threads > 0),
+            "turns at priority need `completions` (0.141) or `turns` (later), at least as many, and `threads`",
+        )?;
+        let sorted = |sizes: &Sizes| sizes.is_sorted();
+        let fact_sizes = [&facts.submission_bytes, &facts.request_bytes, &facts.completion_bytes];
+        require(fact_sizes.into_iter().all(sorted), "the five numbers of a size must rise")?;
+        let shapes = Shapes::of(self.era).map_err(|error| error.to_string())?;
+        for shares in [&self.thread_rows, &self.process_rows] {
+            require(
+                shares.iter().any(|share| share.weight > 0),
+                "`thread_rows` and `process_rows` must not be empty",
+            )?;
+            for share in shares {
+                let known =
+                    || shapes.all.iter().map(|shape| shape.name.as_str()).collect::<Vec<_>>().join(", ");
+                if shapes.find(&share.kind).is_none() {
+                    return Err(format!(
+                        "there is no kind of row `{}` in {}; there are {}",
+                        share.kind,
+                        self.era,
+                        known()
+                    ));
+                }
+                if matches!(share.kind.as_str(), "completion" | "settings")
+                    || share.kind == "submission" && self.era != Era::V0_169
+                {
+                    return Err(format!(
+                        "`{}` rows are facts; they come from `[facts]`, not from the mix",
+                        share.kind
+                    ));
+                }
+                require(sorted(&share.bytes), "the five numbers of a size must rise")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn scaled(number: u64, scale: f64) -> u64 {
+    // Both stay far below 2^53, where a float is exact.
+    (number as f64 * scale).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_builtin_recipe_parses_and_bears_its_name() {
+        for (name, _) in BUILTIN {
+            let recipe = Recipe::builtin(name).unwrap();
+            assert_eq!((recipe.name(), recipe.why().ends_with('.')), (name, true));
+            assert!(recipe.describe().contains(name));
+            assert_eq!(Recipe::parse(&recipe.canonical(), "again").unwrap(), recipe);
+        }
+        let sizes: Vec<u64> = Recipe::all().iter().map(|recipe| recipe.file_bytes(1.0)).collect();
+        assert!(sizes.is_sorted() && sizes.len() == BUILTIN.len());
+    }
+
+    #[test]
+    fn errors_name_place_line_and_remedy() {
+        let text = BUILTIN[1].1.replace("span_hours", "spam_hours");
+        let error = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
+        let line = 1 + text.lines().position(|line| line.starts_with("spam_hours")).unwrap();
+        assert!(error.starts_with(&format!("my.toml, line {line}: unknown field `spam_hours`")), "{error}");
+        assert!(error.contains("datasets/recipes"), "{error}");
+        let text = BUILTIN[1].1.replace("kind = \"frame\"", "kind = \"framed\"");
+        let error = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
+        assert!(error.contains("no kind of row `framed`") && error.contains("payload"), "{error}");
+        let error = Recipe::find("quik").unwrap_err().to_string();
+        assert!(error.contains("`quik`") && error.contains("codex-799mb"), "{error}");
+        assert!(Recipe::find("./quik").unwrap_err().to_string().contains("cannot read the recipe"));
+    }
+}

@@ -1,0 +1,404 @@
+//! Shapes of rows: what each kind of row of an era says, read from `shapes/*.toml`, filled in for one row at a time.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use crate::dice::Dice;
+use crate::error::{DatasetError, Result};
+use crate::prose::Pools;
+use crate::recipe::Era;
+
+/// All shapes of an era.
+#[derive(Debug)]
+pub(crate) struct Shapes {
+    pub(crate) version: String,
+    pub(crate) models: Vec<[String; 2]>,
+    pub(crate) all: Vec<Shape>,
+}
+
+/// One kind of row.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) name: String,
+    pub(crate) level: String,
+    pub(crate) target: String,
+    pub(crate) module: Option<String>,
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<i64>,
+    /// It quotes a marker without being of the marker's kind.
+    pub(crate) quotes: bool,
+    templates: Vec<Template>,
+}
+
+/// The values that a row is filled with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) thread: &'a str,
+    pub(crate) turn: &'a str,
+    pub(crate) model: &'a str,
+    pub(crate) answer: &'a str,
+    pub(crate) effort: &'a str,
+    pub(crate) cwd: &'a str,
+    /// The tier as a member of a JSON object with a comma after it, or nothing.
+    pub(crate) tier: &'a str,
+    /// The tier in a Debug dump.
+    pub(crate) dump: &'a str,
+    /// The tier as a tag.
+    pub(crate) tag: &'a str,
+    /// Unix time in milliseconds.
+    pub(crate) milliseconds: u64,
+}
+
+impl Default for Scene<'_> {
+    fn default() -> Self {
+        Self {
+            thread: "",
+            turn: "",
+            model: "",
+            answer: "",
+            effort: "medium",
+            cwd: "/home/dev/work",
+            tier: "",
+            dump: "None",
+            tag: "unset",
+            milliseconds: 0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Thread,
+    Turn,
+    Model,
+    Answer,
+    Effort,
+    Cwd,
+    Tier,
+    Dump,
+    Tag,
+    Time,
+    Milliseconds,
+    Seconds,
+    Uuid,
+    Item,
+    Small,
+    Large,
+    Features,
+}
+
+#[derive(Debug)]
+enum Part {
+    Literal(String),
+    Value(Value),
+    /// A share, in hundredths, of the bytes to fill.
+    Prose(usize),
+    Hex(usize),
+}
+
+#[derive(Debug)]
+struct Template {
+    parts: Vec<Part>,
+    /// Bytes of everything but prose and hex, roughly.
+    fixed: usize,
+    fills: bool,
+}
+
+impl Shapes {
+    /// The shapes of an era.
+    pub(crate) fn of(era: Era) -> Result<&'static Self> {
+        static V0_141: OnceLock<std::result::Result<Shapes, String>> = OnceLock::new();
+        static V0_169: OnceLock<std::result::Result<Shapes, String>> = OnceLock::new();
+        let cell = match era {
+            // 0.145 logs submissions as 0.141 does; its transport rows are not in recipes of that era.
+            Era::V0_141 | Era::V0_145 => &V0_141,
+            Era::V0_169 => &V0_169,
+        };
+        let shapes = cell.get_or_init(|| Self::parse(Self::source(era)));
+        shapes.as_ref().map_err(|detail| DatasetError::Recipe {
+            place: format!("built-in shapes of {era}"),
+            detail: format!("{detail}; this is a defect of the build"),
+        })
+    }
+
+    /// The text that the shapes of an era are read from.
+    pub(crate) fn source(era: Era) -> &'static str {
+        match era {
+            Era::V0_141 | Era::V0_145 => include_str!("../shapes/0.141.toml"),
+            Era::V0_169 => include_str!("../shapes/0.169.toml"),
+        }
+    }
+
+    /// The position of a shape in [`Shapes::all`].
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.all.iter().position(|shape| shape.name == name)
+    }
+
+    fn parse(source: &str) -> std::result::Result<Self, String> {
+        let file: ShapesFile = toml::from_str(source).map_err(|error| error.to_string())?;
+        let compile = |shape: ShapeFile| {
+            let scope = file.scopes.get(&shape.scope).ok_or(format!("no scope `{}`", shape.scope))?;
+            let templates =
+                shape.texts.iter().map(|text| Template::parse(&format!("{scope}{text}"), &file.version));
+            // The target is the module, except where events of several modules share a target.
+            let module = shape.module.or_else(|| shape.file.as_ref().map(|_| shape.target.clone()));
+            Ok(Shape {
+                templates: templates.collect::<std::result::Result<_, String>>()?,
+                name: shape.name,
+                level: shape.level,
+                target: shape.target,
+                module,
+                file: shape.file,
+                line: shape.line,
+                quotes: shape.quotes,
+            })
+        };
+        let all = file.shape.into_iter().map(compile).collect::<std::result::Result<_, String>>()?;
+        Ok(Self { version: file.version, models: file.models, all })
+    }
+}
+
+impl Shape {
+    /// Appends the text of a row of about `bytes` bytes, what is filled with prose or digits stretched by a factor. Texts
+    /// without prose keep their own size. Returns how many bytes would have been filled without stretching.
+    pub(crate) fn render(
+        &self,
+        scene: &Scene<'_>,
+        bytes: usize,
+        stretch: f64,
+        pools: &Pools,
+        dice: &mut Dice,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let template = dice.pick(&self.templates);
+        let unstretched = if template.fills { bytes.saturating_sub(template.fixed) } else { 0 };
+        let fill = (unstretched as f64 * stretch) as usize;
+        for part in &template.parts {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Prose(share) => pools.prose(dice, fill * share / 100, out),
+                Part::Hex(share) => pools.hex(dice, fill * share / 100, out),
+                Part::Value(value) => value.write(scene, pools, dice, out),
+            }
+        }
+        unstretched
+    }
+}
+
+impl Template {
+    fn parse(text: &str, version: &str) -> std::result::Result<Self, String> {
+        let (mut parts, mut literal, mut rest) = (Vec::new(), String::new(), text);
+        while let Some(open) = rest.find('<') {
+            let name = rest[open + 1..].split('>').next().unwrap_or_default();
+            literal.push_str(&rest[..open]);
+            rest = &rest[open..];
+            let known =
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b':');
+            if name.is_empty() || !known {
+                // An angle bracket of the text itself.
+                literal.push('<');
+                rest = &rest[1..];
+                continue;
+            }
+            rest = &rest[name.len() + 2..];
+            if name == "version" {
+                literal.push_str(version);
+                continue;
+            }
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal)));
+            }
+            parts.push(Part::parse(name).ok_or(format!("no value `<{name}>`"))?);
+        }
+        literal.push_str(rest);
+        parts.push(Part::Literal(literal));
+        let fixed = parts.iter().map(Part::size).sum();
+        let fills = parts.iter().any(|part| matches!(part, Part::Prose(_) | Part::Hex(_)));
+        Ok(Self { parts, fixed, fills })
+    }
+}
+
+impl Part {
+    fn parse(name: &str) -> Option<Self> {
+        let (word, share) = name.split_once(':').unwrap_or((name, "100"));
+        let share = share.parse().ok()?;
+        Some(match word {
+            "prose" => Self::Prose(share),
+            "hex" => Self::Hex(share),
+            _ => Self::Value(Value::parse(word)?),
+        })
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Literal(text) => text.len(),
+            Self::Value(value) => value.size(),
+            Self::Prose(_) | Self::Hex(_) => 0,
+        }
+    }
+}
+
+impl Value {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "thread" => Self::Thread,
+            "turn" => Self::Turn,
+            "model" => Self::Model,
+            "answer" => Self::Answer,
+            "effort" => Self::Effort,
+            "cwd" => Self::Cwd,
+            "tier" => Self::Tier,
+            "dump" => Self::Dump,
+            "tag" => Self::Tag,
+            "time" => Self::Time,
+            "ms" => Self::Milliseconds,
+            "seconds" => Self::Seconds,
+            "uuid" => Self::Uuid,
+            "item" => Self::Item,
+            "small" => Self::Small,
+            "large" => Self::Large,
+            "features" => Self::Features,
+            _ => return None,
+        })
+    }
+
+    /// Its usual length.
+    fn size(self) -> usize {
+        match self {
+            Self::Thread | Self::Turn | Self::Uuid => 36,
+            Self::Model | Self::Answer | Self::Cwd | Self::Dump | Self::Tag => 7,
+            Self::Effort | Self::Large => 5,
+            Self::Tier => 0,
+            Self::Time => 24,
+            Self::Milliseconds => 13,
+            Self::Seconds => 10,
+            Self::Item => 40,
+            Self::Small => 2,
+            Self::Features => 9000,
+        }
+    }
+
+    fn write(self, scene: &Scene<'_>, pools: &Pools, dice: &mut Dice, out: &mut Vec<u8>) {
+        let seconds = scene.milliseconds / 1000;
+        match self {
+            Self::Thread => out.extend_from_slice(scene.thread.as_bytes()),
+            Self::Turn => out.extend_from_slice(scene.turn.as_bytes()),
+            Self::Model => out.extend_from_slice(scene.model.as_bytes()),
+            Self::Answer => out.extend_from_slice(scene.answer.as_bytes()),
+            Self::Effort => out.extend_from_slice(scene.effort.as_bytes()),
+            Self::Cwd => out.extend_from_slice(scene.cwd.as_bytes()),
+            Self::Tier => out.extend_from_slice(scene.tier.as_bytes()),
+            Self::Dump => out.extend_from_slice(scene.dump.as_bytes()),
+            Self::Tag => out.extend_from_slice(scene.tag.as_bytes()),
+            Self::Time => out.extend_from_slice(utc(scene.milliseconds).as_bytes()),
+            Self::Milliseconds => out.extend_from_slice(scene.milliseconds.to_string().as_bytes()),
+            Self::Seconds => out.extend_from_slice(seconds.to_string().as_bytes()),
+            Self::Uuid => out.extend_from_slice(dice.uuid4().as_bytes()),
+            Self::Item => pools.hex(dice, 40, out),
+            Self::Small => out.extend_from_slice(dice.below(100).to_string().as_bytes()),
+            Self::Large => out.extend_from_slice(dice.between(10_000, 99_999).to_string().as_bytes()),
+            Self::Features => out.extend_from_slice(pools.features()),
+        }
+    }
+}
+
+/// A time as `2026-05-28T20:26:40.000Z`.
+fn utc(milliseconds: u64) -> String {
+    let (days, rest) = (milliseconds / 86_400_000, milliseconds % 86_400_000);
+    // Days to a date in the proleptic Gregorian calendar, counted from 1 March of year 0.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let in_year = day - (365 * year + year / 4 - year / 100);
+    let march_month = (5 * in_year + 2) / 153;
+    let date = in_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    format!(
+        "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
+        rest / 1000 % 60,
+        rest % 1000
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShapesFile {
+    version: String,
+    models: Vec<[String; 2]>,
+    scopes: BTreeMap<String, String>,
+    shape: Vec<ShapeFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShapeFile {
+    name: String,
+    level: String,
+    target: String,
+    module: Option<String>,
+    file: Option<String>,
+    line: Option<i64>,
+    scope: String,
+    texts: Vec<String>,
+    #[serde(default)]
+    quotes: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        assert_eq!(utc(1_780_000_000_123), "2026-05-28T20:26:40.123Z");
+        assert_eq!(utc(1_709_164_800_000), "2024-02-29T00:00:00.000Z");
+        assert_eq!(utc(0), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn json_of_every_shape_is_valid_whatever_is_filled_in() {
+        let (pools, mut dice) = (Pools::of(1), Dice::new(1, "test", 0));
+        for era in [Era::V0_141, Era::V0_169] {
+            let scene = Scene {
+                model: "m",
+                answer: "a",
+                thread: "t",
+                tier: "\"service_tier\":\"priority\",",
+                ..Scene::default()
+            };
+            let mut objects = 0;
+            for shape in Shapes::of(era).unwrap().all.iter().filter(|shape| !shape.quotes) {
+                for bytes in [0, 2_000, 40_000] {
+                    let mut out = Vec::new();
+                    shape.render(&scene, bytes, 1.0, &pools, &mut dice, &mut out);
+                    let text = String::from_utf8(out).unwrap();
+                    let object = ["websocket event: ", "websocket request: ", "tags_json="]
+                        .iter()
+                        .find_map(|marker| text.split_once(marker));
+                    if let Some((_, json)) = object {
+                        objects += 1;
+                        assert!(
+                            serde_json::from_str::<serde_json::Value>(json).is_ok(),
+                            "{}: {json}",
+                            shape.name
+                        );
+                    }
+                }
+            }
+            assert!(objects > 0);
+        }
+    }
+
+    #[test]
+    fn rows_come_out_as_large_as_asked() {
+        let (pools, mut dice, mut out) = (Pools::of(1), Dice::new(1, "test", 0), Vec::new());
+        let shapes = Shapes::of(Era::V0_141).unwrap();
+        let completion = &shapes.all[shapes.find("completion").unwrap()];
+        completion.render(&Scene::default(), 34_000, 1.0, &pools, &mut dice, &mut out);
+        assert!((33_000..35_000).contains(&out.len()), "{}", out.len());
+    }
+}

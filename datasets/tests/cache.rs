@@ -1,0 +1,139 @@
+//! The cache: built once, verified when taken again, nothing half-built ever taken.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use tracerig_datasets::{BuildOptions, Cache, DatasetError, Progress, Recipe, Stage};
+
+const SMALL: BuildOptions = BuildOptions { seed: None, scale: 0.05 };
+
+fn go(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn quick() -> Recipe {
+    Recipe::builtin("quick").unwrap()
+}
+
+/// Everything in the cache but lock files.
+fn entries(folder: &Path) -> Vec<String> {
+    let entries =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.filter(|name| !name.starts_with(".lock-")).collect();
+    names.sort_unstable();
+    names
+}
+
+fn built_when(cache: &Cache) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    let mut watch = |progress: Progress| {
+        stages.push(progress.stage);
+        ControlFlow::Continue(())
+    };
+    cache.ensure(&quick(), &SMALL, &mut watch).unwrap();
+    stages.dedup();
+    stages
+}
+
+#[test]
+fn a_dataset_is_built_once_and_a_changed_file_is_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path());
+    assert_eq!(built_when(&cache), [Stage::Generating, Stage::Digesting]);
+    assert_eq!(built_when(&cache), []);
+    let dataset = cache.inspect("quick").unwrap();
+    // Touched but the same: the digest is computed once more.
+    let file = std::fs::File::options().append(true).open(&dataset.database).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(built_when(&cache), [Stage::Verifying]);
+    assert_eq!(built_when(&cache), []);
+    // One byte in the middle.
+    let mut bytes = std::fs::read(&dataset.database).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&dataset.database, &bytes).unwrap();
+    let error = cache.verify("quick", &mut go).unwrap_err();
+    assert!(matches!(error, DatasetError::Damaged { .. }), "{error}");
+    assert_eq!(built_when(&cache), [Stage::Verifying, Stage::Generating, Stage::Digesting]);
+    assert_eq!(cache.verify("quick", &mut go).unwrap().manifest, dataset.manifest);
+    // Cut short.
+    std::fs::write(&dataset.database, &bytes[..middle]).unwrap();
+    assert_eq!(built_when(&cache), [Stage::Generating, Stage::Digesting]);
+}
+
+#[test]
+fn rows_that_differ_are_found_though_the_file_has_its_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path());
+    let dataset = cache.ensure(&quick(), &SMALL, &mut go).unwrap();
+    let path = dataset.database.with_file_name("manifest.json");
+    let text =
+        std::fs::read_to_string(&path).unwrap().replace(&dataset.manifest.rows_digest, &"0".repeat(64));
+    std::fs::write(&path, text).unwrap();
+    assert!(cache.verify("quick", &mut go).unwrap_err().to_string().contains("its rows have the digest"));
+}
+
+#[test]
+fn several_at_a_time_build_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path());
+    // Each ensures with a lock file of its own, as processes do.
+    let stages = std::thread::scope(|scope| {
+        let builders: Vec<_> = (0..3).map(|_| scope.spawn(|| built_when(&cache))).collect();
+        builders.into_iter().map(|builder| builder.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(stages.iter().filter(|stages| stages.contains(&Stage::Generating)).count(), 1);
+    assert_eq!(entries(folder.path()).len(), 1);
+}
+
+#[test]
+fn a_cancelled_build_leaves_nothing_and_a_killed_one_is_cleared_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path());
+    for stage in [Stage::Generating, Stage::Digesting] {
+        let mut cancel = |progress: Progress| {
+            if progress.stage == stage { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let error = cache.ensure(&quick(), &SMALL, &mut cancel).unwrap_err();
+        assert!(matches!(error, DatasetError::Cancelled), "{error}");
+        assert_eq!(entries(folder.path()), Vec::<String>::new());
+    }
+    let name = cache.ensure(&quick(), &SMALL, &mut go).unwrap().database;
+    let name = name.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    // What a killed builder leaves: a folder with a part of a database, and its name not yet given.
+    let half = folder.path().join(format!(".building-{name}"));
+    std::fs::rename(folder.path().join(&name), &half).unwrap();
+    std::fs::remove_file(half.join("manifest.json")).unwrap();
+    assert!(cache.list().unwrap().is_empty());
+    assert!(matches!(cache.inspect("quick").unwrap_err(), DatasetError::NoDataset { .. }));
+    assert_eq!(built_when(&cache), [Stage::Generating, Stage::Digesting]);
+    assert_eq!(entries(folder.path()), [name]);
+}
+
+#[test]
+fn names_are_found_listed_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path().join("not").join("there"));
+    assert!(cache.list().unwrap().is_empty());
+    let first = cache.ensure(&quick(), &SMALL, &mut go).unwrap();
+    cache.ensure(&quick(), &BuildOptions { seed: Some(2), ..SMALL }, &mut go).unwrap();
+    assert_eq!(cache.list().unwrap().len(), 2);
+    let error = cache.inspect("quick").unwrap_err();
+    assert!(matches!(error, DatasetError::AmbiguousDataset { .. }), "{error}");
+    let name = first.database.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let removed: PathBuf = cache.remove(name).unwrap();
+    assert!(!removed.exists());
+    assert_eq!(cache.inspect("quick").unwrap().manifest.seed, 2);
+    assert!(cache.remove("codex").unwrap_err().to_string().contains("no dataset `codex`"));
+}
+
+#[test]
+fn too_little_room_is_told_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path());
+    let options = BuildOptions { seed: None, scale: 1000.0 };
+    // A quarter of a terabyte; where there is that much room, nothing is to be seen.
+    let Err(error) = cache.ensure(&quick(), &options, &mut |_| ControlFlow::Break(())) else { return };
+    assert!(matches!(error, DatasetError::NoRoom { .. } | DatasetError::Cancelled), "{error}");
+    assert_eq!(entries(folder.path()), Vec::<String>::new());
+}

@@ -1,0 +1,192 @@
+//! Datasets as built: their size, their facts, and that they are the same every time and at every scale.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use tracerig_datasets::workload::{self, Appended, Mix};
+use tracerig_datasets::{BuildOptions, Dataset, Fact, Manifest, Progress, Recipe, Truth, build_into};
+use tracerig_store::TraceLog;
+
+fn go(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn build(folder: &Path, recipe: &str, scale: f64) -> Dataset {
+    let recipe = Recipe::builtin(recipe).unwrap();
+    build_into(folder, &recipe, &BuildOptions { seed: None, scale }, &mut go).unwrap()
+}
+
+fn read<T>(database: &Path, sql: &str, get: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+    let uri = format!("file:{}?immutable=1", database.display());
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags).unwrap();
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| get(row)).unwrap().map(Result::unwrap).collect()
+}
+
+fn number(database: &Path, sql: &str) -> i64 {
+    read(database, sql, |row| row.get(0))[0]
+}
+
+/// The facts without their ids, which differ with the scale.
+fn meaning(facts: &[Fact]) -> Vec<Fact> {
+    facts.iter().map(|fact| Fact { id: 0, ..fact.clone() }).collect()
+}
+
+#[test]
+fn a_dataset_has_the_size_its_recipe_says_and_ends_as_a_real_file_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for (recipe, scale) in [("quick", 0.1), ("quick", 0.05), ("tags", 0.06), ("tiny", 1.0)] {
+        let said = Recipe::builtin(recipe).unwrap();
+        let Dataset { database, manifest } =
+            build(&folder.path().join(format!("{recipe}{scale}")), recipe, scale);
+        let bytes = std::fs::metadata(&database).unwrap().len();
+        assert_eq!((manifest.rows, bytes), (said.rows(scale), said.file_bytes(scale)), "{recipe} {scale}");
+        assert_eq!(number(&database, "SELECT count(*) FROM logs") as u64, manifest.rows);
+        assert_eq!(number(&database, "SELECT max(id) FROM logs"), manifest.max_id);
+        assert_eq!(manifest.kinds.values().map(|kind| kind.rows).sum::<u64>(), manifest.rows);
+        assert!(
+            manifest.pages.logs > manifest.pages.total / 2 && manifest.pages.free < manifest.pages.total / 10
+        );
+        let check = read(&database, "PRAGMA integrity_check", |row| row.get::<_, String>(0));
+        assert_eq!(check, ["ok"]);
+        // Bytes 18 and 19 of the header: 2 stands for WAL.
+        assert_eq!(&std::fs::read(&database).unwrap()[18..20], [2, 2]);
+        assert_eq!(number(&database, "PRAGMA auto_vacuum"), 2);
+        let files: BTreeSet<_> = std::fs::read_dir(database.parent().unwrap())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(files, ["logs_2.sqlite".into(), "manifest.json".into()].into());
+        assert_eq!(Manifest::read(database.parent().unwrap()).unwrap(), manifest);
+    }
+}
+
+#[test]
+fn deletions_are_scattered_over_the_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let Dataset { database, manifest } = build(folder.path(), "quick", 0.2);
+    assert!(manifest.max_id as u64 > 2 * manifest.rows, "{} {}", manifest.max_id, manifest.rows);
+    let per_tenth: Vec<i64> = read(
+        &database,
+        &format!("SELECT count(*) FROM logs GROUP BY id * 10 / {}", manifest.max_id + 1),
+        |row| row.get(0),
+    );
+    let most = manifest.max_id / 10;
+    assert!(
+        per_tenth.len() == 10 && per_tenth.iter().take(8).all(|rows| *rows > 50 && *rows < most * 9 / 10),
+        "{per_tenth:?}"
+    );
+    let largest = "SELECT max(rows) FROM (SELECT count(*) AS rows FROM logs GROUP BY coalesce(thread_id, process_uuid))";
+    assert_eq!(number(&database, largest), 1000);
+    let inversions =
+        "SELECT count(*) FROM (SELECT ts - lag(ts) OVER (ORDER BY id) AS step FROM logs) WHERE step < 0";
+    assert!(number(&database, inversions) > 0);
+}
+
+#[test]
+fn the_facts_are_those_of_the_recipe_at_every_scale() {
+    let folder = tempfile::tempdir().unwrap();
+    for (recipe, scales) in [("quick", [0.05, 0.2]), ("tags", [0.06, 0.2])] {
+        let [small, large] = scales.map(|scale| {
+            let manifest = build(&folder.path().join(format!("{recipe}{scale}")), recipe, scale).manifest;
+            (meaning(&manifest.facts), Truth { unrecognised: 0, ..manifest.truth })
+        });
+        assert_eq!(small, large, "{recipe}");
+        let truth = small.1;
+        let counts = (truth.turns.len(), truth.pruned_turns.len(), truth.completions);
+        assert_eq!(counts, if recipe == "quick" { (5, 2, 48) } else { (40, 5, 0) });
+        assert_eq!(truth.facts(), small.0.len() as u64);
+        assert!(truth.turns.iter().all(|turn| turn.model.is_some() && turn.thread.is_some()));
+    }
+}
+
+#[test]
+fn the_same_recipe_seed_and_scale_give_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = build(&folder.path().join("one"), "quick", 0.05);
+    let two = build(&folder.path().join("two"), "quick", 0.05);
+    assert_eq!(one.manifest, two.manifest);
+    assert_eq!(std::fs::read(&one.database).unwrap(), std::fs::read(&two.database).unwrap());
+    let recipe = Recipe::builtin("quick").unwrap();
+    let options = BuildOptions { seed: Some(7), scale: 0.05 };
+    let other = build_into(&folder.path().join("three"), &recipe, &options, &mut go).unwrap();
+    assert_ne!(other.manifest.rows_digest, one.manifest.rows_digest);
+    assert_eq!(other.manifest.truth.turns.len(), one.manifest.truth.turns.len());
+}
+
+#[test]
+fn a_scale_that_leaves_no_room_is_refused_and_the_one_suggested_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = Recipe::builtin("quick").unwrap();
+    let refused =
+        |scale| build_into(folder.path(), &recipe, &BuildOptions { seed: None, scale }, &mut go).unwrap_err();
+    let message = refused(0.001).to_string();
+    let smallest = message.split("use a scale of ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let dataset = build(folder.path(), "quick", smallest.parse().unwrap());
+    assert_eq!(dataset.manifest.truth.completions, 48);
+    assert!(
+        build_into(folder.path(), &recipe, &BuildOptions::default(), &mut go)
+            .unwrap_err()
+            .to_string()
+            .contains("not empty")
+    );
+    assert!(refused(f64::NAN).to_string().contains("cannot be scaled by NaN"));
+}
+
+#[test]
+fn a_recipe_file_may_leave_gaps_in_the_ids_and_free_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = Recipe::builtin("tags").unwrap().canonical();
+    let text =
+        text.replace("name = \"tags\"", "name = \"mine\"").replace("free_percent = 2", "free_percent = 74");
+    let text = text.replace("rows = 180000", "rows = 40000\nmax_id = 427582858");
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, text).unwrap();
+    let recipe = Recipe::find(path.to_str().unwrap()).unwrap();
+    let options = BuildOptions { seed: None, scale: 0.1 };
+    let manifest = build_into(&folder.path().join("mine"), &recipe, &options, &mut go).unwrap().manifest;
+    assert_eq!((manifest.rows, manifest.max_id), (4_000, 427_582_858));
+    let free = manifest.pages.free * 100 / manifest.pages.total;
+    assert!((72..=76).contains(&free), "{free}");
+    assert_eq!(manifest.truth.turns.len(), 40);
+}
+
+#[test]
+fn a_workload_goes_on_where_the_dataset_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    for recipe in ["quick", "tags"] {
+        let Dataset { database, manifest } = build(&folder.path().join(recipe), recipe, 0.06);
+        let append = |name: &str, seed, mix| -> (Appended, Vec<String>) {
+            let copy = folder.path().join(format!("{recipe}-{name}.sqlite"));
+            std::fs::copy(&database, &copy).unwrap();
+            let mut log = TraceLog::open(&copy).unwrap();
+            let appended = workload::append(&mut log, &manifest, seed, 300, mix).unwrap();
+            let rows = format!(
+                "SELECT concat_ws(' ', id, ts, ts_nanos, target, thread_id, hex(feedback_log_body)) FROM logs WHERE id > {}",
+                manifest.max_id
+            );
+            drop(log);
+            (appended, read(&copy, &rows, |row| row.get(0)))
+        };
+        let (one, rows) = append("one", 1, Mix::Realistic);
+        assert_eq!((one.rows, one.first_id, one.last_id), (300, manifest.max_id + 1, manifest.max_id + 300));
+        assert_eq!(append("again", 1, Mix::Realistic), (one.clone(), rows.clone()));
+        assert_ne!(append("other", 2, Mix::Realistic).1, rows);
+        let threads: BTreeSet<&String> =
+            manifest.continuation.processes.iter().flat_map(|(_, threads)| threads).collect();
+        assert!(rows.iter().any(|row| threads.iter().any(|thread| row.contains(thread.as_str()))));
+        assert!(
+            (3..=15).contains(&one.facts.len()) || recipe == "tags" && !one.facts.is_empty(),
+            "{}",
+            one.facts.len()
+        );
+        assert!(append("none", 1, Mix::NoFacts).0.facts.is_empty());
+        assert!(append("facts", 1, Mix::Facts).0.facts.len() > 2 * one.facts.len());
+        let everything: Vec<Fact> = manifest.facts.iter().chain(&one.facts).cloned().collect();
+        let truth = Truth::of(&everything, &[], |_| true);
+        assert!(truth.turns.len() > manifest.truth.turns.len());
+    }
+}

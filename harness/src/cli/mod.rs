@@ -1,0 +1,107 @@
+//! The command line: its verbs, its exit codes, and what all verbs share.
+
+mod dataset;
+mod generated;
+mod output;
+mod run;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::interrupt;
+
+/// Measures what a relaunch on a trace database costs, cold and warm, and proves every answer.
+///
+/// Results go to standard output, progress and messages to standard error.
+///
+/// Exit codes: 0 fine, 1 something failed, 2 bad usage, 3 mismatch (a wrong answer), 4 regression, 5 inconclusive,
+/// 130 cut short by Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tracerig",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Scan(scan::Arguments),
+    Run(run::Arguments),
+    Dataset(dataset::Arguments),
+    Completions(generated::Completions),
+    Man(generated::Man),
+}
+
+/// How a command ended that did what it could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Code(u8);
+
+impl Code {
+    const FINE: Self = Self(0);
+    const FAILED: Self = Self(1);
+    const USAGE: Self = Self(2);
+    const MISMATCH: Self = Self(3);
+    const INTERRUPTED: Self = Self(130);
+}
+
+/// Arguments that are well-formed and make no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// The user asked for an end before there was a result.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted; nothing is left half-done")]
+struct Interrupted;
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = interrupt::install() {
+        eprintln!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once");
+    }
+    let done = match cli.verb {
+        Verb::Scan(arguments) => scan::main(&arguments),
+        Verb::Run(arguments) => run::main(&arguments),
+        Verb::Dataset(arguments) => dataset::main(&arguments),
+        Verb::Completions(arguments) => generated::completions(&arguments),
+        Verb::Man(arguments) => generated::man(&arguments),
+    };
+    let code = done.unwrap_or_else(|error| {
+        if output::is_broken_pipe(&error) {
+            return Code::FINE;
+        }
+        eprintln!("tracerig: {}", output::plain(&format!("{error:#}")));
+        code_of(&error)
+    });
+    ExitCode::from(code.0)
+}
+
+fn code_of(error: &anyhow::Error) -> Code {
+    if error.is::<Usage>() {
+        Code::USAGE
+    } else if error.is::<Interrupted>() {
+        Code::INTERRUPTED
+    } else {
+        Code::FAILED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

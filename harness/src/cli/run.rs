@@ -1,0 +1,202 @@
+//! `tracerig run`: measures a scenario, shows the result, and writes its record and report.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use indicatif::ProgressBar;
+use tracerig_datasets::{Cache, Recipe, Stage};
+use tracerig_reports::{Record, Summary, hdr, json, markdown, terminal, write_whole};
+
+use super::output::{self, Format};
+use super::{Code, Interrupted, Usage};
+use crate::relaunch::{self, Event, Job, Plan, RunError};
+
+/// Measure a scenario: fresh processes, arms in random order, every answer verified.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    Relaunch(Relaunch),
+}
+
+/// Measure what a relaunch on a large trace database costs, cold and warm.
+///
+/// Builds the dataset if it is not there yet, launches each arm in fresh processes and in random order, verifies every
+/// answer, prints a table, and writes record.json with every raw sample, latencies.hdr and report.md.
+///
+/// Arms: floor (open, read the maximum id, exit), published (one LIKE query a launch), full (full scan, no memo), cold
+/// (full scan and persist), warm (memo, rows appended in between), unchanged (nothing appended). All with a hot page
+/// cache; published, cold and warm also with a cold one, proven.
+#[derive(Debug, Args)]
+struct Relaunch {
+    /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file [default: quick].
+    #[arg(long, value_name = "NAME")]
+    recipe: Option<String>,
+    /// Factor on the dataset's rows; its facts stay the same.
+    #[arg(long, value_name = "F", default_value = "1")]
+    scale: f64,
+    /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page cache.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    arms: Vec<String>,
+    /// Samples of each arm [default: 10].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    samples: Option<u64>,
+    /// Seed of the order of arms and of the rows appended.
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: u64,
+    /// Where record and report are written [default: tracerig-out/ID].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    match &arguments.scenario {
+        Scenario::Relaunch(arguments) => relaunch(arguments),
+    }
+}
+
+fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
+    let mut plan = Plan::builtin().context("the plan that comes with the program")?;
+    if !arguments.arms.is_empty() {
+        plan.choose(&arguments.arms).map_err(|error| Usage(error.to_string()))?;
+    }
+    if let Some(samples) = arguments.samples {
+        plan.samples = samples;
+    }
+    if let Some(recipe) = &arguments.recipe {
+        plan.recipe.clone_from(recipe);
+    }
+    if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
+        return Err(Usage(format!("--scale {}: give a factor above 0", arguments.scale)).into());
+    }
+    if let Some(out) = &arguments.out {
+        refuse_to_overwrite(out)?;
+    }
+    if cfg!(debug_assertions) {
+        eprintln!("tracerig: this is a debug build: its times say nothing; build with --release");
+    }
+    let recipe = Recipe::find(&plan.recipe)?;
+    let root = tracerig_datasets::cache_root()?;
+    let job = Job {
+        plan,
+        recipe,
+        scale: arguments.scale,
+        datasets: Cache::default()?,
+        workplaces: root.join("work"),
+        seed: arguments.seed,
+        program: std::env::current_exe().context("the path of this program")?,
+        command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+    };
+    let mut shown = Shown::default();
+    let done = relaunch::run(&job, &mut |event| shown.event(&event));
+    shown.finish();
+    let record = match done {
+        Err(RunError::Interrupted) => return Err(Interrupted.into()),
+        Err(error @ RunError::Disagreement { .. }) => {
+            eprintln!("tracerig: {}", output::plain(&error.to_string()));
+            return Ok(Code::MISMATCH);
+        }
+        done => done?,
+    };
+    let out = arguments.out.clone().unwrap_or_else(|| Path::new("tracerig-out").join(&record.id));
+    publish(&record, &out, arguments.format)?;
+    Ok(u8::try_from(record.outcome.exit_code).map_or(Code::FAILED, Code))
+}
+
+fn refuse_to_overwrite(out: &Path) -> anyhow::Result<()> {
+    let record = out.join(RECORD);
+    if record.exists() {
+        bail!("{}: a record is there already; choose another --out, or remove it", record.display());
+    }
+    Ok(())
+}
+
+const RECORD: &str = "record.json";
+
+/// Writes everything first and prints then: who closes the pipe early still has the record.
+fn publish(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: cannot be created; choose another --out", out.display()))?;
+    let summary = Summary::of(record);
+    record.write(&out.join(RECORD))?;
+    hdr::write(record, &out.join("latencies.hdr"))?;
+    write_whole(&out.join("report.md"), markdown::report(record, &summary).as_bytes())?;
+    match format {
+        Format::Table => output::print(&terminal::table(record, &summary))?,
+        Format::Json => output::print(&json::summary(record, &summary)?)?,
+    }
+    eprintln!("\nrecord, latencies and report: {}", out.display());
+    Ok(())
+}
+
+/// What a run shows of its progress: a bar in a terminal, a line for each step elsewhere.
+#[derive(Debug, Default)]
+struct Shown {
+    bar: Option<ProgressBar>,
+    step: Option<String>,
+}
+
+impl Shown {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Dataset(progress) => {
+                let what = match progress.stage {
+                    Stage::Waiting => "waiting for another process to build the dataset",
+                    Stage::Generating => "building the dataset",
+                    Stage::Digesting => "digesting the dataset",
+                    Stage::Verifying => "verifying the dataset",
+                };
+                self.step(what, progress.total, "{msg} [{bar:30}] {bytes} of {total_bytes}");
+                self.position(progress.done);
+            }
+            Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),
+            Event::Sample { at, of, arm } => {
+                self.step("measuring", *of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");
+                self.position(*at);
+                if let Some(bar) = &self.bar {
+                    bar.set_message(arm.to_string());
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, what: &str, length: u64, template: &str) {
+        if self.step.as_deref() == Some(what) {
+            if let Some(bar) = &self.bar {
+                bar.set_length(length);
+            }
+            return;
+        }
+        self.finish();
+        self.step = Some(what.to_owned());
+        if std::io::stderr().is_terminal() {
+            let bar = output::progress_bar(length, template);
+            bar.set_message(what.to_owned());
+            self.bar = Some(bar);
+        } else {
+            eprintln!("{what}");
+        }
+    }
+
+    fn position(&self, at: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(at);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

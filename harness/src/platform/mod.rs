@@ -1,0 +1,55 @@
+//! What only the operating system knows: what a process used, what the page cache holds, how to drop it from there.
+//!
+//! The rest of the harness is portable. Where a platform lacks a figure it is `None`, "unavailable", and never zero. The
+//! fallback can be built anywhere with `--cfg tracerig_portable`, so that it is compiled on every machine that tests.
+
+#[cfg(all(target_os = "linux", not(tracerig_portable)))]
+mod linux;
+#[cfg(all(target_os = "linux", not(tracerig_portable)))]
+pub use linux::*;
+
+#[cfg(not(all(target_os = "linux", not(tracerig_portable))))]
+mod portable;
+#[cfg(not(all(target_os = "linux", not(tracerig_portable))))]
+pub use portable::*;
+
+use std::time::{Duration, Instant};
+
+use tracerig_reports::record::Exit;
+
+/// How a process ended and what it used, from the operating system.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// When its end was noticed.
+    pub at: Instant,
+    /// How it ended.
+    pub exit: Exit,
+    /// Time on the processor in user mode.
+    pub user: Option<Duration>,
+    /// Time on the processor in the kernel.
+    pub system: Option<Duration>,
+    /// Page faults that needed the device.
+    pub major_faults: Option<u64>,
+    /// What it read.
+    pub io: Option<Io>,
+}
+
+/// What a process read in all its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Io {
+    /// Bytes that read calls returned, from wherever they came.
+    pub rchar: u64,
+    /// Read calls.
+    pub syscr: u64,
+    /// Bytes fetched from the device on its behalf.
+    pub device_read: u64,
+}
+
+/// How much of a file is in the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Residency {
+    /// Pages (of the machine) in memory.
+    pub resident: u64,
+    /// Pages of the file.
+    pub pages: u64,
+}

@@ -1,0 +1,266 @@
+//! The relaunch scenario: what a launch on a large trace database costs, cold and warm, every answer verified.
+//!
+//! All launches of a run stand on one database in one state (`stage`). In each round every arm of the plan gives one
+//! sample, in an order drawn from the run's seed. Before a launch its memo is put in place and the page cache is brought
+//! into the state the arm asks for; afterwards the answer, the way to it and the conditions are judged (`judge`).
+
+mod error;
+mod judge;
+mod pagecache;
+mod plan;
+mod stage;
+mod workplace;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha12Rng;
+use tracerig_datasets::{BuildOptions, Cache as Datasets, Dataset, DatasetError, Recipe};
+use tracerig_reports::ByteSize;
+use tracerig_reports::record::{
+    self, ArmKey, ArmPlan, Cache, LaunchPolicy, Outcome, Record, Sample, SampleState,
+};
+
+pub use error::RunError;
+pub use plan::{Arm, Examines, Memo, Plan, UnknownArm};
+
+use crate::process::Launcher;
+use crate::{interrupt, machine, worker};
+use pagecache::PageCache;
+use stage::Stage;
+
+/// More launches than this never make one sample, however short they are.
+const MAX_LAUNCHES: u128 = 100;
+
+/// What to run, and with what.
+#[derive(Debug)]
+pub struct Job {
+    /// Arms, samples, limits.
+    pub plan: Plan,
+    /// What the dataset is built from.
+    pub recipe: Recipe,
+    /// Factor on its rows.
+    pub scale: f64,
+    /// Where datasets are kept.
+    pub datasets: Datasets,
+    /// Where working copies are made.
+    pub workplaces: PathBuf,
+    /// The seed of the run: of the order of arms and of the rows appended. The dataset keeps its recipe's seed.
+    pub seed: u64,
+    /// The program that is launched; it must understand [`worker::SUBCOMMAND`].
+    pub program: PathBuf,
+    /// The command line, for the record.
+    pub command: Vec<String>,
+}
+
+/// What a run is busy with.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The dataset is built or verified.
+    Dataset(tracerig_datasets::Progress),
+    /// Something else is made ready.
+    Preparing(&'static str),
+    /// A sample is taken.
+    Sample {
+        /// Its position in the run, from 0.
+        at: u64,
+        /// Samples of the run.
+        of: u64,
+        /// Its arm.
+        arm: &'a ArmKey,
+    },
+}
+
+/// Runs the scenario. Ctrl-C ends it with the samples there are.
+///
+/// # Errors
+/// See [`RunError`]. A launch that fails, answers wrongly or does not meet its conditions is no error but a sample.
+pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunError> {
+    let options = BuildOptions { scale: job.scale, ..BuildOptions::default() };
+    let dataset = job
+        .datasets
+        .ensure(&job.recipe, &options, &mut |progress| {
+            tell(Event::Dataset(progress));
+            if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .map_err(|error| match error {
+            DatasetError::Cancelled => RunError::Interrupted,
+            error => error.into(),
+        })?;
+    let stage = Stage::set(&job.workplaces, &dataset, job.plan.appended_rows, job.seed, |what| {
+        tell(Event::Preparing(what));
+        if interrupt::requested() { Err(RunError::Interrupted) } else { Ok(()) }
+    })?;
+    let launcher = Launcher::new(&job.program, job.plan.time_limit())
+        .map_err(RunError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+    let mut run = Run { job, cache: PageCache::of(stage.files()), stage, launcher, samples: Vec::new() };
+
+    tell(Event::Preparing("finding out how many launches make a sample"));
+    let arms = run.calibrate()?;
+    let started = machine::now();
+    let load_start = machine::load();
+    let interrupted = run.rounds(&arms, tell)?;
+    Ok(run.record(&dataset, &arms, started, load_start, interrupted))
+}
+
+struct Run<'a> {
+    job: &'a Job,
+    stage: Stage,
+    cache: PageCache,
+    launcher: Launcher,
+    samples: Vec<Sample>,
+}
+
+impl Run<'_> {
+    /// Launches each arm once, unmeasured, to see how many launches make a sample of it.
+    fn calibrate(&mut self) -> Result<Vec<ArmPlan>, RunError> {
+        let at_least = self.job.plan.at_least();
+        let mut arms = Vec::new();
+        for (key, arm) in self.job.plan.keyed() {
+            let (launch, state) = self.launch(arm, key.cache)?;
+            let launches = match state {
+                SampleState::Valid | SampleState::Excluded { .. } => {
+                    at_least.as_nanos().div_ceil(launch.wall.as_nanos().max(1)).clamp(1, MAX_LAUNCHES)
+                }
+                // It will be seen in the samples.
+                SampleState::Failed { .. } | SampleState::Mismatch { .. } => 1,
+            };
+            arms.push(ArmPlan {
+                name: key.name,
+                cache: key.cache,
+                engine: arm.engine.name().to_owned(),
+                why: arm.why.clone(),
+                launches_per_sample: u64::try_from(launches).unwrap_or(1),
+            });
+        }
+        Ok(arms)
+    }
+
+    /// Takes the samples. Returns whether it was interrupted.
+    fn rounds(&mut self, arms: &[ArmPlan], tell: &mut dyn FnMut(Event<'_>)) -> Result<bool, RunError> {
+        let plan = &self.job.plan;
+        let planned: Vec<(ArmKey, &Arm)> = plan.keyed().collect();
+        let mut order: Vec<usize> = (0..planned.len()).collect();
+        let mut random = ChaCha12Rng::seed_from_u64(self.job.seed);
+        for round in 0..plan.samples {
+            order.shuffle(&mut random);
+            for &chosen in &order {
+                let (key, arm) = &planned[chosen];
+                let at = self.samples.len() as u64;
+                tell(Event::Sample { at, of: plan.samples * planned.len() as u64, arm: key });
+                let sample = self.sample(arm, key, arms[chosen].launches_per_sample)?;
+                if interrupt::requested() {
+                    // The sample may have been cut short: it is not one.
+                    return Ok(true);
+                }
+                let (launches, state) = sample;
+                self.samples.push(Sample {
+                    order: at,
+                    round,
+                    arm: key.name.clone(),
+                    cache: key.cache,
+                    launches,
+                    state,
+                });
+            }
+        }
+        Ok(false)
+    }
+
+    /// One sample: its launches, up to the first that does not count.
+    fn sample(
+        &mut self,
+        arm: &Arm,
+        key: &ArmKey,
+        launches: u64,
+    ) -> Result<(Vec<record::Launch>, SampleState), RunError> {
+        let mut made = Vec::new();
+        for _ in 0..launches {
+            let (launch, state) = self.launch(arm, key.cache)?;
+            made.push(launch);
+            if state != SampleState::Valid {
+                return Ok((made, state));
+            }
+        }
+        Ok((made, SampleState::Valid))
+    }
+
+    fn launch(&mut self, arm: &Arm, cache: Cache) -> Result<(record::Launch, SampleState), RunError> {
+        self.stage.restore(arm.memo)?;
+        let resident = self.cache.bring(cache)?;
+        let memo = (arm.memo != Memo::None).then_some(self.stage.memo.as_path());
+        let arguments = worker::arguments(arm.engine, &self.stage.database, memo);
+        match self.launcher.run(&arguments) {
+            Ok(finished) => Ok(judge::judge(arm, cache, &self.stage, &finished, resident)),
+            Err(error) => {
+                let error = format!("{}: cannot be launched: {error}", self.job.program.display());
+                Ok((judge::not_started(resident), SampleState::Failed { error }))
+            }
+        }
+    }
+
+    fn record(
+        self,
+        dataset: &Dataset,
+        arms: &[ArmPlan],
+        started: String,
+        load_start: Option<[f64; 3]>,
+        interrupted: bool,
+    ) -> Record {
+        let Job { plan, seed, command, .. } = self.job;
+        let outcome = Outcome::of(&self.samples, interrupted);
+        Record {
+            id: machine::run_id(&plan.scenario, &started),
+            scenario: plan.scenario.clone(),
+            started,
+            finished: machine::now(),
+            command: command.clone(),
+            seed: *seed,
+            plan: record::Plan {
+                scenario: plan.scenario.clone(),
+                recipe: plan.recipe.clone(),
+                samples: plan.samples,
+                launches: LaunchPolicy { at_least: plan.at_least() },
+                appended_rows: plan.appended_rows,
+                order_seed: *seed,
+                arms: arms.to_vec(),
+            },
+            dataset: describe(dataset),
+            build: machine::build(),
+            machine: machine::machine(&self.stage.database),
+            load_start,
+            load_end: machine::load(),
+            samples: self.samples,
+            outcome,
+        }
+    }
+}
+
+fn describe(dataset: &Dataset) -> record::Dataset {
+    let manifest = &dataset.manifest;
+    let truth = &manifest.truth;
+    record::Dataset {
+        recipe: manifest.name.clone(),
+        recipe_text: manifest.recipe.clone(),
+        seed: manifest.seed,
+        scale: manifest.scale,
+        generator_version: manifest.generator_version.into(),
+        rows_digest: format!("sha256:{}", manifest.rows_digest),
+        file_digest: format!("sha256:{}", manifest.file_digest),
+        file_bytes: ByteSize(manifest.file_bytes),
+        rows: manifest.rows,
+        max_id: manifest.max_id,
+        logs_pages: manifest.pages.logs,
+        page_size: ByteSize(manifest.pages.page_size.into()),
+        truth: [
+            ("priority_turns", truth.turns.len() as u64),
+            ("facts", truth.facts()),
+            ("completions", truth.completions),
+            ("unrecognised", truth.unrecognised),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into(),
+    }
+}

@@ -1,0 +1,75 @@
+//! The state of the page cache before a launch: brought about, and proven.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use tracerig_reports::record::Cache;
+
+use super::error::RunError;
+use crate::platform;
+
+/// The files that a launch reads, and whose pages count.
+#[derive(Debug)]
+pub(super) struct PageCache {
+    files: Vec<PathBuf>,
+}
+
+impl PageCache {
+    pub(super) fn of(files: Vec<PathBuf>) -> Self {
+        Self { files }
+    }
+
+    /// Brings about `state`. Returns the pages in memory then, where the platform tells.
+    pub(super) fn bring(&self, state: Cache) -> Result<Option<u64>, RunError> {
+        let mut resident = Some(0);
+        for path in &self.files {
+            // The memo is not always there.
+            let Ok(mut file) = File::open(path) else { continue };
+            let now = match state {
+                Cache::Cold => {
+                    platform::evict(&file).map_err(RunError::io(path, "drop it from the page cache"))?;
+                    known(path, &file)?
+                }
+                Cache::Hot => {
+                    let before = known(path, &file)?;
+                    if before.is_some_and(|before| before.resident == before.pages) {
+                        before
+                    } else {
+                        read_through(&mut file).map_err(RunError::io(path, "read it"))?;
+                        known(path, &file)?
+                    }
+                }
+            };
+            resident = resident.zip(now).map(|(sum, now)| sum + now.resident);
+        }
+        Ok(resident)
+    }
+}
+
+fn known(path: &Path, file: &File) -> Result<Option<platform::Residency>, RunError> {
+    platform::residency(file).map_err(RunError::io(path, "ask what of it is in the page cache"))
+}
+
+fn read_through(file: &mut File) -> std::io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    while file.read(&mut buffer)? > 0 {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(all(target_os = "linux", not(tracerig_portable)))]
+    fn both_states_are_brought_about_and_told() {
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = folder.path().join("data");
+        std::fs::write(&path, vec![1; 10 * rustix::param::page_size()]).unwrap();
+        let cache = PageCache::of(vec![path, folder.path().join("not there")]);
+        assert_eq!(cache.bring(Cache::Cold).unwrap(), Some(0));
+        assert_eq!(cache.bring(Cache::Hot).unwrap(), Some(10));
+        assert_eq!(cache.bring(Cache::Cold).unwrap(), Some(0));
+    }
+}

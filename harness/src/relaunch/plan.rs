@@ -1,0 +1,198 @@
+//! The plan of the relaunch scenario, read from TOML: its arms and what must come of them.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use tracerig_reports::record::{ArmKey, Cache};
+
+use crate::worker::Engine;
+
+const BUILTIN: &str = include_str!("../../plans/relaunch.toml");
+
+/// What a relaunch run does.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Name of the dataset recipe.
+    pub recipe: String,
+    /// Samples of each arm.
+    pub samples: u64,
+    /// Rows appended before the warm launches.
+    pub appended_rows: u64,
+    #[serde(rename = "at_least_ms")]
+    at_least: Millis,
+    #[serde(rename = "time_limit_s")]
+    time_limit: Seconds,
+    /// What is compared.
+    #[serde(rename = "arm")]
+    pub arms: Vec<Arm>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+struct Millis(u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+struct Seconds(u64);
+
+/// What is launched, from which state, and what must come of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// Its name.
+    pub name: String,
+    /// Why it is in the plan, in a sentence.
+    pub why: String,
+    /// What runs.
+    pub engine: Engine,
+    /// The memo it starts from.
+    pub memo: Memo,
+    /// The mode it must take; `None` for an engine without modes.
+    pub mode: Option<String>,
+    /// The reason it must name for that mode.
+    pub reason: Option<String>,
+    /// The rows it must examine.
+    pub examines: Examines,
+    /// Whether it must write its memo; if not, it must not.
+    #[serde(default)]
+    pub persists: bool,
+    /// The states of the page cache it is launched with.
+    pub caches: Vec<Cache>,
+}
+
+/// The memo that a launch starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Memo {
+    /// The engine is told of none.
+    None,
+    /// There is none yet.
+    Absent,
+    /// The one of a launch before rows were appended.
+    BeforeAppend,
+    /// The one of a launch after that.
+    AfterAppend,
+}
+
+/// The rows that a launch must examine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Examines {
+    /// None.
+    Nothing,
+    /// Those appended.
+    Appended,
+    /// Every row.
+    All,
+}
+
+/// A choice of arms that the plan does not offer.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "there is no arm `{asked}`; choose among {known}, each also as NAME:hot or NAME:cold where it has both"
+)]
+pub struct UnknownArm {
+    asked: String,
+    known: String,
+}
+
+impl Plan {
+    /// The plan that comes with the program.
+    ///
+    /// # Errors
+    /// None but for a defect of the program.
+    pub fn builtin() -> Result<Self, toml::de::Error> {
+        toml::from_str(BUILTIN)
+    }
+
+    /// How long the launches of one sample take together, at least.
+    #[must_use]
+    pub fn at_least(&self) -> Duration {
+        Duration::from_millis(self.at_least.0)
+    }
+
+    /// How long one launch may take.
+    #[must_use]
+    pub fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.time_limit.0)
+    }
+
+    /// Keeps the arms in `chosen`, each named alone or with a cache state: `warm`, `warm:hot`.
+    ///
+    /// # Errors
+    /// [`UnknownArm`] for a name that no arm has.
+    pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
+        let offered: Vec<ArmKey> = self.keyed().map(|(key, _)| key).collect();
+        let mut kept: Vec<&ArmKey> = Vec::new();
+        for asked in chosen {
+            let (name, cache) = match asked.split_once(':') {
+                Some((name, cache)) => (name, Some(cache)),
+                None => (asked.as_str(), None),
+            };
+            let before = kept.len();
+            kept.extend(
+                offered.iter().filter(|key| {
+                    key.name == name && cache.is_none_or(|cache| key.cache.to_string() == cache)
+                }),
+            );
+            if kept.len() == before {
+                let known: Vec<&str> = self.arms.iter().map(|arm| arm.name.as_str()).collect();
+                return Err(UnknownArm { asked: asked.clone(), known: known.join(", ") });
+            }
+        }
+        for arm in &mut self.arms {
+            let name = &arm.name;
+            arm.caches.retain(|&cache| kept.iter().any(|key| key.name == *name && key.cache == cache));
+        }
+        self.arms.retain(|arm| !arm.caches.is_empty());
+        Ok(())
+    }
+
+    /// Every arm with every cache state it is launched with.
+    pub fn keyed(&self) -> impl Iterator<Item = (ArmKey, &Arm)> {
+        self.arms
+            .iter()
+            .flat_map(|arm| arm.caches.iter().map(move |&cache| (ArmKey::new(&arm.name, cache), arm)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(names: &[&str]) -> Result<Vec<String>, String> {
+        let mut plan = Plan::builtin().unwrap();
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        plan.choose(&names).map_err(|error| error.to_string())?;
+        Ok(plan.keyed().map(|(key, _)| format!("{}:{}", key.name, key.cache)).collect())
+    }
+
+    #[test]
+    fn the_builtin_plan_has_the_arms_of_the_scenario() {
+        let plan = Plan::builtin().unwrap();
+        let arms: Vec<String> = plan.keyed().map(|(key, _)| format!("{}:{}", key.name, key.cache)).collect();
+        assert_eq!(
+            arms,
+            [
+                "floor:hot",
+                "published:hot",
+                "published:cold",
+                "full:hot",
+                "cold:hot",
+                "cold:cold",
+                "warm:hot",
+                "warm:cold",
+                "unchanged:hot"
+            ]
+        );
+    }
+
+    #[test]
+    fn arms_are_chosen_by_name_and_cache_state() {
+        assert_eq!(chosen(&["warm:cold", "floor", "floor:hot"]).unwrap(), ["floor:hot", "warm:cold"]);
+        assert_eq!(chosen(&["published"]).unwrap(), ["published:hot", "published:cold"]);
+        assert!(chosen(&["floor:cold"]).unwrap_err().contains("`floor:cold`"));
+        assert!(chosen(&["lukewarm"]).unwrap_err().contains("floor, published, full, cold, warm, unchanged"));
+    }
+}

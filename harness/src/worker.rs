@@ -1,0 +1,184 @@
+//! The process that is measured: one relaunch of one engine, told as one line of JSON.
+//!
+//! Started by the harness as `tracerig __worker PARENT ENGINE DATABASE [MEMO]`. It is looked for before anything of the
+//! command line is parsed, so that a launch is as short as the engine allows.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+use serde::{Deserialize, Serialize};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scanner, Window, published};
+
+use crate::document::Document;
+use crate::platform;
+
+/// The hidden subcommand.
+pub const SUBCOMMAND: &str = "__worker";
+
+/// What is relaunched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Open the database, read its maximum id, exit: what no relaunch can beat.
+    Floor,
+    /// The scanner.
+    Scanner,
+    /// The query as published.
+    Published,
+}
+
+impl Engine {
+    /// Its name on the command line and in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Scanner => "scanner",
+            Self::Published => "published",
+        }
+    }
+}
+
+impl FromStr for Engine {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [Self::Floor, Self::Scanner, Self::Published]
+            .into_iter()
+            .find(|engine| engine.name() == name)
+            .ok_or_else(|| format!("no engine `{name}`"))
+    }
+}
+
+/// What a worker answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// The highest id seen.
+    pub cursor: i64,
+    /// Answer and account of an engine that scans.
+    pub answer: Option<Document>,
+    /// Bytes of the bodies examined, where the engine counts them.
+    pub body_bytes: Option<u64>,
+    /// Virtual-machine steps of SQLite.
+    pub vm_steps: Option<u64>,
+    /// Whether the memo was written.
+    pub persisted: bool,
+    /// From the start of the engine to its answer, in nanoseconds; without the start and end of the process.
+    pub engine_ns: u64,
+    /// Peak resident memory so far, in bytes, where the platform tells.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// The arguments of a worker: `memo` is for [`Engine::Scanner`] only.
+#[must_use]
+pub fn arguments(engine: Engine, database: &Path, memo: Option<&Path>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec![
+        SUBCOMMAND.into(),
+        std::process::id().to_string().into(),
+        engine.name().into(),
+        database.as_os_str().to_owned(),
+    ];
+    arguments.extend(memo.map(|memo| memo.as_os_str().to_owned()));
+    arguments
+}
+
+/// Runs as a worker. `arguments` are those after the subcommand.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let told = Instructions::read(arguments).and_then(|instructions| {
+        platform::die_with_parent(instructions.parent);
+        instructions.work()
+    });
+    let written = told.and_then(|reply| {
+        let mut line = serde_json::to_vec(&reply).map_err(|error| error.to_string())?;
+        line.push(b'\n');
+        std::io::stdout().write_all(&line).map_err(|error| format!("standard output: {error}"))
+    });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Instructions {
+    parent: u32,
+    engine: Engine,
+    database: PathBuf,
+    memo: Option<PathBuf>,
+}
+
+impl Instructions {
+    fn read(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let mut next = || arguments.next().ok_or("a worker is started by the harness only; see --help");
+        let text = |argument: OsString| argument.into_string().map_err(|_| "not UTF-8".to_owned());
+        Ok(Self {
+            parent: text(next()?)?.parse().map_err(|error| format!("parent: {error}"))?,
+            engine: text(next()?)?.parse()?,
+            database: next()?.into(),
+            memo: next().ok().map(PathBuf::from),
+        })
+    }
+
+    fn work(self) -> Result<Reply, String> {
+        let start = Instant::now();
+        let reply = |scan: tracerig_scanner::Scan, counted: bool| {
+            let stats = scan.stats;
+            Reply {
+                cursor: stats.cursor,
+                answer: Some(Document::from(scan)),
+                body_bytes: counted.then_some(stats.body_bytes),
+                vm_steps: Some(stats.vm_steps),
+                persisted: stats.persisted,
+                engine_ns: nanos(start.elapsed()),
+                peak_memory_bytes: platform::peak_memory(),
+            }
+        };
+        match self.engine {
+            Engine::Floor => {
+                let cursor =
+                    floor(&self.database).map_err(|error| format!("{}: {error}", self.database.display()))?;
+                Ok(Reply {
+                    cursor,
+                    answer: None,
+                    body_bytes: None,
+                    vm_steps: None,
+                    persisted: false,
+                    engine_ns: nanos(start.elapsed()),
+                    peak_memory_bytes: platform::peak_memory(),
+                })
+            }
+            Engine::Published => published::scan(&self.database, Window::default(), BUSY_TIMEOUT)
+                .map(|scan| reply(scan, false))
+                .map_err(|error| error.to_string()),
+            Engine::Scanner => {
+                let memo = self.memo.map_or(MemoPlace::Disabled, MemoPlace::File);
+                let scanner = Scanner::new(self.database, Options { memo, ..Options::default() });
+                let scan = scanner.scan(&Request::default()).map_err(|error| error.to_string())?;
+                // A warning would mean that this was not the launch that was meant to be measured.
+                match scan.warnings.first() {
+                    Some(warning) => Err(warning.clone()),
+                    None => Ok(reply(scan, true)),
+                }
+            }
+        }
+    }
+}
+
+fn floor(database: &Path) -> rusqlite::Result<i64> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    let newest: Option<i64> = connection.query_row("SELECT max(id) FROM logs", [], |row| row.get(0))?;
+    Ok(newest.unwrap_or(0))
+}
+
+fn nanos(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}

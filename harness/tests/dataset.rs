@@ -1,0 +1,173 @@
+//! `tracerig dataset` from several processes: built once, never half-built, gone when removed.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use support::{Program, Ran, text};
+use tracerig_datasets::{Manifest, Recipe, Truth};
+use tracerig_harness::oracle::{self, Answer, Window};
+
+fn built(ran: &Ran) -> PathBuf {
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let path = PathBuf::from(ran.out.strip_suffix('\n').unwrap());
+    assert!(path.is_file(), "{ran:?}");
+    path
+}
+
+/// What the generator meant to be found, as an oracle would tell it.
+fn meant(truth: &Truth) -> Answer {
+    let turn = |turn: &tracerig_datasets::Turn| oracle::Turn {
+        thread_id: turn.thread.clone(),
+        model: turn.model.clone(),
+        timestamp: turn.timestamp,
+    };
+    Answer {
+        turns: truth.turns.iter().map(|found| (found.turn.clone(), turn(found))).collect(),
+        facts: truth.facts(),
+        completions: truth.completions,
+        unrecognised: truth.unrecognised,
+    }
+}
+
+#[test]
+fn what_the_generator_meant_is_what_the_oracle_and_the_scanner_find() {
+    let program = Program::new();
+    for (recipe, scale) in
+        [("tiny", "1"), ("tiny", "2.5"), ("quick", "0.05"), ("tags", "0.05"), ("codex-799mb", "0.07")]
+    {
+        let database = built(&program.run(&["dataset", "build", recipe, "--scale", scale]));
+        let manifest = Manifest::read(database.parent().unwrap()).unwrap();
+        let found = oracle::scan(&database, Window::default()).unwrap();
+        assert_eq!(found, meant(&manifest.truth), "{recipe} at {scale}");
+        assert!(!found.turns.is_empty());
+
+        let document = program.json(&["scan", "--db", text(&database), "--no-memo", "--format", "json"]);
+        assert_eq!(document["turns"], serde_json::to_value(&found.turns).unwrap(), "{recipe} at {scale}");
+        assert_eq!(document["scan"]["facts"], found.facts);
+        assert_eq!(document["scan"]["completions"], found.completions);
+        assert_eq!(document["scan"]["unrecognised"], found.unrecognised);
+        assert_eq!(document["scan"]["rows_examined"], manifest.rows);
+    }
+}
+
+#[test]
+fn processes_that_ask_at_the_same_time_share_one_build() {
+    let program = Program::new();
+    let start = || {
+        let mut command = program.command(&["dataset", "build", "quick", "--scale", "0.05"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let running: Vec<_> = (0..3).map(|_| start()).collect();
+    let paths: Vec<PathBuf> =
+        running.into_iter().map(|child| built(&Ran::of(&child.wait_with_output().unwrap()))).collect();
+    assert!(paths.iter().all(|path| *path == paths[0]));
+    let listing = program.json(&["dataset", "list", "--format", "json"]);
+    assert_eq!(listing["datasets"].as_array().unwrap().len(), 1);
+    let ran = program.run(&["dataset", "verify", "quick"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn a_build_killed_on_its_way_leaves_nothing_that_is_taken_for_a_dataset() {
+    let program = Program::new();
+    let arguments = ["dataset", "build", "quick", "--scale", "0.2"];
+    let mut child = program.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // As soon as it has begun to write.
+    while !some_file_in(&program.cache()) {
+        assert!(child.try_wait().unwrap().is_none(), "it was done before it could be killed");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    let mut printed = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+    child.wait().unwrap();
+    assert_eq!(printed, "");
+    let listing = program.json(&["dataset", "list", "--format", "json"]);
+    assert_eq!(listing["datasets"].as_array().unwrap().len(), 0);
+    assert_eq!(program.run(&["dataset", "inspect", "quick"]).code, Some(1));
+
+    let database = built(&program.run(&arguments));
+    let verified = program.run(&["dataset", "verify", "quick"]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    // What the killed build left is gone: the folder of datasets holds this one and lock files.
+    let folder = database.parent().unwrap();
+    let others: Vec<_> = std::fs::read_dir(folder.parent().unwrap())
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path != folder && path.is_dir())
+        .collect();
+    assert_eq!(others, Vec::<PathBuf>::new());
+}
+
+/// Whether a database is being written somewhere under `folder`.
+fn some_file_in(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().map(|entry| entry.path()).any(|path| {
+        path.is_dir() && some_file_in(&path)
+            || path.extension().is_some_and(|kind| kind == "sqlite")
+                && std::fs::metadata(&path).is_ok_and(|file| file.len() > 1 << 20)
+    })
+}
+
+#[test]
+fn a_changed_dataset_is_noticed_and_can_be_removed() {
+    let program = Program::new();
+    let database = built(&program.run(&["dataset", "build", "tiny"]));
+    let same = built(&program.run(&["dataset", "build", "tiny"]));
+    assert_eq!(database, same);
+    let mut bytes = std::fs::read(&database).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&database, bytes).unwrap();
+    let verified = program.run(&["dataset", "verify", "tiny"]);
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    assert!(verified.err.contains("tiny"), "{}", verified.err);
+
+    assert_eq!(program.run(&["dataset", "remove", "tiny"]).code, Some(0));
+    assert!(!database.exists());
+    assert_eq!(program.run(&["dataset", "remove", "tiny"]).code, Some(1));
+    built(&program.run(&["dataset", "build", "tiny"]));
+    assert_eq!(program.run(&["dataset", "verify", "tiny"]).code, Some(0));
+}
+
+#[test]
+fn a_folder_of_one_s_own_gets_the_dataset_and_nothing_is_overwritten() {
+    let program = Program::new();
+    let out = program.path("mine");
+    let database = built(&program.run(&["dataset", "build", "tiny", "--out", text(&out)]));
+    assert_eq!(database.parent().unwrap(), out);
+    assert!(!program.cache().join("datasets").exists());
+    let again = program.run(&["dataset", "build", "tiny", "--out", text(&out)]);
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.err.contains("mine"), "{}", again.err);
+}
+
+#[test]
+fn every_recipe_is_listed_with_its_reason() {
+    let program = Program::new();
+    let listing = program.json(&["dataset", "list", "--format", "json"]);
+    let recipes: Vec<&str> = listing["recipes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|recipe| recipe["recipe"].as_str().unwrap())
+        .collect();
+    for name in ["tiny", "quick", "codex-799mb", "tags"] {
+        assert!(recipes.contains(&name), "{recipes:?}");
+        assert!(!Recipe::find(name).unwrap().why().is_empty());
+    }
+    let table = program.run(&["dataset", "list"]).out;
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 80 || line.starts_with("Datasets in ")),
+        "{table}"
+    );
+    let unknown = program.run(&["dataset", "build", "huge"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.err.contains("quick"), "{}", unknown.err);
+}

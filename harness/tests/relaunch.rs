@@ -1,0 +1,243 @@
+//! The relaunch scenario as a whole: right engines pass, wrong ones fail everywhere, and an end by Ctrl-C or by force
+//! leaves what it should.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Program, text};
+use tracerig_datasets::{Cache, Recipe};
+use tracerig_harness::relaunch::{self, Job, Plan};
+use tracerig_reports::Record;
+use tracerig_reports::record::{Cache as PageCache, SampleState, Status};
+
+const ARMS: [&str; 6] = ["floor", "published", "full", "cold", "warm", "unchanged"];
+
+#[test]
+fn every_launch_is_verified_and_on_record() {
+    let program = Program::new();
+    let out = program.path("out");
+    let ran = program.run(&[
+        "run",
+        "relaunch",
+        "--recipe",
+        "tiny",
+        "--samples",
+        "2",
+        "--seed",
+        "7",
+        "--out",
+        text(&out),
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for name in ARMS {
+        assert!(ran.out.contains(name), "{name} is not in the table:\n{}", ran.out);
+    }
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
+
+    let record = Record::read(&out.join("record.json")).unwrap();
+    assert_eq!(record.outcome.status, Status::Complete);
+    assert_eq!((record.seed, record.plan.samples, record.samples.len()), (7, 2, 18));
+    let rows = record.dataset.rows;
+    for sample in &record.samples {
+        // A file system that cannot drop pages makes cold samples left out; nothing else may be.
+        let excusable =
+            sample.cache == PageCache::Cold && matches!(sample.state, SampleState::Excluded { .. });
+        assert!(sample.is_valid() || excusable, "{sample:?}");
+        for launch in &sample.launches {
+            assert!(launch.verified);
+            let examined = launch.counter("rows_examined");
+            match sample.arm.as_str() {
+                "floor" => assert_eq!((&launch.mode, launch.turns), (&None, None)),
+                "warm" => {
+                    assert_eq!(launch.mode.as_deref(), Some("incremental"));
+                    assert_eq!(examined, Some(record.plan.appended_rows));
+                }
+                "unchanged" => assert_eq!((launch.mode.as_deref(), examined), (Some("unchanged"), Some(0))),
+                _ => {
+                    assert_eq!(launch.mode.as_deref(), Some("full"));
+                    // Retention took some of the dataset's rows as others were appended.
+                    assert!(examined.unwrap() <= rows + record.plan.appended_rows);
+                    assert!(examined.unwrap() > rows / 2);
+                }
+            }
+        }
+    }
+    // The scanner's arms have one answer, and the published engine has its own.
+    let answers = |wanted: &[&str]| {
+        let mut digests: Vec<_> =
+            record.samples.iter().filter(|sample| wanted.contains(&sample.arm.as_str())).collect();
+        digests.dedup_by_key(|sample| sample.launches[0].answer_digest.clone());
+        digests
+            .iter()
+            .map(|sample| sample.launches[0].answer_digest.clone())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(answers(&["full", "cold", "warm", "unchanged"]).len(), 1);
+    assert_eq!(answers(&["published"]).len(), 1);
+    let mut orders: Vec<Vec<&str>> = Vec::new();
+    for round in 0..2 {
+        orders.push(record.samples.iter().filter(|s| s.round == round).map(|s| s.arm.as_str()).collect());
+    }
+    assert_ne!(orders[0], orders[1], "arms come in another order in each round");
+
+    assert!(std::fs::read_to_string(out.join("report.md")).unwrap().contains("warm"));
+    assert!(out.join("latencies.hdr").exists());
+    assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
+
+    // A record is never overwritten.
+    let again = program.run(&["run", "relaunch", "--recipe", "tiny", "--samples", "1", "--out", text(&out)]);
+    assert_eq!(again.code, Some(1));
+    assert!(again.err.contains("record.json"), "{}", again.err);
+}
+
+/// Working copies that are still there.
+fn leftovers(program: &Program) -> Vec<PathBuf> {
+    std::fs::read_dir(program.cache().join("work")).unwrap().flatten().map(|entry| entry.path()).collect()
+}
+
+/// A run of every hot arm with `worker` as the program that is launched.
+fn run_with(program: &Program, worker: &Path) -> Record {
+    let mut plan = Plan::builtin().unwrap();
+    plan.choose(&ARMS.map(|arm| format!("{arm}:hot"))).unwrap();
+    plan.samples = 1;
+    let job = Job {
+        plan,
+        recipe: Recipe::find("tiny").unwrap(),
+        scale: 1.0,
+        datasets: Cache::at(program.path("datasets")),
+        workplaces: program.path("work"),
+        seed: 1,
+        program: worker.to_owned(),
+        command: Vec::new(),
+    };
+    relaunch::run(&job, &mut |_| ()).unwrap()
+}
+
+/// A worker that launches the real one and changes its answer by `sed`.
+fn forger(program: &Program, edit: &str) -> PathBuf {
+    let path = program.path("forger");
+    let worker = env!("CARGO_BIN_EXE_tracerig");
+    // The second argument is the process that the worker expects as its parent.
+    std::fs::write(&path, format!("#!/bin/sh\nshift 2\n'{worker}' __worker $$ \"$@\" | sed '{edit}'\n"))
+        .unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn an_engine_that_does_nothing_fails_everywhere() {
+    let program = Program::new();
+    for (worker, word) in
+        [("/bin/true", "answered nothing"), ("/bin/false", "exit code 1"), ("/nowhere", "launched")]
+    {
+        let record = run_with(&program, Path::new(worker));
+        assert_eq!(record.samples.len(), ARMS.len());
+        for sample in &record.samples {
+            let SampleState::Failed { error } = &sample.state else { panic!("{worker}: {sample:?}") };
+            assert!(error.contains(word), "{error}");
+        }
+        assert_eq!((record.outcome.status, record.outcome.exit_code), (Status::Failed, 1));
+    }
+}
+
+#[test]
+fn a_wrong_answer_is_a_mismatch_whatever_is_wrong_with_it() {
+    let program = Program::new();
+    // What is forged, and the arms in which it must be noticed.
+    let scanning = ["published", "full", "cold", "warm", "unchanged"];
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("nothing", "", &[]),
+        ("no turns", r#"s/"turns":{.*},"scan"/"turns":{},"scan"/"#, &scanning),
+        ("another time", r#"s/"timestamp":1/"timestamp":2/"#, &scanning),
+        ("another model", r#"s/"model":"[^"]*"/"model":"gpt-0"/"#, &scanning),
+        ("another thread", r#"s/"thread_id":"[^"]*"/"thread_id":"0"/"#, &scanning),
+        ("another maximum", r#"s/"cursor":/"cursor":1/"#, &ARMS),
+        ("another mode", r#"s/"mode":"[a-z]*"/"mode":"full"/"#, &["warm", "unchanged"]),
+        ("another reason", r#"s/"reason":"[a-z]*"/"reason":"forced"/"#, &scanning),
+        ("more rows", r#"s/"rows_examined":/"rows_examined":1/"#, &scanning),
+        ("no memo written", r#"s/"persisted":true/"persisted":false/"#, &["cold", "warm"]),
+        (
+            "a memo written",
+            r#"s/"persisted":false/"persisted":true/"#,
+            &["floor", "published", "full", "unchanged"],
+        ),
+    ];
+    for (what, edit, noticed) in cases {
+        let record = run_with(&program, &forger(&program, edit));
+        for sample in &record.samples {
+            let mismatch = matches!(sample.state, SampleState::Mismatch { .. });
+            assert_eq!(mismatch, noticed.contains(&sample.arm.as_str()), "{what}: {sample:?}");
+        }
+        let code = if noticed.is_empty() { 0 } else { 3 };
+        assert_eq!(record.outcome.exit_code, code, "{what}");
+    }
+}
+
+/// Starts a run that would take long and waits until it measures.
+fn measuring(program: &Program, out: &Path) -> (Child, impl BufRead + use<>) {
+    let mut child = program
+        .command(&["run", "relaunch", "--recipe", "tiny", "--samples", "10000", "--out", text(out)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while line.trim() != "measuring" {
+        line.clear();
+        assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ended before it measured");
+    }
+    (child, said)
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+}
+
+#[test]
+fn ctrl_c_leaves_a_valid_record_and_nothing_else() {
+    let program = Program::new();
+    let out = program.path("out");
+    let (mut child, said) = measuring(&program, &out);
+    send(&child, Signal::INT);
+    let lines: Vec<String> = said.lines().map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{lines:?}");
+
+    let record = Record::read(&out.join("record.json")).unwrap();
+    assert_eq!(record.outcome.status, Status::Interrupted);
+    assert!(record.samples.len() < 10_000);
+    assert!(record.samples.iter().all(|sample| !matches!(sample.state, SampleState::Failed { .. })));
+    assert!(std::fs::read_to_string(out.join("report.md")).unwrap().contains("interrupted"));
+    assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_run_killed_by_force_leaves_no_process_and_the_next_run_cleans_up() {
+    let program = Program::new();
+    let (mut child, _said) = measuring(&program, &program.path("killed"));
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    assert_eq!(leftovers(&program).len(), 1);
+    assert!(!program.path("killed").join("record.json").exists());
+
+    let ran = program.run(&["run", "relaunch", "--recipe", "tiny", "--samples", "1", "--arms", "floor"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
+    assert_eq!(workers_of(&program), Vec::<String>::new());
+}
+
+/// Command lines of processes that still work on something in the folder of this test.
+fn workers_of(program: &Program) -> Vec<String> {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let lines =
+        processes.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
+    let folder = text(&program.cache()).to_owned();
+    lines.filter(|line| line.contains("__worker") && line.contains(&folder)).collect()
+}

@@ -1,0 +1,161 @@
+//! Latencies of single launches as an HdrHistogram interval log (V2 encoding, compressed), one tag an arm.
+
+use std::path::Path;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+
+use crate::files::write_whole;
+use crate::record::{ArmKey, Record};
+use crate::{Error, Result};
+
+/// Significant decimal digits a histogram keeps.
+const DIGITS: u8 = 3;
+
+/// The tag of an arm in the log: `warm-hot`.
+#[must_use]
+pub fn tag(arm: &ArmKey) -> String {
+    // The format ends a tag at a comma or white space.
+    let name: String =
+        arm.name.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect();
+    format!("{name}-{}", arm.cache)
+}
+
+/// Writes the whole-process times of all launches of valid samples to `path`, in nanoseconds, one interval a sample in
+/// the order taken, tagged with its arm. Any HdrHistogram log reader can merge the intervals of a tag.
+///
+/// The record does not say when a launch began, so the time axis of the log is measured time: an interval begins where
+/// the one before ended, and what the harness did in between is not in it.
+///
+/// # Errors
+/// When a latency cannot be encoded or the file cannot be written; what stood there before is untouched.
+pub fn write(record: &Record, path: &Path) -> Result<()> {
+    let text = encode(record).map_err(|what| Error::Histogram { path: path.to_owned(), what })?;
+    write_whole(path, &text)
+}
+
+fn encode(record: &Record) -> std::result::Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let mut builder = IntervalLogWriterBuilder::new();
+    builder.add_comment("[Histogram log format version 1.3]");
+    builder.add_comment(&format!("run {}, started {}", record.id, record.started));
+    builder.add_comment("values: whole-process time of a launch, in nanoseconds; valid samples only");
+    builder.add_comment("time axis: measured time since the first launch, in seconds");
+    builder.with_max_value_divisor(1e6);
+    let mut log = builder.begin_log_with(&mut text, &mut serializer).map_err(|error| error.to_string())?;
+    let mut start = Duration::ZERO;
+    for sample in &record.samples {
+        let elapsed: Duration = sample.launches.iter().map(|launch| launch.wall).sum();
+        if sample.is_valid() {
+            let mut histogram = Histogram::<u64>::new(DIGITS).map_err(|error| error.to_string())?;
+            for launch in &sample.launches {
+                let nanos = u64::try_from(launch.wall.as_nanos()).unwrap_or(u64::MAX);
+                histogram.record(nanos).map_err(|error| error.to_string())?;
+            }
+            let tag = tag(&sample.key());
+            log.write_histogram(&histogram, start, elapsed, Tag::new(&tag))
+                .map_err(|error| error.to_string())?;
+        }
+        start += elapsed;
+    }
+    drop(log);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use hdrhistogram::serialization::Deserializer;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::*;
+    use crate::fixture;
+    use crate::record::Cache;
+
+    /// The log as any reader takes it: start, length, maximum and histogram of each interval, by tag.
+    type Intervals = BTreeMap<String, Vec<(Duration, Duration, f64, Histogram<u64>)>>;
+
+    fn base64(text: &str) -> Vec<u8> {
+        let (mut bytes, mut bits, mut held) = (Vec::new(), 0u32, 0);
+        for digit in text.trim_end_matches('=').bytes() {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => panic!("{digit} is no base64"),
+            };
+            bits = bits << 6 | u32::from(value);
+            held += 6;
+            if held >= 8 {
+                held -= 8;
+                bytes.push((bits >> held) as u8);
+            }
+        }
+        bytes
+    }
+
+    fn read(text: &[u8]) -> Intervals {
+        let mut found = Intervals::new();
+        let mut deserializer = Deserializer::new();
+        for entry in IntervalLogIterator::new(text) {
+            let LogEntry::Interval(interval) = entry.unwrap() else { continue };
+            let bytes = base64(interval.encoded_histogram());
+            let histogram = deserializer.deserialize(&mut bytes.as_slice()).unwrap();
+            let entry = (interval.start_timestamp(), interval.duration(), interval.max(), histogram);
+            found.entry(interval.tag().unwrap().as_str().to_owned()).or_default().push(entry);
+        }
+        found
+    }
+
+    #[test]
+    fn the_log_holds_every_launch_of_every_valid_sample() {
+        let record = fixture::record();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latencies.hlog");
+        write(&record, &path).unwrap();
+        let log = read(&std::fs::read(&path).unwrap());
+        assert_eq!(log.len(), record.plan.arms.len());
+        for arm in &record.plan.arms {
+            let samples: Vec<_> = record
+                .samples
+                .iter()
+                .filter(|sample| sample.key() == arm.key() && sample.is_valid())
+                .collect();
+            let intervals = &log[&tag(&arm.key())];
+            assert_eq!(intervals.len(), samples.len(), "{}", arm.key());
+            for (sample, (_, _, max, histogram)) in samples.iter().zip(intervals) {
+                assert_eq!(histogram.len(), sample.launches.len() as u64);
+                for launch in &sample.launches {
+                    let nanos = launch.wall.as_nanos() as u64;
+                    assert!(histogram.count_at(nanos) > 0, "{nanos} ns of {}", arm.key());
+                }
+                let slowest = sample.launches.iter().map(|launch| launch.wall).max().unwrap();
+                assert!((max / (slowest.as_secs_f64() * 1e3) - 1.0).abs() < 1e-2, "{max} ms, {slowest:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn intervals_follow_each_other_by_measured_time() {
+        let log = read(&encode(&fixture::record()).unwrap());
+        let mut all: Vec<(Duration, Duration)> =
+            log.values().flatten().map(|(start, length, ..)| (*start, *length)).collect();
+        all.sort_unstable();
+        assert_eq!(all[0].0, Duration::ZERO);
+        for pair in all.windows(2) {
+            // Times in the log have three decimals; where a sample is left out there is a gap.
+            assert!(pair[0].0 + pair[0].1 <= pair[1].0 + Duration::from_millis(1), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_never_ends_early() {
+        assert_eq!(tag(&ArmKey::new("a b,c", Cache::Cold)), "a_b_c-cold");
+    }
+}

@@ -1,0 +1,254 @@
+//! What the figures of a run rest on and what limits them: everything a reader who distrusts them would ask.
+
+use std::collections::BTreeSet;
+
+use crate::ByteSize;
+use crate::record::{ArmKey, Cache, CounterClass, Launch, Record};
+use crate::stats::FEWEST_PAIRS;
+use crate::summary::{ArmSummary, CounterSummary, FLOOR, PUBLISHED, RatioSummary, Summary};
+use crate::units;
+use crate::words::{self, Precision};
+
+/// What limits the figures: everything a reader who distrusts them would ask.
+pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
+    let mut said = Vec::new();
+    if record.build.profile != "release" {
+        said.push(format!(
+            "Built with profile {:?}: times of such a build say nothing about a release build.",
+            record.build.profile
+        ));
+    }
+    if record.build.dirty == Some(true) {
+        said.push(
+            "Built from a source with uncommitted changes: the revision alone does not give this build."
+                .to_owned(),
+        );
+    }
+    if let Some([one, ..]) = record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0) {
+        said.push(format!(
+            "The machine was busy before the run: load {one:.2} on {}.",
+            words::plural(record.machine.cores, "core")
+        ));
+    }
+    for arm in &summary.arms {
+        if arm.sample_time.is_none() {
+            said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
+        }
+        if arm.modes.len() > 1 {
+            said.push(format!(
+                "{} did not always take the same mode: {}.",
+                words::arm_of(arm),
+                words::modes(&arm.modes)
+            ));
+        }
+    }
+    said.extend(short_samples(record, summary));
+    said.extend(few_pairs(summary));
+    said.extend([FLOOR, PUBLISHED].map(|baseline| without_baseline(summary, baseline)).into_iter().flatten());
+    let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
+    if summary.arms.iter().any(few) {
+        said.push(
+            "With 20 samples or fewer, p95 lies between the highest two: read it as the bad end, not as a tail."
+                .to_owned(),
+        );
+    }
+    said.extend(varying(summary));
+    said
+}
+
+/// Samples whose launches together take less than the plan asks for: how many make one was found from a slower launch.
+fn short_samples(record: &Record, summary: &Summary) -> Option<String> {
+    let wanted = record.plan.launches.at_least;
+    let mut short = Vec::new();
+    for arm in &summary.arms {
+        let Some(times) = &arm.sample_time else { continue };
+        let together =
+            times.median.saturating_mul(u32::try_from(arm.launches_per_sample).unwrap_or(u32::MAX));
+        if together < wanted {
+            short.push(format!("{} {}", words::arm_of(arm), units::duration(together)));
+        }
+    }
+    (!short.is_empty()).then(|| {
+        format!(
+            "Samples shorter than the {} that keep noise down: {}.",
+            units::duration(wanted),
+            short.join(", ")
+        )
+    })
+}
+
+fn few_pairs(summary: &Summary) -> Option<String> {
+    let ratios = || summary.arms.iter().flat_map(|arm| [(arm, &arm.of_floor), (arm, &arm.of_published)]);
+    let lacking = |(arm, ratio): (&ArmSummary, &Option<RatioSummary>)| {
+        let ratio = ratio.as_ref().filter(|ratio| ratio.interval.is_none())?;
+        Some(format!(
+            "{} to {} ({})",
+            words::arm_of(arm),
+            ratio.baseline,
+            match ratio.pairs {
+                0 => "no common round: ratio of the medians".to_owned(),
+                pairs => words::plural(pairs, "round"),
+            }
+        ))
+    };
+    let without: Vec<String> = ratios().filter_map(lacking).collect();
+    (!without.is_empty()).then(|| {
+        format!(
+            "Ratios without an interval, which takes {FEWEST_PAIRS} common rounds: {}.",
+            without.join(", ")
+        )
+    })
+}
+
+/// Exact counters repeat on the same input. Where they do not, either the input grew or the work changed.
+fn varying(summary: &Summary) -> Option<String> {
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    for (name, counter) in summary.arms.iter().flat_map(|arm| &arm.counters) {
+        if counter.class == CounterClass::Exact && counter.seen.is_some_and(|seen| seen.varies) {
+            found.insert(name);
+        }
+    }
+    let names: Vec<&str> = found.into_iter().collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Exact counters that differ between launches of an arm, because its data grew or its work changed: {} (the \
+             table of work has the ranges).",
+            names.join(", ")
+        )
+    })
+}
+
+/// Arms that cannot be compared with a baseline, because it was not run in their state of the cache.
+fn without_baseline(summary: &Summary, baseline: &str) -> Option<String> {
+    let ran = |cache| summary.arm(&ArmKey::new(baseline, cache)).is_some();
+    if !ran(Cache::Hot) && !ran(Cache::Cold) {
+        return None;
+    }
+    let lacking: Vec<String> = summary.arms.iter().filter(|arm| !ran(arm.cache)).map(words::arm_of).collect();
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "Not compared with {baseline}, which was not run in that state of the cache: {}.",
+            lacking.join(", ")
+        )
+    })
+}
+
+/// What shows the state of the page cache, over all valid launches of a state.
+pub(crate) fn cache_states(record: &Record) -> Vec<String> {
+    let mut said = Vec::new();
+    for cache in [Cache::Hot, Cache::Cold] {
+        let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.cache == cache);
+        let launches: Vec<&Launch> = valid.flat_map(|sample| &sample.launches).collect();
+        if launches.is_empty() {
+            continue;
+        }
+        let range = |value: fn(&Launch) -> Option<u64>, bytes| {
+            let values = launches.iter().map(|launch| value(launch));
+            let range = CounterSummary::of(CounterClass::Advisory, values);
+            let text = words::amount(Some(&range), bytes, Precision::Short);
+            if range.seen.is_none() { "an unavailable number of".to_owned() } else { text }
+        };
+        let pages = range(|launch| launch.resident_pages_before, false);
+        let read = match range(|launch| launch.device_read.map(ByteSize::bytes), true) {
+            text if text.starts_with("an ") => format!("{text} bytes"),
+            text => text,
+        };
+        said.push(format!(
+            "{} with the cache {cache} found {pages} pages of the database in memory and read {read} from the device.",
+            words::launches(launches.len() as u64)
+        ));
+        if cache == Cache::Cold {
+            said.extend(cold_scans(record, &launches));
+        }
+    }
+    said
+}
+
+/// What cold launches that examined every row read, beside what they could not help reading.
+fn cold_scans(record: &Record, launches: &[&Launch]) -> Option<String> {
+    // Not the rows of the dataset: an append may prune older rows, so that a whole scan examines fewer. But a run
+    // without any whole scan must not take its largest for one.
+    let examined = |launch: &Launch| launch.counter("rows_examined");
+    let every = record.samples.iter().flat_map(|sample| &sample.launches).filter_map(examined).max()?;
+    if every < record.dataset.rows / 2 {
+        return None;
+    }
+    let whole = || launches.iter().filter(|launch| examined(launch) == Some(every));
+    let least = whole().map(|launch| launch.device_read).collect::<Option<Vec<_>>>()?.into_iter().min()?;
+    Some(format!(
+        "The {} among them that examined every row read at least {least} each; the pages of the rows are {}.",
+        words::launches(whole().count() as u64),
+        record.dataset.logs_bytes()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::flawless;
+
+    fn limits_of(record: &Record) -> String {
+        limits(record, &Summary::of(record)).join("\n")
+    }
+
+    #[test]
+    fn a_build_or_machine_that_spoils_times_is_named() {
+        let mut record = flawless();
+        let before = limits_of(&record);
+        assert!(!before.contains("profile") && !before.contains("busy") && !before.contains("uncommitted"));
+        record.build.profile = "debug".to_owned();
+        record.build.dirty = Some(true);
+        record.load_start = Some([1.01, 0.0, 0.0]);
+        let said = limits_of(&record);
+        assert!(said.contains("Built with profile \"debug\""), "{said}");
+        assert!(said.contains("uncommitted changes"), "{said}");
+        assert!(said.contains("load 1.01 on 2 cores"), "{said}");
+    }
+
+    #[test]
+    fn samples_shorter_than_the_plan_asks_for_are_named() {
+        let mut record = flawless();
+        assert!(!limits_of(&record).contains("shorter than"));
+        record.plan.launches.at_least = std::time::Duration::from_millis(27);
+        assert!(
+            limits_of(&record)
+                .contains("shorter than the 27.0 ms that keep noise down: floor (cache hot) 26."),
+            "{}",
+            limits_of(&record)
+        );
+    }
+
+    #[test]
+    fn the_least_read_of_a_cold_scan_is_what_counts() {
+        let mut record = flawless();
+        let cold = record.samples.iter_mut().filter(|sample| sample.cache == Cache::Cold);
+        let mut scans = cold.filter(|sample| sample.arm != "warm").flat_map(|sample| &mut sample.launches);
+        scans.next().unwrap().device_read = Some(ByteSize(246_500_000));
+        let said = cache_states(&record).join("\n");
+        assert!(
+            said.contains("17 launches among them that examined every row read at least 246 MB each"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_run_without_a_whole_scan_claims_none() {
+        let mut record = flawless();
+        assert!(cache_states(&record).join("").contains("examined every row"));
+        record.samples.retain(|sample| sample.arm == "warm");
+        assert!(!cache_states(&record).join("").contains("examined every row"));
+    }
+
+    #[test]
+    fn unproven_states_of_the_cache_are_not_claimed() {
+        let mut record = flawless();
+        for launch in record.samples.iter_mut().flat_map(|sample| &mut sample.launches) {
+            launch.resident_pages_before = None;
+            launch.device_read = None;
+        }
+        let said = cache_states(&record).join("\n");
+        assert!(said.contains("found an unavailable number of pages"), "{said}");
+        assert!(said.contains("read an unavailable number of bytes from the device"), "{said}");
+        assert!(!said.contains("examined every row"), "{said}");
+    }
+}

@@ -1,0 +1,291 @@
+//! A run as a Markdown report.
+
+use crate::Record;
+use crate::layout::{Table, escaped};
+use crate::record::ArmPlan;
+use crate::summary::Summary;
+use crate::units;
+use crate::words::{self, Precision};
+use crate::{limits, remarks, tables};
+
+/// The report of a run: the question and its answer, the figures behind it, what they stand on, and the command that
+/// gets them again. GitHub renders it.
+#[must_use]
+pub fn report(record: &Record, summary: &Summary) -> String {
+    let mut out = Report(String::new());
+    out.answer(record, summary);
+    out.times(record, summary);
+    out.work(summary);
+    out.verification(record, summary);
+    out.foundations(record);
+    out.again(record);
+    out.0
+}
+
+/// The text so far. Paragraphs are separated by an empty line, the first line of the file aside.
+struct Report(String);
+
+impl Report {
+    fn heading(&mut self, text: &str) {
+        self.block(&format!("## {text}\n"));
+    }
+
+    /// Plain text, shown as it is.
+    fn paragraph(&mut self, text: &str) {
+        self.block(&format!("{}\n", escaped(text)));
+    }
+
+    fn list(&mut self, items: impl IntoIterator<Item = String>) {
+        let items: String = items.into_iter().map(|item| format!("- {}\n", escaped(&item))).collect();
+        self.block(&items);
+    }
+
+    fn table(&mut self, title: &str, table: &Table) {
+        if !table.is_empty() {
+            self.block(&format!("**{}**\n", escaped(title)));
+            self.block(&table.markdown());
+        }
+    }
+
+    /// Text that is to be copied or kept to the letter.
+    fn code(&mut self, language: &str, text: &str) {
+        // The fence has to be longer than any within.
+        let mut fence = "```".to_owned();
+        while text.contains(&fence) {
+            fence.push('`');
+        }
+        self.block(&format!("{fence}{language}\n{}\n{fence}\n", text.trim_end()));
+    }
+
+    fn block(&mut self, text: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0 += text;
+    }
+
+    fn answer(&mut self, record: &Record, summary: &Summary) {
+        let dataset = &record.dataset;
+        let data = format!("{} with {}", dataset.file_bytes, words::plural(dataset.rows, "row"));
+        if record.scenario == "relaunch" {
+            self.block("# What does a relaunch cost?\n");
+            self.paragraph(&format!(
+                "A scanner opens a trace database of {data} in a fresh process. How long until it has the answer: with \
+                 a memo of its last scan or without, the page cache hot or cold, beside the published query, and beside \
+                 the floor, which only opens the database and asks for the highest id? And is the answer the same?"
+            ));
+        } else {
+            self.block(&format!("# What does {} cost?\n", escaped(&record.scenario)));
+            self.paragraph(&format!("Each arm ran in fresh processes on a database of {data}."));
+        }
+        self.list(remarks::answer(record, summary));
+        self.paragraph(&remarks::end(record));
+    }
+
+    fn times(&mut self, record: &Record, summary: &Summary) {
+        self.heading("Times");
+        let interval = words::confidence();
+        self.paragraph(&format!(
+            "Wall time of whole processes, from before the start to after the wait. A sample is one launch, or the mean \
+             of as many as take {} together (x in the last column). Every round has one sample of each arm, in random \
+             order. Spread is the interquartile range as a part of the median. Ratios are medians over the rounds in \
+             which both arms have a valid sample, never across states of the cache; their intervals come from the bootstrap of that median, \
+             widened for few rounds.",
+            units::duration(record.plan.launches.at_least),
+        ));
+        self.block(&tables::times(summary).markdown());
+        let title = format!("{interval} bootstrap intervals of these ratios, and the rounds they come from");
+        self.table(&title, &tables::ratios(summary));
+        self.table("Single launches, which no mean has smoothed", &tables::launches(summary));
+        self.table(
+            "Where the time goes: median over launches, and part of the whole; process is what the engine does not see, start and end of its process",
+            &tables::phases(summary, true),
+        );
+    }
+
+    fn work(&mut self, summary: &Summary) {
+        self.heading("Work");
+        self.paragraph(
+            "Exact counters of a launch, in every digit: on the same data they repeat, whatever the machine does. Two \
+             figures are the lowest and the highest where launches differ.",
+        );
+        self.block(&tables::exact_work(summary).markdown());
+        self.table("Advisory counters, which depend on the moment", &tables::advisory_work(summary));
+        self.table(
+            "Taken from the machine: processor time (medians), the rest as ranges over launches",
+            &tables::resources(summary, Precision::Short),
+        );
+        let unavailable = tables::unavailable(summary);
+        if !unavailable.is_empty() {
+            self.paragraph(&format!("Not available on this platform: {}.", unavailable.join(", ")));
+        }
+    }
+
+    fn verification(&mut self, record: &Record, summary: &Summary) {
+        self.heading("Verification");
+        let mut said = vec![remarks::answers(summary)];
+        said.extend(remarks::turns(record, summary));
+        said.extend(limits::cache_states(record));
+        self.list(said);
+        if summary.left_out.is_empty() {
+            self.paragraph("No sample was left out.");
+        } else {
+            self.block("**Samples left out of the figures**\n");
+            self.list(summary.left_out.iter().map(remarks::left_out));
+        }
+        let limits = limits::limits(record, summary);
+        if !limits.is_empty() {
+            self.block("**To bear in mind**\n");
+            self.list(limits);
+        }
+    }
+
+    fn foundations(&mut self, record: &Record) {
+        self.heading("Arms");
+        let mut table = Table::new(2, ["arm", "cache", "engine", "launches a sample", "why"])
+            .words("engine")
+            .words("why");
+        for ArmPlan { name, cache, engine, why, launches_per_sample } in &record.plan.arms {
+            let launches = launches_per_sample.to_string();
+            table.row(vec![name.clone(), cache.to_string(), engine.clone(), launches, why.clone()]);
+        }
+        self.block(&table.markdown());
+
+        self.heading("Dataset");
+        let data = &record.dataset;
+        let truth: Vec<String> = data
+            .truth
+            .iter()
+            .map(|(what, n)| format!("{} {}", units::count(*n), what.replace('_', " ")))
+            .collect();
+        self.facts([
+            (
+                "recipe",
+                format!(
+                    "{}, seed {}, scale {}, generator {}",
+                    data.recipe, data.seed, data.scale, data.generator_version
+                ),
+            ),
+            (
+                "file",
+                format!(
+                    "{} bytes in pages of {}",
+                    units::count(data.file_bytes.bytes()),
+                    data.page_size.bytes()
+                ),
+            ),
+            ("rows", format!("{}, highest id {}", units::count(data.rows), data.max_id)),
+            ("pages of the rows", format!("{} ({})", units::count(data.logs_pages), data.logs_bytes())),
+            ("known to be in it", truth.join(", ")),
+            ("digest of the rows", data.rows_digest.clone()),
+            ("digest of the file", data.file_digest.clone()),
+        ]);
+        self.block("<details><summary>The recipe</summary>\n");
+        self.code("toml", &data.recipe_text);
+        self.block("</details>\n");
+
+        self.heading("Machine and build");
+        let (machine, build) = (&record.machine, &record.build);
+        let unavailable = || "unavailable".to_owned();
+        let load = |load: Option<[f64; 3]>| {
+            load.map_or_else(unavailable, |[one, five, fifteen]| format!("{one:.2}, {five:.2}, {fifteen:.2}"))
+        };
+        let source = match (&build.revision, build.dirty) {
+            (None, _) => unavailable(),
+            (Some(revision), Some(true)) => format!("{revision}, with uncommitted changes"),
+            (Some(revision), Some(false)) => revision.clone(),
+            (Some(revision), None) => format!("{revision}, changes unknown"),
+        };
+        self.facts([
+            ("processor", machine.cpu.clone().unwrap_or_else(unavailable)),
+            ("cores", machine.cores.to_string()),
+            ("memory", machine.memory_bytes.map_or_else(unavailable, |size| size.to_string())),
+            ("system", format!("{} {} on {}", machine.os, machine.kernel, machine.arch)),
+            ("file system", machine.file_system.clone().unwrap_or_else(unavailable)),
+            ("fingerprint", machine.fingerprint.clone()),
+            ("load before (1, 5, 15 minutes)", load(record.load_start)),
+            ("load after", load(record.load_end)),
+            ("tracerig", format!("{}, profile {}", build.version, build.profile)),
+            ("revision", source),
+            ("compiler", build.rustc.clone()),
+            ("SQLite", build.sqlite.clone()),
+        ]);
+    }
+
+    /// Names and values, one a row.
+    fn facts<const N: usize>(&mut self, facts: [(&str, String); N]) {
+        let mut table = Table::new(2, ["what", "value"]);
+        for (what, value) in facts {
+            table.row(vec![what.to_owned(), value]);
+        }
+        self.block(&table.markdown());
+    }
+
+    fn again(&mut self, record: &Record) {
+        self.heading("Again");
+        self.paragraph(&format!(
+            "Run {}, from {} to {}, seed {}. The record beside this report holds every raw sample; this gets the figures again:",
+            record.id, record.started, record.finished, record.seed
+        ));
+        self.code("sh", &remarks::again(record, 100));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{assert_golden, record};
+    use crate::record::{Outcome, SampleState};
+
+    fn text_of(record: &Record) -> String {
+        report(record, &Summary::of(record))
+    }
+
+    #[test]
+    fn a_run_reads_as_kept() {
+        assert_golden("report.md", &text_of(&record()));
+    }
+
+    #[test]
+    fn every_row_of_a_table_has_the_cells_of_its_head() {
+        let mut record = record();
+        record.samples[0].state = SampleState::Failed { error: "a | b\n| c".to_owned() };
+        record.plan.arms[0].why = "a | in a reason".to_owned();
+        record.outcome = Outcome::of(&record.samples, false);
+        let text = text_of(&record);
+        let mut head = None;
+        for line in text.lines() {
+            if !line.starts_with('|') {
+                head = None;
+                continue;
+            }
+            let cells = line.replace("\\|", "").matches('|').count();
+            assert_eq!(*head.get_or_insert(cells), cells, "{line}");
+        }
+        assert!(text.contains("failed: a \\| b \\| c\n"), "an error stays in its line");
+    }
+
+    #[test]
+    fn a_recipe_cannot_leave_its_fence() {
+        let mut record = record();
+        record.dataset.recipe_text = "```\n# not a heading\n".to_owned();
+        assert!(text_of(&record).contains("````toml\n```\n# not a heading\n````\n"));
+    }
+
+    #[test]
+    fn another_scenario_is_told_without_claims_about_relaunches() {
+        let mut record = record();
+        record.scenario = "append".to_owned();
+        for arm in &mut record.plan.arms {
+            arm.name.insert_str(0, "append-");
+        }
+        for sample in &mut record.samples {
+            sample.arm.insert_str(0, "append-");
+        }
+        assert_eq!(record.contradiction(), None);
+        let text = text_of(&record);
+        assert!(text.starts_with("# What does append cost?\n"));
+        assert!(!text.contains("relaunch takes"));
+        assert!(text.contains("| append-warm | hot | 2.69 ms |"));
+    }
+}

@@ -1,0 +1,230 @@
+//! How the figures of one arm come from the record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::arm::*;
+use super::{FLOOR, PUBLISHED};
+use crate::ByteSize;
+use crate::record::{ArmKey, ArmPlan, CounterClass, Launch, Record, Sample, SampleState};
+use crate::stats;
+
+impl ArmSummary {
+    /// Computes the figures of `arm` in `record`.
+    pub(super) fn of(record: &Record, arm: &ArmPlan) -> ArmSummary {
+        let key = arm.key();
+        let of_arm = || record.samples.iter().filter(|sample| sample.key() == key);
+        let mut samples = SampleCounts { planned: record.plan.samples, ..SampleCounts::default() };
+        for sample in of_arm() {
+            match sample.state {
+                SampleState::Valid => samples.valid += 1,
+                SampleState::Excluded { .. } => samples.excluded += 1,
+                SampleState::Failed { .. } => samples.failed += 1,
+                SampleState::Mismatch { .. } => samples.mismatched += 1,
+            }
+        }
+        let valid: Vec<&Sample> = of_arm().filter(|sample| sample.is_valid()).collect();
+        let launches: Vec<&Launch> = valid.iter().flat_map(|sample| &sample.launches).collect();
+        let floor = ratio_to(FLOOR, record, &key);
+        // The floor gives no answer, so it is not a faster way to one.
+        let published = if arm.name == FLOOR { None } else { ratio_to(PUBLISHED, record, &key) };
+        ArmSummary {
+            name: arm.name.clone(),
+            cache: arm.cache,
+            engine: arm.engine.clone(),
+            why: arm.why.clone(),
+            samples,
+            launches_per_sample: arm.launches_per_sample,
+            launches: launches.len() as u64,
+            sample_time: Times::of(valid.iter().filter_map(|sample| sample.time())),
+            launch_time: Times::of(launches.iter().map(|launch| launch.wall)),
+            of_floor: floor,
+            beyond_floor_ns: difference(FLOOR, record, &key),
+            of_published: published,
+            modes: modes(&launches),
+            phases: phases(&launches),
+            counters: counters(&launches),
+            turns: turns(&launches),
+            resources: Resources::of(&launches),
+        }
+    }
+}
+
+impl Times {
+    /// The distribution of `times`; `None` when there are none.
+    fn of(times: impl Iterator<Item = Duration>) -> Option<Times> {
+        let mut times: Vec<f64> = times.map(as_nanos).collect();
+        times.sort_unstable_by(f64::total_cmp);
+        let at = |q| stats::quantile(&times, q).map(from_nanos);
+        let median = stats::median(&times)?;
+        Some(Times {
+            n: times.len() as u64,
+            min: at(0.0)?,
+            median: from_nanos(median),
+            p95: at(0.95)?,
+            p99: at(0.99)?,
+            max: at(1.0)?,
+            // A time of zero has no geometric mean; no process takes none.
+            geometric_mean: from_nanos(stats::geometric_mean(&times).unwrap_or(0.0)),
+            spread: if median > 0.0 { stats::interquartile_range(&times)? / median } else { 0.0 },
+        })
+    }
+}
+
+fn as_nanos(time: Duration) -> f64 {
+    time.as_nanos() as f64
+}
+
+fn from_nanos(nanos: f64) -> Duration {
+    Duration::from_nanos(nanos.round() as u64)
+}
+
+/// The valid times of an arm by round, in nanoseconds.
+fn times_by_round(record: &Record, key: &ArmKey) -> BTreeMap<u64, f64> {
+    let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.key() == *key);
+    valid.filter_map(|sample| Some((sample.round, as_nanos(sample.time()?)))).collect()
+}
+
+/// The times of the arm and of `baseline` in the rounds that have both. Only like is compared with like: the baseline
+/// is taken in the arm's own state of the cache. `None` when the arm is the baseline, or there is no such baseline.
+fn paired(baseline: &str, record: &Record, key: &ArmKey) -> Option<Vec<(f64, f64)>> {
+    let other = ArmKey::new(baseline, key.cache);
+    if other == *key {
+        return None;
+    }
+    record.plan.arm(&other)?;
+    let others = times_by_round(record, &other);
+    let own = times_by_round(record, key);
+    Some(own.iter().filter_map(|(round, time)| Some((*time, *others.get(round)?))).collect())
+}
+
+fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey) -> Option<RatioSummary> {
+    let pairs = paired(baseline, record, key)?;
+    if let Some(found) = stats::paired_ratio(&pairs) {
+        let stats::PairedRatio { pairs, ratio, interval } = found;
+        return Some(RatioSummary { baseline, ratio, pairs: pairs as u64, interval });
+    }
+    let median_of = |key: &ArmKey| {
+        let times: Vec<f64> = times_by_round(record, key).into_values().collect();
+        stats::median(&times).filter(|median| *median > 0.0)
+    };
+    let ratio = median_of(key)? / median_of(&ArmKey::new(baseline, key.cache))?;
+    Some(RatioSummary { baseline, ratio, pairs: 0, interval: None })
+}
+
+fn difference(baseline: &str, record: &Record, key: &ArmKey) -> Option<i64> {
+    let differences: Vec<f64> =
+        paired(baseline, record, key)?.into_iter().map(|(own, other)| own - other).collect();
+    Some(stats::median(&differences)?.round() as i64)
+}
+
+fn modes(launches: &[&Launch]) -> Vec<ModeCount> {
+    let mut counts: BTreeMap<(&str, Option<&str>), u64> = BTreeMap::new();
+    for launch in launches {
+        if let Some(mode) = &launch.mode {
+            *counts.entry((mode, launch.reason.as_deref())).or_default() += 1;
+        }
+    }
+    let mut modes: Vec<ModeCount> = counts
+        .into_iter()
+        .map(|((mode, reason), launches)| ModeCount {
+            mode: mode.to_owned(),
+            reason: reason.map(str::to_owned),
+            launches,
+        })
+        .collect();
+    modes.sort_by_key(|mode| std::cmp::Reverse(mode.launches));
+    modes
+}
+
+/// Where the time of the launches goes: the part outside every phase first, then the phases in the order in which they
+/// are first reported.
+fn phases(launches: &[&Launch]) -> Vec<PhaseSummary> {
+    let mut names: Vec<&str> = Vec::new();
+    for phase in launches.iter().flat_map(|launch| &launch.phases) {
+        if !names.contains(&phase.name.as_str()) {
+            names.push(&phase.name);
+        }
+    }
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let total: f64 = launches.iter().map(|launch| as_nanos(launch.wall)).sum();
+    let summary = |name: &str, times: Vec<f64>| PhaseSummary {
+        name: name.to_owned(),
+        median: from_nanos(stats::median(&times).unwrap_or(0.0)),
+        share: if total > 0.0 { times.iter().sum::<f64>() / total } else { 0.0 },
+    };
+    let within = |launch: &Launch, name: Option<&str>| -> f64 {
+        let phases = launch.phases.iter().filter(|phase| name.is_none_or(|name| phase.name == name));
+        phases.map(|phase| as_nanos(phase.elapsed)).sum()
+    };
+    let outside = launches.iter().map(|launch| (as_nanos(launch.wall) - within(launch, None)).max(0.0));
+    let mut all = vec![summary(PhaseSummary::PROCESS, outside.collect())];
+    for name in names {
+        all.push(summary(name, launches.iter().map(|launch| within(launch, Some(name))).collect()));
+    }
+    all
+}
+
+fn counters(launches: &[&Launch]) -> BTreeMap<String, CounterSummary> {
+    let names: BTreeSet<&String> = launches.iter().flat_map(|launch| launch.counters.keys()).collect();
+    let summary = |name: &String| {
+        let values = launches.iter().map(|launch| launch.counter(name));
+        // A counter that one launch calls advisory decides nothing.
+        let advisory = launches
+            .iter()
+            .filter_map(|launch| launch.counters.get(name))
+            .any(|c| c.class == CounterClass::Advisory);
+        let class = if advisory { CounterClass::Advisory } else { CounterClass::Exact };
+        CounterSummary::of(class, values)
+    };
+    names.into_iter().map(|name| (name.clone(), summary(name))).collect()
+}
+
+fn turns(launches: &[&Launch]) -> Option<CounterSummary> {
+    let turns = CounterSummary::of(CounterClass::Exact, launches.iter().map(|launch| launch.turns));
+    turns.seen.is_some().then_some(turns)
+}
+
+impl CounterSummary {
+    /// The range of `values`, one a launch, `None` for a launch that does not report it.
+    pub(crate) fn of(class: CounterClass, values: impl Iterator<Item = Option<u64>>) -> CounterSummary {
+        let (mut seen, mut unavailable_in) = (Vec::new(), 0);
+        for value in values {
+            match value {
+                Some(value) => seen.push(value),
+                None => unavailable_in += 1,
+            }
+        }
+        seen.sort_unstable();
+        let seen = seen.first().zip(seen.last()).map(|(&min, &max)| Seen {
+            min,
+            median: seen[(seen.len() - 1) / 2],
+            max,
+            varies: min != max,
+        });
+        CounterSummary { class, seen, unavailable_in }
+    }
+}
+
+impl Resources {
+    fn of(launches: &[&Launch]) -> Resources {
+        // A median of only those that report a time would hide the others.
+        let median = |value: fn(&Launch) -> Option<Duration>| {
+            let times: Option<Vec<f64>> = launches.iter().map(|launch| value(launch).map(as_nanos)).collect();
+            stats::median(&times?).map(from_nanos)
+        };
+        let range = |value: fn(&Launch) -> Option<u64>| {
+            CounterSummary::of(CounterClass::Advisory, launches.iter().map(|launch| value(launch)))
+        };
+        Resources {
+            user: median(|launch| launch.user),
+            system: median(|launch| launch.system),
+            peak_memory_bytes: range(|launch| launch.peak_memory.map(ByteSize::bytes)),
+            device_read_bytes: range(|launch| launch.device_read.map(ByteSize::bytes)),
+            major_faults: range(|launch| launch.major_faults),
+            resident_pages_before: range(|launch| launch.resident_pages_before),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Figures as the words and cells that every renderer uses.
+
+use crate::ByteSize;
+use crate::record::Cache;
+use crate::stats::{CONFIDENCE, Interval};
+use crate::summary::{ArmSummary, CounterSummary, ModeCount, RatioSummary, Seen};
+use crate::units;
+
+/// What stands in a cell that has nothing to tell.
+pub(crate) const NOTHING: &str = "-";
+
+/// How amounts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// Byte sizes with three figures and a unit.
+    Short,
+    /// Every digit, because exact counters repeat to the digit.
+    Full,
+}
+
+/// The cell of a value that may be missing.
+pub(crate) fn or_nothing<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), text)
+}
+
+/// The text of a value, nothing where it is missing.
+pub(crate) fn or_empty<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map(text).unwrap_or_default()
+}
+
+/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed.
+pub(crate) fn arm(name: &str, cache: Cache) -> String {
+    format!("{name} (cache {cache})")
+}
+
+/// The arm of a summary in the same words.
+pub(crate) fn arm_of(summary: &ArmSummary) -> String {
+    arm(&summary.name, summary.cache)
+}
+
+/// `12.3x faster`, `1.07x slower`, or `no difference` when the interval holds both.
+pub(crate) fn versus(ratio: &RatioSummary) -> String {
+    if ratio.interval.is_some_and(|Interval { low, high }| low <= 1.0 && 1.0 <= high) {
+        "no difference".to_owned()
+    } else if ratio.ratio < 1.0 {
+        format!("{}x faster", units::ratio(1.0 / ratio.ratio))
+    } else {
+        format!("{}x slower", units::ratio(ratio.ratio))
+    }
+}
+
+/// The interval in the direction of [`versus`]: of the speed-up where the arm is faster, else of the ratio.
+pub(crate) fn versus_interval(ratio: &RatioSummary) -> Option<String> {
+    let Interval { low, high } = ratio.interval?;
+    Some(if ratio.ratio < 1.0 {
+        interval(Interval { low: 1.0 / high, high: 1.0 / low })
+    } else {
+        interval(Interval { low, high })
+    })
+}
+
+/// `1.89 to 1.93`.
+pub(crate) fn interval(Interval { low, high }: Interval) -> String {
+    format!("{} to {}", units::ratio(low), units::ratio(high))
+}
+
+/// The confidence of intervals: `99 %`.
+pub(crate) fn confidence() -> String {
+    format!("{} %", CONFIDENCE * 100.0)
+}
+
+/// A part of a whole: `1.2 %`, from 10 % on without decimals.
+pub(crate) fn percent(part: f64) -> String {
+    let percent = part * 100.0;
+    if percent >= 9.95 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
+}
+
+/// The modes taken: `incremental`, `full (absent)`, `incremental 35, full (anchors) 1`.
+pub(crate) fn modes(modes: &[ModeCount]) -> String {
+    let text = |mode: &ModeCount| match mode.reason.as_deref() {
+        None | Some("none") => mode.mode.clone(),
+        Some(reason) => format!("{} ({reason})", mode.mode),
+    };
+    match modes {
+        [] => NOTHING.to_owned(),
+        [one] => text(one),
+        several => {
+            let each: Vec<String> =
+                several.iter().map(|mode| format!("{} {}", text(mode), mode.launches)).collect();
+            each.join(", ")
+        }
+    }
+}
+
+/// An amount of work: one figure, or `lowest..highest` when launches differ. `unavailable` where no launch reports it,
+/// `-` where the arm has no such counter; what some launches lack is said.
+pub(crate) fn amount(counter: Option<&CounterSummary>, bytes: bool, precision: Precision) -> String {
+    let Some(counter) = counter else {
+        return NOTHING.to_owned();
+    };
+    let Some(seen) = counter.seen else {
+        return if counter.unavailable_in == 0 { NOTHING.to_owned() } else { "unavailable".to_owned() };
+    };
+    let range = range(seen, bytes, precision);
+    match counter.unavailable_in {
+        0 => range,
+        lacking => format!("{range} ({lacking} unavailable)"),
+    }
+}
+
+fn range(seen: Seen, bytes: bool, precision: Precision) -> String {
+    let digits = |value: u64| units::count(value);
+    let short = |value: u64| ByteSize(value).to_string();
+    if !seen.varies {
+        return if bytes && precision == Precision::Short { short(seen.min) } else { digits(seen.min) };
+    }
+    if bytes && precision == Precision::Short {
+        let (min, max) = (short(seen.min), short(seen.max));
+        // Different amounts must not look the same.
+        if min != max {
+            return format!("{min}..{max}");
+        }
+    }
+    format!("{}..{}", digits(seen.min), digits(seen.max))
+}
+
+/// Whether the counter of this name is in bytes.
+pub(crate) fn is_bytes(name: &str) -> bool {
+    name.ends_with("_bytes") || name == "rchar" || name == "wchar"
+}
+
+/// The words of a command as a shell reads them, in lines of at most `width` columns as far as single words allow. A
+/// line that goes on ends in a backslash, so that all of them can be copied at once.
+pub(crate) fn shell(words: &[String], width: usize) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quoted = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    let mut text = String::new();
+    let mut used = 0;
+    for word in words.iter().map(quoted) {
+        let long = word.chars().count();
+        // Two columns are kept for the backslash.
+        if used > 0 && used + 1 + long + 2 > width {
+            text += " \\\n    ";
+            used = 4;
+        } else if used > 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text += &word;
+        used += long;
+    }
+    text
+}
+
+/// `1 launch`, `3 launches`.
+pub(crate) fn launches(n: u64) -> String {
+    format!("{} launch{}", units::count(n), if n == 1 { "" } else { "es" })
+}
+
+/// `1 sample`, `3 samples`.
+pub(crate) fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", units::count(n), if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::CounterClass;
+
+    fn against(ratio: f64, interval: Option<(f64, f64)>) -> RatioSummary {
+        let interval = interval.map(|(low, high)| Interval { low, high });
+        RatioSummary { baseline: "published", ratio, pairs: 9, interval }
+    }
+
+    fn counter(values: &[Option<u64>]) -> CounterSummary {
+        CounterSummary::of(CounterClass::Exact, values.iter().copied())
+    }
+
+    #[test]
+    fn a_ratio_is_told_in_the_direction_it_goes() {
+        let faster = against(0.25, Some((0.2, 0.5)));
+        assert_eq!(versus(&faster), "4.00x faster");
+        assert_eq!(versus_interval(&faster).as_deref(), Some("2.00 to 5.00"));
+        let slower = against(1.5, Some((1.25, 2.0)));
+        assert_eq!(versus(&slower), "1.50x slower");
+        assert_eq!(versus_interval(&slower).as_deref(), Some("1.25 to 2.00"));
+        assert_eq!(versus(&against(0.98, Some((0.9, 1.1)))), "no difference");
+        // Without an interval nothing says that there is no difference.
+        assert_eq!(versus(&against(0.98, None)), "1.02x faster");
+        assert_eq!(versus_interval(&against(0.98, None)), None);
+    }
+
+    #[test]
+    fn amounts_say_what_differs_and_what_is_missing() {
+        let short = |values: &[Option<u64>]| amount(Some(&counter(values)), true, Precision::Short);
+        let full = |values: &[Option<u64>]| amount(Some(&counter(values)), true, Precision::Full);
+        assert_eq!(amount(None, true, Precision::Short), "-");
+        assert_eq!(short(&[]), "-");
+        assert_eq!(short(&[None, None]), "unavailable");
+        assert_eq!(short(&[Some(61_440), None]), "61.4 kB (1 unavailable)");
+        assert_eq!(short(&[Some(61_440), Some(1_000_000)]), "61.4 kB..1.00 MB");
+        // Two amounts that round to the same text are still two.
+        assert_eq!(short(&[Some(61_441), Some(61_440)]), "61,440..61,441");
+        assert_eq!(full(&[Some(61_440)]), "61,440");
+    }
+
+    #[test]
+    fn modes_name_the_reason_only_where_there_is_one() {
+        let mode = |reason: Option<&str>| ModeCount {
+            mode: "full".to_owned(),
+            reason: reason.map(str::to_owned),
+            launches: 1,
+        };
+        assert_eq!(modes(&[]), "-");
+        assert_eq!(modes(&[mode(None)]), "full");
+        assert_eq!(modes(&[mode(Some("none"))]), "full");
+        assert_eq!(modes(&[mode(Some("anchors"))]), "full (anchors)");
+    }
+
+    #[test]
+    fn a_shell_reads_the_words_back() {
+        let words = ["plain-1.0/x", "my runs", "it's", "", "$HOME", "a\nb"].map(str::to_owned);
+        assert_eq!(
+            shell(&words, 80),
+            r"plain-1.0/x 'my runs' 'it'\''s' '' '$HOME' 'a
+b'"
+        );
+    }
+
+    #[test]
+    fn a_long_command_goes_on_in_further_lines() {
+        let words = ["tracerig", "run", "--out", "a b", "--seed", "7"].map(str::to_owned);
+        assert_eq!(shell(&words, 22), "tracerig run --out \\\n    'a b' --seed 7");
+        assert_eq!(shell(&words, 200), "tracerig run --out 'a b' --seed 7");
+        assert_eq!(shell(&words[2..4], 5), "--out \\\n    'a b'");
+    }
+
+    #[test]
+    fn small_words() {
+        assert_eq!(
+            [0.0, 0.0123, 0.0994, 0.0996, 1.5].map(percent),
+            ["0.0 %", "1.2 %", "9.9 %", "10 %", "150 %"]
+        );
+        assert_eq!([1, 2_000].map(|n| plural(n, "row")), ["1 row", "2,000 rows"]);
+        assert_eq!([1, 2].map(launches), ["1 launch", "2 launches"]);
+        assert_eq!(confidence(), "99 %");
+    }
+}
