@@ -202,7 +202,8 @@ def published(rows):
         return None if at < 0 else utf8(re.match(rb"[^ \t\n\x0c\r,\])}:]*", text[at + len(name) + 1:]).group()) or None
 
     for row in rows:
-        body = row["body"].split(b"\0")[0]
+        # The rules were applied to a string: cut at its NUL, repaired where it is no UTF-8.
+        body = row["body"].split(b"\0")[0].decode("utf-8", "replace").encode("utf-8")
         before, marker, after = body.partition(EVENT)
         obj = json_object(after) if marker else None
         if obj and string(obj, "type") == "response.completed" and string(obj.get("response"), "model"):

@@ -3,12 +3,15 @@
 //! Source of the rules: steipete/CodexBar, pull requests 1404 and 1421. It is kept as it was, with what it misses and what
 //! it reports falsely, so that a comparison compares with what people ran.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, StatementStatus, ToSql};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::value::RawValue;
 
 use crate::answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 use crate::error::ScanError;
@@ -110,30 +113,30 @@ enum Found {
 /// What the published rules find in one body.
 fn read(body: &str, timestamp: i64) -> Option<Found> {
     if let Some((before, after)) = body.split_once(EVENT)
-        && let Ok(Value::Object(event)) = serde_json::from_str(after)
-        && event.get("type").and_then(Value::as_str) == Some("response.completed")
-        && let Some(model) =
-            event.get("response").and_then(|response| response.get("model")).and_then(Value::as_str)
+        && let Some(event) = object(after)
+        && text(&event, "type").as_deref() == Some("response.completed")
+        && let Some(response) = event.get(b"response".as_slice())
+        && let Some(model) = object(response.get()).and_then(|response| text(&response, "model"))
         && !model.is_empty()
         && let Some(turn) = first(before, "turn.id=").or_else(|| first(before, "turn_id="))
     {
-        return Some(Found::Completion(turn.to_owned(), model.to_owned()));
+        return Some(Found::Completion(turn.to_owned(), model));
     }
-    let evidence = |before, model: Option<&str>| Turn {
+    let evidence = |before, model: Option<String>| Turn {
         thread_id: first(before, "thread_id=").map(str::to_owned),
-        model: model.map(str::to_owned),
+        model,
         timestamp,
     };
     if let Some((before, after)) = body.split_once(REQUEST) {
-        let Ok(Value::Object(request)) = serde_json::from_str(after) else { return None };
-        let text = |name: &str| request.get(name).and_then(Value::as_str);
-        if text("type") != Some("response.create") || text("service_tier") != Some("priority") {
+        let request = object(after)?;
+        if text(&request, "type")? != "response.create" || text(&request, "service_tier")? != "priority" {
             return None;
         }
         let turn = first(before, "turn.id=")
             .or_else(|| first(before, "turn_id="))
-            .or_else(|| text("turn_id").filter(|turn| !turn.is_empty()))?;
-        return Some(Found::Evidence(turn.to_owned(), evidence(before, text("model"))));
+            .map(str::to_owned)
+            .or_else(|| text(&request, "turn_id").filter(|turn| !turn.is_empty()))?;
+        return Some(Found::Evidence(turn, evidence(before, text(&request, "model"))));
     }
     if body.contains(PRIORITY)
         && let Some((before, after)) = body.split_once(SUBMISSION)
@@ -146,6 +149,50 @@ fn read(body: &str, timestamp: i64) -> Option<Found> {
     None
 }
 
+/// The members of a JSON object, not decoded.
+type Members<'a> = HashMap<Name, &'a RawValue>;
+
+/// The members of the JSON object that `json` is. All of it is checked, but only what is wanted is decoded: a number too
+/// large, nesting too deep or half a surrogate pair in a member that nobody wants is JSON all the same.
+fn object(json: &str) -> Option<Members<'_>> {
+    // Names are read as bytes below, and control characters would pass there; this finds them.
+    let whole: &RawValue = serde_json::from_str(json.trim_ascii()).ok()?;
+    serde_json::from_str(whole.get()).ok()
+}
+
+/// The string that a member is.
+fn text(members: &Members<'_>, name: &str) -> Option<String> {
+    members.get(name.as_bytes()).and_then(|value| serde_json::from_str(value.get()).ok())
+}
+
+/// The name of a member, as bytes, since it may hold half a surrogate pair.
+#[derive(PartialEq, Eq, Hash)]
+struct Name(Vec<u8>);
+
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Name;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Name, E> {
+                Ok(Name(bytes.to_owned()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
 /// What follows the first `name=` up to white space or one of `, ] ) } :`; empty is absent.
 fn first<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, value) = text.split_once(name)?;
@@ -153,4 +200,29 @@ fn first<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .split(|c: char| c.is_ascii_whitespace() || matches!(c, ',' | ']' | ')' | '}' | ':'))
         .next()
         .filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_evidence(member: &str) -> bool {
+        let json = format!(r#"{{{member},"type":"response.create","service_tier":"priority"}}"#);
+        matches!(read(&format!("turn.id=t websocket request: {json}\u{c}"), 1), Some(Found::Evidence(..)))
+    }
+
+    #[test]
+    fn what_nobody_wants_only_has_to_be_json() {
+        let deep = format!("\"a\":{}{}", "[".repeat(9_000), "]".repeat(9_000));
+        for member in [r#""a":1"#, &format!("\"a\":{}", "9".repeat(9_000)), r#""\ud800":"\udc00""#, &deep] {
+            assert!(is_evidence(member), "{member}");
+        }
+        for member in ["\"a\u{1}\":1", "\"a\":\"\u{1}\"", r#""a":01"#, r#""a":"\x""#, r#""a":NaN"#, "a:1"] {
+            assert!(!is_evidence(member), "{member}");
+        }
+        assert!(is_evidence(r#""type":"x""#), "the last of duplicates wins");
+        let last =
+            r#"turn.id=t websocket request: {"type":"response.create","service_tier":"priority","type":1}"#;
+        assert!(read(last, 1).is_none());
+    }
 }

@@ -32,7 +32,9 @@ pub(super) fn scan(connection: &Connection, window: Window) -> rusqlite::Result<
     while let Some(row) = rows.next()? {
         // LIKE looks at a BLOB as it looks at TEXT, and so does whoever reads the column as a string.
         let (ValueRef::Text(body) | ValueRef::Blob(body)) = row.get_ref(1)? else { continue };
-        let Some(found) = read(body.split(|&byte| byte == 0).next().unwrap_or_default()) else { continue };
+        // A string that was cut at its NUL, and repaired where it is no UTF-8, is what the rules were applied to.
+        let body = String::from_utf8_lossy(body.split(|&byte| byte == 0).next().unwrap_or_default());
+        let Some(found) = read(body.as_bytes()) else { continue };
         answer.facts += 1;
         match found {
             Found::Completion { turn, model } => {

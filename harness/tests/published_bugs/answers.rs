@@ -36,14 +36,15 @@ fn bug_07_a_last_row_outside_the_window_hides_no_turn() {
 #[test]
 fn bug_09_the_row_with_the_highest_id_wins() {
     let mut trace = Trace::new();
+    // For one turn that is the newest by time, for the other the oldest.
     trace.append("request turn=1 thread=1 model=1 at=30 | request turn=1 thread=2 model=2 at=20");
-    trace.append("request turn=1 thread=3 model=3 at=10");
-    let last = ["turn-1 thread-3 model-3 10"];
+    trace.append("request turn=2 thread=1 model=1 at=20 | request turn=2 thread=2 model=2 at=30");
+    let last = ["turn-1 thread-2 model-2 20", "turn-2 thread-2 model-2 30"];
     assert_scan(&trace.relaunch_in(Some(0), Some(99)), "full absent", last);
     let window = Window { since: Some(EPOCH), until: None };
     let baseline = published::scan(&trace.path(), window, BUSY_TIMEOUT).unwrap();
     // The baseline orders by id too; that it takes `parent_thread_id=` for the thread is as published.
-    assert_eq!(turns(&baseline), ["turn-1 none model-3 10"]);
+    assert_eq!(turns(&baseline), ["turn-1 none model-2 20", "turn-2 none model-2 30"]);
 }
 
 // 11. LIKE stops at a NUL byte, instr does not; what a BLOB matches depends on how SQLite was built.
