@@ -8,7 +8,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use tracerig_datasets::workload::{self, Appended, Mix};
-use tracerig_datasets::{BuildOptions, Dataset, Fact, Manifest, Progress, Recipe, Truth, build_into};
+use tracerig_datasets::{
+    BuildOptions, Dataset, Fact, Intent, Manifest, Progress, Recipe, TierForm, Truth, build_into,
+};
 use tracerig_store::TraceLog;
 
 fn go(_: Progress) -> ControlFlow<()> {
@@ -154,6 +156,46 @@ fn a_recipe_file_may_leave_gaps_in_the_ids_and_free_pages() {
     let free = manifest.pages.free * 100 / manifest.pages.total;
     assert!((72..=76).contains(&free), "{free}");
     assert_eq!(manifest.truth.turns.len(), 40);
+}
+
+#[test]
+fn the_era_of_submissions_needs_a_recipe_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = Recipe::builtin("quick").unwrap().canonical().replace("era = \"0.141\"", "era = \"0.145\"");
+    let text = text.replace("completions = 40\nturns = 0", "completions = 0\nturns = 60");
+    let text = text.replace("priority_turns = 5", "priority_turns = 20");
+    let recipe = Recipe::parse(&text, "here").unwrap();
+    let options = BuildOptions { seed: None, scale: 0.05 };
+    let manifest = build_into(folder.path(), &recipe, &options, &mut go).unwrap().manifest;
+    let truth = &manifest.truth;
+    assert_eq!((truth.turns.len(), truth.pruned_turns.len()), (20, 2));
+    assert_eq!((truth.submissions >= 60, truth.completions, truth.requests, truth.tags), (true, 0, 0, 0));
+    let mut tiers: Vec<TierForm> = manifest
+        .facts
+        .iter()
+        .filter_map(|fact| match fact.intent {
+            Intent::Submission { tier, .. } | Intent::Settings { tier } => Some(tier),
+            _ => None,
+        })
+        .collect();
+    tiers.sort_unstable();
+    tiers.dedup();
+    assert_eq!(tiers.len(), 6, "every form of a tier: {tiers:?}");
+}
+
+/// Whoever changes what is written for the same recipe, seed and scale raises `GENERATOR_VERSION`, and writes the digests of
+/// the new rows here.
+#[test]
+fn rows_change_with_the_generator_version_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let digest = |recipe: &str, scale| {
+        build(&folder.path().join(recipe), recipe, scale).manifest.rows_digest[..16].to_owned()
+    };
+    let digests = [digest("tiny", 1.0), digest("quick", 0.05), digest("tags", 0.1)];
+    assert_eq!(
+        (tracerig_datasets::GENERATOR_VERSION, digests.each_ref().map(String::as_str)),
+        (1, ["45c46696c2b668ef", "9921eb68b97c6657", "ea5a4f83284ae7de"])
+    );
 }
 
 #[test]
