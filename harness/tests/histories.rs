@@ -127,6 +127,7 @@ fn random_histories_are_right_and_cheap() {
             "reason anchors",
             "memo dropped for another's",
             "scans by another process meanwhile",
+            "another process died",
             "step failed",
             "cancelled",
         ] {
