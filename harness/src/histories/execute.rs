@@ -367,8 +367,10 @@ impl Shared {
         let folder = self.memo.path.parent().unwrap_or(Path::new("."));
         for entry in std::fs::read_dir(folder)? {
             let name = entry?.file_name();
-            let known = ["memo", "memo.lock", "memo.saved", "memo.target"].iter().any(|known| name == *known);
-            if !known && !(self.unfinished && name == ".memo.new") {
+            let is_known =
+                ["memo", "memo.lock", "memo.saved", "memo.target"].iter().any(|known| name == *known)
+                    || (self.unfinished && name == ".memo.new");
+            if !is_known {
                 return Err(wrong(Wrong::Litter, format!("{} was left behind", name.display())));
             }
         }
