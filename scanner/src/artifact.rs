@@ -4,7 +4,7 @@
 //! Magic and version keep their place in every format. Only ids, names, times and digests are stored, never bodies.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -176,8 +176,9 @@ fn checksum(bytes: &[u8]) -> [u8; 32] {
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "dropping it unlocks")] File);
 
-/// Waits for the lock beside the artifact and takes it. Creates the folder, for the owner alone, if need be.
-pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
+/// Takes the lock beside the artifact; `None` while another scan holds it. Creates the folder, for the owner alone, if
+/// need be.
+pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     let folder = folder(path);
     if !folder.is_dir() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -188,8 +189,11 @@ pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_regular(&lock_path)?,
         other => other?,
     };
-    file.lock()?;
-    Ok(Lock(file))
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// Replaces the artifact: a temporary file in the same folder, readable by the owner alone, then a rename. The lock must
