@@ -217,6 +217,51 @@ fn a_memo_that_cannot_be_written_costs_a_warning_and_no_answer() {
 }
 
 #[test]
+fn a_lock_that_is_never_released_costs_the_memo_and_no_answer() {
+    let mut trace = scanned();
+    trace.append("request turn=3 at=3");
+    let before = std::fs::read(trace.memo()).unwrap();
+    let holder = std::fs::File::open(trace.file("memo.lock")).unwrap();
+    holder.lock().unwrap();
+    trace.options.busy_timeout = Duration::from_millis(30);
+    let scan = trace.relaunch();
+    assert_scan(&scan, "incremental none", ["turn-1 - - 1", "turn-2 - - 2", "turn-3 - - 3"]);
+    assert_eq!((scan.stats.persisted, scan.warnings.len()), (false, 1));
+
+    // Nor does it keep a scan from being cancelled: this one would wait for an hour.
+    trace.options.busy_timeout = Duration::from_secs(3600);
+    let (past, passed) = mpsc::channel();
+    trace.options.probe = Some(At::new(Point::Scanned, move || past.send(()).is_ok()));
+    let running = Scanner::new(trace.path(), trace.options.clone()).start(Request::default());
+    passed.recv().unwrap();
+    // It is right in either case, but most likely waits by now.
+    std::thread::sleep(Duration::from_millis(20));
+    running.cancel();
+    assert!(matches!(running.wait(), Err(ScanError::Cancelled { .. })));
+    assert!(std::fs::read(trace.memo()).unwrap() == before);
+}
+
+#[test]
+fn a_table_whose_ids_are_not_its_rows_is_scanned_in_full_every_time() {
+    for key in ["INTEGER PRIMARY KEY", "INTEGER UNIQUE", "INTEGER NOT NULL PRIMARY KEY DESC"] {
+        let mut trace = Trace::new();
+        trace.append(
+            "noise turn=0 at=0 | request turn=1 thread=1 at=1 | noise turn=0 at=2 | request turn=2 at=3",
+        );
+        let create = tracerig_store::schema::CREATE_TABLE.replace("INTEGER PRIMARY KEY AUTOINCREMENT", key);
+        let columns = tracerig_store::schema::COLUMNS.join(", ").replacen("id", "id + 100", 1);
+        trace.sql(&format!(
+            "ALTER TABLE logs RENAME TO old; {create}; INSERT INTO logs SELECT {columns} FROM old; DROP TABLE old"
+        ));
+        for _ in 0..2 {
+            let scan = trace.relaunch();
+            assert_scan(&scan, "full schema", ["turn-1 thread-1 - 1", "turn-2 - - 3"]);
+            assert_eq!((scan.stats.cursor, trace.memo().exists()), (104, false), "{key}");
+        }
+    }
+}
+
+#[test]
 fn a_memo_in_memory_is_as_good_while_it_lasts() {
     let mut trace = scanned();
     trace.options.memo = MemoPlace::Memory;
