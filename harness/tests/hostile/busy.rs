@@ -1,9 +1,11 @@
 //! Scans with company: cancelled, watched, beside other scans and beside a writer.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
+use rusqlite::Connection;
 use tracerig_harness::histories::RowSpec;
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 use tracerig_store::{LogOptions, Retention, TraceLog};
@@ -83,13 +85,14 @@ fn step(number: i64) -> [RowSpec; 2] {
     rows.map(|row| row.parse().unwrap())
 }
 
-/// Scans a database while another thread, through a connection of its own, appends and prunes without pause.
-fn scan_beside_a_writer(filler: usize, scans: usize, connections: usize) -> u64 {
+/// Another thread, through a connection of its own, appends and prunes without pause.
+#[test]
+fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
     let mut trace = Trace::new();
-    // Rows that stay, with even ids, so that the arithmetic of the steps holds.
-    trace.append_all(&noise(filler * 2));
+    // Rows that stay; their number is even, so that the arithmetic of the steps holds.
+    trace.append_all(&noise(20));
     trace.close();
-    let base = filler as i64;
+    let base = 10;
     let path = trace.path();
     let is_over = Arc::new(AtomicBool::new(false));
     let over = Arc::clone(&is_over);
@@ -112,11 +115,9 @@ fn scan_beside_a_writer(filler: usize, scans: usize, connections: usize) -> u64 
         }
     });
     has_started.recv().unwrap();
-    trace.options.connections = connections.try_into().unwrap();
     let without = Options { memo: MemoPlace::Disabled, ..trace.options.clone() };
     let mut last = 0;
-    let mut shared = 0;
-    for number in 0..scans {
+    for number in 0..300 {
         let scan = match number % 3 {
             0 => Scanner::new(trace.path(), without.clone()).scan(&Request::default()).unwrap(),
             _ => trace.relaunch(),
@@ -131,23 +132,52 @@ fn scan_beside_a_writer(filler: usize, scans: usize, connections: usize) -> u64 
             &["incremental none", "unchanged none", "full absent"]
         };
         assert!(expected.contains(&way(&scan).as_str()), "{}", way(&scan));
-        shared += u64::from(scan.stats.connections > 1);
         last = cursor;
     }
     is_over.store(true, Ordering::Relaxed);
     writer.join().unwrap();
-    shared
 }
 
-#[test]
-fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
-    scan_beside_a_writer(10, 300, 1);
-}
-
+/// Each state of the database holds the same number of facts, the lowest and the highest ids apart: a scan that put
+/// together two states would count one too many or too few.
 #[test]
 fn a_scan_through_several_connections_beside_a_writer_sees_one_state_of_the_database() {
+    const FACTS: usize = 400;
+    let mut trace = Trace::new();
+    let fact = |at: i64| format!("tags turn={} thread=1 at={at}", at % 7).parse::<RowSpec>().unwrap();
+    trace.append_all(&(0..FACTS as i64).map(fact).collect::<Vec<_>>());
     // Files of eight megabytes and more are read through several connections.
-    scan_beside_a_writer(800, 60, 3);
+    trace.append_all(&noise(1600));
+    trace.close();
+    // The more connections, the longer it takes until all have begun.
+    trace.options.connections = 8.try_into().unwrap();
+    trace.options.memo = MemoPlace::Disabled;
+    assert_eq!(trace.relaunch().stats.connections, 8);
+
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (over, path) = (Arc::clone(&is_over), trace.path());
+    let writer = std::thread::spawn(move || {
+        // Without the store, whose retention would take most of the time: the commits have to come fast.
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+        let columns = &tracerig_store::schema::COLUMNS[1..].join(", ");
+        let copy = format!("INSERT INTO logs ({columns}) SELECT {columns} FROM logs WHERE id = ?1");
+        let mut copy = connection.prepare(&copy).unwrap();
+        let mut delete = connection.prepare("DELETE FROM logs WHERE id = ?1").unwrap();
+        let mut ids: VecDeque<i64> = (1..=FACTS as i64).collect();
+        while !over.load(Ordering::Relaxed) {
+            // One fact comes and the oldest goes, in one transaction.
+            let oldest = ids.pop_front().unwrap();
+            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+            ids.push_back(copy.insert([oldest]).unwrap());
+            delete.execute([oldest]).unwrap();
+            connection.execute_batch("COMMIT").unwrap();
+        }
+    });
+    let counts: Vec<u64> = (0..60).map(|_| trace.relaunch().stats.facts).collect();
+    is_over.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    assert!(counts.iter().all(|count| *count == FACTS as u64), "{counts:?}");
 }
 
 #[test]
