@@ -15,6 +15,9 @@ use tracerig_store::schema::{COLUMNS, TABLE};
 use crate::cache::{Progress, Stage};
 use crate::error::{DatasetError, Result};
 
+/// Position of `feedback_log_body` in [`COLUMNS`].
+const BODY_COLUMN: usize = 5;
+
 /// What reading a database from end to end tells.
 #[derive(Debug)]
 pub(crate) struct Digests {
@@ -43,8 +46,13 @@ struct Meter {
 }
 
 impl Meter {
-    fn advance(&self, bytes: usize) -> Result<()> {
+    fn advance(&self, bytes: usize) -> ControlFlow<()> {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Fails when the readers were stopped: what they found is not all there is.
+    fn whole(&self) -> Result<()> {
         if self.stop.load(Ordering::Relaxed) { Err(DatasetError::Cancelled) } else { Ok(()) }
     }
 }
@@ -60,8 +68,10 @@ pub(crate) fn of_database(path: &Path, report: Report<'_>) -> Result<Digests> {
         watch(&meter, total, Stage::Digesting, &working, report);
         let broken =
             |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
-        let (rows_digest, rows, logs_pages) = rows.join().map_err(broken)??;
+        let rows = rows.join().map_err(broken)??;
         let (file_digest, file_bytes) = file.join().map_err(broken)??;
+        meter.whole()?;
+        let Rows { digest: rows_digest, logs_pages, found: rows } = rows;
         Ok(Digests { rows_digest, file_digest, file_bytes, logs_pages, rows })
     })
 }
@@ -75,7 +85,8 @@ pub(crate) fn of_file(path: &Path, report: Report<'_>) -> Result<String> {
         watch(&meter, total, Stage::Verifying, &|| !file.is_finished(), report);
         let broken =
             |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
-        file.join().map_err(broken)?.map(|(digest, _)| digest)
+        let (digest, _) = file.join().map_err(broken)??;
+        meter.whole().map(|()| digest)
     })
 }
 
@@ -105,19 +116,27 @@ fn of_file_metered(path: &Path, meter: &Meter) -> Result<(String, u64)> {
     let (mut hasher, mut length) = (Sha256::new(), 0);
     loop {
         let read = file.read(&mut buffer).map_err(DatasetError::io(path, "read"))?;
-        if read == 0 {
-            return Ok((hexadecimal(hasher), length));
-        }
         hasher.update(&buffer[..read]);
         length += read as u64;
-        meter.advance(read)?;
+        if read == 0 || meter.advance(read).is_break() {
+            return Ok((hexadecimal(hasher), length));
+        }
     }
 }
 
-fn of_rows(path: &Path, meter: &Meter) -> Result<(String, Vec<(i64, u32)>, u64)> {
+/// What the rows of a database tell.
+struct Rows {
+    digest: String,
+    logs_pages: u64,
+    /// Id and body length.
+    found: Vec<(i64, u32)>,
+}
+
+/// Reads the rows in id order; fewer of them when the meter says to stop.
+fn of_rows(path: &Path, meter: &Meter) -> Result<Rows> {
     // The file is finished and has no write-ahead log; so nothing but the file need be looked at, or left behind.
     let connection = open_finished(path)?;
-    let read = || -> rusqlite::Result<std::result::Result<(String, Vec<(i64, u32)>, u64), DatasetError>> {
+    let read = || -> rusqlite::Result<Rows> {
         let sql = format!("SELECT {} FROM {TABLE} ORDER BY id", COLUMNS.join(", "));
         let mut statement = connection.prepare(&sql)?;
         let mut cursor = statement.query([])?;
@@ -126,23 +145,22 @@ fn of_rows(path: &Path, meter: &Meter) -> Result<(String, Vec<(i64, u32)>, u64)>
             for column in 0..COLUMNS.len() {
                 hasher.value(row.get_ref(column)?);
             }
-            let body = match row.get_ref(5)? {
+            let body = match row.get_ref(BODY_COLUMN)? {
                 ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
                 _ => 0,
             };
-            pending += body + 300;
             found.push((row.get(0)?, u32::try_from(body).unwrap_or(u32::MAX)));
-            if pending > 1 << 20 {
-                if let Err(cancelled) = meter.advance(std::mem::take(&mut pending)) {
-                    return Ok(Err(cancelled));
-                }
+            // Beside its body a row takes a few hundred bytes of the file.
+            pending += body + 500;
+            if pending > 1 << 20 && meter.advance(std::mem::take(&mut pending)).is_break() {
+                break;
             }
         }
         let pages = "SELECT coalesce(sum(pageno), 0) FROM dbstat WHERE name = 'logs' AND aggregate = TRUE";
         let pages = connection.query_row(pages, [], |row| row.get::<_, i64>(0))?;
-        Ok(Ok((hasher.finish(), found, u64::try_from(pages).unwrap_or(0))))
+        Ok(Rows { digest: hasher.finish(), logs_pages: u64::try_from(pages).unwrap_or(0), found })
     };
-    read().map_err(DatasetError::sqlite(path))?
+    read().map_err(DatasetError::sqlite(path))
 }
 
 /// Opens a database that nobody writes, without leaving anything beside it.

@@ -193,7 +193,7 @@ impl Recipe {
     #[must_use]
     pub fn describe(&self) -> String {
         let Self { name, why, imitates, era, file_bytes, rows, facts, .. } = self;
-        let (mebibytes, tenth) = (file_bytes >> 20, (file_bytes & 0xf_ffff) * 10 >> 20);
+        let (mebibytes, tenth) = (file_bytes >> 20, ((file_bytes & 0xf_ffff) * 10) >> 20);
         let completions = match (facts.completions, facts.turns) {
             (0, turns) => format!("{turns} turns"),
             (completions, _) => format!("{completions} completions"),

@@ -6,7 +6,7 @@ use crate::batch::{Batch, Origin, Stamp, Storage};
 use crate::dice::Dice;
 use crate::error::{DatasetError, Result};
 use crate::prose::Pools;
-use crate::recipe::{Era, Recipe, Share, Sizes};
+use crate::recipe::{Era, FactPlan, Recipe, Share, Sizes};
 use crate::shapes::{Scene, Shape, Shapes};
 use crate::truth::{Intent, TierForm};
 
@@ -99,6 +99,7 @@ pub(crate) struct RowWriter {
     pub(crate) shapes: &'static Shapes,
     pub(crate) pools: Arc<Pools>,
     era: Era,
+    facts: FactPlan,
     thread_mix: Mix,
     process_mix: Mix,
     aim: Aim,
@@ -125,6 +126,7 @@ impl RowWriter {
             shapes,
             pools: Pools::of(seed),
             era: recipe.era,
+            facts: recipe.facts.clone(),
             thread_mix: Mix::new(&recipe.thread_rows, shapes),
             process_mix: Mix::new(&recipe.process_rows, shapes),
             aim: UNAIMED,
@@ -145,6 +147,24 @@ impl RowWriter {
                 self.aim.largest = largest.min(CROWDED_BYTES);
             }
         }
+    }
+
+    /// The mean body of ordinary rows that are as small as [`RowWriter::aim`] can make them, from a sample. Of the rows of a
+    /// process, those without a thread are as many as those of each of its threads.
+    pub(crate) fn least_mean(&mut self, threads_at_most: u64, mut dice: Dice) -> f64 {
+        const SAMPLE: u32 = 500;
+        let before =
+            (std::mem::replace(&mut self.aim, Aim { stretch: 0.0, largest: CROWDED_BYTES }), self.measure);
+        let (process, mut thread) = (process_uuid(&mut dice), Thread::start(0, self.shapes, &mut dice));
+        let (mut of_threads, mut of_process) = (Batch::default(), Batch::default());
+        for _ in 0..SAMPLE {
+            self.thread_row(&mut thread, &process, 0, &mut dice, &mut of_threads);
+            self.process_row(&process, 0, &mut dice, &mut of_process);
+        }
+        (self.aim, self.measure) = before;
+        let threads = (1.0 + threads_at_most as f64) / 2.0;
+        let bytes = of_threads.body_bytes() as f64 * threads + of_process.body_bytes() as f64;
+        bytes / f64::from(SAMPLE) / (threads + 1.0)
     }
 
     /// Lets rows have their natural sizes until [`RowWriter::restore`].
@@ -195,7 +215,6 @@ impl RowWriter {
     pub(crate) fn turn_row(
         &self,
         row: TurnRow,
-        bytes: Sizes,
         thread: &Thread,
         process: &Arc<str>,
         at: i64,
@@ -225,7 +244,14 @@ impl RowWriter {
             thread: in_thread.then(|| Arc::clone(&thread.id)),
             process: Some(Arc::clone(process)),
         };
-        let bytes = usize::try_from(dice.size(bytes)).unwrap_or(0);
+        let sizes = match row {
+            TurnRow::Submission(_) | TurnRow::Settings(_) => self.facts.submission_bytes,
+            TurnRow::Completion { .. } | TurnRow::Progress => self.facts.completion_bytes,
+            TurnRow::Request { .. } | TurnRow::Prewarm { .. } | TurnRow::Tags { .. } => {
+                self.facts.request_bytes
+            }
+        };
+        let bytes = usize::try_from(dice.size(sizes)).unwrap_or(0);
         let write = |out: &mut Vec<u8>| shape.render(&scene, bytes, 1.0, &self.pools, dice, out);
         let (weight, _) = batch.push(Origin::of(shape), stamp, Storage::Text, write);
         let turn = thread.turn.clone();

@@ -188,25 +188,18 @@ impl<'a> Workload<'a> {
     }
 
     fn turn_row(&mut self, row: &Pending, dice: &mut Dice, batch: &mut Batch) -> Result<()> {
-        let facts = &self.recipe.facts;
         let (thread, process) = &self.turns;
-        let (row, bytes, thread) = match row {
+        let mut thread = thread.clone();
+        let row = match row {
+            Pending::New(row) => *row,
             Pending::Late => {
                 let (turn, id) = dice.pick(&self.older);
-                let mut older = Thread::resume(id, self.now, self.writer.shapes, dice);
-                older.turn.clone_from(turn);
-                (TurnRow::Completion { dated: true }, facts.completion_bytes, older)
-            }
-            Pending::New(row) => {
-                let bytes = match row {
-                    TurnRow::Submission(_) | TurnRow::Settings(_) => facts.submission_bytes,
-                    TurnRow::Completion { .. } | TurnRow::Progress => facts.completion_bytes,
-                    _ => facts.request_bytes,
-                };
-                (*row, bytes, thread.clone())
+                thread = Thread::resume(id, self.now, self.writer.shapes, dice);
+                thread.turn.clone_from(turn);
+                TurnRow::Completion { dated: true }
             }
         };
-        self.writer.turn_row(row, bytes, &thread, process, self.now, dice, batch)?;
+        self.writer.turn_row(row, &thread, process, self.now, dice, batch)?;
         Ok(())
     }
 }

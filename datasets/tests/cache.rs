@@ -1,5 +1,7 @@
 //! The cache: built once, verified when taken again, nothing half-built ever taken.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 

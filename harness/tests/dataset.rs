@@ -38,7 +38,7 @@ fn meant(truth: &Truth) -> Answer {
 fn what_the_generator_meant_is_what_the_oracle_and_the_scanner_find() {
     let program = Program::new();
     for (recipe, scale) in
-        [("tiny", "1"), ("tiny", "2.5"), ("quick", "0.05"), ("tags", "0.05"), ("codex-799mb", "0.07")]
+        [("tiny", "1"), ("tiny", "2.5"), ("quick", "0.1"), ("tags", "0.1"), ("codex-799mb", "0.1")]
     {
         let database = built(&program.run(&["dataset", "build", recipe, "--scale", scale]));
         let manifest = Manifest::read(database.parent().unwrap()).unwrap();
@@ -59,7 +59,7 @@ fn what_the_generator_meant_is_what_the_oracle_and_the_scanner_find() {
 fn processes_that_ask_at_the_same_time_share_one_build() {
     let program = Program::new();
     let start = || {
-        let mut command = program.command(&["dataset", "build", "quick", "--scale", "0.05"]);
+        let mut command = program.command(&["dataset", "build", "quick", "--scale", "0.1"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let running: Vec<_> = (0..3).map(|_| start()).collect();

@@ -56,7 +56,6 @@ struct Process {
 /// All processes with facts, read batch by batch in the order of time.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    plan: FactPlan,
     processes: Vec<Process>,
     /// Process and step that come next.
     next: (usize, usize),
@@ -65,7 +64,7 @@ pub(crate) struct Facts {
 impl Facts {
     /// Plans the facts. `start` is the dataset's first moment in nanoseconds.
     pub(crate) fn plan(recipe: &Recipe, shapes: &Shapes, seed: u64, start: i64) -> Result<Self> {
-        let plan = recipe.facts.clone();
+        let plan = &recipe.facts;
         let mut dice = Dice::new(seed, "fact-plan", 0);
         let turns = turns(recipe, &mut dice);
         let span = i64::try_from(recipe.span_hours).unwrap_or(0) * 3600 * NANOS;
@@ -81,7 +80,7 @@ impl Facts {
                 threads.map(|thread| script(recipe, &turns, thread, &mut dice)).collect::<Result<_>>()?;
             processes.push(Process::new(begin, scripts, shapes, dice, Dice::new(seed, "fact-rows", at)));
         }
-        Ok(Self { plan, processes, next: (0, 0) })
+        Ok(Self { processes, next: (0, 0) })
     }
 
     /// The time of the next batch, that of its last row.
@@ -104,7 +103,7 @@ impl Facts {
         // Rows among facts must not hang on the size of the file, or they would differ with the scale.
         let aim = rows.unaimed();
         for step in first..end {
-            let (partition, weight) = process.write(step, &self.plan, rows, batch)?;
+            let (partition, weight) = process.write(step, rows, batch)?;
             weigh(&partition, weight);
         }
         rows.restore(aim);
@@ -153,13 +152,7 @@ impl Process {
         Self { uuid, threads, current, steps, dice: rows }
     }
 
-    fn write(
-        &mut self,
-        step: usize,
-        plan: &FactPlan,
-        rows: &mut RowWriter,
-        batch: &mut Batch,
-    ) -> Result<(Arc<str>, u64)> {
+    fn write(&mut self, step: usize, rows: &mut RowWriter, batch: &mut Batch) -> Result<(Arc<str>, u64)> {
         let Step { at, thread, turn, row } = self.steps[step];
         let dice = &mut self.dice;
         let Some(position) = thread else {
@@ -177,12 +170,7 @@ impl Process {
                 Ok((Arc::clone(&thread.id), rows.thread_row(thread, &self.uuid, at, dice, batch)))
             }
             Row::Turn(row) => {
-                let bytes = match row {
-                    TurnRow::Submission(_) | TurnRow::Settings(_) => plan.submission_bytes,
-                    TurnRow::Completion { .. } | TurnRow::Progress => plan.completion_bytes,
-                    _ => plan.request_bytes,
-                };
-                let weight = rows.turn_row(row, bytes, thread, &self.uuid, at, dice, batch)?;
+                let weight = rows.turn_row(row, thread, &self.uuid, at, dice, batch)?;
                 let threadless = matches!(row, TurnRow::Prewarm { .. });
                 Ok((Arc::clone(if threadless { &self.uuid } else { &thread.id }), weight))
             }
@@ -280,7 +268,9 @@ impl Turns<'_> {
             match self.era {
                 Era::V0_141 => {
                     self.push(TurnRow::Request { priority });
-                    self.push(TurnRow::Progress);
+                    if dice.chance(100) {
+                        self.push(TurnRow::Progress);
+                    }
                     self.ordinary(dice);
                     self.push(TurnRow::Completion { dated: dice.chance(200) });
                 }

@@ -37,6 +37,8 @@ const TAIL_ROWS: u64 = 900;
 /// Bytes of the file that a row takes beside its body, and those that a byte of a body takes: found by building datasets.
 /// Retention leaves gaps in the pages.
 const ROW_BYTES: f64 = 585.0;
+/// The same where retention takes few rows and leaves no gaps.
+const LEAST_ROW_BYTES: f64 = 470.0;
 const BODY_FACTOR: f64 = 1.1;
 
 /// What the database holds.
@@ -126,6 +128,8 @@ pub(crate) fn generate(
 #[derive(Debug, Clone, Copy)]
 struct Fixed {
     totals: Totals,
+    /// Mean body of ordinary rows where they are as small as they can be.
+    least_mean: f64,
 }
 
 impl Fixed {
@@ -149,26 +153,37 @@ impl Fixed {
             totals.written += batch.len() as u64;
             totals.bytes += batch.body_bytes();
         }
-        Ok(Self { totals })
+        let least_mean = rows.least_mean(recipe.threads_per_process, Dice::new(seed, "sample", 0));
+        Ok(Self { totals, least_mean })
     }
 
+    /// Whether rows and file leave enough for ordinary rows, without which neither could be met.
     fn check(&self, recipe: &Recipe, scale: f64, goal: &Goal) -> Result<()> {
-        let Totals { rows, bytes, .. } = self.totals;
-        // Some rows beside the facts are needed to meet rows and file size, and each takes some room.
-        let needed = rows + rows / 20 + 64;
-        let needed_bytes =
-            (bytes as f64 + (needed - rows) as f64 * 700.0) * BODY_FACTOR + needed as f64 * ROW_BYTES;
+        let rows = self.totals.rows as f64;
+        let needed = (rows * 1.05 + 64.0).ceil();
+        let cost = self.totals.bytes as f64 * BODY_FACTOR + rows * LEAST_ROW_BYTES;
+        let ordinary = self.least_mean * BODY_FACTOR + LEAST_ROW_BYTES;
         let room = (goal.used_pages * u64::from(PAGE_SIZE)) as f64;
-        if goal.rows >= needed && room >= needed_bytes {
+        let spare = room - cost - (goal.rows as f64 - rows) * ordinary;
+        if goal.rows as f64 >= needed && spare >= 0.0 {
             return Ok(());
         }
-        let factor = (needed as f64 / recipe.rows as f64).max(needed_bytes * scale / room.max(1.0));
+        // Both limits are straight lines over the scale.
+        let by_rows = needed / recipe.rows as f64;
+        let by_bytes = (cost - rows * ordinary) / (room - goal.rows as f64 * ordinary) * scale;
+        let smallest = by_rows.max(by_bytes);
+        if smallest <= scale {
+            return Err(DatasetError::Recipe {
+                place: format!("recipe `{}`", recipe.name),
+                detail: "its rows do not fit into its file at any scale; raise `file_bytes`, or ask for fewer rows".into(),
+            });
+        }
         Err(DatasetError::ScaleTooSmall {
             recipe: recipe.name.clone(),
             scale: scale.to_string(),
             rows: goal.rows,
-            needed,
-            smallest: format!("{:.3}", (factor * 1000.0).ceil() / 1000.0 + 0.001),
+            needed: needed.max(by_bytes * recipe.rows as f64) as u64,
+            smallest: format!("{:.3}", (smallest * 1000.0).ceil() / 1000.0 + 0.001),
         })
     }
 }
@@ -223,9 +238,13 @@ impl Run<'_> {
             FillPlan { wanted, excess, planned: 0, exceeding: 0, threads: self.recipe.threads_per_process };
         let (mut active, mut totals): (Vec<(u64, Process)>, _) = (Vec::new(), Totals::default());
         let expected = (wanted + excess).max(1);
+        let mut now = self.start;
         loop {
             let progress = (totals.written as f64 / expected as f64).min(1.0);
-            let now = self.start + (self.span as f64 * 0.97 * progress) as i64;
+            // Now and then two processes write at the same moment, so that their times interleave and step back.
+            if !dice.chance(150) {
+                now = self.start + (self.span as f64 * 0.97 * progress) as i64;
+            }
             while self.facts.due().is_some_and(|due| due <= now) {
                 self.send_facts()?;
             }

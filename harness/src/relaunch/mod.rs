@@ -13,6 +13,7 @@ mod workplace;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -33,6 +34,8 @@ use stage::Stage;
 
 /// More launches than this never make one sample, however short they are.
 const MAX_LAUNCHES: u128 = 100;
+/// Launches to find out how long one takes.
+const CALIBRATION_LAUNCHES: usize = 5;
 
 /// What to run, and with what.
 #[derive(Debug)]
@@ -114,28 +117,41 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Launches each arm once, unmeasured, to see how many launches make a sample of it.
+    /// Launches each arm a few times, unmeasured, to see how many launches make a sample of it.
     fn calibrate(&mut self) -> Result<Vec<ArmPlan>, RunError> {
-        let at_least = self.job.plan.at_least();
         let mut arms = Vec::new();
         for (key, arm) in self.job.plan.keyed() {
-            let (launch, state) = self.launch(arm, key.cache)?;
-            let launches = match state {
-                SampleState::Valid | SampleState::Excluded { .. } => {
-                    at_least.as_nanos().div_ceil(launch.wall.as_nanos().max(1)).clamp(1, MAX_LAUNCHES)
-                }
-                // It will be seen in the samples.
-                SampleState::Failed { .. } | SampleState::Mismatch { .. } => 1,
-            };
             arms.push(ArmPlan {
+                launches_per_sample: self.launches_for(arm, key.cache)?,
                 name: key.name,
                 cache: key.cache,
                 engine: arm.engine.name().to_owned(),
                 why: arm.why.clone(),
-                launches_per_sample: u64::try_from(launches).unwrap_or(1),
             });
         }
         Ok(arms)
+    }
+
+    /// How many launches take as long as a sample should. The fastest of a few tells: a slow one was disturbed, and would
+    /// make all samples too short.
+    fn launches_for(&mut self, arm: &Arm, cache: Cache) -> Result<u64, RunError> {
+        let at_least = self.job.plan.at_least();
+        let mut fastest = Duration::MAX;
+        for _ in 0..CALIBRATION_LAUNCHES {
+            let (launch, state) = self.launch(arm, cache)?;
+            if matches!(state, SampleState::Failed { .. } | SampleState::Mismatch { .. })
+                || interrupt::requested()
+            {
+                // It will be seen in the samples, if there are any.
+                return Ok(1);
+            }
+            fastest = fastest.min(launch.wall);
+            if fastest >= at_least {
+                break;
+            }
+        }
+        let launches = at_least.as_nanos().div_ceil(fastest.as_nanos().max(1)).clamp(1, MAX_LAUNCHES);
+        Ok(u64::try_from(launches).unwrap_or(1))
     }
 
     /// Takes the samples. Returns whether it was interrupted.
