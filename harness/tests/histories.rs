@@ -3,7 +3,7 @@
 //! By default the same histories each time. To look further, or at one:
 //!
 //! ```text
-//! TRACERIG_HISTORIES=20000 TRACERIG_SEED=7 cargo test -p tracerig-harness --test histories
+//! TRACERIG_HISTORIES=20000 TRACERIG_SEED=7 TRACERIG_OPERATIONS=50 cargo test -p tracerig-harness --test histories
 //! TRACERIG_HISTORY=path/to/file cargo test -p tracerig-harness --test histories -- --nocapture
 //! ```
 
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tracerig_harness::histories::{self, Case, Failure, Tally, Worker};
 
 const HISTORIES: u64 = 3000;
-const OPERATIONS: usize = 20;
+const OPERATIONS: u64 = 20;
 
 /// Not a test: what the children of the others run.
 #[test]
@@ -87,6 +87,7 @@ fn from_environment(name: &str, default: u64) -> u64 {
 fn random_histories_are_right_and_cheap() {
     let count = from_environment("TRACERIG_HISTORIES", HISTORIES);
     let first = from_environment("TRACERIG_SEED", 0);
+    let operations = from_environment("TRACERIG_OPERATIONS", OPERATIONS) as usize;
     let next = AtomicU64::new(first);
     let total = Mutex::new(Tally::default());
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8));
@@ -100,7 +101,7 @@ fn random_histories_are_right_and_cheap() {
                     if seed >= first + count {
                         break;
                     }
-                    let case = histories::generate(&mut ChaCha8Rng::seed_from_u64(seed), OPERATIONS);
+                    let case = histories::generate(&mut ChaCha8Rng::seed_from_u64(seed), operations);
                     tally.add(bench.expect_success(case, &format!("seed-{seed}")));
                 }
                 total.lock().unwrap().add(tally);
@@ -127,6 +128,7 @@ fn random_histories_are_right_and_cheap() {
             "reason anchors",
             "memo dropped for another's",
             "scans by another process meanwhile",
+            "another process died",
             "step failed",
             "cancelled",
         ] {

@@ -3,7 +3,8 @@
 //! Layout: magic, format version, fingerprint of the parser, stamp, SHA-256 of everything else, payload (postcard).
 //! Magic and version keep their place in every format. Only ids, names, times and digests are stored, never bodies.
 
-use std::fs::{DirBuilder, File};
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -175,8 +176,9 @@ fn checksum(bytes: &[u8]) -> [u8; 32] {
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "dropping it unlocks")] File);
 
-/// Waits for the lock beside the artifact and takes it. Creates the folder, for the owner alone, if need be.
-pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
+/// Takes the lock beside the artifact; `None` while another scan holds it. Creates the folder, for the owner alone, if
+/// need be.
+pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     let folder = folder(path);
     if !folder.is_dir() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -187,11 +189,15 @@ pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_regular(&lock_path)?,
         other => other?,
     };
-    file.lock()?;
-    Ok(Lock(file))
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
-/// Replaces the artifact: a temporary file in the same folder, readable by the owner alone, then a rename.
+/// Replaces the artifact: a temporary file in the same folder, readable by the owner alone, then a rename. The lock must
+/// be held.
 ///
 /// Not synced: the checksum finds a torn file, and losing it costs one scan. `at_half` and `at_whole` are called with a
 /// part and with all of the temporary file written.
@@ -201,7 +207,15 @@ pub(crate) fn replace<E: From<io::Error>>(
     at_half: impl FnOnce() -> Result<(), E>,
     at_whole: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut file = tempfile::Builder::new().prefix(".memo-").tempfile_in(folder(path))?;
+    // Under the lock one name is enough, and with one name a process that is killed leaves at most one file.
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    match std::fs::remove_file(folder(path).join(&name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut file = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder(path))?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     at_half()?;
@@ -244,5 +258,29 @@ fn open_regular(path: &Path) -> io::Result<File> {
         Ok(file)
     } else {
         Err(io::Error::other("it was exchanged while it was opened"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_replaced_and_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("memo"), folder.path().join("victim"));
+        let left = folder.path().join(".memo.new");
+        let ok = || Ok::<(), io::Error>(());
+        std::fs::write(&left, b"a part").unwrap();
+        replace(&path, b"first", ok, ok).unwrap();
+        std::fs::write(&victim, b"untouched").unwrap();
+        std::os::unix::fs::symlink(&victim, &left).unwrap();
+        replace(&path, b"second", ok, ok).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        assert_eq!(std::fs::read(&victim).unwrap(), b"untouched");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "only the memo and the victim");
+
+        let failed = replace(&path, b"third", ok, || Err(io::Error::other("full")));
+        assert!(failed.is_err() && std::fs::read(&path).unwrap() == b"second" && !left.exists());
     }
 }

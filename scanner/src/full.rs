@@ -9,7 +9,7 @@ use crate::error::ScanError;
 use crate::facts::FactSet;
 use crate::memo::{ANCHORS, Anchor, Memo};
 use crate::rows::{Lookup, Reader};
-use crate::schema;
+use crate::schema::{self, Trust};
 use crate::snapshot::{Context, Snapshot};
 use crate::work::Work;
 
@@ -28,7 +28,13 @@ pub(crate) fn full(
     let (facts, anchors) = match min_id {
         Some(min_id) => {
             context.control.begin(snapshot.max_id.saturating_sub(min_id).saturating_add(1));
-            (read_all(context, snapshot, min_id, work)?, choose_anchors(context, snapshot, min_id, work)?)
+            let facts = read_all(context, snapshot, min_id, work)?;
+            // A memo of such a table is never trusted; and its rows may not be found by their ids.
+            let anchors = match snapshot.schema {
+                Trust::Rising => choose_anchors(context, snapshot, min_id, work)?,
+                Trust::Unknown => Vec::new(),
+            };
+            (facts, anchors)
         }
         None => (FactSet::default(), Vec::new()),
     };

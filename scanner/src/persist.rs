@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::advance::{Advanced, advance};
-use crate::artifact::{self, Loaded, Standing};
+use crate::artifact::{self, Loaded, Lock, Standing};
 use crate::checks::Refusal;
 use crate::control::{Point, reached};
 use crate::error::ScanError;
@@ -72,7 +73,7 @@ fn try_save(
     before: Standing,
     forced: bool,
 ) -> Result<Saved, Failure> {
-    let _lock = artifact::lock(path)?;
+    let _lock = lock(context, path)?;
     reached(context.probe, context.path, Point::PersistLocked)?;
     if artifact::standing(path) != before {
         if !forced {
@@ -91,6 +92,23 @@ fn try_save(
     )?;
     reached(context.probe, context.path, Point::Persisted)?;
     Ok(Saved::Written { bytes: bytes.len() as u64, standing: Standing::Stamped(stamp) })
+}
+
+/// Waits for the lock of the artifact. Others hold it for as long as writing a small file takes, unless they hang: so no
+/// longer than for a locked database, and not after a cancellation.
+fn lock(context: Context<'_>, path: &Path) -> Result<Lock, Failure> {
+    const NAP: Duration = Duration::from_millis(2);
+    let start = Instant::now();
+    loop {
+        if let Some(lock) = artifact::try_lock(path)? {
+            return Ok(lock);
+        }
+        context.control.check(context.path)?;
+        if start.elapsed() >= context.busy_timeout {
+            return Err(io::Error::other("another scan holds its lock for too long").into());
+        }
+        std::thread::sleep(NAP);
+    }
 }
 
 /// Reads the rows that another scan stored meanwhile, into `memo`, while the lock keeps others from storing more.

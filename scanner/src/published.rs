@@ -88,7 +88,11 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
         reason: Reason::Disabled,
         // A full walk of n rows takes n - 1 steps. With a window SQLite may walk an index instead, and does not tell how
         // many rows it saw: then this says 0, as a count of its own would cost another pass.
-        rows_examined: if steps > 0 || cursor.is_some() && window == Window::default() { steps + 1 } else { 0 },
+        rows_examined: if steps > 0 || cursor.is_some() && window == Window::default() {
+            steps + 1
+        } else {
+            0
+        },
         rows_checked: 0,
         body_bytes: 0,
         facts,

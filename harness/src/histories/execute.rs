@@ -40,6 +40,8 @@ struct Shared {
     window: Window,
     worker: Option<Arc<Mutex<Worker>>>,
     tally: Tally,
+    /// Whether another process may have died before it had renamed its memo, and none was written since.
+    unfinished: bool,
     /// What stood in the memo's place when an event was over.
     meanwhile: Option<(Artifact, State)>,
     /// What went wrong in an event.
@@ -74,6 +76,7 @@ impl Runner {
             window: Window::default(),
             worker: worker.cloned(),
             tally: Tally::default(),
+            unfinished: false,
             meanwhile: None,
             trouble: None,
         };
@@ -222,11 +225,10 @@ impl Runner {
         let Some(scanner) = &self.scanner else { return Err(Error::Impossible("there is no scanner")) };
         let request = Request { window: super::window(self.shared().window), rescan: op.rescan };
         let Some(Event { at, acts }) = &op.event else { return Ok(scanner.scan(&request)) };
-        let is_locked = matches!(
-            at,
-            Point::PersistLocked | Point::PersistHalfWritten | Point::PersistWritten | Point::Persisted
-        );
-        if is_locked && acts.iter().any(|act| matches!(act, Act::Other { .. } | Act::Artifact(_))) {
+        let is_locked = is_locked(*at);
+        if is_locked
+            && acts.iter().any(|act| matches!(act, Act::Other { .. } | Act::OtherDies(_) | Act::Artifact(_)))
+        {
             return Err(Error::Impossible("others wait for the lock of the memo from `persist-locked` on"));
         }
 
@@ -297,13 +299,14 @@ impl Shared {
         match act {
             Act::Data(op) => self.world.apply(op),
             Act::Artifact(op) => Ok(self.memo.apply(*op)?),
-            Act::Other { rescan } => self.other(*rescan),
+            Act::Other { rescan } => self.other(*rescan, None),
+            Act::OtherDies(at) => self.other(false, Some(*at)),
             Act::Fail | Act::Cancel => Ok(()),
         }
     }
 
     /// Has another process scan, and checks that scan too.
-    fn other(&mut self, rescan: bool) -> Result<(), Error> {
+    fn other(&mut self, rescan: bool, dies: Option<Point>) -> Result<(), Error> {
         let Some(worker) = self.worker.clone() else { return Ok(()) };
         let view = self.world.view()?;
         let artifact = self.memo.artifact()?;
@@ -315,8 +318,23 @@ impl Shared {
             rescan,
             window: (self.window.since, self.window.until),
             identity: self.world.identity.now(),
+            die_at: dies.map(|at| at.name().to_owned()),
         };
+        let writes = due.changed && view.rising;
         let answered = worker.lock().unwrap_or_else(PoisonError::into_inner).ask(&asked)?;
+        let Some(answered) = answered else {
+            return match dies {
+                Some(at) if writes || !is_locked(at) => {
+                    self.tally.count("another process died");
+                    self.unfinished |= is_locked(at);
+                    if at == Point::Persisted { self.note_written(due.memo) } else { Ok(()) }
+                }
+                _ => Err(wrong(Wrong::Outcome, "another process died by itself")),
+            };
+        };
+        if dies.is_some_and(|at| writes || !is_locked(at)) {
+            return Err(wrong(Wrong::Outcome, "another process passed the point where it dies"));
+        }
         let answered =
             answered.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error}")))?;
         let who = "of another process";
@@ -330,13 +348,13 @@ impl Shared {
         )?;
         expect(Wrong::Work, &format!("the work {who}"), &answered.rows_examined, &due.work.rows)?;
         expect(Wrong::Memo, &format!("the cursor {who}"), &answered.cursor, &due.memo.cursor)?;
-        let writes = due.changed && view.rising;
         expect(Wrong::Written, &format!("persisting {who}"), &answered.persisted, &writes)?;
         self.tally.count("scans by another process meanwhile");
         if writes { self.note_written(due.memo) } else { Ok(()) }
     }
 
     fn note_written(&mut self, memo: Memo) -> Result<(), Error> {
+        self.unfinished = false;
         if self.memo.written(memo)? {
             Ok(())
         } else {
@@ -349,12 +367,20 @@ impl Shared {
         let folder = self.memo.path.parent().unwrap_or(Path::new("."));
         for entry in std::fs::read_dir(folder)? {
             let name = entry?.file_name();
-            if !["memo", "memo.lock", "memo.saved", "memo.target"].iter().any(|known| name == *known) {
+            let is_known =
+                ["memo", "memo.lock", "memo.saved", "memo.target"].iter().any(|known| name == *known)
+                    || (self.unfinished && name == ".memo.new");
+            if !is_known {
                 return Err(wrong(Wrong::Litter, format!("{} was left behind", name.display())));
             }
         }
         Ok(())
     }
+}
+
+/// Whether a scan at this point holds the lock of the memo, for which others wait.
+fn is_locked(at: Point) -> bool {
+    matches!(at, Point::PersistLocked | Point::PersistHalfWritten | Point::PersistWritten | Point::Persisted)
 }
 
 /// The act that ends a scan without an answer, if one does.

@@ -185,7 +185,8 @@ impl<R: Rng> Generator<'_, R> {
                 op => Act::Data(op),
             },
             4..7 if !locked => Act::Other { rescan: self.random.random_bool(0.3) },
-            7 if !locked => Act::Artifact(self.artifact()),
+            7 if !locked && self.random.random_bool(0.8) => Act::Artifact(self.artifact()),
+            7 if !locked => Act::OtherDies(self.pick(&Point::ALL)),
             8 => Act::Cancel,
             _ => Act::Fail,
         }

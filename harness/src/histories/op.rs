@@ -200,6 +200,8 @@ pub enum Act {
         /// Whether it examines every row.
         rescan: bool,
     },
+    /// Another process dies at this point of such a scan, if its scan gets there.
+    OtherDies(Point),
     /// The step fails.
     Fail,
     /// The caller cancels.

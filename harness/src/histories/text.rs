@@ -221,6 +221,7 @@ impl fmt::Display for Act {
         match self {
             Self::Data(op) => op.fmt(formatter),
             Self::Artifact(op) => write!(formatter, "artifact {}", name_of(ARTIFACT, op)),
+            Self::OtherDies(at) => write!(formatter, "another dies at {}", at.name()),
             plain => formatter.write_str(name_of(PLAIN_ACTS, plain)),
         }
     }
@@ -230,10 +231,13 @@ impl FromStr for Act {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match (named(PLAIN_ACTS, text), text.strip_prefix("artifact ")) {
-            (Some(act), _) => Ok(act),
-            (None, Some(rest)) => artifact(rest).map(Self::Artifact),
-            (None, None) => text.parse().map(Self::Data),
+        if let Some(act) = named(PLAIN_ACTS, text) {
+            return Ok(act);
+        }
+        match (text.strip_prefix("another dies at "), text.strip_prefix("artifact ")) {
+            (Some(name), _) => point(name).map(Self::OtherDies),
+            (_, Some(rest)) => artifact(rest).map(Self::Artifact),
+            _ => text.parse().map(Self::Data),
         }
     }
 }
@@ -258,13 +262,16 @@ fn scan(again: bool, text: &str) -> Result<ScanOp, String> {
     };
     let event = event.map(|event| {
         let (point, acts) = event.split_once(':').ok_or("an event is `at POINT: what; what`")?;
-        let name = point.trim().strip_prefix("at ").unwrap_or_default();
-        let at = Point::ALL.into_iter().find(|point| point.name() == name);
-        let at = at.ok_or_else(|| format!("`{name}` is no point of a scan"))?;
+        let at = self::point(point.trim().strip_prefix("at ").unwrap_or_default())?;
         let acts = acts.split(';').map(|act| act.trim().parse()).collect::<Result<_, _>>()?;
         Ok::<_, String>(Event { at, acts })
     });
     Ok(ScanOp { again, rescan, event: event.transpose()? })
+}
+
+fn point(name: &str) -> Result<Point, String> {
+    let found = Point::ALL.into_iter().find(|point| point.name() == name);
+    found.ok_or_else(|| format!("`{name}` is no point of a scan"))
 }
 
 fn artifact(name: &str) -> Result<ArtifactOp, String> {

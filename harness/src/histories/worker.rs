@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tracerig_scanner::{Identity, IdentitySource, MemoPlace, Options, Request, Scanner};
+use tracerig_scanner::{Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scanner};
 
 use crate::oracle::{Turn, Window};
 
@@ -29,6 +29,8 @@ pub(super) struct Asked {
     pub(super) rescan: bool,
     pub(super) window: (Option<i64>, Option<i64>),
     pub(super) identity: Identity,
+    /// The point at which to die.
+    pub(super) die_at: Option<String>,
 }
 
 /// What came of it.
@@ -45,6 +47,8 @@ pub(super) struct Answered {
 /// A child process, for as long as this value lives.
 #[derive(Debug)]
 pub struct Worker {
+    command: Command,
+    listener: UnixListener,
     child: Child,
     stream: BufReader<UnixStream>,
 }
@@ -58,32 +62,42 @@ impl Worker {
         let socket = folder.join("socket");
         let listener = UnixListener::bind(&socket)?;
         listener.set_nonblocking(true)?;
-        let mut child = command.env(SOCKET, &socket).spawn()?;
-        let start = Instant::now();
-        loop {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    stream.set_nonblocking(false)?;
-                    return Ok(Self { child, stream: BufReader::new(stream) });
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-            if start.elapsed() > PATIENCE || child.try_wait()?.is_some() {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::Error::other("the child process did not connect to its parent"));
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        command.env(SOCKET, &socket);
+        let (child, stream) = connect(&mut command, &listener)?;
+        Ok(Self { command, listener, child, stream })
     }
 
-    /// Has the child scan.
-    pub(super) fn ask(&mut self, asked: &Asked) -> io::Result<Result<Answered, String>> {
+    /// Has the child scan; `None` if it died, and another one was started.
+    pub(super) fn ask(&mut self, asked: &Asked) -> io::Result<Option<Result<Answered, String>>> {
         send(self.stream.get_mut(), asked)?;
         let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        Ok(serde_json::from_str(&line)?)
+        if self.stream.read_line(&mut line).is_ok_and(|length| length > 0) {
+            return Ok(Some(serde_json::from_str(&line)?));
+        }
+        self.child.wait()?;
+        (self.child, self.stream) = connect(&mut self.command, &self.listener)?;
+        Ok(None)
+    }
+}
+
+fn connect(command: &mut Command, listener: &UnixListener) -> io::Result<(Child, BufReader<UnixStream>)> {
+    let mut child = command.spawn()?;
+    let start = Instant::now();
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                return Ok((child, BufReader::new(stream)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        if start.elapsed() > PATIENCE || child.try_wait()?.is_some() {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::other("the child process did not connect to its parent"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -127,10 +141,24 @@ impl IdentitySource for Told {
     }
 }
 
+/// Ends the process without any cleaning up.
+#[derive(Debug)]
+struct DieAt(String);
+
+impl Probe for DieAt {
+    fn reached(&self, point: Point) -> bool {
+        if point.name() == self.0 {
+            std::process::exit(9);
+        }
+        true
+    }
+}
+
 fn scan(asked: Asked) -> Result<Answered, String> {
     let options = Options {
         memo: MemoPlace::File(asked.memo),
         identity: Arc::new(Told(asked.identity)),
+        probe: asked.die_at.map(|point| Arc::new(DieAt(point)) as _),
         ..Options::default()
     };
     let (since, until) = asked.window;

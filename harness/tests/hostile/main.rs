@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod busy;
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -15,7 +17,6 @@ use common::{At, Trace, assert_scan, turns, way};
 use rusqlite::Connection;
 use tracerig_harness::histories::{EPOCH, RowSpec};
 use tracerig_scanner::{MemoPlace, Options, Point, Probe, Request, ScanError, Scanner};
-use tracerig_store::{LogOptions, Retention, TraceLog};
 
 fn noise(count: usize) -> Vec<RowSpec> {
     vec!["noise turn=0 thread=3 at=1 long".parse().unwrap(); count]
@@ -179,171 +180,6 @@ fn a_database_that_disappears_while_it_is_opened_is_missing() {
 }
 
 #[test]
-fn a_cancelled_scan_leaves_the_memo_as_it_was() {
-    for point in [Point::Loaded, Point::BeforeOpen, Point::FirstRead, Point::Checked, Point::Scanned] {
-        for rescan in [false, true] {
-            let mut trace = scanned();
-            trace.append("request turn=3 at=3");
-            let before = std::fs::read(trace.memo()).unwrap();
-            let (at_point, arrived) = mpsc::channel();
-            let (go, gone) = mpsc::channel::<()>();
-            let gone = std::sync::Mutex::new(gone);
-            trace.options.probe = Some(At::new(point, move || {
-                at_point.send(()).unwrap();
-                gone.lock().unwrap().recv().is_ok()
-            }));
-            let scanner = Scanner::new(trace.path(), trace.options.clone());
-            let running = scanner.start(Request { rescan, ..Request::default() });
-            arrived.recv().unwrap();
-            running.cancel();
-            go.send(()).unwrap();
-            assert!(matches!(running.wait(), Err(ScanError::Cancelled { .. })), "{point:?}");
-            assert!(std::fs::read(trace.memo()).unwrap() == before, "{point:?}");
-            // Neither on disk nor in memory.
-            let scan = scanner.scan(&Request::default()).unwrap();
-            assert_scan(&scan, "incremental none", ["turn-1 - - 1", "turn-2 - - 2", "turn-3 - - 3"]);
-        }
-    }
-}
-
-#[test]
-fn a_scan_that_waits_for_another_one_can_be_cancelled() {
-    let mut trace = scanned();
-    let (at_point, arrived) = mpsc::channel();
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = std::sync::Mutex::new(gone);
-    let quick = Scanner::new(trace.path(), trace.options.clone());
-    trace.options.probe = Some(At::new(Point::Checked, move || {
-        at_point.send(()).unwrap();
-        gone.lock().unwrap().recv().is_ok()
-    }));
-    let slow = Scanner::new(trace.path(), trace.options.clone()).start(Request::default());
-    arrived.recv().unwrap();
-    let waiting = quick.start(Request::default());
-    assert!(!waiting.is_finished());
-    waiting.cancel();
-    assert!(matches!(waiting.wait(), Err(ScanError::Cancelled { .. })));
-    go.send(()).unwrap();
-    assert_scan(&slow.wait().unwrap(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
-}
-
-#[test]
-fn a_scan_reports_how_far_it_is() {
-    let trace = scanned();
-    let running = Scanner::new(trace.path(), Options::default()).start(Request::default());
-    while !running.is_finished() {
-        std::thread::yield_now();
-    }
-    let progress = running.progress();
-    let stats = running.wait().unwrap().stats;
-    assert_eq!((progress.rows, progress.body_bytes), (stats.rows_examined, stats.body_bytes));
-    assert_eq!(progress.permille, 1000);
-}
-
-/// Rows of a batch that leaves exactly one turn in the database, whose time is the highest id.
-fn step(number: i64) -> [RowSpec; 2] {
-    let turn = number % 7;
-    let rows = [
-        format!("noise turn=0 thread=2 at={}", number * 2 - 1),
-        format!("tags turn={turn} thread=1 model={turn} at={}", number * 2),
-    ];
-    rows.map(|row| row.parse().unwrap())
-}
-
-/// Scans a database while another thread, through a connection of its own, appends and prunes without pause.
-fn scan_beside_a_writer(filler: usize, scans: usize, connections: usize) -> u64 {
-    let mut trace = Trace::new();
-    // Rows that stay, with even ids, so that the arithmetic of the steps holds.
-    trace.append_all(&noise(filler * 2));
-    trace.close();
-    let base = filler as i64;
-    let path = trace.path();
-    let is_over = Arc::new(AtomicBool::new(false));
-    let over = Arc::clone(&is_over);
-    let (started, has_started) = mpsc::channel();
-    let writer = std::thread::spawn(move || {
-        // Of each thread one row stays; the filler's thread is never touched again.
-        let retention = Retention { rows: 1, bytes: i64::MAX };
-        let mut log = TraceLog::open_with(path, LogOptions { retention, ..LogOptions::default() }).unwrap();
-        let mut number = base;
-        while !over.load(Ordering::Relaxed) {
-            number += 1;
-            let rows = step(number).map(|row| row.build(number));
-            log.insert_batch(&rows.each_ref().map(tracerig_store::OwnedRow::as_row)).unwrap();
-            if number == base + 1 {
-                started.send(()).unwrap();
-            }
-            if number % 64 == 0 {
-                log.checkpoint_passive().unwrap();
-            }
-        }
-    });
-    has_started.recv().unwrap();
-    trace.options.connections = connections.try_into().unwrap();
-    let without = Options { memo: MemoPlace::Disabled, ..trace.options.clone() };
-    let mut last = 0;
-    let mut shared = 0;
-    for number in 0..scans {
-        let scan = match number % 3 {
-            0 => Scanner::new(trace.path(), without.clone()).scan(&Request::default()).unwrap(),
-            _ => trace.relaunch(),
-        };
-        let cursor = scan.stats.cursor;
-        let turn = cursor / 2 % 7;
-        assert_eq!(turns(&scan), [format!("turn-{turn} thread-1 model-{turn} {cursor}")], "{}", way(&scan));
-        assert!(cursor >= last, "a later scan sees an older state");
-        let expected: &[&str] = if number % 3 == 0 {
-            &["full disabled"]
-        } else {
-            &["incremental none", "unchanged none", "full absent"]
-        };
-        assert!(expected.contains(&way(&scan).as_str()), "{}", way(&scan));
-        shared += u64::from(scan.stats.connections > 1);
-        last = cursor;
-    }
-    is_over.store(true, Ordering::Relaxed);
-    writer.join().unwrap();
-    shared
-}
-
-#[test]
-fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
-    scan_beside_a_writer(10, 300, 1);
-}
-
-#[test]
-fn a_scan_through_several_connections_beside_a_writer_sees_one_state_of_the_database() {
-    // Files of eight megabytes and more are read through several connections.
-    scan_beside_a_writer(800, 60, 3);
-}
-
-#[test]
-fn several_connections_find_what_one_finds() {
-    let mut trace = Trace::new();
-    for turn in 0..7 {
-        trace.append_all(&noise(230));
-        trace.append(&format!(
-            "request turn={turn} model={turn} at={turn} | completion turn={turn} model=9 at=1"
-        ));
-    }
-    trace.sql("DELETE FROM logs WHERE id % 5 = 0 AND target = 'log'");
-    trace.close();
-    trace.options.memo = MemoPlace::Disabled;
-    trace.options.connections = 1.try_into().unwrap();
-    let one = trace.relaunch();
-    trace.options.connections = 3.try_into().unwrap();
-    let three = trace.relaunch();
-    assert_eq!((one.stats.connections, three.stats.connections), (1, 3));
-    assert_eq!(one.turns, three.turns);
-    assert_eq!(one.turns.len(), 7);
-    let counts = |scan: &tracerig_scanner::Scan| {
-        let stats = scan.stats;
-        (stats.rows_examined, stats.body_bytes, stats.facts, stats.completions, stats.cursor)
-    };
-    assert_eq!(counts(&one), counts(&three));
-}
-
-#[test]
 fn a_memo_is_never_read_or_written_through_a_link() {
     let trace = scanned();
     let victim = trace.file("victim");
@@ -378,6 +214,51 @@ fn a_memo_that_cannot_be_written_costs_a_warning_and_no_answer() {
     let nowhere = Options { memo: MemoPlace::File("/dev/null/memo".into()), ..Options::default() };
     let scan = Scanner::new(trace.path(), nowhere).scan(&Request::default()).unwrap();
     assert_eq!((scan.turns.len(), scan.stats.persisted, scan.warnings.is_empty()), (2, false, false));
+}
+
+#[test]
+fn a_lock_that_is_never_released_costs_the_memo_and_no_answer() {
+    let mut trace = scanned();
+    trace.append("request turn=3 at=3");
+    let before = std::fs::read(trace.memo()).unwrap();
+    let holder = std::fs::File::open(trace.file("memo.lock")).unwrap();
+    holder.lock().unwrap();
+    trace.options.busy_timeout = Duration::from_millis(30);
+    let scan = trace.relaunch();
+    assert_scan(&scan, "incremental none", ["turn-1 - - 1", "turn-2 - - 2", "turn-3 - - 3"]);
+    assert_eq!((scan.stats.persisted, scan.warnings.len()), (false, 1));
+
+    // Nor does it keep a scan from being cancelled: this one would wait for an hour.
+    trace.options.busy_timeout = Duration::from_secs(3600);
+    let (past, passed) = mpsc::channel();
+    trace.options.probe = Some(At::new(Point::Scanned, move || past.send(()).is_ok()));
+    let running = Scanner::new(trace.path(), trace.options.clone()).start(Request::default());
+    passed.recv().unwrap();
+    // It is right in either case, but most likely waits by now.
+    std::thread::sleep(Duration::from_millis(20));
+    running.cancel();
+    assert!(matches!(running.wait(), Err(ScanError::Cancelled { .. })));
+    assert!(std::fs::read(trace.memo()).unwrap() == before);
+}
+
+#[test]
+fn a_table_whose_ids_are_not_its_rows_is_scanned_in_full_every_time() {
+    for key in ["INTEGER PRIMARY KEY", "INTEGER UNIQUE", "INTEGER NOT NULL PRIMARY KEY DESC"] {
+        let mut trace = Trace::new();
+        trace.append(
+            "noise turn=0 at=0 | request turn=1 thread=1 at=1 | noise turn=0 at=2 | request turn=2 at=3",
+        );
+        let create = tracerig_store::schema::CREATE_TABLE.replace("INTEGER PRIMARY KEY AUTOINCREMENT", key);
+        let columns = tracerig_store::schema::COLUMNS.join(", ").replacen("id", "id + 100", 1);
+        trace.sql(&format!(
+            "ALTER TABLE logs RENAME TO old; {create}; INSERT INTO logs SELECT {columns} FROM old; DROP TABLE old"
+        ));
+        for _ in 0..2 {
+            let scan = trace.relaunch();
+            assert_scan(&scan, "full schema", ["turn-1 thread-1 - 1", "turn-2 - - 3"]);
+            assert_eq!((scan.stats.cursor, trace.memo().exists()), (104, false), "{key}");
+        }
+    }
 }
 
 #[test]
