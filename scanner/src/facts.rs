@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::parse::{self, Says, TierWord};
+use crate::parse::{Says, TierWord};
 use crate::signature::Signature;
 
 /// A string of a [`FactSet`], by its place in the table of names.
@@ -167,11 +167,12 @@ impl FactSet {
         id: i64,
         signature: Signature,
         process: Option<&str>,
-        fact: &parse::Fact<'_>,
+        thread: Option<&str>,
+        says: &Says<'_>,
     ) {
         let names = &mut self.names;
-        let thread = fact.thread.map(|thread| names.intern(thread));
-        let kind = match &fact.says {
+        let thread = thread.map(|thread| names.intern(thread));
+        let kind = match says {
             Says::Request { turn, model } => Kind::Request {
                 turn: names.intern(turn),
                 model: model.as_deref().map(|model| names.intern(model)),

@@ -8,7 +8,7 @@ pub(crate) type Fingerprint = [u8; 16];
 /// A test fails when those files change and this does not; it prints the new value. Nothing else is covered, so that a
 /// change elsewhere keeps every memo.
 pub(crate) const FINGERPRINT: Fingerprint =
-    [246, 51, 43, 152, 103, 16, 197, 121, 184, 195, 200, 186, 77, 43, 178, 19];
+    [49, 9, 227, 11, 116, 175, 210, 81, 31, 86, 106, 86, 230, 219, 99, 141];
 
 /// Parsers of earlier versions that find exactly the same facts, so that their memos stay valid.
 ///

@@ -9,7 +9,7 @@ use rusqlite::{Connection, MAIN_DB, Statement, StatementStatus};
 use crate::control::Control;
 use crate::error::ScanError;
 use crate::facts::FactSet;
-use crate::parse::{self, Columns, Parsed};
+use crate::parse::{self, Parsed};
 use crate::signature::{BodyType, PREFIX_BYTES, Signature};
 
 /// The table and the column that hold what is searched.
@@ -55,9 +55,11 @@ impl<'c> Reader<'c> {
         Ok(Self {
             path,
             control,
-            // Only what every row needs: the columns behind the body cost a walk over its overflow pages.
-            bodies: prepare("SELECT id, feedback_log_body FROM logs WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?,
-            others: prepare("SELECT ts, ts_nanos, target, thread_id, process_uuid FROM logs WHERE id = ?1")?,
+            // Only what tells facts from other rows: the columns behind the body cost a walk over its overflow pages.
+            bodies: prepare(
+                "SELECT id, target, feedback_log_body FROM logs WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+            )?,
+            others: prepare("SELECT ts, ts_nanos, thread_id, process_uuid FROM logs WHERE id = ?1")?,
             read: Read::default(),
         })
     }
@@ -77,38 +79,32 @@ impl<'c> Reader<'c> {
                 self.control.advance(read.rows - told.rows, read.body_bytes - told.body_bytes, id - position);
                 (told, position) = (*read, id);
             }
-            let ValueRef::Text(body) = row.get_ref(1).map_err(error)? else { continue };
+            let ValueRef::Text(body) = row.get_ref(2).map_err(error)? else { continue };
             read.body_bytes += body.len() as u64;
             let Some(marked) = parse::first_marker(body) else { continue };
-
+            let target = row.get_ref(1).map_err(error)?;
+            let fact = match parse::parse(body, marked, bytes(target)) {
+                Parsed::Nothing => continue,
+                Parsed::Unrecognised => {
+                    read.unrecognised += 1;
+                    continue;
+                }
+                Parsed::Fact(fact) => fact,
+            };
             let mut others = self.others.query([id]).map_err(error)?;
             let Some(columns) = others.next().map_err(error)? else { continue };
-            let target = columns.get_ref(2).map_err(error)?;
-            let parsed = parse::parse(
+            let signature = Signature::of(
+                integer(columns.get_ref(0).map_err(error)?),
+                integer(columns.get_ref(1).map_err(error)?),
+                target,
+                BodyType::Text,
+                body.len() as u64,
                 body,
-                marked,
-                Columns {
-                    target: bytes(target),
-                    thread_id: text(columns.get_ref(3).map_err(error)?).filter(|thread| !thread.is_empty()),
-                },
             );
-            match parsed {
-                Parsed::Nothing => {}
-                Parsed::Unrecognised => read.unrecognised += 1,
-                Parsed::Fact(fact) => {
-                    let signature = Signature::of(
-                        integer(columns.get_ref(0).map_err(error)?),
-                        integer(columns.get_ref(1).map_err(error)?),
-                        target,
-                        BodyType::Text,
-                        body.len() as u64,
-                        body,
-                    );
-                    let process = text(columns.get_ref(4).map_err(error)?);
-                    let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
-                    facts.push(id, signature, process, &fact);
-                }
-            }
+            let thread = fact.thread(text(columns.get_ref(2).map_err(error)?));
+            let process = text(columns.get_ref(3).map_err(error)?);
+            let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
+            facts.push(id, signature, process, thread, &fact.says);
         }
         drop(rows);
         self.control.advance(

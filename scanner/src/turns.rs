@@ -115,7 +115,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::parse::{self, Says, TierWord};
+    use crate::parse::{Says, TierWord};
     use crate::signature::Signature;
 
     /// Id, second, thread, process, and what the row says.
@@ -124,7 +124,7 @@ mod tests {
     fn set<const N: usize>(rows: [Row; N]) -> FactSet {
         let mut facts = FactSet::default();
         for (id, ts, thread, process, says) in rows {
-            facts.push(id, Signature::at(ts), process, &parse::Fact { thread, says });
+            facts.push(id, Signature::at(ts), process, thread, &says);
         }
         facts.sort();
         facts

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::facts::FactSet;
-use crate::parse::{self, Says};
+use crate::parse::Says;
 
 /// Rows by id; counts what is looked up.
 #[derive(Default)]
@@ -33,7 +33,7 @@ fn memo_and_table() -> (Memo, Table) {
     let request = || Says::Request { turn: Cow::Borrowed("a"), model: None };
     let completion = |turn| Says::Completion { turn: Cow::Borrowed(turn), model: Cow::Borrowed("m") };
     for (id, says) in [(10, request()), (20, completion("a")), (25, completion("b")), (30, request())] {
-        facts.push(id, row(id), None, &parse::Fact { thread: None, says });
+        facts.push(id, row(id), None, None, &says);
     }
     let anchors = [1, 40].map(|id| Anchor { id, signature: row(id) }).to_vec();
     let rows = [1, 10, 20, 25, 30, 40].map(|id| (id, row(id))).into();
@@ -120,7 +120,7 @@ fn facts_that_come_to_matter_are_looked_up_then() {
     facts(&mut memo, 40, &mut verified, &mut table).unwrap();
     // A request for `b` was scanned: its old completion matters now, and was changed meanwhile.
     let says = Says::Request { turn: Cow::Borrowed("b"), model: None };
-    memo.facts.push(50, row(50), None, &parse::Fact { thread: None, says });
+    memo.facts.push(50, row(50), None, None, &says);
     table.rows.insert(25, row(26));
     table.asked.clear();
     assert_eq!(refused(facts(&mut memo, 40, &mut verified, &mut table)), Check::Facts);

@@ -15,15 +15,6 @@ pub(crate) use markers::{Marked, MarkerKind, first_marker};
 use dump::Operation;
 use fields::field;
 
-/// The columns of a marked row that decide what it says, apart from its body.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Columns<'a> {
-    /// The `target` column, `None` unless it is TEXT.
-    pub(crate) target: Option<&'a [u8]>,
-    /// The `thread_id` column, `None` unless it is valid, non-empty text.
-    pub(crate) thread_id: Option<&'a str>,
-}
-
 /// What one marked row turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {
@@ -38,10 +29,18 @@ pub(crate) enum Parsed<'a> {
 /// What one row says, borrowed from its body where possible.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fact<'a> {
-    /// The thread it belongs to: the column, else the field before the marker.
-    pub(crate) thread: Option<&'a str>,
+    /// The thread that the spans before the marker name.
+    span_thread: Option<&'a str>,
     /// What it says.
     pub(crate) says: Says<'a>,
+}
+
+impl<'a> Fact<'a> {
+    /// The thread it belongs to: the row's column `thread_id` (`None` unless it is valid text), else the field before the
+    /// marker. Asked for apart from parsing, because the column stands behind the body and few rows are facts.
+    pub(crate) fn thread(&self, column: Option<&'a str>) -> Option<&'a str> {
+        column.filter(|thread| !thread.is_empty()).or(self.span_thread)
+    }
 }
 
 /// The kinds of fact.
@@ -72,9 +71,10 @@ pub(crate) enum TierWord {
 
 /// Parses a row whose body holds `marked`.
 ///
-/// `body` is the whole body; `marked` must come from [`first_marker`] on it.
-pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, columns: Columns<'a>) -> Parsed<'a> {
-    if !columns.target.is_some_and(|target| marked.kind.targets().contains(&target)) {
+/// `body` is the whole body; `marked` must come from [`first_marker`] on it; `target` is the column, `None` unless it is
+/// TEXT.
+pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, target: Option<&[u8]>) -> Parsed<'a> {
+    if !target.is_some_and(|target| marked.kind.targets().contains(&target)) {
         return Parsed::Unrecognised;
     }
     let before = &body[..marked.start];
@@ -85,9 +85,7 @@ pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, columns: Columns<'a>) ->
         MarkerKind::Submission => submission(after),
         MarkerKind::Tags => tags(before, after),
     };
-    says.map_or(Parsed::Nothing, |says| {
-        Parsed::Fact(Fact { thread: columns.thread_id.or_else(|| field(before, b"thread_id")), says })
-    })
+    says.map_or(Parsed::Nothing, |says| Parsed::Fact(Fact { span_thread: field(before, b"thread_id"), says }))
 }
 
 fn request<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {

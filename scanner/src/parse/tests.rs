@@ -4,13 +4,13 @@ use super::*;
 
 const WEBSOCKET: &[u8] = b"codex_api::endpoint::responses_websocket";
 
-fn parse_in<'a>(target: &'static [u8], thread_id: Option<&'a str>, body: &'a [u8]) -> Parsed<'a> {
+fn parse_in<'a>(target: &'static [u8], body: &'a [u8]) -> Parsed<'a> {
     let marked = first_marker(body).expect("a marker");
-    parse(body, marked, Columns { target: Some(target), thread_id })
+    parse(body, marked, Some(target))
 }
 
 fn fact<'a>(target: &'static [u8], body: &'a str) -> Option<Fact<'a>> {
-    match parse_in(target, None, body.as_bytes()) {
+    match parse_in(target, body.as_bytes()) {
         Parsed::Fact(fact) => Some(fact),
         Parsed::Nothing => None,
         Parsed::Unrecognised => panic!("unrecognised"),
@@ -77,20 +77,20 @@ fn tags_take_turn_and_model_from_the_spans() {
 #[test]
 fn a_marker_under_another_target_is_unrecognised() {
     let body = br#"quoting websocket event: {"type":"response.completed"}"#;
-    assert_eq!(parse_in(b"log", None, body), Parsed::Unrecognised);
+    assert_eq!(parse_in(b"log", body), Parsed::Unrecognised);
     let marked = first_marker(body).unwrap();
-    assert_eq!(parse(body, marked, Columns::default()), Parsed::Unrecognised);
+    assert_eq!(parse(body, marked, None), Parsed::Unrecognised);
     // The first marker decides, even if a later one would suit the target.
     let body = br#"tags_json=1 websocket event: {"type":"response.completed","response":{"model":"m"}}"#;
-    assert_eq!(parse_in(WEBSOCKET, None, body), Parsed::Unrecognised);
+    assert_eq!(parse_in(WEBSOCKET, body), Parsed::Unrecognised);
 }
 
 #[test]
 fn the_thread_is_the_column_else_the_field() {
     let body = br#"s{parent_thread_id=p thread_id=f turn.id=u}: tags_json={"service_tier":"priority"}"#;
-    for (column, thread) in [(Some("c"), "c"), (None, "f")] {
-        let Parsed::Fact(fact) = parse_in(b"feedback_tags", column, body) else { panic!() };
-        assert_eq!(fact.thread, Some(thread));
+    let Parsed::Fact(fact) = parse_in(b"feedback_tags", body) else { panic!() };
+    for (column, thread) in [(Some("c"), "c"), (Some(""), "f"), (None, "f")] {
+        assert_eq!(fact.thread(column), Some(thread));
     }
 }
 
@@ -98,5 +98,5 @@ fn the_thread_is_the_column_else_the_field() {
 fn a_nul_byte_is_an_ordinary_byte() {
     let body =
         b"t{turn.id=a}:\0 websocket event: {\"type\":\"response.completed\",\"response\":{\"model\":\"m\"}}";
-    assert!(matches!(parse_in(WEBSOCKET, None, body), Parsed::Fact(_)));
+    assert!(matches!(parse_in(WEBSOCKET, body), Parsed::Fact(_)));
 }
