@@ -82,7 +82,7 @@ pub(crate) struct FactPlan {
     pub(crate) priority_turns: u64,
     /// Turns at priority that retention takes.
     pub(crate) pruned_turns: u64,
-    /// Ordinary rows with each turn, at most.
+    /// Ordinary rows in each gap between the rows of a turn, at most.
     pub(crate) rows_per_turn: u64,
     pub(crate) submission_bytes: Sizes,
     pub(crate) request_bytes: Sizes,
@@ -162,7 +162,7 @@ impl Recipe {
             DatasetError::Recipe {
                 place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
                 detail: format!(
-                    "{}; the built-in recipes in datasets/recipes show every key",
+                    "{}; datasets/recipes/quick.toml explains every key",
                     error.message()
                 ),
             }
