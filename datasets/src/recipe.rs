@@ -161,10 +161,7 @@ impl Recipe {
             let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             DatasetError::Recipe {
                 place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
-                detail: format!(
-                    "{}; datasets/recipes/quick.toml explains every key",
-                    error.message()
-                ),
+                detail: format!("{}; datasets/recipes/quick.toml explains every key", error.message()),
             }
         })?;
         recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
