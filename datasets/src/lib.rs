@@ -4,6 +4,17 @@
 //! insertion and retention, and hands out the [`Dataset`]: a database file and a [`Manifest`] that tells its digests and
 //! what a scanner should find in it. [`workload::append`] lets a dataset grow as its writers would make it grow.
 //!
+//! ```no_run
+//! use std::ops::ControlFlow;
+//! use tracerig_datasets::{BuildOptions, Cache, Recipe};
+//!
+//! let recipe = Recipe::find("quick")?;
+//! let options = BuildOptions { scale: 0.1, ..BuildOptions::default() };
+//! let dataset = Cache::default()?.ensure(&recipe, &options, &mut |_| ControlFlow::Continue(()))?;
+//! println!("{}: {} turns", dataset.database.display(), dataset.manifest.truth.turns.len());
+//! # Ok::<(), tracerig_datasets::DatasetError>(())
+//! ```
+//!
 //! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on every machine.
 
 mod batch;

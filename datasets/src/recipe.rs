@@ -82,7 +82,7 @@ pub(crate) struct FactPlan {
     pub(crate) priority_turns: u64,
     /// Turns at priority that retention takes.
     pub(crate) pruned_turns: u64,
-    /// Ordinary rows with each turn, at most.
+    /// Ordinary rows in each gap between the rows of a turn, at most.
     pub(crate) rows_per_turn: u64,
     pub(crate) submission_bytes: Sizes,
     pub(crate) request_bytes: Sizes,
@@ -161,10 +161,7 @@ impl Recipe {
             let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             DatasetError::Recipe {
                 place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
-                detail: format!(
-                    "{}; the built-in recipes in datasets/recipes show every key",
-                    error.message()
-                ),
+                detail: format!("{}; datasets/recipes/quick.toml explains every key", error.message()),
             }
         })?;
         recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
