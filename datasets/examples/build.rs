@@ -1,4 +1,4 @@
-//! Builds a dataset into the cache and tells how fast: `cargo run --release -p tracerig-datasets --example build -- quick [SCALE]`.
+//! Builds a dataset into the cache and tells how fast: `cargo run --release -p tracerig-datasets --example build -- quick [SCALE] [SEED]`.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let recipe = Recipe::find(&arguments.next().unwrap_or_else(|| "quick".into()))?;
     let scale = arguments.next().map_or(Ok(1.0), |scale| scale.parse())?;
+    let seed = arguments.next().map(|seed| seed.parse()).transpose()?;
     let begin = Instant::now();
     let mut generated = None;
     let mut watch = |progress: Progress| {
@@ -17,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         ControlFlow::Continue(())
     };
-    let dataset = Cache::default()?.ensure(&recipe, &BuildOptions { scale, seed: None }, &mut watch)?;
+    let dataset = Cache::default()?.ensure(&recipe, &BuildOptions { scale, seed }, &mut watch)?;
     let elapsed = begin.elapsed();
     let manifest = &dataset.manifest;
     println!("{}", dataset.database.display());

@@ -24,6 +24,9 @@ const WAITING: usize = 16;
 /// Page cache of the inserting connection.
 const CACHE_KIB: u32 = 128 << 10;
 
+/// Committing seldom leaves the cache to collect what several batches change in a page.
+const BATCHES_PER_COMMIT: u32 = 64;
+
 /// How often the caller hears of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(50);
 
@@ -152,6 +155,7 @@ fn load(database: &Path, recipe: &Recipe, seed: u64, scale: f64, report: Report<
         durability: Durability::None,
         pruning: Pruning::Ledger,
         cache_kib: CACHE_KIB,
+        batches_per_commit: BATCHES_PER_COMMIT,
         ..LogOptions::default()
     };
     let goal = Goal::new(recipe, scale);

@@ -3,17 +3,12 @@
 //! A dataset stands in a folder named after its recipe and a digest over all that determines it. It is built in a folder
 //! beside it, `.building-NAME`, which gets its name when everything is written. Whoever builds holds the lock file
 //! `.lock-NAME`; so a folder `.building-NAME` found under the lock was left by a builder that was killed, and is removed.
-//!
-//! A dataset found in the cache is taken if its file has the length and the digest that the manifest says. The digest is
-//! computed again unless length, inode, modification and change time of the file are those remembered, in `verified.json`,
-//! from the last time it was right. (Whoever can write the file can still forge that; it guards against accidents.)
 
 use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tracerig_store::schema::FILE_NAME;
 
@@ -24,8 +19,8 @@ use crate::manifest::Manifest;
 use crate::place::cache_root;
 use crate::recipe::Recipe;
 use crate::shapes::Shapes;
+use crate::verify::{remember, verify_file, verify_quickly};
 
-const VERIFIED_FILE: &str = "verified.json";
 const BUILDING: &str = ".building-";
 const LOCK: &str = ".lock-";
 
@@ -228,14 +223,14 @@ impl Cache {
         }
     }
 
-    /// Waits for the lock of a dataset. It is free again when the file is closed, also when the process is killed.
-    fn lock(&self, name: &str, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<File> {
+    /// Waits for the lock of a dataset.
+    fn lock(&self, name: &str, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Lock> {
         let path = self.folder.join(format!("{LOCK}{name}"));
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(DatasetError::io(&path, "open the lock"))?;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
+                Ok(()) => return Ok(Lock(file)),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(DatasetError::io(&path, "lock")(error)),
             }
@@ -244,6 +239,16 @@ impl Cache {
             }
             std::thread::sleep(POLL);
         }
+    }
+}
+
+/// A lock that is held. The system frees it when the process ends, however it ends.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that is being started holds a copy of it until it runs.
+        let _ = self.0.unlock();
     }
 }
 
@@ -323,73 +328,6 @@ fn check_room(folder: &Path, recipe: &Recipe, options: &BuildOptions) -> Result<
     let available = room.f_bavail.saturating_mul(room.f_frsize);
     if available < needed {
         return Err(DatasetError::NoRoom { path: folder.to_path_buf(), needed, available });
-    }
-    Ok(())
-}
-
-/// What a file looked like when its digest was right.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Verified {
-    bytes: u64,
-    inode: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    file_digest: String,
-}
-
-impl Verified {
-    /// `None` where the system does not tell enough.
-    #[cfg(unix)]
-    fn now(dataset: &Dataset) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = fs::metadata(&dataset.database).ok()?;
-        Some(Self {
-            bytes: metadata.len(),
-            inode: metadata.ino(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            file_digest: dataset.manifest.file_digest.clone(),
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn now(_: &Dataset) -> Option<Self> {
-        None
-    }
-}
-
-fn verified_path(dataset: &Dataset) -> PathBuf {
-    dataset.database.with_file_name(VERIFIED_FILE)
-}
-
-/// Remembers that the file is right as it is. Where that fails the digest is simply computed again.
-fn remember(dataset: &Dataset) {
-    let text = Verified::now(dataset).and_then(|verified| serde_json::to_string(&verified).ok());
-    if let Some(text) = text {
-        let _ = fs::write(verified_path(dataset), text);
-    }
-}
-
-fn verify_quickly(dataset: &Dataset, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
-    let known = fs::read(verified_path(dataset)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    if known.is_some() && known == Verified::now(dataset) {
-        return Ok(());
-    }
-    verify_file(dataset, progress)?;
-    remember(dataset);
-    Ok(())
-}
-
-fn verify_file(dataset: &Dataset, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
-    let Dataset { database, manifest } = dataset;
-    let damaged = |detail: String| DatasetError::Damaged { path: database.clone(), detail };
-    let metadata = fs::metadata(database).map_err(|error| damaged(error.to_string()))?;
-    if metadata.len() != manifest.file_bytes {
-        return Err(damaged(format!("it has {} bytes, not {}", metadata.len(), manifest.file_bytes)));
-    }
-    let found = digest::of_file(database, progress)?;
-    if found != manifest.file_digest {
-        return Err(damaged(format!("the file has the digest {found}")));
     }
     Ok(())
 }

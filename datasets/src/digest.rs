@@ -233,6 +233,8 @@ mod tests {
         let different = [
             digest(&[ValueRef::Text(b"ab"), ValueRef::Text(b"c")]),
             digest(&[ValueRef::Text(b"a"), ValueRef::Text(b"bc")]),
+            // What looks like the border of another text.
+            digest(&[ValueRef::Text(b"abtc")]),
             digest(&[ValueRef::Blob(b"ab"), ValueRef::Text(b"c")]),
             digest(&[ValueRef::Null, ValueRef::Text(b"c")]),
             digest(&[ValueRef::Integer(7)]),

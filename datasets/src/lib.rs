@@ -22,6 +22,7 @@ mod recipe;
 mod rows;
 mod shapes;
 mod truth;
+mod verify;
 pub mod workload;
 
 pub use cache::{BuildOptions, Cache, Dataset, Progress, Stage, build_into};

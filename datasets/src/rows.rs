@@ -152,7 +152,7 @@ impl RowWriter {
     /// The mean body of ordinary rows that are as small as [`RowWriter::aim`] can make them, from a sample. Of the rows of a
     /// process, those without a thread are as many as those of each of its threads.
     pub(crate) fn least_mean(&mut self, threads_at_most: u64, mut dice: Dice) -> f64 {
-        const SAMPLE: u32 = 500;
+        const SAMPLE: u32 = 4_000;
         let before =
             (std::mem::replace(&mut self.aim, Aim { stretch: 0.0, largest: CROWDED_BYTES }), self.measure);
         let (process, mut thread) = (process_uuid(&mut dice), Thread::start(0, self.shapes, &mut dice));

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use tracerig_datasets::workload::{self, Appended, Mix};
-use tracerig_datasets::{BuildOptions, Dataset, Fact, Manifest, Progress, Recipe, Truth, build_into};
+use tracerig_datasets::{
+    BuildOptions, Dataset, Fact, Intent, Manifest, Progress, Recipe, TierForm, Truth, build_into,
+};
 use tracerig_store::TraceLog;
 
 fn go(_: Progress) -> ControlFlow<()> {
@@ -71,6 +73,8 @@ fn deletions_are_scattered_over_the_ids() {
     let folder = tempfile::tempdir().unwrap();
     let Dataset { database, manifest } = build(folder.path(), "quick", 0.2);
     assert!(manifest.max_id as u64 > 2 * manifest.rows, "{} {}", manifest.max_id, manifest.rows);
+    let deleted = 100 - 100 * manifest.rows / manifest.inserted_rows;
+    assert!((54..=58).contains(&deleted), "{deleted}");
     let per_tenth: Vec<i64> = read(
         &database,
         &format!("SELECT count(*) FROM logs GROUP BY id * 10 / {}", manifest.max_id + 1),
@@ -144,16 +148,56 @@ fn a_recipe_file_may_leave_gaps_in_the_ids_and_free_pages() {
     let text = Recipe::builtin("tags").unwrap().canonical();
     let text =
         text.replace("name = \"tags\"", "name = \"mine\"").replace("free_percent = 2", "free_percent = 74");
-    let text = text.replace("rows = 180000", "rows = 40000\nmax_id = 427582858");
+    let text = text.replace("rows = 180000", "rows = 36000\nmax_id = 427582858");
     let path = folder.path().join("mine.toml");
     std::fs::write(&path, text).unwrap();
     let recipe = Recipe::find(path.to_str().unwrap()).unwrap();
     let options = BuildOptions { seed: None, scale: 0.12 };
     let manifest = build_into(&folder.path().join("mine"), &recipe, &options, &mut go).unwrap().manifest;
-    assert_eq!((manifest.rows, manifest.max_id), (4_800, 427_582_858));
+    assert_eq!((manifest.rows, manifest.max_id), (4_320, 427_582_858));
     let free = manifest.pages.free * 100 / manifest.pages.total;
     assert!((72..=76).contains(&free), "{free}");
     assert_eq!(manifest.truth.turns.len(), 40);
+}
+
+#[test]
+fn the_era_of_submissions_needs_a_recipe_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = Recipe::builtin("quick").unwrap().canonical().replace("era = \"0.141\"", "era = \"0.145\"");
+    let text = text.replace("completions = 40\nturns = 0", "completions = 0\nturns = 60");
+    let text = text.replace("priority_turns = 5", "priority_turns = 20");
+    let recipe = Recipe::parse(&text, "here").unwrap();
+    let options = BuildOptions { seed: None, scale: 0.05 };
+    let manifest = build_into(folder.path(), &recipe, &options, &mut go).unwrap().manifest;
+    let truth = &manifest.truth;
+    assert_eq!((truth.turns.len(), truth.pruned_turns.len()), (20, 2));
+    assert_eq!((truth.submissions >= 60, truth.completions, truth.requests, truth.tags), (true, 0, 0, 0));
+    let mut tiers: Vec<TierForm> = manifest
+        .facts
+        .iter()
+        .filter_map(|fact| match fact.intent {
+            Intent::Submission { tier, .. } | Intent::Settings { tier } => Some(tier),
+            _ => None,
+        })
+        .collect();
+    tiers.sort_unstable();
+    tiers.dedup();
+    assert_eq!(tiers.len(), 6, "every form of a tier: {tiers:?}");
+}
+
+/// Whoever changes what is written for the same recipe, seed and scale raises `GENERATOR_VERSION`, and writes the digests of
+/// the new rows here.
+#[test]
+fn rows_change_with_the_generator_version_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let digest = |recipe: &str, scale| {
+        build(&folder.path().join(recipe), recipe, scale).manifest.rows_digest[..16].to_owned()
+    };
+    let digests = [digest("tiny", 1.0), digest("quick", 0.05), digest("tags", 0.1)];
+    assert_eq!(
+        (tracerig_datasets::GENERATOR_VERSION, digests.each_ref().map(String::as_str)),
+        (1, ["45c46696c2b668ef", "9921eb68b97c6657", "ea5a4f83284ae7de"])
+    );
 }
 
 #[test]

@@ -86,6 +86,7 @@ impl TraceLog {
     /// # Errors
     /// Typed as for [`TraceLog::insert_batch`].
     pub fn vacuum(&mut self) -> Result<()> {
+        self.commit().map_err(|source| Error::from_sqlite(&self.path, source))?;
         self.connection.execute_batch("VACUUM").map_err(|source| Error::from_sqlite(&self.path, source))
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tracerig_store::{Body, Durability, Error, LogOptions, LogRow, Pruning, TraceLog};
+use tracerig_store::{Body, Durability, Error, LogOptions, LogRow, Pruning, Retention, TraceLog};
 
 fn text<'a>(ts: i64, body: &'a [u8]) -> LogRow<'a> {
     LogRow { ts, target: "log", body: Body::Text(body), process_uuid: Some("p"), ..LogRow::default() }
@@ -112,6 +112,38 @@ fn bulk_loading_leaves_one_wal_file_of_exactly_the_size_asked() {
         let check: String = reader.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok");
     }
+}
+
+#[test]
+fn batches_that_share_a_transaction_give_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |name: &str, batches_per_commit| {
+        let path = folder.path().join(name);
+        let retention = Retention { rows: 7, bytes: 1 << 20 };
+        let options = LogOptions {
+            durability: Durability::None,
+            batches_per_commit,
+            retention,
+            ..LogOptions::default()
+        };
+        let mut log = TraceLog::open_with(&path, options).unwrap();
+        let outcomes: Vec<_> =
+            (0..10).map(|ts| log.insert_batch(&[text(ts, b"a"), text(ts, b"b")]).unwrap()).collect();
+        // Neither vacuuming nor padding may meet an open transaction.
+        log.vacuum().unwrap();
+        log.insert_batch(&[text(11, b"c")]).unwrap();
+        log.pad_with_free_pages(60).unwrap();
+        log.insert_batch(&[text(12, b"d")]).unwrap();
+        log.finish_bulk().unwrap();
+        let reader = Connection::open(&path).unwrap();
+        let mut statement = reader.prepare("SELECT id, ts FROM logs").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+        (outcomes, rows.unwrap().map(Result::unwrap).collect::<Vec<_>>())
+    };
+    let alone = load("alone", 1);
+    assert_eq!(alone.1.len(), 7);
+    assert_eq!(load("shared", 4), alone);
+    assert_eq!(load("all", u32::MAX), alone);
 }
 
 #[test]

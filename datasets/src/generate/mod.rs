@@ -161,7 +161,8 @@ impl Fixed {
     fn check(&self, recipe: &Recipe, scale: f64, goal: &Goal) -> Result<()> {
         let rows = self.totals.rows as f64;
         let needed = (rows * 1.05 + 64.0).ceil();
-        let cost = self.totals.bytes as f64 * BODY_FACTOR + rows * LEAST_ROW_BYTES;
+        // A little more, because rows cannot be weighed that well beforehand.
+        let cost = (self.totals.bytes as f64 * BODY_FACTOR + rows * LEAST_ROW_BYTES) * 1.04;
         let ordinary = self.least_mean * BODY_FACTOR + LEAST_ROW_BYTES;
         let room = (goal.used_pages * u64::from(PAGE_SIZE)) as f64;
         let spare = room - cost - (goal.rows as f64 - rows) * ordinary;
