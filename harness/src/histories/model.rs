@@ -59,6 +59,13 @@ pub(super) struct Prediction {
     pub(super) work: Work,
 }
 
+/// What became of the facts that were looked up.
+struct LookedUp {
+    dropped: usize,
+    /// Whether the row of one, at least, was there. It may be one that mattered only until others were dropped.
+    found_one: bool,
+}
+
 /// What a scan of `view` has to do that starts with `memo`, or without one for a reason.
 pub(super) fn predict(memo: Result<&Memo, Reason>, view: &View) -> Prediction {
     let continued = match memo {
@@ -102,8 +109,8 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
         return Err(Check::Anchors);
     }
     memo.anchors.retain(|&id, _| view.rows.contains_key(&id));
-    let mut dropped = memo.drop_missing(view, cursor)?;
-    if memo.anchors.is_empty() && !memo.matters().contains(&true) {
+    let LookedUp { mut dropped, found_one } = memo.drop_missing(view, cursor)?;
+    if memo.anchors.is_empty() && !found_one {
         // The look for a survivor goes through the other facts in their order, and forgets those that are gone.
         let gone: Vec<i64> =
             memo.facts.keys().copied().take_while(|id| !view.rows.contains_key(id)).collect();
@@ -166,10 +173,10 @@ impl Memo {
         }
     }
 
-    /// Drops the facts that can change the answer and whose rows are gone, and says how many; a different row is a
-    /// refusal. Others come to matter by that, so it is repeated.
-    fn drop_missing(&mut self, view: &View, cursor: i64) -> Result<usize, Check> {
-        let mut dropped = 0;
+    /// Drops the facts that can change the answer and whose rows are gone; a different row is a refusal. Others come to
+    /// matter by that, so it is repeated.
+    fn drop_missing(&mut self, view: &View, cursor: i64) -> Result<LookedUp, Check> {
+        let mut done = LookedUp { dropped: 0, found_one: false };
         loop {
             let matters = self.matters();
             let mut gone = Vec::new();
@@ -177,13 +184,14 @@ impl Memo {
                 match view.has(id, signature) {
                     None if id <= cursor => gone.push(id),
                     Some(false) => return Err(Check::Facts),
-                    _ => {}
+                    Some(true) => done.found_one = true,
+                    None => {}
                 }
             }
             if gone.is_empty() {
-                return Ok(dropped);
+                return Ok(done);
             }
-            dropped += gone.len();
+            done.dropped += gone.len();
             self.facts.retain(|id, _| !gone.contains(id));
         }
     }

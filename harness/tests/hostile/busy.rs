@@ -47,6 +47,8 @@ fn a_scan_that_waits_for_another_one_can_be_cancelled() {
     let (at_point, arrived) = mpsc::channel();
     let (go, gone) = mpsc::channel::<()>();
     let gone = std::sync::Mutex::new(gone);
+    let begins = At::new(Point::Loaded, || true);
+    trace.options.probe = Some(Arc::clone(&begins) as _);
     let quick = Scanner::new(trace.path(), trace.options.clone());
     trace.options.probe = Some(At::new(Point::Checked, move || {
         at_point.send(()).unwrap();
@@ -55,9 +57,12 @@ fn a_scan_that_waits_for_another_one_can_be_cancelled() {
     let slow = Scanner::new(trace.path(), trace.options.clone()).start(Request::default());
     arrived.recv().unwrap();
     let waiting = quick.start(Request::default());
+    // Were scans of one database not made one after the other, this is long enough to begin.
+    std::thread::sleep(std::time::Duration::from_millis(50));
     assert!(!waiting.is_finished());
     waiting.cancel();
     assert!(matches!(waiting.wait(), Err(ScanError::Cancelled { .. })));
+    assert!(!begins.is_done());
     go.send(()).unwrap();
     assert_scan(&slow.wait().unwrap(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
 }
