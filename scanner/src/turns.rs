@@ -26,7 +26,7 @@ pub(crate) fn turns(facts: &FactSet, window: Window) -> Turns {
                 known.asked = model.or(known.asked);
             }
             Role::Answer { turn, model } => known[turn.index()].answered = Some(model),
-            Role::Evidence { .. } | Role::Tier => {}
+            Role::Evidence { .. } | Role::Tier | Role::Nothing => {}
         }
     }
 
@@ -46,8 +46,8 @@ pub(crate) fn turns(facts: &FactSet, window: Window) -> Turns {
         .collect()
 }
 
-/// The facts that can change an answer, for any window: evidence, everything that sets or says a tier, and completions
-/// of turns with evidence. In the order of their ids.
+/// The facts that can change an answer, for any window, now or when rows are deleted: evidence, what sets or says a tier
+/// where priority was set before, and completions of turns with evidence. In the order of their ids.
 pub(crate) fn relevant(facts: &FactSet) -> Vec<&Fact> {
     let mut has_evidence = vec![false; facts.names().len()];
     let roles: Vec<_> = roles(facts).collect();
@@ -61,6 +61,7 @@ pub(crate) fn relevant(facts: &FactSet) -> Vec<&Fact> {
         .filter(|(_, role)| match role {
             Role::Evidence { .. } | Role::Tier => true,
             Role::Answer { turn, .. } => has_evidence[turn.index()],
+            Role::Nothing => false,
         })
         .map(|(fact, _)| fact)
         .collect()
@@ -74,6 +75,8 @@ enum Role {
     Answer { turn: NameId, model: NameId },
     /// It matters only to the tier of later submissions.
     Tier,
+    /// It matters to none: priority was not yet set where it belongs, and no deletion can set it.
+    Nothing,
 }
 
 /// Each fact with its role, in the order of ids.
@@ -81,33 +84,44 @@ enum Role {
 /// A submission that names no tier has the one that the latest earlier submission or settings of the same thread in the
 /// same process set. A process that resumes a thread does not inherit.
 fn roles(facts: &FactSet) -> impl Iterator<Item = (&Fact, Role)> {
-    let mut tiers: HashMap<(Option<NameId>, Option<NameId>), Tier> = HashMap::new();
+    let mut sessions: HashMap<(Option<NameId>, Option<NameId>), Session> = HashMap::new();
+    let mut say = move |thread, process, said| {
+        let session = sessions.entry((thread, process)).or_default();
+        match said {
+            Tier::Inherit => {}
+            Tier::Priority => *session = Session { knows_priority: true, at_priority: true },
+            Tier::Other => session.at_priority = false,
+        }
+        *session
+    };
     facts.iter().map(move |fact| {
         let role = match fact.kind {
             Kind::Request { turn, model } | Kind::Tags { turn, model } => Role::Evidence { turn, model },
             Kind::Completion { turn, model } => Role::Answer { turn, model },
-            Kind::Settings { tier, process } => {
-                set_tier(&mut tiers, (fact.thread, process), tier);
-                Role::Tier
-            }
-            Kind::Submission { turn, tier, process } => {
-                match set_tier(&mut tiers, (fact.thread, process), tier) {
-                    Tier::Priority => Role::Evidence { turn, model: None },
-                    Tier::Inherit | Tier::Other => Role::Tier,
-                }
-            }
+            Kind::Settings { tier, process } => say(fact.thread, process, tier).tier_role(),
+            Kind::Submission { turn, tier, process } => match say(fact.thread, process, tier) {
+                Session { at_priority: true, .. } => Role::Evidence { turn, model: None },
+                session => session.tier_role(),
+            },
         };
         (fact, role)
     })
 }
 
-/// Notes what a submission or settings say and returns the tier in force from there on.
-fn set_tier<K: std::hash::Hash + Eq>(tiers: &mut HashMap<K, Tier>, session: K, said: Tier) -> Tier {
-    let in_force = tiers.entry(session).or_insert(Tier::Other);
-    if said != Tier::Inherit {
-        *in_force = said;
+/// A thread in a process, up to some fact.
+#[derive(Clone, Copy, Default)]
+struct Session {
+    /// Whether priority was ever set in it.
+    knows_priority: bool,
+    /// Whether that is the tier in force.
+    at_priority: bool,
+}
+
+impl Session {
+    /// The role of a fact that only sets or says a tier.
+    fn tier_role(self) -> Role {
+        if self.knows_priority { Role::Tier } else { Role::Nothing }
     }
-    *in_force
 }
 
 #[cfg(test)]
@@ -121,7 +135,7 @@ mod tests {
     /// Id, second, thread, process, and what the row says.
     type Row = (i64, i64, Option<&'static str>, Option<&'static str>, Says<'static>);
 
-    fn set<const N: usize>(rows: [Row; N]) -> FactSet {
+    fn set(rows: impl IntoIterator<Item = Row>) -> FactSet {
         let mut facts = FactSet::default();
         for (id, ts, thread, process, says) in rows {
             facts.push(id, Signature::at(ts), process, thread, &says);
@@ -193,15 +207,58 @@ mod tests {
     }
 
     #[test]
-    fn completions_without_evidence_are_not_relevant() {
+    fn relevant_are_evidence_its_completions_and_tiers_once_priority_was_set() {
         let facts = set([
             (1, 1, None, None, completion("t", "m")),
             (2, 2, None, None, completion("u", "m")),
             (3, 3, None, None, request("t", None)),
             (4, 4, None, None, Says::Settings { tier: TierWord::Other }),
             (5, 5, None, None, Says::Submission { turn: "v", tier: TierWord::Inherit }),
+            (6, 6, None, Some("p"), Says::Settings { tier: TierWord::Priority }),
+            (7, 7, None, Some("p"), Says::Settings { tier: TierWord::Other }),
+            (8, 8, None, Some("p"), Says::Submission { turn: "w", tier: TierWord::Inherit }),
         ]);
         let ids: Vec<_> = relevant(&facts).iter().map(|fact| fact.id).collect();
-        assert_eq!(ids, [1, 3, 4, 5]);
+        assert_eq!(ids, [1, 3, 6, 7, 8]);
+    }
+
+    /// A small generator of numbers below `n`, the same at each run.
+    fn below(state: &mut u64, n: u64) -> usize {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((*state >> 33) % n).unwrap()
+    }
+
+    #[test]
+    fn whether_irrelevant_facts_are_there_never_changes_an_answer() {
+        const FACTS: i64 = 7;
+        let mut state = 1;
+        for _ in 0..400 {
+            let facts = set((1..=FACTS).map(|id| {
+                let turn = ["t", "u", "v"][below(&mut state, 3)];
+                let tier = [TierWord::Inherit, TierWord::Priority, TierWord::Other][below(&mut state, 3)];
+                let says = match below(&mut state, 6) {
+                    0 => request(turn, None),
+                    1 => completion(turn, ["m", "n"][below(&mut state, 2)]),
+                    2 => Says::Settings { tier },
+                    _ => Says::Submission { turn, tier },
+                };
+                (id, id, Some("a"), [None, Some("p")][below(&mut state, 2)], says)
+            }));
+            for deleted in 0..1_u32 << FACTS {
+                let gone: Vec<i64> = (1..=FACTS).filter(|id| deleted & 1 << (id - 1) != 0).collect();
+                let (mut right, mut known) = (facts.clone(), facts.clone());
+                right.remove(&gone);
+                // As the scan does: what is gone of the relevant facts is forgotten, until none of them is gone.
+                loop {
+                    let relevant = relevant(&known).into_iter().map(|fact| fact.id);
+                    let noticed: Vec<i64> = relevant.filter(|id| gone.contains(id)).collect();
+                    if noticed.is_empty() {
+                        break;
+                    }
+                    known.remove(&noticed);
+                }
+                assert_eq!(turns(&known, ALL), turns(&right, ALL), "{facts:?} without {gone:?}");
+            }
+        }
     }
 }

@@ -23,11 +23,20 @@ pub(super) fn turns(facts: &[Fact], window: Window) -> BTreeMap<String, Turn> {
     turns
 }
 
-/// Whether each fact can change an answer, for any window: evidence, every submission and change of settings, and the
-/// completions of turns with evidence.
+/// Whether each fact can change an answer, for any window, now or when rows are deleted: evidence; a submission or change
+/// of settings, if priority was named before in its place or is named by itself; and the completions of turns with evidence.
 pub(crate) fn relevant(facts: &[Fact]) -> Vec<bool> {
     let proven: HashSet<&str> = evidence(facts).into_iter().map(|fact| fact.turn.as_str()).collect();
-    facts.iter().map(|fact| !fact.is_completion() || proven.contains(fact.turn.as_str())).collect()
+    let names_priority = |fact: &Fact| matches!(fact.kind, Kind::Submission { tier: Tier::Priority, .. });
+    let place = |fact: &Fact| (fact.thread.clone(), fact.process.clone());
+    let matters = |(at, fact): (usize, &Fact)| match fact.kind {
+        Kind::Evidence => true,
+        Kind::Completion => proven.contains(fact.turn.as_str()),
+        Kind::Submission { .. } => {
+            facts[..=at].iter().any(|earlier| names_priority(earlier) && place(earlier) == place(fact))
+        }
+    };
+    facts.iter().enumerate().map(matters).collect()
 }
 
 /// The model of each turn's latest completion, in the window or not.
