@@ -8,7 +8,7 @@ pub(crate) type Fingerprint = [u8; 16];
 /// A test fails when those files change and this does not; it prints the new value. Nothing else is covered, so that a
 /// change elsewhere keeps every memo.
 pub(crate) const FINGERPRINT: Fingerprint =
-    [49, 9, 227, 11, 116, 175, 210, 81, 31, 86, 106, 86, 230, 219, 99, 141];
+    [221, 76, 30, 67, 100, 5, 167, 121, 99, 44, 203, 54, 194, 33, 239, 251];
 
 /// Parsers of earlier versions that find exactly the same facts, so that their memos stay valid.
 ///

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -102,11 +103,16 @@ impl Scanner {
     pub fn start(&self, request: Request) -> Running {
         let control = Arc::new(Control::default());
         let shared = Arc::clone(&self.shared);
+        let (over, ended) = mpsc::channel();
         let thread = {
             let control = Arc::clone(&control);
-            std::thread::spawn(move || shared.scan(&request, &control))
+            std::thread::spawn(move || {
+                // Dropped when the thread is done, also by a panic: that is what the other end hears.
+                let _over: mpsc::Sender<()> = over;
+                shared.scan(&request, &control)
+            })
         };
-        Running { database: self.shared.database.clone(), control, thread }
+        Running { database: self.shared.database.clone(), control, ended, thread }
     }
 }
 
@@ -115,6 +121,7 @@ impl Scanner {
 pub struct Running {
     database: PathBuf,
     control: Arc<Control>,
+    ended: Receiver<()>,
     thread: JoinHandle<Result<Scan, ScanError>>,
 }
 
@@ -129,6 +136,12 @@ impl Running {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// Waits until the scan has ended, but no longer than `patience`. Returns whether it has.
+    #[must_use]
+    pub fn has_ended_within(&self, patience: Duration) -> bool {
+        !matches!(self.ended.recv_timeout(patience), Err(RecvTimeoutError::Timeout))
     }
 
     /// Asks the scan to stop. It ends with [`ScanError::Cancelled`] and leaves the memo as it was, unless it is already

@@ -104,22 +104,18 @@ fn scan(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
 
     let start = Instant::now();
     let mut bar = None;
-    let mut pause = Duration::from_micros(100);
-    while !running.is_finished() {
+    while !running.has_ended_within(Duration::from_millis(50)) {
         if interrupt::requested() {
             running.cancel();
         }
         // Most scans are over before a bar could be read.
-        if bar.is_none() && start.elapsed() > Duration::from_millis(500) {
-            bar = Some(output::progress_bar(1000, "scanning [{bar:40}] {percent}%, {msg}"));
-        }
-        if let Some(bar) = &bar {
+        if start.elapsed() > Duration::from_millis(500) {
+            let bar = bar
+                .get_or_insert_with(|| output::progress_bar(1000, "scanning [{bar:40}] {percent}%, {msg}"));
             let progress = running.progress();
             bar.set_position(u64::from(progress.permille));
             bar.set_message(format!("{} rows", units::count(progress.rows)));
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
     }
     if let Some(bar) = bar {
         bar.finish_and_clear();

@@ -1,6 +1,7 @@
 //! What all launches of a run stand on: one database in one state, the memos to start from, and the right answers.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tracerig_datasets::workload::{self, Mix};
@@ -158,13 +159,12 @@ fn check_room(folder: &Path, needed: u64) -> Result<(), RunError> {
 fn scan(database: &Path, memo: MemoPlace) -> Result<Turns, RunError> {
     let scanner = Scanner::new(database, Options { memo, ..Options::default() });
     let running = scanner.start(Request::default());
-    while !running.is_finished() {
+    while !running.has_ended_within(Duration::from_millis(20)) {
         if crate::interrupt::requested() {
             running.cancel();
             let _ = running.wait();
             return Err(RunError::Interrupted);
         }
-        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     Ok(running.wait()?.turns)
 }

@@ -5,17 +5,35 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Whether `text` may hold a string equal to `word`, which must be ASCII without characters that have a short escape.
-///
-/// Necessary, not sufficient: a quick way past rows that cannot matter. Such a word is written out or, letter by
-/// letter, with escapes that begin `\u00`.
-pub(super) fn may_contain(text: &[u8], word: &[u8]) -> bool {
-    memchr::memmem::find(text, word).is_some() || memchr::memmem::find(text, br"\u00").is_some()
+/// A word to look for before a text is read as JSON: ASCII, without characters that have a short escape.
+pub(super) struct Word(LazyLock<Finder<'static>>);
+
+impl Word {
+    /// What the rows of completed responses must hold.
+    pub(super) const fn completed() -> Self {
+        Self(LazyLock::new(|| Finder::new("response.completed")))
+    }
+
+    /// What the rows of priority turns must hold.
+    pub(super) const fn priority() -> Self {
+        Self(LazyLock::new(|| Finder::new("priority")))
+    }
+
+    /// Whether `text` may hold a string equal to the word.
+    ///
+    /// Necessary, not sufficient: a quick way past rows that cannot matter. Such a word is written out or, letter by
+    /// letter, with escapes that begin `\u00`.
+    pub(super) fn may_stand_in(&self, text: &[u8]) -> bool {
+        static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\u00"));
+        self.0.find(text).is_some() || ESCAPE.find(text).is_some()
+    }
 }
 
 /// One member's value, not yet read.
@@ -174,8 +192,8 @@ mod tests {
 
     #[test]
     fn the_quick_test_lets_every_spelling_through() {
-        assert!(may_contain(br#"{"a":"priority"}"#, b"priority"));
-        assert!(may_contain(br#"{"a":"pr\u0069ority"}"#, b"priority"));
-        assert!(!may_contain(br#"{"a":"default"}"#, b"priority"));
+        assert!(Word::priority().may_stand_in(br#"{"a":"priority"}"#));
+        assert!(Word::priority().may_stand_in(br#"{"a":"pr\u0069ority"}"#));
+        assert!(!Word::priority().may_stand_in(br#"{"a":"default"}"#));
     }
 }

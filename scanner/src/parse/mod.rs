@@ -88,8 +88,11 @@ pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, target: Option<&[u8]>) -
     says.map_or(Parsed::Nothing, |says| Parsed::Fact(Fact { span_thread: field(before, b"thread_id"), says }))
 }
 
+static PRIORITY: json::Word = json::Word::priority();
+static COMPLETED: json::Word = json::Word::completed();
+
 fn request<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
-    if !json::may_contain(after, b"priority") {
+    if !PRIORITY.may_stand_in(after) {
         return None;
     }
     let mut kind = None;
@@ -113,7 +116,7 @@ fn request<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
 }
 
 fn completion<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
-    if !json::may_contain(after, b"response.completed") {
+    if !COMPLETED.may_stand_in(after) {
         return None;
     }
     let mut kind = None;
@@ -130,7 +133,7 @@ fn completion<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
 }
 
 fn tags<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
-    if !json::may_contain(after, b"priority") {
+    if !PRIORITY.may_stand_in(after) {
         return None;
     }
     let mut tier = None;
