@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -95,12 +96,38 @@ fn build(arguments: &Build) -> anyhow::Result<Code> {
     }
     let recipe = Recipe::find(&arguments.name)?;
     let options = BuildOptions { seed: arguments.seed, scale: arguments.scale };
-    let dataset = watched(|progress| match &arguments.out {
-        None => Cache::default()?.ensure(&recipe, &options, progress),
-        Some(folder) => build_into(folder, &recipe, &options, progress),
+    let start = Instant::now();
+    // Until the rows are inserted; none for a dataset that was there already.
+    let mut inserting = None;
+    let dataset = watched(|progress| {
+        let mut timed = |told: Progress| {
+            if told.stage == Stage::Digesting {
+                inserting.get_or_insert_with(|| start.elapsed());
+            }
+            progress(told)
+        };
+        match &arguments.out {
+            None => Cache::default()?.ensure(&recipe, &options, &mut timed),
+            Some(folder) => build_into(folder, &recipe, &options, &mut timed),
+        }
     })?;
+    eprintln!("{}", account(&dataset.manifest, inserting));
     output::print(&format!("{}\n", dataset.database.display()))?;
     Ok(Code::FINE)
+}
+
+/// What building took.
+fn account(manifest: &Manifest, inserting: Option<Duration>) -> String {
+    let Some(inserting) = inserting else { return "was built already, and is as it was built".to_owned() };
+    let per_second = manifest.inserted_bytes as f64 / inserting.as_secs_f64().max(1e-9);
+    format!(
+        "{} rows inserted, {} kept; {} of bodies in {}, {}/s",
+        units::count(manifest.inserted_rows),
+        units::count(manifest.rows),
+        ByteSize(manifest.inserted_bytes),
+        units::duration(inserting),
+        ByteSize(per_second as u64)
+    )
 }
 
 fn verify(arguments: &Named) -> anyhow::Result<Code> {
