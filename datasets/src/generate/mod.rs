@@ -171,7 +171,9 @@ impl Fixed {
         }
         // Both limits are straight lines over the scale.
         let by_rows = needed / recipe.rows as f64;
-        let by_bytes = (cost - rows * ordinary) / (room - goal.rows as f64 * ordinary) * scale;
+        let whole = Goal::new(recipe, 1.0);
+        let room = (whole.used_pages * u64::from(PAGE_SIZE)) as f64;
+        let by_bytes = (cost - rows * ordinary) / (room - whole.rows as f64 * ordinary);
         let smallest = by_rows.max(by_bytes);
         if smallest <= scale {
             return Err(DatasetError::Recipe {

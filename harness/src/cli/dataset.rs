@@ -84,7 +84,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Task::Inspect(arguments) => inspect(arguments),
         Task::Remove(arguments) => {
             let removed = Cache::default()?.remove(&arguments.name)?;
-            eprintln!("removed {}", removed.display());
+            output::say(&format!("removed {}", removed.display()));
             Ok(Code::FINE)
         }
     }
@@ -111,7 +111,7 @@ fn build(arguments: &Build) -> anyhow::Result<Code> {
             Some(folder) => build_into(folder, &recipe, &options, &mut timed),
         }
     })?;
-    eprintln!("{}", account(&dataset.manifest, inserting));
+    output::say(&account(&dataset.manifest, inserting));
     output::print(&format!("{}\n", dataset.database.display()))?;
     Ok(Code::FINE)
 }

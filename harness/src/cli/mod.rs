@@ -67,7 +67,7 @@ struct Interrupted;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = interrupt::install() {
-        eprintln!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once");
+        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
     }
     let done = match cli.verb {
         Verb::Scan(arguments) => scan::main(&arguments),
@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
         if output::is_broken_pipe(&error) {
             return Code::FINE;
         }
-        eprintln!("tracerig: {}", output::plain(&format!("{error:#}")));
+        output::say(&format!("tracerig: {}", output::told(&error)));
         code_of(&error)
     });
     ExitCode::from(code.0)

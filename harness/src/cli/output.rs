@@ -31,6 +31,23 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&text)
 }
 
+/// Prints a line for people on standard error. Whoever closed it does not want to hear, and that is no failure.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", plain(text));
+}
+
+/// An error with its causes, as far as they are not told already: most messages here end with what the system said.
+pub(super) fn told(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |mut text, cause| {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        text
+    })
+}
+
 /// Whether `error` is standard output gone, as with `tracerig ... | head`.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
@@ -69,6 +86,14 @@ pub(super) fn progress_bar(length: u64, template: &str) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let inner = || io::Error::other("disk on fire");
+        let known = anyhow::Error::new(inner()).context("x: cannot write: disk on fire; buy another");
+        assert_eq!(told(&known), "x: cannot write: disk on fire; buy another");
+        assert_eq!(told(&anyhow::Error::new(inner()).context("x")), "x: disk on fire");
+    }
 
     #[test]
     fn text_from_elsewhere_cannot_steer_the_terminal() {

@@ -79,11 +79,10 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
         return Err(Usage(format!("--scale {}: give a factor above 0", arguments.scale)).into());
     }
-    if let Some(out) = &arguments.out {
-        refuse_to_overwrite(out)?;
-    }
+    let results = Path::new("tracerig-out");
+    prepare(arguments.out.as_deref().unwrap_or(results))?;
     if cfg!(debug_assertions) {
-        eprintln!("tracerig: this is a debug build: its times say nothing; build with --release");
+        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
     }
     let recipe = Recipe::find(&plan.recipe)?;
     let root = tracerig_datasets::cache_root()?;
@@ -103,30 +102,35 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     let record = match done {
         Err(RunError::Interrupted) => return Err(Interrupted.into()),
         Err(error @ RunError::Disagreement { .. }) => {
-            eprintln!("tracerig: {}", output::plain(&error.to_string()));
+            output::say(&format!("tracerig: {error}"));
             return Ok(Code::MISMATCH);
         }
         done => done?,
     };
-    let out = arguments.out.clone().unwrap_or_else(|| Path::new("tracerig-out").join(&record.id));
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => results.join(&record.id),
+    };
+    std::fs::create_dir_all(&out).with_context(|| format!("{}: cannot be created", out.display()))?;
     publish(&record, &out, arguments.format)?;
     Ok(u8::try_from(record.outcome.exit_code).map_or(Code::FAILED, Code))
 }
 
-fn refuse_to_overwrite(out: &Path) -> anyhow::Result<()> {
+/// Makes sure before a run that its results can be written after it, and overwrite none.
+fn prepare(out: &Path) -> anyhow::Result<()> {
     let record = out.join(RECORD);
     if record.exists() {
         bail!("{}: a record is there already; choose another --out, or remove it", record.display());
     }
-    Ok(())
+    std::fs::create_dir_all(out)
+        .and_then(|()| tempfile::tempfile_in(out).map(drop))
+        .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))
 }
 
 const RECORD: &str = "record.json";
 
 /// Writes everything first and prints then: who closes the pipe early still has the record.
 fn publish(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("{}: cannot be created; choose another --out", out.display()))?;
     let summary = Summary::of(record);
     record.write(&out.join(RECORD))?;
     hdr::write(record, &out.join("latencies.hdr"))?;
@@ -135,7 +139,7 @@ fn publish(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
         Format::Table => output::print(&terminal::table(record, &summary))?,
         Format::Json => output::print(&json::summary(record, &summary)?)?,
     }
-    eprintln!("\nrecord, latencies and report: {}", out.display());
+    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
     Ok(())
 }
 
@@ -184,7 +188,7 @@ impl Shown {
             bar.set_message(what.to_owned());
             self.bar = Some(bar);
         } else {
-            eprintln!("{what}");
+            output::say(what);
         }
     }
 

@@ -83,7 +83,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Engine::Published => published(arguments, window)?,
     };
     for warning in &scan.warnings {
-        eprintln!("tracerig: warning: {}", plain(warning));
+        output::say(&format!("tracerig: warning: {warning}"));
     }
     match arguments.format {
         Format::Json => output::print_json(&Document::from(scan))?,
