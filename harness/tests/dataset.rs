@@ -168,6 +168,6 @@ fn every_recipe_is_listed_with_its_reason() {
         "{table}"
     );
     let unknown = program.run(&["dataset", "build", "huge"]);
-    assert_eq!(unknown.code, Some(1));
+    assert_eq!(unknown.code, Some(2));
     assert!(unknown.err.contains("quick"), "{}", unknown.err);
 }

@@ -199,14 +199,45 @@ fn a_wrong_database_is_an_error_that_names_it_and_leaves_no_memo() {
 }
 
 #[test]
+fn a_memo_takes_the_place_of_no_other_file() {
+    let program = Program::new();
+    let database = real(&program, Codex::V0_169_0);
+    let rows = std::fs::read(&database).unwrap();
+    let log = database.with_file_name("logs_2.sqlite-wal");
+    for memo in [&database, &log] {
+        let ran = program.run(&["scan", "--db", text(&database), "--memo", text(memo)]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+        assert!(ran.err.contains("Name another place"), "{}", ran.err);
+    }
+    let notes = program.path("notes.txt");
+    std::fs::write(&notes, "# Notes of years").unwrap();
+    let ran = program.run(&["scan", "--db", text(&database), "--memo", text(&notes), "--rescan"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("warning") && ran.err.contains("notes.txt"), "{}", ran.err);
+    assert_eq!(std::fs::read(&notes).unwrap(), b"# Notes of years");
+    assert_eq!(std::fs::read(&database).unwrap(), rows);
+}
+
+#[test]
 fn a_locked_database_is_waited_for_and_then_reported() {
     let program = Program::new();
     let database = real(&program, Codex::V0_169_0);
     let writer = Connection::open(&database).unwrap();
     writer.execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE").unwrap();
-    let ran = program.run(&["scan", "--db", text(&database), "--no-memo", "--busy-timeout", "1"]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.err.contains("locked by another process"), "{}", ran.err);
+    for engine in ["scanner", "published"] {
+        let ran = program.run(&[
+            "scan",
+            "--db",
+            text(&database),
+            "--no-memo",
+            "--busy-timeout",
+            "1",
+            "--engine",
+            engine,
+        ]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("locked by another process"), "{engine}: {}", ran.err);
+    }
 }
 
 #[test]
@@ -219,6 +250,9 @@ fn bad_usage_has_its_own_exit_code() {
         &["scan", "--db", "x", "--memo", "m", "--no-memo"],
         &["scan", "--db", "x", "--engine", "published", "--rescan"],
         &["scan", "--db", "x", "--format", "yaml"],
+        &["scan", "--db", "x", "--busy-timeout", "99999999999"],
+        &["dataset", "build", "no-such-recipe"],
+        &["run", "relaunch", "--recipe", "no-such-recipe"],
         &["sacn"],
         &["run", "relaunch", "--arms", "lukewarm"],
         &["run", "relaunch", "--samples", "0"],

@@ -46,6 +46,9 @@ fn try_advance(
     checks::identity(memo, &snapshot.identity)?;
     checks::shrink(memo, snapshot.max_id)?;
     let anchors = checks::anchors(memo, lookup)?;
+    // One look-up for all rows that are gone from the lower end: facts that no check looks at would never be forgotten.
+    let least = lookup.at_or_above(i64::MIN)?.unwrap_or(i64::MAX);
+    verified.dropped += memo.facts.forget_below(least);
     checks::facts(memo, cursor, &mut verified, lookup)?;
     if anchors == 0 {
         checks::any_survivor(memo, &mut verified, lookup)?;

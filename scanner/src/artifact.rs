@@ -38,6 +38,37 @@ pub(crate) enum Standing {
     Stamped(Stamp),
 }
 
+/// Whether writing the artifact at `path` could touch the database at `database` (resolved): it, its log, index or
+/// journal stands where the artifact, its lock or its temporary file would.
+pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
+    let resolved = |path: &Path| {
+        let folder = folder(path).canonicalize().unwrap_or_else(|_| folder(path).to_owned());
+        folder.join(path.file_name().unwrap_or_default())
+    };
+    let file = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let own =
+        [path.to_owned(), sibling(path, ".lock"), temporary(path)].map(|path| (file(&path), resolved(&path)));
+    ["", "-wal", "-shm", "-journal"].map(|suffix| sibling(database, suffix)).iter().any(|theirs| {
+        let identity = file(theirs);
+        own.iter().any(|(file, path)| path == theirs || (identity.is_some() && *file == identity))
+    })
+}
+
+/// Whether what stands at `path` is a file of someone else, which no memo may replace.
+///
+/// An artifact that is damaged, torn or cut short is still ours: at least half of its first bytes are the magic, or they
+/// were never written.
+fn is_of_someone_else(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    match File::open(path) {
+        Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut start)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let ours = start.iter().zip(MAGIC).filter(|&(&found, magic)| found == magic).count();
+    Ok(ours * 2 < start.len() && start.iter().any(|&byte| byte != 0))
+}
+
 /// What loading an artifact gave.
 #[derive(Debug)]
 pub(crate) enum Loaded {
@@ -207,15 +238,19 @@ pub(crate) fn replace<E: From<io::Error>>(
     at_half: impl FnOnce() -> Result<(), E>,
     at_whole: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
+    // A link is replaced, not followed: what it leads to is not ours to judge.
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    if is_file && is_of_someone_else(path)? {
+        return Err(io::Error::other("what stands there is no memo, and is left alone").into());
+    }
     // Under the lock one name is enough, and with one name a process that is killed leaves at most one file.
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".new");
-    match std::fs::remove_file(folder(path).join(&name)) {
+    let temporary = temporary(path);
+    match std::fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let mut file = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder(path))?;
+    let name = temporary.file_name().unwrap_or_default();
+    let mut file = tempfile::Builder::new().prefix(name).rand_bytes(0).tempfile_in(folder(path))?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     at_half()?;
@@ -230,6 +265,14 @@ fn folder(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// The name that a new artifact has until it is whole.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    folder(path).join(name)
 }
 
 fn sibling(path: &Path, suffix: &str) -> PathBuf {
@@ -272,15 +315,51 @@ mod tests {
         let left = folder.path().join(".memo.new");
         let ok = || Ok::<(), io::Error>(());
         std::fs::write(&left, b"a part").unwrap();
-        replace(&path, b"first", ok, ok).unwrap();
+        replace(&path, b"trigmemo first", ok, ok).unwrap();
         std::fs::write(&victim, b"untouched").unwrap();
         std::os::unix::fs::symlink(&victim, &left).unwrap();
-        replace(&path, b"second", ok, ok).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        replace(&path, b"trigmemo second", ok, ok).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"trigmemo second");
         assert_eq!(std::fs::read(&victim).unwrap(), b"untouched");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "only the memo and the victim");
 
-        let failed = replace(&path, b"third", ok, || Err(io::Error::other("full")));
-        assert!(failed.is_err() && std::fs::read(&path).unwrap() == b"second" && !left.exists());
+        let failed = replace(&path, b"trigmemo third", ok, || Err(io::Error::other("full")));
+        assert!(failed.is_err() && std::fs::read(&path).unwrap() == b"trigmemo second" && !left.exists());
+    }
+
+    #[test]
+    fn only_a_memo_is_replaced_however_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("memo");
+        let ok = || Ok::<(), io::Error>(());
+        for ours in [&b""[..], b"trig", b"trigmemo\x01", b"xrixmemo", b"\0\0\0\0\0\0\0\0\0"] {
+            std::fs::write(&path, ours).unwrap();
+            replace(&path, b"trigmemo", ok, ok).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"trigmemo", "{ours:?}");
+        }
+        for theirs in [&b"SQLite format 3\0"[..], b"# Notes", b"n", b"\x37\x7f\x06\x82"] {
+            std::fs::write(&path, theirs).unwrap();
+            assert!(replace(&path, b"trigmemo", ok, ok).is_err());
+            assert_eq!(std::fs::read(&path).unwrap(), theirs);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no litter");
+        }
+    }
+
+    #[test]
+    fn a_place_that_belongs_to_the_database_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let database = folder.join("logs");
+        std::fs::write(&database, "rows").unwrap();
+        std::fs::hard_link(&database, folder.join("linked")).unwrap();
+        std::os::unix::fs::symlink(&folder, folder.join("here")).unwrap();
+        for wrong in ["logs", "logs-wal", "logs-shm", "logs-journal", "linked", "here/logs"] {
+            assert!(clashes(&folder.join(wrong), &database), "{wrong}");
+        }
+        assert!(clashes(&folder.join("logs"), &folder.join("logs.lock")));
+        assert!(clashes(&folder.join("memo"), &folder.join(".memo.new")));
+        for right in ["memo", "logs.memo", "logs-wal.memo"] {
+            assert!(!clashes(&folder.join(right), &database), "{right}");
+        }
     }
 }

@@ -43,6 +43,12 @@ pub enum ScanError {
         /// The columns that are not there.
         columns: Vec<&'static str>,
     },
+    /// The column `id` of the trace table is not its key, so that it neither orders rows nor finds one.
+    #[error("{}: column `id` of table `logs` is not its INTEGER PRIMARY KEY. This is no trace database as Codex writes it", path.display())]
+    IdsNameNoRows {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// The database stores its text in another encoding than UTF-8.
     #[error("{}: text is stored as {encoding}, and only UTF-8 is read. Codex writes UTF-8; convert the database with `.dump`", path.display())]
     Encoding {
@@ -77,6 +83,12 @@ pub enum ScanError {
     #[error("{}: its write-ahead log can only be read with an index beside it (-shm), which this folder does not let be written. Copy the database and its -wal file to a folder of your own and scan the copy", path.display())]
     WalWithoutIndex {
         /// The path as given.
+        path: PathBuf,
+    },
+    /// The memo was to be kept where the database, or a file that belongs to it, stands.
+    #[error("{}: the database, its log or its journal stands where the memo, its lock or its temporary file would. Name another place for the memo", path.display())]
+    MemoIsDatabase {
+        /// The memo's path as given.
         path: PathBuf,
     },
     /// The file system refused.

@@ -200,6 +200,13 @@ impl FactSet {
         self.facts.sort_unstable_by_key(|fact| fact.id);
     }
 
+    /// Forgets the facts of rows below `least` and says how many there were.
+    pub(crate) fn forget_below(&mut self, least: i64) -> usize {
+        let gone = self.facts.partition_point(|fact| fact.id < least);
+        self.facts.drain(..gone);
+        gone
+    }
+
     /// Forgets the facts of the given ids, which must rise.
     pub(crate) fn remove(&mut self, ids: &[i64]) {
         self.facts.retain(|fact| ids.binary_search(&fact.id).is_err());

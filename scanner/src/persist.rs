@@ -79,7 +79,7 @@ fn try_save(
         if !forced {
             return Ok(Saved::Dropped);
         }
-        catch_up(context, path, memo)?;
+        catch_up(context, path, memo).or_else(keep_the_answer)?;
     }
     let mut stamp = [0; 16];
     getrandom::fill(&mut stamp).map_err(io::Error::other)?;
@@ -111,6 +111,15 @@ fn lock(context: Context<'_>, path: &Path) -> Result<Lock, Failure> {
     }
 }
 
+/// An answer is not lost because the database cannot be read once more: only what the caller, or a test, asked for ends the
+/// scan.
+fn keep_the_answer(error: ScanError) -> Result<(), Failure> {
+    match error {
+        ScanError::Cancelled { .. } | ScanError::Injected { .. } => Err(error.into()),
+        error => Err(io::Error::other(error.to_string()).into()),
+    }
+}
+
 /// Reads the rows that another scan stored meanwhile, into `memo`, while the lock keeps others from storing more.
 fn catch_up(context: Context<'_>, path: &Path, memo: &mut Memo) -> Result<(), ScanError> {
     let (Loaded::Memo(stored, _), _) = artifact::load(path, context.path) else { return Ok(()) };
@@ -120,6 +129,7 @@ fn catch_up(context: Context<'_>, path: &Path, memo: &mut Memo) -> Result<(), Sc
     let snapshot = Snapshot::open(context, 1)?;
     match advance(context, memo.clone(), &snapshot, &mut Work::start()) {
         Ok(Advanced { memo: newer, .. }) => {
+            snapshot.confirm(context.path)?;
             *memo = newer;
             Ok(())
         }

@@ -32,7 +32,8 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
     let fail = |error| ScanError::from_sqlite(&path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
-    connection.busy_timeout(busy_timeout).map_err(fail)?;
+    // SQLite counts milliseconds in 32 bits.
+    connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64))).map_err(fail)?;
     connection.execute_batch("BEGIN").map_err(fail)?;
     let cursor = connection
         .query_row("SELECT max(id) FROM logs", [], |row| row.get::<_, Option<i64>>(0))

@@ -92,7 +92,11 @@ impl<'c> Reader<'c> {
                 Parsed::Fact(fact) => fact,
             };
             let mut others = self.others.query([id]).map_err(error)?;
-            let Some(columns) = others.next().map_err(error)? else { continue };
+            let Some(columns) = others.next().map_err(error)? else {
+                // Within one snapshot only a damaged tree leads to a row in order and not by its id.
+                let detail = format!("row {id} is not where its id says");
+                return Err(ScanError::Corrupt { path: self.path.to_owned(), detail });
+            };
             let signature = Signature::of(
                 integer(columns.get_ref(0).map_err(error)?),
                 integer(columns.get_ref(1).map_err(error)?),

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::answer::{Scan, Window};
+use crate::artifact;
 use crate::control::{Control, Probe, Progress};
 use crate::error::ScanError;
 use crate::identity::{FileSystemIdentity, IdentitySource};
@@ -164,6 +165,11 @@ impl Shared {
         let named = &self.database;
         // Metadata of a link is not that of its target, and SQLite keeps its log beside the target.
         let path = std::fs::canonicalize(named).map_err(|error| ScanError::from_io(named, error))?;
+        if let MemoPlace::File(memo) = &self.options.memo
+            && artifact::clashes(memo, &path)
+        {
+            return Err(ScanError::MemoIsDatabase { path: memo.clone() });
+        }
         let gate = gate(&path);
         let _turn = gate.enter(control, &path)?;
 

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::ffi::SQLITE_ERROR;
 
 use crate::error::ScanError;
 
@@ -41,7 +42,11 @@ pub(crate) fn examine(connection: &Connection, path: &Path) -> Result<Trust, Sca
                     trust = Trust::Unknown;
                 }
             }
-            Err(_) => missing.push(name.to_str().unwrap_or_default()),
+            // "No such table column" is a plain error; a lock or a damaged file is another matter.
+            Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.extended_code == SQLITE_ERROR => {
+                missing.push(name.to_str().unwrap_or_default());
+            }
+            Err(error) => return Err(ScanError::from_sqlite(path, error)),
         }
     }
     if missing.len() == COLUMNS.len() {
@@ -51,7 +56,23 @@ pub(crate) fn examine(connection: &Connection, path: &Path) -> Result<Trust, Sca
     if !missing.is_empty() {
         return Err(ScanError::MissingColumns { path: path.to_owned(), columns: missing });
     }
+    if trust == Trust::Unknown {
+        require_row_ids(connection, path)?;
+    }
     Ok(trust)
+}
+
+/// Fails unless `id` alone is the key of the table and whole numbers: facts are ordered by it, and rows found by it.
+fn require_row_ids(connection: &Connection, path: &Path) -> Result<(), ScanError> {
+    let names_a_row: bool = connection
+        .query_row(
+            "SELECT sum(pk > 0) = 1 AND sum(pk > 0 AND name = 'id' COLLATE nocase AND type = 'INTEGER' COLLATE nocase) = 1 \
+             FROM pragma_table_info('logs')",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(|error| ScanError::from_sqlite(path, error))?;
+    if names_a_row { Ok(()) } else { Err(ScanError::IdsNameNoRows { path: path.to_owned() }) }
 }
 
 /// Fails unless the database stores its text as UTF-8: lengths in bytes mean something else in another encoding.

@@ -20,7 +20,8 @@ use crate::interrupt;
 /// Build, list, verify, inspect and remove the databases that runs stand on.
 ///
 /// A dataset is built from a recipe, a seed and a scale: the same three give the same file, byte for byte. It is kept in
-/// the user's cache folder (TRACERIG_CACHE_DIR moves it) and verified whenever it is used again.
+/// the user's cache folder (TRACERIG_CACHE_DIR moves it). Whenever it is used again its size and times are compared with
+/// those of the last verification, and its digest where these differ.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
@@ -94,15 +95,16 @@ fn build(arguments: &Build) -> anyhow::Result<Code> {
     if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
         return Err(Usage(format!("--scale {}: give a factor above 0", arguments.scale)).into());
     }
-    let recipe = Recipe::find(&arguments.name)?;
+    let recipe = super::recipe(&arguments.name)?;
     let options = BuildOptions { seed: arguments.seed, scale: arguments.scale };
-    let start = Instant::now();
-    // Until the rows are inserted; none for a dataset that was there already.
-    let mut inserting = None;
+    // When rows began to be inserted, and when they all were; none for a dataset that was there already.
+    let (mut began, mut inserted) = (None, None);
     let dataset = watched(|progress| {
         let mut timed = |told: Progress| {
-            if told.stage == Stage::Digesting {
-                inserting.get_or_insert_with(|| start.elapsed());
+            match told.stage {
+                Stage::Generating => drop(began.get_or_insert_with(Instant::now)),
+                Stage::Digesting => drop(inserted.get_or_insert_with(Instant::now)),
+                Stage::Waiting | Stage::Verifying => {}
             }
             progress(told)
         };
@@ -111,22 +113,25 @@ fn build(arguments: &Build) -> anyhow::Result<Code> {
             Some(folder) => build_into(folder, &recipe, &options, &mut timed),
         }
     })?;
-    output::say(&account(&dataset.manifest, inserting));
+    output::say(&match (began, inserted) {
+        (Some(began), Some(inserted)) => account(&dataset.manifest, inserted - began, began.elapsed()),
+        _ => "built before; size and times, or else the digest, are those of then".to_owned(),
+    });
     output::print(&format!("{}\n", dataset.database.display()))?;
     Ok(Code::FINE)
 }
 
-/// What building took.
-fn account(manifest: &Manifest, inserting: Option<Duration>) -> String {
-    let Some(inserting) = inserting else { return "was built already, and is as it was built".to_owned() };
+/// What building took: inserting the rows, and everything with the digests.
+fn account(manifest: &Manifest, inserting: Duration, all: Duration) -> String {
     let per_second = manifest.inserted_bytes as f64 / inserting.as_secs_f64().max(1e-9);
     format!(
-        "{} rows inserted, {} kept; {} of bodies in {}, {}/s",
+        "{} rows inserted, {} kept; {} of bodies in {}, {}/s; with digests {}",
         units::count(manifest.inserted_rows),
         units::count(manifest.rows),
         ByteSize(manifest.inserted_bytes),
         units::duration(inserting),
-        ByteSize(per_second as u64)
+        ByteSize(per_second as u64),
+        units::duration(all)
     )
 }
 

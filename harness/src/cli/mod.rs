@@ -9,6 +9,7 @@ mod scan;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracerig_datasets::{DatasetError, Recipe};
 
 use crate::interrupt;
 
@@ -61,6 +62,14 @@ struct Usage(String);
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted; nothing is left half-done")]
 struct Interrupted;
+
+/// The recipe that an argument names.
+fn recipe(name: &str) -> anyhow::Result<Recipe> {
+    Recipe::find(name).map_err(|error| match error {
+        DatasetError::UnknownRecipe { .. } => Usage(error.to_string()).into(),
+        error => error.into(),
+    })
+}
 
 /// Runs the command that the process was started with.
 #[must_use]

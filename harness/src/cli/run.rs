@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
-use tracerig_datasets::{Cache, Recipe, Stage};
+use tracerig_datasets::{Cache, Stage};
 use tracerig_reports::{Record, Summary, hdr, json, markdown, terminal, write_whole};
 
 use super::output::{self, Format};
@@ -84,7 +84,7 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     if cfg!(debug_assertions) {
         output::say("tracerig: this is a debug build: its times say nothing; build with --release");
     }
-    let recipe = Recipe::find(&plan.recipe)?;
+    let recipe = super::recipe(&plan.recipe)?;
     let root = tracerig_datasets::cache_root()?;
     let job = Job {
         plan,

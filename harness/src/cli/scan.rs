@@ -1,7 +1,6 @@
 //! `tracerig scan`: the scanner on any database.
 
 use std::fmt::Write;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -52,8 +51,8 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// How many seconds to wait for a database that another process keeps locked.
-    #[arg(long, value_name = "SECONDS", default_value = "5")]
-    busy_timeout: NonZeroU64,
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    busy_timeout: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,7 +97,7 @@ fn scan(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
         Some(path) => MemoPlace::File(path.clone()),
         None => default_memo(&arguments.db)?,
     };
-    let busy_timeout = Duration::from_secs(arguments.busy_timeout.get());
+    let busy_timeout = Duration::from_secs(arguments.busy_timeout);
     let scanner = Scanner::new(&arguments.db, Options { memo, busy_timeout, ..Options::default() });
     let running = scanner.start(Request { window, rescan: arguments.rescan });
 
@@ -128,7 +127,7 @@ fn scan(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
 
 /// The published query cannot be stopped from outside, and changes nothing: an interruption simply leaves it behind.
 fn published(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
-    let (database, busy_timeout) = (arguments.db.clone(), Duration::from_secs(arguments.busy_timeout.get()));
+    let (database, busy_timeout) = (arguments.db.clone(), Duration::from_secs(arguments.busy_timeout));
     let thread = std::thread::spawn(move || published::scan(&database, window, busy_timeout));
     while !thread.is_finished() {
         if interrupt::requested() {

@@ -109,7 +109,13 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
         return Err(Check::Anchors);
     }
     memo.anchors.retain(|&id, _| view.rows.contains_key(&id));
+    // Whatever stood below the first row is gone.
+    let remembered = memo.facts.len();
+    let least = view.rows.keys().next().copied().unwrap_or(i64::MAX);
+    memo.facts.retain(|&id, _| id >= least);
+    let forgotten = remembered - memo.facts.len();
     let LookedUp { mut dropped, found_one } = memo.drop_missing(view, cursor)?;
+    dropped += forgotten;
     if memo.anchors.is_empty() && !found_one {
         // The look for a survivor goes through the other facts in their order, and forgets those that are gone.
         let gone: Vec<i64> =

@@ -242,8 +242,14 @@ fn a_lock_that_is_never_released_costs_the_memo_and_no_answer() {
 }
 
 #[test]
-fn a_table_whose_ids_are_not_its_rows_is_scanned_in_full_every_time() {
-    for key in ["INTEGER PRIMARY KEY", "INTEGER UNIQUE", "INTEGER NOT NULL PRIMARY KEY DESC"] {
+fn a_table_whose_ids_may_come_back_is_scanned_in_full_and_one_whose_ids_name_no_rows_is_refused() {
+    for (key, orders_rows) in [
+        ("INTEGER PRIMARY KEY", true),
+        ("INTEGER NOT NULL PRIMARY KEY DESC", true),
+        ("INTEGER", false),
+        ("INTEGER UNIQUE", false),
+        ("TEXT PRIMARY KEY", false),
+    ] {
         let mut trace = Trace::new();
         trace.append(
             "noise turn=0 at=0 | request turn=1 thread=1 at=1 | noise turn=0 at=2 | request turn=2 at=3",
@@ -253,6 +259,12 @@ fn a_table_whose_ids_are_not_its_rows_is_scanned_in_full_every_time() {
         trace.sql(&format!(
             "ALTER TABLE logs RENAME TO old; {create}; INSERT INTO logs SELECT {columns} FROM old; DROP TABLE old"
         ));
+        if !orders_rows {
+            let scanner = Scanner::new(trace.path(), trace.options.clone());
+            let refused = scanner.scan(&Request::default());
+            assert!(matches!(refused, Err(ScanError::IdsNameNoRows { .. })), "{key}: {refused:?}");
+            continue;
+        }
         for _ in 0..2 {
             let scan = trace.relaunch();
             assert_scan(&scan, "full schema", ["turn-1 thread-1 - 1", "turn-2 - - 3"]);
