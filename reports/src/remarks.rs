@@ -139,6 +139,7 @@ pub(crate) fn end(record: &Record) -> String {
     let how = match outcome.status {
         Status::Complete => "Complete".to_owned(),
         Status::Interrupted => "Cut short (interrupted on request)".to_owned(),
+        Status::Inconclusive => "Inconclusive: an arm has no sample that met its conditions".to_owned(),
         Status::Failed => format!("Failed: {} without an answer", words::plural(outcome.failures, "sample")),
         Status::Mismatch => format!("Mismatch: {} wrong", words::plural(outcome.mismatches, "answer")),
     };

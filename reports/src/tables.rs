@@ -170,15 +170,13 @@ fn work(summary: &Summary, precision: Precision, names: &[&str], memory: bool) -
 
 /// What launches took from the machine, and what shows the state of the cache.
 pub(crate) fn resources(summary: &Summary, precision: Precision) -> Table {
-    let titles =
-        ["arm", "cache", "user", "system", "peak memory", "read from device", "faults", "pages before"];
+    let titles = ["arm", "cache", "processor", "peak memory", "read from device", "faults", "pages before"];
     let mut table = Table::new(2, titles);
     for arm in &summary.arms {
         let used = &arm.resources;
         let mut row = keys(arm);
         row.extend([
-            or_nothing(used.user, units::duration),
-            or_nothing(used.system, units::duration),
+            or_nothing(used.processor, units::duration),
             words::amount(Some(&used.peak_memory_bytes), true, precision),
             words::amount(Some(&used.device_read_bytes), true, precision),
             words::amount(Some(&used.major_faults), false, precision),

@@ -82,6 +82,8 @@ pub enum Status {
     Complete,
     /// Cut short on request; the record holds what there was.
     Interrupted,
+    /// Every planned sample was taken, and no answer was wrong, but some arm has no sample that met its conditions.
+    Inconclusive,
     /// A worker failed.
     Failed,
     /// An answer was wrong.
@@ -91,12 +93,14 @@ pub enum Status {
 impl Outcome {
     /// The outcome that `samples` amount to, `interrupted` telling whether the run was cut short.
     ///
-    /// The gravest wins: a wrong answer (exit code 3), then the interruption (130), then a failed worker (1). So an
-    /// interrupted run never hides a wrong answer it had already seen.
+    /// The gravest wins: a wrong answer (exit code 3), then the interruption (130), then a failed worker (1), then an arm all
+    /// of whose samples are left out (5). So an interrupted run never hides a wrong answer it had already seen.
     #[must_use]
     pub fn of(samples: &[Sample], interrupted: bool) -> Outcome {
         let (mut mismatches, mut failures, mut excluded) = (0, 0, 0);
+        let mut has_valid = std::collections::BTreeMap::new();
         for sample in samples {
+            *has_valid.entry(sample.key()).or_insert(false) |= sample.is_valid();
             match sample.state {
                 SampleState::Valid => {}
                 SampleState::Excluded { .. } => excluded += 1,
@@ -110,6 +114,8 @@ impl Outcome {
             (Status::Interrupted, 130)
         } else if failures > 0 {
             (Status::Failed, 1)
+        } else if has_valid.values().any(|valid| !valid) {
+            (Status::Inconclusive, 5)
         } else {
             (Status::Complete, 0)
         };

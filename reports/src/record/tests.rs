@@ -150,3 +150,27 @@ fn the_gravest_outcome_wins() {
     assert_eq!(Outcome::of(&wrong, true).exit_code, 3);
     assert_eq!(Outcome::of(&[], false).exit_code, 0);
 }
+
+#[test]
+fn an_arm_without_a_valid_sample_makes_a_run_inconclusive() {
+    let mut record = crate::fixture::record();
+    let cold: Vec<usize> =
+        (0..record.samples.len()).filter(|&at| record.samples[at].cache == Cache::Cold).collect();
+    for sample in &mut record.samples {
+        sample.state = SampleState::Valid;
+    }
+    let of = |record: &Record| {
+        let outcome = Outcome::of(&record.samples, false);
+        (outcome.status, outcome.exit_code)
+    };
+    assert_eq!(of(&record), (Status::Complete, 0));
+    for &at in &cold[1..] {
+        record.samples[at].state = SampleState::Excluded { reason: "resident".into() };
+    }
+    let single = record.samples[cold[0]].arm.clone();
+    let others = cold.iter().any(|&at| record.samples[at].arm != single);
+    assert!(others, "the fixture has several cold arms");
+    assert_eq!(of(&record), (Status::Inconclusive, 5));
+    record.samples[cold[1]].state = SampleState::Failed { error: "x".into() };
+    assert_eq!(of(&record), (Status::Failed, 1));
+}

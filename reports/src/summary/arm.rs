@@ -173,12 +173,11 @@ pub struct Seen {
 /// cache: a hot launch may read nothing, a cold one must find nothing in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Resources {
-    /// Median time on the processor in user mode; `None` when a launch does not report it.
-    #[serde(rename = "user_ns", with = "nanos::option")]
-    pub user: Option<Duration>,
-    /// Median time on the processor in the kernel, likewise.
-    #[serde(rename = "system_ns", with = "nanos::option")]
-    pub system: Option<Duration>,
+    /// Median time on the processor, in user mode and in the kernel together; `None` when a launch does not report it.
+    ///
+    /// Only the sum: a kernel may tell the two apart by the clock ticks it saw, and a short launch sees one or none.
+    #[serde(rename = "processor_ns", with = "nanos::option")]
+    pub processor: Option<Duration>,
     /// Peak memory of a launch, in bytes.
     pub peak_memory_bytes: CounterSummary,
     /// Bytes a launch read from the device.

@@ -211,16 +211,13 @@ impl CounterSummary {
 impl Resources {
     fn of(launches: &[&Launch]) -> Resources {
         // A median of only those that report a time would hide the others.
-        let median = |value: fn(&Launch) -> Option<Duration>| {
-            let times: Option<Vec<f64>> = launches.iter().map(|launch| value(launch).map(as_nanos)).collect();
-            stats::median(&times?).map(from_nanos)
-        };
+        let processor: Option<Vec<f64>> =
+            launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();
         let range = |value: fn(&Launch) -> Option<u64>| {
             CounterSummary::of(CounterClass::Advisory, launches.iter().map(|launch| value(launch)))
         };
         Resources {
-            user: median(|launch| launch.user),
-            system: median(|launch| launch.system),
+            processor: processor.and_then(|times| stats::median(&times)).map(from_nanos),
             peak_memory_bytes: range(|launch| launch.peak_memory.map(ByteSize::bytes)),
             device_read_bytes: range(|launch| launch.device_read.map(ByteSize::bytes)),
             major_faults: range(|launch| launch.major_faults),
