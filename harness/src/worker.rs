@@ -176,6 +176,8 @@ impl Instructions {
 fn floor(database: &Path) -> rusqlite::Result<i64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
+    // The scanner opens with as small a page cache; a floor that pays for a larger one would be no floor.
+    connection.pragma_update(None, "cache_size", 16)?;
     let newest: Option<i64> = connection.query_row("SELECT max(id) FROM logs", [], |row| row.get(0))?;
     Ok(newest.unwrap_or(0))
 }

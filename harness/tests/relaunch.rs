@@ -15,7 +15,7 @@ use support::{Program, text};
 use tracerig_datasets::{Cache, Recipe};
 use tracerig_harness::relaunch::{self, Job, Plan};
 use tracerig_reports::Record;
-use tracerig_reports::record::{Cache as PageCache, SampleState, Status};
+use tracerig_reports::record::{SampleState, Status};
 
 const ARMS: [&str; 6] = ["floor", "published", "full", "cold", "warm", "unchanged"];
 
@@ -35,23 +35,27 @@ fn every_launch_is_verified_and_on_record() {
         "--out",
         text(&out),
     ]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(matches!(ran.code, Some(0 | 5)), "{}", ran.err);
     for name in ARMS {
         assert!(ran.out.contains(name), "{name} is not in the table:\n{}", ran.out);
     }
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
 
     let record = Record::read(&out.join("record.json")).unwrap();
-    assert_eq!(record.outcome.status, Status::Complete);
-    assert_eq!((record.seed, record.plan.samples, record.samples.len()), (7, 2, 18));
+    assert!(matches!(record.outcome.status, Status::Complete | Status::Inconclusive), "{:?}", record.outcome);
+    assert_eq!((record.seed, record.plan.samples), (7, 2));
+    let in_memory = record.machine.file_system.as_deref().is_none_or(|kind| kind == "tmpfs");
+    let cold_or_not = if in_memory { 12 } else { 18 };
+    assert_eq!(record.samples.len(), cold_or_not, "cold arms are left out only where there is no disk");
     let rows = record.dataset.rows;
     for sample in &record.samples {
-        // A file system that cannot drop pages makes cold samples left out; nothing else may be.
-        let excusable =
-            sample.cache == PageCache::Cold && matches!(sample.state, SampleState::Excluded { .. });
-        assert!(sample.is_valid() || excusable, "{sample:?}");
+        // Another process may read from the disk through the same pages at any time: a sample may be left out for that.
+        assert!(sample.is_valid() || matches!(sample.state, SampleState::Excluded { .. }), "{sample:?}");
         for launch in &sample.launches {
             assert!(launch.verified);
+            // Whatever the database holds; `tiny` has a row of 4 MiB.
+            let allowed = 48_000_000 + 300 * launch.counter("facts").unwrap_or(0);
+            assert!(launch.peak_memory.is_none_or(|peak| peak.bytes() < allowed), "{launch:?}");
             let examined = launch.counter("rows_examined");
             match sample.arm.as_str() {
                 "floor" => assert_eq!((&launch.mode, launch.turns), (&None, None)),
@@ -71,13 +75,9 @@ fn every_launch_is_verified_and_on_record() {
     }
     // The scanner's arms have one answer, and the published engine has its own.
     let answers = |wanted: &[&str]| {
-        let mut digests: Vec<_> =
-            record.samples.iter().filter(|sample| wanted.contains(&sample.arm.as_str())).collect();
-        digests.dedup_by_key(|sample| sample.launches[0].answer_digest.clone());
-        digests
-            .iter()
-            .map(|sample| sample.launches[0].answer_digest.clone())
-            .collect::<std::collections::BTreeSet<_>>()
+        let samples = record.samples.iter().filter(|sample| wanted.contains(&sample.arm.as_str()));
+        let launches = samples.flat_map(|sample| &sample.launches);
+        launches.map(|launch| launch.answer_digest.clone()).collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(answers(&["full", "cold", "warm", "unchanged"]).len(), 1);
     assert_eq!(answers(&["published"]).len(), 1);
@@ -99,7 +99,8 @@ fn every_launch_is_verified_and_on_record() {
 
 /// Working copies that are still there.
 fn leftovers(program: &Program) -> Vec<PathBuf> {
-    std::fs::read_dir(program.cache().join("work")).unwrap().flatten().map(|entry| entry.path()).collect()
+    let entries = std::fs::read_dir(program.cache().join("work")).unwrap().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
 /// A run of every hot arm with `worker` as the program that is launched.

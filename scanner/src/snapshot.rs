@@ -1,4 +1,4 @@
-//! One snapshot of one database: context read-only, beginning, and proving that several connections see the same.
+//! Opening a database read-only, and proving what a scan sees: one state of one file.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +25,7 @@ const CACHE_PAGES: i64 = 16;
 /// The longest nap while the database is locked; short, so that a cancelled scan ends at once.
 const NAP: Duration = Duration::from_millis(20);
 
-/// What context a snapshot needs to know.
+/// What a snapshot needs to know about the scan that opens it.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     /// The database, symbolic links resolved.

@@ -163,6 +163,10 @@ impl Shown {
                 self.step(what, progress.total, "{msg} [{bar:30}] {bytes} of {total_bytes}");
                 self.position(progress.done);
             }
+            Event::NeverCold(folder) => output::say(&format!(
+                "{}: pages of files here cannot be dropped from the page cache; arms with a cold one are left out",
+                folder.display()
+            )),
             Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),
             Event::Sample { at, of, arm } => {
                 self.step("measuring", *of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");

@@ -33,6 +33,20 @@ pub enum RunError {
         /// The first difference.
         difference: String,
     },
+    /// The appended rows change nothing in the answer, so that a launch could overlook them unnoticed.
+    #[error("{}: the {rows} rows appended bring no new turn, so that no answer could prove they were read. Choose another --seed", path.display())]
+    NothingNew {
+        /// The working copy.
+        path: PathBuf,
+        /// How many rows were appended.
+        rows: u64,
+    },
+    /// The file system cannot drop pages from memory, and nothing but arms with a cold page cache was asked for.
+    #[error("{}: pages of files here cannot be dropped from the page cache, and only arms with a cold one were asked for. Move the cache with {} to a disk", path.display(), tracerig_datasets::CACHE_VARIABLE)]
+    NeverCold {
+        /// Where the working copy was to be made.
+        path: PathBuf,
+    },
     /// The file system has too little room for a working copy.
     #[error("{}: the run needs {needed} bytes for its working copy and {available} are free. Make room, or move the cache with {}", path.display(), tracerig_datasets::CACHE_VARIABLE)]
     NoRoom {

@@ -13,19 +13,28 @@ use super::stage::{Stage, difference};
 use crate::process::Finished;
 use crate::worker::{Engine, Reply};
 
+/// What was seen of a launch from outside, apart from its process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// Pages of the files it reads in memory before it, where the platform tells.
+    pub(super) resident_before: Option<u64>,
+    /// Whether another memo stood there afterwards.
+    pub(super) wrote_memo: bool,
+}
+
 /// Judges what became of a launch of `arm` and writes it down.
 pub(super) fn judge(
     arm: &Arm,
     cache: Cache,
     stage: &Stage,
     finished: &Finished,
-    resident_before: Option<u64>,
+    seen: Seen,
 ) -> (Launch, SampleState) {
     let reply = read(finished);
-    let mut launch = describe(arm, finished, resident_before, reply.as_ref().ok());
+    let mut launch = describe(arm, finished, seen.resident_before, reply.as_ref().ok());
     let state = match reply {
         Err(error) => SampleState::Failed { error },
-        Ok(reply) => match wrong(arm, stage, &reply) {
+        Ok(reply) => match wrong(arm, stage, &reply, seen.wrote_memo) {
             Some(detail) => SampleState::Mismatch { detail },
             None => {
                 launch.verified = true;
@@ -79,13 +88,15 @@ fn read(finished: &Finished) -> Result<Reply, String> {
 }
 
 /// What is wrong with the answer, or with the way to it.
-fn wrong(arm: &Arm, stage: &Stage, reply: &Reply) -> Option<String> {
+fn wrong(arm: &Arm, stage: &Stage, reply: &Reply, wrote_memo: bool) -> Option<String> {
     if reply.cursor != stage.state.max_id {
         return Some(format!("it saw the maximum id {} instead of {}", reply.cursor, stage.state.max_id));
     }
-    if reply.persisted != arm.persists {
-        let did = if reply.persisted { "wrote its memo, and must not" } else { "did not write its memo" };
-        return Some(format!("it {did}"));
+    for (who, wrote) in [("the file says", wrote_memo), ("it says", reply.persisted)] {
+        if wrote != arm.persists {
+            let did = if wrote { "wrote its memo, and must not" } else { "did not write its memo" };
+            return Some(format!("it {did}, {who}"));
+        }
     }
     let expected = stage.expected(arm.engine)?;
     let Some(answer) = &reply.answer else { return Some("it answered without turns".to_owned()) };

@@ -12,7 +12,7 @@ mod stage;
 mod workplace;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -65,6 +65,8 @@ pub enum Event<'a> {
     Dataset(tracerig_datasets::Progress),
     /// Something else is made ready.
     Preparing(&'static str),
+    /// Pages of files there cannot be dropped from the page cache: arms with a cold one are left out.
+    NeverCold(&'a Path),
     /// A sample is taken.
     Sample {
         /// Its position in the run, from 0.
@@ -81,6 +83,14 @@ pub enum Event<'a> {
 /// # Errors
 /// See [`RunError`]. A launch that fails, answers wrongly or does not meet its conditions is no error but a sample.
 pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunError> {
+    let mut plan = job.plan.clone();
+    if plan.keyed().any(|(key, _)| key.cache == Cache::Cold) && !pagecache::can_be_cold(&job.workplaces)? {
+        tell(Event::NeverCold(&job.workplaces));
+        plan.keep(Cache::Hot);
+        if plan.arms.is_empty() {
+            return Err(RunError::NeverCold { path: job.workplaces.clone() });
+        }
+    }
     let options = BuildOptions { scale: job.scale, ..BuildOptions::default() };
     let dataset = job
         .datasets
@@ -92,13 +102,14 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunErro
             DatasetError::Cancelled => RunError::Interrupted,
             error => error.into(),
         })?;
-    let stage = Stage::set(&job.workplaces, &dataset, job.plan.appended_rows, job.seed, |what| {
+    let stage = Stage::set(&job.workplaces, &dataset, plan.appended_rows, job.seed, |what| {
         tell(Event::Preparing(what));
         if interrupt::requested() { Err(RunError::Interrupted) } else { Ok(()) }
     })?;
-    let launcher = Launcher::new(&job.program, job.plan.time_limit())
+    let launcher = Launcher::new(&job.program, plan.time_limit())
         .map_err(RunError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
-    let mut run = Run { job, cache: PageCache::of(stage.files()), stage, launcher, samples: Vec::new() };
+    let mut run =
+        Run { job, plan, cache: PageCache::of(stage.files()), stage, launcher, samples: Vec::new() };
 
     tell(Event::Preparing("finding out how many launches make a sample"));
     let arms = run.calibrate()?;
@@ -110,6 +121,8 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunErro
 
 struct Run<'a> {
     job: &'a Job,
+    /// The job's, without the arms that are impossible here.
+    plan: Plan,
     stage: Stage,
     cache: PageCache,
     launcher: Launcher,
@@ -120,7 +133,8 @@ impl Run<'_> {
     /// Launches each arm a few times, unmeasured, to see how many launches make a sample of it.
     fn calibrate(&mut self) -> Result<Vec<ArmPlan>, RunError> {
         let mut arms = Vec::new();
-        for (key, arm) in self.job.plan.keyed() {
+        let plan = self.plan.clone();
+        for (key, arm) in plan.keyed() {
             arms.push(ArmPlan {
                 launches_per_sample: self.launches_for(arm, key.cache)?,
                 name: key.name,
@@ -135,7 +149,7 @@ impl Run<'_> {
     /// How many launches take as long as a sample should. The fastest of a few tells: a slow one was disturbed, and would
     /// make all samples too short.
     fn launches_for(&mut self, arm: &Arm, cache: Cache) -> Result<u64, RunError> {
-        let at_least = self.job.plan.at_least();
+        let at_least = self.plan.at_least();
         let mut fastest = Duration::MAX;
         for _ in 0..CALIBRATION_LAUNCHES {
             let (launch, state) = self.launch(arm, cache)?;
@@ -156,7 +170,7 @@ impl Run<'_> {
 
     /// Takes the samples. Returns whether it was interrupted.
     fn rounds(&mut self, arms: &[ArmPlan], tell: &mut dyn FnMut(Event<'_>)) -> Result<bool, RunError> {
-        let plan = &self.job.plan;
+        let plan = self.plan.clone();
         let planned: Vec<(ArmKey, &Arm)> = plan.keyed().collect();
         let mut order: Vec<usize> = (0..planned.len()).collect();
         let mut random = ChaCha12Rng::seed_from_u64(self.job.seed);
@@ -205,14 +219,17 @@ impl Run<'_> {
 
     fn launch(&mut self, arm: &Arm, cache: Cache) -> Result<(record::Launch, SampleState), RunError> {
         self.stage.restore(arm.memo)?;
-        let resident = self.cache.bring(cache)?;
+        let resident_before = self.cache.bring(cache)?;
         let memo = (arm.memo != Memo::None).then_some(self.stage.memo.as_path());
         let arguments = worker::arguments(arm.engine, &self.stage.database, memo);
         match self.launcher.run(&arguments) {
-            Ok(finished) => Ok(judge::judge(arm, cache, &self.stage, &finished, resident)),
+            Ok(finished) => {
+                let seen = judge::Seen { resident_before, wrote_memo: self.stage.wrote_memo(arm.memo)? };
+                Ok(judge::judge(arm, cache, &self.stage, &finished, seen))
+            }
             Err(error) => {
                 let error = format!("{}: cannot be launched: {error}", self.job.program.display());
-                Ok((judge::not_started(resident), SampleState::Failed { error }))
+                Ok((judge::not_started(resident_before), SampleState::Failed { error }))
             }
         }
     }
@@ -225,7 +242,8 @@ impl Run<'_> {
         load_start: Option<[f64; 3]>,
         interrupted: bool,
     ) -> Record {
-        let Job { plan, seed, command, .. } = self.job;
+        let Job { seed, command, .. } = self.job;
+        let plan = self.plan;
         let outcome = Outcome::of(&self.samples, interrupted);
         Record {
             id: machine::run_id(&plan.scenario, &started),

@@ -47,6 +47,17 @@ impl PageCache {
     }
 }
 
+/// Whether pages of files in `folder` can be dropped from the page cache: not where files live in memory, and not on a
+/// platform that has no such call. Creates the folder if need be.
+pub(super) fn can_be_cold(folder: &Path) -> Result<bool, RunError> {
+    let failed = |error| RunError::io(folder, "try the page cache in it")(error);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
+    std::io::Write::write_all(&mut file, &[1; 1 << 16]).map_err(failed)?;
+    platform::evict(&file).map_err(failed)?;
+    Ok(platform::residency(&file).map_err(failed)?.is_some_and(|now| now.resident == 0))
+}
+
 fn known(path: &Path, file: &File) -> Result<Option<platform::Residency>, RunError> {
     platform::residency(file).map_err(RunError::io(path, "ask what of it is in the page cache"))
 }

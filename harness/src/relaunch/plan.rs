@@ -149,6 +149,14 @@ impl Plan {
         Ok(())
     }
 
+    /// Keeps the arms with this state of the page cache only.
+    pub fn keep(&mut self, state: Cache) {
+        for arm in &mut self.arms {
+            arm.caches.retain(|&cache| cache == state);
+        }
+        self.arms.retain(|arm| !arm.caches.is_empty());
+    }
+
     /// Every arm with every cache state it is launched with.
     pub fn keyed(&self) -> impl Iterator<Item = (ArmKey, &Arm)> {
         self.arms

@@ -85,6 +85,11 @@ impl Stage {
             scanner: turns_of(oracle::scan(&database, oracle::Window::default())?),
             published: turns_of(oracle::published(&database, oracle::Window::default())?),
         };
+        // Else a launch that overlooks the appended rows would be verified all the same.
+        let before = manifest.truth.turns.iter().map(|turn| turn.turn.as_str());
+        if appended > 0 && expected.scanner.keys().map(String::as_str).eq(before) {
+            return Err(RunError::NothingNew { path: database, rows: appended });
+        }
         let rescan = scan(&database, MemoPlace::Disabled)?;
         if let Some(difference) = difference(&expected.scanner, &rescan) {
             return Err(RunError::Disagreement { path: database, difference });
@@ -117,6 +122,21 @@ impl Stage {
             Memo::AfterAppend => &self.memo_after,
         };
         std::fs::write(&self.memo, bytes).map_err(RunError::io(&self.memo, "write it"))
+    }
+
+    /// Whether a launch that started from `memo` left another one: told from the file, not by the launch.
+    pub(super) fn wrote_memo(&self, memo: Memo) -> Result<bool, RunError> {
+        let before = match memo {
+            Memo::None => return Ok(false),
+            Memo::Absent => None,
+            Memo::BeforeAppend => Some(&self.memo_before),
+            Memo::AfterAppend => Some(&self.memo_after),
+        };
+        match std::fs::read(&self.memo) {
+            Ok(now) => Ok(before.is_none_or(|before| *before != now)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(before.is_some()),
+            Err(error) => Err(RunError::io(&self.memo, "read it")(error)),
+        }
     }
 
     /// The files that a launch reads.

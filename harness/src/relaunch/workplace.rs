@@ -9,6 +9,8 @@ use super::error::RunError;
 
 const PREFIX: &str = "run-";
 const LOCK: &str = "lock";
+/// Beside the folders: held while one is made, and while abandoned ones are looked for.
+const TURN: &str = "turn";
 
 /// A folder that a run works in. Dropping it removes it; what a killed run left is removed by the next.
 #[derive(Debug)]
@@ -22,15 +24,14 @@ impl Workplace {
     /// A new folder in `parent`, which is created if need be.
     pub(super) fn new(parent: &Path) -> Result<Self, RunError> {
         std::fs::create_dir_all(parent).map_err(RunError::io(parent, "create the folder"))?;
+        // No other run may look for abandoned folders while this one has none locked yet.
+        let _turn = lock(&parent.join(TURN))?;
         sweep(parent);
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(parent)
             .map_err(RunError::io(parent, "create a folder in it"))?;
-        let path = folder.path().join(LOCK);
-        let lock = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
-        let lock =
-            lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(RunError::io(&path, "lock it"))?;
+        let lock = lock(&folder.path().join(LOCK))?;
         Ok(Self { folder, _lock: lock })
     }
 
@@ -40,8 +41,13 @@ impl Workplace {
     }
 }
 
-/// Removes the folders of runs that are no more. A folder whose lock file is not there yet belongs to a run that is just
-/// beginning, or to one killed in that instant: it is empty, and left alone.
+/// Opens the file at `path`, creating it if need be, and waits for its lock.
+fn lock(path: &Path) -> Result<File, RunError> {
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path);
+    file.and_then(|file| file.lock().map(|()| file)).map_err(RunError::io(path, "lock it"))
+}
+
+/// Removes the folders of runs that are no more.
 fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -49,7 +55,11 @@ fn sweep(parent: &Path) {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let abandoned = File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
+        let abandoned = match File::open(folder.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // Killed before it had one: nobody is between creating a folder and locking it now.
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
         if abandoned {
             // What cannot be removed now is the next run's to try.
             let _ = std::fs::remove_dir_all(folder);
