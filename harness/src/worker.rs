@@ -1,6 +1,6 @@
 //! The process that is measured: one relaunch of one engine, told as one line of JSON.
 //!
-//! Started by the harness as `tracerig __worker PARENT ENGINE DATABASE [MEMO]`. It is looked for before anything of the
+//! Started by the harness as `tracerig __worker PARENT ENGINE DATABASE [MEMO RESCAN SINCE UNTIL]`. It is looked for before anything of the
 //! command line is parsed, so that a launch is as short as the engine allows.
 
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ use crate::platform;
 pub const SUBCOMMAND: &str = "__worker";
 
 /// What is relaunched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// Open the database, read its maximum id, exit: what no relaunch can beat.
@@ -75,16 +75,25 @@ pub struct Reply {
     pub peak_memory_bytes: Option<u64>,
 }
 
-/// The arguments of a worker: `memo` is for [`Engine::Scanner`] only.
+/// Stands for an argument that is not given.
+const NONE: &str = "-";
+
+/// The arguments of a worker: `memo` and `request` are for [`Engine::Scanner`] only.
 #[must_use]
-pub fn arguments(engine: Engine, database: &Path, memo: Option<&Path>) -> Vec<OsString> {
+pub fn arguments(engine: Engine, database: &Path, memo: Option<&Path>, request: Request) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec![
         SUBCOMMAND.into(),
         std::process::id().to_string().into(),
         engine.name().into(),
         database.as_os_str().to_owned(),
     ];
-    arguments.extend(memo.map(|memo| memo.as_os_str().to_owned()));
+    if engine == Engine::Scanner {
+        let number = |number: Option<i64>| number.map_or(NONE.into(), |number| number.to_string().into());
+        arguments.push(memo.map_or(NONE.into(), |memo| memo.as_os_str().to_owned()));
+        arguments.push(if request.rescan { "rescan".into() } else { NONE.into() });
+        arguments.push(number(request.window.since));
+        arguments.push(number(request.window.until));
+    }
     arguments
 }
 
@@ -114,17 +123,28 @@ struct Instructions {
     engine: Engine,
     database: PathBuf,
     memo: Option<PathBuf>,
+    request: Request,
 }
 
 impl Instructions {
     fn read(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let mut next = || arguments.next().ok_or("a worker is started by the harness only; see --help");
         let text = |argument: OsString| argument.into_string().map_err(|_| "not UTF-8".to_owned());
+        // Those behind the database may be left out.
+        let given = |argument: Result<OsString, &str>| argument.ok().filter(|argument| argument != NONE);
+        let number = |argument: Option<OsString>| match argument {
+            Some(argument) => text(argument)?.parse().map(Some).map_err(|error| format!("window: {error}")),
+            None => Ok(None),
+        };
         Ok(Self {
             parent: text(next()?)?.parse().map_err(|error| format!("parent: {error}"))?,
             engine: text(next()?)?.parse()?,
             database: next()?.into(),
-            memo: next().ok().map(PathBuf::from),
+            memo: given(next()).map(PathBuf::from),
+            request: Request {
+                rescan: given(next()).is_some(),
+                window: Window { since: number(given(next()))?, until: number(given(next()))? },
+            },
         })
     }
 
@@ -162,7 +182,7 @@ impl Instructions {
             Engine::Scanner => {
                 let memo = self.memo.map_or(MemoPlace::Disabled, MemoPlace::File);
                 let scanner = Scanner::new(self.database, Options { memo, ..Options::default() });
-                let scan = scanner.scan(&Request::default()).map_err(|error| error.to_string())?;
+                let scan = scanner.scan(&self.request).map_err(|error| error.to_string())?;
                 // A warning would mean that this was not the launch that was meant to be measured.
                 match scan.warnings.first() {
                     Some(warning) => Err(warning.clone()),

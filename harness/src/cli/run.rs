@@ -34,6 +34,9 @@ enum Scenario {
 /// Arms: floor (open, read the maximum id, exit), published (one LIKE query a launch), full (full scan, no memo), cold
 /// (full scan and persist), warm (memo, rows appended in between), unchanged (nothing appended). All with a hot page
 /// cache; published, cold and warm also with a cold one, proven.
+///
+/// On request, with --arms: pruned (anchors and facts among the rows deleted in between), window (another window),
+/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for).
 #[derive(Debug, Args)]
 struct Relaunch {
     /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file [default: quick].
@@ -42,7 +45,7 @@ struct Relaunch {
     /// Factor on the dataset's rows; its facts stay the same.
     #[arg(long, value_name = "F", default_value = "1")]
     scale: f64,
-    /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page cache.
+    /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page cache, `all` every arm.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     /// Samples of each arm [default: 10].
@@ -67,7 +70,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 
 fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     let mut plan = Plan::builtin().context("the plan that comes with the program")?;
-    if !arguments.arms.is_empty() {
+    if arguments.arms.is_empty() {
+        plan.choose_usual();
+    } else {
         plan.choose(&arguments.arms).map_err(|error| Usage(error.to_string()))?;
     }
     if let Some(samples) = arguments.samples {

@@ -9,7 +9,7 @@ use tracerig_reports::record::{Cache, Counter, Exit, Launch, Phase, SampleState}
 use tracerig_scanner::Turns;
 
 use super::plan::{Arm, Examines};
-use super::stage::{Stage, difference};
+use super::scene::{Scene, difference};
 use crate::process::Finished;
 use crate::worker::{Engine, Reply};
 
@@ -26,7 +26,7 @@ pub(super) struct Seen {
 pub(super) fn judge(
     arm: &Arm,
     cache: Cache,
-    stage: &Stage,
+    scene: &Scene,
     finished: &Finished,
     seen: Seen,
 ) -> (Launch, SampleState) {
@@ -34,11 +34,11 @@ pub(super) fn judge(
     let mut launch = describe(arm, finished, seen.resident_before, reply.as_ref().ok());
     let state = match reply {
         Err(error) => SampleState::Failed { error },
-        Ok(reply) => match wrong(arm, stage, &reply, seen.wrote_memo) {
+        Ok(reply) => match wrong(arm, scene, &reply, seen.wrote_memo) {
             Some(detail) => SampleState::Mismatch { detail },
             None => {
                 launch.verified = true;
-                match unmet(arm, cache, stage, &launch) {
+                match unmet(arm, cache, scene, &launch) {
                     Some(reason) => SampleState::Excluded { reason },
                     None => SampleState::Valid,
                 }
@@ -88,9 +88,9 @@ fn read(finished: &Finished) -> Result<Reply, String> {
 }
 
 /// What is wrong with the answer, or with the way to it.
-fn wrong(arm: &Arm, stage: &Stage, reply: &Reply, wrote_memo: bool) -> Option<String> {
-    if reply.cursor != stage.state.max_id {
-        return Some(format!("it saw the maximum id {} instead of {}", reply.cursor, stage.state.max_id));
+fn wrong(arm: &Arm, scene: &Scene, reply: &Reply, wrote_memo: bool) -> Option<String> {
+    if reply.cursor != scene.state.max_id {
+        return Some(format!("it saw the maximum id {} instead of {}", reply.cursor, scene.state.max_id));
     }
     for (who, wrote) in [("the file says", wrote_memo), ("it says", reply.persisted)] {
         if wrote != arm.persists {
@@ -98,23 +98,20 @@ fn wrong(arm: &Arm, stage: &Stage, reply: &Reply, wrote_memo: bool) -> Option<St
             return Some(format!("it {did}, {who}"));
         }
     }
-    let expected = stage.expected(arm.engine)?;
+    let expected = scene.expected(arm)?;
     let Some(answer) = &reply.answer else { return Some("it answered without turns".to_owned()) };
     if let Some(difference) = difference(expected, &answer.turns) {
         return Some(difference);
     }
     let account = &answer.scan;
-    for (what, took, planned) in
-        [("mode", &account.mode, &arm.mode), ("reason", &account.reason, &arm.reason)]
-    {
-        if planned.as_ref().is_some_and(|planned| planned != took) {
-            return Some(format!(
-                "its {what} was {took} instead of {}",
-                planned.as_deref().unwrap_or_default()
-            ));
-        }
+    if arm.mode.as_ref().is_some_and(|mode| *mode != account.mode) {
+        let planned = arm.mode.as_deref().unwrap_or_default();
+        return Some(format!("its mode was {} instead of {planned}", account.mode));
     }
-    let rows = stage.rows(arm.examines);
+    if arm.mode.is_some() && !arm.reasons.contains(&account.reason) {
+        return Some(format!("its reason was {} instead of {}", account.reason, arm.reasons.join(" or ")));
+    }
+    let rows = scene.rows(arm.examines);
     if account.rows_examined != rows {
         return Some(format!("it examined {} rows instead of {rows}", account.rows_examined));
     }
@@ -122,7 +119,7 @@ fn wrong(arm: &Arm, stage: &Stage, reply: &Reply, wrote_memo: bool) -> Option<St
 }
 
 /// Which condition of its arm the launch did not meet.
-fn unmet(arm: &Arm, cache: Cache, stage: &Stage, launch: &Launch) -> Option<String> {
+fn unmet(arm: &Arm, cache: Cache, scene: &Scene, launch: &Launch) -> Option<String> {
     let read = launch.device_read.map(ByteSize::bytes);
     match cache {
         Cache::Hot => match read {
@@ -137,7 +134,7 @@ fn unmet(arm: &Arm, cache: Cache, stage: &Stage, launch: &Launch) -> Option<Stri
             if resident > 0 {
                 return Some(format!("{resident} pages could not be dropped from the page cache"));
             }
-            let least = if arm.examines == Examines::All { stage.state.logs_bytes } else { 1 };
+            let least = if arm.examines == Examines::All { scene.state.logs_bytes } else { 1 };
             (read < least).then(|| {
                 format!("only {read} bytes came from the device, although {least} or more had to be read")
             })

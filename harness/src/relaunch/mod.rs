@@ -1,6 +1,6 @@
 //! The relaunch scenario: what a launch on a large trace database costs, cold and warm, every answer verified.
 //!
-//! All launches of a run stand on one database in one state (`stage`). In each round every arm of the plan gives one
+//! All launches of an arm stand on one database in one state (`scene`), which most arms share. In each round every arm of the plan gives one
 //! sample, in an order drawn from the run's seed. Before a launch its memo is put in place and the page cache is brought
 //! into the state the arm asks for; afterwards the answer, the way to it and the conditions are judged (`judge`).
 
@@ -8,6 +8,7 @@ mod error;
 mod judge;
 mod pagecache;
 mod plan;
+mod scene;
 mod stage;
 mod workplace;
 
@@ -26,10 +27,11 @@ use tracerig_reports::record::{
 
 pub use error::RunError;
 pub use plan::{Arm, Examines, Memo, Plan, UnknownArm};
+pub use scene::SceneKind;
 
 use crate::process::Launcher;
 use crate::{interrupt, machine, worker};
-use pagecache::PageCache;
+use scene::Material;
 use stage::Stage;
 
 /// More launches than this never make one sample, however short they are.
@@ -102,14 +104,14 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunErro
             DatasetError::Cancelled => RunError::Interrupted,
             error => error.into(),
         })?;
-    let stage = Stage::set(&job.workplaces, &dataset, plan.appended_rows, job.seed, |what| {
+    let material = Material { dataset: &dataset, appended: plan.appended_rows, seed: job.seed };
+    let stage = Stage::set(&job.workplaces, &plan, material, &mut |what| {
         tell(Event::Preparing(what));
         if interrupt::requested() { Err(RunError::Interrupted) } else { Ok(()) }
     })?;
     let launcher = Launcher::new(&job.program, plan.time_limit())
         .map_err(RunError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
-    let mut run =
-        Run { job, plan, cache: PageCache::of(stage.files()), stage, launcher, samples: Vec::new() };
+    let mut run = Run { job, plan, stage, launcher, samples: Vec::new() };
 
     tell(Event::Preparing("finding out how many launches make a sample"));
     let arms = run.calibrate()?;
@@ -124,7 +126,6 @@ struct Run<'a> {
     /// The job's, without the arms that are impossible here.
     plan: Plan,
     stage: Stage,
-    cache: PageCache,
     launcher: Launcher,
     samples: Vec<Sample>,
 }
@@ -218,14 +219,20 @@ impl Run<'_> {
     }
 
     fn launch(&mut self, arm: &Arm, cache: Cache) -> Result<(record::Launch, SampleState), RunError> {
-        self.stage.restore(arm.memo)?;
-        let resident_before = self.cache.bring(cache)?;
-        let memo = (arm.memo != Memo::None).then_some(self.stage.memo.as_path());
-        let arguments = worker::arguments(arm.engine, &self.stage.database, memo);
+        let Some((scene, files)) = self.stage.scene(arm.scene) else {
+            return Ok((
+                judge::not_started(None),
+                SampleState::Failed { error: "it has no scene".to_owned() },
+            ));
+        };
+        scene.restore(arm.memo)?;
+        let resident_before = files.bring(cache)?;
+        let memo = (arm.memo != Memo::None).then_some(scene.memo.as_path());
+        let arguments = worker::arguments(arm.engine, &scene.database, memo, scene.request(arm));
         match self.launcher.run(&arguments) {
             Ok(finished) => {
-                let seen = judge::Seen { resident_before, wrote_memo: self.stage.wrote_memo(arm.memo)? };
-                Ok(judge::judge(arm, cache, &self.stage, &finished, seen))
+                let seen = judge::Seen { resident_before, wrote_memo: scene.wrote_memo(arm.memo)? };
+                Ok(judge::judge(arm, cache, scene, &finished, seen))
             }
             Err(error) => {
                 let error = format!("{}: cannot be launched: {error}", self.job.program.display());
@@ -242,7 +249,8 @@ impl Run<'_> {
         load_start: Option<[f64; 3]>,
         interrupted: bool,
     ) -> Record {
-        let Job { seed, command, .. } = self.job;
+        let job = self.job;
+        let Job { seed, command, .. } = job;
         let plan = self.plan;
         let outcome = Outcome::of(&self.samples, interrupted);
         Record {
@@ -263,7 +271,7 @@ impl Run<'_> {
             },
             dataset: describe(dataset),
             build: machine::build(),
-            machine: machine::machine(&self.stage.database),
+            machine: machine::machine(&job.workplaces),
             load_start,
             load_end: machine::load(),
             samples: self.samples,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tracerig_reports::record::{ArmKey, Cache};
 
+use super::scene::SceneKind;
 use crate::worker::Engine;
 
 const BUILTIN: &str = include_str!("../../plans/relaunch.toml");
@@ -48,10 +49,23 @@ pub struct Arm {
     pub engine: Engine,
     /// The memo it starts from.
     pub memo: Memo,
+    /// What happened to the database before.
+    #[serde(default)]
+    pub scene: SceneKind,
+    /// Whether it asks for a full scan whatever the memo says.
+    #[serde(default)]
+    pub rescan: bool,
+    /// Whether it asks for another window than the launch that left the memo: one day in the middle of the turns.
+    #[serde(default)]
+    pub moved: bool,
+    /// Whether it runs only when asked for by name.
+    #[serde(default)]
+    pub on_request: bool,
     /// The mode it must take; `None` for an engine without modes.
     pub mode: Option<String>,
-    /// The reason it must name for that mode.
-    pub reason: Option<String>,
+    /// The reasons it may name for that mode; which check speaks first can depend on the file system.
+    #[serde(default)]
+    pub reasons: Vec<String>,
     /// The rows it must examine.
     pub examines: Examines,
     /// Whether it must write its memo; if not, it must not.
@@ -69,10 +83,10 @@ pub enum Memo {
     None,
     /// There is none yet.
     Absent,
-    /// The one of a launch before rows were appended.
-    BeforeAppend,
+    /// The one of a launch before the database changed.
+    Before,
     /// The one of a launch after that.
-    AfterAppend,
+    After,
 }
 
 /// The rows that a launch must examine.
@@ -90,7 +104,7 @@ pub enum Examines {
 /// A choice of arms that the plan does not offer.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "there is no arm `{asked}`; choose among {known}, each also as NAME:hot or NAME:cold where it has both"
+    "there is no arm `{asked}`; choose among all, {known}, each also as NAME:hot or NAME:cold where it has both"
 )]
 pub struct UnknownArm {
     asked: String,
@@ -118,11 +132,19 @@ impl Plan {
         Duration::from_secs(self.time_limit.0)
     }
 
-    /// Keeps the arms in `chosen`, each named alone or with a cache state: `warm`, `warm:hot`.
+    /// Keeps the arms that run without being asked for.
+    pub fn choose_usual(&mut self) {
+        self.arms.retain(|arm| !arm.on_request);
+    }
+
+    /// Keeps the arms in `chosen`, each named alone or with a cache state: `warm`, `warm:hot`; `all` means every arm.
     ///
     /// # Errors
     /// [`UnknownArm`] for a name that no arm has.
     pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
+        if chosen.iter().any(|asked| asked == "all") {
+            return Ok(());
+        }
         let offered: Vec<ArmKey> = self.keyed().map(|(key, _)| key).collect();
         let mut kept: Vec<&ArmKey> = Vec::new();
         for asked in chosen {
@@ -178,7 +200,8 @@ mod tests {
 
     #[test]
     fn the_builtin_plan_has_the_arms_of_the_scenario() {
-        let plan = Plan::builtin().unwrap();
+        let mut plan = Plan::builtin().unwrap();
+        plan.choose_usual();
         let arms: Vec<String> = plan.keyed().map(|(key, _)| format!("{}:{}", key.name, key.cache)).collect();
         assert_eq!(
             arms,
@@ -201,6 +224,10 @@ mod tests {
         assert_eq!(chosen(&["warm:cold", "floor", "floor:hot"]).unwrap(), ["floor:hot", "warm:cold"]);
         assert_eq!(chosen(&["published"]).unwrap(), ["published:hot", "published:cold"]);
         assert!(chosen(&["floor:cold"]).unwrap_err().contains("`floor:cold`"));
-        assert!(chosen(&["lukewarm"]).unwrap_err().contains("floor, published, full, cold, warm, unchanged"));
+        assert!(
+            chosen(&["lukewarm"])
+                .unwrap_err()
+                .contains("floor, published, full, cold, warm, unchanged, pruned")
+        );
     }
 }
