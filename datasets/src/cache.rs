@@ -48,6 +48,8 @@ impl Default for BuildOptions {
 pub enum Stage {
     /// Another process builds the same dataset.
     Waiting,
+    /// One's own database is copied; counted in bytes.
+    Copying,
     /// Rows are generated and inserted; counted in bytes of bodies.
     Generating,
     /// Rows and file are read once more for their digests; counted in bytes.

@@ -25,6 +25,7 @@ mod digest;
 mod error;
 mod generate;
 mod manifest;
+pub mod own;
 mod place;
 mod prose;
 #[cfg(feature = "real")]

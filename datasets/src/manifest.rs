@@ -84,6 +84,12 @@ pub struct Continuation {
 }
 
 impl Manifest {
+    /// Whether the rows were generated, so that what they mean is known. Else they are of one's own database.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        self.generator_version > 0
+    }
+
     /// Reads the manifest in a dataset's folder.
     ///
     /// # Errors

@@ -12,8 +12,9 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Program, text};
+use tracerig_datasets::real::Codex;
 use tracerig_datasets::{Cache, Recipe};
-use tracerig_harness::relaunch::{self, Job, Plan};
+use tracerig_harness::relaunch::{self, Job, Plan, Source};
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};
 
@@ -140,6 +141,36 @@ fn arms_on_request_take_the_way_they_must_whatever_happened_to_the_database() {
     assert_eq!((digests.len(), different.len()), (5, 4), "{digests:?}");
 }
 
+#[test]
+fn one_s_own_database_is_measured_on_a_copy_and_left_as_it_is() {
+    let program = Program::new();
+    let folder = program.path("codex home");
+    std::fs::create_dir(&folder).unwrap();
+    let database = Codex::V0_169_0.write_logs(&folder).unwrap();
+    let before = std::fs::read(&database).unwrap();
+    let out = program.path("out");
+    let ran =
+        program.run(&["run", "relaunch", "--db", text(&database), "--samples", "1", "--out", text(&out)]);
+    assert!(matches!(ran.code, Some(0 | 5)), "{}", ran.err);
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+
+    let record = Record::read(&out.join("record.json")).unwrap();
+    assert_eq!((record.dataset.recipe.as_str(), record.dataset.rows), ("own", 3701));
+    let warm: Vec<_> = record.samples.iter().filter(|sample| sample.arm == "warm").collect();
+    assert!(!warm.is_empty());
+    for launch in warm.iter().flat_map(|sample| &sample.launches) {
+        assert_eq!(
+            (launch.verified, launch.turns, launch.counter("rows_examined")),
+            (true, Some(37), Some(200))
+        );
+    }
+    assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
+
+    let missing = program.run(&["run", "relaunch", "--db", text(&folder.join("nothing"))]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.contains("nothing"), "{}", missing.err);
+}
+
 /// Working copies that are still there.
 fn leftovers(program: &Program) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(program.cache().join("work")).unwrap().flatten();
@@ -153,8 +184,7 @@ fn run_with(program: &Program, worker: &Path) -> Record {
     plan.samples = 1;
     let job = Job {
         plan,
-        recipe: Recipe::find("tiny").unwrap(),
-        scale: 1.0,
+        source: Source::Recipe { recipe: Box::new(Recipe::find("tiny").unwrap()), scale: 1.0 },
         datasets: Cache::at(program.path("datasets")),
         workplaces: program.path("work"),
         seed: 1,

@@ -104,7 +104,7 @@ fn build(arguments: &Build) -> anyhow::Result<Code> {
             match told.stage {
                 Stage::Generating => drop(began.get_or_insert_with(Instant::now)),
                 Stage::Digesting => drop(inserted.get_or_insert_with(Instant::now)),
-                Stage::Waiting | Stage::Verifying => {}
+                Stage::Waiting | Stage::Copying | Stage::Verifying => {}
             }
             progress(told)
         };
@@ -152,6 +152,7 @@ fn watched(
     let done = work(&mut |progress| {
         bar.set_message(match progress.stage {
             Stage::Waiting => "waiting for another process",
+            Stage::Copying => "copying",
             Stage::Generating => "building",
             Stage::Digesting => "digesting",
             Stage::Verifying => "verifying",

@@ -11,7 +11,7 @@ use tracerig_reports::{Record, Summary, hdr, json, markdown, terminal, write_who
 
 use super::output::{self, Format};
 use super::{Code, Interrupted, Usage};
-use crate::relaunch::{self, Event, Job, Plan, RunError};
+use crate::relaunch::{self, Event, Job, Plan, RunError, Source};
 
 /// Measure a scenario: fresh processes, arms in random order, every answer verified.
 #[derive(Debug, Args)]
@@ -42,6 +42,9 @@ struct Relaunch {
     /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file [default: quick].
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
+    /// A database of one's own instead of a dataset; a private copy of it is used, and it is not changed.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["recipe", "scale"])]
+    db: Option<PathBuf>,
     /// Factor on the dataset's rows; its facts stay the same.
     #[arg(long, value_name = "F", default_value = "1")]
     scale: f64,
@@ -89,12 +92,17 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     if cfg!(debug_assertions) {
         output::say("tracerig: this is a debug build: its times say nothing; build with --release");
     }
-    let recipe = super::recipe(&plan.recipe)?;
+    let source = match &arguments.db {
+        Some(path) => {
+            plan.recipe = "own".to_owned();
+            Source::Own(path.clone())
+        }
+        None => Source::Recipe { recipe: Box::new(super::recipe(&plan.recipe)?), scale: arguments.scale },
+    };
     let root = tracerig_datasets::cache_root()?;
     let job = Job {
         plan,
-        recipe,
-        scale: arguments.scale,
+        source,
         datasets: Cache::default()?,
         workplaces: root.join("work"),
         seed: arguments.seed,
@@ -160,6 +168,7 @@ impl Shown {
         match event {
             Event::Dataset(progress) => {
                 let what = match progress.stage {
+                    Stage::Copying => "copying the database",
                     Stage::Waiting => "waiting for another process to build the dataset",
                     Stage::Generating => "building the dataset",
                     Stage::Digesting => "digesting the dataset",

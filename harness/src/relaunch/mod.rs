@@ -12,6 +12,7 @@ mod scene;
 mod stage;
 mod workplace;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
-use tracerig_datasets::{BuildOptions, Cache as Datasets, Dataset, DatasetError, Recipe};
+use tracerig_datasets::{BuildOptions, Cache as Datasets, Dataset, DatasetError, Recipe, own};
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{
     self, ArmKey, ArmPlan, Cache, LaunchPolicy, Outcome, Record, Sample, SampleState,
@@ -33,6 +34,7 @@ use crate::process::Launcher;
 use crate::{interrupt, machine, worker};
 use scene::Material;
 use stage::Stage;
+use workplace::Workplace;
 
 /// More launches than this never make one sample, however short they are.
 const MAX_LAUNCHES: u128 = 100;
@@ -44,10 +46,8 @@ const CALIBRATION_LAUNCHES: usize = 5;
 pub struct Job {
     /// Arms, samples, limits.
     pub plan: Plan,
-    /// What the dataset is built from.
-    pub recipe: Recipe,
-    /// Factor on its rows.
-    pub scale: f64,
+    /// What launches are made on.
+    pub source: Source,
     /// Where datasets are kept.
     pub datasets: Datasets,
     /// Where working copies are made.
@@ -58,6 +58,20 @@ pub struct Job {
     pub program: PathBuf,
     /// The command line, for the record.
     pub command: Vec<String>,
+}
+
+/// Where the database of a run comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// It is built.
+    Recipe {
+        /// From this.
+        recipe: Box<Recipe>,
+        /// With this factor on its rows.
+        scale: f64,
+    },
+    /// It is a private copy of one's own, at this path.
+    Own(PathBuf),
 }
 
 /// What a run is busy with.
@@ -93,17 +107,26 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunErro
             return Err(RunError::NeverCold { path: job.workplaces.clone() });
         }
     }
-    let options = BuildOptions { scale: job.scale, ..BuildOptions::default() };
-    let dataset = job
-        .datasets
-        .ensure(&job.recipe, &options, &mut |progress| {
-            tell(Event::Dataset(progress));
-            if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-        .map_err(|error| match error {
-            DatasetError::Cancelled => RunError::Interrupted,
-            error => error.into(),
-        })?;
+    let mut progress = |progress| {
+        tell(Event::Dataset(progress));
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    // Holds the copy of one's own database as long as the run does.
+    let private;
+    let dataset = match &job.source {
+        Source::Recipe { recipe, scale } => {
+            let options = BuildOptions { scale: *scale, ..BuildOptions::default() };
+            job.datasets.ensure(recipe, &options, &mut progress)
+        }
+        Source::Own(path) => {
+            private = Workplace::new(&job.workplaces)?;
+            own::copy_of(path, &private.path(), &mut progress)
+        }
+    };
+    let dataset = dataset.map_err(|error| match error {
+        DatasetError::Cancelled => RunError::Interrupted,
+        error => error.into(),
+    })?;
     let material = Material { dataset: &dataset, appended: plan.appended_rows, seed: job.seed };
     let stage = Stage::set(&job.workplaces, &plan, material, &mut |what| {
         tell(Event::Preparing(what));
@@ -296,13 +319,18 @@ fn describe(dataset: &Dataset) -> record::Dataset {
         max_id: manifest.max_id,
         logs_pages: manifest.pages.logs,
         page_size: ByteSize(manifest.pages.page_size.into()),
-        truth: [
-            ("priority_turns", truth.turns.len() as u64),
-            ("facts", truth.facts()),
-            ("completions", truth.completions),
-            ("unrecognised", truth.unrecognised),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into(),
+        // Of one's own database nothing is known by construction.
+        truth: if manifest.is_generated() {
+            [
+                ("priority_turns", truth.turns.len() as u64),
+                ("facts", truth.facts()),
+                ("completions", truth.completions),
+                ("unrecognised", truth.unrecognised),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+        } else {
+            BTreeMap::new()
+        },
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
 use tracerig_datasets::workload::{self, Mix};
-use tracerig_datasets::{Dataset, Manifest};
+use tracerig_datasets::{Dataset, Manifest, own};
 use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, Window};
 use tracerig_store::{LogOptions, Retention, TraceLog};
 
@@ -134,7 +134,11 @@ impl Scene {
 
         // Else a launch that overlooks the appended rows would be verified all the same.
         let known = dataset.manifest.truth.turns.iter().map(|turn| turn.turn.as_str());
-        if kind == SceneKind::Appended && appended > 0 && right.keys().map(String::as_str).eq(known) {
+        if dataset.manifest.is_generated()
+            && kind == SceneKind::Appended
+            && appended > 0
+            && right.keys().map(String::as_str).eq(known)
+        {
             return Err(RunError::NothingNew { path: database, rows: appended });
         }
         let disagree = |difference: String| RunError::Disagreement { path: database.clone(), difference };
@@ -232,7 +236,11 @@ fn append(database: &Path, material: Material<'_>, retention: Retention) -> Resu
     let options = LogOptions { create: false, retention, ..LogOptions::default() };
     let mut log = TraceLog::open_with(database, options)?;
     let manifest = &material.dataset.manifest;
-    workload::append(&mut log, manifest, material.seed, material.appended, Mix::Realistic)?;
+    if manifest.is_generated() {
+        workload::append(&mut log, manifest, material.seed, material.appended, Mix::Realistic)?;
+    } else {
+        own::repeat_newest(&mut log, material.appended)?;
+    }
     Ok(log)
 }
 
