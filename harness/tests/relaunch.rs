@@ -171,6 +171,38 @@ fn one_s_own_database_is_measured_on_a_copy_and_left_as_it_is() {
     assert!(missing.err.contains("nothing"), "{}", missing.err);
 }
 
+#[test]
+fn a_ladder_has_a_record_for_each_scale_and_the_same_facts_in_all() {
+    let program = Program::new();
+    let out = program.path("out");
+    let ran = program.run(&[
+        "run",
+        "relaunch",
+        "--recipe",
+        "tiny",
+        "--scales",
+        "1,2",
+        "--samples",
+        "1",
+        "--arms",
+        "floor,warm:hot",
+        "--out",
+        text(&out),
+    ]);
+    assert!(matches!(ran.code, Some(0 | 5)), "{}", ran.err);
+    assert!(
+        ran.out.contains("growth") && ran.out.lines().all(|line| line.chars().count() <= 80),
+        "{}",
+        ran.out
+    );
+    let read = |scale: &str| Record::read(&out.join(scale).join("record.json")).unwrap();
+    let (one, two) = (read("scale-1"), read("scale-2"));
+    assert_eq!(two.dataset.rows, 2 * one.dataset.rows);
+    assert_eq!(two.dataset.truth["facts"], one.dataset.truth["facts"]);
+    assert!(std::fs::read_to_string(out.join("ladder.svg")).unwrap().contains("<polyline"));
+    assert!(std::fs::read_to_string(out.join("ladder.md")).unwrap().contains("ladder.svg"));
+}
+
 /// Working copies that are still there.
 fn leftovers(program: &Program) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(program.cache().join("work")).unwrap().flatten();
@@ -249,8 +281,9 @@ fn a_wrong_answer_is_a_mismatch_whatever_is_wrong_with_it() {
             let mismatch = matches!(sample.state, SampleState::Mismatch { .. });
             assert_eq!(mismatch, noticed.contains(&sample.arm.as_str()), "{what}: {sample:?}");
         }
-        let code = if noticed.is_empty() { 0 } else { 3 };
-        assert_eq!(record.outcome.exit_code, code, "{what}");
+        // Without a forgery all is fine, but for samples left out because something else kept the disk busy.
+        let codes = if noticed.is_empty() { [0, 5] } else { [3, 3] };
+        assert!(codes.contains(&record.outcome.exit_code), "{what}: {:?}", record.outcome);
     }
 }
 

@@ -28,6 +28,7 @@ mod files;
 mod fixture;
 pub mod hdr;
 pub mod json;
+pub mod ladder;
 mod layout;
 mod limits;
 pub mod markdown;
@@ -42,6 +43,7 @@ mod words;
 
 pub use error::{Error, Result};
 pub use files::write_whole;
+pub use ladder::Ladder;
 pub use record::Record;
 pub use summary::Summary;
 pub use units::ByteSize;

@@ -176,7 +176,7 @@ impl Report {
             ),
             ("rows", format!("{}, highest id {}", units::count(data.rows), data.max_id)),
             ("pages of the rows", format!("{} ({})", units::count(data.logs_pages), data.logs_bytes())),
-            ("known to be in it", truth.join(", ")),
+            ("known to be in it", if truth.is_empty() { "-".to_owned() } else { truth.join(", ") }),
             ("digest of the rows", data.rows_digest.clone()),
             ("digest of the file", data.file_digest.clone()),
         ]);

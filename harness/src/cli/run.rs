@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use tracerig_datasets::{Cache, Stage};
-use tracerig_reports::{Record, Summary, hdr, json, markdown, terminal, write_whole};
+use tracerig_reports::{Ladder, Record, Summary, hdr, json, ladder, markdown, terminal, write_whole};
 
 use super::output::{self, Format};
 use super::{Code, Interrupted, Usage};
@@ -48,6 +48,9 @@ struct Relaunch {
     /// Factor on the dataset's rows; its facts stay the same.
     #[arg(long, value_name = "F", default_value = "1")]
     scale: f64,
+    /// Measure at several scales, one after the other, and show how the times grow.
+    #[arg(long, value_name = "F,G", value_delimiter = ',', conflicts_with_all = ["scale", "db", "format"])]
+    scales: Vec<f64>,
     /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page cache, `all` every arm.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
@@ -72,6 +75,40 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 }
 
 fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
+    let plan = plan(arguments)?;
+    for scale in arguments.scales.iter().chain([&arguments.scale]) {
+        if !(scale.is_finite() && *scale > 0.0) {
+            return Err(Usage(format!("{scale} is no scale: give a factor above 0")).into());
+        }
+    }
+    let results = Path::new("tracerig-out");
+    prepare(arguments.out.as_deref().unwrap_or(results))?;
+    if cfg!(debug_assertions) {
+        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
+    }
+    if !arguments.scales.is_empty() {
+        return climb(arguments, &plan, results);
+    }
+    let source = match &arguments.db {
+        Some(path) => Source::Own(path.clone()),
+        None => Source::Recipe { recipe: Box::new(super::recipe(&plan.recipe)?), scale: arguments.scale },
+    };
+    let record = match measure(arguments, plan, source)? {
+        Measured::Record(record) => record,
+        Measured::Wrong => return Ok(Code::MISMATCH),
+    };
+    let out = arguments.out.clone().unwrap_or_else(|| results.join(&record.id));
+    let summary = write(&record, &out)?;
+    match arguments.format {
+        Format::Table => output::print(&terminal::table(&record, &summary))?,
+        Format::Json => output::print(&json::summary(&record, &summary)?)?,
+    }
+    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+    Ok(code(&record))
+}
+
+/// The plan with what the command line changes in it.
+fn plan(arguments: &Relaunch) -> anyhow::Result<Plan> {
     let mut plan = Plan::builtin().context("the plan that comes with the program")?;
     if arguments.arms.is_empty() {
         plan.choose_usual();
@@ -84,27 +121,25 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     if let Some(recipe) = &arguments.recipe {
         plan.recipe.clone_from(recipe);
     }
-    if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
-        return Err(Usage(format!("--scale {}: give a factor above 0", arguments.scale)).into());
+    if arguments.db.is_some() {
+        plan.recipe = "own".to_owned();
     }
-    let results = Path::new("tracerig-out");
-    prepare(arguments.out.as_deref().unwrap_or(results))?;
-    if cfg!(debug_assertions) {
-        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
-    }
-    let source = match &arguments.db {
-        Some(path) => {
-            plan.recipe = "own".to_owned();
-            Source::Own(path.clone())
-        }
-        None => Source::Recipe { recipe: Box::new(super::recipe(&plan.recipe)?), scale: arguments.scale },
-    };
-    let root = tracerig_datasets::cache_root()?;
+    Ok(plan)
+}
+
+/// What a run ended with.
+enum Measured {
+    Record(Box<Record>),
+    /// The right answer is in doubt, and the user knows.
+    Wrong,
+}
+
+fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<Measured> {
     let job = Job {
         plan,
         source,
         datasets: Cache::default()?,
-        workplaces: root.join("work"),
+        workplaces: tracerig_datasets::cache_root()?.join("work"),
         seed: arguments.seed,
         program: std::env::current_exe().context("the path of this program")?,
         command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
@@ -112,21 +147,48 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     let mut shown = Shown::default();
     let done = relaunch::run(&job, &mut |event| shown.event(&event));
     shown.finish();
-    let record = match done {
-        Err(RunError::Interrupted) => return Err(Interrupted.into()),
+    match done {
+        Err(RunError::Interrupted) => Err(Interrupted.into()),
         Err(error @ RunError::Disagreement { .. }) => {
             output::say(&format!("tracerig: {error}"));
-            return Ok(Code::MISMATCH);
+            Ok(Measured::Wrong)
         }
-        done => done?,
-    };
-    let out = match &arguments.out {
-        Some(out) => out.clone(),
-        None => results.join(&record.id),
-    };
-    std::fs::create_dir_all(&out).with_context(|| format!("{}: cannot be created", out.display()))?;
-    publish(&record, &out, arguments.format)?;
-    Ok(u8::try_from(record.outcome.exit_code).map_or(Code::FAILED, Code))
+        done => Ok(Measured::Record(Box::new(done?))),
+    }
+}
+
+fn code(record: &Record) -> Code {
+    u8::try_from(record.outcome.exit_code).map_or(Code::FAILED, Code)
+}
+
+/// Measures at one scale after the other; the first that does not end well ends it, with what there is.
+fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Code> {
+    let recipe = super::recipe(&plan.recipe)?;
+    let mut out = arguments.out.clone();
+    let mut records = Vec::new();
+    let mut ended = Code::FINE;
+    for &scale in &arguments.scales {
+        output::say(&format!("scale {scale}"));
+        let source = Source::Recipe { recipe: Box::new(recipe.clone()), scale };
+        let record = match measure(arguments, plan.clone(), source)? {
+            Measured::Record(record) => record,
+            Measured::Wrong => return Ok(Code::MISMATCH),
+        };
+        let out = out.get_or_insert_with(|| results.join(&record.id));
+        write(&record, &out.join(format!("scale-{scale}")))?;
+        ended = code(&record);
+        records.push(*record);
+        if ended != Code::FINE {
+            break;
+        }
+    }
+    let Some(out) = out else { return Ok(ended) };
+    let ladder = Ladder::of(&records);
+    write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes())?;
+    write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())?;
+    output::print(&ladder::table(&ladder))?;
+    output::say(&format!("\na record for each scale, and the ladder: {}", out.display()));
+    Ok(ended)
 }
 
 /// Makes sure before a run that its results can be written after it, and overwrite none.
@@ -142,18 +204,15 @@ fn prepare(out: &Path) -> anyhow::Result<()> {
 
 const RECORD: &str = "record.json";
 
-/// Writes everything first and prints then: who closes the pipe early still has the record.
-fn publish(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
+/// Writes record, latencies and report into `out`. To be done before anything is printed: who closes the pipe early still
+/// has the record.
+fn write(record: &Record, out: &Path) -> anyhow::Result<Summary> {
+    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
     let summary = Summary::of(record);
     record.write(&out.join(RECORD))?;
     hdr::write(record, &out.join("latencies.hdr"))?;
     write_whole(&out.join("report.md"), markdown::report(record, &summary).as_bytes())?;
-    match format {
-        Format::Table => output::print(&terminal::table(record, &summary))?,
-        Format::Json => output::print(&json::summary(record, &summary)?)?,
-    }
-    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
-    Ok(())
+    Ok(summary)
 }
 
 /// What a run shows of its progress: a bar in a terminal, a line for each step elsewhere.
