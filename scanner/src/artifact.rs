@@ -24,6 +24,10 @@ const MAGIC: [u8; 8] = *b"trigmemo";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 8 + 4 + 16 + 16 + 32;
 
+/// No memo is larger. Some sixty bytes a fact make this more than ten million facts, and a file that claims more is not
+/// worth the memory that reading it takes.
+const MAX_BYTES: u64 = 1 << 30;
+
 /// A random value that every write renews.
 pub(crate) type Stamp = [u8; 16];
 
@@ -108,16 +112,25 @@ pub(crate) fn load(path: &Path, database: &Path) -> (Loaded, Standing) {
             ),
         )
     };
-    let bytes = match read_regular(path) {
-        Ok(bytes) => bytes,
+    let cannot_be_read = |error: io::Error| refused(format!("cannot be read ({error})"));
+    let file = match open_regular(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Loaded::Absent, Standing::Absent),
-        Err(error) => return (refused(format!("cannot be read ({error})")), Standing::Foreign),
+        Err(error) => return (cannot_be_read(error), Standing::Foreign),
     };
+    // What is no memo by its first bytes may be of any size, and is not read further.
+    let mut bytes = Vec::new();
+    if let Err(error) = (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes) {
+        return (cannot_be_read(error), Standing::Foreign);
+    }
     let Some(header) = Header::read(&bytes) else {
         return (refused("is damaged or of another format version".into()), Standing::Foreign);
     };
     let standing = Standing::Stamped(header.stamp);
-    if bytes.len() < HEADER_BYTES || checksum(&bytes) != header.checksum {
+    if let Err(error) = read_rest(&file, &mut bytes) {
+        return (cannot_be_read(error), standing);
+    }
+    if checksum(&bytes) != header.checksum {
         return (refused("is damaged".into()), standing);
     }
     if !producer::is_trusted(&header.producer) {
@@ -207,6 +220,9 @@ pub(crate) fn replace<E: From<io::Error>>(
     at_half: impl FnOnce() -> Result<(), E>,
     at_whole: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it holds too many facts").into());
+    }
     // Under the lock one name is enough, and with one name a process that is killed leaves at most one file.
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -238,11 +254,15 @@ fn sibling(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = open_regular(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Reads what is left of `file`, as far as a memo can reach.
+fn read_rest(file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    if length > MAX_BYTES {
+        return Err(io::Error::other("it is larger than any memo"));
+    }
+    bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
+    file.take(MAX_BYTES).read_to_end(bytes)?;
+    Ok(())
 }
 
 /// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what
