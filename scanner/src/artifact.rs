@@ -8,7 +8,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::checks::Check;
 use crate::facts::{Fact, FactSet};
 use crate::identity::Identity;
 use crate::memo::{Anchor, Memo};
+use crate::path::with_suffix;
 use crate::producer::{self, FINGERPRINT, Fingerprint};
 
 const MAGIC: [u8; 8] = *b"trigmemo";
@@ -196,7 +197,7 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     if !folder.is_dir() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let lock_path = sibling(path, ".lock");
+    let lock_path = with_suffix(path, ".lock");
     let create = || File::options().write(true).create_new(true).mode(0o600).open(&lock_path);
     let file = match create() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_regular(&lock_path)?,
@@ -246,12 +247,6 @@ fn folder(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
-}
-
-fn sibling(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// Reads what is left of `file`, as far as a memo can reach.

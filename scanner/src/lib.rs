@@ -31,6 +31,7 @@ mod full;
 mod identity;
 mod memo;
 mod parse;
+mod path;
 mod persist;
 mod producer;
 pub mod published;
