@@ -8,7 +8,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -228,18 +228,30 @@ pub(crate) fn replace<E: From<io::Error>>(
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".new");
-    match std::fs::remove_file(folder(path).join(&name)) {
+    let temporary = Temporary(folder(path).join(name));
+    match std::fs::remove_file(&temporary.0) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let mut file = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder(path))?;
+    // Only where nothing stands, so never through a link.
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary.0)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     at_half()?;
     file.write_all(second)?;
     at_whole()?;
-    file.persist(path).map_err(|error| error.error)?;
+    std::fs::rename(&temporary.0, path)?;
     Ok(())
+}
+
+/// A file that is gone afterwards, renamed or removed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Gone already if it took its place. What cannot be removed is replaced by the next scan that writes.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 fn folder(path: &Path) -> &Path {
