@@ -178,11 +178,14 @@ fn what_is_no_file_is_no_memo() {
     assert_eq!(std::fs::read(memo.join("inside")).unwrap(), b"kept");
 }
 
+/// Plants something at a path.
+type Plant<'a> = &'a dyn Fn(&Path);
+
 /// The names beside the memo that a scan uses: whoever plants something there gets nothing but a memo not written.
 #[test]
 fn what_is_planted_beside_a_memo_is_not_used() {
     for name in ["memo.lock", ".memo.new"] {
-        let plant: [(&str, &dyn Fn(&Path)); 4] = [
+        let plant: [(&str, Plant<'_>); 4] = [
             ("a folder", &|path| {
                 std::fs::create_dir(path).unwrap();
                 std::fs::write(path.join("inside"), b"kept").unwrap();

@@ -103,8 +103,7 @@ fn a_database_that_may_not_be_read_is_refused_for_that_reason() {
         });
     }
     // Rows that may not be read are not rows that are not there.
-    let log = writer(&place.db());
-    let mut log = log;
+    let mut log = writer(&place.db());
     append(&mut log, "request turn=3 at=4");
     while_closed(&place, "db/logs_2.sqlite-wal", 0o000, || {
         place.scan().is_refused(&[&format!("{name}-wal"), "ermission denied", "permissions"]);
