@@ -18,11 +18,16 @@ use crate::checks::Check;
 use crate::facts::{Fact, FactSet};
 use crate::identity::Identity;
 use crate::memo::{Anchor, Memo};
+use crate::path::with_suffix;
 use crate::producer::{self, FINGERPRINT, Fingerprint};
 
 const MAGIC: [u8; 8] = *b"trigmemo";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 8 + 4 + 16 + 16 + 32;
+
+/// No memo is larger. Some sixty bytes a fact make this more than ten million facts, and a file that claims more is not
+/// worth the memory that reading it takes.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// A random value that every write renews.
 pub(crate) type Stamp = [u8; 16];
@@ -46,9 +51,9 @@ pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
         folder.join(path.file_name().unwrap_or_default())
     };
     let file = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
-    let own =
-        [path.to_owned(), sibling(path, ".lock"), temporary(path)].map(|path| (file(&path), resolved(&path)));
-    ["", "-wal", "-shm", "-journal"].map(|suffix| sibling(database, suffix)).iter().any(|theirs| {
+    let own = [path.to_owned(), with_suffix(path, ".lock"), temporary(path)]
+        .map(|path| (file(&path), resolved(&path)));
+    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(database, suffix)).iter().any(|theirs| {
         let identity = file(theirs);
         own.iter().any(|(file, path)| path == theirs || (identity.is_some() && *file == identity))
     })
@@ -139,16 +144,25 @@ pub(crate) fn load(path: &Path, database: &Path) -> (Loaded, Standing) {
             ),
         )
     };
-    let bytes = match read_regular(path) {
-        Ok(bytes) => bytes,
+    let cannot_be_read = |error: io::Error| refused(format!("cannot be read ({error})"));
+    let file = match open_regular(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Loaded::Absent, Standing::Absent),
-        Err(error) => return (refused(format!("cannot be read ({error})")), Standing::Foreign),
+        Err(error) => return (cannot_be_read(error), Standing::Foreign),
     };
+    // What is no memo by its first bytes may be of any size, and is not read further.
+    let mut bytes = Vec::new();
+    if let Err(error) = (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes) {
+        return (cannot_be_read(error), Standing::Foreign);
+    }
     let Some(header) = Header::read(&bytes) else {
         return (refused("is damaged or of another format version".into()), Standing::Foreign);
     };
     let standing = Standing::Stamped(header.stamp);
-    if bytes.len() < HEADER_BYTES || checksum(&bytes) != header.checksum {
+    if let Err(error) = read_rest(&file, &mut bytes) {
+        return (cannot_be_read(error), standing);
+    }
+    if checksum(&bytes) != header.checksum {
         return (refused("is damaged".into()), standing);
     }
     if !producer::is_trusted(&header.producer) {
@@ -214,7 +228,7 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     if !folder.is_dir() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let lock_path = sibling(path, ".lock");
+    let lock_path = with_suffix(path, ".lock");
     let create = || File::options().write(true).create_new(true).mode(0o600).open(&lock_path);
     let file = match create() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_regular(&lock_path)?,
@@ -238,26 +252,39 @@ pub(crate) fn replace<E: From<io::Error>>(
     at_half: impl FnOnce() -> Result<(), E>,
     at_whole: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it holds too many facts").into());
+    }
     // A link is replaced, not followed: what it leads to is not ours to judge.
     let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     if is_file && is_of_someone_else(path)? {
         return Err(io::Error::other("what stands there is no memo, and is left alone").into());
     }
     // Under the lock one name is enough, and with one name a process that is killed leaves at most one file.
-    let temporary = temporary(path);
-    match std::fs::remove_file(&temporary) {
+    let temporary = Temporary(temporary(path));
+    match std::fs::remove_file(&temporary.0) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let name = temporary.file_name().unwrap_or_default();
-    let mut file = tempfile::Builder::new().prefix(name).rand_bytes(0).tempfile_in(folder(path))?;
+    // Only where nothing stands, so never through a link.
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary.0)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     at_half()?;
     file.write_all(second)?;
     at_whole()?;
-    file.persist(path).map_err(|error| error.error)?;
+    std::fs::rename(&temporary.0, path)?;
     Ok(())
+}
+
+/// A file that is gone afterwards, renamed or removed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Gone already if it took its place. What cannot be removed is replaced by the next scan that writes.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 fn folder(path: &Path) -> &Path {
@@ -275,17 +302,15 @@ fn temporary(path: &Path) -> PathBuf {
     folder(path).join(name)
 }
 
-fn sibling(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = open_regular(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Reads what is left of `file`, as far as a memo can reach.
+fn read_rest(file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    if length > MAX_BYTES {
+        return Err(io::Error::other("it is larger than any memo"));
+    }
+    bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
+    file.take(MAX_BYTES).read_to_end(bytes)?;
+    Ok(())
 }
 
 /// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what

@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
+use rustix::fs::{Access, access};
+
+use crate::path::with_suffix;
 
 /// Why a scan failed. Every message names the path and what to do; the memo on disk is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +95,20 @@ pub enum ScanError {
         /// The memo's path as given.
         path: PathBuf,
     },
+    /// A writer without a write-ahead log ended in the middle of a transaction, and nobody may undo it here.
+    #[error("{}: a program ended while it wrote, and what it left (-journal) can only be undone in a folder that can be written. Copy the database and its -journal file to a folder of your own and scan the copy", path.display())]
+    Unfinished {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// Reading failed, or there was no room for the index of the write-ahead log.
+    #[error("{}: {source}. Check that its disk is sound and has room for the index of its log (-shm)", path.display())]
+    Disk {
+        /// The path as given.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
     /// The file system refused.
     #[error("{}: {source}. Check the file's and its folder's permissions", path.display())]
     Io {
@@ -143,7 +161,14 @@ impl ScanError {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
                 Self::Locked { path, waited: Duration::ZERO }
             }
-            ErrorCode::CannotOpen if !path.exists() => Self::Missing { path },
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                why_closed(&path).unwrap_or(Self::Sqlite { path, source: error })
+            }
+            ErrorCode::ReadOnly if failure.extended_code == SQLITE_READONLY_ROLLBACK => {
+                Self::Unfinished { path }
+            }
+            ErrorCode::ReadOnly => Self::WalWithoutIndex { path },
+            ErrorCode::SystemIoFailure | ErrorCode::DiskFull => Self::Disk { path, source: error },
             _ => Self::Sqlite { path, source: error },
         }
     }
@@ -155,4 +180,20 @@ impl ScanError {
             _ => Self::Io { path, source },
         }
     }
+}
+
+/// Which of the files that make up the database at `path` keeps SQLite from opening it, and why.
+///
+/// Found out without opening any: closing a file gives up every lock that this process holds on it, also those of other
+/// connections.
+fn why_closed(path: &Path) -> Option<ScanError> {
+    ["", "-wal", "-shm", "-journal"].into_iter().find_map(|suffix| {
+        let path = with_suffix(path, suffix);
+        let error = access(&path, Access::READ_OK).err()?;
+        match std::io::Error::from(error) {
+            source if source.kind() != std::io::ErrorKind::NotFound => Some(ScanError::Io { path, source }),
+            _ if suffix.is_empty() => Some(ScanError::Missing { path }),
+            _ => None,
+        }
+    })
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::control::{Control, Point, Probe, reached};
 use crate::error::ScanError;
 use crate::identity::{Identity, IdentitySource};
+use crate::path::with_suffix;
 use crate::schema::{self, Trust};
 
 /// How often an open is tried again after the file was exchanged meanwhile, and how often several connections try to
@@ -194,11 +195,14 @@ impl Context<'_> {
     fn place(&self) -> Result<Place, ScanError> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let has_journal = std::fs::metadata(with_suffix(self.path, "-journal")).is_ok_and(|it| it.len() > 0);
-        if is_writable(folder) || has_journal || with_suffix(self.path, "-shm").exists() {
+        if is_writable(folder) || has_journal {
             return Ok(Place::InPlace);
         }
+        let has_index = with_suffix(self.path, "-shm").exists();
         match std::fs::metadata(with_suffix(self.path, "-wal")) {
+            Ok(_) if has_index => Ok(Place::InPlace),
             Ok(wal) if wal.len() > 0 => Err(ScanError::WalWithoutIndex { path: self.path.to_owned() }),
+            // An index alone says nothing, and SQLite would want to begin a log for it.
             _ => Ok(Place::Immutable),
         }
     }
@@ -245,12 +249,6 @@ fn flags() -> OpenFlags {
 /// Whether this process may create files in `folder`, found out by looking, not by trying.
 fn is_writable(folder: &Path) -> bool {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// `path` as a URI of SQLite's, with `immutable=1`. Every byte that is no letter, digit or `/` is escaped.
