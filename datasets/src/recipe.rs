@@ -106,11 +106,12 @@ pub(crate) struct Share {
     pub(crate) stretch: bool,
 }
 
-const BUILTIN: [(&str, &str); 4] = [
+const BUILTIN: [(&str, &str); 5] = [
     ("tiny", include_str!("../recipes/tiny.toml")),
     ("quick", include_str!("../recipes/quick.toml")),
     ("tags", include_str!("../recipes/tags.toml")),
     ("codex-799mb", include_str!("../recipes/codex-799mb.toml")),
+    ("transport-1.4gb", include_str!("../recipes/transport-1.4gb.toml")),
 ];
 
 impl Recipe {
