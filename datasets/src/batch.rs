@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracerig_store::{Body, LogRow};
 
+use crate::levels;
 use crate::shapes::Shape;
 use crate::truth::{Fact, Intent};
 
@@ -38,6 +39,14 @@ impl Origin {
             quotes: shape.quotes,
         }
     }
+}
+
+/// What retention counts of a row, and the level it stands at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weight {
+    pub(crate) bytes: u64,
+    /// Position of the level.
+    pub(crate) level: usize,
 }
 
 /// When, and by whom, a row is written.
@@ -120,14 +129,15 @@ impl Batch {
         stamp: Stamp,
         storage: Storage,
         write: impl FnOnce(&mut Vec<u8>) -> T,
-    ) -> (u64, T) {
+    ) -> (Weight, T) {
         let start = self.bodies.len();
         let given = write(&mut self.bodies);
         let body = start..self.bodies.len();
         let texts = [Some(origin.level), Some(origin.target), origin.module, origin.file];
-        let weight = body.len() + texts.into_iter().flatten().map(str::len).sum::<usize>();
+        let bytes = body.len() + texts.into_iter().flatten().map(str::len).sum::<usize>();
+        let weight = Weight { bytes: bytes as u64, level: levels::position(origin.level) };
         self.rows.push(Row { stamp, origin, storage, body });
-        (weight as u64, given)
+        (weight, given)
     }
 
     /// Says what the row added last means.

@@ -43,6 +43,11 @@ pub(crate) fn build(
     let database = folder.join(FILE_NAME);
     let loaded = load(&database, recipe, seed, options.scale, report)?;
     let digests = digest::of_database(&database, report)?;
+    let levels = Goal::new(recipe, options.scale).levels;
+    if levels.is_some_and(|levels| levels != digests.levels.counts()) {
+        let detail = format!("rows by level came out as {:?}", digests.levels);
+        return Err(DatasetError::Broken { path: database, detail });
+    }
     let truth = Truth::of(&loaded.facts, &loaded.quotes, |id| digests.has(id));
     let mut kinds: BTreeMap<String, KindCount> = BTreeMap::new();
     for (id, bytes) in &digests.rows {
@@ -68,6 +73,9 @@ pub(crate) fn build(
             free: loaded.free_pages,
             logs: digests.logs_pages,
         },
+        levels: digests.levels,
+        threads: digests.threads,
+        processes: digests.processes,
         kinds,
         truth,
         facts: loaded.facts.into_iter().filter(|fact| digests.has(fact.id)).collect(),

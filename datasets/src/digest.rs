@@ -1,5 +1,6 @@
 //! Digests of a database: of its rows, whatever pages they stand in, and of its file.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -14,9 +15,13 @@ use tracerig_store::schema::{COLUMNS, TABLE};
 
 use crate::cache::{Progress, Stage};
 use crate::error::{DatasetError, Result};
+use crate::levels::{self, Counts, Levels};
 
-/// Position of `feedback_log_body` in [`COLUMNS`].
+/// Positions in [`COLUMNS`].
+const LEVEL_COLUMN: usize = 3;
 const BODY_COLUMN: usize = 5;
+const THREAD_COLUMN: usize = 9;
+const PROCESS_COLUMN: usize = 10;
 
 /// What reading a database from end to end tells.
 #[derive(Debug)]
@@ -28,6 +33,9 @@ pub(crate) struct Digests {
     pub(crate) logs_pages: u64,
     /// Id and body length of every row, ids rising.
     pub(crate) rows: Vec<(i64, u32)>,
+    pub(crate) levels: Levels,
+    pub(crate) threads: u64,
+    pub(crate) processes: u64,
 }
 
 impl Digests {
@@ -71,8 +79,10 @@ pub(crate) fn of_database(path: &Path, report: Report<'_>) -> Result<Digests> {
         let rows = rows.join().map_err(broken)??;
         let (file_digest, file_bytes) = file.join().map_err(broken)??;
         meter.whole()?;
-        let Rows { digest: rows_digest, logs_pages, found: rows } = rows;
-        Ok(Digests { rows_digest, file_digest, file_bytes, logs_pages, rows })
+        let Rows { digest: rows_digest, logs_pages, found: rows, levels, threads, processes } = rows;
+        let (levels, threads, processes) =
+            (levels.into(), threads.found.len() as u64, processes.found.len() as u64);
+        Ok(Digests { rows_digest, file_digest, file_bytes, logs_pages, rows, levels, threads, processes })
     })
 }
 
@@ -130,6 +140,25 @@ struct Rows {
     logs_pages: u64,
     /// Id and body length.
     found: Vec<(i64, u32)>,
+    levels: Counts,
+    threads: Names,
+    processes: Names,
+}
+
+/// The different names in a column.
+#[derive(Debug, Default)]
+struct Names {
+    found: HashSet<Box<[u8]>>,
+}
+
+impl Names {
+    fn note(&mut self, value: ValueRef<'_>) {
+        if let ValueRef::Text(name) = value
+            && !self.found.contains(name)
+        {
+            self.found.insert(name.into());
+        }
+    }
 }
 
 /// Reads the rows in id order; fewer of them when the meter says to stop.
@@ -141,6 +170,8 @@ fn of_rows(path: &Path, meter: &Meter) -> Result<Rows> {
         let mut statement = connection.prepare(&sql)?;
         let mut cursor = statement.query([])?;
         let (mut hasher, mut found, mut pending) = (RowsHasher::default(), Vec::new(), 0);
+        let (mut levels, mut threads, mut processes) =
+            (Counts::default(), Names::default(), Names::default());
         while let Some(row) = cursor.next()? {
             for column in 0..COLUMNS.len() {
                 hasher.value(row.get_ref(column)?);
@@ -149,6 +180,11 @@ fn of_rows(path: &Path, meter: &Meter) -> Result<Rows> {
                 ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
                 _ => 0,
             };
+            if let ValueRef::Text(level) = row.get_ref(LEVEL_COLUMN)? {
+                levels[levels::position(str::from_utf8(level).unwrap_or_default())] += 1;
+            }
+            threads.note(row.get_ref(THREAD_COLUMN)?);
+            processes.note(row.get_ref(PROCESS_COLUMN)?);
             found.push((row.get(0)?, u32::try_from(body).unwrap_or(u32::MAX)));
             // Beside its body a row takes a few hundred bytes of the file.
             pending += body + 500;
@@ -158,7 +194,8 @@ fn of_rows(path: &Path, meter: &Meter) -> Result<Rows> {
         }
         let pages = "SELECT coalesce(sum(pageno), 0) FROM dbstat WHERE name = 'logs' AND aggregate = TRUE";
         let pages = connection.query_row(pages, [], |row| row.get::<_, i64>(0))?;
-        Ok(Rows { digest: hasher.finish(), logs_pages: u64::try_from(pages).unwrap_or(0), found })
+        let logs_pages = u64::try_from(pages).unwrap_or(0);
+        Ok(Rows { digest: hasher.finish(), logs_pages, found, levels, threads, processes })
     };
     read().map_err(DatasetError::sqlite(path))
 }

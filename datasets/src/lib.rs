@@ -24,7 +24,9 @@ mod dice;
 mod digest;
 mod error;
 mod generate;
+mod levels;
 mod manifest;
+mod mix;
 pub mod own;
 mod place;
 mod prose;
@@ -39,6 +41,7 @@ pub mod workload;
 
 pub use cache::{BuildOptions, Cache, Dataset, Progress, Stage, build_into};
 pub use error::{DatasetError, Result};
+pub use levels::Levels;
 pub use manifest::{Continuation, KindCount, MANIFEST_FILE, Manifest, Pages};
 pub use place::cache_root;
 pub use recipe::{Era, Recipe};

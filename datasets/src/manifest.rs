@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
+use crate::levels::Levels;
 use crate::truth::{Fact, Truth};
 
 /// The name of the manifest in a dataset's folder.
@@ -42,6 +43,12 @@ pub struct Manifest {
     pub file_bytes: u64,
     /// Pages of the database file.
     pub pages: Pages,
+    /// Rows in the database by level.
+    pub levels: Levels,
+    /// Threads that have rows in it.
+    pub threads: u64,
+    /// Processes that have rows in it.
+    pub processes: u64,
     /// Rows in the database by kind of row.
     pub kinds: BTreeMap<String, KindCount>,
     /// What a scanner should find, all windows open.

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
+use crate::levels::Levels;
 use crate::shapes::Shapes;
 
 /// The version of the Codex CLI that a dataset imitates.
@@ -52,11 +53,20 @@ pub struct Recipe {
     /// The largest id, when ids are to have gaps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_id: Option<i64>,
+    /// Threads in the database, those with facts included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) threads: Option<u64>,
+    /// Processes in the database, those with facts included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<u64>,
     /// Threads of a process, at most.
     pub(crate) threads_per_process: u64,
     /// Whether every oddity that a row can have is written too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) oddities: bool,
+    /// Rows of each level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) levels: Option<Levels>,
     pub(crate) facts: FactPlan,
     /// Kinds of rows that carry a thread.
     pub(crate) thread_rows: Vec<Share>,
@@ -72,6 +82,9 @@ pub(crate) struct FactPlan {
     pub(crate) threads: u64,
     /// Of the threads, those that outgrow retention and lose their first turns.
     pub(crate) long_threads: u64,
+    /// Of the threads of each process, those that go on in the next one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) resumed_threads: u64,
     /// Completions that survive.
     #[serde(default)]
     pub(crate) completions: u64,
@@ -87,6 +100,11 @@ pub(crate) struct FactPlan {
     pub(crate) submission_bytes: Sizes,
     pub(crate) request_bytes: Sizes,
     pub(crate) completion_bytes: Sizes,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Sizes of bodies: minimum, median, 90th and 99th percentile, maximum.
@@ -106,11 +124,15 @@ pub(crate) struct Share {
     pub(crate) stretch: bool,
 }
 
-const BUILTIN: [(&str, &str); 4] = [
+const BUILTIN: [(&str, &str); 8] = [
     ("tiny", include_str!("../recipes/tiny.toml")),
     ("quick", include_str!("../recipes/quick.toml")),
     ("tags", include_str!("../recipes/tags.toml")),
+    ("submissions", include_str!("../recipes/submissions.toml")),
+    ("codex-685mb", include_str!("../recipes/codex-685mb.toml")),
     ("codex-799mb", include_str!("../recipes/codex-799mb.toml")),
+    ("freelist-1.2gb", include_str!("../recipes/freelist-1.2gb.toml")),
+    ("transport-1.4gb", include_str!("../recipes/transport-1.4gb.toml")),
 ];
 
 impl Recipe {
@@ -263,6 +285,23 @@ impl Recipe {
         let sorted = |sizes: &Sizes| sizes.is_sorted();
         let fact_sizes = [&facts.submission_bytes, &facts.request_bytes, &facts.completion_bytes];
         require(fact_sizes.into_iter().all(sorted), "the five numbers of a size must rise")?;
+        require(
+            self.levels.is_none_or(|levels| levels.total() == self.rows),
+            "the numbers of `levels` must add up to `rows`",
+        )?;
+        let exact = self.levels.is_some() || self.threads.is_some() || self.processes.is_some();
+        require(
+            !(self.oddities && exact),
+            "with `oddities` there can be no `levels`, `threads` and `processes`",
+        )?;
+        require(
+            self.threads.is_some() == self.processes.is_some(),
+            "`threads` and `processes` go together: give both or neither",
+        )?;
+        require(
+            facts.resumed_threads == 0 || self.threads.is_none(),
+            "with `resumed_threads` there can be no `threads` and `processes`",
+        )?;
         let shapes = Shapes::of(self.era).map_err(|error| error.to_string())?;
         for shares in [&self.thread_rows, &self.process_rows] {
             require(

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, Origin, Stamp, Storage};
+use crate::batch::{Batch, Origin, Stamp, Storage, Weight};
 use crate::dice::Dice;
 use crate::error::{DatasetError, Result};
+use crate::levels::Counts;
+use crate::mix::{self, Draw, Entry, Mix};
 use crate::prose::Pools;
-use crate::recipe::{Era, FactPlan, Recipe, Share, Sizes};
-use crate::shapes::{Scene, Shape, Shapes};
+use crate::recipe::{Era, FactPlan, Recipe};
+use crate::shapes::{Scene, Shapes};
 use crate::truth::{Intent, TierForm};
 
 /// A thread (conversation) while it is written.
@@ -56,36 +58,6 @@ pub(crate) fn process_uuid(dice: &mut Dice) -> Arc<str> {
     format!("pid:{}:{}", dice.between(1_000, 65_000), dice.uuid4()).into()
 }
 
-struct Entry {
-    below: u64,
-    shape: &'static Shape,
-    bytes: Sizes,
-    stretch: bool,
-}
-
-/// Kinds of rows with their weights.
-struct Mix {
-    entries: Vec<Entry>,
-    total: u64,
-}
-
-impl Mix {
-    fn new(shares: &[Share], shapes: &'static Shapes) -> Self {
-        let mut total = 0;
-        let entries = shares.iter().filter_map(|share| {
-            let shape = &shapes.all[shapes.find(&share.kind)?];
-            total += share.weight;
-            Some(Entry { below: total, shape, bytes: share.bytes, stretch: share.stretch })
-        });
-        Self { entries: entries.collect(), total }
-    }
-
-    fn draw(&self, dice: &mut Dice) -> &Entry {
-        let at = dice.below(self.total);
-        &self.entries[self.entries.partition_point(|entry| entry.below <= at)]
-    }
-}
-
 /// What the ordinary rows so far were like: the part of their bytes that does not stretch, and the part that does.
 #[derive(Debug, Clone, Copy, Default)]
 struct Measure {
@@ -112,12 +84,13 @@ pub(crate) struct Aim {
     stretch: f64,
     /// No row is made larger.
     largest: u64,
+    draw: Draw,
 }
 
 /// The largest ordinary row where there is too little room.
 const CROWDED_BYTES: u64 = 3_000;
 
-const UNAIMED: Aim = Aim { stretch: 1.0, largest: u64::MAX };
+const UNAIMED: Aim = Aim { stretch: 1.0, largest: u64::MAX, draw: Draw::Natural };
 
 impl RowWriter {
     pub(crate) fn new(recipe: &Recipe, seed: u64) -> Result<Self> {
@@ -149,12 +122,30 @@ impl RowWriter {
         }
     }
 
+    /// From now on draws kinds so that rows come out at the levels wanted, where `share` of them are rows of threads.
+    pub(crate) fn steer(&mut self, share: f64, wanted: Counts) {
+        mix::steer(&mut self.thread_mix, &mut self.process_mix, share, wanted);
+        self.aim.draw = Draw::Steered;
+    }
+
+    /// Draws the next rows from kinds of one level.
+    pub(crate) fn draw_level(&mut self, level: usize) {
+        self.aim.draw = Draw::Level(level);
+    }
+
+    /// Whether rows of threads, and rows without one, can stand at a level.
+    pub(crate) fn can_stand_at(&self, level: usize) -> (bool, bool) {
+        (self.thread_mix.weights()[level] > 0.0, self.process_mix.weights()[level] > 0.0)
+    }
+
     /// The mean body of ordinary rows that are as small as [`RowWriter::aim`] can make them, from a sample. Of the rows of a
     /// process, those without a thread are as many as those of each of its threads.
     pub(crate) fn least_mean(&mut self, threads_at_most: u64, mut dice: Dice) -> f64 {
         const SAMPLE: u32 = 4_000;
-        let before =
-            (std::mem::replace(&mut self.aim, Aim { stretch: 0.0, largest: CROWDED_BYTES }), self.measure);
+        let before = (
+            std::mem::replace(&mut self.aim, Aim { stretch: 0.0, largest: CROWDED_BYTES, ..UNAIMED }),
+            self.measure,
+        );
         let (process, mut thread) = (process_uuid(&mut dice), Thread::start(0, self.shapes, &mut dice));
         let (mut of_threads, mut of_process) = (Batch::default(), Batch::default());
         for _ in 0..SAMPLE {
@@ -184,7 +175,7 @@ impl RowWriter {
         at: i64,
         dice: &mut Dice,
         batch: &mut Batch,
-    ) -> u64 {
+    ) -> Weight {
         if thread.turn_rows == 0 {
             thread.turn = dice.uuid7(milliseconds(at));
             thread.turn_rows = dice.between(20, 120);
@@ -192,7 +183,7 @@ impl RowWriter {
         thread.turn_rows -= 1;
         let scene = scene(self.shapes, thread, at);
         let stamp = Stamp { at, thread: Some(Arc::clone(&thread.id)), process: Some(Arc::clone(process)) };
-        let entry = self.thread_mix.draw(dice);
+        let entry = self.thread_mix.draw(self.aim.draw, dice);
         ordinary(entry, &scene, stamp, self.aim, &self.pools, &mut self.measure, dice, batch)
     }
 
@@ -203,11 +194,11 @@ impl RowWriter {
         at: i64,
         dice: &mut Dice,
         batch: &mut Batch,
-    ) -> u64 {
+    ) -> Weight {
         let model = dice.pick(&self.shapes.models);
         let scene = Scene { model: &model[0], milliseconds: milliseconds(at), ..Scene::default() };
         let stamp = Stamp { at, thread: None, process: Some(Arc::clone(process)) };
-        let entry = self.process_mix.draw(dice);
+        let entry = self.process_mix.draw(self.aim.draw, dice);
         ordinary(entry, &scene, stamp, self.aim, &self.pools, &mut self.measure, dice, batch)
     }
 
@@ -220,7 +211,7 @@ impl RowWriter {
         at: i64,
         dice: &mut Dice,
         batch: &mut Batch,
-    ) -> Result<u64> {
+    ) -> Result<Weight> {
         let [model, dated] = &self.shapes.models[thread.model];
         let answer = if matches!(row, TurnRow::Completion { dated: true }) { dated } else { model };
         let mut scene = Scene { answer, ..scene(self.shapes, thread, at) };
@@ -334,7 +325,7 @@ fn ordinary(
     measure: &mut Measure,
     dice: &mut Dice,
     batch: &mut Batch,
-) -> u64 {
+) -> Weight {
     let stretch = if entry.stretch { aim.stretch } else { 1.0 };
     // What is cut here is stretched below.
     let largest = aim.largest as f64 / stretch.max(1.0);

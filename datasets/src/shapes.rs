@@ -110,13 +110,15 @@ impl Shapes {
     /// The shapes of an era.
     pub(crate) fn of(era: Era) -> Result<&'static Self> {
         static V0_141: OnceLock<std::result::Result<Shapes, String>> = OnceLock::new();
+        static V0_145: OnceLock<std::result::Result<Shapes, String>> = OnceLock::new();
         static V0_169: OnceLock<std::result::Result<Shapes, String>> = OnceLock::new();
-        let cell = match era {
-            // 0.145 logs submissions as 0.141 does; its transport rows are not in recipes of that era.
-            Era::V0_141 | Era::V0_145 => &V0_141,
-            Era::V0_169 => &V0_169,
+        let (cell, version) = match era {
+            Era::V0_141 => (&V0_141, "0.141.0"),
+            // It logs submissions as 0.141 does; its transport rows are not in recipes of that era.
+            Era::V0_145 => (&V0_145, "0.145.0"),
+            Era::V0_169 => (&V0_169, "0.169.0"),
         };
-        let shapes = cell.get_or_init(|| Self::parse(Self::source(era)));
+        let shapes = cell.get_or_init(|| Self::parse(Self::source(era), version));
         shapes.as_ref().map_err(|detail| DatasetError::Recipe {
             place: format!("built-in shapes of {era}"),
             detail: format!("{detail}; this is a defect of the build"),
@@ -136,12 +138,12 @@ impl Shapes {
         self.all.iter().position(|shape| shape.name == name)
     }
 
-    fn parse(source: &str) -> std::result::Result<Self, String> {
+    fn parse(source: &str, version: &str) -> std::result::Result<Self, String> {
         let file: ShapesFile = toml::from_str(source).map_err(|error| error.to_string())?;
         let compile = |shape: ShapeFile| {
             let scope = file.scopes.get(&shape.scope).ok_or(format!("no scope `{}`", shape.scope))?;
             let templates =
-                shape.texts.iter().map(|text| Template::parse(&format!("{scope}{text}"), &file.version));
+                shape.texts.iter().map(|text| Template::parse(&format!("{scope}{text}"), version));
             // The target is the module, except where events of several modules share a target.
             let module = shape.module.or_else(|| shape.file.as_ref().map(|_| shape.target.clone()));
             Ok(Shape {
@@ -156,7 +158,7 @@ impl Shapes {
             })
         };
         let all = file.shape.into_iter().map(compile).collect::<std::result::Result<_, String>>()?;
-        Ok(Self { version: file.version, models: file.models, all })
+        Ok(Self { version: version.to_owned(), models: file.models, all })
     }
 }
 
@@ -327,7 +329,6 @@ fn utc(milliseconds: u64) -> String {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ShapesFile {
-    version: String,
     models: Vec<[String; 2]>,
     scopes: BTreeMap<String, String>,
     shape: Vec<ShapeFile>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracerig_store::Retention;
 
-use crate::batch::{BATCH_ROWS, Batch, NANOS};
+use crate::batch::{BATCH_ROWS, Batch, NANOS, Weight};
 use crate::dice::Dice;
 use crate::error::{DatasetError, Result};
 use crate::recipe::{Era, FactPlan, Recipe};
@@ -68,7 +68,7 @@ impl Facts {
         let mut dice = Dice::new(seed, "fact-plan", 0);
         let turns = turns(recipe, &mut dice);
         let span = i64::try_from(recipe.span_hours).unwrap_or(0) * 3600 * NANOS;
-        let mut processes = Vec::new();
+        let mut processes: Vec<Process> = Vec::new();
         for at in 0..plan.processes {
             let mut dice = Dice::new(seed, "fact-process", at);
             // Apart from each other by the same time, so that they never overlap.
@@ -78,7 +78,11 @@ impl Facts {
             let threads = share(plan.threads, at, plan.processes);
             let scripts: Vec<Vec<(usize, Row)>> =
                 threads.map(|thread| script(recipe, &turns, thread, &mut dice)).collect::<Result<_>>()?;
-            processes.push(Process::new(begin, scripts, shapes, dice, Dice::new(seed, "fact-rows", at)));
+            let mut process = Process::new(begin, scripts, shapes, dice, Dice::new(seed, "fact-rows", at));
+            if let Some(before) = processes.last() {
+                process.resume(before, plan.resumed_threads);
+            }
+            processes.push(process);
         }
         Ok(Self { processes, next: (0, 0) })
     }
@@ -95,7 +99,7 @@ impl Facts {
         &mut self,
         rows: &mut RowWriter,
         batch: &mut Batch,
-        weigh: &mut dyn FnMut(&Arc<str>, u64),
+        weigh: &mut dyn FnMut(&Arc<str>, Weight),
     ) -> Result<()> {
         let (at, first) = self.next;
         let Some(process) = self.processes.get_mut(at) else { return Ok(()) };
@@ -152,7 +156,15 @@ impl Process {
         Self { uuid, threads, current, steps, dice: rows }
     }
 
-    fn write(&mut self, step: usize, rows: &mut RowWriter, batch: &mut Batch) -> Result<(Arc<str>, u64)> {
+    /// Goes on with the last `count` threads of another process. (The first ones may be full.)
+    fn resume(&mut self, before: &Self, count: u64) {
+        let threads = self.threads.iter_mut().rev().zip(before.threads.iter().rev());
+        for (thread, other) in threads.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            thread.id = Arc::clone(&other.id);
+        }
+    }
+
+    fn write(&mut self, step: usize, rows: &mut RowWriter, batch: &mut Batch) -> Result<(Arc<str>, Weight)> {
         let Step { at, thread, turn, row } = self.steps[step];
         let dice = &mut self.dice;
         let Some(position) = thread else {

@@ -7,6 +7,7 @@ mod facts;
 mod filler;
 mod held;
 mod odd;
+mod plan;
 
 use std::collections::HashMap;
 
@@ -18,6 +19,8 @@ use crate::error::{DatasetError, Result};
 use crate::generate::facts::Facts;
 use crate::generate::filler::{Planned, Process};
 use crate::generate::held::{Held, Totals};
+use crate::generate::plan::{Census, FillPlan, TAIL_ROWS, tail_partitions};
+use crate::levels::{self, Counts};
 use crate::manifest::Continuation;
 use crate::recipe::Recipe;
 use crate::rows::RowWriter;
@@ -27,12 +30,6 @@ pub(crate) const START: i64 = 1_780_000_000;
 
 /// Processes that write at the same time.
 const ACTIVE: usize = 5;
-
-/// Rows kept of a full partition.
-const FULL: u64 = 1000;
-
-/// Rows of a partition that is written looking at the file; fewer than retention keeps.
-const TAIL_ROWS: u64 = 900;
 
 /// Bytes of the file that a row takes beside its body, and those that a byte of a body takes: found by building datasets.
 /// Retention leaves gaps in the pages.
@@ -68,6 +65,8 @@ pub(crate) struct Goal {
     /// Rows to write in all, those included that retention takes.
     written: u64,
     max_id: Option<i64>,
+    /// Rows of each level.
+    pub(crate) levels: Option<Counts>,
 }
 
 impl Goal {
@@ -80,6 +79,7 @@ impl Goal {
             used_pages: pages * (100 - recipe.free_percent) / 100,
             written: rows * 100 / (100 - recipe.deleted_percent),
             max_id: recipe.max_id,
+            levels: recipe.levels.map(|levels| levels.shared_out(rows)),
         }
     }
 
@@ -111,6 +111,8 @@ pub(crate) fn generate(
         recipe,
         seed,
         goal,
+        scale,
+        kept: fixed.totals.levels,
         start,
         span,
         fixed,
@@ -195,6 +197,9 @@ struct Run<'a> {
     recipe: &'a Recipe,
     seed: u64,
     goal: Goal,
+    scale: f64,
+    /// Rows in the database by level, as far as retention was reckoned.
+    kept: Counts,
     start: i64,
     span: i64,
     fixed: Fixed,
@@ -237,8 +242,17 @@ impl Run<'_> {
             - fixed.bytes as f64 * BODY_FACTOR
             - fixed.rows as f64 * ROW_BYTES;
         let mut dice = Dice::new(self.seed, "fill", 0);
-        let mut plan =
-            FillPlan { wanted, excess, planned: 0, exceeding: 0, threads: self.recipe.threads_per_process };
+        let census = Census::of(self.recipe, self.scale, wanted, tail);
+        let mut plan = FillPlan {
+            wanted,
+            excess,
+            planned: 0,
+            exceeding: 0,
+            threads: self.recipe.threads_per_process,
+            census,
+        };
+        let thread_share = census
+            .map_or_else(|| 1.0 - 2.0 / (3.0 + self.recipe.threads_per_process as f64), Census::thread_share);
         let (mut active, mut totals): (Vec<(u64, Process)>, _) = (Vec::new(), Totals::default());
         let expected = (wanted + excess).max(1);
         let mut now = self.start;
@@ -251,13 +265,17 @@ impl Run<'_> {
             while self.facts.due().is_some_and(|due| due <= now) {
                 self.send_facts()?;
             }
-            while active.len() < ACTIVE && plan.planned < wanted {
+            while active.len() < ACTIVE && plan.goes_on() {
                 let partitions = plan.process(&mut dice);
                 let kept = partitions.iter().map(|planned| planned.kept).sum();
                 active.push((kept, self.open(now, &partitions)));
             }
+            self.kept = std::array::from_fn(|level| fixed.levels[level] + totals.levels[level]);
             if active.is_empty() {
                 return Some(());
+            }
+            if let Some(levels) = self.goal.levels {
+                self.rows.steer(thread_share, levels::missing(levels, self.kept));
             }
             let left = (wanted.saturating_sub(totals.rows)).max(1) as f64;
             let bytes = room - totals.bytes as f64 * BODY_FACTOR - totals.rows as f64 * ROW_BYTES;
@@ -268,7 +286,7 @@ impl Run<'_> {
                 self.rows.aim(mean, u64::MAX);
             }
             let at = usize::try_from(dice.below(active.len() as u64)).unwrap_or(0);
-            active[at].1.write(now, &mut self.rows, &mut totals, &mut self.batch);
+            active[at].1.write(now, &mut self.rows, None, &mut totals, &mut self.batch);
             self.raise((fixed.rows + totals.rows) as f64 / self.goal.rows as f64);
             self.send()?;
             if active[at].1.left() == 0 {
@@ -288,12 +306,13 @@ impl Run<'_> {
         let first = self.goal.rows.saturating_sub(used.rows).max(1);
         while used.rows < self.goal.rows {
             let mut left = self.goal.rows - used.rows;
-            let partitions = (0..=self.recipe.threads_per_process).map_while(|_| {
+            let one_by_one = (0..=self.recipe.threads_per_process).map_while(|_| {
                 let written = left.min(TAIL_ROWS);
                 left -= written;
                 (written > 0).then_some(Planned { written, kept: written })
             });
-            let partitions: Vec<_> = partitions.collect();
+            let counted = self.goal.levels.is_some() || self.recipe.threads.is_some();
+            let partitions = if counted { tail_partitions(left) } else { one_by_one.collect() };
             let mut process = self.open(begin, &partitions);
             while process.left() > 0 {
                 let left = self.goal.rows.saturating_sub(used.rows);
@@ -303,7 +322,11 @@ impl Run<'_> {
                 let done = (first - left.min(first)) as f64 / first as f64;
                 let end = self.start + self.span;
                 let now = begin + ((end - begin) as f64 * done) as i64;
-                process.write(now, &mut self.rows, &mut totals, &mut self.batch);
+                let mut missing = self.goal.levels.map(|levels| {
+                    let kept = std::array::from_fn(|level| self.kept[level] + totals.levels[level]);
+                    levels::missing(levels, kept)
+                });
+                process.write(now, &mut self.rows, missing.as_mut(), &mut totals, &mut self.batch);
                 if left <= self.batch.len() as u64 {
                     self.raise_to_end();
                 } else {
@@ -347,43 +370,5 @@ impl Run<'_> {
     fn raise_to_end(&mut self) {
         let rows = i64::try_from(self.batch.len()).unwrap_or(0);
         self.batch.raise_to = self.goal.max_id.map(|id| id - rows);
-    }
-}
-
-/// Hands out the rows to be kept, and those to be pruned, to partitions.
-#[derive(Debug)]
-struct FillPlan {
-    wanted: u64,
-    excess: u64,
-    planned: u64,
-    exceeding: u64,
-    threads: u64,
-}
-
-impl FillPlan {
-    /// The partitions of the next process.
-    fn process(&mut self, dice: &mut Dice) -> Vec<Planned> {
-        let count = 1 + dice.between(1, self.threads);
-        let mut partitions = Vec::new();
-        for _ in 0..count {
-            let left = self.wanted - self.planned;
-            if left == 0 {
-                break;
-            }
-            let short = dice.chance(250);
-            let kept = if short { dice.between(80, FULL) } else { FULL }.min(left);
-            self.planned += kept;
-            let due = (self.excess as f64 * self.planned as f64 / self.wanted as f64) as u64;
-            let missing = due.saturating_sub(self.exceeding);
-            // Retention takes rows of full partitions only. The last one makes good what is missing.
-            let written = match (kept == FULL, self.planned == self.wanted) {
-                (true, false) => kept + missing / 2 + dice.below(missing + 1),
-                (true, true) => kept + missing,
-                (false, _) => kept,
-            };
-            self.exceeding += written - kept;
-            partitions.push(Planned { written, kept });
-        }
-        partitions
     }
 }
