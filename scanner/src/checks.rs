@@ -1,7 +1,7 @@
 //! Whether a memo may be trusted: one function a check, each with what it costs and the mistake it prevents.
 //!
-//! What they cannot see is written in `docs/limits.md`: a row changed in place beyond its signature, a row inserted below
-//! the cursor, a file overwritten in place by a copy that shares the rows looked up.
+//! What they cannot see is written in the crate's documentation: a row changed in place beyond its signature, a row
+//! inserted below the cursor, a file overwritten in place by a copy that shares the rows looked up.
 
 use std::fmt;
 

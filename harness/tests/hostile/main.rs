@@ -7,7 +7,6 @@ mod busy;
 mod common;
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -300,37 +299,4 @@ fn a_time_that_is_no_number_is_none_at_all() {
         [format!("turn-1 - - {}", -EPOCH).as_str(), "turn-2 - - 2"],
     );
     assert_eq!(turns(&trace.relaunch_in(Some(0), None)), ["turn-2 - - 2"]);
-}
-
-#[test]
-fn what_a_writer_left_in_a_folder_that_cannot_be_written_is_refused_not_missed() {
-    let mut trace = scanned();
-    trace.append("request turn=3 at=3");
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["logs_2.sqlite", "logs_2.sqlite-wal"] {
-        std::fs::copy(trace.file(name), folder.path().join(name)).unwrap();
-    }
-    let writable = |is: bool| {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::Permissions::from_mode(if is { 0o700 } else { 0o500 });
-        std::fs::set_permissions(folder.path(), mode).unwrap();
-    };
-    let scan = |path: &Path| Scanner::new(path, Options::default()).scan(&Request::default());
-    let path = folder.path().join("logs_2.sqlite");
-    writable(false);
-    let is_root = tempfile::tempfile_in(folder.path()).is_ok();
-    let refusal = scan(&path);
-    writable(true);
-    if is_root {
-        // Permissions do not bind the superuser, who sees every row.
-        assert_eq!(refusal.unwrap().turns.len(), 3);
-    } else {
-        assert!(matches!(refusal, Err(ScanError::WalWithoutIndex { .. })), "{refusal:?}");
-        // Without a log there is nothing to miss.
-        std::fs::write(folder.path().join("logs_2.sqlite-wal"), b"").unwrap();
-        writable(false);
-        let scan = scan(&path);
-        writable(true);
-        assert_eq!(scan.unwrap().turns.len(), 2);
-    }
 }

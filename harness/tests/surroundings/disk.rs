@@ -60,3 +60,17 @@ fn without_room_for_the_index_of_the_log_there_is_no_answer() {
     place.scan_limited(0, false).is_refused(&[&place.db().display().to_string(), "room"]);
     assert!(place.names("memos").is_empty());
 }
+
+#[test]
+fn a_result_that_finds_no_room_is_an_error() {
+    let place = crowded();
+    for format in ["table", "json"] {
+        let mut command = place.command(place.path("tracerig"));
+        command.args(["scan", "--no-memo", "--format", format, "--db"]).arg(place.db());
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains("standard output") && !message.contains("panicked"), "{message}");
+    }
+}
