@@ -126,6 +126,16 @@ pub(crate) fn generate(
     Ok(run.all())
 }
 
+/// Whether rows and facts of a recipe fit into its file, at its own size.
+///
+/// # Errors
+/// As [`generate`].
+pub(crate) fn check(recipe: &Recipe) -> Result<()> {
+    let start = START * NANOS;
+    let mut rows = RowWriter::new(recipe, recipe.seed)?;
+    Fixed::measure(recipe, recipe.seed, start, &mut rows)?.check(recipe, 1.0, &Goal::new(recipe, 1.0))
+}
+
 /// The rows that are the same at every scale: facts and oddities.
 #[derive(Debug, Clone, Copy)]
 struct Fixed {
@@ -161,6 +171,18 @@ impl Fixed {
 
     /// Whether rows and file leave enough for ordinary rows, without which neither could be met.
     fn check(&self, recipe: &Recipe, scale: f64, goal: &Goal) -> Result<()> {
+        // How much larger the dataset must be for the facts not to exceed a level.
+        let by_levels = goal.levels.map_or(0.0, |levels| {
+            let factor = |(wanted, facts): (u64, u64)| facts as f64 / (wanted as f64).max(0.5);
+            levels.into_iter().zip(self.totals.levels).map(factor).fold(0.0, f64::max) * scale
+        });
+        if by_levels > 1.0 {
+            let detail = format!(
+                "`levels` are too few: the facts alone have {:?} rows at TRACE, DEBUG, INFO, WARN and ERROR",
+                self.totals.levels
+            );
+            return Err(DatasetError::Recipe { place: format!("recipe `{}`", recipe.name), detail });
+        }
         let rows = self.totals.rows as f64;
         let needed = (rows * 1.05 + 64.0).ceil();
         // A little more, because rows cannot be weighed that well beforehand.
@@ -168,13 +190,13 @@ impl Fixed {
         let ordinary = self.least_mean * BODY_FACTOR + LEAST_ROW_BYTES;
         let room = (goal.used_pages * u64::from(PAGE_SIZE)) as f64;
         let spare = room - cost - (goal.rows as f64 - rows) * ordinary;
-        if goal.rows as f64 >= needed && spare >= 0.0 {
+        if goal.rows as f64 >= needed && spare >= 0.0 && by_levels <= scale {
             return Ok(());
         }
         // Both limits are straight lines over the scale.
         let by_rows = needed / recipe.rows as f64;
         let by_bytes = (cost - rows * ordinary) / (room - goal.rows as f64 * ordinary) * scale;
-        let smallest = by_rows.max(by_bytes);
+        let smallest = by_rows.max(if spare < 0.0 { by_bytes } else { 0.0 }).max(by_levels);
         if smallest <= scale {
             return Err(DatasetError::Recipe {
                 place: format!("recipe `{}`", recipe.name),
@@ -185,7 +207,7 @@ impl Fixed {
             recipe: recipe.name.clone(),
             scale: scale.to_string(),
             rows: goal.rows,
-            needed: needed.max(by_bytes * recipe.rows as f64) as u64,
+            needed: needed.max(smallest * recipe.rows as f64) as u64,
             smallest: format!("{:.3}", (smallest * 1000.0).ceil() / 1000.0 + 0.001),
         })
     }
