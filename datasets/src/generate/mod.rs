@@ -121,6 +121,7 @@ pub(crate) fn generate(
         outlet,
         batch: Batch::default(),
         opened: 0,
+        sent: 0,
         last: start,
     };
     Ok(run.all())
@@ -229,6 +230,8 @@ struct Run<'a> {
     batch: Batch,
     /// Processes without facts started so far.
     opened: u64,
+    /// Rows written so far.
+    sent: u64,
     /// Time of the latest row.
     last: i64,
 }
@@ -376,6 +379,7 @@ impl Run<'_> {
             return Some(());
         }
         self.last = self.last.max(self.batch.latest());
+        self.sent += self.batch.len() as u64;
         let full = std::mem::take(&mut self.batch);
         self.batch = self.outlet.send(full)?;
         Some(())
@@ -383,8 +387,14 @@ impl Run<'_> {
 
     /// Leaves ids out before the batch, as far as the dataset has come.
     fn raise(&mut self, progress: f64) {
-        // A little short of the end, so that the last batch has its place.
-        self.batch.raise_to = self.goal.max_id.map(|id| (id as f64 * progress.min(1.0) * 0.99) as i64);
+        let fixed = self.fixed.totals;
+        let planned = self.goal.written.max(self.goal.rows + fixed.written - fixed.rows);
+        self.batch.raise_to = self.goal.max_id.map(|id| {
+            let spare = u64::try_from(id).unwrap_or(0).saturating_sub(planned);
+            // A little short of the end: retention may take more rows than planned, and others take their place.
+            let gaps = (spare as f64 * progress.min(1.0) * 0.99) as u64;
+            i64::try_from(self.sent + gaps).unwrap_or(i64::MAX)
+        });
     }
 
     fn raise_to_end(&mut self) {

@@ -131,12 +131,22 @@ fn facts(survey: &Survey) -> FactPlan {
 }
 
 fn shares(found: &BTreeMap<String, Vec<u64>>, shapes: &Shapes) -> Vec<Share> {
-    let share = |(kind, bytes): (&String, &Vec<u64>)| {
+    let mut shares = Vec::new();
+    for (kind, bytes) in found {
         let fills = shapes.find(kind).is_some_and(|at| shapes.all[at].fills());
-        let bytes_said = if fills { sizes(bytes) } else { Sizes::default() };
-        Share { kind: kind.clone(), weight: bytes.len() as u64, bytes: bytes_said, stretch: fills }
-    };
-    let mut shares: Vec<Share> = found.iter().map(share).collect();
+        let mut sorted = bytes.clone();
+        sorted.sort_unstable();
+        // Five numbers tell little of a heavy tail, so it becomes a share of its own.
+        let (most, rare) = sorted.split_at(sorted.len() - sorted.len() / 100);
+        let heavy = fills && rare.last() > most.last().map(|last| last * 2).as_ref();
+        let parts = if heavy { vec![most, rare] } else { vec![&sorted[..]] };
+        shares.extend(parts.into_iter().filter(|part| !part.is_empty()).map(|part| Share {
+            kind: kind.clone(),
+            weight: part.len() as u64,
+            bytes: if fills { sizes(part) } else { Sizes::default() },
+            stretch: fills,
+        }));
+    }
     shares.sort_by_key(|share| std::cmp::Reverse(share.weight));
     shares
 }

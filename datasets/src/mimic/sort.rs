@@ -49,7 +49,7 @@ fn by_origin<'a>(seen: Seen<'_>, shapes: &'a Shapes) -> Option<&'a str> {
             && shape.level == seen.level
             && !shape.quotes
             && !FACTS.contains(&shape.name.as_str())
-            && !(shape.names_thread() && !seen.in_thread)
+            && (seen.in_thread || !shape.names_thread())
     };
     let candidates: Vec<&Shape> = shapes.all.iter().filter(same).collect();
     // A text without prose keeps its own size, so the row must have about that.
