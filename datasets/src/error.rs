@@ -110,6 +110,22 @@ pub enum DatasetError {
         /// What SQLite reported.
         source: rusqlite::Error,
     },
+    /// A database to be imitated is not one that the Codex CLI writes, or holds nothing.
+    #[error("{}: there is nothing to imitate: {detail}; give the trace database of a Codex CLI, logs_2.sqlite", path.display())]
+    NoTraceLog {
+        /// The database.
+        path: PathBuf,
+        /// What it lacks.
+        detail: String,
+    },
+    /// A database to be imitated cannot be read.
+    #[error("{}: cannot read the database: {source}; check that it is an SQLite database and that no writer holds it", path.display())]
+    Source {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite reported.
+        source: rusqlite::Error,
+    },
     /// A step of the build ended without a result. This is a defect of the generator.
     #[error("{}: the build broke off ({detail}); report this with recipe, seed and scale", path.display())]
     Broken {

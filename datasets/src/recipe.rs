@@ -298,6 +298,11 @@ impl Recipe {
             self.threads.is_some() == self.processes.is_some(),
             "`threads` and `processes` go together: give both or neither",
         )?;
+        let each = facts.threads / facts.processes.max(1);
+        require(
+            facts.resumed_threads == 0 || facts.resumed_threads + facts.long_threads <= each,
+            "`resumed_threads` and `long_threads` together must not exceed the threads of a process: a full thread has no room",
+        )?;
         require(
             facts.resumed_threads == 0 || self.threads.is_none(),
             "with `resumed_threads` there can be no `threads` and `processes`",

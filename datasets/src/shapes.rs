@@ -163,6 +163,23 @@ impl Shapes {
 }
 
 impl Shape {
+    /// Whether rows of it have any size.
+    pub(crate) fn fills(&self) -> bool {
+        self.templates.iter().any(|template| template.fills)
+    }
+
+    /// Whether its texts name a thread.
+    pub(crate) fn names_thread(&self) -> bool {
+        let thread = |part: &Part| matches!(part, Part::Value(Value::Thread));
+        self.templates.iter().any(|template| template.parts.iter().any(thread))
+    }
+
+    /// Bytes of its shortest and longest text, but for what is filled in.
+    pub(crate) fn fixed_bytes(&self) -> (u64, u64) {
+        let sizes = || self.templates.iter().map(|template| template.fixed as u64);
+        (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0))
+    }
+
     /// Appends the text of a row of about `bytes` bytes, what is filled with prose or digits stretched by a factor. Texts
     /// without prose keep their own size. Returns how many bytes would have been filled without stretching.
     pub(crate) fn render(

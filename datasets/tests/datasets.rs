@@ -161,6 +161,64 @@ fn a_recipe_file_may_leave_gaps_in_the_ids_and_free_pages() {
 }
 
 #[test]
+fn levels_come_out_exactly_at_every_scale() {
+    let folder = tempfile::tempdir().unwrap();
+    // Shares of 244,323, 66,759, 62,880, 11,563 and 50, rounded so that they add up to the rows.
+    for (scale, levels) in
+        [(0.1, [24_433, 6_676, 6_288, 1_156, 5]), (0.2, [48_865, 13_352, 12_576, 2_312, 10])]
+    {
+        let Dataset { database, .. } = build(&folder.path().join(scale.to_string()), "codex-685mb", scale);
+        let found = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+            .map(|level| number(&database, &format!("SELECT count(*) FROM logs WHERE level = '{level}'")));
+        assert_eq!(found, levels, "{scale}");
+    }
+}
+
+#[test]
+fn threads_and_processes_are_as_many_as_the_recipe_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = Recipe::builtin("quick").unwrap().canonical();
+    let text =
+        text.replace("threads_per_process = 3", "threads = 53\nprocesses = 17\nthreads_per_process = 3");
+    let text = text.replace("rows = 100000", "rows = 30000").replace("268435456", "80531456");
+    let recipe = Recipe::parse(&text, "here").unwrap();
+    let Dataset { database, manifest } =
+        build_into(&folder.path().join("all"), &recipe, &BuildOptions::default(), &mut go).unwrap();
+    let count = |column: &str| number(&database, &format!("SELECT count(DISTINCT {column}) FROM logs"));
+    assert_eq!((count("thread_id"), count("process_uuid"), manifest.rows), (53, 17, 30_000));
+    assert_eq!((manifest.threads, manifest.processes), (53, 17));
+}
+
+#[test]
+fn submissions_have_every_form_of_tier_and_threads_that_another_process_resumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let Manifest { facts, truth, .. } = build(folder.path(), "submissions", 0.1).manifest;
+    assert_eq!((truth.turns.len(), truth.pruned_turns.len()), (91, 6));
+    let forms: BTreeSet<TierForm> = facts
+        .iter()
+        .filter_map(|fact| match fact.intent {
+            Intent::Submission { tier, .. } => Some(tier),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(forms.len(), 6, "{forms:?}");
+    assert!(facts.iter().any(|fact| matches!(fact.intent, Intent::Settings { .. })));
+    // The thread ran at priority, and another process goes on with it without naming a tier: it does not inherit.
+    let lost = facts.iter().enumerate().filter(|(at, fact)| {
+        let before = facts[..*at].iter().rev().find(|before| before.thread == fact.thread);
+        matches!(fact.intent, Intent::Submission { tier: TierForm::Inherit, .. })
+            && before.is_some_and(|before| {
+                before.process != fact.process
+                    && matches!(
+                        before.intent,
+                        Intent::Submission { tier: TierForm::Priority | TierForm::Fast, .. }
+                    )
+            })
+    });
+    assert!(lost.count() > 0);
+}
+
+#[test]
 fn the_era_of_submissions_needs_a_recipe_only() {
     let folder = tempfile::tempdir().unwrap();
     let text = Recipe::builtin("quick").unwrap().canonical().replace("era = \"0.141\"", "era = \"0.145\"");

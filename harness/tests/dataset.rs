@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use support::{Program, Ran, text};
+use tracerig_datasets::real::Codex;
 use tracerig_datasets::{Manifest, Recipe, Truth};
 use tracerig_harness::oracle::{self, Answer, Window};
 
@@ -37,9 +39,17 @@ fn meant(truth: &Truth) -> Answer {
 #[test]
 fn what_the_generator_meant_is_what_the_oracle_and_the_scanner_find() {
     let program = Program::new();
-    for (recipe, scale) in
-        [("tiny", "1"), ("tiny", "2.5"), ("quick", "0.1"), ("tags", "0.1"), ("codex-799mb", "0.1")]
-    {
+    for (recipe, scale) in [
+        ("tiny", "1"),
+        ("tiny", "2.5"),
+        ("quick", "0.1"),
+        ("tags", "0.1"),
+        ("codex-799mb", "0.1"),
+        ("codex-685mb", "0.1"),
+        ("transport-1.4gb", "0.05"),
+        ("freelist-1.2gb", "0.2"),
+        ("submissions", "0.1"),
+    ] {
         let database = built(&program.run(&["dataset", "build", recipe, "--scale", scale]));
         let manifest = Manifest::read(database.parent().unwrap()).unwrap();
         let found = oracle::scan(&database, Window::default()).unwrap();
@@ -148,6 +158,120 @@ fn a_folder_of_one_s_own_gets_the_dataset_and_nothing_is_overwritten() {
     assert!(again.err.contains("mine"), "{}", again.err);
 }
 
+/// Words of a body that a recipe could give away: runs of eight letters or more, of rows of any kind.
+fn words(database: &Path) -> BTreeSet<String> {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let mut statement = connection
+        .prepare("SELECT coalesce(CAST(feedback_log_body AS BLOB), x''), coalesce(thread_id, ''), coalesce(process_uuid, '') FROM logs")
+        .unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut words = BTreeSet::new();
+    while let Some(row) = rows.next().unwrap() {
+        let body: Vec<u8> = row.get(0).unwrap();
+        let names: [String; 2] = [row.get(1).unwrap(), row.get(2).unwrap()];
+        for text in [&body[..], names[0].as_bytes(), names[1].as_bytes()] {
+            let runs = text.split(|byte| !byte.is_ascii_alphabetic()).filter(|run| run.len() >= 8);
+            for run in runs {
+                let run = str::from_utf8(run).unwrap();
+                if !words.contains(run) {
+                    words.insert(run.to_owned());
+                }
+            }
+        }
+        words.extend(names.into_iter().filter(|name| !name.is_empty()));
+    }
+    words
+}
+
+/// Every word that any recipe may hold: keys, names of kinds, and what the recipes of mimic say of themselves.
+fn vocabulary() -> BTreeSet<String> {
+    let shapes =
+        [include_str!("../../datasets/shapes/0.141.toml"), include_str!("../../datasets/shapes/0.169.toml")];
+    let kinds = shapes.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("name = "));
+    let keys = include_str!("../../datasets/recipes/quick.toml").lines();
+    let keys = keys.filter_map(|line| line.split(" = ").next());
+    let own = "Written tracerig dataset mimic sizes kinds rows content keys explained datasets recipes quick toml one own \
+               database nothing numbers taken processes threads resumed_threads levels oddities completions";
+    let all = kinds.chain(keys).chain([own]).collect::<Vec<_>>().join(" ");
+    all.split(|letter: char| !letter.is_ascii_alphabetic()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_recipe_made_from_a_database_gives_one_of_its_size_and_tells_nothing_else() {
+    let program = Program::new();
+    let real = |codex: Codex| {
+        let folder = program.path(codex.version());
+        std::fs::create_dir(&folder).unwrap();
+        codex.write_logs(&folder).unwrap()
+    };
+    let mut sources = Codex::ALL.map(real).to_vec();
+    for (recipe, scale) in
+        [("tiny", "1"), ("submissions", "0.1"), ("transport-1.4gb", "0.03"), ("tags", "0.1")]
+    {
+        sources.push(built(&program.run(&["dataset", "build", recipe, "--scale", scale])));
+    }
+    for (at, source) in sources.iter().enumerate() {
+        let before = std::fs::read(source).unwrap();
+        let beside = || std::fs::read_dir(source.parent().unwrap()).unwrap().count();
+        let files = beside();
+        let name = format!("mine-{at}");
+        let file = program.path(&format!("{name}.toml"));
+        let ran =
+            program.run(&["dataset", "mimic", "--from", text(source), "--name", &name, "--out", text(&file)]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(std::fs::read(source).unwrap() == before && beside() == files, "the source was changed");
+
+        let recipe = std::fs::read_to_string(&file).unwrap();
+        let known = vocabulary();
+        let said: BTreeSet<&str> = recipe.split(|letter: char| !letter.is_ascii_alphabetic()).collect();
+        for word in words(source).difference(&known) {
+            // Names of threads and processes are more than letters.
+            let told = said.contains(word.as_str()) || word.contains('-') && recipe.contains(word.as_str());
+            assert!(!told, "{} gives away `{word}`", source.display());
+        }
+
+        let out = program.path(&name);
+        let database = built(&program.run(&["dataset", "build", text(&file), "--out", text(&out)]));
+        let manifest = Manifest::read(&out).unwrap();
+        let count = |path: &Path, sql: &str| -> i64 {
+            rusqlite::Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        for sql in ["SELECT count(*) FROM logs", "SELECT max(id) FROM logs"] {
+            assert_eq!(count(&database, sql), count(source, sql), "{} {sql}", source.display());
+        }
+        for level in ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] {
+            let sql = format!("SELECT count(*) FROM logs WHERE level = '{level}'");
+            assert_eq!(count(&database, &sql), count(source, &sql), "{} {level}", source.display());
+        }
+        let difference = manifest.file_bytes.abs_diff(before.len() as u64);
+        assert!(difference * 100 <= before.len() as u64, "{} {difference}", source.display());
+        // Rows that are almost facts, of which `tiny` is full, are facts to the simple look that counts them.
+        if !source.to_string_lossy().contains("/tiny-") {
+            let found = oracle::scan(source, Window::default()).unwrap();
+            assert_eq!(manifest.truth.turns.len(), found.turns.len(), "{}", source.display());
+        }
+        assert_eq!(oracle::scan(&database, Window::default()).unwrap(), meant(&manifest.truth));
+    }
+}
+
+#[test]
+fn what_cannot_be_imitated_is_told_with_its_path() {
+    let program = Program::new();
+    let missing = program.path("missing.sqlite");
+    let (other, empty, text_file) =
+        (program.path("other.sqlite"), program.path("empty.sqlite"), program.path("text.sqlite"));
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE notes (x)").unwrap();
+    drop(tracerig_store::TraceLog::open(&empty).unwrap());
+    std::fs::write(&text_file, "no database, but long enough to have a header ".repeat(100)).unwrap();
+    for (path, says) in
+        [(&missing, "open"), (&other, "no table `logs`"), (&empty, "is empty"), (&text_file, "cannot read")]
+    {
+        let ran = program.run(&["dataset", "mimic", "--from", text(path)]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+        assert!(ran.err.contains(says) && ran.err.contains(text(path)), "{}", ran.err);
+    }
+}
+
 #[test]
 fn every_recipe_is_listed_with_its_reason() {
     let program = Program::new();
@@ -158,7 +282,16 @@ fn every_recipe_is_listed_with_its_reason() {
         .iter()
         .map(|recipe| recipe["recipe"].as_str().unwrap())
         .collect();
-    for name in ["tiny", "quick", "codex-799mb", "tags"] {
+    for name in [
+        "tiny",
+        "quick",
+        "tags",
+        "submissions",
+        "codex-685mb",
+        "codex-799mb",
+        "freelist-1.2gb",
+        "transport-1.4gb",
+    ] {
         assert!(recipes.contains(&name), "{recipes:?}");
         assert!(!Recipe::find(name).unwrap().why().is_empty());
     }

@@ -121,9 +121,20 @@ pub(crate) fn generate(
         outlet,
         batch: Batch::default(),
         opened: 0,
+        sent: 0,
         last: start,
     };
     Ok(run.all())
+}
+
+/// Whether rows and facts of a recipe fit into its file, at its own size.
+///
+/// # Errors
+/// As [`generate`].
+pub(crate) fn check(recipe: &Recipe) -> Result<()> {
+    let start = START * NANOS;
+    let mut rows = RowWriter::new(recipe, recipe.seed)?;
+    Fixed::measure(recipe, recipe.seed, start, &mut rows)?.check(recipe, 1.0, &Goal::new(recipe, 1.0))
 }
 
 /// The rows that are the same at every scale: facts and oddities.
@@ -161,6 +172,18 @@ impl Fixed {
 
     /// Whether rows and file leave enough for ordinary rows, without which neither could be met.
     fn check(&self, recipe: &Recipe, scale: f64, goal: &Goal) -> Result<()> {
+        // How much larger the dataset must be for the facts not to exceed a level.
+        let by_levels = goal.levels.map_or(0.0, |levels| {
+            let factor = |(wanted, facts): (u64, u64)| facts as f64 / (wanted as f64).max(0.5);
+            levels.into_iter().zip(self.totals.levels).map(factor).fold(0.0, f64::max) * scale
+        });
+        if by_levels > 1.0 {
+            let detail = format!(
+                "`levels` are too few: the facts alone have {:?} rows at TRACE, DEBUG, INFO, WARN and ERROR",
+                self.totals.levels
+            );
+            return Err(DatasetError::Recipe { place: format!("recipe `{}`", recipe.name), detail });
+        }
         let rows = self.totals.rows as f64;
         let needed = (rows * 1.05 + 64.0).ceil();
         // A little more, because rows cannot be weighed that well beforehand.
@@ -168,7 +191,7 @@ impl Fixed {
         let ordinary = self.least_mean * BODY_FACTOR + LEAST_ROW_BYTES;
         let room = (goal.used_pages * u64::from(PAGE_SIZE)) as f64;
         let spare = room - cost - (goal.rows as f64 - rows) * ordinary;
-        if goal.rows as f64 >= needed && spare >= 0.0 {
+        if goal.rows as f64 >= needed && spare >= 0.0 && by_levels <= scale {
             return Ok(());
         }
         // Both limits are straight lines over the scale.
@@ -176,7 +199,7 @@ impl Fixed {
         let whole = Goal::new(recipe, 1.0);
         let room = (whole.used_pages * u64::from(PAGE_SIZE)) as f64;
         let by_bytes = (cost - rows * ordinary) / (room - whole.rows as f64 * ordinary);
-        let smallest = by_rows.max(by_bytes);
+        let smallest = by_rows.max(if spare < 0.0 { by_bytes } else { 0.0 }).max(by_levels);
         if smallest <= scale {
             return Err(DatasetError::Recipe {
                 place: format!("recipe `{}`", recipe.name),
@@ -187,7 +210,7 @@ impl Fixed {
             recipe: recipe.name.clone(),
             scale: scale.to_string(),
             rows: goal.rows,
-            needed: needed.max(by_bytes * recipe.rows as f64) as u64,
+            needed: needed.max(smallest * recipe.rows as f64) as u64,
             smallest: format!("{:.3}", (smallest * 1000.0).ceil() / 1000.0 + 0.001),
         })
     }
@@ -209,6 +232,8 @@ struct Run<'a> {
     batch: Batch,
     /// Processes without facts started so far.
     opened: u64,
+    /// Rows written so far.
+    sent: u64,
     /// Time of the latest row.
     last: i64,
 }
@@ -356,6 +381,7 @@ impl Run<'_> {
             return Some(());
         }
         self.last = self.last.max(self.batch.latest());
+        self.sent += self.batch.len() as u64;
         let full = std::mem::take(&mut self.batch);
         self.batch = self.outlet.send(full)?;
         Some(())
@@ -363,8 +389,14 @@ impl Run<'_> {
 
     /// Leaves ids out before the batch, as far as the dataset has come.
     fn raise(&mut self, progress: f64) {
-        // A little short of the end, so that the last batch has its place.
-        self.batch.raise_to = self.goal.max_id.map(|id| (id as f64 * progress.min(1.0) * 0.99) as i64);
+        let fixed = self.fixed.totals;
+        let planned = self.goal.written.max(self.goal.rows + fixed.written - fixed.rows);
+        self.batch.raise_to = self.goal.max_id.map(|id| {
+            let spare = u64::try_from(id).unwrap_or(0).saturating_sub(planned);
+            // A little short of the end: retention may take more rows than planned, and others take their place.
+            let gaps = (spare as f64 * progress.min(1.0) * 0.99) as u64;
+            i64::try_from(self.sent + gaps).unwrap_or(i64::MAX)
+        });
     }
 
     fn raise_to_end(&mut self) {

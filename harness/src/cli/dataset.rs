@@ -1,11 +1,14 @@
 //! `tracerig dataset`: building, listing and removing the databases that runs stand on.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tracerig_datasets::{
@@ -38,6 +41,7 @@ enum Task {
         format: Format,
     },
     Build(Build),
+    Mimic(Mimic),
     /// Compare a dataset's file and rows with the digests it was built with.
     Verify(Named),
     /// Tell everything known about a dataset.
@@ -62,6 +66,22 @@ struct Build {
     out: Option<PathBuf>,
 }
 
+/// Write a recipe for databases like one of your own: sizes and kinds of rows, no content, no ids, no names.
+///
+/// The database is only read. `tracerig dataset build FILE` and `tracerig run relaunch --recipe FILE` take the recipe.
+#[derive(Debug, Args)]
+struct Mimic {
+    /// The database to imitate.
+    #[arg(long, value_name = "PATH")]
+    from: PathBuf,
+    /// The name of the recipe; datasets built from it bear it too.
+    #[arg(long, value_name = "NAME", default_value = "mimic")]
+    name: String,
+    /// Write it to this file, which must not be there yet, instead of standard output. Give it the ending `.toml`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 struct Named {
     /// A dataset's name as listed, or its recipe's name where only one was built from it.
@@ -81,6 +101,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.task {
         Task::List { format } => list(*format),
         Task::Build(arguments) => build(arguments),
+        Task::Mimic(arguments) => imitate(arguments),
         Task::Verify(arguments) => verify(arguments),
         Task::Inspect(arguments) => inspect(arguments),
         Task::Remove(arguments) => {
@@ -118,6 +139,28 @@ fn build(arguments: &Build) -> anyhow::Result<Code> {
         _ => "built before; size and times, or else the digest, are those of then".to_owned(),
     });
     output::print(&format!("{}\n", dataset.database.display()))?;
+    Ok(Code::FINE)
+}
+
+fn imitate(arguments: &Mimic) -> anyhow::Result<Code> {
+    let recipe = tracerig_datasets::mimic(&arguments.from, &arguments.name)?;
+    let text = format!(
+        "# Written by `tracerig dataset mimic`: sizes and kinds of rows, no content.\n\
+         # The keys are explained in datasets/recipes/quick.toml.\n{}",
+        recipe.canonical()
+    );
+    let Some(out) = &arguments.out else {
+        output::print(&text)?;
+        return Ok(Code::FINE);
+    };
+    let written = File::create_new(out).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.with_context(|| {
+        format!(
+            "{}: cannot write the recipe; give a file that is not there yet, in a folder that is",
+            out.display()
+        )
+    })?;
+    output::say(&recipe.describe());
     Ok(Code::FINE)
 }
 
