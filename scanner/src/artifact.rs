@@ -67,7 +67,10 @@ fn is_of_someone_else(path: &Path) -> io::Result<bool> {
     let mut start = Vec::with_capacity(MAGIC.len());
     match File::open(path) {
         Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut start)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        // What cannot be read cannot be told apart: it stands where the memo was asked for.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            return Ok(false);
+        }
         Err(error) => return Err(error),
     };
     let ours = start.iter().zip(MAGIC).filter(|&(&found, magic)| found == magic).count();

@@ -137,7 +137,7 @@ fn a_forged_memo_stops_no_scan() {
 #[test]
 fn a_file_larger_than_any_memo_is_not_read() {
     let (trace, memo) = scanned();
-    for content in [&memo[..], b"", b"something else"] {
+    for content in [&memo[..], b""] {
         std::fs::write(trace.memo(), content).unwrap();
         // A tebibyte that takes no room on the disk, and more than the memory of most machines.
         std::fs::File::options().write(true).open(trace.memo()).unwrap().set_len(1 << 40).unwrap();
