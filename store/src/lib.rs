@@ -23,6 +23,7 @@ mod retention;
 mod row;
 pub mod schema;
 mod sink;
+pub mod threads;
 
 pub use error::{Error, Result};
 pub use log::{BatchOutcome, Durability, LogOptions, TraceLog};

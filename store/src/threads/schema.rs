@@ -1,0 +1,155 @@
+//! The one home of the `threads` schema: table, indexes, and the settings of its database.
+
+use rusqlite::Connection;
+
+/// The table of threads.
+pub const TABLE: &str = "threads";
+
+/// The file name of a database of threads.
+pub const FILE_NAME: &str = "threads.sqlite";
+
+/// `PRAGMA user_version` of a database with this schema.
+pub const USER_VERSION: i64 = 1;
+
+/// `PRAGMA application_id` of a database with this schema ("trth"): a table of the same name elsewhere is not ours.
+pub const APPLICATION_ID: i64 = 0x7472_7468;
+
+/// Page size of a new file, in bytes.
+pub const PAGE_SIZE: u32 = 4096;
+
+/// Creates [`TABLE`]. What every history tells is never NULL; what one may leave out is.
+pub const CREATE_TABLE: &str = "\
+CREATE TABLE threads (
+    id TEXT PRIMARY KEY NOT NULL,
+    rollout_path TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    recency_at_ms INTEGER NOT NULL,
+    source TEXT,
+    thread_source TEXT,
+    agent_nickname TEXT,
+    agent_role TEXT,
+    agent_path TEXT,
+    model_provider TEXT,
+    model TEXT,
+    reasoning_effort TEXT,
+    cwd TEXT,
+    cli_version TEXT,
+    title TEXT,
+    preview TEXT,
+    first_user_message TEXT,
+    approval_mode TEXT,
+    sandbox_policy TEXT,
+    tokens_used INTEGER NOT NULL DEFAULT 0,
+    archived_at_ms INTEGER,
+    git_sha TEXT,
+    git_branch TEXT,
+    git_origin_url TEXT,
+    memory_mode TEXT NOT NULL DEFAULT 'enabled',
+    history_bytes INTEGER NOT NULL DEFAULT 0
+)";
+
+/// Creates the indexes of lists: by each time, newest first, of threads archived and not. A list reads one of them from its
+/// beginning or from its cursor, and never sorts.
+pub const CREATE_INDEXES: [&str; 6] = [
+    "CREATE INDEX idx_threads_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
+    "CREATE INDEX idx_threads_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
+    "CREATE INDEX idx_threads_recency ON threads(recency_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
+    "CREATE INDEX idx_threads_archived_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
+    "CREATE INDEX idx_threads_archived_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
+    "CREATE INDEX idx_threads_archived_recency ON threads(recency_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
+];
+
+/// What a database file turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// No table, no marks: a new file.
+    Empty,
+    /// A database with this schema.
+    Ours,
+    /// Something else, which is left alone.
+    Foreign,
+}
+
+/// Tells what a database is.
+///
+/// # Errors
+/// Whatever SQLite reports while it reads the schema, such as a file that is no database.
+pub fn found(connection: &Connection) -> rusqlite::Result<Found> {
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let marks = (pragma("application_id")?, pragma("user_version")?);
+    Ok(match (tables, marks) {
+        (0, (0, 0)) => Found::Empty,
+        (_, (APPLICATION_ID, USER_VERSION)) if connection.table_exists(None, TABLE)? => Found::Ours,
+        _ => Found::Foreign,
+    })
+}
+
+/// Gives an empty database its page size, its marks, the table and the indexes, in one transaction.
+///
+/// # Errors
+/// Whatever SQLite reports; the table existing already is an error too.
+pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another process may have been first.
+    if found(&transaction)? == Found::Empty {
+        transaction.execute_batch(CREATE_TABLE)?;
+        for index in CREATE_INDEXES {
+            transaction.execute_batch(index)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", USER_VERSION)?;
+    }
+    transaction.commit()
+}
+
+/// The settings of each connection that writes: a write-ahead log, synced at checkpoints only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::column::{Column, Value};
+
+    #[test]
+    fn a_new_file_has_the_columns_and_their_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+        assert_eq!(found(&connection).unwrap(), Found::Empty);
+        create(&mut connection).unwrap();
+        configure(&connection).unwrap();
+        assert_eq!(found(&connection).unwrap(), Found::Ours);
+        create(&mut connection).unwrap();
+
+        let mut statement =
+            connection.prepare("SELECT name, dflt_value FROM pragma_table_info('threads')").unwrap();
+        let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let columns: Vec<(String, Option<String>)> = columns.map(Result::unwrap).collect();
+        let expected = Column::ALL.map(|column| {
+            let default = match column.default_value() {
+                Value::Null => None,
+                Value::Integer(number) => Some(number.to_string()),
+                Value::Text(text) => Some(format!("'{text}'")),
+            };
+            (column.name().to_owned(), default)
+        });
+        assert_eq!(columns[0].0, "id");
+        assert_eq!(columns[1..], expected);
+    }
+
+    #[test]
+    fn a_table_of_threads_that_is_not_ours_is_foreign() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("state.sqlite")).unwrap();
+        connection.execute_batch("CREATE TABLE threads (id TEXT PRIMARY KEY)").unwrap();
+        assert_eq!(found(&connection).unwrap(), Found::Foreign);
+    }
+}
