@@ -4,20 +4,46 @@
 //! derives what a line changes in the row, and live projection, rebuilding and verification all call it.
 
 mod change;
+mod clock;
 mod column;
 mod compose;
+mod database;
 mod derive;
+mod disk;
+mod error;
+mod find;
 mod id;
 mod item;
 mod json;
+mod list;
+mod live;
+mod lock;
+mod options;
 mod patch;
+mod pending;
+mod project;
+mod replay;
+mod rows;
 pub mod schema;
+mod store;
 mod time;
+mod worker;
+mod writer;
 
 pub use change::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
+pub use clock::{Clock, SystemClock};
 pub use column::{Column, Value};
+pub use database::DatabaseError;
 pub use derive::{IMAGE_PLACEHOLDER, Seen};
+pub use disk::{Disk, DiskFile, FileSystem};
+pub use error::{Error, Result, ShutdownError};
 pub use id::{IdError, ThreadId};
 pub use item::{Item, ItemError};
+pub use list::{ListQuery, Page};
+pub use live::LiveThread;
+pub use options::{Durability, Mode, Observer, Point, ProjectionReport, StoreOptions, UnknownMode};
 pub use patch::Patch;
+pub use project::{ProjectError, Projection, Projector};
+pub use rows::ThreadRow;
+pub use store::{SESSIONS, ThreadStore};
 pub use time::{Millis, Rfc3339, TimeError};
