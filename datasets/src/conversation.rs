@@ -189,7 +189,9 @@ impl Writer {
         self.line(
             "response_item",
             self.bytes.function_call,
-            &format!(r#"{{"type":"function_call","name":"exec_command","call_id":"call_{call}","arguments":""#),
+            &format!(
+                r#"{{"type":"function_call","name":"exec_command","call_id":"call_{call}","arguments":""#
+            ),
             r#""}"#,
         )?;
         self.line(

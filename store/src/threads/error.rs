@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::database::DatabaseError;
 use super::id::ThreadId;
 use super::item::ItemError;
+use super::problem::HistoryError;
 use super::project::ProjectError;
 
 /// The result of an operation on a thread or on a store of threads.
@@ -84,6 +85,9 @@ pub enum Error {
     /// The database of the rows cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// A history cannot be read as that of its thread.
+    #[error(transparent)]
+    Unreadable(#[from] HistoryError),
     /// An item cannot be made of what was given.
     #[error(transparent)]
     Item(#[from] ItemError),
