@@ -1,0 +1,109 @@
+//! Opening the database of the rows, and what can go wrong with it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema::{self, Found};
+
+/// What can go wrong with the database of the rows. The histories hold everything that is in it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// Its folder does not exist.
+    #[error("{}: the database cannot be created there; check the path, or create its folder first", path.display())]
+    Missing {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Others held the write lock for all of this time.
+    #[error("{}: the database stayed locked for {} ms; end the other writer or raise the timeout", path.display(), waited.as_millis())]
+    Busy {
+        /// The database.
+        path: PathBuf,
+        /// For how long it was tried.
+        waited: Duration,
+    },
+    /// The file system has no room left.
+    #[error("{}: no room left for the database; free some space on its file system", path.display())]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file or its folder cannot be written.
+    #[error("{}: the database cannot be written; check the permissions of the file and of its folder", path.display())]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file is damaged or no database.
+    #[error("{}: the database is damaged ({detail}); move it aside and rebuild it from the histories", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// The file is a database of something else.
+    #[error("{}: this database is not one of threads; choose another path, it is left as it is", path.display())]
+    Foreign {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Anything else that SQLite reported.
+    #[error("{}: the database failed: {detail}; rebuild it from the histories if this repeats", path.display())]
+    Failed {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+}
+
+impl DatabaseError {
+    /// The error for what SQLite reported about the database at `path`.
+    pub(super) fn from_sqlite(path: &Path, source: &rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Busy { path, waited: Duration::ZERO }
+            }
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::CannotOpen) if !path.exists() => Self::Missing { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                Self::ReadOnly { path }
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged { path, detail: source.to_string() }
+            }
+            _ => Self::Failed { path, detail: source.to_string() },
+        }
+    }
+}
+
+/// Opens the database at `path` for writing, creating it if it is missing.
+pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, DatabaseError> {
+    let open = || -> rusqlite::Result<Option<Connection>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(busy_timeout)?;
+        match schema::found(&connection)? {
+            Found::Foreign => return Ok(None),
+            Found::Empty => schema::create(&mut connection)?,
+            Found::Ours => {}
+        }
+        schema::configure(&connection)?;
+        Ok(Some(connection))
+    };
+    match open() {
+        Ok(Some(connection)) => Ok(connection),
+        Ok(None) => Err(DatabaseError::Foreign { path: path.to_owned() }),
+        Err(source) => Err(match DatabaseError::from_sqlite(path, &source) {
+            DatabaseError::Busy { path, .. } => DatabaseError::Busy { path, waited: busy_timeout },
+            error => error,
+        }),
+    }
+}

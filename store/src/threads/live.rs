@@ -1,0 +1,395 @@
+//! A live thread: appending to its history, and the barriers that wait for its row.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::column::{Column, Value};
+use super::derive::{Seen, derive};
+use super::error::{Error, Result, ShutdownError};
+use super::id::ThreadId;
+use super::item::Item;
+use super::lock::WriterLock;
+use super::options::Point;
+use super::patch::Patch;
+use super::pending::{Next, Pending, Standing};
+use super::rows::ThreadRow;
+use super::store::StoreInner;
+use super::time::Millis;
+use super::worker::Worker;
+use super::writer::HistoryWriter;
+use super::{MetadataUpdate, replay};
+
+/// The buffer of a thread is given back above this, so that one huge line does not stay in memory.
+const BUFFER_KEPT: usize = 1 << 20;
+
+/// A thread that is open for appending: its only writer. Cheap to clone; clones may be used from several threads of execution,
+/// and the order in which their appends are observed is that of the history.
+///
+/// When the last clone is dropped the writer is closed and what is pending is still projected, but nobody is told how that went:
+/// [`LiveThread::shutdown`] tells.
+#[derive(Debug, Clone)]
+pub struct LiveThread(Arc<Live>);
+
+#[derive(Debug)]
+struct Live {
+    shared: Arc<Shared>,
+    store: Arc<StoreInner>,
+    /// The worker of this thread alone, in the mode that has one.
+    worker: Option<Worker>,
+}
+
+/// What a thread's handles share with the worker.
+#[derive(Debug)]
+pub(super) struct Shared {
+    id: ThreadId,
+    /// Held while the history is written, so never by a worker.
+    desk: Mutex<Desk>,
+    /// Held for moments only.
+    pending: Mutex<Pending>,
+    changed: Condvar,
+}
+
+/// Where lines are written, one append at a time.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) history: HistoryWriter,
+    /// `None` once it was given up.
+    pub(super) lock: Option<WriterLock>,
+    pub(super) seen: Seen,
+    pub(super) deferred: Deferred,
+    pub(super) state: DeskState,
+    pub(super) buffer: Vec<u8>,
+}
+
+/// Facts that wait for the first append.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    Nothing,
+    /// The line that a new thread begins with.
+    Create(Box<Item>),
+    /// What the history of a resumed thread says, for a row that may have fallen behind.
+    Resume(Box<Patch>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DeskState {
+    Open,
+    Closed,
+    Discarded,
+}
+
+impl Shared {
+    pub(super) fn id(&self) -> ThreadId {
+        self.id
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits for this thread.
+    pub(super) fn changed(&self) {
+        self.changed.notify_all();
+    }
+
+    fn wait<'a>(&self, pending: MutexGuard<'a, Pending>) -> MutexGuard<'a, Pending> {
+        self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveThread {
+    pub(super) fn new(id: ThreadId, desk: Desk, store: Arc<StoreInner>, worker: Option<Worker>) -> Self {
+        let shared = Arc::new(Shared {
+            id,
+            desk: Mutex::new(desk),
+            pending: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        Self(Arc::new(Live { shared, store, worker }))
+    }
+
+    /// The thread.
+    #[must_use]
+    pub fn id(&self) -> ThreadId {
+        self.0.shared.id
+    }
+
+    /// Appends items to the history. When it returns they are in it, as the store's durability says; the row follows, later
+    /// or before it returns, as the store's mode says. Items that are not kept in histories are passed over; if none is left, nothing
+    /// happens.
+    ///
+    /// A row that could not be brought up to date is no error here: the next barrier tries again, and reports.
+    ///
+    /// # Errors
+    /// [`Error::History`] when the history could not be written, twice; then it holds nothing of these items.
+    /// [`Error::Closed`] and [`Error::Discarded`] as the names say.
+    pub fn append(&self, items: &[Item]) -> Result<()> {
+        let kept = items.iter().filter(|item| item.is_persisted());
+        if kept.clone().next().is_none() {
+            return Ok(());
+        }
+        let span = tracing::info_span!("append", thread = %self.id());
+        let _entered = span.enter();
+        self.write(kept)?;
+        if !self.0.is_async() {
+            // It is kept, and the next barrier reports.
+            let _ = self.wait_for_row();
+        }
+        Ok(())
+    }
+
+    /// Appends items, and returns when the thread can be read and listed with them.
+    ///
+    /// # Errors
+    /// As [`LiveThread::append`] and [`LiveThread::flush`].
+    pub fn append_and_flush(&self, items: &[Item]) -> Result<()> {
+        self.append(items)?;
+        self.flush()
+    }
+
+    /// Returns when the row holds everything accepted before this call. What is accepted after it is not waited for.
+    ///
+    /// # Errors
+    /// [`Error::Projection`] when the row could not be brought up to date; what it lacks is kept, and the next
+    /// barrier tries again. [`Error::Discarded`] as the name says.
+    pub fn flush(&self) -> Result<()> {
+        self.wait_for_row()
+    }
+
+    /// As [`LiveThread::flush`], and what waits for a first append does not wait any longer: a thread without items gets its file
+    /// and its row.
+    ///
+    /// # Errors
+    /// As [`LiveThread::append`] and [`LiveThread::flush`].
+    pub fn persist(&self) -> Result<()> {
+        self.write(std::iter::empty())?;
+        self.wait_for_row()
+    }
+
+    /// Changes what the user may set, after everything accepted before, and returns the row. The change is an item of the
+    /// history like any other, so that a replay knows it.
+    ///
+    /// # Errors
+    /// As [`LiveThread::append`] and [`LiveThread::flush`].
+    pub fn update_metadata(&self, update: &MetadataUpdate) -> Result<ThreadRow> {
+        self.append_and_flush(&[Item::metadata(update)?])?;
+        self.0.store.read(self.id())?.ok_or_else(|| self.0.store.unknown(self.id()))
+    }
+
+    /// Brings what is pending to the row, brings the history to the device, and closes the writer, which another may then open. Both are
+    /// done even if one fails. Calling it again is harmless.
+    ///
+    /// # Errors
+    /// [`Error::Shutdown`] with what failed, of either; [`Error::Discarded`] as the name says.
+    pub fn shutdown(&self) -> Result<()> {
+        let mut desk = self.0.shared.desk();
+        match desk.state {
+            DeskState::Discarded => return Err(Error::Discarded { thread: self.id() }),
+            DeskState::Closed => return Ok(()),
+            DeskState::Open => desk.state = DeskState::Closed,
+        }
+        drop(desk);
+        let projection = self.wait_for_row().err();
+        let mut desk = self.0.shared.desk();
+        let history = desk
+            .history
+            .close()
+            .err()
+            .map(|source| Error::history(desk.history.path(), "bring it to the device", source));
+        desk.lock = None;
+        drop(desk);
+        if projection.is_none() && history.is_none() {
+            return Ok(());
+        }
+        let boxed = |error: Option<Error>| error.map(Box::new);
+        Err(Error::Shutdown(ShutdownError { projection: boxed(projection), history: boxed(history) }))
+    }
+
+    /// Closes the writer and forgets what is pending: waits for the projection in flight, and begins no other. The history keeps what was
+    /// accepted. Whatever is called on a handle afterwards fails; but calling this again is harmless.
+    pub fn discard(&self) {
+        self.0.shared.desk().state = DeskState::Discarded;
+        let mut pending = self.0.shared.pending();
+        pending.discard();
+        self.0.shared.changed();
+        while pending.is_in_flight() {
+            pending = self.0.shared.wait(pending);
+        }
+        drop(pending);
+        let mut desk = self.0.shared.desk();
+        desk.history.abandon();
+        desk.lock = None;
+    }
+
+    /// Writes what waited for the first append, then `items`, and observes all of it.
+    fn write<'a>(&self, items: impl Iterator<Item = &'a Item> + Clone) -> Result<()> {
+        let Live { shared, store, .. } = &*self.0;
+        let mut guard = shared.desk();
+        let desk = &mut *guard;
+        self.check(desk)?;
+        let now = store.options.clock.now();
+        let deferred = std::mem::replace(&mut desk.deferred, Deferred::Nothing);
+        desk.buffer.clear();
+        let stamp = now.rfc3339();
+        if let Deferred::Create(meta) = &deferred {
+            meta.write_line(stamp.as_str(), &mut desk.buffer);
+        }
+        for item in items.clone() {
+            item.write_line(stamp.as_str(), &mut desk.buffer);
+        }
+        if !desk.buffer.is_empty() {
+            store.passed(Point::Accepted);
+            if let Err(source) = desk.history.append(&desk.buffer) {
+                desk.deferred = deferred;
+                return Err(Error::history(desk.history.path(), "write to it", source));
+            }
+            store.passed(Point::Written);
+        } else if matches!(deferred, Deferred::Nothing) {
+            return Ok(());
+        }
+        desk.buffer.shrink_to(BUFFER_KEPT);
+        let patch = self.observe(desk, deferred, items, now);
+        let mut pending = shared.pending();
+        if pending.row_missing() {
+            // These lines are accepted whether that works or not; if not, a barrier will say why.
+            if let Ok(whole) = self.whole_row(desk) {
+                pending.supply_row(whole);
+            }
+        }
+        let next = pending.accept(patch, store.options.clock.monotonic(), store.touch_after());
+        drop(pending);
+        store.passed(Point::Observed);
+        drop(guard);
+        self.see_to(next);
+        Ok(())
+    }
+
+    /// Derives what has waited and what `items` change, and how long the history is with them.
+    fn observe<'a>(
+        &self,
+        desk: &mut Desk,
+        deferred: Deferred,
+        items: impl Iterator<Item = &'a Item>,
+        now: Millis,
+    ) -> Patch {
+        let id = self.id();
+        let mut patch = match deferred {
+            Deferred::Nothing => Patch::new(),
+            Deferred::Resume(patch) => *patch,
+            Deferred::Create(meta) => {
+                let mut patch = self.0.store.row_of(desk.history.path());
+                desk.seen = derive(desk.seen, id, meta.change(), now, &mut patch);
+                patch
+            }
+        };
+        for item in items {
+            desk.seen = derive(desk.seen, id, item.change(), now, &mut patch);
+        }
+        let bytes = i64::try_from(desk.history.length()).unwrap_or(i64::MAX);
+        patch.set(Column::HistoryBytes, Value::Integer(bytes));
+        patch
+    }
+
+    /// The whole row as the history has it, after the database has lost it.
+    fn whole_row(&self, desk: &Desk) -> Result<Patch> {
+        let mut patch = self.0.store.row_of(desk.history.path());
+        patch.merge(replay::replay(desk.history.path(), self.id())?.patch);
+        Ok(patch)
+    }
+
+    fn check(&self, desk: &Desk) -> Result<()> {
+        match desk.state {
+            DeskState::Open => Ok(()),
+            DeskState::Closed => Err(Error::Closed { thread: self.id() }),
+            DeskState::Discarded => Err(Error::Discarded { thread: self.id() }),
+        }
+    }
+
+    /// Hands the thread to its worker.
+    fn see_to(&self, next: Next) {
+        if let (Next::Enqueue | Next::EnqueueFor(_), Some(worker)) = (next, self.0.worker()) {
+            worker.enqueue(Arc::clone(&self.0.shared));
+        }
+    }
+
+    /// Waits until the row holds everything accepted so far, and sees to it that somebody projects.
+    fn wait_for_row(&self) -> Result<()> {
+        let shared = &self.0.shared;
+        let mut supplied = false;
+        let mut pending = shared.pending();
+        let barrier = pending.barrier();
+        if let Some(observer) = &self.0.store.options.observer {
+            observer.waits(self.id());
+        }
+        loop {
+            match pending.standing(barrier) {
+                Standing::Reached => return Ok(()),
+                Standing::Discarded => return Err(Error::Discarded { thread: self.id() }),
+                Standing::Failed(error) if error.is_row_missing() && !supplied => {
+                    supplied = true;
+                    drop(pending);
+                    // The desk comes before what is pending, as everywhere.
+                    let desk = shared.desk();
+                    let whole = self.whole_row(&desk)?;
+                    pending = shared.pending();
+                    drop(desk);
+                    pending.supply_row(whole);
+                    pending = self.ask(pending);
+                }
+                Standing::Failed(error) => {
+                    return Err(Error::Projection { thread: self.id(), source: error });
+                }
+                Standing::Ask => pending = self.ask(pending),
+                Standing::Wait => match self.0.worker() {
+                    Some(worker) => {
+                        worker.hurry();
+                        pending = shared.wait(pending);
+                    }
+                    None => pending = self.ask(pending),
+                },
+            }
+        }
+    }
+
+    /// Has what is pending projected: by the worker, or here where there is none.
+    fn ask<'a>(&'a self, mut pending: MutexGuard<'a, Pending>) -> MutexGuard<'a, Pending> {
+        let Live { shared, store, .. } = &*self.0;
+        if let Some(worker) = self.0.worker() {
+            if pending.ask() != Next::Nothing {
+                worker.enqueue_urgent(Arc::clone(shared));
+            }
+            return pending;
+        }
+        match pending.begin(store.options.clock.monotonic()) {
+            Some(job) => {
+                drop(pending);
+                store.project_here(Arc::clone(shared), job);
+                shared.pending()
+            }
+            // Another handle is projecting.
+            None => shared.wait(pending),
+        }
+    }
+}
+
+impl Live {
+    fn is_async(&self) -> bool {
+        self.store.options.mode.is_async()
+    }
+
+    fn worker(&self) -> Option<&Worker> {
+        self.worker.as_ref().or(self.store.worker.as_ref())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let mut desk = self.shared.desk();
+        desk.state = DeskState::Closed;
+        desk.history.abandon();
+        desk.lock = None;
+    }
+}

@@ -1,0 +1,298 @@
+//! What is accepted for a thread's row and not yet in it: one merged patch, its generation, and how its projections went.
+//!
+//! Nothing here waits, locks or knows of threads of execution: the state alone, so that every order of events can be tested.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Span;
+
+use super::patch::Patch;
+use super::project::ProjectError;
+
+/// Failures in a row, each superseded by a newer generation, after which a waiting barrier is told of the last one: it would wait
+/// for ever beside a writer that never pauses.
+const PATIENCE: u64 = 3;
+
+/// The state of a thread's projection.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// Accepted, not applied, not in flight.
+    patch: Option<Patch>,
+    /// Appends merged into `patch`.
+    appends: u64,
+    /// When the earliest of them was accepted, and its span.
+    since: Option<(Duration, Span)>,
+    /// Raised by each merge.
+    accepted: u64,
+    /// The generation that the row is at.
+    applied: u64,
+    in_flight: Option<u64>,
+    schedule: Schedule,
+    /// When a projection was last begun.
+    begun: Option<Duration>,
+    /// Attempts that have ended.
+    attempts: u64,
+    /// Attempts that have failed since the last that did not.
+    failures_in_a_row: u64,
+    /// The failure of the last attempt, if nothing newer was queued behind it.
+    failure: Option<Failure>,
+    /// The row is not there: the next merge must bring all of it.
+    row_missing: bool,
+    discarded: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Failure {
+    attempt: u64,
+    error: Arc<ProjectError>,
+}
+
+/// When the patch will be projected.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Schedule {
+    /// When asked for.
+    #[default]
+    Idle,
+    /// Not before this time.
+    Later(Duration),
+    /// As soon as a worker gets to it.
+    Now,
+}
+
+/// Work for one projection.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) patch: Patch,
+    pub(super) generation: u64,
+    /// Appends that it brings to the row.
+    pub(super) appends: u64,
+    /// When the earliest of them was accepted.
+    pub(super) since: Duration,
+    /// The span of that append.
+    pub(super) span: Span,
+}
+
+/// What whoever changed the state must see to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing.
+    Nothing,
+    /// Hand the thread to its worker, now.
+    Enqueue,
+    /// Hand the thread to its worker, which may leave it until then.
+    EnqueueFor(Duration),
+}
+
+/// Where a barrier stands.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// The row is at its generation, or past it.
+    Reached,
+    /// An attempt made since it began to wait has failed.
+    Failed(Arc<ProjectError>),
+    /// It must wait for an attempt that is under way or due.
+    Wait,
+    /// Nobody is going to project: it must see to that itself.
+    Ask,
+    /// The thread was discarded.
+    Discarded,
+}
+
+/// What a barrier waits for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Barrier {
+    generation: u64,
+    attempts: u64,
+    failures_in_a_row: u64,
+}
+
+impl Pending {
+    /// Takes in what an append changes. `touch_after`: how long after a projection the next one that only touches may wait.
+    pub(super) fn accept(&mut self, patch: Patch, now: Duration, touch_after: Duration) -> Next {
+        self.accepted += 1;
+        self.appends += 1;
+        if self.since.is_none() {
+            self.since = Some((now, Span::current()));
+        }
+        let due = match &mut self.patch {
+            Some(pending) => {
+                pending.merge(patch);
+                pending.is_touch()
+            }
+            None => self.patch.insert(patch).is_touch(),
+        }
+        .then(|| self.begun.map_or(now, |begun| begun + touch_after))
+        .filter(|&due| due > now);
+        match (self.schedule, due) {
+            (Schedule::Now, _) | (Schedule::Later(_), Some(_)) => Next::Nothing,
+            // It is handed over when the projection in flight has ended.
+            (_, _) if self.in_flight.is_some() => Next::Nothing,
+            (_, Some(due)) => {
+                self.schedule = Schedule::Later(due);
+                Next::EnqueueFor(due)
+            }
+            (_, None) => {
+                self.schedule = Schedule::Now;
+                Next::Enqueue
+            }
+        }
+    }
+
+    /// Begins a projection of everything pending, unless one is in flight or nothing is.
+    pub(super) fn begin(&mut self, now: Duration) -> Option<Job> {
+        if self.in_flight.is_some() || self.discarded {
+            return None;
+        }
+        let patch = self.patch.take()?;
+        let (since, span) = self.since.take().unwrap_or_else(|| (now, Span::none()));
+        self.schedule = Schedule::Idle;
+        self.begun = Some(now);
+        self.in_flight = Some(self.accepted);
+        Some(Job {
+            patch,
+            generation: self.accepted,
+            appends: std::mem::take(&mut self.appends),
+            since,
+            span,
+        })
+    }
+
+    /// Begins it if it is due: a touch may still have to wait, and then says until when.
+    pub(super) fn begin_if_due(&mut self, now: Duration) -> Result<Option<Job>, Duration> {
+        match self.schedule {
+            Schedule::Later(due) if due > now => Err(due),
+            Schedule::Idle => Ok(None),
+            Schedule::Later(_) | Schedule::Now => Ok(self.begin(now)),
+        }
+    }
+
+    /// Ends the projection of `job`. A patch that was not applied is kept, below whatever was accepted since.
+    pub(super) fn finish(
+        &mut self,
+        job: Job,
+        outcome: &Result<(), ProjectError>,
+        now: Duration,
+        touch_after: Duration,
+    ) -> Next {
+        self.in_flight = None;
+        self.attempts += 1;
+        let newer = self.patch.is_some();
+        match outcome {
+            Ok(()) => {
+                self.applied = job.generation;
+                self.failures_in_a_row = 0;
+                self.failure = None;
+                self.row_missing = false;
+            }
+            Err(error) => {
+                self.failures_in_a_row += 1;
+                self.row_missing |= error.is_row_missing();
+                self.failure = Some(Failure { attempt: self.attempts, error: Arc::new(error.clone()) });
+                self.put_back(job);
+                if self.discarded {
+                    self.patch = None;
+                }
+            }
+        }
+        let Some(patch) = self.patch.as_ref().filter(|_| newer && !self.discarded) else {
+            // Done, or failed alone: nobody tries again unasked.
+            return Next::Nothing;
+        };
+        let due = patch.is_touch().then(|| self.begun.unwrap_or(now) + touch_after).filter(|&due| due > now);
+        match due {
+            Some(due) if self.failures_in_a_row == 0 => {
+                self.schedule = Schedule::Later(due);
+                Next::EnqueueFor(due)
+            }
+            _ => {
+                self.schedule = Schedule::Now;
+                Next::Enqueue
+            }
+        }
+    }
+
+    fn put_back(&mut self, job: Job) {
+        let mut patch = job.patch;
+        if let Some(newer) = self.patch.take() {
+            patch.merge(newer);
+        }
+        self.patch = Some(patch);
+        self.appends += job.appends;
+        self.since = Some((job.since, job.span));
+    }
+
+    /// A barrier behind everything accepted so far.
+    pub(super) fn barrier(&self) -> Barrier {
+        Barrier {
+            generation: self.accepted,
+            attempts: self.attempts,
+            failures_in_a_row: self.failures_in_a_row,
+        }
+    }
+
+    /// Where `barrier` stands.
+    pub(super) fn standing(&self, barrier: Barrier) -> Standing {
+        if self.applied >= barrier.generation {
+            return Standing::Reached;
+        }
+        if self.discarded {
+            return Standing::Discarded;
+        }
+        if let Some(failure) = self.failure.as_ref().filter(|failure| failure.attempt > barrier.attempts) {
+            let superseded = self.in_flight.is_some() || self.schedule != Schedule::Idle;
+            let seen = self.failures_in_a_row.saturating_sub(
+                // Failures from before it began to wait do not count, unless an attempt has succeeded since.
+                if self.failures_in_a_row >= barrier.failures_in_a_row {
+                    barrier.failures_in_a_row
+                } else {
+                    0
+                },
+            );
+            if !superseded || seen >= PATIENCE {
+                return Standing::Failed(Arc::clone(&failure.error));
+            }
+        }
+        if self.in_flight.is_some() || self.schedule == Schedule::Now {
+            Standing::Wait
+        } else {
+            Standing::Ask
+        }
+    }
+
+    /// Asks for a projection as soon as possible, for a barrier.
+    pub(super) fn ask(&mut self) -> Next {
+        if self.in_flight.is_some() || self.patch.is_none() {
+            return Next::Nothing;
+        }
+        self.schedule = Schedule::Now;
+        Next::Enqueue
+    }
+
+    /// Whether the row was found missing, so that the whole of it must be merged before the next attempt.
+    pub(super) fn row_missing(&self) -> bool {
+        self.row_missing
+    }
+
+    /// Merges the whole row below what is pending, after it was found missing. It changes no generation.
+    pub(super) fn supply_row(&mut self, mut whole: Patch) {
+        if let Some(newer) = self.patch.take() {
+            whole.merge(newer);
+        }
+        self.patch = Some(whole);
+        self.row_missing = false;
+    }
+
+    /// Drops what is pending and refuses everything from now on. The projection in flight, if there is one, goes on.
+    pub(super) fn discard(&mut self) {
+        self.discarded = true;
+        self.patch = None;
+        self.since = None;
+        self.schedule = Schedule::Idle;
+    }
+
+    /// Whether a projection is in flight.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.in_flight.is_some()
+    }
+}

@@ -1,0 +1,187 @@
+//! The projector of every mode but the published one: one statement a patch, one transaction a batch.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, params_from_iter};
+
+use super::{ProjectError, Projection, Projector};
+use crate::threads::column::{Column, Value};
+use crate::threads::database::{self, DatabaseError};
+use crate::threads::patch::Patch;
+
+/// Between two tries to take the write lock. SQLite's own handler waits up to 100 ms, and a row would be that much later.
+const RETRY: Duration = Duration::from_millis(1);
+/// Shapes of patches that keep their statement: a conversation makes about ten.
+const STATEMENTS: usize = 64;
+
+/// Applies patches through a connection of its own.
+#[derive(Debug)]
+pub(in crate::threads) struct Sqlite {
+    connection: Connection,
+    path: PathBuf,
+    busy_timeout: Duration,
+    transactions: Arc<AtomicU64>,
+}
+
+impl Sqlite {
+    /// Opens the database at `path`, creating it if it is missing. Transactions are counted in `transactions`.
+    pub(in crate::threads) fn open(
+        path: &Path,
+        busy_timeout: Duration,
+        transactions: Arc<AtomicU64>,
+    ) -> Result<Self, DatabaseError> {
+        let connection = database::open(path, busy_timeout)?;
+        // Waiting is done here, a millisecond at a time.
+        connection
+            .busy_timeout(Duration::ZERO)
+            .map_err(|source| DatabaseError::from_sqlite(path, &source))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self { connection, path: path.to_owned(), busy_timeout, transactions })
+    }
+
+    /// The connection, for what is done beside projecting.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The database.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the write lock, waiting for it as long as the timeout lasts.
+    pub(super) fn begin(&mut self) -> Result<(), ProjectError> {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        let started = Instant::now();
+        loop {
+            let begun =
+                self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+            let Err(source) = begun else { return Ok(()) };
+            let waited = started.elapsed();
+            if source.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
+                return Err(self.error(&source));
+            }
+            if waited >= self.busy_timeout {
+                return Err(DatabaseError::Busy { path: self.path.clone(), waited }.into());
+            }
+            std::thread::sleep(RETRY.min(self.busy_timeout - waited));
+        }
+    }
+
+    /// Ends the transaction, keeping what it did.
+    pub(super) fn commit(&self) -> Result<(), ProjectError> {
+        self.execute("COMMIT").inspect_err(|_| self.roll_back())
+    }
+
+    /// Ends the transaction, undoing what it did.
+    pub(super) fn roll_back(&self) {
+        // SQLite may have ended it itself, as it does when the disk is full.
+        if !self.connection.is_autocommit() {
+            let _ = self.execute("ROLLBACK");
+        }
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), ProjectError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(|source| self.error(&source))?;
+        statement.execute([]).map(drop).map_err(|source| self.error(&source))
+    }
+
+    pub(super) fn error(&self, source: &rusqlite::Error) -> ProjectError {
+        DatabaseError::from_sqlite(&self.path, source).into()
+    }
+
+    /// Applies one patch, in the transaction that is open.
+    pub(super) fn apply(&self, projection: Projection<'_>) -> Result<(), ProjectError> {
+        let changed = self
+            .connection
+            .prepare_cached(&statement(projection.patch))
+            .and_then(|mut statement| statement.execute(params_from_iter(values(projection))))
+            .map_err(|source| self.error(&source))?;
+        if changed == 0 {
+            return Err(ProjectError::RowMissing { path: self.path.clone(), thread: projection.thread });
+        }
+        Ok(())
+    }
+
+    /// Applies each patch in a savepoint of its own, so that a row the database refuses is the only one it costs.
+    fn apply_each(&self, batch: &[Projection<'_>]) -> Vec<Result<(), ProjectError>> {
+        batch
+            .iter()
+            .map(|&projection| {
+                self.execute("SAVEPOINT thread")?;
+                let applied = self.apply(projection);
+                if applied.is_err() {
+                    self.execute("ROLLBACK TO thread")?;
+                }
+                self.execute("RELEASE thread")?;
+                applied
+            })
+            .collect()
+    }
+}
+
+impl Projector for Sqlite {
+    fn project(&mut self, batch: &[Projection<'_>]) -> Vec<Result<(), ProjectError>> {
+        let all_failed = |error: ProjectError| batch.iter().map(|_| Err(error.clone())).collect();
+        if let Err(error) = self.begin() {
+            return all_failed(error);
+        }
+        let outcomes = match batch {
+            // A transaction is savepoint enough.
+            [only] => vec![self.apply(*only)],
+            _ => self.apply_each(batch),
+        };
+        match self.commit() {
+            Ok(()) => outcomes,
+            Err(error) => all_failed(error),
+        }
+    }
+}
+
+/// The statement that applies a patch of this shape. A whole row takes the place of whatever stands there, its absent
+/// columns included; a part of one changes a row that must be there.
+fn statement(patch: &Patch) -> Cow<'static, str> {
+    if patch.is_complete() {
+        return Cow::Borrowed(WHOLE_ROW.as_str());
+    }
+    let mut sql = String::from("UPDATE threads SET ");
+    for (index, (column, _)) in patch.iter().enumerate() {
+        if index > 0 {
+            sql.push_str(", ");
+        }
+        sql.push_str(column.name());
+        sql.push_str(" = ?");
+    }
+    sql.push_str(" WHERE id = ?");
+    Cow::Owned(sql)
+}
+
+static WHOLE_ROW: LazyLock<String> = LazyLock::new(|| {
+    let names: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
+    let excluded: Vec<String> = names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    format!(
+        "INSERT INTO threads ({}, id) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}",
+        names.join(", "),
+        vec!["?"; names.len() + 1].join(", "),
+        excluded.join(", "),
+    )
+});
+
+/// The values of the statement, the id after those of the columns.
+fn values(projection: Projection<'_>) -> Vec<Cow<'_, Value>> {
+    let patch = projection.patch;
+    let mut values: Vec<Cow<'_, Value>> = if patch.is_complete() {
+        let of = |column: Column| {
+            patch.get(column).map_or_else(|| Cow::Owned(column.default_value()), Cow::Borrowed)
+        };
+        Column::ALL.into_iter().map(of).collect()
+    } else {
+        patch.iter().map(|(_, value)| Cow::Borrowed(value)).collect()
+    };
+    values.push(Cow::Owned(Value::Text(projection.thread.to_string())));
+    values
+}
