@@ -197,7 +197,8 @@ impl<S: BorrowMut<Scratch>> Read for Pieces<'_, S> {
 /// Whether bytes that come in pieces are UTF-8.
 #[derive(Debug, Default)]
 struct Utf8 {
-    /// The beginning of a character whose end is in the next piece.
+    /// What follows the last whole character: the beginning of one whose end is in the next piece, or nothing of the kind,
+    /// which the next byte or the end will tell.
     pending: Vec<u8>,
     is_broken: bool,
 }
@@ -214,7 +215,6 @@ impl Utf8 {
             }
         }
         if let Err(error) = str::from_utf8(piece) {
-            self.is_broken |= error.error_len().is_some();
             self.pending = piece[error.valid_up_to()..].to_vec();
         }
     }
