@@ -225,7 +225,8 @@ impl Load {
             reply.staleness = counts.staleness();
             measured.wait();
             for appender in running {
-                let latencies = appender.join().map_err(|_| "an appending thread has panicked".to_owned())??;
+                let latencies =
+                    appender.join().map_err(|_| "an appending thread has panicked".to_owned())??;
                 reply.append.merge(&latencies.append);
                 reply.service.merge(&latencies.service);
                 reply.barrier.merge(&latencies.barrier);
@@ -371,11 +372,12 @@ impl Counts {
 impl Observer for Counts {
     fn projected(&self, report: ProjectionReport<'_>) {
         self.projections.fetch_add(1, Ordering::Relaxed);
-        match report.outcome {
-            Ok(()) => {
-                self.staleness.lock().unwrap_or_else(PoisonError::into_inner).record(report.lag);
+        match (report.outcome, report.lag) {
+            (Ok(()), Some(lag)) => {
+                self.staleness.lock().unwrap_or_else(PoisonError::into_inner).record(lag);
             }
-            Err(_) => {
+            (Ok(()), None) => {}
+            (Err(_), _) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
             }
         }
