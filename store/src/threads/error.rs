@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::database::DatabaseError;
 use super::id::ThreadId;
 use super::item::ItemError;
+use super::list::{CursorError, ListError};
 use super::problem::HistoryError;
 use super::project::ProjectError;
 
@@ -88,12 +89,24 @@ pub enum Error {
     /// A history cannot be read as that of its thread.
     #[error(transparent)]
     Unreadable(#[from] HistoryError),
+    /// A cursor cannot be used.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// An item cannot be made of what was given.
     #[error(transparent)]
     Item(#[from] ItemError),
     /// A shutdown that did not do all it should.
     #[error(transparent)]
     Shutdown(ShutdownError),
+}
+
+impl From<ListError> for Error {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Database(error) => Self::Database(error),
+            ListError::Cursor(error) => Self::Cursor(error),
+        }
+    }
 }
 
 impl Error {

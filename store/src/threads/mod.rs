@@ -45,7 +45,7 @@ pub use history::{History, Loaded, history};
 pub use id::{IdError, ThreadId};
 pub use item::{Item, ItemError};
 pub use line::MAX_LINE_BYTES;
-pub use list::{ListQuery, Page};
+pub use list::{Cursor, CursorError, ListError, ListQuery, Order, Page};
 pub use live::LiveThread;
 pub use options::{Durability, Mode, Observer, Point, ProjectionReport, StoreOptions, UnknownMode};
 pub use patch::Patch;
