@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
+use tracerig_reports::record::Exit;
+
 use crate::interrupt;
 use crate::platform::{self, Ended};
 
@@ -36,6 +39,29 @@ pub struct Finished {
     pub ended: Ended,
     /// Whether it was killed because its time was up.
     pub timed_out: bool,
+}
+
+impl Finished {
+    /// What the process answered as JSON, or in words why that is no answer.
+    ///
+    /// # Errors
+    /// It was killed, it failed, it said nothing, or something else than expected.
+    pub fn answer<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let said = if self.stderr.is_empty() { "it said nothing" } else { &self.stderr };
+        if self.timed_out {
+            return Err("it took longer than the time limit and was killed".to_owned());
+        }
+        match self.ended.exit {
+            Exit::Code(0) => {}
+            Exit::Code(code) => return Err(format!("exit code {code}: {said}")),
+            Exit::Signal(signal) => return Err(format!("ended by signal {signal}: {said}")),
+            Exit::NotStarted => return Err("it did not end in a known way".to_owned()),
+        }
+        if self.stdout.is_empty() {
+            return Err("it ended well but answered nothing".to_owned());
+        }
+        serde_json::from_slice(&self.stdout).map_err(|error| format!("its answer cannot be read: {error}"))
+    }
 }
 
 impl Launcher {

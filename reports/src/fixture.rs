@@ -1,5 +1,7 @@
 //! A made-up record, realistic in shape and deterministic to the digit, for the tests of every renderer.
 
+pub(crate) mod append;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -80,6 +82,7 @@ fn launch(arm: &Arm, round: u64, nth: u64) -> Launch {
         exit: Exit::Code(0),
         phases,
         counters,
+        histograms: BTreeMap::new(),
         mode: mode.map(|(mode, _)| mode.to_owned()),
         reason: mode.map(|(_, reason)| reason.to_owned()),
         turns: (name != "floor").then_some(if engine == "published" { 11 } else { 12 }),
@@ -144,6 +147,7 @@ pub(crate) fn record() -> Record {
             samples: ROUNDS,
             launches: LaunchPolicy::default(),
             appended_rows: 200,
+            append: None,
             order_seed: 4_242,
             arms: arms.collect(),
         },

@@ -8,19 +8,19 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use crate::files::write_whole;
-use crate::record::{ArmKey, Record};
+use crate::record::{ArmKey, Cache, Record};
 use crate::{Error, Result};
 
 /// Significant decimal digits a histogram keeps.
 const DIGITS: u8 = 3;
 
-/// The tag of an arm in the log: `warm-hot`.
+/// The tag of an arm in the log: `warm-hot`, or `async` where the page cache is no condition.
 #[must_use]
 pub fn tag(arm: &ArmKey) -> String {
     // The format ends a tag at a comma or white space.
     let name: String =
         arm.name.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect();
-    format!("{name}-{}", arm.cache)
+    if arm.cache == Cache::Any { name } else { format!("{name}-{}", arm.cache) }
 }
 
 /// Writes the whole-process times of all launches of valid samples to `path`, in nanoseconds, one interval a sample in
@@ -73,39 +73,17 @@ mod tests {
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::*;
-    use crate::fixture;
-    use crate::record::Cache;
+    use crate::{base64, fixture};
 
     /// The log as any reader takes it: start, length, maximum and histogram of each interval, by tag.
     type Intervals = BTreeMap<String, Vec<(Duration, Duration, f64, Histogram<u64>)>>;
-
-    fn base64(text: &str) -> Vec<u8> {
-        let (mut bytes, mut bits, mut held) = (Vec::new(), 0u32, 0);
-        for digit in text.trim_end_matches('=').bytes() {
-            let value = match digit {
-                b'A'..=b'Z' => digit - b'A',
-                b'a'..=b'z' => digit - b'a' + 26,
-                b'0'..=b'9' => digit - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => panic!("{digit} is no base64"),
-            };
-            bits = bits << 6 | u32::from(value);
-            held += 6;
-            if held >= 8 {
-                held -= 8;
-                bytes.push((bits >> held) as u8);
-            }
-        }
-        bytes
-    }
 
     fn read(text: &[u8]) -> Intervals {
         let mut found = Intervals::new();
         let mut deserializer = Deserializer::new();
         for entry in IntervalLogIterator::new(text) {
             let LogEntry::Interval(interval) = entry.unwrap() else { continue };
-            let bytes = base64(interval.encoded_histogram());
+            let bytes = base64::decode(interval.encoded_histogram()).unwrap();
             let histogram = deserializer.deserialize(&mut bytes.as_slice()).unwrap();
             let entry = (interval.start_timestamp(), interval.duration(), interval.max(), histogram);
             found.entry(interval.tag().unwrap().as_str().to_owned()).or_default().push(entry);

@@ -21,6 +21,7 @@
 //! The crate knows nothing of databases and processes. Arms, phases and counters are names to it, so a scenario it
 //! has never heard of renders as well as the ones it was written for.
 
+mod base64;
 mod bootstrap;
 mod error;
 mod files;

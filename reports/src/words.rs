@@ -28,8 +28,12 @@ pub(crate) fn or_empty<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> S
     value.map(text).unwrap_or_default()
 }
 
-/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed.
+/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed. `async` where the cache is no
+/// condition.
 pub(crate) fn arm(name: &str, cache: Cache) -> String {
+    if cache == Cache::Any {
+        return name.to_owned();
+    }
     format!("{name} (cache {cache})")
 }
 

@@ -10,7 +10,7 @@ use tracerig_datasets::{Cache, Stage};
 use tracerig_reports::{Ladder, Record, Summary, hdr, json, ladder, markdown, terminal, write_whole};
 
 use super::output::{self, Format};
-use super::{Code, Interrupted, Usage};
+use super::{Code, Interrupted, Usage, append};
 use crate::relaunch::{self, Event, Job, Plan, RunError, Source};
 
 /// Measure a scenario: fresh processes, arms in random order, every answer verified.
@@ -24,6 +24,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Scenario {
     Relaunch(Relaunch),
+    Append(append::Append),
 }
 
 /// Measure what a relaunch on a large trace database costs, cold and warm.
@@ -71,6 +72,7 @@ struct Relaunch {
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.scenario {
         Scenario::Relaunch(arguments) => relaunch(arguments),
+        Scenario::Append(arguments) => append::main(arguments),
     }
 }
 
@@ -83,9 +85,7 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     }
     let results = Path::new("tracerig-out");
     prepare(arguments.out.as_deref().unwrap_or(results))?;
-    if cfg!(debug_assertions) {
-        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
-    }
+    warn_of_debug_build();
     if !arguments.scales.is_empty() {
         return climb(arguments, &plan, results);
     }
@@ -142,7 +142,7 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
         workplaces: tracerig_datasets::cache_root()?.join("work"),
         seed: arguments.seed,
         program: std::env::current_exe().context("the path of this program")?,
-        command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        command: command(),
     };
     let mut shown = Shown::default();
     let done = relaunch::run(&job, &mut |event| shown.event(&event));
@@ -157,7 +157,18 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
     }
 }
 
-fn code(record: &Record) -> Code {
+/// The command line, for the record.
+pub(super) fn command() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+pub(super) fn warn_of_debug_build() {
+    if cfg!(debug_assertions) {
+        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
+    }
+}
+
+pub(super) fn code(record: &Record) -> Code {
     u8::try_from(record.outcome.exit_code).map_or(Code::FAILED, Code)
 }
 
@@ -192,7 +203,7 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
 }
 
 /// Makes sure before a run that its results can be written after it, and overwrite none.
-fn prepare(out: &Path) -> anyhow::Result<()> {
+pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
     let record = out.join(RECORD);
     if record.exists() {
         bail!("{}: a record is there already; choose another --out, or remove it", record.display());
@@ -202,7 +213,7 @@ fn prepare(out: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))
 }
 
-const RECORD: &str = "record.json";
+pub(super) const RECORD: &str = "record.json";
 
 /// Writes record, latencies and report into `out`. To be done before anything is printed: who closes the pipe early still
 /// has the record.
@@ -217,7 +228,7 @@ fn write(record: &Record, out: &Path) -> anyhow::Result<Summary> {
 
 /// What a run shows of its progress: a bar in a terminal, a line for each step elsewhere.
 #[derive(Debug, Default)]
-struct Shown {
+pub(super) struct Shown {
     bar: Option<ProgressBar>,
     step: Option<String>,
 }
@@ -241,13 +252,16 @@ impl Shown {
                 folder.display()
             )),
             Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),
-            Event::Sample { at, of, arm } => {
-                self.step("measuring", *of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");
-                self.position(*at);
-                if let Some(bar) = &self.bar {
-                    bar.set_message(arm.to_string());
-                }
-            }
+            Event::Sample { at, of, arm } => self.sample(*at, *of, &arm.to_string()),
+        }
+    }
+
+    /// A sample is taken: its position from 0, the samples of the run, its arm.
+    pub(super) fn sample(&mut self, at: u64, of: u64, arm: &str) {
+        self.step("measuring", of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");
+        self.position(at);
+        if let Some(bar) = &self.bar {
+            bar.set_message(arm.to_owned());
         }
     }
 
@@ -275,7 +289,7 @@ impl Shown {
         }
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -8,6 +8,7 @@ mod fold;
 mod json;
 mod published;
 mod rules;
+pub mod threads;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

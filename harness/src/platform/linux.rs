@@ -73,7 +73,14 @@ fn parse_io(text: &str) -> Option<Io> {
     let value = |name: &str| {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse::<u64>().ok())
     };
-    Some(Io { rchar: value("rchar")?, syscr: value("syscr")?, device_read: value("read_bytes")? })
+    Some(Io {
+        rchar: value("rchar")?,
+        syscr: value("syscr")?,
+        device_read: value("read_bytes")?,
+        wchar: value("wchar")?,
+        syscw: value("syscw")?,
+        device_write: value("write_bytes")?,
+    })
 }
 
 /// Kills the process `id`, which must not have been reaped.

@@ -61,6 +61,7 @@ pub(super) fn not_started(resident_before: Option<u64>) -> Launch {
         exit: Exit::NotStarted,
         phases: Vec::new(),
         counters: BTreeMap::new(),
+        histograms: BTreeMap::new(),
         mode: None,
         reason: None,
         turns: None,
@@ -122,6 +123,7 @@ fn wrong(arm: &Arm, scene: &Scene, reply: &Reply, wrote_memo: bool) -> Option<St
 fn unmet(arm: &Arm, cache: Cache, scene: &Scene, launch: &Launch) -> Option<String> {
     let read = launch.device_read.map(ByteSize::bytes);
     match cache {
+        Cache::Any => None,
         Cache::Hot => match read {
             // Where the platform does not tell, hot is what a file just read through is.
             None | Some(0) => None,
@@ -176,6 +178,7 @@ fn describe(arm: &Arm, finished: &Finished, resident_before: Option<u64>, reply:
             .collect(),
         mode: account.map(|account| account.mode.clone()),
         reason: account.map(|account| account.reason.clone()),
+        histograms: BTreeMap::new(),
         turns: answer.map(|answer| answer.turns.len() as u64),
         answer_digest: answer.map(|answer| digest(&answer.turns)),
         verified: false,

@@ -10,7 +10,7 @@ mod pagecache;
 mod plan;
 mod scene;
 mod stage;
-mod workplace;
+pub(crate) mod workplace;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -291,6 +291,7 @@ impl Run<'_> {
                 appended_rows: plan.appended_rows,
                 order_seed: *seed,
                 arms: arms.to_vec(),
+                append: None,
             },
             dataset: describe(dataset),
             build: machine::build(),

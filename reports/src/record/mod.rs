@@ -1,7 +1,9 @@
 //! The record of a run: what was planned, on what, and every raw sample.
 
+mod append;
 mod context;
 mod file;
+mod histogram;
 mod plan;
 mod sample;
 #[cfg(test)]
@@ -9,7 +11,9 @@ mod schema_test;
 #[cfg(test)]
 mod tests;
 
+pub use append::{AppendPlan, names};
 pub use context::{Build, Dataset, Machine};
+pub use histogram::Histogram;
 pub use plan::{ArmKey, ArmPlan, Cache, LaunchPolicy, Plan};
 pub use sample::{Counter, CounterClass, Exit, Launch, Phase, Sample, SampleState};
 
@@ -132,6 +136,10 @@ impl Record {
         if let Some(twice) = self.plan.arms.iter().find(|arm| !arms.insert(arm.key())) {
             return Some(format!("the plan has the arm {} twice", twice.key()));
         }
+        let append = self.plan.append.as_ref();
+        if let Some(what) = append.and_then(|append| append.contradiction(&self.plan)) {
+            return Some(what);
+        }
         let mut taken = std::collections::BTreeSet::new();
         for (at, sample) in self.samples.iter().enumerate() {
             if !taken.insert((sample.round, sample.key())) {
@@ -148,6 +156,11 @@ impl Record {
             }
             if sample.state == SampleState::Valid && !sample.launches.iter().all(|launch| launch.verified) {
                 return Some(format!("sample {at} is valid but not every launch of it was verified"));
+            }
+            if let Some(what) =
+                append.filter(|_| sample.is_valid()).and_then(|append| append.missing_in(sample))
+            {
+                return Some(format!("sample {at} is valid but {what}"));
             }
         }
         let counted = Outcome::of(&self.samples, self.outcome.status == Status::Interrupted);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::AppendPlan;
 use crate::units::nanos;
 
 /// What a run does, before it does it.
@@ -21,6 +22,9 @@ pub struct Plan {
     pub launches: LaunchPolicy,
     /// Rows appended before each launch of an arm that measures an append.
     pub appended_rows: u64,
+    /// What every launch of an append run does; `None` in runs of other scenarios, and then absent from the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub append: Option<AppendPlan>,
     /// Seed of the order in which the arms of a round run.
     pub order_seed: u64,
     /// What is compared.
@@ -84,6 +88,8 @@ pub enum Cache {
     Hot,
     /// Nothing of the dataset is in memory.
     Cold,
+    /// Whatever it happens to be: it is not among the conditions of the arm.
+    Any,
 }
 
 impl fmt::Display for Cache {
@@ -91,6 +97,7 @@ impl fmt::Display for Cache {
         f.pad(match self {
             Cache::Hot => "hot",
             Cache::Cold => "cold",
+            Cache::Any => "any",
         })
     }
 }
@@ -113,8 +120,12 @@ impl ArmKey {
 }
 
 impl fmt::Display for ArmKey {
-    /// `warm, cache hot`: the arm `cold` may run with a hot cache, so both words are needed.
+    /// `warm, cache hot`: the arm `cold` may run with a hot cache, so both words are needed. `async` where the cache is no
+    /// condition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.cache == Cache::Any {
+            return f.pad(&self.name);
+        }
         f.pad(&format!("{}, cache {}", self.name, self.cache))
     }
 }

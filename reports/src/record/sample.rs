@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ArmKey, Cache};
+use super::{ArmKey, Cache, Histogram};
 use crate::ByteSize;
 use crate::units::nanos;
 
@@ -102,6 +102,10 @@ pub struct Launch {
     pub phases: Vec<Phase>,
     /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`, `rchar`, `syscr`, ...
     pub counters: BTreeMap<String, Counter>,
+    /// Times of single operations within the launch, by name: `append`, `barrier`, ... ([`names`](super::names) has them all).
+    /// Absent from the file where there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub histograms: BTreeMap<String, Histogram>,
     /// Mode the scan took: `full`, `incremental`, `unchanged`; `None` for an engine without modes.
     pub mode: Option<String>,
     /// Why it took that mode.

@@ -43,6 +43,19 @@ fn a_kept_record_is_still_read() {
     assert_eq!(Record::read(&kept).unwrap(), record);
 }
 
+/// The same of an append run. How histograms are compressed is not part of the format, so the text is not compared.
+#[test]
+fn a_kept_record_of_an_append_run_is_still_read() {
+    let mut record = fixture::append::open();
+    record.samples.truncate(record.plan.arms.len());
+    record.outcome = Outcome::of(&record.samples, true);
+    let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/golden/record-append-v1.json");
+    if std::env::var_os("TRACERIG_BLESS").is_some() {
+        record.write(&kept).unwrap();
+    }
+    assert_eq!(Record::read(&kept).unwrap(), record);
+}
+
 #[test]
 fn formatting_is_no_edit() {
     let (_folder, path) = written();
@@ -109,18 +122,71 @@ fn a_record_that_contradicts_itself_is_neither_written_nor_read() {
         (|r| r.outcome.excluded = 0, "counts other samples"),
         (|r| r.samples[0].state = SampleState::Excluded { reason: "cold".into() }, "counts other samples"),
     ];
+    for (change, expected) in changes {
+        contradicts(fixture::record(), change, expected);
+    }
+}
+
+#[test]
+fn an_append_run_that_contradicts_itself_is_neither_written_nor_read() {
+    type Change = fn(&mut Record);
+    fn condition(record: &mut Record) -> &mut AppendPlan {
+        record.plan.append.as_mut().unwrap()
+    }
+    fn histograms(record: &mut Record) -> &mut std::collections::BTreeMap<String, Histogram> {
+        &mut record.samples[4].launches[0].histograms
+    }
+    let changes: [(Change, &str); 10] = [
+        (|r| condition(r).threads = 0, "no thread appends"),
+        (|r| condition(r).durability = "fast".into(), "neither buffered nor fsync"),
+        (|r| condition(r).rate = Some(0), "0 appends a second"),
+        (|r| condition(r).warmup = 500, "none is measured"),
+        (|r| condition(r).warmup = u64::MAX, "none is measured"),
+        (|r| r.plan.arms[1].cache = Cache::Hot, "asks for a state of the page cache"),
+        (|r| histograms(r).clear(), "sample 4 is valid but its histogram `append` holds 0 of 3600 appends"),
+        (|r| drop(histograms(r).remove("service")), "its histogram `service` holds 0 of 3600"),
+        (
+            |r| histograms(r).get_mut("append").unwrap().record(std::time::Duration::ZERO),
+            "holds 3601 of 3600",
+        ),
+        (|r| condition(r).appends -= 1, "holds 3600 of 3599"),
+    ];
+    for (change, expected) in changes {
+        contradicts(fixture::append::open(), change, expected);
+    }
+    // What failed need not have measured anything, and a closed loop has no second time of an append.
+    assert_eq!(fixture::append::closed().contradiction(), None);
+    assert!(fixture::append::closed().samples.iter().any(|sample| sample.launches[0].histograms.is_empty()));
+}
+
+fn contradicts(mut record: Record, change: fn(&mut Record), expected: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.json");
-    for (change, expected) in changes {
-        let mut record = fixture::record();
-        change(&mut record);
-        let error = record.write(&path).unwrap_err();
-        assert!(
-            matches!(&error, Error::Inconsistent { what, .. } if what.contains(expected)),
-            "{expected}: {error}"
-        );
-        assert!(!path.exists());
-    }
+    change(&mut record);
+    let error = record.write(&path).unwrap_err();
+    assert!(
+        matches!(&error, Error::Inconsistent { what, .. } if what.contains(expected)),
+        "{expected}: {error}"
+    );
+    assert!(!path.exists());
+    std::fs::write(&path, record.to_json().unwrap()).unwrap();
+    assert!(matches!(Record::read(&path), Err(Error::Inconsistent { .. })), "{expected}");
+}
+
+#[test]
+fn a_histogram_that_does_not_decode_makes_a_record_malformed() {
+    let text = serde_json::to_string(&fixture::append::closed()).unwrap();
+    let at = text.find("HISTF").unwrap();
+    let broken = format!("{}Z{}", &text[..at + 40], &text[at + 41..]);
+    assert_ne!(broken, text);
+    let error = serde_json::from_str::<Record>(&broken).unwrap_err().to_string();
+    assert!(error.contains("not a histogram: "), "{error}");
+}
+
+#[test]
+fn what_only_append_runs_have_is_absent_from_others() {
+    let text = fixture::record().to_json().unwrap();
+    assert!(!text.contains("histograms") && !text.contains("\"append\""));
 }
 
 #[test]
