@@ -23,8 +23,8 @@ use sha2::{Digest, Sha256};
 use tracerig_datasets::Conversation;
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{
-    self, AppendPlan, ArmKey, ArmPlan, Cache, Counter, Exit, Launch, LaunchPolicy, Outcome, Phase, Record, Sample,
-    SampleState,
+    self, AppendPlan, ArmKey, ArmPlan, Cache, Counter, Exit, Launch, LaunchPolicy, Outcome, Phase, Record,
+    Sample, SampleState,
 };
 use tracerig_store::threads::{StoreOptions, ThreadId, ThreadStore, schema};
 
@@ -191,7 +191,8 @@ impl Run<'_> {
                 Err(detail) => SampleState::Mismatch { detail },
                 Ok(found) => {
                     launch.verified = true;
-                    let counts = [("histories", found.histories), ("lines", found.lines), ("rows", found.rows)];
+                    let counts =
+                        [("histories", found.histories), ("lines", found.lines), ("rows", found.rows)];
                     for (name, count) in counts {
                         launch.counters.insert(name.to_owned(), Counter::exact(Some(count)));
                     }
@@ -340,7 +341,8 @@ fn describe(load: &Load, finished: &Finished, reply: Option<&Reply>) -> Launch {
     count("appends", Counter::exact(Some(load.appends * load.threads.len() as u64)));
     let is_synchronous = load.mode.as_deref().is_some_and(|mode| mode.starts_with("sync"));
     // A row is projected as often as appends ask for it, or as often as the worker gets to it.
-    let told = |value| if is_synchronous { Counter::exact(Some(value)) } else { Counter::advisory(Some(value)) };
+    let told =
+        |value| if is_synchronous { Counter::exact(Some(value)) } else { Counter::advisory(Some(value)) };
     if load.mode.is_some() {
         count("history_bytes", Counter::exact(Some(reply.history_bytes)));
         count("transactions", told(reply.transactions));

@@ -20,7 +20,10 @@ pub(super) struct Found {
 }
 
 /// Compares the folder of `load` with what it was to append. `Err` in the inner result says what is wrong.
-pub(super) fn verify(load: &Load, conversation: &Conversation) -> Result<Result<Found, String>, ThreadsError> {
+pub(super) fn verify(
+    load: &Load,
+    conversation: &Conversation,
+) -> Result<Result<Found, String>, ThreadsError> {
     let rows = match load.mode {
         Some(_) => Some(threads::rows(&load.folder.join(schema::FILE_NAME))?),
         None => None,

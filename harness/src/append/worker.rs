@@ -225,7 +225,8 @@ impl Load {
             reply.staleness = counts.staleness();
             measured.wait();
             for appender in running {
-                let latencies = appender.join().map_err(|_| "an appending thread has panicked".to_owned())??;
+                let latencies =
+                    appender.join().map_err(|_| "an appending thread has panicked".to_owned())??;
                 reply.append.merge(&latencies.append);
                 reply.service.merge(&latencies.service);
                 reply.barrier.merge(&latencies.barrier);

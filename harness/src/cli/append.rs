@@ -89,9 +89,44 @@ pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
         std::fs::create_dir_all(&out).with_context(|| format!("{}: cannot be created", out.display()))?;
         record.write(&out.join(run::RECORD))?;
         for arm in &job.plan.arms {
-            let mut h = tracerig_reports::record::Histogram::new(); let mut b=h.clone(); let mut st=h.clone(); let mut tx=0; let mut ap=0;
-            for s in record.samples.iter().filter(|s| s.arm==arm.name) { for l in &s.launches { if let Some(x)=l.histograms.get("append"){h.merge(x);} if let Some(x)=l.histograms.get("barrier"){b.merge(x);} if let Some(x)=l.histograms.get("staleness"){st.merge(x);} tx+=l.counter("load_transactions").unwrap_or(0); ap+=l.counter("appends").unwrap_or(0);} if !s.is_valid(){ println!("{:?}", s.state); } }
-            println!("{:18} p50 {:?} p90 {:?} p99 {:?} p999 {:?} max {:?} | barrier p50 {:?} p99 {:?} | stale p50 {:?} p99 {:?} max {:?} | tx/append {:.4}", arm.name, h.quantile(0.5),h.quantile(0.9),h.quantile(0.99),h.quantile(0.999),h.max(), b.quantile(0.5), b.quantile(0.99), st.quantile(0.5), st.quantile(0.99), st.max(), tx as f64/ap as f64);
+            let mut h = tracerig_reports::record::Histogram::new();
+            let mut b = h.clone();
+            let mut st = h.clone();
+            let mut tx = 0;
+            let mut ap = 0;
+            for s in record.samples.iter().filter(|s| s.arm == arm.name) {
+                for l in &s.launches {
+                    if let Some(x) = l.histograms.get("append") {
+                        h.merge(x);
+                    }
+                    if let Some(x) = l.histograms.get("barrier") {
+                        b.merge(x);
+                    }
+                    if let Some(x) = l.histograms.get("staleness") {
+                        st.merge(x);
+                    }
+                    tx += l.counter("load_transactions").unwrap_or(0);
+                    ap += l.counter("appends").unwrap_or(0);
+                }
+                if !s.is_valid() {
+                    println!("{:?}", s.state);
+                }
+            }
+            println!(
+                "{:18} p50 {:?} p90 {:?} p99 {:?} p999 {:?} max {:?} | barrier p50 {:?} p99 {:?} | stale p50 {:?} p99 {:?} max {:?} | tx/append {:.4}",
+                arm.name,
+                h.quantile(0.5),
+                h.quantile(0.9),
+                h.quantile(0.99),
+                h.quantile(0.999),
+                h.max(),
+                b.quantile(0.5),
+                b.quantile(0.99),
+                st.quantile(0.5),
+                st.quantile(0.99),
+                st.max(),
+                tx as f64 / ap as f64
+            );
         }
         output::say(&format!("\nrecord, latencies and report: {}", out.display()));
         let code = run::code(&record);

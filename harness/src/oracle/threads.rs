@@ -69,10 +69,28 @@ pub fn rows(database: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
 
 /// The columns that say nothing until a line does.
 const EMPTY: [&str; 22] = [
-    "created_at_ms", "updated_at_ms", "recency_at_ms", "source", "thread_source", "agent_nickname",
-    "agent_role", "agent_path", "model_provider", "model", "reasoning_effort", "cwd", "cli_version", "title",
-    "preview", "first_user_message", "approval_mode", "sandbox_policy", "archived_at_ms", "git_sha",
-    "git_branch", "git_origin_url",
+    "created_at_ms",
+    "updated_at_ms",
+    "recency_at_ms",
+    "source",
+    "thread_source",
+    "agent_nickname",
+    "agent_role",
+    "agent_path",
+    "model_provider",
+    "model",
+    "reasoning_effort",
+    "cwd",
+    "cli_version",
+    "title",
+    "preview",
+    "first_user_message",
+    "approval_mode",
+    "sandbox_policy",
+    "archived_at_ms",
+    "git_sha",
+    "git_branch",
+    "git_origin_url",
 ];
 
 /// The lines of a history one by one, each with its line break and where it ends; a last one that breaks off is left out.
@@ -179,7 +197,8 @@ impl Replay {
                 let none = Vec::new();
                 let parts = payload["item"]["content"].as_array().unwrap_or(&none);
                 let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-                let pictures = parts.iter().any(|part| part["type"].as_str().unwrap_or_default().contains("image"));
+                let pictures =
+                    parts.iter().any(|part| part["type"].as_str().unwrap_or_default().contains("image"));
                 said(row, &request(&texts.concat()), pictures, *title_is_explicit);
             }
             ("event_msg", "token_count") => {

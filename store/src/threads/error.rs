@@ -63,6 +63,12 @@ pub enum Error {
         /// The other.
         second: PathBuf,
     },
+    /// The path of a history cannot stand in its row.
+    #[error("{}: the path of this history is not UTF-8; rename its folder", path.display())]
+    PathNotText {
+        /// The history.
+        path: PathBuf,
+    },
     /// The handle was shut down.
     #[error("thread {thread} was shut down; resume it to append to it")]
     Closed {

@@ -26,11 +26,15 @@ mod patch;
 mod pending;
 mod problem;
 mod project;
+mod rebuild;
 mod replay;
 mod rows;
 pub mod schema;
 mod store;
+mod sweep;
 mod time;
+mod verify;
+mod walk;
 mod worker;
 mod writer;
 
@@ -51,7 +55,11 @@ pub use options::{Durability, Mode, Observer, Point, ProjectionReport, StoreOpti
 pub use patch::Patch;
 pub use problem::{Defect, HistoryError, Problem, Torn};
 pub use project::{ProjectError, Projection, Projector};
+pub use rebuild::{Flaws, Rebuilt, rebuild, repair};
 pub use replay::{MAX_PROBLEMS, Replay, replay};
 pub use rows::ThreadRow;
 pub use store::{SESSIONS, ThreadStore};
+pub use sweep::{Progress, SweepOptions, Watch};
 pub use time::{Millis, Rfc3339, TimeError};
+pub use verify::{Difference, Verified, verify};
+pub use walk::Sessions;

@@ -134,10 +134,15 @@ impl Books {
             }
             match (rows.get(&id), read.row_at) {
                 (None, _) if known.projected > 0 => {
-                    return wrong(format!("a barrier after {} lines had returned, and there is no row", known.projected));
+                    return wrong(format!(
+                        "a barrier after {} lines had returned, and there is no row",
+                        known.projected
+                    ));
                 }
                 (None, _) => struck.behind += 1,
-                (Some(_), None) => return wrong("its row is the replay of no prefix of its history".to_owned()),
+                (Some(_), None) => {
+                    return wrong("its row is the replay of no prefix of its history".to_owned());
+                }
                 (Some(_), Some(at)) if at < known.projected => {
                     return wrong(format!(
                         "its row is the replay of {at} lines, and a barrier after {} had returned",
@@ -193,12 +198,17 @@ fn read(
             let item = expected.next().map(|item| (item.kind(), item.payload().get()));
             let ended = if line.ends_with(b"\n") { line } else { [&line[..], b"\n"].concat() };
             if !item.is_some_and(|(kind, payload)| is_line(&ended, kind, payload)) {
-                return Ok(Err(format!("line {} is not the one that was appended: half, glued or out of order", read.lines + 1)));
+                return Ok(Err(format!(
+                    "line {} is not the one that was appended: half, glued or out of order",
+                    read.lines + 1
+                )));
             }
         }
         read.is_begun = true;
         // The cheap comparison first: a row says which prefix it is of.
-        if row.is_some_and(|row| row["history_bytes"] == json!(end) && threads::difference(row, replay.row()).is_none()) {
+        if row.is_some_and(|row| {
+            row["history_bytes"] == json!(end) && threads::difference(row, replay.row()).is_none()
+        }) {
             read.row_at = Some(read.lines);
         }
     }

@@ -210,7 +210,10 @@ fn one(
     } else {
         struck.kills += 1;
     }
-    let failed = status.code().filter(|code| *code != 0).map(|code| format!("the writer failed with exit code {code}"));
+    let failed = status
+        .code()
+        .filter(|code| *code != 0)
+        .map(|code| format!("the writer failed with exit code {code}"));
     acknowledged.failed = acknowledged.failed.or(failed);
     Ok(acknowledged)
 }
@@ -234,7 +237,9 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
             // It may have died since it said so; then its pipe has ended too, or is about to.
             Ok(()) if child.try_wait()?.is_some() => {}
             Ok(()) => acknowledged.failed = Some("a second writer was admitted while one lived".to_owned()),
-            Err(error) => acknowledged.failed = Some(format!("a second writer was not refused but failed: {error}")),
+            Err(error) => {
+                acknowledged.failed = Some(format!("a second writer was not refused but failed: {error}"))
+            }
         }
         if let End::After(after) = end {
             // From a thread of its own: the pipe must be emptied meanwhile.
@@ -249,7 +254,8 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
 
 /// Tries to open a thread for appending, and to close it at once.
 fn second_writer(books: &Books, thread: ThreadId) -> Result<(), threads::Error> {
-    let store = ThreadStore::open(books.folder(), StoreOptions { mode: Mode::Sync, ..StoreOptions::default() })?;
+    let store =
+        ThreadStore::open(books.folder(), StoreOptions { mode: Mode::Sync, ..StoreOptions::default() })?;
     match store.resume(thread) {
         Ok(live) => {
             live.discard();

@@ -74,7 +74,8 @@ impl Writer {
         let store = ThreadStore::open(&self.folder, options).map_err(|error| error.to_string())?;
         let mut threads = Vec::new();
         for (index, (id, lines)) in self.threads.iter().enumerate() {
-            let thread = open(&store, id, lines.is_some()).map_err(|error| format!("thread {id}: {error}"))?;
+            let thread =
+                open(&store, id, lines.is_some()).map_err(|error| format!("thread {id}: {error}"))?;
             let done = usize::try_from(lines.unwrap_or(0)).unwrap_or(usize::MAX);
             threads.push((thread, conversation.of_thread(index).skip(done), done));
         }
@@ -106,10 +107,8 @@ impl Writer {
 }
 
 fn open(store: &ThreadStore, id: &str, exists: bool) -> Result<LiveThread, Error> {
-    let id: ThreadId = id.parse().map_err(|_| Error::Unknown {
-        thread: ThreadId::new(),
-        path: store.root().to_owned(),
-    })?;
+    let id: ThreadId =
+        id.parse().map_err(|_| Error::Unknown { thread: ThreadId::new(), path: store.root().to_owned() })?;
     if exists {
         return store.resume(id);
     }
