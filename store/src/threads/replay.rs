@@ -1,6 +1,8 @@
 //! The row of a thread from its history alone.
 
+use std::convert::Infallible;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::threads::change::Change;
@@ -44,16 +46,20 @@ pub struct Replay {
 /// # Errors
 /// [`HistoryError::Io`], and the others for a file that does not begin as the history of this thread.
 pub fn replay(path: &Path, id: ThreadId) -> Result<Replay, HistoryError> {
-    replay_with(path, id, &mut Scratch::new(), |_| {})
+    // Nothing breaks it off.
+    let go_on = |_| ControlFlow::<Infallible>::Continue(());
+    let ControlFlow::Continue(replay) = replay_with(path, id, &mut Scratch::new(), go_on)?;
+    Ok(replay)
 }
 
-/// The same, with a buffer that was used before. `read` is told of bytes as they are read, every few hundred kilobytes.
-pub(crate) fn replay_with(
+/// The same, with a buffer that was used before. `read` is told of bytes as they are read, every few hundred kilobytes, and can
+/// break off: then there is no replay.
+pub(crate) fn replay_with<B>(
     path: &Path,
     id: ThreadId,
     scratch: &mut Scratch,
-    mut read: impl FnMut(u64),
-) -> Result<Replay, HistoryError> {
+    mut read: impl FnMut(u64) -> ControlFlow<B>,
+) -> Result<ControlFlow<B, Replay>, HistoryError> {
     let io = || HistoryError::io(path);
     let file = File::open(path).map_err(io())?;
     let mut lines = Lines::new(file, scratch);
@@ -92,11 +98,15 @@ pub(crate) fn replay_with(
             }
         }
         if replay.bytes - told >= Scratch::BYTES as u64 {
-            read(replay.bytes - told);
+            if let ControlFlow::Break(why) = read(replay.bytes - told) {
+                return Ok(ControlFlow::Break(why));
+            }
             told = replay.bytes;
         }
     }
-    read(replay.bytes - told);
+    if let ControlFlow::Break(why) = read(replay.bytes - told) {
+        return Ok(ControlFlow::Break(why));
+    }
     if replay.lines == 0 {
         let path = path.to_owned();
         return Err(match replay.torn {
@@ -107,7 +117,7 @@ pub(crate) fn replay_with(
     let bytes = i64::try_from(replay.bytes).unwrap_or(i64::MAX);
     replay.patch.set(Column::HistoryBytes, Value::Integer(bytes));
     replay.patch.mark_complete();
-    Ok(replay)
+    Ok(ControlFlow::Continue(replay))
 }
 
 /// The next line, and what it says or what is wrong with it.

@@ -204,7 +204,7 @@ impl ThreadStore {
     /// A page of rows, newest first.
     ///
     /// # Errors
-    /// [`Error::Database`] when the database cannot be read, or the cursor is of another order.
+    /// [`Error::Database`] when the database cannot be read, [`Error::Cursor`] when the cursor is of another order.
     pub fn list(&self, query: &ListQuery) -> Result<Page> {
         Ok(self.inner.rows().list(query)?)
     }

@@ -39,7 +39,10 @@ impl File {
     }
 
     fn replay_through(&self, bytes: usize) -> Result<Replay, HistoryError> {
-        replay_with(&self.path(), id(THREAD), &mut Scratch::of(bytes), |_| {})
+        let go_on = |_| ControlFlow::<Infallible>::Continue(());
+        let ControlFlow::Continue(replay) =
+            replay_with(&self.path(), id(THREAD), &mut Scratch::of(bytes), go_on)?;
+        Ok(replay)
     }
 }
 
