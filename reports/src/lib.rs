@@ -33,6 +33,7 @@ pub mod ladder;
 mod layout;
 mod limits;
 pub mod markdown;
+mod page;
 pub mod record;
 mod remarks;
 pub mod stats;
