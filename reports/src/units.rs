@@ -60,6 +60,17 @@ pub fn ratio(value: f64) -> String {
     three_figures(value)
 }
 
+/// An average amount with three figures, as small as it may be: `0.0201`, `1.25`, `12.5`, `5650`.
+#[must_use]
+pub fn average(value: f64) -> String {
+    // Below one, `three_figures` counts decimals: that is enough for ratios.
+    if value <= 0.0 || value >= 0.9995 || !value.is_finite() {
+        return three_figures(value);
+    }
+    let decimals = (2.0 - value.log10().floor()).min(9.0) as usize;
+    format!("{value:.decimals$}")
+}
+
 fn scaled(mut value: f64, units: &[&str], exact: bool) -> String {
     let mut unit = 0;
     // 999.5 would print as "1000", so it already belongs to the next unit.
@@ -139,6 +150,16 @@ pub(crate) mod figures {
         let short = format!("{value:.5e}").parse().unwrap_or(*value);
         serializer.serialize_f64(short)
     }
+
+    /// The same for a figure that may be unavailable (`null`).
+    // Serde passes a reference.
+    #[allow(clippy::ref_option)]
+    pub(crate) fn option<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +194,14 @@ mod tests {
         assert_eq!(ByteSize(28_698).to_string(), "28.7 kB");
         assert_eq!(ByteSize(798_629_888).to_string(), "799 MB");
         assert_eq!(format!("{:>8}", ByteSize(1)), "     1 B");
+    }
+
+    #[test]
+    fn averages_keep_three_figures_below_one() {
+        assert_eq!(
+            [0.0, 0.02, 0.020_14, 0.5, 0.999_4, 1.25, 5_650.4].map(average),
+            ["0.00", "0.0200", "0.0201", "0.500", "0.999", "1.25", "5650"]
+        );
     }
 
     #[test]

@@ -216,16 +216,21 @@ impl CounterSummary {
     }
 }
 
+/// Median time on the processor of a launch; `None` when one does not report it: a median of only those that do would hide
+/// the others.
+pub(crate) fn processor(launches: &[&Launch]) -> Option<Duration> {
+    let times: Option<Vec<f64>> =
+        launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();
+    stats::median(&times?).map(from_nanos)
+}
+
 impl Resources {
     fn of(launches: &[&Launch]) -> Resources {
-        // A median of only those that report a time would hide the others.
-        let processor: Option<Vec<f64>> =
-            launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();
         let range = |value: fn(&Launch) -> Option<u64>| {
             CounterSummary::of(CounterClass::Advisory, launches.iter().map(|launch| value(launch)))
         };
         Resources {
-            processor: processor.and_then(|times| stats::median(&times)).map(from_nanos),
+            processor: processor(launches),
             peak_memory_bytes: range(|launch| launch.peak_memory.map(ByteSize::bytes)),
             device_read_bytes: range(|launch| launch.device_read.map(ByteSize::bytes)),
             major_faults: range(|launch| launch.major_faults),
