@@ -16,10 +16,10 @@ pub(super) fn answer(summary: &Summary) -> Vec<String> {
     }
     said.extend(before_or_after(summary));
     said.extend(beside_bare(summary));
-    said.extend(readback(summary));
-    said.extend(one_worker(summary));
     said.extend(lateness(summary));
     said.push(rows(summary));
+    said.extend(readback(summary));
+    said.extend(one_worker(summary));
     said.extend(published(summary));
     said
 }
@@ -35,37 +35,44 @@ fn before_or_after(summary: &Summary) -> Option<String> {
             format!("{} (p99 {})", units::duration(times.p50), units::duration(times.p99))
         })
     };
-    let mut text = match (after, before) {
-        (Some(after), Some(before)) => format!(
-            "An append costs its caller {} when its row is projected after it returned ({}), and {} when before ({})",
-            cost(after),
-            after.name,
-            cost(before),
-            before.name
-        ),
-        (Some(after), None) => format!(
-            "An append costs its caller {} when its row is projected after it returned ({})",
-            cost(after),
-            after.name
-        ),
-        (None, Some(before)) => format!(
-            "An append costs its caller {} when its row is projected before it returns ({})",
-            cost(before),
-            before.name
-        ),
-        (None, None) => return None,
-    };
+    let mut costs = Vec::new();
+    if let Some(arm) = after {
+        costs.push(format!("{} when its row is projected after it returned ({})", cost(arm), arm.name));
+    }
+    if let Some(arm) = before {
+        let published = if arm.name == SYNC_READBACK { ", as published" } else { "" };
+        let row = if after.is_some() { "when projected" } else { "when its row is projected" };
+        costs.push(format!("{} {row} before it returns ({}{published})", cost(arm), arm.name));
+    }
+    if costs.is_empty() {
+        return None;
+    }
     let both = after.zip(before).and_then(|(after, before)| summary.comparison(&before.name, &after.name));
-    text += &words::or_empty(both, |found| {
-        format!(": {} (p99 {}) as long", times_as(&found.p50), times_as(&found.p99))
-    });
-    Some(format!("{text}. Measured with {}.", condition::short(plan)))
+    let times = words::or_empty(both, |found| format!(": {}", as_long(found)));
+    Some(format!(
+        "An append costs its caller {}{times}. Measured with {}.",
+        costs.join(", and "),
+        condition::short(plan)
+    ))
 }
 
-/// `131x`, with its interval where there is one: `131x [130 to 132]`.
-fn times_as(ratio: &RatioSummary) -> String {
-    let interval = words::or_empty(ratio.interval, |ends| format!(" [{}]", words::interval(ends)));
-    format!("{}x{interval}", units::ratio(ratio.ratio))
+/// `131x as long (99 % interval 130 to 132), 131x at p99 (129 to 133)`, and no more than the intervals allow.
+fn as_long(found: &Comparison) -> String {
+    let interval = |ratio: &RatioSummary, title: &str| {
+        words::or_empty(ratio.interval, |ends| format!(" ({title}{})", words::interval(ends)))
+    };
+    let holds_one =
+        |ratio: &RatioSummary| ratio.interval.is_some_and(|ends| ends.low <= 1.0 && 1.0 <= ends.high);
+    let p50 = if holds_one(&found.p50) {
+        "no difference".to_owned()
+    } else {
+        format!("{}x as long", units::ratio(found.p50.ratio))
+    };
+    let p99 =
+        if holds_one(&found.p99) { "none".to_owned() } else { format!("{}x", units::ratio(found.p99.ratio)) };
+    let p99 = if holds_one(&found.p50) || !holds_one(&found.p99) { p99 } else { "no difference".to_owned() };
+    let title = format!("{} interval ", words::confidence());
+    format!("{p50}{}, {p99} at p99{}", interval(&found.p50, &title), interval(&found.p99, ""))
 }
 
 /// What every mode costs beside the floor.
@@ -103,7 +110,7 @@ fn readback(summary: &Summary) -> Option<String> {
         ));
     }
     Some(format!(
-        "Of the {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50), reading the row takes {} ({}) and writing it {}.",
+        "Of the {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50), reading the row, before and after, takes {} ({}) and writing it {}.",
         units::duration(std::time::Duration::from_nanos(parts.read_back_ns.unsigned_abs())),
         words::percent(parts.read_back_share),
         units::duration(std::time::Duration::from_nanos(parts.write_ns.unsigned_abs())),
@@ -115,13 +122,12 @@ fn one_worker(summary: &Summary) -> Option<String> {
     let (one, many) = (summary.arm(ASYNC)?, summary.arm(ASYNC_PER_THREAD)?);
     let found = summary.comparison(ASYNC, ASYNC_PER_THREAD)?;
     let mut text = format!(
-        "One worker for the store instead of one for each thread: {} the p50 of an append and {} its p99",
-        times_as(&found.p50),
-        times_as(&found.p99),
+        "One worker for the store instead of one for each thread, for the caller of an append: {}",
+        as_long(found)
     );
     if let (Some(own), Some(other)) = (one.per_append.transactions, many.per_append.transactions) {
         text +=
-            &format!(", {} transactions an append instead of {}", units::average(own), units::average(other));
+            &format!("; {} transactions an append instead of {}", units::average(own), units::average(other));
     }
     if let (Some(own), Some(other)) = (&one.staleness, &many.staleness) {
         text += &format!(
@@ -137,24 +143,15 @@ fn one_worker(summary: &Summary) -> Option<String> {
 
 /// How late rows were.
 fn lateness(summary: &Summary) -> Option<String> {
-    let late: Vec<String> = [ASYNC, ASYNC_PER_THREAD]
-        .iter()
-        .filter_map(|name| {
-            let times = summary.arm(name)?.staleness?;
-            Some(format!(
-                "{} (p50), {} (p99), {} at most with {name}",
-                units::duration(times.p50),
-                units::duration(times.p99),
-                units::duration(times.max)
-            ))
-        })
-        .collect();
-    (!late.is_empty()).then(|| {
-        format!(
-            "The price: a row lags behind its history, counted from the earliest append in it, by {}.",
-            late.join("; by ")
-        )
-    })
+    let late = |name: &&str| Some((summary.arm(name)?.name.as_str(), summary.arm(name)?.staleness?));
+    let (name, times) = [ASYNC, ASYNC_PER_THREAD].iter().find_map(late)?;
+    Some(format!(
+        "The price: a row of {name} lags behind its history, counted from the earliest append it lacks, by {} (p50), {} (p99), \
+         {} at most.",
+        units::duration(times.p50),
+        units::duration(times.p99),
+        units::duration(times.max)
+    ))
 }
 
 /// Whether the final rows were right.
@@ -184,7 +181,7 @@ pub(super) fn rows(summary: &Summary) -> String {
 /// The figures published with the design, where there is one to stand beside them.
 fn published(summary: &Summary) -> Option<String> {
     let measured = |name: &&str| summary.arm(name).is_some_and(|arm| arm.append.is_some());
-    [ASYNC, ASYNC_PER_THREAD].iter().any(|name| measured(&name)).then(|| {
+    [ASYNC, ASYNC_PER_THREAD].iter().any(measured).then(|| {
         "Published, to stand beside (openai/codex #30669, one trace, another machine): an append took its caller 3.485 ms while \
          projections of 112.632 ms and 133.694 ms went on."
             .to_owned()

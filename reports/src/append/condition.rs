@@ -27,7 +27,7 @@ pub(super) fn condition(plan: &AppendPlan) -> String {
 fn pace(plan: &AppendPlan) -> String {
     match plan.rate {
         None => "the next as soon as the one before returned (closed loop)".to_owned(),
-        Some(rate) => format!("{} a second, late ones too (open loop)", words::plural(rate, "append")),
+        Some(rate) => format!("{} a second, each when it is due (open loop)", words::plural(rate, "append")),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What limits the figures of an append run: everything a reader who distrusts them would ask.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::{ArmSummary, Summary};
+use super::{ArmSummary, BARE, Summary};
 use crate::Record;
 use crate::limits::build_and_machine;
 use crate::record::{AppendPlan, CounterClass, names};
@@ -10,8 +11,8 @@ use crate::stats::FEWEST_PAIRS;
 use crate::units;
 use crate::words;
 
-/// How many times the p50 from the real start one from the intended start must be, to be called waiting in line.
-const WAITING: u32 = 2;
+/// How many times as long as threads wake late an append must wait, to be called waiting in line.
+const BEYOND_WAKING: u32 = 10;
 
 /// What limits the figures, the gravest first.
 pub(super) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
@@ -24,6 +25,7 @@ pub(super) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     }
     said.push(sharing(record, plan));
     said.push(loops(plan));
+    said.extend(waking(summary));
     said.extend(waiting(summary));
     said.extend(tails(summary));
     said.extend(few_pairs(summary));
@@ -42,7 +44,7 @@ pub(super) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
 fn sharing(record: &Record, plan: &AppendPlan) -> String {
     let other = if plan.contended { ", the process that takes the lock" } else { "" };
     format!(
-        "{} that append{other} and the workers that project share {}: what is done after an append still takes time from the \
+        "The appends ({}){other} and the workers that project share {}: what is done after an append still takes time from the \
          next ones.",
         words::plural(plan.threads, "thread"),
         words::plural(record.machine.cores, "core")
@@ -59,24 +61,33 @@ fn loops(plan: &AppendPlan) -> String {
     }
 }
 
-/// Arms whose appends wait for one another longer than they take.
+/// How long an append waited at p50 before it really began.
+fn waited(arm: &ArmSummary) -> Option<Duration> {
+    Some(arm.append?.p50.saturating_sub(arm.service?.p50))
+}
+
+/// How late the harness itself is: `bare` hardly ever waits for another append.
+fn waking(summary: &Summary) -> Option<String> {
+    let waited = waited(summary.arm(BARE)?).filter(|waited| !waited.is_zero())?;
+    Some(format!(
+        "In every time are about {} (p50 of {BARE}) by which a thread wakes too late for an append that is due.",
+        units::duration(waited)
+    ))
+}
+
+/// Arms whose appends wait for one another longer than they take, and longer than the harness itself is late.
 fn waiting(summary: &Summary) -> Option<String> {
+    let waking = summary.arm(BARE).and_then(waited).unwrap_or_default();
     let in_line = |arm: &ArmSummary| {
-        let (append, service) = (arm.append?, arm.service?);
-        (append.p50 > service.p50 * WAITING).then(|| {
-            format!(
-                "{} {} of {}",
-                arm.name,
-                units::duration(append.p50 - service.p50),
-                units::duration(append.p50)
-            )
-        })
+        let (waited, append, service) = (waited(arm)?, arm.append?, arm.service?);
+        (arm.name != BARE && waited > service.p50 && waited > waking * BEYOND_WAKING)
+            .then(|| format!("{} {} of {}", arm.name, units::duration(waited), units::duration(append.p50)))
     };
     let found: Vec<String> = summary.arms.iter().filter_map(in_line).collect();
     (!found.is_empty()).then(|| {
         format!(
-            "Most of the time is waiting in line, at p50: {}. An arm that cannot keep up with the rate waits the longer the \
-             longer a sample is: read that as \"cannot\", not as a latency.",
+            "Most of the time of an append (p50) is waiting in line for those before: {}. An arm that cannot keep up with the \
+             rate waits the longer the longer a sample is: read that as \"cannot\", not as a latency.",
             found.join(", ")
         )
     })

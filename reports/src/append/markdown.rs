@@ -72,7 +72,7 @@ fn rows(out: &mut Page, summary: &Summary) {
 
 fn work(out: &mut Page, summary: &Summary) {
     out.heading("Work");
-    out.table("Of one append, on average, all writes of the process counted in", &tables::work(summary));
+    out.table("Of one append, on average: rows written, transactions, syncs of histories, write calls and bytes of the whole process", &tables::work(summary));
     out.table(
         "Of a launch: appends by the wall time of the whole process, processor time as a median, the rest as ranges",
         &tables::machine(summary),

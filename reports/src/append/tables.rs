@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ArmSummary, BARE, Comparison, Latencies, Summary};
+use super::{ArmSummary, BARE, Latencies, Summary};
+use crate::ByteSize;
 use crate::layout::Table;
 use crate::record::names;
 use crate::summary::RatioSummary;
@@ -11,18 +12,16 @@ use crate::words::{self, Precision, or_nothing};
 
 /// What an append costs its caller.
 pub(super) fn appends(summary: &Summary) -> Table {
-    let titles = ["arm", "p50", "p90", "p99", "p99.9", "max", "x bare", "p99 x", "valid"];
+    let titles = ["arm", "p50", "p90", "p99", "p99.9", "max", "x bare", "valid"];
     let mut table = Table::new(1, titles);
     for arm in &summary.arms {
         let mut row = vec![arm.name.clone()];
         row.extend(five(arm.append.as_ref()));
-        for of in [|found: &Comparison| found.p50.ratio, |found: &Comparison| found.p99.ratio] {
-            row.push(if arm.name == BARE {
-                "(base)".to_owned()
-            } else {
-                or_nothing(arm.of_bare.as_ref(), |found| units::ratio(of(found)))
-            });
-        }
+        row.push(if arm.name == BARE {
+            "(base)".to_owned()
+        } else {
+            or_nothing(arm.of_bare.as_ref(), |found| units::ratio(found.p50.ratio))
+        });
         row.push(format!("{}/{}", arm.samples.valid, arm.samples.planned));
         table.row(row);
     }
@@ -82,31 +81,31 @@ pub(super) fn rows_and_flushes(summary: &Summary) -> Table {
 
 /// What an append is made of.
 pub(super) fn work(summary: &Summary) -> Table {
-    let titles =
-        ["arm", "rows written", "transactions", "syncs", "write calls", "bytes written", "to device"];
+    let titles = ["arm", "rows", "transactions", "syncs", "writes", "bytes", "to device"];
     let mut table = Table::new(1, titles);
     for arm in summary.arms.iter().filter(|arm| arm.append.is_some()) {
         let each = &arm.per_append;
         let mut row = vec![arm.name.clone()];
-        row.extend(
-            [
-                each.projections,
-                each.transactions,
-                each.history_syncs,
-                each.write_calls,
-                each.written_bytes,
-                each.device_bytes,
-            ]
-            .map(|amount| or_nothing(amount, units::average)),
-        );
+        let amounts = [each.projections, each.transactions, each.history_syncs, each.write_calls];
+        row.extend(amounts.map(|amount| or_nothing(amount, units::average)));
+        row.extend([each.written_bytes, each.device_bytes].map(|amount| or_nothing(amount, bytes)));
         table.row(row);
     }
     table.without_empty_columns()
 }
 
+/// An average number of bytes: `861 B`, `13.9 kB`, `0.861 B`.
+fn bytes(amount: f64) -> String {
+    if amount >= 999.5 {
+        ByteSize(amount.round() as u64).to_string()
+    } else {
+        format!("{} B", units::average(amount))
+    }
+}
+
 /// What a launch takes from the machine.
 pub(super) fn machine(summary: &Summary) -> Table {
-    let titles = ["arm", "appends/s", "processor", "peak memory", "failed projections"];
+    let titles = ["arm", "appends/s", "processor", "peak memory", "rows verified"];
     let mut table = Table::new(1, titles);
     for arm in summary.arms.iter().filter(|arm| arm.append.is_some()) {
         table.row(vec![
@@ -114,7 +113,7 @@ pub(super) fn machine(summary: &Summary) -> Table {
             or_nothing(arm.appends_per_second, |rate| units::count(rate.round() as u64)),
             or_nothing(arm.processor, units::duration),
             words::amount(Some(&arm.peak_memory_bytes), true, Precision::Short),
-            words::amount(arm.counters.get(names::FAILED_PROJECTIONS), false, Precision::Full),
+            words::amount(arm.counters.get(names::ROWS), false, Precision::Full),
         ]);
     }
     table.without_empty_columns()

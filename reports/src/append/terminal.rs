@@ -14,16 +14,16 @@ use crate::{remarks, words};
 #[must_use]
 pub fn terminal(record: &Record, summary: &Summary) -> String {
     let mut out = String::new();
-    let mut measured = "Time of an append, from its call to its return";
+    let mut measured = "Time of an append, from call to return";
     if let Some(plan) = &summary.condition {
         out += &wrapped(&condition::run(record, plan), WIDTH, "  ");
         out += &wrapped(&condition::condition(plan), WIDTH, "  ");
         if plan.rate.is_some() {
-            measured = "Time of an append, from the moment it was due to its return";
+            measured = "Time of an append, from when it was due to its return";
         }
     }
     out += &wrapped(&remarks::setting(record), WIDTH, "  ");
-    section(&mut out, &format!("{measured} (valid: samples of planned)"), &tables::appends(summary));
+    section(&mut out, &format!("{measured} (valid: of planned)"), &tables::appends(summary));
     section(&mut out, "The same from the moment it really began", &tables::service(summary));
     let title = format!("Ratios, medians over rounds, with {} intervals", words::confidence());
     section(&mut out, &title, &tables::ratios(summary));
@@ -32,8 +32,16 @@ pub fn terminal(record: &Record, summary: &Summary) -> String {
         "How late rows were (late), and what waiting for them takes (flush)",
         &tables::rows_and_flushes(summary),
     );
-    section(&mut out, "Work of one append, on average", &tables::work(summary));
-    section(&mut out, "A launch (appends by the wall time of the whole process)", &tables::machine(summary));
+    section(
+        &mut out,
+        "Work of one append, on average (rows written, write calls, bytes in them)",
+        &tables::work(summary),
+    );
+    section(
+        &mut out,
+        "A launch (appends/s by the wall time of the whole process)",
+        &tables::machine(summary),
+    );
     left_out(&mut out, &summary.left_out);
     out += "\nConditions and limits\n";
     for said in limits::limits(record, summary) {
