@@ -21,6 +21,7 @@
 //! The crate knows nothing of databases and processes. Arms, phases and counters are names to it, so a scenario it
 //! has never heard of renders as well as the ones it was written for.
 
+pub mod append;
 mod base64;
 mod bootstrap;
 mod error;
@@ -33,8 +34,10 @@ pub mod ladder;
 mod layout;
 mod limits;
 pub mod markdown;
+mod page;
 pub mod record;
 mod remarks;
+pub mod render;
 pub mod stats;
 pub mod summary;
 mod tables;

@@ -11,25 +11,7 @@ use crate::words::{self, Precision};
 
 /// What limits the figures: everything a reader who distrusts them would ask.
 pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
-    let mut said = Vec::new();
-    if record.build.profile != "release" {
-        said.push(format!(
-            "Built with profile {:?}: times of such a build say nothing about a release build.",
-            record.build.profile
-        ));
-    }
-    if record.build.dirty == Some(true) {
-        said.push(
-            "Built from a source with uncommitted changes: the revision alone does not give this build."
-                .to_owned(),
-        );
-    }
-    if let Some([one, ..]) = record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0) {
-        said.push(format!(
-            "The machine was busy before the run: load {one:.2} on {}.",
-            words::plural(record.machine.cores, "core")
-        ));
-    }
+    let mut said = build_and_machine(record);
     for arm in &summary.arms {
         if arm.sample_time.is_none() {
             said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
@@ -53,6 +35,30 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
         );
     }
     said.extend(varying(summary));
+    said
+}
+
+/// What spoils every time of the run, whatever was run.
+pub(crate) fn build_and_machine(record: &Record) -> Vec<String> {
+    let mut said = Vec::new();
+    if record.build.profile != "release" {
+        said.push(format!(
+            "Built with profile {:?}: times of such a build say nothing about a release build.",
+            record.build.profile
+        ));
+    }
+    if record.build.dirty == Some(true) {
+        said.push(
+            "Built from a source with uncommitted changes: the revision alone does not give this build."
+                .to_owned(),
+        );
+    }
+    if let Some([one, ..]) = record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0) {
+        said.push(format!(
+            "The machine was busy before the run: load {one:.2} on {}.",
+            words::plural(record.machine.cores, "core")
+        ));
+    }
     said
 }
 

@@ -86,6 +86,7 @@ pub mod names {
     /// Histogram: a flush from its call to its return.
     pub const BARRIER: &str = "barrier";
     /// Histogram: how long a row lagged behind its history, one value a projection, from the earliest append in it.
+    /// Projections of nothing but a touched time, which may wait on purpose, are not in it.
     pub const STALENESS: &str = "staleness";
 
     /// Counter: appends acknowledged.

@@ -114,7 +114,8 @@ pub struct Launch {
     pub turns: Option<u64>,
     /// Digest of the answer; `None` when there was no answer.
     pub answer_digest: Option<String>,
-    /// Whether the answer was compared with an independently established one, and equal to it.
+    /// Whether the answer was compared with an independently established one, and equal to it. In an
+    /// append run: every acknowledged append stands in its history, once and in order, and each row equals the replay of it.
     pub verified: bool,
 }
 

@@ -14,15 +14,6 @@ impl ArmSummary {
     pub(super) fn of(record: &Record, arm: &ArmPlan) -> ArmSummary {
         let key = arm.key();
         let of_arm = || record.samples.iter().filter(|sample| sample.key() == key);
-        let mut samples = SampleCounts { planned: record.plan.samples, ..SampleCounts::default() };
-        for sample in of_arm() {
-            match sample.state {
-                SampleState::Valid => samples.valid += 1,
-                SampleState::Excluded { .. } => samples.excluded += 1,
-                SampleState::Failed { .. } => samples.failed += 1,
-                SampleState::Mismatch { .. } => samples.mismatched += 1,
-            }
-        }
         let valid: Vec<&Sample> = of_arm().filter(|sample| sample.is_valid()).collect();
         let launches: Vec<&Launch> = valid.iter().flat_map(|sample| &sample.launches).collect();
         let floor = ratio_to(FLOOR, record, &key);
@@ -33,7 +24,7 @@ impl ArmSummary {
             cache: arm.cache,
             engine: arm.engine.clone(),
             why: arm.why.clone(),
-            samples,
+            samples: SampleCounts::of(record, &key),
             launches_per_sample: arm.launches_per_sample,
             launches: launches.len() as u64,
             sample_time: Times::of(valid.iter().filter_map(|sample| sample.time())),
@@ -47,6 +38,22 @@ impl ArmSummary {
             turns: turns(&launches),
             resources: Resources::of(&launches),
         }
+    }
+}
+
+impl SampleCounts {
+    /// Counts the samples of the arm `key`.
+    pub(crate) fn of(record: &Record, key: &ArmKey) -> SampleCounts {
+        let mut counts = SampleCounts { planned: record.plan.samples, ..SampleCounts::default() };
+        for sample in record.samples.iter().filter(|sample| sample.key() == *key) {
+            match sample.state {
+                SampleState::Valid => counts.valid += 1,
+                SampleState::Excluded { .. } => counts.excluded += 1,
+                SampleState::Failed { .. } => counts.failed += 1,
+                SampleState::Mismatch { .. } => counts.mismatched += 1,
+            }
+        }
+        counts
     }
 }
 
@@ -167,7 +174,8 @@ fn phases(launches: &[&Launch]) -> Vec<PhaseSummary> {
     all
 }
 
-fn counters(launches: &[&Launch]) -> BTreeMap<String, CounterSummary> {
+/// The range of every counter over the launches, by name.
+pub(crate) fn counters(launches: &[&Launch]) -> BTreeMap<String, CounterSummary> {
     let names: BTreeSet<&String> = launches.iter().flat_map(|launch| launch.counters.keys()).collect();
     let summary = |name: &String| {
         let values = launches.iter().map(|launch| launch.counter(name));
@@ -208,16 +216,21 @@ impl CounterSummary {
     }
 }
 
+/// Median time on the processor of a launch; `None` when one does not report it: a median of only those that do would hide
+/// the others.
+pub(crate) fn processor(launches: &[&Launch]) -> Option<Duration> {
+    let times: Option<Vec<f64>> =
+        launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();
+    stats::median(&times?).map(from_nanos)
+}
+
 impl Resources {
     fn of(launches: &[&Launch]) -> Resources {
-        // A median of only those that report a time would hide the others.
-        let processor: Option<Vec<f64>> =
-            launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();
         let range = |value: fn(&Launch) -> Option<u64>| {
             CounterSummary::of(CounterClass::Advisory, launches.iter().map(|launch| value(launch)))
         };
         Resources {
-            processor: processor.and_then(|times| stats::median(&times)).map(from_nanos),
+            processor: processor(launches),
             peak_memory_bytes: range(|launch| launch.peak_memory.map(ByteSize::bytes)),
             device_read_bytes: range(|launch| launch.device_read.map(ByteSize::bytes)),
             major_faults: range(|launch| launch.major_faults),
