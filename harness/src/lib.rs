@@ -5,6 +5,7 @@
 //! the reports.
 
 pub mod cli;
+pub mod companion;
 pub mod document;
 pub mod histories;
 pub mod interrupt;

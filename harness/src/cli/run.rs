@@ -36,7 +36,9 @@ enum Scenario {
 /// cache; published, cold and warm also with a cold one, proven.
 ///
 /// On request, with --arms: pruned (anchors and facts among the rows deleted in between), window (another window),
-/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for).
+/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for),
+/// live (one process, its memo in memory, refreshed again and again beside a writer that appends and prunes), two (two
+/// launches at once that share a memo, beside a writer).
 #[derive(Debug, Args)]
 struct Relaunch {
     /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file [default: quick].

@@ -10,7 +10,7 @@ mod schema_test;
 mod tests;
 
 pub use context::{Build, Dataset, Machine};
-pub use plan::{ArmKey, ArmPlan, Cache, LaunchPolicy, Plan};
+pub use plan::{ArmKey, ArmPlan, Cache, LaunchPolicy, Plan, Process};
 pub use sample::{Counter, CounterClass, Exit, Launch, Phase, Sample, SampleState};
 
 use serde::{Deserialize, Serialize};

@@ -25,6 +25,7 @@ fn record_of(arms: &[(&str, Cache, &[u64])]) -> Record {
             cache: *cache,
             engine: "e".to_owned(),
             why: String::new(),
+            process: Process::Fresh,
             launches_per_sample: 1,
         });
         for (round, &time) in times.iter().enumerate() {
