@@ -214,22 +214,23 @@ impl Living {
         let mut delete = vec![scanned];
         delete.extend(oldest(matter, self.facts.0, 0));
         delete.extend(oldest(others, self.facts.1, 1));
-        self.prepare(program, self.appended.saturating_sub(unseen))?;
-        self.tell(program, &Task::Write { delete }).map(drop)
+        // Those of the transaction beside the launch, too: making rows up is no part of a writer's work.
+        self.tell(program, &Task::Prepare(2 * self.appended))?;
+        self.tell(program, &Task::Write { delete, append: self.appended.saturating_sub(unseen) }).map(drop)
     }
 
-    /// Makes sure that the writer has `rows` rows ready.
-    pub(super) fn prepare(&mut self, program: Program<'_>, rows: u64) -> Result<(), Halt> {
-        self.tell(program, &Task::Prepare(rows)).map(drop)
-    }
-
-    /// Has the writer append what it has ready, while `meanwhile` runs.
-    pub(super) fn write_beside<T>(&mut self, meanwhile: impl FnOnce(&mut Self) -> T) -> Result<T, Halt> {
+    /// Has the writer append `rows` rows, no more than a launch is to find, while `meanwhile` runs.
+    pub(super) fn write_beside<T>(
+        &mut self,
+        rows: u64,
+        meanwhile: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, Halt> {
         let Some(mut writer) = self.writer.take() else {
             return Err(Halt::failed("writer", "it is not there"));
         };
         let failed = |error: String| Halt::failed("writer", &error);
-        let asked = writer.begin(&Task::Write { delete: Vec::new() }).map_err(failed)?;
+        let task = Task::Write { delete: Vec::new(), append: rows };
+        let asked = writer.begin(&task).map_err(failed)?;
         let done = meanwhile(self);
         let answered = writer.finish::<Done>(asked).map_err(failed)?;
         self.writing = Duration::from_nanos(answered.answer.elapsed_ns);

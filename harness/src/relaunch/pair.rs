@@ -73,10 +73,9 @@ impl Pairs {
         let known = catch_up(living)?;
         living.known = None;
         living.write_between(program, known)?;
-        living.prepare(program, (living.appended / 2).min(BESIDE))?;
         let before = living.moment(&[known])?;
         let resident_before = living.cache.bring(cache)?;
-        let ran = living.write_beside(|living| self.run(living))?;
+        let ran = living.write_beside(BESIDE.min(living.appended / 2), |living| self.run(living))?;
         let after = living.moment(&[known, before.max_id])?;
         let Ran { finished, overlap } = ran.map_err(|error| Halt::failed("scanner", &error.to_string()))?;
         self.pace = finished[0].wall;

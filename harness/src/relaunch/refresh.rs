@@ -38,10 +38,10 @@ fn attempt(
 ) -> Result<(Launch, SampleState), Halt> {
     let known = catch_up(living, program)?;
     living.write_between(program, known)?;
-    living.prepare(program, (living.appended / 2).min(BESIDE))?;
     let before = living.moment(&[known])?;
     let resident_before = living.cache.bring(cache)?;
-    let answered = living.write_beside(ask)?;
+    let beside = (living.appended / 2).min(BESIDE);
+    let answered = living.write_beside(beside, ask)?;
     let after = living.moment(&[known])?;
 
     let Answered { answer: reply, wall, io } = answered?;

@@ -3,6 +3,7 @@
 //! Started as `tracerig __worker PARENT writer DATABASE SEED`, with the manifest of the database beside it. Making rows up takes longer
 //! than inserting them, and is no part of a writer's work; so they are prepared first, and written at a word.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,19 +24,24 @@ pub(super) const WRITER: &str = "writer";
 /// Rows of a transaction, as real writers insert them.
 const BATCH_ROWS: usize = 128;
 
+/// Rows made up at once, at least: to begin takes longer than each of them.
+const AT_ONCE: u64 = 2000;
+
 /// How long it waits for the lock of another writer; there should be none.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a writer is told to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
-    /// To have this many rows ready.
+    /// To have at least this many rows ready.
     Prepare(u64),
-    /// To delete rows, in one transaction, and then to append those that are ready, 128 a transaction, each with its
+    /// To delete rows, in one transaction, and then to append rows that are ready, 128 a transaction, each with its
     /// retention.
     Write {
         /// The ids of the rows to delete.
         delete: Vec<i64>,
+        /// How many rows to append.
+        append: u64,
     },
 }
 
@@ -64,14 +70,15 @@ pub(super) fn writer(arguments: &mut impl Iterator<Item = OsString>) -> Result<(
     let mut writer = Writer::new(database, seed)?;
     serve(|task| match task {
         Task::Prepare(rows) => writer.prepare(rows),
-        Task::Write { delete } => writer.write(&delete),
+        Task::Write { delete, append } => writer.write(&delete, append),
     })
 }
 
 struct Writer {
     log: TraceLog,
     source: Source,
-    ready: Vec<OwnedRow>,
+    /// The next one to be written first.
+    ready: VecDeque<OwnedRow>,
 }
 
 /// Where rows come from.
@@ -95,11 +102,15 @@ impl Writer {
         } else {
             Source::Newest
         };
-        Ok(Self { log: open(database, false)?, source, ready: Vec::new() })
+        Ok(Self { log: open(database, false)?, source, ready: VecDeque::new() })
     }
 
     fn prepare(&mut self, rows: u64) -> Result<Done, String> {
-        self.ready = match &mut self.source {
+        if self.ready.len() as u64 >= rows {
+            return Ok(Done { ready: self.ready.len() as u64, ..Done::default() });
+        }
+        let rows = rows.max(AT_ONCE);
+        let more = match &mut self.source {
             Source::Draft { log, manifest, seed } => {
                 workload::append(log, manifest, *seed, rows, Mix::Realistic)
                     .map_err(|error| error.to_string())?;
@@ -114,20 +125,22 @@ impl Writer {
                 rows
             }
         };
+        self.ready.extend(more);
         Ok(Done { ready: self.ready.len() as u64, ..Done::default() })
     }
 
-    fn write(&mut self, delete: &[i64]) -> Result<Done, String> {
+    fn write(&mut self, delete: &[i64], append: u64) -> Result<Done, String> {
         let path = self.log.path();
         let start = Instant::now();
         let deleted = delete_rows(path, delete).map_err(failed(path, "be deleted"))?;
-        let rows = std::mem::take(&mut self.ready);
+        let append = usize::try_from(append).unwrap_or(usize::MAX).min(self.ready.len());
+        let rows: Vec<OwnedRow> = self.ready.drain(..append).collect();
         for batch in rows.chunks(BATCH_ROWS) {
             let batch: Vec<LogRow<'_>> = batch.iter().map(OwnedRow::as_row).collect();
             self.log.insert_batch(&batch).map_err(|error| error.to_string())?;
         }
         let elapsed_ns = nanos(start.elapsed());
-        Ok(Done { deleted, appended: rows.len() as u64, ready: 0, elapsed_ns })
+        Ok(Done { deleted, appended: rows.len() as u64, ready: self.ready.len() as u64, elapsed_ns })
     }
 }
 
