@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
+use tracerig_reports::record::Exit;
 
 use crate::interrupt::{self, Watched};
 use crate::platform::{self, Ended};
-use tracerig_reports::record::Exit;
 
 /// What is kept of a process's standard error.
 const STDERR_KEPT: u64 = 4096;

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use tracerig_reports::record::Process;
+
 use super::error::RunError;
 use super::living::Living;
 use super::pagecache::PageCache;
 use super::plan::Plan;
 use super::scene::{Material, Scene, SceneKind};
 use super::workplace::Workplace;
-use tracerig_reports::record::Process;
 
 /// Room beside the copies of the database: write-ahead logs, memos, and the records of the run.
 const ROOM_BESIDE: u64 = 64 << 20;
+
+/// Room for what a writer process adds to its database, and for the rows it has ready.
+const ROOM_WRITTEN: u64 = 256 << 20;
 
 /// What all launches of a run stand on.
 #[derive(Debug)]
@@ -40,7 +44,8 @@ impl Stage {
         // One scene has two copies for a moment.
         let copies = kinds.len() + usize::from(kinds.contains(&SceneKind::Replaced)) + moving.len().min(1);
         let copies = copies as u64;
-        check_room(&folder, copies * material.dataset.manifest.file_bytes + ROOM_BESIDE)?;
+        let written = if moving.is_empty() { 0 } else { ROOM_WRITTEN };
+        check_room(&folder, copies * material.dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
         let mut scenes = BTreeMap::new();
         for kind in kinds {
             let scene = Scene::set(kind, &folder.join(format!("{kind:?}").to_lowercase()), material, step)?;

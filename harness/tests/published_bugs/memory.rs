@@ -109,7 +109,7 @@ fn bug_04_a_remembered_row_that_changed_is_not_trusted() {
         trace.append("request turn=3 at=0");
         trace.append_all(&vec!["noise turn=0 at=1".parse::<RowSpec>().unwrap(); 15]);
         trace.append("completion turn=1 model=1 at=1 | request turn=1 model=2 at=2");
-        trace.append_all(&vec!["noise turn=0 at=3".parse::<RowSpec>().unwrap(); 25]);
+        trace.append_all(&vec!["noise turn=0 at=3".parse::<RowSpec>().unwrap(); 400]);
         trace.relaunch();
         trace.sql(&format!("UPDATE logs SET {change} WHERE id = 18"));
         let scan = trace.relaunch();
