@@ -50,7 +50,7 @@ pub enum Stage {
     Waiting,
     /// One's own database is copied; counted in bytes.
     Copying,
-    /// Rows are generated and inserted; counted in bytes of bodies.
+    /// Rows are generated, inserted and pruned, and the file is finished; counted in bytes of inserted bodies.
     Generating,
     /// Rows and file are read once more for their digests; counted in bytes.
     Digesting,
