@@ -14,6 +14,7 @@ use crate::cache::{BuildOptions, Dataset, Progress, Stage};
 use crate::digest;
 use crate::error::{DatasetError, Result};
 use crate::generate::{Goal, Outlet, Used, generate};
+use crate::lock::Hold;
 use crate::manifest::{Continuation, KindCount, Manifest, Pages};
 use crate::recipe::Recipe;
 use crate::truth::{Fact, Truth};
@@ -84,7 +85,7 @@ pub(crate) fn build(
         file_digest: digests.file_digest,
     };
     manifest.write(folder)?;
-    Ok(Dataset { database, manifest })
+    Ok(Dataset { database, manifest, hold: Hold::default() })
 }
 
 /// What is known of the rows after their insertion.

@@ -25,6 +25,7 @@ mod digest;
 mod error;
 mod generate;
 mod levels;
+mod lock;
 mod manifest;
 mod mimic;
 mod mix;

@@ -44,7 +44,7 @@ fn a_dataset_has_the_size_its_recipe_says_and_ends_as_a_real_file_does() {
     let folder = tempfile::tempdir().unwrap();
     for (recipe, scale) in [("quick", 0.1), ("quick", 0.05), ("tags", 0.1), ("tiny", 1.0)] {
         let said = Recipe::builtin(recipe).unwrap();
-        let Dataset { database, manifest } =
+        let Dataset { database, manifest, .. } =
             build(&folder.path().join(format!("{recipe}{scale}")), recipe, scale);
         let bytes = std::fs::metadata(&database).unwrap().len();
         assert_eq!((manifest.rows, bytes), (said.rows(scale), said.file_bytes(scale)), "{recipe} {scale}");
@@ -71,7 +71,7 @@ fn a_dataset_has_the_size_its_recipe_says_and_ends_as_a_real_file_does() {
 #[test]
 fn deletions_are_scattered_over_the_ids() {
     let folder = tempfile::tempdir().unwrap();
-    let Dataset { database, manifest } = build(folder.path(), "quick", 0.2);
+    let Dataset { database, manifest, .. } = build(folder.path(), "quick", 0.2);
     assert!(manifest.max_id as u64 > 2 * manifest.rows, "{} {}", manifest.max_id, manifest.rows);
     let deleted = 100 - 100 * manifest.rows / manifest.inserted_rows;
     assert!((54..=58).contains(&deleted), "{deleted}");
@@ -178,7 +178,7 @@ fn free_pages(database: &Path) -> Vec<bool> {
 #[test]
 fn many_free_pages_stand_between_the_others_and_nothing_of_earlier_days_is_left() {
     let folder = tempfile::tempdir().unwrap();
-    let Dataset { database, manifest } = build(folder.path(), "freelist-1.2gb", 0.2);
+    let Dataset { database, manifest, .. } = build(folder.path(), "freelist-1.2gb", 0.2);
     assert_eq!((manifest.rows, manifest.max_id, manifest.file_bytes), (21_726, 427_582_858, 248_971_264));
     let free = free_pages(&database);
     assert_eq!(free.iter().filter(|free| **free).count() as u64, manifest.pages.free);
@@ -218,7 +218,7 @@ fn threads_and_processes_are_as_many_as_the_recipe_says() {
         text.replace("threads_per_process = 3", "threads = 53\nprocesses = 17\nthreads_per_process = 3");
     let text = text.replace("rows = 100000", "rows = 30000").replace("268435456", "80531456");
     let recipe = Recipe::parse(&text, "here").unwrap();
-    let Dataset { database, manifest } =
+    let Dataset { database, manifest, .. } =
         build_into(&folder.path().join("all"), &recipe, &BuildOptions::default(), &mut go).unwrap();
     let count = |column: &str| number(&database, &format!("SELECT count(DISTINCT {column}) FROM logs"));
     assert_eq!((count("thread_id"), count("process_uuid"), manifest.rows), (53, 17, 30_000));
@@ -298,7 +298,7 @@ fn rows_change_with_the_generator_version_only() {
 fn a_workload_goes_on_where_the_dataset_ended() {
     let folder = tempfile::tempdir().unwrap();
     for recipe in ["quick", "tags"] {
-        let Dataset { database, manifest } = build(&folder.path().join(recipe), recipe, 0.1);
+        let Dataset { database, manifest, .. } = build(&folder.path().join(recipe), recipe, 0.1);
         let append = |name: &str, seed, mix| -> (Appended, Vec<String>) {
             let copy = folder.path().join(format!("{recipe}-{name}.sqlite"));
             std::fs::copy(&database, &copy).unwrap();
