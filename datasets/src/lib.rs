@@ -20,6 +20,7 @@
 mod batch;
 mod build;
 mod cache;
+mod conversation;
 mod dice;
 mod digest;
 mod error;
@@ -41,6 +42,7 @@ mod verify;
 pub mod workload;
 
 pub use cache::{BuildOptions, Cache, Dataset, Progress, Stage, build_into};
+pub use conversation::{Conversation, ConversationError};
 pub use error::{DatasetError, Result};
 pub use levels::Levels;
 pub use manifest::{Continuation, KindCount, MANIFEST_FILE, Manifest, Pages};

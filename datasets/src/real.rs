@@ -32,9 +32,7 @@ pub enum RealError {
         reason: String,
     },
     /// The decoded file could not be written.
-    #[error(
-        "cannot write the decoded database to {path}: {source}; check the folder and the room on its disk"
-    )]
+    #[error("cannot write the decoded file to {path}: {source}; check the folder and the room on its disk")]
     Write {
         /// Where it was to stand.
         path: PathBuf,
@@ -70,6 +68,37 @@ impl Codex {
         Ok(path)
     }
 
+    /// Writes the histories of all threads below `folder`, as `sessions/YYYY/MM/DD/rollout-*.jsonl`, and gives the path of
+    /// `sessions`.
+    ///
+    /// # Errors
+    /// The copy is damaged, or a file cannot be written.
+    pub fn write_sessions(self, folder: &Path) -> Result<PathBuf, RealError> {
+        let compressed: &[u8] = match self {
+            Codex::V0_141_0 => include_bytes!("../real/codex-0.141.0.sessions.zst"),
+            Codex::V0_169_0 => include_bytes!("../real/codex-0.169.0.sessions.zst"),
+        };
+        let decoded = decode(compressed).map_err(|reason| self.damaged("sessions.zst", reason))?;
+        for (name, content) in unpack(&decoded).map_err(|reason| self.damaged("sessions.zst", reason))? {
+            let path = folder.join(name);
+            let written = match path.parent() {
+                Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, content)),
+                None => fs::write(&path, content),
+            };
+            written.map_err(|source| RealError::Write { path, source })?;
+        }
+        Ok(folder.join("sessions"))
+    }
+
+    /// The rows of table `threads` that Codex itself wrote into its `state_5.sqlite` for those histories: one JSON object a
+    /// line, every column by its name, in the order of the ids.
+    pub fn threads(self) -> &'static str {
+        match self {
+            Codex::V0_141_0 => include_str!("../real/codex-0.141.0.threads.jsonl"),
+            Codex::V0_169_0 => include_str!("../real/codex-0.169.0.threads.jsonl"),
+        }
+    }
+
     /// The server's record of every request it received, one JSON object a line.
     ///
     /// # Errors
@@ -103,6 +132,22 @@ impl Codex {
     fn damaged(self, file: &str, reason: String) -> RealError {
         RealError::Damaged { name: format!("codex-{}.{file}", self.version()), reason }
     }
+}
+
+/// The files of a pack: before each a line with its name and its length in bytes.
+fn unpack(mut pack: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
+    let mut files = Vec::new();
+    while !pack.is_empty() {
+        let end = pack.iter().position(|byte| *byte == b'\n').ok_or("a file without a name")?;
+        let head = str::from_utf8(&pack[..end]).map_err(|error| error.to_string())?;
+        let (name, length) = head.rsplit_once(' ').ok_or("a file without a length")?;
+        let length: usize = length.parse().map_err(|_| format!("`{length}` is no length"))?;
+        let rest = pack.get(end + 1..).unwrap_or_default();
+        let (content, rest) = rest.split_at_checked(length).ok_or_else(|| format!("{name} is cut short"))?;
+        files.push((name, content));
+        pack = rest;
+    }
+    Ok(files)
 }
 
 fn decode(compressed: &[u8]) -> Result<Vec<u8>, String> {

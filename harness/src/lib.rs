@@ -4,7 +4,9 @@
 //! its plan says, verifies each answer against an independent [`oracle`], and hands a record with every raw sample to
 //! the reports.
 
+pub mod append;
 pub mod cli;
+pub mod companion;
 pub mod document;
 pub mod histories;
 pub mod interrupt;

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use tracerig_harness::{cli, worker};
+use tracerig_harness::{append, cli, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == worker::SUBCOMMAND) {
-        return worker::main(arguments);
+    match arguments.next() {
+        Some(first) if first == worker::SUBCOMMAND => worker::main(arguments),
+        Some(first) if first == append::worker::SUBCOMMAND => append::worker::main(arguments),
+        _ => cli::main(),
     }
-    cli::main()
 }

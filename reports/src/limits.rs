@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ByteSize;
-use crate::record::{ArmKey, Cache, CounterClass, Launch, Record};
+use crate::record::{ArmKey, Cache, CounterClass, Launch, Process, Record};
 use crate::stats::FEWEST_PAIRS;
 use crate::summary::{ArmSummary, CounterSummary, FLOOR, PUBLISHED, RatioSummary, Summary};
 use crate::units;
@@ -16,7 +16,8 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
         if arm.sample_time.is_none() {
             said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
         }
-        if arm.modes.len() > 1 {
+        // Which of two at once finds more is a matter of luck.
+        if arm.modes.len() > 1 && arm.process != Process::Paired {
             said.push(format!(
                 "{} did not always take the same mode: {}.",
                 words::arm_of(arm),
@@ -35,6 +36,7 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
         );
     }
     said.extend(varying(summary));
+    said.extend(summary.arms.iter().filter_map(no_process_of_its_own));
     said
 }
 
@@ -60,6 +62,22 @@ pub(crate) fn build_and_machine(record: &Record) -> Vec<String> {
         ));
     }
     said
+}
+
+/// What the times of an arm mean whose launches are not one process after the other.
+fn no_process_of_its_own(arm: &ArmSummary) -> Option<String> {
+    let name = words::arm_of(arm);
+    match arm.process {
+        Process::Fresh => None,
+        Process::Resident => Some(format!(
+            "{name}: its times are those of a question to a process that lives on, not of a process, and are compared \
+             with the time inside other processes only. Its data, and so its work, is another at each question."
+        )),
+        Process::Paired => Some(format!(
+            "{name}: each of its launches ran beside another one and a writer. Its data, and so its work, is another at \
+             each launch."
+        )),
+    }
 }
 
 /// Samples whose launches together take less than the plan asks for: how many make one was found from a slower launch.
@@ -109,7 +127,8 @@ fn few_pairs(summary: &Summary) -> Option<String> {
 /// Exact counters repeat on the same input. Where they do not, either the input grew or the work changed.
 fn varying(summary: &Summary) -> Option<String> {
     let mut found: BTreeSet<&str> = BTreeSet::new();
-    for (name, counter) in summary.arms.iter().flat_map(|arm| &arm.counters) {
+    let same_data = summary.arms.iter().filter(|arm| arm.process == Process::Fresh);
+    for (name, counter) in same_data.flat_map(|arm| &arm.counters) {
         if counter.class == CounterClass::Exact && counter.seen.is_some_and(|seen| seen.varies) {
             found.insert(name);
         }

@@ -59,7 +59,11 @@ impl Page {
         self.table(&title, &tables::ratios(summary));
         self.table("Single launches, which no mean has smoothed", &tables::launches(summary));
         self.table(
-            "Where the time goes: median over launches, and part of the whole; process is what the engine does not see, start and end of its process",
+            "Time inside the process, from the first phase of the engine to its last: means of a sample, and the ratio to warm within rounds with its interval",
+            &tables::inside(summary),
+        );
+        self.table(
+            "Where the time goes: median over launches, and part of the whole; process is what the engine does not see, start and end of its process, or the way to one that lives on",
             &tables::phases(summary, true),
         );
     }
@@ -98,12 +102,14 @@ impl Page {
 
     fn foundations(&mut self, record: &Record) {
         self.heading("Arms");
-        let mut table = Table::new(2, ["arm", "cache", "engine", "launches a sample", "why"])
+        let mut table = Table::new(2, ["arm", "cache", "engine", "process", "launches a sample", "why"])
             .words("engine")
+            .words("process")
             .words("why");
-        for ArmPlan { name, cache, engine, why, launches_per_sample } in &record.plan.arms {
+        for ArmPlan { name, cache, engine, why, process, launches_per_sample } in &record.plan.arms {
             let launches = launches_per_sample.to_string();
-            table.row(vec![name.clone(), cache.to_string(), engine.clone(), launches, why.clone()]);
+            let process = words::process(*process).to_owned();
+            table.row(vec![name.clone(), cache.to_string(), engine.clone(), process, launches, why.clone()]);
         }
         self.block(&table.markdown());
 

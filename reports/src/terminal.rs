@@ -45,6 +45,7 @@ pub fn table(record: &Record, summary: &Summary) -> String {
         "Work of a launch: rows examined and checked, bytes of bodies, facts, and more",
         &tables::work_in_short(summary),
     );
+    section(&mut out, "Inside the process, without its start and end", &tables::inside(summary));
     section(&mut out, "Where the time goes (medians over launches)", &tables::phases(summary, false));
     left_out(&mut out, &summary.left_out);
     out += "\nConditions and limits\n";

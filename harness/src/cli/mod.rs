@@ -1,5 +1,6 @@
 //! The command line: its verbs, its exit codes, and what all verbs share.
 
+mod append;
 mod dataset;
 mod generated;
 mod output;

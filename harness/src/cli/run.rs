@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use tracerig_datasets::{Cache, Stage};
-use tracerig_reports::{Ladder, Record, Summary, hdr, json, ladder, markdown, terminal, write_whole};
+use tracerig_reports::{Ladder, Record, hdr, ladder, render, write_whole};
 
 use super::output::{self, Format};
-use super::{Code, Interrupted, Usage};
+use super::{Code, Interrupted, Usage, append};
 use crate::relaunch::{self, Event, Job, Plan, RunError, Source};
 
 /// Measure a scenario: fresh processes, arms in random order, every answer verified.
@@ -24,6 +24,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Scenario {
     Relaunch(Relaunch),
+    Append(append::Append),
 }
 
 /// Measure what a relaunch on a large trace database costs, cold and warm.
@@ -36,7 +37,9 @@ enum Scenario {
 /// cache; published, cold and warm also with a cold one, proven.
 ///
 /// On request, with --arms: pruned (anchors and facts among the rows deleted in between), window (another window),
-/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for).
+/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for),
+/// live (one process, its memo in memory, refreshed again and again beside a writer that appends and prunes), two (two
+/// launches at once that share a memo, beside a writer).
 #[derive(Debug, Args)]
 struct Relaunch {
     /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file [default: quick].
@@ -71,6 +74,7 @@ struct Relaunch {
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.scenario {
         Scenario::Relaunch(arguments) => relaunch(arguments),
+        Scenario::Append(arguments) => append::main(arguments),
     }
 }
 
@@ -83,9 +87,7 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     }
     let results = Path::new("tracerig-out");
     prepare(arguments.out.as_deref().unwrap_or(results))?;
-    if cfg!(debug_assertions) {
-        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
-    }
+    warn_of_debug_build();
     if !arguments.scales.is_empty() {
         return climb(arguments, &plan, results);
     }
@@ -98,12 +100,8 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
         Measured::Wrong => return Ok(Code::MISMATCH),
     };
     let out = arguments.out.clone().unwrap_or_else(|| results.join(&record.id));
-    let summary = write(&record, &out)?;
-    match arguments.format {
-        Format::Table => output::print(&terminal::table(&record, &summary))?,
-        Format::Json => output::print(&json::summary(&record, &summary)?)?,
-    }
-    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+    write(&record, &out)?;
+    print(&record, &out, arguments.format)?;
     Ok(code(&record))
 }
 
@@ -142,7 +140,7 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
         workplaces: tracerig_datasets::cache_root()?.join("work"),
         seed: arguments.seed,
         program: std::env::current_exe().context("the path of this program")?,
-        command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        command: command(),
     };
     let mut shown = Shown::default();
     let done = relaunch::run(&job, &mut |event| shown.event(&event));
@@ -157,7 +155,18 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
     }
 }
 
-fn code(record: &Record) -> Code {
+/// The command line, for the record.
+pub(super) fn command() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+pub(super) fn warn_of_debug_build() {
+    if cfg!(debug_assertions) {
+        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
+    }
+}
+
+pub(super) fn code(record: &Record) -> Code {
     u8::try_from(record.outcome.exit_code).map_or(Code::FAILED, Code)
 }
 
@@ -192,7 +201,7 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
 }
 
 /// Makes sure before a run that its results can be written after it, and overwrite none.
-fn prepare(out: &Path) -> anyhow::Result<()> {
+pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
     let record = out.join(RECORD);
     if record.exists() {
         bail!("{}: a record is there already; choose another --out, or remove it", record.display());
@@ -206,18 +215,27 @@ const RECORD: &str = "record.json";
 
 /// Writes record, latencies and report into `out`. To be done before anything is printed: who closes the pipe early still
 /// has the record.
-fn write(record: &Record, out: &Path) -> anyhow::Result<Summary> {
+pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
-    let summary = Summary::of(record);
     record.write(&out.join(RECORD))?;
     hdr::write(record, &out.join("latencies.hdr"))?;
-    write_whole(&out.join("report.md"), markdown::report(record, &summary).as_bytes())?;
-    Ok(summary)
+    write_whole(&out.join("report.md"), render::markdown(record).as_bytes())?;
+    Ok(())
+}
+
+/// Prints what the run found, and then where its files are.
+pub(super) fn print(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
+    output::print(&match format {
+        Format::Table => render::terminal(record),
+        Format::Json => render::json(record)?,
+    })?;
+    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+    Ok(())
 }
 
 /// What a run shows of its progress: a bar in a terminal, a line for each step elsewhere.
 #[derive(Debug, Default)]
-struct Shown {
+pub(super) struct Shown {
     bar: Option<ProgressBar>,
     step: Option<String>,
 }
@@ -241,13 +259,16 @@ impl Shown {
                 folder.display()
             )),
             Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),
-            Event::Sample { at, of, arm } => {
-                self.step("measuring", *of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");
-                self.position(*at);
-                if let Some(bar) = &self.bar {
-                    bar.set_message(arm.to_string());
-                }
-            }
+            Event::Sample { at, of, arm } => self.sample(*at, *of, &arm.to_string()),
+        }
+    }
+
+    /// A sample is taken: its position from 0, the samples of the run, its arm.
+    pub(super) fn sample(&mut self, at: u64, of: u64, arm: &str) {
+        self.step("measuring", of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");
+        self.position(at);
+        if let Some(bar) = &self.bar {
+            bar.set_message(arm.to_owned());
         }
     }
 
@@ -275,7 +296,7 @@ impl Shown {
         }
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

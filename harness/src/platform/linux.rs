@@ -30,8 +30,7 @@ pub fn wait(child: &mut Child, before_reaping: impl FnOnce()) -> io::Result<Ende
     }
     let at = Instant::now();
     // Its memory is gone, but the account of its reads stands until it is reaped.
-    let io =
-        std::fs::read_to_string(format!("/proc/{}/io", child.id())).ok().and_then(|text| parse_io(&text));
+    let io = io_of(child.id());
     before_reaping();
     let (status, usage) = reap(id.as_raw_nonzero().get())?;
     let time = |value: libc::timeval| {
@@ -69,11 +68,24 @@ fn reap(id: i32) -> io::Result<(i32, libc::rusage)> {
     }
 }
 
+/// What the process `id` has read so far.
+#[must_use]
+pub fn io_of(id: u32) -> Option<Io> {
+    std::fs::read_to_string(format!("/proc/{id}/io")).ok().and_then(|text| parse_io(&text))
+}
+
 fn parse_io(text: &str) -> Option<Io> {
     let value = |name: &str| {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse::<u64>().ok())
     };
-    Some(Io { rchar: value("rchar")?, syscr: value("syscr")?, device_read: value("read_bytes")? })
+    Some(Io {
+        rchar: value("rchar")?,
+        syscr: value("syscr")?,
+        device_read: value("read_bytes")?,
+        wchar: value("wchar")?,
+        syscw: value("syscw")?,
+        device_write: value("write_bytes")?,
+    })
 }
 
 /// Kills the process `id`, which must not have been reaped.

@@ -34,7 +34,7 @@ pub struct Ended {
     pub io: Option<Io>,
 }
 
-/// What a process read in all its life.
+/// What a process read and wrote in all its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Io {
     /// Bytes that read calls returned, from wherever they came.
@@ -43,6 +43,12 @@ pub struct Io {
     pub syscr: u64,
     /// Bytes fetched from the device on its behalf.
     pub device_read: u64,
+    /// Bytes given to write calls, wherever they went.
+    pub wchar: u64,
+    /// Write calls.
+    pub syscw: u64,
+    /// Bytes that it caused to be sent to the device, sooner or later.
+    pub device_write: u64,
 }
 
 /// How much of a file is in the page cache.

@@ -31,6 +31,7 @@ impl PageCache {
                     platform::evict(&file).map_err(RunError::io(path, "drop it from the page cache"))?;
                     known(path, &file)?
                 }
+                Cache::Any => known(path, &file)?,
                 Cache::Hot => {
                     let before = known(path, &file)?;
                     if before.is_some_and(|before| before.resident == before.pages) {

@@ -14,7 +14,7 @@ const TURN: &str = "turn";
 
 /// A folder that a run works in. Dropping it removes it; what a killed run left is removed by the next.
 #[derive(Debug)]
-pub(super) struct Workplace {
+pub(crate) struct Workplace {
     folder: TempDir,
     /// Held as long as the folder is in use.
     _lock: File,
@@ -22,7 +22,7 @@ pub(super) struct Workplace {
 
 impl Workplace {
     /// A new folder in `parent`, which is created if need be.
-    pub(super) fn new(parent: &Path) -> Result<Self, RunError> {
+    pub(crate) fn new(parent: &Path) -> Result<Self, RunError> {
         std::fs::create_dir_all(parent).map_err(RunError::io(parent, "create the folder"))?;
         // No other run may look for abandoned folders while this one has none locked yet.
         let _turn = lock(&parent.join(TURN))?;
@@ -35,7 +35,7 @@ impl Workplace {
         Ok(Self { folder, _lock: lock })
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         // SQLite and the scanner see resolved paths; a link on the way would make them two.
         self.folder.path().canonicalize().unwrap_or_else(|_| self.folder.path().to_owned())
     }

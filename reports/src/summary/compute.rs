@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::arm::*;
-use super::{FLOOR, PUBLISHED};
+use super::{FLOOR, PUBLISHED, WARM};
 use crate::ByteSize;
-use crate::record::{ArmKey, ArmPlan, CounterClass, Launch, Record, Sample, SampleState};
+use crate::record::{ArmKey, ArmPlan, CounterClass, Launch, Process, Record, Sample, SampleState};
 use crate::stats;
 
 impl ArmSummary {
@@ -16,21 +16,25 @@ impl ArmSummary {
         let of_arm = || record.samples.iter().filter(|sample| sample.key() == key);
         let valid: Vec<&Sample> = of_arm().filter(|sample| sample.is_valid()).collect();
         let launches: Vec<&Launch> = valid.iter().flat_map(|sample| &sample.launches).collect();
-        let floor = ratio_to(FLOOR, record, &key);
+        let is_process = arm.process != Process::Resident;
+        let ratio = |baseline| is_process.then(|| ratio_to(baseline, record, &key, Sample::time)).flatten();
         // The floor gives no answer, so it is not a faster way to one.
-        let published = if arm.name == FLOOR { None } else { ratio_to(PUBLISHED, record, &key) };
+        let published = if arm.name == FLOOR { None } else { ratio(PUBLISHED) };
         ArmSummary {
             name: arm.name.clone(),
             cache: arm.cache,
             engine: arm.engine.clone(),
             why: arm.why.clone(),
+            process: arm.process,
             samples: SampleCounts::of(record, &key),
             launches_per_sample: arm.launches_per_sample,
             launches: launches.len() as u64,
             sample_time: Times::of(valid.iter().filter_map(|sample| sample.time())),
             launch_time: Times::of(launches.iter().map(|launch| launch.wall)),
-            of_floor: floor,
-            beyond_floor_ns: difference(FLOOR, record, &key),
+            inside: Times::of(valid.iter().filter_map(|sample| sample.inside())),
+            inside_of_warm: ratio_to(WARM, record, &key, Sample::inside),
+            of_floor: ratio(FLOOR),
+            beyond_floor_ns: is_process.then(|| difference(FLOOR, record, &key)).flatten(),
             of_published: published,
             modes: modes(&launches),
             phases: phases(&launches),
@@ -86,33 +90,36 @@ fn from_nanos(nanos: f64) -> Duration {
     Duration::from_nanos(nanos.round() as u64)
 }
 
+/// Which time of a sample is meant.
+type TimeOf = fn(&Sample) -> Option<Duration>;
+
 /// The valid times of an arm by round, in nanoseconds.
-fn times_by_round(record: &Record, key: &ArmKey) -> BTreeMap<u64, f64> {
+fn times_by_round(record: &Record, key: &ArmKey, time: TimeOf) -> BTreeMap<u64, f64> {
     let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.key() == *key);
-    valid.filter_map(|sample| Some((sample.round, as_nanos(sample.time()?)))).collect()
+    valid.filter_map(|sample| Some((sample.round, as_nanos(time(sample)?)))).collect()
 }
 
 /// The times of the arm and of `baseline` in the rounds that have both. Only like is compared with like: the baseline
 /// is taken in the arm's own state of the cache. `None` when the arm is the baseline, or there is no such baseline.
-fn paired(baseline: &str, record: &Record, key: &ArmKey) -> Option<Vec<(f64, f64)>> {
+fn paired(baseline: &str, record: &Record, key: &ArmKey, time: TimeOf) -> Option<Vec<(f64, f64)>> {
     let other = ArmKey::new(baseline, key.cache);
     if other == *key {
         return None;
     }
     record.plan.arm(&other)?;
-    let others = times_by_round(record, &other);
-    let own = times_by_round(record, key);
+    let others = times_by_round(record, &other, time);
+    let own = times_by_round(record, key, time);
     Some(own.iter().filter_map(|(round, time)| Some((*time, *others.get(round)?))).collect())
 }
 
-fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey) -> Option<RatioSummary> {
-    let pairs = paired(baseline, record, key)?;
+fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey, time: TimeOf) -> Option<RatioSummary> {
+    let pairs = paired(baseline, record, key, time)?;
     if let Some(found) = stats::paired_ratio(&pairs) {
         let stats::PairedRatio { pairs, ratio, interval } = found;
         return Some(RatioSummary { baseline, ratio, pairs: pairs as u64, interval });
     }
     let median_of = |key: &ArmKey| {
-        let times: Vec<f64> = times_by_round(record, key).into_values().collect();
+        let times: Vec<f64> = times_by_round(record, key, time).into_values().collect();
         stats::median(&times).filter(|median| *median > 0.0)
     };
     let ratio = median_of(key)? / median_of(&ArmKey::new(baseline, key.cache))?;
@@ -121,7 +128,7 @@ fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey) -> Option<Rat
 
 fn difference(baseline: &str, record: &Record, key: &ArmKey) -> Option<i64> {
     let differences: Vec<f64> =
-        paired(baseline, record, key)?.into_iter().map(|(own, other)| own - other).collect();
+        paired(baseline, record, key, Sample::time)?.into_iter().map(|(own, other)| own - other).collect();
     Some(stats::median(&differences)?.round() as i64)
 }
 

@@ -22,6 +22,8 @@ pub const VERSION: u64 = 1;
 pub const FLOOR: &str = "floor";
 /// Name of the arm that runs the query as published.
 pub const PUBLISHED: &str = "published";
+/// Name of the arm that starts with a memo and finds something new.
+pub const WARM: &str = "warm";
 
 /// Every figure that a report shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]

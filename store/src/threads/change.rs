@@ -156,7 +156,26 @@ impl Change {
         };
         change.unwrap_or(Self::Touch)
     }
+
+    /// Whether a line of this kind, whose payload has this `type`, can be anything but a touch.
+    pub(crate) fn may_be_more_than_a_touch(kind: &str, inner: Option<&str>) -> bool {
+        match kind {
+            "session_meta" | "turn_context" => true,
+            "event_msg" => inner.is_some_and(|inner| EVENTS.contains(&inner)),
+            _ => false,
+        }
+    }
 }
+
+/// The events that change more than the updated time.
+const EVENTS: [&str; 6] = [
+    "user_message",
+    "item_completed",
+    "token_count",
+    "thread_goal_updated",
+    "task_started",
+    "thread_metadata_updated",
+];
 
 /// The words of a message without what an editor has put before them; `None` if there are none.
 fn words(text: &str) -> Option<String> {

@@ -62,6 +62,11 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether it concerns every row, not only the one that was to be written.
+    pub(super) fn is_of_the_whole(&self) -> bool {
+        !matches!(self, Self::Failed { .. })
+    }
+
     /// The error for what SQLite reported about the database at `path`.
     pub(super) fn from_sqlite(path: &Path, source: &rusqlite::Error) -> Self {
         let path = path.to_owned();

@@ -25,12 +25,10 @@ impl Seen {
     pub const FIRST_MESSAGE: Self = Self(1 << 2);
     /// A preview.
     pub const PREVIEW: Self = Self(1 << 3);
-    /// A title, derived or explicit.
+    /// A title: derived from a message, or set or cleared explicitly.
     pub const TITLE: Self = Self(1 << 4);
-    /// A title that was set or cleared explicitly.
-    pub const EXPLICIT_TITLE: Self = Self(1 << 5);
     /// The beginning of a turn.
-    pub const TURN: Self = Self(1 << 6);
+    pub const TURN: Self = Self(1 << 5);
 
     /// Whether all of `other` is settled.
     #[must_use]
@@ -139,9 +137,7 @@ fn user_message(seen: &mut Seen, text: Option<&str>, has_images: bool, patch: &m
     let shown = text.or(has_images.then_some(IMAGE_PLACEHOLDER));
     once(seen, Seen::FIRST_MESSAGE, Column::FirstUserMessage, shown, patch);
     once(seen, Seen::PREVIEW, Column::Preview, shown, patch);
-    if !seen.has(Seen::EXPLICIT_TITLE) {
-        once(seen, Seen::TITLE, Column::Title, text, patch);
-    }
+    once(seen, Seen::TITLE, Column::Title, text, patch);
 }
 
 fn metadata(seen: &mut Seen, update: &MetadataUpdate, at: Millis, patch: &mut Patch) {
@@ -156,7 +152,8 @@ fn metadata(seen: &mut Seen, update: &MetadataUpdate, at: Millis, patch: &mut Pa
         }
     }
     if update.title.is_some() {
-        *seen |= Seen::TITLE | Seen::EXPLICIT_TITLE;
+        // Also where it was cleared: no message becomes the title after that.
+        *seen |= Seen::TITLE;
     }
     match &update.memory_mode {
         None => {}

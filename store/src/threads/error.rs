@@ -8,6 +8,8 @@ use std::sync::Arc;
 use super::database::DatabaseError;
 use super::id::ThreadId;
 use super::item::ItemError;
+use super::list::{CursorError, ListError};
+use super::problem::HistoryError;
 use super::project::ProjectError;
 
 /// The result of an operation on a thread or on a store of threads.
@@ -61,6 +63,12 @@ pub enum Error {
         /// The other.
         second: PathBuf,
     },
+    /// The path of a history cannot stand in its row.
+    #[error("{}: the path of this history is not UTF-8; rename its folder", path.display())]
+    PathNotText {
+        /// The history.
+        path: PathBuf,
+    },
     /// The handle was shut down.
     #[error("thread {thread} was shut down; resume it to append to it")]
     Closed {
@@ -84,12 +92,27 @@ pub enum Error {
     /// The database of the rows cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// A history cannot be read as that of its thread.
+    #[error(transparent)]
+    Unreadable(#[from] HistoryError),
+    /// A cursor cannot be used.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// An item cannot be made of what was given.
     #[error(transparent)]
     Item(#[from] ItemError),
     /// A shutdown that did not do all it should.
     #[error(transparent)]
     Shutdown(ShutdownError),
+}
+
+impl From<ListError> for Error {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Database(error) => Self::Database(error),
+            ListError::Cursor(error) => Self::Cursor(error),
+        }
+    }
 }
 
 impl Error {

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rusqlite::ToSql;
+use rusqlite::types::ToSqlOutput;
+
 use crate::threads::time::Millis;
 
 /// Length of a UUID as text.
@@ -125,6 +128,12 @@ impl TryFrom<&str> for ThreadId {
 
     fn try_from(text: &str) -> Result<Self, IdError> {
         text.parse()
+    }
+}
+
+impl ToSql for ThreadId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(rusqlite::types::Value::Text(self.to_string())))
     }
 }
 

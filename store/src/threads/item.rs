@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::threads::change::{self, Change};
 use crate::threads::json;
+use crate::threads::line::{self, MAX_LINE_BYTES};
 
 /// One line of a history, but for its time, which the store gives it when it is accepted.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub struct Item {
 #[derive(Debug, thiserror::Error)]
 pub enum ItemError {
     /// The kind could not stand in a line as it is.
-    #[error("`{kind}` is no kind of item: use lower-case letters, digits and underscores, such as event_msg")]
+    #[error("`{kind}` is no kind of item: use letters, digits and underscores, such as event_msg")]
     Kind {
         /// The beginning of the kind.
         kind: String,
@@ -31,6 +32,12 @@ pub enum ItemError {
     NotAnObject {
         /// The kind of the item.
         kind: String,
+    },
+    /// The line would be too long to be read again.
+    #[error("an item of {bytes} bytes is too long for a history; cut its payload into several")]
+    TooLong {
+        /// The length that the line would have.
+        bytes: u64,
     },
     /// A line is not what a history holds.
     #[error(
@@ -53,15 +60,18 @@ impl Item {
     /// it would break the line.
     ///
     /// # Errors
-    /// [`ItemError::Kind`], and [`ItemError::NotAnObject`] for a payload that is no object.
+    /// [`ItemError::Kind`], [`ItemError::TooLong`], and [`ItemError::NotAnObject`] for a payload that is no object.
     pub fn new(kind: &str, payload: Box<RawValue>) -> Result<Self, ItemError> {
         Self::of(Cow::Owned(kind.to_owned()), payload)
     }
 
     fn of(kind: Cow<'static, str>, mut payload: Box<RawValue>) -> Result<Self, ItemError> {
-        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        if kind.is_empty() || !kind.bytes().all(is_plain) {
+        if !line::is_kind(&kind) {
             return Err(ItemError::Kind { kind: kind.chars().take(64).collect() });
+        }
+        let bytes = (kind.len() + payload.get().len()) as u64 + 64;
+        if bytes > MAX_LINE_BYTES {
+            return Err(ItemError::TooLong { bytes });
         }
         if !payload.get().trim_start().starts_with('{') {
             return Err(ItemError::NotAnObject { kind: kind.into_owned() });
@@ -213,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_would_not_make_a_line_is_refused() {
-        for kind in ["", "a\"b", "a b", "a\n", "Event"] {
+        for kind in ["", "a\"b", "a\\b", "a\n"] {
             assert!(matches!(Item::new(kind, raw("{}")), Err(ItemError::Kind { .. })), "{kind}");
         }
         for payload in ["7", "[]", "null", "\"{}\""] {

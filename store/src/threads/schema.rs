@@ -49,15 +49,19 @@ CREATE TABLE threads (
     history_bytes INTEGER NOT NULL DEFAULT 0
 )";
 
-/// Creates the indexes of lists: by each time, newest first, of threads archived and not. A list reads one of them from its
-/// beginning or from its cursor, and never sorts.
-pub const CREATE_INDEXES: [&str; 6] = [
+/// Creates the indexes of lists. By each time, newest first, of threads archived and not: read from the beginning or from a
+/// cursor, in order. And by each value that lists are filtered by, for values that few threads have; none of those values
+/// changes while lines are appended, so that these cost a projection nothing.
+pub const CREATE_INDEXES: [&str; 9] = [
     "CREATE INDEX idx_threads_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
     "CREATE INDEX idx_threads_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
     "CREATE INDEX idx_threads_recency ON threads(recency_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
     "CREATE INDEX idx_threads_archived_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
     "CREATE INDEX idx_threads_archived_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
     "CREATE INDEX idx_threads_archived_recency ON threads(recency_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
+    "CREATE INDEX idx_threads_source ON threads(source)",
+    "CREATE INDEX idx_threads_model_provider ON threads(model_provider)",
+    "CREATE INDEX idx_threads_cwd ON threads(cwd)",
 ];
 
 /// What a database file turns out to be.

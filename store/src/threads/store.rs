@@ -1,6 +1,5 @@
 //! The store: histories in a folder, rows in a database beside them, and the threads that are live.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -153,13 +152,17 @@ impl ThreadStore {
             None => find::anywhere(&self.sessions(), id)?.ok_or_else(|| self.inner.unknown(id))?,
         };
         let replay = replay::replay(&path, id)?;
-        let unfinished = lacks_newline(&path, replay.bytes)
-            .map_err(|source| Error::history(&path, "read its last byte", source))?;
         let mut patch = self.inner.row_of(&path);
         patch.merge(replay.patch);
         let StoreOptions { disk, durability, .. } = &self.inner.options;
         let desk = Desk {
-            history: HistoryWriter::resume(Arc::clone(disk), path, *durability, replay.bytes, unfinished),
+            history: HistoryWriter::resume(
+                Arc::clone(disk),
+                path,
+                *durability,
+                replay.bytes,
+                !replay.is_ended,
+            ),
             lock: Some(lock),
             seen: replay.seen,
             deferred: Deferred::Resume(Box::new(patch)),
@@ -201,7 +204,7 @@ impl ThreadStore {
     /// A page of rows, newest first.
     ///
     /// # Errors
-    /// [`Error::Database`] when the database cannot be read, or the cursor is of another order.
+    /// [`Error::Database`] when the database cannot be read, [`Error::Cursor`] when the cursor is of another order.
     pub fn list(&self, query: &ListQuery) -> Result<Page> {
         Ok(self.inner.rows().list(query)?)
     }
@@ -264,14 +267,4 @@ fn create_folders(root: &Path) -> Result<()> {
             .map_err(|source| Error::history(&folder, "create the folder", source))?;
     }
     Ok(())
-}
-
-/// Whether the record that ends at `length` has no newline: other programs may leave the last one so.
-fn lacks_newline(path: &Path, length: u64) -> std::io::Result<bool> {
-    let Some(last) = length.checked_sub(1) else { return Ok(false) };
-    let mut file = std::fs::File::open(path)?;
-    file.seek(SeekFrom::Start(last))?;
-    let mut byte = [0];
-    file.read_exact(&mut byte)?;
-    Ok(byte != *b"\n")
 }

@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use rusqlite::ToSql;
+use rusqlite::types::ToSqlOutput;
 
 /// A moment in Unix time, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -87,6 +89,12 @@ impl Millis {
     fn civil(self) -> DateTime {
         let clamped = Timestamp::from_millisecond(self.0.clamp(MIN, MAX)).unwrap_or_default();
         Offset::UTC.to_datetime(clamped)
+    }
+}
+
+impl ToSql for Millis {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
     }
 }
 

@@ -44,7 +44,7 @@ impl Sqlite {
     }
 
     /// The connection, for what is done beside projecting.
-    pub(super) fn connection(&self) -> &Connection {
+    pub(in crate::threads) fn connection(&self) -> &Connection {
         &self.connection
     }
 

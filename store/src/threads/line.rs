@@ -1,0 +1,143 @@
+//! One line of a history, from bytes to what it says of the row.
+//!
+//! Every line is checked in full: UTF-8, JSON to its end, a time. Skipping through JSON runs at several gigabytes a second, so
+//! that nothing would be gained by trusting the beginning of a line.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{BufReader, Read};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use crate::threads::change::Change;
+use crate::threads::problem::Defect;
+use crate::threads::time::Millis;
+
+/// The longest line that is held in memory, 256 MiB. Longer ones are read past, unless they would change more of the row than
+/// its updated time; items that would become such a line are refused.
+pub const MAX_LINE_BYTES: u64 = 256 << 20;
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The time of the line.
+    pub(crate) at: Millis,
+    /// What it changes.
+    pub(crate) change: Change,
+}
+
+/// Understands a line, given without its line break.
+pub(crate) fn parse(line: &[u8]) -> Result<Entry, Defect> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        timestamp: Cow<'a, str>,
+        #[serde(borrow)]
+        r#type: Cow<'a, str>,
+        #[serde(borrow)]
+        payload: &'a RawValue,
+    }
+    let line = str::from_utf8(line).map_err(|_| Defect::NotUtf8)?;
+    let envelope: Envelope<'_> = serde_json::from_str(line).map_err(|error| not_a_record(&error))?;
+    let at = time(&envelope.timestamp)?;
+    if !is_kind(&envelope.r#type) {
+        return Err(Defect::NotARecord { reason: "its type is no kind of item".to_owned() });
+    }
+    if !envelope.payload.get().starts_with('{') {
+        return Err(Defect::NotARecord { reason: "its payload is no object".to_owned() });
+    }
+    Ok(Entry { at, change: Change::parse(&envelope.r#type, envelope.payload.get()) })
+}
+
+/// Whether a text can be the `type` of a line: it is written between quotes as it is.
+pub(crate) fn is_kind(text: &str) -> bool {
+    !text.is_empty()
+        && !text.contains(|character: char| character.is_control() || matches!(character, '"' | '\\'))
+}
+
+fn time(text: &str) -> Result<Millis, Defect> {
+    text.parse().map_err(|_| Defect::NoTime { text: text.chars().take(32).collect() })
+}
+
+fn not_a_record(error: &serde_json::Error) -> Defect {
+    // The parser's line is always the first; its column is of use.
+    let reason = error.to_string().replace(" at line 1 column ", ", byte ");
+    match error.classify() {
+        Category::Data => Defect::NotARecord { reason },
+        Category::Io | Category::Syntax | Category::Eof => Defect::NotJson { reason },
+    }
+}
+
+/// What can be said of a line that was not held in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// It is a record that changes nothing but the updated time.
+    Touch(Millis),
+    /// It may change more, or is defective: [`parse`] must see it.
+    Unclear,
+}
+
+/// Looks through a line that comes in pieces, holding none of it but its time and its kinds. What it says of a line is what
+/// [`parse`] says.
+pub(crate) fn probe(line: impl Read) -> Probe {
+    #[derive(Deserialize)]
+    struct Envelope {
+        timestamp: String,
+        r#type: String,
+        payload: Payload,
+    }
+    // The parser asks for single bytes.
+    let Ok(envelope) = serde_json::from_reader::<_, Envelope>(BufReader::new(line)) else {
+        return Probe::Unclear;
+    };
+    let Envelope { timestamp, r#type: kind, payload } = envelope;
+    match time(&timestamp) {
+        Ok(at) if is_kind(&kind) && !Change::may_be_more_than_a_touch(&kind, payload.kind.as_deref()) => {
+            Probe::Touch(at)
+        }
+        _ => Probe::Unclear,
+    }
+}
+
+/// A payload of any shape, and its `type` where it has one.
+#[derive(Default)]
+struct Payload {
+    kind: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Payload;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Payload, A::Error> {
+                let mut payload = Payload::default();
+                while let Some(key) = map.next_key::<Key>()? {
+                    match key {
+                        Key::Type => payload.kind = Some(map.next_value()?),
+                        Key::Other => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(payload)
+            }
+        }
+        // Anything else than an object is an error here, which makes the line unclear.
+        deserializer.deserialize_map(Any)
+    }
+}
+
+#[derive(Deserialize)]
+enum Key {
+    #[serde(rename = "type")]
+    Type,
+    #[serde(other)]
+    Other,
+}

@@ -1,0 +1,245 @@
+//! Rows from histories: all of them anew, or those that are missing or behind.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::column::{Column, Value};
+use super::database::DatabaseError;
+use super::error::Error;
+use super::id::ThreadId;
+use super::lock::WriterLock;
+use super::patch::Patch;
+use super::problem::{Problem, Torn};
+use super::project::{ProjectError, Projection, Projector, Sqlite};
+use super::rows;
+use super::sweep::{Outcome, SweepOptions, Watch, sweep};
+use super::walk::{Found, Sessions, Walk};
+
+/// Rows that are written in one transaction.
+const BATCH: usize = 128;
+
+/// What a rebuild or a repair did. Whatever was wrong with one thread, the others are done.
+#[derive(Debug, Default)]
+pub struct Rebuilt {
+    /// Histories that were found.
+    pub files: u64,
+    /// Histories that were replayed and whose rows were written.
+    pub written: u64,
+    /// Histories whose rows are as long as they are, and were left alone.
+    pub fresh: u64,
+    /// Threads that are live; their rows are their writers' to write.
+    pub in_use: u64,
+    /// Rows that were removed because their histories are gone.
+    pub removed: u64,
+    /// Rows whose histories are gone, and that were left alone.
+    pub gone: u64,
+    /// What was left out of the histories that were replayed.
+    pub flaws: Flaws,
+    /// Why which threads have no row, or not a new one; and which folders could not be read.
+    pub failures: Vec<Error>,
+    /// It was broken off: what is written is right, and there is more to write.
+    pub is_cut_short: bool,
+}
+
+/// What was left out of replayed histories.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Flaws {
+    /// Lines that are no records: the first hundred of each history.
+    pub problems: Vec<Problem>,
+    /// How many such lines there are.
+    pub problem_count: u64,
+    /// Last lines that break off.
+    pub torn: Vec<(PathBuf, Torn)>,
+}
+
+/// Replays every history and writes its row; removes the rows of histories that are gone. The database at `database` is created
+/// if it is missing.
+///
+/// # Errors
+/// What is wrong with the database. What is wrong with a thread is in [`Rebuilt::failures`].
+pub fn rebuild(
+    sessions: &Sessions,
+    database: &Path,
+    options: &SweepOptions,
+    watch: Watch<'_>,
+) -> Result<Rebuilt, DatabaseError> {
+    Work::open(sessions, database, options)?.run(Scope::All, watch)
+}
+
+/// Replays the histories that have no row, or one that is not the replay of as many bytes as the file has. Removes nothing.
+///
+/// # Errors
+/// As [`rebuild`].
+pub fn repair(
+    sessions: &Sessions,
+    database: &Path,
+    options: &SweepOptions,
+    watch: Watch<'_>,
+) -> Result<Rebuilt, DatabaseError> {
+    Work::open(sessions, database, options)?.run(Scope::Stale, watch)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    All,
+    Stale,
+}
+
+struct Work<'a> {
+    sessions: &'a Sessions,
+    database: &'a Path,
+    options: &'a SweepOptions,
+    rows: Sqlite,
+    batch: Vec<Ready>,
+    done: Rebuilt,
+}
+
+/// A row that waits to be written, and the lock that keeps it right until then.
+struct Ready {
+    thread: ThreadId,
+    patch: Patch,
+    _lock: Option<WriterLock>,
+}
+
+impl<'a> Work<'a> {
+    fn open(
+        sessions: &'a Sessions,
+        database: &'a Path,
+        options: &'a SweepOptions,
+    ) -> Result<Self, DatabaseError> {
+        let rows = Sqlite::open(database, options.busy_timeout, Arc::default())?;
+        Ok(Self { sessions, database, options, rows, batch: Vec::new(), done: Rebuilt::default() })
+    }
+
+    fn run(mut self, scope: Scope, watch: Watch<'_>) -> Result<Rebuilt, DatabaseError> {
+        let Walk { mut found, failures, duplicated } = self.sessions.walk();
+        let known = self.known()?;
+        let there: HashSet<ThreadId> = found.iter().map(|found| found.id).chain(duplicated).collect();
+        self.done.files = found.len() as u64;
+        self.done.failures = failures;
+        if scope == Scope::Stale {
+            found.retain(|found| !self.is_fresh(found, &known));
+            self.done.fresh = self.done.files - found.len() as u64;
+        }
+        let finished = sweep(&found, self.options, watch, |found, outcome| self.take(found, outcome))?;
+        self.write()?;
+        self.done.is_cut_short = !finished;
+        if finished {
+            let gone = known.into_iter().filter(|(id, _)| !there.contains(id));
+            // A history may have come since, and one that cannot be seen is not gone.
+            let gone: Vec<ThreadId> = gone
+                .filter(|(_, row)| matches!(self.sessions.base().join(&row.path).try_exists(), Ok(false)))
+                .map(|(id, _)| id)
+                .collect();
+            match scope {
+                Scope::Stale => self.done.gone = gone.len() as u64,
+                Scope::All => self.done.removed = self.remove(&gone)?,
+            }
+        }
+        Ok(self.done)
+    }
+
+    fn is_fresh(&self, found: &Found, known: &HashMap<ThreadId, Known>) -> bool {
+        known.get(&found.id).is_some_and(|row| {
+            row.bytes == found.bytes && self.sessions.in_row(&found.path) == Some(row.path.as_str())
+        })
+    }
+
+    fn take(&mut self, found: &Found, outcome: Outcome) -> Result<(), DatabaseError> {
+        let (mut replay, lock) = match outcome {
+            Outcome::Replayed(replay, lock) => (*replay, lock),
+            Outcome::InUse => {
+                self.done.in_use += 1;
+                return Ok(());
+            }
+            Outcome::Failed(error) => {
+                self.done.failures.push(error);
+                return Ok(());
+            }
+        };
+        self.done.flaws.add(found, &mut replay);
+        let Some(path) = self.sessions.in_row(&found.path) else {
+            self.done.failures.push(Error::PathNotText { path: found.path.clone() });
+            return Ok(());
+        };
+        replay.patch.set(Column::RolloutPath, Value::text(path));
+        self.batch.push(Ready { thread: found.id, patch: replay.patch, _lock: lock });
+        if self.batch.len() >= BATCH { self.write() } else { Ok(()) }
+    }
+
+    /// Writes the rows that wait, each as if alone.
+    fn write(&mut self) -> Result<(), DatabaseError> {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let projections: Vec<Projection<'_>> =
+            batch.iter().map(|ready| Projection { thread: ready.thread, patch: &ready.patch }).collect();
+        for (ready, outcome) in batch.iter().zip(self.rows.project(&projections)) {
+            match outcome {
+                Ok(()) => self.done.written += 1,
+                Err(ProjectError::Database(error)) if error.is_of_the_whole() => return Err(error),
+                Err(error) => {
+                    let source = Arc::new(error);
+                    self.done.failures.push(Error::Projection { thread: ready.thread, source });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> Result<HashMap<ThreadId, Known>, DatabaseError> {
+        self.query(|connection| {
+            let mut statement = connection.prepare("SELECT id, history_bytes, rollout_path FROM threads")?;
+            let rows = statement.query_map([], |row| {
+                let bytes = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+                Ok((rows::id(row, 0)?, Known { bytes, path: row.get(2)? }))
+            })?;
+            rows.collect()
+        })
+    }
+
+    fn remove(&self, gone: &[ThreadId]) -> Result<u64, DatabaseError> {
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        self.query(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let mut removed = 0;
+            for id in gone {
+                removed +=
+                    transaction.prepare_cached("DELETE FROM threads WHERE id = ?")?.execute([id])? as u64;
+            }
+            transaction.commit()?;
+            Ok(removed)
+        })
+    }
+
+    fn query<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
+        query(self.rows.connection()).map_err(|source| DatabaseError::from_sqlite(self.database, &source))
+    }
+}
+
+/// What the row of a thread says of its history.
+struct Known {
+    bytes: u64,
+    path: String,
+}
+
+impl Flaws {
+    /// Takes what is wrong with a history out of its replay.
+    pub(super) fn add(&mut self, found: &Found, replay: &mut super::replay::Replay) {
+        self.problem_count += replay.problem_count;
+        self.problems.append(&mut replay.problems);
+        self.torn.extend(replay.torn.map(|torn| (found.path.clone(), torn)));
+    }
+
+    /// Whether nothing was left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.problem_count == 0 && self.torn.is_empty()
+    }
+}
