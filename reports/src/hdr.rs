@@ -1,4 +1,4 @@
-//! Latencies of single launches as an HdrHistogram interval log (V2 encoding, compressed), one tag an arm.
+//! Latencies of launches, and of what they did, as an HdrHistogram interval log (V2 encoding, compressed), tagged by arm.
 
 use std::collections::BTreeMap;
 use std::path::Path;

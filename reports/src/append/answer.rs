@@ -1,6 +1,9 @@
 //! What an append run found, in sentences: the answer to its question first.
 
+use std::time::Duration;
+
 use super::{ASYNC, ASYNC_PER_THREAD, ArmSummary, BARE, Comparison, SYNC, SYNC_READBACK, Summary, condition};
+use crate::stats::Interval;
 use crate::summary::RatioSummary;
 use crate::units;
 use crate::words;
@@ -56,23 +59,22 @@ fn before_or_after(summary: &Summary) -> Option<String> {
     ))
 }
 
-/// `131x as long (99 % interval 130 to 132), 131x at p99 (129 to 133)`, and no more than the intervals allow.
+/// `131x as long (99 % interval 130 to 132), 131x at p99 (129 to 133)`; `no difference` where an interval holds 1.
 fn as_long(found: &Comparison) -> String {
+    let times = |ratio: &RatioSummary, as_long: &str| match ratio.interval {
+        Some(Interval { low, high }) if low <= 1.0 && 1.0 <= high => "no difference".to_owned(),
+        _ => format!("{}x{as_long}", units::ratio(ratio.ratio)),
+    };
     let interval = |ratio: &RatioSummary, title: &str| {
         words::or_empty(ratio.interval, |ends| format!(" ({title}{})", words::interval(ends)))
     };
-    let holds_one =
-        |ratio: &RatioSummary| ratio.interval.is_some_and(|ends| ends.low <= 1.0 && 1.0 <= ends.high);
-    let p50 = if holds_one(&found.p50) {
-        "no difference".to_owned()
-    } else {
-        format!("{}x as long", units::ratio(found.p50.ratio))
-    };
-    let p99 =
-        if holds_one(&found.p99) { "none".to_owned() } else { format!("{}x", units::ratio(found.p99.ratio)) };
-    let p99 = if holds_one(&found.p50) || !holds_one(&found.p99) { p99 } else { "no difference".to_owned() };
-    let title = format!("{} interval ", words::confidence());
-    format!("{p50}{}, {p99} at p99{}", interval(&found.p50, &title), interval(&found.p99, ""))
+    format!(
+        "{}{}, {} at p99{}",
+        times(&found.p50, " as long"),
+        interval(&found.p50, &format!("{} interval ", words::confidence())),
+        times(&found.p99, ""),
+        interval(&found.p99, "")
+    )
 }
 
 /// What every mode costs beside the floor.
@@ -111,9 +113,9 @@ fn readback(summary: &Summary) -> Option<String> {
     }
     Some(format!(
         "Of the {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50), reading the row, before and after, takes {} ({}) and writing it {}.",
-        units::duration(std::time::Duration::from_nanos(parts.read_back_ns.unsigned_abs())),
+        units::duration(Duration::from_nanos(parts.read_back_ns.unsigned_abs())),
         words::percent(parts.read_back_share),
-        units::duration(std::time::Duration::from_nanos(parts.write_ns.unsigned_abs())),
+        units::duration(Duration::from_nanos(parts.write_ns.unsigned_abs())),
     ))
 }
 

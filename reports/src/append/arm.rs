@@ -30,14 +30,14 @@ pub struct ArmSummary {
     pub between_samples: Option<Samples>,
     /// A flush from its call to its return; `None` where the arm makes none.
     pub barrier: Option<Latencies>,
-    /// How long a row lagged behind its history, one value a projection, from the earliest append in it; `None` where rows are
-    /// written before an append returns, or not at all.
+    /// How long a row lagged behind its history, one value a projection, from the earliest append in it; `None` where it
+    /// is not told, or there are no rows. Where a row is written before the append returns, this is a part of the append.
     pub staleness: Option<Latencies>,
     /// An append as a multiple of `bare`'s.
     pub of_bare: Option<Comparison>,
-    /// Work of an append on average, over all appends of all valid samples.
+    /// Work of an append on average, over all valid samples.
     pub per_append: PerAppend,
-    /// Appends a second, by the wall time of whole processes, their start and end included.
+    /// Appends a second, from the first measured append to the last.
     #[serde(serialize_with = "figures::option")]
     pub appends_per_second: Option<f64>,
     /// Median time on the processor of a whole process; `None` when a launch does not report it.
@@ -113,20 +113,17 @@ pub struct Spread {
     pub max: Duration,
 }
 
-/// What an append is made of, on average: amounts of the whole process by the appends it made. `None` where a launch does not
-/// report the amount.
+/// What an append is made of, on average. `None` where a launch does not report the amount.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct PerAppend {
-    /// Lines of history.
-    #[serde(serialize_with = "figures::option")]
-    pub lines: Option<f64>,
-    /// Rows written.
+    /// Rows written while the measured appends were made, by their number.
     #[serde(serialize_with = "figures::option")]
     pub projections: Option<f64>,
-    /// Transactions on the database.
+    /// Transactions on the database, likewise.
     #[serde(serialize_with = "figures::option")]
     pub transactions: Option<f64>,
-    /// Times a history was synced to the device.
+    /// Times a history was synced to the device: of the whole process, by all lines of its histories. So are those below, and what
+    /// warming up and flushes took is in them.
     #[serde(serialize_with = "figures::option")]
     pub history_syncs: Option<f64>,
     /// Write calls.

@@ -30,20 +30,19 @@ pub struct Comparison {
     pub p99: RatioSummary,
 }
 
-/// Which arms are compared, apart from each with `bare`.
-const COMPARED: [(&str, &str); 4] = [
-    // The question: before, or after?
-    (SYNC_READBACK, ASYNC),
-    (SYNC, ASYNC),
-    // What of it is the read-back.
-    (SYNC_READBACK, SYNC),
-    // What one worker for all changes against one for each.
-    (ASYNC, ASYNC_PER_THREAD),
-];
-
-/// Every comparison that these arms allow.
+/// Every comparison that these arms allow, apart from each with `bare`.
 pub(super) fn all(arms: &Arms<'_>) -> Vec<Comparison> {
-    COMPARED.iter().filter_map(|(arm, baseline)| of(arms, arm, baseline)).collect()
+    let after = if arms.contains_key(ASYNC) { ASYNC } else { ASYNC_PER_THREAD };
+    let compared = [
+        // The question: before, or after?
+        (SYNC_READBACK, after),
+        (SYNC, after),
+        // What of it is the read-back.
+        (SYNC_READBACK, SYNC),
+        // What one worker for all changes against one for each.
+        (ASYNC, ASYNC_PER_THREAD),
+    ];
+    compared.into_iter().filter_map(|(arm, baseline)| of(arms, arm, baseline)).collect()
 }
 
 /// The comparison of two arms; `None` when it is one and the same, or one of them has no appends.

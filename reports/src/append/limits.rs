@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{ArmSummary, BARE, Summary};
+use super::{ArmSummary, BARE, Comparison, Summary};
 use crate::Record;
 use crate::limits::build_and_machine;
 use crate::record::{AppendPlan, CounterClass, names};
@@ -108,25 +108,28 @@ fn tails(summary: &Summary) -> Option<String> {
 
 fn few_pairs(summary: &Summary) -> Option<String> {
     let beside_bare = summary.arms.iter().filter_map(|arm| arm.of_bare.as_ref());
-    let lacking: Vec<String> = summary
-        .comparisons
-        .iter()
-        .chain(beside_bare)
-        .filter(|found| found.p50.interval.is_none())
-        .map(|found| {
-            let rounds = match found.p50.pairs {
-                0 => "no common round: ratio over all samples".to_owned(),
-                pairs => words::plural(pairs, "round"),
-            };
-            format!("{} to {} ({rounds})", found.arm, found.baseline)
-        })
-        .collect();
-    (!lacking.is_empty()).then(|| {
-        format!(
-            "Ratios without an interval, which takes {FEWEST_PAIRS} common rounds: {}.",
-            lacking.join(", ")
-        )
-    })
+    let all: Vec<&Comparison> = summary.comparisons.iter().chain(beside_bare).collect();
+    let lacking: Vec<&Comparison> =
+        all.iter().copied().filter(|found| found.p50.interval.is_none()).collect();
+    let first = lacking.first()?;
+    if lacking.len() == all.len() && lacking.iter().all(|found| found.p50.pairs == first.p50.pairs) {
+        return Some(format!(
+            "No ratio has an interval: that takes {FEWEST_PAIRS} common rounds, and each has {}.",
+            units::count(first.p50.pairs)
+        ));
+    }
+    let each = |found: &&Comparison| {
+        let rounds = match found.p50.pairs {
+            0 => "no common round: ratio over all samples".to_owned(),
+            pairs => words::plural(pairs, "round"),
+        };
+        format!("{} to {} ({rounds})", found.arm, found.baseline)
+    };
+    let lacking: Vec<String> = lacking.iter().map(each).collect();
+    Some(format!(
+        "Ratios without an interval, which takes {FEWEST_PAIRS} common rounds: {}.",
+        lacking.join(", ")
+    ))
 }
 
 fn failed_projections(summary: &Summary) -> Option<String> {

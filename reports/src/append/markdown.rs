@@ -72,9 +72,10 @@ fn rows(out: &mut Page, summary: &Summary) {
 
 fn work(out: &mut Page, summary: &Summary) {
     out.heading("Work");
-    out.table("Of one append, on average: rows written, transactions, syncs of histories, write calls and bytes of the whole process", &tables::work(summary));
+    out.table("Of one append, on average: rows written and transactions while the measured appends were made; syncs of histories, write calls and \
+         bytes of the whole process by all lines of its histories, warming up and flushes included", &tables::work(summary));
     out.table(
-        "Of a launch: appends by the wall time of the whole process, processor time as a median, the rest as ranges",
+        "Of a launch: appends a second while they were measured, processor time as a median, the rest as ranges",
         &tables::machine(summary),
     );
     out.table(

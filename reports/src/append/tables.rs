@@ -65,7 +65,8 @@ pub(super) fn ratios(summary: &Summary) -> Table {
 pub(super) fn rows_and_flushes(summary: &Summary) -> Table {
     let titles = ["arm", "late p50", "late p99", "late max", "flush p50", "flush p99", "flush max"];
     let mut table = Table::new(1, titles);
-    for arm in &summary.arms {
+    // The floor has no rows: nothing is late, and its flush has nothing to wait for.
+    for arm in summary.arms.iter().filter(|arm| arm.name != BARE) {
         let mut row = vec![arm.name.clone()];
         for times in [&arm.staleness, &arm.barrier] {
             let each: [fn(&Latencies) -> Duration; 3] =
@@ -112,7 +113,9 @@ pub(super) fn machine(summary: &Summary) -> Table {
             arm.name.clone(),
             or_nothing(arm.appends_per_second, |rate| units::count(rate.round() as u64)),
             or_nothing(arm.processor, units::duration),
-            words::amount(Some(&arm.peak_memory_bytes), true, Precision::Short),
+            arm.peak_memory_bytes
+                .seen
+                .map_or_else(|| "unavailable".to_owned(), |seen| ByteSize(seen.max).to_string()),
             words::amount(arm.counters.get(names::ROWS), false, Precision::Full),
         ]);
     }

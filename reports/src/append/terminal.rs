@@ -34,12 +34,12 @@ pub fn terminal(record: &Record, summary: &Summary) -> String {
     );
     section(
         &mut out,
-        "Work of one append, on average (rows written, write calls, bytes in them)",
+        "Work of one append, on average (syncs, writes and bytes: whole process)",
         &tables::work(summary),
     );
     section(
         &mut out,
-        "A launch (appends/s by the wall time of the whole process)",
+        "A launch (appends/s while they were measured, the rest of the whole process)",
         &tables::machine(summary),
     );
     left_out(&mut out, &summary.left_out);
