@@ -1,11 +1,13 @@
 //! The command line: its verbs, its exit codes, and what all verbs share.
 
 mod append;
+mod cache;
 mod dataset;
 mod generated;
 mod output;
 mod run;
 mod scan;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,7 @@ enum Verb {
     Scan(scan::Arguments),
     Run(run::Arguments),
     Dataset(dataset::Arguments),
+    Threads(threads::Arguments),
     Completions(generated::Completions),
     Man(generated::Man),
 }
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
+        Verb::Threads(arguments) => threads::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),
         Verb::Man(arguments) => generated::man(&arguments),
     };

@@ -9,14 +9,13 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use sha2::{Digest, Sha256};
 use tracerig_reports::{ByteSize, units};
 use tracerig_scanner::{
     MemoPlace, Mode, Options, Reason, Request, Scan, ScanError, Scanner, Turn, Window, published,
 };
 
 use super::output::{self, Format, plain};
-use super::{Code, Interrupted, Usage};
+use super::{Code, Interrupted, Usage, cache};
 use crate::document::Document;
 use crate::interrupt;
 
@@ -139,16 +138,10 @@ fn published(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
     Ok(done?)
 }
 
-/// A file for each database, named after its resolved path.
 fn default_memo(database: &Path) -> anyhow::Result<MemoPlace> {
-    // A path that does not resolve is the scanner's to report.
-    let path = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    let tag: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let root = tracerig_datasets::cache_root()
+    let path = cache::file("memos", database, "memo")
         .context("no place for the memo; name one with --memo, or use --no-memo")?;
-    Ok(MemoPlace::File(root.join("memos").join(format!("{stem}-{tag}.memo"))))
+    Ok(MemoPlace::File(path))
 }
 
 /// A Unix time, a UTC date, or a moment as RFC 3339 writes it, in Unix seconds.

@@ -11,3 +11,4 @@ mod media;
 mod paths;
 mod permissions;
 mod place;
+mod threads;

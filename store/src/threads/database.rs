@@ -1,5 +1,7 @@
 //! Opening the database of the rows, and what can go wrong with it.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,6 +91,9 @@ impl DatabaseError {
 
 /// Opens the database at `path` for writing, creating it if it is missing.
 pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, DatabaseError> {
+    if is_foreign(path) {
+        return Err(DatabaseError::Foreign { path: path.to_owned() });
+    }
     let open = || -> rusqlite::Result<Option<Connection>> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -111,4 +116,15 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
             error => error,
         }),
     }
+}
+
+/// Whether the file says of itself that it is a database of something else. To open one would be to touch it: who closes a
+/// database last folds its write-ahead log into it.
+fn is_foreign(path: &Path) -> bool {
+    let mut header = [0; 72];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    // What cannot be read, is empty or is no database is SQLite's to report.
+    read.is_ok()
+        && header.starts_with(b"SQLite format 3\0")
+        && header[68..] != schema::APPLICATION_ID.to_be_bytes()
 }

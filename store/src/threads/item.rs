@@ -119,6 +119,12 @@ impl Item {
         &self.payload
     }
 
+    /// The `type` inside of the payload, such as that of an event; `None` where it has none.
+    #[must_use]
+    pub fn inner_kind(&self) -> Option<Cow<'_, str>> {
+        change::inner_kind(self.payload.get())
+    }
+
     /// What the item says of its thread's row.
     #[must_use]
     pub fn change(&self) -> &Change {

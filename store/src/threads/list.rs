@@ -174,7 +174,11 @@ const FEW: u32 = 1500;
 
 impl Rows {
     /// A page of rows.
-    pub(super) fn list(&self, query: &ListQuery) -> Result<Page, ListError> {
+    ///
+    /// # Errors
+    /// [`ListError::Cursor`] for a cursor of another order, [`ListError::Database`] for whatever keeps the database from being
+    /// read.
+    pub fn list(&self, query: &ListQuery) -> Result<Page, ListError> {
         if let Some(cursor) = query.after
             && cursor.order != query.order
         {

@@ -128,12 +128,11 @@ impl<'a> Work<'a> {
         self.write()?;
         self.done.is_cut_short = !finished;
         if finished {
-            let gone = known.into_iter().filter(|(id, _)| !there.contains(id));
-            // A history may have come since, and one that cannot be seen is not gone.
-            let gone: Vec<ThreadId> = gone
-                .filter(|(_, row)| matches!(self.sessions.base().join(&row.path).try_exists(), Ok(false)))
-                .map(|(id, _)| id)
-                .collect();
+            let gone = known.into_iter().filter(|(id, row)| {
+                // A thread with two histories has one.
+                !there.contains(id) && self.sessions.is_gone(*id, &row.path)
+            });
+            let gone: Vec<ThreadId> = gone.map(|(id, _)| id).collect();
             match scope {
                 Scope::Stale => self.done.gone = gone.len() as u64,
                 Scope::All => self.done.removed = self.remove(&gone)?,

@@ -56,21 +56,29 @@ pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
 /// Where the id stands among [`COLUMNS`].
 pub(super) const ID: usize = Column::ALL.len();
 
-/// A connection that reads rows.
+/// A connection that reads rows, of a store or of any other database of threads.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub struct Rows {
     connection: Connection,
     path: PathBuf,
 }
 
 impl Rows {
-    /// Opens the database at `path`, creating it if it is missing.
-    pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, DatabaseError> {
+    /// Opens the database at `path`, creating it if it is missing, though not its folder. `busy_timeout` is how long it waits
+    /// for another connection's lock.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Foreign`] for a database of something else, which is left as it is; [`DatabaseError::Missing`] and
+    /// the others as the names say.
+    pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, DatabaseError> {
         Ok(Self { connection: database::open(path, busy_timeout)?, path: path.to_owned() })
     }
 
     /// The row of a thread, `None` if there is none.
-    pub(super) fn read(&self, id: ThreadId) -> Result<Option<ThreadRow>, DatabaseError> {
+    ///
+    /// # Errors
+    /// Whatever keeps the database from being read.
+    pub fn read(&self, id: ThreadId) -> Result<Option<ThreadRow>, DatabaseError> {
         self.query(|connection| read(connection, id))
     }
 

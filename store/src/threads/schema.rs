@@ -12,7 +12,7 @@ pub const FILE_NAME: &str = "threads.sqlite";
 pub const USER_VERSION: i64 = 1;
 
 /// `PRAGMA application_id` of a database with this schema ("trth"): a table of the same name elsewhere is not ours.
-pub const APPLICATION_ID: i64 = 0x7472_7468;
+pub const APPLICATION_ID: u32 = 0x7472_7468;
 
 /// Page size of a new file, in bytes.
 pub const PAGE_SIZE: u32 = 4096;
@@ -83,9 +83,10 @@ pub fn found(connection: &Connection) -> rusqlite::Result<Found> {
     let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let marks = (pragma("application_id")?, pragma("user_version")?);
+    let ours = (i64::from(APPLICATION_ID), USER_VERSION);
     Ok(match (tables, marks) {
         (0, (0, 0)) => Found::Empty,
-        (_, (APPLICATION_ID, USER_VERSION)) if connection.table_exists(None, TABLE)? => Found::Ours,
+        (_, marks) if marks == ours && connection.table_exists(None, TABLE)? => Found::Ours,
         _ => Found::Foreign,
     })
 }

@@ -90,9 +90,16 @@ pub fn verify(
     let mut there: Vec<ThreadId> = found.iter().map(|found| found.id).chain(duplicated).collect();
     there.sort_unstable();
     done.without_history = rows.query(|connection| {
-        let mut statement = connection.prepare("SELECT id FROM threads ORDER BY id")?;
-        let ids = statement.query_map([], |row| rows::id(row, 0))?;
-        ids.filter(|id| id.as_ref().map_or(true, |id| there.binary_search(id).is_err())).collect()
+        let mut statement = connection.prepare("SELECT id, rollout_path FROM threads ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        let mut without = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = rows::id(row, 0)?;
+            if there.binary_search(&id).is_err() && sessions.is_gone(id, row.get_ref(1)?.as_str()?) {
+                without.push(id);
+            }
+        }
+        Ok(without)
     })?;
     Ok(done)
 }

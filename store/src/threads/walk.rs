@@ -62,6 +62,14 @@ impl Sessions {
         history.strip_prefix(&self.base).unwrap_or(history).to_str()
     }
 
+    /// Whether the history that the row of a thread names is not there. One that came since, and one that cannot be seen, is
+    /// not gone.
+    pub(super) fn is_gone(&self, thread: ThreadId, in_row: &str) -> bool {
+        let path = self.base.join(in_row);
+        let named = path.file_name().and_then(|name| name.to_str()).and_then(ThreadId::from_file_name);
+        named != Some(thread) || matches!(path.try_exists(), Ok(false))
+    }
+
     /// Every history there is. Links are not followed, and other files are nobody's business here.
     pub(super) fn walk(&self) -> Walk {
         let mut walk = Walk::default();

@@ -1,0 +1,140 @@
+//! `tracerig threads list`: the newest threads of a folder.
+
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tracerig_reports::units;
+use tracerig_store::threads::{
+    Cursor, CursorError, ListError, ListQuery, Millis, Order, Page, Rows, ThreadRow,
+};
+
+use super::{Place, cut, document, tell};
+use crate::cli::output::{self, Format, plain};
+use crate::cli::{Code, Usage};
+
+/// List the threads of a folder, newest first.
+///
+/// First the rows of histories that are new or longer than they were are brought up to date.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// The time that the newest come first by.
+    #[arg(long, value_enum, default_value = "updated")]
+    order: By,
+    /// List archived threads instead of the others.
+    #[arg(long)]
+    archived: bool,
+    /// Only threads started from here, such as cli, exec or vscode.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Only threads with this provider of models.
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// Only threads with this working folder, written as in the thread.
+    #[arg(long, value_name = "PATH")]
+    cwd: Option<String>,
+    /// Only threads with this text in title or preview; letters of ASCII match in either case.
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// How many threads to list.
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// List what comes after the cursor that the page before gave.
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// When they were created.
+    Created,
+    /// When their last line was written.
+    Updated,
+    /// When their last turn began.
+    Recency,
+}
+
+impl From<By> for Order {
+    fn from(by: By) -> Self {
+        match by {
+            By::Created => Self::Created,
+            By::Updated => Self::Updated,
+            By::Recency => Self::Recency,
+        }
+    }
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let cursor = |text: &String| text.parse::<Cursor>().map_err(|error| usage(&error));
+    let query = ListQuery {
+        order: arguments.order.into(),
+        archived: arguments.archived,
+        source: arguments.source.clone(),
+        provider: arguments.provider.clone(),
+        cwd: arguments.cwd.clone(),
+        text: arguments.text.clone(),
+        limit: usize::try_from(arguments.limit).context("--limit")?,
+        after: arguments.after.as_ref().map(cursor).transpose()?,
+    };
+    let place = arguments.place.find()?;
+    let repaired = place.repair()?;
+    let rows = Rows::open(&place.database, place.options.busy_timeout)?;
+    let page = rows.list(&query).map_err(|error| match error {
+        ListError::Cursor(error) => usage(&error),
+        ListError::Database(error) => error.into(),
+    })?;
+    let code = tell(&repaired.flaws, &repaired.failures);
+    match arguments.format {
+        Format::Json => output::print_json(&json!({
+            "threads": page.rows.iter().map(document).collect::<Vec<_>>(),
+            "next": page.next.map(|next| next.to_string()),
+        }))?,
+        Format::Table => output::print(&table(&page, query.order))?,
+    }
+    if repaired.gone > 0 {
+        output::say(&format!(
+            "tracerig: {} listed without their histories, which are gone; `tracerig threads rebuild` removes them",
+            counted(repaired.gone, "thread may be", "threads may be")
+        ));
+    }
+    Ok(code)
+}
+
+fn usage(error: &CursorError) -> anyhow::Error {
+    Usage(format!("--after: {error}")).into()
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", units::count(number), if number == 1 { one } else { many })
+}
+
+/// A line of at most 80 columns for each thread.
+fn table(page: &Page, order: Order) -> String {
+    if page.rows.is_empty() {
+        return "no threads\n".to_owned();
+    }
+    let mut text = format!("{:36}  {:16}  title\n", "thread", format!("{order} (UTC)"));
+    for row in &page.rows {
+        let time: String = at(order, row).to_string().replace('T', " ").chars().take(16).collect();
+        let title = row.title.as_deref().or(row.preview.as_deref()).unwrap_or("-");
+        let _ = writeln!(text, "{}  {time}  {}", row.id, cut(title, 24));
+    }
+    if let Some(next) = &page.next {
+        let _ = writeln!(text, "\nmore with --after {}", plain(&next.to_string()));
+    }
+    text
+}
+
+fn at(order: Order, row: &ThreadRow) -> Millis {
+    match order {
+        Order::Created => row.created_at,
+        Order::Updated => row.updated_at,
+        Order::Recency => row.recency_at,
+    }
+}

@@ -1,0 +1,247 @@
+//! `tracerig threads`: the thread store on any folder of rollout files.
+
+mod list;
+mod rebuild;
+mod show;
+mod verify;
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use indicatif::ProgressBar;
+use serde_json::{Map, Value as Json};
+use tracerig_reports::{ByteSize, units};
+use tracerig_store::threads::{
+    Column, Error, Flaws, Millis, Progress, Rebuilt, Sessions, SweepOptions, ThreadRow, Torn, Value, Watch,
+    repair, schema,
+};
+
+use super::output::{self, plain};
+use super::{Code, Interrupted, cache};
+use crate::interrupt;
+
+/// List, show, rebuild and verify the threads of a folder of rollout files.
+///
+/// DIR is the home folder of Codex or of a thread store, or any folder with rollout-*.jsonl files somewhere below. They are
+/// only read. The rows derived from them are kept in a database of tracerig's own; that of Codex is never touched.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    List(list::Arguments),
+    Show(show::Arguments),
+    Rebuild(rebuild::Arguments),
+    Verify(verify::Arguments),
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    match &arguments.task {
+        Task::List(arguments) => list::main(arguments),
+        Task::Show(arguments) => show::main(arguments),
+        Task::Rebuild(arguments) => rebuild::main(arguments),
+        Task::Verify(arguments) => verify::main(arguments),
+    }
+}
+
+/// Where the histories and the rows are.
+#[derive(Debug, Args)]
+struct Place {
+    /// The folder: a home folder with `sessions` in it, or any folder of rollout files.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// The database of the rows [default: a file for each folder in the user's cache folder].
+    #[arg(long, value_name = "PATH")]
+    db: Option<PathBuf>,
+    /// How many histories are read at once [default: as many as there are cores].
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+/// A [`Place`] that was found.
+struct Found {
+    sessions: Sessions,
+    database: PathBuf,
+    options: SweepOptions,
+}
+
+impl Place {
+    fn find(&self) -> anyhow::Result<Found> {
+        let shown = self.folder.display();
+        let metadata = self
+            .folder
+            .metadata()
+            .with_context(|| format!("{shown}: the folder cannot be read; check the path"))?;
+        if !metadata.is_dir() {
+            bail!("{shown}: this is no folder; name the one that the rollout files are in");
+        }
+        let sessions = Sessions::of(&self.folder);
+        let database = match &self.db {
+            Some(path) => path.clone(),
+            None => {
+                let path = cache::file("threads", &self.folder, "sqlite")
+                    .context("no place for the rows; name one with --db")?;
+                let parent = path.parent().unwrap_or(Path::new("."));
+                std::fs::create_dir_all(parent).with_context(|| {
+                    format!(
+                        "{}: the folder cannot be created; name another place with --db",
+                        parent.display()
+                    )
+                })?;
+                path
+            }
+        };
+        // Writers of a thread store lock their threads, and its rows are theirs meanwhile.
+        let locks = sessions.base().join("locks");
+        let is_of_store = database == sessions.base().join(schema::FILE_NAME) && locks.is_dir();
+        let options = SweepOptions { locks: is_of_store.then_some(locks), ..SweepOptions::default() };
+        let options = SweepOptions { jobs: self.jobs.unwrap_or(options.jobs), ..options };
+        Ok(Found { sessions, database, options })
+    }
+}
+
+impl Found {
+    /// Brings the rows up to date as far as a look at each file's length tells.
+    fn repair(&self) -> anyhow::Result<Rebuilt> {
+        let done = watched("reading", |watch| repair(&self.sessions, &self.database, &self.options, watch))?;
+        if done.is_cut_short { Err(Interrupted.into()) } else { Ok(done) }
+    }
+}
+
+/// Runs a sweep with a progress bar, until it is done or interrupted.
+fn watched<T>(doing: &str, sweep: impl FnOnce(Watch<'_>) -> T) -> T {
+    let start = Instant::now();
+    let mut bar: Option<ProgressBar> = None;
+    let done = sweep(&mut |progress: Progress| {
+        // Most are over before a bar could be read.
+        if start.elapsed() > Duration::from_millis(500) {
+            let template = format!("{doing} [{{bar:40}}] {{percent}}%, {{msg}}");
+            let bar = bar.get_or_insert_with(|| output::progress_bar(progress.total_bytes, &template));
+            bar.set_position(progress.bytes);
+            bar.set_message(format!(
+                "{} of {} files, {}",
+                units::count(progress.files),
+                units::count(progress.total_files),
+                ByteSize(progress.bytes)
+            ));
+        }
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    done
+}
+
+/// Tells what was left out and what failed, a line each, and gives the exit code that it leads to: histories with broken lines
+/// have their rows, threads that failed have none.
+fn tell(flaws: &Flaws, failures: &[Error]) -> Code {
+    for problem in &flaws.problems {
+        output::say(&format!("tracerig: warning: {problem}"));
+    }
+    let more = flaws.problem_count - flaws.problems.len() as u64;
+    if more > 0 {
+        output::say(&format!("tracerig: warning: {} more lines are left out", units::count(more)));
+    }
+    for (path, torn) in &flaws.torn {
+        output::say(&format!("tracerig: warning: {}", torn_end(path, *torn)));
+    }
+    for failure in failures {
+        output::say(&format!("tracerig: {failure}"));
+    }
+    if failures.is_empty() { Code::FINE } else { Code::FAILED }
+}
+
+fn torn_end(path: &Path, torn: Torn) -> String {
+    format!("{}: the last line breaks off after {} bytes; it is left out", path.display(), torn.bytes)
+}
+
+/// A row as JSON.
+fn document(row: &ThreadRow) -> Json {
+    Json::Object(fields(row).into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+}
+
+/// Every column of a row by its name, times as RFC 3339 writes them.
+fn fields(row: &ThreadRow) -> [(&'static str, Json); 27] {
+    let text = |text: &Option<String>| text.as_deref().map_or(Json::Null, Json::from);
+    let time = |at: Millis| Json::from(at.to_string());
+    [
+        ("id", row.id.to_string().into()),
+        ("rollout_path", row.rollout_path.to_string_lossy().into()),
+        ("created_at", time(row.created_at)),
+        ("updated_at", time(row.updated_at)),
+        ("recency_at", time(row.recency_at)),
+        ("source", text(&row.source)),
+        ("thread_source", text(&row.thread_source)),
+        ("agent_nickname", text(&row.agent_nickname)),
+        ("agent_role", text(&row.agent_role)),
+        ("agent_path", text(&row.agent_path)),
+        ("model_provider", text(&row.model_provider)),
+        ("model", text(&row.model)),
+        ("reasoning_effort", text(&row.reasoning_effort)),
+        ("cwd", text(&row.cwd)),
+        ("cli_version", text(&row.cli_version)),
+        ("title", text(&row.title)),
+        ("preview", text(&row.preview)),
+        ("first_user_message", text(&row.first_user_message)),
+        ("approval_mode", text(&row.approval_mode)),
+        ("sandbox_policy", text(&row.sandbox_policy)),
+        ("tokens_used", row.tokens_used.into()),
+        ("archived_at", row.archived_at.map_or(Json::Null, time)),
+        ("git_sha", text(&row.git_sha)),
+        ("git_branch", text(&row.git_branch)),
+        ("git_origin_url", text(&row.git_origin_url)),
+        ("memory_mode", row.memory_mode.as_str().into()),
+        ("history_bytes", row.history_bytes.into()),
+    ]
+}
+
+/// A value of a column, for people.
+fn shown(column: Column, value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Integer(number) if column.name().ends_with("_ms") => Millis(*number).to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => format!("`{}`", cut(text, 60)),
+    }
+}
+
+/// Text on one line, cut to so many columns of a terminal.
+fn cut(text: &str, columns: usize) -> String {
+    let line = plain(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    // Where a character may be wide it is taken as wide: a line too short looks better than one too long.
+    let width = |character: char| if character < '\u{1100}' { 1 } else { 2 };
+    if line.chars().map(width).sum::<usize>() <= columns {
+        return line;
+    }
+    let mut left = columns.saturating_sub(3);
+    let fits = line.chars().take_while(|character| {
+        let is_room = width(*character) <= left;
+        left = left.saturating_sub(width(*character));
+        is_room
+    });
+    format!("{}...", fits.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_title_is_cut_to_the_columns_there_are() {
+        assert_eq!(cut("a  b\n c", 5), "a b c");
+        assert_eq!(cut("abcdefgh", 8), "abcdefgh");
+        assert_eq!(cut("abcdefghi", 8), "abcde...");
+        assert_eq!(cut("\u{65e5}\u{65e5}\u{65e5}\u{65e5}", 8), "\u{65e5}\u{65e5}\u{65e5}\u{65e5}");
+        assert_eq!(cut("\u{65e5}\u{65e5}\u{65e5}\u{65e5}\u{65e5}", 8), "\u{65e5}\u{65e5}...");
+        assert_eq!(cut("a\u{1b}[31m", 20), "a\\u{1b}[31m");
+    }
+}

@@ -1,0 +1,144 @@
+//! `tracerig threads show`: all that is known of one thread, and what its history holds.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::{Value as Json, json};
+use tracerig_reports::{ByteSize, units};
+use tracerig_store::threads::{
+    HistoryError, Loaded, Millis, Problem, Rows, ThreadId, ThreadRow, Torn, history,
+};
+
+use super::{Place, cut, document, fields, tell, torn_end};
+use crate::cli::output::{self, Format, plain};
+use crate::cli::{Code, Interrupted};
+use crate::interrupt;
+
+/// Show the row of a thread, and count what its history holds.
+///
+/// First the rows of histories that are new or longer than they were are brought up to date.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// The thread.
+    #[arg(value_name = "ID")]
+    id: ThreadId,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let place = arguments.place.find()?;
+    let repaired = place.repair()?;
+    let row = Rows::open(&place.database, place.options.busy_timeout)?.read(arguments.id)?;
+    let Some(row) = row else {
+        tell(&repaired.flaws, &repaired.failures);
+        let folder = place.sessions.folder().display();
+        anyhow::bail!(
+            "{folder}: there is no row of thread {}; list the threads to see which there are",
+            arguments.id
+        );
+    };
+    let path = place.sessions.base().join(&row.rollout_path);
+    let summary = Summary::of(&path)?;
+    match arguments.format {
+        Format::Json => {
+            output::print_json(&json!({ "thread": document(&row), "history": summary.document() }))?
+        }
+        Format::Table => output::print(&table(&row, &path, &summary))?,
+    }
+    // What is wrong with other threads is not the matter here; `rebuild` and `verify` tell it.
+    for problem in &summary.problems {
+        output::say(&format!("tracerig: warning: {problem}"));
+    }
+    if let Some(torn) = summary.torn {
+        output::say(&format!("tracerig: warning: {}", torn_end(&path, torn)));
+    }
+    Ok(Code::FINE)
+}
+
+/// What a history holds.
+#[derive(Default)]
+struct Summary {
+    records: u64,
+    /// How many there are of each kind, a payload's own kind included.
+    kinds: BTreeMap<String, u64>,
+    payload_bytes: u64,
+    times: Option<(Millis, Millis)>,
+    problems: Vec<Problem>,
+    torn: Option<Torn>,
+}
+
+impl Summary {
+    fn of(path: &Path) -> anyhow::Result<Self> {
+        let mut summary = Self::default();
+        for loaded in history(path).map_err(gone)? {
+            if interrupt::requested() {
+                return Err(Interrupted.into());
+            }
+            match loaded? {
+                Loaded::Record { at, item } => {
+                    summary.records += 1;
+                    summary.payload_bytes += item.payload().get().len() as u64;
+                    summary.times = Some(summary.times.map_or((at, at), |(first, _)| (first, at)));
+                    let kind = match item.inner_kind() {
+                        Some(inner) => format!("{}/{inner}", item.kind()),
+                        None => item.kind().to_owned(),
+                    };
+                    *summary.kinds.entry(kind).or_default() += 1;
+                }
+                Loaded::Problem(problem) => summary.problems.push(problem),
+                Loaded::Torn(torn) => summary.torn = Some(torn),
+            }
+        }
+        Ok(summary)
+    }
+
+    fn document(&self) -> Json {
+        json!({
+            "records": self.records,
+            "payload_bytes": self.payload_bytes,
+            "first_at": self.times.map(|(first, _)| first.to_string()),
+            "last_at": self.times.map(|(_, last)| last.to_string()),
+            "kinds": self.kinds,
+            "left_out": self.problems.iter().map(|problem| problem.line).collect::<Vec<_>>(),
+            "torn_bytes": self.torn.map_or(0, |torn| torn.bytes),
+        })
+    }
+}
+
+fn gone(error: HistoryError) -> anyhow::Error {
+    anyhow::Error::from(error).context("the row is there, its history is not")
+}
+
+fn table(row: &ThreadRow, path: &Path, summary: &Summary) -> String {
+    let mut text = String::new();
+    // The path follows, whole.
+    for (name, value) in fields(row).into_iter().filter(|(name, _)| *name != "rollout_path") {
+        let shown = match value {
+            Json::Null => continue,
+            Json::String(value) => cut(&value, 60),
+            value => value.to_string(),
+        };
+        let _ = writeln!(text, "{name:18}  {shown}");
+    }
+    let _ = writeln!(text, "\nhistory {}", plain(&path.display().to_string()));
+    if let Some((first, last)) = summary.times {
+        let _ = writeln!(
+            text,
+            "{} records from {first} to {last}, {} of payloads",
+            units::count(summary.records),
+            ByteSize(summary.payload_bytes)
+        );
+    }
+    let mut kinds: Vec<(&String, &u64)> = summary.kinds.iter().collect();
+    kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(**number), *kind));
+    for (kind, number) in kinds {
+        let _ = writeln!(text, "{:>8}  {}", units::count(*number), plain(kind));
+    }
+    text
+}

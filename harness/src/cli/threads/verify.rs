@@ -1,0 +1,106 @@
+//! `tracerig threads verify`: every row held against the replay of its history.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::{Value as Json, json};
+use tracerig_reports::units;
+use tracerig_store::threads::{ThreadId, Value, Verified, verify};
+
+use super::{Place, shown, tell, watched};
+use crate::cli::output::{self, Format, plain};
+use crate::cli::{Code, Interrupted};
+
+/// Read every history of a folder and compare each column of its thread's row. Changes nothing.
+///
+/// Ends with exit code 3 if any row differs, is missing, or has no history.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let place = arguments.place.find()?;
+    if !place.database.exists() {
+        bail!(
+            "{}: there are no rows to verify; make them with `tracerig threads rebuild`",
+            place.database.display()
+        );
+    }
+    let done = watched("verifying", |watch| verify(&place.sessions, &place.database, &place.options, watch))?;
+    let code = tell(&done.flaws, &done.failures);
+    if done.is_cut_short {
+        return Err(Interrupted.into());
+    }
+    match arguments.format {
+        Format::Json => output::print_json(&document(&done))?,
+        Format::Table => output::print(&table(&done))?,
+    }
+    Ok(if done.is_equal() { code } else { Code::MISMATCH })
+}
+
+fn table(done: &Verified) -> String {
+    let mut text = String::new();
+    for difference in &done.differences {
+        let column = difference.column;
+        let _ = writeln!(
+            text,
+            "{} {}: {} in the row, {} in the history",
+            difference.thread,
+            column.name(),
+            shown(column, &difference.row),
+            shown(column, &difference.replayed)
+        );
+    }
+    for id in &done.without_row {
+        let _ = writeln!(text, "{id} has a history and no row");
+    }
+    for id in &done.without_history {
+        let _ = writeln!(text, "{id} has a row and no history");
+    }
+    let _ = write!(
+        text,
+        "{} of {} threads are equal to the replay of their histories",
+        units::count(done.equal),
+        units::count(done.files)
+    );
+    if done.in_use > 0 {
+        let _ = write!(text, "; {} are live and were not looked at", units::count(done.in_use));
+    }
+    text.push('\n');
+    plain(&text)
+}
+
+fn document(done: &Verified) -> Json {
+    let value = |value: &Value| match value {
+        Value::Null => Json::Null,
+        Value::Integer(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+    };
+    let ids = |ids: &[ThreadId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let differences: Vec<Json> = done
+        .differences
+        .iter()
+        .map(|difference| {
+            json!({
+                "thread": difference.thread.to_string(),
+                "column": difference.column.name(),
+                "row": value(&difference.row),
+                "history": value(&difference.replayed),
+            })
+        })
+        .collect();
+    json!({
+        "files": done.files,
+        "equal": done.equal,
+        "in_use": done.in_use,
+        "differences": differences,
+        "without_row": ids(&done.without_row),
+        "without_history": ids(&done.without_history),
+    })
+}
