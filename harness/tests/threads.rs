@@ -309,3 +309,35 @@ fn a_database_of_something_else_and_a_folder_that_is_none_are_refused() {
     ended(&program.run(&["threads", "list"]), 2);
     ended(&program.run(&["threads", "list", text(&home), "--jobs", "0"]), 2);
 }
+
+#[test]
+fn an_interruption_ends_it_in_the_middle_of_a_line() {
+    let program = Program::new();
+    let folder = program.path("endless");
+    write(&folder, 1, &history(1));
+    // A line of zeros that takes no room on the disk and would be read for minutes.
+    let endless = write(&folder, 2, &history(2));
+    File::options().write(true).open(endless).unwrap().set_len(4 << 40).unwrap();
+    for verb in ["rebuild", "list", "verify"] {
+        let db = program.path("rows.sqlite");
+        let mut command = program.command(&["threads", verb, text(&folder), "--db", text(&db)]);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It opens the database after it has taken over the signal.
+        let opened = |suffix: &str| program.path(&format!("rows.sqlite{suffix}")).exists();
+        while !opened("-wal") {
+            assert!(child.try_wait().unwrap().is_none(), "{verb} ended by itself");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        ended(&Ran::of(&child.wait_with_output().unwrap()), 130);
+    }
+    // What was written before is right.
+    let rows = Connection::open(program.path("rows.sqlite")).unwrap();
+    let count: i64 = rows.query_row("SELECT count(*) FROM threads", [], |row| row.get(0)).unwrap();
+    assert!(count <= 1);
+}
