@@ -7,13 +7,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use tracerig_store::schema::{FILE_NAME, PAGE_SIZE};
-use tracerig_store::{Durability, LogOptions, Pruning, TraceLog};
+use tracerig_store::{Durability, LogOptions, MAX_AGE_DAYS, Pruning, TraceLog};
 
 use crate::batch::Batch;
 use crate::cache::{BuildOptions, Dataset, Progress, Stage};
 use crate::digest;
 use crate::error::{DatasetError, Result};
 use crate::generate::{Goal, Outlet, Used, generate};
+use crate::lock::Hold;
 use crate::manifest::{Continuation, KindCount, Manifest, Pages};
 use crate::recipe::Recipe;
 use crate::truth::{Fact, Truth};
@@ -21,11 +22,11 @@ use crate::truth::{Fact, Truth};
 /// Batches that may wait for insertion; bounds the memory of a build.
 const WAITING: usize = 16;
 
-/// Page cache of the inserting connection.
-const CACHE_KIB: u32 = 128 << 10;
+/// Page cache of the inserting connection. More would not help: what is changed again soon fits.
+const CACHE_KIB: u32 = 64 << 10;
 
-/// Committing seldom leaves the cache to collect what several batches change in a page.
-const BATCHES_PER_COMMIT: u32 = 64;
+/// Every commit writes all changed pages, so committing often writes many of them several times.
+const BATCHES_PER_COMMIT: u32 = 1024;
 
 /// How often the caller hears of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(50);
@@ -84,7 +85,7 @@ pub(crate) fn build(
         file_digest: digests.file_digest,
     };
     manifest.write(folder)?;
-    Ok(Dataset { database, manifest })
+    Ok(Dataset { database, manifest, hold: Hold::default() })
 }
 
 /// What is known of the rows after their insertion.
@@ -132,6 +133,10 @@ impl Loaded {
 
 enum Message {
     Rows(Batch),
+    /// Age pruning as at the start of a process, at this Unix time in seconds.
+    StartUp(i64),
+    /// Gives the file this many pages.
+    Grow(u64),
     /// Asks what the database holds.
     Used(SyncSender<Used>),
 }
@@ -147,6 +152,14 @@ impl Outlet for Sender {
     fn send(&mut self, batch: Batch) -> Option<Batch> {
         self.messages.send(Message::Rows(batch)).ok()?;
         Some(self.empty.try_recv().unwrap_or_default())
+    }
+
+    fn start_up(&mut self, now: i64) -> Option<()> {
+        self.messages.send(Message::StartUp(now)).ok()
+    }
+
+    fn grow(&mut self, pages: u64) -> Option<()> {
+        self.messages.send(Message::Grow(pages)).ok()
     }
 
     fn used(&mut self) -> Option<Used> {
@@ -213,6 +226,12 @@ fn insert(
                 batch.clear();
                 // A full channel has batches enough.
                 let _ = recycle.try_send(batch);
+            }
+            Message::StartUp(now) => {
+                pruned += log.prune_older_than(now - MAX_AGE_DAYS * 86_400)? as u64;
+            }
+            Message::Grow(pages) => {
+                log.pad_with_free_pages(pages)?;
             }
             Message::Used(answer) => {
                 let (pages, free) = log.pages()?;

@@ -1,13 +1,13 @@
 //! The cache of datasets: each is built once, verified when it is taken again, and never taken half-built.
 //!
 //! A dataset stands in a folder named after its recipe and a digest over all that determines it. It is built in a folder
-//! beside it, `.building-NAME`, which gets its name when everything is written. Whoever builds holds the lock file
-//! `.lock-NAME`; so a folder `.building-NAME` found under the lock was left by a builder that was killed, and is removed.
+//! beside it, `.building-NAME`, which gets its name when everything is written. Whoever builds holds a lock; so a folder
+//! `.building-NAME` found under it was left by a builder that was killed, and is removed. Whoever uses a dataset holds another
+//! one, so that nobody takes it away meanwhile.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tracerig_store::schema::FILE_NAME;
@@ -15,6 +15,7 @@ use tracerig_store::schema::FILE_NAME;
 use crate::build;
 use crate::digest;
 use crate::error::{DatasetError, Result};
+use crate::lock::{Hold, Locks};
 use crate::manifest::Manifest;
 use crate::place::cache_root;
 use crate::recipe::Recipe;
@@ -22,10 +23,6 @@ use crate::shapes::Shapes;
 use crate::verify::{remember, verify_file, verify_quickly};
 
 const BUILDING: &str = ".building-";
-const LOCK: &str = ".lock-";
-
-/// How often a waiting process looks whether the other one is done.
-const POLL: Duration = Duration::from_millis(50);
 
 /// What a build may vary.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,11 +43,11 @@ impl Default for BuildOptions {
 /// What a build is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Another process builds the same dataset.
+    /// Another process builds the same dataset, removes it, or uses it where it must be built again.
     Waiting,
     /// One's own database is copied; counted in bytes.
     Copying,
-    /// Rows are generated and inserted; counted in bytes of bodies.
+    /// Rows are generated, inserted and pruned, and the file is finished; counted in bytes of inserted bodies.
     Generating,
     /// Rows and file are read once more for their digests; counted in bytes.
     Digesting,
@@ -69,13 +66,15 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// A dataset that stands on disk.
+/// A dataset that stands on disk. One from [`Cache::ensure`] or [`Cache::verify`] cannot be removed from its cache, by this or any
+/// other process, as long as it or a clone of it lives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// The database. Copy it before writing to it: the cached one must stay as it is.
     pub database: PathBuf,
     /// What is known about it.
     pub manifest: Manifest,
+    pub(crate) hold: Hold,
 }
 
 /// A folder of datasets.
@@ -124,12 +123,16 @@ impl Cache {
         let folder = self.folder.join(&name);
         fs::create_dir_all(&self.folder)
             .map_err(DatasetError::io(&self.folder, "create the cache folder"))?;
-        let _lock = self.lock(&name, progress)?;
+        let locks = Locks::of(&self.folder, &name);
+        let _change = locks.change(progress)?;
         match read(&folder).and_then(|dataset| verify_quickly(&dataset, progress).map(|()| dataset)) {
-            Ok(dataset) => return Ok(dataset),
+            Ok(dataset) => return Ok(Dataset { hold: locks.hold(progress)?, ..dataset }),
             Err(DatasetError::Cancelled) => return Err(DatasetError::Cancelled),
-            // Missing, or not what was built: it is built again.
-            Err(_) => remove_if_there(&folder)?,
+            // Missing, or not what was built: it is built again, once nobody uses it as it is.
+            Err(_) => {
+                let _alone = locks.alone(progress)?;
+                remove_if_there(&folder)?;
+            }
         }
         let building = self.folder.join(format!("{BUILDING}{name}"));
         remove_if_there(&building)?;
@@ -144,7 +147,7 @@ impl Cache {
         }
         let dataset = built?;
         remember(&dataset);
-        Ok(dataset)
+        Ok(Dataset { hold: locks.hold(progress)?, ..dataset })
     }
 
     /// The datasets there are, by name. A folder that holds none is passed over.
@@ -166,13 +169,15 @@ impl Cache {
     /// Compares a dataset's file and rows with the digests in its manifest.
     ///
     /// # Errors
-    /// As [`Cache::inspect`]; [`DatasetError::Damaged`] when they differ.
+    /// As [`Cache::inspect`]; [`DatasetError::Damaged`] when they differ, [`DatasetError::Cancelled`].
     pub fn verify(
         &self,
         name: &str,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Dataset> {
-        let dataset = self.inspect(name)?;
+        let name = self.resolve(name)?;
+        let hold = Locks::of(&self.folder, &name).hold(progress)?;
+        let dataset = Dataset { hold, ..self.inspect(&name)? };
         verify_file(&dataset, progress)?;
         let found = digest::of_database(&dataset.database, progress)?;
         if found.rows_digest != dataset.manifest.rows_digest {
@@ -185,11 +190,14 @@ impl Cache {
     /// Removes a dataset and returns its folder's path. One that is being built or taken is waited for.
     ///
     /// # Errors
-    /// As [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by its folder's name.
+    /// [`DatasetError::InUse`] while somebody uses it; as [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by
+    /// its folder's name.
     pub fn remove(&self, name: &str) -> Result<PathBuf> {
         let name = self.resolve(name)?;
-        let _lock = self.lock(&name, &mut |_| ControlFlow::Continue(()))?;
+        let locks = Locks::of(&self.folder, &name);
+        let _change = locks.change(&mut |_| ControlFlow::Continue(()))?;
         let folder = self.folder.join(&name);
+        let Some(_alone) = locks.try_alone()? else { return Err(DatasetError::InUse { path: folder }) };
         remove_if_there(&folder)?;
         Ok(folder)
     }
@@ -223,34 +231,6 @@ impl Cache {
                 Err(DatasetError::AmbiguousDataset { name: name.to_owned(), candidates: several.join(", ") })
             }
         }
-    }
-
-    /// Waits for the lock of a dataset.
-    fn lock(&self, name: &str, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Lock> {
-        let path = self.folder.join(format!("{LOCK}{name}"));
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(DatasetError::io(&path, "open the lock"))?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock(file)),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(DatasetError::io(&path, "lock")(error)),
-            }
-            if progress(Progress { stage: Stage::Waiting, done: 0, total: 0 }).is_break() {
-                return Err(DatasetError::Cancelled);
-            }
-            std::thread::sleep(POLL);
-        }
-    }
-}
-
-/// A lock that is held. The system frees it when the process ends, however it ends.
-struct Lock(File);
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing the file is not enough: a child process that is being started holds a copy of it until it runs.
-        let _ = self.0.unlock();
     }
 }
 
@@ -310,7 +290,8 @@ fn folder_name(recipe: &Recipe, options: &BuildOptions) -> Result<String> {
 }
 
 fn read(folder: &Path) -> Result<Dataset> {
-    Ok(Dataset { manifest: Manifest::read(folder)?, database: folder.join(FILE_NAME) })
+    let manifest = Manifest::read(folder)?;
+    Ok(Dataset { database: folder.join(FILE_NAME), manifest, hold: Hold::default() })
 }
 
 fn remove_if_there(folder: &Path) -> Result<()> {

@@ -80,6 +80,12 @@ pub enum DatasetError {
         /// What differs.
         detail: String,
     },
+    /// A dataset that was to be removed is in use.
+    #[error("{}: the dataset is in use; remove it when the run or verification that uses it has ended", path.display())]
+    InUse {
+        /// The dataset's folder.
+        path: PathBuf,
+    },
     /// The target of a build exists.
     #[error("{}: the folder is not empty; give another one or empty it", path.display())]
     NotEmpty {

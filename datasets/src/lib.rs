@@ -26,6 +26,7 @@ mod digest;
 mod error;
 mod generate;
 mod levels;
+mod lock;
 mod manifest;
 mod mimic;
 mod mix;
@@ -51,8 +52,8 @@ pub use place::cache_root;
 pub use recipe::{Era, Recipe};
 pub use truth::{Fact, Intent, TierForm, Truth, Turn};
 
-/// Goes up whenever the generator writes other rows than before for the same recipe, seed and scale.
-pub const GENERATOR_VERSION: u32 = 1;
+/// Goes up whenever the generator writes other rows than before for the same recipe, seed and scale, or another file.
+pub const GENERATOR_VERSION: u32 = 2;
 
 /// The environment variable that moves the cache.
 pub const CACHE_VARIABLE: &str = "TRACERIG_CACHE_DIR";

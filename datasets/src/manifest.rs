@@ -33,9 +33,10 @@ pub struct Manifest {
     pub rows: u64,
     /// The largest id.
     pub max_id: i64,
-    /// Rows inserted while building; those that are not there any more fell to retention.
+    /// Rows inserted while building; those that are not there any more fell to retention or to their age.
     pub inserted_rows: u64,
-    /// Bytes of the bodies inserted while building.
+    /// Bytes of the bodies inserted while building, of rows that are gone too. These bytes by the time from the first insertion
+    /// to the finished file are the speed that building tells.
     pub inserted_bytes: u64,
     /// Bytes of the bodies in the database.
     pub body_bytes: u64,

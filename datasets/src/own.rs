@@ -12,6 +12,7 @@ use tracerig_store::{LogRow, OwnedBody, OwnedRow, TraceLog};
 use crate::cache::{Dataset, Progress, Stage};
 use crate::digest;
 use crate::error::{DatasetError, Result};
+use crate::lock::Hold;
 use crate::manifest::{Continuation, Manifest, Pages};
 use crate::truth::Truth;
 
@@ -107,7 +108,7 @@ pub fn copy_of(
         facts: Vec::new(),
         continuation: Continuation { last_ts: i64::try_from(last_ts).unwrap_or(0), processes: Vec::new() },
     };
-    Ok(Dataset { database, manifest })
+    Ok(Dataset { database, manifest, hold: Hold::default() })
 }
 
 /// Appends the newest `rows` rows once more, a second later each: what one's own writer would write next is not known, but

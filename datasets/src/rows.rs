@@ -122,6 +122,11 @@ impl RowWriter {
         }
     }
 
+    /// Lets no ordinary row become much larger than this.
+    pub(crate) fn limit(&mut self, largest: u64) {
+        self.aim.largest = largest;
+    }
+
     /// From now on draws kinds so that rows come out at the levels wanted, where `share` of them are rows of threads.
     pub(crate) fn steer(&mut self, share: f64, wanted: Counts) {
         mix::steer(&mut self.thread_mix, &mut self.process_mix, share, wanted);

@@ -93,7 +93,7 @@ pub(crate) fn verify_file(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<()> {
     check_unwritten(dataset)?;
-    let Dataset { database, manifest } = dataset;
+    let Dataset { database, manifest, .. } = dataset;
     let damaged = |detail: String| DatasetError::Damaged { path: database.clone(), detail };
     let metadata = fs::metadata(database).map_err(|error| damaged(error.to_string()))?;
     if metadata.len() != manifest.file_bytes {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::io::BufRead;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,7 +24,8 @@ fn quick() -> Recipe {
 fn entries(folder: &Path) -> Vec<String> {
     let entries =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = entries.filter(|name| !name.starts_with(".lock-")).collect();
+    let is_lock = |name: &String| name.starts_with(".lock-") || name.starts_with(".used-");
+    let mut names: Vec<String> = entries.filter(|name| !is_lock(name)).collect();
     names.sort_unstable();
     names
 }
@@ -122,8 +124,12 @@ fn builder() {
         generated |= progress.stage == Stage::Generating;
         ControlFlow::Continue(())
     };
-    Cache::at(folder).ensure(&quick(), &BuildOptions { seed: None, scale }, &mut watch).unwrap();
+    let dataset =
+        Cache::at(folder).ensure(&quick(), &BuildOptions { seed: None, scale }, &mut watch).unwrap();
     println!("generated: {generated}");
+    // Uses it until the other process closes its end.
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+    drop(dataset);
 }
 
 const PROCESS_CACHE: &str = "TRACERIG_TEST_CACHE";
@@ -134,6 +140,7 @@ fn start_builder(folder: &Path, scale: f64) -> Child {
         .args(["builder", "--exact", "--ignored", "--nocapture"])
         .env(PROCESS_CACHE, folder)
         .env(PROCESS_SCALE, scale.to_string())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -187,6 +194,59 @@ fn a_killed_builder_leaves_nothing_that_is_taken_and_the_next_one_clears_it_away
     assert_eq!(entries(folder.path()), Vec::<String>::new());
 }
 
+/// Waits until the process has its dataset.
+fn until_it_has_one(process: &mut Child) {
+    let lines = std::io::BufReader::new(process.stdout.as_mut().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).any(|line| line.contains("generated: ")));
+}
+
+#[test]
+fn a_dataset_that_another_process_uses_is_neither_removed_nor_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path());
+    let [mut one, mut two] = [0, 1].map(|_| start_builder(folder.path(), SMALL.scale));
+    until_it_has_one(&mut one);
+    until_it_has_one(&mut two);
+    let database = cache.inspect("quick").unwrap().database;
+    let in_use = || {
+        let error = cache.remove("quick").unwrap_err();
+        assert!(matches!(error, DatasetError::InUse { .. }), "{error}");
+        let message = error.to_string();
+        assert!(
+            message.contains(folder.path().to_str().unwrap()) && message.contains("has ended"),
+            "{message}"
+        );
+        assert!(database.is_file());
+    };
+    in_use();
+    // Damaged, it has to be built again; that waits for those who use it.
+    let bytes = std::fs::read(&database).unwrap();
+    std::fs::write(&database, &bytes[..4096]).unwrap();
+    let mut stages = Vec::new();
+    let mut wait = |progress: Progress| {
+        stages.push(progress.stage);
+        ControlFlow::Break(())
+    };
+    let error = cache.ensure(&quick(), &SMALL, &mut wait).unwrap_err();
+    assert!(matches!(error, DatasetError::Cancelled), "{error}");
+    assert_eq!((stages, std::fs::metadata(&database).unwrap().len()), (vec![Stage::Waiting], 4096));
+    // One ends, the other is killed.
+    drop(one.stdin.take());
+    assert!(one.wait().unwrap().success());
+    in_use();
+    two.kill().unwrap();
+    two.wait().unwrap();
+    cache.remove("quick").unwrap();
+    assert_eq!(entries(folder.path()), Vec::<String>::new());
+    // The same within one process.
+    let dataset = cache.ensure(&quick(), &SMALL, &mut go).unwrap();
+    let other = dataset.clone();
+    drop(dataset);
+    assert!(matches!(cache.remove("quick").unwrap_err(), DatasetError::InUse { .. }));
+    drop(other);
+    cache.remove("quick").unwrap();
+}
+
 #[test]
 fn names_are_found_listed_and_removed() {
     let folder = tempfile::tempdir().unwrap();
@@ -198,7 +258,9 @@ fn names_are_found_listed_and_removed() {
     let error = cache.inspect("quick").unwrap_err();
     assert!(matches!(error, DatasetError::AmbiguousDataset { .. }), "{error}");
     let name = first.database.parent().unwrap().file_name().unwrap().to_str().unwrap();
-    let removed: PathBuf = cache.remove(name).unwrap();
+    let name = name.to_owned();
+    drop(first);
+    let removed: PathBuf = cache.remove(&name).unwrap();
     assert!(!removed.exists());
     assert_eq!(cache.inspect("quick").unwrap().manifest.seed, 2);
     assert!(cache.remove("codex").unwrap_err().to_string().contains("no dataset `codex`"));

@@ -44,7 +44,7 @@ fn a_dataset_has_the_size_its_recipe_says_and_ends_as_a_real_file_does() {
     let folder = tempfile::tempdir().unwrap();
     for (recipe, scale) in [("quick", 0.1), ("quick", 0.05), ("tags", 0.1), ("tiny", 1.0)] {
         let said = Recipe::builtin(recipe).unwrap();
-        let Dataset { database, manifest } =
+        let Dataset { database, manifest, .. } =
             build(&folder.path().join(format!("{recipe}{scale}")), recipe, scale);
         let bytes = std::fs::metadata(&database).unwrap().len();
         assert_eq!((manifest.rows, bytes), (said.rows(scale), said.file_bytes(scale)), "{recipe} {scale}");
@@ -71,7 +71,7 @@ fn a_dataset_has_the_size_its_recipe_says_and_ends_as_a_real_file_does() {
 #[test]
 fn deletions_are_scattered_over_the_ids() {
     let folder = tempfile::tempdir().unwrap();
-    let Dataset { database, manifest } = build(folder.path(), "quick", 0.2);
+    let Dataset { database, manifest, .. } = build(folder.path(), "quick", 0.2);
     assert!(manifest.max_id as u64 > 2 * manifest.rows, "{} {}", manifest.max_id, manifest.rows);
     let deleted = 100 - 100 * manifest.rows / manifest.inserted_rows;
     assert!((54..=58).contains(&deleted), "{deleted}");
@@ -160,6 +160,42 @@ fn a_recipe_file_may_leave_gaps_in_the_ids_and_free_pages() {
     assert_eq!(manifest.truth.turns.len(), 40);
 }
 
+/// Of each page of a database, from the first one on, whether it is on the free list.
+fn free_pages(database: &Path) -> Vec<bool> {
+    let bytes = std::fs::read(database).unwrap();
+    let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let mut free = vec![false; bytes.len() / 4096];
+    let mut trunk = word(32);
+    while trunk > 0 {
+        let at = (trunk - 1) * 4096;
+        free[trunk - 1] = true;
+        (0..word(at + 4)).for_each(|leaf| free[word(at + 8 + 4 * leaf) - 1] = true);
+        trunk = word(at);
+    }
+    free
+}
+
+#[test]
+fn many_free_pages_stand_between_the_others_and_nothing_of_earlier_days_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let Dataset { database, manifest, .. } = build(folder.path(), "freelist-1.2gb", 0.2);
+    assert_eq!((manifest.rows, manifest.max_id, manifest.file_bytes), (21_726, 427_582_858, 248_971_264));
+    let free = free_pages(&database);
+    assert_eq!(free.iter().filter(|free| **free).count() as u64, manifest.pages.free);
+    // Every part of the file has both: none is as good as full, none as good as empty.
+    let parts: Vec<usize> = free
+        .chunks(free.len() / 10)
+        .map(|part| part.iter().filter(|free| **free).count() * 100 / part.len())
+        .collect();
+    assert!(parts.iter().take(10).all(|percent| (30..=97).contains(percent)), "{parts:?}");
+    let runs = free.chunk_by(|one, next| one == next).filter(|run| !run[0]).count() as u64;
+    assert!(runs * 20 > manifest.pages.total - manifest.pages.free, "{runs} runs of pages in use");
+    // The first second of every dataset.
+    assert_eq!(number(&database, "SELECT count(*) FROM logs WHERE ts < 1780000000"), 0);
+    assert!(manifest.inserted_rows > 4 * manifest.rows);
+    assert_eq!(read(&database, "PRAGMA integrity_check", |row| row.get::<_, String>(0)), ["ok"]);
+}
+
 #[test]
 fn levels_come_out_exactly_at_every_scale() {
     let folder = tempfile::tempdir().unwrap();
@@ -182,7 +218,7 @@ fn threads_and_processes_are_as_many_as_the_recipe_says() {
         text.replace("threads_per_process = 3", "threads = 53\nprocesses = 17\nthreads_per_process = 3");
     let text = text.replace("rows = 100000", "rows = 30000").replace("268435456", "80531456");
     let recipe = Recipe::parse(&text, "here").unwrap();
-    let Dataset { database, manifest } =
+    let Dataset { database, manifest, .. } =
         build_into(&folder.path().join("all"), &recipe, &BuildOptions::default(), &mut go).unwrap();
     let count = |column: &str| number(&database, &format!("SELECT count(DISTINCT {column}) FROM logs"));
     assert_eq!((count("thread_id"), count("process_uuid"), manifest.rows), (53, 17, 30_000));
@@ -254,7 +290,7 @@ fn rows_change_with_the_generator_version_only() {
     let digests = [digest("tiny", 1.0), digest("quick", 0.05), digest("tags", 0.1)];
     assert_eq!(
         (tracerig_datasets::GENERATOR_VERSION, digests.each_ref().map(String::as_str)),
-        (1, ["e42f1d766e01d508", "9921eb68b97c6657", "ea5a4f83284ae7de"])
+        (2, ["e42f1d766e01d508", "9921eb68b97c6657", "ea5a4f83284ae7de"])
     );
 }
 
@@ -262,7 +298,7 @@ fn rows_change_with_the_generator_version_only() {
 fn a_workload_goes_on_where_the_dataset_ended() {
     let folder = tempfile::tempdir().unwrap();
     for recipe in ["quick", "tags"] {
-        let Dataset { database, manifest } = build(&folder.path().join(recipe), recipe, 0.1);
+        let Dataset { database, manifest, .. } = build(&folder.path().join(recipe), recipe, 0.1);
         let append = |name: &str, seed, mix| -> (Appended, Vec<String>) {
             let copy = folder.path().join(format!("{recipe}-{name}.sqlite"));
             std::fs::copy(&database, &copy).unwrap();

@@ -1,4 +1,4 @@
-//! Ctrl-C and time limits: what ends a run early, and the child process that must end with it.
+//! Ctrl-C and time limits: what ends a run early, and the child processes that must end with it.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,22 +8,28 @@ use crate::platform;
 /// How often a running child is compared with its time limit: rarely, so that watching does not disturb the measuring.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     interrupted: bool,
-    child: Option<u32>,
+    children: Vec<Child>,
+}
+
+/// A child that is being waited for.
+#[derive(Debug)]
+struct Child {
+    id: u32,
+    /// `None`: as long as it likes.
     deadline: Option<Instant>,
     timed_out: bool,
 }
 
-static STATE: Mutex<State> =
-    Mutex::new(State { interrupted: false, child: None, deadline: None, timed_out: false });
+static STATE: Mutex<State> = Mutex::new(State { interrupted: false, children: Vec::new() });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and kills the child
+/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and kills the children
 /// being waited for, the second ends the process at once with exit code 130.
 ///
 /// # Errors
@@ -35,8 +41,8 @@ pub fn install() -> Result<(), ctrlc::Error> {
             std::process::exit(130);
         }
         state.interrupted = true;
-        if let Some(child) = state.child {
-            platform::kill(child);
+        for child in &state.children {
+            platform::kill(child.id);
         }
     })
 }
@@ -55,35 +61,42 @@ pub(crate) fn watch(child: u32, limit: Duration) -> Watched {
             loop {
                 std::thread::sleep(WATCH_EVERY);
                 let mut state = state();
-                if let (Some(child), Some(deadline)) = (state.child, state.deadline)
-                    && deadline <= Instant::now()
-                {
-                    state.timed_out = true;
-                    platform::kill(child);
+                let now = Instant::now();
+                let late = |child: &&mut Child| child.deadline.is_some_and(|deadline| deadline <= now);
+                for child in state.children.iter_mut().filter(late) {
+                    child.timed_out = true;
+                    platform::kill(child.id);
                 }
             }
         });
     });
     let mut state = state();
-    state.child = Some(child);
-    state.deadline = Instant::now().checked_add(limit);
-    state.timed_out = false;
+    state.children.push(Child { id: child, deadline: Instant::now().checked_add(limit), timed_out: false });
     if state.interrupted {
         platform::kill(child);
     }
-    Watched(())
+    Watched(child)
 }
 
 /// A child under watch.
 #[derive(Debug)]
-pub(crate) struct Watched(());
+pub(crate) struct Watched(u32);
 
 impl Watched {
     /// Ends the watch; to be called before the child's process id is freed. Returns whether its time was up.
     pub(crate) fn release(self) -> bool {
+        self.end()
+    }
+
+    fn end(&self) -> bool {
         let mut state = state();
-        state.child = None;
-        state.deadline = None;
-        state.timed_out
+        let at = state.children.iter().position(|child| child.id == self.0);
+        at.is_some_and(|at| state.children.swap_remove(at).timed_out)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod append;
 pub mod cli;
+pub mod companion;
 pub mod document;
 pub mod histories;
 pub mod interrupt;

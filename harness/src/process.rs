@@ -5,19 +5,19 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use tracerig_reports::record::Exit;
 
-use crate::interrupt;
+use crate::interrupt::{self, Watched};
 use crate::platform::{self, Ended};
 
 /// What is kept of a process's standard error.
 const STDERR_KEPT: u64 = 4096;
 
-/// Starts processes of one program, one at a time.
+/// Starts processes of one program, one at a time; two launchers start two at once.
 #[derive(Debug)]
 pub struct Launcher {
     program: PathBuf,
@@ -47,15 +47,8 @@ impl Finished {
     /// # Errors
     /// It was killed, it failed, it said nothing, or something else than expected.
     pub fn answer<T: DeserializeOwned>(&self) -> Result<T, String> {
-        let said = if self.stderr.is_empty() { "it said nothing" } else { &self.stderr };
-        if self.timed_out {
-            return Err("it took longer than the time limit and was killed".to_owned());
-        }
-        match self.ended.exit {
-            Exit::Code(0) => {}
-            Exit::Code(code) => return Err(format!("exit code {code}: {said}")),
-            Exit::Signal(signal) => return Err(format!("ended by signal {signal}: {said}")),
-            Exit::NotStarted => return Err("it did not end in a known way".to_owned()),
+        if let Some(error) = ended_badly(&self.ended, self.timed_out, &self.stderr) {
+            return Err(error);
         }
         if self.stdout.is_empty() {
             return Err("it ended well but answered nothing".to_owned());
@@ -78,6 +71,14 @@ impl Launcher {
     /// # Errors
     /// It cannot be started or waited for.
     pub fn run(&mut self, arguments: &[OsString]) -> io::Result<Finished> {
+        self.start(arguments)?.finish()
+    }
+
+    /// Starts the program with `arguments`. The launch before must have finished.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(&mut self, arguments: &[OsString]) -> io::Result<Launched<'_>> {
         self.stderr.set_len(0)?;
         self.stderr.seek(SeekFrom::Start(0))?;
         let mut command = Command::new(&self.program);
@@ -88,21 +89,62 @@ impl Launcher {
             .stderr(self.stderr.try_clone()?)
             // A Ctrl-C in the terminal is for the harness, which then decides what becomes of its child.
             .process_group(0);
-        let mut stdout = Vec::with_capacity(64 * 1024);
         let start = Instant::now();
-        let mut child = command.spawn()?;
+        let child = command.spawn()?;
         let watched = interrupt::watch(child.id(), self.limit);
+        Ok(Launched { child, watched, start, stderr: &self.stderr })
+    }
+}
+
+/// A process on its way.
+#[derive(Debug)]
+pub struct Launched<'a> {
+    child: Child,
+    watched: Watched,
+    start: Instant,
+    stderr: &'a File,
+}
+
+impl Launched<'_> {
+    /// When it was started.
+    #[must_use]
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub fn finish(self) -> io::Result<Finished> {
+        let Self { mut child, watched, start, stderr } = self;
+        let mut stdout = Vec::with_capacity(64 * 1024);
         let read = child.stdout.take().map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut stdout));
         let mut timed_out = false;
         let ended = platform::wait(&mut child, || timed_out = watched.release())?;
         read?;
-        Ok(Finished { wall: ended.at - start, stdout, stderr: self.said()?, ended, timed_out })
+        Ok(Finished { wall: ended.at - start, stdout, stderr: said(stderr)?, ended, timed_out })
     }
+}
 
-    fn said(&mut self) -> io::Result<String> {
-        let mut said = Vec::new();
-        self.stderr.seek(SeekFrom::Start(0))?;
-        self.stderr.by_ref().take(STDERR_KEPT).read_to_end(&mut said)?;
-        Ok(String::from_utf8_lossy(&said).trim().to_owned())
+/// The beginning of what a process wrote into its standard error.
+pub(crate) fn said(mut stderr: &File) -> io::Result<String> {
+    let mut said = Vec::new();
+    stderr.seek(SeekFrom::Start(0))?;
+    stderr.take(STDERR_KEPT).read_to_end(&mut said)?;
+    Ok(String::from_utf8_lossy(&said).trim().to_owned())
+}
+
+/// Why a process that ended like this gave no answer; `None` if it ended well. `said` is what it wrote on standard error.
+pub(crate) fn ended_badly(ended: &Ended, timed_out: bool, said: &str) -> Option<String> {
+    let said = if said.is_empty() { "it said nothing" } else { said };
+    if timed_out {
+        return Some("it took longer than the time limit and was killed".to_owned());
+    }
+    match ended.exit {
+        Exit::Code(0) => None,
+        Exit::Code(code) => Some(format!("exit code {code}: {said}")),
+        Exit::Signal(signal) => Some(format!("ended by signal {signal}: {said}")),
+        Exit::NotStarted | Exit::Running => Some("it did not end in a known way".to_owned()),
     }
 }

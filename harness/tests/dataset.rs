@@ -6,12 +6,13 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use support::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
-use tracerig_datasets::{Manifest, Recipe, Truth};
+use tracerig_datasets::{BuildOptions, Cache, Manifest, Recipe, Truth};
 use tracerig_harness::oracle::{self, Answer, Window};
 
 fn built(ran: &Ran) -> PathBuf {
@@ -144,6 +145,22 @@ fn a_changed_dataset_is_noticed_and_can_be_removed() {
     assert_eq!(program.run(&["dataset", "remove", "tiny"]).code, Some(1));
     built(&program.run(&["dataset", "build", "tiny"]));
     assert_eq!(program.run(&["dataset", "verify", "tiny"]).code, Some(0));
+}
+
+#[test]
+fn a_dataset_that_a_run_uses_is_not_removed() {
+    let program = Program::new();
+    // What a run holds as long as it lasts, here by this process.
+    let recipe = Recipe::find("tiny").unwrap();
+    let cache = Cache::at(program.cache().join("datasets"));
+    let dataset =
+        cache.ensure(&recipe, &BuildOptions::default(), &mut |_| ControlFlow::Continue(())).unwrap();
+    let refused = program.run(&["dataset", "remove", "tiny"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("is in use") && refused.err.contains("tiny-"), "{}", refused.err);
+    assert_eq!(program.run(&["dataset", "verify", "tiny"]).code, Some(0));
+    drop(dataset);
+    assert_eq!(program.run(&["dataset", "remove", "tiny"]).code, Some(0));
 }
 
 #[test]

@@ -126,6 +126,7 @@ fn random_histories_are_right_and_cheap() {
             "reason identity",
             "reason shrink",
             "reason anchors",
+            "several connections",
             "memo dropped for another's",
             "scans by another process meanwhile",
             "another process died",

@@ -5,44 +5,43 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Program, text};
+use support::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
-use tracerig_datasets::{Cache, Recipe};
+use tracerig_datasets::{Cache as Datasets, Recipe};
 use tracerig_harness::relaunch::{self, Job, Plan, Source};
-use tracerig_reports::Record;
-use tracerig_reports::record::{SampleState, Status};
+use tracerig_reports::record::{ArmKey, Cache, Exit, Launch, Process, SampleState, Status};
+use tracerig_reports::{Record, Summary};
 
 const ARMS: [&str; 6] = ["floor", "published", "full", "cold", "warm", "unchanged"];
+/// Those whose launches are not one fresh process after the other.
+const BESIDE_A_WRITER: [&str; 2] = ["live", "two"];
+
+/// Measures, and reads the record. Samples may be left out: another process may read from the disk at any time.
+#[track_caller]
+fn measured(program: &Program, out: &Path, arguments: &[&str]) -> (Ran, Record) {
+    let ran = program.run(&[&["run", "relaunch", "--out", text(out)], arguments].concat());
+    assert!(matches!(ran.code, Some(0 | 5)), "{}", ran.err);
+    let record = Record::read(&out.join("record.json")).unwrap();
+    (ran, record)
+}
 
 #[test]
 fn every_launch_is_verified_and_on_record() {
     let program = Program::new();
     let out = program.path("out");
-    let ran = program.run(&[
-        "run",
-        "relaunch",
-        "--recipe",
-        "tiny",
-        "--samples",
-        "2",
-        "--seed",
-        "7",
-        "--out",
-        text(&out),
-    ]);
-    assert!(matches!(ran.code, Some(0 | 5)), "{}", ran.err);
+    let (ran, record) = measured(&program, &out, &["--recipe", "tiny", "--samples", "2", "--seed", "7"]);
     for name in ARMS {
         assert!(ran.out.contains(name), "{name} is not in the table:\n{}", ran.out);
     }
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
 
-    let record = Record::read(&out.join("record.json")).unwrap();
     assert!(matches!(record.outcome.status, Status::Complete | Status::Inconclusive), "{:?}", record.outcome);
     assert_eq!((record.seed, record.plan.samples), (7, 2));
     let in_memory = record.machine.file_system.as_deref().is_none_or(|kind| kind == "tmpfs");
@@ -101,22 +100,9 @@ fn every_launch_is_verified_and_on_record() {
 #[test]
 fn arms_on_request_take_the_way_they_must_whatever_happened_to_the_database() {
     let program = Program::new();
-    let out = program.path("out");
     let arms = "pruned,window,replaced,recreated,forced";
-    let ran = program.run(&[
-        "run",
-        "relaunch",
-        "--recipe",
-        "tiny",
-        "--samples",
-        "1",
-        "--arms",
-        arms,
-        "--out",
-        text(&out),
-    ]);
-    assert!(matches!(ran.code, Some(0 | 5)), "{}", ran.err);
-    let record = Record::read(&out.join("record.json")).unwrap();
+    let tiny = ["--recipe", "tiny", "--samples", "1", "--arms", arms];
+    let (_, record) = measured(&program, &program.path("out"), &tiny);
     let mut digests = std::collections::BTreeMap::new();
     for sample in &record.samples {
         // Mode and reason are among what makes a sample valid; here they are said once more, by hand.
@@ -149,12 +135,9 @@ fn one_s_own_database_is_measured_on_a_copy_and_left_as_it_is() {
     let database = Codex::V0_169_0.write_logs(&folder).unwrap();
     let before = std::fs::read(&database).unwrap();
     let out = program.path("out");
-    let ran =
-        program.run(&["run", "relaunch", "--db", text(&database), "--samples", "1", "--out", text(&out)]);
-    assert!(matches!(ran.code, Some(0 | 5)), "{}", ran.err);
+    let (_, record) = measured(&program, &out, &["--db", text(&database), "--samples", "1", "--arms", "all"]);
     assert_eq!(std::fs::read(&database).unwrap(), before);
 
-    let record = Record::read(&out.join("record.json")).unwrap();
     assert_eq!((record.dataset.recipe.as_str(), record.dataset.rows), ("own", 3701));
     let warm: Vec<_> = record.samples.iter().filter(|sample| sample.arm == "warm").collect();
     assert!(!warm.is_empty());
@@ -169,6 +152,49 @@ fn one_s_own_database_is_measured_on_a_copy_and_left_as_it_is() {
     let missing = program.run(&["run", "relaunch", "--db", text(&folder.join("nothing"))]);
     assert_eq!(missing.code, Some(1));
     assert!(missing.err.contains("nothing"), "{}", missing.err);
+}
+
+#[test]
+fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
+    let program = Program::new();
+    let out = program.path("out");
+    let arms = ["--recipe", "tiny", "--samples", "3", "--arms", "warm:hot,live,two"];
+    let (ran, record) = measured(&program, &out, &arms);
+    let of = |arm: &'static str| record.samples.iter().filter(move |sample| sample.arm == arm);
+    let launches = |arm| of(arm).flat_map(|sample| &sample.launches);
+    let mode = |launch: &Launch| launch.mode.clone().unwrap();
+    let appended = record.plan.appended_rows;
+    let most_beside = 128;
+
+    // It is one process, which neither starts nor ends, and each of its refreshes finds what a warm launch finds.
+    for refresh in launches("live") {
+        assert!(refresh.verified && mode(refresh) == "incremental", "{refresh:?}");
+        assert_eq!((refresh.exit, refresh.user), (Exit::Running, None));
+        let examined = refresh.counter("rows_examined").unwrap();
+        assert!((appended..=appended + most_beside).contains(&examined), "{refresh:?}");
+    }
+    let answers: BTreeSet<_> = launches("live").map(|refresh| &refresh.answer_digest).collect();
+    // What a refresh overlooks is missing in those after it, so not each needs something new to tell.
+    assert!(2 * answers.len() > launches("live").count(), "{} answers", answers.len());
+    assert!(launches("live").count() >= 3);
+
+    for sample in of("two") {
+        assert!(!matches!(sample.state, SampleState::Mismatch { .. } | SampleState::Failed { .. }));
+        assert!(sample.launches.len() % 2 == 0);
+        for launch in &sample.launches {
+            assert!(launch.verified && launch.exit == Exit::Code(0), "{launch:?}");
+            assert!(["incremental", "unchanged"].contains(&mode(launch).as_str()), "{launch:?}");
+        }
+    }
+
+    let processes = [Process::Fresh, Process::Resident, Process::Paired];
+    assert!(record.plan.arms.iter().map(|arm| arm.process).eq(processes));
+    let live = Summary::of(&record).arm(&ArmKey::new("live", Cache::Hot)).unwrap().clone();
+    assert!(live.inside_of_warm.is_some() && live.of_floor.is_none() && live.of_published.is_none());
+    assert!(ran.out.contains("Inside the process, without its start and end"), "{}", ran.out);
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
+    assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
+    assert_eq!(workers_of(&program), Vec::<String>::new());
 }
 
 #[test]
@@ -212,12 +238,13 @@ fn leftovers(program: &Program) -> Vec<PathBuf> {
 /// A run of every hot arm with `worker` as the program that is launched.
 fn run_with(program: &Program, worker: &Path) -> Record {
     let mut plan = Plan::builtin().unwrap();
-    plan.choose(&ARMS.map(|arm| format!("{arm}:hot"))).unwrap();
+    let arms: Vec<String> = ARMS.iter().chain(&BESIDE_A_WRITER).map(|arm| format!("{arm}:hot")).collect();
+    plan.choose(&arms).unwrap();
     plan.samples = 1;
     let job = Job {
         plan,
         source: Source::Recipe { recipe: Box::new(Recipe::find("tiny").unwrap()), scale: 1.0 },
-        datasets: Cache::at(program.path("datasets")),
+        datasets: Datasets::at(program.path("datasets")),
         workplaces: program.path("work"),
         seed: 1,
         program: worker.to_owned(),
@@ -231,7 +258,7 @@ fn forger(program: &Program, edit: &str) -> PathBuf {
     let path = program.path("forger");
     let worker = env!("CARGO_BIN_EXE_tracerig");
     // The second argument is the process that the worker expects as its parent.
-    std::fs::write(&path, format!("#!/bin/sh\nshift 2\n'{worker}' __worker $$ \"$@\" | sed '{edit}'\n"))
+    std::fs::write(&path, format!("#!/bin/sh\nshift 2\n'{worker}' __worker $$ \"$@\" | sed -u '{edit}'\n"))
         .unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path
@@ -244,7 +271,7 @@ fn an_engine_that_does_nothing_fails_everywhere() {
         [("/bin/true", "answered nothing"), ("/bin/false", "exit code 1"), ("/nowhere", "launched")]
     {
         let record = run_with(&program, Path::new(worker));
-        assert_eq!(record.samples.len(), ARMS.len());
+        assert_eq!(record.samples.len(), ARMS.len() + BESIDE_A_WRITER.len());
         for sample in &record.samples {
             let SampleState::Failed { error } = &sample.state else { panic!("{worker}: {sample:?}") };
             assert!(error.contains(word), "{error}");
@@ -257,27 +284,32 @@ fn an_engine_that_does_nothing_fails_everywhere() {
 fn a_wrong_answer_is_a_mismatch_whatever_is_wrong_with_it() {
     let program = Program::new();
     // What is forged, and the arms in which it must be noticed.
-    let scanning = ["published", "full", "cold", "warm", "unchanged"];
+    let scanning = ["published", "full", "cold", "warm", "unchanged", "live", "two"];
+    let every: Vec<&str> = ARMS.into_iter().chain(BESIDE_A_WRITER).collect();
     let cases: &[(&str, &str, &[&str])] = &[
         ("nothing", "", &[]),
         ("no turns", r#"s/"turns":{.*},"scan"/"turns":{},"scan"/"#, &scanning),
         ("another time", r#"s/"timestamp":1/"timestamp":2/"#, &scanning),
         ("another model", r#"s/"model":"[^"]*"/"model":"gpt-0"/"#, &scanning),
         ("another thread", r#"s/"thread_id":"[^"]*"/"thread_id":"0"/"#, &scanning),
-        ("another maximum", r#"s/"cursor":/"cursor":1/"#, &ARMS),
-        ("another mode", r#"s/"mode":"[a-z]*"/"mode":"full"/"#, &["warm", "unchanged"]),
+        ("another maximum", r#"s/"cursor":/"cursor":1/"#, &every),
+        ("another mode", r#"s/"mode":"[a-z]*"/"mode":"full"/"#, &["warm", "unchanged", "live", "two"]),
         ("another reason", r#"s/"reason":"[a-z]*"/"reason":"forced"/"#, &scanning),
         ("more rows", r#"s/"rows_examined":/"rows_examined":1/"#, &scanning),
-        ("no memo written", r#"s/"persisted":true/"persisted":false/"#, &["cold", "warm"]),
+        ("no memo written", r#"s/"persisted":true/"persisted":false/"#, &["cold", "warm", "two"]),
         (
             "a memo written",
             r#"s/"persisted":false/"persisted":true/"#,
-            &["floor", "published", "full", "unchanged"],
+            &["floor", "published", "full", "unchanged", "live"],
         ),
     ];
     for (what, edit, noticed) in cases {
         let record = run_with(&program, &forger(&program, edit));
         for sample in &record.samples {
+            // Both of two may have written, one after the other.
+            if (*what, sample.arm.as_str()) == ("a memo written", "two") {
+                continue;
+            }
             let mismatch = matches!(sample.state, SampleState::Mismatch { .. });
             assert_eq!(mismatch, noticed.contains(&sample.arm.as_str()), "{what}: {sample:?}");
         }
@@ -289,8 +321,20 @@ fn a_wrong_answer_is_a_mismatch_whatever_is_wrong_with_it() {
 
 /// Starts a run that would take long and waits until it measures.
 fn measuring(program: &Program, out: &Path) -> (Child, impl BufRead + use<>) {
+    let arms = "floor,published:cold,warm,live,two";
     let mut child = program
-        .command(&["run", "relaunch", "--recipe", "tiny", "--samples", "10000", "--out", text(out)])
+        .command(&[
+            "run",
+            "relaunch",
+            "--recipe",
+            "tiny",
+            "--samples",
+            "10000",
+            "--arms",
+            arms,
+            "--out",
+            text(out),
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

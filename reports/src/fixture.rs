@@ -121,6 +121,7 @@ pub(crate) fn record() -> Record {
         cache: *cache,
         engine: (*engine).to_owned(),
         why: why(name).to_owned(),
+        process: Process::Fresh,
         launches_per_sample: *launches,
     });
     let mut machine = Machine {

@@ -1,30 +1,30 @@
-//! Latencies of single launches as an HdrHistogram interval log (V2 encoding, compressed), one tag an arm.
+//! Latencies of launches, and of what they did, as an HdrHistogram interval log (V2 encoding, compressed), tagged by arm.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use crate::files::write_whole;
-use crate::record::{ArmKey, Cache, Record};
+use crate::record::{ArmKey, Cache, Histogram, Record, Sample};
 use crate::{Error, Result};
-
-/// Significant decimal digits a histogram keeps.
-const DIGITS: u8 = 3;
 
 /// The tag of an arm in the log: `warm-hot`, or `async` where the page cache is no condition.
 #[must_use]
 pub fn tag(arm: &ArmKey) -> String {
-    // The format ends a tag at a comma or white space.
-    let name: String =
-        arm.name.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect();
-    if arm.cache == Cache::Any { name } else { format!("{name}-{}", arm.cache) }
+    word(&if arm.cache == Cache::Any { arm.name.clone() } else { format!("{}-{}", arm.name, arm.cache) })
+}
+
+/// `text` as one word: the format ends a tag at a comma or white space.
+fn word(text: &str) -> String {
+    text.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect()
 }
 
 /// Writes the whole-process times of all launches of valid samples to `path`, in nanoseconds, one interval a sample in
-/// the order taken, tagged with its arm. Any HdrHistogram log reader can merge the intervals of a tag.
+/// the order taken, tagged with its arm; and behind it the histograms of the sample, an interval each, tagged with the arm and
+/// their name, as `async-append`. Any HdrHistogram log reader can merge the intervals of a tag.
 ///
 /// The record does not say when a launch began, so the time axis of the log is measured time: an interval begins where
 /// the one before ended, and what the harness did in between is not in it.
@@ -43,6 +43,9 @@ fn encode(record: &Record) -> std::result::Result<Vec<u8>, String> {
     builder.add_comment("[Histogram log format version 1.3]");
     builder.add_comment(&format!("run {}, started {}", record.id, record.started));
     builder.add_comment("values: whole-process time of a launch, in nanoseconds; valid samples only");
+    if record.plan.append.is_some() {
+        builder.add_comment("tags ARM-append and the like: times within the launches of a sample");
+    }
     builder.add_comment("time axis: measured time since the first launch, in seconds");
     builder.with_max_value_divisor(1e6);
     let mut log = builder.begin_log_with(&mut text, &mut serializer).map_err(|error| error.to_string())?;
@@ -50,14 +53,10 @@ fn encode(record: &Record) -> std::result::Result<Vec<u8>, String> {
     for sample in &record.samples {
         let elapsed: Duration = sample.launches.iter().map(|launch| launch.wall).sum();
         if sample.is_valid() {
-            let mut histogram = Histogram::<u64>::new(DIGITS).map_err(|error| error.to_string())?;
-            for launch in &sample.launches {
-                let nanos = u64::try_from(launch.wall.as_nanos()).unwrap_or(u64::MAX);
-                histogram.record(nanos).map_err(|error| error.to_string())?;
+            for (tag, histogram) in intervals(sample) {
+                log.write_histogram(histogram.counts(), start, elapsed, Tag::new(&tag))
+                    .map_err(|error| error.to_string())?;
             }
-            let tag = tag(&sample.key());
-            log.write_histogram(&histogram, start, elapsed, Tag::new(&tag))
-                .map_err(|error| error.to_string())?;
         }
         start += elapsed;
     }
@@ -65,10 +64,20 @@ fn encode(record: &Record) -> std::result::Result<Vec<u8>, String> {
     Ok(text)
 }
 
+/// What a sample writes: its launches, then the histograms within them, each with its tag.
+fn intervals(sample: &Sample) -> Vec<(String, Histogram)> {
+    let arm = tag(&sample.key());
+    let mut within: BTreeMap<&str, Histogram> = BTreeMap::new();
+    for (name, histogram) in sample.launches.iter().flat_map(|launch| &launch.histograms) {
+        within.entry(name).or_default().merge(histogram);
+    }
+    let launches = sample.launches.iter().map(|launch| launch.wall).collect();
+    let within = within.into_iter().map(|(name, histogram)| (word(&format!("{arm}-{name}")), histogram));
+    std::iter::once((arm.clone(), launches)).chain(within).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
@@ -76,7 +85,7 @@ mod tests {
     use crate::{base64, fixture};
 
     /// The log as any reader takes it: start, length, maximum and histogram of each interval, by tag.
-    type Intervals = BTreeMap<String, Vec<(Duration, Duration, f64, Histogram<u64>)>>;
+    type Intervals = BTreeMap<String, Vec<(Duration, Duration, f64, hdrhistogram::Histogram<u64>)>>;
 
     fn read(text: &[u8]) -> Intervals {
         let mut found = Intervals::new();
@@ -133,7 +142,31 @@ mod tests {
     }
 
     #[test]
+    fn the_log_holds_every_histogram_of_every_valid_sample() {
+        let record = fixture::append::open();
+        let log = read(&encode(&record).unwrap());
+        for arm in &record.plan.arms {
+            let samples =
+                record.samples.iter().filter(|sample| sample.key() == arm.key() && sample.is_valid());
+            let launches: Vec<_> = samples.flat_map(|sample| &sample.launches).collect();
+            assert_eq!(log[&arm.name].len(), launches.len());
+            for name in ["append", "service", "barrier", "staleness"] {
+                let written: Vec<_> =
+                    launches.iter().filter_map(|launch| launch.histograms.get(name)).collect();
+                let intervals = log.get(&format!("{}-{name}", arm.name)).map_or(&[][..], Vec::as_slice);
+                assert_eq!(intervals.len(), written.len(), "{name} of {}", arm.name);
+                for ((_, length, _, found), histogram) in intervals.iter().zip(written) {
+                    assert_eq!(found, histogram.counts());
+                    assert_eq!(length.as_millis(), 630);
+                }
+            }
+        }
+        assert!(log.contains_key("async-staleness") && !log.contains_key("bare-staleness"));
+    }
+
+    #[test]
     fn a_tag_never_ends_early() {
         assert_eq!(tag(&ArmKey::new("a b,c", Cache::Cold)), "a_b_c-cold");
+        assert_eq!(tag(&ArmKey::new("a b,c", Cache::Any)), "a_b_c");
     }
 }

@@ -6,7 +6,7 @@ use crate::Record;
 use crate::summary::{SCHEMA, Summary, VERSION};
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<'a, S> {
     schema: &'static str,
     version: u64,
     id: &'a str,
@@ -15,7 +15,7 @@ struct Document<'a> {
     finished: &'a str,
     machine_fingerprint: &'a str,
     #[serde(flatten)]
-    summary: &'a Summary,
+    summary: &'a S,
 }
 
 /// The summary as one JSON object with a final line feed, `schema` and `version` first. Times are integer nanoseconds
@@ -25,9 +25,19 @@ struct Document<'a> {
 /// # Errors
 /// Never in practice: only when a figure cannot be put into JSON at all.
 pub fn summary(record: &Record, summary: &Summary) -> serde_json::Result<String> {
+    document(SCHEMA, VERSION, record, summary)
+}
+
+/// The fields of `summary` behind those that every summary begins with.
+pub(crate) fn document(
+    schema: &'static str,
+    version: u64,
+    record: &Record,
+    summary: &impl Serialize,
+) -> serde_json::Result<String> {
     let mut text = serde_json::to_string_pretty(&Document {
-        schema: SCHEMA,
-        version: VERSION,
+        schema,
+        version,
         id: &record.id,
         scenario: &record.scenario,
         started: &record.started,

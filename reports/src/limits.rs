@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ByteSize;
-use crate::record::{ArmKey, Cache, CounterClass, Launch, Record};
+use crate::record::{ArmKey, Cache, CounterClass, Launch, Process, Record};
 use crate::stats::FEWEST_PAIRS;
 use crate::summary::{ArmSummary, CounterSummary, FLOOR, PUBLISHED, RatioSummary, Summary};
 use crate::units;
@@ -11,6 +11,37 @@ use crate::words::{self, Precision};
 
 /// What limits the figures: everything a reader who distrusts them would ask.
 pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
+    let mut said = build_and_machine(record);
+    for arm in &summary.arms {
+        if arm.sample_time.is_none() {
+            said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
+        }
+        // Which of two at once finds more is a matter of luck.
+        if arm.modes.len() > 1 && arm.process != Process::Paired {
+            said.push(format!(
+                "{} did not always take the same mode: {}.",
+                words::arm_of(arm),
+                words::modes(&arm.modes)
+            ));
+        }
+    }
+    said.extend(short_samples(record, summary));
+    said.extend(few_pairs(summary));
+    said.extend([FLOOR, PUBLISHED].map(|baseline| without_baseline(summary, baseline)).into_iter().flatten());
+    let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
+    if summary.arms.iter().any(few) {
+        said.push(
+            "With 20 samples or fewer, p95 lies between the highest two: read it as the bad end, not as a tail."
+                .to_owned(),
+        );
+    }
+    said.extend(varying(summary));
+    said.extend(summary.arms.iter().filter_map(no_process_of_its_own));
+    said
+}
+
+/// What spoils every time of the run, whatever was run.
+pub(crate) fn build_and_machine(record: &Record) -> Vec<String> {
     let mut said = Vec::new();
     if record.build.profile != "release" {
         said.push(format!(
@@ -30,30 +61,23 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
             words::plural(record.machine.cores, "core")
         ));
     }
-    for arm in &summary.arms {
-        if arm.sample_time.is_none() {
-            said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
-        }
-        if arm.modes.len() > 1 {
-            said.push(format!(
-                "{} did not always take the same mode: {}.",
-                words::arm_of(arm),
-                words::modes(&arm.modes)
-            ));
-        }
-    }
-    said.extend(short_samples(record, summary));
-    said.extend(few_pairs(summary));
-    said.extend([FLOOR, PUBLISHED].map(|baseline| without_baseline(summary, baseline)).into_iter().flatten());
-    let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
-    if summary.arms.iter().any(few) {
-        said.push(
-            "With 20 samples or fewer, p95 lies between the highest two: read it as the bad end, not as a tail."
-                .to_owned(),
-        );
-    }
-    said.extend(varying(summary));
     said
+}
+
+/// What the times of an arm mean whose launches are not one process after the other.
+fn no_process_of_its_own(arm: &ArmSummary) -> Option<String> {
+    let name = words::arm_of(arm);
+    match arm.process {
+        Process::Fresh => None,
+        Process::Resident => Some(format!(
+            "{name}: its times are those of a question to a process that lives on, not of a process, and are compared \
+             with the time inside other processes only. Its data, and so its work, is another at each question."
+        )),
+        Process::Paired => Some(format!(
+            "{name}: each of its launches ran beside another one and a writer. Its data, and so its work, is another at \
+             each launch."
+        )),
+    }
 }
 
 /// Samples whose launches together take less than the plan asks for: how many make one was found from a slower launch.
@@ -103,7 +127,8 @@ fn few_pairs(summary: &Summary) -> Option<String> {
 /// Exact counters repeat on the same input. Where they do not, either the input grew or the work changed.
 fn varying(summary: &Summary) -> Option<String> {
     let mut found: BTreeSet<&str> = BTreeSet::new();
-    for (name, counter) in summary.arms.iter().flat_map(|arm| &arm.counters) {
+    let same_data = summary.arms.iter().filter(|arm| arm.process == Process::Fresh);
+    for (name, counter) in same_data.flat_map(|arm| &arm.counters) {
         if counter.class == CounterClass::Exact && counter.seen.is_some_and(|seen| seen.varies) {
             found.insert(name);
         }

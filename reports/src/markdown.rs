@@ -2,6 +2,7 @@
 
 use crate::Record;
 use crate::layout::{Table, escaped};
+use crate::page::Page;
 use crate::record::ArmPlan;
 use crate::summary::Summary;
 use crate::units;
@@ -12,58 +13,18 @@ use crate::{limits, remarks, tables};
 /// gets them again. GitHub renders it.
 #[must_use]
 pub fn report(record: &Record, summary: &Summary) -> String {
-    let mut out = Report(String::new());
+    let mut out = Page::default();
     out.answer(record, summary);
     out.times(record, summary);
     out.work(summary);
     out.verification(record, summary);
     out.foundations(record);
+    out.machine(record);
     out.again(record);
-    out.0
+    out.text()
 }
 
-/// The text so far. Paragraphs are separated by an empty line, the first line of the file aside.
-struct Report(String);
-
-impl Report {
-    fn heading(&mut self, text: &str) {
-        self.block(&format!("## {text}\n"));
-    }
-
-    /// Plain text, shown as it is.
-    fn paragraph(&mut self, text: &str) {
-        self.block(&format!("{}\n", escaped(text)));
-    }
-
-    fn list(&mut self, items: impl IntoIterator<Item = String>) {
-        let items: String = items.into_iter().map(|item| format!("- {}\n", escaped(&item))).collect();
-        self.block(&items);
-    }
-
-    fn table(&mut self, title: &str, table: &Table) {
-        if !table.is_empty() {
-            self.block(&format!("**{}**\n", escaped(title)));
-            self.block(&table.markdown());
-        }
-    }
-
-    /// Text that is to be copied or kept to the letter.
-    fn code(&mut self, language: &str, text: &str) {
-        // The fence has to be longer than any within.
-        let mut fence = "```".to_owned();
-        while text.contains(&fence) {
-            fence.push('`');
-        }
-        self.block(&format!("{fence}{language}\n{}\n{fence}\n", text.trim_end()));
-    }
-
-    fn block(&mut self, text: &str) {
-        if !self.0.is_empty() {
-            self.0.push('\n');
-        }
-        self.0 += text;
-    }
-
+impl Page {
     fn answer(&mut self, record: &Record, summary: &Summary) {
         let dataset = &record.dataset;
         let data = format!("{} with {}", dataset.file_bytes, words::plural(dataset.rows, "row"));
@@ -98,7 +59,11 @@ impl Report {
         self.table(&title, &tables::ratios(summary));
         self.table("Single launches, which no mean has smoothed", &tables::launches(summary));
         self.table(
-            "Where the time goes: median over launches, and part of the whole; process is what the engine does not see, start and end of its process",
+            "Time inside the process, from the first phase of the engine to its last: means of a sample, and the ratio to warm within rounds with its interval",
+            &tables::inside(summary),
+        );
+        self.table(
+            "Where the time goes: median over launches, and part of the whole; process is what the engine does not see, start and end of its process, or the way to one that lives on",
             &tables::phases(summary, true),
         );
     }
@@ -127,12 +92,7 @@ impl Report {
         said.extend(remarks::turns(record, summary));
         said.extend(limits::cache_states(record));
         self.list(said);
-        if summary.left_out.is_empty() {
-            self.paragraph("No sample was left out.");
-        } else {
-            self.block("**Samples left out of the figures**\n");
-            self.list(summary.left_out.iter().map(remarks::left_out));
-        }
+        self.left_out(&summary.left_out);
         let limits = limits::limits(record, summary);
         if !limits.is_empty() {
             self.block("**To bear in mind**\n");
@@ -142,12 +102,14 @@ impl Report {
 
     fn foundations(&mut self, record: &Record) {
         self.heading("Arms");
-        let mut table = Table::new(2, ["arm", "cache", "engine", "launches a sample", "why"])
+        let mut table = Table::new(2, ["arm", "cache", "engine", "process", "launches a sample", "why"])
             .words("engine")
+            .words("process")
             .words("why");
-        for ArmPlan { name, cache, engine, why, launches_per_sample } in &record.plan.arms {
+        for ArmPlan { name, cache, engine, why, process, launches_per_sample } in &record.plan.arms {
             let launches = launches_per_sample.to_string();
-            table.row(vec![name.clone(), cache.to_string(), engine.clone(), launches, why.clone()]);
+            let process = words::process(*process).to_owned();
+            table.row(vec![name.clone(), cache.to_string(), engine.clone(), process, launches, why.clone()]);
         }
         self.block(&table.markdown());
 
@@ -183,51 +145,6 @@ impl Report {
         self.block("<details><summary>The recipe</summary>\n");
         self.code("toml", &data.recipe_text);
         self.block("</details>\n");
-
-        self.heading("Machine and build");
-        let (machine, build) = (&record.machine, &record.build);
-        let unavailable = || "unavailable".to_owned();
-        let load = |load: Option<[f64; 3]>| {
-            load.map_or_else(unavailable, |[one, five, fifteen]| format!("{one:.2}, {five:.2}, {fifteen:.2}"))
-        };
-        let source = match (&build.revision, build.dirty) {
-            (None, _) => unavailable(),
-            (Some(revision), Some(true)) => format!("{revision}, with uncommitted changes"),
-            (Some(revision), Some(false)) => revision.clone(),
-            (Some(revision), None) => format!("{revision}, changes unknown"),
-        };
-        self.facts([
-            ("processor", machine.cpu.clone().unwrap_or_else(unavailable)),
-            ("cores", machine.cores.to_string()),
-            ("memory", machine.memory_bytes.map_or_else(unavailable, |size| size.to_string())),
-            ("system", format!("{} {} on {}", machine.os, machine.kernel, machine.arch)),
-            ("file system", machine.file_system.clone().unwrap_or_else(unavailable)),
-            ("fingerprint", machine.fingerprint.clone()),
-            ("load before (1, 5, 15 minutes)", load(record.load_start)),
-            ("load after", load(record.load_end)),
-            ("tracerig", format!("{}, profile {}", build.version, build.profile)),
-            ("revision", source),
-            ("compiler", build.rustc.clone()),
-            ("SQLite", build.sqlite.clone()),
-        ]);
-    }
-
-    /// Names and values, one a row.
-    fn facts<const N: usize>(&mut self, facts: [(&str, String); N]) {
-        let mut table = Table::new(2, ["what", "value"]);
-        for (what, value) in facts {
-            table.row(vec![what.to_owned(), value]);
-        }
-        self.block(&table.markdown());
-    }
-
-    fn again(&mut self, record: &Record) {
-        self.heading("Again");
-        self.paragraph(&format!(
-            "Run {}, from {} to {}, seed {}. The record beside this report holds every raw sample; this gets the figures again:",
-            record.id, record.started, record.finished, record.seed
-        ));
-        self.code("sh", &remarks::again(record, 100));
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::ByteSize;
 use crate::layout::Table;
-use crate::record::CounterClass;
-use crate::summary::{ArmSummary, FLOOR, PUBLISHED, RatioSummary, Summary};
+use crate::record::{CounterClass, Process};
+use crate::summary::{ArmSummary, FLOOR, PUBLISHED, RatioSummary, Summary, WARM};
 use crate::units;
 use crate::words::{self, NOTHING, Precision, or_nothing};
 
@@ -185,6 +185,32 @@ pub(crate) fn resources(summary: &Summary, precision: Precision) -> Table {
         table.row(row);
     }
     table.without_empty_columns()
+}
+
+/// Time inside the process of each arm that says where its time goes, beside that of `warm`; empty without an arm whose process
+/// lives on, for which there is no other time to compare.
+pub(crate) fn inside(summary: &Summary) -> Table {
+    let mut table =
+        Table::new(2, ["arm", "cache", "process", "median", "p95", "spread", "x warm", "interval"])
+            .words("process");
+    let lives_on = |arm: &ArmSummary| arm.process == Process::Resident;
+    if !summary.arms.iter().any(lives_on) {
+        return table;
+    }
+    for arm in summary.arms.iter().filter(|arm| arm.name != FLOOR) {
+        let Some(times) = &arm.inside else { continue };
+        let mut row = keys(arm);
+        row.extend([
+            words::process(arm.process).to_owned(),
+            units::duration(times.median),
+            units::duration(times.p95),
+            words::percent(times.spread),
+            baseline_or(arm, WARM, arm.inside_of_warm.as_ref(), |ratio| units::ratio(ratio.ratio)),
+            or_nothing(arm.inside_of_warm.as_ref().and_then(|ratio| ratio.interval), words::interval),
+        ]);
+        table.row(row);
+    }
+    table
 }
 
 /// Where the time of a launch goes, for the arms whose engine reports phases; `shares` adds the part of the whole.

@@ -2,13 +2,13 @@
 
 use crate::Record;
 use crate::layout::{Table, wrapped};
-use crate::summary::Summary;
+use crate::summary::{LeftOut, Summary};
 use crate::units;
 use crate::words;
 use crate::{limits, remarks, tables};
 
 /// Columns of the text. Fixed, so that the same record gives the same text everywhere.
-const WIDTH: usize = 80;
+pub(crate) const WIDTH: usize = 80;
 /// Samples left out that are named one by one; more would push the tables off the screen.
 const NAMED: usize = 20;
 
@@ -45,16 +45,9 @@ pub fn table(record: &Record, summary: &Summary) -> String {
         "Work of a launch: rows examined and checked, bytes of bodies, facts, and more",
         &tables::work_in_short(summary),
     );
+    section(&mut out, "Inside the process, without its start and end", &tables::inside(summary));
     section(&mut out, "Where the time goes (medians over launches)", &tables::phases(summary, false));
-    if !summary.left_out.is_empty() {
-        out += "\nLeft out of the figures\n";
-        for left in summary.left_out.iter().take(NAMED) {
-            out += &wrapped(&format!("  - {}", remarks::left_out(left)), WIDTH, "    ");
-        }
-        if let Some(more) = summary.left_out.len().checked_sub(NAMED).filter(|more| *more > 0) {
-            out += &format!("  - and {} more, all in the record\n", units::count(more as u64));
-        }
-    }
+    left_out(&mut out, &summary.left_out);
     out += "\nConditions and limits\n";
     let states = limits::cache_states(record);
     for said in states.into_iter().chain(limits::limits(record, summary)) {
@@ -64,15 +57,35 @@ pub fn table(record: &Record, summary: &Summary) -> String {
     for said in remarks::answer(record, summary) {
         out += &wrapped(&said, WIDTH, "  ");
     }
-    out += &wrapped(&remarks::end(record), WIDTH, "  ");
-    let again = remarks::again(record, WIDTH);
-    // Beside its title where it fits, else below it.
-    let gap = if "Again: ".len() + again.lines().next().map_or(0, str::len) <= WIDTH { ' ' } else { '\n' };
-    out += &format!("Again:{gap}{again}\n");
+    end(&mut out, record);
     out
 }
 
-fn section(out: &mut String, title: &str, table: &Table) {
+/// The samples left out, the first of them by name.
+pub(crate) fn left_out(out: &mut String, samples: &[LeftOut]) {
+    if samples.is_empty() {
+        return;
+    }
+    *out += "\nLeft out of the figures\n";
+    for left in samples.iter().take(NAMED) {
+        *out += &wrapped(&format!("  - {}", remarks::left_out(left)), WIDTH, "    ");
+    }
+    if let Some(more) = samples.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        *out += &format!("  - and {} more, all in the record\n", units::count(more as u64));
+    }
+}
+
+/// How the run ended, and the command that makes it again.
+pub(crate) fn end(out: &mut String, record: &Record) {
+    *out += &wrapped(&remarks::end(record), WIDTH, "  ");
+    let again = remarks::again(record, WIDTH);
+    // Beside its title where it fits, else below it.
+    let gap = if "Again: ".len() + again.lines().next().map_or(0, str::len) <= WIDTH { ' ' } else { '\n' };
+    *out += &format!("Again:{gap}{again}\n");
+}
+
+/// A table under a title, or nothing where it has no rows.
+pub(crate) fn section(out: &mut String, title: &str, table: &Table) {
     if !table.is_empty() {
         *out += &format!("\n{title}\n\n{}", table.text(WIDTH));
     }

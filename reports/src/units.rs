@@ -54,10 +54,24 @@ pub fn count(value: u64) -> String {
     out
 }
 
-/// A ratio with three figures: `0.981`, `1.90`, `12.3`, `462`.
+/// A ratio with three figures: `0.981`, `1.90`, `12.3`, `462`; from a thousand on as a count: `26,821`.
 #[must_use]
 pub fn ratio(value: f64) -> String {
-    three_figures(value)
+    if value >= 999.5 { count(value.round() as u64) } else { three_figures(value) }
+}
+
+/// An average amount with three figures, as small as it may be: `0`, `0.0201`, `1.25`, `12.5`, `5,650`.
+#[must_use]
+pub fn average(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    // Below one a ratio counts decimals.
+    if !(0.0..0.9995).contains(&value) {
+        return ratio(value);
+    }
+    let decimals = (2.0 - value.log10().floor()).min(9.0) as usize;
+    format!("{value:.decimals$}")
 }
 
 fn scaled(mut value: f64, units: &[&str], exact: bool) -> String {
@@ -139,6 +153,16 @@ pub(crate) mod figures {
         let short = format!("{value:.5e}").parse().unwrap_or(*value);
         serializer.serialize_f64(short)
     }
+
+    /// The same for a figure that may be unavailable (`null`).
+    // Serde passes a reference.
+    #[allow(clippy::ref_option)]
+    pub(crate) fn option<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -176,11 +200,19 @@ mod tests {
     }
 
     #[test]
+    fn averages_keep_three_figures_below_one() {
+        assert_eq!(
+            [0.0, 0.02, 0.020_14, 0.5, 0.999_4, 1.25, 5_650.4].map(average),
+            ["0", "0.0200", "0.0201", "0.500", "0.999", "1.25", "5,650"]
+        );
+    }
+
+    #[test]
     fn counts_and_ratios() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
-            [0.9814, 0.9996, 1.9, 12.34, 99.97, 462.4].map(ratio),
-            ["0.981", "1.00", "1.90", "12.3", "100", "462"]
+            [0.9814, 0.9996, 1.9, 12.34, 99.97, 462.4, 999.4, 999.6, 26_821.4].map(ratio),
+            ["0.981", "1.00", "1.90", "12.3", "100", "462", "999", "1,000", "26,821"]
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Figures as the words and cells that every renderer uses.
 
 use crate::ByteSize;
-use crate::record::Cache;
+use crate::record::{Cache, Process};
 use crate::stats::{CONFIDENCE, Interval};
 use crate::summary::{ArmSummary, CounterSummary, ModeCount, RatioSummary, Seen};
 use crate::units;
@@ -40,6 +40,15 @@ pub(crate) fn arm(name: &str, cache: Cache) -> String {
 /// The arm of a summary in the same words.
 pub(crate) fn arm_of(summary: &ArmSummary) -> String {
     arm(&summary.name, summary.cache)
+}
+
+/// What a launch of an arm is, in two words.
+pub(crate) fn process(process: Process) -> &'static str {
+    match process {
+        Process::Fresh => "its own",
+        Process::Resident => "lives on",
+        Process::Paired => "two at once",
+    }
 }
 
 /// `12.3x faster`, `1.07x slower`, or `no difference` when the interval holds both.

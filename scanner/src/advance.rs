@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::anchors;
 use crate::answer::Mode;
 use crate::checks::{self, Refusal, Verified};
 use crate::control::{Point, reached};
-use crate::memo::{Anchor, Memo, add_anchor};
+use crate::memo::Memo;
 use crate::rows::{Lookup, Reader};
 use crate::snapshot::{Context, Snapshot};
 use crate::work::Work;
@@ -45,12 +46,12 @@ fn try_advance(
     checks::schema(snapshot.schema)?;
     checks::identity(memo, &snapshot.identity)?;
     checks::shrink(memo, snapshot.max_id)?;
-    let anchors = checks::anchors(memo, lookup)?;
+    let anchors_left = checks::anchors(memo, lookup)?;
     // One look-up for all rows that are gone from the lower end: facts that no check looks at would never be forgotten.
     let least = lookup.at_or_above(i64::MIN)?.unwrap_or(i64::MAX);
     verified.dropped += memo.facts.forget_below(least);
     checks::facts(memo, cursor, &mut verified, lookup)?;
-    if anchors == 0 {
+    if anchors_left == 0 {
         checks::any_survivor(memo, &mut verified, lookup)?;
     }
     reached(context.probe, context.path, Point::Checked)?;
@@ -70,8 +71,6 @@ fn try_advance(
     // Facts that could not change the answer before may do so now.
     checks::facts(memo, cursor, &mut verified, lookup)?;
     memo.cursor = snapshot.max_id;
-    if let Some(signature) = lookup.signature(memo.cursor)? {
-        add_anchor(&mut memo.anchors, Anchor { id: memo.cursor, signature });
-    }
+    anchors::choose(&mut memo.anchors, reader.picked(), memo.cursor, |id| lookup.signature(id))?;
     Ok((Mode::Incremental, true))
 }

@@ -14,10 +14,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::anchors::Anchor;
 use crate::checks::Check;
 use crate::facts::{Fact, FactSet};
 use crate::identity::Identity;
-use crate::memo::{Anchor, Memo};
+use crate::memo::Memo;
 use crate::path::with_suffix;
 use crate::producer::{self, FINGERPRINT, Fingerprint};
 

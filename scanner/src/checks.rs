@@ -7,11 +7,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::anchors::Anchor;
 use crate::answer::Reason;
 use crate::error::ScanError;
 use crate::facts::Fact;
 use crate::identity::Identity;
-use crate::memo::{Anchor, Memo};
+use crate::memo::Memo;
 use crate::rows::Lookup;
 use crate::schema::Trust;
 use crate::signature::Signature;

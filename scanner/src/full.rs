@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::advance::Advanced;
+use crate::anchors::{self, Picked};
 use crate::answer::Mode;
 use crate::error::ScanError;
 use crate::facts::FactSet;
-use crate::memo::{ANCHORS, Anchor, Memo};
+use crate::memo::Memo;
 use crate::rows::{Lookup, Reader};
 use crate::schema::{self, Trust};
 use crate::snapshot::{Context, Snapshot};
@@ -28,12 +29,14 @@ pub(crate) fn full(
     let (facts, anchors) = match min_id {
         Some(min_id) => {
             context.control.begin(snapshot.max_id.saturating_sub(min_id).saturating_add(1));
-            let facts = read_all(context, snapshot, min_id, work)?;
-            // A memo of such a table is never trusted; and its rows may not be found by their ids.
-            let anchors = match snapshot.schema {
-                Trust::Rising => choose_anchors(context, snapshot, min_id, work)?,
-                Trust::Unknown => Vec::new(),
-            };
+            let (facts, picked) = read_all(context, snapshot, min_id, work)?;
+            let mut anchors = Vec::new();
+            // A memo of another table is never trusted; and its rows may not be found by their ids.
+            if snapshot.schema == Trust::Rising {
+                let mut lookup = Lookup::new(snapshot.first(), context.path)?;
+                anchors::choose(&mut anchors, &picked, snapshot.max_id, |id| lookup.signature(id))?;
+                work.vm_steps += lookup.vm_steps();
+            }
             (facts, anchors)
         }
         None => (FactSet::default(), Vec::new()),
@@ -47,11 +50,11 @@ fn read_all(
     snapshot: &mut Snapshot,
     min_id: i64,
     work: &mut Work,
-) -> Result<FactSet, ScanError> {
+) -> Result<(FactSet, Picked), ScanError> {
     let facts = Mutex::new(FactSet::default());
     let connections = snapshot.connections.len();
     let ranges = ranges(min_id, snapshot.max_id, connections);
-    let work = Mutex::new(work);
+    let done = Mutex::new((work, Picked::default()));
     let failed = AtomicBool::new(false);
     let share = |connection: &rusqlite::Connection, place: usize| -> Result<(), ScanError> {
         let mut reader = Reader::new(connection, context.path, context.control)?;
@@ -65,7 +68,9 @@ fn read_all(
         if outcome.is_err() {
             failed.store(true, Ordering::Relaxed);
         }
-        work.lock().unwrap_or_else(PoisonError::into_inner).add_reader(&reader);
+        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.0.add_reader(&reader);
+        done.1.merge(reader.picked());
         outcome
     };
     std::thread::scope(|scope| {
@@ -82,29 +87,8 @@ fn read_all(
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     facts.sort();
-    Ok(facts)
-}
-
-/// Rows spread evenly over the ids, and the last one.
-fn choose_anchors(
-    context: Context<'_>,
-    snapshot: &Snapshot,
-    min_id: i64,
-    work: &mut Work,
-) -> Result<Vec<Anchor>, ScanError> {
-    let mut lookup = Lookup::new(snapshot.first(), context.path)?;
-    let mut anchors: Vec<Anchor> = Vec::with_capacity(ANCHORS);
-    for (_, to) in split(min_id, snapshot.max_id, ANCHORS as i128) {
-        let Some(id) = lookup.at_or_above(to)? else { continue };
-        if anchors.last().is_some_and(|anchor| anchor.id >= id) {
-            continue;
-        }
-        if let Some(signature) = lookup.signature(id)? {
-            anchors.push(Anchor { id, signature });
-        }
-    }
-    work.vm_steps += lookup.vm_steps();
-    Ok(anchors)
+    let (_, picked) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((facts, picked))
 }
 
 /// The ranges of a full scan; reader `n` of `readers` takes every `readers`-th from the `n`-th on.

@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 
 mod advance;
+mod anchors;
 mod answer;
 mod artifact;
 mod checks;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, MAIN_DB, Statement, StatementStatus};
 
+use crate::anchors::Picked;
 use crate::control::Control;
 use crate::error::ScanError;
 use crate::facts::FactSet;
@@ -42,6 +43,7 @@ pub(crate) struct Reader<'c> {
     bodies: Statement<'c>,
     others: Statement<'c>,
     read: Read,
+    picked: Picked,
 }
 
 impl<'c> Reader<'c> {
@@ -61,6 +63,7 @@ impl<'c> Reader<'c> {
             )?,
             others: prepare("SELECT ts, ts_nanos, thread_id, process_uuid FROM logs WHERE id = ?1")?,
             read: Read::default(),
+            picked: Picked::default(),
         })
     }
 
@@ -75,6 +78,7 @@ impl<'c> Reader<'c> {
             self.control.check(self.path)?;
             read.rows += 1;
             let id = row.get(0).map_err(error)?;
+            self.picked.offer(id);
             if read.rows - told.rows >= CHUNK_ROWS {
                 self.control.advance(read.rows - told.rows, read.body_bytes - told.body_bytes, id - position);
                 (told, position) = (*read, id);
@@ -117,6 +121,11 @@ impl<'c> Reader<'c> {
             to.saturating_add(1).saturating_sub(position),
         );
         Ok(())
+    }
+
+    /// The rows picked to recognise the database by.
+    pub(crate) fn picked(&self) -> &Picked {
+        &self.picked
     }
 
     /// What was read so far.

@@ -16,9 +16,6 @@ use crate::snapshot::{Context, Snapshot};
 use crate::turns::turns;
 use crate::work::Work;
 
-/// Files below this size are scanned through one connection: opening more would cost longer than it saves.
-const PARALLEL_FROM_BYTES: u64 = 8 << 20;
-
 /// What to scan and how, beside the [`Context`].
 pub(crate) struct Job<'a> {
     pub(crate) context: Context<'a>,
@@ -28,6 +25,8 @@ pub(crate) struct Job<'a> {
     pub(crate) window: Window,
     /// Connections of a full scan, at most.
     pub(crate) connections: NonZeroUsize,
+    /// Bytes from which a file is scanned through more than one.
+    pub(crate) large_from_bytes: u64,
 }
 
 /// Where a memo comes from and goes to.
@@ -67,7 +66,7 @@ struct Start {
 
 /// Runs `job`.
 pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
-    let Job { context, memo: mut source, rescan, window, connections } = job;
+    let Job { context, memo: mut source, rescan, window, connections, large_from_bytes } = job;
     let Context { path, probe, .. } = context;
     let mut work = Work::start();
     let mut warnings = Vec::new();
@@ -78,7 +77,7 @@ pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
     work.lap(|phases| &mut phases.load);
 
     // A full scan begins with all its connections; a scan with a memo is likely to need only one.
-    let at_most = if is_large(path) { connections.get() } else { 1 };
+    let at_most = if is_large(path, large_from_bytes) { connections.get() } else { 1 };
     let mut snapshot = Snapshot::open(context, if start.memo.is_ok() { 1 } else { at_most })?;
     work.lap(|phases| &mut phases.open);
 
@@ -156,8 +155,8 @@ pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
     Ok(Done { scan: Scan { turns: answer, stats, warnings }, held })
 }
 
-fn is_large(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= PARALLEL_FROM_BYTES)
+fn is_large(path: &Path, from_bytes: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() >= from_bytes)
 }
 
 /// Finds the memo to start from.

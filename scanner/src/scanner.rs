@@ -39,6 +39,8 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Connections that a full scan of a large database reads through, at most.
     pub connections: NonZeroUsize,
+    /// Bytes from which a database is large: to open more than one connection to a smaller one takes longer than it saves.
+    pub large_from_bytes: u64,
     /// Where file identities come from.
     pub identity: Arc<dyn IdentitySource>,
     /// Sees every point a scan reaches; for tests.
@@ -52,6 +54,7 @@ impl Default for Options {
             memo: MemoPlace::Disabled,
             busy_timeout: BUSY_TIMEOUT,
             connections: cores.min(const { NonZeroUsize::new(4).unwrap() }),
+            large_from_bytes: 8 << 20,
             identity: Arc::new(FileSystemIdentity),
             probe: None,
         }
@@ -192,6 +195,7 @@ impl Shared {
             rescan: request.rescan,
             window: request.window,
             connections: self.options.connections,
+            large_from_bytes: self.options.large_from_bytes,
         })?;
         *held = done.held;
         Ok(done.scan)

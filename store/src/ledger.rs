@@ -1,6 +1,6 @@
 //! What every partition holds, kept in memory, so that bulk loading finds the rows to prune without asking SQLite.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use rusqlite::Connection;
 
@@ -24,25 +24,47 @@ struct Holding {
 }
 
 /// All partitions of a log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
-    partitions: BTreeMap<Partition, Holding>,
+    /// The first one is that of the rows with neither thread nor process.
+    holdings: Vec<Holding>,
+    /// Positions in `holdings`, by thread, and by process of the rows without one.
+    threads: HashMap<String, usize>,
+    processes: HashMap<String, usize>,
 }
 
 impl Ledger {
+    fn empty() -> Self {
+        Self { holdings: vec![Holding::default()], threads: HashMap::new(), processes: HashMap::new() }
+    }
+
+    fn holding(&mut self, partition: Partition<'_>) -> &mut Holding {
+        let (known, name) = match partition {
+            Partition::Threadless(None) => return &mut self.holdings[0],
+            Partition::Threadless(Some(process)) => (&mut self.processes, process),
+            Partition::Thread(thread) => (&mut self.threads, thread),
+        };
+        // Asked for every row: a name is copied only when it is new.
+        let at = known.get(name).copied().unwrap_or_else(|| {
+            known.insert(name.to_owned(), self.holdings.len());
+            self.holdings.push(Holding::default());
+            self.holdings.len() - 1
+        });
+        &mut self.holdings[at]
+    }
+
     /// Reads what the database holds.
     pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut ledger = Self::default();
+        let mut ledger = Self::empty();
         let sql = "SELECT ts, ts_nanos, id, estimated_bytes, thread_id, process_uuid FROM logs";
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let partition = match row.get(4)? {
-                Some(thread) => Partition::Thread(thread),
-                None => Partition::Threadless(row.get(5)?),
-            };
+            let (thread, process): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+            let partition =
+                thread.as_deref().map_or(Partition::Threadless(process.as_deref()), Partition::Thread);
             let entry = Entry { ts: row.get(0)?, ts_nanos: row.get(1)?, id: row.get(2)?, bytes: row.get(3)? };
-            ledger.partitions.entry(partition).or_default().insert(entry);
+            ledger.holding(partition).insert(entry);
         }
         Ok(ledger)
     }
@@ -50,12 +72,12 @@ impl Ledger {
     /// Notes an inserted row.
     pub(crate) fn insert(&mut self, row: &LogRow<'_>, id: i64, bytes: i64) {
         let entry = Entry { ts: row.ts, ts_nanos: row.ts_nanos, id, bytes };
-        self.partitions.entry(Partition::of(row)).or_default().insert(entry);
+        self.holding(Partition::of(row)).insert(entry);
     }
 
     /// Takes the rows past the limits out of a partition and returns their ids.
-    pub(crate) fn prune(&mut self, partition: &Partition, limits: Retention) -> Vec<i64> {
-        let Some(holding) = self.partitions.get_mut(partition) else { return Vec::new() };
+    pub(crate) fn prune(&mut self, partition: Partition<'_>, limits: Retention) -> Vec<i64> {
+        let holding = self.holding(partition);
         let mut gone = Vec::new();
         // Weights are never negative, so the rows past a cumulative limit are always the oldest ones.
         while holding.entries.len() > limits.rows || holding.bytes > limits.bytes {
@@ -64,6 +86,14 @@ impl Ledger {
             gone.push(oldest.id);
         }
         gone
+    }
+
+    /// Takes out all rows with a `ts` below a limit.
+    pub(crate) fn forget_older(&mut self, cutoff_ts: i64) {
+        for holding in &mut self.holdings {
+            let gone = holding.entries.partition_point(|entry| entry.ts < cutoff_ts);
+            holding.bytes -= holding.entries.drain(..gone).map(|entry| entry.bytes).sum::<i64>();
+        }
     }
 }
 

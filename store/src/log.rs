@@ -239,6 +239,13 @@ impl TraceLog {
         self.connection.query_row(sql, [], read).map_err(|source| Error::from_sqlite(&self.path, source))
     }
 
+    /// After age pruning: what it took is known, so the ledger need not be read again.
+    pub(crate) fn ledger_without_older(&mut self, cutoff_ts: i64) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.forget_older(cutoff_ts);
+        }
+    }
+
     /// For everything that changes rows behind the ledger's back.
     pub(crate) fn forget_ledger(&mut self) {
         self.ledger = None;
@@ -282,9 +289,9 @@ fn insert(
     let mut delete = connection.prepare("DELETE FROM logs WHERE id = ?1")?;
     for partition in retention::touched(rows) {
         outcome.pruned += match &mut ledger {
-            None => retention::prune(connection, &partition, limits)?,
+            None => retention::prune(connection, partition, limits)?,
             Some(ledger) => {
-                let gone = ledger.prune(&partition, limits);
+                let gone = ledger.prune(partition, limits);
                 gone.into_iter().map(|id| delete.execute([id])).sum::<rusqlite::Result<usize>>()?
             }
         };

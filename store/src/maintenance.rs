@@ -34,8 +34,12 @@ impl TraceLog {
     /// # Errors
     /// Typed as for [`TraceLog::insert_batch`].
     pub fn prune_older_than(&mut self, cutoff_ts: i64) -> Result<usize> {
-        self.forget_ledger();
-        self.execute("DELETE FROM logs WHERE ts < ?1", cutoff_ts)
+        let pruned = self.execute("DELETE FROM logs WHERE ts < ?1", cutoff_ts);
+        match pruned {
+            Ok(_) => self.ledger_without_older(cutoff_ts),
+            Err(_) => self.forget_ledger(),
+        }
+        pruned
     }
 
     /// What the Codex CLI does when it starts at `now` (Unix seconds): deletes rows older than [`MAX_AGE_DAYS`], then

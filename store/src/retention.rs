@@ -35,43 +35,37 @@ pub enum Pruning {
 }
 
 /// A unit of retention.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Partition {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Partition<'a> {
     /// The rows of a thread.
-    Thread(String),
+    Thread(&'a str),
     /// The threadless rows of a process, or of none.
-    Threadless(Option<String>),
+    Threadless(Option<&'a str>),
 }
 
-impl Partition {
-    pub(crate) fn of(row: &LogRow<'_>) -> Self {
-        match row.thread_id {
-            Some(thread) => Self::Thread(thread.to_owned()),
-            None => Self::Threadless(row.process_uuid.map(str::to_owned)),
-        }
+impl<'a> Partition<'a> {
+    pub(crate) fn of(row: &LogRow<'a>) -> Self {
+        row.thread_id.map_or(Self::Threadless(row.process_uuid), Self::Thread)
     }
 
-    fn condition(&self) -> (&'static str, Option<&str>) {
+    fn condition(self) -> (&'static str, Option<&'a str>) {
         match self {
             Self::Thread(thread) => ("thread_id = ?1", Some(thread)),
-            Self::Threadless(process) => ("thread_id IS NULL AND process_uuid IS ?1", process.as_deref()),
+            Self::Threadless(process) => ("thread_id IS NULL AND process_uuid IS ?1", process),
         }
     }
 }
 
 /// The partitions that a batch touches, each once.
-pub(crate) fn touched(rows: &[LogRow<'_>]) -> BTreeSet<Partition> {
+pub(crate) fn touched<'a>(rows: &[LogRow<'a>]) -> BTreeSet<Partition<'a>> {
     // Neighbours usually share a partition; the set is only asked when they do not.
-    let same = |a: &LogRow<'_>, b: &LogRow<'_>| {
-        a.thread_id == b.thread_id && (a.thread_id.is_some() || a.process_uuid == b.process_uuid)
-    };
-    rows.chunk_by(same).map(|run| Partition::of(&run[0])).collect()
+    rows.chunk_by(|a, b| Partition::of(a) == Partition::of(b)).map(|run| Partition::of(&run[0])).collect()
 }
 
 /// Prunes one partition by SQL and returns how many rows went.
 pub(crate) fn prune(
     connection: &Connection,
-    partition: &Partition,
+    partition: Partition<'_>,
     limits: Retention,
 ) -> rusqlite::Result<usize> {
     let (condition, key) = partition.condition();

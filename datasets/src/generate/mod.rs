@@ -3,6 +3,7 @@
 //! Processes without facts fill the dataset; those with facts come at times of their own. The last few percent of the rows
 //! are written looking at the file itself, so that rows are met exactly and pages nearly.
 
+mod aged;
 mod facts;
 mod filler;
 mod held;
@@ -51,6 +52,12 @@ pub(crate) trait Outlet {
     /// Takes a batch and gives an empty one. `None` ends the generator: nobody wants its rows any more.
     fn send(&mut self, batch: Batch) -> Option<Batch>;
 
+    /// Prunes rows for their age, as a process does that starts at `now` (Unix seconds).
+    fn start_up(&mut self, now: i64) -> Option<()>;
+
+    /// Gives the file this many pages where it has fewer; the new ones are free.
+    fn grow(&mut self, pages: u64) -> Option<()>;
+
     /// What the database holds once everything sent is in it.
     fn used(&mut self) -> Option<Used>;
 }
@@ -62,7 +69,9 @@ pub(crate) struct Goal {
     pub(crate) pages: u64,
     /// Pages that are to hold something.
     used_pages: u64,
-    /// Rows to write in all, those included that retention takes.
+    /// Whether the free pages are what rows of earlier days left.
+    aged: bool,
+    /// Rows to write in all, those included that retention takes and those not that were pruned for their age.
     written: u64,
     max_id: Option<i64>,
     /// Rows of each level.
@@ -77,6 +86,7 @@ impl Goal {
             rows,
             pages,
             used_pages: pages * (100 - recipe.free_percent) / 100,
+            aged: recipe.free_percent >= aged::LEAST_FREE_PERCENT,
             written: rows * 100 / (100 - recipe.deleted_percent),
             max_id: recipe.max_id,
             levels: recipe.levels.map(|levels| levels.shared_out(rows)),
@@ -86,7 +96,9 @@ impl Goal {
     /// Bytes of bodies that will be inserted, roughly.
     pub(crate) fn inserted_bytes(&self) -> u64 {
         let kept = (self.used_pages * u64::from(PAGE_SIZE)) as f64 - self.rows as f64 * ROW_BYTES;
-        (kept.max(0.0) / BODY_FACTOR * self.written as f64 / self.rows.max(1) as f64) as u64
+        // Rows of earlier days fill the whole file.
+        let before = if self.aged { self.pages as f64 / self.used_pages.max(1) as f64 } else { 0.0 };
+        (kept.max(0.0) / BODY_FACTOR * (self.written as f64 / self.rows.max(1) as f64 + before)) as u64
     }
 }
 
@@ -122,6 +134,8 @@ pub(crate) fn generate(
         batch: Batch::default(),
         opened: 0,
         sent: 0,
+        aged: 0,
+        started_up: i64::MIN,
         last: start,
     };
     Ok(run.all())
@@ -234,12 +248,19 @@ struct Run<'a> {
     opened: u64,
     /// Rows written so far.
     sent: u64,
+    /// Rows written of earlier days.
+    aged: u64,
+    /// When rows were pruned last for their age.
+    started_up: i64,
     /// Time of the latest row.
     last: i64,
 }
 
 impl Run<'_> {
     fn all(&mut self) -> Option<Continuation> {
+        if self.goal.aged {
+            self.earlier_days()?;
+        }
         if self.recipe.oddities {
             odd::write(&mut self.rows, self.seed, self.start, &mut self.batch);
             self.send()?;
@@ -287,6 +308,7 @@ impl Run<'_> {
             if !dice.chance(150) {
                 now = self.start + (self.span as f64 * 0.97 * progress) as i64;
             }
+            self.start_up(now)?;
             while self.facts.due().is_some_and(|due| due <= now) {
                 self.send_facts()?;
             }
@@ -327,6 +349,7 @@ impl Run<'_> {
     fn tail(&mut self, writers: &mut Vec<(String, Vec<String>)>) -> Option<()> {
         let mut totals = Totals::default();
         let begin = self.last.max(self.start + self.span * 97 / 100);
+        self.start_up(begin)?;
         let mut used = self.outlet.used()?;
         let first = self.goal.rows.saturating_sub(used.rows).max(1);
         while used.rows < self.goal.rows {
@@ -390,7 +413,7 @@ impl Run<'_> {
     /// Leaves ids out before the batch, as far as the dataset has come.
     fn raise(&mut self, progress: f64) {
         let fixed = self.fixed.totals;
-        let planned = self.goal.written.max(self.goal.rows + fixed.written - fixed.rows);
+        let planned = self.aged + self.goal.written.max(self.goal.rows + fixed.written - fixed.rows);
         self.batch.raise_to = self.goal.max_id.map(|id| {
             let spare = u64::try_from(id).unwrap_or(0).saturating_sub(planned);
             // A little short of the end: retention may take more rows than planned, and others take their place.

@@ -217,6 +217,7 @@ impl Run<'_> {
             cache: Cache::Any,
             engine: if arm.mode.is_some() { "store" } else { "files" }.to_owned(),
             why: arm.why.clone(),
+            process: record::Process::Fresh,
             launches_per_sample: 1,
         });
         let appends = plan.appends_of_a_thread(*condition);

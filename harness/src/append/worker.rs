@@ -372,11 +372,12 @@ impl Counts {
 impl Observer for Counts {
     fn projected(&self, report: ProjectionReport<'_>) {
         self.projections.fetch_add(1, Ordering::Relaxed);
-        match report.outcome {
-            Ok(()) => {
-                self.staleness.lock().unwrap_or_else(PoisonError::into_inner).record(report.lag);
+        match (report.outcome, report.lag) {
+            (Ok(()), Some(lag)) => {
+                self.staleness.lock().unwrap_or_else(PoisonError::into_inner).record(lag);
             }
-            Err(_) => {
+            (Ok(()), None) => {}
+            (Err(_), _) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -1,11 +1,13 @@
 //! `tracerig run append`: measures what an append costs its caller, shows the result, and writes record and report.
 
+mod crash;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use super::output::{self, Format};
+use super::output::Format;
 use super::run::{self, Shown};
 use super::{Code, Usage};
 use crate::append::{self, Condition, Job, Plan};
@@ -45,6 +47,13 @@ pub(super) struct Append {
     /// Seed of the order of arms and of what is appended.
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
+    /// Kill the appending process instead, at every named point and at seeded instants, and check after each kill that nothing
+    /// acknowledged is lost.
+    #[arg(long, conflicts_with_all = ["rate", "contended", "threads", "samples", "appends", "out"])]
+    crash: bool,
+    /// How often it is killed.
+    #[arg(long, value_name = "N", requires = "crash", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    kills: u64,
     /// Where record and report are written [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -61,6 +70,9 @@ enum Acknowledged {
 
 pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
     let plan = plan(arguments)?;
+    if arguments.crash {
+        return crash::main(arguments, &plan);
+    }
     let results = Path::new("tracerig-out");
     run::prepare(arguments.out.as_deref().unwrap_or(results))?;
     run::warn_of_debug_build();
@@ -86,49 +98,8 @@ pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
         let record = done?;
         let out = out.get_or_insert_with(|| results.join(&record.id));
         let out = if several { out.join(format!("threads-{threads}")) } else { out.clone() };
-        std::fs::create_dir_all(&out).with_context(|| format!("{}: cannot be created", out.display()))?;
-        record.write(&out.join(run::RECORD))?;
-        for arm in &job.plan.arms {
-            let mut h = tracerig_reports::record::Histogram::new();
-            let mut b = h.clone();
-            let mut st = h.clone();
-            let mut tx = 0;
-            let mut ap = 0;
-            for s in record.samples.iter().filter(|s| s.arm == arm.name) {
-                for l in &s.launches {
-                    if let Some(x) = l.histograms.get("append") {
-                        h.merge(x);
-                    }
-                    if let Some(x) = l.histograms.get("barrier") {
-                        b.merge(x);
-                    }
-                    if let Some(x) = l.histograms.get("staleness") {
-                        st.merge(x);
-                    }
-                    tx += l.counter("load_transactions").unwrap_or(0);
-                    ap += l.counter("appends").unwrap_or(0);
-                }
-                if !s.is_valid() {
-                    println!("{:?}", s.state);
-                }
-            }
-            println!(
-                "{:18} p50 {:?} p90 {:?} p99 {:?} p999 {:?} max {:?} | barrier p50 {:?} p99 {:?} | stale p50 {:?} p99 {:?} max {:?} | tx/append {:.4}",
-                arm.name,
-                h.quantile(0.5),
-                h.quantile(0.9),
-                h.quantile(0.99),
-                h.quantile(0.999),
-                h.max(),
-                b.quantile(0.5),
-                b.quantile(0.99),
-                st.quantile(0.5),
-                st.quantile(0.99),
-                st.max(),
-                tx as f64 / ap as f64
-            );
-        }
-        output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+        run::write(&record, &out)?;
+        run::print(&record, &out, arguments.format)?;
         let code = run::code(&record);
         if code != Code::FINE {
             return Ok(code);

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use tracerig_datasets::{Cache, Stage};
-use tracerig_reports::{Ladder, Record, Summary, hdr, json, ladder, markdown, terminal, write_whole};
+use tracerig_reports::{Ladder, Record, hdr, ladder, render, write_whole};
 
 use super::output::{self, Format};
 use super::{Code, Interrupted, Usage, append};
@@ -37,7 +37,9 @@ enum Scenario {
 /// cache; published, cold and warm also with a cold one, proven.
 ///
 /// On request, with --arms: pruned (anchors and facts among the rows deleted in between), window (another window),
-/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for).
+/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for),
+/// live (one process, its memo in memory, refreshed again and again beside a writer that appends and prunes), two (two
+/// launches at once that share a memo, beside a writer).
 #[derive(Debug, Args)]
 struct Relaunch {
     /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file [default: quick].
@@ -98,12 +100,8 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
         Measured::Wrong => return Ok(Code::MISMATCH),
     };
     let out = arguments.out.clone().unwrap_or_else(|| results.join(&record.id));
-    let summary = write(&record, &out)?;
-    match arguments.format {
-        Format::Table => output::print(&terminal::table(&record, &summary))?,
-        Format::Json => output::print(&json::summary(&record, &summary)?)?,
-    }
-    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+    write(&record, &out)?;
+    print(&record, &out, arguments.format)?;
     Ok(code(&record))
 }
 
@@ -213,17 +211,26 @@ pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))
 }
 
-pub(super) const RECORD: &str = "record.json";
+const RECORD: &str = "record.json";
 
 /// Writes record, latencies and report into `out`. To be done before anything is printed: who closes the pipe early still
 /// has the record.
-fn write(record: &Record, out: &Path) -> anyhow::Result<Summary> {
+pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
-    let summary = Summary::of(record);
     record.write(&out.join(RECORD))?;
     hdr::write(record, &out.join("latencies.hdr"))?;
-    write_whole(&out.join("report.md"), markdown::report(record, &summary).as_bytes())?;
-    Ok(summary)
+    write_whole(&out.join("report.md"), render::markdown(record).as_bytes())?;
+    Ok(())
+}
+
+/// Prints what the run found, and then where its files are.
+pub(super) fn print(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
+    output::print(&match format {
+        Format::Table => render::terminal(record),
+        Format::Json => render::json(record)?,
+    })?;
+    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+    Ok(())
 }
 
 /// What a run shows of its progress: a bar in a terminal, a line for each step elsewhere.

@@ -6,10 +6,13 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Point, Reason, Request, Scan, ScanError, Scanner};
+use tracerig_scanner::{
+    BUSY_TIMEOUT, MemoPlace, Mode, Options, Point, Reason, Request, Scan, ScanError, Scanner,
+};
 
+use super::ending::{ending, is_locked};
 use super::memo_file::{MemoFile, State};
-use super::model::{self, Artifact, Memo, Prediction, Standing, predict};
+use super::model::{self, Artifact, Memo, Standing, predict};
 use super::op::{Act, Case, Defect, Event, Op, ScanOp};
 use super::stage::Stage;
 use super::verify::{check_scan, check_stats, expect, wrong};
@@ -55,6 +58,8 @@ struct Runner {
     scanner: Option<Scanner>,
     /// What that holds in memory.
     held: Option<(Memo, Standing)>,
+    /// Through how many connections it reads in a full scan.
+    connections: NonZeroUsize,
 }
 
 /// What was found when a scan began.
@@ -81,7 +86,8 @@ impl Runner {
             trouble: None,
         };
         let shared = Arc::new(Mutex::new(shared));
-        Ok(Self { shared, stage: Arc::default(), scanner: None, held: None })
+        let connections = case.connections;
+        Ok(Self { shared, stage: Arc::default(), scanner: None, held: None, connections })
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -105,8 +111,14 @@ impl Runner {
         let shared = self.shared();
         let identity = Arc::clone(&shared.world.identity);
         let probe = Arc::clone(&self.stage);
-        let connections = NonZeroUsize::MIN;
-        let options = Options { memo, identity, connections, busy_timeout: BUSY_TIMEOUT, probe: Some(probe) };
+        let options = Options {
+            memo,
+            identity,
+            connections: self.connections,
+            large_from_bytes: 0,
+            busy_timeout: BUSY_TIMEOUT,
+            probe: Some(probe),
+        };
         Scanner::new(&shared.world.database, options)
     }
 
@@ -152,8 +164,14 @@ impl Runner {
             Point::FirstRead => exchanged,
             _ => false,
         });
-        let view = if sees { &after } else { &before.view };
+        let mut view = if sees { &after } else { &before.view };
         let mut due = predict(before.loaded.as_ref().map_err(|reason| *reason), view);
+        // One connection is enough for a memo; if it is refused, more are opened, at a new snapshot.
+        let reopens = self.connections > NonZeroUsize::MIN && before.loaded.is_ok() && due.mode == Mode::Full;
+        if reopens && event.is_some_and(|event| event.at == Point::FirstRead) {
+            view = &after;
+            due = predict(Err(due.reason), view);
+        }
         let writes = due.changed && view.rising;
         let (artifact, state) =
             shared.meanwhile.take().unwrap_or_else(|| (before.artifact.clone(), before.state.clone()));
@@ -163,7 +181,7 @@ impl Runner {
         // A scan without an answer leaves what was held.
         let mut held = self.held.take();
 
-        match (ending(event, &due, writes, exchanged), result) {
+        match (ending(event, &due, writes, exchanged, reopens), result) {
             (None, Ok(scan)) => {
                 check_scan(&scan, &due, view, shared.window, before.loaded.as_ref())?;
                 expect(Wrong::Written, "persisted", &scan.stats.persisted, &replaces)?;
@@ -176,6 +194,9 @@ impl Runner {
                     (_, true, true) => Some((due.memo.clone(), shared.memo.standing_after_write()?)),
                 };
                 shared.tally.count(format!("mode {}", scan.stats.mode));
+                if scan.stats.connections > 1 {
+                    shared.tally.count("several connections");
+                }
                 shared.tally.count(format!("reason {}", scan.stats.reason));
                 if writes && !replaces {
                     shared.tally.count("memo dropped for another's");
@@ -376,31 +397,6 @@ impl Shared {
         }
         Ok(())
     }
-}
-
-/// Whether a scan at this point holds the lock of the memo, for which others wait.
-fn is_locked(at: Point) -> bool {
-    matches!(at, Point::PersistLocked | Point::PersistHalfWritten | Point::PersistWritten | Point::Persisted)
-}
-
-/// The act that ends a scan without an answer, if one does.
-fn ending(event: Option<&Event>, due: &Prediction, writes: bool, exchanged: bool) -> Option<Act> {
-    let Event { at, acts } = event?;
-    if acts.contains(&Act::Fail) {
-        // An error of a file that is no longer there says nothing of the one that took its place.
-        return (!(exchanged && *at == Point::Opened)).then_some(Act::Fail);
-    }
-    // A cancellation is seen when the database is opened, at every row, and before the memo is replaced.
-    let opens = *at == Point::Loaded
-        || (exchanged && matches!(at, Point::BeforeOpen | Point::Opened | Point::FirstRead));
-    let reads = due.work.rows > 0
-        && matches!(at, Point::BeforeOpen | Point::Opened | Point::FirstRead | Point::Checked);
-    let replaces = writes
-        && matches!(
-            at,
-            Point::BeforeOpen | Point::Opened | Point::FirstRead | Point::Checked | Point::Scanned
-        );
-    (acts.contains(&Act::Cancel) && (opens || reads || replaces)).then_some(Act::Cancel)
 }
 
 /// A forced rescan replaces what another scan has stored meanwhile, but not before it knows as many rows.

@@ -1,5 +1,7 @@
 //! Random histories: which operations come how often. Everything comes from the given generator.
 
+use std::num::NonZeroUsize;
+
 use rand::{Rng, RngExt as _};
 use tracerig_scanner::Point;
 
@@ -15,6 +17,9 @@ const THREADS: u8 = 3;
 const PROCESSES: u8 = 2;
 const MODELS: u8 = 3;
 
+/// Connections of some histories.
+const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+
 /// Seconds that rows stand on at first; later ones stand later.
 const SECONDS: i64 = 60;
 
@@ -25,13 +30,14 @@ pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
         2..4 => IdentityKind::Inode,
         _ => IdentityKind::Blind,
     };
+    let connections = if random.random_bool(0.3) { TWO } else { NonZeroUsize::MIN };
     let mut generator = Generator { random, now: 0, is_blind: identity == IdentityKind::Blind };
     let mut ops = vec![Op::Data(generator.append(8)), generator.scan(false)];
     while ops.len() + 1 < operations {
         ops.push(generator.op());
     }
     ops.push(Op::Scan(ScanOp { again: false, rescan: false, event: None }));
-    Case { identity, ops }
+    Case { identity, connections, ops }
 }
 
 struct Generator<'r, R> {

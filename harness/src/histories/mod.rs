@@ -10,6 +10,7 @@
 //! Under the contract, rows are appended with rising ids, any row may be deleted, and the file may be rewritten, shrunk or
 //! replaced at any time, also while a scan runs. Every operation here keeps to it.
 
+mod ending;
 mod execute;
 mod generate;
 mod memo_file;

@@ -10,9 +10,6 @@ use tracerig_scanner::{Check, Mode, Reason};
 use super::view::{Signature, View, Work};
 use crate::oracle::{self, Fact};
 
-/// Rows that a memo remembers only to recognise the database by, at most.
-const ANCHORS: i128 = 8;
-
 /// What a memo holds.
 #[derive(Debug, Clone)]
 pub(super) struct Memo {
@@ -81,17 +78,7 @@ fn full(view: &View, reason: Reason) -> Prediction {
     let mut memo =
         Memo { file: view.file, cursor: view.max_id(), anchors: BTreeMap::new(), facts: BTreeMap::new() };
     memo.learn(view, i64::MIN);
-    if let Some((&first, _)) = view.rows.first_key_value() {
-        // The range of ids in eight parts: the first row at or above the end of each.
-        let (first, last) = (i128::from(first), i128::from(memo.cursor));
-        let width = last - first + 1;
-        let parts = ANCHORS.min(width);
-        for part in 1..=parts {
-            let end = if part == parts { last } else { first + width * part / parts - 1 };
-            let end = i64::try_from(end).unwrap_or(i64::MAX);
-            memo.anchors.extend(view.rows.range(end..).next().map(|(&id, row)| (id, row.signature.clone())));
-        }
-    }
+    memo.remember(view, i64::MIN);
     Prediction { mode: Mode::Full, reason, memo, changed: true, work: view.work(i64::MIN) }
 }
 
@@ -139,7 +126,7 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
     memo.learn(view, cursor);
     memo.drop_missing(view, cursor)?;
     memo.cursor = max_id;
-    memo.remember_last(view);
+    memo.remember(view, cursor);
     Ok(Prediction { mode: Mode::Incremental, reason: Reason::None, memo, changed: true, work })
 }
 
@@ -162,6 +149,11 @@ impl Memo {
     /// Rows that may have to be looked up to trust it.
     pub(super) fn remembered(&self) -> u64 {
         (self.anchors.len() + self.facts.len()) as u64
+    }
+
+    /// Rows remembered only to recognise the database by, which `before` did not remember so.
+    pub(super) fn new_anchors(&self, before: &Self) -> u64 {
+        self.anchors.keys().filter(|id| !before.anchors.contains_key(id)).count() as u64
     }
 
     /// Whether each fact, in the order of ids, can change the answer.
@@ -202,18 +194,33 @@ impl Memo {
         }
     }
 
-    /// Remembers the row at the cursor, and forgets an inner anchor if there are too many: the one whose neighbours are
-    /// closest to each other.
-    fn remember_last(&mut self, view: &View) {
-        if let Some(row) = view.rows.get(&self.cursor) {
-            self.anchors.insert(self.cursor, row.signature.clone());
+    /// Remembers the row at the cursor, and others above `before` as long as there are fewer than eight: first those whose ids,
+    /// scrambled, are the least. If there are nine, an inner one is forgotten, the one whose neighbours are closest.
+    fn remember(&mut self, view: &View, before: i64) {
+        let mut new: Vec<i64> = view.rows.range(before.saturating_add(1)..).map(|(&id, _)| id).collect();
+        new.retain(|&id| id != self.cursor);
+        new.sort_by_key(|&id| scrambled(id));
+        new.truncate(7_usize.saturating_sub(self.anchors.len()));
+        for id in new.into_iter().chain([self.cursor]) {
+            if let Some(row) = view.rows.get(&id) {
+                self.anchors.insert(id, row.signature.clone());
+            }
         }
         let ids: Vec<i64> = self.anchors.keys().copied().collect();
-        if ids.len() as i128 > ANCHORS
+        if ids.len() > 8
             && let Some(crowded) =
                 ids.windows(3).min_by_key(|three| three[2].abs_diff(three[0])).map(|three| three[1])
         {
             self.anchors.remove(&crowded);
         }
     }
+}
+
+/// The 64 bits that splitmix64 gives as its first number when it begins with `id`.
+fn scrambled(id: i64) -> u64 {
+    let times = |number: u64, factor: u64| number.wrapping_mul(factor);
+    let begun = u64::from_ne_bytes(id.to_ne_bytes()).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let once = times(begun ^ (begun >> 30), 0xbf58_476d_1ce4_e5b9);
+    let twice = times(once ^ (once >> 27), 0x94d0_49bb_1331_11eb);
+    twice ^ (twice >> 31)
 }

@@ -1,6 +1,8 @@
 //! The operations of a history: what happens to a trace database, to the persisted memo, and when a scan is asked for.
 //! Their readable form is in `text`.
 
+use std::num::NonZeroUsize;
+
 use tracerig_scanner::Point;
 
 use super::row::RowSpec;
@@ -11,6 +13,8 @@ use crate::oracle::Window;
 pub struct Case {
     /// What the identity of a replaced file shows.
     pub identity: IdentityKind,
+    /// Connections that full scans of its own scanner read through, however small the database is.
+    pub connections: NonZeroUsize,
     /// What happens, in this order.
     pub ops: Vec<Op>,
 }

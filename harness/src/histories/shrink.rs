@@ -1,5 +1,7 @@
 //! Making a failing history smaller, as long as it fails in the same way.
 
+use std::num::NonZeroUsize;
+
 use super::Failure;
 use super::op::{Act, Case, DataOp, Op};
 
@@ -39,7 +41,9 @@ fn candidates(case: &Case) -> impl Iterator<Item = Case> + '_ {
             Case { ops, ..case.clone() }
         })
     });
-    without.chain(simpler)
+    let one = (case.connections > NonZeroUsize::MIN)
+        .then(|| Case { connections: NonZeroUsize::MIN, ..case.clone() });
+    one.into_iter().chain(without).chain(simpler)
 }
 
 /// Operations that are a step simpler than `op`.

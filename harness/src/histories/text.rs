@@ -3,6 +3,7 @@
 //! ```text
 //! # anything after a hash
 //! identity birth
+//! connections 2
 //! append request turn=1 thread=2 process=0 model=3 at=10 | noise turn=0 at=11 long
 //! retention rows=9 bytes=4000
 //! delete every 3 from 1
@@ -15,6 +16,7 @@
 //! ```
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use tracerig_scanner::Point;
@@ -90,13 +92,17 @@ impl FromStr for Case {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let mut case = Self { identity: IdentityKind::Birth, ops: Vec::new() };
+        let mut case =
+            Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, ops: Vec::new() };
         for (line, text) in (1..).zip(text.lines()) {
             let text = text.split('#').next().unwrap_or_default().trim();
             let error = |problem| ParseError { line, problem };
             if let Some(name) = text.strip_prefix("identity ") {
                 case.identity =
                     named(IDENTITIES, name).ok_or_else(|| error(format!("`{name}` is no identity")))?;
+            } else if let Some(count) = text.strip_prefix("connections ") {
+                case.connections =
+                    count.parse().map_err(|_| error(format!("`{count}` is no number of connections")))?;
             } else if !text.is_empty() {
                 case.ops.push(text.parse().map_err(error)?);
             }
@@ -108,6 +114,9 @@ impl FromStr for Case {
 impl fmt::Display for Case {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "identity {}", name_of(IDENTITIES, &self.identity))?;
+        if self.connections > NonZeroUsize::MIN {
+            writeln!(formatter, "connections {}", self.connections)?;
+        }
         self.ops.iter().try_for_each(|op| writeln!(formatter, "{op}"))
     }
 }

@@ -53,8 +53,9 @@ pub(super) fn check_stats(stats: &Stats, due: &Prediction, loaded: Option<&Memo>
         &memo,
         &(due.memo.cursor, due.memo.facts(), due.memo.completions()),
     )?;
-    // A look-up for each row remembered, and one for the row that the cursor moves to.
-    let most = loaded.map_or(0, Memo::remembered) + u64::from(stats.mode == Mode::Incremental);
+    // A look-up for each row remembered, and one for each that is remembered from now on to recognise the database by.
+    let new = |loaded: &Memo| if stats.mode == Mode::Incremental { due.memo.new_anchors(loaded) } else { 0 };
+    let most = loaded.map_or(0, |loaded| loaded.remembered() + new(loaded));
     if stats.rows_checked > most {
         return Err(wrong(Wrong::Work, format!("{} rows checked, {most} remembered", stats.rows_checked)));
     }

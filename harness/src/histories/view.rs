@@ -78,7 +78,7 @@ impl View {
             let text_bytes = if is_text { bytes.len() as u64 } else { 0 };
             rows.insert(row.get(0)?, Row { signature, text_bytes, fact: None, unrecognised: false });
         }
-        oracle::each_marked(connection, |id, verdict| {
+        oracle::each_marked(connection, i64::MIN, |id, verdict| {
             let Some(row) = rows.get_mut(&id) else { return };
             match verdict {
                 Verdict::Fact(fact) => row.fact = Some(fact),

@@ -6,6 +6,7 @@
 
 mod fold;
 mod json;
+mod notes;
 mod published;
 mod rules;
 pub mod threads;
@@ -19,6 +20,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use fold::relevant;
+pub(crate) use notes::Notes;
 pub(crate) use rules::{Fact, Verdict};
 
 /// How long a locked database is waited for.
@@ -102,7 +104,7 @@ pub fn scan(db: &Path, window: Window) -> Result<Answer, OracleError> {
 pub fn scan_connection(connection: &Connection, window: Window) -> rusqlite::Result<Answer> {
     let mut facts = Vec::new();
     let mut unrecognised = 0;
-    each_marked(connection, |_, verdict| match verdict {
+    each_marked(connection, i64::MIN, |_, verdict| match verdict {
         Verdict::Fact(fact) => facts.push(fact),
         Verdict::Nothing => {}
         Verdict::Unrecognised => unrecognised += 1,
@@ -110,15 +112,17 @@ pub fn scan_connection(connection: &Connection, window: Window) -> rusqlite::Res
     Ok(answer(&facts, unrecognised, window))
 }
 
-/// Calls `found` for every row with a marker, in the order of ids, with the id and what the row says.
+/// Calls `found` for every row with a marker from the id `from` on, in the order of ids, with the id and what the row says.
 pub(crate) fn each_marked(
     connection: &Connection,
+    from: i64,
     mut found: impl FnMut(i64, Verdict),
 ) -> rusqlite::Result<()> {
     let finder = rules::MarkerFinder::new();
-    let mut statement = connection
-        .prepare("SELECT ts, target, thread_id, process_uuid, feedback_log_body, id FROM logs ORDER BY id")?;
-    let mut rows = statement.query([])?;
+    let mut statement = connection.prepare(
+        "SELECT ts, target, thread_id, process_uuid, feedback_log_body, id FROM logs WHERE id >= ?1 ORDER BY id",
+    )?;
+    let mut rows = statement.query([from])?;
     while let Some(row) = rows.next()? {
         let ValueRef::Text(body) = row.get_ref(4)? else { continue };
         let Some(place) = finder.first(body) else { continue };

@@ -30,8 +30,7 @@ pub fn wait(child: &mut Child, before_reaping: impl FnOnce()) -> io::Result<Ende
     }
     let at = Instant::now();
     // Its memory is gone, but the account of its reads stands until it is reaped.
-    let io =
-        std::fs::read_to_string(format!("/proc/{}/io", child.id())).ok().and_then(|text| parse_io(&text));
+    let io = io_of(child.id());
     before_reaping();
     let (status, usage) = reap(id.as_raw_nonzero().get())?;
     let time = |value: libc::timeval| {
@@ -67,6 +66,12 @@ fn reap(id: i32) -> io::Result<(i32, libc::rusage)> {
             return Err(error);
         }
     }
+}
+
+/// What the process `id` has read so far.
+#[must_use]
+pub fn io_of(id: u32) -> Option<Io> {
+    std::fs::read_to_string(format!("/proc/{id}/io")).ok().and_then(|text| parse_io(&text))
 }
 
 fn parse_io(text: &str) -> Option<Io> {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tracerig_reports::record::Exit;
 
-use super::{Ended, Residency};
+use super::{Ended, Io, Residency};
 
 /// Waits until `child` has ended; `before_reaping` runs before its process id is freed.
 ///
@@ -31,6 +31,12 @@ pub fn wait(child: &mut Child, before_reaping: impl FnOnce()) -> io::Result<Ende
         (None, None) => Exit::NotStarted,
     };
     Ok(Ended { at, exit, user: None, system: None, major_faults: None, io: None })
+}
+
+/// Unavailable.
+#[must_use]
+pub fn io_of(_: u32) -> Option<Io> {
+    None
 }
 
 /// Kills the process `id`, which must not have been reaped.

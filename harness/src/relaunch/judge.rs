@@ -8,8 +8,9 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{Cache, Counter, Exit, Launch, Phase, SampleState};
 use tracerig_scanner::Turns;
 
-use super::plan::{Arm, Examines};
+use super::plan::Arm;
 use super::scene::{Scene, difference};
+use crate::platform::Io;
 use crate::process::Finished;
 use crate::worker::{Engine, Reply};
 
@@ -22,6 +23,23 @@ pub(super) struct Seen {
     pub(super) wrote_memo: bool,
 }
 
+/// What must come of a launch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due<'a> {
+    /// The highest id.
+    pub(super) max_id: i64,
+    /// The right answer; `None` for an engine that answers nothing.
+    pub(super) turns: Option<&'a Turns>,
+    /// The mode; `None` for an engine without modes.
+    pub(super) mode: Option<&'a str>,
+    /// The reasons it may name.
+    pub(super) reasons: &'a [String],
+    /// The rows that it examines.
+    pub(super) rows: u64,
+    /// Bytes that it cannot help reading from the device when nothing is in memory.
+    pub(super) least_read: u64,
+}
+
 /// Judges what became of a launch of `arm` and writes it down.
 pub(super) fn judge(
     arm: &Arm,
@@ -30,22 +48,33 @@ pub(super) fn judge(
     finished: &Finished,
     seen: Seen,
 ) -> (Launch, SampleState) {
-    let reply = read(finished);
+    let reply = finished.answer::<Reply>();
     let mut launch = describe(arm, finished, seen.resident_before, reply.as_ref().ok());
+    let due = scene.due(arm);
     let state = match reply {
         Err(error) => SampleState::Failed { error },
-        Ok(reply) => match wrong(arm, scene, &reply, seen.wrote_memo) {
-            Some(detail) => SampleState::Mismatch { detail },
-            None => {
-                launch.verified = true;
-                match unmet(arm, cache, scene, &launch) {
-                    Some(reason) => SampleState::Excluded { reason },
-                    None => SampleState::Valid,
-                }
-            }
-        },
+        Ok(reply) => {
+            let written = [("the file says", seen.wrote_memo), ("it says", reply.persisted)];
+            let found = written.into_iter().find_map(|(who, wrote)| misplaced(arm.persists, wrote, who));
+            verdict(found.or_else(|| wrong(due, &reply)), &mut launch, cache, due)
+        }
     };
     (launch, state)
+}
+
+/// What becomes of a launch that answered, `wrong` being what is wrong with that, if anything.
+pub(super) fn verdict(wrong: Option<String>, launch: &mut Launch, cache: Cache, due: Due<'_>) -> SampleState {
+    if let Some(detail) = wrong {
+        return SampleState::Mismatch { detail };
+    }
+    launch.verified = true;
+    unmet(cache, due.least_read, launch).map_or(SampleState::Valid, |reason| SampleState::Excluded { reason })
+}
+
+/// What is wrong with a memo having been written or not, `who` being told by whom.
+pub(super) fn misplaced(must: bool, wrote: bool, who: &str) -> Option<String> {
+    let did = if wrote { "wrote its memo, and must not" } else { "did not write its memo" };
+    (wrote != must).then(|| format!("it {did}, {who}"))
 }
 
 /// The launch of a process that could not be started.
@@ -70,57 +99,31 @@ pub(super) fn not_started(resident_before: Option<u64>) -> Launch {
     }
 }
 
-/// What the process answered, or why that is no answer.
-fn read(finished: &Finished) -> Result<Reply, String> {
-    let said = if finished.stderr.is_empty() { "it said nothing" } else { &finished.stderr };
-    if finished.timed_out {
-        return Err("it took longer than the time limit and was killed".to_owned());
-    }
-    match finished.ended.exit {
-        Exit::Code(0) => {}
-        Exit::Code(code) => return Err(format!("exit code {code}: {said}")),
-        Exit::Signal(signal) => return Err(format!("ended by signal {signal}: {said}")),
-        Exit::NotStarted => return Err("it did not end in a known way".to_owned()),
-    }
-    if finished.stdout.is_empty() {
-        return Err("it ended well but answered nothing".to_owned());
-    }
-    serde_json::from_slice(&finished.stdout).map_err(|error| format!("its answer cannot be read: {error}"))
-}
-
 /// What is wrong with the answer, or with the way to it.
-fn wrong(arm: &Arm, scene: &Scene, reply: &Reply, wrote_memo: bool) -> Option<String> {
-    if reply.cursor != scene.state.max_id {
-        return Some(format!("it saw the maximum id {} instead of {}", reply.cursor, scene.state.max_id));
+pub(super) fn wrong(due: Due<'_>, reply: &Reply) -> Option<String> {
+    if reply.cursor != due.max_id {
+        return Some(format!("it saw the maximum id {} instead of {}", reply.cursor, due.max_id));
     }
-    for (who, wrote) in [("the file says", wrote_memo), ("it says", reply.persisted)] {
-        if wrote != arm.persists {
-            let did = if wrote { "wrote its memo, and must not" } else { "did not write its memo" };
-            return Some(format!("it {did}, {who}"));
-        }
-    }
-    let expected = scene.expected(arm)?;
+    let expected = due.turns?;
     let Some(answer) = &reply.answer else { return Some("it answered without turns".to_owned()) };
     if let Some(difference) = difference(expected, &answer.turns) {
         return Some(difference);
     }
     let account = &answer.scan;
-    if arm.mode.as_ref().is_some_and(|mode| *mode != account.mode) {
-        let planned = arm.mode.as_deref().unwrap_or_default();
-        return Some(format!("its mode was {} instead of {planned}", account.mode));
+    if let Some(mode) = due.mode.filter(|mode| *mode != account.mode) {
+        return Some(format!("its mode was {} ({}) instead of {mode}", account.mode, account.reason));
     }
-    if arm.mode.is_some() && !arm.reasons.contains(&account.reason) {
-        return Some(format!("its reason was {} instead of {}", account.reason, arm.reasons.join(" or ")));
+    if due.mode.is_some() && !due.reasons.contains(&account.reason) {
+        return Some(format!("its reason was {} instead of {}", account.reason, due.reasons.join(" or ")));
     }
-    let rows = scene.rows(arm.examines);
-    if account.rows_examined != rows {
-        return Some(format!("it examined {} rows instead of {rows}", account.rows_examined));
+    if account.rows_examined != due.rows {
+        return Some(format!("it examined {} rows instead of {}", account.rows_examined, due.rows));
     }
     None
 }
 
 /// Which condition of its arm the launch did not meet.
-fn unmet(arm: &Arm, cache: Cache, scene: &Scene, launch: &Launch) -> Option<String> {
+fn unmet(cache: Cache, least: u64, launch: &Launch) -> Option<String> {
     let read = launch.device_read.map(ByteSize::bytes);
     match cache {
         Cache::Any => None,
@@ -136,7 +139,6 @@ fn unmet(arm: &Arm, cache: Cache, scene: &Scene, launch: &Launch) -> Option<Stri
             if resident > 0 {
                 return Some(format!("{resident} pages could not be dropped from the page cache"));
             }
-            let least = if arm.examines == Examines::All { scene.state.logs_bytes } else { 1 };
             (read < least).then(|| {
                 format!("only {read} bytes came from the device, although {least} or more had to be read")
             })
@@ -144,34 +146,56 @@ fn unmet(arm: &Arm, cache: Cache, scene: &Scene, launch: &Launch) -> Option<Stri
     }
 }
 
-fn describe(arm: &Arm, finished: &Finished, resident_before: Option<u64>, reply: Option<&Reply>) -> Launch {
+pub(super) fn describe(
+    arm: &Arm,
+    finished: &Finished,
+    resident_before: Option<u64>,
+    reply: Option<&Reply>,
+) -> Launch {
     let ended = &finished.ended;
+    Launch {
+        user: ended.user,
+        system: ended.system,
+        major_faults: ended.major_faults,
+        exit: ended.exit,
+        ..account_of(arm.engine, finished.wall, ended.io, resident_before, reply)
+    }
+}
+
+/// What is known of a launch without its process.
+pub(super) fn account_of(
+    engine: Engine,
+    wall: Duration,
+    io: Option<Io>,
+    resident_before: Option<u64>,
+    reply: Option<&Reply>,
+) -> Launch {
     let answer = reply.and_then(|reply| reply.answer.as_ref());
     let account = answer.map(|answer| &answer.scan);
     let mut counters = vec![
-        ("rchar", ended.io.map(|io| io.rchar)),
-        ("syscr", ended.io.map(|io| io.syscr)),
+        ("rchar", io.map(|io| io.rchar)),
+        ("syscr", io.map(|io| io.syscr)),
         ("vm_steps", reply.and_then(|reply| reply.vm_steps)),
         ("body_bytes", reply.and_then(|reply| reply.body_bytes)),
     ];
     if let Some(account) = account {
         counters.push(("rows_examined", Some(account.rows_examined)));
         counters.push(("facts", Some(account.facts)));
-        if arm.engine == Engine::Scanner {
+        if engine == Engine::Scanner {
             counters.push(("rows_checked", Some(account.rows_checked)));
             counters.push(("artifact_bytes", Some(account.artifact_bytes)));
         }
     }
     Launch {
-        wall: finished.wall,
-        user: ended.user,
-        system: ended.system,
+        wall,
+        user: None,
+        system: None,
         peak_memory: reply.and_then(|reply| reply.peak_memory_bytes).map(ByteSize),
-        major_faults: ended.major_faults,
-        device_read: ended.io.map(|io| ByteSize(io.device_read)),
+        major_faults: None,
+        device_read: io.map(|io| ByteSize(io.device_read)),
         resident_pages_before: resident_before,
-        exit: ended.exit,
-        phases: phases(arm.engine, reply),
+        exit: Exit::Running,
+        phases: phases(engine, reply),
         counters: counters
             .into_iter()
             .map(|(name, value)| (name.to_owned(), Counter::exact(value)))

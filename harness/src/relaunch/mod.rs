@@ -6,8 +6,11 @@
 
 mod error;
 mod judge;
+mod living;
 mod pagecache;
+mod pair;
 mod plan;
+mod refresh;
 mod scene;
 mod stage;
 pub(crate) mod workplace;
@@ -23,7 +26,7 @@ use rand_chacha::ChaCha12Rng;
 use tracerig_datasets::{BuildOptions, Cache as Datasets, Dataset, DatasetError, Recipe, own};
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{
-    self, ArmKey, ArmPlan, Cache, LaunchPolicy, Outcome, Record, Sample, SampleState,
+    self, ArmKey, ArmPlan, Cache, LaunchPolicy, Outcome, Process, Record, Sample, SampleState,
 };
 
 pub use error::RunError;
@@ -32,6 +35,8 @@ pub use scene::SceneKind;
 
 use crate::process::Launcher;
 use crate::{interrupt, machine, worker};
+use living::Program;
+use pair::Pairs;
 use scene::Material;
 use stage::Stage;
 use workplace::Workplace;
@@ -132,15 +137,25 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunErro
         tell(Event::Preparing(what));
         if interrupt::requested() { Err(RunError::Interrupted) } else { Ok(()) }
     })?;
-    let launcher = Launcher::new(&job.program, plan.time_limit())
-        .map_err(RunError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
-    let mut run = Run { job, plan, stage, launcher, samples: Vec::new() };
+    let launcher = || {
+        Launcher::new(&job.program, plan.time_limit())
+            .map_err(RunError::io(&std::env::temp_dir(), "create a temporary file in it"))
+    };
+    let mut random = ChaCha12Rng::seed_from_u64(job.seed);
+    random.set_stream(1);
+    let pairs = Pairs::new([launcher()?, launcher()?], random);
+    let launcher = launcher()?;
+    let mut run = Run { job, plan, stage, launcher, pairs, samples: Vec::new() };
 
     tell(Event::Preparing("finding out how many launches make a sample"));
     let arms = run.calibrate()?;
     let started = machine::now();
     let load_start = machine::load();
     let interrupted = run.rounds(&arms, tell)?;
+    if let Some(living) = run.stage.living.as_mut().filter(|_| !interrupted) {
+        tell(Event::Preparing("confirming the right answers"));
+        living.confirm()?;
+    }
     Ok(run.record(&dataset, &arms, started, load_start, interrupted))
 }
 
@@ -150,6 +165,7 @@ struct Run<'a> {
     plan: Plan,
     stage: Stage,
     launcher: Launcher,
+    pairs: Pairs,
     samples: Vec<Sample>,
 }
 
@@ -164,6 +180,7 @@ impl Run<'_> {
                 name: key.name,
                 cache: key.cache,
                 engine: arm.engine.name().to_owned(),
+                process: arm.process,
                 why: arm.why.clone(),
             });
         }
@@ -176,20 +193,21 @@ impl Run<'_> {
         let at_least = self.plan.at_least();
         let mut fastest = Duration::MAX;
         for _ in 0..CALIBRATION_LAUNCHES {
-            let (launch, state) = self.launch(arm, cache)?;
+            let (launches, state) = self.attempt(arm, cache)?;
             if matches!(state, SampleState::Failed { .. } | SampleState::Mismatch { .. })
                 || interrupt::requested()
             {
                 // It will be seen in the samples, if there are any.
                 return Ok(1);
             }
-            fastest = fastest.min(launch.wall);
+            fastest = launches.iter().map(|launch| launch.wall).fold(fastest, Duration::min);
             if fastest >= at_least {
                 break;
             }
         }
         let launches = at_least.as_nanos().div_ceil(fastest.as_nanos().max(1)).clamp(1, MAX_LAUNCHES);
-        Ok(u64::try_from(launches).unwrap_or(1))
+        let at_once = if arm.process == Process::Paired { 2 } else { 1 };
+        Ok(u64::try_from(launches).unwrap_or(1).next_multiple_of(at_once))
     }
 
     /// Takes the samples. Returns whether it was interrupted.
@@ -231,14 +249,30 @@ impl Run<'_> {
         launches: u64,
     ) -> Result<(Vec<record::Launch>, SampleState), RunError> {
         let mut made = Vec::new();
-        for _ in 0..launches {
-            let (launch, state) = self.launch(arm, key.cache)?;
-            made.push(launch);
+        while (made.len() as u64) < launches {
+            let (launches, state) = self.attempt(arm, key.cache)?;
+            made.extend(launches);
             if state != SampleState::Valid {
                 return Ok((made, state));
             }
         }
         Ok((made, SampleState::Valid))
+    }
+
+    /// The launches that are made at once: of most arms one.
+    fn attempt(&mut self, arm: &Arm, cache: Cache) -> Result<(Vec<record::Launch>, SampleState), RunError> {
+        let program = Program { path: &self.job.program, limit: self.plan.time_limit() };
+        match (arm.process, &mut self.stage.living) {
+            (Process::Resident, Some(living)) => {
+                let (launch, state) = refresh::refresh(living, program, arm, cache)?;
+                Ok((vec![launch], state))
+            }
+            (Process::Paired, Some(living)) => self.pairs.launch(living, program, arm, cache),
+            _ => {
+                let (launch, state) = self.launch(arm, cache)?;
+                Ok((vec![launch], state))
+            }
+        }
     }
 
     fn launch(&mut self, arm: &Arm, cache: Cache) -> Result<(record::Launch, SampleState), RunError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracerig_reports::record::{ArmKey, Cache};
+use tracerig_reports::record::{ArmKey, Cache, Process};
 
 use super::scene::SceneKind;
 use crate::worker::Engine;
@@ -47,9 +47,13 @@ pub struct Arm {
     pub why: String,
     /// What runs.
     pub engine: Engine,
+    /// What a launch is. Other than fresh processes have a database of their own that a writer appends to and prunes, between
+    /// them and beside them, so that what they examine and answer is different each time.
+    #[serde(default)]
+    pub process: Process,
     /// The memo it starts from.
     pub memo: Memo,
-    /// What happened to the database before.
+    /// What happened to the database before; for fresh processes only.
     #[serde(default)]
     pub scene: SceneKind,
     /// Whether it asks for a full scan whatever the memo says.
@@ -229,5 +233,13 @@ mod tests {
                 .unwrap_err()
                 .contains("floor, published, full, cold, warm, unchanged, pruned")
         );
+    }
+
+    #[test]
+    fn arms_beside_a_writer_find_the_page_cache_hot() {
+        // Their launches cannot be judged by the bytes that a scan must read from the device.
+        for (key, arm) in Plan::builtin().unwrap().keyed() {
+            assert!(arm.process == Process::Fresh || key.cache == Cache::Hot, "{key}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, 
 use tracerig_store::{LogOptions, Retention, TraceLog};
 
 use super::error::RunError;
+use super::judge::Due;
 use super::plan::{Arm, Examines, Memo};
 use crate::oracle;
 use crate::worker::Engine;
@@ -128,7 +129,7 @@ impl Scene {
             ((Engine::Published, false), oracle::published(&database, oracle::Window::default())?),
             ((Engine::Scanner, false), whole),
         ]
-        .map(|(key, answer)| (key, turns_of(answer)))
+        .map(|(key, answer)| (key, turns_of(answer.turns)))
         .into();
         let right = &expected[&(Engine::Scanner, false)];
 
@@ -193,32 +194,34 @@ impl Scene {
         vec![self.database.clone(), log.into(), self.memo.clone()]
     }
 
-    /// The right answer of an arm; `None` where its engine answers nothing.
-    pub(super) fn expected(&self, arm: &Arm) -> Option<&Turns> {
-        self.expected.get(&(arm.engine, arm.moved))
+    /// What must come of each launch of an arm.
+    pub(super) fn due<'a>(&'a self, arm: &'a Arm) -> Due<'a> {
+        Due {
+            max_id: self.state.max_id,
+            turns: self.expected.get(&(arm.engine, arm.moved)),
+            mode: arm.mode.as_deref(),
+            reasons: &arm.reasons,
+            rows: match arm.examines {
+                Examines::Nothing => 0,
+                Examines::Appended => self.state.appended,
+                Examines::All => self.state.rows,
+            },
+            least_read: if arm.examines == Examines::All { self.state.logs_bytes } else { 1 },
+        }
     }
 
     /// What an arm asks its launches for.
     pub(super) fn request(&self, arm: &Arm) -> Request {
         Request { rescan: arm.rescan, window: if arm.moved { self.moved } else { Window::default() } }
     }
-
-    /// How many rows a launch must examine.
-    pub(super) fn rows(&self, examines: Examines) -> u64 {
-        match examines {
-            Examines::Nothing => 0,
-            Examines::Appended => self.state.appended,
-            Examines::All => self.state.rows,
-        }
-    }
 }
 
-fn copy(dataset: &Dataset, to: &Path) -> Result<(), RunError> {
+pub(super) fn copy(dataset: &Dataset, to: &Path) -> Result<(), RunError> {
     std::fs::copy(&dataset.database, to).map(drop).map_err(RunError::io(to, "copy the dataset to it"))
 }
 
 /// Scans in this process, without anything a worker could have left.
-fn scan(database: &Path, memo: MemoPlace) -> Result<Scan, RunError> {
+pub(super) fn scan(database: &Path, memo: MemoPlace) -> Result<Scan, RunError> {
     let scanner = Scanner::new(database, Options { memo, ..Options::default() });
     let running = scanner.start(Request::default());
     while !running.has_ended_within(Duration::from_millis(20)) {
@@ -283,13 +286,13 @@ fn examine(database: &Path, before: i64) -> Result<State, RunError> {
 }
 
 /// The oracle's answer in the words of the scanner.
-fn turns_of(answer: oracle::Answer) -> Turns {
+pub(super) fn turns_of(answer: BTreeMap<String, oracle::Turn>) -> Turns {
     let turn = |turn: oracle::Turn| tracerig_scanner::Turn {
         thread_id: turn.thread_id,
         model: turn.model,
         timestamp: turn.timestamp,
     };
-    answer.turns.into_iter().map(|(id, found)| (id, turn(found))).collect()
+    answer.into_iter().map(|(id, found)| (id, turn(found))).collect()
 }
 
 /// The first difference between two answers, in words.

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use tracerig_reports::record::Process;
+
 use super::error::RunError;
+use super::living::Living;
 use super::pagecache::PageCache;
 use super::plan::Plan;
 use super::scene::{Material, Scene, SceneKind};
@@ -12,11 +15,16 @@ use super::workplace::Workplace;
 /// Room beside the copies of the database: write-ahead logs, memos, and the records of the run.
 const ROOM_BESIDE: u64 = 64 << 20;
 
+/// Room for what a writer process adds to its database, and for the rows it has ready.
+const ROOM_WRITTEN: u64 = 256 << 20;
+
 /// What all launches of a run stand on.
 #[derive(Debug)]
 pub(super) struct Stage {
     /// Dropped first: their connections are open.
     scenes: BTreeMap<SceneKind, (Scene, PageCache)>,
+    /// The database of the arms whose launches are not one fresh process after the other.
+    pub(super) living: Option<Living>,
     _workplace: Workplace,
 }
 
@@ -30,17 +38,25 @@ impl Stage {
     ) -> Result<Self, RunError> {
         let workplace = Workplace::new(parent)?;
         let folder = workplace.path();
-        let kinds: BTreeSet<SceneKind> = plan.arms.iter().map(|arm| arm.scene).collect();
+        let (still, moving): (Vec<_>, Vec<_>) =
+            plan.arms.iter().partition(|arm| arm.process == Process::Fresh);
+        let kinds: BTreeSet<SceneKind> = still.iter().map(|arm| arm.scene).collect();
         // One scene has two copies for a moment.
-        let copies = kinds.len() as u64 + u64::from(kinds.contains(&SceneKind::Replaced));
-        check_room(&folder, copies * material.dataset.manifest.file_bytes + ROOM_BESIDE)?;
+        let copies = kinds.len() + usize::from(kinds.contains(&SceneKind::Replaced)) + moving.len().min(1);
+        let copies = copies as u64;
+        let written = if moving.is_empty() { 0 } else { ROOM_WRITTEN };
+        check_room(&folder, copies * material.dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
         let mut scenes = BTreeMap::new();
         for kind in kinds {
             let scene = Scene::set(kind, &folder.join(format!("{kind:?}").to_lowercase()), material, step)?;
             let cache = PageCache::of(scene.files());
             scenes.insert(kind, (scene, cache));
         }
-        Ok(Self { scenes, _workplace: workplace })
+        let living = match moving.is_empty() {
+            true => None,
+            false => Some(Living::set(&folder.join("living"), material, step)?),
+        };
+        Ok(Self { scenes, living, _workplace: workplace })
     }
 
     /// The scene of this kind, with the page cache of its files; every kind in the plan has one.

@@ -51,6 +51,36 @@ fn bug_03_a_missing_anchor_forces_nothing() {
     assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 2"]);
 }
 
+/// Ids say nothing of how many rows there are: anchors chosen by them would all be the one row above the gap.
+#[test]
+fn bug_03_the_loss_of_the_rows_above_a_gap_in_the_ids_forces_nothing() {
+    let noise = |count| vec!["noise turn=0 at=1".parse().unwrap(); count];
+    for connections in [1_usize, 2] {
+        let mut trace = Trace::new();
+        trace.options.connections = connections.try_into().unwrap();
+        trace.options.large_from_bytes = 0;
+        trace.append_all(&noise(100));
+        trace.sql("UPDATE sqlite_sequence SET seq = 427582857 WHERE name = 'logs'");
+        trace.append_all(&noise(1));
+        let scan = trace.relaunch();
+        assert_eq!((way(&scan).as_str(), scan.stats.connections), ("full absent", connections as u32));
+        trace.append_all(&noise(1));
+        trace.sql("DELETE FROM logs WHERE id = 427582858");
+        assert_scan(&trace.relaunch(), "incremental none", []);
+
+        // What is gone is replaced by what was appended, until there are eight again.
+        trace.append_all(&noise(20));
+        trace.sql("DELETE FROM logs WHERE id <= 427582859");
+        assert_scan(&trace.relaunch(), "full anchors", []);
+        trace.append_all(&noise(20));
+        trace.sql("DELETE FROM logs WHERE id < 427582879");
+        assert_scan(&trace.relaunch(), "incremental none", []);
+        trace.append_all(&noise(1));
+        trace.sql("DELETE FROM logs WHERE id <= 427582879 OR id = 427582899");
+        assert_scan(&trace.relaunch(), "incremental none", []);
+    }
+}
+
 #[test]
 fn bug_03_when_nothing_remembered_is_left_one_full_scan_is_enough() {
     let mut trace = Trace::new();
@@ -79,7 +109,7 @@ fn bug_04_a_remembered_row_that_changed_is_not_trusted() {
         trace.append("request turn=3 at=0");
         trace.append_all(&vec!["noise turn=0 at=1".parse::<RowSpec>().unwrap(); 15]);
         trace.append("completion turn=1 model=1 at=1 | request turn=1 model=2 at=2");
-        trace.append_all(&vec!["noise turn=0 at=3".parse::<RowSpec>().unwrap(); 25]);
+        trace.append_all(&vec!["noise turn=0 at=3".parse::<RowSpec>().unwrap(); 400]);
         trace.relaunch();
         trace.sql(&format!("UPDATE logs SET {change} WHERE id = 18"));
         let scan = trace.relaunch();

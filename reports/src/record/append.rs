@@ -86,19 +86,27 @@ pub mod names {
     /// Histogram: a flush from its call to its return.
     pub const BARRIER: &str = "barrier";
     /// Histogram: how long a row lagged behind its history, one value a projection, from the earliest append in it.
+    /// Projections of nothing but a touched time, which may wait on purpose, are not in it.
     pub const STALENESS: &str = "staleness";
 
-    /// Counter: appends acknowledged.
+    /// Phase: from the first measured append to the last.
+    pub const LOAD: &str = "load";
+
+    /// Counter: measured appends, those of the phase [`LOAD`].
     pub const APPENDS: &str = "appends";
-    /// Counter: lines in the histories.
+    /// Counter: rows written in the phase [`LOAD`], each time it was.
+    pub const LOAD_PROJECTIONS: &str = "load_projections";
+    /// Counter: transactions on the database in the phase [`LOAD`].
+    pub const LOAD_TRANSACTIONS: &str = "load_transactions";
+    /// Counter: lines in the histories, one an append; those appended to warm up and for a flush are among them.
     pub const LINES: &str = "lines";
     /// Counter: bytes of the histories.
     pub const HISTORY_BYTES: &str = "history_bytes";
     /// Counter: times that a history was synced to the device.
     pub const HISTORY_SYNCS: &str = "history_syncs";
-    /// Counter: rows written, each time it was.
+    /// Counter: rows written in the whole process, each time it was.
     pub const PROJECTIONS: &str = "projections";
-    /// Counter: transactions on the database.
+    /// Counter: transactions on the database in the whole process.
     pub const TRANSACTIONS: &str = "transactions";
     /// Counter: projections that failed; their changes came with a later one.
     pub const FAILED_PROJECTIONS: &str = "failed_projections";

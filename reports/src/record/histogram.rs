@@ -85,6 +85,11 @@ impl Histogram {
         Duration::from_nanos(self.counts.mean().round() as u64)
     }
 
+    /// The counts behind it, for the interval log.
+    pub(crate) fn counts(&self) -> &hdrhistogram::Histogram<u64> {
+        &self.counts
+    }
+
     fn encoded(&self) -> Result<String, String> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new().serialize(&self.counts, &mut bytes).map_err(|error| error.to_string())?;

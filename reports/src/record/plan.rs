@@ -68,8 +68,25 @@ pub struct ArmPlan {
     pub engine: String,
     /// Why this arm is in the plan, in a sentence.
     pub why: String,
+    /// What a launch is.
+    #[serde(default)]
+    pub process: Process,
     /// Launches in one sample.
     pub launches_per_sample: u64,
+}
+
+/// What a launch of an arm is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Process {
+    /// A process of its own.
+    #[default]
+    Fresh,
+    /// A question to a process that lives on. Its time is that from question to answer: no process starts or ends in it, so
+    /// that it is compared with the time inside other processes only.
+    Resident,
+    /// A process of its own, launched while another one of the arm runs.
+    Paired,
 }
 
 impl ArmPlan {

@@ -46,6 +46,14 @@ impl Sample {
         let launches = u32::try_from(self.launches.len()).ok().filter(|n| *n > 0)?;
         Some(self.launches.iter().map(|launch| launch.wall).sum::<Duration>() / launches)
     }
+
+    /// Time inside the process of one launch, all phases together: the mean of its launches. `None` without a launch, and where
+    /// one reports no phase.
+    #[must_use]
+    pub fn inside(&self) -> Option<Duration> {
+        let launches = u32::try_from(self.launches.len()).ok().filter(|n| *n > 0)?;
+        Some(self.launches.iter().map(Launch::inside).sum::<Option<Duration>>()? / launches)
+    }
 }
 
 /// Whether a sample counts, and if not, why.
@@ -71,12 +79,13 @@ pub enum SampleState {
     },
 }
 
-/// One process from start to end. `None` means that the platform or the engine does not report the figure; it is never
+/// One process from start to end, or one question to a process that lives on ([`super::Process`]). `None` means that the platform or the engine does not report the figure; it is never
 /// replaced by zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
-    /// Wall time of the whole process, from before it was started to after it was waited for.
+    /// Wall time of the whole process, from before it was started to after it was waited for; of a process that lives on,
+    /// from before it was asked to after its answer was read.
     #[serde(rename = "wall_ns", with = "nanos")]
     pub wall: Duration,
     /// Time on the processor in user mode, whole process, from the operating system.
@@ -98,7 +107,7 @@ pub struct Launch {
     /// How it ended.
     pub exit: Exit,
     /// Where the time went, as the engine reports it, in the order of the work. The rest of `wall` is process start
-    /// and end.
+    /// and end, or the way to a process that lives on and back.
     pub phases: Vec<Phase>,
     /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`, `rchar`, `syscr`, ...
     pub counters: BTreeMap<String, Counter>,
@@ -114,11 +123,18 @@ pub struct Launch {
     pub turns: Option<u64>,
     /// Digest of the answer; `None` when there was no answer.
     pub answer_digest: Option<String>,
-    /// Whether the answer was compared with an independently established one, and equal to it.
+    /// Whether the answer was compared with an independently established one, and equal to it. In an
+    /// append run: every acknowledged append stands in its history, once and in order, and each row equals the replay of it.
     pub verified: bool,
 }
 
 impl Launch {
+    /// Time inside the process: its phases together. `None` where it reports none.
+    #[must_use]
+    pub fn inside(&self) -> Option<Duration> {
+        (!self.phases.is_empty()).then(|| self.phases.iter().map(|phase| phase.elapsed).sum())
+    }
+
     /// The counter `name`, where the launch reports it.
     #[must_use]
     pub fn counter(&self, name: &str) -> Option<u64> {
@@ -136,6 +152,8 @@ pub enum Exit {
     Signal(i32),
     /// It could not be started.
     NotStarted,
+    /// It lives on.
+    Running,
 }
 
 /// A part of the work and how long it took.

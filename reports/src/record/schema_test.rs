@@ -124,6 +124,9 @@ fn every_variant() -> Record {
     }
     record.samples[1].state = SampleState::Mismatch { detail: "one turn less".into() };
     record.samples[2].launches[0].exit = Exit::NotStarted;
+    record.samples[3].launches[0].exit = Exit::Running;
+    record.plan.arms[1].process = Process::Resident;
+    record.plan.arms[2].process = Process::Paired;
     record.outcome = Outcome::of(&record.samples, false);
     record
 }

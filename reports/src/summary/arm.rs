@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::record::{ArmKey, Cache, CounterClass};
+use crate::record::{ArmKey, Cache, CounterClass, Process};
 use crate::stats::Interval;
 use crate::units::{figures, nanos};
 
@@ -22,6 +22,8 @@ pub struct ArmSummary {
     pub why: String,
     /// How many samples there are of each state.
     pub samples: SampleCounts,
+    /// What a launch is.
+    pub process: Process,
     /// Launches that the plan makes a sample of.
     pub launches_per_sample: u64,
     /// Launches in the valid samples.
@@ -31,7 +33,12 @@ pub struct ArmSummary {
     pub sample_time: Option<Times>,
     /// The same over single launches: wider, because nothing is averaged.
     pub launch_time: Option<Times>,
-    /// The time as a multiple of the floor's in the same state of the cache.
+    /// Time inside the process, over samples; `None` where the engine reports no phases.
+    pub inside: Option<Times>,
+    /// That time as a multiple of the one of [`WARM`](super::WARM) in the same state of the cache.
+    pub inside_of_warm: Option<RatioSummary>,
+    /// The time as a multiple of the floor's in the same state of the cache. As the two below `None` for an arm whose process
+    /// lives on: its times are those of no process.
     pub of_floor: Option<RatioSummary>,
     /// What the arm takes beyond the floor: median of the differences within rounds, negative when faster.
     pub beyond_floor_ns: Option<i64>,

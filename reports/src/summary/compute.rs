@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::arm::*;
-use super::{FLOOR, PUBLISHED};
+use super::{FLOOR, PUBLISHED, WARM};
 use crate::ByteSize;
-use crate::record::{ArmKey, ArmPlan, CounterClass, Launch, Record, Sample, SampleState};
+use crate::record::{ArmKey, ArmPlan, CounterClass, Launch, Process, Record, Sample, SampleState};
 use crate::stats;
 
 impl ArmSummary {
@@ -14,32 +14,27 @@ impl ArmSummary {
     pub(super) fn of(record: &Record, arm: &ArmPlan) -> ArmSummary {
         let key = arm.key();
         let of_arm = || record.samples.iter().filter(|sample| sample.key() == key);
-        let mut samples = SampleCounts { planned: record.plan.samples, ..SampleCounts::default() };
-        for sample in of_arm() {
-            match sample.state {
-                SampleState::Valid => samples.valid += 1,
-                SampleState::Excluded { .. } => samples.excluded += 1,
-                SampleState::Failed { .. } => samples.failed += 1,
-                SampleState::Mismatch { .. } => samples.mismatched += 1,
-            }
-        }
         let valid: Vec<&Sample> = of_arm().filter(|sample| sample.is_valid()).collect();
         let launches: Vec<&Launch> = valid.iter().flat_map(|sample| &sample.launches).collect();
-        let floor = ratio_to(FLOOR, record, &key);
+        let is_process = arm.process != Process::Resident;
+        let ratio = |baseline| is_process.then(|| ratio_to(baseline, record, &key, Sample::time)).flatten();
         // The floor gives no answer, so it is not a faster way to one.
-        let published = if arm.name == FLOOR { None } else { ratio_to(PUBLISHED, record, &key) };
+        let published = if arm.name == FLOOR { None } else { ratio(PUBLISHED) };
         ArmSummary {
             name: arm.name.clone(),
             cache: arm.cache,
             engine: arm.engine.clone(),
             why: arm.why.clone(),
-            samples,
+            process: arm.process,
+            samples: SampleCounts::of(record, &key),
             launches_per_sample: arm.launches_per_sample,
             launches: launches.len() as u64,
             sample_time: Times::of(valid.iter().filter_map(|sample| sample.time())),
             launch_time: Times::of(launches.iter().map(|launch| launch.wall)),
-            of_floor: floor,
-            beyond_floor_ns: difference(FLOOR, record, &key),
+            inside: Times::of(valid.iter().filter_map(|sample| sample.inside())),
+            inside_of_warm: ratio_to(WARM, record, &key, Sample::inside),
+            of_floor: ratio(FLOOR),
+            beyond_floor_ns: is_process.then(|| difference(FLOOR, record, &key)).flatten(),
             of_published: published,
             modes: modes(&launches),
             phases: phases(&launches),
@@ -47,6 +42,22 @@ impl ArmSummary {
             turns: turns(&launches),
             resources: Resources::of(&launches),
         }
+    }
+}
+
+impl SampleCounts {
+    /// Counts the samples of the arm `key`.
+    pub(crate) fn of(record: &Record, key: &ArmKey) -> SampleCounts {
+        let mut counts = SampleCounts { planned: record.plan.samples, ..SampleCounts::default() };
+        for sample in record.samples.iter().filter(|sample| sample.key() == *key) {
+            match sample.state {
+                SampleState::Valid => counts.valid += 1,
+                SampleState::Excluded { .. } => counts.excluded += 1,
+                SampleState::Failed { .. } => counts.failed += 1,
+                SampleState::Mismatch { .. } => counts.mismatched += 1,
+            }
+        }
+        counts
     }
 }
 
@@ -79,33 +90,36 @@ fn from_nanos(nanos: f64) -> Duration {
     Duration::from_nanos(nanos.round() as u64)
 }
 
+/// Which time of a sample is meant.
+type TimeOf = fn(&Sample) -> Option<Duration>;
+
 /// The valid times of an arm by round, in nanoseconds.
-fn times_by_round(record: &Record, key: &ArmKey) -> BTreeMap<u64, f64> {
+fn times_by_round(record: &Record, key: &ArmKey, time: TimeOf) -> BTreeMap<u64, f64> {
     let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.key() == *key);
-    valid.filter_map(|sample| Some((sample.round, as_nanos(sample.time()?)))).collect()
+    valid.filter_map(|sample| Some((sample.round, as_nanos(time(sample)?)))).collect()
 }
 
 /// The times of the arm and of `baseline` in the rounds that have both. Only like is compared with like: the baseline
 /// is taken in the arm's own state of the cache. `None` when the arm is the baseline, or there is no such baseline.
-fn paired(baseline: &str, record: &Record, key: &ArmKey) -> Option<Vec<(f64, f64)>> {
+fn paired(baseline: &str, record: &Record, key: &ArmKey, time: TimeOf) -> Option<Vec<(f64, f64)>> {
     let other = ArmKey::new(baseline, key.cache);
     if other == *key {
         return None;
     }
     record.plan.arm(&other)?;
-    let others = times_by_round(record, &other);
-    let own = times_by_round(record, key);
+    let others = times_by_round(record, &other, time);
+    let own = times_by_round(record, key, time);
     Some(own.iter().filter_map(|(round, time)| Some((*time, *others.get(round)?))).collect())
 }
 
-fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey) -> Option<RatioSummary> {
-    let pairs = paired(baseline, record, key)?;
+fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey, time: TimeOf) -> Option<RatioSummary> {
+    let pairs = paired(baseline, record, key, time)?;
     if let Some(found) = stats::paired_ratio(&pairs) {
         let stats::PairedRatio { pairs, ratio, interval } = found;
         return Some(RatioSummary { baseline, ratio, pairs: pairs as u64, interval });
     }
     let median_of = |key: &ArmKey| {
-        let times: Vec<f64> = times_by_round(record, key).into_values().collect();
+        let times: Vec<f64> = times_by_round(record, key, time).into_values().collect();
         stats::median(&times).filter(|median| *median > 0.0)
     };
     let ratio = median_of(key)? / median_of(&ArmKey::new(baseline, key.cache))?;
@@ -114,7 +128,7 @@ fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey) -> Option<Rat
 
 fn difference(baseline: &str, record: &Record, key: &ArmKey) -> Option<i64> {
     let differences: Vec<f64> =
-        paired(baseline, record, key)?.into_iter().map(|(own, other)| own - other).collect();
+        paired(baseline, record, key, Sample::time)?.into_iter().map(|(own, other)| own - other).collect();
     Some(stats::median(&differences)?.round() as i64)
 }
 
@@ -167,7 +181,8 @@ fn phases(launches: &[&Launch]) -> Vec<PhaseSummary> {
     all
 }
 
-fn counters(launches: &[&Launch]) -> BTreeMap<String, CounterSummary> {
+/// The range of every counter over the launches, by name.
+pub(crate) fn counters(launches: &[&Launch]) -> BTreeMap<String, CounterSummary> {
     let names: BTreeSet<&String> = launches.iter().flat_map(|launch| launch.counters.keys()).collect();
     let summary = |name: &String| {
         let values = launches.iter().map(|launch| launch.counter(name));
@@ -208,16 +223,21 @@ impl CounterSummary {
     }
 }
 
+/// Median time on the processor of a launch; `None` when one does not report it: a median of only those that do would hide
+/// the others.
+pub(crate) fn processor(launches: &[&Launch]) -> Option<Duration> {
+    let times: Option<Vec<f64>> =
+        launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();
+    stats::median(&times?).map(from_nanos)
+}
+
 impl Resources {
     fn of(launches: &[&Launch]) -> Resources {
-        // A median of only those that report a time would hide the others.
-        let processor: Option<Vec<f64>> =
-            launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();
         let range = |value: fn(&Launch) -> Option<u64>| {
             CounterSummary::of(CounterClass::Advisory, launches.iter().map(|launch| value(launch)))
         };
         Resources {
-            processor: processor.and_then(|times| stats::median(&times)).map(from_nanos),
+            processor: processor(launches),
             peak_memory_bytes: range(|launch| launch.peak_memory.map(ByteSize::bytes)),
             device_read_bytes: range(|launch| launch.device_read.map(ByteSize::bytes)),
             major_faults: range(|launch| launch.major_faults),

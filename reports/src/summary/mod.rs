@@ -1,7 +1,7 @@
 //! The figures of a run, computed from its record and nothing else.
 
 mod arm;
-mod compute;
+pub(crate) mod compute;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +22,8 @@ pub const VERSION: u64 = 1;
 pub const FLOOR: &str = "floor";
 /// Name of the arm that runs the query as published.
 pub const PUBLISHED: &str = "published";
+/// Name of the arm that starts with a memo and finds something new.
+pub const WARM: &str = "warm";
 
 /// Every figure that a report shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,6 +54,21 @@ pub struct LeftOut {
     pub state: SampleState,
 }
 
+impl LeftOut {
+    /// Every such sample of a record, in the order taken.
+    pub(crate) fn all(record: &Record) -> Vec<LeftOut> {
+        let samples = record.samples.iter().filter(|sample| !sample.is_valid());
+        let left_out = samples.map(|sample| LeftOut {
+            order: sample.order,
+            round: sample.round,
+            arm: sample.arm.clone(),
+            cache: sample.cache,
+            state: sample.state.clone(),
+        });
+        left_out.collect()
+    }
+}
+
 /// How many answers were right, over all launches of the run, those of samples left out included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Answers {
@@ -66,6 +83,17 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// Counts those of a record.
+    pub(crate) fn of(record: &Record) -> Answers {
+        let launches = || record.samples.iter().flat_map(|sample| &sample.launches);
+        Answers {
+            launches: launches().count() as u64,
+            verified: launches().filter(|launch| launch.verified).count() as u64,
+            mismatches: record.outcome.mismatches,
+            failures: record.outcome.failures,
+        }
+    }
+
     /// Whether there were answers and every one was right.
     #[must_use]
     pub fn all_right(&self) -> bool {
@@ -77,23 +105,10 @@ impl Summary {
     /// Computes the figures of a record. The same record always gives the same ones.
     #[must_use]
     pub fn of(record: &Record) -> Summary {
-        let launches = || record.samples.iter().flat_map(|sample| &sample.launches);
-        let left_out = record.samples.iter().filter(|sample| !sample.is_valid()).map(|sample| LeftOut {
-            order: sample.order,
-            round: sample.round,
-            arm: sample.arm.clone(),
-            cache: sample.cache,
-            state: sample.state.clone(),
-        });
         Summary {
             arms: record.plan.arms.iter().map(|arm| ArmSummary::of(record, arm)).collect(),
-            left_out: left_out.collect(),
-            answers: Answers {
-                launches: launches().count() as u64,
-                verified: launches().filter(|launch| launch.verified).count() as u64,
-                mismatches: record.outcome.mismatches,
-                failures: record.outcome.failures,
-            },
+            left_out: LeftOut::all(record),
+            answers: Answers::of(record),
             outcome: record.outcome.clone(),
         }
     }

@@ -25,6 +25,7 @@ fn record_of(arms: &[(&str, Cache, &[u64])]) -> Record {
             cache: *cache,
             engine: "e".to_owned(),
             why: String::new(),
+            process: Process::Fresh,
             launches_per_sample: 1,
         });
         for (round, &time) in times.iter().enumerate() {
@@ -230,4 +231,48 @@ fn the_same_record_gives_the_same_figures() {
     let record = fixture::record();
     let one = crate::json::summary(&record, &Summary::of(&record)).unwrap();
     assert_eq!(one, crate::json::summary(&record, &Summary::of(&record)).unwrap());
+}
+
+#[test]
+fn a_process_that_lives_on_is_compared_with_the_time_inside_others_only() {
+    let phases = |open, scan| {
+        let phase = |name: &str, time| Phase { name: name.to_owned(), elapsed: ms(time) };
+        vec![phase("open", open), phase("scan", scan)]
+    };
+    let mut record = record_of(&[
+        ("floor", Cache::Hot, &[1, 1]),
+        ("published", Cache::Hot, &[900, 900]),
+        ("warm", Cache::Hot, &[10, 10]),
+        ("live", Cache::Hot, &[4, 4]),
+    ]);
+    record.plan.arms[3].process = Process::Resident;
+    for sample in &mut record.samples {
+        let inside = match sample.arm.as_str() {
+            "warm" => phases(2, 4),
+            "live" => phases(1, 2),
+            _ => Vec::new(),
+        };
+        sample.launches[0].phases = inside;
+    }
+    let live = arm(&record, "live", Cache::Hot);
+    assert_eq!((&live.of_floor, live.beyond_floor_ns, &live.of_published), (&None, None, &None));
+    // 3 of 6 ms, although 4 of 10 ms passed outside.
+    let ratio = live.inside_of_warm.unwrap();
+    assert_eq!((ratio.baseline, ratio.pairs), ("warm", 2));
+    assert!((ratio.ratio - 0.5).abs() < 1e-12);
+    assert_eq!(live.inside.map(|times| times.median), Some(ms(3)));
+    assert_eq!(arm(&record, "floor", Cache::Hot).inside, None);
+
+    let said = crate::remarks::answer(&record, &Summary::of(&record)).join("\n");
+    assert!(
+        said.contains("a refresh takes 3.00 ms inside it (median of 2 samples), 0.500x what warm"),
+        "{said}"
+    );
+    let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
+    assert!(limits.contains("live (cache hot): its times are those of a question"), "{limits}");
+    let table = crate::tables::inside(&Summary::of(&record)).markdown();
+    assert!(table.contains("| live | hot | lives on | 3.00 ms |"), "{table}");
+    // Where every launch is a process, there is nothing to add.
+    record.plan.arms[3].process = Process::Fresh;
+    assert!(crate::tables::inside(&Summary::of(&record)).is_empty());
 }

@@ -170,8 +170,9 @@ pub struct ProjectionReport<'a> {
     pub thread: ThreadId,
     /// Appends that it brought to the row.
     pub appends: u64,
-    /// Since the earliest of them was observed: for how long the row was behind its history.
-    pub lag: Duration,
+    /// Since the earliest of them was observed that is more than a touch: for how long the row was behind its history. `None` if
+    /// all were touches, which may wait.
+    pub lag: Option<Duration>,
     /// What came of it.
     pub outcome: &'a Result<(), ProjectError>,
 }

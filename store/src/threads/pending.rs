@@ -21,8 +21,10 @@ pub(super) struct Pending {
     patch: Option<Patch>,
     /// Appends merged into `patch`.
     appends: u64,
-    /// When the earliest of them was accepted, and its span.
-    since: Option<(Duration, Span)>,
+    /// The span of the earliest of them.
+    span: Option<Span>,
+    /// When the earliest of them that is more than a touch was accepted.
+    since: Option<Duration>,
     /// Raised by each merge.
     accepted: u64,
     /// The generation that the row is at.
@@ -67,9 +69,9 @@ pub(super) struct Job {
     pub(super) generation: u64,
     /// Appends that it brings to the row.
     pub(super) appends: u64,
-    /// When the earliest of them was accepted.
-    pub(super) since: Duration,
-    /// The span of that append.
+    /// When the earliest of them that is more than a touch was accepted.
+    pub(super) since: Option<Duration>,
+    /// The span of the earliest of them.
     pub(super) span: Span,
 }
 
@@ -112,8 +114,11 @@ impl Pending {
     pub(super) fn accept(&mut self, patch: Patch, now: Duration, touch_after: Duration) -> Next {
         self.accepted += 1;
         self.appends += 1;
-        if self.since.is_none() {
-            self.since = Some((now, Span::current()));
+        if self.span.is_none() {
+            self.span = Some(Span::current());
+        }
+        if self.since.is_none() && !patch.is_touch() {
+            self.since = Some(now);
         }
         let due = match &mut self.patch {
             Some(pending) => {
@@ -145,7 +150,8 @@ impl Pending {
             return None;
         }
         let patch = self.patch.take()?;
-        let (since, span) = self.since.take().unwrap_or_else(|| (now, Span::none()));
+        let span = self.span.take().unwrap_or_else(Span::none);
+        let since = self.since.take();
         self.schedule = Schedule::Idle;
         self.begun = Some(now);
         self.in_flight = Some(self.accepted);
@@ -219,7 +225,8 @@ impl Pending {
         }
         self.patch = Some(patch);
         self.appends += job.appends;
-        self.since = Some((job.since, job.span));
+        self.span = Some(job.span);
+        self.since = job.since.or(self.since);
     }
 
     /// A barrier behind everything accepted so far.
@@ -287,6 +294,7 @@ impl Pending {
     pub(super) fn discard(&mut self) {
         self.discarded = true;
         self.patch = None;
+        self.span = None;
         self.since = None;
         self.schedule = Schedule::Idle;
     }

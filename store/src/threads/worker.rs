@@ -277,7 +277,7 @@ pub(super) fn project(
                 let _entered = span.enter();
                 tracing::warn!(%error, "the row is behind its history");
             }
-            let (appends, lag) = (job.appends, now.saturating_sub(job.since));
+            let (appends, lag) = (job.appends, job.since.map(|since| now.saturating_sub(since)));
             let next = thread.pending().finish(job, &outcome, now, context.touch_after);
             thread.changed();
             if let Some(observer) = &context.observer {

@@ -1,7 +1,10 @@
-//! The process that is measured: one relaunch of one engine, told as one line of JSON.
+//! The process that is measured: one relaunch of one engine, told as one line of JSON. `lasting` and `writer` have those that live on.
 //!
 //! Started by the harness as `tracerig __worker PARENT ENGINE DATABASE [MEMO RESCAN SINCE UNTIL]`. It is looked for before anything of the
 //! command line is parsed, so that a launch is as short as the engine allows.
+
+mod lasting;
+mod writer;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -12,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scanner, Window, published};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window, published};
 
 use crate::document::Document;
 use crate::platform;
+pub(crate) use lasting::{Refresh, resident_arguments};
+pub(crate) use writer::{Done, Task, writer_arguments};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__worker";
@@ -98,17 +103,8 @@ pub fn arguments(engine: Engine, database: &Path, memo: Option<&Path>, request: 
 }
 
 /// Runs as a worker. `arguments` are those after the subcommand.
-pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let told = Instructions::read(arguments).and_then(|instructions| {
-        platform::die_with_parent(instructions.parent);
-        instructions.work()
-    });
-    let written = told.and_then(|reply| {
-        let mut line = serde_json::to_vec(&reply).map_err(|error| error.to_string())?;
-        line.push(b'\n');
-        std::io::stdout().write_all(&line).map_err(|error| format!("standard output: {error}"))
-    });
-    match written {
+pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    match work(&mut arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody may be listening any more.
@@ -118,8 +114,31 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
+    let parent = next(arguments)?.parse().map_err(|error| format!("parent: {error}"))?;
+    platform::die_with_parent(parent);
+    match next(arguments)?.as_str() {
+        lasting::RESIDENT => lasting::resident(arguments),
+        writer::WRITER => writer::writer(arguments),
+        engine => say(&Instructions::read(engine.parse()?, arguments)?.work()?),
+    }
+}
+
+/// The next argument, which must be there and be text.
+fn next(arguments: &mut impl Iterator<Item = OsString>) -> Result<String, String> {
+    let argument = arguments.next().ok_or("a worker is started by the harness only; see --help")?;
+    argument.into_string().map_err(|_| "not UTF-8".to_owned())
+}
+
+/// Writes `message` as a line of JSON, in one piece.
+fn say(message: &impl Serialize) -> Result<(), String> {
+    let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
+    line.push(b'\n');
+    let mut out = std::io::stdout();
+    out.write_all(&line).and_then(|()| out.flush()).map_err(|error| format!("standard output: {error}"))
+}
+
 struct Instructions {
-    parent: u32,
     engine: Engine,
     database: PathBuf,
     memo: Option<PathBuf>,
@@ -127,41 +146,23 @@ struct Instructions {
 }
 
 impl Instructions {
-    fn read(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let mut next = || arguments.next().ok_or("a worker is started by the harness only; see --help");
-        let text = |argument: OsString| argument.into_string().map_err(|_| "not UTF-8".to_owned());
+    fn read(engine: Engine, arguments: &mut impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let database = arguments.next().ok_or("a worker is told of a database")?.into();
         // Those behind the database may be left out.
-        let given = |argument: Result<OsString, &str>| argument.ok().filter(|argument| argument != NONE);
-        let number = |argument: Option<OsString>| match argument {
-            Some(argument) => text(argument)?.parse().map(Some).map_err(|error| format!("window: {error}")),
+        let mut given = || arguments.next().filter(|argument| argument != NONE);
+        let memo = given().map(PathBuf::from);
+        let rescan = given().is_some();
+        let mut number = || match given().map(OsString::into_string) {
+            Some(Ok(number)) => number.parse().map(Some).map_err(|error| format!("window: {error}")),
+            Some(Err(_)) => Err("window: not UTF-8".to_owned()),
             None => Ok(None),
         };
-        Ok(Self {
-            parent: text(next()?)?.parse().map_err(|error| format!("parent: {error}"))?,
-            engine: text(next()?)?.parse()?,
-            database: next()?.into(),
-            memo: given(next()).map(PathBuf::from),
-            request: Request {
-                rescan: given(next()).is_some(),
-                window: Window { since: number(given(next()))?, until: number(given(next()))? },
-            },
-        })
+        let window = Window { since: number()?, until: number()? };
+        Ok(Self { engine, database, memo, request: Request { rescan, window } })
     }
 
     fn work(self) -> Result<Reply, String> {
         let start = Instant::now();
-        let reply = |scan: tracerig_scanner::Scan, counted: bool| {
-            let stats = scan.stats;
-            Reply {
-                cursor: stats.cursor,
-                answer: Some(Document::from(scan)),
-                body_bytes: counted.then_some(stats.body_bytes),
-                vm_steps: Some(stats.vm_steps),
-                persisted: stats.persisted,
-                engine_ns: nanos(start.elapsed()),
-                peak_memory_bytes: platform::peak_memory(),
-            }
-        };
         match self.engine {
             Engine::Floor => {
                 let cursor =
@@ -177,18 +178,38 @@ impl Instructions {
                 })
             }
             Engine::Published => published::scan(&self.database, Window::default(), BUSY_TIMEOUT)
-                .map(|scan| reply(scan, false))
+                .map(|scan| Reply { body_bytes: None, ..Reply::of(scan, start) })
                 .map_err(|error| error.to_string()),
             Engine::Scanner => {
                 let memo = self.memo.map_or(MemoPlace::Disabled, MemoPlace::File);
                 let scanner = Scanner::new(self.database, Options { memo, ..Options::default() });
-                let scan = scanner.scan(&self.request).map_err(|error| error.to_string())?;
-                // A warning would mean that this was not the launch that was meant to be measured.
-                match scan.warnings.first() {
-                    Some(warning) => Err(warning.clone()),
-                    None => Ok(reply(scan, true)),
-                }
+                scan(&scanner, &self.request, start)
             }
+        }
+    }
+}
+
+/// Scans, and answers unless there was a warning: it would mean that this was not what was meant to be measured.
+fn scan(scanner: &Scanner, request: &Request, start: Instant) -> Result<Reply, String> {
+    let scan = scanner.scan(request).map_err(|error| error.to_string())?;
+    match scan.warnings.first() {
+        Some(warning) => Err(warning.clone()),
+        None => Ok(Reply::of(scan, start)),
+    }
+}
+
+impl Reply {
+    /// What a scan found whose engine began at `start`.
+    fn of(scan: Scan, start: Instant) -> Self {
+        let stats = scan.stats;
+        Self {
+            cursor: stats.cursor,
+            answer: Some(Document::from(scan)),
+            body_bytes: Some(stats.body_bytes),
+            vm_steps: Some(stats.vm_steps),
+            persisted: stats.persisted,
+            engine_ns: nanos(start.elapsed()),
+            peak_memory_bytes: platform::peak_memory(),
         }
     }
 }

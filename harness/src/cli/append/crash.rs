@@ -1,0 +1,75 @@
+//! `tracerig run append --crash`: kills the process that appends, and shows what was found after each kill.
+
+use anyhow::Context;
+
+use super::{Acknowledged, Append, Plan};
+use crate::append::{CrashJob, CrashReport, crash};
+use crate::cli::output::{self, Format};
+use crate::cli::run::Shown;
+use crate::cli::{Code, Interrupted, Usage};
+
+pub(super) fn main(arguments: &Append, plan: &Plan) -> anyhow::Result<Code> {
+    let modes: Vec<_> = plan.arms.iter().filter_map(|arm| arm.mode).collect();
+    if modes.is_empty() {
+        return Err(Usage("only arms with a store can be killed: `bare` promises nothing".to_owned()).into());
+    }
+    let job = CrashJob {
+        modes,
+        kills: arguments.kills,
+        fsync: arguments.durability == Acknowledged::Fsync,
+        workplaces: tracerig_datasets::cache_root()?.join("work"),
+        seed: arguments.seed,
+        program: std::env::current_exe().context("the path of this program")?,
+    };
+    let mut shown = Shown::default();
+    let done = crash(&job, &mut |kill| shown.sample(kill, job.kills, "killing"));
+    shown.finish();
+    let report = done?;
+    output::print(&match arguments.format {
+        Format::Table => table(&report),
+        Format::Json => serde_json::to_string_pretty(&report)? + "\n",
+    })?;
+    if report.violation.is_some() {
+        return Ok(Code::MISMATCH);
+    }
+    if report.interrupted { Err(Interrupted.into()) } else { Ok(Code::FINE) }
+}
+
+fn table(report: &CrashReport) -> String {
+    let mut text = String::from(
+        "Kills of a process that appends to three threads, and what was found after each\n\n\
+         where it struck    kills  missed  appends acked  barriers   torn  rows level  behind\n",
+    );
+    for (point, struck) in &report.by_point {
+        text += &format!(
+            "{point:<17} {:>6} {:>7} {:>14} {:>9} {:>6} {:>11} {:>7}\n",
+            struck.kills,
+            struck.missed,
+            struck.appends,
+            struck.barriers,
+            struck.torn,
+            struck.level,
+            struck.behind
+        );
+    }
+    text += &format!(
+        "\nmissed: the writer ended by itself before it came to the point. torn: histories that broke\n\
+         off in a line. level, behind: rows that were the replay of their whole history, or of a\n\
+         prefix no shorter than the last acknowledged barrier.\n\
+         A second writer was refused {} times in {} while one lived, and the next one was admitted\n\
+         at once after each death.\n",
+        report.refused, report.writers
+    );
+    text += &match &report.violation {
+        None => "Every acknowledged append was in its history, whole and in order.\n".to_owned(),
+        Some(violation) => format!(
+            "BROKEN PROMISE after kill {} ({}, mode {}): {}\nThe folder is kept: {}\n",
+            violation.kill,
+            violation.point,
+            violation.mode,
+            violation.what,
+            violation.folder.display()
+        ),
+    };
+    text
+}

@@ -1,0 +1,77 @@
+//! `tracerig dataset build`: builds a dataset and tells what that took.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tracerig_datasets::{BuildOptions, Cache, Manifest, Progress, Stage, build_into};
+use tracerig_reports::{ByteSize, units};
+
+use super::watched;
+use crate::cli::output;
+use crate::cli::{Code, Usage};
+
+/// Build a dataset, unless it is there already, and print its database's path.
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    /// A recipe's name (see `tracerig dataset list`), or the path of a recipe file.
+    name: String,
+    /// Another seed than the recipe's.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Factor on the number of rows and the size of the file; the facts stay the same.
+    #[arg(long, value_name = "F", default_value = "1")]
+    scale: f64,
+    /// Build it in this folder instead of the cache; the folder must be empty or not there yet.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn main(arguments: &Build) -> anyhow::Result<Code> {
+    if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
+        return Err(Usage(format!("--scale {}: give a factor above 0", arguments.scale)).into());
+    }
+    let recipe = crate::cli::recipe(&arguments.name)?;
+    let options = BuildOptions { seed: arguments.seed, scale: arguments.scale };
+    // When rows began to be inserted, and when the file was finished; none for a dataset that was there already.
+    let (mut began, mut finished) = (None, None);
+    let dataset = watched(|progress| {
+        let mut timed = |told: Progress| {
+            match told.stage {
+                Stage::Generating => {
+                    began.get_or_insert_with(Instant::now);
+                }
+                Stage::Digesting => {
+                    finished.get_or_insert_with(Instant::now);
+                }
+                Stage::Waiting | Stage::Copying | Stage::Verifying => {}
+            }
+            progress(told)
+        };
+        match &arguments.out {
+            None => Cache::default()?.ensure(&recipe, &options, &mut timed),
+            Some(folder) => build_into(folder, &recipe, &options, &mut timed),
+        }
+    })?;
+    output::say(&match (began, finished) {
+        (Some(began), Some(finished)) => account(&dataset.manifest, finished - began, began.elapsed()),
+        _ => "built before; size and times, or else the digest, are those of then".to_owned(),
+    });
+    output::print(&format!("{}\n", dataset.database.display()))?;
+    Ok(Code::FINE)
+}
+
+/// What building took. The speed is that of bodies inserted, those included that are pruned again, until the file is finished;
+/// digests come after it.
+fn account(manifest: &Manifest, building: Duration, all: Duration) -> String {
+    let per_second = manifest.inserted_bytes as f64 / building.as_secs_f64().max(1e-9);
+    format!(
+        "{} rows inserted, {} kept; {} of bodies inserted in {}, {}/s; with digests {}",
+        units::count(manifest.inserted_rows),
+        units::count(manifest.rows),
+        ByteSize(manifest.inserted_bytes),
+        units::duration(building),
+        ByteSize(per_second as u64),
+        units::duration(all)
+    )
+}

@@ -1,0 +1,97 @@
+//! `tracerig dataset list`: the recipes, and the datasets built from them.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tracerig_datasets::{Cache, Recipe};
+use tracerig_reports::{ByteSize, units};
+
+use super::Shown;
+use crate::cli::Code;
+use crate::cli::output::{self, Format};
+
+/// A recipe as it is listed.
+#[derive(Debug, Serialize)]
+struct Offered {
+    recipe: String,
+    why: String,
+    rows: u64,
+    file_bytes: u64,
+    seed: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    cache: PathBuf,
+    recipes: Vec<Offered>,
+    datasets: Vec<Shown>,
+}
+
+pub(super) fn main(format: Format) -> anyhow::Result<Code> {
+    let cache = Cache::default()?;
+    let offered = |recipe: &Recipe| Offered {
+        recipe: recipe.name().to_owned(),
+        why: recipe.why().to_owned(),
+        rows: recipe.rows(1.0),
+        file_bytes: recipe.file_bytes(1.0),
+        seed: recipe.default_seed(),
+    };
+    let listing = Listing {
+        cache: cache.folder().to_owned(),
+        recipes: Recipe::all().iter().map(offered).collect(),
+        datasets: cache.list()?.iter().map(Shown::of).collect(),
+    };
+    match format {
+        Format::Json => output::print_json(&listing)?,
+        Format::Table => output::print(&listing_table(&listing))?,
+    }
+    Ok(Code::FINE)
+}
+
+fn listing_table(listing: &Listing) -> String {
+    let mut text = String::from("Recipes\n");
+    for recipe in &listing.recipes {
+        let _ = writeln!(
+            text,
+            "  {:14} {:>7} {:>10} rows",
+            recipe.recipe,
+            ByteSize(recipe.file_bytes).to_string(),
+            units::count(recipe.rows)
+        );
+        for line in wrapped(&recipe.why, 72) {
+            let _ = writeln!(text, "      {line}");
+        }
+    }
+    let _ = writeln!(text, "\nDatasets in {}", listing.cache.display());
+    if listing.datasets.is_empty() {
+        text.push_str("  none yet; build one with `tracerig dataset build NAME`\n");
+    }
+    for dataset in &listing.datasets {
+        let _ = writeln!(
+            text,
+            "  {:34} {:>7} {:>10} rows, seed {}, scale {}",
+            dataset.name,
+            ByteSize(dataset.file_bytes).to_string(),
+            units::count(dataset.rows),
+            dataset.seed,
+            dataset.scale
+        );
+    }
+    text
+}
+
+/// `text` in lines of at most `width` characters, broken at spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

@@ -1,0 +1,16 @@
+//! `tracerig dataset verify`: compares a dataset with its digests.
+
+use tracerig_datasets::Cache;
+
+use super::{Named, Shown, watched};
+use crate::cli::Code;
+use crate::cli::output::{self, Format};
+
+pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
+    let dataset = watched(|progress| Cache::default()?.verify(&arguments.name, progress))?;
+    match arguments.format {
+        Format::Table => output::print(&format!("{}: as it was built\n", dataset.database.display()))?,
+        Format::Json => output::print_json(&Shown::of(&dataset))?,
+    }
+    Ok(Code::FINE)
+}

@@ -1,0 +1,59 @@
+//! The condition of an append run in words.
+
+use crate::Record;
+use crate::record::AppendPlan;
+use crate::units;
+use crate::words;
+
+/// `8 threads, each append acknowledged when the operating system has it (buffered), as fast as they can (closed loop), ...`
+pub(super) fn condition(plan: &AppendPlan) -> String {
+    let durability = if plan.durability == AppendPlan::FSYNC {
+        "acknowledged when the device has it (fsync)"
+    } else {
+        "acknowledged when the operating system has it (buffered)"
+    };
+    format!(
+        "{}, an append {durability}, {}, {}",
+        words::plural(plan.threads, "thread"),
+        pace(plan),
+        if plan.contended {
+            "another process keeps taking the database's write lock (contended)"
+        } else {
+            "nobody else at the database (idle)"
+        },
+    )
+}
+
+fn pace(plan: &AppendPlan) -> String {
+    match plan.rate {
+        None => "the next as soon as the one before returned (closed loop)".to_owned(),
+        Some(rate) => format!("{} a second, each when it is due (open loop)", words::plural(rate, "append")),
+    }
+}
+
+/// What was run, and how much of it.
+pub(super) fn run(record: &Record, plan: &AppendPlan) -> String {
+    let unmeasured = plan.appends - plan.measured().min(plan.appends);
+    let warmup = if unmeasured == 0 {
+        String::new()
+    } else {
+        format!(", the first {} unmeasured", units::count(unmeasured))
+    };
+    format!(
+        "{} on {}: {} an arm, each a process of its own that makes {}{warmup}",
+        record.scenario,
+        record.dataset.recipe,
+        words::plural(record.plan.samples, "sample"),
+        words::plural(plan.appends, "append"),
+    )
+}
+
+/// The condition in few words, for a sentence: `8 threads, buffered, closed loop, idle`.
+pub(super) fn short(plan: &AppendPlan) -> String {
+    let pace = match plan.rate {
+        None => "closed loop".to_owned(),
+        Some(rate) => format!("open loop at {} a second", words::plural(rate, "append")),
+    };
+    let database = if plan.contended { "write lock contended" } else { "database idle" };
+    format!("{}, {}, {pace}, {database}", words::plural(plan.threads, "thread"), plan.durability)
+}

@@ -1,0 +1,118 @@
+//! A report in Markdown while it is written, and the parts that every report has.
+
+use crate::Record;
+use crate::layout::{Table, escaped};
+use crate::remarks;
+use crate::summary::LeftOut;
+
+/// The text so far. Paragraphs are separated by an empty line, the first line of the file aside.
+#[derive(Default)]
+pub(crate) struct Page(String);
+
+impl Page {
+    /// The whole text.
+    pub(crate) fn text(self) -> String {
+        self.0
+    }
+
+    /// A heading of a section.
+    pub(crate) fn heading(&mut self, text: &str) {
+        self.block(&format!("## {text}\n"));
+    }
+
+    /// Plain text, shown as it is.
+    pub(crate) fn paragraph(&mut self, text: &str) {
+        self.block(&format!("{}\n", escaped(text)));
+    }
+
+    /// Sentences, each an item.
+    pub(crate) fn list(&mut self, items: impl IntoIterator<Item = String>) {
+        let items: String = items.into_iter().map(|item| format!("- {}\n", escaped(&item))).collect();
+        self.block(&items);
+    }
+
+    /// A table under a title, or nothing where it has no rows.
+    pub(crate) fn table(&mut self, title: &str, table: &Table) {
+        if !table.is_empty() {
+            self.block(&format!("**{}**\n", escaped(title)));
+            self.block(&table.markdown());
+        }
+    }
+
+    /// Text that is to be copied or kept to the letter.
+    pub(crate) fn code(&mut self, language: &str, text: &str) {
+        // The fence has to be longer than any within.
+        let mut fence = "```".to_owned();
+        while text.contains(&fence) {
+            fence.push('`');
+        }
+        self.block(&format!("{fence}{language}\n{}\n{fence}\n", text.trim_end()));
+    }
+
+    /// Markdown, as it is.
+    pub(crate) fn block(&mut self, text: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0 += text;
+    }
+
+    /// The samples that are not in the figures, each with its reason.
+    pub(crate) fn left_out(&mut self, samples: &[LeftOut]) {
+        if samples.is_empty() {
+            self.paragraph("No sample was left out.");
+        } else {
+            self.block("**Samples left out of the figures**\n");
+            self.list(samples.iter().map(remarks::left_out));
+        }
+    }
+
+    /// Machine and build.
+    pub(crate) fn machine(&mut self, record: &Record) {
+        self.heading("Machine and build");
+        let (machine, build) = (&record.machine, &record.build);
+        let unavailable = || "unavailable".to_owned();
+        let load = |load: Option<[f64; 3]>| {
+            load.map_or_else(unavailable, |[one, five, fifteen]| format!("{one:.2}, {five:.2}, {fifteen:.2}"))
+        };
+        let source = match (&build.revision, build.dirty) {
+            (None, _) => unavailable(),
+            (Some(revision), Some(true)) => format!("{revision}, with uncommitted changes"),
+            (Some(revision), Some(false)) => revision.clone(),
+            (Some(revision), None) => format!("{revision}, changes unknown"),
+        };
+        self.facts([
+            ("processor", machine.cpu.clone().unwrap_or_else(unavailable)),
+            ("cores", machine.cores.to_string()),
+            ("memory", machine.memory_bytes.map_or_else(unavailable, |size| size.to_string())),
+            ("system", format!("{} {} on {}", machine.os, machine.kernel, machine.arch)),
+            ("file system", machine.file_system.clone().unwrap_or_else(unavailable)),
+            ("fingerprint", machine.fingerprint.clone()),
+            ("load before (1, 5, 15 minutes)", load(record.load_start)),
+            ("load after", load(record.load_end)),
+            ("tracerig", format!("{}, profile {}", build.version, build.profile)),
+            ("revision", source),
+            ("compiler", build.rustc.clone()),
+            ("SQLite", build.sqlite.clone()),
+        ]);
+    }
+
+    /// Names and values, one a row.
+    pub(crate) fn facts<const N: usize>(&mut self, facts: [(&str, String); N]) {
+        let mut table = Table::new(2, ["what", "value"]);
+        for (what, value) in facts {
+            table.row(vec![what.to_owned(), value]);
+        }
+        self.block(&table.markdown());
+    }
+
+    /// Which run this is, and the command that gets it again.
+    pub(crate) fn again(&mut self, record: &Record) {
+        self.heading("Again");
+        self.paragraph(&format!(
+            "Run {}, from {} to {}, seed {}. The record beside this report holds every raw sample; this gets the figures again:",
+            record.id, record.started, record.finished, record.seed
+        ));
+        self.code("sh", &remarks::again(record, 100));
+    }
+}

@@ -1,0 +1,38 @@
+//! Any record, rendered as its scenario is: what a program calls that does not know which one it has.
+
+use crate::{
+    Record, Summary, append, json as relaunch_json, markdown as relaunch_markdown,
+    terminal as relaunch_terminal,
+};
+
+/// What the run found, as text of 80 columns; ends with a line feed.
+#[must_use]
+pub fn terminal(record: &Record) -> String {
+    if record.plan.append.is_some() {
+        append::terminal(record, &append::Summary::of(record))
+    } else {
+        relaunch_terminal::table(record, &Summary::of(record))
+    }
+}
+
+/// The report of the run in Markdown.
+#[must_use]
+pub fn markdown(record: &Record) -> String {
+    if record.plan.append.is_some() {
+        append::markdown(record, &append::Summary::of(record))
+    } else {
+        relaunch_markdown::report(record, &Summary::of(record))
+    }
+}
+
+/// The summary of the run as JSON, its format named in its `schema`.
+///
+/// # Errors
+/// Never in practice: only when a figure cannot be put into JSON at all.
+pub fn json(record: &Record) -> serde_json::Result<String> {
+    if record.plan.append.is_some() {
+        append::json(record, &append::Summary::of(record))
+    } else {
+        relaunch_json::summary(record, &Summary::of(record))
+    }
+}
