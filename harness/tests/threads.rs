@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use support::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
-use tracerig_store::threads::{Item, Millis, SessionMeta, ThreadId};
+use tracerig_store::threads::{Item, Millis, SessionMeta, StoreOptions, ThreadId, ThreadStore};
 
 fn real(program: &Program, codex: Codex) -> PathBuf {
     let home = program.path(codex.version());
@@ -340,4 +340,44 @@ fn an_interruption_ends_it_in_the_middle_of_a_line() {
     let rows = Connection::open(program.path("rows.sqlite")).unwrap();
     let count: i64 = rows.query_row("SELECT count(*) FROM threads", [], |row| row.get(0)).unwrap();
     assert!(count <= 1);
+}
+
+#[test]
+fn the_rows_of_a_store_are_its_own_and_those_of_live_threads_are_left_alone() {
+    let program = Program::new();
+    let home = program.path("store");
+    let store = ThreadStore::open(&home, StoreOptions::default()).unwrap();
+    let threads = [1, 2].map(|number| {
+        let thread = store.create(&SessionMeta::new(id(number))).unwrap();
+        thread.append_and_flush(&[Item::user_message("hello").unwrap()]).unwrap();
+        thread
+    });
+    let [live, done] = threads;
+    done.shutdown().unwrap();
+    let connection = Connection::open(home.join("threads.sqlite")).unwrap();
+    connection.execute("UPDATE threads SET title = 'wrong'", []).unwrap();
+    let verify = program.run(&["threads", "verify", text(&home)]);
+    ended(&verify, 3);
+    assert!(
+        verify.out.contains(&format!("{} title: `wrong` in the row, `hello` in the history", id(2))),
+        "{}",
+        verify.out
+    );
+    assert!(
+        verify.out.contains("0 of 2 threads are equal") && verify.out.contains("1 is live"),
+        "{}",
+        verify.out
+    );
+    let rebuild = program.run(&["threads", "rebuild", text(&home)]);
+    ended(&rebuild, 0);
+    assert!(rebuild.out.starts_with("1 row written"), "{}", rebuild.out);
+    let list = program.json(&["threads", "list", text(&home), "--order", "created", "--format", "json"]);
+    let titles: Vec<&Value> =
+        list["threads"].as_array().unwrap().iter().map(|thread| &thread["title"]).collect();
+    assert_eq!(titles, ["hello", "wrong"]);
+    live.shutdown().unwrap();
+    ended(&program.run(&["threads", "rebuild", text(&home)]), 0);
+    ended(&program.run(&["threads", "verify", text(&home)]), 0);
+    // Nothing else was made of it.
+    assert!(!program.cache().join("threads").exists());
 }
