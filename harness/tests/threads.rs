@@ -221,11 +221,8 @@ fn what_is_broken_is_named_with_path_and_line_and_costs_no_other_thread() {
         (5, format!(r#"{{"type":"user_message","message":"{pad}"}}"#)),
     ] {
         let kind = if number == 4 { "response_item" } else { "event_msg" };
-        let path = write(
-            &folder,
-            number,
-            &history(number).split_inclusive(|byte| *byte == b'\n').next().unwrap().to_vec(),
-        );
+        let path =
+            write(&folder, number, history(number).split_inclusive(|byte| *byte == b'\n').next().unwrap());
         let mut file = File::options().append(true).open(path).unwrap();
         writeln!(file, r#"{{"timestamp":"2026-11-20T20:37:24.062Z","type":"{kind}","payload":{payload}}}"#)
             .unwrap();
