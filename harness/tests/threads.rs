@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use support::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
-use tracerig_store::threads::{Item, Millis, SessionMeta, ThreadId};
+use tracerig_store::threads::{Item, Millis, SessionMeta, StoreOptions, ThreadId, ThreadStore};
 
 fn real(program: &Program, codex: Codex) -> PathBuf {
     let home = program.path(codex.version());
@@ -221,11 +221,8 @@ fn what_is_broken_is_named_with_path_and_line_and_costs_no_other_thread() {
         (5, format!(r#"{{"type":"user_message","message":"{pad}"}}"#)),
     ] {
         let kind = if number == 4 { "response_item" } else { "event_msg" };
-        let path = write(
-            &folder,
-            number,
-            &history(number).split_inclusive(|byte| *byte == b'\n').next().unwrap().to_vec(),
-        );
+        let path =
+            write(&folder, number, history(number).split_inclusive(|byte| *byte == b'\n').next().unwrap());
         let mut file = File::options().append(true).open(path).unwrap();
         writeln!(file, r#"{{"timestamp":"2026-11-20T20:37:24.062Z","type":"{kind}","payload":{payload}}}"#)
             .unwrap();
@@ -308,4 +305,76 @@ fn a_database_of_something_else_and_a_folder_that_is_none_are_refused() {
     ended(&program.run(&["threads"]), 2);
     ended(&program.run(&["threads", "list"]), 2);
     ended(&program.run(&["threads", "list", text(&home), "--jobs", "0"]), 2);
+}
+
+#[test]
+fn an_interruption_ends_it_in_the_middle_of_a_line() {
+    let program = Program::new();
+    let folder = program.path("endless");
+    write(&folder, 1, &history(1));
+    // A line of zeros that takes no room on the disk and would be read for minutes.
+    let endless = write(&folder, 2, &history(2));
+    File::options().write(true).open(endless).unwrap().set_len(4 << 40).unwrap();
+    for verb in ["rebuild", "list", "verify"] {
+        let db = program.path("rows.sqlite");
+        let mut command = program.command(&["threads", verb, text(&folder), "--db", text(&db)]);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It opens the database after it has taken over the signal.
+        let opened = |suffix: &str| program.path(&format!("rows.sqlite{suffix}")).exists();
+        while !opened("-wal") {
+            assert!(child.try_wait().unwrap().is_none(), "{verb} ended by itself");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        ended(&Ran::of(&child.wait_with_output().unwrap()), 130);
+    }
+    // What was written before is right.
+    let rows = Connection::open(program.path("rows.sqlite")).unwrap();
+    let count: i64 = rows.query_row("SELECT count(*) FROM threads", [], |row| row.get(0)).unwrap();
+    assert!(count <= 1);
+}
+
+#[test]
+fn the_rows_of_a_store_are_its_own_and_those_of_live_threads_are_left_alone() {
+    let program = Program::new();
+    let home = program.path("store");
+    let store = ThreadStore::open(&home, StoreOptions::default()).unwrap();
+    let threads = [1, 2].map(|number| {
+        let thread = store.create(&SessionMeta::new(id(number))).unwrap();
+        thread.append_and_flush(&[Item::user_message("hello").unwrap()]).unwrap();
+        thread
+    });
+    let [live, done] = threads;
+    done.shutdown().unwrap();
+    let connection = Connection::open(home.join("threads.sqlite")).unwrap();
+    connection.execute("UPDATE threads SET title = 'wrong'", []).unwrap();
+    let verify = program.run(&["threads", "verify", text(&home)]);
+    ended(&verify, 3);
+    assert!(
+        verify.out.contains(&format!("{} title: `wrong` in the row, `hello` in the history", id(2))),
+        "{}",
+        verify.out
+    );
+    assert!(
+        verify.out.contains("0 of 2 threads are equal") && verify.out.contains("1 is live"),
+        "{}",
+        verify.out
+    );
+    let rebuild = program.run(&["threads", "rebuild", text(&home)]);
+    ended(&rebuild, 0);
+    assert!(rebuild.out.starts_with("1 row written"), "{}", rebuild.out);
+    let list = program.json(&["threads", "list", text(&home), "--order", "created", "--format", "json"]);
+    let titles: Vec<&Value> =
+        list["threads"].as_array().unwrap().iter().map(|thread| &thread["title"]).collect();
+    assert_eq!(titles, ["hello", "wrong"]);
+    live.shutdown().unwrap();
+    ended(&program.run(&["threads", "rebuild", text(&home)]), 0);
+    ended(&program.run(&["threads", "verify", text(&home)]), 0);
+    // Nothing else was made of it.
+    assert!(!program.cache().join("threads").exists());
 }

@@ -1,6 +1,8 @@
 //! A history loaded line by line.
 
+use std::convert::Infallible;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::threads::item::Item;
@@ -29,7 +31,7 @@ pub enum Loaded {
 #[derive(Debug)]
 pub struct History {
     path: PathBuf,
-    lines: Lines<Scratch>,
+    lines: Lines<Scratch, fn(u64) -> ControlFlow<Infallible>, Infallible>,
     number: u64,
     is_over: bool,
 }
@@ -40,8 +42,13 @@ pub struct History {
 /// [`HistoryError::Io`].
 pub fn history(path: &Path) -> Result<History, HistoryError> {
     let file = File::open(path).map_err(HistoryError::io(path))?;
-    let lines = Lines::new(file, Scratch::new());
+    let lines = Lines::new(file, Scratch::new(), go_on as fn(u64) -> _);
     Ok(History { path: path.to_owned(), lines, number: 0, is_over: false })
+}
+
+/// Who loads a history breaks off by asking for no more.
+fn go_on(_: u64) -> ControlFlow<Infallible> {
+    ControlFlow::Continue(())
 }
 
 impl Iterator for History {

@@ -3,7 +3,7 @@
 use std::borrow::BorrowMut;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// What a file is read with, kept from one file to the next.
 #[derive(Debug)]
@@ -28,9 +28,13 @@ impl Scratch {
 
 /// The lines of a file, from its beginning to what was its end when that was reached.
 #[derive(Debug)]
-pub(crate) struct Lines<S> {
+pub(crate) struct Lines<S, F, B> {
     file: File,
     scratch: S,
+    /// Told how many bytes were read, each time; it can break off, also in the middle of a line.
+    read: F,
+    /// Why it broke off. Then what seems the end is none.
+    broken_off: Option<B>,
     /// What of the buffer is read from the file and not yet given out.
     window: Range<usize>,
     /// Where the window begins in the file.
@@ -67,11 +71,11 @@ pub(crate) enum Next {
     Long,
 }
 
-impl<S: BorrowMut<Scratch>> Lines<S> {
-    pub(crate) fn new(file: File, mut scratch: S) -> Self {
+impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
+    pub(crate) fn new(file: File, mut scratch: S, read: F) -> Self {
         // What a long line of another file took is given back.
         scratch.borrow_mut().long = Vec::new();
-        Self { file, scratch, window: 0..0, offset: 0, at_end: false }
+        Self { file, scratch, read, broken_off: None, window: 0..0, offset: 0, at_end: false }
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Next> {
@@ -93,6 +97,11 @@ impl<S: BorrowMut<Scratch>> Lines<S> {
             self.window = 0..searched;
             self.fill()?;
         }
+    }
+
+    /// Why reading was broken off, if it was: then what came last is not to be believed.
+    pub(crate) fn broken_off(&mut self) -> Option<B> {
+        self.broken_off.take()
     }
 
     /// The bytes of a line that [`Lines::next`] gave last.
@@ -149,13 +158,17 @@ impl<S: BorrowMut<Scratch>> Lines<S> {
         };
         self.window.end += read;
         self.at_end = read == 0;
+        if let ControlFlow::Break(why) = (self.read)(read as u64) {
+            self.broken_off = Some(why);
+            self.at_end = true;
+        }
         Ok(())
     }
 }
 
 /// The rest of a line as a reader.
-struct Pieces<'l, S> {
-    lines: &'l mut Lines<S>,
+struct Pieces<'l, S, F, B> {
+    lines: &'l mut Lines<S, F, B>,
     bytes: u64,
     is_ended: bool,
     utf8: Utf8,
@@ -163,7 +176,7 @@ struct Pieces<'l, S> {
     failed: Option<io::Error>,
 }
 
-impl<S: BorrowMut<Scratch>> Read for Pieces<'_, S> {
+impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Read for Pieces<'_, S, F, B> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.is_ended || self.failed.is_some() || out.is_empty() {
             return Ok(0);
@@ -240,7 +253,7 @@ mod tests {
     /// Every line with its place, by whatever way it comes.
     fn read(content: &[u8], bytes: usize) -> Vec<(Vec<u8>, bool, Span)> {
         let mut scratch = Scratch::of(bytes);
-        let mut lines = Lines::new(file(content), &mut scratch);
+        let mut lines = Lines::new(file(content), &mut scratch, |_| ControlFlow::<()>::Continue(()));
         let mut found = Vec::new();
         loop {
             match lines.next().unwrap() {
@@ -283,6 +296,32 @@ mod tests {
             for bytes in 1..20 {
                 assert_eq!(read(content, bytes), whole, "{bytes} {content:?}");
             }
+        }
+    }
+
+    #[test]
+    fn reading_is_broken_off_between_lines_and_within_them() {
+        let content = "x".repeat(100) + "\n" + &"y\n".repeat(100);
+        for limit in [1, 50, 99, 150, 250, 301] {
+            let (mut scratch, mut total) = (Scratch::of(10), 0);
+            let mut lines = Lines::new(file(content.as_bytes()), &mut scratch, |read| {
+                total += read;
+                if total >= limit { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+            });
+            let mut seen = 0;
+            let why = loop {
+                let next = match lines.next().unwrap() {
+                    Next::Long => lines.long(|_| ()).map(|(.., span)| Some(span)).unwrap(),
+                    Next::Whole(span, _) => Some(span),
+                    Next::End => None,
+                };
+                if let Some(why) = lines.broken_off() {
+                    break why;
+                }
+                seen = next.unwrap().end();
+            };
+            assert_eq!(why, "enough");
+            assert!(seen <= limit && seen + 101 >= limit, "{seen} of {limit}");
         }
     }
 }

@@ -74,7 +74,7 @@ pub use project::{ProjectError, Projection, Projector};
 pub use rebuild::{Flaws, Rebuilt, rebuild, repair};
 pub use replay::{MAX_PROBLEMS, Replay, replay};
 pub use rows::{Rows, ThreadRow};
-pub use store::{SESSIONS, ThreadStore};
+pub use store::{LOCKS, SESSIONS, ThreadStore};
 pub use sweep::{Progress, SweepOptions, Watch};
 pub use time::{Millis, Rfc3339, TimeError};
 pub use verify::{Difference, Verified, verify};

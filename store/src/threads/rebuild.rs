@@ -19,7 +19,11 @@ use super::sweep::{Outcome, SweepOptions, Watch, sweep};
 use super::walk::{Found, Sessions, Walk};
 
 /// Rows that are written in one transaction.
-const BATCH: usize = 128;
+const BATCH: usize = 1024;
+/// The same where each row that waits holds a lock, which is an open file.
+const LOCKED_BATCH: usize = 128;
+/// Pages of the write-ahead log that are folded into the database at once, with a sync each time: 64 MiB.
+const CHECKPOINT_PAGES: u32 = 16_384;
 
 /// What a rebuild or a repair did. Whatever was wrong with one thread, the others are done.
 #[derive(Debug, Default)]
@@ -111,7 +115,9 @@ impl<'a> Work<'a> {
         options: &'a SweepOptions,
     ) -> Result<Self, DatabaseError> {
         let rows = Sqlite::open(database, options.busy_timeout, Arc::default())?;
-        Ok(Self { sessions, database, options, rows, batch: Vec::new(), done: Rebuilt::default() })
+        let work = Self { sessions, database, options, rows, batch: Vec::new(), done: Rebuilt::default() };
+        work.query(|connection| connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES))?;
+        Ok(work)
     }
 
     fn run(mut self, scope: Scope, watch: Watch<'_>) -> Result<Rebuilt, DatabaseError> {
@@ -166,7 +172,8 @@ impl<'a> Work<'a> {
         };
         replay.patch.set(Column::RolloutPath, Value::text(path));
         self.batch.push(Ready { thread: found.id, patch: replay.patch, _lock: lock });
-        if self.batch.len() >= BATCH { self.write() } else { Ok(()) }
+        let batch = if self.options.locks.is_some() { LOCKED_BATCH } else { BATCH };
+        if self.batch.len() >= batch { self.write() } else { Ok(()) }
     }
 
     /// Writes the rows that wait, each as if alone.

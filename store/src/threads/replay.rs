@@ -52,17 +52,17 @@ pub fn replay(path: &Path, id: ThreadId) -> Result<Replay, HistoryError> {
     Ok(replay)
 }
 
-/// The same, with a buffer that was used before. `read` is told of bytes as they are read, every few hundred kilobytes, and can
-/// break off: then there is no replay.
+/// The same, with a buffer that was used before. `read` is told of bytes as they are read, a bufferful at most, and can break off:
+/// then there is no replay.
 pub(crate) fn replay_with<B>(
     path: &Path,
     id: ThreadId,
     scratch: &mut Scratch,
-    mut read: impl FnMut(u64) -> ControlFlow<B>,
+    read: impl FnMut(u64) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Replay>, HistoryError> {
     let io = || HistoryError::io(path);
     let file = File::open(path).map_err(io())?;
-    let mut lines = Lines::new(file, scratch);
+    let mut lines = Lines::new(file, scratch, read);
     let mut replay = Replay {
         patch: Patch::new(),
         seen: Seen::default(),
@@ -73,8 +73,12 @@ pub(crate) fn replay_with<B>(
         problems: Vec::new(),
         problem_count: 0,
     };
-    let mut told = 0;
-    while let Some((span, understood)) = next(&mut lines).map_err(io())? {
+    loop {
+        let next = next(&mut lines).map_err(io())?;
+        if let Some(why) = lines.broken_off() {
+            return Ok(ControlFlow::Break(why));
+        }
+        let Some((span, understood)) = next else { break };
         // A prefix of an object is never an object, so that a record is whole even if its line break is missing.
         if !span.is_ended && understood.as_ref().is_err_and(Defect::may_be_a_beginning) {
             replay.torn = Some(Torn { offset: span.offset, bytes: span.bytes });
@@ -97,15 +101,6 @@ pub(crate) fn replay_with<B>(
                 }
             }
         }
-        if replay.bytes - told >= Scratch::BYTES as u64 {
-            if let ControlFlow::Break(why) = read(replay.bytes - told) {
-                return Ok(ControlFlow::Break(why));
-            }
-            told = replay.bytes;
-        }
-    }
-    if let ControlFlow::Break(why) = read(replay.bytes - told) {
-        return Ok(ControlFlow::Break(why));
     }
     if replay.lines == 0 {
         let path = path.to_owned();
@@ -121,7 +116,9 @@ pub(crate) fn replay_with<B>(
 }
 
 /// The next line, and what it says or what is wrong with it.
-fn next(lines: &mut Lines<&mut Scratch>) -> std::io::Result<Option<(Span, Result<Entry, Defect>)>> {
+fn next<F: FnMut(u64) -> ControlFlow<B>, B>(
+    lines: &mut Lines<&mut Scratch, F, B>,
+) -> std::io::Result<Option<(Span, Result<Entry, Defect>)>> {
     let (probe, is_utf8, span) = match lines.next()? {
         Next::End => return Ok(None),
         Next::Whole(span, range) => return Ok(Some((span, line::parse(lines.bytes(range))))),

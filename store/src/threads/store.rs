@@ -24,7 +24,7 @@ use super::{SessionMeta, find, replay, schema};
 /// The folder of the histories, below that of the store.
 pub const SESSIONS: &str = "sessions";
 /// The folder of the writers' locks, below that of the store.
-const LOCKS: &str = "locks";
+pub const LOCKS: &str = "locks";
 
 /// A store of threads: append-only histories, and a row of metadata for each, derived from its history.
 ///

@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use tracerig_reports::units;
 use tracerig_store::threads::{
     Cursor, CursorError, ListError, ListQuery, Millis, Order, Page, Rows, ThreadRow,
 };
 
-use super::{Place, cut, document, tell};
+use super::{Place, counted, cut, document, tell};
 use crate::cli::output::{self, Format, plain};
 use crate::cli::{Code, Usage};
 
@@ -108,10 +107,6 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 
 fn usage(error: &CursorError) -> anyhow::Error {
     Usage(format!("--after: {error}")).into()
-}
-
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", units::count(number), if number == 1 { one } else { many })
 }
 
 /// A line of at most 80 columns for each thread.

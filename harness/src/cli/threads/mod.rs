@@ -16,8 +16,8 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json};
 use tracerig_reports::{ByteSize, units};
 use tracerig_store::threads::{
-    Column, Error, Flaws, Millis, Progress, Rebuilt, Sessions, SweepOptions, ThreadRow, Torn, Value, Watch,
-    repair, schema,
+    Column, Error, Flaws, LOCKS, Millis, Progress, Rebuilt, Sessions, SweepOptions, ThreadRow, Torn, Value,
+    Watch, repair, schema,
 };
 
 use super::output::{self, plain};
@@ -58,7 +58,8 @@ struct Place {
     /// The folder: a home folder with `sessions` in it, or any folder of rollout files.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The database of the rows [default: a file for each folder in the user's cache folder].
+    /// The database of the rows [default: that of the thread store in DIR, or else a file for each folder in the user's cache
+    /// folder].
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
     /// How many histories are read at once [default: as many as there are cores].
@@ -84,28 +85,34 @@ impl Place {
             bail!("{shown}: this is no folder; name the one that the rollout files are in");
         }
         let sessions = Sessions::of(&self.folder);
+        let of_store = sessions.base().join(schema::FILE_NAME);
         let database = match &self.db {
             Some(path) => path.clone(),
-            None => {
-                let path = cache::file("threads", &self.folder, "sqlite")
-                    .context("no place for the rows; name one with --db")?;
-                let parent = path.parent().unwrap_or(Path::new("."));
-                std::fs::create_dir_all(parent).with_context(|| {
-                    format!(
-                        "{}: the folder cannot be created; name another place with --db",
-                        parent.display()
-                    )
-                })?;
-                path
-            }
+            None if of_store.is_file() => of_store.clone(),
+            None => in_cache(&self.folder)?,
         };
         // Writers of a thread store lock their threads, and its rows are theirs meanwhile.
-        let locks = sessions.base().join("locks");
-        let is_of_store = database == sessions.base().join(schema::FILE_NAME) && locks.is_dir();
+        let locks = sessions.base().join(LOCKS);
+        let is_of_store = locks.is_dir() && resolved(&database) == resolved(&of_store);
         let options = SweepOptions { locks: is_of_store.then_some(locks), ..SweepOptions::default() };
         let options = SweepOptions { jobs: self.jobs.unwrap_or(options.jobs), ..options };
         Ok(Found { sessions, database, options })
     }
+}
+
+/// The database of a folder in the cache, whose own folder is there.
+fn in_cache(folder: &Path) -> anyhow::Result<PathBuf> {
+    let path =
+        cache::file("threads", folder, "sqlite").context("no place for the rows; name one with --db")?;
+    let parent = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).with_context(|| {
+        format!("{}: the folder cannot be created; name another place with --db", parent.display())
+    })?;
+    Ok(path)
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 impl Found {
@@ -162,6 +169,10 @@ fn tell(flaws: &Flaws, failures: &[Error]) -> Code {
 
 fn torn_end(path: &Path, torn: Torn) -> String {
     format!("{}: the last line breaks off after {} bytes; it is left out", path.display(), torn.bytes)
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", units::count(number), if number == 1 { one } else { many })
 }
 
 /// A row as JSON.

@@ -6,7 +6,7 @@ use clap::Args;
 use tracerig_reports::{ByteSize, units};
 use tracerig_store::threads::{Progress, rebuild};
 
-use super::{Place, tell, watched};
+use super::{Place, counted, tell, watched};
 use crate::cli::output;
 use crate::cli::{Code, Interrupted};
 
@@ -35,18 +35,20 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         return Err(Interrupted.into());
     }
     let mut told = format!(
-        "{} rows written, {} removed; {} histories, {} in {}\n",
-        units::count(done.written),
+        "{} written, {} removed; {}, {} in {}\n",
+        counted(done.written, "row", "rows"),
         units::count(done.removed),
-        units::count(done.files),
+        counted(done.files, "history", "histories"),
         ByteSize(last.bytes),
         units::duration(elapsed)
     );
     if done.in_use > 0 {
-        told.push_str(&format!(
-            "{} threads are live and were left to their writers\n",
-            units::count(done.in_use)
-        ));
+        let live = counted(
+            done.in_use,
+            "thread is live and was left to its writer",
+            "threads are live and were left to their writers",
+        );
+        told.push_str(&format!("{live}\n"));
     }
     told.push_str(&format!("database {}\n", output::plain(&place.database.display().to_string())));
     output::print(&told)?;

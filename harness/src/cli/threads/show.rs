@@ -45,10 +45,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     };
     let path = place.sessions.base().join(&row.rollout_path);
     let summary = Summary::of(&path)?;
+    let whole = || json!({ "thread": document(&row), "history": summary.document() });
     match arguments.format {
-        Format::Json => {
-            output::print_json(&json!({ "thread": document(&row), "history": summary.document() }))?
-        }
+        Format::Json => output::print_json(&whole())?,
         Format::Table => output::print(&table(&row, &path, &summary))?,
     }
     // What is wrong with other threads is not the matter here; `rebuild` and `verify` tell it.

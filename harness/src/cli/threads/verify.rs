@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use tracerig_reports::units;
 use tracerig_store::threads::{ThreadId, Value, Verified, verify};
 
-use super::{Place, shown, tell, watched};
+use super::{Place, counted, shown, tell, watched};
 use crate::cli::output::{self, Format, plain};
 use crate::cli::{Code, Interrupted};
 
@@ -70,7 +70,8 @@ fn table(done: &Verified) -> String {
         units::count(done.files)
     );
     if done.in_use > 0 {
-        let _ = write!(text, "; {} are live and were not looked at", units::count(done.in_use));
+        let live = counted(done.in_use, "is live and was not looked at", "are live and were not looked at");
+        let _ = write!(text, "; {live}");
     }
     text.push('\n');
     plain(&text)

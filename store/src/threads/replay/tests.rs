@@ -96,6 +96,26 @@ fn a_history_gives_the_whole_row() {
 }
 
 #[test]
+fn going_on_after_any_line_is_as_if_one_had_never_stopped() {
+    let lines = sample();
+    let play = |lines: &[String], mut seen| {
+        let mut patch = Patch::new();
+        for line in lines {
+            let Entry { at, change } = line::parse(line.trim_end().as_bytes()).unwrap();
+            seen = derive(seen, id(THREAD), &change, at, &mut patch);
+        }
+        (patch, seen)
+    };
+    let (whole, seen) = play(&lines, Seen::default());
+    for split in 0..=lines.len() {
+        let (mut patch, first) = play(&lines[..split], Seen::default());
+        let (rest, last) = play(&lines[split..], first);
+        patch.merge(rest);
+        assert_eq!((&patch, last), (&whole, seen), "after line {split}");
+    }
+}
+
+#[test]
 fn a_history_cut_anywhere_is_the_replay_of_the_lines_before() {
     let lines = sample();
     let text = lines.concat();
