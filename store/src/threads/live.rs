@@ -24,8 +24,7 @@ const BUFFER_KEPT: usize = 1 << 20;
 /// A thread that is open for appending: its only writer. Cheap to clone; clones may be used from several threads of execution,
 /// and the order in which their appends are observed is that of the history.
 ///
-/// When the last clone is dropped the writer is closed and what is pending is still projected, but nobody is told how that went:
-/// [`LiveThread::shutdown`] tells.
+/// Dropping the last clone does what [`LiveThread::shutdown`] does, but nobody is told how it went.
 #[derive(Debug, Clone)]
 pub struct LiveThread(Arc<Live>);
 
@@ -75,6 +74,16 @@ pub(super) enum DeskState {
     Open,
     Closed,
     Discarded,
+}
+
+impl Desk {
+    /// Why nothing can be done here any more.
+    fn refusal(&self, thread: ThreadId) -> Error {
+        match self.state {
+            DeskState::Discarded => Error::Discarded { thread },
+            DeskState::Open | DeskState::Closed => Error::Closed { thread },
+        }
+    }
 }
 
 impl Shared {
@@ -136,7 +145,7 @@ impl LiveThread {
         self.write(kept)?;
         if !self.0.is_async() {
             // It is kept, and the next barrier reports.
-            let _ = self.wait_for_row();
+            let _ = self.0.wait_for_row();
         }
         Ok(())
     }
@@ -156,7 +165,7 @@ impl LiveThread {
     /// [`Error::Projection`] when the row could not be brought up to date; what it lacks is kept, and the next
     /// barrier tries again. [`Error::Discarded`] as the name says.
     pub fn flush(&self) -> Result<()> {
-        self.wait_for_row()
+        self.0.wait_for_row()
     }
 
     /// As [`LiveThread::flush`], and what waits for a first append does not wait any longer: a thread without items gets its file
@@ -166,7 +175,7 @@ impl LiveThread {
     /// As [`LiveThread::append`] and [`LiveThread::flush`].
     pub fn persist(&self) -> Result<()> {
         self.write(std::iter::empty())?;
-        self.wait_for_row()
+        self.0.wait_for_row()
     }
 
     /// Changes what the user may set, after everything accepted before, and returns the row. The change is an item of the
@@ -180,46 +189,20 @@ impl LiveThread {
     }
 
     /// Brings what is pending to the row, brings the history to the device, and closes the writer, which another may then open. Both are
-    /// done even if one fails. Calling it again is harmless.
+    /// done even if one fails; a row that could not be brought up to date stays behind until the thread is resumed, or
+    /// repaired. Calling it again is harmless.
     ///
     /// # Errors
     /// [`Error::Shutdown`] with what failed, of either; [`Error::Discarded`] as the name says.
     pub fn shutdown(&self) -> Result<()> {
-        let mut desk = self.0.shared.desk();
-        match desk.state {
-            DeskState::Discarded => return Err(Error::Discarded { thread: self.id() }),
-            DeskState::Closed => return Ok(()),
-            DeskState::Open => desk.state = DeskState::Closed,
-        }
-        drop(desk);
-        let projection = self.wait_for_row().err();
-        let mut desk = self.0.shared.desk();
-        let history = desk
-            .history
-            .close()
-            .err()
-            .map(|source| Error::history(desk.history.path(), "bring it to the device", source));
-        desk.lock = None;
-        drop(desk);
-        if projection.is_none() && history.is_none() {
-            return Ok(());
-        }
-        let boxed = |error: Option<Error>| error.map(Box::new);
-        Err(Error::Shutdown(ShutdownError { projection: boxed(projection), history: boxed(history) }))
+        self.0.shut_down()
     }
 
     /// Closes the writer and forgets what is pending: waits for the projection in flight, and begins no other. The history keeps what was
     /// accepted. Whatever is called on a handle afterwards fails; but calling this again is harmless.
     pub fn discard(&self) {
         self.0.shared.desk().state = DeskState::Discarded;
-        let mut pending = self.0.shared.pending();
-        pending.discard();
-        self.0.shared.changed();
-        while pending.is_in_flight() {
-            pending = self.0.shared.wait(pending);
-        }
-        drop(pending);
-        let mut desk = self.0.shared.desk();
+        let mut desk = self.0.forget_pending();
         desk.history.abandon();
         desk.lock = None;
     }
@@ -229,7 +212,9 @@ impl LiveThread {
         let Live { shared, store, .. } = &*self.0;
         let mut guard = shared.desk();
         let desk = &mut *guard;
-        self.check(desk)?;
+        if desk.state != DeskState::Open {
+            return Err(desk.refusal(self.id()));
+        }
         let now = store.options.clock.now();
         let deferred = std::mem::replace(&mut desk.deferred, Deferred::Nothing);
         desk.buffer.clear();
@@ -255,7 +240,7 @@ impl LiveThread {
         let mut pending = shared.pending();
         if pending.row_missing() {
             // These lines are accepted whether that works or not; if not, a barrier will say why.
-            if let Ok(whole) = self.whole_row(desk) {
+            if let Ok(whole) = self.0.whole_row(desk) {
                 pending.supply_row(whole);
             }
         }
@@ -293,41 +278,73 @@ impl LiveThread {
         patch
     }
 
-    /// The whole row as the history has it, after the database has lost it.
-    fn whole_row(&self, desk: &Desk) -> Result<Patch> {
-        let mut patch = self.0.store.row_of(desk.history.path());
-        patch.merge(replay::replay(desk.history.path(), self.id())?.patch);
-        Ok(patch)
-    }
-
-    fn check(&self, desk: &Desk) -> Result<()> {
-        match desk.state {
-            DeskState::Open => Ok(()),
-            DeskState::Closed => Err(Error::Closed { thread: self.id() }),
-            DeskState::Discarded => Err(Error::Discarded { thread: self.id() }),
-        }
-    }
-
     /// Hands the thread to its worker.
     fn see_to(&self, next: Next) {
         if let (Next::Enqueue | Next::EnqueueFor(_), Some(worker)) = (next, self.0.worker()) {
             worker.enqueue(Arc::clone(&self.0.shared));
         }
     }
+}
+
+impl Live {
+    fn is_async(&self) -> bool {
+        self.store.options.mode.is_async()
+    }
+
+    fn worker(&self) -> Option<&Worker> {
+        self.worker.as_ref().or(self.store.worker.as_ref())
+    }
+
+    fn shut_down(&self) -> Result<()> {
+        let mut desk = self.shared.desk();
+        if desk.state == DeskState::Discarded {
+            return Err(Error::Discarded { thread: self.shared.id });
+        }
+        desk.state = DeskState::Closed;
+        drop(desk);
+        let projection = self.wait_for_row().err();
+        // What could not be projected is forgotten: the next writer reads it from the history, and must not be overtaken.
+        let mut desk = self.forget_pending();
+        let history = desk.history.close().err();
+        let history =
+            history.map(|source| Error::history(desk.history.path(), "bring it to the device", source));
+        desk.lock = None;
+        drop(desk);
+        if projection.is_none() && history.is_none() {
+            return Ok(());
+        }
+        let boxed = |error: Option<Error>| error.map(Box::new);
+        Err(Error::Shutdown(ShutdownError { projection: boxed(projection), history: boxed(history) }))
+    }
+
+    /// Drops what is pending, and returns when nothing of this writer can reach the row any more.
+    fn forget_pending(&self) -> MutexGuard<'_, Desk> {
+        let mut pending = self.shared.pending();
+        pending.discard();
+        self.shared.changed();
+        while pending.is_in_flight() {
+            pending = self.shared.wait(pending);
+        }
+        drop(pending);
+        self.shared.desk()
+    }
 
     /// Waits until the row holds everything accepted so far, and sees to it that somebody projects.
     fn wait_for_row(&self) -> Result<()> {
-        let shared = &self.0.shared;
+        let shared = &self.shared;
         let mut supplied = false;
         let mut pending = shared.pending();
         let barrier = pending.barrier();
-        if let Some(observer) = &self.0.store.options.observer {
-            observer.waits(self.id());
+        if let Some(observer) = &self.store.options.observer {
+            observer.waits(self.shared.id);
         }
         loop {
             match pending.standing(barrier) {
                 Standing::Reached => return Ok(()),
-                Standing::Discarded => return Err(Error::Discarded { thread: self.id() }),
+                Standing::Discarded => {
+                    drop(pending);
+                    return Err(self.shared.desk().refusal(self.shared.id));
+                }
                 Standing::Failed(error) if error.is_row_missing() && !supplied => {
                     supplied = true;
                     drop(pending);
@@ -340,10 +357,10 @@ impl LiveThread {
                     pending = self.ask(pending);
                 }
                 Standing::Failed(error) => {
-                    return Err(Error::Projection { thread: self.id(), source: error });
+                    return Err(Error::Projection { thread: self.shared.id, source: error });
                 }
                 Standing::Ask => pending = self.ask(pending),
-                Standing::Wait => match self.0.worker() {
+                Standing::Wait => match self.worker() {
                     Some(worker) => {
                         worker.hurry();
                         pending = shared.wait(pending);
@@ -356,8 +373,8 @@ impl LiveThread {
 
     /// Has what is pending projected: by the worker, or here where there is none.
     fn ask<'a>(&'a self, mut pending: MutexGuard<'a, Pending>) -> MutexGuard<'a, Pending> {
-        let Live { shared, store, .. } = &*self.0;
-        if let Some(worker) = self.0.worker() {
+        let Live { shared, store, .. } = self;
+        if let Some(worker) = self.worker() {
             if pending.ask() != Next::Nothing {
                 worker.enqueue_urgent(Arc::clone(shared));
             }
@@ -373,23 +390,25 @@ impl LiveThread {
             None => shared.wait(pending),
         }
     }
-}
 
-impl Live {
-    fn is_async(&self) -> bool {
-        self.store.options.mode.is_async()
-    }
-
-    fn worker(&self) -> Option<&Worker> {
-        self.worker.as_ref().or(self.store.worker.as_ref())
+    /// The whole row as the history has it, after the database has lost it.
+    fn whole_row(&self, desk: &Desk) -> Result<Patch> {
+        let path = desk.history.path();
+        let mut patch = self.store.row_of(path);
+        let replay = replay::replay(path, self.shared.id)?;
+        if replay.bytes != desk.history.length() {
+            // A write has failed, and what it left could not be cut yet: the next append begins with that.
+            let source = std::io::Error::other("the history holds a line that was not accepted");
+            return Err(Error::history(path, "replay it", source));
+        }
+        patch.merge(replay.patch);
+        Ok(patch)
     }
 }
 
 impl Drop for Live {
+    /// The lock must not be given up while anything of this writer could still reach the row.
     fn drop(&mut self) {
-        let mut desk = self.shared.desk();
-        desk.state = DeskState::Closed;
-        desk.history.abandon();
-        desk.lock = None;
+        let _ = self.shut_down();
     }
 }

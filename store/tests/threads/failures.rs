@@ -63,10 +63,14 @@ fn a_flush_that_waits_for_a_projection_in_flight_reports_its_lone_failure() {
     thread.append(&[tokens(1)]).unwrap();
     let first = test.calls.next();
     std::thread::scope(|scope| {
-        let flush = scope.spawn(|| thread.flush());
+        let flushed = thread.clone();
+        let flush = scope.spawn(move || flushed.flush());
         test.barriers.next();
         first.fail();
         assert!(matches!(flush.join().unwrap(), Err(Error::Projection { .. })));
+        // Dropping it tries once more.
+        scope.spawn(|| drop(thread));
+        test.calls.next().succeed();
     });
 }
 
@@ -200,4 +204,51 @@ fn a_shutdown_reports_both_failures_and_closes_all_the_same() {
     });
     assert!(disk.all_struck());
     drop(test.store.resume(thread.id()).unwrap());
+}
+
+#[test]
+fn what_a_closed_writer_could_not_project_never_overtakes_the_next_one() {
+    for mode in BOTH_WORKERS {
+        let test = Controlled::new(mode);
+        let first = test.thread();
+        first.append(&[tokens(1)]).unwrap();
+        let call = test.calls.next();
+        std::thread::scope(|scope| {
+            let shutdown = scope.spawn(|| first.shutdown());
+            test.barriers.next();
+            call.fail();
+            assert!(matches!(shutdown.join().unwrap(), Err(Error::Shutdown(_))));
+        });
+        let next = test.store.resume(first.id()).unwrap();
+        next.append(&[tokens(2)]).unwrap();
+        test.calls.next().succeed();
+        next.flush().unwrap();
+        assert!(matches!(first.flush(), Err(Error::Closed { .. })));
+        first.shutdown().unwrap_err();
+        drop(first);
+        assert!(test.calls.none());
+    }
+}
+
+#[test]
+fn a_dropped_writer_keeps_its_lock_until_its_last_projection_has_ended() {
+    for mode in BOTH_WORKERS {
+        let test = Controlled::new(mode);
+        let thread = test.thread();
+        let id = thread.id();
+        thread.append(&[tokens(1)]).unwrap();
+        let first = test.calls.next();
+        thread.append(&[tokens(2)]).unwrap();
+        std::thread::scope(|scope| {
+            let dropping = scope.spawn(move || drop(thread));
+            test.barriers.next();
+            assert!(matches!(test.store.resume(id), Err(Error::InUse { .. })));
+            first.succeed();
+            let second = test.calls.next();
+            assert!(matches!(test.store.resume(id), Err(Error::InUse { .. })));
+            second.succeed();
+            dropping.join().unwrap();
+        });
+        drop(test.store.resume(id).unwrap());
+    }
 }
