@@ -1,4 +1,4 @@
-//! The write side of a trace store: the trace log, its batching, its retention and its maintenance.
+//! The write side of a trace store: the trace log, and [`threads`] with their histories and rows.
 //!
 //! The crate writes databases as the Codex CLI writes its `logs_2.sqlite`: the same table and indexes, batches inserted
 //! and pruned in one transaction, a bounded queue that rather loses a row than delays its caller. It knows nothing of

@@ -191,8 +191,10 @@ impl Load {
         for id in &self.threads {
             targets.push(self.target(store.as_ref(), id, &counts)?);
         }
+        let warmed = Barrier::new(targets.len() + 1);
         let start = Barrier::new(targets.len() + 1);
         let loaded = Barrier::new(targets.len() + 1);
+        let counted = Barrier::new(targets.len() + 1);
         let measured = Barrier::new(targets.len() + 1);
         let mut reply = Reply::default();
         std::thread::scope(|scope| -> Result<(), String> {
@@ -206,15 +208,19 @@ impl Load {
                     load: self,
                     index: index as u64,
                     target,
+                    warmed: &warmed,
                     start: &start,
                     loaded: &loaded,
+                    counted: &counted,
                     measured: &measured,
                 };
                 running.push(scope.spawn(move || run.run(&items)));
             }
-            start.wait();
+            // Read while nobody appends.
+            warmed.wait();
             let transactions = store.as_ref().map_or(0, ThreadStore::transactions);
             let projections = counts.projections.load(Ordering::Relaxed);
+            start.wait();
             let begun = Instant::now();
             loaded.wait();
             let ended = Instant::now();
@@ -223,6 +229,7 @@ impl Load {
             reply.load_projections = counts.projections.load(Ordering::Relaxed) - projections;
             // What is late by now is part of how late rows are; what the barriers do is not.
             reply.staleness = counts.staleness();
+            counted.wait();
             measured.wait();
             for appender in running {
                 let latencies =
@@ -288,8 +295,10 @@ struct Appender<'a> {
     load: &'a Load,
     index: u64,
     target: Box<dyn Target>,
+    warmed: &'a Barrier,
     start: &'a Barrier,
     loaded: &'a Barrier,
+    counted: &'a Barrier,
     measured: &'a Barrier,
 }
 
@@ -300,9 +309,11 @@ impl Appender<'_> {
         let (warmup, rest) = items.split_at(usize::try_from(self.load.warmup).unwrap_or(0));
         let (measured, barriers) = rest.split_at(usize::try_from(self.load.appends).unwrap_or(0));
         let mut done = self.warm_up(warmup);
+        self.warmed.wait();
         self.start.wait();
         done = done.and_then(|()| self.append_all(measured, &mut latencies));
         self.loaded.wait();
+        self.counted.wait();
         done = done.and_then(|()| self.flush_each(barriers, &mut latencies));
         self.measured.wait();
         done.and_then(|()| self.target.close()).map(|()| latencies)

@@ -41,7 +41,7 @@ pub(super) struct Append {
     /// Samples of each arm [default: 10].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     samples: Option<u64>,
-    /// Appends of one launch over all threads [default: 40000, or 2000 with fsync; at a rate, those of five seconds].
+    /// Appends of one launch over all threads [default: 20000, or 2000 with fsync; at a rate, those of five seconds].
     #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..))]
     appends: Option<u64>,
     /// Seed of the order of arms and of what is appended.

@@ -2,6 +2,22 @@
 //!
 //! **Item, history line, patch, row.** The history is canonical; the row can be rebuilt from it at any time. One pure function
 //! derives what a line changes in the row, and live projection, rebuilding and verification all call it.
+//!
+//! ```
+//! use tracerig_store::threads::{Item, ListQuery, SessionMeta, StoreOptions, ThreadId, ThreadStore};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let store = ThreadStore::open(folder.path(), StoreOptions::default())?;
+//! let thread = store.create(&SessionMeta::new(ThreadId::new()))?;
+//! // Returns when the history has it; the row follows.
+//! thread.append(&[Item::user_message("find the leak")?])?;
+//! // Returns when the row has everything accepted before.
+//! thread.flush()?;
+//! let page = store.list(&ListQuery::default())?;
+//! assert_eq!(page.rows[0].title.as_deref(), Some("find the leak"));
+//! thread.shutdown()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod change;
 mod clock;

@@ -4,5 +4,6 @@ mod barriers;
 mod controlled;
 mod failures;
 mod histories;
+mod limits;
 mod projection;
 mod rows;
