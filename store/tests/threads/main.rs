@@ -6,4 +6,5 @@ mod failures;
 mod histories;
 mod limits;
 mod projection;
+mod review;
 mod rows;

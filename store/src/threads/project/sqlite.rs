@@ -185,3 +185,38 @@ fn values(projection: Projection<'_>) -> Vec<Cow<'_, Value>> {
     values.push(Cow::Owned(Value::Text(projection.thread.to_string())));
     values
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::id::ThreadId;
+
+    fn whole(id: u64) -> (ThreadId, Patch) {
+        let mut patch = Patch::new();
+        patch.set(Column::RolloutPath, Value::text("x"));
+        for column in [Column::CreatedAtMs, Column::UpdatedAtMs, Column::RecencyAtMs] {
+            patch.set(column, Value::Integer(1));
+        }
+        patch.set(Column::Preview, Value::Text("long ".repeat(4000)));
+        patch.mark_complete();
+        (format!("01a1faad-9ba1-7b10-b548-{id:012}").parse().unwrap(), patch)
+    }
+
+    #[test]
+    fn a_full_database_is_reported_as_full() {
+        for rows in [1, 3] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("threads.sqlite");
+            let mut sqlite = Sqlite::open(&path, Duration::ZERO, Arc::default()).unwrap();
+            let pages: i64 = sqlite.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+            sqlite.connection.query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(())).unwrap();
+            let patches: Vec<_> = (0..rows).map(whole).collect();
+            let batch: Vec<_> =
+                patches.iter().map(|(thread, patch)| Projection { thread: *thread, patch }).collect();
+            for outcome in sqlite.project(&batch) {
+                let error = outcome.unwrap_err();
+                assert!(matches!(error, ProjectError::Database(DatabaseError::Full { .. })), "{rows}: {error}");
+            }
+        }
+    }
+}
