@@ -110,7 +110,7 @@ fn history(
     let meta = SessionMeta {
         timestamp: Some(at),
         // One thread of a thousand is of a rare source.
-        source: Some(if index % 1000 == 0 { "exec" } else { "cli" }.to_owned()),
+        source: Some(if index.is_multiple_of(1000) { "exec" } else { "cli" }.to_owned()),
         ..SessionMeta::new(id)
     };
     let mut text = Vec::with_capacity(bytes + 1024);

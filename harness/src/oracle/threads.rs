@@ -44,7 +44,7 @@ pub fn rows(database: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
     let read = || -> rusqlite::Result<BTreeMap<String, Row>> {
         let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut statement = connection.prepare("SELECT * FROM threads")?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut found = BTreeMap::new();
         let mut cursor = statement.query([])?;
         while let Some(row) = cursor.next()? {

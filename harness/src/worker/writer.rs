@@ -84,7 +84,7 @@ struct Writer {
 /// Where rows come from.
 enum Source {
     /// They are made up, in a log of their own.
-    Draft { log: TraceLog, manifest: Box<Manifest>, seed: u64 },
+    Draft { log: Box<TraceLog>, manifest: Box<Manifest>, seed: u64 },
     /// The newest rows of the database, once more: what its own writer would write next is not known.
     Newest,
 }
@@ -98,7 +98,8 @@ impl Writer {
             TraceLog::open_with(path, options).map_err(|error| error.to_string())
         };
         let source = if manifest.is_generated() {
-            Source::Draft { log: open(folder.join("draft.sqlite"), true)?, manifest: manifest.into(), seed }
+            let log = Box::new(open(folder.join("draft.sqlite"), true)?);
+            Source::Draft { log, manifest: manifest.into(), seed }
         } else {
             Source::Newest
         };

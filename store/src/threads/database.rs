@@ -3,11 +3,14 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{self, Found};
+
+/// Between two tries to open a database that others are using.
+const RETRY: Duration = Duration::from_millis(2);
 
 /// What can go wrong with the database of the rows. The histories hold everything that is in it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -108,13 +111,22 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
         schema::configure(&connection)?;
         Ok(Some(connection))
     };
-    match open() {
-        Ok(Some(connection)) => Ok(connection),
-        Ok(None) => Err(DatabaseError::Foreign { path: path.to_owned() }),
-        Err(source) => Err(match DatabaseError::from_sqlite(path, &source) {
-            DatabaseError::Busy { path, .. } => DatabaseError::Busy { path, waited: busy_timeout },
-            error => error,
-        }),
+    let started = Instant::now();
+    loop {
+        let source = match open() {
+            Ok(Some(connection)) => return Ok(connection),
+            Ok(None) => return Err(DatabaseError::Foreign { path: path.to_owned() }),
+            Err(source) => source,
+        };
+        match DatabaseError::from_sqlite(path, &source) {
+            // For some steps, such as the change to a write-ahead log, SQLite does not wait by itself; others may be
+            // starting at this moment.
+            DatabaseError::Busy { .. } if started.elapsed() < busy_timeout => std::thread::sleep(RETRY),
+            DatabaseError::Busy { path, .. } => {
+                return Err(DatabaseError::Busy { path, waited: started.elapsed() });
+            }
+            error => return Err(error),
+        }
     }
 }
 

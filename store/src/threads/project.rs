@@ -43,7 +43,7 @@ pub enum ProjectError {
         /// Whose row.
         thread: ThreadId,
     },
-    /// The projector did not say what came of it.
+    /// The projector did not say what came of it: another's failure, or a defect, has ended its work.
     #[error("the projector reported no outcome; the next append or barrier tries again")]
     Unreported,
 }

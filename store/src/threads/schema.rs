@@ -80,13 +80,17 @@ pub enum Found {
 /// # Errors
 /// Whatever SQLite reports while it reads the schema, such as a file that is no database.
 pub fn found(connection: &Connection) -> rusqlite::Result<Found> {
-    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let marks = (pragma("application_id")?, pragma("user_version")?);
-    let ours = (i64::from(APPLICATION_ID), USER_VERSION);
-    Ok(match (tables, marks) {
-        (0, (0, 0)) => Found::Empty,
-        (_, marks) if marks == ours && connection.table_exists(None, TABLE)? => Found::Ours,
+    // One statement, so one moment: another process may be creating it.
+    let (tables, ours, application, version): (i64, i64, u32, i64) = connection.query_row(
+        "SELECT count(*), count(*) FILTER (WHERE type = 'table' AND name = ?1), \
+         (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version) \
+         FROM sqlite_schema",
+        [TABLE],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+    )?;
+    Ok(match (tables, ours, (application, version)) {
+        (0, _, (0, 0)) => Found::Empty,
+        (_, 1, (APPLICATION_ID, USER_VERSION)) => Found::Ours,
         _ => Found::Foreign,
     })
 }

@@ -15,6 +15,7 @@ use super::lock::{NotLocked, WriterLock};
 use super::options::{Mode, Point, StoreOptions};
 use super::patch::Patch;
 use super::pending::Job;
+use super::problem::HistoryError;
 use super::project::{Projector, Readback, Sqlite};
 use super::rows::{Rows, ThreadRow};
 use super::worker::{self, Context, InTurns, Worker};
@@ -125,7 +126,7 @@ impl ThreadStore {
         if let Some(path) =
             known.map_or_else(|| find::around(&self.sessions(), id, at), |path| Ok(Some(path)))?
         {
-            return Err(Error::Exists { thread: id, path });
+            self.give_way(id, path)?;
         }
         let path = self.sessions().join(at.folder()).join(id.file_name(at));
         let StoreOptions { disk, durability, .. } = &self.inner.options;
@@ -161,6 +162,7 @@ impl ThreadStore {
                 path,
                 *durability,
                 replay.bytes,
+                replay.torn.map_or(0, |torn| torn.bytes),
                 !replay.is_ended,
             ),
             lock: Some(lock),
@@ -170,6 +172,18 @@ impl ThreadStore {
             buffer: Vec::new(),
         };
         self.live(id, desk)
+    }
+
+    /// Removes a history that broke off before its first record was whole: nothing of it was ever acknowledged. Any other
+    /// stays.
+    fn give_way(&self, id: ThreadId, path: PathBuf) -> Result<()> {
+        match replay::replay(&path, id) {
+            Err(HistoryError::Empty { .. } | HistoryError::TornAtStart { .. }) => {
+                let removed = self.inner.options.disk.remove(&path);
+                removed.map_err(|source| Error::history(&path, "remove what is left of it", source))
+            }
+            _ => Err(Error::Exists { thread: id, path }),
+        }
     }
 
     fn live(&self, id: ThreadId, desk: Desk) -> Result<LiveThread> {

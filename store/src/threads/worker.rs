@@ -4,6 +4,7 @@
 //! queue without waking it. It holds no lock while the projector works.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -263,7 +264,8 @@ pub(super) fn project(
     let mut outcomes = {
         // One call works for all of them: it belongs to the first, and the others follow it.
         let _entered = spans.first().map(tracing::Span::enter);
-        projector.project(&projections)
+        // A defect of a projector must not leave barriers waiting for ever.
+        catch_unwind(AssertUnwindSafe(|| projector.project(&projections))).unwrap_or_default()
     };
     outcomes.resize(batch.len(), Err(ProjectError::Unreported));
     context.passed(Point::Projected);

@@ -16,8 +16,12 @@ pub(super) struct HistoryWriter {
     file: Option<Box<dyn DiskFile>>,
     /// Bytes of whole lines, all of them observed: what the file is cut to when more is in it.
     length: u64,
+    /// Up to this length, what stands beyond `length` is torn: it is cut. Beyond that somebody else has written.
+    torn_up_to: u64,
     /// Whether the file is there, as far as this writer knows.
     exists: bool,
+    /// Whether its name is known to be on the device.
+    is_named: bool,
     /// Whether the last line is whole but lacks its newline, as other programs leave it.
     unfinished: bool,
 }
@@ -25,18 +29,36 @@ pub(super) struct HistoryWriter {
 impl HistoryWriter {
     /// A writer of a history that is yet to be created.
     pub(super) fn new(disk: Arc<dyn Disk>, path: PathBuf, durability: Durability) -> Self {
-        Self { disk, path, durability, file: None, length: 0, exists: false, unfinished: false }
+        Self {
+            disk,
+            path,
+            durability,
+            file: None,
+            length: 0,
+            torn_up_to: 0,
+            exists: false,
+            is_named: false,
+            unfinished: false,
+        }
     }
 
-    /// A writer of a history that has `length` bytes of whole records; `unfinished` if the last of them lacks its newline.
+    /// A writer of a history that has `length` bytes of whole records and `torn` of one that breaks off; `unfinished` if the last
+    /// whole one lacks its newline.
     pub(super) fn resume(
         disk: Arc<dyn Disk>,
         path: PathBuf,
         durability: Durability,
         length: u64,
+        torn: u64,
         unfinished: bool,
     ) -> Self {
-        Self { disk, path, durability, file: None, length, exists: true, unfinished }
+        Self {
+            length,
+            torn_up_to: length.saturating_add(torn),
+            exists: true,
+            unfinished,
+            ..Self::new(disk, path, durability)
+        }
     }
 
     /// The history.
@@ -65,60 +87,65 @@ impl HistoryWriter {
     }
 
     fn try_append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let unfinished = self.unfinished;
-        let durability = self.durability;
-        let file = self.opened()?;
-        let mut written = 0;
+        let (unfinished, durability, length) = (self.unfinished, self.durability, self.length);
+        self.open()?;
+        let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
+        // Whatever comes of it, up to here the file is this writer's.
+        let all = length + u64::from(unfinished) + lines.len() as u64;
+        self.torn_up_to = all;
         if unfinished {
-            written += write_all(file, b"\n")?;
+            write_all(file, b"\n")?;
         }
-        written += write_all(file, lines)?;
+        write_all(file, lines)?;
         if durability == Durability::Fsync {
             file.sync()?;
+            if !self.is_named {
+                self.sync_folders()?;
+                self.is_named = true;
+            }
         }
         self.unfinished = false;
-        self.length += written;
+        self.length = all;
         Ok(())
     }
 
-    /// The file, open and holding what was observed and nothing else.
-    fn opened(&mut self) -> io::Result<&mut Box<dyn DiskFile>> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None if self.exists => {
-                let mut file = self.disk.open(&self.path)?;
-                match file.length()?.cmp(&self.length) {
-                    std::cmp::Ordering::Equal => {}
-                    std::cmp::Ordering::Greater => file.cut(self.length)?,
-                    std::cmp::Ordering::Less => {
-                        return Err(io::Error::other(
-                            "the history is shorter than what was written to it: something else cut it",
-                        ));
-                    }
-                }
-                file
-            }
-            None => {
-                let folder = self.path.parent().unwrap_or(Path::new("."));
-                self.disk.create_folder(folder)?;
-                let file = self.disk.create(&self.path)?;
-                self.exists = true;
-                if self.durability == Durability::Fsync {
-                    self.sync_folders(folder)?;
-                }
-                file
-            }
-        };
-        Ok(self.file.insert(file))
-    }
-
-    /// A new file is durable when its name is: that of the file, and those of the folders made for it.
-    fn sync_folders(&self, folder: &Path) -> io::Result<()> {
-        // Year, month and day, and the folder that holds the years.
-        for folder in folder.ancestors().take(4) {
-            self.disk.sync_folder(folder)?;
+    /// Opens the file, unless it is open, so that it holds what was observed and nothing else.
+    fn open(&mut self) -> io::Result<()> {
+        if self.file.is_some() {
+            return Ok(());
         }
+        if !self.exists {
+            self.disk.create_folder(self.folder())?;
+            self.file = Some(self.disk.create(&self.path)?);
+            self.exists = true;
+            return Ok(());
+        }
+        let mut file = self.disk.open(&self.path)?;
+        let found = file.length()?;
+        if found < self.length {
+            return Err(io::Error::other(
+                "the history is shorter than what was written to it: something else has cut it",
+            ));
+        }
+        if found > self.torn_up_to {
+            return Err(io::Error::other(
+                "the history is longer than what was written to it: something else appends to it",
+            ));
+        }
+        if found > self.length {
+            file.cut(self.length)?;
+        }
+        self.file = Some(file);
         Ok(())
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// A file is durable when its name is, and those of the folders made for it: day, month, year, and what holds the years.
+    fn sync_folders(&self) -> io::Result<()> {
+        self.folder().ancestors().take(4).try_for_each(|folder| self.disk.sync_folder(folder))
     }
 
     /// After a failed append: nothing of it may stay. Where even that fails, the next append begins with it.
@@ -128,7 +155,7 @@ impl HistoryWriter {
                 self.exists = false;
             }
         } else {
-            let _ = self.opened();
+            let _ = self.open();
         }
     }
 
@@ -143,7 +170,7 @@ impl HistoryWriter {
     }
 }
 
-fn write_all(file: &mut Box<dyn DiskFile>, bytes: &[u8]) -> io::Result<u64> {
+fn write_all(file: &mut Box<dyn DiskFile>, bytes: &[u8]) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         match file.append(rest) {
@@ -153,5 +180,5 @@ fn write_all(file: &mut Box<dyn DiskFile>, bytes: &[u8]) -> io::Result<u64> {
             Err(error) => return Err(error),
         }
     }
-    Ok(bytes.len() as u64)
+    Ok(())
 }

@@ -94,14 +94,14 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn succeed(self) {
-        self.answer(Ok(()));
+        self.answer(&Ok(()));
     }
 
     pub(crate) fn fail(self) {
-        self.answer(Err(failure()));
+        self.answer(&Err(failure()));
     }
 
-    pub(crate) fn answer(self, outcome: Result<(), ProjectError>) {
+    pub(crate) fn answer(self, outcome: &Result<(), ProjectError>) {
         let outcomes = self.batch.iter().map(|_| outcome.clone()).collect();
         self.answer.send(outcomes).unwrap();
     }

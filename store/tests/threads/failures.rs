@@ -162,7 +162,7 @@ fn a_row_that_vanished_is_brought_back_whole() {
         thread.append(&[tokens(2)]).unwrap();
         let call = test.calls.next();
         assert!(!call.patch().is_complete());
-        call.answer(Err(ProjectError::RowMissing { path: "rows".into(), thread: thread.id() }));
+        call.answer(&Err(ProjectError::RowMissing { path: "rows".into(), thread: thread.id() }));
         let flush = scope.spawn(|| thread.flush());
         let whole = loop {
             let call = test.calls.next();
@@ -170,7 +170,7 @@ fn a_row_that_vanished_is_brought_back_whole() {
                 break call;
             }
             // The flush came before the answer: its own attempt finds out.
-            call.answer(Err(ProjectError::RowMissing { path: "rows".into(), thread: thread.id() }));
+            call.answer(&Err(ProjectError::RowMissing { path: "rows".into(), thread: thread.id() }));
         };
         assert_eq!(whole.patch().get(Column::TokensUsed), Some(&Value::Integer(2)));
         assert!(whole.patch().get(Column::RolloutPath).is_some());

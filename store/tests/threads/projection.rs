@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracerig_store::threads::{Column, Mode, Value};
+use tracerig_store::threads::{Column, LiveThread, Mode, Value};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::controlled::{Controlled, tokens, touch};
@@ -63,7 +63,7 @@ fn one_worker_projects_every_dirty_thread_together() {
     first.succeed();
     let second = test.calls.next();
     let mut ids: Vec<_> = second.batch.iter().map(|(id, _)| *id).collect();
-    let mut expected: Vec<_> = threads.iter().map(|thread| thread.id()).collect();
+    let mut expected: Vec<_> = threads.iter().map(LiveThread::id).collect();
     ids.sort_unstable();
     expected.sort_unstable();
     assert_eq!(ids, expected);

@@ -238,7 +238,7 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
             Ok(()) if child.try_wait()?.is_some() => {}
             Ok(()) => acknowledged.failed = Some("a second writer was admitted while one lived".to_owned()),
             Err(error) => {
-                acknowledged.failed = Some(format!("a second writer was not refused but failed: {error}"))
+                acknowledged.failed = Some(format!("a second writer was not refused but failed: {error}"));
             }
         }
         if let End::After(after) = end {

@@ -112,9 +112,16 @@ impl Sqlite {
         batch
             .iter()
             .map(|&projection| {
+                if self.connection.is_autocommit() {
+                    return Err(ProjectError::Unreported);
+                }
                 self.execute("SAVEPOINT thread")?;
                 let applied = self.apply(projection);
                 if applied.is_err() {
+                    if self.connection.is_autocommit() {
+                        // The whole transaction is gone: nothing more can be done in it.
+                        return applied;
+                    }
                     self.execute("ROLLBACK TO thread")?;
                 }
                 self.execute("RELEASE thread")?;
@@ -135,6 +142,12 @@ impl Projector for Sqlite {
             [only] => vec![self.apply(*only)],
             _ => self.apply_each(batch),
         };
+        // Some failures, such as a full disk, end the transaction, and what was done in it before is undone.
+        if self.connection.is_autocommit()
+            && let Some(Err(error)) = outcomes.iter().find(|outcome| outcome.is_err())
+        {
+            return all_failed(error.clone());
+        }
         match self.commit() {
             Ok(()) => outcomes,
             Err(error) => all_failed(error),
@@ -209,13 +222,19 @@ mod tests {
             let path = folder.path().join("threads.sqlite");
             let mut sqlite = Sqlite::open(&path, Duration::ZERO, Arc::default()).unwrap();
             let pages: i64 = sqlite.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-            sqlite.connection.query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(())).unwrap();
+            sqlite
+                .connection
+                .query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(()))
+                .unwrap();
             let patches: Vec<_> = (0..rows).map(whole).collect();
             let batch: Vec<_> =
                 patches.iter().map(|(thread, patch)| Projection { thread: *thread, patch }).collect();
             for outcome in sqlite.project(&batch) {
                 let error = outcome.unwrap_err();
-                assert!(matches!(error, ProjectError::Database(DatabaseError::Full { .. })), "{rows}: {error}");
+                assert!(
+                    matches!(error, ProjectError::Database(DatabaseError::Full { .. })),
+                    "{rows}: {error}"
+                );
             }
         }
     }

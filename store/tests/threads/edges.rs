@@ -1,4 +1,4 @@
-//! What a review suspects: each test states a rule, and fails while it is broken.
+//! The edges: handles that are gone, stores that start together, writers of other programs, devices and projectors that fail.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ fn history_bytes(store: &ThreadStore, id: tracerig_store::threads::ThreadId) -> 
 
 #[test]
 fn what_a_dropped_handle_left_pending_does_not_undo_what_the_next_writer_projected() {
-    for mode in [Mode::Async] {
+    for mode in Mode::ALL {
         let folder = tempfile::tempdir().unwrap();
         let options = StoreOptions { mode, ..StoreOptions::default() };
         let store = ThreadStore::open(folder.path(), options.clone()).unwrap();
@@ -101,7 +101,10 @@ fn a_shutdown_after_one_that_failed_tries_again_or_says_so() {
         shutdown.join().unwrap().unwrap_err();
     });
     let again = thread.shutdown();
-    assert!(again.is_err() || !test.calls.none(), "the row is behind, and the second shutdown says {again:?}");
+    assert!(
+        again.is_err() || !test.calls.none(),
+        "the row is behind, and the second shutdown says {again:?}"
+    );
 }
 
 /// Fails the first sync of a folder.
@@ -239,7 +242,10 @@ fn stores_that_start_together_all_start() {
                 .map(|_| {
                     scope.spawn(|| {
                         together.wait();
-                        ThreadStore::open(folder.path(), StoreOptions { mode: Mode::Sync, ..StoreOptions::default() })
+                        ThreadStore::open(
+                            folder.path(),
+                            StoreOptions { mode: Mode::Sync, ..StoreOptions::default() },
+                        )
                     })
                 })
                 .collect();
