@@ -12,12 +12,13 @@ mod verify;
 pub mod worker;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use sha2::{Digest, Sha256};
 use tracerig_datasets::Conversation;
@@ -102,7 +103,7 @@ impl Run<'_> {
             for arm in &order {
                 let at = self.samples.len() as u64;
                 tell(Event { at, of: plan.samples * plan.arms.len() as u64, arm });
-                let load = self.load(arm, at, random.random());
+                let load = self.load(arm, at);
                 let (launch, state) = self.launch(&load)?;
                 if interrupt::requested() {
                     // The launch may have been cut short: it is no sample.
@@ -122,7 +123,7 @@ impl Run<'_> {
         Ok(false)
     }
 
-    fn load(&self, arm: &Arm, at: u64, _drawn: u64) -> Load {
+    fn load(&self, arm: &Arm, at: u64) -> Load {
         let Job { plan, condition, seed, .. } = self.job;
         Load {
             mode: arm.mode.map(|mode| mode.name().to_owned()),
@@ -142,20 +143,24 @@ impl Run<'_> {
         std::fs::create_dir_all(folder).map_err(AppendError::io(folder, "create the folder"))?;
         // Every arm finds the database made, and every arm shares the machine with the contender, also the one that needs no database.
         drop(ThreadStore::open(folder, StoreOptions::default())?);
-        let contender = match load.condition.contended {
+        let mut contending = match load.condition.contended {
             true => Some(self.contend(folder)?),
             false => None,
         };
         let task = self.task("load", &Task::Load(load.clone()))?;
         let finished = self.launcher.run(&worker::arguments(&task));
-        drop(contender);
-        let judged = match finished {
-            Ok(finished) => self.judge(load, &finished)?,
+        let contended = contending.as_mut().is_none_or(Contending::is_alive);
+        drop(contending);
+        let mut judged = match finished {
+            Ok(finished) => self.judge(load, &finished),
             Err(error) => {
                 let error = format!("{}: cannot be launched: {error}", self.job.program.display());
                 (not_started(), SampleState::Failed { error })
             }
         };
+        if !contended && judged.1 == SampleState::Valid {
+            judged.1 = SampleState::Failed { error: "the contender ended before the launch".to_owned() };
+        }
         std::fs::remove_dir_all(folder).map_err(AppendError::io(folder, "remove the folder"))?;
         Ok(judged)
     }
@@ -175,21 +180,25 @@ impl Run<'_> {
         let child = Command::new(&self.job.program)
             .args(worker::arguments(&task))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        child.map(Contending).map_err(AppendError::io(&self.job.program, "launch it"))
+        let mut contending = Contending(child.map_err(AppendError::io(&self.job.program, "launch it"))?);
+        contending.wait_until_held().map_err(AppendError::io(folder, "take the write lock in it"))?;
+        Ok(contending)
     }
 
     /// Whether a launch counts: it answered, everything is in its histories, and its rows are their replay.
-    fn judge(&self, load: &Load, finished: &Finished) -> Result<(Launch, SampleState), AppendError> {
+    fn judge(&self, load: &Load, finished: &Finished) -> (Launch, SampleState) {
         let answer = finished.answer::<Reply>();
         let mut launch = describe(load, finished, answer.as_ref().ok());
         let state = match answer {
             Err(error) => SampleState::Failed { error },
-            Ok(_) => match verify::verify(load, &self.conversation)? {
-                Err(detail) => SampleState::Mismatch { detail },
-                Ok(found) => {
+            Ok(_) => match verify::verify(load, &self.conversation) {
+                // What cannot be read after a launch is as lost as what is not there.
+                Err(error) => SampleState::Mismatch { detail: error.to_string() },
+                Ok(Err(detail)) => SampleState::Mismatch { detail },
+                Ok(Ok(found)) => {
                     launch.verified = true;
                     let counts =
                         [("histories", found.histories), ("lines", found.lines), ("rows", found.rows)];
@@ -200,7 +209,7 @@ impl Run<'_> {
                 }
             },
         };
-        Ok((launch, state))
+        (launch, state)
     }
 
     fn record(
@@ -292,9 +301,20 @@ impl Run<'_> {
 /// A contender at work; dropping it ends it.
 struct Contending(Child);
 
+impl Contending {
+    fn wait_until_held(&mut self) -> std::io::Result<()> {
+        let mut said = [0; contender::HELD.len()];
+        self.0.stdout.as_mut().map_or(Ok(()), |pipe| pipe.read_exact(&mut said))
+    }
+
+    fn is_alive(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
 impl Drop for Contending {
     fn drop(&mut self) {
-        // It may have ended by itself, which the next launch's own trouble will tell of.
+        // It may have ended by itself, which fails the sample.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

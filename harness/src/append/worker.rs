@@ -195,6 +195,8 @@ impl Load {
         let start = Barrier::new(targets.len() + 1);
         let loaded = Barrier::new(targets.len() + 1);
         let counted = Barrier::new(targets.len() + 1);
+        let settled = Barrier::new(targets.len() + 1);
+        let told = Barrier::new(targets.len() + 1);
         let measured = Barrier::new(targets.len() + 1);
         let mut reply = Reply::default();
         std::thread::scope(|scope| -> Result<(), String> {
@@ -212,12 +214,15 @@ impl Load {
                     start: &start,
                     loaded: &loaded,
                     counted: &counted,
+                    settled: &settled,
+                    told: &told,
                     measured: &measured,
                 };
                 running.push(scope.spawn(move || run.run(&items)));
             }
             // Read while nobody appends.
             warmed.wait();
+            counts.forget_staleness();
             let transactions = store.as_ref().map_or(0, ThreadStore::transactions);
             let projections = counts.projections.load(Ordering::Relaxed);
             start.wait();
@@ -227,9 +232,11 @@ impl Load {
             reply.load_ns = nanos(ended - begun);
             reply.load_transactions = store.as_ref().map_or(0, ThreadStore::transactions) - transactions;
             reply.load_projections = counts.projections.load(Ordering::Relaxed) - projections;
-            // What is late by now is part of how late rows are; what the barriers do is not.
-            reply.staleness = counts.staleness();
             counted.wait();
+            // Rows that are late by now are part of how late rows are; what the barriers do is not.
+            settled.wait();
+            reply.staleness = counts.staleness();
+            told.wait();
             measured.wait();
             for appender in running {
                 let latencies =
@@ -299,6 +306,8 @@ struct Appender<'a> {
     start: &'a Barrier,
     loaded: &'a Barrier,
     counted: &'a Barrier,
+    settled: &'a Barrier,
+    told: &'a Barrier,
     measured: &'a Barrier,
 }
 
@@ -314,6 +323,9 @@ impl Appender<'_> {
         done = done.and_then(|()| self.append_all(measured, &mut latencies));
         self.loaded.wait();
         self.counted.wait();
+        done = done.and_then(|()| self.target.flush());
+        self.settled.wait();
+        self.told.wait();
         done = done.and_then(|()| self.flush_each(barriers, &mut latencies));
         self.measured.wait();
         done.and_then(|()| self.target.close()).map(|()| latencies)
@@ -375,6 +387,10 @@ struct Counts {
 }
 
 impl Counts {
+    fn forget_staleness(&self) {
+        *self.staleness.lock().unwrap_or_else(PoisonError::into_inner) = Histogram::new();
+    }
+
     fn staleness(&self) -> Histogram {
         self.staleness.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -184,7 +184,11 @@ impl LiveThread {
     /// # Errors
     /// As [`LiveThread::append`] and [`LiveThread::flush`].
     pub fn update_metadata(&self, update: &MetadataUpdate) -> Result<ThreadRow> {
-        self.append_and_flush(&[Item::metadata(update)?])?;
+        if *update == MetadataUpdate::default() {
+            self.persist()?;
+        } else {
+            self.append_and_flush(&[Item::metadata(update)?])?;
+        }
         self.0.store.read(self.id())?.ok_or_else(|| self.0.store.unknown(self.id()))
     }
 
@@ -237,12 +241,13 @@ impl LiveThread {
         }
         desk.buffer.shrink_to(BUFFER_KEPT);
         let patch = self.observe(desk, deferred, items, now);
+        // The history is read while nothing but the desk is held. These lines are accepted whether that works or not; if not, a
+        // barrier will say why.
+        let row_missing = shared.pending().row_missing();
+        let whole = if row_missing { self.0.whole_row(desk).ok() } else { None };
         let mut pending = shared.pending();
-        if pending.row_missing() {
-            // These lines are accepted whether that works or not; if not, a barrier will say why.
-            if let Ok(whole) = self.0.whole_row(desk) {
-                pending.supply_row(whole);
-            }
+        if let Some(whole) = whole {
+            pending.supply_row(whole);
         }
         let next = pending.accept(patch, store.options.clock.monotonic(), store.touch_after());
         drop(pending);

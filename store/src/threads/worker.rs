@@ -193,24 +193,27 @@ impl Run {
     /// What is due of the threads handed over and of those that had to wait; all of it at the end.
     fn batch(&mut self, dirty: Vec<Arc<Shared>>, now: Duration, closing: bool) -> Vec<(Arc<Shared>, Job)> {
         let mut batch = Vec::new();
-        let mut consider = dirty;
+        let mut overdue = Vec::new();
         while let Some(entry) = self.later.first_entry() {
             if entry.key().0 > now && !closing {
                 break;
             }
-            consider.push(entry.remove());
+            overdue.push(entry.remove());
         }
-        for thread in consider {
+        let handed_over = dirty.into_iter().map(|thread| (thread, true));
+        for (thread, is_new) in handed_over.chain(overdue.into_iter().map(|thread| (thread, false))) {
             let mut pending = thread.pending();
             let begun = if closing { Ok(pending.begin(now)) } else { pending.begin_if_due(now) };
             drop(pending);
             match begun {
                 Ok(Some(job)) => batch.push((thread, job)),
                 Ok(None) => {}
-                Err(due) => {
+                Err(due) if is_new => {
                     self.ticket += 1;
                     self.later.insert((due, self.ticket), thread);
                 }
+                // It was projected meanwhile, and waits again: under another entry.
+                Err(_) => {}
             }
         }
         batch

@@ -8,6 +8,7 @@ mod edges;
 mod failures;
 mod histories;
 mod limits;
+mod power;
 mod projection;
 
 mod rows;

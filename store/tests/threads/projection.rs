@@ -109,7 +109,12 @@ fn a_touch_is_projected_when_its_time_has_come() {
         thread.append(&[touch()]).unwrap();
         test.clock.advance(Duration::from_millis(4_999));
         thread.append(&[touch()]).unwrap();
-        assert!(test.calls.none());
+        // It is not with what the worker projects after it.
+        let other = test.thread();
+        other.append(&[tokens(1)]).unwrap();
+        let call = test.calls.next();
+        assert_eq!((call.batch.len(), call.batch[0].0), (1, other.id()));
+        call.succeed();
         test.clock.advance(Duration::from_millis(1));
         let call = test.calls.next();
         assert!(call.patch().is_touch());

@@ -157,6 +157,35 @@ fn a_busy_database_is_waited_for_and_then_reported_with_nothing_lost() {
 }
 
 #[test]
+fn a_database_that_is_busy_for_less_than_the_timeout_is_waited_for() {
+    for mode in Mode::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ThreadStore::open(
+            folder.path(),
+            StoreOptions { busy_timeout: Duration::from_secs(60), ..options(mode) },
+        )
+        .unwrap();
+        let thread = store.create(&meta()).unwrap();
+        thread.append_and_flush(&[tokens(1)]).unwrap();
+        let other = database(folder.path());
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::scope(|scope| {
+            let flush = scope.spawn(|| {
+                thread.append(&[tokens(2)]).unwrap();
+                thread.flush()
+            });
+            // However long this takes, the lock is held when the projection is first tried.
+            while store.transactions() < 2 {
+                std::thread::yield_now();
+            }
+            other.execute_batch("COMMIT").unwrap();
+            flush.join().unwrap().unwrap();
+        });
+        assert_eq!(store.read(thread.id()).unwrap().unwrap().tokens_used, 2);
+    }
+}
+
+#[test]
 fn a_row_deleted_behind_the_stores_back_comes_back_whole() {
     for mode in Mode::ALL {
         let folder = tempfile::tempdir().unwrap();

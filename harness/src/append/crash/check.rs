@@ -153,11 +153,8 @@ impl Books {
                 (Some(_), Some(_)) => struck.level += 1,
             }
             struck.torn += u64::from(read.is_torn);
-            // A history without a whole first line holds nothing, and nothing was acknowledged of it.
+            // A history without a whole first line holds nothing, and nothing was acknowledged of it: it is begun again.
             known.lines = if read.is_begun { Some(read.lines) } else { None };
-            if !read.is_begun {
-                std::fs::remove_file(history).map_err(AppendError::io(history, "remove it"))?;
-            }
         }
         struck.appends += acknowledged.appends;
         struck.barriers += acknowledged.barriers;

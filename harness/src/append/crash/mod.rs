@@ -8,7 +8,7 @@ mod check;
 pub(super) mod writer;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -189,7 +189,7 @@ fn one(
     let mut command = Command::new(&job.program);
     command
         .args(worker::arguments(&task))
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .env_remove(CRASH_VARIABLE);
@@ -200,7 +200,7 @@ fn one(
     report.writers += 1;
     let watched = interrupt::watch(child.id(), TIME_LIMIT);
     let read = follow(&mut child, end, books);
-    watched.release();
+    let hung = watched.release();
     let status = child.wait().map_err(AppendError::io(&job.program, "wait for it"))?;
     let (mut acknowledged, refused) = read.map_err(AppendError::io(&job.program, "read what it says"))?;
     report.refused += u64::from(refused);
@@ -214,7 +214,8 @@ fn one(
         .code()
         .filter(|code| *code != 0)
         .map(|code| format!("the writer failed with exit code {code}"));
-    acknowledged.failed = acknowledged.failed.or(failed);
+    let hung = hung.then(|| format!("the writer hung for {} s", TIME_LIMIT.as_secs()));
+    acknowledged.failed = acknowledged.failed.or(failed).or(hung);
     Ok(acknowledged)
 }
 
@@ -222,7 +223,10 @@ fn one(
 fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknowledged, bool)> {
     let mut acknowledged = Acknowledged::default();
     let mut refused = false;
-    let Some(pipe) = child.stdout.take() else { return Ok((acknowledged, refused)) };
+    let mut killer = None;
+    let (Some(pipe), Some(mut go)) = (child.stdout.take(), child.stdin.take()) else {
+        return Ok((acknowledged, refused));
+    };
     let id = child.id();
     for line in BufReader::new(pipe).split(b'\n') {
         let line = line?;
@@ -231,23 +235,26 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
             acknowledged.take(&text);
             continue;
         }
-        let thread = books.first_thread();
-        match second_writer(books, thread) {
+        // It waits with its threads open until it is told to go on.
+        match second_writer(books, books.first_thread()) {
             Err(threads::Error::InUse { .. }) => refused = true,
-            // It may have died since it said so; then its pipe has ended too, or is about to.
-            Ok(()) if child.try_wait()?.is_some() => {}
             Ok(()) => acknowledged.failed = Some("a second writer was admitted while one lived".to_owned()),
             Err(error) => {
                 acknowledged.failed = Some(format!("a second writer was not refused but failed: {error}"));
             }
         }
+        go.write_all(b"\n")?;
         if let End::After(after) = end {
             // From a thread of its own: the pipe must be emptied meanwhile.
-            std::thread::spawn(move || {
+            killer = Some(std::thread::spawn(move || {
                 std::thread::sleep(after);
                 crate::platform::kill(id);
-            });
+            }));
         }
+    }
+    // It names the process by its number, which is free for another once it was waited for.
+    if let Some(killer) = killer {
+        let _ = killer.join();
     }
     Ok((acknowledged, refused))
 }

@@ -85,6 +85,8 @@ impl Writer {
             out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| error.to_string())
         };
         say("ready\n".to_owned())?;
+        let mut go_on = String::new();
+        std::io::stdin().read_line(&mut go_on).map_err(|error| format!("standard input: {error}"))?;
         for round in 0..ROUNDS {
             for (index, (thread, items, done)) in threads.iter_mut().enumerate() {
                 // One line, or a few that are acknowledged together.

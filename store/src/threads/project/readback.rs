@@ -31,11 +31,9 @@ impl Readback {
     }
 
     fn read(&self, thread: ThreadId) -> Result<Option<Patch>, ProjectError> {
-        let columns: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
-        let sql = format!("SELECT {} FROM threads WHERE id = ?1", columns.join(", "));
         self.rows
             .connection()
-            .prepare_cached(&sql)
+            .prepare_cached(&select())
             .and_then(|mut select| select.query_row([thread.to_string()], whole).optional())
             .map_err(|source| self.rows.error(&source))
     }
@@ -66,6 +64,11 @@ impl Projector for Readback {
     }
 }
 
+fn select() -> String {
+    let columns: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
+    format!("SELECT {} FROM threads WHERE id = ?1", columns.join(", "))
+}
+
 /// The whole of a row, as a patch.
 fn whole(row: &Row<'_>) -> rusqlite::Result<Patch> {
     let mut patch = Patch::default();
@@ -79,4 +82,39 @@ fn whole(row: &Row<'_>) -> rusqlite::Result<Patch> {
     }
     patch.mark_complete();
     Ok(patch)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn the_row_is_read_before_and_after_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("threads.sqlite");
+        let mut readback = Readback::open(&path, Duration::ZERO, Arc::default()).unwrap();
+        let thread = ThreadId::new();
+        let mut patch = Patch::new();
+        for column in [Column::CreatedAtMs, Column::UpdatedAtMs, Column::RecencyAtMs] {
+            patch.set(column, Value::Integer(1));
+        }
+        patch.set(Column::RolloutPath, Value::text("x"));
+        patch.mark_complete();
+        assert!(readback.project(&[Projection { thread, patch: &patch }])[0].is_ok());
+        let runs = |readback: &Readback| {
+            let sql = select();
+            let statement = readback.rows.connection().prepare_cached(&sql).unwrap();
+            statement.get_status(StatementStatus::Run)
+        };
+        assert_eq!(runs(&readback), 2);
+        let mut part = Patch::new();
+        part.set(Column::TokensUsed, Value::Integer(3));
+        assert!(readback.project(&[Projection { thread, patch: &part }])[0].is_ok());
+        assert_eq!(runs(&readback), 4);
+        let row = readback.read(thread).unwrap().unwrap();
+        assert_eq!(row.get(Column::TokensUsed), Some(&Value::Integer(3)));
+        assert_eq!(row.get(Column::RolloutPath), Some(&Value::text("x")));
+    }
 }

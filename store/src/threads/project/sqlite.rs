@@ -238,4 +238,52 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_batch_is_one_transaction_synced_at_checkpoints_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let transactions = Arc::new(AtomicU64::new(0));
+        let path = folder.path().join("threads.sqlite");
+        let mut sqlite = Sqlite::open(&path, Duration::ZERO, Arc::clone(&transactions)).unwrap();
+        let pragma = |name: &str| {
+            sqlite.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, String>(0))
+        };
+        assert_eq!(pragma("journal_mode").unwrap(), "wal");
+        let synchronous: i64 =
+            sqlite.connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        assert_eq!(synchronous, 1, "NORMAL");
+        let patches: Vec<_> = (0..3).map(whole).collect();
+        let batch: Vec<_> =
+            patches.iter().map(|(thread, patch)| Projection { thread: *thread, patch }).collect();
+        for _ in 0..2 {
+            assert!(sqlite.project(&batch).iter().all(Result::is_ok));
+        }
+        assert_eq!(transactions.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn applying_a_patch_twice_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("threads.sqlite");
+        let mut sqlite = Sqlite::open(&path, Duration::ZERO, Arc::default()).unwrap();
+        let (thread, first) = whole(1);
+        let mut second = Patch::new();
+        second.set(Column::TokensUsed, Value::Integer(7));
+        second.set(Column::Preview, Value::Null);
+        let rows = |sqlite: &Sqlite| -> String {
+            let all = "SELECT group_concat(id || preview || tokens_used, '|'), count(*), sum(tokens_used) FROM threads";
+            sqlite
+                .connection
+                .query_row(all, [], |row| {
+                    Ok(format!("{:?} {:?} {:?}", row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?))
+                })
+                .unwrap()
+        };
+        for patch in [&first, &second] {
+            assert!(sqlite.project(&[Projection { thread, patch }])[0].is_ok());
+            let once = rows(&sqlite);
+            assert!(sqlite.project(&[Projection { thread, patch }])[0].is_ok());
+            assert_eq!(rows(&sqlite), once);
+        }
+    }
 }
