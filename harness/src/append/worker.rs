@@ -348,6 +348,7 @@ impl Appender<'_> {
             return Ok(());
         };
         // All threads together keep the rate; each has its turn in every period.
+        platform::wake_promptly();
         let threads = self.load.condition.threads.max(1);
         let period = Duration::from_secs_f64(threads as f64 / rate as f64);
         let first = Instant::now() + period.mul_f64(self.index as f64 / threads as f64);

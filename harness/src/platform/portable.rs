@@ -47,6 +47,9 @@ pub fn kill(id: u32) {
     }
 }
 
+/// Nothing here tells a sleeping thread to wake more promptly.
+pub fn wake_promptly() {}
+
 /// Ends this process if its parent is not `parent` any more. Unlike on Linux it is not told when that happens later.
 pub fn die_with_parent(parent: u32) {
     let now = rustix::process::getppid().map(|id| id.as_raw_nonzero().get());
