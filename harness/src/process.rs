@@ -1,5 +1,6 @@
 //! Launching one fresh process, waiting for its end, and taking its whole-process figures from the operating system.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
-use tracerig_reports::record::Exit;
+use tracerig_reports::record::{Exit, Launch};
 
 use crate::interrupt::{self, Watched};
 use crate::platform::{self, Ended};
@@ -39,6 +40,28 @@ pub struct Finished {
     pub ended: Ended,
     /// Whether it was killed because its time was up.
     pub timed_out: bool,
+}
+
+/// The launch of a process that could not be started: nothing is known of it.
+pub(crate) fn not_started() -> Launch {
+    Launch {
+        wall: Duration::ZERO,
+        user: None,
+        system: None,
+        peak_memory: None,
+        major_faults: None,
+        device_read: None,
+        resident_pages_before: None,
+        exit: Exit::NotStarted,
+        phases: Vec::new(),
+        counters: BTreeMap::new(),
+        histograms: BTreeMap::new(),
+        mode: None,
+        reason: None,
+        turns: None,
+        answer_digest: None,
+        verified: false,
+    }
 }
 
 impl Finished {

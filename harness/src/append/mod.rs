@@ -24,8 +24,8 @@ use sha2::{Digest, Sha256};
 use tracerig_datasets::Conversation;
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{
-    self, AppendPlan, ArmKey, ArmPlan, Cache, Counter, Exit, Launch, LaunchPolicy, Outcome, Phase, Record,
-    Sample, SampleState,
+    self, AppendPlan, ArmKey, ArmPlan, Cache, Counter, Launch, LaunchPolicy, Outcome, Phase, Record, Sample,
+    SampleState,
 };
 use tracerig_store::threads::{StoreOptions, ThreadId, ThreadStore, schema};
 
@@ -33,7 +33,7 @@ pub use crash::{CrashJob, CrashReport, Struck, Violation, crash};
 pub use error::AppendError;
 pub use plan::{Arm, Condition, Plan, UnknownArm};
 
-use crate::process::{Finished, Launcher};
+use crate::process::{Finished, Launcher, not_started};
 use crate::relaunch::workplace::Workplace;
 use crate::{interrupt, machine};
 use contender::Contender;
@@ -317,27 +317,6 @@ impl Drop for Contending {
         // It may have ended by itself, which fails the sample.
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-fn not_started() -> Launch {
-    Launch {
-        wall: Duration::ZERO,
-        user: None,
-        system: None,
-        peak_memory: None,
-        major_faults: None,
-        device_read: None,
-        resident_pages_before: None,
-        exit: Exit::NotStarted,
-        phases: Vec::new(),
-        counters: BTreeMap::new(),
-        histograms: BTreeMap::new(),
-        mode: None,
-        reason: None,
-        turns: None,
-        answer_digest: None,
-        verified: false,
     }
 }
 

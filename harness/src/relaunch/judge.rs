@@ -11,7 +11,7 @@ use tracerig_scanner::Turns;
 use super::plan::Arm;
 use super::scene::{Scene, difference};
 use crate::platform::Io;
-use crate::process::Finished;
+use crate::process::{self, Finished};
 use crate::worker::{Engine, Reply};
 
 /// What was seen of a launch from outside, apart from its process.
@@ -79,24 +79,7 @@ pub(super) fn misplaced(must: bool, wrote: bool, who: &str) -> Option<String> {
 
 /// The launch of a process that could not be started.
 pub(super) fn not_started(resident_before: Option<u64>) -> Launch {
-    Launch {
-        wall: Duration::ZERO,
-        user: None,
-        system: None,
-        peak_memory: None,
-        major_faults: None,
-        device_read: None,
-        resident_pages_before: resident_before,
-        exit: Exit::NotStarted,
-        phases: Vec::new(),
-        counters: BTreeMap::new(),
-        histograms: BTreeMap::new(),
-        mode: None,
-        reason: None,
-        turns: None,
-        answer_digest: None,
-        verified: false,
-    }
+    Launch { resident_pages_before: resident_before, ..process::not_started() }
 }
 
 /// What is wrong with the answer, or with the way to it.
