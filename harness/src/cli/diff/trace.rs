@@ -15,7 +15,7 @@ use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::{self, Error, Found, Job, Limits, Report, Seen, Shard, kept};
 use crate::histories::{Case, Engine};
 
-/// Random cases, if neither their number nor a time is given: about ten seconds on two cores.
+/// Random cases, if neither their number nor a time is given.
 const CASES: u64 = 3000;
 
 /// Where failing cases are kept unless a corpus is named.
