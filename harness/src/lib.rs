@@ -7,6 +7,7 @@
 pub mod append;
 pub mod cli;
 pub mod companion;
+pub mod diff;
 pub mod document;
 pub mod histories;
 pub mod interrupt;

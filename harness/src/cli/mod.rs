@@ -3,6 +3,7 @@
 mod append;
 mod cache;
 mod dataset;
+mod diff;
 mod generated;
 mod output;
 mod run;
@@ -39,6 +40,7 @@ struct Cli {
 enum Verb {
     Scan(scan::Arguments),
     Run(run::Arguments),
+    Diff(diff::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
     Completions(generated::Completions),
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
+        Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),

@@ -1,54 +1,59 @@
 //! Executing a history on real files, one operation after the other, with what happens inside its scans.
 
+use std::any::Any;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracerig_scanner::{
-    BUSY_TIMEOUT, MemoPlace, Mode, Options, Point, Reason, Request, Scan, ScanError, Scanner,
+    BUSY_TIMEOUT, MemoPlace, Mode, Options, Point, Reason, Request, Scan, ScanError, Scanner, Turns,
 };
 
 use super::ending::{ending, is_locked};
+use super::engine::Engine;
+use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
 use super::model::{self, Artifact, Memo, Standing, predict};
 use super::op::{Act, Case, Defect, Event, Op, ScanOp};
 use super::stage::Stage;
 use super::verify::{check_scan, check_stats, expect, wrong};
 use super::view::View;
-use super::worker::{Asked, Worker};
+use super::worker::Worker;
 use super::world::World;
 use super::{Error, Failure, Tally, Wrong};
 use crate::oracle::Window;
 
+/// What histories are executed with.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// The other process; without one, scans by another process are left out.
+    pub worker: Option<Arc<Mutex<Worker>>>,
+    /// What is asked for the answers that are checked.
+    pub engine: Engine,
+}
+
 /// Executes `case` with files in `folder`, which must be empty; its parent gets a template shared by other histories.
-/// `worker` is the other process; without one, scans by another process are left out.
 ///
 /// # Errors
 /// The first thing that went wrong.
-pub fn run(case: &Case, folder: &Path, worker: Option<&Arc<Mutex<Worker>>>) -> Result<Tally, Failure> {
+pub fn run(case: &Case, folder: &Path, setup: &Setup) -> Result<Tally, Failure> {
     let fail = |op| move |error| Failure { op, error };
-    let mut runner = Runner::new(case, folder, worker).map_err(fail(0))?;
+    let mut runner = Runner::new(case, folder, setup).map_err(fail(0))?;
     for (place, op) in case.ops.iter().enumerate() {
-        runner.step(op).map_err(fail(place))?;
+        // Nothing of the runner is used after a panic.
+        let step = AssertUnwindSafe(|| runner.step(op));
+        catch_unwind(step).unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(fail(place))?;
     }
     Ok(runner.shared.lock().unwrap_or_else(PoisonError::into_inner).tally.clone())
 }
 
-/// What both the history and the events inside its scans work on.
-struct Shared {
-    world: World,
-    memo: MemoFile,
-    window: Window,
-    worker: Option<Arc<Mutex<Worker>>>,
-    tally: Tally,
-    /// Whether another process may have died before it had renamed its memo, and none was written since.
-    unfinished: bool,
-    /// What stood in the memo's place when an event was over.
-    meanwhile: Option<(Artifact, State)>,
-    /// What went wrong in an event.
-    trouble: Option<Error>,
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    Error::Panicked(said.unwrap_or("without a message").to_owned())
 }
 
 struct Runner {
@@ -56,7 +61,10 @@ struct Runner {
     stage: Arc<Stage>,
     /// The scanner of the scan before.
     scanner: Option<Scanner>,
-    /// What that holds in memory.
+    engine: Engine,
+    /// The right answer of the scan before.
+    answered: Option<Turns>,
+    /// What that scanner holds in memory.
     held: Option<(Memo, Standing)>,
     /// Through how many connections it reads in a full scan.
     connections: NonZeroUsize,
@@ -72,14 +80,14 @@ struct Before {
 }
 
 impl Runner {
-    fn new(case: &Case, folder: &Path, worker: Option<&Arc<Mutex<Worker>>>) -> Result<Self, Error> {
+    fn new(case: &Case, folder: &Path, setup: &Setup) -> Result<Self, Error> {
         let cache = folder.join("cache");
         std::fs::create_dir(&cache)?;
         let shared = Shared {
             world: World::new(folder, case.identity)?,
             memo: MemoFile::new(cache.join("memo")),
             window: Window::default(),
-            worker: worker.cloned(),
+            worker: setup.worker.clone(),
             tally: Tally::default(),
             unfinished: false,
             meanwhile: None,
@@ -87,7 +95,16 @@ impl Runner {
         };
         let shared = Arc::new(Mutex::new(shared));
         let connections = case.connections;
-        Ok(Self { shared, stage: Arc::default(), scanner: None, held: None, connections })
+        let engine = setup.engine;
+        Ok(Self {
+            shared,
+            stage: Arc::default(),
+            scanner: None,
+            engine,
+            answered: None,
+            held: None,
+            connections,
+        })
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -148,7 +165,10 @@ impl Runner {
             (self.scanner, self.held) = (Some(self.new_scanner(memo)), None);
         }
         let before = self.before(op)?;
-        let result = self.launch(op)?;
+        let mut result = self.launch(op)?;
+        if let Ok(scan) = &mut result {
+            self.engine.spoil(scan, &mut self.answered);
+        }
         let fired = self.stage.disarm();
 
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -244,7 +264,8 @@ impl Runner {
     /// Scans, with what happens meanwhile.
     fn launch(&self, op: &ScanOp) -> Result<Result<Scan, ScanError>, Error> {
         let Some(scanner) = &self.scanner else { return Err(Error::Impossible("there is no scanner")) };
-        let request = Request { window: super::window(self.shared().window), rescan: op.rescan };
+        let rescan = op.rescan || self.engine == Engine::Rescanning;
+        let request = Request { window: super::window(self.shared().window), rescan };
         let Some(Event { at, acts }) = &op.event else { return Ok(scanner.scan(&request)) };
         let is_locked = is_locked(*at);
         if is_locked
@@ -302,99 +323,6 @@ impl Runner {
         let wanted = (answer.facts, answer.completions, answer.unrecognised);
         expect(Wrong::FullRescan, "facts, completions, unrecognised", &counts, &wanted)?;
         shared.tally.count("scans");
-        Ok(())
-    }
-}
-
-impl Shared {
-    /// Does what happens while a scan runs.
-    fn act_all(&mut self, acts: &[Act], is_locked: bool) -> Result<(), Error> {
-        acts.iter().try_for_each(|act| self.act(act))?;
-        if !is_locked {
-            self.meanwhile = Some((self.memo.artifact()?, self.memo.state()));
-        }
-        Ok(())
-    }
-
-    fn act(&mut self, act: &Act) -> Result<(), Error> {
-        match act {
-            Act::Data(op) => self.world.apply(op),
-            Act::Artifact(op) => Ok(self.memo.apply(*op)?),
-            Act::Other { rescan } => self.other(*rescan, None),
-            Act::OtherDies(at) => self.other(false, Some(*at)),
-            Act::Fail | Act::Cancel => Ok(()),
-        }
-    }
-
-    /// Has another process scan, and checks that scan too.
-    fn other(&mut self, rescan: bool, dies: Option<Point>) -> Result<(), Error> {
-        let Some(worker) = self.worker.clone() else { return Ok(()) };
-        let view = self.world.view()?;
-        let artifact = self.memo.artifact()?;
-        let loaded = if rescan { Err(Reason::Forced) } else { artifact.content };
-        let due = predict(loaded.as_ref().map_err(|reason| *reason), &view);
-        let asked = Asked {
-            database: self.world.database.clone(),
-            memo: self.memo.path.clone(),
-            rescan,
-            window: (self.window.since, self.window.until),
-            identity: self.world.identity.now(),
-            die_at: dies.map(|at| at.name().to_owned()),
-        };
-        let writes = due.changed && view.rising;
-        let answered = worker.lock().unwrap_or_else(PoisonError::into_inner).ask(&asked)?;
-        let Some(answered) = answered else {
-            return match dies {
-                Some(at) if writes || !is_locked(at) => {
-                    self.tally.count("another process died");
-                    self.unfinished |= is_locked(at);
-                    if at == Point::Persisted { self.note_written(due.memo) } else { Ok(()) }
-                }
-                _ => Err(wrong(Wrong::Outcome, "another process died by itself")),
-            };
-        };
-        if dies.is_some_and(|at| writes || !is_locked(at)) {
-            return Err(wrong(Wrong::Outcome, "another process passed the point where it dies"));
-        }
-        let answered =
-            answered.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error}")))?;
-        let who = "of another process";
-        expect(Wrong::Turns, &format!("the answer {who}"), &answered.turns, &view.answer(self.window).turns)?;
-        let mode = (answered.mode, answered.reason);
-        expect(
-            Wrong::Mode,
-            &format!("the mode {who}"),
-            &mode,
-            &(due.mode.to_string(), due.reason.to_string()),
-        )?;
-        expect(Wrong::Work, &format!("the work {who}"), &answered.rows_examined, &due.work.rows)?;
-        expect(Wrong::Memo, &format!("the cursor {who}"), &answered.cursor, &due.memo.cursor)?;
-        expect(Wrong::Written, &format!("persisting {who}"), &answered.persisted, &writes)?;
-        self.tally.count("scans by another process meanwhile");
-        if writes { self.note_written(due.memo) } else { Ok(()) }
-    }
-
-    fn note_written(&mut self, memo: Memo) -> Result<(), Error> {
-        self.unfinished = false;
-        if self.memo.written(memo)? {
-            Ok(())
-        } else {
-            Err(wrong(Wrong::Written, "the memo can be read by others than its owner"))
-        }
-    }
-
-    /// Temporary files must not stay, whatever happened.
-    fn check_litter(&self) -> Result<(), Error> {
-        let folder = self.memo.path.parent().unwrap_or(Path::new("."));
-        for entry in std::fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            let is_known =
-                ["memo", "memo.lock", "memo.saved", "memo.target"].iter().any(|known| name == *known)
-                    || (self.unfinished && name == ".memo.new");
-            if !is_known {
-                return Err(wrong(Wrong::Litter, format!("{} was left behind", name.display())));
-            }
-        }
         Ok(())
     }
 }

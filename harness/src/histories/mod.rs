@@ -11,8 +11,10 @@
 //! replaced at any time, also while a scan runs. Every operation here keeps to it.
 
 mod ending;
+mod engine;
 mod execute;
 mod generate;
+mod meanwhile;
 mod memo_file;
 mod model;
 mod op;
@@ -28,7 +30,8 @@ mod world;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use execute::run;
+pub use engine::Engine;
+pub use execute::{Setup, run};
 pub use generate::generate;
 pub use op::{
     Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Region, ScanOp, Victims, With,
@@ -36,7 +39,7 @@ pub use op::{
 pub use row::{EPOCH, RowKind, RowSpec};
 pub use shrink::shrink;
 pub use text::ParseError;
-pub use worker::{SOCKET, Worker, serve_if_asked};
+pub use worker::{Fault, SOCKET, SUBCOMMAND, Worker, serve};
 
 use crate::oracle::{Turn, Window};
 
@@ -63,6 +66,37 @@ pub enum Wrong {
     Litter,
 }
 
+impl Wrong {
+    /// Every way in which a scan can go wrong.
+    pub const ALL: [Self; 9] = [
+        Self::Turns,
+        Self::FullRescan,
+        Self::Mode,
+        Self::Work,
+        Self::Memo,
+        Self::Written,
+        Self::Warning,
+        Self::Outcome,
+        Self::Litter,
+    ];
+
+    /// Its name in reports and file names.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Turns => "turns",
+            Self::FullRescan => "full-rescan",
+            Self::Mode => "mode",
+            Self::Work => "work",
+            Self::Memo => "memo",
+            Self::Written => "written",
+            Self::Warning => "warning",
+            Self::Outcome => "outcome",
+            Self::Litter => "litter",
+        }
+    }
+}
+
 /// Why a history failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -74,6 +108,12 @@ pub enum Error {
         /// What was found and what was expected.
         detail: String,
     },
+    /// A scan ended in a panic.
+    #[error("a panic: {0}. What it says stands on standard error; replay the history with its file")]
+    Panicked(String),
+    /// The other process, which scans as this one does, went wrong.
+    #[error("the other process {0}. Replay the history with its file")]
+    Child(Fault),
     /// The history asks for something that cannot be done.
     #[error("cannot be done: {0}. Change the history")]
     Impossible(&'static str),
@@ -98,13 +138,30 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The name of the way in which it failed.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match &self.error {
+            Error::Wrong { wrong, .. } => wrong.name(),
+            Error::Panicked(_) => "panic",
+            Error::Child(fault) => fault.name(),
+            Error::Impossible(_) => "impossible",
+            Error::Io(_) => "file",
+            Error::Sqlite(_) => "sqlite",
+            Error::Store(_) => "store",
+        }
+    }
+
+    /// Whether what is tested went wrong, and not what tests it.
+    #[must_use]
+    pub const fn is_mismatch(&self) -> bool {
+        matches!(&self.error, Error::Wrong { .. } | Error::Panicked(_) | Error::Child(_))
+    }
+
     /// Whether both failed in the same way.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
-        match (&self.error, &other.error) {
-            (Error::Wrong { wrong, .. }, Error::Wrong { wrong: other, .. }) => wrong == other,
-            (mine, other) => std::mem::discriminant(mine) == std::mem::discriminant(other),
-        }
+        self.kind() == other.kind()
     }
 }
 

@@ -19,6 +19,13 @@ pub struct Case {
     pub ops: Vec<Op>,
 }
 
+impl Default for Case {
+    /// Without operations.
+    fn default() -> Self {
+        Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, ops: Vec::new() }
+    }
+}
+
 /// What tells a replaced file from the one before it. Injected, because when an inode is reused depends on the file
 /// system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

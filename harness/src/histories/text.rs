@@ -92,8 +92,7 @@ impl FromStr for Case {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let mut case =
-            Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, ops: Vec::new() };
+        let mut case = Self::default();
         for (line, text) in (1..).zip(text.lines()) {
             let text = text.split('#').next().unwrap_or_default().trim();
             let error = |problem| ParseError { line, problem };

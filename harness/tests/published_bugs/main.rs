@@ -11,9 +11,3 @@ mod common;
 mod files;
 mod memory;
 mod steps;
-
-/// Not a test: what the children of the others run.
-#[test]
-fn serves_scans_for_another_process() {
-    tracerig_harness::histories::serve_if_asked().unwrap();
-}

@@ -1,10 +1,11 @@
 //! Scans that are interrupted, overtaken or raced by a writer.
 
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
-use tracerig_harness::histories::{self, Worker};
+use tracerig_harness::diff::Bench;
+use tracerig_harness::histories::Engine;
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 
 use crate::common::{At, Trace, assert_scan, way};
@@ -74,14 +75,8 @@ fn bug_10_a_failed_step_moves_no_cursor() {
 
 /// Executes a history with another process at hand.
 fn expect_history(text: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "serves_scans_for_another_process"]).stdout(Stdio::null());
-    let worker = Arc::new(Mutex::new(Worker::start(command, folder.path()).unwrap()));
-    let files = folder.path().join("history");
-    std::fs::create_dir(&files).unwrap();
-    histories::run(&text.parse().unwrap(), &files, Some(&worker))
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    let bench = Bench::new(Path::new(env!("CARGO_BIN_EXE_tracerig")), Engine::Scanner).unwrap();
+    bench.run(&text.parse().unwrap()).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 #[test]

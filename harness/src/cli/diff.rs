@@ -1,0 +1,26 @@
+//! `tracerig diff`: searches for histories that go wrong.
+
+mod trace;
+
+use clap::{Args, Subcommand};
+
+use super::Code;
+
+/// Search for histories after which an answer is wrong: random ones and kept ones, each held against oracles.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Trace(trace::Trace),
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    match &arguments.what {
+        What::Trace(arguments) => trace::main(arguments),
+    }
+}

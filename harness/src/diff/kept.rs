@@ -1,0 +1,45 @@
+//! Histories in files: those that are replayed, and those that a search keeps.
+
+use std::path::{Path, PathBuf};
+
+use super::{Error, Found};
+use crate::histories::Case;
+
+/// The histories of `folder`: its files `*.txt`, in the order of their names.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::Read { path: folder.to_owned(), source };
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
+    let mut files: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a history.
+///
+/// # Errors
+/// The file cannot be read, is no history, or has no operation.
+pub fn read(path: &Path) -> Result<Case, Error> {
+    let named = || path.to_owned();
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: named(), source })?;
+    let case: Case = text.parse().map_err(|source| Error::Parse { path: named(), source })?;
+    if case.ops.is_empty() { Err(Error::Empty { path: named() }) } else { Ok(case) }
+}
+
+/// Keeps a failing history in `folder`, which is created if need be: as a comment how it was found and what went wrong, then
+/// its operations.
+///
+/// # Errors
+/// The folder or the file cannot be written.
+pub(super) fn keep(folder: &Path, name: &str, found: &Found) -> Result<PathBuf, Error> {
+    let path = folder.join(format!("{name}.txt"));
+    std::fs::create_dir_all(folder).map_err(|source| Error::Keep { path: folder.to_owned(), source })?;
+    let why: String = found.detail.lines().map(|line| format!("# {line}\n")).collect();
+    let text = format!("# Found as {}.\n{why}{}", found.origin, found.history);
+    tracerig_reports::write_whole(&path, text.as_bytes())?;
+    Ok(path)
+}
