@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -32,10 +32,10 @@ impl Bench {
         let failed = |source| Error::Bench { folder: parent.clone(), source };
         let folder = tempfile::Builder::new().prefix("tracerig-diff-").tempdir_in(&parent).map_err(failed)?;
         let mut command = Command::new(program);
-        command.arg(histories::SUBCOMMAND).stdin(Stdio::null()).stdout(Stdio::null());
-        let worker = Worker::start(command, folder.path()).map_err(failed)?;
+        command.arg(histories::SUBCOMMAND);
+        let worker = Worker::start(command).map_err(failed)?;
         let worker = Some(Arc::new(Mutex::new(worker)));
-        Ok(Self { folder, setup: Setup { worker, engine }, count: AtomicU64::new(0) })
+        Ok(Self { folder, setup: Setup { worker, engine, ..Setup::default() }, count: AtomicU64::new(0) })
     }
 
     /// Executes `case`.

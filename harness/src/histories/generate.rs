@@ -37,7 +37,7 @@ pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
         ops.push(generator.op());
     }
     ops.push(Op::Scan(ScanOp { again: false, rescan: false, event: None }));
-    Case { identity, connections, ops }
+    Case { identity, connections, ops, ..Case::default() }
 }
 
 struct Generator<'r, R> {

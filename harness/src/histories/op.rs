@@ -15,6 +15,8 @@ pub struct Case {
     pub identity: IdentityKind,
     /// Connections that full scans of its own scanner read through, however small the database is.
     pub connections: NonZeroUsize,
+    /// Whether every relaunch is a process of its own.
+    pub fresh: bool,
     /// What happens, in this order.
     pub ops: Vec<Op>,
 }
@@ -22,7 +24,7 @@ pub struct Case {
 impl Default for Case {
     /// Without operations.
     fn default() -> Self {
-        Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, ops: Vec::new() }
+        Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, fresh: false, ops: Vec::new() }
     }
 }
 

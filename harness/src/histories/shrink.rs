@@ -41,9 +41,10 @@ fn candidates(case: &Case) -> impl Iterator<Item = Case> + '_ {
             Case { ops, ..case.clone() }
         })
     });
+    let here = case.fresh.then(|| Case { fresh: false, ..case.clone() });
     let one = (case.connections > NonZeroUsize::MIN)
         .then(|| Case { connections: NonZeroUsize::MIN, ..case.clone() });
-    one.into_iter().chain(without).chain(simpler)
+    here.into_iter().chain(one).chain(without).chain(simpler)
 }
 
 /// Operations that are a step simpler than `op`.

@@ -4,6 +4,7 @@
 //! # anything after a hash
 //! identity birth
 //! connections 2
+//! processes fresh
 //! append request turn=1 thread=2 process=0 model=3 at=10 | noise turn=0 at=11 long
 //! retention rows=9 bytes=4000
 //! delete every 3 from 1
@@ -70,6 +71,9 @@ const PLAIN_ACTS: Names<Act> = &[
     ("cancel", Act::Cancel),
 ];
 
+/// What says that every relaunch is a process of its own.
+const FRESH: &str = "processes fresh";
+
 fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
 }
@@ -102,6 +106,8 @@ impl FromStr for Case {
             } else if let Some(count) = text.strip_prefix("connections ") {
                 case.connections =
                     count.parse().map_err(|_| error(format!("`{count}` is no number of connections")))?;
+            } else if text == FRESH {
+                case.fresh = true;
             } else if !text.is_empty() {
                 case.ops.push(text.parse().map_err(error)?);
             }
@@ -115,6 +121,9 @@ impl fmt::Display for Case {
         writeln!(formatter, "identity {}", name_of(IDENTITIES, &self.identity))?;
         if self.connections > NonZeroUsize::MIN {
             writeln!(formatter, "connections {}", self.connections)?;
+        }
+        if self.fresh {
+            writeln!(formatter, "{FRESH}")?;
         }
         self.ops.iter().try_for_each(|op| writeln!(formatter, "{op}"))
     }
