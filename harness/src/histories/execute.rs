@@ -16,8 +16,9 @@ use super::engine::Engine;
 use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
 use super::model::{self, Artifact, Memo, Standing, predict};
-use super::op::{Act, Case, Defect, Event, Op, ScanOp};
+use super::op::{Act, Case, Defect, Event, Op, Race, ScanOp};
 use super::python::Python;
+use super::race::Left;
 use super::sides::{Side, Turns, agree};
 use super::stage::Stage;
 use super::verify::{check_scan, check_work, expect, wrong};
@@ -134,6 +135,7 @@ impl Runner {
                 Ok(())
             }
             Op::Scan(op) => self.scan(op),
+            Op::Race(race) => self.race(race),
             Op::Refused(defect) => self.refused(*defect),
         }
     }
@@ -269,6 +271,58 @@ impl Runner {
         shared.check_litter()?;
         drop(shared);
         self.check_answers(answered, &after)
+    }
+
+    /// Runs a race, then a relaunch, which finds one of the memos that may stand there, and if that does not tell which one it
+    /// was, a forced rescan.
+    fn race(&mut self, race: &Race) -> Result<(), Error> {
+        let view = self.view()?;
+        (self.scanner, self.held, self.view) = (None, None, None);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let (engine, answered) = (self.engine, &mut self.answered);
+        let Left { contents, view } = shared.race(race, &view, engine == Engine::Rescanning, |answer| {
+            engine.spoil(&mut answer.turns, answered);
+        })?;
+        let (memo, window) = (shared.memo.path.clone(), super::window(shared.window));
+        drop(shared);
+        let view = Arc::clone(self.view.insert(Arc::new(view)));
+        let scanner = self.new_scanner(MemoPlace::File(memo));
+        let scan = scanner.scan(&Request { window, rescan: self.engine == Engine::Rescanning });
+        let mut scan = scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
+        self.engine.spoil(&mut scan.turns, &mut self.answered);
+
+        let mut memos: Vec<Memo> = Vec::new();
+        let mut first = None;
+        for content in &contents {
+            let due = predict(content.as_ref().map_err(|reason| *reason), &view);
+            let writes = due.changed && view.rising;
+            let is_it = check_scan(&scan, &due, content.as_ref())
+                .and_then(|()| expect(Wrong::Written, "persisted", &scan.persisted, &writes));
+            match is_it {
+                Ok(()) if memos.contains(&due.memo) => {}
+                Ok(()) => memos.push(due.memo),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        match (memos.pop(), first) {
+            (Some(memo), _) if memos.is_empty() => {
+                let mut shared = self.shared();
+                if scan.persisted {
+                    shared.note_written(memo)?;
+                } else if view.rising {
+                    shared.memo.written(memo)?;
+                }
+                shared.check_litter()?;
+            }
+            (Some(_), _) => {
+                self.shared().tally.count("races that leave one of several memos");
+                self.scan(&ScanOp { again: false, rescan: true, event: None })?;
+            }
+            (None, Some(error)) => return Err(error),
+            (None, None) => return Err(Error::Impossible("a race leaves nothing")),
+        }
+        let mode = if scan.mode == Mode::Full.to_string() { Mode::Full } else { Mode::Incremental };
+        self.check_answers(Some((scan.turns, Arc::clone(&view), mode)), &view)
     }
 
     /// What stands in the database.

@@ -1,7 +1,8 @@
 //! The operations of a history: what happens to a trace database, to the persisted memo, and when a scan is asked for.
 //! Their readable form is in `text`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
 
 use tracerig_scanner::Point;
 
@@ -17,6 +18,8 @@ pub struct Case {
     pub connections: NonZeroUsize,
     /// Whether every relaunch is a process of its own.
     pub fresh: bool,
+    /// How often it is executed until it may pass: what processes do at once is another thing each time.
+    pub tries: NonZeroU32,
     /// What happens, in this order.
     pub ops: Vec<Op>,
 }
@@ -24,7 +27,13 @@ pub struct Case {
 impl Default for Case {
     /// Without operations.
     fn default() -> Self {
-        Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, fresh: false, ops: Vec::new() }
+        Self {
+            identity: IdentityKind::Birth,
+            connections: NonZeroUsize::MIN,
+            fresh: false,
+            tries: NonZeroU32::MIN,
+            ops: Vec::new(),
+        }
     }
 }
 
@@ -52,6 +61,8 @@ pub enum Op {
     Window(Window),
     /// A scan, checked in every respect.
     Scan(ScanOp),
+    /// Processes that run at once.
+    Race(Race),
     /// A scan of a database that cannot be scanned, which is as it was before afterwards.
     Refused(Defect),
 }
@@ -190,6 +201,42 @@ pub struct ScanOp {
     pub rescan: bool,
     /// What happens when the scan has reached a point, if it does.
     pub event: Option<Event>,
+}
+
+/// Processes that run at once, each a new one, on the same database and memo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Race {
+    /// Those that scan, at most two.
+    pub scans: Vec<Racer>,
+    /// One that writes.
+    pub writer: Option<Writer>,
+}
+
+/// A process that scans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Racer {
+    /// Whether every row is to be examined.
+    pub rescan: bool,
+    /// When it is killed, if its scan is not over by then.
+    pub kill: Option<Kill>,
+}
+
+/// A process that writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// What it does, one after the other, each in a transaction.
+    pub ops: Vec<DataOp>,
+    /// When it is killed, if it is not done by then.
+    pub kill: Option<Kill>,
+}
+
+/// When a process is killed, from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// So long after it has begun, or has reached the point.
+    pub after: Duration,
+    /// Which point.
+    pub from: Option<Point>,
 }
 
 /// What happens while a scan runs.

@@ -5,6 +5,7 @@
 //! identity birth
 //! connections 2
 //! processes fresh
+//! tries 100
 //! append request turn=1 thread=2 process=0 model=3 at=10 | noise turn=0 at=11 long
 //! retention rows=9 bytes=4000
 //! delete every 3 from 1
@@ -14,10 +15,12 @@
 //! relaunch rescan, at scanned: append noise turn=0 at=12; another scan
 //! again
 //! refused no-column
+//! race scan; kill 40us after persist-locked: rescan; write append noise turn=0 at=12 & delete oldest 2
+//! race kill 300us after start: write append noise turn=0 at=12
 //! ```
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 
 use tracerig_scanner::Point;
@@ -106,6 +109,8 @@ impl FromStr for Case {
             } else if let Some(count) = text.strip_prefix("connections ") {
                 case.connections =
                     count.parse().map_err(|_| error(format!("`{count}` is no number of connections")))?;
+            } else if let Some(count) = text.strip_prefix("tries ") {
+                case.tries = count.parse().map_err(|_| error(format!("`{count}` is no number of tries")))?;
             } else if text == FRESH {
                 case.fresh = true;
             } else if !text.is_empty() {
@@ -124,6 +129,9 @@ impl fmt::Display for Case {
         }
         if self.fresh {
             writeln!(formatter, "{FRESH}")?;
+        }
+        if self.tries > NonZeroU32::MIN {
+            writeln!(formatter, "tries {}", self.tries)?;
         }
         self.ops.iter().try_for_each(|op| writeln!(formatter, "{op}"))
     }
@@ -144,6 +152,7 @@ impl FromStr for Op {
                 Ok(Self::Window(Window { since: side("since=")?, until: side("until=")? }))
             }
             again @ ("relaunch" | "again") => scan(again == "again", &text[again.len()..]).map(Self::Scan),
+            "race" => rest.parse().map(Self::Race),
             "refused" => {
                 named(DEFECTS, rest).map(Self::Refused).ok_or_else(|| format!("`{rest}` is no defect"))
             }
@@ -175,6 +184,7 @@ impl fmt::Display for Op {
                 }
                 Ok(())
             }
+            Self::Race(race) => write!(formatter, "race {race}"),
             Self::Refused(defect) => write!(formatter, "refused {}", name_of(DEFECTS, defect)),
         }
     }
@@ -320,12 +330,15 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::histories::generate::generate;
+    use crate::histories::generate::{generate, generate_processes};
 
     #[test]
     fn what_is_printed_is_read_back() {
         for seed in 0..300 {
             let case = generate(&mut ChaCha8Rng::seed_from_u64(seed), 40);
+            let read = case.to_string().parse::<Case>().unwrap();
+            assert!(read == case, "{case}\nread back as\n{read}");
+            let case = generate_processes(&mut ChaCha8Rng::seed_from_u64(seed), 40);
             let read = case.to_string().parse::<Case>().unwrap();
             assert!(read == case, "{case}\nread back as\n{read}");
         }
