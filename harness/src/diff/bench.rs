@@ -35,7 +35,7 @@ impl Bench {
         command.arg(histories::SUBCOMMAND).stdin(Stdio::null()).stdout(Stdio::null());
         let worker = Worker::start(command, folder.path()).map_err(failed)?;
         let worker = Some(Arc::new(Mutex::new(worker)));
-        Ok(Self { folder, setup: Setup { worker, engine }, count: AtomicU64::new(0) })
+        Ok(Self { folder, setup: Setup { worker, engine, ..Setup::default() }, count: AtomicU64::new(0) })
     }
 
     /// Executes `case`.

@@ -99,7 +99,7 @@ pub struct Report {
 pub fn case(seed: u64, number: u64, ops: usize) -> Case {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(number);
-    histories::generate(&mut random, ops)
+    histories::generate(&mut random, ops, histories::Profile::Contract)
 }
 
 /// Executes `job`; `seen` hears of every case.

@@ -9,6 +9,8 @@ mod rows;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use memos::{
     cursor, empty_answer, forget, identity_of_link, is_first_memo, move_cursor, write_in_place,
 };
@@ -122,7 +124,7 @@ impl FromStr for Ablation {
 }
 
 /// Rules that are switched off: none, unless a test measures its own power.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ablations(u64);
 
 const _: () = assert!(Ablation::ALL.len() <= u64::BITS as usize, "a bit for each rule");
