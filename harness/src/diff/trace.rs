@@ -43,14 +43,14 @@ impl Subject for Trace {
     }
 
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
-        histories::generate(random, operations)
+        histories::generate(random, operations, histories::Profile::Contract)
     }
 
     fn set_up(&self, folder: &Path) -> io::Result<Setup> {
         let mut command = Command::new(&self.program);
         command.arg(histories::SUBCOMMAND).stdin(Stdio::null()).stdout(Stdio::null());
         let worker = Worker::start(command, folder)?;
-        Ok(Setup { worker: Some(Arc::new(Mutex::new(worker))), engine: self.engine })
+        Ok(Setup { worker: Some(Arc::new(Mutex::new(worker))), engine: self.engine, ..Setup::default() })
     }
 
     fn run(&self, setup: &Setup, folder: &Path, case: &Case) -> Result<Tally, Failure> {

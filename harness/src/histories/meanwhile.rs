@@ -1,9 +1,9 @@
 //! What happens while a scan runs: to the database, to its memo, and scans by another process, which are checked too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracerig_scanner::{Point, Reason};
+use tracerig_scanner::{Ablations, Point, Reason};
 
 use super::ending::is_locked;
 use super::memo_file::{MemoFile, State};
@@ -18,10 +18,16 @@ use crate::oracle::Window;
 /// What both the history and the events inside its scans work on.
 pub(super) struct Shared {
     pub(super) world: World,
+    /// The path by which scans name the database.
+    pub(super) named: PathBuf,
     pub(super) memo: MemoFile,
+    /// The one that no scan uses now, with what stands for `unfinished` there.
+    pub(super) other_memo: (MemoFile, bool),
     pub(super) window: Window,
     pub(super) worker: Option<Arc<Mutex<Worker>>>,
     pub(super) tally: Tally,
+    /// Rules of the scanner that are switched off.
+    pub(super) ablations: Ablations,
     /// Whether another process may have died before it had renamed its memo, and none was written since.
     pub(super) unfinished: bool,
     /// What stood in the memo's place when an event was over.
@@ -31,6 +37,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Makes the other memo the one of the scans from here on.
+    pub(super) fn turn_to_other_memo(&mut self) {
+        std::mem::swap(&mut self.memo, &mut self.other_memo.0);
+        std::mem::swap(&mut self.unfinished, &mut self.other_memo.1);
+    }
+
     /// Does what happens while a scan runs.
     pub(super) fn act_all(&mut self, acts: &[Act], is_locked: bool) -> Result<(), Error> {
         acts.iter().try_for_each(|act| self.act(act))?;
@@ -58,11 +70,12 @@ impl Shared {
         let loaded = if rescan { Err(Reason::Forced) } else { artifact.content };
         let due = predict(loaded.as_ref().map_err(|reason| *reason), &view);
         let asked = Asked {
-            database: self.world.database.clone(),
+            database: self.named.clone(),
             memo: self.memo.path.clone(),
             rescan,
             window: (self.window.since, self.window.until),
             identity: self.world.identity.now(),
+            ablations: self.ablations,
             die_at: dies.map(|at| at.name().to_owned()),
         };
         let writes = due.changed && view.rising;

@@ -43,7 +43,8 @@ fn candidates(case: &Case) -> impl Iterator<Item = Case> + '_ {
     });
     let one = (case.connections > NonZeroUsize::MIN)
         .then(|| Case { connections: NonZeroUsize::MIN, ..case.clone() });
-    one.into_iter().chain(without).chain(simpler)
+    let direct = case.link.then(|| Case { link: false, ..case.clone() });
+    one.into_iter().chain(direct).chain(without).chain(simpler)
 }
 
 /// Operations that are a step simpler than `op`.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tracerig_scanner::{Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scanner};
+use tracerig_scanner::{
+    Ablations, Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scanner,
+};
 
 use super::Error;
 use crate::oracle::{Turn, Window};
@@ -38,6 +40,8 @@ pub(super) struct Asked {
     pub(super) rescan: bool,
     pub(super) window: (Option<i64>, Option<i64>),
     pub(super) identity: Identity,
+    /// Rules that are switched off.
+    pub(super) ablations: Ablations,
     /// The point at which to die.
     pub(super) die_at: Option<String>,
 }
@@ -225,6 +229,7 @@ fn scan(asked: Asked) -> Result<Answered, String> {
     let options = Options {
         memo: MemoPlace::File(asked.memo),
         identity: Arc::new(Told(asked.identity)),
+        ablations: asked.ablations,
         probe: asked.die_at.map(|point| Arc::new(DieAt(point)) as _),
         ..Options::default()
     };
@@ -257,6 +262,7 @@ mod tests {
             rescan: false,
             window: (None, None),
             identity,
+            ablations: Ablations::NONE,
             die_at: None,
         }
     }

@@ -11,8 +11,9 @@ use tracerig_scanner::{Identity, IdentitySource};
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
 
 use super::Error;
+use super::breach::{self, Breach};
 use super::op::{By, DataOp, Defect, IdentityKind, Victims, With};
-use super::row::{EPOCH, turn_name};
+use super::row::{EPOCH, RowSpec, turn_name};
 use super::view::View;
 
 /// The identity that the database shows.
@@ -55,6 +56,8 @@ pub(super) struct World {
     side: Option<Connection>,
     retention: Retention,
     serial: i64,
+    /// Seconds that the clock of the writers was set back.
+    set_back: i64,
     pub(super) identity: Arc<InjectedIdentity>,
 }
 
@@ -68,6 +71,7 @@ impl World {
             side: None,
             retention: Retention { rows: 14, bytes: 20_000 },
             serial: 0,
+            set_back: 0,
             identity: Arc::new(InjectedIdentity { kind: identity, file: AtomicU64::new(1) }),
         };
         let template = world.template();
@@ -96,8 +100,12 @@ impl World {
         match op {
             DataOp::Append(rows) => {
                 let first = self.serial + 1;
-                let rows: Vec<OwnedRow> =
-                    (first..).zip(rows).map(|(serial, row)| row.build(serial)).collect();
+                let set_back = self.set_back;
+                let build = |(serial, row): (i64, &RowSpec)| {
+                    let row = row.build(serial);
+                    OwnedRow { ts: row.ts - set_back, ..row }
+                };
+                let rows: Vec<OwnedRow> = (first..).zip(rows).map(build).collect();
                 self.serial += rows.len() as i64;
                 let rows: Vec<_> = rows.iter().map(OwnedRow::as_row).collect();
                 self.log()?.insert_batch(&rows)?;
@@ -136,8 +144,41 @@ impl World {
                     self.sql("ALTER TABLE logs ADD COLUMN extra TEXT")?;
                 }
             }
+            DataOp::Outside(breach) => self.breach(breach)?,
         }
         Ok(())
+    }
+
+    fn breach(&mut self, breach: &Breach) -> Result<(), Error> {
+        match breach {
+            Breach::Change(part, place) => breach::change(self.side()?, *part, *place)?,
+            Breach::InsertBelow(row) => {
+                self.serial += 1;
+                let serial = self.serial;
+                breach::insert_below(self.side()?, row, serial)?;
+            }
+            Breach::Overwrite => {
+                let from = if self.saved().exists() { self.saved() } else { self.template() };
+                self.close();
+                breach::overwrite(&self.database, &from)?;
+            }
+            Breach::ReuseInode(with) => {
+                let number = self.identity.file.load(Ordering::SeqCst);
+                self.replace(By::Unlink, *with)?;
+                self.identity.file.store(number, Ordering::SeqCst);
+            }
+            Breach::ClockBack(seconds) => self.set_back += seconds,
+        }
+        Ok(())
+    }
+
+    /// A symbolic link to the database, made at the first call.
+    pub(super) fn link(&self) -> io::Result<PathBuf> {
+        let link = self.folder.join("link.sqlite");
+        match std::os::unix::fs::symlink(&self.database, &link) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(link),
+        }
     }
 
     /// Makes the database one that cannot be scanned, or undoes that.
