@@ -1,5 +1,6 @@
 //! `tracerig run`: measures a scenario, shows the result, and writes its record and report.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -141,6 +142,8 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
         seed: arguments.seed,
         program: std::env::current_exe().context("the path of this program")?,
         command: command(),
+        launches: BTreeMap::new(),
+        expected_rows: None,
     };
     let mut shown = Shown::default();
     let done = relaunch::run(&job, &mut |event| shown.event(&event));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tracerig_scanner::{
-    Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner,
+    Ablations, Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner,
 };
 
 use crate::oracle::{Turn, Window};
@@ -22,6 +22,8 @@ pub(super) struct Asked {
     pub(super) window: (Option<i64>, Option<i64>),
     pub(super) identity: Identity,
     pub(super) connections: NonZeroUsize,
+    /// Rules that are switched off.
+    pub(super) ablations: Ablations,
     pub(super) stop: Option<Stop>,
     /// Whether it is to tell the stamp of the memo that it writes.
     pub(super) tells_stamp: bool,
@@ -114,6 +116,7 @@ impl Asked {
     ) -> Result<Answered, Refused> {
         let options = Options {
             memo: MemoPlace::File(self.memo),
+            ablations: self.ablations,
             identity,
             connections: self.connections,
             large_from_bytes: 0,

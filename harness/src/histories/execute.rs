@@ -8,7 +8,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner};
+use tracerig_scanner::{
+    Ablations, BUSY_TIMEOUT, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
+};
 
 use super::answered::{Answered, Asked, Refused, Stop};
 use super::ending::{ending, is_locked};
@@ -16,7 +18,7 @@ use super::engine::Engine;
 use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
 use super::model::{self, Artifact, Memo, Standing, predict};
-use super::op::{Act, Case, Defect, Event, Op, Race, ScanOp};
+use super::op::{Act, Case, DataOp, Defect, Event, Op, Race, ScanOp};
 use super::python::Python;
 use super::race::Left;
 use super::sides::{Side, Turns, agree};
@@ -33,10 +35,19 @@ use crate::oracle::{Answer, Window};
 pub struct Setup {
     /// The other process; without one, scans by another process are left out.
     pub worker: Option<Arc<Mutex<Worker>>>,
-    /// The oracle in Python, where it is to be asked too.
+    /// The oracle in Python, which histories may want to be asked; without it, it is not.
     pub python: Option<Arc<Mutex<Python>>>,
     /// What is asked for the answers that are checked.
     pub engine: Engine,
+    /// Rules of the scanner that are switched off.
+    pub ablations: Ablations,
+}
+
+impl Setup {
+    /// Whether what is tested is the scanner as it is: then the contract says what it must not get wrong.
+    fn is_as_published(&self) -> bool {
+        self.engine == Engine::Scanner && self.ablations.is_empty()
+    }
 }
 
 /// Executes `case` with files in `folder`, which must be empty; its parent gets a template shared by other histories.
@@ -49,9 +60,21 @@ pub fn run(case: &Case, folder: &Path, setup: &Setup) -> Result<Tally, Failure> 
     for (place, op) in case.ops.iter().enumerate() {
         // Nothing of the runner is used after a panic.
         let step = AssertUnwindSafe(|| runner.step(op));
-        catch_unwind(step).unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(fail(place))?;
+        let done = catch_unwind(step).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        match (done, runner.breach.take()) {
+            (Err(Error::Wrong { wrong: Wrong::Turns, .. }), Some(sort)) if setup.is_as_published() => {
+                // What follows begins with a memo that is wrong.
+                runner.shared().tally.count(format!("{sort}: wrong"));
+                break;
+            }
+            (done, breach) => {
+                runner.breach = breach;
+                done.map_err(fail(place))?;
+            }
+        }
     }
-    Ok(runner.shared.lock().unwrap_or_else(PoisonError::into_inner).tally.clone())
+    let shared = runner.shared();
+    Ok(shared.tally.clone())
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
@@ -77,6 +100,11 @@ struct Runner {
     python: Option<Arc<Mutex<Python>>>,
     /// What stands in the database, until something happens to it.
     view: Option<Arc<View>>,
+    ablations: Ablations,
+    /// The scanner of the other memo, and what that holds.
+    other: (Option<Scanner>, Option<(Memo, Standing)>),
+    /// The last thing outside the contract, until a scan has shown what comes of it.
+    breach: Option<String>,
 }
 
 /// What was found when a scan began.
@@ -90,21 +118,26 @@ struct Before {
 
 impl Runner {
     fn new(case: &Case, folder: &Path, setup: &Setup) -> Result<Self, Error> {
-        let cache = folder.join("cache");
+        let (cache, other) = (folder.join("cache"), folder.join("other-cache"));
         std::fs::create_dir(&cache)?;
+        std::fs::create_dir(&other)?;
+        let world = World::new(folder, case.identity)?;
         let shared = Shared {
-            world: World::new(folder, case.identity)?,
+            named: if case.link { world.link()? } else { world.database.clone() },
+            world,
             memo: MemoFile::new(cache.join("memo")),
+            other_memo: (MemoFile::new(other.join("memo")), false),
             window: Window::default(),
             worker: setup.worker.clone(),
             tally: Tally::default(),
+            ablations: setup.ablations,
             unfinished: false,
             meanwhile: None,
             trouble: None,
         };
         let shared = Arc::new(Mutex::new(shared));
         let (connections, fresh) = (case.connections, case.fresh);
-        let (engine, python) = (setup.engine, setup.python.clone());
+        let (engine, python) = (setup.engine, setup.python.clone().filter(|_| case.python));
         Ok(Self {
             shared,
             stage: Arc::default(),
@@ -116,6 +149,9 @@ impl Runner {
             fresh,
             python,
             view: None,
+            ablations: setup.ablations,
+            other: (None, None),
+            breach: None,
         })
     }
 
@@ -127,11 +163,20 @@ impl Runner {
         match op {
             Op::Data(op) => {
                 self.view = None;
+                if let DataOp::Outside(breach) = op {
+                    self.breach = Some(breach.sort());
+                }
                 self.shared().world.apply(op)
             }
             Op::Artifact(op) => Ok(self.shared().memo.apply(*op)?),
             Op::Window(window) => {
                 self.shared().window = *window;
+                Ok(())
+            }
+            Op::OtherMemo => {
+                std::mem::swap(&mut self.scanner, &mut self.other.0);
+                std::mem::swap(&mut self.held, &mut self.other.1);
+                self.shared().turn_to_other_memo();
                 Ok(())
             }
             Op::Scan(op) => self.scan(op),
@@ -144,15 +189,18 @@ impl Runner {
         let shared = self.shared();
         let identity = Arc::clone(&shared.world.identity);
         let probe = Arc::clone(&self.stage);
+        // A scan without a memo is what others are held against.
+        let ablations = if memo == MemoPlace::Disabled { Ablations::NONE } else { self.ablations };
         let options = Options {
             memo,
+            ablations,
             identity,
             connections: self.connections,
             large_from_bytes: 0,
             busy_timeout: BUSY_TIMEOUT,
             probe: Some(probe),
         };
-        Scanner::new(&shared.world.database, options)
+        Scanner::new(&shared.named, options)
     }
 
     fn refused(&mut self, defect: Defect) -> Result<(), Error> {
@@ -204,6 +252,8 @@ impl Runner {
         // Up to its first read a scan sees what happens, and begins anew with a file exchanged up to then.
         let sees = event.is_some_and(|event| match event.at {
             Point::Loaded | Point::BeforeOpen | Point::Opened => true,
+            // Several connections begin anew until they see the same state.
+            Point::Begun => exchanged || (self.connections > NonZeroUsize::MIN && before.loaded.is_err()),
             Point::FirstRead => exchanged,
             _ => false,
         });
@@ -212,7 +262,7 @@ impl Runner {
         let mut due = predict(before.loaded.as_ref().map_err(|reason| *reason), view);
         // One connection is enough for a memo; if it is refused, more are opened, at a new snapshot.
         let reopens = self.connections > NonZeroUsize::MIN && before.loaded.is_ok() && due.mode == Mode::Full;
-        if reopens && event.is_some_and(|event| event.at == Point::FirstRead) {
+        if reopens && event.is_some_and(|event| matches!(event.at, Point::Begun | Point::FirstRead)) {
             view = &after;
             due = predict(Err(due.reason), view);
         }
@@ -238,6 +288,10 @@ impl Runner {
                     (_, false, _) => Some((due.memo.clone(), before.artifact.standing)),
                     (_, true, true) => Some((due.memo.clone(), shared.memo.standing_after_write()?)),
                 };
+                if let Some(sort) = &self.breach {
+                    let is_detected = matches!(due.reason, Reason::Check(_));
+                    shared.tally.count(format!("{sort}: {}", if is_detected { "detected" } else { "right" }));
+                }
                 shared.tally.count(format!("mode {}", scan.mode));
                 if scan.connections > 1 {
                     shared.tally.count("several connections");
@@ -270,7 +324,9 @@ impl Runner {
         self.held = held;
         shared.check_litter()?;
         drop(shared);
-        self.check_answers(answered, &after)
+        self.check_answers(answered, &after)?;
+        self.breach = None;
+        Ok(())
     }
 
     /// Runs a race, then a relaunch, which finds one of the memos that may stand there, and if that does not tell which one it

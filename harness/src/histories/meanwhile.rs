@@ -1,10 +1,10 @@
 //! What happens while a scan runs: to the database, to its memo, and scans by another process, which are checked too.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracerig_scanner::{Point, Reason};
+use tracerig_scanner::{Ablations, Point, Reason};
 
 use super::answered::{Asked, Stop};
 use super::ending::is_locked;
@@ -20,10 +20,16 @@ use crate::oracle::Window;
 /// What both the history and the events inside its scans work on.
 pub(super) struct Shared {
     pub(super) world: World,
+    /// The path by which scans name the database.
+    pub(super) named: PathBuf,
     pub(super) memo: MemoFile,
+    /// The one that no scan uses now, with what stands for `unfinished` there.
+    pub(super) other_memo: (MemoFile, bool),
     pub(super) window: Window,
     pub(super) worker: Option<Arc<Mutex<Worker>>>,
     pub(super) tally: Tally,
+    /// Rules of the scanner that are switched off.
+    pub(super) ablations: Ablations,
     /// Whether another process may have died before it had renamed its memo, and none was written since.
     pub(super) unfinished: bool,
     /// What stood in the memo's place when an event was over.
@@ -33,6 +39,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Makes the other memo the one of the scans from here on.
+    pub(super) fn turn_to_other_memo(&mut self) {
+        std::mem::swap(&mut self.memo, &mut self.other_memo.0);
+        std::mem::swap(&mut self.unfinished, &mut self.other_memo.1);
+    }
+
     /// Does what happens while a scan runs.
     pub(super) fn act_all(&mut self, acts: &[Act], is_locked: bool) -> Result<(), Error> {
         acts.iter().try_for_each(|act| self.act(act))?;
@@ -55,12 +67,13 @@ impl Shared {
     /// A scan from beginning to end, as another process is asked for it.
     pub(super) fn asked(&self) -> Asked {
         Asked {
-            database: self.world.database.clone(),
+            database: self.named.clone(),
             memo: self.memo.path.clone(),
             rescan: false,
             window: (self.window.since, self.window.until),
             identity: self.world.identity.now(),
             connections: NonZeroUsize::MIN,
+            ablations: self.ablations,
             stop: None,
             tells_stamp: false,
         }

@@ -41,10 +41,12 @@ fn candidates(case: &Case) -> impl Iterator<Item = Case> + '_ {
             Case { ops, ..case.clone() }
         })
     });
+    let unasked = case.python.then(|| Case { python: false, ..case.clone() });
     let here = case.fresh.then(|| Case { fresh: false, ..case.clone() });
     let one = (case.connections > NonZeroUsize::MIN)
         .then(|| Case { connections: NonZeroUsize::MIN, ..case.clone() });
-    here.into_iter().chain(one).chain(without).chain(simpler)
+    let direct = case.link.then(|| Case { link: false, ..case.clone() });
+    unasked.into_iter().chain(here).chain(one).chain(direct).chain(without).chain(simpler)
 }
 
 /// Operations that are a step simpler than `op`.

@@ -188,6 +188,7 @@ mod tests {
             window: (None, None),
             identity: Identity { device: 1, inode: 1, birth: None },
             connections: NonZeroUsize::MIN,
+            ablations: tracerig_scanner::Ablations::NONE,
             stop: None,
             tells_stamp: false,
         }
