@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use rand_chacha::ChaCha8Rng;
@@ -46,10 +46,10 @@ impl Subject for Trace {
         histories::generate(random, operations, histories::Profile::Contract)
     }
 
-    fn set_up(&self, folder: &Path) -> io::Result<Setup> {
+    fn set_up(&self, _folder: &Path) -> io::Result<Setup> {
         let mut command = Command::new(&self.program);
-        command.arg(histories::SUBCOMMAND).stdin(Stdio::null()).stdout(Stdio::null());
-        let worker = Worker::start(command, folder)?;
+        command.arg(histories::SUBCOMMAND);
+        let worker = Worker::start(command)?;
         Ok(Setup { worker: Some(Arc::new(Mutex::new(worker))), engine: self.engine, ..Setup::default() })
     }
 
