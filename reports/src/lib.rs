@@ -44,6 +44,7 @@ pub mod summary;
 mod tables;
 pub mod terminal;
 pub mod units;
+pub mod verdict;
 mod words;
 
 pub use error::{Error, Result};
