@@ -14,6 +14,7 @@ pub mod histories;
 pub mod interrupt;
 pub mod machine;
 pub mod oracle;
+pub mod plan;
 pub mod platform;
 pub mod process;
 pub mod protocol;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::handicap::Handicap;
 use crate::process::{Finished, Launcher};
+use crate::worker;
 
 /// An executable that workers are started from.
 #[derive(Debug)]
@@ -18,14 +19,15 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Starts workers from `program`, and kills one that takes longer than `limit`.
+    /// Starts workers from `program`, and kills one that takes longer than `limit`. What a process reads before it works is
+    /// left out of what they read.
     ///
     /// # Errors
     /// No temporary file can be made.
     pub fn new(program: &Path, limit: Duration) -> io::Result<Self> {
         Ok(Self {
             program: program.to_owned(),
-            launcher: Launcher::new(program, limit)?,
+            launcher: Launcher::without_start(program, limit, &worker::idle_arguments())?,
             handicap: Handicap::default(),
         })
     }

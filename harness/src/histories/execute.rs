@@ -189,13 +189,16 @@ impl Runner {
         let shared = self.shared();
         let identity = Arc::clone(&shared.world.identity);
         let probe = Arc::clone(&self.stage);
-        // A scan without a memo is what others are held against.
-        let ablations = if memo == MemoPlace::Disabled { Ablations::NONE } else { self.ablations };
+        // A scan without a memo is what others are held against, and as simple as can be.
+        let (ablations, connections) = match memo {
+            MemoPlace::Disabled => (Ablations::NONE, NonZeroUsize::MIN),
+            _ => (self.ablations, self.connections),
+        };
         let options = Options {
             memo,
             ablations,
             identity,
-            connections: self.connections,
+            connections,
             large_from_bytes: 0,
             busy_timeout: BUSY_TIMEOUT,
             probe: Some(probe),

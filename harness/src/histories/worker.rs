@@ -177,6 +177,8 @@ impl Probe for Telling {
 mod tests {
     use std::num::NonZeroUsize;
 
+    use tracerig_scanner::Ablations;
+
     use super::*;
 
     fn asked() -> Asked {
@@ -187,8 +189,8 @@ mod tests {
             rescan: false,
             window: (None, None),
             identity: Identity { device: 1, inode: 1, birth: None },
+            ablations: Ablations::NONE,
             connections: NonZeroUsize::MIN,
-            ablations: tracerig_scanner::Ablations::NONE,
             stop: None,
             tells_stamp: false,
         }

@@ -113,6 +113,30 @@ impl Bench {
         }
     }
 
+    /// How many launches of `subject` make a sample of an arm of fresh processes.
+    pub(crate) fn launches_of(
+        &mut self,
+        subject: &mut Subject,
+        arm: &Arm,
+        cache: Cache,
+    ) -> Result<u64, RunError> {
+        let at_least = self.plan.at_least();
+        launches_for(at_least, 1, || {
+            self.launch(subject, arm, cache).map(|(launch, state)| (vec![launch], state))
+        })
+    }
+
+    /// One sample of an arm of fresh processes.
+    pub(crate) fn sample(
+        &mut self,
+        subject: &mut Subject,
+        arm: &Arm,
+        cache: Cache,
+        launches: u64,
+    ) -> Result<(Vec<Launch>, SampleState), RunError> {
+        repeated(launches, || self.launch(subject, arm, cache).map(|(launch, state)| (vec![launch], state)))
+    }
+
     /// One launch of a fresh process, judged.
     pub(crate) fn launch(
         &mut self,

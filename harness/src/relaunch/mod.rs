@@ -30,10 +30,10 @@ pub use error::RunError;
 pub use plan::{Arm, Examines, Memo, Plan, UnknownArm};
 pub use scene::SceneKind;
 
-use crate::interrupt;
 use crate::process::Launcher;
 use crate::session::{Measured, Session};
 use crate::subject::Subject;
+use crate::{interrupt, worker};
 use bench::{launches_for, repeated};
 use living::Program;
 use pair::Pairs;
@@ -101,13 +101,14 @@ pub enum Event<'a> {
 /// See [`RunError`]. A launch that fails, answers wrongly or does not meet its conditions is no error but a sample.
 pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunError> {
     let bench = Bench::set(job, tell)?;
-    let temporary = |error| RunError::io(&std::env::temp_dir(), "create a temporary file in it")(error);
+    let failed = |error| RunError::io(&std::env::temp_dir(), "create a temporary file in it")(error);
     let limit = bench.plan().time_limit();
-    let launcher = || Launcher::new(&job.program, limit).map_err(temporary);
+    let idle = worker::idle_arguments();
+    let launcher = || Launcher::without_start(&job.program, limit, &idle).map_err(failed);
     let mut random = ChaCha12Rng::seed_from_u64(job.seed);
     random.set_stream(1);
     let pairs = Pairs::new([launcher()?, launcher()?], random);
-    let subject = Subject::new(&job.program, limit).map_err(temporary)?;
+    let subject = Subject::new(&job.program, limit).map_err(failed)?;
     let mut run = Run { job, bench, subject, pairs, samples: Vec::new() };
 
     tell(Event::Preparing("finding out how many launches make a sample"));

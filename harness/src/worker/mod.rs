@@ -114,6 +114,14 @@ pub fn arguments(
     arguments
 }
 
+/// What makes a worker one that does nothing.
+const IDLE: &str = "idle";
+
+/// The arguments of a worker that does nothing: what it reads, every process of the program reads at its start.
+pub(crate) fn idle_arguments() -> [OsString; 3] {
+    [SUBCOMMAND.into(), std::process::id().to_string().into(), IDLE.into()]
+}
+
 /// Runs as a worker. `arguments` are those after the subcommand.
 pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match work(&mut arguments) {
@@ -136,6 +144,7 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         what = next(arguments)?;
     }
     match what.as_str() {
+        IDLE => Ok(()),
         lasting::RESIDENT => lasting::resident(arguments),
         writer::WRITER => writer::writer(arguments),
         engine => {

@@ -67,46 +67,48 @@ pub enum Doubt {
     },
 }
 
+impl Doubt {
+    /// What is the matter and what would help, the same words for every arm that has this doubt.
+    #[must_use]
+    pub fn matter(&self) -> &'static str {
+        match self {
+            Doubt::TooFewPairs { .. } => "too few pairs for an interval; measure more",
+            Doubt::NoSelfComparison => "the base was not compared with itself, so that the noise is unknown",
+            Doubt::Biased { .. } => {
+                "the base differs from itself, so that something else than the program counts"
+            }
+            Doubt::Noisy { .. } => {
+                "the base against itself scatters beyond the noise budget; quiet the machine or measure more"
+            }
+            Doubt::Wide { .. } => "a change beyond the noise budget is not ruled out; measure more",
+            Doubt::Margin { .. } => "a change was seen that may be within the margin; measure more",
+            Doubt::Unconfirmed { .. } => "a change was seen and no second run made; measure again",
+            Doubt::Contradicted { .. } => {
+                "one run shows a change and the other does not; machine or program change with time"
+            }
+            Doubt::BetweenRuns { .. } => {
+                "a change was seen as two runs of one program may have; compare the programs in pairs"
+            }
+        }
+    }
+}
+
 impl fmt::Display for Doubt {
-    /// A sentence without its full stop: what is the matter, and what would help.
+    /// The figures of this arm.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Doubt::TooFewPairs { have, need } => {
-                write!(f, "{} left, {need} are needed; measure more", words::plural(have, "pair"))
+            Doubt::TooFewPairs { have, need } => write!(f, "{have} of {need}"),
+            Doubt::NoSelfComparison => Ok(()),
+            Doubt::Noisy { reach } | Doubt::Wide { reach } => {
+                write!(f, "up to {}", words::percent(reach))
             }
-            Doubt::NoSelfComparison => {
-                f.write_str("the base was not compared with itself, so the noise is unknown; measure it too")
+            Doubt::Biased { ratio }
+            | Doubt::Margin { ratio }
+            | Doubt::Unconfirmed { ratio }
+            | Doubt::BetweenRuns { ratio } => f.write_str(&words::change(ratio)),
+            Doubt::Contradicted { first, second } => {
+                write!(f, "{} and {}", words::change(first), words::change(second))
             }
-            Doubt::Biased { ratio } => write!(
-                f,
-                "the base against itself is {}; something else than the program makes a difference",
-                words::change(ratio)
-            ),
-            Doubt::Noisy { reach } => write!(
-                f,
-                "the base against itself scatters up to {}; quiet the machine or measure more",
-                words::percent(reach)
-            ),
-            Doubt::Wide { reach } => {
-                write!(f, "a change up to {} is not ruled out; measure more", words::percent(reach))
-            }
-            Doubt::Margin { ratio } => {
-                write!(f, "{} seen, which may be within the margin; measure more", words::change(ratio))
-            }
-            Doubt::Unconfirmed { ratio } => {
-                write!(f, "{} seen and not confirmed by a second run", words::change(ratio))
-            }
-            Doubt::Contradicted { first, second } => write!(
-                f,
-                "{} in one run, {} in the other; the machine or the program changes with time",
-                words::change(first),
-                words::change(second)
-            ),
-            Doubt::BetweenRuns { ratio } => write!(
-                f,
-                "{} seen, as two runs at different times may differ; compare the programs in pairs",
-                words::change(ratio)
-            ),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Measured {
     pub(super) first: Vec<Pair>,
     pub(super) second: Vec<Pair>,
     pub(super) itself: Vec<Pair>,
+    /// Times of the base and of the new program that are no pairs.
+    pub(super) alone: [Vec<Duration>; 2],
     pub(super) base: BTreeMap<String, Range>,
     pub(super) new: BTreeMap<String, Range>,
     pub(super) left_out: LeftOut,
@@ -125,6 +127,7 @@ impl Measured {
             first: Vec::new(),
             second: Vec::new(),
             itself: Vec::new(),
+            alone: [Vec::new(), Vec::new()],
             base: BTreeMap::new(),
             new: BTreeMap::new(),
             left_out: LeftOut::default(),
@@ -156,6 +159,20 @@ impl Measured {
             Set::Second => self.second.push(pair),
             Set::Itself => self.itself.push(pair),
         }
+    }
+
+    /// Adds a sample of a run that was made at another time than that of the other program, so that nothing is a pair. What is not
+    /// paired is judged by weaker rules ([`Basis::Unpaired`](super::Basis::Unpaired)), and no arm beside it by better ones.
+    pub fn alone(&mut self, sample: &Sample, of_base: bool) {
+        self.work(sample, of_base);
+        if sample.is_valid() {
+            self.alone[usize::from(!of_base)].extend(self.metric.time(sample));
+        }
+    }
+
+    /// Whether it has times that are no pairs.
+    pub(super) fn is_unpaired(&self) -> bool {
+        self.alone.iter().any(|times| !times.is_empty())
     }
 
     /// Adds the work of one sample of the base or of the new program, and counts a sample that is not valid.

@@ -39,6 +39,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 mod time;
+mod unpaired;
 mod work;
 
 pub use doubt::Doubt;
@@ -63,14 +64,17 @@ pub struct Rules {
     pub margin: f64,
     /// The noise budget, as a part: the verdict is "same" only where a change as large as this is ruled out.
     pub budget: f64,
+    /// How far two runs at different times may differ by themselves, as a part: where samples are not paired, only a change beyond
+    /// this is called.
+    pub between_runs: f64,
     /// Exact counters that are meant to change: they are shown and do not gate.
     pub accepted: BTreeSet<String>,
 }
 
 impl Default for Rules {
-    /// A margin of 2 %, a noise budget of 5 %, no accepted counters.
+    /// A margin of 2 %, a noise budget of 5 %, 25 % between runs, no accepted counters.
     fn default() -> Rules {
-        Rules { margin: 0.02, budget: 0.05, accepted: BTreeSet::new() }
+        Rules { margin: 0.02, budget: 0.05, between_runs: 0.25, accepted: BTreeSet::new() }
     }
 }
 
@@ -205,7 +209,11 @@ pub fn judge(measured: &[Measured], rules: &Rules) -> Verdicts {
 
 /// The verdicts; what takes longest is left out.
 fn without_false_alarms(measured: &[Measured], rules: &Rules) -> Verdicts {
-    let times = time::judge(measured, rules);
+    let times = if measured.iter().any(Measured::is_unpaired) {
+        unpaired::judge(measured, rules)
+    } else {
+        time::judge(measured, rules)
+    };
     let arms = measured.iter().zip(times).map(|(measured, (time, change, noise))| {
         let counters = measured.counters(rules);
         ArmVerdict {

@@ -66,7 +66,8 @@ struct Arm {
     beyond: Option<Direction>,
 }
 
-type Judged = (Option<Verdict>, Option<Change>, Option<Noise>);
+/// The verdict, the change and the noise of an arm.
+pub(super) type Judged = (Option<Verdict>, Option<Change>, Option<Noise>);
 
 /// The verdict, the change and the noise of every arm.
 pub(super) fn judge(measured: &[Measured], rules: &Rules) -> Vec<Judged> {

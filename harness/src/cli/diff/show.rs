@@ -20,10 +20,7 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
         report.kept.len(),
         report.exercised.get(checked).copied().unwrap_or_default(),
     );
-    for remark in &report.remarks {
-        text += remark;
-        text.push('\n');
-    }
+    text += &remarks(&report.remarks);
     text += &match failed {
         0 => "nothing wrong\n".to_owned(),
         failed => {
@@ -31,6 +28,11 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
         }
     };
     text
+}
+
+/// What else has to be known, a line each.
+pub(super) fn remarks(remarks: &[String]) -> String {
+    remarks.iter().map(|remark| format!("{remark}\n")).collect()
 }
 
 /// A failure in words.
