@@ -70,7 +70,9 @@ fn engines_that_are_wrong_are_found_out_made_smaller_kept_and_replayed() {
         let file = found["file"].as_str().unwrap();
         diff(&program, &["--replay", file], 0);
         let again = json(&program, &["--engine", engine, "--replay", file], 3);
-        assert_eq!(again["found"]["detail"], found["detail"], "it fails in the same words");
+        // Only that a replay asks more oracles.
+        let begins = |found: &Value| found["detail"].as_str().unwrap().split(". ").next().map(str::to_owned);
+        assert_eq!(begins(&again["found"]), begins(found), "it fails in the same words");
     }
 }
 

@@ -63,7 +63,8 @@ fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
     if wanted.is_some_and(Share::is_none) {
         return Ok(AskPython::No("not wanted".to_owned()));
     }
-    let folder = tempfile::tempdir().context("a temporary folder for the Python oracle")?;
+    let folder = tempfile::tempdir()
+        .context("the Python oracle has no place. Set TMPDIR to a folder that can be written to")?;
     match (Python::start(folder.path()), wanted) {
         (Ok(python), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), python.hello().clone())),
         (Err(why), None) => Ok(AskPython::No(why.to_string())),
