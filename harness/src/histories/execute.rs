@@ -350,26 +350,28 @@ impl Runner {
         let mut scan = scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
         self.engine.spoil(&mut scan.turns, &mut self.answered);
 
-        let mut memos: Vec<Memo> = Vec::new();
+        // What the memo says after that: what is known by then, or, where nothing was written, what it said before.
+        let mut stands: Vec<Result<Memo, Reason>> = Vec::new();
         let mut first = None;
-        for content in &contents {
+        for content in contents {
             let due = predict(content.as_ref().map_err(|reason| *reason), &view);
             let writes = due.changed && view.rising;
             let is_it = check_scan(&scan, &due, content.as_ref())
                 .and_then(|()| expect(Wrong::Written, "persisted", &scan.persisted, &writes));
+            let left = if writes { Ok(due.memo) } else { content };
             match is_it {
-                Ok(()) if memos.contains(&due.memo) => {}
-                Ok(()) => memos.push(due.memo),
+                Ok(()) if stands.contains(&left) => {}
+                Ok(()) => stands.push(left),
                 Err(error) => first = first.or(Some(error)),
             }
         }
-        match (memos.pop(), first) {
-            (Some(memo), _) if memos.is_empty() => {
+        match (stands.pop(), first) {
+            (Some(left), _) if stands.is_empty() => {
                 let mut shared = self.shared();
-                if scan.persisted {
-                    shared.note_written(memo)?;
-                } else if view.rising {
-                    shared.memo.written(memo)?;
+                match left {
+                    Ok(memo) if scan.persisted => shared.note_written(memo)?,
+                    Ok(memo) => drop(shared.memo.written(memo)?),
+                    Err(_) => {}
                 }
                 shared.check_litter()?;
             }
