@@ -8,6 +8,7 @@ mod generated;
 mod output;
 mod run;
 mod scan;
+mod shown;
 mod threads;
 
 use std::process::ExitCode;
@@ -56,6 +57,8 @@ impl Code {
     const FAILED: Self = Self(1);
     const USAGE: Self = Self(2);
     const MISMATCH: Self = Self(3);
+    const REGRESSION: Self = Self(4);
+    const INCONCLUSIVE: Self = Self(5);
     const INTERRUPTED: Self = Self(130);
 }
 
@@ -63,6 +66,17 @@ impl Code {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
+
+impl Code {
+    /// The graver of two: a wrong answer, then an interruption, a failure, bad usage, a regression, no conclusion.
+    fn graver(self, other: Self) -> Self {
+        let order =
+            [Self::FINE, Self::INCONCLUSIVE, Self::REGRESSION, Self::USAGE, Self::FAILED, Self::INTERRUPTED];
+        // What is not in the list is a wrong answer.
+        let gravity = |code: Self| order.iter().position(|known| *known == code).unwrap_or(order.len());
+        if gravity(other) > gravity(self) { other } else { self }
+    }
+}
 
 /// The user asked for an end before there was a result.
 #[derive(Debug, thiserror::Error)]

@@ -48,7 +48,7 @@ pub fn generate(random: &mut impl Rng, operations: usize, profile: Profile) -> C
     }
     ops.extend(end);
     let link = generator.random.random_bool(0.1);
-    Case { profile, identity, connections, link, ops }
+    Case { profile, identity, connections, link, ops, ..Case::default() }
 }
 
 struct Generator<'r, R> {

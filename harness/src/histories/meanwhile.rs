@@ -1,16 +1,18 @@
 //! What happens while a scan runs: to the database, to its memo, and scans by another process, which are checked too.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracerig_scanner::{Ablations, Point, Reason};
 
+use super::answered::{Asked, Stop};
 use super::ending::is_locked;
 use super::memo_file::{MemoFile, State};
 use super::model::{Artifact, Memo, predict};
 use super::op::Act;
 use super::verify::{expect, wrong};
-use super::worker::{Asked, Worker};
+use super::worker::Worker;
 use super::world::World;
 use super::{Error, Tally, Wrong};
 use crate::oracle::Window;
@@ -64,6 +66,21 @@ impl Shared {
         }
     }
 
+    /// A scan from beginning to end, as another process is asked for it.
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            database: self.named.clone(),
+            memo: self.memo.path.clone(),
+            rescan: false,
+            window: (self.window.since, self.window.until),
+            identity: self.world.identity.now(),
+            connections: NonZeroUsize::MIN,
+            ablations: self.ablations,
+            stop: None,
+            tells_stamp: false,
+        }
+    }
+
     /// Has another process scan, and checks that scan too.
     fn other(&mut self, rescan: bool, dies: Option<Point>) -> Result<(), Error> {
         let Some(worker) = self.worker.clone() else { return Ok(()) };
@@ -71,17 +88,10 @@ impl Shared {
         let artifact = self.memo.artifact()?;
         let loaded = if rescan { Err(Reason::Forced) } else { artifact.content };
         let due = predict(loaded.as_ref().map_err(|reason| *reason), &view);
-        let asked = Asked {
-            database: self.named.clone(),
-            memo: self.memo.path.clone(),
-            rescan,
-            window: (self.window.since, self.window.until),
-            identity: self.world.identity.now(),
-            ablations: self.ablations,
-            die_at: dies.map(|at| at.name().to_owned()),
-        };
+        let stop = dies.map(|at| Stop::Die(at.name().to_owned()));
+        let asked = Asked { rescan, stop, ..self.asked() };
         let writes = due.changed && view.rising;
-        let answered = worker.lock().unwrap_or_else(PoisonError::into_inner).ask(&asked)?;
+        let answered = worker.lock().unwrap_or_else(PoisonError::into_inner).ask(asked)?;
         if self.answers_only {
             let Some(Ok(answered)) = answered else { return Ok(()) };
             let right = view.answer(self.window).turns;
@@ -101,7 +111,7 @@ impl Shared {
             return Err(wrong(Wrong::Outcome, "another process passed the point where it dies"));
         }
         let answered =
-            answered.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error}")))?;
+            answered.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error:?}")))?;
         let who = "of another process";
         expect(Wrong::Turns, &format!("the answer {who}"), &answered.turns, &view.answer(self.window).turns)?;
         let mode = (answered.mode, answered.reason);

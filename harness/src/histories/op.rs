@@ -44,6 +44,8 @@ pub struct Case {
     pub connections: NonZeroUsize,
     /// Whether scans name the database by a symbolic link.
     pub link: bool,
+    /// Whether every relaunch is a process of its own.
+    pub fresh: bool,
     /// What happens, in this order.
     pub ops: Vec<Op>,
 }
@@ -56,6 +58,7 @@ impl Default for Case {
             identity: IdentityKind::Birth,
             connections: NonZeroUsize::MIN,
             link: false,
+            fresh: false,
             ops: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@
 //! connections 2
 //! database link
 //! profile hostile
+//! processes fresh
 //! append request turn=1 thread=2 process=0 model=3 at=10 | noise turn=0 at=11 long
 //! retention rows=9 bytes=4000
 //! delete every 3 from 1
@@ -79,6 +80,8 @@ const PLAIN_ACTS: Names<Act> = &[
 
 /// What says that scans name the database by a symbolic link.
 const LINK: &str = "database link";
+/// What says that every relaunch is a process of its own.
+const FRESH: &str = "processes fresh";
 
 fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
@@ -117,6 +120,8 @@ impl FromStr for Case {
                     named(PROFILES, name).ok_or_else(|| error(format!("`{name}` is no profile")))?;
             } else if text == LINK {
                 case.link = true;
+            } else if text == FRESH {
+                case.fresh = true;
             } else if !text.is_empty() {
                 let op: Op = text.parse().map_err(error)?;
                 if op.is_outside() && case.profile == Profile::Contract {
@@ -139,6 +144,9 @@ impl fmt::Display for Case {
         }
         if self.link {
             writeln!(formatter, "{LINK}")?;
+        }
+        if self.fresh {
+            writeln!(formatter, "{FRESH}")?;
         }
         if self.profile != Profile::default() {
             writeln!(formatter, "profile {}", self.profile.name())?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags};
+use serde::{Deserialize, Serialize};
 use tracerig_scanner::{Identity, IdentitySource};
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
 
@@ -64,16 +65,7 @@ pub(super) struct World {
 impl World {
     /// A new database in `folder`.
     pub(super) fn new(folder: &Path, identity: IdentityKind) -> Result<Self, Error> {
-        let world = Self {
-            folder: folder.to_owned(),
-            database: folder.join(schema::FILE_NAME),
-            log: None,
-            side: None,
-            retention: Retention { rows: 14, bytes: 20_000 },
-            serial: 0,
-            set_back: 0,
-            identity: Arc::new(InjectedIdentity { kind: identity, file: AtomicU64::new(1) }),
-        };
+        let world = Self::at(&folder.join(schema::FILE_NAME), identity);
         let template = world.template();
         if !template.exists() {
             let mut log = TraceLog::open(&template)?;
@@ -82,6 +74,20 @@ impl World {
         }
         std::fs::copy(template, &world.database)?;
         Ok(world)
+    }
+
+    /// The world of the database at `database`, which nothing is done to.
+    fn at(database: &Path, identity: IdentityKind) -> Self {
+        Self {
+            folder: database.parent().unwrap_or(Path::new(".")).to_owned(),
+            database: database.to_owned(),
+            log: None,
+            side: None,
+            retention: Retention { rows: 14, bytes: 20_000 },
+            serial: 0,
+            set_back: 0,
+            identity: Arc::new(InjectedIdentity { kind: identity, file: AtomicU64::new(1) }),
+        }
     }
 
     /// A database without rows, made once for the histories that share a parent folder.
@@ -301,6 +307,31 @@ impl World {
             }
         };
         Ok(self.side.insert(side))
+    }
+}
+
+/// Operations for another process to do, one after the other, as the writer of this one would.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Writing {
+    database: PathBuf,
+    retention: (usize, i64),
+    serial: i64,
+    /// In their readable form.
+    ops: Vec<String>,
+}
+
+impl Writing {
+    /// Does them; `begins` hears of each before it begins.
+    pub(super) fn write(&self, mut begins: impl FnMut(usize) -> io::Result<()>) -> Result<(), Error> {
+        let (rows, bytes) = self.retention;
+        let mut world = World::at(&self.database, IdentityKind::Blind);
+        (world.retention, world.serial) = (Retention { rows, bytes }, self.serial);
+        for (op, number) in self.ops.iter().zip(1..) {
+            let op: DataOp = op.parse().map_err(io::Error::other)?;
+            begins(number)?;
+            world.apply(&op)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracerig_reports::record::{ArmKey, Cache, Process};
+use tracerig_reports::record::{ArmKey, ArmPlan, Cache, Process};
 
 use super::scene::SceneKind;
 use crate::worker::Engine;
@@ -113,6 +113,20 @@ pub enum Examines {
 pub struct UnknownArm {
     asked: String,
     known: String,
+}
+
+impl Arm {
+    /// The arm as it stands in a record.
+    pub(crate) fn described(&self, key: &ArmKey, launches_per_sample: u64) -> ArmPlan {
+        ArmPlan {
+            name: key.name.clone(),
+            cache: key.cache,
+            engine: self.engine.name().to_owned(),
+            process: self.process,
+            why: self.why.clone(),
+            launches_per_sample,
+        }
+    }
 }
 
 impl Plan {
