@@ -93,7 +93,7 @@ fn a_kept_case_that_fails_is_reported_as_itself_and_new_ones_join_the_corpus() {
 
 #[test]
 fn a_case_is_a_function_of_seed_number_and_length() {
-    let subject = Trace { program: "".into(), engine: Engine::Scanner };
+    let subject = Trace::of("".into());
     let case = |seed, number, ops| diff::case(&subject, seed, number, ops);
     assert_eq!(case(1, 5, 20), case(1, 5, 20));
     let others = [case(1, 6, 20), case(2, 5, 20), case(5, 1, 20)];

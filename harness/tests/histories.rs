@@ -17,7 +17,7 @@ const HISTORIES: u64 = 3000;
 fn expect_nothing(change: impl FnOnce(&mut Job<Trace>)) -> Report {
     let keep = TempDir::new().unwrap();
     let mut job = Job {
-        subject: Trace { program: env!("CARGO_BIN_EXE_tracerig").into(), engine: Engine::Scanner },
+        subject: Trace::of(env!("CARGO_BIN_EXE_tracerig").into()),
         seed: 1,
         ops: 20,
         limits: Limits { cases: Some(HISTORIES), time: None },

@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_replay_command_is_one_that_a_shell_understands() {
-        let of = |engine| Trace { program: PathBuf::new(), engine };
+        let of = |engine| Trace { engine, ..Trace::of(PathBuf::new()) };
         let command = |file: &str| replay(Path::new(file), &of(Engine::Scanner));
         assert_eq!(command("a/b-1.txt"), "tracerig diff trace --replay a/b-1.txt");
         assert_eq!(command("it's here"), r"tracerig diff trace --replay 'it'\''s here'");

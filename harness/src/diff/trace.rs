@@ -6,9 +6,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use rand_chacha::ChaCha8Rng;
+use tracerig_scanner::{Ablation, Ablations};
 
 use super::{Failed, History, Subject};
-use crate::histories::{self, Case, Engine, Error, Failure, Fault, Setup, Tally, Worker, Wrong};
+use crate::histories::{self, Case, Engine, Error, Failure, Fault, Profile, Setup, Tally, Worker, Wrong};
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 5] = ["panic", "impossible", "file", "sqlite", "store"];
@@ -20,6 +21,26 @@ pub struct Trace {
     pub program: PathBuf,
     /// Whose answers are checked.
     pub engine: Engine,
+    /// What random histories may hold.
+    pub profile: Profile,
+    /// Rules of the scanner that are switched off.
+    pub ablations: Ablations,
+    /// Whether only answers are looked at, not how they came about.
+    pub answers_only: bool,
+}
+
+impl Trace {
+    /// The scanner as it is, under its contract.
+    #[must_use]
+    pub const fn of(program: PathBuf) -> Self {
+        Self {
+            program,
+            engine: Engine::Scanner,
+            profile: Profile::Contract,
+            ablations: Ablations::NONE,
+            answers_only: false,
+        }
+    }
 }
 
 impl Subject for Trace {
@@ -35,22 +56,36 @@ impl Subject for Trace {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        vec![("engine", self.engine.to_string())]
+        let mut settings =
+            vec![("engine", self.engine.to_string()), ("profile", self.profile.name().to_owned())];
+        if !self.ablations.is_empty() {
+            let names: Vec<&str> = self.ablations.iter().map(Ablation::name).collect();
+            settings.push(("ablate", names.join(",")));
+        }
+        settings
     }
 
     fn flags(&self) -> String {
-        if self.engine == Engine::Scanner { String::new() } else { format!(" --engine {}", self.engine) }
+        let engine = (self.engine != Engine::Scanner).then(|| format!(" --engine {}", self.engine));
+        let ablations = self.ablations.iter().map(|ablation| format!(" --ablate {ablation}"));
+        engine.into_iter().chain(ablations).collect()
     }
 
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
-        histories::generate(random, operations, histories::Profile::Contract)
+        histories::generate(random, operations, self.profile)
     }
 
     fn set_up(&self, _folder: &Path) -> io::Result<Setup> {
         let mut command = Command::new(&self.program);
         command.arg(histories::SUBCOMMAND);
         let worker = Worker::start(command)?;
-        Ok(Setup { worker: Some(Arc::new(Mutex::new(worker))), engine: self.engine, ..Setup::default() })
+        Ok(Setup {
+            worker: Some(Arc::new(Mutex::new(worker))),
+            engine: self.engine,
+            ablations: self.ablations,
+            answers_only: self.answers_only,
+            ..Setup::default()
+        })
     }
 
     fn run(&self, setup: &Setup, folder: &Path, case: &Case) -> Result<Tally, Failure> {
