@@ -5,8 +5,10 @@
 //! the reports.
 
 pub mod append;
+pub mod baseline;
 pub mod cli;
 pub mod companion;
+pub mod compare;
 pub mod diff;
 pub mod document;
 pub mod handicap;

@@ -2,6 +2,7 @@
 
 mod append;
 mod cache;
+mod compare;
 mod dataset;
 mod diff;
 mod generated;
@@ -41,6 +42,7 @@ struct Cli {
 enum Verb {
     Scan(scan::Arguments),
     Run(run::Arguments),
+    Compare(compare::Arguments),
     Diff(diff::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
@@ -101,6 +103,7 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
+        Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),

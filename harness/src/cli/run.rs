@@ -15,6 +15,8 @@ use super::shown::Shown;
 use super::{Code, Interrupted, Usage, append};
 use crate::relaunch::{self, Job, Plan, RunError, Source};
 
+pub(super) use planned::find as planned_by;
+
 /// Measure a scenario, or several by a plan: fresh processes, arms in random order, every answer verified.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, args_conflicts_with_subcommands = true)]
