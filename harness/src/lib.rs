@@ -21,6 +21,7 @@ pub mod platform;
 pub mod process;
 pub mod protocol;
 pub mod relaunch;
+pub mod repro;
 mod session;
 pub mod subject;
 pub mod worker;

@@ -204,7 +204,7 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
     let ladder = Ladder::of(&records);
     write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes())?;
     write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())?;
-    output::print(&ladder::table(&ladder))?;
+    output::print_verdict(&ladder::table(&ladder))?;
     output::say(&format!("\na record for each scale, and the ladder: {}", out.display()));
     Ok(ended)
 }
@@ -234,7 +234,7 @@ pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
 
 /// Prints what the run found, and then where its files are.
 pub(super) fn print(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
-    output::print(&match format {
+    output::print_verdict(&match format {
         Format::Table => render::terminal(record),
         Format::Json => render::json(record)?,
     })?;

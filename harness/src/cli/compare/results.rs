@@ -90,8 +90,8 @@ pub(super) fn give(
         write_whole(&out.join("comparison.md"), markdown.as_bytes())?;
     }
     match format {
-        Format::Table => output::print(&table)?,
-        Format::Json => output::print_json(&document)?,
+        Format::Table => output::print_verdict(&table)?,
+        Format::Json => output::print_verdict(&output::json(&document)?)?,
     }
     if let Some(out) = out {
         output::say(&format!("\ncomparison and raw samples: {}", out.display()));

@@ -24,7 +24,7 @@ const FALSE_ALARMS: f64 = 0.01;
 /// A planted slowdown must be found so often; planted work always.
 const FOUND: f64 = 0.95;
 /// Appends of a launch where only its fsyncs are counted.
-const APPENDS: u64 = 200;
+const APPENDS: u64 = 50;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -90,8 +90,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         tracerig_reports::write_whole(&out.join("self-check.json"), &text)?;
     }
     match arguments.format {
-        Format::Table => output::print(&table(&checked, arguments.handicap, begun.elapsed(), code))?,
-        Format::Json => output::print_json(&document)?,
+        Format::Table => output::print_verdict(&table(&checked, arguments.handicap, begun.elapsed(), code))?,
+        Format::Json => output::print_verdict(&output::json(&document)?)?,
     }
     Ok(code)
 }
