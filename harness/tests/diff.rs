@@ -10,7 +10,8 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Program, Ran, text};
-use tracerig_harness::diff::case;
+use tracerig_harness::diff::{self, Trace};
+use tracerig_harness::histories::Engine;
 
 /// Runs `diff trace` on an engine and expects this exit code.
 fn diff(program: &Program, arguments: &[&str], code: i32) -> Ran {
@@ -92,6 +93,8 @@ fn a_kept_case_that_fails_is_reported_as_itself_and_new_ones_join_the_corpus() {
 
 #[test]
 fn a_case_is_a_function_of_seed_number_and_length() {
+    let subject = Trace { program: "".into(), engine: Engine::Scanner };
+    let case = |seed, number, ops| diff::case(&subject, seed, number, ops);
     assert_eq!(case(1, 5, 20), case(1, 5, 20));
     let others = [case(1, 6, 20), case(2, 5, 20), case(5, 1, 20)];
     assert!(others.iter().all(|other| *other != case(1, 5, 20)), "{others:?}");

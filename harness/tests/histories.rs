@@ -8,17 +8,16 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use tempfile::TempDir;
-use tracerig_harness::diff::{Job, Limits, Report, Shard, kept, search};
+use tracerig_harness::diff::{Job, Limits, Report, Shard, Trace, kept, search};
 use tracerig_harness::histories::Engine;
 
 const HISTORIES: u64 = 3000;
 
 /// Searches; fails with what is found, each failure with its history.
-fn expect_nothing(change: impl FnOnce(&mut Job)) -> Report {
+fn expect_nothing(change: impl FnOnce(&mut Job<Trace>)) -> Report {
     let keep = TempDir::new().unwrap();
     let mut job = Job {
-        program: env!("CARGO_BIN_EXE_tracerig").into(),
-        engine: Engine::Scanner,
+        subject: Trace { program: env!("CARGO_BIN_EXE_tracerig").into(), engine: Engine::Scanner },
         seed: 1,
         ops: 20,
         limits: Limits { cases: Some(HISTORIES), time: None },

@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod ablation;
 mod advance;
 mod anchors;
 mod answer;
@@ -27,6 +28,7 @@ mod snapshot;
 mod turns;
 mod work;
 
+pub use ablation::{Ablation, Ablations};
 pub use answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 pub use checks::Check;
 pub use control::{Point, Probe, Progress};

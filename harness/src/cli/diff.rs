@@ -1,5 +1,7 @@
 //! `tracerig diff`: searches for histories that go wrong.
 
+mod options;
+mod show;
 mod trace;
 
 use clap::{Args, Subcommand};

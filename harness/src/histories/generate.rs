@@ -5,8 +5,10 @@ use std::num::NonZeroUsize;
 use rand::{Rng, RngExt as _};
 use tracerig_scanner::Point;
 
+use super::breach::{Breach, Part};
 use super::op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Region, ScanOp, Victims, With,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp, Victims,
+    With,
 };
 use super::row::{EPOCH, RowKind, RowSpec};
 use crate::oracle::Window;
@@ -24,7 +26,9 @@ const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 const SECONDS: i64 = 60;
 
 /// A history of `operations` operations, about a quarter of them scans, the last of them a relaunch.
-pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
+///
+/// A hostile one holds one thing outside the contract, right before that relaunch: what follows a wrong answer says nothing.
+pub fn generate(random: &mut impl Rng, operations: usize, profile: Profile) -> Case {
     let identity = match random.random_range(0..5) {
         0..2 => IdentityKind::Birth,
         2..4 => IdentityKind::Inode,
@@ -33,11 +37,18 @@ pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
     let connections = if random.random_bool(0.3) { TWO } else { NonZeroUsize::MIN };
     let mut generator = Generator { random, now: 0, is_blind: identity == IdentityKind::Blind };
     let mut ops = vec![Op::Data(generator.append(8)), generator.scan(false)];
-    while ops.len() + 1 < operations {
+    let relaunch = || Op::Scan(ScanOp { again: false, rescan: false, event: None });
+    let end = match profile {
+        Profile::Contract => vec![relaunch()],
+        // With a memo to be mistaken, the last rows in it.
+        Profile::Hostile => vec![relaunch(), Op::Data(DataOp::Outside(generator.breach())), relaunch()],
+    };
+    while ops.len() + end.len() < operations {
         ops.push(generator.op());
     }
-    ops.push(Op::Scan(ScanOp { again: false, rescan: false, event: None }));
-    Case { identity, connections, ops }
+    ops.extend(end);
+    let link = generator.random.random_bool(0.1);
+    Case { profile, identity, connections, link, ops, ..Case::default() }
 }
 
 struct Generator<'r, R> {
@@ -54,7 +65,8 @@ impl<R: Rng> Generator<'_, R> {
             0..52 => Op::Data(self.data()),
             52..81 => self.scan(true),
             81..86 => Op::Artifact(self.artifact()),
-            86..96 => Op::Window(self.window()),
+            86..95 => Op::Window(self.window()),
+            95 => Op::OtherMemo,
             _ => Op::Refused(self.pick(&[Defect::NoFile, Defect::NoTable, Defect::NoColumn])),
         }
     }
@@ -80,6 +92,17 @@ impl<R: Rng> Generator<'_, R> {
             }
             97..98 => DataOp::PlainIds,
             _ => DataOp::ExtraColumn,
+        }
+    }
+
+    fn breach(&mut self) -> Breach {
+        let parts: Vec<Part> = Part::all().collect();
+        match self.random.random_range(0..12) {
+            0..7 => Breach::Change(self.pick(&parts), self.random.random_range(0..20)),
+            7..9 => Breach::InsertBelow(self.row()),
+            9 => Breach::Overwrite,
+            10 => Breach::ReuseInode(self.pick(&[With::Copy, With::Saved])),
+            _ => Breach::ClockBack(self.random.random_range(1..SECONDS)),
         }
     }
 

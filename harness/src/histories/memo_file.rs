@@ -45,7 +45,7 @@ impl MemoFile {
         }
         let bytes = fs::read(&self.path)?;
         let known = self.known.iter().find(|(known, _)| *known == bytes).map(|(_, content)| content.clone());
-        let stamp = bytes.get(STAMP..CHECKSUM).and_then(|stamp| stamp.try_into().ok());
+        let stamp = stamp(&bytes);
         // Every memo written begins the same way, up to its version.
         let is_one =
             self.known.first().is_some_and(|(known, _)| known.get(..PRODUCER) == bytes.get(..PRODUCER));
@@ -60,9 +60,7 @@ impl MemoFile {
 
     /// What stands there after a scan has written it.
     pub(super) fn standing_after_write(&self) -> io::Result<Standing> {
-        let bytes = fs::read(&self.path)?;
-        let stamp = bytes.get(STAMP..CHECKSUM).and_then(|stamp| stamp.try_into().ok());
-        Ok(stamp.map_or(Standing::Foreign, Standing::Stamp))
+        Ok(stamp(&fs::read(&self.path)?).map_or(Standing::Foreign, Standing::Stamp))
     }
 
     /// Notes what a scan has just written, and checks that only the owner may read it.
@@ -135,6 +133,11 @@ impl MemoFile {
         }
         fs::write(&self.path, bytes)
     }
+}
+
+/// The random value that tells this write of a memo from others.
+pub(super) fn stamp(bytes: &[u8]) -> Option<[u8; 16]> {
+    bytes.get(STAMP..CHECKSUM)?.try_into().ok()
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 32] {

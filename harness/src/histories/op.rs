@@ -5,16 +5,47 @@ use std::num::NonZeroUsize;
 
 use tracerig_scanner::Point;
 
+use super::breach::Breach;
 use super::row::RowSpec;
 use crate::oracle::Window;
+
+/// What a history may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// What the scanner promises to be right after.
+    #[default]
+    Contract,
+    /// That, and what it promises nothing for.
+    Hostile,
+}
+
+impl Profile {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Contract, Self::Hostile];
+
+    /// Its name in histories and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::Hostile => "hostile",
+        }
+    }
+}
 
 /// One history: operations in their order, and how files are told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
+    /// What it may hold.
+    pub profile: Profile,
     /// What the identity of a replaced file shows.
     pub identity: IdentityKind,
     /// Connections that full scans of its own scanner read through, however small the database is.
     pub connections: NonZeroUsize,
+    /// Whether scans name the database by a symbolic link.
+    pub link: bool,
+    /// Whether every relaunch is a process of its own.
+    pub fresh: bool,
     /// What happens, in this order.
     pub ops: Vec<Op>,
 }
@@ -22,7 +53,14 @@ pub struct Case {
 impl Default for Case {
     /// Without operations.
     fn default() -> Self {
-        Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, ops: Vec::new() }
+        Self {
+            profile: Profile::Contract,
+            identity: IdentityKind::Birth,
+            connections: NonZeroUsize::MIN,
+            link: false,
+            fresh: false,
+            ops: Vec::new(),
+        }
     }
 }
 
@@ -48,10 +86,27 @@ pub enum Op {
     Artifact(ArtifactOp),
     /// The scans from here on have this window.
     Window(Window),
+    /// The scans from here on, and what happens to the memo, are of the other one of two memos.
+    OtherMemo,
     /// A scan, checked in every respect.
     Scan(ScanOp),
     /// A scan of a database that cannot be scanned, which is as it was before afterwards.
     Refused(Defect),
+}
+
+impl Op {
+    /// Whether it, or something that happens within it, is outside the contract.
+    pub(super) fn is_outside(&self) -> bool {
+        let is_breach = |op: &DataOp| matches!(op, DataOp::Outside(_));
+        match self {
+            Self::Data(op) => is_breach(op),
+            Self::Scan(scan) => scan.event.iter().flat_map(|event| &event.acts).any(|act| match act {
+                Act::Data(op) => is_breach(op),
+                _ => false,
+            }),
+            Self::Artifact(_) | Self::Window(_) | Self::OtherMemo | Self::Refused(_) => false,
+        }
+    }
 }
 
 /// What can happen to a database.
@@ -91,6 +146,8 @@ pub enum DataOp {
     PlainIds,
     /// The table gets a column more.
     ExtraColumn,
+    /// Something outside the contract.
+    Outside(Breach),
 }
 
 /// How a file takes the place of another.
