@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tracerig_datasets::{DatasetError, Recipe};
 use tracerig_reports::Record;
-use tracerig_reports::record::{AppendPlan, ArmKey, Cache};
+use tracerig_reports::record::{AppendPlan, ArmKey, ArmPlan, Cache};
 
 use crate::append::{self, AppendError, Condition};
 use crate::plan::Place;
@@ -110,7 +110,7 @@ fn relaunch_job(
     samples: u64,
 ) -> Result<relaunch::Job, ReproError> {
     let mut plan = relaunch::Plan::builtin().map_err(|error| ReproError::Plan(error.to_string()))?;
-    let wanted: Vec<ArmKey> = record.plan.arms.iter().map(|arm| arm.key()).collect();
+    let wanted: Vec<ArmKey> = record.plan.arms.iter().map(ArmPlan::key).collect();
     let names: Vec<String> = wanted.iter().map(|key| format!("{}:{}", key.name, key.cache)).collect();
     plan.choose(&names).map_err(|error| ReproError::Plan(error.to_string()))?;
     // The order of the arms of a round is drawn from the order in the plan.

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tracerig_datasets::Cache;
+use tracerig_reports::record::Sample;
 use tracerig_reports::verdict::{Gate, Verdict, Work};
 use tracerig_reports::{Comparison, Record, comparison};
 
@@ -164,7 +165,7 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
 
 /// Whether samples were taken in the same order, as far as both go.
 fn same_order(record: &Record, repeated: &Record) -> bool {
-    let order = |record: &Record| record.samples.iter().map(|sample| sample.key()).collect::<Vec<_>>();
+    let order = |record: &Record| record.samples.iter().map(Sample::key).collect::<Vec<_>>();
     order(record).iter().zip(&order(repeated)).all(|(one, other)| one == other)
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
-use tracerig_reports::record::{ArmKey, Cache};
+use tracerig_reports::record::{ArmKey, ArmPlan, Cache};
 use tracerig_reports::verdict::{ArmVerdict, Metric, Rules, Verdict, Work};
 
 use super::bench::{self, Bench, Side};
@@ -107,7 +107,7 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
     let executables = Executables::of(&job.program, &job.program, &job.place.workplaces)?;
     tell(Event::Run(&job.run));
     let mut bench = bench::set(prepared(&job.run)?, &job.place, &executables, &mut |event| {
-        tell(Event::Preparing(event))
+        tell(Event::Preparing(event));
     })?;
     let by_work = matches!(job.planted, Some(Planted::Rows(_) | Planted::Syncs(_)));
     let pairs = if by_work { 0 } else { job.pairs };
@@ -123,7 +123,7 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
         }
         bench.plant(handicaps);
     }
-    let keys: Vec<ArmKey> = bench.arms().iter().map(|arm| arm.key()).collect();
+    let keys: Vec<ArmKey> = bench.arms().iter().map(ArmPlan::key).collect();
     let mut checked = Checked {
         planted: job.planted.map(|planted| planted.to_string()),
         comparisons: 0,

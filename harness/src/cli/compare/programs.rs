@@ -52,11 +52,11 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         results::write_samples(&out, compared)?;
     }
     let interrupted = done.iter().any(|compared| compared.interrupted);
-    let comparisons = done
+    let comparisons: Vec<Result> = done
         .into_iter()
         .map(|compared| Result { name: compared.name, comparison: compared.comparison })
         .collect();
-    results::give(comparisons, interrupted, Some(&out), arguments.format)
+    results::give(&comparisons, interrupted, Some(&out), arguments.format)
 }
 
 /// The executable that the user names, if any, and what they call it.

@@ -48,7 +48,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if let Some(out) = &arguments.out {
         results::prepare(out)?;
     }
-    results::give(compared, false, arguments.out.as_deref(), arguments.format)
+    results::give(&compared, false, arguments.out.as_deref(), arguments.format)
 }
 
 /// A name that cannot be one is bad usage; a baseline that is not there is a failure, and never a pass.

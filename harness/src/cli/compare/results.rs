@@ -61,18 +61,18 @@ pub(super) fn write_samples(out: &Path, compared: &Compared) -> anyhow::Result<(
 
 /// Writes and prints the comparisons. Returns the gravest of their exit codes.
 pub(super) fn give(
-    results: Vec<Result>,
+    results: &[Result],
     interrupted: bool,
     out: Option<&Path>,
     format: Format,
 ) -> anyhow::Result<Code> {
     let mut code = if interrupted { Code::INTERRUPTED } else { Code::FINE };
-    for result in &results {
+    for result in results {
         code = code.graver(Code(result.comparison.gate().exit_code()));
     }
     let mut runs = Vec::new();
     let (mut table, mut markdown) = (String::new(), String::new());
-    for Result { name, comparison } in &results {
+    for Result { name, comparison } in results {
         runs.push(DocumentRun { name, comparison: RawValue::from_string(comparison::json(comparison)?)? });
         if !table.is_empty() {
             table.push('\n');
