@@ -15,6 +15,8 @@ mod full;
 mod identity;
 mod memo;
 mod parse;
+#[doc(hidden)]
+pub mod parts;
 mod path;
 mod persist;
 mod producer;
