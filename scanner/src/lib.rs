@@ -5,6 +5,7 @@
 mod advance;
 mod anchors;
 mod answer;
+pub mod archive;
 mod artifact;
 mod checks;
 mod control;
