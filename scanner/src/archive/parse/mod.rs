@@ -2,12 +2,13 @@
 //!
 //! The fingerprint that every shard of the memo carries covers exactly the files of this folder.
 
-pub(super) mod fold;
+mod fold;
 mod kind;
 mod line;
 mod tokens;
 
-pub(super) use fold::{Bucket, Rollout, Tier};
+pub use fold::Tier;
+pub(super) use fold::{QUARTER, Rollout};
 pub(super) use kind::{Kind, kind};
 pub use line::Defect;
 pub(super) use line::{Line, from_reader, from_slice};
