@@ -200,7 +200,7 @@ impl Memo {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) if start.elapsed() < self.busy_timeout => {
-                    std::thread::sleep(NAP)
+                    std::thread::sleep(NAP);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(io::Error::other("another refresh holds its lock for too long"));

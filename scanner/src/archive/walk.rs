@@ -154,7 +154,7 @@ impl Walk<'_> {
         let start = Instant::now();
         let fd = openat(
             CWD,
-            &self.home.join(path),
+            self.home.join(path),
             OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         )?;
@@ -177,10 +177,10 @@ impl Walk<'_> {
     }
 }
 
-type Names = Vec<Box<CStr>>;
-
 /// The rollouts in a folder, and what may be or lead to something of interest.
-fn list(fd: &OwnedFd) -> io::Result<(Names, Vec<(Box<CStr>, FileType)>)> {
+type Names = (Vec<Box<CStr>>, Vec<(Box<CStr>, FileType)>);
+
+fn list(fd: &OwnedFd) -> io::Result<Names> {
     let (mut files, mut others) = (Vec::new(), Vec::new());
     for entry in Dir::read_from(fd)? {
         let entry = entry?;
