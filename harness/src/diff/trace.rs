@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
+use tracerig_scanner::{Ablation, Ablations};
 
 use super::{Failed, History, Subject};
 use crate::histories::{
@@ -93,6 +94,12 @@ pub struct Trace {
     pub program: PathBuf,
     /// Whose answers are checked.
     pub engine: Engine,
+    /// What random histories may hold.
+    pub profile: Profile,
+    /// Rules of the scanner that are switched off.
+    pub ablations: Ablations,
+    /// Whether only answers are looked at, not how they came about.
+    pub answers_only: bool,
     /// The random cases that have each relaunch in a process of its own, and processes that race.
     pub processes: Share,
     /// Whether the oracle in Python is asked, too.
@@ -100,11 +107,18 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Scans by the scanner, in one process and without Python. `program` is this program.
+    /// Scans by the scanner as it is, under its contract, in one process and without Python. `program` is this program.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        let python = AskPython::No("not asked for".to_owned());
-        Self { program, engine: Engine::Scanner, processes: Share::NONE, python }
+        Self {
+            program,
+            engine: Engine::Scanner,
+            profile: Profile::Contract,
+            ablations: Ablations::NONE,
+            answers_only: false,
+            processes: Share::NONE,
+            python: AskPython::No("not asked for".to_owned()),
+        }
     }
 
     fn asks_python(&self) -> bool {
@@ -130,11 +144,17 @@ impl Subject for Trace {
             AskPython::Of(share, _) => share.to_string(),
             AskPython::No(why) => format!("not run ({why})"),
         };
-        vec![
+        let mut settings = vec![
             ("engine", self.engine.to_string()),
+            ("profile", self.profile.name().to_owned()),
             ("processes", self.processes.to_string()),
             ("python", python),
-        ]
+        ];
+        if !self.ablations.is_empty() {
+            let names: Vec<&str> = self.ablations.iter().map(Ablation::name).collect();
+            settings.push(("ablate", names.join(",")));
+        }
+        settings
     }
 
     fn remarks(&self) -> Vec<String> {
@@ -155,17 +175,19 @@ impl Subject for Trace {
     }
 
     fn flags(&self) -> String {
-        if self.engine == Engine::Scanner { String::new() } else { format!(" --engine {}", self.engine) }
+        let engine = (self.engine != Engine::Scanner).then(|| format!(" --engine {}", self.engine));
+        let ablations = self.ablations.iter().map(|ablation| format!(" --ablate {ablation}"));
+        engine.into_iter().chain(ablations).collect()
     }
 
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
         // Drawn in any case, so that the shares do not change what the histories are.
         let (fresh, asked): (u64, u64) = (random.random(), random.random());
         let is_asked = matches!(self.python, AskPython::Of(share, _) if share.has(asked));
-        let case = if self.processes.has(fresh) {
+        let case = if self.processes.has(fresh) && self.profile == Profile::Contract {
             histories::generate_processes(random, operations)
         } else {
-            histories::generate(random, operations, Profile::Contract)
+            histories::generate(random, operations, self.profile)
         };
         Case { python: is_asked, ..case }
     }
@@ -180,7 +202,13 @@ impl Subject for Trace {
         let worker = Some(Arc::new(Mutex::new(Worker::start(command)?)));
         let python = self.asks_python().then(|| Python::new(folder)).transpose()?;
         let python = python.map(|python| Arc::new(Mutex::new(python)));
-        Ok(Setup { worker, python, engine: self.engine, ..Setup::default() })
+        Ok(Setup {
+            worker,
+            python,
+            engine: self.engine,
+            ablations: self.ablations,
+            answers_only: self.answers_only,
+        })
     }
 
     fn run(&self, setup: &Setup, folder: &Path, case: &Case) -> Result<Tally, Failure> {

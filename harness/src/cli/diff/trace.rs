@@ -2,11 +2,12 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
+use tracerig_scanner::Ablation;
 
 use super::options::{Options, program, run};
 use crate::cli::Code;
 use crate::diff::{self, AskPython, Share};
-use crate::histories::{Engine, Python};
+use crate::histories::{Engine, Profile, Python};
 
 /// Search for a history after which an incremental scan is wrong, or costs more than it must.
 ///
@@ -34,6 +35,20 @@ pub(super) struct Trace {
     /// Check the answers of another engine than the scanner, a wrong one, to see that it is found out.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
+    /// What random histories may hold: what the scanner promises to be right after, or one thing more at their end that it
+    /// promises nothing for. Of these it is counted how often the next scan was right, noticed it, or was wrong.
+    #[arg(long, value_name = "NAME", default_value = "contract", value_parser = profile)]
+    profile: Profile,
+    /// Switch off this rule of the scanner, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
+    #[arg(long, value_name = "RULE")]
+    ablate: Vec<Ablation>,
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    let known = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+    known.ok_or_else(|| {
+        format!("`{name}` is no profile: write {}", Profile::ALL.map(Profile::name).join(" or "))
+    })
 }
 
 /// The cases that ask the Python oracle, unless it is said.
@@ -49,11 +64,14 @@ fn oracle(text: &str) -> Result<Share, String> {
 }
 
 pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {
+    let Trace { engine, profile, processes, .. } = *arguments;
     let subject = diff::Trace {
-        program: program()?,
-        engine: arguments.engine,
-        processes: arguments.processes,
+        engine,
+        profile,
+        ablations: arguments.ablate.iter().copied().collect(),
+        processes,
         python: ask_python(arguments.oracle)?,
+        ..diff::Trace::new(program()?)
     };
     run(&arguments.options, subject)
 }
