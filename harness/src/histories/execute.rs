@@ -137,6 +137,7 @@ impl Runner {
             unfinished: false,
             meanwhile: None,
             trouble: None,
+            waiting: None,
         };
         let shared = Arc::new(Mutex::new(shared));
         let (connections, fresh) = (case.connections, case.fresh);
@@ -241,6 +242,7 @@ impl Runner {
         }
         let before = self.before(op)?;
         let (mut result, fired) = if is_fresh { self.launch_fresh(op)? } else { self.launch(op)? };
+        self.shared().end_waiting()?;
         if let Ok(scan) = &mut result {
             self.engine.spoil(&mut scan.turns, &mut self.answered);
         }
@@ -519,6 +521,11 @@ fn check_possible(op: &ScanOp) -> Result<(), Error> {
     match &op.event {
         Some(event) if is_locked(event.at) && event.acts.iter().any(waits) => {
             Err(Error::Impossible("others wait for the lock of the memo from `persist-locked` on"))
+        }
+        Some(event)
+            if event.acts.contains(&Act::OtherWaits) && (!is_locked(event.at) || event.acts.len() > 1) =>
+        {
+            Err(Error::Impossible("others wait from `persist-locked` on, while nothing else happens"))
         }
         _ => Ok(()),
     }

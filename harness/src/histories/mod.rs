@@ -30,6 +30,7 @@ mod stage;
 mod text;
 mod verify;
 mod view;
+mod waiting;
 mod worker;
 mod world;
 
