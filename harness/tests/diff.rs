@@ -11,7 +11,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Program, Ran, text};
 use tracerig_harness::diff::{self, Trace};
-use tracerig_harness::histories::Engine;
 
 /// Runs `diff trace` on an engine and expects this exit code.
 fn diff(program: &Program, arguments: &[&str], code: i32) -> Ran {

@@ -9,7 +9,6 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use tracerig_harness::diff::{Job, Limits, Report, Shard, Trace, kept, search};
-use tracerig_harness::histories::Engine;
 
 const HISTORIES: u64 = 3000;
 
@@ -64,6 +63,7 @@ fn random_histories_are_right_and_cheap() {
         "memo dropped for another's",
         "scans by another process meanwhile",
         "another process died",
+        "scans by another process that waited",
         "step failed",
         "cancelled",
     ] {

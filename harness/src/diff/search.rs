@@ -11,7 +11,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{Bench, Error, Failed, Found, History, Origin, Shard, Subject, kept};
+use super::{Bench, Error, Failed, Found, History, Origin, Outside, Shard, Subject, kept};
 use crate::histories::Tally;
 use crate::interrupt;
 
@@ -94,6 +94,9 @@ pub struct Report {
     pub interrupted: bool,
     /// What the cases that did not fail exercised, and how often.
     pub exercised: BTreeMap<String, u64>,
+    /// What came of each sort of operation outside the contract; counted, not failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Outside>,
     /// One failure of each kind among the random cases, and every kept case that failed.
     pub found: Vec<Found>,
 }
@@ -139,6 +142,7 @@ pub fn search<S: Subject>(job: &Job<S>, seen: &mut (dyn FnMut(Seen<'_>) + Send))
     report.interrupted = interrupt::requested();
     report.seconds = start.elapsed().as_secs_f64();
     report.cases_per_second = report.cases() as f64 / report.seconds.max(f64::EPSILON);
+    report.outside = Outside::taken(S::outside(), &mut report.exercised);
     report.kept.sort();
     report.found.sort_by_key(|found| found.origin.to_string());
     Ok(report)
@@ -297,6 +301,7 @@ impl Report {
             cases_per_second: 0.0,
             interrupted: false,
             exercised: BTreeMap::new(),
+            outside: Vec::new(),
             found: Vec::new(),
         }
     }

@@ -9,7 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use tracerig_scanner::{Ablation, Ablations};
 
 use super::{Failed, History, Subject};
-use crate::histories::{self, Case, Engine, Error, Failure, Fault, Profile, Setup, Tally, Worker, Wrong};
+use crate::histories::{
+    self, Breach, Case, Engine, Error, Failure, Fault, Profile, Setup, Tally, Worker, Wrong,
+};
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 5] = ["panic", "impossible", "file", "sqlite", "store"];
@@ -53,6 +55,10 @@ impl Subject for Trace {
 
     fn kinds() -> Vec<&'static str> {
         Wrong::ALL.map(Wrong::name).into_iter().chain(Fault::ALL.map(Fault::name)).chain(OTHERS).collect()
+    }
+
+    fn outside() -> Vec<String> {
+        Breach::sorts()
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {

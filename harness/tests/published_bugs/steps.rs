@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use tracerig_harness::diff::{self, Bench};
-use tracerig_harness::histories::Engine;
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 
 use crate::common::{At, Trace, assert_scan, way};

@@ -134,8 +134,8 @@ fn table(report: &Report) -> String {
                 .trim_end()
         );
     };
-    line(["", "found", "at", "wit-", "what", "cost of a", "rows", "VM"]);
-    line(["missing", "case", "random", "ness", "differs", "relaunch, us", "read", "steps"]);
+    line(["", "random", "after", "wit", "goes", "relaunch with it", "rows", "VM"]);
+    line(["without", "case", "", "ops", "wrong", "takes longer, us", "read", "steps"]);
     for row in report.rules.iter().chain(&report.engines) {
         let (case, time) = match &row.random {
             Some(random) => (random.case.to_string(), seconds(row.seconds)),
