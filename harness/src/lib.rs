@@ -6,8 +6,10 @@
 
 pub mod ablations;
 pub mod append;
+pub mod baseline;
 pub mod cli;
 pub mod companion;
+pub mod compare;
 pub mod diff;
 pub mod document;
 pub mod handicap;
@@ -20,6 +22,7 @@ pub mod platform;
 pub mod process;
 pub mod protocol;
 pub mod relaunch;
+pub mod repro;
 mod session;
 pub mod subject;
 pub mod worker;

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use tempfile::TempDir;
-use tracerig_harness::diff::{Job, Limits, Report, Shard, Trace, kept, search};
+use tracerig_harness::diff::{Job, Limits, Report, Shard, Share, Trace, kept, search};
 
 const HISTORIES: u64 = 3000;
 
@@ -16,7 +16,7 @@ const HISTORIES: u64 = 3000;
 fn expect_nothing(change: impl FnOnce(&mut Job<Trace>)) -> Report {
     let keep = TempDir::new().unwrap();
     let mut job = Job {
-        subject: Trace::of(env!("CARGO_BIN_EXE_tracerig").into()),
+        subject: Trace { processes: Share::one_in(60), ..Trace::new(env!("CARGO_BIN_EXE_tracerig").into()) },
         seed: 1,
         ops: 20,
         limits: Limits { cases: Some(HISTORIES), time: None },
@@ -64,6 +64,9 @@ fn random_histories_are_right_and_cheap() {
         "scans by another process meanwhile",
         "another process died",
         "scans by another process that waited",
+        "relaunches in a process of their own",
+        "races",
+        "racing scans",
         "step failed",
         "cancelled",
     ] {

@@ -6,6 +6,7 @@ mod ablation;
 mod advance;
 mod anchors;
 mod answer;
+pub mod archive;
 mod artifact;
 mod checks;
 mod control;
@@ -15,6 +16,8 @@ mod full;
 mod identity;
 mod memo;
 mod parse;
+#[doc(hidden)]
+pub mod parts;
 mod path;
 mod persist;
 mod producer;

@@ -35,7 +35,7 @@ pub fn witness(ablation: Ablation) -> Option<&'static str> {
 /// The scanner without each of its rules; `program` is this very program, of which another process is started.
 #[must_use]
 pub fn rules(program: &Path) -> Vec<Tested<Trace>> {
-    let sound = Trace::of(program.to_owned());
+    let sound = Trace::new(program.to_owned());
     let tested = |ablation: Ablation| {
         let subject = Trace { ablations: Ablations::NONE.with(ablation), ..sound.clone() };
         Tested {
@@ -53,7 +53,7 @@ pub fn rules(program: &Path) -> Vec<Tested<Trace>> {
 /// The engines that no test of a scanner may let pass.
 #[must_use]
 pub fn engines(program: &Path) -> Vec<Tested<Trace>> {
-    let sound = Trace::of(program.to_owned());
+    let sound = Trace::new(program.to_owned());
     let wrong = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Scanner);
     let tested = |engine: Engine| Tested {
         name: engine.name(),

@@ -108,11 +108,10 @@ impl Bench {
     }
 
     /// One launch in a folder of its own, which is removed.
-    pub(crate) fn launch(
-        &mut self,
-        subject: &mut Subject,
-        arm: &Arm,
-    ) -> Result<(Launch, SampleState), AppendError> {
+    ///
+    /// # Errors
+    /// See [`AppendError`]. A launch that fails, or whose histories or rows are wrong, is no error but a state.
+    pub fn launch(&mut self, subject: &mut Subject, arm: &Arm) -> Result<(Launch, SampleState), AppendError> {
         let load = self.load(arm, subject.handicap);
         let folder = &load.folder;
         std::fs::create_dir_all(folder).map_err(AppendError::io(folder, "create the folder"))?;

@@ -15,6 +15,8 @@ use super::shown::Shown;
 use super::{Code, Interrupted, Usage, append};
 use crate::relaunch::{self, Job, Plan, RunError, Source};
 
+pub(super) use planned::find as planned_by;
+
 /// Measure a scenario, or several by a plan: fresh processes, arms in random order, every answer verified.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, args_conflicts_with_subcommands = true)]
@@ -202,7 +204,7 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
     let ladder = Ladder::of(&records);
     write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes())?;
     write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())?;
-    output::print(&ladder::table(&ladder))?;
+    output::print_verdict(&ladder::table(&ladder))?;
     output::say(&format!("\na record for each scale, and the ladder: {}", out.display()));
     Ok(ended)
 }
@@ -232,7 +234,7 @@ pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
 
 /// Prints what the run found, and then where its files are.
 pub(super) fn print(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
-    output::print(&match format {
+    output::print_verdict(&match format {
         Format::Table => render::terminal(record),
         Format::Json => render::json(record)?,
     })?;

@@ -47,8 +47,8 @@ pub(super) trait Bench {
     /// One sample of the arm at this place, verified.
     fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError>;
 
-    /// Plants a slowdown in what is launched of the new program.
-    fn plant(&mut self, handicap: Handicap);
+    /// Plants something in what is launched of the new program: one handicap an arm.
+    fn plant(&mut self, handicaps: Vec<Handicap>);
 
     /// The plan as it stands in a record.
     fn plan(&self, samples: u64, seed: u64) -> Result<Plan, CompareError>;
@@ -71,13 +71,13 @@ pub(super) fn set(
             let planned = bench.plan().keyed().map(|(key, arm)| (arm.clone(), arm.described(&key, 1)));
             let (launched, arms) = planned.unzip();
             let sides = subjects(executables, bench.plan().time_limit())?;
-            Box::new(Relaunches { bench, launched, arms, sides })
+            Box::new(Relaunches { bench, launched, arms, sides, planted: Vec::new() })
         }
         Prepared::Append { plan, condition } => {
             let bench = append::Bench::set(&place.append(plan, condition))?;
             let arms = bench.record_plan(1, 0)?.arms;
             let sides = subjects(executables, bench.plan().time_limit())?;
-            Box::new(Appends { bench, arms, sides })
+            Box::new(Appends { bench, arms, sides, planted: Vec::new() })
         }
     })
 }
@@ -91,11 +91,17 @@ fn subjects(executables: &Executables, limit: Duration) -> Result<[Subject; 3], 
     Ok([of(&base.path)?, of(&again.path)?, of(&new.path)?])
 }
 
+/// What is planted in launches of this side of this arm.
+fn planted(planted: &[Handicap], side: Side, arm: usize) -> Handicap {
+    if side == Side::New { planted.get(arm).copied().unwrap_or_default() } else { Handicap::default() }
+}
+
 struct Relaunches {
     bench: relaunch::Bench,
     launched: Vec<relaunch::Arm>,
     arms: Vec<ArmPlan>,
     sides: [Subject; 3],
+    planted: Vec<Handicap>,
 }
 
 impl Bench for Relaunches {
@@ -113,12 +119,13 @@ impl Bench for Relaunches {
 
     fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError> {
         let (subject, planned) = (&mut self.sides[side as usize], &self.arms[arm]);
+        subject.handicap = planted(&self.planted, side, arm);
         let launches = planned.launches_per_sample;
         Ok(self.bench.sample(subject, &self.launched[arm], planned.cache, launches)?)
     }
 
-    fn plant(&mut self, handicap: Handicap) {
-        self.sides[Side::New as usize].handicap = handicap;
+    fn plant(&mut self, handicaps: Vec<Handicap>) {
+        self.planted = handicaps;
     }
 
     fn plan(&self, samples: u64, seed: u64) -> Result<Plan, CompareError> {
@@ -134,6 +141,7 @@ struct Appends {
     bench: append::Bench,
     arms: Vec<ArmPlan>,
     sides: [Subject; 3],
+    planted: Vec<Handicap>,
 }
 
 impl Bench for Appends {
@@ -147,13 +155,15 @@ impl Bench for Appends {
     }
 
     fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError> {
+        let subject = &mut self.sides[side as usize];
+        subject.handicap = planted(&self.planted, side, arm);
         let arm = self.bench.plan().arms[arm].clone();
-        let (launch, state) = self.bench.launch(&mut self.sides[side as usize], &arm)?;
+        let (launch, state) = self.bench.launch(subject, &arm)?;
         Ok((vec![launch], state))
     }
 
-    fn plant(&mut self, handicap: Handicap) {
-        self.sides[Side::New as usize].handicap = handicap;
+    fn plant(&mut self, handicaps: Vec<Handicap>) {
+        self.planted = handicaps;
     }
 
     fn plan(&self, samples: u64, seed: u64) -> Result<Plan, CompareError> {

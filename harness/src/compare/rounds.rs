@@ -7,22 +7,14 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
 use tracerig_reports::record::{ArmKey, Sample, SampleState};
-use tracerig_reports::verdict::{Measured, Metric, Rules, Set, Verdicts, judge};
+use tracerig_reports::verdict::{Measured, Metric, Pair, Rules, Set, Verdicts, judge};
 
-use super::CompareError;
 use super::bench::{Bench, Side};
+use super::{CompareError, TakenSample};
 use crate::interrupt;
 
 /// How often a sample that is to tell an arm's work is taken at most: others may have used the disk meanwhile.
 const TRIES: usize = 5;
-
-/// A sample that was taken: whose, of which arm, in which round.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Taken {
-    pub(super) side: Side,
-    pub(super) arm: ArmKey,
-    pub(super) round: u64,
-}
 
 /// A comparison on its way.
 pub(super) struct Rounds<'a> {
@@ -33,7 +25,7 @@ pub(super) struct Rounds<'a> {
     /// By side.
     pub(super) samples: [Vec<Sample>; 3],
     /// Every sample, in the order taken.
-    pub(super) taken: Vec<Taken>,
+    pub(super) taken: Vec<TakenSample>,
     pub(super) interrupted: bool,
 }
 
@@ -84,10 +76,8 @@ impl<'a> Rounds<'a> {
                     let Some(sample) = self.sample(side, arm, tell)? else { return Ok(sound) };
                     self.round += 1;
                     self.measured[arm].work(&sample, side == Side::Base);
-                    is_sound &= !matches!(
-                        sample.state,
-                        SampleState::Failed { .. } | SampleState::Mismatch { .. }
-                    );
+                    is_sound &=
+                        !matches!(sample.state, SampleState::Failed { .. } | SampleState::Mismatch { .. });
                     if !matches!(sample.state, SampleState::Excluded { .. }) {
                         break;
                     }
@@ -120,8 +110,14 @@ impl<'a> Rounds<'a> {
                     taken[side as usize] = Some(sample);
                 }
                 if let [Some(base), Some(again), Some(new)] = taken {
-                    self.measured[arm].samples(Set::Itself, &base, &again);
-                    self.measured[arm].samples(set, &base, &new);
+                    let measured = &mut self.measured[arm];
+                    measured.samples(set, &base, &new);
+                    // The base is in two pairs, and counts once.
+                    measured.work(&again, true);
+                    let time = |sample: &Sample| measured.metric.time(sample).filter(|_| sample.is_valid());
+                    if let (Some(base), Some(new)) = (time(&base), time(&again)) {
+                        measured.pair(Set::Itself, Pair { base, new });
+                    }
                 }
             }
             self.round += 1;
@@ -156,8 +152,8 @@ impl<'a> Rounds<'a> {
             launches,
             state,
         };
+        self.taken.push(TakenSample { record: side.name(), order: samples.len() });
         samples.push(sample.clone());
-        self.taken.push(Taken { side, arm: key, round: self.round });
         Ok(Some(sample))
     }
 }

@@ -107,6 +107,14 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether it still makes sense after something in it was changed.
+    ///
+    /// # Errors
+    /// In words: what makes no sense.
+    pub fn checked(&self) -> Result<(), String> {
+        self.check()
+    }
+
     /// What makes no sense in it.
     fn check(&self) -> Result<(), String> {
         let Compare { pairs, margin_percent, budget_percent, .. } = self.compare;

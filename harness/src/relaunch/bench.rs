@@ -126,8 +126,11 @@ impl Bench {
         })
     }
 
-    /// One sample of an arm of fresh processes.
-    pub(crate) fn sample(
+    /// One sample of an arm of fresh processes: so many launches of `subject`, or as many up to the first that does not count.
+    ///
+    /// # Errors
+    /// See [`RunError`]. A launch that fails or answers wrongly is no error but the state of the sample.
+    pub fn sample(
         &mut self,
         subject: &mut Subject,
         arm: &Arm,

@@ -144,6 +144,11 @@ impl Plan {
         Duration::from_millis(self.at_least.0)
     }
 
+    /// Changes that, to the millisecond.
+    pub(crate) fn set_at_least(&mut self, at_least: Duration) {
+        self.at_least = Millis(u64::try_from(at_least.as_millis()).unwrap_or(u64::MAX));
+    }
+
     /// How long one launch may take.
     #[must_use]
     pub fn time_limit(&self) -> Duration {

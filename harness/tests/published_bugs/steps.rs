@@ -73,7 +73,7 @@ fn bug_10_a_failed_step_moves_no_cursor() {
 
 /// Executes a history with another process at hand.
 fn expect_history(text: &str) {
-    let subject = diff::Trace::of(env!("CARGO_BIN_EXE_tracerig").into());
+    let subject = diff::Trace::new(env!("CARGO_BIN_EXE_tracerig").into());
     let bench = Bench::new(&subject).unwrap();
     bench.run(&text.parse().unwrap()).unwrap_or_else(|failure| panic!("{failure}"));
 }

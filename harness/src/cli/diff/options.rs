@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use tracerig_reports::write_whole;
 
-use super::show::{Shown, table, told};
+use super::show::{Shown, remarks, table, told};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::{self, Error, Found, History, Job, Limits, Shard, Subject, kept};
@@ -90,12 +90,15 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
     let operations = case.operations();
     match options.format {
         Format::Json => output::print_json(
-            &serde_json::json!({ "file": file, "operations": operations, "found": found }),
+            &serde_json::json!({ "file": file, "operations": operations, "found": found, "remarks": subject.remarks() }),
         )?,
-        Format::Table => output::print(&match &found {
-            Some(found) => told(found),
-            None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
-        })?,
+        Format::Table => {
+            let told = match &found {
+                Some(found) => told(found),
+                None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
+            };
+            output::print(&(told + &remarks(&subject.remarks())))?;
+        }
     }
     Ok(code(found.as_slice()))
 }

@@ -103,8 +103,8 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     let table = table(&done);
     write_whole(&out.join("summary.txt"), table.as_bytes())?;
     match arguments.format {
-        Format::Table => output::print(&table)?,
-        Format::Json => output::print_json(&done)?,
+        Format::Table => output::print_verdict(&table)?,
+        Format::Json => output::print_verdict(&output::json(&done)?)?,
     }
     output::say(&format!("\nrecords and reports: {}", out.display()));
     Ok(ended)
@@ -136,7 +136,7 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Res
             let folder = out.join(run.name());
             write(&record, &folder)?;
             if arguments.format == Format::Table {
-                output::print(&format!("{}\n", tracerig_reports::render::terminal(&record)))?;
+                output::print_verdict(&format!("{}\n", tracerig_reports::render::terminal(&record)))?;
             }
             done.exit_code = code(&record).0;
             done.samples = record.samples.len();
