@@ -337,7 +337,12 @@ fn what_is_outside_the_contract_is_counted_and_no_failure() {
         )
     };
     std::fs::write(&file, text_of("profile hostile\n")).unwrap();
-    diff(&program, &["--replay", text(&file)], 0);
+    let ran = diff(&program, &["--replay", text(&file)], 0);
+    assert!(
+        ran.out.contains("wrong outside the contract only") && ran.out.contains("100.0 %"),
+        "{}",
+        ran.out
+    );
     diff(&program, &["--replay", text(&file), "--ablate", "wal"], 3);
     std::fs::write(&file, text_of("")).unwrap();
     let ran = diff(&program, &["--replay", text(&file)], 2);

@@ -21,7 +21,7 @@ pub use error::Error;
 pub use found::{Found, Origin};
 pub use junit::junit;
 pub use outside::Outside;
-pub use search::{Job, Limits, Report, Seen, case, replay, search};
+pub use search::{Job, Limits, Replayed, Report, Seen, case, replay, search};
 pub use shard::Shard;
 pub use subject::{Failed, History, Subject};
 pub use trace::{AskPython, Share, Trace};

@@ -373,15 +373,28 @@ impl Report {
     }
 }
 
-/// Executes the history `case`, which stands in `file`, alone. `None` if nothing goes wrong.
+/// Executes the history `case`, which stands in `file`, alone.
 ///
 /// # Errors
 /// Histories cannot be executed.
-pub fn replay<S: Subject>(subject: &S, file: &Path, case: &S::Case) -> Result<Option<Found>, Error> {
-    let failure = Bench::new(subject)?.run(&subject.kept(case.clone())).err();
-    Ok(failure.map(|failure| {
-        let mut found = Found::new(Origin::Kept(file.to_owned()), case, &failure);
-        found.stands_in(file.to_owned(), subject);
-        found
-    }))
+pub fn replay<S: Subject>(subject: &S, file: &Path, case: &S::Case) -> Result<Replayed, Error> {
+    Ok(match Bench::new(subject)?.run(&subject.kept(case.clone())) {
+        Ok(Tally(mut exercised)) => {
+            Replayed { found: None, outside: Outside::taken(S::outside(), &mut exercised) }
+        }
+        Err(failure) => {
+            let mut found = Found::new(Origin::Kept(file.to_owned()), case, &failure);
+            found.stands_in(file.to_owned(), subject);
+            Replayed { found: Some(found), outside: Vec::new() }
+        }
+    })
+}
+
+/// What came of a history executed alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replayed {
+    /// What went wrong.
+    pub found: Option<Found>,
+    /// What came of its operations outside the contract.
+    pub outside: Vec<Outside>,
 }

@@ -13,6 +13,7 @@ use crate::ablations::{self, Cost, Report, Row, Search, Tested};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::Subject;
+use crate::interrupt;
 
 /// Time for each rule, if neither that nor a number of cases is given.
 const TIME: Duration = Duration::from_secs(10);
@@ -80,9 +81,13 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let mut report = Report::new(search, jobs, rules, engines);
     if !arguments.without_costs && !report.interrupted {
         let bar = output::progress_bar(0, "{spinner} measuring what rules cost: {msg}");
-        let costs = ablations::costs(is_wanted, &|name| bar.set_message(name))?;
+        let costs = ablations::costs(is_wanted, &|name| bar.set_message(name));
         bar.finish_and_clear();
-        report.add_costs(&costs);
+        report.interrupted = interrupt::requested();
+        match costs {
+            Err(_) if report.interrupted => {}
+            costs => report.add_costs(&costs?),
+        }
     }
 
     if let Some(out) = &arguments.out {

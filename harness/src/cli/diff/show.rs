@@ -32,7 +32,7 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
 }
 
 /// What came of operations outside the contract.
-fn outside(counted: &[Outside]) -> String {
+pub(super) fn outside(counted: &[Outside]) -> String {
     if counted.is_empty() {
         return String::new();
     }
