@@ -33,7 +33,7 @@ pub(super) struct Ablations {
     /// Random cases for each rule, at most.
     #[arg(long, value_name = "N")]
     cases: Option<u64>,
-    /// Only this rule or engine; may be repeated.
+    /// Only this rule or engine, with what goes wrong and the history that shows it; may be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Seed of the random cases.
@@ -94,7 +94,8 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
         write_whole(out, &serde_json::to_vec_pretty(&report)?)?;
     }
     match arguments.format {
-        Format::Table => output::print(&table(&report))?,
+        Format::Table if arguments.only.is_empty() => output::print(&table(&report))?,
+        Format::Table => output::print(&(table(&report) + &details(&report)))?,
         Format::Json => output::print_json(&report)?,
     }
     if report.missed().next().is_some() {
@@ -170,6 +171,19 @@ fn table(report: &Report) -> String {
         let _ = writeln!(text, "NOT NOTICED {}: {why}", row.name);
     }
     text
+}
+
+/// What goes wrong without each rule, with the witness, or what was found at random where there is none.
+fn details(report: &Report) -> String {
+    let rows = report.rules.iter().chain(&report.engines);
+    rows.map(|row| {
+        let shown = row.witness.as_ref().map(|shown| (&shown.detail, &shown.history));
+        let found = row.random.as_ref().map(|random| (&random.detail, &random.history));
+        let (detail, history) = shown.or(found).map_or(("", ""), |(detail, history)| (detail, history));
+        let history: String = history.lines().map(|line| format!("    {line}\n")).collect();
+        format!("\n{}: {}\n{history}{detail}\n", row.name, row.summary)
+    })
+    .collect()
 }
 
 /// What goes wrong: the answer, where one does, else the first thing on the way to it.
