@@ -35,6 +35,7 @@ mod stage;
 mod text;
 mod verify;
 mod view;
+mod waiting;
 mod worker;
 mod world;
 
