@@ -16,4 +16,5 @@ pub mod oracle;
 pub mod platform;
 pub mod process;
 pub mod relaunch;
+pub mod thread_histories;
 pub mod worker;

@@ -2,6 +2,7 @@
 
 mod options;
 mod show;
+mod threads;
 mod trace;
 
 use clap::{Args, Subcommand};
@@ -19,10 +20,12 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     Trace(trace::Trace),
+    Threads(threads::Threads),
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.what {
         What::Trace(arguments) => trace::main(arguments),
+        What::Threads(arguments) => threads::main(arguments),
     }
 }

@@ -13,6 +13,7 @@ pub mod kept;
 mod search;
 mod shard;
 mod subject;
+mod threads;
 mod trace;
 
 pub use bench::Bench;
@@ -22,4 +23,5 @@ pub use junit::junit;
 pub use search::{Job, Limits, Report, Seen, case, replay, search};
 pub use shard::Shard;
 pub use subject::{Failed, History, Subject};
+pub use threads::Threads;
 pub use trace::Trace;

@@ -206,6 +206,7 @@ impl LiveThread {
     /// accepted. Whatever is called on a handle afterwards fails; but calling this again is harmless.
     pub fn discard(&self) {
         self.0.shared.desk().state = DeskState::Discarded;
+        self.0.shared.pending().give_up();
         let mut desk = self.0.forget_pending();
         desk.history.abandon();
         desk.lock = None;
@@ -339,6 +340,9 @@ impl Live {
         let shared = &self.shared;
         let mut supplied = false;
         let mut pending = shared.pending();
+        if pending.is_given_up() {
+            return Err(Error::Discarded { thread: shared.id });
+        }
         let barrier = pending.barrier();
         if let Some(observer) = &self.store.options.observer {
             observer.waits(self.shared.id);

@@ -70,7 +70,7 @@ pub use live::LiveThread;
 pub use options::{Durability, Mode, Observer, Point, ProjectionReport, StoreOptions, UnknownMode};
 pub use patch::Patch;
 pub use problem::{Defect, HistoryError, Problem, Torn};
-pub use project::{ProjectError, Projection, Projector};
+pub use project::{ProjectError, Projection, Projector, Through};
 pub use rebuild::{Flaws, Rebuilt, rebuild, repair};
 pub use replay::{MAX_PROBLEMS, Replay, replay};
 pub use rows::{Rows, ThreadRow};

@@ -42,6 +42,8 @@ pub(super) struct Pending {
     /// The row is not there: the next merge must bring all of it.
     row_missing: bool,
     discarded: bool,
+    /// It was discarded by its user, and not closed.
+    given_up: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -297,6 +299,16 @@ impl Pending {
         self.span = None;
         self.since = None;
         self.schedule = Schedule::Idle;
+    }
+
+    /// Says that the thread was discarded by its user: no barrier may begin to wait any more.
+    pub(super) fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    /// Whether its user has discarded it.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up
     }
 
     /// Whether a projection is in flight.

@@ -16,7 +16,7 @@ use super::options::{Mode, Point, StoreOptions};
 use super::patch::Patch;
 use super::pending::Job;
 use super::problem::HistoryError;
-use super::project::{Projector, Readback, Sqlite};
+use super::project::{Projector, Readback, Sqlite, Through};
 use super::rows::{Rows, ThreadRow};
 use super::worker::{self, Context, InTurns, Worker};
 use super::writer::HistoryWriter;
@@ -46,6 +46,7 @@ pub(super) struct StoreInner {
     pub(super) worker: Option<Worker>,
     /// What everything else projects with.
     in_turns: Option<InTurns>,
+    through: Option<Arc<dyn Through>>,
     transactions: Arc<AtomicU64>,
 }
 
@@ -55,6 +56,19 @@ impl ThreadStore {
     /// # Errors
     /// [`Error::History`] when the folder cannot be used, [`Error::Database`] when the database cannot.
     pub fn open(root: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
+        Self::open_through(root, options, None)
+    }
+
+    /// Opens the store with something between it and its projectors, if `through` says so: for tests that make projections wait
+    /// or fail.
+    ///
+    /// # Errors
+    /// As [`ThreadStore::open`].
+    pub fn open_through(
+        root: impl AsRef<Path>,
+        options: StoreOptions,
+        through: Option<Arc<dyn Through>>,
+    ) -> Result<Self> {
         let transactions = Arc::new(AtomicU64::new(0));
         let path = root.as_ref().join(schema::FILE_NAME);
         let counted = Arc::clone(&transactions);
@@ -65,7 +79,7 @@ impl ThreadStore {
                 Box::new(Sqlite::open(&path, options.busy_timeout, counted)?)
             }
         };
-        Self::assemble(root.as_ref(), options, projector, transactions)
+        Self::assemble(root.as_ref(), options, projector, through, transactions)
     }
 
     /// Opens the store with a projector of the caller's, for tests that need one that waits or fails.
@@ -78,27 +92,32 @@ impl ThreadStore {
         projector: Box<dyn Projector>,
     ) -> Result<Self> {
         create_folders(root.as_ref())?;
-        Self::assemble(root.as_ref(), options, projector, Arc::default())
+        Self::assemble(root.as_ref(), options, projector, None, Arc::default())
     }
 
     fn assemble(
         root: &Path,
         options: StoreOptions,
         projector: Box<dyn Projector>,
+        through: Option<Arc<dyn Through>>,
         transactions: Arc<AtomicU64>,
     ) -> Result<Self> {
         let context = Context::of(&options);
         let rows = Mutex::new(Rows::open(&root.join(schema::FILE_NAME), options.busy_timeout)?);
         let (worker, in_turns) = match options.mode {
             Mode::Async => {
+                let projector = wrapped(through.as_ref(), projector);
                 let worker = Worker::start("thread-rows", projector, context.clone())
                     .map_err(|source| Error::history(root, "start its worker", source))?;
                 (Some(worker), None)
             }
-            Mode::SyncReadback | Mode::Sync | Mode::AsyncPerThread => (None, Some(InTurns::new(projector))),
+            Mode::AsyncPerThread => (None, Some(InTurns::new(projector))),
+            Mode::SyncReadback | Mode::Sync => {
+                (None, Some(InTurns::new(wrapped(through.as_ref(), projector))))
+            }
         };
         let root = root.to_owned();
-        let inner = StoreInner { root, options, context, rows, worker, in_turns, transactions };
+        let inner = StoreInner { root, options, context, rows, worker, in_turns, through, transactions };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -189,9 +208,9 @@ impl ThreadStore {
     fn live(&self, id: ThreadId, desk: Desk) -> Result<LiveThread> {
         let worker = match (&self.inner.in_turns, self.inner.options.mode) {
             (Some(in_turns), Mode::AsyncPerThread) => {
-                let worker =
-                    Worker::start("thread-row", Box::new(in_turns.clone()), self.inner.context.clone())
-                        .map_err(|source| Error::history(&self.inner.root, "start a worker", source))?;
+                let projector = wrapped(self.inner.through.as_ref(), Box::new(in_turns.clone()));
+                let worker = Worker::start("thread-row", projector, self.inner.context.clone())
+                    .map_err(|source| Error::history(&self.inner.root, "start a worker", source))?;
                 Some(worker)
             }
             _ => None,
@@ -272,6 +291,13 @@ impl StoreInner {
         if let Some(in_turns) = &self.in_turns {
             worker::project(&mut in_turns.clone(), &self.context, vec![(thread, job)]);
         }
+    }
+}
+
+fn wrapped(through: Option<&Arc<dyn Through>>, projector: Box<dyn Projector>) -> Box<dyn Projector> {
+    match through {
+        Some(through) => through.wrap(projector),
+        None => projector,
     }
 }
 

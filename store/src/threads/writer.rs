@@ -20,6 +20,8 @@ pub(super) struct HistoryWriter {
     torn_up_to: u64,
     /// Whether the file is there, as far as this writer knows.
     exists: bool,
+    /// Whether this writer has created it.
+    is_new: bool,
     /// Whether its name is known to be on the device.
     is_named: bool,
     /// Whether the last line is whole but lacks its newline, as other programs leave it.
@@ -37,6 +39,7 @@ impl HistoryWriter {
             length: 0,
             torn_up_to: 0,
             exists: false,
+            is_new: false,
             is_named: false,
             unfinished: false,
         }
@@ -117,7 +120,7 @@ impl HistoryWriter {
         if !self.exists {
             self.disk.create_folder(self.folder())?;
             self.file = Some(self.disk.create(&self.path)?);
-            self.exists = true;
+            (self.exists, self.is_new) = (true, true);
             return Ok(());
         }
         let mut file = self.disk.open(&self.path)?;
@@ -164,9 +167,15 @@ impl HistoryWriter {
         self.file = None;
     }
 
-    /// Brings everything to the device and closes the file.
+    /// Brings everything to the device, the name of a new file too, and closes the file.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        self.file.take().map_or(Ok(()), |mut file| file.sync())
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        file.sync()?;
+        if self.is_new && !self.is_named {
+            self.sync_folders()?;
+            self.is_named = true;
+        }
+        Ok(())
     }
 }
 
