@@ -10,25 +10,51 @@
 //! Statistician 69, 2015). From 8 to 31 values that held it in 98.9 to 99.7 % of 2,000 cases each; a test of this file
 //! measures it.
 
-use crate::stats::{CONFIDENCE, FEWEST_PAIRS, Interval};
+use crate::stats::{CONFIDENCE, Interval};
 
-/// Quantile of the normal distribution that leaves `(1 - CONFIDENCE) / 2` above it.
-const NORMAL: f64 = 2.575_829_303_549;
-
-/// The interval of the median of `sorted`; `None` with fewer than [`FEWEST_PAIRS`] values.
+/// The interval of the median of `sorted`; `None` with too few values for [`CONFIDENCE`].
 pub(crate) fn of_median(sorted: &[f64]) -> Option<Interval> {
-    if sorted.len() < FEWEST_PAIRS {
-        return None;
+    Medians::of(sorted).interval(CONFIDENCE)
+}
+
+/// The fewest values whose whole range holds the median with `confidence`: n values do with `1 - 2^(1-n)`.
+pub(crate) fn fewest(confidence: f64) -> usize {
+    (1.0 - (1.0 - confidence).log2()).ceil().max(2.0) as usize
+}
+
+/// The standard errors that the interval of this confidence reaches from its middle, for n values of a normal
+/// distribution: Student's quantile, and the root that the bootstrap lacks.
+pub(crate) fn reach(n: usize, confidence: f64) -> f64 {
+    let n = n as f64;
+    student(n - 1.0, normal(confidence)) * (n / (n - 1.0)).sqrt()
+}
+
+/// The medians of all resamples, the lowest first, each with its probability.
+pub(crate) struct Medians {
+    values: usize,
+    medians: Vec<(f64, f64)>,
+}
+
+impl Medians {
+    pub(crate) fn of(sorted: &[f64]) -> Medians {
+        let mut medians: Vec<(f64, f64)> = middle_ranks(sorted.len())
+            .into_iter()
+            .map(|((low, high), probability)| ((sorted[low] + sorted[high]) / 2.0, probability))
+            .collect();
+        medians.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        Medians { values: sorted.len(), medians }
     }
-    let mut medians: Vec<(f64, f64)> = middle_ranks(sorted.len())
-        .into_iter()
-        .map(|((low, high), probability)| ((sorted[low] + sorted[high]) / 2.0, probability))
-        .collect();
-    medians.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
-    let outside = outside(sorted.len());
-    let low = end(medians.iter(), outside)?;
-    let high = end(medians.iter().rev(), outside)?;
-    Some(Interval { low, high })
+
+    /// The interval of the median; `None` with fewer than [`fewest`] values.
+    pub(crate) fn interval(&self, confidence: f64) -> Option<Interval> {
+        if self.values < fewest(confidence) {
+            return None;
+        }
+        let outside = upper_tail(reach(self.values, confidence));
+        let low = end(self.medians.iter(), outside)?;
+        let high = end(self.medians.iter().rev(), outside)?;
+        Some(Interval { low, high })
+    }
 }
 
 /// The first of the medians, from one end, with more than `outside` up to and including it.
@@ -41,24 +67,28 @@ fn end<'a>(mut medians: impl Iterator<Item = &'a (f64, f64)>, outside: f64) -> O
     found.map(|(median, _)| *median)
 }
 
-/// Probability to leave out at either end for n values.
-fn outside(n: usize) -> f64 {
-    debug_assert!((CONFIDENCE - 0.99).abs() < 1e-12, "NORMAL belongs to it");
-    let n = n as f64;
-    upper_tail(student(n - 1.0) * (n / (n - 1.0)).sqrt())
-}
-
-/// Quantile of Student's t that belongs to [`NORMAL`], by its expansion in 1 / degrees of freedom; within 0.2 % from 7
-/// degrees on.
-fn student(degrees: f64) -> f64 {
-    let z = NORMAL;
-    let [z3, z5, z7] = [3, 5, 7].map(|power| z.powi(power));
+/// Quantile of Student's t that belongs to the quantile `z` of the normal distribution, by its expansion in 1 / degrees
+/// of freedom; within 0.5 % from as many degrees on as [`fewest`] leaves.
+fn student(degrees: f64, z: f64) -> f64 {
+    let [z3, z5, z7, z9] = [3, 5, 7, 9].map(|power| z.powi(power));
     z + (z3 + z) / (4.0 * degrees)
         + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * degrees.powi(2))
         + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * degrees.powi(3))
+        + (79.0 * z9 + 776.0 * z7 + 1482.0 * z5 - 1920.0 * z3 - 945.0 * z) / (92_160.0 * degrees.powi(4))
 }
 
-/// Probability that a normal variable exceeds `x`, for x of 2 and more, by Laplace's continued fraction.
+/// The x beyond which a normal variable lies with probability `(1 - confidence) / 2`, for confidences of 95 % and more.
+fn normal(confidence: f64) -> f64 {
+    let tail = (1.0 - confidence) / 2.0;
+    let (mut low, mut high) = (1.9, 38.0);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if upper_tail(middle) > tail { low = middle } else { high = middle }
+    }
+    (low + high) / 2.0
+}
+
+/// Probability that a normal variable exceeds `x`, for x of 1.9 and more, by Laplace's continued fraction.
 fn upper_tail(x: f64) -> f64 {
     let fraction = (1..=60).rev().fold(x, |below, k| x + f64::from(k) / below);
     (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() / fraction
@@ -156,11 +186,26 @@ mod tests {
 
     #[test]
     fn student_and_normal_as_in_tables() {
-        for (degrees, quantile) in [(7.0, 3.4995), (9.0, 3.2498), (19.0, 2.8609), (100.0, 2.6259)] {
-            assert!((student(degrees) / quantile - 1.0).abs() < 2e-3, "{degrees}: {}", student(degrees));
+        // 0.995 and 0.9995.
+        for (degrees, quantile, confidence) in [
+            (7.0, 3.4995, 0.99),
+            (9.0, 3.2498, 0.99),
+            (19.0, 2.8609, 0.99),
+            (100.0, 2.6259, 0.99),
+            (10.0, 4.5869, 0.999),
+            (20.0, 3.8495, 0.999),
+            (40.0, 3.5510, 0.999),
+        ] {
+            let found = student(degrees, normal(confidence));
+            assert!((found / quantile - 1.0).abs() < 5e-3, "{degrees}: {found}");
         }
-        for (x, tail) in [(2.0, 0.022_750_13), (NORMAL, 0.005), (3.0, 0.001_349_898), (4.0, 3.167_124e-5)] {
+        for (x, tail) in
+            [(2.0, 0.022_750_13), (2.575_829_3, 0.005), (3.0, 0.001_349_898), (4.0, 3.167_124e-5)]
+        {
             assert!((upper_tail(x) / tail - 1.0).abs() < 1e-6, "{x}: {}", upper_tail(x));
+        }
+        for (confidence, x) in [(0.95, 1.959_964), (0.99, 2.575_829), (0.999, 3.290_527)] {
+            assert!((normal(confidence) - x).abs() < 1e-5, "{confidence}: {}", normal(confidence));
         }
     }
 
@@ -168,8 +213,18 @@ mod tests {
     fn what_is_left_out_narrows_with_few_values() {
         // t of 0.995 times the root of n / (n - 1), then the normal tail beyond it: 3.741, 2.935 and nearly 2.576.
         for (n, tail) in [(8, 9.2e-5), (20, 1.67e-3), (100_000, 5.0e-3)] {
-            assert!((outside(n) / tail - 1.0).abs() < 0.03, "{n}: {}", outside(n));
+            let outside = upper_tail(reach(n, 0.99));
+            assert!((outside / tail - 1.0).abs() < 0.03, "{n}: {outside}");
         }
+    }
+
+    #[test]
+    fn the_fewest_values_that_can_be_as_sure() {
+        assert_eq!([0.99, 0.995, 0.999].map(fewest), [crate::stats::FEWEST_PAIRS, 9, 11]);
+        let values = |n: usize| Medians::of(&vec![1.0; n]);
+        assert_eq!(values(10).interval(0.999), None);
+        assert!(values(11).interval(0.999).is_some());
+        assert_eq!(Medians::of(&[]).interval(0.99), None);
     }
 
     /// How often the interval holds the true median, from values whose halves spread differently, so that the

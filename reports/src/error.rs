@@ -99,6 +99,22 @@ pub enum Error {
         /// The contradiction.
         what: String,
     },
+    /// Two records are of runs that did not do the same.
+    #[error(
+        "{base} and {new} cannot be compared: the {what} differs ({base_value} and {new_value}); compare runs of the same plan on the same dataset"
+    )]
+    NotComparable {
+        /// The record compared with.
+        base: String,
+        /// The record in question.
+        new: String,
+        /// What differs.
+        what: &'static str,
+        /// What it is in the base.
+        base_value: String,
+        /// What it is in the other.
+        new_value: String,
+    },
     /// Latencies could not be put into a histogram log.
     #[error("cannot write the histogram log {path}: {what}; the record beside it holds the same latencies")]
     Histogram {

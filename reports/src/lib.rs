@@ -25,6 +25,7 @@
 pub mod append;
 mod base64;
 mod bootstrap;
+pub mod comparison;
 mod error;
 mod files;
 #[cfg(test)]
@@ -39,13 +40,17 @@ mod page;
 pub mod record;
 mod remarks;
 pub mod render;
+#[cfg(test)]
+mod schema;
 pub mod stats;
 pub mod summary;
 mod tables;
 pub mod terminal;
 pub mod units;
+pub mod verdict;
 mod words;
 
+pub use comparison::Comparison;
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use ladder::Ladder;

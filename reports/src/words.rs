@@ -88,6 +88,23 @@ pub(crate) fn percent(part: f64) -> String {
     if percent >= 9.95 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
+/// A ratio of times as the change that it is: `+5.1 %`, `-12 %`; from twice on, and below half, `x2.50`, `x0.400`.
+pub(crate) fn change(ratio: f64) -> String {
+    if !(0.5..2.0).contains(&ratio) {
+        return format!("x{}", units::ratio(ratio));
+    }
+    let part = ratio - 1.0;
+    // What rounds to nothing has no sign.
+    let sign = if part.abs() < 0.0005 {
+        ""
+    } else if part < 0.0 {
+        "-"
+    } else {
+        "+"
+    };
+    format!("{sign}{}", percent(part.abs()))
+}
+
 /// The modes taken: `incremental`, `full (absent)`, `incremental 35, full (anchors) 1`.
 pub(crate) fn modes(modes: &[ModeCount]) -> String {
     let text = |mode: &ModeCount| match mode.reason.as_deref() {
@@ -259,6 +276,10 @@ b'"
         assert_eq!(
             [0.0, 0.0123, 0.0994, 0.0996, 1.5].map(percent),
             ["0.0 %", "1.2 %", "9.9 %", "10 %", "150 %"]
+        );
+        assert_eq!(
+            [1.0512, 0.879, 1.0001, 0.9999, 2.5, 0.4].map(change),
+            ["+5.1 %", "-12 %", "0.0 %", "0.0 %", "x2.50", "x0.400"]
         );
         assert_eq!([1, 2_000].map(|n| plural(n, "row")), ["1 row", "2,000 rows"]);
         assert_eq!([1, 2].map(launches), ["1 launch", "2 launches"]);

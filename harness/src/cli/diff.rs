@@ -1,5 +1,6 @@
 //! `tracerig diff`: searches for histories that go wrong.
 
+mod ablations;
 mod options;
 mod show;
 mod threads;
@@ -21,11 +22,13 @@ pub(super) struct Arguments {
 enum What {
     Trace(trace::Trace),
     Threads(threads::Threads),
+    Ablations(ablations::Ablations),
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.what {
         What::Trace(arguments) => trace::main(arguments),
         What::Threads(arguments) => threads::main(arguments),
+        What::Ablations(arguments) => ablations::main(arguments),
     }
 }

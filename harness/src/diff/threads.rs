@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
+use tracerig_store::threads::{Ablation, Ablations};
 
 use super::{Failed, History, Subject};
 use crate::histories::Tally;
@@ -14,7 +15,10 @@ const OTHERS: [&str; 4] = ["panic", "file", "sqlite", "executor"];
 
 /// Thread stores.
 #[derive(Debug, Clone, Default)]
-pub struct Threads;
+pub struct Threads {
+    /// Rules that are switched off.
+    pub ablations: Ablations,
+}
 
 impl Subject for Threads {
     const VERB: &'static str = "threads";
@@ -29,11 +33,12 @@ impl Subject for Threads {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+        let names: Vec<&str> = self.ablations.iter().map(Ablation::name).collect();
+        vec![("ablate", names.join(","))]
     }
 
     fn flags(&self) -> String {
-        String::new()
+        self.ablations.iter().map(|ablation| format!(" --ablate {ablation}")).collect()
     }
 
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
@@ -45,7 +50,7 @@ impl Subject for Threads {
     }
 
     fn run(&self, (): &(), folder: &Path, case: &Case) -> Result<Tally, Failure> {
-        thread_histories::run(case, folder)
+        thread_histories::run(case, folder, self.ablations)
     }
 
     fn shrink(

@@ -35,7 +35,8 @@ impl Runner {
         for slot in self.slots.values() {
             let ended = self.gate.ended(slot.id);
             if ended != slot.flow.log {
-                let detail = format!("projections with (appends, done) {ended:?}, due were {:?}", slot.flow.log);
+                let detail =
+                    format!("projections with (appends, done) {ended:?}, due were {:?}", slot.flow.log);
                 return Err(wrong(Wrong::Projections, detail));
             }
             check_history(slot)?;

@@ -320,7 +320,8 @@ impl Observer for Gate {
         if self.0.machine.is_dead() {
             self.wake();
         }
-        if point == Point::Written && self.state().crowded {
+        // The first one only, so that others come before it if they can.
+        if point == Point::Written && std::mem::take(&mut self.state().crowded) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

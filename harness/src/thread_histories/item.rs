@@ -136,7 +136,8 @@ impl ItemSpec {
             }
             Self::Started => event(json!({ "type": "task_started", "turn_id": "t" })),
             Self::Meta { nickname, branch } => {
-                let mut payload = json!({ "id": thread, "source": "cli", "timestamp": "2026-05-28T20:26:39.995Z" });
+                let mut payload =
+                    json!({ "id": thread, "source": "cli", "timestamp": "2026-05-28T20:26:39.995Z" });
                 payload["agent_nickname"] = json!(nickname.map(|number| format!("nick-{number}")));
                 if let Some(branch) = branch {
                     payload["git"] = json!({ "commit_hash": "c0ffee", "branch": format!("branch-{branch}") });

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tracerig_store::threads::{
-    self, Clock as _, Durability, Error as StoreError, Item, LiveThread, Mode, Sessions, StoreOptions,
-    SweepOptions, ThreadId, ThreadStore,
+    self, Ablations, Clock as _, Durability, Error as StoreError, Item, LiveThread, Mode, Sessions,
+    StoreOptions, SweepOptions, ThreadId, ThreadStore,
 };
 
 use super::flow::{Outcome, Queued, Standing, TOUCH_AFTER};
@@ -30,13 +30,13 @@ const PATIENT: Duration = Duration::from_secs(20);
 /// For how long nothing may happen in an idle moment.
 const IDLE: Duration = Duration::from_millis(8);
 
-/// Executes `case` with files in `folder`, which must be empty.
+/// Executes `case` with files in `folder`, which must be empty, on a store without the rules `ablated`.
 ///
 /// # Errors
 /// The first thing that went wrong.
-pub fn run(case: &Case, folder: &Path) -> Result<Tally, Failure> {
+pub fn run(case: &Case, folder: &Path, ablated: Ablations) -> Result<Tally, Failure> {
     let fail = |op| move |error| Failure { op, error };
-    let mut runner = Runner::new(case, folder).map_err(fail(0))?;
+    let mut runner = Runner::new(case, folder, ablated).map_err(fail(0))?;
     let mut done = Ok(());
     for (place, op) in case.ops.iter().enumerate() {
         // Nothing of the runner is used after a panic.
@@ -51,6 +51,7 @@ pub fn run(case: &Case, folder: &Path) -> Result<Tally, Failure> {
         let ended = catch_unwind(end).unwrap_or_else(|panic| Err(panicked(&*panic)));
         ended.map_err(fail(case.ops.len().saturating_sub(1)))
     });
+    *runner.tally.0.entry("syncs".to_owned()).or_default() += runner.machine.syncs();
     runner.leave();
     done.map(|()| runner.tally)
 }
@@ -138,6 +139,7 @@ pub(super) struct Runner {
     pub(super) mode: Mode,
     pub(super) durability: Durability,
     patient: bool,
+    ablated: Ablations,
     clock: Arc<HandClock>,
     pub(super) machine: Machine,
     pub(super) gate: Gate,
@@ -159,7 +161,7 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    fn new(case: &Case, folder: &Path) -> Result<Self, Error> {
+    fn new(case: &Case, folder: &Path, ablated: Ablations) -> Result<Self, Error> {
         let root = folder.join("home");
         let machine = Machine::default();
         let gate = Gate::new(machine.clone(), &root.join(threads::schema::FILE_NAME), case.patient);
@@ -168,6 +170,7 @@ impl Runner {
             mode: case.mode,
             durability: case.durability,
             patient: case.patient,
+            ablated,
             clock: Arc::default(),
             machine,
             gate,
@@ -197,6 +200,7 @@ impl Runner {
             clock: self.clock.clone(),
             disk: Arc::new(self.machine.clone()),
             observer: Some(Arc::new(self.gate.clone())),
+            ablated: self.ablated,
         };
         self.gate.close(self.mode.is_async());
         let opened = ThreadStore::open_through(&self.root, options, Some(Arc::new(self.gate.clone())));
@@ -679,9 +683,11 @@ impl Runner {
 
     /// Appends one after the other, as long as the machine lives.
     fn append_each(&mut self, thread: u8, batches: &[Vec<ItemSpec>]) -> Result<(), Error> {
-        batches.iter().try_for_each(|items| {
-            if self.machine.is_dead() { Ok(()) } else { self.append(thread, items) }
-        })
+        batches.iter().try_for_each(
+            |items| {
+                if self.machine.is_dead() { Ok(()) } else { self.append(thread, items) }
+            },
+        )
     }
 
     /// A barrier has returned: what was there before it is acknowledged.
@@ -712,7 +718,8 @@ impl Runner {
         if !items.iter().any(ItemSpec::is_kept) {
             // Nothing is written, also nothing that was deferred.
             let given = Self::items(live.id(), items)?;
-            let (result, driven) = self.barrier(thread, Writes::Nothing, &[], move || live.append_and_flush(&given))?;
+            let (result, driven) =
+                self.barrier(thread, Writes::Nothing, &[], move || live.append_and_flush(&given))?;
             if !self.machine.is_dead() {
                 let due = self.barrier_due(thread, driven);
                 expect_outcome("append_and_flush", due, result.as_ref().err())?;

@@ -136,6 +136,10 @@ impl Slot {
     /// time has passed.
     pub(super) fn adopt(&mut self, lines: &[Line], root: &Path) -> Result<bool, Error> {
         let found = self.read()?.unwrap_or_default();
+        if lines.is_empty() && found.len() == self.bytes.len() + self.torn.len() {
+            // Nothing is written, so that nothing is cut either.
+            return Ok(true);
+        }
         let new = self.new_bytes(&found)?;
         let texts: Vec<&[u8]> = new.split_inclusive(|byte| *byte == b'\n').collect();
         if texts.len() != lines.len() {

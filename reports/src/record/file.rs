@@ -111,5 +111,10 @@ fn checksum(json: &str) -> String {
         }
         kept.push(byte);
     }
-    format!("sha256:{}", hex(&Sha256::digest(&kept)))
+    digest(&kept)
+}
+
+/// SHA-256 of bytes, with its name.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }

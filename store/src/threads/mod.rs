@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ablation;
 mod change;
 mod clock;
 mod column;
@@ -54,6 +55,7 @@ mod walk;
 mod worker;
 mod writer;
 
+pub use ablation::{Ablation, Ablations};
 pub use change::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
 pub use clock::{Clock, SystemClock};
 pub use column::{Column, Value};

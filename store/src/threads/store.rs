@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ablation::Ablation;
 use super::column::{Column, Value};
 use super::derive::Seen;
 use super::error::{Error, Result};
@@ -76,7 +77,7 @@ impl ThreadStore {
         let projector: Box<dyn Projector> = match options.mode {
             Mode::SyncReadback => Box::new(Readback::open(&path, options.busy_timeout, counted)?),
             Mode::Sync | Mode::AsyncPerThread | Mode::Async => {
-                Box::new(Sqlite::open(&path, options.busy_timeout, counted)?)
+                Box::new(Sqlite::open(&path, options.busy_timeout, counted)?.without(options.ablated))
             }
         };
         Self::assemble(root.as_ref(), options, projector, through, transactions)
@@ -148,16 +149,20 @@ impl ThreadStore {
             self.give_way(id, path)?;
         }
         let path = self.sessions().join(at.folder()).join(id.file_name(at));
-        let StoreOptions { disk, durability, .. } = &self.inner.options;
+        let StoreOptions { disk, durability, ablated, .. } = &self.inner.options;
         let desk = Desk {
-            history: HistoryWriter::new(Arc::clone(disk), path, *durability),
-            lock: Some(lock),
+            history: HistoryWriter::new(Arc::clone(disk), path, *durability, *ablated),
+            lock,
             seen: Seen::default(),
             deferred: Deferred::Create(Box::new(Item::session_meta(meta)?)),
             state: DeskState::Open,
             buffer: Vec::new(),
         };
-        self.live(id, desk)
+        let live = self.live(id, desk)?;
+        if self.inner.options.ablated.has(Ablation::DeferredCreate) {
+            live.write_deferred()?;
+        }
+        Ok(live)
     }
 
     /// A thread whose history exists, for appending to it. The row is brought up to date with the first append, or by
@@ -174,19 +179,27 @@ impl ThreadStore {
         let replay = replay::replay(&path, id)?;
         let mut patch = self.inner.row_of(&path);
         patch.merge(replay.patch);
-        let StoreOptions { disk, durability, .. } = &self.inner.options;
+        if self.inner.options.ablated.has(Ablation::LineTime) {
+            patch.set(Column::UpdatedAtMs, Value::Integer(self.inner.options.clock.now().0));
+        }
+        let StoreOptions { disk, durability, ablated, .. } = &self.inner.options;
         let desk = Desk {
             history: HistoryWriter::resume(
                 Arc::clone(disk),
                 path,
                 *durability,
+                *ablated,
                 replay.bytes,
                 replay.torn.map_or(0, |torn| torn.bytes),
                 !replay.is_ended,
             ),
-            lock: Some(lock),
+            lock,
             seen: replay.seen,
-            deferred: Deferred::Resume(Box::new(patch)),
+            deferred: if ablated.has(Ablation::DeferredResume) {
+                Deferred::Nothing
+            } else {
+                Deferred::Resume(Box::new(patch))
+            },
             state: DeskState::Open,
             buffer: Vec::new(),
         };
@@ -218,9 +231,12 @@ impl ThreadStore {
         Ok(LiveThread::new(id, desk, Arc::clone(&self.inner), worker))
     }
 
-    fn lock(&self, id: ThreadId) -> Result<WriterLock> {
+    fn lock(&self, id: ThreadId) -> Result<Option<WriterLock>> {
+        if self.inner.options.ablated.has(Ablation::OneWriter) {
+            return Ok(None);
+        }
         let path = self.inner.root.join(LOCKS).join(id.to_string());
-        WriterLock::take(&path).map_err(|error| match error {
+        WriterLock::take(&path).map(Some).map_err(|error| match error {
             NotLocked::Held => Error::InUse { thread: id, path },
             NotLocked::Io(source) => Error::history(&path, "lock it", source),
         })
@@ -283,7 +299,7 @@ impl StoreInner {
 
     /// How long a touch may wait: where no worker could project it later, it may not.
     pub(super) fn touch_after(&self) -> std::time::Duration {
-        if self.options.mode.is_async() { self.options.touch_after } else { std::time::Duration::ZERO }
+        if self.options.mode.is_async() { self.context.touch_after } else { std::time::Duration::ZERO }
     }
 
     /// Projects in the thread of execution that asks, taking turns with the others.

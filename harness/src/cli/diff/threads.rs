@@ -1,6 +1,7 @@
 //! `tracerig diff threads`: histories and rows of thread stores against an oracle and a model of their projections.
 
 use clap::Args;
+use tracerig_store::threads::Ablation;
 
 use super::options::{Options, run};
 use crate::cli::Code;
@@ -18,8 +19,11 @@ use crate::diff;
 pub(super) struct Threads {
     #[command(flatten)]
     options: Options,
+    /// Switch off this rule of the store, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
+    #[arg(long, value_name = "RULE")]
+    ablate: Vec<Ablation>,
 }
 
 pub(super) fn main(arguments: &Threads) -> anyhow::Result<Code> {
-    run(&arguments.options, diff::Threads)
+    run(&arguments.options, diff::Threads { ablations: arguments.ablate.iter().copied().collect() })
 }

@@ -1,0 +1,40 @@
+//! A comparison as a page of Markdown, for a pull request or a file.
+
+use super::{Comparison, tables, words};
+use crate::page::Page;
+use crate::record::CounterClass;
+
+/// The comparison in Markdown, the answer first.
+#[must_use]
+pub fn markdown(comparison: &Comparison) -> String {
+    let verdicts = &comparison.verdicts;
+    let mut page = Page::default();
+    page.block(&format!(
+        "# {}\n",
+        crate::layout::escaped(&format!("{} on {}: comparison", comparison.scenario, comparison.recipe))
+    ));
+    let mut answer = words::answer(comparison).into_iter();
+    if let Some(head) = answer.next() {
+        page.block(&format!("**{}**\n", crate::layout::escaped(&head)));
+    }
+    page.list(answer);
+    page.list(words::programs(comparison));
+    page.table("Verdicts (time: of the new program, beside the base)", &tables::verdicts(verdicts));
+    page.table("Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
+    page.paragraph(&tables::equal(verdicts));
+    page.table(
+        "Advisory counters that changed: they decide nothing",
+        &tables::counters(verdicts, CounterClass::Advisory),
+    );
+    page.table("Noise: the base against itself", &tables::noise(verdicts));
+    if let Some(said) = words::noise(comparison) {
+        page.paragraph(&said);
+    }
+    page.heading("How it is judged");
+    page.list(words::method(comparison));
+    if !comparison.command.is_empty() {
+        page.heading("Again");
+        page.code("sh", &crate::words::shell(&comparison.command, 100));
+    }
+    page.text()
+}

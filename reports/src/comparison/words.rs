@@ -1,0 +1,176 @@
+//! A comparison in sentences.
+
+use super::{Comparison, Program};
+use crate::record::CounterClass;
+use crate::units;
+use crate::verdict::{ArmVerdict, Basis, Gate, Metric, Rules, Verdict, Work, WorkChange};
+use crate::words;
+
+/// Both programs, each in a line.
+pub(super) fn programs(comparison: &Comparison) -> [String; 2] {
+    let line = |role: &str, program: &Program| {
+        let build = &program.build;
+        let revision = build.revision.as_deref().unwrap_or("unknown");
+        let changed = if build.dirty == Some(true) { " with uncommitted changes" } else { "" };
+        let run = words::or_empty(program.run.as_ref(), |run| format!(", run {run}"));
+        format!(
+            "{role} {}: tracerig {}, revision {}{changed}, {}{run}",
+            program.name,
+            build.version,
+            revision.get(..12).unwrap_or(revision),
+            build.profile
+        )
+    };
+    [line("base", &comparison.base), line("new", &comparison.new)]
+}
+
+/// What it amounts to, and which arms decide. The first word is the verdict.
+pub(super) fn answer(comparison: &Comparison) -> Vec<String> {
+    let gate = comparison.gate();
+    let arms = &comparison.verdicts.arms;
+    let head = match gate {
+        Gate::Fine => "FINE: no more work, and no arm is slower.",
+        Gate::Inconclusive => "INCONCLUSIVE: no regression is proven, and none is ruled out.",
+        Gate::Regression => "REGRESSION: the new program does more work or takes longer.",
+        Gate::Failed => "FAILED: a process gave no answer, so that not everything was compared.",
+        Gate::Mismatch => "MISMATCH: an answer was wrong; no other figure is of use until that is explained.",
+    };
+    let mut said = vec![format!("{head} Exit code {}.", gate.exit_code())];
+    said.extend(arms.iter().filter_map(arm));
+    said.extend(doubts(arms));
+    if comparison.times_refused.is_none() && arms.iter().any(|arm| arm.time.is_some()) {
+        said.extend(untold(arms));
+    }
+    said.extend(comparison.times_refused.as_ref().map(ToString::to_string));
+    said
+}
+
+/// What an arm has to say, `None` where nothing changed.
+fn arm(arm: &ArmVerdict) -> Option<String> {
+    let mut parts = Vec::new();
+    if arm.left_out.mismatched > 0 {
+        parts.push(format!("{} WRONG", words::plural(arm.left_out.mismatched, "answer")));
+    }
+    if arm.left_out.failed > 0 {
+        parts.push(format!("{} without an answer", words::plural(arm.left_out.failed, "sample")));
+    }
+    parts.extend(work(arm));
+    if let (Some(Verdict::Slower | Verdict::Faster), Some(change)) = (arm.time, arm.change) {
+        let how = if arm.time == Some(Verdict::Slower) { "slower" } else { "faster" };
+        let interval = words::or_empty(change.interval, |interval| {
+            format!(
+                " ({} interval {} to {})",
+                words::confidence(),
+                words::change(interval.low),
+                words::change(interval.high)
+            )
+        });
+        parts.push(format!("{how}, {}{interval}", words::change(change.ratio)));
+    }
+    (!parts.is_empty()).then(|| format!("{}: {}.", words::arm(&arm.arm, arm.cache), parts.join("; ")))
+}
+
+/// Each doubt once, with the arms that have it.
+fn doubts(arms: &[ArmVerdict]) -> Vec<String> {
+    let mut doubts: Vec<(&str, Vec<String>)> = Vec::new();
+    for arm in arms {
+        let Some(Verdict::Inconclusive { why }) = arm.time else { continue };
+        let named = format!("{} {why}", words::arm(&arm.arm, arm.cache)).trim_end().to_owned();
+        match doubts.iter_mut().find(|(matter, _)| *matter == why.matter()) {
+            Some((_, arms)) => arms.push(named),
+            None => doubts.push((why.matter(), vec![named])),
+        }
+    }
+    let sentence =
+        |(matter, arms): (&str, Vec<String>)| format!("Inconclusive, {matter}: {}.", arms.join(", "));
+    doubts.into_iter().map(sentence).collect()
+}
+
+/// The exact counters that changed.
+fn work(arm: &ArmVerdict) -> Option<String> {
+    let counters = arm.counters.iter().filter(|c| c.class == CounterClass::Exact && !c.accepted);
+    let named = |wanted: WorkChange| -> Vec<&str> {
+        counters.clone().filter(|c| c.change == wanted).map(|c| c.name.as_str()).collect()
+    };
+    let (what, names) = match arm.work {
+        Work::More => ("more work", named(WorkChange::More)),
+        Work::Less => ("less work", named(WorkChange::Less)),
+        Work::Incomparable => ("no longer exact or available", named(WorkChange::Lost)),
+        Work::Same | Work::Advisory => return None,
+    };
+    Some(format!("{what} ({})", names.join(", ")))
+}
+
+/// The arms of which nothing is to be told, in one sentence.
+fn untold(arms: &[ArmVerdict]) -> Option<String> {
+    let same: Vec<&ArmVerdict> = arms.iter().filter(|arm| arm.time == Some(Verdict::Same)).collect();
+    (!same.is_empty()).then(|| {
+        let names: Vec<String> = same.iter().map(|arm| words::arm(&arm.arm, arm.cache)).collect();
+        format!("The same time: {}.", names.join(", "))
+    })
+}
+
+/// How the figures come about.
+pub(super) fn method(comparison: &Comparison) -> Vec<String> {
+    let Rules { margin, budget, between_runs, accepted } = &comparison.verdicts.rules;
+    let arms = &comparison.verdicts.arms;
+    let basis = |wanted| arms.iter().filter_map(|arm| arm.change).any(|change| change.basis == wanted);
+    let mut said = vec![
+        "Exact work counters must be equal to the digit; a single launch that does more is a regression."
+            .to_owned(),
+    ];
+    if basis(Basis::Paired) {
+        said.push(format!(
+            "Times are the median ratio of pairs measured in turn. Slower or faster: the {} interval, corrected for {} (Holm), lies beyond \
+             {} as a whole, and a second run confirms it. Same: no such change seen, and one of {} ruled out.",
+            words::confidence(),
+            words::plural(arms.len() as u64, "arm"),
+            words::percent(*margin),
+            words::percent(*budget),
+        ));
+    }
+    if basis(Basis::Unpaired) {
+        said.push(format!(
+            "The runs were made at different times, so that nothing is a pair: the intervals know how times scatter within a run, not what \
+             changed between the runs. So only a change beyond {} is called. To find smaller ones, compare the programs in pairs.",
+            words::percent(*between_runs)
+        ));
+    }
+    if arms.iter().any(|arm| arm.metric == Metric::AppendP50) {
+        said.push("The time of a sample is the p50 of its appends.".to_owned());
+    } else if arms.iter().any(|arm| arm.time.is_some()) {
+        said.push("The time of a sample is the median of its launches.".to_owned());
+    }
+    if !accepted.is_empty() {
+        let names: Vec<&str> = accepted.iter().map(String::as_str).collect();
+        said.push(format!("Accepted as meant, and not gating: {}.", names.join(", ")));
+    }
+    let (base, new) = (comparison.base.cores, comparison.new.cores);
+    if base != new {
+        said.push(format!(
+            "The base had {}, the new program {new}: a full scan reads through as many connections as there are cores, up to four, and its \
+             counters follow that.",
+            words::plural(base, "core")
+        ));
+    }
+    said
+}
+
+/// How much of the noise was seen as a change.
+pub(super) fn noise(comparison: &Comparison) -> Option<String> {
+    let noise: Vec<_> = comparison.verdicts.arms.iter().filter_map(|arm| arm.noise).collect();
+    if noise.is_empty() {
+        return None;
+    }
+    let biased = noise.iter().filter(|noise| noise.biased).count();
+    let (alarms, resampled) =
+        noise.iter().fold((0, 0), |sum, noise| (sum.0 + noise.false_alarms, sum.1 + noise.resampled));
+    Some(format!(
+        "The base against itself: {biased} of {} called different. Of {} comparisons drawn from its pairs at random, {} called different \
+         (false alarms, {}).",
+        words::plural(noise.len() as u64, "arm"),
+        units::count(resampled),
+        units::count(alarms),
+        words::percent(alarms as f64 / resampled.max(1) as f64),
+    ))
+}

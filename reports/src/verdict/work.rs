@@ -1,0 +1,131 @@
+//! Work counters of two programs, compared to the digit where they are exact.
+
+use serde::Serialize;
+
+use super::Rules;
+use super::measured::{Measured, Range};
+use crate::record::CounterClass;
+
+/// What the exact counters of an arm amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Every exact counter is the same, to the digit.
+    Same,
+    /// Some exact counter is higher, whatever the others are.
+    More,
+    /// Some exact counter is lower, and none is higher.
+    Less,
+    /// An exact counter of the base is unavailable in the new program, or not exact there, so that nobody can tell.
+    Incomparable,
+    /// The arm has no exact counters: those of asynchronous arms depend on the moment.
+    Advisory,
+}
+
+/// One counter of both programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CounterComparison {
+    /// Its name.
+    pub name: String,
+    /// What may be concluded from it: exact when it is for every launch of both programs.
+    pub class: CounterClass,
+    /// Its amounts in the base; `None` where no launch reports it.
+    pub base: Option<Amounts>,
+    /// Its amounts in the new program; `None` where no launch reports it.
+    pub new: Option<Amounts>,
+    /// How they compare.
+    pub change: Change,
+    /// Whether the rules accept a change of it.
+    pub accepted: bool,
+}
+
+/// The range of a counter over launches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Amounts {
+    /// The lowest amount.
+    pub low: u64,
+    /// The highest amount.
+    pub high: u64,
+}
+
+/// How the amounts of a counter compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// The same, to the digit.
+    Same,
+    /// Beyond the highest that the base has.
+    More,
+    /// Below the lowest that the base has.
+    Less,
+    /// The base varies, and the new program stays within its range.
+    Within,
+    /// Unavailable in the base, so that there is nothing to compare with.
+    New,
+    /// Unavailable in the new program, or exact in the base only.
+    Lost,
+    /// Unavailable in both.
+    Unavailable,
+}
+
+impl Work {
+    /// What these amount to.
+    pub(super) fn of(counters: &[CounterComparison]) -> Work {
+        let gating = counters.iter().filter(|c| c.class == CounterClass::Exact && !c.accepted);
+        let gating: Vec<Change> = gating.map(|c| c.change).collect();
+        if gating.contains(&Change::More) {
+            Work::More
+        } else if gating.contains(&Change::Lost) {
+            Work::Incomparable
+        } else if gating.contains(&Change::Less) {
+            Work::Less
+        } else if gating.iter().any(|change| matches!(change, Change::Same | Change::Within)) {
+            Work::Same
+        } else {
+            Work::Advisory
+        }
+    }
+}
+
+impl Measured {
+    /// Every counter of both programs, by name.
+    pub(super) fn counters(&self, rules: &Rules) -> Vec<CounterComparison> {
+        let (base, new) = (&self.base, &self.new);
+        let names: std::collections::BTreeSet<&String> = base.keys().chain(new.keys()).collect();
+        let compare = |name: &String| {
+            let (base, new) = (base.get(name), new.get(name));
+            // A counter that only one side has is what it is there.
+            let exact = |side: Option<&Range>| side.is_none_or(|range| range.exact);
+            let lost_exactness = base.is_some_and(|range| range.exact) && !exact(new);
+            let class = if lost_exactness || (exact(base) && exact(new)) {
+                CounterClass::Exact
+            } else {
+                CounterClass::Advisory
+            };
+            let (base, new) = (base.and_then(Range::amounts), new.and_then(Range::amounts));
+            let change = if lost_exactness { Change::Lost } else { change(base, new) };
+            CounterComparison {
+                name: name.clone(),
+                class,
+                base,
+                new,
+                change,
+                accepted: rules.accepted.contains(name),
+            }
+        };
+        names.into_iter().map(compare).collect()
+    }
+}
+
+fn change(base: Option<Amounts>, new: Option<Amounts>) -> Change {
+    match (base, new) {
+        (None, None) => Change::Unavailable,
+        (None, Some(_)) => Change::New,
+        (Some(_), None) => Change::Lost,
+        (Some(base), Some(new)) if base == new => Change::Same,
+        // A single launch that does more is found.
+        (Some(base), Some(new)) if new.high > base.high => Change::More,
+        (Some(base), Some(new)) if new.low < base.low => Change::Less,
+        (Some(_), Some(_)) => Change::Within,
+    }
+}
