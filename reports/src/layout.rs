@@ -36,6 +36,21 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The titles of its columns.
+    pub(crate) fn titles(&self) -> &[String] {
+        &self.titles
+    }
+
+    /// Its rows, one cell a column.
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
+    /// Whether the column at this place holds words.
+    pub(crate) fn is_words(&self, at: usize) -> bool {
+        self.words.contains(&at)
+    }
+
     /// Leaves out the columns, keys aside, in which no row has anything to tell (`-`).
     pub(crate) fn without_empty_columns(mut self) -> Table {
         let kept: Vec<usize> = (0..self.titles.len())

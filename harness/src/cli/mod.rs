@@ -6,6 +6,7 @@ mod dataset;
 mod diff;
 mod generated;
 mod output;
+mod report;
 mod run;
 mod scan;
 mod threads;
@@ -41,6 +42,7 @@ enum Verb {
     Scan(scan::Arguments),
     Run(run::Arguments),
     Diff(diff::Arguments),
+    Report(report::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
     Completions(generated::Completions),
@@ -88,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
+        Verb::Report(arguments) => report::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),
