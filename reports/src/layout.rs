@@ -179,6 +179,11 @@ pub(crate) fn wrapped(text: &str, width: usize, indent: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// `text` with a figure and its unit tied together, for who breaks lines by himself.
+pub(crate) fn tied(text: &str) -> String {
+    unbroken(text).iter().map(|word| word.replace(' ', "\u{a0}")).collect::<Vec<_>>().join(" ")
+}
+
 /// The words of a text; a figure and its unit are one.
 fn unbroken(text: &str) -> Vec<String> {
     const UNITS: [&str; 10] = ["ns", "us", "ms", "s", "B", "kB", "MB", "GB", "TB", "%"];

@@ -8,7 +8,7 @@ use crate::units;
 use crate::words;
 
 /// Name of the arm that scans everything and keeps nothing.
-const FULL: &str = "full";
+pub(crate) const FULL: &str = "full";
 
 /// What the run found, in sentences. Wrong answers come first: the time of a wrong answer is of no use.
 pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {

@@ -64,9 +64,10 @@ enum Export {
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let mut records = Vec::new();
     for path in &arguments.records {
-        for path in records_at(path)? {
-            records.push(Record::read(&path)?);
-        }
+        let mut found: Vec<Record> =
+            records_at(path)?.iter().map(|path| Record::read(path)).collect::<Result<_, _>>()?;
+        found.sort_by(|one, other| one.dataset.scale.total_cmp(&other.dataset.scale));
+        records.append(&mut found);
     }
     if arguments.export.is_empty() {
         let (name, text) = report(arguments, &records)?;

@@ -18,10 +18,41 @@ fn parts_of_curve(count: u64) -> impl Iterator<Item = f64> {
     (0..=240).map(|step| 1.0 - 10f64.powf(-f64::from(step) / 40.0)).filter(move |part| 1.0 - part >= finest)
 }
 
-/// Question, figures and answer of the first page.
-pub(super) fn answer(record: &Record) -> (String, Tiles, Vec<String>) {
+/// What was asked.
+pub(super) const QUESTION: &str = "What does an append cost its caller when its row in SQLite is projected before it returns, or after, \
+                                   and is anything lost?";
+
+/// The answer in sentences.
+pub(super) fn answer(record: &Record) -> Vec<String> {
+    append::answer(&Summary::of(record))
+}
+
+/// The main figures of a run in a line, each under its title: p50 and p99 of an append.
+pub(super) const TITLES: [&str; 5] =
+    ["condition", "row after", "row first", "row first, as published", "as published beside after"];
+
+/// The line of this run under [`TITLES`].
+pub(super) fn line(record: &Record) -> Vec<String> {
     let summary = Summary::of(record);
-    let question = "What does an append cost its caller when its row in SQLite is projected before it returns, or after, and is anything lost?";
+    let times = |name| {
+        let times = summary.arm(name).and_then(|arm| arm.append.as_ref());
+        words::or_nothing(times, |times| {
+            format!("{} (p99 {})", units::duration(times.p50), units::duration(times.p99))
+        })
+    };
+    let both = summary.comparison(append::SYNC_READBACK, append::ASYNC);
+    vec![
+        words::or_nothing(record.plan.append.as_ref(), append::short),
+        times(append::ASYNC),
+        times(append::SYNC),
+        times(append::SYNC_READBACK),
+        words::or_nothing(both, |both| format!("{}x", units::ratio(both.p50.ratio))),
+    ]
+}
+
+/// The main figures of a run, large.
+pub(super) fn tiles(record: &Record) -> Tiles {
+    let summary = Summary::of(record);
     let mut tiles = Vec::new();
     for (name, what) in [
         (append::ASYNC, "an append, its row projected after it returned (p50)"),
@@ -38,7 +69,7 @@ pub(super) fn answer(record: &Record) -> (String, Tiles, Vec<String>) {
             "as long with the row first, as published, as with it after".to_owned(),
         )
     }));
-    (question.to_owned(), tiles, append::answer(&summary))
+    tiles
 }
 
 /// The whole section.

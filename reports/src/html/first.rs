@@ -1,7 +1,9 @@
 //! The first page: what was asked, what the answer is, and how sure it is.
 
 use super::markup::Markup;
+use super::relaunch::Tiles;
 use super::{append, parts, relaunch};
+use crate::layout::{Table, tied};
 use crate::record::{Record, Status};
 use crate::{remarks, words};
 
@@ -9,17 +11,14 @@ use crate::{remarks, words};
 pub(super) fn title(records: &[Record]) -> String {
     match records {
         [] => "tracerig: no runs".to_owned(),
-        [record] => format!("tracerig: {}", heading(records, 0).replace(&record.id, "").trim()),
+        [record] => format!("tracerig: {}", heading(record)),
         several => format!("tracerig: report of {} runs", several.len()),
     }
 }
 
 /// What a run is called among the others.
-pub(super) fn heading(records: &[Record], at: usize) -> String {
-    let record = &records[at];
-    let scale =
-        if record.dataset.scale == 1.0 { String::new() } else { format!(" x{}", record.dataset.scale) };
-    let of = format!("{} on {}{scale}", capital(&record.scenario), record.dataset.recipe);
+pub(super) fn heading(record: &Record) -> String {
+    let of = format!("{} on {}", capital(&record.scenario), run_name(record));
     match &record.plan.append {
         Some(plan) => format!("{of}: {}", crate::append::short(plan)),
         None => of,
@@ -45,29 +44,76 @@ pub(super) fn page(out: &mut Markup, title: &str, records: &[Record], growth: bo
             out.leaf("span", &[("class", &format!("state {class}"))], &said);
         });
     });
-    for (at, record) in records.iter().enumerate() {
-        answer(out, records, at, record);
+    let (appends, launches): (Vec<&Record>, Vec<&Record>) =
+        records.iter().partition(|record| record.plan.append.is_some());
+    let mut scenarios: Vec<&str> = Vec::new();
+    for record in &launches {
+        if !scenarios.contains(&record.scenario.as_str()) {
+            scenarios.push(&record.scenario);
+        }
+    }
+    for scenario in scenarios {
+        let runs: Vec<&Record> = launches.iter().copied().filter(|run| run.scenario == scenario).collect();
+        asked(out, &relaunch::question(runs[0]), &runs, relaunch::tiles, &relaunch::TITLES, relaunch::line);
+    }
+    if !appends.is_empty() {
+        asked(out, append::QUESTION, &appends, append::tiles, &append::TITLES, append::line);
+    }
+    if let [record] = records {
+        answer(out, record);
     }
     contents(out, records, growth, ablations);
 }
 
-/// One run on the first page.
-fn answer(out: &mut Markup, records: &[Record], at: usize, record: &Record) {
-    let appends = record.plan.append.is_some();
-    let (question, tiles, said) = if appends { append::answer(record) } else { relaunch::answer(record) };
-    out.leaf("h3", &[], &heading(records, at));
-    out.leaf("p", &[("class", &"question")], &question);
+/// A question, and what the runs answer: the figures of one large, of several in a table.
+fn asked(
+    out: &mut Markup,
+    question: &str,
+    runs: &[&Record],
+    tiles: fn(&Record) -> Tiles,
+    titles: &[&str],
+    line: fn(&Record) -> Vec<String>,
+) {
+    out.leaf("p", &[("class", &"question")], question);
+    // The run on the most data stands for all.
+    let Some(largest) = runs.iter().max_by_key(|run| run.dataset.file_bytes) else { return };
+    if runs.len() > 1 {
+        let which = format!("{}:", heading(largest));
+        out.leaf("p", &[("class", &"lead")], &which);
+    }
+    let tiles = tiles(largest);
     if !tiles.is_empty() {
         out.element("ul", &[("class", &"tiles")], |out| {
             for (figure, what) in &tiles {
                 out.element("li", &[], |out| {
-                    out.leaf("b", &[], figure);
+                    out.leaf("b", &[], &tied(figure));
                     out.leaf("span", &[], what);
                 });
             }
         });
     }
-    parts::list(out, said);
+    if runs.len() > 1 {
+        let titles = ["run"].into_iter().chain(titles.iter().copied()).chain(["ended"]);
+        let mut table = Table::new(2, titles).words("ended");
+        for run in runs {
+            let ended = format!("{:?}", run.outcome.status).to_lowercase();
+            table.row([run_name(run)].into_iter().chain(line(run)).chain([ended]).collect());
+        }
+        parts::table(out, "Medians of every run; p50 where there is a p99", &table.without_empty_columns());
+    }
+}
+
+/// What a run is called in a table that tells its data and condition.
+fn run_name(record: &Record) -> String {
+    let scale =
+        if record.dataset.scale == 1.0 { String::new() } else { format!(" x{}", record.dataset.scale) };
+    format!("{}{scale}", record.dataset.recipe)
+}
+
+/// The answer of a run in sentences, and how it ended.
+pub(super) fn answer(out: &mut Markup, record: &Record) {
+    let appends = record.plan.append.is_some();
+    parts::list(out, if appends { append::answer(record) } else { relaunch::answer(record) });
     let class = match record.outcome.status {
         Status::Complete => "good",
         Status::Interrupted | Status::Inconclusive => "doubt",
@@ -121,8 +167,8 @@ fn contents(out: &mut Markup, records: &[Record], growth: bool, ablations: bool)
             let mut entry = |id: &str, text: &str| {
                 out.element("li", &[], |out| out.leaf("a", &[("href", &format!("#{id}"))], text));
             };
-            for at in 0..records.len() {
-                entry(&format!("run-{}", at + 1), &heading(records, at));
+            for (record, at) in records.iter().zip(1..) {
+                entry(&format!("run-{at}"), &heading(record));
             }
             if growth {
                 entry("growth", "Cost as the database grows");

@@ -43,7 +43,10 @@ pub fn page(records: &[Record], ablations: Option<&Value>) -> String {
             for (at, record) in records.iter().enumerate() {
                 let id = format!("run-{}", at + 1);
                 out.element("section", &[("id", &id)], |out| {
-                    out.leaf("h2", &[], &first::heading(records, at));
+                    out.leaf("h2", &[], &first::heading(record));
+                    if records.len() > 1 {
+                        first::answer(out, record);
+                    }
                     if record.plan.append.is_some() {
                         append::section(out, &id, record);
                     } else {

@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use crate::Record;
-use crate::layout::Table;
+use crate::layout::{Table, tied};
 use crate::remarks;
 use crate::summary::LeftOut;
 
@@ -48,7 +48,7 @@ pub(super) fn list(out: &mut Markup, items: impl IntoIterator<Item = String>) {
     }
     out.element("ul", &[], |out| {
         for item in items {
-            out.leaf("li", &[], &item);
+            out.leaf("li", &[], &tied(&item));
         }
     });
 }

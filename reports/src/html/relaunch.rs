@@ -7,8 +7,9 @@ use super::parts;
 use super::plot::{self, Bar, Caption, Curve, Dot, Palette, Strip};
 use crate::Record;
 use crate::record::{ArmKey, Cache, Sample};
+use crate::remarks::FULL;
 use crate::stats;
-use crate::summary::{ArmSummary, Summary, WARM};
+use crate::summary::{ArmSummary, PUBLISHED, Summary, WARM};
 use crate::units;
 use crate::words::{self, Precision};
 use crate::{limits, remarks, tables};
@@ -16,26 +17,65 @@ use crate::{limits, remarks, tables};
 /// A few figures, each with what it is.
 pub(super) type Tiles = Vec<(String, String)>;
 
-/// Question, figures and answer of the first page.
-pub(super) fn answer(record: &Record) -> (String, Tiles, Vec<String>) {
+/// What was asked.
+pub(super) fn question(record: &Record) -> String {
+    if record.scenario == "relaunch" {
+        "What does a relaunch on a large trace database cost, with a memo of the last scan and without, and is the answer still exactly the \
+         same?"
+            .to_owned()
+    } else {
+        format!("What does {} cost?", record.scenario)
+    }
+}
+
+/// The answer in sentences.
+pub(super) fn answer(record: &Record) -> Vec<String> {
+    remarks::answer(record, &Summary::of(record))
+}
+
+/// The main figures of a run in a line, each under its title.
+pub(super) const TITLES: [&str; 7] = [
+    "data",
+    "with a memo",
+    "cache cold",
+    "full scan",
+    "published query",
+    "memo beside published",
+    "99 % interval",
+];
+
+/// The line of this run under [`TITLES`].
+pub(super) fn line(record: &Record) -> Vec<String> {
     let summary = Summary::of(record);
     let data = &record.dataset;
-    let size = format!("{} with {}", data.file_bytes, words::plural(data.rows, "row"));
-    let question = if record.scenario == "relaunch" {
-        format!(
-            "What does a relaunch cost on a trace database of {size}, and is the answer still exactly the same?"
-        )
-    } else {
-        format!("What does {} cost on a database of {size}?", record.scenario)
+    let arm = |name, cache| summary.arm(&ArmKey::new(name, cache));
+    let time = |name, cache| {
+        let times = arm(name, cache).and_then(|arm| arm.sample_time.as_ref());
+        words::or_nothing(times, |times| units::duration(times.median))
     };
+    let versus = arm(WARM, Cache::Hot).and_then(|arm| arm.of_published.as_ref());
+    vec![
+        format!("{}, {}", data.file_bytes, words::plural(data.rows, "row")),
+        time(WARM, Cache::Hot),
+        time(WARM, Cache::Cold),
+        time(FULL, Cache::Hot),
+        time(PUBLISHED, Cache::Hot),
+        words::or_nothing(versus, words::versus),
+        words::or_nothing(versus.and_then(words::versus_interval), |ends| ends),
+    ]
+}
+
+/// The main figures of a run, large.
+pub(super) fn tiles(record: &Record) -> Tiles {
+    let summary = Summary::of(record);
     let mut tiles = Vec::new();
     let arm = |name, cache| summary.arm(&ArmKey::new(name, cache));
     let time = |arm: Option<&ArmSummary>| Some(units::duration(arm?.sample_time.as_ref()?.median));
     for (name, cache, what) in [
         (WARM, Cache::Hot, "a relaunch with a memo, cache hot"),
         (WARM, Cache::Cold, "the same, cache cold"),
-        ("full", Cache::Hot, "a full scan, cache hot"),
-        ("published", Cache::Hot, "the published query, cache hot"),
+        (FULL, Cache::Hot, "a full scan, cache hot"),
+        (PUBLISHED, Cache::Hot, "the published query, cache hot"),
     ] {
         tiles.extend(time(arm(name, cache)).map(|time| (time, what.to_owned())));
     }
@@ -43,7 +83,7 @@ pub(super) fn answer(record: &Record) -> (String, Tiles, Vec<String>) {
     tiles.extend(
         versus.map(|ratio| (words::versus(ratio), "with a memo than the published query".to_owned())),
     );
-    (question, tiles, remarks::answer(record, &summary))
+    tiles
 }
 
 /// The whole section.

@@ -5,7 +5,7 @@ use super::{Caption, WIDTH, figure};
 use crate::html::markup::Markup;
 
 const ROW: f64 = 30.0;
-const LEFT: f64 = 150.0;
+const LEFT: f64 = 172.0;
 const RIGHT: f64 = WIDTH - 96.0;
 
 /// The bar of an arm.
@@ -31,8 +31,11 @@ pub(in crate::html) fn bars(out: &mut Markup, caption: &Caption<'_>, bars: &[Bar
     if bars.is_empty() {
         return;
     }
+    // The bar with the most parts knows their order best.
+    let mut fullest = bars.clone();
+    fullest.sort_by_key(|bar| std::cmp::Reverse(bar.parts.len()));
     let mut names: Vec<&str> = Vec::new();
-    for (name, _) in bars.iter().flat_map(|bar| &bar.parts) {
+    for (name, _) in fullest.iter().flat_map(|bar| &bar.parts) {
         if !names.contains(&name.as_str()) {
             names.push(name);
         }

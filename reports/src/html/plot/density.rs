@@ -25,7 +25,7 @@ pub(in crate::html) fn density(out: &mut Markup, caption: &Caption<'_>, arms: &[
     let nanos = |arm: &Density, q| arm.times.quantile(q).as_nanos() as f64;
     let scale = Scale::log(arms.iter().flat_map(|arm| [nanos(arm, 0.0), nanos(arm, 1.0)]));
     let height = ROW * arms.len() as f64 + 62.0;
-    let frame = Frame { left: 150.0, right: WIDTH - 16.0, top: 10.0, bottom: height - 48.0 };
+    let frame = Frame { left: 172.0, right: WIDTH - 26.0, top: 10.0, bottom: height - 48.0 };
     figure(out, caption, height, &[], |out| {
         let marks: Vec<(f64, String)> =
             scale.ticks().into_iter().map(|tick| (scale.part(tick), time_mark(tick))).collect();

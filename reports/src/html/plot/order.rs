@@ -36,8 +36,9 @@ pub(in crate::html) fn order(
         let marks: Vec<(f64, String)> =
             orders.ticks().into_iter().map(|tick| (orders.part(tick), format!("{tick:.0}"))).collect();
         below(out, frame, &marks, "sample, in the order taken");
+        let told = |tick: f64| if tick == 0.0 { "median".to_owned() } else { format!("{tick:+.0} %") };
         let marks: Vec<(f64, String)> =
-            parts.ticks().into_iter().map(|tick| (parts.part(tick), format!("{tick:+.0} %"))).collect();
+            parts.ticks().into_iter().map(|tick| (parts.part(tick), told(tick))).collect();
         beside(out, frame, &marks);
         for dot in dots {
             mark(out, frame.x(orders.part(dot.order as f64)), frame, parts, dot);
@@ -77,8 +78,9 @@ fn mark(out: &mut Markup, x: f64, frame: Frame, parts: Scale, dot: &Dot) {
 
 /// The median of the valid samples around each place: about a tenth of the run, and no less than nine.
 fn trend(dots: &[Dot]) -> Vec<(f64, f64)> {
-    let valid: Vec<(f64, f64)> =
+    let mut valid: Vec<(f64, f64)> =
         dots.iter().filter(|dot| dot.valid).map(|dot| (dot.order as f64, dot.ratio)).collect();
+    valid.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
     let width = (valid.len() / 10).max(9);
     valid
         .windows(width)
