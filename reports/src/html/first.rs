@@ -75,8 +75,10 @@ fn asked(
     line: fn(&Record) -> Vec<String>,
 ) {
     out.leaf("p", &[("class", &"question")], question);
-    // The run on the most data stands for all.
-    let Some(largest) = runs.iter().max_by_key(|run| run.dataset.file_bytes) else { return };
+    // The run that tells most stands for all, and of several the one on the most data.
+    let Some(largest) = runs.iter().max_by_key(|run| (tiles(run).len(), run.dataset.file_bytes)) else {
+        return;
+    };
     if runs.len() > 1 {
         let which = format!("{}:", heading(largest));
         out.leaf("p", &[("class", &"lead")], &which);
@@ -99,7 +101,11 @@ fn asked(
             let ended = format!("{:?}", run.outcome.status).to_lowercase();
             table.row([run_name(run)].into_iter().chain(line(run)).chain([ended]).collect());
         }
-        parts::table(out, "Medians of every run; p50 where there is a p99", &table.without_empty_columns());
+        parts::table(
+            out,
+            "Medians of every run, p50 where there is a p99; intervals of 99 %",
+            &table.without_empty_columns(),
+        );
     }
 }
 

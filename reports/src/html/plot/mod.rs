@@ -59,6 +59,11 @@ impl Palette {
     }
 }
 
+/// What an arm is called where there is little room: `warm, hot`.
+pub(super) fn short(arm: &ArmKey) -> String {
+    if arm.cache == Cache::Any { arm.name.clone() } else { format!("{}, {}", arm.name, arm.cache) }
+}
+
 /// A figure of the page: the picture `draw` draws, `height` high, and below it what `legend` names.
 fn figure(
     out: &mut Markup,
