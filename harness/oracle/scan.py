@@ -2,12 +2,17 @@
 """The trace scan once more, in Python: an oracle written to be read in one sitting, not to be fast.
 
     scan.py DB [--since T] [--until T] [--rules ours|published]
+    scan.py --serve [--rules ours|published]
 
 It prints {"turns": {turn: {"thread_id", "model", "timestamp"}}, "facts", "completions", "unrecognised"} and shares no
 code with what it checks. Everything is bytes until a value is wanted: bodies hold invalid UTF-8 and NUL bytes.
+
+With --serve it says who it is in one line of JSON, {"name", "version"}, and then answers each line
+{"database", "since", "until"} of its standard input with one: that result, or {"error"} in words.
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import re
@@ -246,27 +251,46 @@ PUBLISHED_WHERE = """WHERE (feedback_log_body LIKE '%websocket request:%' OR fee
 
 def read(database, where, parameters):
     uri = pathlib.Path(database).resolve().as_uri() + "?mode=ro"
-    with sqlite3.connect(uri, uri=True, timeout=10) as connection:
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
         for ts, is_text, body, target, thread, process in connection.execute(
                 COLUMNS + where + "ORDER BY id", parameters):
             yield {"ts": ts, "is_text": is_text, "body": body or b"", "target": target,
                    "thread": utf8(thread), "process": utf8(process)}
 
 
+def answer(database, since, until, rules):
+    if rules == "published":
+        return published(read(database, PUBLISHED_WHERE, (since, until)))
+    return scan(read(database, "", ()), lambda ts: (since is None or ts >= since) and (until is None or ts < until))
+
+
+def serve(rules):
+    def say(what):
+        print(json.dumps(what), flush=True)
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    say({"name": "scan.py", "version": "1, Python %s, SQLite %s" % (python, sqlite3.sqlite_version)})
+    for line in sys.stdin:
+        try:
+            asked = json.loads(line)
+            say(answer(asked["database"], asked["since"], asked["until"], rules))
+        except (sqlite3.Error, ValueError, KeyError, RecursionError) as error:
+            say({"error": "%s: %s" % (type(error).__name__, error)})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("database")
+    parser.add_argument("database", nargs="?")
     parser.add_argument("--since", type=int, help="Unix seconds, inclusive")
     parser.add_argument("--until", type=int, help="Unix seconds, exclusive")
     parser.add_argument("--rules", choices=["ours", "published"], default="ours")
+    parser.add_argument("--serve", action="store_true", help="answer questions on standard input")
     chosen = parser.parse_args()
-    if chosen.rules == "published":
-        answer = published(read(chosen.database, PUBLISHED_WHERE, (chosen.since, chosen.until)))
-    else:
-        def inside(ts):
-            return (chosen.since is None or ts >= chosen.since) and (chosen.until is None or ts < chosen.until)
-        answer = scan(read(chosen.database, "", ()), inside)
-    json.dump(answer, sys.stdout, indent=1, sort_keys=True)
+    if chosen.serve == (chosen.database is not None):
+        parser.error("name a database, or serve")
+    if chosen.serve:
+        return serve(chosen.rules)
+    json.dump(answer(chosen.database, chosen.since, chosen.until, chosen.rules), sys.stdout, indent=1, sort_keys=True)
     print()
 
 

@@ -4,16 +4,25 @@
 //! its plan says, verifies each answer against an independent [`oracle`], and hands a record with every raw sample to
 //! the reports.
 
+pub mod ablations;
 pub mod append;
+pub mod baseline;
 pub mod cli;
 pub mod companion;
+pub mod compare;
 pub mod diff;
 pub mod document;
+pub mod handicap;
 pub mod histories;
 pub mod interrupt;
 pub mod machine;
 pub mod oracle;
+pub mod plan;
 pub mod platform;
 pub mod process;
+pub mod protocol;
 pub mod relaunch;
+pub mod repro;
+mod session;
+pub mod subject;
 pub mod worker;

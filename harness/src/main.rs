@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tracerig_harness::{append, cli, histories, worker};
+use tracerig_harness::{append, cli, histories, protocol, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             // The parent is gone, and with it whoever could be told.
             Err(_) => ExitCode::FAILURE,
         },
+        Some(first) if first == protocol::SUBCOMMAND => protocol::say(),
         _ => cli::main(),
     }
 }

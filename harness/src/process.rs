@@ -25,6 +25,8 @@ pub struct Launcher {
     limit: Duration,
     /// A file, not a pipe: two pipes would take a thread or a poll to empty.
     stderr: File,
+    /// What a process of the program reads before it does anything, and in how many calls.
+    start: (u64, u64),
 }
 
 /// A process from its start to its end.
@@ -86,7 +88,23 @@ impl Launcher {
     /// # Errors
     /// No temporary file can be made.
     pub fn new(program: &Path, limit: Duration) -> io::Result<Self> {
-        Ok(Self { program: program.to_owned(), limit, stderr: tempfile::tempfile()? })
+        Ok(Self { program: program.to_owned(), limit, stderr: tempfile::tempfile()?, start: (0, 0) })
+    }
+
+    /// The same, with what every process reads at its start left out of what its launches read, told by one that is launched with
+    /// `nothing` to do. The C library reads `/proc/self/maps` then, which is longer where the path of the program is: without
+    /// this, moving a program would seem to change its work.
+    ///
+    /// # Errors
+    /// As [`Launcher::new`]. That the program cannot be launched shows when it is.
+    pub fn without_start(program: &Path, limit: Duration, nothing: &[OsString]) -> io::Result<Self> {
+        let mut launcher = Self::new(program, limit)?;
+        if let Ok(finished) = launcher.run(nothing)
+            && let (Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
+        {
+            launcher.start = (io.rchar, io.syscr);
+        }
+        Ok(launcher)
     }
 
     /// Runs the program with `arguments` to its end.
@@ -115,7 +133,7 @@ impl Launcher {
         let start = Instant::now();
         let child = command.spawn()?;
         let watched = interrupt::watch(child.id(), self.limit);
-        Ok(Launched { child, watched, start, stderr: &self.stderr })
+        Ok(Launched { child, watched, start, stderr: &self.stderr, read: self.start })
     }
 }
 
@@ -126,6 +144,8 @@ pub struct Launched<'a> {
     watched: Watched,
     start: Instant,
     stderr: &'a File,
+    /// What it has read before it does anything.
+    read: (u64, u64),
 }
 
 impl Launched<'_> {
@@ -140,12 +160,16 @@ impl Launched<'_> {
     /// # Errors
     /// It cannot be waited for.
     pub fn finish(self) -> io::Result<Finished> {
-        let Self { mut child, watched, start, stderr } = self;
+        let Self { mut child, watched, start, stderr, read: (rchar, syscr) } = self;
         let mut stdout = Vec::with_capacity(64 * 1024);
         let read = child.stdout.take().map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut stdout));
         let mut timed_out = false;
-        let ended = platform::wait(&mut child, || timed_out = watched.release())?;
+        let mut ended = platform::wait(&mut child, || timed_out = watched.release())?;
         read?;
+        if let Some(io) = &mut ended.io {
+            io.rchar = io.rchar.saturating_sub(rchar);
+            io.syscr = io.syscr.saturating_sub(syscr);
+        }
         Ok(Finished { wall: ended.at - start, stdout, stderr: said(stderr)?, ended, timed_out })
     }
 }

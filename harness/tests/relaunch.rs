@@ -249,6 +249,8 @@ fn run_with(program: &Program, worker: &Path) -> Record {
         seed: 1,
         program: worker.to_owned(),
         command: Vec::new(),
+        launches: std::collections::BTreeMap::new(),
+        expected_rows: None,
     };
     relaunch::run(&job, &mut |_| ()).unwrap()
 }

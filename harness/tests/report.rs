@@ -101,7 +101,8 @@ fn ablations_of_any_shape_become_a_table() {
     let program = Program::new();
     let record = kept("record-v1.json");
     let html = ["report", text(&record), "--format", "html", "--ablations", "ablations.json"];
-    std::fs::write(program.path("ablations.json"), r#"{"x": [{"check": "anchors", "cost_ns": 1500}]}"#).unwrap();
+    std::fs::write(program.path("ablations.json"), r#"{"x": [{"check": "anchors", "cost_ns": 1500}]}"#)
+        .unwrap();
     let page = program.run(&html);
     assert!(page.out.contains("anchors") && page.out.contains("1.50 us"), "{:?}", page.err);
     std::fs::write(program.path("ablations.json"), "not JSON").unwrap();
@@ -134,4 +135,40 @@ fn figures_of_wrong_answers_are_not_exported() {
     assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""), "{ran:?}");
     let shown: Value = program.json(&["report", "wrong.json", "--format", "json"]);
     assert_eq!(shown["outcome"]["mismatches"], 1);
+}
+
+/// Makes a page after `script`, with room for a part of it only.
+#[cfg(unix)]
+fn with_limit(program: &Program, script: &str) -> Option<i32> {
+    let record = kept("record-v1.json");
+    let command = format!(
+        "{script}; ulimit -f 8; exec {} report {} --format html --out pages",
+        env!("CARGO_BIN_EXE_tracerig"),
+        text(&record)
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &command]).current_dir(program.path("")).stdin(Stdio::null());
+    shell.output().unwrap().status.code()
+}
+
+/// A disk that is full in the middle, or a kill there: no file may be larger than a few blocks, and writing beyond that fails, or
+/// is the end of the process where nobody asked to hear of it.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_or_a_kill_leaves_the_report_that_was_there() {
+    let program = Program::new();
+    let folder = program.path("pages");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("report.html"), "the one before").unwrap();
+    let left = || std::fs::read_dir(&folder).unwrap().count();
+    let before = || std::fs::read_to_string(folder.join("report.html")).unwrap();
+    assert_eq!(with_limit(&program, "trap '' XFSZ"), Some(1));
+    assert_eq!((before().as_str(), left()), ("the one before", 1), "nothing is left half-written");
+    assert_eq!(with_limit(&program, ":"), None, "a signal ends it");
+    assert_eq!(before(), "the one before");
+    // What a kill leaves is no report, and the next one is written all the same.
+    let record = kept("record-v1.json");
+    let ran = program.run(&["report", text(&record), "--format", "html", "--out", "pages"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(before().starts_with("<!DOCTYPE html>"));
 }

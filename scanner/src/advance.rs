@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::ablation::{self, Ablation};
 use crate::anchors;
 use crate::answer::Mode;
 use crate::checks::{self, Refusal, Verified};
@@ -42,17 +43,20 @@ fn try_advance(
     work: &mut Work,
 ) -> Result<(Mode, bool), Refusal> {
     let cursor = memo.cursor;
+    let ablated = context.ablated;
     let mut verified = Verified::default();
     checks::schema(snapshot.schema)?;
-    checks::identity(memo, &snapshot.identity)?;
-    checks::shrink(memo, snapshot.max_id)?;
-    let anchors_left = checks::anchors(memo, lookup)?;
+    checks::identity(memo, &snapshot.identity, ablated)?;
+    checks::shrink(memo, snapshot.max_id, ablated)?;
+    let anchors_left = checks::anchors(memo, lookup, ablated)?;
     // One look-up for all rows that are gone from the lower end: facts that no check looks at would never be forgotten.
-    let least = lookup.at_or_above(i64::MIN)?.unwrap_or(i64::MAX);
-    verified.dropped += memo.facts.forget_below(least);
-    checks::facts(memo, cursor, &mut verified, lookup)?;
+    if !ablated.has(Ablation::FactsBelow) {
+        let least = lookup.at_or_above(i64::MIN)?.unwrap_or(i64::MAX);
+        verified.dropped += memo.facts.forget_below(least);
+    }
+    checks::facts(memo, cursor, &mut verified, lookup, ablated)?;
     if anchors_left == 0 {
-        checks::any_survivor(memo, &mut verified, lookup)?;
+        checks::any_survivor(memo, &mut verified, lookup, ablated)?;
     }
     reached(context.probe, context.path, Point::Checked)?;
     work.lap(|phases| &mut phases.check);
@@ -61,7 +65,7 @@ fn try_advance(
     }
 
     context.control.begin(snapshot.max_id.saturating_sub(cursor));
-    let mut reader = Reader::new(snapshot.first(), context.path, context.control)?;
+    let mut reader = Reader::new(snapshot.first(), context)?;
     let facts = Mutex::new(std::mem::take(&mut memo.facts));
     let outcome = reader.range(cursor.saturating_add(1), snapshot.max_id, &facts);
     work.add_reader(&reader);
@@ -69,8 +73,12 @@ fn try_advance(
     memo.facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     memo.facts.sort();
     // Facts that could not change the answer before may do so now.
-    checks::facts(memo, cursor, &mut verified, lookup)?;
-    memo.cursor = snapshot.max_id;
-    anchors::choose(&mut memo.anchors, reader.picked(), memo.cursor, |id| lookup.signature(id))?;
+    if !ablated.has(Ablation::FactsLater) {
+        checks::facts(memo, cursor, &mut verified, lookup, ablated)?;
+    }
+    memo.cursor = ablation::cursor(context, snapshot, &memo.facts)?;
+    if !ablated.has(Ablation::AnchorsAnew) {
+        anchors::choose(&mut memo.anchors, reader.picked(), memo.cursor, |id| lookup.signature(id))?;
+    }
     Ok((Mode::Incremental, true))
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::ablation::{self, Ablation, Ablations};
 use crate::anchors::Anchor;
 use crate::checks::Check;
 use crate::facts::{Fact, FactSet};
@@ -47,10 +48,9 @@ pub(crate) enum Standing {
 /// Whether writing the artifact at `path` could touch the database at `database` (resolved): it, its log, index or
 /// journal stands where the artifact, its lock or its temporary file would.
 pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
-    let resolved = |path: &Path| {
-        let folder = folder(path).canonicalize().unwrap_or_else(|_| folder(path).to_owned());
-        folder.join(path.file_name().unwrap_or_default())
-    };
+    // All three stand in one folder.
+    let folder = folder(path).canonicalize().unwrap_or_else(|_| folder(path).to_owned());
+    let resolved = |path: &Path| folder.join(path.file_name().unwrap_or_default());
     let file = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
     let own = [path.to_owned(), with_suffix(path, ".lock"), temporary(path)]
         .map(|path| (file(&path), resolved(&path)));
@@ -108,13 +108,14 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: &[u8], ablated: Ablations) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (version, rest) = rest.split_first_chunk::<4>()?;
         let (producer, rest) = rest.split_first_chunk()?;
         let (stamp, rest) = rest.split_first_chunk()?;
         let (checksum, _) = rest.split_first_chunk()?;
-        (*magic == MAGIC && u32::from_le_bytes(*version) == VERSION).then_some(Self {
+        let is_known = u32::from_le_bytes(*version) == VERSION || ablated.has(Ablation::ArtifactVersion);
+        (*magic == MAGIC && is_known).then_some(Self {
             producer: *producer,
             stamp: *stamp,
             checksum: *checksum,
@@ -123,13 +124,12 @@ impl Header {
 }
 
 /// What stands at `path`.
-pub(crate) fn standing(path: &Path) -> Standing {
+pub(crate) fn standing(path: &Path, ablated: Ablations) -> Standing {
     let mut header = [0; HEADER_BYTES];
-    match open_regular(path) {
+    match open_regular(path, ablated) {
         Ok(mut file) => match file.read_exact(&mut header) {
-            Ok(()) => {
-                Header::read(&header).map_or(Standing::Foreign, |header| Standing::Stamped(header.stamp))
-            }
+            Ok(()) => Header::read(&header, ablated)
+                .map_or(Standing::Foreign, |header| Standing::Stamped(header.stamp)),
             Err(_) => Standing::Foreign,
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Standing::Absent,
@@ -138,7 +138,7 @@ pub(crate) fn standing(path: &Path) -> Standing {
 }
 
 /// Loads the memo of `database` from `path`, with what stood there.
-pub(crate) fn load(path: &Path, database: &Path) -> (Loaded, Standing) {
+pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded, Standing) {
     let refused = |why: String| {
         Loaded::Refused(
             Check::Artifact,
@@ -149,7 +149,7 @@ pub(crate) fn load(path: &Path, database: &Path) -> (Loaded, Standing) {
         )
     };
     let cannot_be_read = |error: io::Error| refused(format!("cannot be read ({error})"));
-    let file = match open_regular(path) {
+    let file = match open_regular(path, ablated) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Loaded::Absent, Standing::Absent),
         Err(error) => return (cannot_be_read(error), Standing::Foreign),
@@ -159,17 +159,17 @@ pub(crate) fn load(path: &Path, database: &Path) -> (Loaded, Standing) {
     if let Err(error) = (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes) {
         return (cannot_be_read(error), Standing::Foreign);
     }
-    let Some(header) = Header::read(&bytes) else {
+    let Some(header) = Header::read(&bytes, ablated) else {
         return (refused("is damaged or of another format version".into()), Standing::Foreign);
     };
     let standing = Standing::Stamped(header.stamp);
     if let Err(error) = read_rest(&file, &mut bytes) {
         return (cannot_be_read(error), standing);
     }
-    if checksum(&bytes) != header.checksum {
+    if !ablated.has(Ablation::ArtifactChecksum) && checksum(&bytes) != header.checksum {
         return (refused("is damaged".into()), standing);
     }
-    if !producer::is_trusted(&header.producer) {
+    if !producer::is_trusted(&header.producer) && !ablated.has(Ablation::Producer) {
         let why = format!(
             "{}: the memo was written by another version of the parser; the database is scanned in full",
             path.display()
@@ -179,7 +179,8 @@ pub(crate) fn load(path: &Path, database: &Path) -> (Loaded, Standing) {
     let Ok(payload) = postcard::from_bytes::<Payload<'_>>(&bytes[HEADER_BYTES..]) else {
         return (refused("is damaged".into()), standing);
     };
-    if payload.database != database.as_os_str().as_bytes() {
+    let is_of_database = payload.database == database.as_os_str().as_bytes();
+    if !is_of_database && !ablated.has(Ablation::ArtifactDatabase) {
         return (refused("belongs to another database".into()), standing);
     }
     let names: Vec<Arc<str>> = payload.names.into_iter().map(Arc::from).collect();
@@ -235,7 +236,9 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     let lock_path = with_suffix(path, ".lock");
     let create = || File::options().write(true).create_new(true).mode(0o600).open(&lock_path);
     let file = match create() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_regular(&lock_path)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            open_regular(&lock_path, Ablations::NONE)?
+        }
         other => other?,
     };
     match file.try_lock() {
@@ -253,6 +256,7 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
 pub(crate) fn replace<E: From<io::Error>>(
     path: &Path,
     bytes: &[u8],
+    ablated: Ablations,
     at_half: impl FnOnce() -> Result<(), E>,
     at_whole: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
@@ -264,14 +268,18 @@ pub(crate) fn replace<E: From<io::Error>>(
     if is_file && is_of_someone_else(path)? {
         return Err(io::Error::other("what stands there is no memo, and is left alone").into());
     }
+    if ablated.has(Ablation::ArtifactRename) {
+        return ablation::write_in_place(path, bytes, at_half, at_whole);
+    }
     // Under the lock one name is enough, and with one name a process that is killed leaves at most one file.
-    let temporary = Temporary(temporary(path));
+    let temporary = Temporary(temporary(path), ablated);
     match std::fs::remove_file(&temporary.0) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
     // Only where nothing stands, so never through a link.
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary.0)?;
+    let mode = if ablated.has(Ablation::ArtifactPrivate) { 0o644 } else { 0o600 };
+    let mut file = File::options().write(true).create_new(true).mode(mode).open(&temporary.0)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     at_half()?;
@@ -282,12 +290,14 @@ pub(crate) fn replace<E: From<io::Error>>(
 }
 
 /// A file that is gone afterwards, renamed or removed.
-struct Temporary(PathBuf);
+struct Temporary(PathBuf, Ablations);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Gone already if it took its place. What cannot be removed is replaced by the next scan that writes.
-        let _ = std::fs::remove_file(&self.0);
+        if !self.1.has(Ablation::ArtifactTemporary) {
+            // Gone already if it took its place. What cannot be removed is replaced by the next scan that writes.
+            let _ = std::fs::remove_file(&self.0);
+        }
     }
 }
 
@@ -319,7 +329,10 @@ fn read_rest(file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
 
 /// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what
 /// is read.
-fn open_regular(path: &Path) -> io::Result<File> {
+fn open_regular(path: &Path, ablated: Ablations) -> io::Result<File> {
+    if ablated.has(Ablation::ArtifactLink) {
+        return File::open(path);
+    }
     let named = std::fs::symlink_metadata(path)?;
     if !named.is_file() {
         return Err(io::Error::other("it is not a regular file"));
@@ -344,15 +357,15 @@ mod tests {
         let left = folder.path().join(".memo.new");
         let ok = || Ok::<(), io::Error>(());
         std::fs::write(&left, b"a part").unwrap();
-        replace(&path, b"trigmemo first", ok, ok).unwrap();
+        replace(&path, b"trigmemo first", Ablations::NONE, ok, ok).unwrap();
         std::fs::write(&victim, b"untouched").unwrap();
         std::os::unix::fs::symlink(&victim, &left).unwrap();
-        replace(&path, b"trigmemo second", ok, ok).unwrap();
+        replace(&path, b"trigmemo second", Ablations::NONE, ok, ok).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"trigmemo second");
         assert_eq!(std::fs::read(&victim).unwrap(), b"untouched");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "only the memo and the victim");
 
-        let failed = replace(&path, b"trigmemo third", ok, || Err(io::Error::other("full")));
+        let failed = replace(&path, b"trigmemo third", Ablations::NONE, ok, || Err(io::Error::other("full")));
         assert!(failed.is_err() && std::fs::read(&path).unwrap() == b"trigmemo second" && !left.exists());
     }
 
@@ -363,12 +376,12 @@ mod tests {
         let ok = || Ok::<(), io::Error>(());
         for ours in [&b""[..], b"trig", b"trigmemo\x01", b"xrixmemo", b"\0\0\0\0\0\0\0\0\0"] {
             std::fs::write(&path, ours).unwrap();
-            replace(&path, b"trigmemo", ok, ok).unwrap();
+            replace(&path, b"trigmemo", Ablations::NONE, ok, ok).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), b"trigmemo", "{ours:?}");
         }
         for theirs in [&b"SQLite format 3\0"[..], b"# Notes", b"n", b"\x37\x7f\x06\x82"] {
             std::fs::write(&path, theirs).unwrap();
-            assert!(replace(&path, b"trigmemo", ok, ok).is_err());
+            assert!(replace(&path, b"trigmemo", Ablations::NONE, ok, ok).is_err());
             assert_eq!(std::fs::read(&path).unwrap(), theirs);
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no litter");
         }

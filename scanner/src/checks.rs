@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ablation::{Ablation, Ablations};
 use crate::anchors::Anchor;
 use crate::answer::Reason;
 use crate::error::ScanError;
@@ -112,26 +113,34 @@ pub(crate) fn schema(trust: Trust) -> Result<(), Refusal> {
 
 /// `identity`: one metadata call, made anyway. Without it, a replaced file whose surviving rows agree with the memo,
 /// such as an older copy, would be continued.
-pub(crate) fn identity(memo: &Memo, found: &Identity) -> Result<(), Refusal> {
-    if memo.identity == *found { Ok(()) } else { Err(Refusal::from(Check::Identity)) }
+pub(crate) fn identity(memo: &Memo, found: &Identity, ablated: Ablations) -> Result<(), Refusal> {
+    let is_same = memo.identity == *found || ablated.has(Ablation::Identity);
+    if is_same { Ok(()) } else { Err(Refusal::from(Check::Identity)) }
 }
 
 /// `shrink`: no look-up. Without it, a database that lost its newest rows, or began anew, would keep turns that are no
 /// longer in it until its ids had passed the cursor.
-pub(crate) fn shrink(memo: &Memo, max_id: i64) -> Result<(), Refusal> {
-    if max_id >= memo.cursor { Ok(()) } else { Err(Refusal::from(Check::Shrink)) }
+pub(crate) fn shrink(memo: &Memo, max_id: i64, ablated: Ablations) -> Result<(), Refusal> {
+    let is_there = max_id >= memo.cursor || ablated.has(Ablation::Shrink);
+    if is_there { Ok(()) } else { Err(Refusal::from(Check::Shrink)) }
 }
 
 /// `anchors`: a look-up an anchor. Drops the missing ones and returns how many are left. Without it, a database that
 /// took over file and ids, but has no fact in common, would be continued.
-pub(crate) fn anchors(memo: &mut Memo, rows: &mut impl Rows) -> Result<usize, Refusal> {
-    let mut kept = Vec::with_capacity(memo.anchors.len());
-    for &anchor in &memo.anchors {
+pub(crate) fn anchors(memo: &mut Memo, rows: &mut impl Rows, ablated: Ablations) -> Result<usize, Refusal> {
+    let only_last = ablated.has(Ablation::AnchorsSingle);
+    let due = match memo.anchors.last() {
+        _ if ablated.has(Ablation::Anchors) => return Ok(memo.anchors.len()),
+        Some(last) if only_last => std::slice::from_ref(last),
+        _ => &memo.anchors,
+    };
+    let mut kept = Vec::with_capacity(due.len());
+    for &anchor in due {
         let Anchor { id, signature } = anchor;
         match rows.signature(id)? {
-            Some(found) if found == signature => kept.push(anchor),
-            Some(_) => return Err(Refusal::from(Check::Anchors)),
-            None => {}
+            Some(found) if found.is_like(&signature, ablated) => kept.push(anchor),
+            None if !only_last => {}
+            _ => return Err(Refusal::from(Check::Anchors)),
         }
     }
     memo.anchors = kept;
@@ -157,9 +166,13 @@ pub(crate) fn facts(
     scanned_from: i64,
     verified: &mut Verified,
     rows: &mut impl Rows,
+    ablated: Ablations,
 ) -> Result<(), Refusal> {
+    if ablated.has(Ablation::Facts) {
+        return Ok(());
+    }
     loop {
-        let due: Vec<Fact> = relevant(&memo.facts)
+        let due: Vec<Fact> = relevant(&memo.facts, ablated)
             .into_iter()
             .filter(|fact| fact.id <= scanned_from && verified.ids.binary_search(&fact.id).is_err())
             .copied()
@@ -167,9 +180,12 @@ pub(crate) fn facts(
         if due.is_empty() {
             return Ok(());
         }
-        let gone = look_up(&due, verified, rows)?;
+        let gone = look_up(&due, verified, rows, ablated)?;
         memo.facts.remove(&gone);
         verified.dropped += gone.len();
+        if ablated.has(Ablation::FactsRepeated) {
+            return Ok(());
+        }
     }
 }
 
@@ -179,6 +195,7 @@ pub(crate) fn any_survivor(
     memo: &mut Memo,
     verified: &mut Verified,
     rows: &mut impl Rows,
+    ablated: Ablations,
 ) -> Result<(), Refusal> {
     let mut gone = Vec::new();
     let mut survives = !verified.ids.is_empty();
@@ -186,22 +203,31 @@ pub(crate) fn any_survivor(
         if survives {
             break;
         }
-        let missing = look_up(std::slice::from_ref(fact), verified, rows)?;
+        let missing = look_up(std::slice::from_ref(fact), verified, rows, ablated)?;
         survives = missing.is_empty();
         gone.extend(missing);
     }
     memo.facts.remove(&gone);
     verified.dropped += gone.len();
     // A memo of an empty table claims nothing that could be wrong.
-    if survives || memo.cursor == 0 { Ok(()) } else { Err(Refusal::from(Check::Anchors)) }
+    let is_proven = survives || memo.cursor == 0 || ablated.has(Ablation::AnchorsSurvivor);
+    if is_proven { Ok(()) } else { Err(Refusal::from(Check::Anchors)) }
 }
 
 /// Looks up `facts` and returns the ids of those whose row is gone.
-fn look_up(facts: &[Fact], verified: &mut Verified, rows: &mut impl Rows) -> Result<Vec<i64>, Refusal> {
+fn look_up(
+    facts: &[Fact],
+    verified: &mut Verified,
+    rows: &mut impl Rows,
+    ablated: Ablations,
+) -> Result<Vec<i64>, Refusal> {
+    let is_same = |found: &Signature, fact: &Fact| {
+        found.is_like(&fact.signature, ablated) || ablated.has(Ablation::FactsExistence)
+    };
     let mut gone = Vec::new();
     for fact in facts {
         match rows.signature(fact.id)? {
-            Some(found) if found == fact.signature => verified.ids.push(fact.id),
+            Some(found) if is_same(&found, fact) => verified.ids.push(fact.id),
             Some(_) => return Err(Refusal::from(Check::Facts)),
             None => gone.push(fact.id),
         }

@@ -17,6 +17,8 @@ pub enum Point {
     BeforeOpen,
     /// The file is open and nothing was read.
     Opened,
+    /// The first connection has begun its transaction, the others, if there are any, have not.
+    Begun,
     /// The snapshot's first read is done.
     FirstRead,
     /// The memo was found trustworthy, or not.
@@ -35,10 +37,11 @@ pub enum Point {
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Loaded,
         Self::BeforeOpen,
         Self::Opened,
+        Self::Begun,
         Self::FirstRead,
         Self::Checked,
         Self::Scanned,
@@ -55,6 +58,7 @@ impl Point {
             Self::Loaded => "loaded",
             Self::BeforeOpen => "before-open",
             Self::Opened => "opened",
+            Self::Begun => "begun",
             Self::FirstRead => "first-read",
             Self::Checked => "checked",
             Self::Scanned => "scanned",

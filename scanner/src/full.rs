@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::ablation;
 use crate::advance::Advanced;
 use crate::anchors::{self, Picked};
 use crate::answer::Mode;
@@ -41,7 +42,8 @@ pub(crate) fn full(
         }
         None => (FactSet::default(), Vec::new()),
     };
-    let memo = Memo { identity: snapshot.identity, cursor: snapshot.max_id, anchors, facts };
+    let cursor = ablation::cursor(context, snapshot, &facts)?;
+    let memo = Memo { identity: snapshot.identity, cursor, anchors, facts };
     Ok(Advanced { memo, mode: Mode::Full, changed: true })
 }
 
@@ -57,7 +59,7 @@ fn read_all(
     let done = Mutex::new((work, Picked::default()));
     let failed = AtomicBool::new(false);
     let share = |connection: &rusqlite::Connection, place: usize| -> Result<(), ScanError> {
-        let mut reader = Reader::new(connection, context.path, context.control)?;
+        let mut reader = Reader::new(connection, context)?;
         let outcome = ranges
             .iter()
             .skip(place)

@@ -39,7 +39,7 @@ impl IdentitySource for FileSystemIdentity {
 }
 
 /// The identity that `metadata` reports.
-fn of(metadata: &std::fs::Metadata) -> Identity {
+pub(crate) fn of(metadata: &std::fs::Metadata) -> Identity {
     let birth = metadata.created().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
         Ok(after) => after.as_nanos().cast_signed(),
         Err(before) => -before.duration().as_nanos().cast_signed(),

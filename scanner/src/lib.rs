@@ -2,9 +2,11 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod ablation;
 mod advance;
 mod anchors;
 mod answer;
+pub mod archive;
 mod artifact;
 mod checks;
 mod control;
@@ -14,6 +16,8 @@ mod full;
 mod identity;
 mod memo;
 mod parse;
+#[doc(hidden)]
+pub mod parts;
 mod path;
 mod persist;
 mod producer;
@@ -27,6 +31,7 @@ mod snapshot;
 mod turns;
 mod work;
 
+pub use ablation::{Ablation, Ablations};
 pub use answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 pub use checks::Check;
 pub use control::{Point, Probe, Progress};

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::ablation::Ablation;
 use crate::advance::{Advanced, advance};
 use crate::artifact::{self, Loaded, Lock, Standing};
 use crate::checks::Refusal;
@@ -73,13 +74,16 @@ fn try_save(
     before: Standing,
     forced: bool,
 ) -> Result<Saved, Failure> {
-    let _lock = lock(context, path)?;
+    let ablated = context.ablated;
+    let _lock = if ablated.has(Ablation::Lock) { None } else { Some(lock(context, path)?) };
     reached(context.probe, context.path, Point::PersistLocked)?;
-    if artifact::standing(path) != before {
-        if !forced {
+    if artifact::standing(path, ablated) != before && !ablated.has(Ablation::Stamp) {
+        if !forced || ablated.has(Ablation::ForcedReplaces) {
             return Ok(Saved::Dropped);
         }
-        catch_up(context, path, memo).or_else(keep_the_answer)?;
+        if !ablated.has(Ablation::ForcedCatchesUp) {
+            catch_up(context, path, memo).or_else(keep_the_answer)?;
+        }
     }
     let mut stamp = [0; 16];
     getrandom::fill(&mut stamp).map_err(io::Error::other)?;
@@ -87,6 +91,7 @@ fn try_save(
     artifact::replace::<Failure>(
         path,
         &bytes,
+        ablated,
         || Ok(reached(context.probe, context.path, Point::PersistHalfWritten)?),
         || Ok(reached(context.probe, context.path, Point::PersistWritten)?),
     )?;
@@ -122,7 +127,9 @@ fn keep_the_answer(error: ScanError) -> Result<(), Failure> {
 
 /// Reads the rows that another scan stored meanwhile, into `memo`, while the lock keeps others from storing more.
 fn catch_up(context: Context<'_>, path: &Path, memo: &mut Memo) -> Result<(), ScanError> {
-    let (Loaded::Memo(stored, _), _) = artifact::load(path, context.path) else { return Ok(()) };
+    let (Loaded::Memo(stored, _), _) = artifact::load(path, context.path, context.ablated) else {
+        return Ok(());
+    };
     if stored.identity != memo.identity || stored.cursor <= memo.cursor {
         return Ok(());
     }

@@ -37,7 +37,11 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
     connection.execute_batch("BEGIN").map_err(fail)?;
     let cursor = connection
         .query_row("SELECT max(id) FROM logs", [], |row| row.get::<_, Option<i64>>(0))
-        .map_err(|error| crate::schema::examine(&connection, &path).err().unwrap_or_else(|| fail(error)))?;
+        .map_err(|error| {
+            crate::schema::examine(&connection, &path, crate::ablation::Ablations::NONE)
+                .err()
+                .unwrap_or_else(|| fail(error))
+        })?;
     let open = start.elapsed();
 
     let mut won: HashMap<String, Turn> = HashMap::new();

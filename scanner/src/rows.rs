@@ -6,12 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, MAIN_DB, Statement, StatementStatus};
 
+use crate::ablation::{self, Ablation};
 use crate::anchors::Picked;
-use crate::control::Control;
 use crate::error::ScanError;
 use crate::facts::FactSet;
 use crate::parse::{self, Parsed};
 use crate::signature::{BodyType, PREFIX_BYTES, Signature};
+use crate::snapshot::Context;
 
 /// The table and the column that hold what is searched.
 const TABLE: &str = "logs";
@@ -38,8 +39,7 @@ impl std::ops::AddAssign for Read {
 
 /// Searches rows for facts, one range of ids after the other, through one connection.
 pub(crate) struct Reader<'c> {
-    path: &'c Path,
-    control: &'c Control,
+    context: Context<'c>,
     bodies: Statement<'c>,
     others: Statement<'c>,
     read: Read,
@@ -47,16 +47,11 @@ pub(crate) struct Reader<'c> {
 }
 
 impl<'c> Reader<'c> {
-    pub(crate) fn new(
-        connection: &'c Connection,
-        path: &'c Path,
-        control: &'c Control,
-    ) -> Result<Self, ScanError> {
+    pub(crate) fn new(connection: &'c Connection, context: Context<'c>) -> Result<Self, ScanError> {
         let prepare =
-            |sql: &str| connection.prepare(sql).map_err(|error| ScanError::from_sqlite(path, error));
+            |sql: &str| connection.prepare(sql).map_err(|error| ScanError::from_sqlite(context.path, error));
         Ok(Self {
-            path,
-            control,
+            context,
             // Only what tells facts from other rows: the columns behind the body cost a walk over its overflow pages.
             bodies: prepare(
                 "SELECT id, target, feedback_log_body FROM logs WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
@@ -69,25 +64,35 @@ impl<'c> Reader<'c> {
 
     /// Adds the facts of the rows `from ..= to` to `facts`.
     pub(crate) fn range(&mut self, from: i64, to: i64, facts: &Mutex<FactSet>) -> Result<(), ScanError> {
+        let Context { path, control, ablated, .. } = self.context;
         let read = &mut self.read;
         let mut told = *read;
         let mut position = from;
-        let error = |error| ScanError::from_sqlite(self.path, error);
+        let error = |error| ScanError::from_sqlite(path, error);
         let mut rows = self.bodies.query((from, to)).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
-            self.control.check(self.path)?;
+            control.check(path)?;
             read.rows += 1;
             let id = row.get(0).map_err(error)?;
             self.picked.offer(id);
             if read.rows - told.rows >= CHUNK_ROWS {
-                self.control.advance(read.rows - told.rows, read.body_bytes - told.body_bytes, id - position);
+                control.advance(read.rows - told.rows, read.body_bytes - told.body_bytes, id - position);
                 (told, position) = (*read, id);
             }
-            let ValueRef::Text(body) = row.get_ref(2).map_err(error)? else { continue };
+            let body = match row.get_ref(2).map_err(error)? {
+                ValueRef::Text(body) => body,
+                ValueRef::Blob(body) if ablated.has(Ablation::RowBlob) => body,
+                _ => continue,
+            };
             read.body_bytes += body.len() as u64;
             let Some(marked) = parse::first_marker(body) else { continue };
             let target = row.get_ref(1).map_err(error)?;
-            let fact = match parse::parse(body, marked, bytes(target)) {
+            let parsed = if ablated.is_empty() {
+                parse::parse(body, marked, bytes(target))
+            } else {
+                ablation::parse(ablated, body, marked, bytes(target))
+            };
+            let fact = match parsed {
                 Parsed::Nothing => continue,
                 Parsed::Unrecognised => {
                     read.unrecognised += 1;
@@ -99,7 +104,7 @@ impl<'c> Reader<'c> {
             let Some(columns) = others.next().map_err(error)? else {
                 // Within one snapshot only a damaged tree leads to a row in order and not by its id.
                 let detail = format!("row {id} is not where its id says");
-                return Err(ScanError::Corrupt { path: self.path.to_owned(), detail });
+                return Err(ScanError::Corrupt { path: path.to_owned(), detail });
             };
             let signature = Signature::of(
                 integer(columns.get_ref(0).map_err(error)?),
@@ -115,7 +120,7 @@ impl<'c> Reader<'c> {
             facts.push(id, signature, process, thread, &fact.says);
         }
         drop(rows);
-        self.control.advance(
+        control.advance(
             read.rows - told.rows,
             read.body_bytes - told.body_bytes,
             to.saturating_add(1).saturating_sub(position),

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use crate::ablation::{self, Ablation, Ablations};
 use crate::advance::advance;
 use crate::answer::{Reason, Scan, Stats, Window};
 use crate::artifact::{self, Loaded, Standing};
@@ -39,6 +40,16 @@ pub(crate) enum Source<'a> {
     File { path: &'a Path, held: Option<Held> },
 }
 
+impl<'a> Source<'a> {
+    /// The file, if it is one.
+    fn path(&self) -> Option<&'a Path> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Disabled | Self::Memory { .. } => None,
+        }
+    }
+}
+
 /// A memo kept in memory between the scans of one process.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
@@ -66,12 +77,21 @@ struct Start {
 
 /// Runs `job`.
 pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
+    let (context, place) = (job.context, job.memo.path());
+    let done = try_run(job);
+    if let (Err(_), Some(place), true) = (&done, place, context.ablated.has(Ablation::CursorFailed)) {
+        ablation::move_cursor(context, place);
+    }
+    done
+}
+
+fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
     let Job { context, memo: mut source, rescan, window, connections, large_from_bytes } = job;
-    let Context { path, probe, .. } = context;
+    let Context { path, probe, ablated, .. } = context;
     let mut work = Work::start();
     let mut warnings = Vec::new();
 
-    let start = load(&mut source, path, rescan);
+    let start = load(&mut source, path, rescan && !ablated.has(Ablation::ForcedIgnores), ablated);
     warnings.extend(start.warning);
     reached(probe, path, Point::Loaded)?;
     work.lap(|phases| &mut phases.load);
@@ -83,7 +103,7 @@ pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
 
     let advanced =
         start.memo.map_err(Refusal::Reason).and_then(|memo| advance(context, memo, &snapshot, &mut work));
-    let (advanced, reason) = match advanced {
+    let (mut advanced, reason) = match advanced {
         Ok(advanced) => (advanced, Reason::None),
         Err(Refusal::Error(error)) => return Err(error),
         Err(Refusal::Reason(reason)) => {
@@ -102,7 +122,10 @@ pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
         }
     };
     snapshot.confirm(path)?;
-    let answer = turns(&advanced.memo.facts, window);
+    if !ablated.is_empty() {
+        ablation::forget(ablated, &mut advanced.memo.facts, window);
+    }
+    let answer = turns(&advanced.memo.facts, window, ablated);
     work.lap(|phases| &mut phases.scan);
     reached(probe, path, Point::Scanned)?;
 
@@ -123,7 +146,7 @@ pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
         connections: u32::try_from(snapshot.connections.len()).unwrap_or(u32::MAX),
         elapsed: work.elapsed,
     };
-    let may_persist = checks::schema(snapshot.schema).is_ok();
+    let may_persist = checks::schema(snapshot.schema).is_ok() || ablated.has(Ablation::SchemaStored);
     // An open read transaction would keep a writer from starting its write-ahead log anew.
     drop(snapshot);
 
@@ -132,7 +155,7 @@ pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
         Source::Disabled => None,
         _ if !may_persist => None,
         Source::Memory { .. } => Some(Held { memo, standing: Standing::Absent, bytes: 0 }),
-        Source::File { .. } if !advanced.changed => {
+        Source::File { .. } if !advanced.changed && !ablated.has(Ablation::ArtifactUnchanged) => {
             Some(Held { memo, standing: start.standing, bytes: start.artifact_bytes })
         }
         Source::File { path: artifact, .. } => {
@@ -160,7 +183,7 @@ fn is_large(path: &Path, from_bytes: u64) -> bool {
 }
 
 /// Finds the memo to start from.
-fn load(source: &mut Source<'_>, database: &Path, rescan: bool) -> Start {
+fn load(source: &mut Source<'_>, database: &Path, rescan: bool, ablated: Ablations) -> Start {
     let without = |reason, standing| Start { memo: Err(reason), standing, artifact_bytes: 0, warning: None };
     let from = |Held { memo, standing, bytes }| Start {
         memo: Ok(memo),
@@ -174,15 +197,20 @@ fn load(source: &mut Source<'_>, database: &Path, rescan: bool) -> Start {
         Source::Memory { held } => {
             held.take().map_or_else(|| without(Reason::Absent, Standing::Absent), from)
         }
-        Source::File { path, .. } if rescan => without(Reason::Forced, artifact::standing(path)),
+        Source::File { path, .. } if rescan => without(Reason::Forced, artifact::standing(path, ablated)),
+        Source::File { path, .. }
+            if ablated.has(Ablation::OneMemo) && !ablation::is_first_memo(database, path) =>
+        {
+            without(Reason::Absent, artifact::standing(path, ablated))
+        }
         Source::File { path, held } => {
             // What is in memory is a copy of what is on disk, and no longer good when that has changed.
             if let Some(held) = held.take()
-                && held.standing == artifact::standing(path)
+                && (held.standing == artifact::standing(path, ablated) || ablated.has(Ablation::Held))
             {
                 return from(held);
             }
-            let (loaded, standing) = artifact::load(path, database);
+            let (loaded, standing) = artifact::load(path, database, ablated);
             match loaded {
                 Loaded::Memo(memo, bytes) => from(Held { memo, standing, bytes }),
                 Loaded::Absent => without(Reason::Absent, standing),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::ablation::{self, Ablation, Ablations};
 use crate::answer::{Scan, Window};
 use crate::artifact;
 use crate::control::{Control, Probe, Progress};
@@ -45,6 +46,8 @@ pub struct Options {
     pub identity: Arc<dyn IdentitySource>,
     /// Sees every point a scan reaches; for tests.
     pub probe: Option<Arc<dyn Probe>>,
+    /// Rules that are switched off. For differential runs only: it makes the scanner wrong.
+    pub ablations: Ablations,
 }
 
 impl Default for Options {
@@ -57,6 +60,7 @@ impl Default for Options {
             large_from_bytes: 8 << 20,
             identity: Arc::new(FileSystemIdentity),
             probe: None,
+            ablations: Ablations::NONE,
         }
     }
 }
@@ -99,7 +103,7 @@ impl Scanner {
     /// # Errors
     /// See [`ScanError`]. After an error the memo is as it was.
     pub fn scan(&self, request: &Request) -> Result<Scan, ScanError> {
-        self.shared.scan(request, &Control::default())
+        self.shared.answer(request, &Control::default())
     }
 
     /// Scans on a thread of its own, to be watched and cancelled.
@@ -113,7 +117,7 @@ impl Scanner {
             std::thread::spawn(move || {
                 // Dropped when the thread is done, also by a panic: that is what the other end hears.
                 let _over: mpsc::Sender<()> = over;
-                shared.scan(&request, &control)
+                shared.answer(&request, &control)
             })
         };
         Running { database: self.shared.database.clone(), control, ended, thread }
@@ -164,10 +168,17 @@ impl Running {
 }
 
 impl Shared {
+    fn answer(&self, request: &Request, control: &Control) -> Result<Scan, ScanError> {
+        self.scan(request, control).or_else(|error| ablation::empty_answer(self.options.ablations, error))
+    }
+
     fn scan(&self, request: &Request, control: &Control) -> Result<Scan, ScanError> {
         let named = &self.database;
         // Metadata of a link is not that of its target, and SQLite keeps its log beside the target.
-        let path = std::fs::canonicalize(named).map_err(|error| ScanError::from_io(named, error))?;
+        let path = match std::fs::canonicalize(named) {
+            Ok(_) if self.options.ablations.has(Ablation::DatabaseLink) => named.clone(),
+            resolved => resolved.map_err(|error| ScanError::from_io(named, error))?,
+        };
         if let MemoPlace::File(memo) = &self.options.memo
             && artifact::clashes(memo, &path)
         {
@@ -190,6 +201,7 @@ impl Shared {
                 identity: self.options.identity.as_ref(),
                 probe: self.options.probe.as_ref(),
                 control,
+                ablated: self.options.ablations,
             },
             memo,
             rescan: request.rescan,

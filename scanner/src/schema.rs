@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::ffi::SQLITE_ERROR;
 
+use crate::ablation::{Ablation, Ablations};
 use crate::error::ScanError;
 
 /// The columns a scan reads, with the type Codex declares for each. The rest of the table is of no concern here.
@@ -29,7 +30,7 @@ pub(crate) enum Trust {
 }
 
 /// Looks at the schema in the connection's transaction.
-pub(crate) fn examine(connection: &Connection, path: &Path) -> Result<Trust, ScanError> {
+pub(crate) fn examine(connection: &Connection, path: &Path, ablated: Ablations) -> Result<Trust, ScanError> {
     let mut missing = Vec::new();
     let mut trust = Trust::Rising;
     for (name, declared) in COLUMNS {
@@ -37,7 +38,7 @@ pub(crate) fn examine(connection: &Connection, path: &Path) -> Result<Trust, Sca
             Ok((found, _, _, is_key, rises_only)) => {
                 let is_expected = found
                     .is_some_and(|found| found.to_bytes().eq_ignore_ascii_case(declared.to_bytes()))
-                    && (name != c"id" || (is_key && rises_only));
+                    && (name != c"id" || (is_key && (rises_only || ablated.has(Ablation::SchemaRising))));
                 if !is_expected {
                     trust = Trust::Unknown;
                 }

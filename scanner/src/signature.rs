@@ -4,6 +4,8 @@ use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::ablation::{Ablation, Ablations};
+
 /// How many bytes of a body the digest covers. They lie on the row's own page, so a look-up reads no overflow page.
 pub(crate) const PREFIX_BYTES: usize = 256;
 
@@ -26,6 +28,14 @@ impl Signature {
     #[cfg(test)]
     pub(crate) fn at(ts: i64) -> Self {
         Self { ts, ..Self::default() }
+    }
+
+    /// Whether both are of one row, as far as the parts that are not `ablated` tell.
+    pub(crate) fn is_like(&self, other: &Self, ablated: Ablations) -> bool {
+        let is = |same: bool, part| same || ablated.has(part);
+        is((self.ts, self.ts_nanos) == (other.ts, other.ts_nanos), Ablation::SignatureTime)
+            && is(self.body_bytes == other.body_bytes, Ablation::SignatureLength)
+            && is(self.digest == other.digest, Ablation::SignatureBody)
     }
 
     /// The signature of a row; `prefix` may be longer than needed.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::ablation::{self, Ablation, Ablations};
 use crate::control::{Control, Point, Probe, reached};
 use crate::error::ScanError;
 use crate::identity::{Identity, IdentitySource};
@@ -35,6 +36,7 @@ pub(crate) struct Context<'a> {
     pub(crate) identity: &'a dyn IdentitySource,
     pub(crate) probe: Option<&'a Arc<dyn Probe>>,
     pub(crate) control: &'a Control,
+    pub(crate) ablated: Ablations,
 }
 
 /// Connections whose read transactions see the same state of the same file.
@@ -79,8 +81,8 @@ impl Snapshot {
             let identity = context.identify()?;
             let place = context.place()?;
             let unchanging = match place {
-                Place::InPlace => None,
-                Place::Immutable => Some(state_of(path)),
+                Place::Immutable if !context.ablated.has(Ablation::Wal) => Some(state_of(path)),
+                Place::InPlace | Place::Immutable => None,
             };
             reached(probe, path, Point::BeforeOpen)?;
             let snapshot = match context.connect_all(connections, place) {
@@ -92,8 +94,15 @@ impl Snapshot {
             };
             reached(probe, path, Point::FirstRead)?;
             // An error of a file that is no longer there says nothing about the one that took its place.
-            if context.identity.identity(path).ok() == Some(identity) {
+            if context.ablated.has(Ablation::IdentityAfter) {
                 return snapshot;
+            }
+            let found = context.look().ok();
+            if found == Some(identity) {
+                return snapshot;
+            }
+            if let Some(identity) = found.filter(|_| context.ablated.has(Ablation::IdentityBefore)) {
+                return snapshot.map(|snapshot| Self { identity, ..snapshot });
             }
         }
         Err(ScanError::Exchanged { path: path.to_owned() })
@@ -102,6 +111,13 @@ impl Snapshot {
     /// The connection that everything but the bodies of a full scan is read through.
     pub(crate) fn first(&self) -> &Connection {
         &self.connections[0]
+    }
+
+    /// The highest id there is by now, if the connection is in no transaction.
+    pub(crate) fn max_id_by_now(&self, path: &Path) -> Result<i64, ScanError> {
+        self.first()
+            .query_row("SELECT ifnull(max(id), 0) FROM logs", [], |row| row.get(0))
+            .map_err(|error| ScanError::from_sqlite(path, error))
     }
 
     /// Confirms, after the last read, that a file opened as unchanging did not change: SQLite then locks nothing and
@@ -123,7 +139,13 @@ impl Context<'_> {
         if !metadata.is_file() {
             return Err(ScanError::NotAFile { path: self.path.to_owned() });
         }
-        self.identity.identity(self.path).map_err(|error| ScanError::from_io(self.path, error))
+        self.look().map_err(|error| ScanError::from_io(self.path, error))
+    }
+
+    /// The identity that the path shows now.
+    fn look(&self) -> std::io::Result<Identity> {
+        ablation::identity_of_link(self.ablated, self.path)
+            .map_or_else(|| self.identity.identity(self.path), Ok)
     }
 
     /// Connections in transactions that share a snapshot, and what its first read found.
@@ -132,6 +154,7 @@ impl Context<'_> {
         reached(self.probe, self.path, Point::Opened)?;
         if wanted <= 1 {
             let begun = self.begin(&first)?;
+            reached(self.probe, self.path, Point::Begun)?;
             return Ok((vec![first], begun));
         }
         // A connection that never begins anything sees every commit of the others as a new data version. If it sees
@@ -144,10 +167,13 @@ impl Context<'_> {
         for _ in 0..TRIES {
             let before = self.data_version(&watch)?;
             let mut begun = self.begin(&connections[0])?;
+            reached(self.probe, self.path, Point::Begun)?;
             for connection in &connections[1..] {
                 begun = self.begin(connection)?;
             }
-            if self.data_version(&watch)? == before {
+            let is_proven =
+                self.ablated.has(Ablation::SnapshotShared) || self.ablated.has(Ablation::Snapshot);
+            if is_proven || self.data_version(&watch)? == before {
                 return Ok((connections, begun));
             }
             for connection in &connections {
@@ -166,14 +192,14 @@ impl Context<'_> {
     /// Begins a read transaction by reading the maximum id, and looks at the schema in it.
     fn begin(&self, connection: &Connection) -> Result<Begun, ScanError> {
         let max_id = self.patiently(|| {
-            if connection.is_autocommit() {
+            if connection.is_autocommit() && !self.ablated.has(Ablation::Snapshot) {
                 connection.execute_batch("BEGIN")?;
             }
             connection.query_row("SELECT max(id) FROM logs", [], |row| row.get::<_, Option<i64>>(0))
         });
         if matches!(max_id, Ok(_) | Err(ScanError::Sqlite { .. })) {
             // The reason for a failure may be that there is no such table or column: then that is the error.
-            let schema = schema::examine(connection, self.path)?;
+            let schema = schema::examine(connection, self.path, self.ablated)?;
             return Ok(Begun { max_id: max_id?.unwrap_or(0), schema });
         }
         Err(max_id.err().unwrap_or_else(|| ScanError::Stopped { path: self.path.to_owned() }))
@@ -193,6 +219,9 @@ impl Context<'_> {
 
     /// Where to read the database.
     fn place(&self) -> Result<Place, ScanError> {
+        if self.ablated.has(Ablation::Wal) {
+            return Ok(Place::Immutable);
+        }
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let has_journal = std::fs::metadata(with_suffix(self.path, "-journal")).is_ok_and(|it| it.len() > 0);
         if is_writable(folder) || has_journal {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::ablation::{Ablation, Ablations};
 use crate::answer::{Turn, Turns, Window};
 use crate::facts::{Fact, FactSet, Kind, NameId, Tier};
 
@@ -9,7 +10,7 @@ use crate::facts::{Fact, FactSet, Kind, NameId, Tier};
 ///
 /// The evidence with the highest id in the window gives thread and timestamp. The model is that of the completion
 /// with the highest id, wherever it stands, else that of the highest evidence in the window that names one.
-pub(crate) fn turns(facts: &FactSet, window: Window) -> Turns {
+pub(crate) fn turns(facts: &FactSet, window: Window, ablated: Ablations) -> Turns {
     #[derive(Clone, Copy, Default)]
     struct Known {
         evidence: Option<(Option<NameId>, i64)>,
@@ -18,15 +19,22 @@ pub(crate) fn turns(facts: &FactSet, window: Window) -> Turns {
     }
 
     let mut known = vec![Known::default(); facts.names().len()];
-    for (fact, role) in roles(facts) {
+    let only_winning = ablated.has(Ablation::WindowWinning);
+    for (fact, role) in roles(facts, ablated) {
+        let counts = window.contains(fact.signature.ts);
         match role {
-            Role::Evidence { turn, model } if window.contains(fact.signature.ts) => {
+            Role::Evidence { turn, model } if counts || only_winning => {
                 let known = &mut known[turn.index()];
+                if ablated.has(Ablation::Order) && known.evidence.is_some() {
+                    continue;
+                }
                 known.evidence = Some((fact.thread, fact.signature.ts));
                 known.asked = model.or(known.asked);
             }
-            Role::Answer { turn, model } => known[turn.index()].answered = Some(model),
-            Role::Evidence { .. } | Role::Tier | Role::Nothing => {}
+            Role::Answer { turn, model } if counts || !ablated.has(Ablation::WindowModel) => {
+                known[turn.index()].answered = Some(model);
+            }
+            Role::Evidence { .. } | Role::Answer { .. } | Role::Tier | Role::Nothing => {}
         }
     }
 
@@ -35,7 +43,8 @@ pub(crate) fn turns(facts: &FactSet, window: Window) -> Turns {
         .iter()
         .enumerate()
         .filter_map(|(place, known)| {
-            let (thread, timestamp) = known.evidence?;
+            let (thread, timestamp) =
+                known.evidence.filter(|(_, ts)| !only_winning || window.contains(*ts))?;
             let turn = Turn {
                 thread_id: thread.map(|id| name(id).to_owned()),
                 model: known.answered.or(known.asked).map(|id| name(id).to_owned()),
@@ -48,9 +57,9 @@ pub(crate) fn turns(facts: &FactSet, window: Window) -> Turns {
 
 /// The facts that can change an answer, for any window, now or when rows are deleted: evidence, what sets or says a tier
 /// where priority was set before, and completions of turns with evidence. In the order of their ids.
-pub(crate) fn relevant(facts: &FactSet) -> Vec<&Fact> {
+pub(crate) fn relevant(facts: &FactSet, ablated: Ablations) -> Vec<&Fact> {
     let mut has_evidence = vec![false; facts.names().len()];
-    let roles: Vec<_> = roles(facts).collect();
+    let roles: Vec<_> = roles(facts, ablated).collect();
     for (_, role) in &roles {
         if let Role::Evidence { turn, .. } = role {
             has_evidence[turn.index()] = true;
@@ -83,11 +92,13 @@ enum Role {
 ///
 /// A submission that names no tier has the one that the latest earlier submission or settings of the same thread in the
 /// same process set. A process that resumes a thread does not inherit.
-fn roles(facts: &FactSet) -> impl Iterator<Item = (&Fact, Role)> {
+fn roles(facts: &FactSet, ablated: Ablations) -> impl Iterator<Item = (&Fact, Role)> {
     let mut sessions: HashMap<(Option<NameId>, Option<NameId>), Session> = HashMap::new();
-    let mut say = move |thread, process, said| {
+    let mut say = move |thread, process: Option<NameId>, said| {
+        let process = process.filter(|_| !ablated.has(Ablation::TierResumed));
         let session = sessions.entry((thread, process)).or_default();
         match said {
+            Tier::Inherit if ablated.has(Ablation::TierInherited) => return Session::default(),
             Tier::Inherit => {}
             Tier::Priority => *session = Session { knows_priority: true, at_priority: true },
             Tier::Other => session.at_priority = false,
@@ -163,7 +174,7 @@ mod tests {
             (4, 200, Some("c"), None, request("t", Some("m3"))),
             (5, 50, None, None, completion("u", "m4")),
         ]);
-        let turn = |window| turns(&facts, window).remove("t");
+        let turn = |window| turns(&facts, window, Ablations::NONE).remove("t");
         let expect = |thread: &str, timestamp| {
             Some(Turn { thread_id: Some(thread.into()), model: Some("m2".into()), timestamp })
         };
@@ -171,7 +182,7 @@ mod tests {
         assert_eq!(turn(Window { since: Some(300), until: None }), expect("b", 300));
         assert_eq!(turn(Window { since: None, until: Some(200) }), expect("a", 100));
         assert_eq!(turn(Window { since: Some(301), until: None }), None);
-        assert_eq!(turns(&facts, ALL).len(), 1, "a completion alone is no turn");
+        assert_eq!(turns(&facts, ALL, Ablations::NONE).len(), 1, "a completion alone is no turn");
     }
 
     #[test]
@@ -181,9 +192,9 @@ mod tests {
             (2, 2, None, None, request("t", Some("m2"))),
             (3, 3, None, None, request("t", None)),
         ]);
-        assert_eq!(turns(&facts, ALL)["t"].model.as_deref(), Some("m2"));
+        assert_eq!(turns(&facts, ALL, Ablations::NONE)["t"].model.as_deref(), Some("m2"));
         let early = Window { since: None, until: Some(2) };
-        assert_eq!(turns(&facts, early)["t"].model.as_deref(), Some("m1"));
+        assert_eq!(turns(&facts, early, Ablations::NONE)["t"].model.as_deref(), Some("m1"));
     }
 
     #[test]
@@ -199,11 +210,11 @@ mod tests {
             (7, 7, None, None, submission("no thread", TierWord::Priority)),
             (8, 8, None, None, submission("no thread again", TierWord::Inherit)),
         ]);
-        let found: Vec<_> = turns(&facts, ALL).into_keys().collect();
+        let found: Vec<_> = turns(&facts, ALL, Ablations::NONE).into_keys().collect();
         assert_eq!(found, ["inherits", "no thread", "no thread again"]);
         // The settings stand outside the window, yet say the tier.
         let late = Window { since: Some(2), until: None };
-        assert!(turns(&facts, late).contains_key("inherits"));
+        assert!(turns(&facts, late, Ablations::NONE).contains_key("inherits"));
     }
 
     #[test]
@@ -218,7 +229,7 @@ mod tests {
             (7, 7, None, Some("p"), Says::Settings { tier: TierWord::Other }),
             (8, 8, None, Some("p"), Says::Submission { turn: "w", tier: TierWord::Inherit }),
         ]);
-        let ids: Vec<_> = relevant(&facts).iter().map(|fact| fact.id).collect();
+        let ids: Vec<_> = relevant(&facts, Ablations::NONE).iter().map(|fact| fact.id).collect();
         assert_eq!(ids, [1, 3, 6, 7, 8]);
     }
 
@@ -250,14 +261,18 @@ mod tests {
                 right.remove(&gone);
                 // As the scan does: what is gone of the relevant facts is forgotten, until none of them is gone.
                 loop {
-                    let relevant = relevant(&known).into_iter().map(|fact| fact.id);
+                    let relevant = relevant(&known, Ablations::NONE).into_iter().map(|fact| fact.id);
                     let noticed: Vec<i64> = relevant.filter(|id| gone.contains(id)).collect();
                     if noticed.is_empty() {
                         break;
                     }
                     known.remove(&noticed);
                 }
-                assert_eq!(turns(&known, ALL), turns(&right, ALL), "{facts:?} without {gone:?}");
+                assert_eq!(
+                    turns(&known, ALL, Ablations::NONE),
+                    turns(&right, ALL, Ablations::NONE),
+                    "{facts:?} without {gone:?}"
+                );
             }
         }
     }

@@ -8,20 +8,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tracerig_datasets::Conversation;
 use tracerig_reports::record::Histogram;
 use tracerig_store::threads::{
-    Disk, DiskFile, FileSystem, Item, LiveThread, Millis, Mode, Observer, ProjectionReport, SessionMeta,
-    StoreOptions, ThreadId, ThreadStore,
+    Item, LiveThread, Millis, Mode, SessionMeta, StoreOptions, ThreadId, ThreadStore,
 };
 
 use super::contender;
+use super::counting::{CountingDisk, Counts};
 use super::crash::writer::Writer;
 use super::plan::Condition;
+use crate::handicap::Handicap;
 use crate::platform;
 
 /// The hidden subcommand.
@@ -55,6 +56,9 @@ pub(super) struct Load {
     pub(super) barriers: u64,
     /// The thread ids, in order.
     pub(super) threads: Vec<String>,
+    /// What is planted; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Handicap::is_none")]
+    pub(super) handicap: Handicap,
 }
 
 impl Load {
@@ -62,6 +66,11 @@ impl Load {
     pub(super) fn lines_of_a_thread(&self) -> u64 {
         self.warmup + self.appends + self.barriers
     }
+}
+
+/// Whether a mode of this name projects before an append returns.
+pub(super) fn is_synchronous(mode: &str) -> bool {
+    mode.starts_with("sync")
 }
 
 /// What a process tells that has appended.
@@ -259,10 +268,11 @@ impl Load {
 
     fn open(&self, mode: &str, counts: &Arc<Counts>) -> Result<ThreadStore, String> {
         let mode: Mode = mode.parse().map_err(|error| format!("{error}"))?;
+        let extra_syncs = if is_synchronous(mode.name()) { self.handicap.syncs } else { 0 };
         let options = StoreOptions {
             mode,
             durability: self.condition.durability(),
-            disk: Arc::new(CountingDisk { counts: Arc::clone(counts) }),
+            disk: Arc::new(CountingDisk { counts: Arc::clone(counts), extra_syncs }),
             observer: Some(Arc::<Counts>::clone(counts)),
             // A row that waits for the contender is late, not lost.
             busy_timeout: Duration::from_secs(60),
@@ -343,6 +353,7 @@ impl Appender<'_> {
             for item in items {
                 let begun = Instant::now();
                 self.target.append(item)?;
+                self.load.handicap.spend();
                 latencies.append.record(begun.elapsed());
             }
             return Ok(());
@@ -359,6 +370,7 @@ impl Appender<'_> {
             }
             let begun = Instant::now();
             self.target.append(item)?;
+            self.load.handicap.spend();
             let ended = Instant::now();
             latencies.append.record(ended - intended);
             latencies.service.record(ended - begun);
@@ -374,110 +386,6 @@ impl Appender<'_> {
             latencies.barrier.record(begun.elapsed());
         }
         Ok(())
-    }
-}
-
-/// What the store was seen to do.
-#[derive(Debug, Default)]
-struct Counts {
-    projections: AtomicU64,
-    failed: AtomicU64,
-    bytes: AtomicU64,
-    syncs: Arc<AtomicU64>,
-    staleness: Mutex<Histogram>,
-}
-
-impl Counts {
-    fn forget_staleness(&self) {
-        *self.staleness.lock().unwrap_or_else(PoisonError::into_inner) = Histogram::new();
-    }
-
-    fn staleness(&self) -> Histogram {
-        self.staleness.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Observer for Counts {
-    fn projected(&self, report: ProjectionReport<'_>) {
-        self.projections.fetch_add(1, Ordering::Relaxed);
-        match (report.outcome, report.lag) {
-            (Ok(()), Some(lag)) => {
-                self.staleness.lock().unwrap_or_else(PoisonError::into_inner).record(lag);
-            }
-            (Ok(()), None) => {}
-            (Err(_), _) => {
-                self.failed.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-/// The file system, with its bytes and syncs counted.
-#[derive(Debug)]
-struct CountingDisk {
-    counts: Arc<Counts>,
-}
-
-#[derive(Debug)]
-struct CountingFile {
-    file: Box<dyn DiskFile>,
-    counts: Arc<Counts>,
-    /// Handed over when the file is closed: threads would fight over a counter of all.
-    bytes: u64,
-}
-
-impl CountingDisk {
-    fn counting(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
-        Box::new(CountingFile { file, counts: Arc::clone(&self.counts), bytes: 0 })
-    }
-}
-
-impl Disk for CountingDisk {
-    fn create_folder(&self, path: &Path) -> std::io::Result<()> {
-        FileSystem.create_folder(path)
-    }
-
-    fn create(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
-        FileSystem.create(path).map(|file| self.counting(file))
-    }
-
-    fn open(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
-        FileSystem.open(path).map(|file| self.counting(file))
-    }
-
-    fn remove(&self, path: &Path) -> std::io::Result<()> {
-        FileSystem.remove(path)
-    }
-
-    fn sync_folder(&self, path: &Path) -> std::io::Result<()> {
-        FileSystem.sync_folder(path)
-    }
-}
-
-impl DiskFile for CountingFile {
-    fn append(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let taken = self.file.append(bytes)?;
-        self.bytes += taken as u64;
-        Ok(taken)
-    }
-
-    fn sync(&mut self) -> std::io::Result<()> {
-        self.counts.syncs.fetch_add(1, Ordering::Relaxed);
-        self.file.sync()
-    }
-
-    fn length(&self) -> std::io::Result<u64> {
-        self.file.length()
-    }
-
-    fn cut(&mut self, length: u64) -> std::io::Result<()> {
-        self.file.cut(length)
-    }
-}
-
-impl Drop for CountingFile {
-    fn drop(&mut self) {
-        self.counts.bytes.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 

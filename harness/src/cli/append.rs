@@ -8,8 +8,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use super::output::Format;
-use super::run::{self, Shown};
-use super::{Code, Usage};
+use super::shown::Shown;
+use super::{Code, Usage, run};
 use crate::append::{self, Condition, Job, Plan};
 
 /// Measure what an append costs its caller when the row is projected before it returns, or after.

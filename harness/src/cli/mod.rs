@@ -2,13 +2,16 @@
 
 mod append;
 mod cache;
+mod compare;
 mod dataset;
 mod diff;
 mod generated;
 mod output;
 mod report;
+mod repro;
 mod run;
 mod scan;
+mod shown;
 mod threads;
 
 use std::process::ExitCode;
@@ -41,8 +44,10 @@ struct Cli {
 enum Verb {
     Scan(scan::Arguments),
     Run(run::Arguments),
+    Compare(compare::Arguments),
     Diff(diff::Arguments),
     Report(report::Arguments),
+    Repro(repro::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
     Completions(generated::Completions),
@@ -58,6 +63,8 @@ impl Code {
     const FAILED: Self = Self(1);
     const USAGE: Self = Self(2);
     const MISMATCH: Self = Self(3);
+    const REGRESSION: Self = Self(4);
+    const INCONCLUSIVE: Self = Self(5);
     const INTERRUPTED: Self = Self(130);
 }
 
@@ -65,6 +72,17 @@ impl Code {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
+
+impl Code {
+    /// The graver of two: a wrong answer, then an interruption, a failure, bad usage, a regression, no conclusion.
+    fn graver(self, other: Self) -> Self {
+        let order =
+            [Self::FINE, Self::INCONCLUSIVE, Self::REGRESSION, Self::USAGE, Self::FAILED, Self::INTERRUPTED];
+        // What is not in the list is a wrong answer.
+        let gravity = |code: Self| order.iter().position(|known| *known == code).unwrap_or(order.len());
+        if gravity(other) > gravity(self) { other } else { self }
+    }
+}
 
 /// The user asked for an end before there was a result.
 #[derive(Debug, thiserror::Error)]
@@ -82,15 +100,25 @@ fn recipe(name: &str) -> anyhow::Result<Recipe> {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
+            // To `git bisect run` the code of bad usage would mean that every revision is bad.
+            let _ = error.print();
+            return ExitCode::from(repro::SKIP);
+        }
+        Err(error) => error.exit(),
+    };
     if let Err(error) = interrupt::install() {
         output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
     }
     let done = match cli.verb {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
+        Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
+        Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),

@@ -24,11 +24,25 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")
 }
 
-/// Prints a value as JSON, indented for a reader, ended by a line break.
-pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+/// Prints text of a command whose exit code says more than its text. Whoever closed the pipe still gets the code: a regression must not
+/// become a pass because `head` had seen enough.
+pub(super) fn print_verdict(text: &str) -> anyhow::Result<()> {
+    match print(text) {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        done => done,
+    }
+}
+
+/// A value as JSON, indented for a reader, ended by a line break.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
-    print(&text)
+    Ok(text)
+}
+
+/// Prints a value as JSON.
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&json(value)?)
 }
 
 /// Prints a line for people on standard error. Whoever closed it does not want to hear, and that is no failure.

@@ -89,13 +89,17 @@ fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let folders = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let mut found = Vec::new();
     for folder in folders {
-        let record = folder.with_context(|| format!("{}: cannot be read", path.display()))?.path().join("record.json");
+        let record =
+            folder.with_context(|| format!("{}: cannot be read", path.display()))?.path().join("record.json");
         if record.exists() {
             found.push(record);
         }
     }
     if found.is_empty() {
-        bail!("{}: no record.json in it; give the folder that a run wrote, or the file itself", path.display());
+        bail!(
+            "{}: no record.json in it; give the folder that a run wrote, or the file itself",
+            path.display()
+        );
     }
     found.sort();
     Ok(found)
@@ -123,8 +127,9 @@ fn report(arguments: &Arguments, records: &[Record]) -> anyhow::Result<(&'static
 fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>> {
     let Some(path) = &arguments.ablations else { return Ok(None) };
     let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    let value = serde_json::from_slice(&text)
-        .with_context(|| format!("{}: is not JSON; give what a search for ablations wrote", path.display()))?;
+    let value = serde_json::from_slice(&text).with_context(|| {
+        format!("{}: is not JSON; give what a search for ablations wrote", path.display())
+    })?;
     Ok(Some(value))
 }
 

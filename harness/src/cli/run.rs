@@ -1,24 +1,30 @@
-//! `tracerig run`: measures a scenario, shows the result, and writes its record and report.
+//! `tracerig run`: measures a scenario or a plan, shows the result, and writes its record and report.
 
-use std::io::IsTerminal;
+mod planned;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use indicatif::ProgressBar;
-use tracerig_datasets::{Cache, Stage};
+use tracerig_datasets::Cache;
 use tracerig_reports::{Ladder, Record, hdr, ladder, render, write_whole};
 
 use super::output::{self, Format};
+use super::shown::Shown;
 use super::{Code, Interrupted, Usage, append};
-use crate::relaunch::{self, Event, Job, Plan, RunError, Source};
+use crate::relaunch::{self, Job, Plan, RunError, Source};
 
-/// Measure a scenario: fresh processes, arms in random order, every answer verified.
+pub(super) use planned::find as planned_by;
+
+/// Measure a scenario, or several by a plan: fresh processes, arms in random order, every answer verified.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    planned: planned::Planned,
     #[command(subcommand)]
-    scenario: Scenario,
+    scenario: Option<Scenario>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,8 +79,9 @@ struct Relaunch {
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.scenario {
-        Scenario::Relaunch(arguments) => relaunch(arguments),
-        Scenario::Append(arguments) => append::main(arguments),
+        None => planned::main(&arguments.planned),
+        Some(Scenario::Relaunch(arguments)) => relaunch(arguments),
+        Some(Scenario::Append(arguments)) => append::main(arguments),
     }
 }
 
@@ -141,6 +148,8 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
         seed: arguments.seed,
         program: std::env::current_exe().context("the path of this program")?,
         command: command(),
+        launches: BTreeMap::new(),
+        expected_rows: None,
     };
     let mut shown = Shown::default();
     let done = relaunch::run(&job, &mut |event| shown.event(&event));
@@ -195,7 +204,7 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
     let ladder = Ladder::of(&records);
     write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes())?;
     write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())?;
-    output::print(&ladder::table(&ladder))?;
+    output::print_verdict(&ladder::table(&ladder))?;
     output::say(&format!("\na record for each scale, and the ladder: {}", out.display()));
     Ok(ended)
 }
@@ -211,7 +220,7 @@ pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))
 }
 
-const RECORD: &str = "record.json";
+pub(super) const RECORD: &str = "record.json";
 
 /// Writes record, latencies and report into `out`. To be done before anything is printed: who closes the pipe early still
 /// has the record.
@@ -225,80 +234,10 @@ pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
 
 /// Prints what the run found, and then where its files are.
 pub(super) fn print(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
-    output::print(&match format {
+    output::print_verdict(&match format {
         Format::Table => render::terminal(record),
         Format::Json => render::json(record)?,
     })?;
     output::say(&format!("\nrecord, latencies and report: {}", out.display()));
     Ok(())
-}
-
-/// What a run shows of its progress: a bar in a terminal, a line for each step elsewhere.
-#[derive(Debug, Default)]
-pub(super) struct Shown {
-    bar: Option<ProgressBar>,
-    step: Option<String>,
-}
-
-impl Shown {
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Dataset(progress) => {
-                let what = match progress.stage {
-                    Stage::Copying => "copying the database",
-                    Stage::Waiting => "waiting for another process to build the dataset",
-                    Stage::Generating => "building the dataset",
-                    Stage::Digesting => "digesting the dataset",
-                    Stage::Verifying => "verifying the dataset",
-                };
-                self.step(what, progress.total, "{msg} [{bar:30}] {bytes} of {total_bytes}");
-                self.position(progress.done);
-            }
-            Event::NeverCold(folder) => output::say(&format!(
-                "{}: pages of files here cannot be dropped from the page cache; arms with a cold one are left out",
-                folder.display()
-            )),
-            Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),
-            Event::Sample { at, of, arm } => self.sample(*at, *of, &arm.to_string()),
-        }
-    }
-
-    /// A sample is taken: its position from 0, the samples of the run, its arm.
-    pub(super) fn sample(&mut self, at: u64, of: u64, arm: &str) {
-        self.step("measuring", of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");
-        self.position(at);
-        if let Some(bar) = &self.bar {
-            bar.set_message(arm.to_owned());
-        }
-    }
-
-    fn step(&mut self, what: &str, length: u64, template: &str) {
-        if self.step.as_deref() == Some(what) {
-            if let Some(bar) = &self.bar {
-                bar.set_length(length);
-            }
-            return;
-        }
-        self.finish();
-        self.step = Some(what.to_owned());
-        if std::io::stderr().is_terminal() {
-            let bar = output::progress_bar(length, template);
-            bar.set_message(what.to_owned());
-            self.bar = Some(bar);
-        } else {
-            output::say(what);
-        }
-    }
-
-    fn position(&self, at: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(at);
-        }
-    }
-
-    pub(super) fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
 }

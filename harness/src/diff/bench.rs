@@ -1,55 +1,85 @@
-//! Where histories are executed: a folder, in memory where there is one, and another process that scans.
+//! Where histories are executed: a folder, in memory where there is one, and what the subject needs beside it.
 
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::Error;
-use crate::histories::{self, Case, Engine, Failure, Setup, Tally, Worker};
+use super::{Error, Subject};
+use crate::histories::Tally;
+
+/// What the names of their folders begin with.
+const PREFIX: &str = "tracerig-diff-";
+
+/// A file in each that its process has locked.
+const LOCK: &str = "lock";
+
+/// A younger folder may not have been locked yet.
+const MIN_AGE: Duration = Duration::from_secs(60);
 
 /// Executes histories, one after the other, each in a folder of its own that is gone afterwards.
 #[derive(Debug)]
-pub struct Bench {
+pub struct Bench<'s, S: Subject> {
+    subject: &'s S,
+    // Ends before its folder does.
+    setup: S::Setup,
     folder: TempDir,
-    setup: Setup,
+    // Locked as long as somebody works in the folder.
+    _lock: File,
     count: AtomicU64,
 }
 
-impl Bench {
-    /// A bench whose other process is one of `program`, this very program. What is checked are the answers of `engine`.
+impl<'s, S: Subject> Bench<'s, S> {
+    /// A bench for histories of `subject`.
     ///
     /// Its files are in the folder that `TMPDIR` names; if it names none, in memory where the system offers that, for
     /// nothing in a history is about disks.
     ///
     /// # Errors
-    /// The folder cannot be written to, or the program cannot be started.
-    pub fn new(program: &Path, engine: Engine) -> Result<Self, Error> {
+    /// The folder cannot be written to, or what the subject needs cannot be started.
+    pub fn new(subject: &'s S) -> Result<Self, Error> {
         let parent = place();
         let failed = |source| Error::Bench { folder: parent.clone(), source };
-        let folder = tempfile::Builder::new().prefix("tracerig-diff-").tempdir_in(&parent).map_err(failed)?;
-        let mut command = Command::new(program);
-        command.arg(histories::SUBCOMMAND).stdin(Stdio::null()).stdout(Stdio::null());
-        let worker = Worker::start(command, folder.path()).map_err(failed)?;
-        let worker = Some(Arc::new(Mutex::new(worker)));
-        Ok(Self { folder, setup: Setup { worker, engine }, count: AtomicU64::new(0) })
+        remove_abandoned(&parent);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(failed)?;
+        let lock = File::create_new(folder.path().join(LOCK)).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let setup = subject.set_up(folder.path()).map_err(failed)?;
+        Ok(Self { subject, setup, folder, _lock: lock, count: AtomicU64::new(0) })
     }
 
     /// Executes `case`.
     ///
     /// # Errors
     /// The first thing that went wrong.
-    pub fn run(&self, case: &Case) -> Result<Tally, Failure> {
-        let fail = |error: io::Error| Failure { op: 0, error: error.into() };
+    pub fn run(&self, case: &S::Case) -> Result<Tally, S::Failure> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.path().join(number.to_string());
-        std::fs::create_dir(&folder).map_err(fail)?;
-        let result = histories::run(case, &folder, &self.setup);
-        std::fs::remove_dir_all(&folder).map_err(fail)?;
+        std::fs::create_dir(&folder)?;
+        let result = self.subject.run(&self.setup, &folder, case);
+        std::fs::remove_dir_all(&folder)?;
         result
+    }
+}
+
+/// Removes the folders of benches in `parent` whose process was killed before it could.
+fn remove_abandoned(parent: &Path) {
+    let is_old = |path: &Path| {
+        let changed = path.metadata().and_then(|found| found.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= MIN_AGE))
+    };
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let lock = entry.path().join(LOCK);
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&lock) {
+            continue;
+        }
+        // The lock goes with the process that holds it, whatever becomes of that.
+        if File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // What cannot be removed is not ours.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

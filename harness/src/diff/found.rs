@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::histories::{Case, Engine, Failure};
+use super::{Failed, History, Subject};
 
 /// Where a failing history came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +50,8 @@ pub struct Found {
     pub history: String,
     /// Operations it has.
     pub operations: usize,
+    /// What ended the search for a smaller history before there was none.
+    pub stopped: Option<String>,
     /// Cases that failed in this way, this one among them; only the first is made smaller and kept.
     pub cases: u64,
     /// The file it stands in.
@@ -59,14 +61,15 @@ pub struct Found {
 }
 
 impl Found {
-    pub(super) fn new(origin: Origin, case: &Case, failure: &Failure) -> Self {
+    pub(super) fn new(origin: Origin, case: &impl History, failure: &impl Failed) -> Self {
         Self {
             kind: failure.kind(),
             mismatch: failure.is_mismatch(),
             origin,
             detail: failure.to_string(),
             history: case.to_string(),
-            operations: case.ops.len(),
+            operations: case.operations(),
+            stopped: None,
             cases: 1,
             file: PathBuf::new(),
             replay: String::new(),
@@ -74,16 +77,15 @@ impl Found {
     }
 
     /// Notes the file that the history stands in.
-    pub(super) fn stands_in(&mut self, file: PathBuf, engine: Engine) {
-        self.replay = replay(&file, engine);
+    pub(super) fn stands_in<S: Subject>(&mut self, file: PathBuf, subject: &S) {
+        self.replay = replay(&file, subject);
         self.file = file;
     }
 }
 
 /// The command that executes the history in `file` again.
-fn replay(file: &Path, engine: Engine) -> String {
-    let engine = if engine == Engine::Scanner { String::new() } else { format!(" --engine {engine}") };
-    format!("tracerig diff trace{engine} --replay {}", quoted(&file.display().to_string()))
+fn replay<S: Subject>(file: &Path, subject: &S) -> String {
+    format!("tracerig diff {}{} --replay {}", S::VERB, subject.flags(), quoted(&file.display().to_string()))
 }
 
 /// `word` as a shell takes it for one.
@@ -99,12 +101,15 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::Trace;
+    use crate::histories::Engine;
 
     #[test]
     fn a_replay_command_is_one_that_a_shell_understands() {
-        let command = |file: &str| replay(Path::new(file), Engine::Scanner);
+        let of = |engine| Trace { engine, ..Trace::new(PathBuf::new()) };
+        let command = |file: &str| replay(Path::new(file), &of(Engine::Scanner));
         assert_eq!(command("a/b-1.txt"), "tracerig diff trace --replay a/b-1.txt");
         assert_eq!(command("it's here"), r"tracerig diff trace --replay 'it'\''s here'");
-        assert!(replay(Path::new("x"), Engine::Lying).contains(" --engine lying "));
+        assert!(replay(Path::new("x"), &of(Engine::Lying)).contains(" --engine lying "));
     }
 }

@@ -3,10 +3,6 @@
 use std::fmt::Write as _;
 
 use super::{Found, Origin, Report};
-use crate::histories::{Fault, Wrong};
-
-/// Ways to fail that are neither a wrong answer nor the other process's.
-const OTHERS: [&str; 5] = ["panic", "impossible", "file", "sqlite", "store"];
 
 /// `report` as JUnit XML.
 ///
@@ -14,10 +10,11 @@ const OTHERS: [&str; 5] = ["panic", "impossible", "file", "sqlite", "store"];
 /// every run; the kept cases are another, with one for each file. What was not executed is not in it.
 #[must_use]
 pub fn junit(report: &Report) -> String {
-    let title =
-        format!("diff trace, seed {}, shard {}, {} operations", report.seed, report.shard, report.ops);
-    let kinds = Wrong::ALL.map(Wrong::name).into_iter().chain(Fault::ALL.map(Fault::name)).chain(OTHERS);
-    let random = kinds.map(|kind| {
+    let title = format!(
+        "diff {}, seed {}, shard {}, {} operations",
+        report.subject, report.seed, report.shard, report.ops
+    );
+    let random = report.kinds.iter().map(|&kind| {
         let found = |found: &&Found| found.kind == kind && matches!(found.origin, Origin::Random { .. });
         (kind.to_owned(), report.found.iter().find(found))
     });

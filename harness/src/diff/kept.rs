@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, Found};
-use crate::histories::Case;
+use super::{Error, Found, History};
 
 /// The histories of `folder`: its files `*.txt`, in the order of their names.
 ///
@@ -23,11 +22,11 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 ///
 /// # Errors
 /// The file cannot be read, is no history, or has no operation.
-pub fn read(path: &Path) -> Result<Case, Error> {
+pub fn read<C: History>(path: &Path) -> Result<C, Error> {
     let named = || path.to_owned();
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: named(), source })?;
-    let case: Case = text.parse().map_err(|source| Error::Parse { path: named(), source })?;
-    if case.ops.is_empty() { Err(Error::Empty { path: named() }) } else { Ok(case) }
+    let case: C = text.parse().map_err(|source| Error::Parse { path: named(), source })?;
+    if case.operations() == 0 { Err(Error::Empty { path: named() }) } else { Ok(case) }
 }
 
 /// Keeps a failing history in `folder`, which is created if need be: as a comment how it was found and what went wrong, then

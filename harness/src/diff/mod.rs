@@ -1,6 +1,6 @@
 //! The search for histories that go wrong: random ones and kept ones, on all cores, each failure made smaller and kept.
 //!
-//! A [`Job`] says what to execute; [`search`] executes it and gives a [`Report`]. The kept cases ([`kept`]) come first. A
+//! A [`Subject`] is what histories are of, a [`Job`] says which to execute; [`search`] executes them and gives a [`Report`]. The kept cases ([`kept`]) come first. A
 //! random case is a function of seed, number and count of operations; shards take numbers in turns, so that they never
 //! execute the same one. What is printed and kept of a failure is the history itself, which no change of the generator
 //! can make another.
@@ -12,6 +12,8 @@ mod junit;
 pub mod kept;
 mod search;
 mod shard;
+mod subject;
+mod trace;
 
 pub use bench::Bench;
 pub use error::Error;
@@ -19,3 +21,5 @@ pub use found::{Found, Origin};
 pub use junit::junit;
 pub use search::{Job, Limits, Report, Seen, case, replay, search};
 pub use shard::Shard;
+pub use subject::{Failed, History, Subject};
+pub use trace::{AskPython, Share, Trace};

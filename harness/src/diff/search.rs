@@ -1,5 +1,6 @@
 //! Executing kept and random histories on several threads until the cases or the time are used up.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -11,20 +12,21 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{Bench, Error, Found, Origin, Shard, kept};
-use crate::histories::{self, Case, Engine, Failure, Tally};
+use super::{Bench, Error, Failed, Found, History, Origin, Shard, Subject, kept};
+use crate::histories::Tally;
 use crate::interrupt;
 
 /// Cases tried at most to make a failing one smaller.
 const TRIES: u64 = 5000;
 
+/// How long is tried.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What to execute.
 #[derive(Clone, Debug)]
-pub struct Job {
-    /// This program, of which each thread starts another process.
-    pub program: PathBuf,
-    /// Whose answers are checked.
-    pub engine: Engine,
+pub struct Job<S> {
+    /// What is tested.
+    pub subject: S,
     /// What the random cases follow from.
     pub seed: u64,
     /// Operations of each random case.
@@ -64,10 +66,18 @@ pub struct Seen<'a> {
 /// What a search found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// What histories were executed, as the command line says it.
+    pub subject: &'static str,
     /// What the random cases followed from.
     pub seed: u64,
-    /// Whose answers were checked.
-    pub engine: &'static str,
+    /// What was tested, by the options that say so.
+    #[serde(flatten)]
+    pub settings: BTreeMap<&'static str, String>,
+    /// What else a reader has to know.
+    pub remarks: Vec<String>,
+    /// Every way to fail.
+    #[serde(skip)]
+    pub kinds: Vec<&'static str>,
     /// Operations of each random case.
     pub ops: usize,
     /// Threads.
@@ -96,23 +106,23 @@ pub struct Report {
 
 /// The random case `number` of `seed`. Other seeds and other numbers give others.
 #[must_use]
-pub fn case(seed: u64, number: u64, ops: usize) -> Case {
+pub fn case<S: Subject>(subject: &S, seed: u64, number: u64, ops: usize) -> S::Case {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(number);
-    histories::generate(&mut random, ops)
+    subject.generate(&mut random, ops)
 }
 
 /// Executes `job`; `seen` hears of every case.
 ///
 /// # Errors
 /// Histories cannot be read, executed or kept. A history that fails is no error, but part of the report.
-pub fn search(job: &Job, seen: &mut (dyn FnMut(Seen<'_>) + Send)) -> Result<Report, Error> {
+pub fn search<S: Subject>(job: &Job<S>, seen: &mut (dyn FnMut(Seen<'_>) + Send)) -> Result<Report, Error> {
     let mine = |place: usize| {
         job.shard.number(place as u64).and_then(|at| job.corpus.get(usize::try_from(at).ok()?))
     };
-    let corpus: Vec<(PathBuf, Case)> = (0..)
+    let corpus: Vec<(PathBuf, S::Case)> = (0..)
         .map_while(mine)
-        .map(|path| Ok((path.clone(), kept::read(path)?)))
+        .map(|path| Ok((path.clone(), job.subject.kept(kept::read(path)?))))
         .collect::<Result<_, Error>>()?;
     let start = Instant::now();
     let searching = Searching {
@@ -140,9 +150,9 @@ pub fn search(job: &Job, seen: &mut (dyn FnMut(Seen<'_>) + Send)) -> Result<Repo
     Ok(report)
 }
 
-struct Searching<'a> {
-    job: &'a Job,
-    corpus: &'a [(PathBuf, Case)],
+struct Searching<'a, S: Subject> {
+    job: &'a Job<S>,
+    corpus: &'a [(PathBuf, S::Case)],
     deadline: Option<Instant>,
     /// The place of the next case: the kept ones, then the random ones.
     next: AtomicU64,
@@ -156,7 +166,7 @@ struct State<'a> {
     seen: &'a mut (dyn FnMut(Seen<'_>) + Send),
 }
 
-impl Searching<'_> {
+impl<S: Subject> Searching<'_, S> {
     /// One thread's part.
     fn work(&self) -> Result<(), Error> {
         let done = self.execute_all();
@@ -167,7 +177,7 @@ impl Searching<'_> {
     }
 
     fn execute_all(&self) -> Result<(), Error> {
-        let bench = Bench::new(&self.job.program, self.job.engine)?;
+        let bench = Bench::new(&self.job.subject)?;
         let mut is_first = true;
         while !self.is_over() {
             let place = self.next.fetch_add(1, Ordering::Relaxed);
@@ -183,7 +193,7 @@ impl Searching<'_> {
                     let Some(number) = number.filter(is_within) else { break };
                     let (seed, ops) = (self.job.seed, self.job.ops);
                     let origin = Origin::Random { seed, case: number, ops };
-                    self.execute(&bench, origin, &case(seed, number, ops))?;
+                    self.execute(&bench, origin, &case(&self.job.subject, seed, number, ops))?;
                     is_first = false;
                 }
             }
@@ -195,7 +205,7 @@ impl Searching<'_> {
         self.over.load(Ordering::Relaxed) || interrupt::requested()
     }
 
-    fn execute(&self, bench: &Bench, origin: Origin, case: &Case) -> Result<(), Error> {
+    fn execute(&self, bench: &Bench<'_, S>, origin: Origin, case: &S::Case) -> Result<(), Error> {
         let done = bench.run(case);
         let failure = self.note(|report| {
             match &origin {
@@ -204,7 +214,7 @@ impl Searching<'_> {
             }
             match done {
                 Ok(tally) => {
-                    report.operations += case.ops.len() as u64;
+                    report.operations += case.operations() as u64;
                     let mut all = Tally(std::mem::take(&mut report.exercised));
                     all.add(tally);
                     report.exercised = all.0;
@@ -212,7 +222,7 @@ impl Searching<'_> {
                 }
                 Err(failure) => {
                     report.failed += 1;
-                    report.is_new(&origin, &failure).then_some(failure)
+                    report.is_new(&origin, case, &failure).then_some(failure)
                 }
             }
         });
@@ -239,40 +249,83 @@ impl Searching<'_> {
     }
 
     /// Makes a failing case smaller, unless it is kept already, and keeps it.
-    fn found(&self, bench: &Bench, origin: Origin, case: &Case, failure: Failure) -> Result<Found, Error> {
+    fn found(
+        &self,
+        bench: &Bench<'_, S>,
+        origin: Origin,
+        case: &S::Case,
+        failure: S::Failure,
+    ) -> Result<Found, Error> {
+        let subject = &self.job.subject;
         if let Origin::Kept(file) = &origin {
             let file = file.clone();
             let mut found = Found::new(origin, case, &failure);
-            found.stands_in(file, self.job.engine);
+            found.stands_in(file, subject);
             return Ok(found);
         }
-        let (case, failure) = if matches!(failure.error, histories::Error::Io(_)) {
-            // A full disk fails every case, and smaller ones as well.
+        let mut stopped = None;
+        let (case, failure) = if failure.is_of_the_place() {
+            // It fails every case, and smaller ones as well.
             self.over.store(true, Ordering::Relaxed);
             (case.clone(), failure)
         } else {
-            let tries = AtomicU64::new(0);
-            histories::shrink(case.clone(), failure, |case| {
-                let may_try = tries.fetch_add(1, Ordering::Relaxed) < TRIES && !interrupt::requested();
-                if may_try { bench.run(case).map(drop) } else { Ok(()) }
-            })
+            let budget = Budget::new();
+            let smaller = subject.shrink(case.clone(), failure, |case| {
+                if budget.allows() { bench.run(case).map(drop) } else { Ok(()) }
+            });
+            stopped = budget.stopped.into_inner();
+            smaller
         };
         let name = match origin {
             Origin::Random { seed, case, .. } => format!("{}-seed-{seed}-case-{case}", failure.kind()),
             Origin::Kept(_) => failure.kind().to_owned(),
         };
-        let mut found = Found::new(origin, &case, &failure);
+        let mut found = Found { stopped, ..Found::new(origin, &case, &failure) };
         let file = kept::keep(&self.job.keep, &name, &found)?;
-        found.stands_in(file, self.job.engine);
+        found.stands_in(file, subject);
         Ok(found)
     }
 }
 
+/// How much may be tried to make one failing case smaller.
+struct Budget {
+    start: Instant,
+    tries: Cell<u64>,
+    /// What it was used up by.
+    stopped: RefCell<Option<String>>,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { start: Instant::now(), tries: Cell::new(0), stopped: RefCell::new(None) }
+    }
+
+    /// Whether one more may be tried.
+    fn allows(&self) -> bool {
+        let tries = self.tries.get();
+        let why = if interrupt::requested() {
+            format!("Ctrl-C, after {tries} tries")
+        } else if tries >= TRIES {
+            format!("{tries} tries")
+        } else if self.start.elapsed() >= PATIENCE {
+            format!("{} s, {tries} tries", PATIENCE.as_secs())
+        } else {
+            self.tries.set(tries + 1);
+            return true;
+        };
+        self.stopped.borrow_mut().get_or_insert(why);
+        false
+    }
+}
+
 impl Report {
-    fn of(job: &Job) -> Self {
+    fn of<S: Subject>(job: &Job<S>) -> Self {
         Self {
+            subject: S::VERB,
             seed: job.seed,
-            engine: job.engine.name(),
+            settings: job.subject.settings().into_iter().collect(),
+            remarks: job.subject.remarks(),
+            kinds: S::kinds(),
             ops: job.ops,
             jobs: job.jobs.get(),
             shard: job.shard.to_string(),
@@ -295,7 +348,7 @@ impl Report {
     }
 
     /// Whether a failure is worth a closer look: it is of a kept case, or the first of its kind. Counts it if not.
-    fn is_new(&mut self, origin: &Origin, failure: &Failure) -> bool {
+    fn is_new(&mut self, origin: &Origin, case: &impl History, failure: &impl Failed) -> bool {
         let is_random = |origin: &Origin| matches!(origin, Origin::Random { .. });
         let same =
             self.found.iter_mut().find(|found| found.kind == failure.kind() && is_random(&found.origin));
@@ -306,7 +359,7 @@ impl Report {
             }
             _ => {
                 // Until it is made smaller, what is known of it.
-                let mut found = Found::new(origin.clone(), &Case::default(), failure);
+                let mut found = Found::new(origin.clone(), case, failure);
                 found.history.clear();
                 self.found.push(found);
                 true
@@ -319,11 +372,11 @@ impl Report {
 ///
 /// # Errors
 /// Histories cannot be executed.
-pub fn replay(program: &Path, engine: Engine, file: &Path, case: &Case) -> Result<Option<Found>, Error> {
-    let failure = Bench::new(program, engine)?.run(case).err();
+pub fn replay<S: Subject>(subject: &S, file: &Path, case: &S::Case) -> Result<Option<Found>, Error> {
+    let failure = Bench::new(subject)?.run(&subject.kept(case.clone())).err();
     Ok(failure.map(|failure| {
         let mut found = Found::new(Origin::Kept(file.to_owned()), case, &failure);
-        found.stands_in(file.to_owned(), engine);
+        found.stands_in(file.to_owned(), subject);
         found
     }))
 }

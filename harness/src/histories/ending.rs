@@ -21,17 +21,23 @@ pub(super) fn ending(
     let Event { at, acts } = event?;
     if acts.contains(&Act::Fail) {
         // An error of a file that is no longer there says nothing of the one that took its place.
-        return (!(exchanged && *at == Point::Opened)).then_some(Act::Fail);
+        return (!(exchanged && matches!(at, Point::Opened | Point::Begun))).then_some(Act::Fail);
     }
     // A cancellation is seen when the database is opened, at every row, and before the memo is replaced.
     let opens = *at == Point::Loaded
-        || ((exchanged || reopens) && matches!(at, Point::BeforeOpen | Point::Opened | Point::FirstRead));
+        || ((exchanged || reopens)
+            && matches!(at, Point::BeforeOpen | Point::Opened | Point::Begun | Point::FirstRead));
     let reads = due.work.rows > 0
-        && matches!(at, Point::BeforeOpen | Point::Opened | Point::FirstRead | Point::Checked);
+        && matches!(at, Point::BeforeOpen | Point::Opened | Point::Begun | Point::FirstRead | Point::Checked);
     let replaces = writes
         && matches!(
             at,
-            Point::BeforeOpen | Point::Opened | Point::FirstRead | Point::Checked | Point::Scanned
+            Point::BeforeOpen
+                | Point::Opened
+                | Point::Begun
+                | Point::FirstRead
+                | Point::Checked
+                | Point::Scanned
         );
     (acts.contains(&Act::Cancel) && (opens || reads || replaces)).then_some(Act::Cancel)
 }

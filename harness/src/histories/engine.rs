@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tracerig_scanner::{Scan, Turns};
+use super::sides::Turns;
 
 /// What answers. All but the first are wrong, to see that it is noticed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,20 +37,32 @@ impl Engine {
         }
     }
 
+    /// What is wrong with it, in a sentence.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Scanner => "Nothing.",
+            Self::Empty => "It finds nothing.",
+            Self::Stale => "It gives the answer of the scan before.",
+            Self::Lying => "It finds the right turns, and names another model.",
+            Self::Rescanning => "It is right, and examines every row each time.",
+        }
+    }
+
     /// Makes of the scanner's answer what this engine answers. `before` is the scanner's answer of the scan before; all
     /// that is told of how the answer came about stays as it was, so that only looking at answers finds the engine out.
-    pub(super) fn spoil(self, scan: &mut Scan, before: &mut Option<Turns>) {
+    pub(super) fn spoil(self, turns: &mut Turns, before: &mut Option<Turns>) {
         match self {
             Self::Scanner | Self::Rescanning => {}
-            Self::Empty => scan.turns.clear(),
+            Self::Empty => turns.clear(),
             Self::Stale => {
-                let right = scan.turns.clone();
+                let right = turns.clone();
                 if let Some(before) = before.replace(right) {
-                    scan.turns = before;
+                    *turns = before;
                 }
             }
             Self::Lying => {
-                scan.turns.values_mut().for_each(|turn| turn.model = Some("another-model".to_owned()));
+                turns.values_mut().for_each(|turn| turn.model = Some("another-model".to_owned()));
             }
         }
     }

@@ -1,12 +1,15 @@
 //! Random histories: which operations come how often. Everything comes from the given generator.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 use tracerig_scanner::Point;
 
+use super::breach::{Breach, Part};
 use super::op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Region, ScanOp, Victims, With,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
+    ScanOp, Victims, With, Writer,
 };
 use super::row::{EPOCH, RowKind, RowSpec};
 use crate::oracle::Window;
@@ -23,8 +26,26 @@ const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 /// Seconds that rows stand on at first; later ones stand later.
 const SECONDS: i64 = 60;
 
+/// Like [`generate`], but every relaunch is a process of its own, and some of them race.
+pub fn generate_processes(random: &mut impl Rng, operations: usize) -> Case {
+    let mut case = generate(random, operations, Profile::Contract);
+    case.fresh = true;
+    let is_blind = case.identity == IdentityKind::Blind;
+    let mut generator = Generator { random, now: 3 * operations as i64 / 4, is_blind };
+    // The last one stays a relaunch, and the first a full scan.
+    let inner = 2..case.ops.len().saturating_sub(1);
+    for op in case.ops.get_mut(inner).unwrap_or_default() {
+        if generator.random.random_bool(0.15) {
+            *op = Op::Race(generator.race());
+        }
+    }
+    case
+}
+
 /// A history of `operations` operations, about a quarter of them scans, the last of them a relaunch.
-pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
+///
+/// A hostile one holds one thing outside the contract, right before that relaunch: what follows a wrong answer says nothing.
+pub fn generate(random: &mut impl Rng, operations: usize, profile: Profile) -> Case {
     let identity = match random.random_range(0..5) {
         0..2 => IdentityKind::Birth,
         2..4 => IdentityKind::Inode,
@@ -33,11 +54,18 @@ pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
     let connections = if random.random_bool(0.3) { TWO } else { NonZeroUsize::MIN };
     let mut generator = Generator { random, now: 0, is_blind: identity == IdentityKind::Blind };
     let mut ops = vec![Op::Data(generator.append(8)), generator.scan(false)];
-    while ops.len() + 1 < operations {
+    let relaunch = || Op::Scan(ScanOp { again: false, rescan: false, event: None });
+    let end = match profile {
+        Profile::Contract => vec![relaunch()],
+        // With a memo to be mistaken, the last rows in it.
+        Profile::Hostile => vec![relaunch(), Op::Data(DataOp::Outside(generator.breach())), relaunch()],
+    };
+    while ops.len() + end.len() < operations {
         ops.push(generator.op());
     }
-    ops.push(Op::Scan(ScanOp { again: false, rescan: false, event: None }));
-    Case { identity, connections, ops }
+    ops.extend(end);
+    let link = generator.random.random_bool(0.1);
+    Case { profile, identity, connections, link, ops, ..Case::default() }
 }
 
 struct Generator<'r, R> {
@@ -54,7 +82,8 @@ impl<R: Rng> Generator<'_, R> {
             0..52 => Op::Data(self.data()),
             52..81 => self.scan(true),
             81..86 => Op::Artifact(self.artifact()),
-            86..96 => Op::Window(self.window()),
+            86..95 => Op::Window(self.window()),
+            95 => Op::OtherMemo,
             _ => Op::Refused(self.pick(&[Defect::NoFile, Defect::NoTable, Defect::NoColumn])),
         }
     }
@@ -80,6 +109,17 @@ impl<R: Rng> Generator<'_, R> {
             }
             97..98 => DataOp::PlainIds,
             _ => DataOp::ExtraColumn,
+        }
+    }
+
+    fn breach(&mut self) -> Breach {
+        let parts: Vec<Part> = Part::all().collect();
+        match self.random.random_range(0..12) {
+            0..7 => Breach::Change(self.pick(&parts), self.random.random_range(0..20)),
+            7..9 => Breach::InsertBelow(self.row()),
+            9 => Breach::Overwrite,
+            10 => Breach::ReuseInode(self.pick(&[With::Copy, With::Saved])),
+            _ => Breach::ClockBack(self.random.random_range(1..SECONDS)),
         }
     }
 
@@ -195,6 +235,40 @@ impl<R: Rng> Generator<'_, R> {
             7 if !locked => Act::OtherDies(self.pick(&Point::ALL)),
             8 => Act::Cancel,
             _ => Act::Fail,
+        }
+    }
+
+    fn race(&mut self) -> Race {
+        let scans = self.random.random_range(0..3);
+        let scans: Vec<Racer> = (0..scans)
+            .map(|_| {
+                let rescan = self.random.random_bool(0.2);
+                let from = self.pick(&[None, Some(Point::Scanned), Some(Point::PersistLocked)]);
+                Racer { rescan, kill: self.kill(from) }
+            })
+            .collect();
+        let writer = (scans.len() < 2 || self.random.random_bool(0.7)).then(|| {
+            let count = self.random.random_range(1..5);
+            let ops = (0..count).map(|_| self.writing()).collect();
+            Writer { ops, kill: self.kill(None) }
+        });
+        Race { scans, writer }
+    }
+
+    /// About half are killed: at any time of what they do, which takes about a millisecond, or, after a point, in the time in
+    /// which the memo is written.
+    fn kill(&mut self, from: Option<Point>) -> Option<Kill> {
+        let most = if from.is_some() { 150 } else { 1500 };
+        let after = Duration::from_micros(self.random.random_range(0..most));
+        self.random.random_bool(0.45).then_some(Kill { after, from })
+    }
+
+    fn writing(&mut self) -> DataOp {
+        match self.random.random_range(0..10) {
+            0..6 => self.append(6),
+            6..8 => DataOp::Delete(self.victims()),
+            8 => DataOp::PruneBefore(self.random.random_range(0..SECONDS) + self.now / 2),
+            _ => self.pick(&[DataOp::Vacuum, DataOp::Checkpoint]),
         }
     }
 

@@ -15,6 +15,9 @@ use super::model::{Artifact, Memo, Standing};
 use super::op::{ArtifactOp, Region};
 use super::world::remove;
 
+/// Every memo of this format begins so: what tells it from other files, and the version.
+const BEGINNING: &[u8; PRODUCER] = b"trigmemo\x01\0\0\0";
+
 const VERSION: usize = 8;
 const PRODUCER: usize = 12;
 const STAMP: usize = 28;
@@ -45,10 +48,8 @@ impl MemoFile {
         }
         let bytes = fs::read(&self.path)?;
         let known = self.known.iter().find(|(known, _)| *known == bytes).map(|(_, content)| content.clone());
-        let stamp = bytes.get(STAMP..CHECKSUM).and_then(|stamp| stamp.try_into().ok());
-        // Every memo written begins the same way, up to its version.
-        let is_one =
-            self.known.first().is_some_and(|(known, _)| known.get(..PRODUCER) == bytes.get(..PRODUCER));
+        let stamp = stamp(&bytes);
+        let is_one = bytes.starts_with(BEGINNING);
         match stamp {
             Some(stamp) if is_one && bytes.len() >= PAYLOAD => Ok(Artifact {
                 standing: Standing::Stamp(stamp),
@@ -60,9 +61,7 @@ impl MemoFile {
 
     /// What stands there after a scan has written it.
     pub(super) fn standing_after_write(&self) -> io::Result<Standing> {
-        let bytes = fs::read(&self.path)?;
-        let stamp = bytes.get(STAMP..CHECKSUM).and_then(|stamp| stamp.try_into().ok());
-        Ok(stamp.map_or(Standing::Foreign, Standing::Stamp))
+        Ok(stamp(&fs::read(&self.path)?).map_or(Standing::Foreign, Standing::Stamp))
     }
 
     /// Notes what a scan has just written, and checks that only the owner may read it.
@@ -128,13 +127,18 @@ impl MemoFile {
             bytes[CHECKSUM..PAYLOAD].copy_from_slice(&digest);
             // One of another version is refused before anyone asks for its parser.
             if self.known.first().is_some_and(|(known, _)| {
-                known[..PRODUCER] == bytes[..PRODUCER] && known[PRODUCER..STAMP] != bytes[PRODUCER..STAMP]
+                bytes.starts_with(BEGINNING) && known[PRODUCER..STAMP] != bytes[PRODUCER..STAMP]
             }) {
                 self.known.push((bytes.clone(), Err(Reason::Check(Check::Producer))));
             }
         }
         fs::write(&self.path, bytes)
     }
+}
+
+/// The random value that tells this write of a memo from others.
+pub(super) fn stamp(bytes: &[u8]) -> Option<[u8; 16]> {
+    bytes.get(STAMP..CHECKSUM)?.try_into().ok()
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 32] {

@@ -8,8 +8,12 @@
 //! smaller by [`shrink`].
 //!
 //! Under the contract, rows are appended with rising ids, any row may be deleted, and the file may be rewritten, shrunk or
-//! replaced at any time, also while a scan runs. Every operation here keeps to it.
+//! replaced at any time, also while a scan runs. Every operation keeps to it, but for a [`Breach`]: what a scan makes of
+//! one is counted, unless it is the work of a rule that is switched off.
 
+mod answered;
+mod breach;
+mod child;
 mod ending;
 mod engine;
 mod execute;
@@ -18,8 +22,12 @@ mod meanwhile;
 mod memo_file;
 mod model;
 mod op;
+mod python;
+mod race;
+mod race_text;
 mod row;
 mod shrink;
+mod sides;
 mod stage;
 mod text;
 mod verify;
@@ -30,16 +38,20 @@ mod world;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use breach::{Breach, Part};
+pub use child::Fault;
 pub use engine::Engine;
 pub use execute::{Setup, run};
-pub use generate::generate;
+pub use generate::{generate, generate_processes};
 pub use op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Region, ScanOp, Victims, With,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
+    ScanOp, Victims, With, Writer,
 };
+pub use python::{Hello, NoPython, Python};
 pub use row::{EPOCH, RowKind, RowSpec};
 pub use shrink::shrink;
 pub use text::ParseError;
-pub use worker::{Fault, SOCKET, SUBCOMMAND, Worker, serve};
+pub use worker::{SUBCOMMAND, Worker, serve};
 
 use crate::oracle::{Turn, Window};
 
@@ -64,11 +76,19 @@ pub enum Wrong {
     Outcome,
     /// Something left behind.
     Litter,
+    /// A batch half there, or gone though its writer had said that it is done.
+    Batch,
+    /// Scans at once whose answers and memos no order of events explains.
+    Race,
+    /// The oracle in Rust contradicts all others.
+    RustOracle,
+    /// The oracle in Python does.
+    PythonOracle,
 }
 
 impl Wrong {
     /// Every way in which a scan can go wrong.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Turns,
         Self::FullRescan,
         Self::Mode,
@@ -78,6 +98,10 @@ impl Wrong {
         Self::Warning,
         Self::Outcome,
         Self::Litter,
+        Self::Batch,
+        Self::Race,
+        Self::RustOracle,
+        Self::PythonOracle,
     ];
 
     /// Its name in reports and file names.
@@ -93,6 +117,10 @@ impl Wrong {
             Self::Warning => "warning",
             Self::Outcome => "outcome",
             Self::Litter => "litter",
+            Self::Batch => "batch",
+            Self::Race => "race",
+            Self::RustOracle => "rust-oracle",
+            Self::PythonOracle => "python-oracle",
         }
     }
 }
@@ -114,6 +142,12 @@ pub enum Error {
     /// The other process, which scans as this one does, went wrong.
     #[error("the other process {0}. Replay the history with its file")]
     Child(Fault),
+    /// The oracle in Python gave no answer.
+    #[error("the Python oracle {0}. What it says stands on standard error; replay the history with its file")]
+    Python(Fault),
+    /// The oracle in Python could not read the database.
+    #[error("the Python oracle cannot read the database: {0}. Replay the history with its file")]
+    PythonRefused(String),
     /// The history asks for something that cannot be done.
     #[error("cannot be done: {0}. Change the history")]
     Impossible(&'static str),
@@ -145,6 +179,8 @@ impl Failure {
             Error::Wrong { wrong, .. } => wrong.name(),
             Error::Panicked(_) => "panic",
             Error::Child(fault) => fault.name(),
+            Error::Python(fault) => fault.name_of_oracle(),
+            Error::PythonRefused(_) => "oracle-refused",
             Error::Impossible(_) => "impossible",
             Error::Io(_) => "file",
             Error::Sqlite(_) => "sqlite",

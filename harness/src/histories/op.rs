@@ -1,28 +1,81 @@
 //! The operations of a history: what happens to a trace database, to the persisted memo, and when a scan is asked for.
 //! Their readable form is in `text`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
 
 use tracerig_scanner::Point;
 
+use super::breach::Breach;
 use super::row::RowSpec;
 use crate::oracle::Window;
+
+/// What a history may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// What the scanner promises to be right after.
+    #[default]
+    Contract,
+    /// That, and what it promises nothing for.
+    Hostile,
+}
+
+impl Profile {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Contract, Self::Hostile];
+
+    /// Its name in histories and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::Hostile => "hostile",
+        }
+    }
+}
 
 /// One history: operations in their order, and how files are told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
+    /// What it may hold.
+    pub profile: Profile,
     /// What the identity of a replaced file shows.
     pub identity: IdentityKind,
     /// Connections that full scans of its own scanner read through, however small the database is.
     pub connections: NonZeroUsize,
+    /// Whether every relaunch is a process of its own.
+    pub fresh: bool,
+    /// Whether the oracle in Python is asked, too.
+    pub python: bool,
+    /// How often it is executed until it may pass: what processes do at once is another thing each time.
+    pub tries: NonZeroU32,
+    /// Whether scans name the database by a symbolic link.
+    pub link: bool,
     /// What happens, in this order.
     pub ops: Vec<Op>,
+}
+
+impl Case {
+    /// Whether what it does depends on when processes get to run.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::Race(_)))
+    }
 }
 
 impl Default for Case {
     /// Without operations.
     fn default() -> Self {
-        Self { identity: IdentityKind::Birth, connections: NonZeroUsize::MIN, ops: Vec::new() }
+        Self {
+            profile: Profile::Contract,
+            identity: IdentityKind::Birth,
+            connections: NonZeroUsize::MIN,
+            fresh: false,
+            python: false,
+            tries: NonZeroU32::MIN,
+            link: false,
+            ops: Vec::new(),
+        }
     }
 }
 
@@ -48,10 +101,29 @@ pub enum Op {
     Artifact(ArtifactOp),
     /// The scans from here on have this window.
     Window(Window),
+    /// The scans from here on, and what happens to the memo, are of the other one of two memos.
+    OtherMemo,
     /// A scan, checked in every respect.
     Scan(ScanOp),
+    /// Processes that run at once.
+    Race(Race),
     /// A scan of a database that cannot be scanned, which is as it was before afterwards.
     Refused(Defect),
+}
+
+impl Op {
+    /// Whether it, or something that happens within it, is outside the contract.
+    pub(super) fn is_outside(&self) -> bool {
+        let is_breach = |op: &DataOp| matches!(op, DataOp::Outside(_));
+        match self {
+            Self::Data(op) => is_breach(op),
+            Self::Scan(scan) => scan.event.iter().flat_map(|event| &event.acts).any(|act| match act {
+                Act::Data(op) => is_breach(op),
+                _ => false,
+            }),
+            Self::Artifact(_) | Self::Window(_) | Self::OtherMemo | Self::Race(_) | Self::Refused(_) => false,
+        }
+    }
 }
 
 /// What can happen to a database.
@@ -91,6 +163,8 @@ pub enum DataOp {
     PlainIds,
     /// The table gets a column more.
     ExtraColumn,
+    /// Something outside the contract.
+    Outside(Breach),
 }
 
 /// How a file takes the place of another.
@@ -188,6 +262,42 @@ pub struct ScanOp {
     pub rescan: bool,
     /// What happens when the scan has reached a point, if it does.
     pub event: Option<Event>,
+}
+
+/// Processes that run at once, each a new one, on the same database and memo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Race {
+    /// Those that scan, at most two.
+    pub scans: Vec<Racer>,
+    /// One that writes.
+    pub writer: Option<Writer>,
+}
+
+/// A process that scans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Racer {
+    /// Whether every row is to be examined.
+    pub rescan: bool,
+    /// When it is killed, if its scan is not over by then.
+    pub kill: Option<Kill>,
+}
+
+/// A process that writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// What it does, one after the other, each in a transaction.
+    pub ops: Vec<DataOp>,
+    /// When it is killed, if it is not done by then.
+    pub kill: Option<Kill>,
+}
+
+/// When a process is killed, from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// So long after it has begun, or has reached the point.
+    pub after: Duration,
+    /// Which point.
+    pub from: Option<Point>,
 }
 
 /// What happens while a scan runs.

@@ -147,6 +147,18 @@ pub(super) fn turn_name(turn: u8) -> String {
 }
 
 impl RowSpec {
+    /// A row that says nothing.
+    pub const NOISE: Self = Self {
+        kind: RowKind::Noise,
+        turn: 0,
+        thread: None,
+        in_column: true,
+        process: None,
+        model: None,
+        at: 0,
+        long: false,
+    };
+
     /// The row to insert. `serial` is another for each row of a history, so that no two rows are the same.
     pub fn build(&self, serial: i64) -> OwnedRow {
         let turn = turn_name(self.turn);
@@ -283,16 +295,7 @@ impl FromStr for RowSpec {
         let name = words.next().unwrap_or_default();
         let kind = KINDS.iter().find(|(_, known)| *known == name).map(|&(kind, _)| kind);
         let kind = kind.ok_or_else(|| format!("`{name}` is no kind of row"))?;
-        let mut row = Self {
-            kind,
-            turn: 0,
-            thread: None,
-            in_column: true,
-            process: None,
-            model: None,
-            at: 0,
-            long: false,
-        };
+        let mut row = Self { kind, ..Self::NOISE };
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             let wrong = || format!("`{word}` is nothing that a row has");

@@ -4,6 +4,11 @@
 //! # anything after a hash
 //! identity birth
 //! connections 2
+//! processes fresh
+//! oracle python
+//! tries 100
+//! database link
+//! profile hostile
 //! append request turn=1 thread=2 process=0 model=3 at=10 | noise turn=0 at=11 long
 //! retention rows=9 bytes=4000
 //! delete every 3 from 1
@@ -11,18 +16,23 @@
 //! artifact flip payload
 //! window since=5 until=90
 //! relaunch rescan, at scanned: append noise turn=0 at=12; another scan
+//! other-memo
 //! again
+//! outside change beginning 3
 //! refused no-column
+//! race scan; kill 40us after persist-locked: rescan; write append noise turn=0 at=12 & delete oldest 2
+//! race kill 300us after start: write append noise turn=0 at=12
 //! ```
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 
 use tracerig_scanner::Point;
 
 use super::op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Region, ScanOp, Victims, With,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp, Victims,
+    With,
 };
 use super::row::EPOCH;
 use crate::oracle::Window;
@@ -32,6 +42,8 @@ type Names<T> = &'static [(&'static str, T)];
 
 const IDENTITIES: Names<IdentityKind> =
     &[("birth", IdentityKind::Birth), ("inode", IdentityKind::Inode), ("blind", IdentityKind::Blind)];
+const PROFILES: Names<Profile> =
+    &[(Profile::Contract.name(), Profile::Contract), (Profile::Hostile.name(), Profile::Hostile)];
 const BYS: Names<By> = &[("rename", By::Rename), ("unlink", By::Unlink)];
 const WITHS: Names<With> = &[("copy", With::Copy), ("empty", With::Empty), ("saved", With::Saved)];
 const DEFECTS: Names<Defect> =
@@ -70,6 +82,15 @@ const PLAIN_ACTS: Names<Act> = &[
     ("cancel", Act::Cancel),
 ];
 
+/// What says that every relaunch is a process of its own.
+const FRESH: &str = "processes fresh";
+
+/// What says that the oracle in Python is asked.
+const PYTHON: &str = "oracle python";
+
+/// What says that scans name the database by a symbolic link.
+const LINK: &str = "database link";
+
 fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
 }
@@ -102,8 +123,25 @@ impl FromStr for Case {
             } else if let Some(count) = text.strip_prefix("connections ") {
                 case.connections =
                     count.parse().map_err(|_| error(format!("`{count}` is no number of connections")))?;
+            } else if let Some(count) = text.strip_prefix("tries ") {
+                case.tries = count.parse().map_err(|_| error(format!("`{count}` is no number of tries")))?;
+            } else if text == FRESH {
+                case.fresh = true;
+            } else if text == PYTHON {
+                case.python = true;
+            } else if let Some(name) = text.strip_prefix("profile ") {
+                case.profile =
+                    named(PROFILES, name).ok_or_else(|| error(format!("`{name}` is no profile")))?;
+            } else if text == LINK {
+                case.link = true;
             } else if !text.is_empty() {
-                case.ops.push(text.parse().map_err(error)?);
+                let op: Op = text.parse().map_err(error)?;
+                if op.is_outside() && case.profile == Profile::Contract {
+                    let problem =
+                        "this is outside the contract, and no line `profile hostile` stands above it";
+                    return Err(error(problem.to_owned()));
+                }
+                case.ops.push(op);
             }
         }
         Ok(case)
@@ -115,6 +153,21 @@ impl fmt::Display for Case {
         writeln!(formatter, "identity {}", name_of(IDENTITIES, &self.identity))?;
         if self.connections > NonZeroUsize::MIN {
             writeln!(formatter, "connections {}", self.connections)?;
+        }
+        if self.fresh {
+            writeln!(formatter, "{FRESH}")?;
+        }
+        if self.python {
+            writeln!(formatter, "{PYTHON}")?;
+        }
+        if self.tries > NonZeroU32::MIN {
+            writeln!(formatter, "tries {}", self.tries)?;
+        }
+        if self.link {
+            writeln!(formatter, "{LINK}")?;
+        }
+        if self.profile != Profile::default() {
+            writeln!(formatter, "profile {}", self.profile.name())?;
         }
         self.ops.iter().try_for_each(|op| writeln!(formatter, "{op}"))
     }
@@ -135,6 +188,8 @@ impl FromStr for Op {
                 Ok(Self::Window(Window { since: side("since=")?, until: side("until=")? }))
             }
             again @ ("relaunch" | "again") => scan(again == "again", &text[again.len()..]).map(Self::Scan),
+            "race" => rest.parse().map(Self::Race),
+            "other-memo" if rest.is_empty() => Ok(Self::OtherMemo),
             "refused" => {
                 named(DEFECTS, rest).map(Self::Refused).ok_or_else(|| format!("`{rest}` is no defect"))
             }
@@ -157,6 +212,7 @@ impl fmt::Display for Op {
                 }
                 Ok(())
             }
+            Self::OtherMemo => formatter.write_str("other-memo"),
             Self::Scan(scan) => {
                 formatter.write_str(if scan.again { "again" } else { "relaunch" })?;
                 formatter.write_str(if scan.rescan { " rescan" } else { "" })?;
@@ -166,6 +222,7 @@ impl fmt::Display for Op {
                 }
                 Ok(())
             }
+            Self::Race(race) => write!(formatter, "race {race}"),
             Self::Refused(defect) => write!(formatter, "refused {}", name_of(DEFECTS, defect)),
         }
     }
@@ -181,6 +238,7 @@ impl FromStr for DataOp {
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         let words: Vec<&str> = rest.split_whitespace().collect();
         match (verb, words.as_slice()) {
+            ("outside", _) => rest.parse().map(Self::Outside),
             ("append", _) => rest.split('|').map(str::parse).collect::<Result<_, _>>().map(Self::Append),
             ("retention", [rows, bytes]) => {
                 Ok(Self::Retention { rows: value(rows, "rows=")?, bytes: value(bytes, "bytes=")? })
@@ -215,6 +273,7 @@ impl fmt::Display for DataOp {
                 Victims::Turn(turn) => write!(formatter, "delete turn {turn}"),
                 plain => write!(formatter, "delete {}", name_of(PLAIN_VICTIMS, plain)),
             },
+            Self::Outside(breach) => write!(formatter, "outside {breach}"),
             Self::IncrementalVacuum(pages) => write!(formatter, "incremental-vacuum {pages}"),
             Self::Replace { by, with } => {
                 write!(formatter, "replace by={} with={}", name_of(BYS, by), name_of(WITHS, with))
@@ -311,12 +370,16 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::histories::generate::generate;
+    use crate::histories::generate::{generate, generate_processes};
 
     #[test]
     fn what_is_printed_is_read_back() {
         for seed in 0..300 {
-            let case = generate(&mut ChaCha8Rng::seed_from_u64(seed), 40);
+            let profile = Profile::ALL[usize::from(seed % 3 == 0)];
+            let case = generate(&mut ChaCha8Rng::seed_from_u64(seed), 40, profile);
+            let read = case.to_string().parse::<Case>().unwrap();
+            assert!(read == case, "{case}\nread back as\n{read}");
+            let case = generate_processes(&mut ChaCha8Rng::seed_from_u64(seed), 40);
             let read = case.to_string().parse::<Case>().unwrap();
             assert!(read == case, "{case}\nread back as\n{read}");
         }
@@ -327,6 +390,8 @@ mod tests {
         let text = "identity inode\n\nappend noise turn=1 at=3 # fine\nrelaunch, at nowhere: fail\n";
         let error = text.parse::<Case>().unwrap_err();
         assert_eq!((error.line, error.problem.as_str()), (4, "`nowhere` is no point of a scan"));
+        let error = "outside overwrite\nrelaunch\n".parse::<Case>().unwrap_err();
+        assert!(error.line == 1 && error.problem.contains("profile hostile"), "{error}");
         for wrong in
             ["delete every 3", "retention rows=x bytes=1", "append nois", "window since=y", "frobnicate"]
         {

@@ -1,11 +1,11 @@
 //! Comparing what a scan gave with what it had to give.
 
-use tracerig_scanner::{Check, Mode, Reason, Scan, Stats};
+use tracerig_scanner::{Check, Mode, Reason};
 
+use super::answered::Answered;
 use super::model::{Memo, Prediction};
-use super::view::{View, Work};
+use super::view::Work;
 use super::{Error, Wrong};
-use crate::oracle::Window;
 
 /// A scan gone wrong.
 pub(super) fn wrong(wrong: Wrong, detail: impl Into<String>) -> Error {
@@ -22,17 +22,13 @@ pub(super) fn expect<T: PartialEq + std::fmt::Debug>(
     if found == wanted { Ok(()) } else { Err(wrong(kind, format!("{what} is {found:?}, not {wanted:?}"))) }
 }
 
-/// Fails unless `scan` gives the answer of `view` in `window`, and came about as is `due` from what was `loaded`.
+/// Fails unless a scan that began with what was `loaded` took the way and the work that were `due`.
 pub(super) fn check_scan(
-    scan: &Scan,
+    scan: &Answered,
     due: &Prediction,
-    view: &View,
-    window: Window,
     loaded: Result<&Memo, &Reason>,
 ) -> Result<(), Error> {
-    check_stats(&scan.stats, due, loaded.ok())?;
-    let answer = view.answer(window);
-    expect(Wrong::Turns, "the answer", &super::turns(&scan.turns), &answer.turns)?;
+    check_work(scan, due, loaded.ok())?;
     let warns = matches!(loaded, Err(Reason::Check(Check::Artifact | Check::Producer)));
     if scan.warnings.is_empty() == warns {
         return Err(wrong(Wrong::Warning, format!("warnings: {:?}", scan.warnings)));
@@ -40,13 +36,14 @@ pub(super) fn check_scan(
     Ok(())
 }
 
-/// Fails unless a scan that began with the memo `loaded` took the way and the work that were `due`.
-pub(super) fn check_stats(stats: &Stats, due: &Prediction, loaded: Option<&Memo>) -> Result<(), Error> {
-    expect(Wrong::Mode, "the mode", &(stats.mode, stats.reason), &(due.mode, due.reason))?;
+/// The same, but for warnings.
+pub(super) fn check_work(scan: &Answered, due: &Prediction, loaded: Option<&Memo>) -> Result<(), Error> {
+    let mode = (due.mode.to_string(), due.reason.to_string());
+    expect(Wrong::Mode, "the mode", &(scan.mode.clone(), scan.reason.clone()), &mode)?;
     let work =
-        Work { rows: stats.rows_examined, body_bytes: stats.body_bytes, unrecognised: stats.unrecognised };
+        Work { rows: scan.rows_examined, body_bytes: scan.body_bytes, unrecognised: scan.unrecognised };
     expect(Wrong::Work, "the work", &work, &due.work)?;
-    let memo = (stats.cursor, stats.facts, stats.completions);
+    let memo = (scan.cursor, scan.facts, scan.completions);
     expect(
         Wrong::Memo,
         "what is known",
@@ -54,10 +51,10 @@ pub(super) fn check_stats(stats: &Stats, due: &Prediction, loaded: Option<&Memo>
         &(due.memo.cursor, due.memo.facts(), due.memo.completions()),
     )?;
     // A look-up for each row remembered, and one for each that is remembered from now on to recognise the database by.
-    let new = |loaded: &Memo| if stats.mode == Mode::Incremental { due.memo.new_anchors(loaded) } else { 0 };
+    let new = |loaded: &Memo| if due.mode == Mode::Incremental { due.memo.new_anchors(loaded) } else { 0 };
     let most = loaded.map_or(0, |loaded| loaded.remembered() + new(loaded));
-    if stats.rows_checked > most {
-        return Err(wrong(Wrong::Work, format!("{} rows checked, {most} remembered", stats.rows_checked)));
+    if scan.rows_checked > most {
+        return Err(wrong(Wrong::Work, format!("{} rows checked, {most} remembered", scan.rows_checked)));
     }
     Ok(())
 }

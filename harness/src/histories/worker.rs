@@ -1,25 +1,23 @@
-//! Another process that scans when asked to: scans of one database are serialized within a process, so that overlapping
-//! ones take two.
+//! Other processes that scan when asked to: scans of one database are serialized within a process, so that overlapping ones
+//! take two, and a relaunch is a new process.
 //!
-//! The child connects to a socket of its parent and answers each line of JSON with one.
+//! [`serve`] is the child's side. It answers each line of JSON on its standard input with others, the last of which is the
+//! outcome.
 
-use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::io::{self, BufRead};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tracerig_scanner::{Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scanner};
+use tracerig_scanner::{Identity, Point, Probe};
 
 use super::Error;
-use crate::oracle::{Turn, Window};
-
-/// The environment variable that names the socket to a child.
-pub const SOCKET: &str = "TRACERIG_HISTORIES_SOCKET";
+use super::answered::{Answered, Asked, Refused, Stop, Told};
+use super::child::{Child, Fault, PATIENCE, send};
+use super::memo_file::stamp;
+use super::world::Writing;
 
 /// The hidden subcommand of the program that calls [`serve`].
 pub const SUBCOMMAND: &str = "__histories";
@@ -27,281 +25,198 @@ pub const SUBCOMMAND: &str = "__histories";
 /// The exit code of a child that was told to die.
 const DIED: i32 = 9;
 
-/// How long a child may take to connect, and to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One scan that a child is asked for.
+/// What a child is told to do.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Asked {
-    pub(super) database: PathBuf,
-    pub(super) memo: PathBuf,
-    pub(super) rescan: bool,
-    pub(super) window: (Option<i64>, Option<i64>),
+pub(super) enum Task {
+    /// To say that it is there.
+    Greet,
+    /// To scan.
+    Scan(Asked),
+    /// To write.
+    Write(Writing),
+}
+
+/// What a child says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Said {
+    /// That it is there.
+    Here,
+    /// That its scan has reached the point.
+    Reached,
+    /// That its scan has put a memo with this stamp in place, and still holds its lock.
+    Wrote([u8; 16]),
+    /// What came of the scan.
+    Scanned(Result<Answered, Refused>),
+    /// That so many operations of the writing are begun; the others before it are done.
+    Began(usize),
+    /// That all are done, or in words why not.
+    Written(Result<(), String>),
+}
+
+/// What a child that waits at a point is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Word {
+    /// Whether the step fails.
+    pub(super) fails: bool,
+    /// What the file at the path shows from now on.
     pub(super) identity: Identity,
-    /// The point at which to die.
-    pub(super) die_at: Option<String>,
 }
 
-/// What came of it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Answered {
-    pub(super) turns: std::collections::BTreeMap<String, Turn>,
-    pub(super) mode: String,
-    pub(super) reason: String,
-    pub(super) persisted: bool,
-    pub(super) rows_examined: u64,
-    pub(super) cursor: i64,
-}
-
-/// How the other process failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It ended in another way than it was told to.
-    Crashed,
-    /// It did not answer within half a minute.
-    Hung,
-    /// It answered with something else than an answer.
-    Rubbish,
-}
-
-impl Fault {
-    /// Every fault.
-    pub const ALL: [Self; 3] = [Self::Crashed, Self::Hung, Self::Rubbish];
-
-    /// Its name in reports and file names.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Crashed => "child-crashed",
-            Self::Hung => "child-hung",
-            Self::Rubbish => "child-rubbish",
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Crashed => "crashed",
-            Self::Hung => "did not answer in time and was killed",
-            Self::Rubbish => "answered what is no answer",
-        })
-    }
-}
-
-/// A child process, for as long as this value lives.
+/// A child process that scans again and again, for as long as this value lives.
 #[derive(Debug)]
 pub struct Worker {
     command: Command,
-    listener: UnixListener,
     patience: Duration,
     child: Child,
-    stream: BufReader<UnixStream>,
 }
 
 impl Worker {
-    /// Starts `command`, which has to call [`serve`]. The socket is made in `folder`.
+    /// Starts `command`, which has to call [`serve`].
     ///
     /// # Errors
-    /// The command cannot be started, or does not connect within half a minute.
-    pub fn start(command: Command, folder: &Path) -> io::Result<Self> {
-        Self::start_patient(command, folder, PATIENCE)
+    /// The command cannot be started.
+    pub fn start(command: Command) -> io::Result<Self> {
+        Self::start_patient(command, PATIENCE)
     }
 
-    fn start_patient(mut command: Command, folder: &Path, patience: Duration) -> io::Result<Self> {
-        let socket = folder.join("socket");
-        let listener = UnixListener::bind(&socket)?;
-        listener.set_nonblocking(true)?;
-        // A Ctrl-C in the terminal is for the parent, which lets the history at hand end first.
-        command.env(SOCKET, &socket).process_group(0);
-        let (child, stream) = connect(&mut command, &listener, patience)?;
-        Ok(Self { command, listener, patience, child, stream })
+    fn start_patient(mut command: Command, patience: Duration) -> io::Result<Self> {
+        let child = Child::start(&mut command, patience)?;
+        Ok(Self { command, patience, child })
+    }
+
+    /// Another child of the same program.
+    pub(super) fn fresh(&mut self) -> Result<Child, Error> {
+        Child::start(&mut self.command, self.patience).map_err(|_| Error::Child(Fault::NotStarted))
     }
 
     /// Has the child scan; `None` if it died as it was told to. Whatever became of it, there is one to ask afterwards.
-    pub(super) fn ask(&mut self, asked: &Asked) -> Result<Option<Result<Answered, String>>, Error> {
-        let mut line = String::new();
-        let read = send(self.stream.get_mut(), asked).and_then(|()| self.stream.read_line(&mut line));
-        let fault = match read {
-            Ok(1..) => match serde_json::from_str(&line) {
-                Ok(answered) => return Ok(Some(answered)),
-                Err(_) => Fault::Rubbish,
-            },
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Fault::Rubbish,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Fault::Hung
-            }
-            Ok(0) | Err(_) => Fault::Crashed,
+    pub(super) fn ask(&mut self, asked: Asked) -> Result<Option<Result<Answered, Refused>>, Error> {
+        self.child.say(&Task::Scan(asked));
+        let fault = match self.child.hear() {
+            Ok(Said::Scanned(outcome)) => return Ok(Some(outcome)),
+            Ok(_) => Fault::Rubbish,
+            Err(fault) => fault,
         };
-        // One that is dead already keeps the exit code it has.
-        self.child.kill()?;
-        let code = self.child.wait()?.code();
-        (self.child, self.stream) = connect(&mut self.command, &self.listener, self.patience)?;
+        let (fault, code) = self.child.end_after(fault);
+        self.child = self.fresh()?;
         if fault == Fault::Crashed && code == Some(DIED) { Ok(None) } else { Err(Error::Child(fault)) }
-    }
-}
-
-fn connect(
-    command: &mut Command,
-    listener: &UnixListener,
-    patience: Duration,
-) -> io::Result<(Child, BufReader<UnixStream>)> {
-    let mut child = command.spawn()?;
-    let start = Instant::now();
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false)?;
-                stream.set_read_timeout(Some(patience))?;
-                return Ok((child, BufReader::new(stream)));
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-        if start.elapsed() > PATIENCE || child.try_wait()?.is_some() {
-            child.kill()?;
-            child.wait()?;
-            return Err(io::Error::other("the child process did not connect to its parent"));
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // It ends by itself when the socket closes, unless it hangs; there is nobody to tell if this fails.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
 /// Serves scans until the parent ends. To be called in a process that [`Worker::start`] started.
 ///
 /// # Errors
-/// The socket fails, or there is none.
+/// Standard input or output fails, or says what is no task.
 pub fn serve() -> io::Result<()> {
-    let socket = std::env::var_os(SOCKET)
-        .ok_or_else(|| io::Error::other(format!("{SOCKET} is not set: this is for children only")))?;
-    let mut stream = BufReader::new(UnixStream::connect(socket)?);
-    let mut line = String::new();
-    while stream.read_line(&mut line)? > 0 {
-        let asked: Asked = serde_json::from_str(&line)?;
-        send(stream.get_mut(), &scan(asked))?;
-        line.clear();
+    while let Some(task) = hear()? {
+        match task {
+            Task::Greet => send(io::stdout(), &Said::Here)?,
+            Task::Scan(asked) => {
+                let identity = Told::new(asked.identity);
+                let probe = Arc::new(Telling::new(&asked, Arc::clone(&identity)));
+                send(io::stdout(), &Said::Scanned(asked.scan(identity, Some(probe))))?;
+            }
+            Task::Write(writing) => {
+                let done = writing.write(|begun| send(io::stdout(), &Said::Began(begun)));
+                send(io::stdout(), &Said::Written(done.map_err(|error| error.to_string())))?;
+            }
+        }
     }
     Ok(())
 }
 
-fn send(mut stream: impl Write, message: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    stream.write_all(&line)
+/// What the parent says next; `None` when it has ended.
+fn hear<T: serde::de::DeserializeOwned>() -> io::Result<Option<T>> {
+    let mut line = String::new();
+    let bytes = io::stdin().lock().read_line(&mut line)?;
+    if bytes == 0 { Ok(None) } else { Ok(Some(serde_json::from_str(&line)?)) }
 }
 
-/// The identity that the parent says.
+/// Tells the parent of a point, and does what is to be done there, once.
 #[derive(Debug)]
-struct Told(Identity);
+struct Telling {
+    stop: Mutex<Option<Stop>>,
+    identity: Arc<Told>,
+    /// The memo whose stamp is told when it is written.
+    memo: Option<PathBuf>,
+}
 
-impl IdentitySource for Told {
-    fn identity(&self, path: &Path) -> io::Result<Identity> {
-        std::fs::metadata(path).map(|_| self.0)
+impl Telling {
+    fn new(asked: &Asked, identity: Arc<Told>) -> Self {
+        let memo = asked.tells_stamp.then(|| asked.memo.clone());
+        Self { stop: Mutex::new(asked.stop.clone()), identity, memo }
     }
 }
 
-/// Ends the process without any cleaning up.
-#[derive(Debug)]
-struct DieAt(String);
-
-impl Probe for DieAt {
+impl Probe for Telling {
     fn reached(&self, point: Point) -> bool {
-        if point.name() == self.0 {
-            std::process::exit(DIED);
+        if let (Point::Persisted, Some(memo)) = (point, &self.memo) {
+            // Under its lock nobody else replaces it.
+            let stamp = std::fs::read(memo).ok().and_then(|bytes| stamp(&bytes));
+            if stamp.is_none_or(|stamp| send(io::stdout(), &Said::Wrote(stamp)).is_err()) {
+                return false;
+            }
         }
-        true
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take_if(|stop| stop.at(point));
+        match stop {
+            None => true,
+            // Without any cleaning up.
+            Some(Stop::Die(_)) => std::process::exit(DIED),
+            Some(Stop::Tell(_)) => send(io::stdout(), &Said::Reached).is_ok(),
+            Some(Stop::Wait(_)) => {
+                let word = send(io::stdout(), &Said::Reached).and_then(|()| hear::<Word>());
+                let Ok(Some(word)) = word else { return false };
+                self.identity.set(word.identity);
+                !word.fails
+            }
+        }
     }
-}
-
-fn scan(asked: Asked) -> Result<Answered, String> {
-    let options = Options {
-        memo: MemoPlace::File(asked.memo),
-        identity: Arc::new(Told(asked.identity)),
-        probe: asked.die_at.map(|point| Arc::new(DieAt(point)) as _),
-        ..Options::default()
-    };
-    let (since, until) = asked.window;
-    let window = super::window(Window { since, until });
-    let scan = Scanner::new(asked.database, options)
-        .scan(&Request { window, rescan: asked.rescan })
-        .map_err(|error| error.to_string())?;
-    let stats = scan.stats;
-    Ok(Answered {
-        turns: super::turns(&scan.turns),
-        mode: stats.mode.to_string(),
-        reason: stats.reason.to_string(),
-        persisted: stats.persisted,
-        rows_examined: stats.rows_examined,
-        cursor: stats.cursor,
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
+    use tracerig_scanner::Ablations;
+
     use super::*;
 
     fn asked() -> Asked {
-        let identity = Identity { device: 1, inode: 1, birth: None };
         let nowhere = || PathBuf::from("/nonexistent");
         Asked {
             database: nowhere(),
             memo: nowhere(),
             rescan: false,
             window: (None, None),
-            identity,
-            die_at: None,
+            identity: Identity { device: 1, inode: 1, birth: None },
+            ablations: Ablations::NONE,
+            connections: NonZeroUsize::MIN,
+            stop: None,
+            tells_stamp: false,
         }
     }
 
-    /// Asks a child in whose name `says` talks, twice: the second time it must have been replaced.
-    fn faults(says: impl Fn(UnixStream) + Send + Copy + 'static) -> [Fault; 2] {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("socket");
-        let mut sleep = Command::new("sleep");
-        sleep.arg("60");
-        let impostor = std::thread::spawn(move || {
-            for _ in 0..3 {
-                let stream = loop {
-                    if let Ok(stream) = UnixStream::connect(&socket) {
-                        break stream;
-                    }
-                    std::thread::sleep(Duration::from_millis(1));
-                };
-                // A child that was killed is not waited for.
-                std::thread::spawn(move || says(stream));
-            }
-        });
-        let mut worker = Worker::start_patient(sleep, folder.path(), Duration::from_millis(50)).unwrap();
-        let faults = [(); 2].map(|()| match worker.ask(&asked()) {
+    /// Asks a shell that executes `script` in the place of a child, twice: the second time it must have been replaced.
+    fn faults(script: &str) -> [Fault; 2] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        let mut worker = Worker::start_patient(shell, Duration::from_millis(300)).unwrap();
+        [(); 2].map(|()| match worker.ask(asked()) {
             Err(Error::Child(fault)) => fault,
             other => panic!("{other:?}"),
-        });
-        drop(worker);
-        impostor.join().unwrap();
-        faults
+        })
     }
 
     #[test]
-    fn a_child_that_hangs_crashes_or_prints_rubbish_is_told_apart_and_replaced() {
-        // Answers only when the parent has hung up.
-        let hangs = |mut stream: UnixStream| drop(std::io::copy(&mut stream, &mut std::io::sink()));
-        assert_eq!(faults(hangs), [Fault::Hung; 2]);
-        for said in [&b"all is well\n"[..], b"\xff\xfe\n"] {
-            let rubbish = move |mut stream: UnixStream| {
-                stream.write_all(said).unwrap();
-                hangs(stream);
-            };
-            assert_eq!(faults(rubbish), [Fault::Rubbish; 2]);
-        }
-        let leaves = |stream: UnixStream| drop(BufReader::new(stream).read_line(&mut String::new()));
-        assert_eq!(faults(leaves), [Fault::Crashed; 2]);
+    fn a_child_that_hangs_crashes_or_prints_rubbish_or_nothing_is_told_apart_and_replaced() {
+        assert_eq!(faults("exec sleep 60"), [Fault::Hung; 2]);
+        assert_eq!(faults("read asked; echo all is well; exec sleep 60"), [Fault::Rubbish; 2]);
+        assert_eq!(faults(r"printf '\377\376\n'; exec sleep 60"), [Fault::Rubbish; 2]);
+        assert_eq!(faults(r#"echo '"Here"'; exec sleep 60"#), [Fault::Rubbish; 2]);
+        assert_eq!(faults("read asked; exit 3"), [Fault::Crashed; 2]);
+        assert_eq!(faults("read asked; kill -9 $$"), [Fault::Crashed; 2]);
+        assert_eq!(faults("read asked"), [Fault::Silent; 2]);
+        let worker = Worker::start(Command::new("/nonexistent/program"));
+        assert!(worker.is_err());
     }
 }

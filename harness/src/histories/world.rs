@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, OpenFlags};
+use serde::{Deserialize, Serialize};
 use tracerig_scanner::{Identity, IdentitySource};
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
 
 use super::Error;
+use super::breach::{self, Breach};
 use super::op::{By, DataOp, Defect, IdentityKind, Victims, With};
-use super::row::{EPOCH, turn_name};
+use super::row::{EPOCH, RowSpec, turn_name};
 use super::view::View;
 
 /// The identity that the database shows.
@@ -55,21 +57,15 @@ pub(super) struct World {
     side: Option<Connection>,
     retention: Retention,
     serial: i64,
+    /// Seconds that the clock of the writers was set back.
+    set_back: i64,
     pub(super) identity: Arc<InjectedIdentity>,
 }
 
 impl World {
     /// A new database in `folder`.
     pub(super) fn new(folder: &Path, identity: IdentityKind) -> Result<Self, Error> {
-        let world = Self {
-            folder: folder.to_owned(),
-            database: folder.join(schema::FILE_NAME),
-            log: None,
-            side: None,
-            retention: Retention { rows: 14, bytes: 20_000 },
-            serial: 0,
-            identity: Arc::new(InjectedIdentity { kind: identity, file: AtomicU64::new(1) }),
-        };
+        let world = Self::at(&folder.join(schema::FILE_NAME), identity);
         let template = world.template();
         if !template.exists() {
             let mut log = TraceLog::open(&template)?;
@@ -78,6 +74,20 @@ impl World {
         }
         std::fs::copy(template, &world.database)?;
         Ok(world)
+    }
+
+    /// The world of the database at `database`, which nothing is done to.
+    fn at(database: &Path, identity: IdentityKind) -> Self {
+        Self {
+            folder: database.parent().unwrap_or(Path::new(".")).to_owned(),
+            database: database.to_owned(),
+            log: None,
+            side: None,
+            retention: Retention { rows: 14, bytes: 20_000 },
+            serial: 0,
+            set_back: 0,
+            identity: Arc::new(InjectedIdentity { kind: identity, file: AtomicU64::new(1) }),
+        }
     }
 
     /// A database without rows, made once for the histories that share a parent folder.
@@ -91,13 +101,50 @@ impl World {
         Ok(View::read(self.side()?, file)?)
     }
 
+    /// Does `ops` to a copy: what another process has to do to this database, and what stands there before it and after each. The
+    /// rows that come later here are other ones.
+    pub(super) fn rehearse(&mut self, ops: &[DataOp]) -> Result<(Writing, Vec<View>), Error> {
+        let writing = Writing {
+            database: self.database.clone(),
+            retention: (self.retention.rows, self.retention.bytes),
+            serial: self.serial,
+            set_back: self.set_back,
+            ops: ops.iter().map(ToString::to_string).collect(),
+        };
+        let folder = self.folder.join("copy");
+        std::fs::create_dir(&folder)?;
+        for suffix in ["", "-wal"] {
+            let name = format!("{}{suffix}", schema::FILE_NAME);
+            match std::fs::copy(self.folder.join(&name), folder.join(&name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        let mut copy = Self::at(&folder.join(schema::FILE_NAME), self.identity.kind);
+        copy.identity.file.store(self.identity.file.load(Ordering::SeqCst), Ordering::SeqCst);
+        (copy.retention, copy.serial, copy.set_back) = (self.retention, self.serial, self.set_back);
+        let mut views = vec![copy.view()?];
+        for op in ops {
+            copy.apply(op)?;
+            views.push(copy.view()?);
+        }
+        self.serial = copy.serial;
+        drop(copy);
+        std::fs::remove_dir_all(folder)?;
+        Ok((writing, views))
+    }
+
     /// Does `op`.
     pub(super) fn apply(&mut self, op: &DataOp) -> Result<(), Error> {
         match op {
             DataOp::Append(rows) => {
                 let first = self.serial + 1;
-                let rows: Vec<OwnedRow> =
-                    (first..).zip(rows).map(|(serial, row)| row.build(serial)).collect();
+                let set_back = self.set_back;
+                let build = |(serial, row): (i64, &RowSpec)| {
+                    let row = row.build(serial);
+                    OwnedRow { ts: row.ts - set_back, ..row }
+                };
+                let rows: Vec<OwnedRow> = (first..).zip(rows).map(build).collect();
                 self.serial += rows.len() as i64;
                 let rows: Vec<_> = rows.iter().map(OwnedRow::as_row).collect();
                 self.log()?.insert_batch(&rows)?;
@@ -136,8 +183,41 @@ impl World {
                     self.sql("ALTER TABLE logs ADD COLUMN extra TEXT")?;
                 }
             }
+            DataOp::Outside(breach) => self.breach(breach)?,
         }
         Ok(())
+    }
+
+    fn breach(&mut self, breach: &Breach) -> Result<(), Error> {
+        match breach {
+            Breach::Change(part, place) => breach::change(self.side()?, *part, *place)?,
+            Breach::InsertBelow(row) => {
+                self.serial += 1;
+                let serial = self.serial;
+                breach::insert_below(self.side()?, row, serial)?;
+            }
+            Breach::Overwrite => {
+                let from = if self.saved().exists() { self.saved() } else { self.template() };
+                self.close();
+                breach::overwrite(&self.database, &from)?;
+            }
+            Breach::ReuseInode(with) => {
+                let number = self.identity.file.load(Ordering::SeqCst);
+                self.replace(By::Unlink, *with)?;
+                self.identity.file.store(number, Ordering::SeqCst);
+            }
+            Breach::ClockBack(seconds) => self.set_back += seconds,
+        }
+        Ok(())
+    }
+
+    /// A symbolic link to the database, made at the first call.
+    pub(super) fn link(&self) -> io::Result<PathBuf> {
+        let link = self.folder.join("link.sqlite");
+        match std::os::unix::fs::symlink(&self.database, &link) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(link),
+        }
     }
 
     /// Makes the database one that cannot be scanned, or undoes that.
@@ -260,6 +340,33 @@ impl World {
             }
         };
         Ok(self.side.insert(side))
+    }
+}
+
+/// Operations for another process to do, one after the other, as the writer of this one would.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Writing {
+    database: PathBuf,
+    retention: (usize, i64),
+    serial: i64,
+    set_back: i64,
+    /// In their readable form.
+    ops: Vec<String>,
+}
+
+impl Writing {
+    /// Does them; `begins` hears of each before it begins.
+    pub(super) fn write(&self, mut begins: impl FnMut(usize) -> io::Result<()>) -> Result<(), Error> {
+        let (rows, bytes) = self.retention;
+        let mut world = World::at(&self.database, IdentityKind::Blind);
+        (world.retention, world.serial) = (Retention { rows, bytes }, self.serial);
+        world.set_back = self.set_back;
+        for (op, number) in self.ops.iter().zip(1..) {
+            let op: DataOp = op.parse().map_err(io::Error::other)?;
+            begins(number)?;
+            world.apply(&op)?;
+        }
+        Ok(())
     }
 }
 

@@ -41,6 +41,18 @@ pub enum RunError {
         /// How many rows were appended.
         rows: u64,
     },
+    /// The dataset is not the one that a run is to be repeated on.
+    #[error(
+        "the rows of `{recipe}` are not those of the record: {found} instead of {expected}. Repeat it with the tracerig that made the record (its version and revision stand in it), or with --db and the same database"
+    )]
+    OtherRows {
+        /// The name of the recipe.
+        recipe: String,
+        /// Digest of the rows of the record.
+        expected: String,
+        /// Digest of the rows there are.
+        found: String,
+    },
     /// The file system cannot drop pages from memory, and nothing but arms with a cold page cache was asked for.
     #[error("{}: pages of files here cannot be dropped from the page cache, and only arms with a cold one were asked for. Move the cache with {} to a disk", path.display(), tracerig_datasets::CACHE_VARIABLE)]
     NeverCold {

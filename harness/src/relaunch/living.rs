@@ -109,7 +109,7 @@ impl Moment {
             turns: Some(&self.turns),
             mode: Some(if known == self.max_id { "unchanged" } else { "incremental" }),
             reasons,
-            rows: self.rows_above(known),
+            rows: Some(self.rows_above(known)),
             least_read: 1,
         }
     }

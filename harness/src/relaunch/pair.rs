@@ -17,6 +17,7 @@ use super::judge::{self, describe, verdict, wrong};
 use super::living::{Halt, Known, Living, Moment, Program};
 use super::plan::Arm;
 use super::scene::scan;
+use crate::handicap::Handicap;
 use crate::process::{Finished, Launcher};
 use crate::worker::{self, Reply};
 
@@ -122,6 +123,7 @@ impl Pairs {
             &living.database,
             Some(&living.memo),
             Request::default(),
+            Handicap::default(),
         );
         let up_to_now = |random: &mut ChaCha12Rng, most: Duration| most.mul_f64(random.random());
         let early = up_to_now(&mut self.random, self.pace);

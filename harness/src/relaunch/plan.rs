@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracerig_reports::record::{ArmKey, Cache, Process};
+use tracerig_reports::record::{ArmKey, ArmPlan, Cache, Process};
 
 use super::scene::SceneKind;
 use crate::worker::Engine;
@@ -115,6 +115,20 @@ pub struct UnknownArm {
     known: String,
 }
 
+impl Arm {
+    /// The arm as it stands in a record.
+    pub(crate) fn described(&self, key: &ArmKey, launches_per_sample: u64) -> ArmPlan {
+        ArmPlan {
+            name: key.name.clone(),
+            cache: key.cache,
+            engine: self.engine.name().to_owned(),
+            process: self.process,
+            why: self.why.clone(),
+            launches_per_sample,
+        }
+    }
+}
+
 impl Plan {
     /// The plan that comes with the program.
     ///
@@ -128,6 +142,11 @@ impl Plan {
     #[must_use]
     pub fn at_least(&self) -> Duration {
         Duration::from_millis(self.at_least.0)
+    }
+
+    /// Changes that, to the millisecond.
+    pub(crate) fn set_at_least(&mut self, at_least: Duration) {
+        self.at_least = Millis(u64::try_from(at_least.as_millis()).unwrap_or(u64::MAX));
     }
 
     /// How long one launch may take.

@@ -201,11 +201,11 @@ impl Scene {
             turns: self.expected.get(&(arm.engine, arm.moved)),
             mode: arm.mode.as_deref(),
             reasons: &arm.reasons,
-            rows: match arm.examines {
+            rows: Some(match arm.examines {
                 Examines::Nothing => 0,
                 Examines::Appended => self.state.appended,
                 Examines::All => self.state.rows,
-            },
+            }),
             least_read: if arm.examines == Examines::All { self.state.logs_bytes } else { 1 },
         }
     }

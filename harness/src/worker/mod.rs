@@ -1,9 +1,10 @@
 //! The process that is measured: one relaunch of one engine, told as one line of JSON. `lasting` and `writer` have those that live on.
 //!
-//! Started by the harness as `tracerig __worker PARENT ENGINE DATABASE [MEMO RESCAN SINCE UNTIL]`. It is looked for before anything of the
+//! Started by the harness as `tracerig __worker PARENT [handicap=JSON] ENGINE DATABASE [MEMO RESCAN SINCE UNTIL]`. It is looked for before anything of the
 //! command line is parsed, so that a launch is as short as the engine allows.
 
 mod lasting;
+mod planted;
 mod writer;
 
 use std::ffi::OsString;
@@ -18,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window, published};
 
 use crate::document::Document;
+use crate::handicap::Handicap;
 use crate::platform;
 pub(crate) use lasting::{Refresh, resident_arguments};
+use planted::Planted;
 pub(crate) use writer::{Done, Task, writer_arguments};
 
 /// The hidden subcommand.
@@ -83,15 +86,24 @@ pub struct Reply {
 /// Stands for an argument that is not given.
 const NONE: &str = "-";
 
+/// What the argument with a handicap begins with.
+const HANDICAP: &str = "handicap=";
+
 /// The arguments of a worker: `memo` and `request` are for [`Engine::Scanner`] only.
 #[must_use]
-pub fn arguments(engine: Engine, database: &Path, memo: Option<&Path>, request: Request) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec![
-        SUBCOMMAND.into(),
-        std::process::id().to_string().into(),
-        engine.name().into(),
-        database.as_os_str().to_owned(),
-    ];
+pub fn arguments(
+    engine: Engine,
+    database: &Path,
+    memo: Option<&Path>,
+    request: Request,
+    handicap: Handicap,
+) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec![SUBCOMMAND.into(), std::process::id().to_string().into()];
+    if !handicap.is_none() {
+        let text = serde_json::to_string(&handicap).unwrap_or_default();
+        arguments.push(format!("{HANDICAP}{text}").into());
+    }
+    arguments.extend([engine.name().into(), database.as_os_str().to_owned()]);
     if engine == Engine::Scanner {
         let number = |number: Option<i64>| number.map_or(NONE.into(), |number| number.to_string().into());
         arguments.push(memo.map_or(NONE.into(), |memo| memo.as_os_str().to_owned()));
@@ -100,6 +112,14 @@ pub fn arguments(engine: Engine, database: &Path, memo: Option<&Path>, request: 
         arguments.push(number(request.window.until));
     }
     arguments
+}
+
+/// What makes a worker one that does nothing.
+const IDLE: &str = "idle";
+
+/// The arguments of a worker that does nothing: what it reads, every process of the program reads at its start.
+pub(crate) fn idle_arguments() -> [OsString; 3] {
+    [SUBCOMMAND.into(), std::process::id().to_string().into(), IDLE.into()]
 }
 
 /// Runs as a worker. `arguments` are those after the subcommand.
@@ -117,10 +137,25 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
     let parent = next(arguments)?.parse().map_err(|error| format!("parent: {error}"))?;
     platform::die_with_parent(parent);
-    match next(arguments)?.as_str() {
+    let mut what = next(arguments)?;
+    let mut handicap = Handicap::default();
+    if let Some(text) = what.strip_prefix(HANDICAP) {
+        handicap = serde_json::from_str(text).map_err(|error| format!("handicap: {error}"))?;
+        what = next(arguments)?;
+    }
+    match what.as_str() {
+        IDLE => Ok(()),
         lasting::RESIDENT => lasting::resident(arguments),
         writer::WRITER => writer::writer(arguments),
-        engine => say(&Instructions::read(engine.parse()?, arguments)?.work()?),
+        engine => {
+            let instructions = Instructions::read(engine.parse()?, arguments)?;
+            let planted = Planted::read(instructions.engine, &instructions.database, handicap)
+                .map_err(|error| format!("{}: {error}", instructions.database.display()))?;
+            let mut reply = instructions.work()?;
+            planted.count(&mut reply);
+            handicap.spend();
+            say(&reply)
+        }
     }
 }
 

@@ -1,11 +1,9 @@
 //! Scans that are interrupted, overtaken or raced by a writer.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tracerig_harness::diff::Bench;
-use tracerig_harness::histories::Engine;
+use tracerig_harness::diff::{self, Bench};
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 
 use crate::common::{At, Trace, assert_scan, way};
@@ -75,7 +73,8 @@ fn bug_10_a_failed_step_moves_no_cursor() {
 
 /// Executes a history with another process at hand.
 fn expect_history(text: &str) {
-    let bench = Bench::new(Path::new(env!("CARGO_BIN_EXE_tracerig")), Engine::Scanner).unwrap();
+    let subject = diff::Trace::new(env!("CARGO_BIN_EXE_tracerig").into());
+    let bench = Bench::new(&subject).unwrap();
     bench.run(&text.parse().unwrap()).unwrap_or_else(|failure| panic!("{failure}"));
 }
 

@@ -87,10 +87,14 @@ fn runs() -> Vec<Record> {
 fn the_structure_is_as_kept() {
     let ablations = json!({"schema": "x", "ablations": [
         {"check": "anchors", "cases": 1_200, "witness": ["append 3", "replace"], "cost_ns": 30_500},
-        {"check": "schema", "cases": null, "found": false},
+        {"check": "schema", "cases": null, "found": false, "shown": {"operations": 2, "history": "append\nrelaunch\n"}},
     ]});
     let page = page(&runs(), Some(&ablations));
     elements(&page);
+    assert!(
+        page.contains(">shown operations<") && page.contains("<summary>schema: shown history</summary>"),
+        "{page}"
+    );
     fixture::assert_golden("html-structure.txt", &structure(&page));
     assert!(
         page.contains("<td class=\"figure\">30.5 us</td>") && page.contains(">append 3, replace<"),

@@ -109,7 +109,8 @@ pub struct Launch {
     /// Where the time went, as the engine reports it, in the order of the work. The rest of `wall` is process start
     /// and end, or the way to a process that lives on and back.
     pub phases: Vec<Phase>,
-    /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`, `rchar`, `syscr`, ...
+    /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`, `rchar`, `syscr`, ... What
+    /// a process reads before it does anything, which follows the path of the program, is in none of them.
     pub counters: BTreeMap<String, Counter>,
     /// Times of single operations within the launch, by name: `append`, `barrier`, ... ([`names`](super::names) has them all).
     /// Absent from the file where there are none.

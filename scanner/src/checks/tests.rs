@@ -25,6 +25,7 @@ fn row(ts: i64) -> Signature {
     Signature::at(ts)
 }
 
+const NONE: Ablations = Ablations::NONE;
 const FILE: Identity = Identity { device: 1, inode: 2, birth: Some(3) };
 
 /// Evidence for turn `a` at 10 and 30, completions of `a` at 20 and of `b` at 25, anchors at 1 and 40.
@@ -60,39 +61,39 @@ fn schema_trusts_only_ids_that_never_come_back() {
 #[test]
 fn identity_takes_every_part_into_account() {
     let (memo, _) = memo_and_table();
-    identity(&memo, &FILE).unwrap();
+    identity(&memo, &FILE, NONE).unwrap();
     for other in [
         Identity { device: 9, ..FILE },
         Identity { inode: 9, ..FILE },
         Identity { birth: Some(9), ..FILE },
         Identity { birth: None, ..FILE },
     ] {
-        assert_eq!(refused(identity(&memo, &other)), Check::Identity);
+        assert_eq!(refused(identity(&memo, &other, NONE)), Check::Identity);
     }
 }
 
 #[test]
 fn shrink_allows_the_cursor_itself() {
     let (memo, _) = memo_and_table();
-    shrink(&memo, 41).unwrap();
-    shrink(&memo, 40).unwrap();
-    assert_eq!(refused(shrink(&memo, 39)), Check::Shrink);
+    shrink(&memo, 41, NONE).unwrap();
+    shrink(&memo, 40, NONE).unwrap();
+    assert_eq!(refused(shrink(&memo, 39, NONE)), Check::Shrink);
 }
 
 #[test]
 fn anchors_may_go_missing_but_not_change() {
     let (mut memo, mut table) = memo_and_table();
     table.rows.remove(&1);
-    assert_eq!(anchors(&mut memo, &mut table).unwrap(), 1);
+    assert_eq!(anchors(&mut memo, &mut table, NONE).unwrap(), 1);
     assert_eq!(memo.anchors.len(), 1, "a missing anchor is not looked up again");
     table.rows.insert(40, row(41));
-    assert_eq!(refused(anchors(&mut memo, &mut table)), Check::Anchors);
+    assert_eq!(refused(anchors(&mut memo, &mut table, NONE)), Check::Anchors);
 }
 
 #[test]
 fn facts_looks_up_in_order_and_only_what_can_change_the_answer() {
     let (mut memo, mut table) = memo_and_table();
-    facts(&mut memo, 40, &mut Verified::default(), &mut table).unwrap();
+    facts(&mut memo, 40, &mut Verified::default(), &mut table, NONE).unwrap();
     assert_eq!(table.asked, [10, 20, 30]);
 }
 
@@ -101,29 +102,30 @@ fn facts_drops_what_is_gone_and_refuses_what_is_different() {
     let (mut memo, mut table) = memo_and_table();
     table.rows.remove(&10);
     let mut verified = Verified::default();
-    facts(&mut memo, 40, &mut verified, &mut table).unwrap();
+    facts(&mut memo, 40, &mut verified, &mut table, NONE).unwrap();
     assert_eq!((ids(&memo), verified.dropped), (vec![20, 25, 30], 1));
 
     let (mut memo, mut table) = memo_and_table();
     table.rows.insert(30, row(31));
-    assert_eq!(refused(facts(&mut memo, 40, &mut Verified::default(), &mut table)), Check::Facts);
+    assert_eq!(refused(facts(&mut memo, 40, &mut Verified::default(), &mut table, NONE)), Check::Facts);
 
     let (mut memo, mut table) = memo_and_table();
     table.rows.insert(25, row(26));
-    facts(&mut memo, 40, &mut Verified::default(), &mut table).expect("this one cannot change the answer");
+    facts(&mut memo, 40, &mut Verified::default(), &mut table, NONE)
+        .expect("this one cannot change the answer");
 }
 
 #[test]
 fn facts_that_come_to_matter_are_looked_up_then() {
     let (mut memo, mut table) = memo_and_table();
     let mut verified = Verified::default();
-    facts(&mut memo, 40, &mut verified, &mut table).unwrap();
+    facts(&mut memo, 40, &mut verified, &mut table, NONE).unwrap();
     // A request for `b` was scanned: its old completion matters now, and was changed meanwhile.
     let says = Says::Request { turn: Cow::Borrowed("b"), model: None };
     memo.facts.push(50, row(50), None, None, &says);
     table.rows.insert(25, row(26));
     table.asked.clear();
-    assert_eq!(refused(facts(&mut memo, 40, &mut verified, &mut table)), Check::Facts);
+    assert_eq!(refused(facts(&mut memo, 40, &mut verified, &mut table, NONE)), Check::Facts);
     assert_eq!(table.asked, [25], "what was verified or just scanned is not looked up again");
 }
 
@@ -132,21 +134,21 @@ fn without_anchors_any_fact_proves_the_database() {
     let (mut memo, mut table) = memo_and_table();
     table.rows.retain(|&id, _| id == 25);
     let mut verified = Verified::default();
-    assert_eq!(anchors(&mut memo, &mut table).unwrap(), 0);
-    facts(&mut memo, 40, &mut verified, &mut table).unwrap();
-    any_survivor(&mut memo, &mut verified, &mut table).expect("the completion of `b` is still there");
+    assert_eq!(anchors(&mut memo, &mut table, NONE).unwrap(), 0);
+    facts(&mut memo, 40, &mut verified, &mut table, NONE).unwrap();
+    any_survivor(&mut memo, &mut verified, &mut table, NONE).expect("the completion of `b` is still there");
     assert_eq!(ids(&memo), [25]);
 
     let (mut memo, mut table) = memo_and_table();
     table.rows.clear();
-    anchors(&mut memo, &mut table).unwrap();
+    anchors(&mut memo, &mut table, NONE).unwrap();
     let mut verified = Verified::default();
-    facts(&mut memo, 40, &mut verified, &mut table).unwrap();
-    assert_eq!(refused(any_survivor(&mut memo, &mut verified, &mut table)), Check::Anchors);
+    facts(&mut memo, 40, &mut verified, &mut table, NONE).unwrap();
+    assert_eq!(refused(any_survivor(&mut memo, &mut verified, &mut table, NONE)), Check::Anchors);
 }
 
 #[test]
 fn a_memo_of_an_empty_table_needs_no_survivor() {
     let mut memo = Memo { identity: FILE, cursor: 0, anchors: Vec::new(), facts: FactSet::default() };
-    any_survivor(&mut memo, &mut Verified::default(), &mut Table::default()).unwrap();
+    any_survivor(&mut memo, &mut Verified::default(), &mut Table::default(), NONE).unwrap();
 }

@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::{Acknowledged, Append, Plan};
 use crate::append::{CrashJob, CrashReport, crash};
 use crate::cli::output::{self, Format};
-use crate::cli::run::Shown;
+use crate::cli::shown::Shown;
 use crate::cli::{Code, Interrupted, Usage};
 
 pub(super) fn main(arguments: &Append, plan: &Plan) -> anyhow::Result<Code> {

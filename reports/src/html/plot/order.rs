@@ -29,7 +29,7 @@ pub(in crate::html) fn order(
     dots: &[Dot],
 ) {
     let Some(last) = dots.iter().map(|dot| dot.order).max() else { return };
-    let frame = Frame { left: 60.0, right: WIDTH - 12.0, top: 12.0, bottom: HEIGHT - 48.0 };
+    let frame = Frame { left: 74.0, right: WIDTH - 12.0, top: 12.0, bottom: HEIGHT - 48.0 };
     let orders = Scale::Linear { low: 0.0, high: (last as f64).max(1.0) };
     let parts = Scale::Linear { low: SHOWN.0, high: SHOWN.1 };
     figure(out, caption, HEIGHT, legend, |out| {

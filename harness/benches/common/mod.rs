@@ -1,0 +1,55 @@
+//! What all benchmarks share: their pace, their dataset, and an end with a message instead of a panic.
+
+#![allow(dead_code, reason = "each benchmark uses a part")]
+
+pub(crate) mod stage;
+
+use std::fmt::Display;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use criterion::Criterion;
+use tempfile::TempDir;
+use tracerig_datasets::{BuildOptions, Cache, Dataset, Recipe};
+
+/// As in `plans/relaunch.toml`.
+pub(crate) const APPENDED: u64 = 200;
+
+/// Short enough that all benchmarks together take less than four minutes on two cores; `--measurement-time` and the like change it.
+pub(crate) fn criterion() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args()
+}
+
+/// The value, or the end of the program with the message on standard error.
+pub(crate) fn must<T, E: Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| stop(&error.to_string()))
+}
+
+/// Ends the program: a benchmark of something that does not work has no time.
+pub(crate) fn stop(message: &str) -> ! {
+    eprintln!("{message}");
+    std::process::exit(1)
+}
+
+/// The recipe of the run: `quick`, or what TRACERIG_BENCH_RECIPE names.
+pub(crate) fn recipe() -> Recipe {
+    let name = std::env::var("TRACERIG_BENCH_RECIPE").unwrap_or_else(|_| "quick".to_owned());
+    must(Recipe::find(&name))
+}
+
+/// The dataset of the run, built if need be.
+pub(crate) fn dataset() -> Dataset {
+    let cache = must(Cache::default());
+    must(cache.ensure(&recipe(), &BuildOptions::default(), &mut |_| ControlFlow::Continue(())))
+}
+
+/// A folder on the disk that has the datasets, gone when this value is.
+pub(crate) fn folder() -> TempDir {
+    let root = must(tracerig_datasets::cache_root());
+    must(std::fs::create_dir_all(&root));
+    must(tempfile::tempdir_in(&root))
+}

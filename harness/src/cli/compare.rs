@@ -1,0 +1,177 @@
+//! `tracerig compare`: two executables, two revisions, two records, or a record and a baseline, arm by arm.
+
+mod programs;
+mod records;
+mod results;
+mod self_check;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tracerig_reports::verdict::Rules;
+
+use super::output::Format;
+use super::{Code, Usage, run};
+use crate::handicap::Planted;
+use crate::plan::{Plan, RelaunchRun, Run};
+
+/// Compare two programs: first their work, to the digit, then their times, in pairs, with the noise beside them.
+///
+/// `--base-bin` and `--new-bin` compare two executables, `--base-rev` and `--new-rev` two revisions, each built in a git work
+/// tree of its own (without --new-rev: the work tree as it stands). Both run on the same database in the same state, in
+/// alternating pairs in random order; every answer is verified; the base runs against itself under the same conditions, so
+/// that the noise is known; a change must show in a second run.
+///
+/// Two RECORDs (files, or folders that `tracerig run` wrote) are compared by what stands in them, and a RECORD with a
+/// baseline likewise: weaker, since machines change with time. Times of different machines are refused, work is compared.
+///
+/// Exit codes: 0 the same or better, 3 a wrong answer, 4 more work or more time, 5 nobody can tell, 1 something failed (a
+/// missing baseline, too), 2 bad usage, 130 cut short by Ctrl-C.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// Records to compare: the base, then the new one; with --baseline or --save-baseline the new one alone.
+    #[arg(value_name = "RECORD")]
+    records: Vec<PathBuf>,
+    /// The executable to compare with.
+    #[arg(long, value_name = "PATH", conflicts_with = "base_rev")]
+    base_bin: Option<PathBuf>,
+    /// The executable in question [default: this one].
+    #[arg(long, value_name = "PATH", conflicts_with = "new_rev")]
+    new_bin: Option<PathBuf>,
+    /// The revision to compare with.
+    #[arg(long, value_name = "REV")]
+    base_rev: Option<String>,
+    /// The revision in question [default with --base-rev: the work tree as it stands].
+    #[arg(long, value_name = "REV")]
+    new_rev: Option<String>,
+    /// Compare with the records kept under this name.
+    #[arg(long, value_name = "NAME", conflicts_with = "save_baseline")]
+    baseline: Option<String>,
+    /// Keep the records under this name.
+    #[arg(long, value_name = "NAME")]
+    save_baseline: Option<String>,
+    /// Where baselines are kept.
+    #[arg(long, value_name = "DIR", default_value = "target/tracerig/baselines")]
+    baselines: PathBuf,
+    /// The plan whose compared arms are launched: quick, ci, release or the path of a plan file.
+    #[arg(long, value_name = "PLAN", default_value = "ci")]
+    plan: String,
+    /// Only these runs of the plan.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Relaunches on this dataset instead of a plan: a recipe's name or path.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "only"])]
+    recipe: Option<String>,
+    /// The arms launched on that dataset [default: full, warm and unchanged].
+    #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "recipe")]
+    arms: Vec<String>,
+    /// Pairs of samples of each arm, and as many again for a second run of what is not clear [default: those of the plan].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pairs: Option<u64>,
+    /// Compare work only, from one sample of each: to the digit, in seconds.
+    #[arg(long)]
+    counters_only: bool,
+    /// A smaller change is none [default: that of the plan].
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    margin: Option<f64>,
+    /// Where a change so large may hide, nobody can tell [default: that of the plan].
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    budget: Option<f64>,
+    /// Counters that are meant to change: they are shown and decide nothing.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    accept: Vec<String>,
+    /// Compare this executable with itself, again and again, and say how often a change is called.
+    #[arg(long, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
+    self_check: bool,
+    /// How many comparisons a self-check makes.
+    #[arg(long, value_name = "N", requires = "self_check", default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
+    comparisons: u64,
+    /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each relaunch), fsync=1 (in each
+    /// synchronous append).
+    #[arg(long, value_name = "WHAT", requires = "self_check")]
+    handicap: Option<Planted>,
+    /// Seed of the orders and of what is appended.
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: u64,
+    /// Where the comparison and its raw samples are written [default: tracerig-out/ID].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    match number.parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent),
+        _ => Err("give a percentage above 0 and below 100, such as 2 or 2%".to_owned()),
+    }
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let Arguments { records, base_bin, new_bin, base_rev, new_rev, .. } = arguments;
+    let of_programs = [base_bin.is_some(), new_bin.is_some(), base_rev.is_some(), new_rev.is_some()];
+    if arguments.self_check {
+        return self_check::main(arguments);
+    }
+    if of_programs.contains(&true) {
+        if !records.is_empty() || arguments.baseline.is_some() || arguments.save_baseline.is_some() {
+            return Err(
+                Usage("give either executables and revisions, or records and baselines".to_owned()).into()
+            );
+        }
+        return programs::main(arguments);
+    }
+    records::main(arguments)
+}
+
+/// The plan asked for, with what the command line changes in it.
+fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
+    let mut plan = run::planned_by(&arguments.plan)?;
+    if let Some(recipe) = &arguments.recipe {
+        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let arms: Vec<String> = match arguments.arms.is_empty() {
+            true => named(&["full:hot", "warm:hot", "unchanged:hot"]),
+            false => arguments.arms.clone(),
+        };
+        plan.runs = vec![Run::Relaunch(RelaunchRun {
+            name: "relaunch".to_owned(),
+            why: "Asked for.".to_owned(),
+            recipe: recipe.clone(),
+            scale: 1.0,
+            compare: arms.clone(),
+            arms,
+            counters_only: false,
+            samples: 1,
+            why_samples: "Asked for.".to_owned(),
+        })];
+    }
+    for name in &arguments.only {
+        if !plan.runs.iter().any(|run| run.name() == name) {
+            let known: Vec<&str> = plan.runs.iter().map(Run::name).collect();
+            return Err(Usage(format!("the plan has no run `{name}`; it has {}", known.join(", "))).into());
+        }
+    }
+    plan.runs.retain(|run| arguments.only.is_empty() || arguments.only.iter().any(|name| name == run.name()));
+    plan.runs.retain(|run| !run.compared().is_empty());
+    if plan.runs.is_empty() {
+        return Err(Usage("no arm of these runs is compared between executables".to_owned()).into());
+    }
+    plan.compare.pairs = arguments.pairs.unwrap_or(plan.compare.pairs);
+    plan.compare.margin_percent = arguments.margin.unwrap_or(plan.compare.margin_percent);
+    plan.compare.budget_percent = arguments.budget.unwrap_or(plan.compare.budget_percent);
+    plan.checked().map_err(Usage)?;
+    Ok(plan)
+}
+
+/// What counts as a change.
+fn rules(arguments: &Arguments, plan: &Plan) -> Rules {
+    Rules {
+        margin: plan.compare.margin_percent / 100.0,
+        budget: plan.compare.budget_percent / 100.0,
+        accepted: arguments.accept.iter().cloned().collect(),
+        ..Rules::default()
+    }
+}

@@ -1,0 +1,97 @@
+//! `tracerig compare` of two executables, which may have to be built first.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tracerig_datasets::Cache;
+
+use super::results::{self, Result};
+use super::{Arguments, plan, rules};
+use crate::cli::shown::Shown;
+use crate::cli::{Code, Interrupted, Usage, output, run};
+use crate::compare::{self, CompareError, Event, Job, Source};
+use crate::machine;
+use crate::plan::Place;
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let plan = plan(arguments)?;
+    let rules = rules(arguments, &plan);
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("tracerig-out").join(machine::run_id("compare", &machine::now())));
+    results::prepare(&out)?;
+    let base = executable(arguments.base_bin.as_ref(), arguments.base_rev.as_ref())?;
+    let base = base.ok_or_else(|| Usage("compared with what? Give --base-bin or --base-rev".to_owned()))?;
+    let new = match executable(arguments.new_bin.as_ref(), arguments.new_rev.as_ref())? {
+        Some(new) => new,
+        None if arguments.base_rev.is_some() => built(&Source::WorkTree)?,
+        None => ("this tracerig".to_owned(), std::env::current_exe().context("the path of this program")?),
+    };
+    let place = Place {
+        datasets: Cache::default()?,
+        workplaces: tracerig_datasets::cache_root()?.join("work"),
+        seed: arguments.seed,
+        program: new.1.clone(),
+        command: run::command(),
+    };
+    let job = Job {
+        base,
+        new,
+        runs: plan.runs,
+        pairs: plan.compare.pairs,
+        counters_only: arguments.counters_only,
+        rules,
+        place,
+    };
+    let mut shown = Shown::default();
+    let done = compare::run(&job, &mut |event| show(&mut shown, &event));
+    shown.finish();
+    let done = done.map_err(told)?;
+    for compared in &done {
+        results::write_samples(&out, compared)?;
+    }
+    let interrupted = done.iter().any(|compared| compared.interrupted);
+    let comparisons: Vec<Result> = done
+        .into_iter()
+        .map(|compared| Result { name: compared.name, comparison: compared.comparison })
+        .collect();
+    results::give(&comparisons, interrupted, Some(&out), arguments.format)
+}
+
+/// The executable that the user names, if any, and what they call it.
+fn executable(
+    path: Option<&PathBuf>,
+    revision: Option<&String>,
+) -> anyhow::Result<Option<(String, PathBuf)>> {
+    match (path, revision) {
+        (Some(path), _) => Ok(Some((path.display().to_string(), path.clone()))),
+        (None, Some(revision)) => built(&Source::Revision(revision.clone())).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
+    let built = compare::build(source, Path::new("."), &mut |what| output::say(what)).map_err(told)?;
+    Ok((built.name, built.path))
+}
+
+/// The error as the command line tells it.
+pub(super) fn told(error: CompareError) -> anyhow::Error {
+    match error {
+        CompareError::Interrupted => Interrupted.into(),
+        CompareError::Run { .. } => Usage(error.to_string()).into(),
+        error => error.into(),
+    }
+}
+
+pub(super) fn show(shown: &mut Shown, event: &Event<'_>) {
+    match event {
+        Event::Run(run) => {
+            shown.finish();
+            output::say(&format!("{}: {}", run.name(), run.why()));
+        }
+        Event::Preparing(event) => shown.event(event),
+        Event::Sample { at, of, arm } => shown.sample(*at, *of, &arm.to_string()),
+    }
+}

@@ -1,0 +1,136 @@
+//! `tracerig compare` of records: of two runs, or of a run and what is kept under a name.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use tracerig_reports::{Record, comparison};
+
+use super::results::{self, Result};
+use super::{Arguments, plan, rules};
+use crate::baseline::{BaselineError, Baselines, Named};
+use crate::cli::{Code, Usage, output, run};
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let baselines = Baselines::at(arguments.baselines.clone());
+    if let Some(name) = &arguments.save_baseline {
+        let records = all(arguments)?;
+        let path = baselines.save(name, &records).map_err(usage)?;
+        output::say(&format!("{} records are kept as `{name}`: {}", records.len(), path.display()));
+        return Ok(Code::FINE);
+    }
+    let (base, new) = match (&arguments.baseline, arguments.records.as_slice()) {
+        (Some(name), _) => {
+            let base = baselines.load(name).map_err(usage)?;
+            ((format!("baseline {name}"), base), (told_paths(arguments), all(arguments)?))
+        }
+        (None, [base, new]) => {
+            ((base.display().to_string(), at(base)?), (new.display().to_string(), at(new)?))
+        }
+        (None, records) => {
+            let given = records.len();
+            return Err(Usage(format!(
+                "{given} records are given; give two, or one with --baseline, or executables with --base-bin"
+            ))
+            .into());
+        }
+    };
+    let rules = rules(arguments, &plan(arguments)?);
+    let mut compared = Vec::new();
+    for (base_record, new_record) in matched(&base, &new)? {
+        let comparison = comparison::of_records(
+            (&base.0, &base_record.1),
+            (&new.0, &new_record.1),
+            &rules,
+            run::command(),
+        )?;
+        compared.push(Result { name: new_record.0.clone(), comparison });
+    }
+    if let Some(out) = &arguments.out {
+        results::prepare(out)?;
+    }
+    results::give(&compared, false, arguments.out.as_deref(), arguments.format)
+}
+
+/// A name that cannot be one is bad usage; a baseline that is not there is a failure, and never a pass.
+fn usage(error: BaselineError) -> anyhow::Error {
+    match error {
+        BaselineError::Name(_) => Usage(error.to_string()).into(),
+        error => error.into(),
+    }
+}
+
+fn told_paths(arguments: &Arguments) -> String {
+    let paths: Vec<String> = arguments.records.iter().map(|path| path.display().to_string()).collect();
+    paths.join(", ")
+}
+
+/// Every record that is named.
+fn all(arguments: &Arguments) -> anyhow::Result<Vec<Named>> {
+    if arguments.records.is_empty() {
+        return Err(Usage("which records? Name the folder that `tracerig run` wrote".to_owned()).into());
+    }
+    let mut records = Vec::new();
+    for path in &arguments.records {
+        records.extend(at(path)?);
+    }
+    Ok(records)
+}
+
+/// The records at `path`: a file, the folder of a run, or the folder of the runs of a plan.
+fn at(path: &Path) -> anyhow::Result<Vec<Named>> {
+    if !path.is_dir() {
+        return Ok(vec![(run_name(path), Record::read(path)?)]);
+    }
+    let own = path.join(run::RECORD);
+    if own.exists() {
+        return Ok(vec![(run_name(path), Record::read(&own)?)]);
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let mut records = Vec::new();
+    for entry in entries {
+        let file =
+            entry.with_context(|| format!("{}: cannot be read", path.display()))?.path().join(run::RECORD);
+        if file.exists() {
+            records.push((run_name(file.parent().unwrap_or(path)), Record::read(&file)?));
+        }
+    }
+    if records.is_empty() {
+        bail!(
+            "{}: there is no {} in it, nor in its folders; give what `tracerig run` wrote",
+            path.display(),
+            run::RECORD
+        );
+    }
+    records.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(records)
+}
+
+fn run_name(path: &Path) -> String {
+    let stem = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    stem.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Which record is compared with which: by the names of their runs, or one with one. A run that only one side has is an error: what
+/// was not measured is no pass.
+fn matched<'a>(
+    (base_name, base): &'a (String, Vec<Named>),
+    (new_name, new): &'a (String, Vec<Named>),
+) -> anyhow::Result<Vec<(&'a Named, &'a Named)>> {
+    if let ([base], [new]) = (base.as_slice(), new.as_slice()) {
+        return Ok(vec![(base, new)]);
+    }
+    let lacks = |who: &str, run: &str| {
+        anyhow::anyhow!(
+            "{who} has no record of the run `{run}`; compare runs of the same plan, or save the baseline again"
+        )
+    };
+    if let Some((lost, _)) = base.iter().find(|(name, _)| new.iter().all(|(other, _)| other != name)) {
+        return Err(lacks(new_name, lost));
+    }
+    new.iter()
+        .map(|record| {
+            let found = base.iter().find(|(name, _)| *name == record.0);
+            Ok((found.ok_or_else(|| lacks(base_name, &record.0))?, record))
+        })
+        .collect()
+}

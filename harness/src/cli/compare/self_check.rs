@@ -1,0 +1,200 @@
+//! `tracerig compare --self-check`: how often a comparison is wrong, and how often it finds what is planted.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use serde::Serialize;
+use tracerig_datasets::Cache;
+use tracerig_reports::units;
+
+use super::programs::{show, told};
+use super::{Arguments, results, rules};
+use crate::cli::output::{self, Format};
+use crate::cli::shown::Shown;
+use crate::cli::{Code, run};
+use crate::compare::{Checked, SelfCheck, self_check};
+use crate::handicap::Planted;
+use crate::machine;
+use crate::plan::{AppendRun, Place, RelaunchRun, Run};
+
+/// A change may be called so often where there is none.
+const FALSE_ALARMS: f64 = 0.01;
+/// A planted slowdown must be found so often; planted work always.
+const FOUND: f64 = 0.95;
+/// Appends of a launch where only its fsyncs are counted.
+const APPENDS: u64 = 50;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    version: u64,
+    exit_code: u8,
+    command: Vec<String>,
+    seed: u64,
+    machine: String,
+    load_start: Option<[f64; 3]>,
+    load_end: Option<[f64; 3]>,
+    seconds: f64,
+    #[serde(flatten)]
+    checked: &'a Checked,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let plan = run::planned_by(&arguments.plan)?;
+    let mut plan = plan;
+    plan.compare.margin_percent = arguments.margin.unwrap_or(plan.compare.margin_percent);
+    plan.compare.budget_percent = arguments.budget.unwrap_or(plan.compare.budget_percent);
+    let rules = rules(arguments, &plan);
+    let program = std::env::current_exe().context("the path of this program")?;
+    let job = SelfCheck {
+        place: Place {
+            datasets: Cache::default()?,
+            workplaces: tracerig_datasets::cache_root()?.join("work"),
+            seed: arguments.seed,
+            program: program.clone(),
+            command: run::command(),
+        },
+        program,
+        run: launched(arguments),
+        planted: arguments.handicap,
+        comparisons: arguments.comparisons,
+        pairs: arguments.pairs.unwrap_or(plan.compare.pairs),
+        rules,
+    };
+    if let Some(out) = &arguments.out {
+        results::prepare(out)?;
+    }
+    run::warn_of_debug_build();
+    let (begun, load_start) = (Instant::now(), machine::load());
+    let mut shown = Shown::default();
+    let checked = self_check(&job, &mut |event| show(&mut shown, &event));
+    shown.finish();
+    let checked = checked.map_err(told)?;
+    let code = code(&checked, arguments.handicap);
+    let document = Document {
+        schema: "tracerig.self-check",
+        version: 1,
+        exit_code: code.0,
+        command: run::command(),
+        seed: arguments.seed,
+        machine: machine::machine(Path::new(&job.place.workplaces)).fingerprint,
+        load_start,
+        load_end: machine::load(),
+        seconds: begun.elapsed().as_secs_f64(),
+        checked: &checked,
+    };
+    if let Some(out) = &arguments.out {
+        let text = serde_json::to_vec_pretty(&document)?;
+        tracerig_reports::write_whole(&out.join("self-check.json"), &text)?;
+    }
+    match arguments.format {
+        Format::Table => output::print_verdict(&table(&checked, arguments.handicap, begun.elapsed(), code))?,
+        Format::Json => output::print_verdict(&output::json(&document)?)?,
+    }
+    Ok(code)
+}
+
+/// What is launched: what the command line names, or what shows the handicap on little data.
+fn launched(arguments: &Arguments) -> Run {
+    let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let why_samples = "One, for a run that only compares.".to_owned();
+    if let Some(Planted::Syncs(_)) = arguments.handicap {
+        let arms = named(&["sync-readback", "sync"]);
+        return Run::Append(AppendRun {
+            name: "append".to_owned(),
+            why: "Appends whose row is projected before they return.".to_owned(),
+            threads: 1,
+            rate: None,
+            durability: Default::default(),
+            contended: false,
+            appends: Some(APPENDS),
+            compare: arms.clone(),
+            arms,
+            counters_only: false,
+            samples: 1,
+            why_samples,
+        });
+    }
+    let usual: &[&str] = match arguments.handicap {
+        Some(Planted::Rows(_)) => &["full:hot", "warm:hot", "unchanged:hot"],
+        _ => &["full:hot", "warm:hot"],
+    };
+    let arms = if arguments.arms.is_empty() { named(usual) } else { arguments.arms.clone() };
+    Run::Relaunch(RelaunchRun {
+        name: "relaunch".to_owned(),
+        why: "Launches on one database in one state.".to_owned(),
+        recipe: arguments.recipe.clone().unwrap_or_else(|| "tiny".to_owned()),
+        scale: 1.0,
+        compare: arms.clone(),
+        arms,
+        counters_only: false,
+        samples: 1,
+        why_samples,
+    })
+}
+
+/// Whether it is as good as it must be. Too many changes called where there are none is a failure; too few found is one unless nobody
+/// could tell, which beside other load is the right answer.
+fn code(checked: &Checked, planted: Option<Planted>) -> Code {
+    if checked.interrupted {
+        return Code::INTERRUPTED;
+    }
+    if checked.arms.iter().any(|arm| arm.wrong > 0) {
+        return Code::MISMATCH;
+    }
+    let Some(planted) = planted else {
+        return if checked.most_called() <= FALSE_ALARMS { Code::FINE } else { Code::FAILED };
+    };
+    let must = if matches!(planted, Planted::Slowdown(_)) { FOUND } else { 1.0 };
+    if checked.least_found(planted) >= must {
+        return Code::FINE;
+    }
+    let unclear: u64 = checked.arms.iter().map(|arm| arm.inconclusive).sum();
+    let wrongly_clear: u64 = checked.arms.iter().map(|arm| arm.same + arm.faster).sum();
+    if unclear > wrongly_clear { Code::INCONCLUSIVE } else { Code::FAILED }
+}
+
+fn table(checked: &Checked, planted: Option<Planted>, took: std::time::Duration, code: Code) -> String {
+    let Checked { comparisons, pairs, .. } = checked;
+    let mut text = match (planted, pairs) {
+        (None, _) => {
+            format!("{comparisons} comparisons of this executable with itself, {pairs} pairs each\n\n")
+        }
+        (Some(planted), 0) => format!("{planted} planted in {comparisons} comparisons, one sample each\n\n"),
+        (Some(planted), _) => {
+            format!("{planted} planted in {comparisons} comparisons, {pairs} pairs each\n\n")
+        }
+    };
+    let heads = ["same", "slower", "faster", "inconclusive", "other work", "wrong"];
+    let _ = writeln!(
+        text,
+        "{:14}{:6}{:>6}{:>8}{:>8}{:>14}{:>12}{:>7}",
+        "arm", "cache", heads[0], heads[1], heads[2], heads[3], heads[4], heads[5]
+    );
+    for arm in &checked.arms {
+        let _ = writeln!(
+            text,
+            "{:14}{:6}{:>6}{:>8}{:>8}{:>14}{:>12}{:>7}",
+            arm.arm, arm.cache, arm.same, arm.slower, arm.faster, arm.inconclusive, arm.other_work, arm.wrong
+        );
+    }
+    let percent = |part: f64| format!("{:.1} %", part * 100.0);
+    let said = match planted {
+        None => format!(
+            "false alarms: {} of the verdicts on the worst arm ({} of {comparisons} comparisons called any change); allowed are {}",
+            percent(checked.most_called()),
+            checked.called,
+            percent(FALSE_ALARMS)
+        ),
+        Some(planted) => format!(
+            "found: {} on the worst arm; asked for are {}",
+            percent(checked.least_found(planted)),
+            percent(if matches!(planted, Planted::Slowdown(_)) { FOUND } else { 1.0 })
+        ),
+    };
+    let _ = writeln!(text, "\n{said}.");
+    let _ = writeln!(text, "It took {}. Exit code {}.", units::duration(took), code.0);
+    text
+}

@@ -1,0 +1,164 @@
+//! What all searches of `tracerig diff` share: their options, how they are run, and what they print.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use jiff::SignedDuration;
+use tracerig_reports::write_whole;
+
+use super::show::{Shown, remarks, table, told};
+use crate::cli::output::{self, Format};
+use crate::cli::{Code, Interrupted, Usage};
+use crate::diff::{self, Error, Found, History, Job, Limits, Shard, Subject, kept};
+
+/// Random cases, if neither their number nor a time is given.
+const CASES: u64 = 3000;
+
+/// Where failing cases are kept unless a corpus is named.
+const FOUND: &str = "tracerig-out/diff";
+
+/// Which histories are executed, for how long, and what becomes of those that fail.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Seed of the random cases.
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: u64,
+    /// Random cases, over all shares [default: 3000, or as many as the time allows].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    cases: Option<u64>,
+    /// Stop after this time, such as 20s, 10m or 8h.
+    #[arg(long, value_name = "T", value_parser = time)]
+    time: Option<Duration>,
+    /// Operations of each random case.
+    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(2..=100_000))]
+    ops: u64,
+    /// Threads [default: one a core, at most 8].
+    #[arg(long, value_name = "J")]
+    jobs: Option<NonZeroUsize>,
+    /// Only this share of the cases: K of N machines, which never execute the same one.
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    shard: Shard,
+    /// Execute this history and nothing else. What it does is in the file: no seed and no generator has a part in it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "cases", "time", "ops", "jobs", "shard", "corpus", "junit"])]
+    replay: Option<PathBuf>,
+    /// A folder of histories (*.txt) to execute first, where failing ones are kept, too [default: none; they go to
+    /// tracerig-out/diff].
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Write the result as JUnit XML, too.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// A time as arguments spell it.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time: write for example 20s, 10m or 8h");
+    let time: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
+}
+
+/// Executes what `options` ask for, of `subject`.
+pub(super) fn run<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
+    match &options.replay {
+        Some(file) => replay(options, file, &subject),
+        None => search(options, subject),
+    }
+}
+
+/// A history that cannot be read is a wrong argument.
+fn usage(error: Error) -> anyhow::Error {
+    match error {
+        Error::Read { .. } | Error::Parse { .. } | Error::Empty { .. } => Usage(error.to_string()).into(),
+        error => error.into(),
+    }
+}
+
+/// This program, which subjects start again.
+pub(super) fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("the path of this program")
+}
+
+fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Result<Code> {
+    let case: S::Case = kept::read(file).map_err(usage)?;
+    let found = diff::replay(subject, file, &case)?;
+    let operations = case.operations();
+    match options.format {
+        Format::Json => output::print_json(
+            &serde_json::json!({ "file": file, "operations": operations, "found": found, "remarks": subject.remarks() }),
+        )?,
+        Format::Table => {
+            let told = match &found {
+                Some(found) => told(found),
+                None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
+            };
+            output::print(&(told + &remarks(&subject.remarks())))?;
+        }
+    }
+    Ok(code(found.as_slice()))
+}
+
+fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
+    let job = job(options, subject)?;
+    if let Some(junit) = &options.junit {
+        // Better now than after a night.
+        write_whole(junit, b"")?;
+    }
+    let shown = Shown::new(&job);
+    let searched = diff::search(&job, &mut |seen| shown.seen(&seen));
+    shown.bar.finish_and_clear();
+    let report = searched.map_err(usage)?;
+    if let Some(path) = &options.junit {
+        write_whole(path, diff::junit(&report).as_bytes())?;
+    }
+    match options.format {
+        Format::Table => output::print(&table(&report, S::CHECKED))?,
+        Format::Json => output::print_json(&report)?,
+    }
+    let code = code(&report.found);
+    if code == Code::FINE && report.interrupted { Err(Interrupted.into()) } else { Ok(code) }
+}
+
+fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
+    let cases = match (options.cases, options.time) {
+        (None, None) => Some(CASES),
+        (cases, _) => cases,
+    };
+    if cases.is_some_and(|cases| cases < options.shard.of()) {
+        let message =
+            format!("share {} of so few cases is empty; give at least as many --cases", options.shard);
+        return Err(Usage(message).into());
+    }
+    Ok(Job {
+        subject,
+        seed: options.seed,
+        ops: usize::try_from(options.ops)?,
+        limits: Limits { cases, time: options.time },
+        jobs: jobs(options.jobs),
+        shard: options.shard,
+        corpus: options.corpus.as_deref().map_or(Ok(Vec::new()), kept::files).map_err(usage)?,
+        keep: options.corpus.clone().unwrap_or_else(|| FOUND.into()),
+    })
+}
+
+/// Threads: as many as asked for, else one a core, at most eight.
+pub(super) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    asked.unwrap_or(cores.min(const { NonZeroUsize::new(8).unwrap() }))
+}
+
+/// The exit code for what was found: a mismatch outweighs whatever else failed.
+fn code(found: &[Found]) -> Code {
+    if found.iter().any(|found| found.mismatch) {
+        Code::MISMATCH
+    } else if found.is_empty() {
+        Code::FINE
+    } else {
+        Code::FAILED
+    }
+}

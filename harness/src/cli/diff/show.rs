@@ -1,0 +1,92 @@
+//! What `tracerig diff` prints: the failures, the sum of a search, and its progress.
+
+use indicatif::ProgressBar;
+
+use crate::cli::output;
+use crate::diff::{Found, Job, Report, Seen};
+
+/// A search in words; of what its histories exercised, how often `checked`.
+pub(super) fn table(report: &Report, checked: &str) -> String {
+    let Report { seed, ops, jobs, shard, random, operations, failed, seconds, cases_per_second, .. } = report;
+    let mut text = String::new();
+    for found in &report.found {
+        text += &told(found);
+        text.push('\n');
+    }
+    text += &format!(
+        "seed {seed}, share {shard}: {random} random cases of {ops} operations, {} kept ones\n\
+         {operations} operations in cases without failure, {} {checked}; {seconds:.1} s, {cases_per_second:.0} cases/s on {jobs} \
+         threads\n",
+        report.kept.len(),
+        report.exercised.get(checked).copied().unwrap_or_default(),
+    );
+    text += &remarks(&report.remarks);
+    text += &match failed {
+        0 => "nothing wrong\n".to_owned(),
+        failed => {
+            format!("FAILED: {failed} cases; the first of each kind is above, as small as it could be made\n")
+        }
+    };
+    text
+}
+
+/// What else has to be known, a line each.
+pub(super) fn remarks(remarks: &[String]) -> String {
+    remarks.iter().map(|remark| format!("{remark}\n")).collect()
+}
+
+/// A failure in words.
+pub(super) fn told(found: &Found) -> String {
+    let sort = if found.mismatch { "MISMATCH" } else { "FAILURE" };
+    let more =
+        if found.cases > 1 { format!(" ({} cases fail like this)", found.cases) } else { String::new() };
+    let history: String = found.history.lines().map(|line| format!("    {line}\n")).collect();
+    let stopped = found.stopped.as_ref();
+    let stopped = stopped.map_or_else(String::new, |by| format!("\n  shrinking stopped at {by}\n"));
+    format!(
+        "{sort} {}: {}{more}\n{}\n\n{history}{stopped}\n  file:   {}\n  replay: {}\n",
+        found.kind,
+        found.origin,
+        found.detail,
+        found.file.display(),
+        found.replay
+    )
+}
+
+/// What a search shows of its progress: a line that changes in a terminal, and each failure as it is found.
+pub(super) struct Shown {
+    pub(super) bar: ProgressBar,
+    corpus: usize,
+}
+
+impl Shown {
+    pub(super) fn new<S>(job: &Job<S>) -> Self {
+        let corpus = job.corpus.len();
+        let share = |cases: u64| cases.div_ceil(job.shard.of()) + (corpus as u64).div_ceil(job.shard.of());
+        let bar = match job.limits.cases {
+            Some(cases) => output::progress_bar(
+                share(cases),
+                "searching [{bar:30}] {pos} of {len} cases, {per_sec}, {eta} left; {msg}",
+            ),
+            None => {
+                output::progress_bar(0, "{spinner} searching: {pos} cases in {elapsed}, {per_sec}; {msg}")
+            }
+        };
+        let shown = Self { bar, corpus };
+        shown.say(0);
+        shown
+    }
+
+    fn say(&self, failed: u64) {
+        self.bar.set_message(format!("{failed} failed, corpus {}", self.corpus));
+    }
+
+    pub(super) fn seen(&self, seen: &Seen<'_>) {
+        self.bar.set_position(seen.cases);
+        if let Some(found) = seen.found {
+            let told = format!("found {}: {}", found.kind, found.file.display());
+            self.bar.suspend(|| output::say(&told));
+        }
+        self.say(seen.failed);
+    }
+}

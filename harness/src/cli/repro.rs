@@ -1,0 +1,216 @@
+//! `tracerig repro`: makes the run of a record again, and says whether it agrees.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tracerig_datasets::Cache;
+use tracerig_reports::record::Sample;
+use tracerig_reports::verdict::{Gate, Verdict, Work};
+use tracerig_reports::{Comparison, Record, comparison};
+
+use super::output::{self, Format};
+use super::shown::Shown;
+use super::{Code, Interrupted, Usage, run};
+use crate::plan::Place;
+use crate::protocol;
+use crate::relaunch::RunError;
+use crate::repro::{self, Again, Event, ReproError};
+
+/// Make the run of a record again, from the record alone, and say whether it agrees.
+///
+/// Same recipe, to the digest of its rows; same plan, order and seeds. Work counters must agree to the digit; times are held
+/// against what two runs at different times may differ by, and only on the same machine.
+///
+/// For `git bisect run`: `tracerig repro RECORD --bisect --bin target/release/tracerig` answers 0 (good), 1 (bad) or 125 (nobody
+/// can tell, or something failed). See docs/bisect.md for an example.
+///
+/// Exit codes without --bisect: 0 it agrees or is better, 3 a wrong answer, 4 more work or more time, 5 nobody can tell, 1 something
+/// failed, 2 bad usage, 130 cut short by Ctrl-C.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The record.json that a run wrote.
+    #[arg(value_name = "RECORD")]
+    record: PathBuf,
+    /// Answer as `git bisect run` asks: 0 good, 1 bad, 125 cannot be told.
+    #[arg(long)]
+    bisect: bool,
+    /// Hold only the work against the record, which repeats to the digit, and not the times.
+    #[arg(long)]
+    counters_only: bool,
+    /// The executable whose workers are launched [default: this one].
+    #[arg(long, value_name = "PATH")]
+    bin: Option<PathBuf>,
+    /// The database, where the record is of a run on one's own.
+    #[arg(long, value_name = "PATH")]
+    db: Option<PathBuf>,
+    /// Samples of each arm, instead of as many as in the record.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    samples: Option<u64>,
+    /// Where the record of the repetition is written [default: nowhere].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// What `git bisect run` makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Bisect {
+    Good,
+    Bad,
+    Skip,
+}
+
+/// The exit code of a revision of which nothing can be said.
+pub(super) const SKIP: u8 = 125;
+
+impl Bisect {
+    fn of(gate: Gate) -> Self {
+        match gate {
+            Gate::Fine => Self::Good,
+            Gate::Regression | Gate::Mismatch => Self::Bad,
+            Gate::Inconclusive | Gate::Failed => Self::Skip,
+        }
+    }
+
+    fn code(self) -> Code {
+        match self {
+            Self::Good => Code::FINE,
+            Self::Bad => Code(1),
+            Self::Skip => Code(SKIP),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    version: u64,
+    counters_agree: bool,
+    /// `None` where times are not compared.
+    times_agree: Option<bool>,
+    same_order: bool,
+    exit_code: u8,
+    bisect: Option<Bisect>,
+    comparison: Box<RawValue>,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let done = repeat(arguments);
+    match done {
+        // What cannot be tried is neither good nor bad; only Ctrl-C ends a bisection.
+        Err(error) if arguments.bisect && !error.is::<Interrupted>() && !output::is_broken_pipe(&error) => {
+            output::say(&format!("tracerig: {}", output::told(&error)));
+            Ok(Code(SKIP))
+        }
+        done => done,
+    }
+}
+
+fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
+    let record = Record::read(&arguments.record)?;
+    if let Some(out) = &arguments.out {
+        run::prepare(out)?;
+    }
+    let program = match &arguments.bin {
+        Some(path) => path.clone(),
+        None => std::env::current_exe().context("the path of this program")?,
+    };
+    let hello = protocol::ask(&program)?;
+    let again = Again {
+        place: Place {
+            datasets: Cache::default()?,
+            workplaces: tracerig_datasets::cache_root()?.join("work"),
+            seed: record.seed,
+            program,
+            command: run::command(),
+        },
+        database: arguments.db.clone(),
+        samples: arguments.samples,
+    };
+    let mut shown = Shown::default();
+    let repeated = repro::again(&record, &again, &mut |event| match event {
+        Event::Relaunch(event) => shown.event(&event),
+        Event::Append(event) => shown.sample(event.at, event.of, &event.arm.name),
+    });
+    shown.finish();
+    let mut repeated = repeated.map_err(|error| match error {
+        ReproError::Relaunch(RunError::Interrupted) => Interrupted.into(),
+        ReproError::OwnDatabase | ReproError::NoDatabase(_) => Usage(error.to_string()).into(),
+        error => anyhow::Error::from(error),
+    })?;
+    repeated.build = hello.build;
+    if let Some(out) = &arguments.out {
+        run::write(&repeated, out)?;
+    }
+    if crate::interrupt::requested() {
+        return Err(Interrupted.into());
+    }
+    let name = arguments.record.display().to_string();
+    let rules = tracerig_reports::verdict::Rules::default();
+    let mut compared =
+        comparison::of_records((&name, &record), ("again", &repeated), &rules, run::command())?;
+    if arguments.counters_only {
+        for arm in &mut compared.verdicts.arms {
+            (arm.time, arm.change, arm.noise) = (None, None, None);
+        }
+    }
+    give(arguments, &compared, same_order(&record, &repeated))
+}
+
+/// Whether samples were taken in the same order, as far as both go.
+fn same_order(record: &Record, repeated: &Record) -> bool {
+    let order = |record: &Record| record.samples.iter().map(Sample::key).collect::<Vec<_>>();
+    order(record).iter().zip(&order(repeated)).all(|(one, other)| one == other)
+}
+
+fn give(arguments: &Arguments, compared: &Comparison, same_order: bool) -> anyhow::Result<Code> {
+    let arms = &compared.verdicts.arms;
+    let counters_agree = arms.iter().all(|arm| matches!(arm.work, Work::Same | Work::Advisory));
+    let times: Vec<Verdict> = arms.iter().filter_map(|arm| arm.time).collect();
+    let differs = |time: &Verdict| matches!(time, Verdict::Slower | Verdict::Faster);
+    let times_agree = (!times.is_empty()).then(|| !times.iter().any(differs));
+    let gate = compared.gate();
+    let bisect = arguments.bisect.then(|| Bisect::of(gate));
+    let code = bisect.map_or(Code(gate.exit_code()), Bisect::code);
+    match arguments.format {
+        Format::Table => {
+            let counters = if counters_agree { "agree to the digit" } else { "DO NOT AGREE" };
+            let times = match times_agree {
+                None => "not compared",
+                Some(true) => "within what two runs may differ by",
+                Some(false) => "OF ANOTHER SIZE",
+            };
+            let order = if same_order { "the same" } else { "ANOTHER" };
+            let mut text = comparison::terminal(compared);
+            text += &format!("\nwork counters: {counters}\ntimes: {times}\norder of samples: {order}\n");
+            if let Some(bisect) = bisect {
+                text += &format!(
+                    "for git bisect: {} (exit code {})\n",
+                    format!("{bisect:?}").to_lowercase(),
+                    code.0
+                );
+            }
+            output::print_verdict(&text)?;
+        }
+        Format::Json => {
+            let document = Document {
+                schema: "tracerig.repro",
+                version: 1,
+                counters_agree,
+                times_agree,
+                same_order,
+                exit_code: code.0,
+                bisect,
+                comparison: RawValue::from_string(comparison::json(compared)?)?,
+            };
+            output::print_verdict(&output::json(&document)?)?;
+        }
+    }
+    Ok(code)
+}

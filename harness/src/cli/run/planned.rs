@@ -1,0 +1,206 @@
+//! `tracerig run --plan`: the runs of a plan, one after the other, a record each, and what became of them.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+use tracerig_datasets::Cache;
+use tracerig_reports::{Record, units, write_whole};
+
+use super::{Code, Format, RECORD, Usage, code, command, output, prepare, warn_of_debug_build, write};
+use crate::cli::shown::Shown;
+use crate::plan::{Place, Plan, PlanError, Prepared, Run};
+use crate::relaunch::RunError;
+use crate::{append, interrupt, machine, relaunch};
+
+/// What a plan is run with.
+#[derive(Debug, Args)]
+pub(super) struct Planned {
+    /// Run a plan: quick (seconds), ci (minutes), release (under a quarter of an hour), or the path of a plan file.
+    #[arg(long, value_name = "PLAN", required = true)]
+    plan: Option<String>,
+    /// Samples of each arm, instead of those the plan names.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    samples: Option<u64>,
+    /// Seed of the order of arms and of what is appended.
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: u64,
+    /// Where records and reports are written, a folder for each run [default: tracerig-out/ID].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How to print the results.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// What became of the runs of a plan.
+#[derive(Debug, Serialize)]
+struct Done {
+    schema: &'static str,
+    version: u64,
+    plan: String,
+    why: String,
+    runs: Vec<DoneRun>,
+    exit_code: u8,
+}
+
+/// What became of one run.
+#[derive(Debug, Serialize)]
+struct DoneRun {
+    name: String,
+    why: String,
+    seconds: f64,
+    exit_code: u8,
+    /// The record; `None` where the run could not be made.
+    record: Option<PathBuf>,
+    samples: usize,
+    excluded: u64,
+    /// Why it could not be made.
+    error: Option<String>,
+}
+
+pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
+    let name = arguments.plan.as_deref().unwrap_or_default();
+    let plan = find(name)?;
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => Path::new("tracerig-out").join(machine::run_id(&plan.name, &machine::now())),
+    };
+    for run in &plan.runs {
+        run.prepared().map_err(|what| Usage(format!("{name}: run `{}`: {what}", run.name())))?;
+        prepare(&out.join(run.name()))?;
+    }
+    warn_of_debug_build();
+    let place = Place {
+        datasets: Cache::default()?,
+        workplaces: tracerig_datasets::cache_root()?.join("work"),
+        seed: arguments.seed,
+        program: std::env::current_exe().context("the path of this program")?,
+        command: command(),
+    };
+    let mut done = Done {
+        schema: "tracerig.plan-run",
+        version: 1,
+        plan: plan.name.clone(),
+        why: plan.why.clone(),
+        runs: Vec::new(),
+        exit_code: 0,
+    };
+    let mut ended = Code::FINE;
+    for run in &plan.runs {
+        output::say(&format!("{}: {}", run.name(), run.why()));
+        let one = one(run, arguments, &place, &out)?;
+        ended = ended.graver(Code(one.exit_code));
+        done.runs.push(one);
+        if interrupt::requested() {
+            break;
+        }
+    }
+    done.exit_code = ended.0;
+    let table = table(&done);
+    write_whole(&out.join("summary.txt"), table.as_bytes())?;
+    match arguments.format {
+        Format::Table => output::print_verdict(&table)?,
+        Format::Json => output::print_verdict(&output::json(&done)?)?,
+    }
+    output::say(&format!("\nrecords and reports: {}", out.display()));
+    Ok(ended)
+}
+
+/// The plan of this name, or at this path.
+pub(in crate::cli) fn find(name: &str) -> anyhow::Result<Plan> {
+    Plan::find(name).map_err(|error| match error {
+        PlanError::Read { .. } => error.into(),
+        error => Usage(error.to_string()).into(),
+    })
+}
+
+/// One run; that it cannot be made is part of the result.
+fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Result<DoneRun> {
+    let begun = Instant::now();
+    let mut done = DoneRun {
+        name: run.name().to_owned(),
+        why: run.why().to_owned(),
+        seconds: 0.0,
+        exit_code: Code::FAILED.0,
+        record: None,
+        samples: 0,
+        excluded: 0,
+        error: None,
+    };
+    match measure(run, arguments, place) {
+        Ok(record) => {
+            let folder = out.join(run.name());
+            write(&record, &folder)?;
+            if arguments.format == Format::Table {
+                output::print_verdict(&format!("{}\n", tracerig_reports::render::terminal(&record)))?;
+            }
+            done.exit_code = code(&record).0;
+            done.samples = record.samples.len();
+            done.excluded = record.outcome.excluded;
+            done.record = Some(folder.join(RECORD));
+        }
+        Err(error) => {
+            let told = output::told(&error);
+            output::say(&format!("tracerig: {}: {told}", run.name()));
+            done.exit_code = match error.downcast_ref() {
+                Some(RunError::Interrupted) => Code::INTERRUPTED.0,
+                Some(RunError::Disagreement { .. }) => Code::MISMATCH.0,
+                _ => Code::FAILED.0,
+            };
+            done.error = Some(told);
+        }
+    }
+    done.seconds = begun.elapsed().as_secs_f64();
+    Ok(done)
+}
+
+fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Record> {
+    let mut shown = Shown::default();
+    let record = match run.prepared().map_err(Usage)? {
+        Prepared::Relaunch { mut plan, recipe, scale } => {
+            plan.samples = arguments.samples.unwrap_or(plan.samples);
+            let job = place.relaunch(plan, recipe, scale);
+            relaunch::run(&job, &mut |event| shown.event(&event)).map_err(anyhow::Error::from)
+        }
+        Prepared::Append { mut plan, condition } => {
+            plan.samples = arguments.samples.unwrap_or(plan.samples);
+            let job = place.append(plan, condition);
+            append::run(&job, &mut |event| shown.sample(event.at, event.of, &event.arm.name))
+                .map_err(anyhow::Error::from)
+        }
+    };
+    shown.finish();
+    record
+}
+
+/// One line a run, of 80 columns or less where the names allow it.
+fn table(done: &Done) -> String {
+    let widest = done.runs.iter().map(|run| run.name.len()).max().unwrap_or(0).max(3);
+    let mut text = format!("plan {}: {}\n\n", done.plan, done.why);
+    let _ = writeln!(
+        text,
+        "{:widest$}  {:>7}  {:>8}  {:>7}  what became of it",
+        "run", "samples", "left out", "took"
+    );
+    for run in &done.runs {
+        let took = units::duration(std::time::Duration::from_secs_f64(run.seconds));
+        let became = match (&run.error, run.exit_code) {
+            (Some(error), _) => error.as_str(),
+            (None, 0) => "every answer right",
+            (None, 3) => "A WRONG ANSWER",
+            (None, 5) => "an arm has no sample that met its conditions",
+            (None, 130) => "cut short",
+            (None, _) => "a process failed",
+        };
+        let _ = writeln!(
+            text,
+            "{:widest$}  {:>7}  {:>8}  {took:>7}  {became}",
+            run.name, run.samples, run.excluded
+        );
+    }
+    text
+}

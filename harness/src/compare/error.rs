@@ -1,0 +1,69 @@
+//! Why a comparison could not be made. What goes wrong in a launch is no error but a part of the result.
+
+use std::path::{Path, PathBuf};
+
+use crate::append::AppendError;
+use crate::protocol::ProtocolError;
+use crate::relaunch::RunError;
+
+/// Why there is no comparison. Every message names the path and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    /// The relaunch scenario cannot be made ready.
+    #[error(transparent)]
+    Relaunch(RunError),
+    /// The append scenario cannot be made ready.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// An executable is none that can be compared.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// A run of the plan makes no sense.
+    #[error("run `{run}`: {what}")]
+    Run {
+        /// The run.
+        run: String,
+        /// What is the matter.
+        what: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: cannot {action}: {source}. Check the path, the permissions of the folder and the room on its disk", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A program that builds a revision did not do it.
+    #[error("{what}: {said}. {remedy}")]
+    Build {
+        /// What was tried.
+        what: String,
+        /// What came of it.
+        said: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// An end was asked for before there was anything to compare.
+    #[error("interrupted before the first pair; nothing is left half-done")]
+    Interrupted,
+}
+
+impl From<RunError> for CompareError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Interrupted => Self::Interrupted,
+            error => Self::Relaunch(error),
+        }
+    }
+}
+
+impl CompareError {
+    /// Turns an I/O error into one that says what was tried on what.
+    pub(super) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), action, source }
+    }
+}

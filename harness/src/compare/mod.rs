@@ -1,0 +1,177 @@
+//! Two executables compared, arm by arm: exact work first, then pairs of samples in random order.
+//!
+//! Both run on the same database in the same state, and every answer of both is verified. The verdicts are those of the reports; what is here
+//! takes the samples (`rounds`), makes scenarios ready for both programs (`bench`), puts these side by side (`executables`), builds revisions
+//! (`revision`), and shows what such comparisons find (`self_check`).
+
+mod bench;
+mod error;
+mod executables;
+mod revision;
+mod rounds;
+mod self_check;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tracerig_reports::Comparison;
+use tracerig_reports::comparison::{Program, Refusal};
+use tracerig_reports::record::{ArmKey, Build, Record};
+use tracerig_reports::verdict::{Metric, Rules};
+
+pub use error::CompareError;
+pub use revision::{Built, Source, build};
+pub use self_check::{Arm, Checked, SelfCheck, self_check};
+
+use crate::plan::{Place, Run};
+use crate::session::{Measured, Session};
+use crate::{machine, relaunch};
+use bench::Side;
+use executables::Executables;
+use rounds::Rounds;
+
+/// What is compared, and how.
+#[derive(Debug)]
+pub struct Job {
+    /// The executable compared with, and what the user calls it.
+    pub base: (String, PathBuf),
+    /// The executable in question, and what the user calls it.
+    pub new: (String, PathBuf),
+    /// The runs whose compared arms are launched.
+    pub runs: Vec<Run>,
+    /// Pairs of samples of each arm, in each of the two runs that a change must show in.
+    pub pairs: u64,
+    /// Whether only work is compared.
+    pub counters_only: bool,
+    /// What counts as a change.
+    pub rules: Rules,
+    /// Where it is done. Its seed is that of the orders; its program is not launched.
+    pub place: Place,
+}
+
+/// What a comparison is busy with.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A run of the plan begins.
+    Run(&'a Run),
+    /// Its scenario is made ready.
+    Preparing(relaunch::Event<'a>),
+    /// A sample is taken.
+    Sample {
+        /// Samples taken so far.
+        at: u64,
+        /// Samples of both runs of pairs together: the second is made only of arms that are not clear after the first.
+        of: u64,
+        /// Of this arm.
+        arm: &'a ArmKey,
+    },
+}
+
+/// The comparison of one run of a plan.
+#[derive(Debug)]
+pub struct Compared {
+    /// The name of the run.
+    pub name: String,
+    /// The verdicts.
+    pub comparison: Comparison,
+    /// Every raw sample: of the base, of the base once more, of the new program.
+    pub records: [(&'static str, Record); 3],
+    /// Every sample in the order taken.
+    pub taken: Vec<TakenSample>,
+    /// Whether it was cut short.
+    pub interrupted: bool,
+}
+
+/// A sample in the order taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct TakenSample {
+    /// `base`, `again` or `new`: the name of its record.
+    pub record: &'static str,
+    /// Its place in that record.
+    pub order: usize,
+}
+
+/// Compares the two executables by each run in turn. Ctrl-C ends it with the runs and samples there are.
+///
+/// # Errors
+/// See [`CompareError`]. A launch that fails or answers wrongly is no error but a part of the verdict.
+pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Vec<Compared>, CompareError> {
+    let executables = Executables::of(&job.base.1, &job.new.1, &job.place.workplaces)?;
+    let mut done = Vec::new();
+    for run in &job.runs {
+        tell(Event::Run(run));
+        let compared = one(job, run, &executables, tell)?;
+        let interrupted = compared.interrupted;
+        done.push(compared);
+        if interrupted {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+fn one(
+    job: &Job,
+    run: &Run,
+    executables: &Executables,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<Compared, CompareError> {
+    let place = &job.place;
+    let prepared = prepared(run)?;
+    let mut bench = bench::set(prepared, place, executables, &mut |event| tell(Event::Preparing(event)))?;
+    let machine = machine::machine(&place.workplaces);
+    let program = |name: &str, build: &Build| Program::new(name, build.clone(), &machine);
+    let base = program(&job.base.0, &executables.base.hello.build);
+    let new = program(&job.new.0, &executables.new.hello.build);
+    let times_refused = Refusal::of(&base, &new);
+    let work_alone = job.counters_only || run.counters_only() || times_refused.is_some();
+    let pairs = if work_alone { 0 } else { job.pairs };
+    if pairs > 0 {
+        tell(Event::Preparing(relaunch::Event::Preparing("finding out how many launches make a sample")));
+        bench.calibrate()?;
+    }
+    let arms = bench.arms().len() as u64;
+    let of = arms * (2 + 2 * 3 * pairs);
+    let plan = bench.plan(pairs.max(1), place.seed)?;
+    let dataset = bench.dataset()?;
+
+    let session = Session::begin(&place.command, place.seed);
+    let mut rounds = Rounds::new(bench.as_mut(), Metric::of(&plan), place.seed);
+    let verdicts = rounds.run(pairs, &job.rules, &mut |at, arm| tell(Event::Sample { at, of, arm }))?;
+    let interrupted = rounds.interrupted;
+    let Rounds { samples, taken, .. } = rounds;
+    if taken.is_empty() && interrupted {
+        return Err(CompareError::Interrupted);
+    }
+    let [of_base, of_again, of_new] = samples;
+    let record = |side: Side, build: &Build, samples| {
+        let measured = Measured { plan: plan.clone(), dataset: dataset.clone(), samples, interrupted };
+        (side.name(), session.of(build.clone()).record(measured, &place.workplaces))
+    };
+    let records = [
+        record(Side::Base, &base.build, of_base),
+        record(Side::Again, &base.build, of_again),
+        record(Side::New, &new.build, of_new),
+    ];
+    Ok(Compared {
+        name: run.name().to_owned(),
+        comparison: Comparison {
+            scenario: plan.scenario.clone(),
+            recipe: plan.recipe.clone(),
+            command: place.command.clone(),
+            times_refused,
+            verdicts,
+            base,
+            new,
+        },
+        records,
+        taken,
+        interrupted,
+    })
+}
+
+/// The compared arms of a run, with everything that their names stand for.
+fn prepared(run: &Run) -> Result<crate::plan::Prepared, CompareError> {
+    let compared = run.of_compared();
+    compared.prepared().map_err(|what| CompareError::Run { run: run.name().to_owned(), what })
+}

@@ -1,0 +1,168 @@
+//! Executables of revisions: each built in a git work tree of its own, with a folder of build products that all of them share.
+//!
+//! Below the target folder of cargo: `tracerig/compare/REVISION/tracerig` is what came of it and is kept, `tracerig/compare/build` has what
+//! cargo built, so that the second revision need not compile SQLite again.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::CompareError;
+use crate::{interrupt, protocol};
+
+/// What is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A revision, in any of git's ways to name one.
+    Revision(String),
+    /// The work tree as it stands, with what is not committed.
+    WorkTree,
+}
+
+/// An executable that was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// What the user calls it.
+    pub name: String,
+    /// The executable.
+    pub path: PathBuf,
+}
+
+/// Builds `source` in the repository around `folder`, unless it was built before. `tell` hears what is done.
+///
+/// # Errors
+/// It is no repository, git does not know the revision, or cargo cannot build it.
+pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Built, CompareError> {
+    let root = PathBuf::from(git(folder, &["rev-parse", "--show-toplevel"], NO_REPOSITORY)?);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = std::path::absolute(&target).map_err(CompareError::io(&target, "find it"))?;
+    let place = target.join("tracerig").join("compare");
+    std::fs::create_dir_all(&place).map_err(CompareError::io(&place, "create the folder"))?;
+    let _turn = lock(&place)?;
+    match source {
+        Source::WorkTree => {
+            tell("building the work tree");
+            let path = cargo(&root, &place, "work-tree")?;
+            Ok(Built { name: "work tree".to_owned(), path })
+        }
+        Source::Revision(name) => {
+            let commit = format!("{name}^{{commit}}");
+            let known = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
+            let revision = git(&root, &known, NO_REVISION)
+                .map_err(|error| named(error, &format!("the revision `{name}`")))?;
+            let path = place.join(&revision).join("tracerig");
+            if protocol::ask(&path).is_err() {
+                tell(&format!("building {name} ({})", &revision[..12.min(revision.len())]));
+                let tree = WorkTree::add(&root, &place, &revision)?;
+                cargo(&tree.path, &place, &revision)?;
+            }
+            Ok(Built { name: name.clone(), path })
+        }
+    }
+}
+
+const NO_REPOSITORY: &str =
+    "Run it inside the git repository of tracerig, or give executables with --base-bin and --new-bin";
+const NO_REVISION: &str = "Give a commit, branch or tag that `git log` knows; a shallow clone may lack it";
+
+/// One build at a time: they share a folder.
+fn lock(place: &Path) -> Result<File, CompareError> {
+    let path = place.join("lock");
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
+    file.and_then(|file| file.lock().map(|()| file)).map_err(CompareError::io(&path, "lock it"))
+}
+
+/// A work tree of a revision; dropping it removes it.
+struct WorkTree {
+    root: PathBuf,
+    path: PathBuf,
+}
+
+impl WorkTree {
+    fn add(root: &Path, place: &Path, revision: &str) -> Result<Self, CompareError> {
+        let tree = Self { root: root.to_owned(), path: place.join(revision).join("tree") };
+        // What a killed build left.
+        tree.remove();
+        let add = [OsStr::new("worktree"), "add".as_ref(), "--detach".as_ref(), "--force".as_ref()];
+        let arguments: Vec<&OsStr> =
+            add.into_iter().chain([tree.path.as_os_str(), revision.as_ref()]).collect();
+        git(root, &arguments, "Make room, or look at `git worktree list`")?;
+        Ok(tree)
+    }
+
+    fn remove(&self) {
+        let gone = [OsStr::new("worktree"), "remove".as_ref(), "--force".as_ref(), self.path.as_os_str()];
+        // It may be there without git's knowing it, and the other way round.
+        let _ = git(&self.root, &gone, "");
+        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = git(&self.root, &["worktree", "prune"], "");
+    }
+}
+
+impl Drop for WorkTree {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Builds what lies at `tree`, as releases are built, and puts the executable into the folder of this name.
+fn cargo(tree: &Path, place: &Path, name: &str) -> Result<PathBuf, CompareError> {
+    let build = place.join("build");
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let failed = |said: String| CompareError::Build {
+        what: format!("cargo build of {}", tree.display()),
+        said,
+        remedy: "What cargo said stands above; build it by hand, and give the executable with --base-bin or --new-bin",
+    };
+    let status = Command::new(program)
+        .args(["build", "--release", "--locked", "--package", "tracerig-harness", "--bin", "tracerig"])
+        .current_dir(tree)
+        .env("CARGO_TARGET_DIR", &build)
+        .stdin(Stdio::null())
+        // Cargo's messages go to standard error; results alone go to standard output.
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| failed(error.to_string()))?;
+    if interrupt::requested() {
+        return Err(CompareError::Interrupted);
+    }
+    if !status.success() {
+        return Err(failed(status.to_string()));
+    }
+    let folder = place.join(name);
+    std::fs::create_dir_all(&folder).map_err(CompareError::io(&folder, "create the folder"))?;
+    let (from, new, path) = (build.join("release/tracerig"), folder.join("new"), folder.join("tracerig"));
+    std::fs::copy(&from, &new)
+        .and_then(|_| std::fs::rename(&new, &path))
+        .map_err(CompareError::io(&path, "copy what was built to it"))?;
+    Ok(path)
+}
+
+/// What git says, in one line.
+fn git(folder: &Path, arguments: &[impl AsRef<OsStr>], remedy: &'static str) -> Result<String, CompareError> {
+    let told: Vec<String> =
+        arguments.iter().map(|text| text.as_ref().to_string_lossy().into_owned()).collect();
+    let failed = |said: String| CompareError::Build { what: format!("git {}", told.join(" ")), said, remedy };
+    let output = Command::new("git")
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(failed(if said.is_empty() { output.status.to_string() } else { said }));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The same error of something that has a name.
+fn named(error: CompareError, what: &str) -> CompareError {
+    match error {
+        CompareError::Build { remedy, .. } => {
+            CompareError::Build { what: what.to_owned(), said: "git does not know it".to_owned(), remedy }
+        }
+        error => error,
+    }
+}

@@ -1,0 +1,181 @@
+//! The oracle in Python as a process that is asked again and again: `oracle/scan.py`, which is part of this program.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::child::{Child, Fault, PATIENCE};
+use crate::oracle::{Answer, Window};
+
+/// The environment variable that names a Python 3 other than `python3`.
+const PROGRAM: &str = "TRACERIG_PYTHON";
+
+/// The oracle, so that a program that is installed has it.
+const SCRIPT: &str = include_str!("../../oracle/scan.py");
+
+/// Why the oracle in Python cannot be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPython {
+    /// There is none.
+    #[error("no python3")]
+    Absent,
+    /// There is something of that name, in which the oracle does not start.
+    #[error("{program} does not run it: it {fault}")]
+    Unfit {
+        /// What was started.
+        program: String,
+        /// What came of it.
+        fault: Fault,
+    },
+}
+
+/// What the oracle says when it has started.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Hello {
+    /// Its name.
+    pub name: String,
+    /// Its version, and that of what executes it.
+    pub version: String,
+}
+
+/// What it is asked for.
+#[derive(Serialize)]
+struct Asked<'a> {
+    database: &'a Path,
+    since: Option<i64>,
+    until: Option<i64>,
+}
+
+/// What it says then.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Answer(Answer),
+    Error { error: String },
+}
+
+/// The oracle, for as long as this value lives.
+#[derive(Debug)]
+pub struct Python {
+    command: Command,
+    patience: Duration,
+    child: Child,
+    hello: Hello,
+}
+
+impl Python {
+    /// Starts it. What it needs is put in `folder`.
+    ///
+    /// # Errors
+    /// There is no Python 3, or the oracle does not start in it.
+    pub fn start(folder: &Path) -> Result<Self, NoPython> {
+        let program = std::env::var_os(PROGRAM).filter(|name| !name.is_empty());
+        Self::start_in(program.unwrap_or_else(|| "python3".into()), folder, PATIENCE)
+    }
+
+    fn start_in(program: OsString, folder: &Path, patience: Duration) -> Result<Self, NoPython> {
+        let script = folder.join("scan.py");
+        let mut command = Command::new(&program);
+        // Without what the user's Python may have been told to load.
+        command.args(["-I", "-S"]).arg(&script).arg("--serve");
+        std::fs::write(&script, SCRIPT).map_err(|_| NoPython::Absent)?;
+        let mut child = Child::start(&mut command, patience).map_err(|_| NoPython::Absent)?;
+        let hello = child.hear().map_err(|fault| {
+            let (fault, code) = child.end_after(fault);
+            // What starts Python for others says so like this when there is none.
+            let is_absent = code == Some(127);
+            let program = program.display().to_string();
+            if is_absent { NoPython::Absent } else { NoPython::Unfit { program, fault } }
+        })?;
+        Ok(Self { command, patience, child, hello })
+    }
+
+    /// What it said of itself.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Its answer about `database`. Whatever became of it, there is one to ask afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Python`]: it gave none.
+    pub(super) fn ask(&mut self, database: &Path, window: Window) -> Result<Answer, Error> {
+        let Window { since, until } = window;
+        self.child.say(&Asked { database, since, until });
+        match self.child.hear() {
+            Ok(Said::Answer(answer)) => Ok(answer),
+            Ok(Said::Error { error }) => Err(Error::PythonRefused(error)),
+            Err(fault) => {
+                let (fault, _) = self.child.end_after(fault);
+                // If it does not start again, the next question finds it dead.
+                if let Ok(child) = self.again() {
+                    self.child = child;
+                }
+                Err(Error::Python(fault))
+            }
+        }
+    }
+
+    fn again(&mut self) -> Result<Child, Fault> {
+        let mut child = Child::start(&mut self.command, self.patience).map_err(|_| Fault::NotStarted)?;
+        child.hear::<Hello>().map(|_| child)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program that executes `script` in the place of Python.
+    fn fake(folder: &Path, script: &str) -> OsString {
+        let path = folder.join("python");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        path.into()
+    }
+
+    const HELLO: &str = r#"echo '{"name": "fake", "version": "0"}'; read asked; "#;
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    #[test]
+    fn an_oracle_that_hangs_crashes_or_prints_rubbish_or_nothing_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for (script, kind) in [
+            ("exec sleep 60", "oracle-hung"),
+            ("echo '{\"turns\": 7}'; exec sleep 60", "oracle-rubbish"),
+            ("exit 3", "oracle-crashed"),
+            ("exit 0", "oracle-silent"),
+            ("echo '{\"error\": \"no\"}'", "oracle-refused"),
+        ] {
+            let program = fake(folder.path(), &format!("{HELLO}{script}"));
+            let mut python = Python::start_in(program, folder.path(), PATIENCE).unwrap();
+            assert_eq!(python.hello().name, "fake");
+            let error = python.ask(Path::new("/nonexistent"), Window::default()).unwrap_err();
+            assert_eq!(crate::histories::Failure { op: 0, error }.kind(), kind);
+        }
+    }
+
+    #[test]
+    fn one_that_does_not_start_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = |script: &str| Python::start_in(fake(folder.path(), script), folder.path(), PATIENCE);
+        let unfit = |script| match start(script).unwrap_err() {
+            NoPython::Unfit { fault, .. } => fault,
+            NoPython::Absent => panic!("it is there"),
+        };
+        assert_eq!(unfit("exit 1"), Fault::Crashed);
+        assert_eq!(unfit("echo hello; exec sleep 60"), Fault::Rubbish);
+        assert_eq!(unfit("exec sleep 60"), Fault::Hung);
+        // A shim for versions of which none is installed.
+        assert_eq!(start("exit 127").unwrap_err(), NoPython::Absent);
+        let nowhere = Python::start_in("/nonexistent/python3".into(), folder.path(), PATIENCE);
+        assert_eq!(nowhere.unwrap_err(), NoPython::Absent);
+    }
+}

@@ -1,0 +1,209 @@
+//! Plans: which scenarios are run on which data, which arms, how often, and what counts as a change. Definitions are TOML, each with a
+//! sentence of why; the arms themselves are those of the scenarios.
+
+mod run;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use run::{AppendRun, Place, Prepared, RelaunchRun, Run};
+
+/// The plans that come with the program, by name.
+const BUILTIN: [(&str, &str); 3] = [
+    ("quick", include_str!("../../plans/quick.toml")),
+    ("ci", include_str!("../../plans/ci.toml")),
+    ("release", include_str!("../../plans/release.toml")),
+];
+
+/// What is run, one scenario after the other.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// What it is for, in a sentence.
+    pub why: String,
+    /// How two executables are compared by it.
+    pub compare: Compare,
+    /// The runs, in order.
+    #[serde(rename = "run")]
+    pub runs: Vec<Run>,
+}
+
+/// How two executables are compared.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compare {
+    /// Pairs of samples of each arm.
+    pub pairs: u64,
+    /// The practical margin: a smaller change is none.
+    pub margin_percent: f64,
+    /// The noise budget: where a change so large may hide, nobody can tell.
+    pub budget_percent: f64,
+    /// Why so, in a sentence.
+    pub why: String,
+}
+
+/// Why there is no such plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No plan of this name comes with the program.
+    #[error(
+        "there is no plan `{0}`; choose among quick, ci, release, or give the path of a plan file (with a / in it, or ending in .toml)"
+    )]
+    Unknown(String),
+    /// The file cannot be read.
+    #[error("{}: the plan cannot be read: {source}. Check the path, and that you may read it", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// It is no plan.
+    #[error("{place}: {detail}. harness/plans/ci.toml of the source shows every key")]
+    Malformed {
+        /// The file, or the name of the plan, with the line where it is known.
+        place: String,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl Plan {
+    /// A built-in plan by name or, when `name` has a path separator or ends in `.toml`, a plan file.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn find(name: &str) -> Result<Self, PlanError> {
+        if name.ends_with(".toml") || name.contains(std::path::is_separator) {
+            let path = Path::new(name);
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+            return Self::parse(&text, name);
+        }
+        let (_, text) = BUILTIN
+            .iter()
+            .find(|(builtin, _)| *builtin == name)
+            .ok_or_else(|| PlanError::Unknown(name.to_owned()))?;
+        Self::parse(text, name)
+    }
+
+    /// Reads a plan from the text of a TOML file; `place` names it in errors.
+    ///
+    /// # Errors
+    /// [`PlanError::Malformed`], with the line where it is known.
+    pub fn parse(text: &str, place: &str) -> Result<Self, PlanError> {
+        let plan: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            PlanError::Malformed {
+                place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
+                detail: error.message().to_owned(),
+            }
+        })?;
+        plan.check().map_err(|detail| PlanError::Malformed { place: place.to_owned(), detail })?;
+        Ok(plan)
+    }
+
+    /// Whether it still makes sense after something in it was changed.
+    ///
+    /// # Errors
+    /// In words: what makes no sense.
+    pub fn checked(&self) -> Result<(), String> {
+        self.check()
+    }
+
+    /// What makes no sense in it.
+    fn check(&self) -> Result<(), String> {
+        let Compare { pairs, margin_percent, budget_percent, .. } = self.compare;
+        if pairs == 0 || !(margin_percent > 0.0 && margin_percent < budget_percent && budget_percent < 100.0)
+        {
+            return Err(
+                "a comparison needs pairs, and a margin above 0 % and below its noise budget".to_owned()
+            );
+        }
+        if self.runs.is_empty() {
+            return Err("it has no [[run]]".to_owned());
+        }
+        let mut names = BTreeSet::new();
+        for run in &self.runs {
+            let name = run.name();
+            let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+                return Err(format!("`{name}` names a folder of results: letters, digits, - _ . only"));
+            }
+            if !names.insert(name) {
+                return Err(format!("the run `{name}` is there twice"));
+            }
+            run.check().map_err(|what| format!("run `{name}`: {what}"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = r#"
+        name = "least"
+        why = "a test"
+        [compare]
+        pairs = 1
+        margin_percent = 2
+        budget_percent = 5
+        why = "a test"
+        [[run]]
+        name = "one"
+        scenario = "relaunch"
+        why = "a test"
+        recipe = "tiny"
+        samples = 1
+        why_samples = "a test"
+        arms = ["warm"]
+        compare = ["warm:hot"]
+    "#;
+
+    #[test]
+    fn the_builtin_plans_make_sense() {
+        for (name, _) in BUILTIN {
+            let plan = Plan::find(name).unwrap();
+            assert_eq!(plan.name, name);
+            for run in &plan.runs {
+                assert!(run.prepared().is_ok(), "{name}: {}", run.name());
+                assert!(run.why().ends_with('.'), "{name}: {}", run.name());
+            }
+            let compared = plan.runs.iter().any(|run| !run.compared().is_empty());
+            assert!(compared, "{name} compares nothing");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        let refused = |from: &str, to: &str| {
+            assert!(LEAST.contains(from), "{from}");
+            Plan::parse(&LEAST.replace(from, to), "it").unwrap_err().to_string()
+        };
+        assert!(Plan::parse(LEAST, "it").is_ok());
+        for (from, to, said) in [
+            ("samples = 1", "samples = 0", "sample"),
+            ("[\"warm\"]", "[\"lukewarm\"]", "lukewarm"),
+            ("[\"warm:hot\"]", "[\"full:hot\"]", "full:hot"),
+            ("[\"warm:hot\"]", "[\"warm:cold\"]", "hot page cache"),
+            ("[\"warm\"]", "[\"live\"]", "warm:hot"),
+            ("recipe = \"tiny\"", "recipes = \"tiny\"", "line"),
+            ("\"one\"", "\"../one\"", "folder"),
+            ("margin_percent = 2", "margin_percent = 7", "noise budget"),
+            ("pairs = 1", "pairs = 0", "pairs"),
+            ("scenario = \"relaunch\"", "scenario = \"sail\"", "sail"),
+        ] {
+            let error = refused(from, to);
+            assert!(error.contains(said) && error.contains("it"), "{to}: {error}");
+        }
+        let twice = format!("{LEAST}{}", &LEAST[LEAST.find("[[run]]").unwrap()..]);
+        assert!(Plan::parse(&twice, "it").unwrap_err().to_string().contains("twice"));
+        assert!(Plan::find("slow").unwrap_err().to_string().contains("quick, ci, release"));
+    }
+}

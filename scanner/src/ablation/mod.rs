@@ -1,0 +1,183 @@
+//! The rules of the scanner that can be switched off by name, to measure whether a test would notice that one is missing.
+//!
+//! Where others published a scanner without the rule, what happens instead is what theirs does. The switch stands where
+//! the rule is; what it takes to do the wrong thing is in the modules here.
+
+mod memos;
+mod rows;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use memos::{
+    cursor, empty_answer, forget, identity_of_link, is_first_memo, move_cursor, write_in_place,
+};
+pub(crate) use rows::parse;
+
+/// Makes the enum and its tables of one list, so that they cannot differ.
+macro_rules! ablations {
+    ($($variant:ident $name:literal $summary:literal)*) => {
+        /// One rule of the scanner, by what goes wrong without it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Ablation {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl Ablation {
+            /// Every rule that can be switched off, in the order in which a scan comes to them.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// Its name on command lines and in files.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What goes wrong without the rule, in a sentence.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary,)* }
+            }
+        }
+    };
+}
+
+ablations! {
+    ArtifactChecksum "artifact-checksum" "A damaged memo is believed, as far as it can be decoded."
+    ArtifactVersion "artifact-version" "A memo of another format is read as if it were of this one."
+    ArtifactDatabase "artifact-database" "The memo of another database is believed."
+    ArtifactLink "artifact-link" "A memo is read through a symbolic link, which someone else may have planted."
+    ArtifactPrivate "artifact-private" "Others than its owner may read the memo."
+    ArtifactRename "artifact-rename" "The memo is written in place, so that an interrupted write takes the one before."
+    ArtifactTemporary "artifact-temporary" "A write that fails leaves its temporary file."
+    ArtifactUnchanged "artifact-unchanged" "A memo that did not change is written again."
+    Producer "producer" "The memo of another parser is believed, whatever that one took for a fact."
+    SchemaRising "schema-rising" "Ids that a table gives out again are taken for rows already seen."
+    SchemaStored "schema-stored" "A memo is kept of a table for which none can be trusted."
+    DatabaseLink "database-link" "A database named by a symbolic link is told by the metadata of the link."
+    Identity "identity" "A memo is continued on another file."
+    IdentityBefore "identity-before" "What is read of one file is remembered as of the one that took its place."
+    IdentityAfter "identity-after" "A file exchanged while it is opened is taken for the one before."
+    Wal "wal" "Rows that only the write-ahead log has are missed."
+    Snapshot "snapshot" "Maximum id, checks and rows are read in snapshots of their own, and the cursor last."
+    SnapshotShared "snapshot-shared" "Several connections are not proven to see the same state."
+    Shrink "shrink" "A table that begins anew is continued, and the cursor goes back."
+    Anchors "anchors" "Rows remembered to recognise the database by are not looked at."
+    AnchorsSingle "anchors-single" "The last row scanned is the only anchor, and losing it costs a full scan at each launch."
+    AnchorsSurvivor "anchors-survivor" "A database of which no remembered row is left is believed to be the same."
+    AnchorsAnew "anchors-anew" "Anchors are never taken anew, and a full scan is due when the first ones are gone."
+    Facts "facts" "A turn stays although its evidence was deleted."
+    FactsExistence "facts-existence" "Any row that stands at the id of a fact is taken for its row."
+    FactsLater "facts-later" "A fact that comes to matter through new rows is not looked up."
+    FactsRepeated "facts-repeated" "A fact that comes to matter because another is gone is not looked up."
+    FactsBelow "facts-below" "Facts that no check looks at are remembered for ever."
+    SignatureTime "signature-time" "A fact is believed whose row says another time."
+    SignatureLength "signature-length" "A fact is believed whose row has become longer or shorter."
+    SignatureBody "signature-body" "A fact is believed whose row has another target or begins otherwise."
+    CursorFailed "cursor-failed" "The cursor moves although a step failed, and rows are never read."
+    CursorMatching "cursor-matching" "The cursor stays at the last row with a fact, and the rows above are read at each launch."
+    Stamp "stamp" "A scan that was overtaken writes its old memo over the newer one."
+    Lock "lock" "Two scans replace the memo at once."
+    ForcedReplaces "forced-replaces" "A forced rescan that was overtaken does not replace the memo."
+    ForcedCatchesUp "forced-catches-up" "A forced rescan replaces a memo that has seen more rows, and its cursor goes back."
+    ForcedIgnores "forced-ignores" "The persisted memo survives a forced rescan."
+    Held "held" "A memo in memory is continued although another one is persisted by now."
+    OneMemo "one-memo" "A flag of the whole process says that the memo was loaded, and a second memo never is."
+    PendingLimit "pending-limit" "Only the latest completions of turns without evidence are remembered, here two."
+    WindowWinning "window-winning" "The window is applied to the latest evidence of a turn in the memo, which hides the rest."
+    WindowRemembered "window-remembered" "Evidence outside the window is not remembered, and missed when the window moves."
+    WindowModel "window-model" "The model of a completion outside the window is dropped."
+    Order "order" "Rows are taken newest first, so that the oldest evidence decides."
+    RowNul "row-nul" "A body ends at its first NUL byte, as LIKE has it."
+    RowBlob "row-blob" "A body that is no text is searched, too."
+    RowFirstMarker "row-first-marker" "The kind of marker that is asked for first decides, not the one that stands first."
+    RowTarget "row-target" "A row that quotes a marker is taken for one of its kind."
+    TierSettings "tier-settings" "A change of settings, such as by a command, is counted as a turn."
+    TierFast "tier-fast" "The other name of the priority tier is not known."
+    TierInherited "tier-inherited" "A submission that says no tier is never at priority."
+    TierResumed "tier-resumed" "A process that resumes a thread inherits its tier."
+    Tags "tags" "The only rows that newer versions leave of a turn are not known."
+    Errors "errors" "A database that cannot be read gives an empty answer that looks like success."
+}
+
+impl fmt::Display for Ablation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Ablation {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|ablation| ablation.name() == name);
+        known.ok_or_else(|| {
+            format!(
+                "`{name}` is no rule that can be switched off; known are {}",
+                Self::ALL.map(Self::name).join(", ")
+            )
+        })
+    }
+}
+
+/// Rules that are switched off: none, unless a test measures its own power.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ablations(u64);
+
+const _: () = assert!(Ablation::ALL.len() <= u64::BITS as usize, "a bit for each rule");
+
+impl Ablations {
+    /// Every rule holds.
+    pub const NONE: Self = Self(0);
+
+    /// Whether `ablation` is switched off.
+    #[must_use]
+    pub const fn has(self, ablation: Ablation) -> bool {
+        self.0 & 1 << ablation as u64 != 0
+    }
+
+    /// Whether every rule holds.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// These and one more.
+    #[must_use]
+    pub const fn with(self, ablation: Ablation) -> Self {
+        Self(self.0 | 1 << ablation as u64)
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Ablation> {
+        Ablation::ALL.into_iter().filter(move |ablation| self.has(*ablation))
+    }
+}
+
+impl FromIterator<Ablation> for Ablations {
+    fn from_iter<I: IntoIterator<Item = Ablation>>(ablations: I) -> Self {
+        ablations.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_name_and_a_bit_of_its_own() {
+        for (place, ablation) in Ablation::ALL.into_iter().enumerate() {
+            assert_eq!(ablation.name().parse::<Ablation>().unwrap(), ablation);
+            let only = Ablations::NONE.with(ablation);
+            assert!(only.iter().eq([ablation]) && !only.is_empty());
+            assert!(Ablation::ALL[..place].iter().all(|other| other.name() != ablation.name()));
+            assert!(ablation.summary().ends_with('.') && ablation.summary().len() < 100, "{ablation}");
+        }
+        let all: Ablations = Ablation::ALL.into_iter().collect();
+        assert!(all.iter().eq(Ablation::ALL) && Ablations::NONE.iter().next().is_none());
+        assert!("everything".parse::<Ablation>().unwrap_err().contains("shrink"));
+    }
+}
