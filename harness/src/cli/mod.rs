@@ -7,6 +7,7 @@ mod dataset;
 mod diff;
 mod generated;
 mod output;
+mod report;
 mod repro;
 mod run;
 mod scan;
@@ -45,6 +46,7 @@ enum Verb {
     Run(run::Arguments),
     Compare(compare::Arguments),
     Diff(diff::Arguments),
+    Report(report::Arguments),
     Repro(repro::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
@@ -115,6 +117,7 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
+        Verb::Report(arguments) => report::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
