@@ -4,6 +4,7 @@
 //! its plan says, verifies each answer against an independent [`oracle`], and hands a record with every raw sample to
 //! the reports.
 
+pub mod ablations;
 pub mod append;
 pub mod baseline;
 pub mod cli;

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -11,7 +12,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Program, Ran, text};
 use tracerig_harness::diff::{self, Trace};
-use tracerig_harness::histories::Engine;
 
 /// Runs `diff trace` on an engine and expects this exit code.
 fn diff(program: &Program, arguments: &[&str], code: i32) -> Ran {
@@ -93,7 +93,7 @@ fn a_kept_case_that_fails_is_reported_as_itself_and_new_ones_join_the_corpus() {
 
 #[test]
 fn a_case_is_a_function_of_seed_number_and_length() {
-    let subject = Trace { program: "".into(), engine: Engine::Scanner };
+    let subject = Trace::new("".into());
     let case = |seed, number, ops| diff::case(&subject, seed, number, ops);
     assert_eq!(case(1, 5, 20), case(1, 5, 20));
     let others = [case(1, 6, 20), case(2, 5, 20), case(5, 1, 20)];
@@ -129,6 +129,9 @@ fn what_cannot_be_executed_is_said_and_is_no_pass() {
         (&["--cases", "0"], "0"),
         (&["--time", "soon"], "soon"),
         (&["--engine", "wrong"], "no engine"),
+        (&["--oracle", "wrong"], "no oracle"),
+        (&["--oracle", "python=2"], "no share"),
+        (&["--processes", "1/0"], "no share"),
     ] {
         let ran = diff(&program, arguments, 2);
         assert!(ran.err.contains(said) && ran.out.is_empty(), "{arguments:?}\n{}", ran.err);
@@ -177,4 +180,127 @@ fn ctrl_c_ends_a_search_with_what_it_has() {
         assert_eq!(report["interrupted"], true);
         assert!(std::fs::read_to_string(&out).unwrap().ends_with("</testsuites>\n"));
     }
+}
+
+/// A program in the place of Python that says who it is, and then does `script`.
+fn fake_python(program: &Program, script: &str) -> std::path::PathBuf {
+    let path = program.path("fake-python");
+    let text = format!("#!/bin/sh\necho '{{\"name\": \"fake\", \"version\": \"0\"}}'\n{script}\n");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    path
+}
+
+/// Runs a search in which `python` is Python.
+fn with_python(program: &Program, python: &str, arguments: &[&str]) -> Ran {
+    let mut command = program.command(&["diff", "trace", "--cases", "4", "--processes", "none"]);
+    Ran::of(&command.args(arguments).env("TRACERIG_PYTHON", python).output().unwrap())
+}
+
+#[test]
+fn without_a_python_that_is_said_and_demanding_one_fails() {
+    let program = Program::new();
+    let ran = with_python(&program, "/nonexistent/python3", &[]);
+    assert!(ran.code == Some(0) && ran.out.contains("python oracle: not run (no python3)\n"), "{ran:?}");
+    let ran = with_python(&program, "/nonexistent/python3", &["--format", "json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["python"], "not run (no python3)");
+    for demanded in ["python", "python=1/2"] {
+        let ran = with_python(&program, "/nonexistent/python3", &["--oracle", demanded]);
+        assert!(ran.code == Some(1) && ran.err.contains("no python3") && ran.out.is_empty(), "{ran:?}");
+    }
+    let ran = with_python(&program, "/nonexistent/python3", &["--oracle", "none"]);
+    assert!(ran.code == Some(0) && ran.out.contains("python oracle: not run (not wanted)\n"), "{ran:?}");
+    let corpus = program.path("one.txt");
+    std::fs::write(&corpus, "append request turn=1 at=1\nrelaunch\n").unwrap();
+    let ran = Ran::of(
+        &program
+            .command(&["diff", "trace", "--replay", text(&corpus)])
+            .env("TRACERIG_PYTHON", "/nonexistent/python3")
+            .output()
+            .unwrap(),
+    );
+    assert!(ran.code == Some(0) && ran.out.contains("not run (no python3)"), "{ran:?}");
+}
+
+#[test]
+fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
+    let program = Program::new();
+    let empty =
+        r#"while read asked; do echo '{"turns": {}, "facts": 0, "completions": 0, "unrecognised": 0}'; done"#;
+    for (script, kind, code, said) in [
+        (empty, "python-oracle", 3, "the Python oracle is alone. "),
+        ("read asked; exit 3", "oracle-crashed", 1, "the Python oracle crashed"),
+        ("read asked; echo nonsense; cat >/dev/null", "oracle-rubbish", 1, "answered what is no answer"),
+        ("read asked", "oracle-silent", 1, "ended and answered nothing"),
+    ] {
+        let python = fake_python(&program, script);
+        let ran = with_python(&program, text(&python), &["--oracle", "python"]);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.out.contains(kind) && ran.out.contains(said), "{ran:?}");
+        assert!(ran.out.contains("\n    oracle python\n"), "a replay has to ask it, too: {ran:?}");
+    }
+    // The real one, where there is one.
+    let report = json(&program, &["--cases", "10", "--processes", "none"], 0);
+    if report["python"].as_str().unwrap().starts_with("not run") {
+        return;
+    }
+    let report = json(&program, &["--cases", "20", "--processes", "none", "--oracle", "python"], 0);
+    assert_eq!(report["exercised"]["answers of the Python oracle"], report["exercised"]["scans"]);
+    let wrong = ["--cases", "20", "--processes", "none", "--oracle", "python", "--engine", "lying"];
+    let report = json(&program, &wrong, 3);
+    let detail = report["found"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("Turns: the scan is alone. "), "{detail}");
+}
+
+#[test]
+fn relaunches_are_processes_that_race_and_are_killed() {
+    let program = Program::new();
+    let report = json(&program, &["--cases", "30", "--processes", "all", "--oracle", "none"], 0);
+    for what in [
+        "relaunches in a process of their own",
+        "races",
+        "racing scans",
+        "racing scans killed",
+        "writers killed",
+        "batches not there after a kill",
+    ] {
+        assert!(report["exercised"][what].as_u64().unwrap_or(0) > 0, "never: {what}\n{report:#}");
+    }
+    // Wrong engines are found there, too.
+    let wrong = ["--cases", "4", "--processes", "all", "--oracle", "none", "--engine", "lying"];
+    json(&program, &wrong, 3);
+    // A kept race is tried as often as it says.
+    let file = program.path("race.txt");
+    std::fs::write(&file, "tries 5\nappend request turn=1 at=1\nrace scan; scan\n").unwrap();
+    let corpus = program.path("corpus");
+    std::fs::create_dir(&corpus).unwrap();
+    std::fs::rename(file, corpus.join("race.txt")).unwrap();
+    let arguments = ["--cases", "1", "--processes", "none", "--oracle", "none", "--corpus", text(&corpus)];
+    assert_eq!(json(&program, &arguments, 0)["exercised"]["races"], 5);
+}
+
+#[test]
+fn what_a_killed_search_left_is_removed_and_what_is_in_use_is_not() {
+    let program = Program::new();
+    let place = program.path("place");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let make = |name: &str| {
+        std::fs::create_dir_all(place.join(name).join("7")).unwrap();
+        let lock = std::fs::File::create(place.join(name).join("lock")).unwrap();
+        lock.set_modified(old).unwrap();
+        lock
+    };
+    drop(make("tracerig-diff-abandoned"));
+    let held = make("tracerig-diff-held");
+    held.lock().unwrap();
+    drop(make("somebody-elses"));
+    std::fs::create_dir(place.join("tracerig-diff-unlocked")).unwrap();
+    let mut command = program.command(&["diff", "trace", "--cases", "2", "--oracle", "none"]);
+    let ran = Ran::of(&command.env("TMPDIR", &place).output().unwrap());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!(left, ["somebody-elses", "tracerig-diff-held", "tracerig-diff-unlocked"]);
 }

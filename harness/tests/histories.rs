@@ -8,8 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use tempfile::TempDir;
-use tracerig_harness::diff::{Job, Limits, Report, Shard, Trace, kept, search};
-use tracerig_harness::histories::Engine;
+use tracerig_harness::diff::{Job, Limits, Report, Shard, Share, Trace, kept, search};
 
 const HISTORIES: u64 = 3000;
 
@@ -17,7 +16,7 @@ const HISTORIES: u64 = 3000;
 fn expect_nothing(change: impl FnOnce(&mut Job<Trace>)) -> Report {
     let keep = TempDir::new().unwrap();
     let mut job = Job {
-        subject: Trace { program: env!("CARGO_BIN_EXE_tracerig").into(), engine: Engine::Scanner },
+        subject: Trace { processes: Share::one_in(60), ..Trace::new(env!("CARGO_BIN_EXE_tracerig").into()) },
         seed: 1,
         ops: 20,
         limits: Limits { cases: Some(HISTORIES), time: None },
@@ -64,6 +63,9 @@ fn random_histories_are_right_and_cheap() {
         "memo dropped for another's",
         "scans by another process meanwhile",
         "another process died",
+        "relaunches in a process of their own",
+        "races",
+        "racing scans",
         "step failed",
         "cancelled",
     ] {

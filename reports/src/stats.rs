@@ -100,6 +100,26 @@ pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<PairedRatio> {
     Some(PairedRatio { pairs: logs.len(), ratio, interval })
 }
 
+/// The difference of two things measured side by side, in their unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PairedDifference {
+    /// The pairs it comes from.
+    pub pairs: usize,
+    /// The median of first - second.
+    pub difference: f64,
+    /// Bootstrap interval of that, widened for few pairs; `None` with fewer than [`FEWEST_PAIRS`].
+    pub interval: Option<Interval>,
+}
+
+/// The difference first - second over pairs: for a small part of a whole, whose ratio says little. `None` without pairs.
+#[must_use]
+pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<PairedDifference> {
+    let mut differences: Vec<f64> = pairs.iter().map(|(first, second)| first - second).collect();
+    differences.sort_unstable_by(f64::total_cmp);
+    let difference = of_sorted(&differences, 0.5)?;
+    Some(PairedDifference { pairs: pairs.len(), difference, interval: bootstrap::of_median(&differences) })
+}
+
 #[cfg(test)]
 mod tests {
     use rand_chacha::ChaCha8Rng;
@@ -132,6 +152,16 @@ mod tests {
         close(quantile(&to(10), 1.0), 10.0);
         close(interquartile_range(&to(5)), 2.0);
         assert_eq!(interquartile_range(&[]), None);
+    }
+
+    #[test]
+    fn a_paired_difference_is_that_of_the_middle_pair_and_does_not_see_what_slows_both() {
+        let pairs: Vec<(f64, f64)> = (0..40).map(|n| (f64::from(n * n + 5), f64::from(n * n))).collect();
+        let found = paired_difference(&pairs).unwrap();
+        assert_eq!((found.pairs, found.difference), (40, 5.0));
+        assert_eq!(found.interval, Some(Interval { low: 5.0, high: 5.0 }));
+        assert_eq!(paired_difference(&[]), None);
+        assert_eq!(paired_difference(&pairs[..7]).unwrap().interval, None);
     }
 
     #[test]

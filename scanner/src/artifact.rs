@@ -48,10 +48,9 @@ pub(crate) enum Standing {
 /// Whether writing the artifact at `path` could touch the database at `database` (resolved): it, its log, index or
 /// journal stands where the artifact, its lock or its temporary file would.
 pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
-    let resolved = |path: &Path| {
-        let folder = folder(path).canonicalize().unwrap_or_else(|_| folder(path).to_owned());
-        folder.join(path.file_name().unwrap_or_default())
-    };
+    // All three stand in one folder.
+    let folder = folder(path).canonicalize().unwrap_or_else(|_| folder(path).to_owned());
+    let resolved = |path: &Path| folder.join(path.file_name().unwrap_or_default());
     let file = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
     let own = [path.to_owned(), with_suffix(path, ".lock"), temporary(path)]
         .map(|path| (file(&path), resolved(&path)));

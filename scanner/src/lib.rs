@@ -6,6 +6,7 @@ mod ablation;
 mod advance;
 mod anchors;
 mod answer;
+pub mod archive;
 mod artifact;
 mod checks;
 mod control;

@@ -94,8 +94,11 @@ impl Snapshot {
             };
             reached(probe, path, Point::FirstRead)?;
             // An error of a file that is no longer there says nothing about the one that took its place.
+            if context.ablated.has(Ablation::IdentityAfter) {
+                return snapshot;
+            }
             let found = context.look().ok();
-            if found == Some(identity) || context.ablated.has(Ablation::IdentityAfter) {
+            if found == Some(identity) {
                 return snapshot;
             }
             if let Some(identity) = found.filter(|_| context.ablated.has(Ablation::IdentityBefore)) {

@@ -1,5 +1,6 @@
 //! `tracerig diff`: searches for histories that go wrong.
 
+mod ablations;
 mod options;
 mod show;
 mod trace;
@@ -19,10 +20,12 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     Trace(trace::Trace),
+    Ablations(ablations::Ablations),
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.what {
         What::Trace(arguments) => trace::main(arguments),
+        What::Ablations(arguments) => ablations::main(arguments),
     }
 }

@@ -1,12 +1,23 @@
 //! Where histories are executed: a folder, in memory where there is one, and what the subject needs beside it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::{Error, Subject};
 use crate::histories::Tally;
+
+/// What the names of their folders begin with.
+const PREFIX: &str = "tracerig-diff-";
+
+/// A file in each that its process has locked.
+const LOCK: &str = "lock";
+
+/// A younger folder may not have been locked yet.
+const MIN_AGE: Duration = Duration::from_secs(60);
 
 /// Executes histories, one after the other, each in a folder of its own that is gone afterwards.
 #[derive(Debug)]
@@ -15,6 +26,8 @@ pub struct Bench<'s, S: Subject> {
     // Ends before its folder does.
     setup: S::Setup,
     folder: TempDir,
+    // Locked as long as somebody works in the folder.
+    _lock: File,
     count: AtomicU64,
 }
 
@@ -29,9 +42,12 @@ impl<'s, S: Subject> Bench<'s, S> {
     pub fn new(subject: &'s S) -> Result<Self, Error> {
         let parent = place();
         let failed = |source| Error::Bench { folder: parent.clone(), source };
-        let folder = tempfile::Builder::new().prefix("tracerig-diff-").tempdir_in(&parent).map_err(failed)?;
+        remove_abandoned(&parent);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(failed)?;
+        let lock = File::create_new(folder.path().join(LOCK)).map_err(failed)?;
+        lock.lock().map_err(failed)?;
         let setup = subject.set_up(folder.path()).map_err(failed)?;
-        Ok(Self { subject, setup, folder, count: AtomicU64::new(0) })
+        Ok(Self { subject, setup, folder, _lock: lock, count: AtomicU64::new(0) })
     }
 
     /// Executes `case`.
@@ -45,6 +61,25 @@ impl<'s, S: Subject> Bench<'s, S> {
         let result = self.subject.run(&self.setup, &folder, case);
         std::fs::remove_dir_all(&folder)?;
         result
+    }
+}
+
+/// Removes the folders of benches in `parent` whose process was killed before it could.
+fn remove_abandoned(parent: &Path) {
+    let is_old = |path: &Path| {
+        let changed = path.metadata().and_then(|found| found.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= MIN_AGE))
+    };
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let lock = entry.path().join(LOCK);
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&lock) {
+            continue;
+        }
+        // The lock goes with the process that holds it, whatever becomes of that.
+        if File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // What cannot be removed is not ours.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

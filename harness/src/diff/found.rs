@@ -50,6 +50,8 @@ pub struct Found {
     pub history: String,
     /// Operations it has.
     pub operations: usize,
+    /// What ended the search for a smaller history before there was none.
+    pub stopped: Option<String>,
     /// Cases that failed in this way, this one among them; only the first is made smaller and kept.
     pub cases: u64,
     /// The file it stands in.
@@ -67,6 +69,7 @@ impl Found {
             detail: failure.to_string(),
             history: case.to_string(),
             operations: case.operations(),
+            stopped: None,
             cases: 1,
             file: PathBuf::new(),
             replay: String::new(),
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_replay_command_is_one_that_a_shell_understands() {
-        let of = |engine| Trace { program: PathBuf::new(), engine };
+        let of = |engine| Trace { engine, ..Trace::new(PathBuf::new()) };
         let command = |file: &str| replay(Path::new(file), &of(Engine::Scanner));
         assert_eq!(command("a/b-1.txt"), "tracerig diff trace --replay a/b-1.txt");
         assert_eq!(command("it's here"), r"tracerig diff trace --replay 'it'\''s here'");

@@ -22,4 +22,4 @@ pub use junit::junit;
 pub use search::{Job, Limits, Report, Seen, case, replay, search};
 pub use shard::Shard;
 pub use subject::{Failed, History, Subject};
-pub use trace::Trace;
+pub use trace::{AskPython, Share, Trace};

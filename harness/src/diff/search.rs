@@ -1,5 +1,6 @@
 //! Executing kept and random histories on several threads until the cases or the time are used up.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,9 @@ use crate::interrupt;
 
 /// Cases tried at most to make a failing one smaller.
 const TRIES: u64 = 5000;
+
+/// How long is tried.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to execute.
 #[derive(Clone, Debug)]
@@ -69,6 +73,8 @@ pub struct Report {
     /// What was tested, by the options that say so.
     #[serde(flatten)]
     pub settings: BTreeMap<&'static str, String>,
+    /// What else a reader has to know.
+    pub remarks: Vec<String>,
     /// Every way to fail.
     #[serde(skip)]
     pub kinds: Vec<&'static str>,
@@ -116,7 +122,7 @@ pub fn search<S: Subject>(job: &Job<S>, seen: &mut (dyn FnMut(Seen<'_>) + Send))
     };
     let corpus: Vec<(PathBuf, S::Case)> = (0..)
         .map_while(mine)
-        .map(|path| Ok((path.clone(), kept::read(path)?)))
+        .map(|path| Ok((path.clone(), job.subject.kept(kept::read(path)?))))
         .collect::<Result<_, Error>>()?;
     let start = Instant::now();
     let searching = Searching {
@@ -257,25 +263,58 @@ impl<S: Subject> Searching<'_, S> {
             found.stands_in(file, subject);
             return Ok(found);
         }
+        let mut stopped = None;
         let (case, failure) = if failure.is_of_the_place() {
             // It fails every case, and smaller ones as well.
             self.over.store(true, Ordering::Relaxed);
             (case.clone(), failure)
         } else {
-            let tries = AtomicU64::new(0);
-            subject.shrink(case.clone(), failure, |case| {
-                let may_try = tries.fetch_add(1, Ordering::Relaxed) < TRIES && !interrupt::requested();
-                if may_try { bench.run(case).map(drop) } else { Ok(()) }
-            })
+            let budget = Budget::new();
+            let smaller = subject.shrink(case.clone(), failure, |case| {
+                if budget.allows() { bench.run(case).map(drop) } else { Ok(()) }
+            });
+            stopped = budget.stopped.into_inner();
+            smaller
         };
         let name = match origin {
             Origin::Random { seed, case, .. } => format!("{}-seed-{seed}-case-{case}", failure.kind()),
             Origin::Kept(_) => failure.kind().to_owned(),
         };
-        let mut found = Found::new(origin, &case, &failure);
+        let mut found = Found { stopped, ..Found::new(origin, &case, &failure) };
         let file = kept::keep(&self.job.keep, &name, &found)?;
         found.stands_in(file, subject);
         Ok(found)
+    }
+}
+
+/// How much may be tried to make one failing case smaller.
+struct Budget {
+    start: Instant,
+    tries: Cell<u64>,
+    /// What it was used up by.
+    stopped: RefCell<Option<String>>,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { start: Instant::now(), tries: Cell::new(0), stopped: RefCell::new(None) }
+    }
+
+    /// Whether one more may be tried.
+    fn allows(&self) -> bool {
+        let tries = self.tries.get();
+        let why = if interrupt::requested() {
+            format!("Ctrl-C, after {tries} tries")
+        } else if tries >= TRIES {
+            format!("{tries} tries")
+        } else if self.start.elapsed() >= PATIENCE {
+            format!("{} s, {tries} tries", PATIENCE.as_secs())
+        } else {
+            self.tries.set(tries + 1);
+            return true;
+        };
+        self.stopped.borrow_mut().get_or_insert(why);
+        false
     }
 }
 
@@ -285,6 +324,7 @@ impl Report {
             subject: S::VERB,
             seed: job.seed,
             settings: job.subject.settings().into_iter().collect(),
+            remarks: job.subject.remarks(),
             kinds: S::kinds(),
             ops: job.ops,
             jobs: job.jobs.get(),
@@ -333,7 +373,7 @@ impl Report {
 /// # Errors
 /// Histories cannot be executed.
 pub fn replay<S: Subject>(subject: &S, file: &Path, case: &S::Case) -> Result<Option<Found>, Error> {
-    let failure = Bench::new(subject)?.run(case).err();
+    let failure = Bench::new(subject)?.run(&subject.kept(case.clone())).err();
     Ok(failure.map(|failure| {
         let mut found = Found::new(Origin::Kept(file.to_owned()), case, &failure);
         found.stands_in(file.to_owned(), subject);

@@ -32,11 +32,21 @@ pub trait Subject: Debug + Sync {
     /// What is tested, by the name of the option that says so, with its value.
     fn settings(&self) -> Vec<(&'static str, String)>;
 
+    /// What else a reader of the result has to know, a line each.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Options that a replay needs to fail as the search did, each with a space before it.
     fn flags(&self) -> String;
 
     /// A random history of about so many operations.
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Self::Case;
+
+    /// What a history that was kept is executed as.
+    fn kept(&self, case: Self::Case) -> Self::Case {
+        case
+    }
 
     /// Prepares to execute histories; files of its own go to `folder`.
     ///

@@ -116,9 +116,9 @@ impl Asked {
     ) -> Result<Answered, Refused> {
         let options = Options {
             memo: MemoPlace::File(self.memo),
+            ablations: self.ablations,
             identity,
             connections: self.connections,
-            ablations: self.ablations,
             large_from_bytes: 0,
             probe,
             ..Options::default()

@@ -37,6 +37,18 @@ impl Engine {
         }
     }
 
+    /// What is wrong with it, in a sentence.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Scanner => "Nothing.",
+            Self::Empty => "It finds nothing.",
+            Self::Stale => "It gives the answer of the scan before.",
+            Self::Lying => "It finds the right turns, and names another model.",
+            Self::Rescanning => "It is right, and examines every row each time.",
+        }
+    }
+
     /// Makes of the scanner's answer what this engine answers. `before` is the scanner's answer of the scan before; all
     /// that is told of how the answer came about stays as it was, so that only looking at answers finds the engine out.
     pub(super) fn spoil(self, turns: &mut Turns, before: &mut Option<Turns>) {

@@ -18,8 +18,9 @@ use super::engine::Engine;
 use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
 use super::model::{self, Artifact, Memo, Standing, predict};
-use super::op::{Act, Case, DataOp, Defect, Event, Op, ScanOp};
+use super::op::{Act, Case, DataOp, Defect, Event, Op, Race, ScanOp};
 use super::python::Python;
+use super::race::Left;
 use super::sides::{Side, Turns, agree};
 use super::stage::Stage;
 use super::verify::{check_scan, check_work, expect, wrong};
@@ -34,12 +35,14 @@ use crate::oracle::{Answer, Window};
 pub struct Setup {
     /// The other process; without one, scans by another process are left out.
     pub worker: Option<Arc<Mutex<Worker>>>,
-    /// The oracle in Python, where it is to be asked too.
+    /// The oracle in Python, which histories may want to be asked; without it, it is not.
     pub python: Option<Arc<Mutex<Python>>>,
     /// What is asked for the answers that are checked.
     pub engine: Engine,
     /// Rules of the scanner that are switched off.
     pub ablations: Ablations,
+    /// Whether only answers are looked at, not how they came about.
+    pub answers_only: bool,
 }
 
 impl Setup {
@@ -94,16 +97,17 @@ struct Runner {
     held: Option<(Memo, Standing)>,
     /// Through how many connections it reads in a full scan.
     connections: NonZeroUsize,
-    ablations: Ablations,
-    /// The scanner of the other memo, and what that holds.
-    other: (Option<Scanner>, Option<(Memo, Standing)>),
-    /// The last thing outside the contract, until a scan has shown what comes of it.
-    breach: Option<String>,
+    answers_only: bool,
     /// Whether every relaunch is a process of its own.
     fresh: bool,
     python: Option<Arc<Mutex<Python>>>,
     /// What stands in the database, until something happens to it.
     view: Option<Arc<View>>,
+    ablations: Ablations,
+    /// The scanner of the other memo, and what that holds.
+    other: (Option<Scanner>, Option<(Memo, Standing)>),
+    /// The last thing outside the contract, until a scan has shown what comes of it.
+    breach: Option<String>,
 }
 
 /// What was found when a scan began.
@@ -130,13 +134,14 @@ impl Runner {
             worker: setup.worker.clone(),
             tally: Tally::default(),
             ablations: setup.ablations,
+            answers_only: setup.answers_only,
             unfinished: false,
             meanwhile: None,
             trouble: None,
         };
         let shared = Arc::new(Mutex::new(shared));
         let (connections, fresh) = (case.connections, case.fresh);
-        let (engine, python) = (setup.engine, setup.python.clone());
+        let (engine, python) = (setup.engine, setup.python.clone().filter(|_| case.python));
         Ok(Self {
             shared,
             stage: Arc::default(),
@@ -145,12 +150,13 @@ impl Runner {
             answered: None,
             held: None,
             connections,
-            ablations: setup.ablations,
-            other: (None, None),
-            breach: None,
+            answers_only: setup.answers_only,
             fresh,
             python,
             view: None,
+            ablations: setup.ablations,
+            other: (None, None),
+            breach: None,
         })
     }
 
@@ -161,10 +167,10 @@ impl Runner {
     fn step(&mut self, op: &Op) -> Result<(), Error> {
         match op {
             Op::Data(op) => {
+                self.view = None;
                 if let DataOp::Outside(breach) = op {
                     self.breach = Some(breach.sort());
                 }
-                self.view = None;
                 self.shared().world.apply(op)
             }
             Op::Artifact(op) => Ok(self.shared().memo.apply(*op)?),
@@ -179,6 +185,7 @@ impl Runner {
                 Ok(())
             }
             Op::Scan(op) => self.scan(op),
+            Op::Race(race) => self.race(race),
             Op::Refused(defect) => self.refused(*defect),
         }
     }
@@ -187,13 +194,16 @@ impl Runner {
         let shared = self.shared();
         let identity = Arc::clone(&shared.world.identity);
         let probe = Arc::clone(&self.stage);
-        // A scan without a memo is what others are held against.
-        let ablations = if memo == MemoPlace::Disabled { Ablations::NONE } else { self.ablations };
+        // A scan without a memo is what others are held against, and as simple as can be.
+        let (ablations, connections) = match memo {
+            MemoPlace::Disabled => (Ablations::NONE, NonZeroUsize::MIN),
+            _ => (self.ablations, self.connections),
+        };
         let options = Options {
             memo,
             ablations,
             identity,
-            connections: self.connections,
+            connections,
             large_from_bytes: 0,
             busy_timeout: BUSY_TIMEOUT,
             probe: Some(probe),
@@ -215,6 +225,9 @@ impl Runner {
             (Err(ScanError::MissingColumns { columns, .. }), Defect::NoColumn) => columns == &["target"],
             _ => false,
         };
+        if self.answers_only && result.is_err() {
+            return Ok(());
+        }
         if !as_expected {
             return Err(wrong(Wrong::Outcome, format!("{defect:?} led to {result:?}")));
         }
@@ -244,6 +257,16 @@ impl Runner {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if is_fresh {
             shared.tally.count("relaunches in a process of their own");
+        }
+        if self.answers_only {
+            let Ok(scan) = result else { return Ok(()) };
+            // What a scan sees that takes the wrong way, nobody predicts.
+            let [right, now] = [&before.view, &after].map(|view| view.answer(shared.window).turns);
+            return if scan.turns == now {
+                Ok(())
+            } else {
+                expect(Wrong::Turns, "the answer", &scan.turns, &right)
+            };
         }
         let event = op.event.as_ref().filter(|_| fired);
         let exchanged = after.file != before.view.file;
@@ -325,6 +348,58 @@ impl Runner {
         self.check_answers(answered, &after)?;
         self.breach = None;
         Ok(())
+    }
+
+    /// Runs a race, then a relaunch, which finds one of the memos that may stand there, and if that does not tell which one it
+    /// was, a forced rescan.
+    fn race(&mut self, race: &Race) -> Result<(), Error> {
+        let view = self.view()?;
+        (self.scanner, self.held, self.view) = (None, None, None);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let (engine, answered) = (self.engine, &mut self.answered);
+        let Left { contents, view } = shared.race(race, &view, engine == Engine::Rescanning, |answer| {
+            engine.spoil(&mut answer.turns, answered);
+        })?;
+        let (memo, window) = (shared.memo.path.clone(), super::window(shared.window));
+        drop(shared);
+        let view = Arc::clone(self.view.insert(Arc::new(view)));
+        let scanner = self.new_scanner(MemoPlace::File(memo));
+        let scan = scanner.scan(&Request { window, rescan: self.engine == Engine::Rescanning });
+        let mut scan = scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
+        self.engine.spoil(&mut scan.turns, &mut self.answered);
+
+        let mut memos: Vec<Memo> = Vec::new();
+        let mut first = None;
+        for content in &contents {
+            let due = predict(content.as_ref().map_err(|reason| *reason), &view);
+            let writes = due.changed && view.rising;
+            let is_it = check_scan(&scan, &due, content.as_ref())
+                .and_then(|()| expect(Wrong::Written, "persisted", &scan.persisted, &writes));
+            match is_it {
+                Ok(()) if memos.contains(&due.memo) => {}
+                Ok(()) => memos.push(due.memo),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        match (memos.pop(), first) {
+            (Some(memo), _) if memos.is_empty() => {
+                let mut shared = self.shared();
+                if scan.persisted {
+                    shared.note_written(memo)?;
+                } else if view.rising {
+                    shared.memo.written(memo)?;
+                }
+                shared.check_litter()?;
+            }
+            (Some(_), _) => {
+                self.shared().tally.count("races that leave one of several memos");
+                self.scan(&ScanOp { again: false, rescan: true, event: None })?;
+            }
+            (None, Some(error)) => return Err(error),
+            (None, None) => return Err(Error::Impossible("a race leaves nothing")),
+        }
+        let mode = if scan.mode == Mode::Full.to_string() { Mode::Full } else { Mode::Incremental };
+        self.check_answers(Some((scan.turns, Arc::clone(&view), mode)), &view)
     }
 
     /// What stands in the database.

@@ -1,14 +1,15 @@
 //! Random histories: which operations come how often. Everything comes from the given generator.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 use tracerig_scanner::Point;
 
 use super::breach::{Breach, Part};
 use super::op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp, Victims,
-    With,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
+    ScanOp, Victims, With, Writer,
 };
 use super::row::{EPOCH, RowKind, RowSpec};
 use crate::oracle::Window;
@@ -24,6 +25,22 @@ const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Seconds that rows stand on at first; later ones stand later.
 const SECONDS: i64 = 60;
+
+/// Like [`generate`], but every relaunch is a process of its own, and some of them race.
+pub fn generate_processes(random: &mut impl Rng, operations: usize) -> Case {
+    let mut case = generate(random, operations, Profile::Contract);
+    case.fresh = true;
+    let is_blind = case.identity == IdentityKind::Blind;
+    let mut generator = Generator { random, now: 3 * operations as i64 / 4, is_blind };
+    // The last one stays a relaunch, and the first a full scan.
+    let inner = 2..case.ops.len().saturating_sub(1);
+    for op in case.ops.get_mut(inner).unwrap_or_default() {
+        if generator.random.random_bool(0.15) {
+            *op = Op::Race(generator.race());
+        }
+    }
+    case
+}
 
 /// A history of `operations` operations, about a quarter of them scans, the last of them a relaunch.
 ///
@@ -218,6 +235,40 @@ impl<R: Rng> Generator<'_, R> {
             7 if !locked => Act::OtherDies(self.pick(&Point::ALL)),
             8 => Act::Cancel,
             _ => Act::Fail,
+        }
+    }
+
+    fn race(&mut self) -> Race {
+        let scans = self.random.random_range(0..3);
+        let scans: Vec<Racer> = (0..scans)
+            .map(|_| {
+                let rescan = self.random.random_bool(0.2);
+                let from = self.pick(&[None, Some(Point::Scanned), Some(Point::PersistLocked)]);
+                Racer { rescan, kill: self.kill(from) }
+            })
+            .collect();
+        let writer = (scans.len() < 2 || self.random.random_bool(0.7)).then(|| {
+            let count = self.random.random_range(1..5);
+            let ops = (0..count).map(|_| self.writing()).collect();
+            Writer { ops, kill: self.kill(None) }
+        });
+        Race { scans, writer }
+    }
+
+    /// About half are killed: at any time of what they do, which takes about a millisecond, or, after a point, in the time in
+    /// which the memo is written.
+    fn kill(&mut self, from: Option<Point>) -> Option<Kill> {
+        let most = if from.is_some() { 150 } else { 1500 };
+        let after = Duration::from_micros(self.random.random_range(0..most));
+        self.random.random_bool(0.45).then_some(Kill { after, from })
+    }
+
+    fn writing(&mut self) -> DataOp {
+        match self.random.random_range(0..10) {
+            0..6 => self.append(6),
+            6..8 => DataOp::Delete(self.victims()),
+            8 => DataOp::PruneBefore(self.random.random_range(0..SECONDS) + self.now / 2),
+            _ => self.pick(&[DataOp::Vacuum, DataOp::Checkpoint]),
         }
     }
 

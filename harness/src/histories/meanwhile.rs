@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) tally: Tally,
     /// Rules of the scanner that are switched off.
     pub(super) ablations: Ablations,
+    /// Whether only answers are looked at.
+    pub(super) answers_only: bool,
     /// Whether another process may have died before it had renamed its memo, and none was written since.
     pub(super) unfinished: bool,
     /// What stood in the memo's place when an event was over.
@@ -90,6 +92,11 @@ impl Shared {
         let asked = Asked { rescan, stop, ..self.asked() };
         let writes = due.changed && view.rising;
         let answered = worker.lock().unwrap_or_else(PoisonError::into_inner).ask(asked)?;
+        if self.answers_only {
+            let Some(Ok(answered)) = answered else { return Ok(()) };
+            let right = view.answer(self.window).turns;
+            return expect(Wrong::Turns, "the answer of another process", &answered.turns, &right);
+        }
         let Some(answered) = answered else {
             return match dies {
                 Some(at) if writes || !is_locked(at) => {

@@ -15,6 +15,9 @@ use super::model::{Artifact, Memo, Standing};
 use super::op::{ArtifactOp, Region};
 use super::world::remove;
 
+/// Every memo of this format begins so: what tells it from other files, and the version.
+const BEGINNING: &[u8; PRODUCER] = b"trigmemo\x01\0\0\0";
+
 const VERSION: usize = 8;
 const PRODUCER: usize = 12;
 const STAMP: usize = 28;
@@ -46,9 +49,7 @@ impl MemoFile {
         let bytes = fs::read(&self.path)?;
         let known = self.known.iter().find(|(known, _)| *known == bytes).map(|(_, content)| content.clone());
         let stamp = stamp(&bytes);
-        // Every memo written begins the same way, up to its version.
-        let is_one =
-            self.known.first().is_some_and(|(known, _)| known.get(..PRODUCER) == bytes.get(..PRODUCER));
+        let is_one = bytes.starts_with(BEGINNING);
         match stamp {
             Some(stamp) if is_one && bytes.len() >= PAYLOAD => Ok(Artifact {
                 standing: Standing::Stamp(stamp),
@@ -126,7 +127,7 @@ impl MemoFile {
             bytes[CHECKSUM..PAYLOAD].copy_from_slice(&digest);
             // One of another version is refused before anyone asks for its parser.
             if self.known.first().is_some_and(|(known, _)| {
-                known[..PRODUCER] == bytes[..PRODUCER] && known[PRODUCER..STAMP] != bytes[PRODUCER..STAMP]
+                bytes.starts_with(BEGINNING) && known[PRODUCER..STAMP] != bytes[PRODUCER..STAMP]
             }) {
                 self.known.push((bytes.clone(), Err(Reason::Check(Check::Producer))));
             }

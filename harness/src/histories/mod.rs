@@ -23,6 +23,8 @@ mod memo_file;
 mod model;
 mod op;
 mod python;
+mod race;
+mod race_text;
 mod row;
 mod shrink;
 mod sides;
@@ -40,12 +42,12 @@ pub use breach::{Breach, Part};
 pub use child::Fault;
 pub use engine::Engine;
 pub use execute::{Setup, run};
-pub use generate::generate;
+pub use generate::{generate, generate_processes};
 pub use op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp, Victims,
-    With,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
+    ScanOp, Victims, With, Writer,
 };
-pub use python::{NoPython, Python};
+pub use python::{Hello, NoPython, Python};
 pub use row::{EPOCH, RowKind, RowSpec};
 pub use shrink::shrink;
 pub use text::ParseError;
@@ -74,6 +76,10 @@ pub enum Wrong {
     Outcome,
     /// Something left behind.
     Litter,
+    /// A batch half there, or gone though its writer had said that it is done.
+    Batch,
+    /// Scans at once whose answers and memos no order of events explains.
+    Race,
     /// The oracle in Rust contradicts all others.
     RustOracle,
     /// The oracle in Python does.
@@ -82,7 +88,7 @@ pub enum Wrong {
 
 impl Wrong {
     /// Every way in which a scan can go wrong.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Turns,
         Self::FullRescan,
         Self::Mode,
@@ -92,6 +98,8 @@ impl Wrong {
         Self::Warning,
         Self::Outcome,
         Self::Litter,
+        Self::Batch,
+        Self::Race,
         Self::RustOracle,
         Self::PythonOracle,
     ];
@@ -109,6 +117,8 @@ impl Wrong {
             Self::Warning => "warning",
             Self::Outcome => "outcome",
             Self::Litter => "litter",
+            Self::Batch => "batch",
+            Self::Race => "race",
             Self::RustOracle => "rust-oracle",
             Self::PythonOracle => "python-oracle",
         }

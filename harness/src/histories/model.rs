@@ -11,7 +11,7 @@ use super::view::{Signature, View, Work};
 use crate::oracle::{self, Fact};
 
 /// What a memo holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Memo {
     file: u64,
     pub(super) cursor: i64,

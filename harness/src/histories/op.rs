@@ -1,7 +1,8 @@
 //! The operations of a history: what happens to a trace database, to the persisted memo, and when a scan is asked for.
 //! Their readable form is in `text`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
 
 use tracerig_scanner::Point;
 
@@ -42,12 +43,24 @@ pub struct Case {
     pub identity: IdentityKind,
     /// Connections that full scans of its own scanner read through, however small the database is.
     pub connections: NonZeroUsize,
-    /// Whether scans name the database by a symbolic link.
-    pub link: bool,
     /// Whether every relaunch is a process of its own.
     pub fresh: bool,
+    /// Whether the oracle in Python is asked, too.
+    pub python: bool,
+    /// How often it is executed until it may pass: what processes do at once is another thing each time.
+    pub tries: NonZeroU32,
+    /// Whether scans name the database by a symbolic link.
+    pub link: bool,
     /// What happens, in this order.
     pub ops: Vec<Op>,
+}
+
+impl Case {
+    /// Whether what it does depends on when processes get to run.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::Race(_)))
+    }
 }
 
 impl Default for Case {
@@ -57,8 +70,10 @@ impl Default for Case {
             profile: Profile::Contract,
             identity: IdentityKind::Birth,
             connections: NonZeroUsize::MIN,
-            link: false,
             fresh: false,
+            python: false,
+            tries: NonZeroU32::MIN,
+            link: false,
             ops: Vec::new(),
         }
     }
@@ -90,6 +105,8 @@ pub enum Op {
     OtherMemo,
     /// A scan, checked in every respect.
     Scan(ScanOp),
+    /// Processes that run at once.
+    Race(Race),
     /// A scan of a database that cannot be scanned, which is as it was before afterwards.
     Refused(Defect),
 }
@@ -104,7 +121,7 @@ impl Op {
                 Act::Data(op) => is_breach(op),
                 _ => false,
             }),
-            Self::Artifact(_) | Self::Window(_) | Self::OtherMemo | Self::Refused(_) => false,
+            Self::Artifact(_) | Self::Window(_) | Self::OtherMemo | Self::Race(_) | Self::Refused(_) => false,
         }
     }
 }
@@ -245,6 +262,42 @@ pub struct ScanOp {
     pub rescan: bool,
     /// What happens when the scan has reached a point, if it does.
     pub event: Option<Event>,
+}
+
+/// Processes that run at once, each a new one, on the same database and memo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Race {
+    /// Those that scan, at most two.
+    pub scans: Vec<Racer>,
+    /// One that writes.
+    pub writer: Option<Writer>,
+}
+
+/// A process that scans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Racer {
+    /// Whether every row is to be examined.
+    pub rescan: bool,
+    /// When it is killed, if its scan is not over by then.
+    pub kill: Option<Kill>,
+}
+
+/// A process that writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// What it does, one after the other, each in a transaction.
+    pub ops: Vec<DataOp>,
+    /// When it is killed, if it is not done by then.
+    pub kill: Option<Kill>,
+}
+
+/// When a process is killed, from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// So long after it has begun, or has reached the point.
+    pub after: Duration,
+    /// Which point.
+    pub from: Option<Point>,
 }
 
 /// What happens while a scan runs.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use super::Failure;
-use super::op::{Act, Case, DataOp, Op};
+use super::op::{Act, Case, DataOp, Op, Race, Writer};
 
 /// The smallest case that removing operations, rows and events from `case` leads to and that still fails like `failure`,
 /// and how it fails. `run` executes a case.
@@ -41,17 +41,19 @@ fn candidates(case: &Case) -> impl Iterator<Item = Case> + '_ {
             Case { ops, ..case.clone() }
         })
     });
+    let unasked = case.python.then(|| Case { python: false, ..case.clone() });
     let here = case.fresh.then(|| Case { fresh: false, ..case.clone() });
     let one = (case.connections > NonZeroUsize::MIN)
         .then(|| Case { connections: NonZeroUsize::MIN, ..case.clone() });
     let direct = case.link.then(|| Case { link: false, ..case.clone() });
-    here.into_iter().chain(one).chain(direct).chain(without).chain(simpler)
+    unasked.into_iter().chain(here).chain(one).chain(direct).chain(without).chain(simpler)
 }
 
 /// Operations that are a step simpler than `op`.
 fn simpler(op: &Op) -> Vec<Op> {
     match op {
         Op::Data(DataOp::Append(rows)) => fewer(rows).map(|rows| Op::Data(DataOp::Append(rows))).collect(),
+        Op::Race(race) => simpler_races(race).into_iter().map(Op::Race).collect(),
         Op::Scan(scan) => {
             let mut simpler = Vec::new();
             let mut push = |change: &dyn Fn(&mut super::ScanOp)| {
@@ -84,6 +86,33 @@ fn simpler(op: &Op) -> Vec<Op> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Races that are a step simpler than `race`.
+fn simpler_races(race: &Race) -> Vec<Race> {
+    let mut simpler = Vec::new();
+    if race.scans.len() + usize::from(race.writer.is_some()) > 1 {
+        for place in 0..race.scans.len() {
+            let mut race = race.clone();
+            race.scans.remove(place);
+            simpler.push(race);
+        }
+        simpler.push(Race { writer: None, ..race.clone() });
+    }
+    if let Some(writer) = &race.writer {
+        for ops in fewer(&writer.ops) {
+            simpler.push(Race { writer: Some(Writer { ops, ..writer.clone() }), ..race.clone() });
+        }
+    }
+    for place in 0..race.scans.len() {
+        if race.scans[place].kill.is_some() {
+            let mut race = race.clone();
+            race.scans[place].kill = None;
+            simpler.push(race);
+        }
+    }
+    simpler.retain(|simpler| simpler != race);
+    simpler
 }
 
 /// `items` without one of them, unless it is the only one.

@@ -4,9 +4,11 @@
 //! # anything after a hash
 //! identity birth
 //! connections 2
+//! processes fresh
+//! oracle python
+//! tries 100
 //! database link
 //! profile hostile
-//! processes fresh
 //! append request turn=1 thread=2 process=0 model=3 at=10 | noise turn=0 at=11 long
 //! retention rows=9 bytes=4000
 //! delete every 3 from 1
@@ -18,10 +20,12 @@
 //! again
 //! outside change beginning 3
 //! refused no-column
+//! race scan; kill 40us after persist-locked: rescan; write append noise turn=0 at=12 & delete oldest 2
+//! race kill 300us after start: write append noise turn=0 at=12
 //! ```
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 
 use tracerig_scanner::Point;
@@ -78,10 +82,14 @@ const PLAIN_ACTS: Names<Act> = &[
     ("cancel", Act::Cancel),
 ];
 
-/// What says that scans name the database by a symbolic link.
-const LINK: &str = "database link";
 /// What says that every relaunch is a process of its own.
 const FRESH: &str = "processes fresh";
+
+/// What says that the oracle in Python is asked.
+const PYTHON: &str = "oracle python";
+
+/// What says that scans name the database by a symbolic link.
+const LINK: &str = "database link";
 
 fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
@@ -115,13 +123,17 @@ impl FromStr for Case {
             } else if let Some(count) = text.strip_prefix("connections ") {
                 case.connections =
                     count.parse().map_err(|_| error(format!("`{count}` is no number of connections")))?;
+            } else if let Some(count) = text.strip_prefix("tries ") {
+                case.tries = count.parse().map_err(|_| error(format!("`{count}` is no number of tries")))?;
+            } else if text == FRESH {
+                case.fresh = true;
+            } else if text == PYTHON {
+                case.python = true;
             } else if let Some(name) = text.strip_prefix("profile ") {
                 case.profile =
                     named(PROFILES, name).ok_or_else(|| error(format!("`{name}` is no profile")))?;
             } else if text == LINK {
                 case.link = true;
-            } else if text == FRESH {
-                case.fresh = true;
             } else if !text.is_empty() {
                 let op: Op = text.parse().map_err(error)?;
                 if op.is_outside() && case.profile == Profile::Contract {
@@ -142,11 +154,17 @@ impl fmt::Display for Case {
         if self.connections > NonZeroUsize::MIN {
             writeln!(formatter, "connections {}", self.connections)?;
         }
-        if self.link {
-            writeln!(formatter, "{LINK}")?;
-        }
         if self.fresh {
             writeln!(formatter, "{FRESH}")?;
+        }
+        if self.python {
+            writeln!(formatter, "{PYTHON}")?;
+        }
+        if self.tries > NonZeroU32::MIN {
+            writeln!(formatter, "tries {}", self.tries)?;
+        }
+        if self.link {
+            writeln!(formatter, "{LINK}")?;
         }
         if self.profile != Profile::default() {
             writeln!(formatter, "profile {}", self.profile.name())?;
@@ -170,6 +188,7 @@ impl FromStr for Op {
                 Ok(Self::Window(Window { since: side("since=")?, until: side("until=")? }))
             }
             again @ ("relaunch" | "again") => scan(again == "again", &text[again.len()..]).map(Self::Scan),
+            "race" => rest.parse().map(Self::Race),
             "other-memo" if rest.is_empty() => Ok(Self::OtherMemo),
             "refused" => {
                 named(DEFECTS, rest).map(Self::Refused).ok_or_else(|| format!("`{rest}` is no defect"))
@@ -203,6 +222,7 @@ impl fmt::Display for Op {
                 }
                 Ok(())
             }
+            Self::Race(race) => write!(formatter, "race {race}"),
             Self::Refused(defect) => write!(formatter, "refused {}", name_of(DEFECTS, defect)),
         }
     }
@@ -350,13 +370,16 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::histories::generate::generate;
+    use crate::histories::generate::{generate, generate_processes};
 
     #[test]
     fn what_is_printed_is_read_back() {
         for seed in 0..300 {
             let profile = Profile::ALL[usize::from(seed % 3 == 0)];
             let case = generate(&mut ChaCha8Rng::seed_from_u64(seed), 40, profile);
+            let read = case.to_string().parse::<Case>().unwrap();
+            assert!(read == case, "{case}\nread back as\n{read}");
+            let case = generate_processes(&mut ChaCha8Rng::seed_from_u64(seed), 40);
             let read = case.to_string().parse::<Case>().unwrap();
             assert!(read == case, "{case}\nread back as\n{read}");
         }

@@ -22,7 +22,7 @@ pub(super) struct Signature {
 }
 
 /// A row as far as anyone may want to know it again.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub(super) signature: Signature,
     /// Bytes of its body if that is TEXT.

@@ -101,6 +101,39 @@ impl World {
         Ok(View::read(self.side()?, file)?)
     }
 
+    /// Does `ops` to a copy: what another process has to do to this database, and what stands there before it and after each. The
+    /// rows that come later here are other ones.
+    pub(super) fn rehearse(&mut self, ops: &[DataOp]) -> Result<(Writing, Vec<View>), Error> {
+        let writing = Writing {
+            database: self.database.clone(),
+            retention: (self.retention.rows, self.retention.bytes),
+            serial: self.serial,
+            set_back: self.set_back,
+            ops: ops.iter().map(ToString::to_string).collect(),
+        };
+        let folder = self.folder.join("copy");
+        std::fs::create_dir(&folder)?;
+        for suffix in ["", "-wal"] {
+            let name = format!("{}{suffix}", schema::FILE_NAME);
+            match std::fs::copy(self.folder.join(&name), folder.join(&name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        let mut copy = Self::at(&folder.join(schema::FILE_NAME), self.identity.kind);
+        copy.identity.file.store(self.identity.file.load(Ordering::SeqCst), Ordering::SeqCst);
+        (copy.retention, copy.serial, copy.set_back) = (self.retention, self.serial, self.set_back);
+        let mut views = vec![copy.view()?];
+        for op in ops {
+            copy.apply(op)?;
+            views.push(copy.view()?);
+        }
+        self.serial = copy.serial;
+        drop(copy);
+        std::fs::remove_dir_all(folder)?;
+        Ok((writing, views))
+    }
+
     /// Does `op`.
     pub(super) fn apply(&mut self, op: &DataOp) -> Result<(), Error> {
         match op {
@@ -316,6 +349,7 @@ pub(super) struct Writing {
     database: PathBuf,
     retention: (usize, i64),
     serial: i64,
+    set_back: i64,
     /// In their readable form.
     ops: Vec<String>,
 }
@@ -326,6 +360,7 @@ impl Writing {
         let (rows, bytes) = self.retention;
         let mut world = World::at(&self.database, IdentityKind::Blind);
         (world.retention, world.serial) = (Retention { rows, bytes }, self.serial);
+        world.set_back = self.set_back;
         for (op, number) in self.ops.iter().zip(1..) {
             let op: DataOp = op.parse().map_err(io::Error::other)?;
             begins(number)?;

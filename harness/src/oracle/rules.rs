@@ -13,7 +13,7 @@ pub(super) struct Row<'a> {
 }
 
 /// What a row says about a turn.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fact {
     pub(super) kind: Kind,
     pub(super) turn: String,
@@ -30,7 +30,7 @@ impl Fact {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Names the model that answered.
     Completion,

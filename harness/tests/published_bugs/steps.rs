@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use tracerig_harness::diff::{self, Bench};
-use tracerig_harness::histories::Engine;
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 
 use crate::common::{At, Trace, assert_scan, way};
@@ -74,7 +73,7 @@ fn bug_10_a_failed_step_moves_no_cursor() {
 
 /// Executes a history with another process at hand.
 fn expect_history(text: &str) {
-    let subject = diff::Trace { program: env!("CARGO_BIN_EXE_tracerig").into(), engine: Engine::Scanner };
+    let subject = diff::Trace::new(env!("CARGO_BIN_EXE_tracerig").into());
     let bench = Bench::new(&subject).unwrap();
     bench.run(&text.parse().unwrap()).unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -1,9 +1,9 @@
 //! Keeping a memo, and telling a database, as published scanners do.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -74,7 +74,7 @@ pub(crate) fn write_in_place<E: From<io::Error>>(
     at_half: impl FnOnce() -> Result<(), E>,
     at_whole: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut file = File::create(path)?;
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     at_half()?;

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use tracerig_reports::write_whole;
 
-use super::show::{Shown, table, told};
+use super::show::{Shown, remarks, table, told};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::{self, Error, Found, History, Job, Limits, Shard, Subject, kept};
@@ -56,7 +56,8 @@ pub(super) struct Options {
     format: Format,
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+/// A time as arguments spell it.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time: write for example 20s, 10m or 8h");
     let time: SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
@@ -89,12 +90,15 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
     let operations = case.operations();
     match options.format {
         Format::Json => output::print_json(
-            &serde_json::json!({ "file": file, "operations": operations, "found": found }),
+            &serde_json::json!({ "file": file, "operations": operations, "found": found, "remarks": subject.remarks() }),
         )?,
-        Format::Table => output::print(&match &found {
-            Some(found) => told(found),
-            None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
-        })?,
+        Format::Table => {
+            let told = match &found {
+                Some(found) => told(found),
+                None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
+            };
+            output::print(&(told + &remarks(&subject.remarks())))?;
+        }
     }
     Ok(code(found.as_slice()))
 }
@@ -130,17 +134,22 @@ fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
             format!("share {} of so few cases is empty; give at least as many --cases", options.shard);
         return Err(Usage(message).into());
     }
-    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     Ok(Job {
         subject,
         seed: options.seed,
         ops: usize::try_from(options.ops)?,
         limits: Limits { cases, time: options.time },
-        jobs: options.jobs.unwrap_or(cores.min(const { NonZeroUsize::new(8).unwrap() })),
+        jobs: jobs(options.jobs),
         shard: options.shard,
         corpus: options.corpus.as_deref().map_or(Ok(Vec::new()), kept::files).map_err(usage)?,
         keep: options.corpus.clone().unwrap_or_else(|| FOUND.into()),
     })
+}
+
+/// Threads: as many as asked for, else one a core, at most eight.
+pub(super) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    asked.unwrap_or(cores.min(const { NonZeroUsize::new(8).unwrap() }))
 }
 
 /// The exit code for what was found: a mismatch outweighs whatever else failed.

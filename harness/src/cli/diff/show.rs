@@ -20,6 +20,7 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
         report.kept.len(),
         report.exercised.get(checked).copied().unwrap_or_default(),
     );
+    text += &remarks(&report.remarks);
     text += &match failed {
         0 => "nothing wrong\n".to_owned(),
         failed => {
@@ -29,14 +30,21 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
     text
 }
 
+/// What else has to be known, a line each.
+pub(super) fn remarks(remarks: &[String]) -> String {
+    remarks.iter().map(|remark| format!("{remark}\n")).collect()
+}
+
 /// A failure in words.
 pub(super) fn told(found: &Found) -> String {
     let sort = if found.mismatch { "MISMATCH" } else { "FAILURE" };
     let more =
         if found.cases > 1 { format!(" ({} cases fail like this)", found.cases) } else { String::new() };
     let history: String = found.history.lines().map(|line| format!("    {line}\n")).collect();
+    let stopped = found.stopped.as_ref();
+    let stopped = stopped.map_or_else(String::new, |by| format!("\n  shrinking stopped at {by}\n"));
     format!(
-        "{sort} {}: {}{more}\n{}\n\n{history}\n  file:   {}\n  replay: {}\n",
+        "{sort} {}: {}{more}\n{}\n\n{history}{stopped}\n  file:   {}\n  replay: {}\n",
         found.kind,
         found.origin,
         found.detail,

@@ -1,18 +1,23 @@
 //! `tracerig diff trace`: incremental scans of trace databases against full ones, an oracle and a model of their cost.
 
+use anyhow::{Context, bail};
 use clap::Args;
+use tracerig_scanner::Ablation;
 
 use super::options::{Options, program, run};
 use crate::cli::Code;
-use crate::diff;
-use crate::histories::Engine;
+use crate::diff::{self, AskPython, Share};
+use crate::histories::{Engine, Profile, Python};
 
 /// Search for a history after which an incremental scan is wrong, or costs more than it must.
 ///
 /// A history is a list of operations: rows are appended, pruned and deleted, the file is vacuumed, replaced or recreated, the
 /// memo damaged or exchanged, scans fail, are cancelled or overtaken by another process. After each scan the answer must be that
-/// of a full rescan and that of an oracle; mode, reason, rows read and whether the memo was written must be what a model
-/// predicts.
+/// of a full rescan and those of two oracles, one of them in Python; mode, reason, rows read and whether the memo was written
+/// must be what a model predicts. In some cases each relaunch is a process of its own; scanners and a writer run at once there, and
+/// are killed at any time.
+///
+/// Databases are real files, in memory where there is /dev/shm and TMPDIR names no other place: WAL, synchronous=NORMAL.
 ///
 /// Of each kind of failure the first is made smaller, written to a file, and printed with the command that executes it again.
 /// Exit code 3 for a mismatch, 0 for none, 1 if something else failed.
@@ -20,11 +25,68 @@ use crate::histories::Engine;
 pub(super) struct Trace {
     #[command(flatten)]
     options: Options,
+    /// The cases whose relaunches are processes of their own, some of which race or are killed: 1/N, all or none.
+    #[arg(long, value_name = "SHARE", default_value = "1/50")]
+    processes: Share,
+    /// Ask the Python oracle: `python=SHARE`, where a share of the cases is 1/N or all, `python` for all, or `none`
+    /// [default: python=1/50 if there is a python3]. Kept cases and replays ask it in any case.
+    #[arg(long, value_name = "WHICH", value_parser = oracle)]
+    oracle: Option<Share>,
     /// Check the answers of another engine than the scanner, a wrong one, to see that it is found out.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
+    /// What random histories may hold: what the scanner promises to be right after, or one thing more at their end that it
+    /// promises nothing for. Of these it is counted how often the next scan was right, noticed it, or was wrong.
+    #[arg(long, value_name = "NAME", default_value = "contract", value_parser = profile)]
+    profile: Profile,
+    /// Switch off this rule of the scanner, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
+    #[arg(long, value_name = "RULE")]
+    ablate: Vec<Ablation>,
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    let known = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+    known.ok_or_else(|| {
+        format!("`{name}` is no profile: write {}", Profile::ALL.map(Profile::name).join(" or "))
+    })
+}
+
+/// The cases that ask the Python oracle, unless it is said.
+const ASK_PYTHON: Share = Share::one_in(50);
+
+fn oracle(text: &str) -> Result<Share, String> {
+    let unknown = || format!("`{text}` is no oracle: write python, python=1/N or none");
+    match text {
+        "none" => Ok(Share::NONE),
+        "python" => Ok(Share::ALL),
+        _ => text.strip_prefix("python=").ok_or_else(unknown)?.parse(),
+    }
 }
 
 pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {
-    run(&arguments.options, diff::Trace { program: program()?, engine: arguments.engine })
+    let Trace { engine, profile, processes, .. } = *arguments;
+    let subject = diff::Trace {
+        engine,
+        profile,
+        ablations: arguments.ablate.iter().copied().collect(),
+        processes,
+        python: ask_python(arguments.oracle)?,
+        ..diff::Trace::new(program()?)
+    };
+    run(&arguments.options, subject)
+}
+
+/// Finds out whether there is a Python; that there is none is an error only where it was asked for.
+fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
+    if wanted.is_some_and(Share::is_none) {
+        return Ok(AskPython::No("not wanted".to_owned()));
+    }
+    let folder = tempfile::tempdir().context("a temporary folder for the Python oracle")?;
+    match (Python::start(folder.path()), wanted) {
+        (Ok(python), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), python.hello().clone())),
+        (Err(why), None) => Ok(AskPython::No(why.to_string())),
+        (Err(why), Some(_)) => {
+            bail!("the Python oracle cannot be asked: {why}. Install Python 3, or name it in TRACERIG_PYTHON")
+        }
+    }
 }

@@ -1,0 +1,200 @@
+//! How strong the differential tests are: each rule of what is tested is switched off, and the tests have to notice.
+//!
+//! Rules mask each other: without one, another often prevents the wrong answer. So each has a **witness**, the smallest known
+//! history that goes wrong when that rule alone is missing, and besides is looked for at random. A rule without either is not
+//! tested, or of no use. What a rule costs at a relaunch stands beside what it prevents.
+
+mod cost;
+mod error;
+mod hunt;
+mod trace;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use cost::{Cost, SCENE, costs};
+pub use error::Error;
+pub use hunt::{Random, Shown};
+pub use trace::{engines, rules, witness};
+
+use crate::diff::Subject;
+use crate::interrupt;
+
+/// Version of the form in which a [`Report`] is written.
+pub const SCHEMA: u32 = 1;
+
+/// Something that is wrong on purpose, for the tests to notice.
+#[derive(Clone, Debug)]
+pub struct Tested<S> {
+    /// Its name.
+    pub name: &'static str,
+    /// What goes wrong, in a sentence.
+    pub summary: &'static str,
+    /// What is tested, with the fault in it.
+    pub subject: S,
+    /// The same of which only answers are looked at, where that can be.
+    pub by_answers: Option<S>,
+    /// What is tested, without the fault.
+    pub sound: S,
+    /// A history that shows the fault.
+    pub witness: Option<&'static str>,
+}
+
+/// How long to look for each fault.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Search {
+    /// What the random cases follow from.
+    pub seed: u64,
+    /// Operations of each random case.
+    pub ops: usize,
+    /// Random cases, at most.
+    pub cases: Option<u64>,
+    /// Time, at most.
+    #[serde(skip)]
+    pub time: Option<Duration>,
+}
+
+/// What came of one fault.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What was tested, by the verb of `tracerig diff`.
+    pub subject: &'static str,
+    /// The fault.
+    pub name: &'static str,
+    /// What goes wrong, in a sentence.
+    pub summary: &'static str,
+    /// Random cases executed, the one that found it among them.
+    pub cases: u64,
+    /// Seconds that took.
+    pub seconds: f64,
+    /// What random search found.
+    pub random: Option<Random>,
+    /// What the witness showed.
+    pub witness: Option<Shown>,
+    /// Why a witness, or the search, says nothing.
+    pub trouble: Option<String>,
+    /// What the rule costs at a relaunch, if it does any work there.
+    pub cost: Option<Cost>,
+}
+
+impl Row {
+    /// Whether the tests notice the fault.
+    #[must_use]
+    pub fn is_caught(&self) -> bool {
+        self.trouble.is_none() && (self.random.is_some() || self.witness.is_some())
+    }
+}
+
+/// How strong the tests are.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// How it was looked for.
+    pub search: Search,
+    /// Seconds for each fault, at most.
+    pub seconds_each: Option<f64>,
+    /// Threads.
+    pub jobs: usize,
+    /// The rules, each missing alone.
+    pub rules: Vec<Row>,
+    /// Answers that are wrong whatever the rules are.
+    pub engines: Vec<Row>,
+    /// What costs were measured on; empty if none were.
+    pub scene: String,
+    /// Whether it was cut short by Ctrl-C.
+    pub interrupted: bool,
+}
+
+impl Report {
+    /// A report of rows.
+    #[must_use]
+    pub fn new(search: Search, jobs: NonZeroUsize, rules: Vec<Row>, engines: Vec<Row>) -> Self {
+        Self {
+            schema: SCHEMA,
+            search,
+            seconds_each: search.time.map(|time| time.as_secs_f64()),
+            jobs: jobs.get(),
+            rules,
+            engines,
+            scene: String::new(),
+            interrupted: interrupt::requested(),
+        }
+    }
+
+    /// Notes what rules cost.
+    pub fn add_costs(&mut self, costs: &BTreeMap<&'static str, Cost>) {
+        SCENE.clone_into(&mut self.scene);
+        for row in &mut self.rules {
+            row.cost = costs.get(row.name).cloned();
+        }
+    }
+
+    /// What was not noticed.
+    pub fn missed(&self) -> impl Iterator<Item = &Row> {
+        self.rules.iter().chain(&self.engines).filter(|row| !row.is_caught())
+    }
+}
+
+/// Looks for each fault of `tested` on `jobs` threads; `seen` hears of each when it is done. What Ctrl-C cut off is left out.
+///
+/// # Errors
+/// Histories cannot be executed here.
+pub fn look<S: Subject>(
+    tested: &[Tested<S>],
+    search: Search,
+    jobs: NonZeroUsize,
+    seen: &(dyn Fn(&Row) + Sync),
+) -> Result<Vec<Row>, crate::diff::Error> {
+    let next = AtomicUsize::new(0);
+    let rows = Mutex::new(Vec::new());
+    let work = || {
+        while let Some((place, fault)) = tested.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+            if interrupt::requested() {
+                break;
+            }
+            let row = row(fault, search)?;
+            seen(&row);
+            rows.lock().unwrap_or_else(PoisonError::into_inner).push((place, row));
+        }
+        Ok::<(), crate::diff::Error>(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(work)).collect();
+        let ended = threads.into_iter().map(|thread| match thread.join() {
+            Ok(ended) => ended,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ended.fold(Ok(()), Result::and)
+    })?;
+    let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
+    rows.sort_by_key(|(place, _)| *place);
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+fn row<S: Subject>(fault: &Tested<S>, search: Search) -> Result<Row, crate::diff::Error> {
+    let mut trouble = None;
+    let witness = match fault.witness.map(|text| hunt::witness(fault, text)).transpose()? {
+        Some(Err(why)) => {
+            trouble = Some(format!("the witness says nothing: {why}"));
+            None
+        }
+        Some(Ok(shown)) => Some(shown),
+        None => None,
+    };
+    let start = Instant::now();
+    let hunted = hunt::hunt(&fault.subject, search)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let random = hunted.found.unwrap_or_else(|why| {
+        trouble.get_or_insert(format!("the search says nothing: {why}"));
+        None
+    });
+    let Tested { name, summary, .. } = *fault;
+    let cases = hunted.cases;
+    Ok(Row { subject: S::VERB, name, summary, cases, seconds, random, witness, trouble, cost: None })
+}

@@ -1,0 +1,188 @@
+//! `tracerig diff ablations`: which rules the tests would miss, what goes wrong without each, and what it costs.
+
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tracerig_reports::write_whole;
+
+use super::options::{jobs, program, time};
+use crate::ablations::{self, Cost, Report, Row, Search, Tested};
+use crate::cli::output::{self, Format};
+use crate::cli::{Code, Interrupted, Usage};
+use crate::diff::Subject;
+
+/// Time for each rule, if neither that nor a number of cases is given.
+const TIME: Duration = Duration::from_secs(10);
+
+/// Switch off each rule of the scanner in turn and see whether the differential tests notice.
+///
+/// Without a rule, random histories are executed until one goes wrong, and then the witness: the smallest known history that shows
+/// what the rule is for, which must go wrong without the rule and only then. Rules whose absence leaves work out of a
+/// relaunch are also timed. Four engines that are wrong in other ways must be found, too.
+///
+/// Exit code 3 if a rule can be missing without being noticed.
+#[derive(Debug, Args)]
+pub(super) struct Ablations {
+    /// Look this long for each rule, such as 2s or 5m [default: 10s, or as long as the cases take].
+    #[arg(long, value_name = "T", value_parser = time)]
+    time: Option<Duration>,
+    /// Random cases for each rule, at most.
+    #[arg(long, value_name = "N")]
+    cases: Option<u64>,
+    /// Only this rule or engine; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Seed of the random cases.
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: u64,
+    /// Operations of each random case.
+    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(4..=100_000))]
+    ops: u64,
+    /// Threads [default: one a core, at most 8].
+    #[arg(long, value_name = "J")]
+    jobs: Option<NonZeroUsize>,
+    /// Leave out what rules cost, for which a dataset is built once.
+    #[arg(long)]
+    without_costs: bool,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Write the result as JSON, too, with all histories.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
+    let program = program()?;
+    let (mut rules, mut engines) = (ablations::rules(&program), ablations::engines(&program));
+    let is_known = |name: &&String| rules.iter().chain(&engines).any(|fault| fault.name == **name);
+    if let Some(unknown) = arguments.only.iter().find(|name| !is_known(name)) {
+        let names: Vec<&str> = rules.iter().chain(&engines).map(|fault| fault.name).collect();
+        return Err(Usage(format!("`{unknown}` is no rule or engine; known are {}", names.join(", "))).into());
+    }
+    let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+    rules.retain(|fault| is_wanted(fault.name));
+    engines.retain(|fault| is_wanted(fault.name));
+    if let Some(out) = &arguments.out {
+        // Better now than after all of it.
+        write_whole(out, b"")?;
+    }
+
+    let time = arguments.time.or_else(|| arguments.cases.is_none().then_some(TIME));
+    let ops = usize::try_from(arguments.ops)?;
+    let search = Search { seed: arguments.seed, ops, cases: arguments.cases, time };
+    let jobs = jobs(arguments.jobs);
+    let rules = look(&rules, search, jobs, "rules")?;
+    let engines = look(&engines, search, jobs, "engines")?;
+    let mut report = Report::new(search, jobs, rules, engines);
+    if !arguments.without_costs && !report.interrupted {
+        let bar = output::progress_bar(0, "{spinner} measuring what rules cost: {msg}");
+        let costs = ablations::costs(is_wanted, &|name| bar.set_message(name))?;
+        bar.finish_and_clear();
+        report.add_costs(&costs);
+    }
+
+    if let Some(out) = &arguments.out {
+        write_whole(out, &serde_json::to_vec_pretty(&report)?)?;
+    }
+    match arguments.format {
+        Format::Table => output::print(&table(&report))?,
+        Format::Json => output::print_json(&report)?,
+    }
+    if report.missed().next().is_some() {
+        Ok(Code::MISMATCH)
+    } else if report.interrupted {
+        Err(Interrupted.into())
+    } else {
+        Ok(Code::FINE)
+    }
+}
+
+fn look<S: Subject>(
+    tested: &[Tested<S>],
+    search: Search,
+    jobs: NonZeroUsize,
+    what: &str,
+) -> anyhow::Result<Vec<Row>> {
+    let bar = output::progress_bar(
+        tested.len() as u64,
+        &format!("switching off [{{bar:30}}] {{pos}} of {{len}} {what}, {{elapsed}}; {{msg}}"),
+    );
+    let rows = ablations::look(tested, search, jobs, &|row| {
+        bar.inc(1);
+        bar.set_message(row.name);
+        if !row.is_caught() {
+            bar.suspend(|| output::say(&format!("{} goes unnoticed", row.name)));
+        }
+    });
+    bar.finish_and_clear();
+    Ok(rows?)
+}
+
+/// The result, at most 80 columns wide.
+fn table(report: &Report) -> String {
+    let mut text = String::new();
+    let mut line = |cells: [&str; 8]| {
+        let [name, case, time, ops, wrong, cost, rows, steps] = cells;
+        let _ = writeln!(
+            text,
+            "{}",
+            format!("{name:<18} {case:>6} {time:>7} {ops:>3} {wrong:<7} {cost:>18} {rows:>4} {steps:>5}")
+                .trim_end()
+        );
+    };
+    line(["", "found", "at", "wit-", "what", "cost of a", "rows", "VM"]);
+    line(["missing", "case", "random", "ness", "differs", "relaunch, us", "read", "steps"]);
+    for row in report.rules.iter().chain(&report.engines) {
+        let (case, time) = match &row.random {
+            Some(random) => (random.case.to_string(), seconds(row.seconds)),
+            None => ("-".to_owned(), "-".to_owned()),
+        };
+        let ops = row.witness.as_ref().map(|shown| shown.operations);
+        let ops = ops.or(row.random.as_ref().map(|random| random.operations));
+        let ops = ops.map_or("-".to_owned(), |ops| ops.to_string());
+        let [cost, rows, steps] = row.cost.as_ref().map_or(["", "", ""].map(str::to_owned), costs);
+        line([row.name, &case, &time, &ops, wrong(row), &cost, &rows, &steps]);
+    }
+    let faults = report.rules.len() + report.engines.len();
+    let at_random = report.rules.iter().chain(&report.engines).filter(|row| row.random.is_some()).count();
+    let each = report.seconds_each.map_or(String::new(), |time| format!(", {time} s each"));
+    let _ = writeln!(
+        text,
+        "\n{} of {faults} noticed, {at_random} of them at random (seed {}, {} operations{each})",
+        faults - report.missed().count(),
+        report.search.seed,
+        report.search.ops
+    );
+    if !report.scene.is_empty() {
+        let _ = writeln!(text, "costs: {}", report.scene);
+    }
+    for row in report.missed() {
+        let why = row.trouble.as_deref().unwrap_or("nothing went wrong");
+        let _ = writeln!(text, "NOT NOTICED {}: {why}", row.name);
+    }
+    text
+}
+
+/// What goes wrong: the answer, where one does, else the first thing on the way to it.
+fn wrong(row: &Row) -> &'static str {
+    match (&row.witness, &row.random) {
+        (Some(shown), _) if shown.wrong_answer == Some(true) => "turns",
+        (Some(shown), _) => shown.kind,
+        (None, Some(random)) => random.kind,
+        (None, None) => "NOTHING",
+    }
+}
+
+fn seconds(seconds: f64) -> String {
+    if seconds < 0.1 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
+}
+
+fn costs(cost: &Cost) -> [String; 3] {
+    let interval = cost.interval.map_or(String::new(), |it| format!(" [{:.0}, {:.0}]", it.low, it.high));
+    let exact = |count: i64| if count == 0 { "-".to_owned() } else { count.to_string() };
+    [format!("{:.0}{interval}", cost.microseconds), exact(cost.rows_checked), exact(cost.vm_steps)]
+}

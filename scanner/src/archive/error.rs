@@ -1,0 +1,30 @@
+//! Why an archive could not be refreshed.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a refresh gave no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// There is no such folder.
+    #[error("{}: no such folder. Name the home of Codex, ~/.codex as a rule", path.display())]
+    Missing {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The folder holds no sessions.
+    #[error("{}: has neither `sessions` nor `archived_sessions`. Name the home of Codex, ~/.codex as a rule", path.display())]
+    NoArchive {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The folder cannot be looked at.
+    #[error("{}: {source}. Check the permissions of the folder", path.display())]
+    Io {
+        /// The path as given.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}

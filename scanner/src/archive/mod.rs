@@ -1,0 +1,138 @@
+//! The session archive: the rollouts below a Codex home, and what was used in them.
+//!
+//! An [`Archive`] is refreshed as often as one likes. Every refresh walks the folders and makes one metadata call a file; a
+//! file whose state is remembered is not read, one that grew is read from where it was read before, any other from its
+//! beginning. The result is that of reading everything anew, as long as files are changed as Codex and people change them:
+//! written at their end, truncated, replaced, renamed, deleted, restored, rewritten. What is not seen is a rewrite of the
+//! beginning of a file together with an append, where the last 64 KiB before that stay as they are.
+//!
+//! A session that was forked from another begins with the history of its parent, which is counted again here.
+
+mod copies;
+mod error;
+mod memo;
+mod parse;
+mod part;
+mod producer;
+mod reader;
+mod refresh;
+mod result;
+mod shard;
+mod state;
+mod usage;
+mod walk;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::ArchiveError;
+pub use parse::{Defect, Tier, Tokens};
+pub use result::{Phases, Problem, Refresh, Session, Stats, What};
+pub use usage::{Slot, Usage, Used};
+
+use crate::scanner::BUSY_TIMEOUT;
+
+/// The folder of sessions below a home, in folders by year, month and day.
+pub const SESSIONS: &str = "sessions";
+/// The folder of archived sessions below a home.
+pub const ARCHIVED: &str = "archived_sessions";
+
+/// Says whether a turn was served at the priority tier.
+pub type Priority<'a> = &'a (dyn Fn(&str) -> bool + Sync);
+
+/// Gives the time, in nanoseconds of Unix time.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How an archive is refreshed. [`Options::default`] suits everything but tests.
+#[derive(Clone)]
+pub struct Options {
+    /// The folder of the memo, which belongs to it alone; without one, everything is read each time. It is created if need
+    /// be.
+    pub memo: Option<PathBuf>,
+    /// Threads.
+    pub threads: NonZeroUsize,
+    /// How long writing a shard of the memo waits for another refresh.
+    pub busy_timeout: Duration,
+    /// Where the time comes from; a file that changed within 20 ms of it is read again by the next refresh.
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Options")
+            .field("memo", &self.memo)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self {
+            memo: None,
+            threads: cores.min(const { NonZeroUsize::new(8).unwrap() }),
+            busy_timeout: BUSY_TIMEOUT,
+            clock: Arc::new(state::now),
+        }
+    }
+}
+
+/// What to refresh.
+#[derive(Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// Read everything, whatever the memo says, and replace it.
+    pub rescan: bool,
+    /// Give each session, too.
+    pub sessions: bool,
+    /// Which turns a trace database knows for priority turns: where a rollout does not say at which tier it was served.
+    pub priority: Option<Priority<'a>>,
+    /// Hears how many files and bytes are read so far.
+    pub progress: Option<&'a (dyn Fn(u64, u64) + Sync)>,
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rescan, sessions, .. } = self;
+        formatter
+            .debug_struct("Request")
+            .field("rescan", rescan)
+            .field("sessions", sessions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The rollouts below one home.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    home: PathBuf,
+    options: Options,
+}
+
+impl Archive {
+    /// The archive of the Codex home `home`.
+    pub fn new(home: impl Into<PathBuf>, options: Options) -> Self {
+        Self { home: home.into(), options }
+    }
+
+    /// The home.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Finds out what was used up to now.
+    ///
+    /// # Errors
+    /// There is no such home, or it has neither sessions nor archived ones. A file or folder that cannot be read is a
+    /// problem of the result, and so is a memo.
+    pub fn refresh(&self, request: &Request<'_>) -> Result<Refresh, ArchiveError> {
+        refresh::refresh(&self.home, &self.options, request)
+    }
+}
+
+#[cfg(test)]
+mod tests;

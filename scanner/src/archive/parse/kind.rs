@@ -1,0 +1,199 @@
+//! What kind of line begins with these bytes, without reading the rest: nine lines in ten end here.
+//!
+//! The kind is the first member `type` of a line, and of its payload. In what Codex writes, it stands within the first
+//! 160 bytes, after members that are plain strings and numbers. Whatever looks different is unclear, and read as JSON.
+
+/// What the beginning of a line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It says nothing that a refresh returns; whether it is whole is not looked at.
+    Skipped(Known),
+    /// It matters.
+    Matters,
+    /// Only the whole line can tell.
+    Unclear,
+}
+
+/// Whether a kind that does not matter is one that Codex is known to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It is.
+    Yes,
+    /// It is of a later version, or nobody's.
+    No,
+}
+
+/// Types of lines that Codex 0.141 to 0.169 writes and that do not matter here.
+const OTHER_LINES: [&str; 5] =
+    ["response_item", "world_state", "compacted", "ghost_snapshot", "inter_agent_message"];
+
+/// Types of events that Codex 0.141 to 0.169 writes into rollouts and that do not matter here.
+const OTHER_EVENTS: [&str; 22] = [
+    "agent_message",
+    "agent_reasoning",
+    "agent_reasoning_raw_content",
+    "agent_reasoning_section_break",
+    "collab_agent_spawn_end",
+    "context_compacted",
+    "entered_review_mode",
+    "error",
+    "exec_command_end",
+    "exited_review_mode",
+    "item_completed",
+    "item_started",
+    "mcp_tool_call_end",
+    "patch_apply_end",
+    "plan_update",
+    "task_complete",
+    "thread_goal_updated",
+    "thread_name_updated",
+    "thread_rolled_back",
+    "turn_aborted",
+    "user_message",
+    "web_search_end",
+];
+
+/// The kind of a line by its types: its own and its payload's.
+pub(crate) fn by_types(line: &str, payload: Option<&str>) -> Kind {
+    let skipped = |is_known| Kind::Skipped(if is_known { Known::Yes } else { Known::No });
+    match (line, payload) {
+        ("session_meta" | "turn_context" | "token_usage_record", _)
+        | ("event_msg", Some("token_count" | "thread_settings_applied" | "task_started")) => Kind::Matters,
+        ("event_msg", payload) => skipped(payload.is_some_and(|payload| OTHER_EVENTS.contains(&payload))),
+        (line, _) => skipped(OTHER_LINES.contains(&line)),
+    }
+}
+
+/// The kind of a line that begins with `start`, or is it.
+pub(crate) fn kind(start: &[u8]) -> Kind {
+    by_beginning(start).unwrap_or(Kind::Unclear)
+}
+
+fn by_beginning(start: &[u8]) -> Option<Kind> {
+    let mut rest = Rest(start);
+    let line = rest.find_type()?;
+    let line = str::from_utf8(line).ok()?;
+    if line != "event_msg" {
+        return Some(by_types(line, None));
+    }
+    rest.take(b',')?;
+    // Plain members may stand between, another one called `type` among them: the first has said it.
+    loop {
+        let key = rest.string()?;
+        rest.take(b':')?;
+        if key == b"payload" {
+            break;
+        }
+        rest.scalar()?;
+        rest.take(b',')?;
+    }
+    let event = str::from_utf8(rest.find_type()?).ok()?;
+    Some(by_types(line, Some(event)))
+}
+
+/// What was not read yet.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    /// The value of the first member `type` of the object that begins here, if only plain values stand before it.
+    fn find_type(&mut self) -> Option<&'a [u8]> {
+        self.take(b'{')?;
+        loop {
+            let key = self.string()?;
+            self.take(b':')?;
+            if key == b"type" {
+                return self.string();
+            }
+            self.scalar()?;
+            self.take(b',')?;
+        }
+    }
+
+    /// Takes `byte`, and white space before it.
+    fn take(&mut self, byte: u8) -> Option<()> {
+        self.white();
+        self.0 = self.0.strip_prefix(&[byte])?;
+        Some(())
+    }
+
+    /// Takes a string without escapes; its end must be there.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        self.take(b'"')?;
+        let end = memchr::memchr2(b'"', b'\\', self.0)?;
+        let (string, rest) = self.0.split_at(end);
+        self.0 = rest.strip_prefix(b"\"")?;
+        (!string.iter().any(u8::is_ascii_control)).then_some(string)
+    }
+
+    /// Takes a string without escapes, or a number or a word, whatever it is.
+    fn scalar(&mut self) -> Option<()> {
+        self.white();
+        if self.0.first() == Some(&b'"') {
+            return self.string().map(drop);
+        }
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+        let length = self.0.iter().position(|byte| !is_plain(byte))?;
+        self.0 = &self.0[length..];
+        (length > 0).then_some(())
+    }
+
+    fn white(&mut self) {
+        while let [b' ' | b'\t' | b'\r', rest @ ..] = self.0 {
+            self.0 = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: Kind = Kind::Skipped(Known::Yes);
+    const UNKNOWN: Kind = Kind::Skipped(Known::No);
+
+    #[test]
+    fn what_codex_writes_is_told_by_its_beginning() {
+        for (start, found) in [
+            (
+                r#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"session_meta","payload":{"id":"#,
+                Kind::Matters,
+            ),
+            (r#"{"timestamp":"x","ordinal":9,"type":"turn_context","payload":{"turn_id""#, Kind::Matters),
+            (r#"{"timestamp":"x","type":"token_usage_record","pay"#, Kind::Matters),
+            (
+                r#"{"timestamp":"x","type":"event_msg","payload":{"type":"token_count","info":null"#,
+                Kind::Matters,
+            ),
+            (
+                r#"{"timestamp":"x","ordinal":1,"type":"event_msg","payload":{"type":"task_started""#,
+                Kind::Matters,
+            ),
+            (r#"{"timestamp":"x","type":"event_msg","payload":{"type":"agent_message","mess"#, KNOWN),
+            (r#"{"timestamp":"x","type":"response_item","payload":{"type":"message","role""#, KNOWN),
+            (r#"{ "type" : "hologram" , "payload" : 1 }"#, UNKNOWN),
+            (r#"{"type":"event_msg","payload":{"n":1,"type":"hologram""#, UNKNOWN),
+        ] {
+            assert_eq!(kind(start.as_bytes()), found, "{start}");
+        }
+    }
+
+    #[test]
+    fn whatever_looks_different_is_unclear() {
+        for start in [
+            "",
+            "null",
+            r#"{"payload":{"type":"token_count"},"type":"event_msg"}"#,
+            r#"{"timestamp":"x","type":"event_msg"}"#,
+            r#"{"timestamp":"x","type":"event_msg","payload":"token_count"}"#,
+            r#"{"timestamp":"x","type":"event_msg","payload":{"info":{},"type":"token_count"}}"#,
+            r#"{"timestamp":"x","type":"session_me"#,
+            r#"{"timestamp":"x","type":null}"#,
+            r#"{"ty\u0070e":"session_meta"}"#,
+            r#"{"timestamp":"a \" b","type":"session_meta"}"#,
+            "{\"a\":\"\x01\",\"type\":\"session_meta\"}",
+            r#"["type","session_meta"]"#,
+        ] {
+            assert_eq!(kind(start.as_bytes()), Kind::Unclear, "{start}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! From the lines of a rollout to what was used when: everything that decides what a line means, and nothing else.
+//!
+//! The fingerprint that every shard of the memo carries covers exactly the files of this folder.
+
+mod fold;
+mod kind;
+mod line;
+mod tokens;
+
+pub use fold::Tier;
+pub(super) use fold::{QUARTER, Rollout};
+pub(super) use kind::{Kind, kind};
+pub use line::Defect;
+pub(super) use line::{Line, from_reader, from_slice};
+pub use tokens::Tokens;

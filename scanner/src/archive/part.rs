@@ -1,0 +1,119 @@
+//! What one shard contributes to the result of a refresh.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::parse::{Rollout, Tier};
+use super::result::{Problem, Session, What};
+use super::shard::{Detail, Key, Record, Stored, Sums, Total};
+use super::usage::{Usage, Used};
+use super::{ARCHIVED, Priority};
+
+/// The contribution of a shard.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) key: Key,
+    /// In the order of names.
+    pub(super) records: Vec<Record>,
+    pub(super) sums: Sums,
+    /// The shard as it stands in the memo.
+    pub(super) stored: Option<Stored>,
+    /// The names of its files where no memo has them.
+    pub(super) names: Vec<OsString>,
+    /// The sessions in it, if they were asked for.
+    pub(super) sessions: Vec<Session>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Part {
+    /// Whether its files are archived.
+    pub(super) fn is_archived(&self) -> bool {
+        self.key.folder.starts_with(ARCHIVED)
+    }
+}
+
+/// The id of the session that a rollout of this name holds: what it says, else what its name does.
+pub(super) fn session_id<'a>(name: &'a OsStr, rollout: &'a Rollout) -> &'a str {
+    rollout.meta.as_ref().and_then(|meta| meta.id.as_deref()).unwrap_or_else(|| {
+        let stem = name.to_str().and_then(|name| name.strip_prefix("rollout-")?.strip_suffix(".jsonl"));
+        let stem = stem.unwrap_or_default();
+        // A time, a dash, and a UUID.
+        stem.len().checked_sub(36).and_then(|at| stem.get(at..)).unwrap_or(stem)
+    })
+}
+
+/// What `rollouts` used together. A turn that `priority` knows was served at that tier, where the rollout does not say.
+pub(super) fn sums<'a>(rollouts: impl Iterator<Item = &'a Rollout>, priority: Option<Priority<'_>>) -> Sums {
+    let mut sums = Sums::default();
+    let mut places: HashMap<&str, u32> = HashMap::new();
+    let mut totals: HashMap<(i64, Option<u32>, Tier), Used> = HashMap::new();
+    for rollout in rollouts {
+        sums.unknown += rollout.unknown;
+        sums.broken += rollout.broken_lines;
+        for bucket in &rollout.buckets {
+            let model = rollout.name(bucket.model).map(|name| {
+                *places.entry(name).or_insert_with(|| {
+                    sums.models.push(name.to_owned());
+                    u32::try_from(sums.models.len() - 1).unwrap_or(u32::MAX)
+                })
+            });
+            let turn = rollout.name(bucket.turn);
+            sums.has_open_turns |= turn.is_some();
+            let tier = tier(bucket.tier, turn, priority);
+            let total = totals.entry((bucket.quarter, model, tier)).or_default();
+            *total = total.plus(Used { tokens: bucket.tokens, events: bucket.events });
+        }
+    }
+    let total = |((quarter, model, tier), used): (_, Used)| Total {
+        quarter,
+        model,
+        tier,
+        tokens: used.tokens,
+        events: used.events,
+    };
+    sums.totals = totals.into_iter().map(total).collect();
+    sums.totals.sort_unstable_by_key(|total| (total.quarter, total.model, total.tier));
+    sums
+}
+
+fn tier(said: Tier, turn: Option<&str>, priority: Option<Priority<'_>>) -> Tier {
+    match (said, turn, priority) {
+        (Tier::Unknown, Some(turn), Some(priority)) if priority(turn) => Tier::Priority,
+        _ => said,
+    }
+}
+
+/// The path of a rollout below the home.
+pub(super) fn path(key: &Key, name: &OsStr) -> PathBuf {
+    key.folder.join(name)
+}
+
+/// One rollout as a session.
+pub(super) fn session(key: &Key, detail: &Detail, is_stale: bool, priority: Option<Priority<'_>>) -> Session {
+    let Detail { rollout, .. } = detail;
+    let Sums { models, totals, .. } = sums(std::iter::once(rollout), priority);
+    let mut usage = Usage::default();
+    usage.extend(&models, &totals);
+    let meta = rollout.meta.clone().unwrap_or_default();
+    Session {
+        id: session_id(detail.name(), rollout).to_owned(),
+        path: path(key, detail.name()),
+        cwd: meta.cwd,
+        version: meta.version,
+        provider: meta.provider,
+        span: rollout.span,
+        usage,
+        is_stale,
+        counts: true,
+    }
+}
+
+/// The broken lines of one rollout.
+pub(super) fn broken(key: &Key, detail: &Detail) -> Vec<Problem> {
+    let Rollout { broken, broken_lines, .. } = &detail.rollout;
+    let problem = |what| Problem { path: path(key, detail.name()), what };
+    let more = broken_lines - broken.len() as u64;
+    let lines = broken.iter().map(|&(line, defect)| problem(What::Line { line, defect }));
+    lines.chain((more > 0).then(|| problem(What::MoreLines(more)))).collect()
+}

@@ -1,0 +1,40 @@
+//! Which parser wrote a memo of an archive.
+
+/// The parser of this version: the first half of a SHA-256 over the files of `parse/`.
+///
+/// A test fails when those files change and this does not; it prints the new value. The memo of the trace scan has a
+/// fingerprint of its own.
+pub(super) const FINGERPRINT: [u8; 16] =
+    [13, 182, 224, 18, 143, 172, 94, 246, 167, 166, 114, 98, 116, 201, 180, 219];
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_follows_the_source_of_the_parser() {
+        let sources = [
+            ("mod.rs", include_str!("parse/mod.rs")),
+            ("fold.rs", include_str!("parse/fold.rs")),
+            ("kind.rs", include_str!("parse/kind.rs")),
+            ("line.rs", include_str!("parse/line.rs")),
+            ("tokens.rs", include_str!("parse/tokens.rs")),
+        ];
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/archive/parse");
+        assert_eq!(
+            std::fs::read_dir(folder).unwrap().count(),
+            sources.len(),
+            "a file of parse/ is not covered"
+        );
+        let mut hasher = Sha256::new();
+        for (name, source) in sources {
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            hasher.update(name);
+            hasher.update(code.replace("\r\n", "\n"));
+        }
+        let digest = &hasher.finalize()[..16];
+        assert_eq!(digest, FINGERPRINT, "the parser changed. Set FINGERPRINT to {digest:?}");
+    }
+}

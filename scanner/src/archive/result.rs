@@ -1,0 +1,170 @@
+//! What a refresh gives, and what it costs.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::parse::Defect;
+use super::usage::Usage;
+
+/// The result of a refresh.
+#[derive(Debug)]
+pub struct Refresh {
+    /// What was used in all sessions.
+    pub usage: Usage,
+    /// Each rollout, in the order of their paths, if they were asked for.
+    pub sessions: Vec<Session>,
+    /// What could not be read or understood; the usage is that of everything else.
+    pub problems: Vec<Problem>,
+    /// Why the memo was not used, or could not be written. The result is as good as ever.
+    pub warnings: Vec<String>,
+    /// What the refresh did.
+    pub stats: Stats,
+}
+
+/// One rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The id that the rollout says, else the one in its name.
+    pub id: String,
+    /// Its path below the home.
+    pub path: PathBuf,
+    /// The folder it worked in.
+    pub cwd: Option<String>,
+    /// The version of Codex that wrote it.
+    pub version: Option<String>,
+    /// The provider of its model.
+    pub provider: Option<String>,
+    /// The times of the first and the last line that matters, in milliseconds of Unix time.
+    pub span: Option<(i64, i64)>,
+    /// What was used in it.
+    pub usage: Usage,
+    /// Whether the file could not be read now, so that this is what it held earlier.
+    pub is_stale: bool,
+    /// Whether its usage is part of the sum. That of a copy of another one is not.
+    pub counts: bool,
+}
+
+/// Something that could not be read or understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file or folder, below the home.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: What,
+}
+
+/// What is wrong with a file or folder.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// A line is not understood, and skipped.
+    Line {
+        /// Its number, from 1.
+        line: u64,
+        /// Why.
+        defect: Defect,
+    },
+    /// So many more lines are not understood.
+    MoreLines(u64),
+    /// The file could not be looked at or read. What it held earlier still counts.
+    Unreadable {
+        /// Whether anything is known of it.
+        is_known: bool,
+        /// What the system says.
+        reason: String,
+    },
+    /// The folder could not be read. What the files in it held earlier still counts.
+    UnreadableFolder {
+        /// How many files of it are known.
+        known: u64,
+        /// What the system says.
+        reason: String,
+    },
+    /// Both this archived session and another with its id count: neither is the beginning of the other.
+    Diverged {
+        /// The other, below the home.
+        from: PathBuf,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.what {
+            What::Line { line, defect } => {
+                write!(formatter, "{path}:{line}: {}; the line is skipped", defect.describe())
+            }
+            What::MoreLines(count) => write!(formatter, "{path}: {count} more lines like that are skipped"),
+            What::Unreadable { is_known, reason } => {
+                let then = if *is_known { "what it held earlier counts" } else { "it does not count" };
+                write!(formatter, "{path}: cannot be read ({reason}); {then}. Check its permissions")
+            }
+            What::UnreadableFolder { known, reason } => write!(
+                formatter,
+                "{path}: cannot be read ({reason}); what {known} files in it held earlier counts. Check its permissions"
+            ),
+            What::Diverged { from } => write!(
+                formatter,
+                "{path}: has the session id of {}, and goes on otherwise; both count",
+                from.display()
+            ),
+        }
+    }
+}
+
+impl What {
+    pub(super) fn unreadable(error: &io::Error, is_known: bool) -> Self {
+        Self::Unreadable { is_known, reason: error.to_string() }
+    }
+}
+
+/// What a refresh did. Counts are exact; times are of this run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    /// Rollouts found.
+    pub files: u64,
+    /// Folders read.
+    pub folders: u64,
+    /// Rollouts that are as they were: not read.
+    pub unchanged: u64,
+    /// Rollouts read from where an earlier refresh had stopped.
+    pub continued: u64,
+    /// Rollouts read from the beginning.
+    pub parsed: u64,
+    /// Rollouts that are gone.
+    pub gone: u64,
+    /// Rollouts that could not be read, and count as they were.
+    pub stale: u64,
+    /// Bytes read from rollouts.
+    pub bytes_read: u64,
+    /// Lines of kinds that no known version writes, in all rollouts.
+    pub unknown_lines: u64,
+    /// Lines not understood, in all rollouts.
+    pub broken_lines: u64,
+    /// Shards of the memo that were written or removed.
+    pub shards_written: u64,
+    /// Bytes of the memo written.
+    pub memo_bytes_written: u64,
+    /// Where the time went.
+    pub phases: Phases,
+}
+
+/// Where the time of a refresh went: of each kind of work, over all threads, so that together they may exceed the time
+/// that passed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Phases {
+    /// Listing folders.
+    pub walk: Duration,
+    /// Looking at files.
+    pub metadata: Duration,
+    /// Loading the memo and comparing.
+    pub load: Duration,
+    /// Reading and parsing rollouts.
+    pub parse: Duration,
+    /// Adding up.
+    pub aggregate: Duration,
+    /// Writing the memo.
+    pub persist: Duration,
+}

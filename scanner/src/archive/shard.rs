@@ -1,0 +1,304 @@
+//! A part of the memo: the rollouts of one folder that began on one day, in one small file, whole or not trusted.
+//!
+//! It has two halves with a checksum each. The head is all that a refresh needs where nothing changed: a record of fixed
+//! length for each file, compared as bytes, and what the files used together. The details, file by file, are read where
+//! something changed or somebody asks for sessions.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::parse::{Rollout, Tier, Tokens};
+use super::reader::Consumed;
+use super::state::State;
+
+const MAGIC: [u8; 8] = *b"trigarch";
+const HEADER: usize = 8 + 16 + 16 + 8 + 8 + 16 + 16;
+
+/// No shard is larger: one that claims more is not worth the memory that reading it takes.
+const MOST: u64 = 256 << 20;
+
+/// A random value.
+pub(crate) type Stamp = [u8; 16];
+
+/// Which rollouts a shard holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    /// Their folder, below the home.
+    pub(crate) folder: PathBuf,
+    /// The date in their names, empty where there is none.
+    pub(crate) day: String,
+}
+
+impl Key {
+    /// The shard that a rollout of this name in `folder` belongs to.
+    pub(crate) fn day_of(name: &OsStr) -> &str {
+        let is_date = |day: &&[u8]| {
+            day.iter().enumerate().all(|(at, byte)| match at {
+                4 | 7 => *byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+        };
+        let day = name.as_bytes().get(8..18).filter(is_date);
+        day.and_then(|day| str::from_utf8(day).ok()).unwrap_or_default()
+    }
+
+    /// The name of its file.
+    pub(crate) fn file_name(&self) -> String {
+        let mut bytes = self.folder.as_os_str().as_bytes().to_vec();
+        bytes.push(0);
+        bytes.extend_from_slice(self.day.as_bytes());
+        format!("{:032x}.shard", xxh3_128(&bytes))
+    }
+}
+
+/// What is remembered of each file in the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// A digest of its name.
+    name: u64,
+    pub(crate) state: State,
+    /// A digest of its session's id.
+    pub(crate) session: u64,
+    /// Other paths may lead to it.
+    pub(crate) is_shared: bool,
+    /// It was looked at too shortly after it changed to trust that it is as it was.
+    pub(crate) is_fresh: bool,
+}
+
+const RECORD: usize = 8 + 40 + 8 + 1;
+
+impl Record {
+    pub(crate) fn new(name: &OsStr, state: State, session: &str, is_shared: bool, is_fresh: bool) -> Self {
+        let (name, session) = (xxh3_64(name.as_bytes()), xxh3_64(session.as_bytes()));
+        Self { name, state, session, is_shared, is_fresh }
+    }
+
+    fn to_bytes(self) -> [u8; RECORD] {
+        let mut bytes = [0; RECORD];
+        bytes[..8].copy_from_slice(&self.name.to_le_bytes());
+        bytes[8..48].copy_from_slice(&self.state.to_bytes());
+        bytes[48..56].copy_from_slice(&self.session.to_le_bytes());
+        bytes[56] = u8::from(self.is_shared) | u8::from(self.is_fresh) << 1;
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; RECORD]) -> Self {
+        let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|place| bytes[at + place]));
+        Self {
+            name: number(0),
+            state: State::from_bytes(&std::array::from_fn(|place| bytes[8 + place])),
+            session: number(48),
+            is_shared: bytes[56] & 1 != 0,
+            is_fresh: bytes[56] & 2 != 0,
+        }
+    }
+
+    /// Whether it is of a file of this name in this state, and can be believed.
+    pub(crate) fn is_of(&self, name: &OsStr, state: &State) -> bool {
+        !self.is_fresh && self.state == *state && self.name == xxh3_64(name.as_bytes())
+    }
+}
+
+/// What the files of a shard used together in one quarter of an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Total {
+    pub(crate) quarter: i64,
+    pub(crate) model: Option<u32>,
+    pub(crate) tier: Tier,
+    pub(crate) tokens: Tokens,
+    pub(crate) events: u64,
+}
+
+/// What the files of a shard have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sums {
+    pub(crate) models: Vec<String>,
+    pub(crate) totals: Vec<Total>,
+    /// Whether turns are known whose tier is not.
+    pub(crate) has_open_turns: bool,
+    /// Lines of unknown kinds, and broken ones.
+    pub(crate) unknown: u64,
+    pub(crate) broken: u64,
+}
+
+/// The first half of a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) key: Key,
+    pub(crate) records: Vec<Record>,
+    pub(crate) sums: Sums,
+}
+
+/// One file of a shard, in full.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Detail {
+    pub(crate) name: Vec<u8>,
+    pub(crate) consumed: Consumed,
+    pub(crate) rollout: Rollout,
+}
+
+impl Detail {
+    pub(crate) fn name(&self) -> &OsStr {
+        OsStr::from_bytes(&self.name)
+    }
+}
+
+/// A shard that was opened and whose head is whole.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) head: Head,
+    pub(crate) stamp: Stamp,
+    file: File,
+    details: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    at: u64,
+    bytes: u64,
+    sum: u128,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rest<'a> {
+    #[serde(borrow)]
+    folder: &'a [u8],
+    #[serde(borrow)]
+    day: &'a str,
+    sums: Sums,
+}
+
+/// The stamp of the shard that begins with these bytes, if it belongs to the memo `memo`.
+pub(crate) fn stamp(file: &File, memo: &Stamp) -> io::Result<Option<Stamp>> {
+    let mut header = [0; HEADER];
+    match file.read_exact_at(&mut header, 0) {
+        Ok(()) => Ok(Header::read(&header, memo).map(|header| header.stamp)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+struct Header {
+    stamp: Stamp,
+    head: Span,
+    details: Span,
+}
+
+impl Header {
+    fn read(bytes: &[u8; HEADER], memo: &Stamp) -> Option<Self> {
+        let (magic, rest) = bytes.split_first_chunk::<8>()?;
+        let (of, rest) = rest.split_first_chunk::<16>()?;
+        let (stamp, rest) = rest.split_first_chunk::<16>()?;
+        let (head, rest) = rest.split_first_chunk::<8>()?;
+        let (details, rest) = rest.split_first_chunk::<8>()?;
+        let (head_sum, rest) = rest.split_first_chunk::<16>()?;
+        let (details_sum, _) = rest.split_first_chunk::<16>()?;
+        let (head, details) = (u64::from_le_bytes(*head), u64::from_le_bytes(*details));
+        let fits = head.checked_add(details).is_some_and(|bytes| bytes <= MOST);
+        (*magic == MAGIC && of == memo && fits).then_some(Self {
+            stamp: *stamp,
+            head: Span { at: HEADER as u64, bytes: head, sum: u128::from_le_bytes(*head_sum) },
+            details: Span {
+                at: HEADER as u64 + head,
+                bytes: details,
+                sum: u128::from_le_bytes(*details_sum),
+            },
+        })
+    }
+}
+
+impl Stored {
+    /// Reads the head of the shard in `file`. `None` if it is not whole, or not of the memo `memo`.
+    pub(crate) fn read(mut file: File, memo: &Stamp) -> io::Result<Option<Self>> {
+        let mut start = Vec::with_capacity(32 << 10);
+        (&mut file).take(32 << 10).read_to_end(&mut start)?;
+        let Some(header) = start.first_chunk().and_then(|header| Header::read(header, memo)) else {
+            return Ok(None);
+        };
+        let mut rest = Vec::new();
+        let end = HEADER + usize::try_from(header.head.bytes).unwrap_or(usize::MAX);
+        let head = if let Some(head) = start.get(HEADER..end) {
+            head
+        } else {
+            rest.try_reserve_exact(end - HEADER)?;
+            rest.extend_from_slice(&start[HEADER.min(start.len())..]);
+            let missing = (end - start.len()) as u64;
+            (&mut file).take(missing).read_to_end(&mut rest)?;
+            &rest
+        };
+        let Some(head) = Head::decode(head, &header.head) else { return Ok(None) };
+        Ok(Some(Self { head, stamp: header.stamp, file, details: header.details }))
+    }
+
+    /// Reads the second half. `None` if it is not whole.
+    pub(crate) fn details(&self) -> io::Result<Option<Vec<Detail>>> {
+        let length = usize::try_from(self.details.bytes).unwrap_or(usize::MAX);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length)?;
+        bytes.resize(length, 0);
+        match self.file.read_exact_at(&mut bytes, self.details.at) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        if xxh3_128(&bytes) != self.details.sum {
+            return Ok(None);
+        }
+        let details = postcard::from_bytes::<Vec<Detail>>(&bytes).ok();
+        Ok(details.filter(|details| details.len() == self.head.records.len()))
+    }
+}
+
+impl Head {
+    fn decode(bytes: &[u8], span: &Span) -> Option<Self> {
+        if bytes.len() as u64 != span.bytes || xxh3_128(bytes) != span.sum {
+            return None;
+        }
+        let (count, rest) = bytes.split_first_chunk::<8>()?;
+        let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
+        let (records, rest) = rest.split_at_checked(count.checked_mul(RECORD)?)?;
+        let (records, _) = records.as_chunks::<RECORD>();
+        let Rest { folder, day, sums } = postcard::from_bytes(rest).ok()?;
+        let key = Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), day: day.to_owned() };
+        Some(Self { key, records: records.iter().map(Record::from_bytes).collect(), sums })
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        let mut bytes = Vec::with_capacity(64 + RECORD * self.records.len());
+        bytes.extend_from_slice(&(self.records.len() as u64).to_le_bytes());
+        for record in &self.records {
+            bytes.extend_from_slice(&record.to_bytes());
+        }
+        let folder = self.key.folder.as_os_str().as_bytes();
+        postcard::to_extend(&Rest { folder, day: &self.key.day, sums: self.sums.clone() }, bytes)
+    }
+}
+
+/// A shard ready to be written.
+pub(crate) fn encode(
+    head: &Head,
+    details: &[Detail],
+    memo: &Stamp,
+    stamp: &Stamp,
+) -> Result<Vec<u8>, postcard::Error> {
+    let head = head.encode()?;
+    let details = postcard::to_stdvec(details)?;
+    let mut bytes = Vec::with_capacity(HEADER + head.len() + details.len());
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(memo);
+    bytes.extend_from_slice(stamp);
+    bytes.extend_from_slice(&(head.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&(details.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&xxh3_128(&head).to_le_bytes());
+    bytes.extend_from_slice(&xxh3_128(&details).to_le_bytes());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&details);
+    Ok(bytes)
+}

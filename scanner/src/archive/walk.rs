@@ -1,0 +1,289 @@
+//! Finds every rollout below a home, with one metadata call a file.
+//!
+//! Symbolic links are followed, to files and to folders. A folder is read once, however many ways lead to it; so circles
+//! end. Real folders are read first, then the linked ones in the order of their paths: the same archive is always found by
+//! the same paths.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
+
+use super::state::State;
+
+/// A rollout that was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) name: OsString,
+    pub(crate) state: State,
+    /// Whether other paths may lead to it.
+    pub(crate) is_shared: bool,
+}
+
+/// A folder that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    /// Its path below the home.
+    pub(crate) path: PathBuf,
+    /// The rollouts in it, in the order of their names.
+    pub(crate) files: Vec<Found>,
+    /// Rollouts that could not be looked at.
+    pub(crate) failed: Vec<(OsString, io::Error)>,
+}
+
+/// What a walk found beside the folders it handed over.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    /// Folders that could not be read, below the home.
+    pub(crate) failed: Vec<(PathBuf, io::Error)>,
+    /// Folders read.
+    pub(crate) folders: u64,
+    /// Time spent listing folders, and looking at files, over all threads.
+    pub(crate) listing: Duration,
+    pub(crate) metadata: Duration,
+}
+
+/// Whether a file of this name is a rollout.
+pub(crate) fn is_rollout(name: &[u8]) -> bool {
+    name.starts_with(b"rollout-") && name.ends_with(b".jsonl")
+}
+
+/// Walks the folders `roots` below `home` with this many threads; those that are not there are left out. Every folder with
+/// rollouts is handed to `each` by the thread that read it.
+pub(crate) fn walk(home: &Path, roots: &[&str], threads: usize, each: &(dyn Fn(Folder) + Sync)) -> Walked {
+    let walk = Walk { home, each, state: Mutex::default(), changed: Condvar::new() };
+    let mut wave: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
+    let mut linked = Vec::new();
+    let mut is_root = true;
+    while !wave.is_empty() {
+        walk.lock().todo = wave.drain(..).map(|path| (path, is_root)).collect();
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(|| walk.work());
+            }
+            walk.work();
+        });
+        is_root = false;
+        linked.append(&mut walk.lock().linked);
+        linked.sort_unstable_by(|one, other| other.cmp(one));
+        wave.extend(linked.pop());
+    }
+    let state = walk.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    state.walked
+}
+
+struct Walk<'a> {
+    home: &'a Path,
+    each: &'a (dyn Fn(Folder) + Sync),
+    state: Mutex<Progress>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// Folders to read, and whether each is one that need not be there.
+    todo: Vec<(PathBuf, bool)>,
+    /// Threads that read one now, and may find more.
+    busy: usize,
+    /// Folders found behind links.
+    linked: Vec<PathBuf>,
+    /// Device and inode of the folders read.
+    seen: HashSet<(u64, u64)>,
+    walked: Walked,
+}
+
+/// What one folder holds.
+#[derive(Default)]
+struct Listing {
+    folder: Folder,
+    inner: Vec<PathBuf>,
+    linked: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            let Some((path, may_be_absent)) = state.todo.pop() else {
+                if state.busy == 0 {
+                    return;
+                }
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            state.busy += 1;
+            drop(state);
+            let read = self.read(&path);
+            state = self.lock();
+            match read {
+                Ok(Some((listing, took))) => {
+                    let Listing { folder, inner, linked } = listing;
+                    state.todo.extend(inner.into_iter().map(|path| (path, false)));
+                    state.linked.extend(linked);
+                    state.walked.folders += 1;
+                    state.walked.listing += took.0;
+                    state.walked.metadata += took.1;
+                    if !folder.files.is_empty() || !folder.failed.is_empty() {
+                        self.changed.notify_all();
+                        drop(state);
+                        (self.each)(folder);
+                        state = self.lock();
+                    }
+                }
+                Ok(None) => {}
+                Err(error) if may_be_absent && error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => state.walked.failed.push((path, error)),
+            }
+            state.busy -= 1;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Reads a folder; `None` if it was read before.
+    fn read(&self, path: &Path) -> io::Result<Option<(Listing, (Duration, Duration))>> {
+        let start = Instant::now();
+        let fd = openat(
+            CWD,
+            self.home.join(path),
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        let itself = fstat(&fd)?;
+        if !self.lock().seen.insert((itself.st_dev, itself.st_ino)) {
+            return Ok(None);
+        }
+        let (files, others) = list(&fd)?;
+        let listed = Instant::now();
+        let mut listing =
+            Listing { folder: Folder { path: path.to_owned(), ..Folder::default() }, ..Listing::default() };
+        for name in files {
+            listing.look(fd.as_fd(), &name, FileType::RegularFile);
+        }
+        for (name, kind) in others {
+            listing.look(fd.as_fd(), &name, kind);
+        }
+        listing.folder.files.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Ok(Some((listing, (listed - start, listed.elapsed()))))
+    }
+}
+
+/// The rollouts in a folder, and what may be or lead to something of interest.
+type Names = (Vec<Box<CStr>>, Vec<(Box<CStr>, FileType)>);
+
+fn list(fd: &OwnedFd) -> io::Result<Names> {
+    let (mut files, mut others) = (Vec::new(), Vec::new());
+    for entry in Dir::read_from(fd)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        match entry.file_type() {
+            FileType::RegularFile if is_rollout(name.to_bytes()) => files.push(name.into()),
+            kind @ (FileType::Directory | FileType::Symlink | FileType::Unknown)
+                if !matches!(name.to_bytes(), b"." | b"..") =>
+            {
+                others.push((name.into(), kind));
+            }
+            _ => {}
+        }
+    }
+    Ok((files, others))
+}
+
+impl Listing {
+    /// Looks at what is called `name` in the folder, once.
+    fn look(&mut self, fd: BorrowedFd<'_>, name: &CStr, kind: FileType) {
+        let text = OsStr::from_bytes(name.to_bytes());
+        if kind == FileType::Directory {
+            self.inner.push(self.folder.path.join(text));
+            return;
+        }
+        // Where the folder does not tell, a link cannot be told from what it leads to: as it may be one, it is taken for one.
+        let is_link = kind != FileType::RegularFile;
+        let named = is_rollout(name.to_bytes());
+        match statat(fd, name, AtFlags::empty()) {
+            Ok(found) => match FileType::from_raw_mode(found.st_mode) {
+                FileType::RegularFile if named => self.folder.files.push(Found {
+                    name: text.to_owned(),
+                    state: State::of(&found),
+                    is_shared: is_link || found.st_nlink > 1,
+                }),
+                FileType::Directory => self.linked.push(self.folder.path.join(text)),
+                _ => {}
+            },
+            // Gone since, or a link to nothing.
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(error) if named => self.folder.failed.push((text.to_owned(), error.into())),
+            // Whatever it leads to, it is not called a rollout.
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn found(home: &Path, threads: usize) -> (Vec<String>, Walked) {
+        let found = Mutex::new(Vec::new());
+        let walked = walk(home, &["sessions", "archived_sessions"], threads, &|folder| {
+            let path = |name: &OsStr| folder.path.join(name).display().to_string();
+            let mut found = found.lock().unwrap();
+            found.extend(folder.files.iter().map(|file| path(&file.name)));
+            found.extend(folder.failed.iter().map(|(name, _)| format!("! {}", path(name))));
+        });
+        let mut found = found.into_inner().unwrap();
+        found.sort();
+        (found, walked)
+    }
+
+    #[test]
+    fn links_are_followed_circles_end_and_what_is_no_rollout_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        let elsewhere = home.join("elsewhere");
+        let write = |path: &str| {
+            let path = home.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        };
+        write("sessions/2026/11/20/rollout-b.jsonl");
+        write("sessions/2026/11/20/rollout-a.jsonl");
+        write("sessions/2026/11/20/notes.jsonl");
+        write("sessions/2026/11/21/rollout-c.jsonl.tmp");
+        write("elsewhere/rollout-d.jsonl");
+        write("elsewhere/target");
+        std::fs::create_dir(home.join("sessions/2026/11/20/rollout-folder.jsonl")).unwrap();
+        symlink(&elsewhere, home.join("sessions/z-linked")).unwrap();
+        symlink(&elsewhere, home.join("sessions/y-linked")).unwrap();
+        symlink(home.join("sessions"), home.join("elsewhere/circle")).unwrap();
+        symlink(elsewhere.join("target"), home.join("sessions/2026/rollout-linked.jsonl")).unwrap();
+        symlink("rollout-self.jsonl", home.join("sessions/2026/rollout-self.jsonl")).unwrap();
+        symlink("nowhere", home.join("sessions/2026/rollout-nowhere.jsonl")).unwrap();
+        for threads in [1, 2, 5] {
+            let (found, walked) = found(home, threads);
+            assert_eq!(
+                found,
+                [
+                    "! sessions/2026/rollout-self.jsonl",
+                    "sessions/2026/11/20/rollout-a.jsonl",
+                    "sessions/2026/11/20/rollout-b.jsonl",
+                    "sessions/2026/rollout-linked.jsonl",
+                    "sessions/y-linked/rollout-d.jsonl",
+                ]
+            );
+            assert!(walked.failed.is_empty(), "an archive may have no archived sessions");
+            assert_eq!(walked.folders, 7, "each once");
+        }
+    }
+}
