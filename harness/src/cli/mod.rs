@@ -7,6 +7,7 @@ mod dataset;
 mod diff;
 mod generated;
 mod output;
+mod report;
 mod repro;
 mod run;
 mod scan;
@@ -46,6 +47,7 @@ enum Verb {
     Compare(compare::Arguments),
     Diff(diff::Arguments),
     Repro(repro::Arguments),
+    Report(report::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
     Completions(generated::Completions),
@@ -116,6 +118,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
+        Verb::Report(arguments) => report::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),
