@@ -78,7 +78,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 }
 
 /// The records that an argument names.
-fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
