@@ -12,6 +12,7 @@ mod run;
 mod scan;
 mod shown;
 mod threads;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ enum Verb {
     Repro(repro::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
+    Usage(usage::Arguments),
     Completions(generated::Completions),
     Man(generated::Man),
 }
@@ -118,6 +120,7 @@ pub fn main() -> ExitCode {
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
+        Verb::Usage(arguments) => usage::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),
         Verb::Man(arguments) => generated::man(&arguments),
     };
