@@ -13,6 +13,7 @@ mod run;
 mod scan;
 mod shown;
 mod threads;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ enum Verb {
     Repro(repro::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
+    Usage(usage::Arguments),
     Completions(generated::Completions),
     Man(generated::Man),
 }
@@ -121,6 +123,7 @@ pub fn main() -> ExitCode {
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
+        Verb::Usage(arguments) => usage::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),
         Verb::Man(arguments) => generated::man(&arguments),
     };
