@@ -14,7 +14,7 @@ use tracerig_scanner::{Ablation, Ablations};
 
 use super::{Failed, History, Subject};
 use crate::histories::{
-    self, Case, Engine, Error, Failure, Fault, Hello, Profile, Python, Setup, Tally, Worker, Wrong,
+    self, Breach, Case, Engine, Error, Failure, Fault, Hello, Profile, Python, Setup, Tally, Worker, Wrong,
 };
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
@@ -137,6 +137,10 @@ impl Subject for Trace {
     fn kinds() -> Vec<&'static str> {
         let faults = Fault::ALL.iter().flat_map(|fault| [fault.name(), fault.name_of_oracle()]);
         Wrong::ALL.map(Wrong::name).into_iter().chain(faults).chain(OTHERS).collect()
+    }
+
+    fn outside() -> Vec<String> {
+        Breach::sorts()
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {

@@ -135,6 +135,7 @@ impl Runner {
             unfinished: false,
             meanwhile: None,
             trouble: None,
+            waiting: None,
         };
         let shared = Arc::new(Mutex::new(shared));
         let (connections, fresh) = (case.connections, case.fresh);
@@ -243,6 +244,7 @@ impl Runner {
         }
         let before = self.before(op)?;
         let (mut result, fired) = if is_fresh { self.launch_fresh(op)? } else { self.launch(op)? };
+        self.shared().end_waiting()?;
         if let Ok(scan) = &mut result {
             self.engine.spoil(&mut scan.turns, &mut self.answered);
         }
@@ -284,6 +286,7 @@ impl Runner {
             view = &after;
             due = predict(Err(due.reason), view);
         }
+        let is_checked = matches!(due.reason, Reason::Check(_));
         let writes = due.changed && view.rising;
         let (artifact, state) =
             shared.meanwhile.take().unwrap_or_else(|| (before.artifact.clone(), before.state.clone()));
@@ -306,10 +309,6 @@ impl Runner {
                     (_, false, _) => Some((due.memo.clone(), before.artifact.standing)),
                     (_, true, true) => Some((due.memo.clone(), shared.memo.standing_after_write()?)),
                 };
-                if let Some(sort) = &self.breach {
-                    let is_detected = matches!(due.reason, Reason::Check(_));
-                    shared.tally.count(format!("{sort}: {}", if is_detected { "detected" } else { "right" }));
-                }
                 shared.tally.count(format!("mode {}", scan.mode));
                 if scan.connections > 1 {
                     shared.tally.count("several connections");
@@ -342,8 +341,12 @@ impl Runner {
         self.held = held;
         shared.check_litter()?;
         drop(shared);
+        let is_detected = is_checked && answered.is_some();
         self.check_answers(answered.as_ref(), &after)?;
-        self.breach = None;
+        if let Some(sort) = self.breach.take() {
+            let what = if is_detected { "detected" } else { "right" };
+            self.shared().tally.count(format!("{sort}: {what}"));
+        }
         Ok(())
     }
 

@@ -106,6 +106,11 @@ fn check_possible(op: &ScanOp) -> Result<(), Error> {
         Some(event) if is_locked(event.at) && event.acts.iter().any(waits) => {
             Err(Error::Impossible("others wait for the lock of the memo from `persist-locked` on"))
         }
+        Some(event)
+            if event.acts.contains(&Act::OtherWaits) && (!is_locked(event.at) || event.acts.len() > 1) =>
+        {
+            Err(Error::Impossible("others wait from `persist-locked` on, while nothing else happens"))
+        }
         _ => Ok(()),
     }
 }

@@ -35,6 +35,7 @@ mod stage;
 mod text;
 mod verify;
 mod view;
+mod waiting;
 mod worker;
 mod world;
 
@@ -215,7 +216,7 @@ impl fmt::Display for Failure {
 pub struct Tally(pub BTreeMap<String, u64>);
 
 impl Tally {
-    fn count(&mut self, what: impl Into<String>) {
+    pub(crate) fn count(&mut self, what: impl Into<String>) {
         *self.0.entry(what.into()).or_default() += 1;
     }
 
