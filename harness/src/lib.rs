@@ -25,4 +25,5 @@ pub mod relaunch;
 pub mod repro;
 mod session;
 pub mod subject;
+pub mod thread_histories;
 pub mod worker;

@@ -13,9 +13,13 @@ use serde_json::Value;
 use support::{Program, Ran, text};
 use tracerig_harness::diff::{self, Trace, kept};
 
-/// Runs `diff trace` on an engine and expects this exit code.
+/// Runs `diff trace` and expects this exit code. Python is asked only where it is the point: to start it takes long.
 fn diff(program: &Program, arguments: &[&str], code: i32) -> Ran {
-    let ran = program.run(&[&["diff", "trace"], arguments].concat());
+    let mut command = program.command(&[&["diff", "trace"], arguments].concat());
+    if !arguments.contains(&"python") {
+        command.env("TRACERIG_PYTHON", "/nonexistent/python3");
+    }
+    let ran = Ran::of(&command.output().unwrap());
     assert_eq!(ran.code, Some(code), "{arguments:?}\n{}\n{}", ran.out, ran.err);
     ran
 }
@@ -70,7 +74,9 @@ fn engines_that_are_wrong_are_found_out_made_smaller_kept_and_replayed() {
         let file = found["file"].as_str().unwrap();
         diff(&program, &["--replay", file], 0);
         let again = json(&program, &["--engine", engine, "--replay", file], 3);
-        assert_eq!(again["found"]["detail"], found["detail"], "it fails in the same words");
+        // Only that a replay asks more oracles.
+        let begins = |found: &Value| found["detail"].as_str().unwrap().split(". ").next().map(str::to_owned);
+        assert_eq!(begins(&again["found"]), begins(found), "it fails in the same words");
     }
 }
 
@@ -241,8 +247,7 @@ fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
         assert!(ran.out.contains("\n    oracle python\n"), "a replay has to ask it, too: {ran:?}");
     }
     // The real one, where there is one.
-    let report = json(&program, &["--cases", "10", "--processes", "none"], 0);
-    if report["python"].as_str().unwrap().starts_with("not run") {
+    if program.run(&["diff", "trace", "--cases", "1", "--oracle", "python"]).code != Some(0) {
         return;
     }
     let report = json(&program, &["--cases", "20", "--processes", "none", "--oracle", "python"], 0);

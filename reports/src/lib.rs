@@ -27,10 +27,12 @@ mod base64;
 mod bootstrap;
 pub mod comparison;
 mod error;
+pub mod export;
 mod files;
 #[cfg(test)]
 mod fixture;
 pub mod hdr;
+pub mod html;
 pub mod json;
 pub mod ladder;
 mod layout;

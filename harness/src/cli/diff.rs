@@ -3,6 +3,7 @@
 mod ablations;
 mod options;
 mod show;
+mod threads;
 mod trace;
 
 use clap::{Args, Subcommand};
@@ -20,12 +21,14 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     Trace(trace::Trace),
+    Threads(threads::Threads),
     Ablations(ablations::Ablations),
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.what {
         What::Trace(arguments) => trace::main(arguments),
+        What::Threads(arguments) => threads::main(arguments),
         What::Ablations(arguments) => ablations::main(arguments),
     }
 }

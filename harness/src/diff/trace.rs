@@ -204,8 +204,7 @@ impl Subject for Trace {
         let mut command = Command::new(&self.program);
         command.arg(histories::SUBCOMMAND);
         let worker = Some(Arc::new(Mutex::new(Worker::start(command)?)));
-        let python =
-            self.asks_python().then(|| Python::start(folder)).transpose().map_err(io::Error::other)?;
+        let python = self.asks_python().then(|| Python::new(folder)).transpose()?;
         let python = python.map(|python| Arc::new(Mutex::new(python)));
         Ok(Setup {
             worker,

@@ -12,16 +12,19 @@
 //! one is counted, unless it is the work of a rule that is switched off.
 
 mod answered;
+mod answers;
 mod breach;
 mod child;
 mod ending;
 mod engine;
 mod execute;
 mod generate;
+mod launch;
 mod meanwhile;
 mod memo_file;
 mod model;
 mod op;
+mod orders;
 mod python;
 mod race;
 mod race_text;
@@ -213,7 +216,7 @@ impl fmt::Display for Failure {
 pub struct Tally(pub BTreeMap<String, u64>);
 
 impl Tally {
-    fn count(&mut self, what: impl Into<String>) {
+    pub(crate) fn count(&mut self, what: impl Into<String>) {
         *self.0.entry(what.into()).or_default() += 1;
     }
 

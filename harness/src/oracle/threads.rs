@@ -41,30 +41,37 @@ pub enum ThreadsError {
 /// # Errors
 /// [`ThreadsError::Rows`].
 pub fn rows(database: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
-    let read = || -> rusqlite::Result<BTreeMap<String, Row>> {
-        let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let mut statement = connection.prepare("SELECT * FROM threads")?;
-        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let mut found = BTreeMap::new();
-        let mut cursor = statement.query([])?;
-        while let Some(row) = cursor.next()? {
-            let mut columns = Row::new();
-            for (index, name) in names.iter().enumerate() {
-                let value = match row.get_ref(index)? {
-                    ValueRef::Null => Value::Null,
-                    ValueRef::Integer(integer) => json!(integer),
-                    ValueRef::Real(real) => json!(real),
-                    ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
-                    ValueRef::Blob(blob) => json!(blob),
-                };
-                columns.insert(name.clone(), value);
-            }
-            let id = columns.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            found.insert(id, columns);
+    let open = || Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    open()
+        .and_then(|connection| rows_through(&connection))
+        .map_err(|source| ThreadsError::Rows { path: database.to_owned(), source })
+}
+
+/// The rows of a database of threads that is open already, by id.
+///
+/// # Errors
+/// What SQLite says.
+pub fn rows_through(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Row>> {
+    let mut statement = connection.prepare_cached("SELECT * FROM threads")?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut found = BTreeMap::new();
+    let mut cursor = statement.query([])?;
+    while let Some(row) = cursor.next()? {
+        let mut columns = Row::new();
+        for (index, name) in names.iter().enumerate() {
+            let value = match row.get_ref(index)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(integer) => json!(integer),
+                ValueRef::Real(real) => json!(real),
+                ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
+                ValueRef::Blob(blob) => json!(blob),
+            };
+            columns.insert(name.clone(), value);
         }
-        Ok(found)
-    };
-    read().map_err(|source| ThreadsError::Rows { path: database.to_owned(), source })
+        let id = columns.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        found.insert(id, columns);
+    }
+    Ok(found)
 }
 
 /// The columns that say nothing until a line does.

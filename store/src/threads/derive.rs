@@ -3,6 +3,7 @@
 
 use std::ops::{BitOr, BitOrAssign};
 
+use crate::threads::ablation::{Ablation, Ablations};
 use crate::threads::change::{Change, Git, MetadataUpdate, SessionMeta, TurnContext};
 use crate::threads::column::{Column, Value};
 use crate::threads::id::ThreadId;
@@ -30,6 +31,11 @@ impl Seen {
     /// The beginning of a turn.
     pub const TURN: Self = Self(1 << 5);
 
+    /// All of it but `other`.
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether all of `other` is settled.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
@@ -55,17 +61,28 @@ impl BitOrAssign for Seen {
 /// gives what is settled then. It looks at nothing but its arguments.
 ///
 /// The bytes of history are not set here: only the caller knows where the line ends.
-pub(crate) fn derive(
+pub(crate) fn derive(seen: Seen, thread: ThreadId, change: &Change, at: Millis, patch: &mut Patch) -> Seen {
+    derive_without(Ablations::NONE, seen, thread, change, at, patch)
+}
+
+/// The same without some of its rules.
+pub(crate) fn derive_without(
+    ablated: Ablations,
     mut seen: Seen,
     thread: ThreadId,
     change: &Change,
     at: Millis,
     patch: &mut Patch,
 ) -> Seen {
+    if ablated.has(Ablation::Once) {
+        seen = seen.without(Seen::FIRST_MESSAGE | Seen::PREVIEW | Seen::TITLE);
+    }
     patch.set(Column::UpdatedAtMs, Value::Integer(at.0));
     match change {
         // A fork's history carries the lines of its parent.
-        Change::SessionMeta(meta) if meta.id == thread => session_meta(&mut seen, meta, at, patch),
+        Change::SessionMeta(meta) if meta.id == thread || ablated.has(Ablation::OwnMeta) => {
+            session_meta(&mut seen, meta, at, patch)
+        }
         Change::SessionMeta(_) | Change::Touch => {}
         Change::TurnContext(context) => turn_context(&mut seen, context, patch),
         Change::UserMessage { text, has_images } => {
@@ -75,9 +92,18 @@ pub(crate) fn derive(
         Change::Goal(objective) => once(&mut seen, Seen::PREVIEW, Column::Preview, Some(objective), patch),
         Change::TurnStarted => {
             seen |= Seen::TURN;
+            if ablated.has(Ablation::Recency) {
+                return seen;
+            }
             patch.set(Column::RecencyAtMs, Value::Integer(at.0));
         }
-        Change::Metadata(update) => metadata(&mut seen, update, at, patch),
+        Change::Metadata(update) => {
+            let title = seen;
+            metadata(&mut seen, update, at, patch);
+            if ablated.has(Ablation::ExplicitTitle) {
+                seen = title;
+            }
+        }
     }
     seen
 }

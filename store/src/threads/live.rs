@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::ablation::Ablation;
 use super::column::{Column, Value};
-use super::derive::{Seen, derive};
+use super::derive::{Seen, derive_without};
 use super::error::{Error, Result, ShutdownError};
 use super::id::ThreadId;
 use super::item::Item;
@@ -114,7 +115,7 @@ impl LiveThread {
         let shared = Arc::new(Shared {
             id,
             desk: Mutex::new(desk),
-            pending: Mutex::default(),
+            pending: Mutex::new(Pending::new(store.options.ablated)),
             changed: Condvar::new(),
         });
         Self(Arc::new(Live { shared, store, worker }))
@@ -136,8 +137,8 @@ impl LiveThread {
     /// [`Error::History`] when the history could not be written, twice; then it holds nothing of these items.
     /// [`Error::Closed`] and [`Error::Discarded`] as the names say.
     pub fn append(&self, items: &[Item]) -> Result<()> {
-        let kept = items.iter().filter(|item| item.is_persisted());
-        if kept.clone().next().is_none() {
+        let kept = items.iter().filter(|item| item.is_persisted() || self.lacks(Ablation::Transient));
+        if kept.clone().next().is_none() && !self.lacks(Ablation::EmptyAppend) {
             return Ok(());
         }
         let span = tracing::info_span!("append", thread = %self.id());
@@ -145,7 +146,10 @@ impl LiveThread {
         self.write(kept)?;
         if !self.0.is_async() {
             // It is kept, and the next barrier reports.
-            let _ = self.0.wait_for_row();
+            let projected = self.0.wait_for_row();
+            if self.lacks(Ablation::AppendUnfailed) {
+                return projected;
+            }
         }
         Ok(())
     }
@@ -156,7 +160,7 @@ impl LiveThread {
     /// As [`LiveThread::append`] and [`LiveThread::flush`].
     pub fn append_and_flush(&self, items: &[Item]) -> Result<()> {
         self.append(items)?;
-        self.flush()
+        if self.lacks(Ablation::AppendAndFlush) { Ok(()) } else { self.flush() }
     }
 
     /// Returns when the row holds everything accepted before this call. What is accepted after it is not waited for.
@@ -174,8 +178,15 @@ impl LiveThread {
     /// # Errors
     /// As [`LiveThread::append`] and [`LiveThread::flush`].
     pub fn persist(&self) -> Result<()> {
-        self.write(std::iter::empty())?;
+        if !self.lacks(Ablation::PersistDeferred) {
+            self.write_deferred()?;
+        }
         self.0.wait_for_row()
+    }
+
+    /// Writes what waited for the first append.
+    pub(super) fn write_deferred(&self) -> Result<()> {
+        self.write(std::iter::empty())
     }
 
     /// Changes what the user may set, after everything accepted before, and returns the row. The change is an item of the
@@ -187,7 +198,10 @@ impl LiveThread {
         if *update == MetadataUpdate::default() {
             self.persist()?;
         } else {
-            self.append_and_flush(&[Item::metadata(update)?])?;
+            self.append(&[Item::metadata(update)?])?;
+            if !self.lacks(Ablation::UpdateWaits) {
+                self.flush()?;
+            }
         }
         self.0.store.read(self.id())?.ok_or_else(|| self.0.store.unknown(self.id()))
     }
@@ -205,10 +219,22 @@ impl LiveThread {
     /// Closes the writer and forgets what is pending: waits for the projection in flight, and begins no other. The history keeps what was
     /// accepted. Whatever is called on a handle afterwards fails; but calling this again is harmless.
     pub fn discard(&self) {
+        if self.lacks(Ablation::DiscardDrops) {
+            let _ = self.0.wait_for_row();
+        }
+        if self.lacks(Ablation::DiscardRefuses) {
+            return;
+        }
         self.0.shared.desk().state = DeskState::Discarded;
+        self.0.shared.pending().give_up();
         let mut desk = self.0.forget_pending();
         desk.history.abandon();
         desk.lock = None;
+    }
+
+    /// Whether a rule is switched off.
+    fn lacks(&self, rule: Ablation) -> bool {
+        self.0.store.options.ablated.has(rule)
     }
 
     /// Writes what waited for the first append, then `items`, and observes all of it.
@@ -231,15 +257,48 @@ impl LiveThread {
         }
         if !desk.buffer.is_empty() {
             store.passed(Point::Accepted);
+            if self.lacks(Ablation::RowFirst) {
+                self.take_in(desk, Deferred::Nothing, items.clone(), now);
+            }
             if let Err(source) = desk.history.append(&desk.buffer) {
                 desk.deferred = deferred;
+                if self.lacks(Ablation::FailedUnobserved) {
+                    self.take_in(desk, Deferred::Nothing, items, now);
+                }
                 return Err(Error::history(desk.history.path(), "write to it", source));
             }
-            store.passed(Point::Written);
+            if self.lacks(Ablation::ObservedInOrder) {
+                drop(guard);
+                store.passed(Point::Written);
+                guard = shared.desk();
+            } else {
+                store.passed(Point::Written);
+            }
         } else if matches!(deferred, Deferred::Nothing) {
             return Ok(());
         }
+        let desk = &mut *guard;
         desk.buffer.shrink_to(BUFFER_KEPT);
+        let next = if desk.history.recovered() && self.lacks(Ablation::RecoveredObserved) {
+            self.take_in(desk, deferred, std::iter::empty(), now)
+        } else {
+            self.take_in(desk, deferred, items, now)
+        };
+        store.passed(Point::Observed);
+        drop(guard);
+        self.see_to(next);
+        Ok(())
+    }
+
+    /// Observes what was written, and has it pending.
+    fn take_in<'a>(
+        &self,
+        desk: &mut Desk,
+        deferred: Deferred,
+        items: impl Iterator<Item = &'a Item>,
+        now: Millis,
+    ) -> Next {
+        let Live { shared, store, .. } = &*self.0;
         let patch = self.observe(desk, deferred, items, now);
         // The history is read while nothing but the desk is held. These lines are accepted whether that works or not; if not, a
         // barrier will say why.
@@ -249,12 +308,7 @@ impl LiveThread {
         if let Some(whole) = whole {
             pending.supply_row(whole);
         }
-        let next = pending.accept(patch, store.options.clock.monotonic(), store.touch_after());
-        drop(pending);
-        store.passed(Point::Observed);
-        drop(guard);
-        self.see_to(next);
-        Ok(())
+        pending.accept(patch, store.options.clock.monotonic(), store.touch_after())
     }
 
     /// Derives what has waited and what `items` change, and how long the history is with them.
@@ -265,18 +319,18 @@ impl LiveThread {
         items: impl Iterator<Item = &'a Item>,
         now: Millis,
     ) -> Patch {
-        let id = self.id();
+        let (id, ablated) = (self.id(), self.0.store.options.ablated);
         let mut patch = match deferred {
             Deferred::Nothing => Patch::new(),
             Deferred::Resume(patch) => *patch,
             Deferred::Create(meta) => {
                 let mut patch = self.0.store.row_of(desk.history.path());
-                desk.seen = derive(desk.seen, id, meta.change(), now, &mut patch);
+                desk.seen = derive_without(ablated, desk.seen, id, meta.change(), now, &mut patch);
                 patch
             }
         };
         for item in items {
-            desk.seen = derive(desk.seen, id, item.change(), now, &mut patch);
+            desk.seen = derive_without(ablated, desk.seen, id, item.change(), now, &mut patch);
         }
         let bytes = i64::try_from(desk.history.length()).unwrap_or(i64::MAX);
         patch.set(Column::HistoryBytes, Value::Integer(bytes));
@@ -307,7 +361,9 @@ impl Live {
         }
         desk.state = DeskState::Closed;
         drop(desk);
-        let projection = self.wait_for_row().err();
+        let ablated = self.store.options.ablated;
+        let projection =
+            if ablated.has(Ablation::ShutdownPending) { None } else { self.wait_for_row().err() };
         // What could not be projected is forgotten: the next writer reads it from the history, and must not be overtaken.
         let mut desk = self.forget_pending();
         let history = desk.history.close().err();
@@ -318,6 +374,7 @@ impl Live {
         if projection.is_none() && history.is_none() {
             return Ok(());
         }
+        let history = history.filter(|_| projection.is_none() || !ablated.has(Ablation::ShutdownBoth));
         let boxed = |error: Option<Error>| error.map(Box::new);
         Err(Error::Shutdown(ShutdownError { projection: boxed(projection), history: boxed(history) }))
     }
@@ -327,7 +384,7 @@ impl Live {
         let mut pending = self.shared.pending();
         pending.discard();
         self.shared.changed();
-        while pending.is_in_flight() {
+        while pending.is_in_flight() && !self.store.options.ablated.has(Ablation::DiscardWaits) {
             pending = self.shared.wait(pending);
         }
         drop(pending);
@@ -339,6 +396,9 @@ impl Live {
         let shared = &self.shared;
         let mut supplied = false;
         let mut pending = shared.pending();
+        if pending.is_given_up() {
+            return Err(Error::Discarded { thread: shared.id });
+        }
         let barrier = pending.barrier();
         if let Some(observer) = &self.store.options.observer {
             observer.waits(self.shared.id);

@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ablation;
 mod change;
 mod clock;
 mod column;
@@ -54,6 +55,7 @@ mod walk;
 mod worker;
 mod writer;
 
+pub use ablation::{Ablation, Ablations};
 pub use change::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
 pub use clock::{Clock, SystemClock};
 pub use column::{Column, Value};
@@ -70,7 +72,7 @@ pub use live::LiveThread;
 pub use options::{Durability, Mode, Observer, Point, ProjectionReport, StoreOptions, UnknownMode};
 pub use patch::Patch;
 pub use problem::{Defect, HistoryError, Problem, Torn};
-pub use project::{ProjectError, Projection, Projector};
+pub use project::{ProjectError, Projection, Projector, Through};
 pub use rebuild::{Flaws, Rebuilt, rebuild, repair};
 pub use replay::{MAX_PROBLEMS, Replay, replay};
 pub use rows::{Rows, ThreadRow};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ablation::Ablations;
 use super::clock::{Clock, SystemClock};
 use super::disk::{Disk, FileSystem};
 use super::id::ThreadId;
@@ -95,6 +96,8 @@ pub struct StoreOptions {
     pub disk: Arc<dyn Disk>,
     /// Told of every projection.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Rules that are switched off. For differential runs only: it makes the store wrong.
+    pub ablated: Ablations,
 }
 
 impl Default for StoreOptions {
@@ -108,6 +111,7 @@ impl Default for StoreOptions {
             clock: Arc::new(SystemClock::default()),
             disk: Arc::new(FileSystem),
             observer: None,
+            ablated: Ablations::NONE,
         }
     }
 }

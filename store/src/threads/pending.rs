@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::Span;
 
+use super::ablation::{self, Ablation, Ablations};
 use super::patch::Patch;
 use super::project::ProjectError;
 
@@ -42,6 +43,11 @@ pub(super) struct Pending {
     /// The row is not there: the next merge must bring all of it.
     row_missing: bool,
     discarded: bool,
+    /// It was discarded by its user, and not closed.
+    given_up: bool,
+    ablated: Ablations,
+    /// What is not merged, where nothing is.
+    backlog: Vec<Patch>,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +116,10 @@ pub(super) struct Barrier {
 }
 
 impl Pending {
+    pub(super) fn new(ablated: Ablations) -> Self {
+        Self { ablated, ..Self::default() }
+    }
+
     /// Takes in what an append changes. `touch_after`: how long after a projection the next one that only touches may wait.
     pub(super) fn accept(&mut self, patch: Patch, now: Duration, touch_after: Duration) -> Next {
         self.accepted += 1;
@@ -121,8 +131,12 @@ impl Pending {
             self.since = Some(now);
         }
         let due = match &mut self.patch {
+            Some(_) if self.ablated.has(Ablation::Coalescing) => {
+                self.backlog.push(patch);
+                false
+            }
             Some(pending) => {
-                pending.merge(patch);
+                ablation::merge(self.ablated, pending, patch);
                 pending.is_touch()
             }
             None => self.patch.insert(patch).is_touch(),
@@ -154,11 +168,16 @@ impl Pending {
         let since = self.since.take();
         self.schedule = Schedule::Idle;
         self.begun = Some(now);
-        self.in_flight = Some(self.accepted);
+        let left = self.backlog.len() as u64;
+        if left > 0 {
+            self.patch = Some(self.backlog.remove(0));
+        }
+        let generation = self.accepted - left;
+        self.in_flight = Some(generation);
         Some(Job {
             patch,
-            generation: self.accepted,
-            appends: std::mem::take(&mut self.appends),
+            generation,
+            appends: std::mem::replace(&mut self.appends, left) - left,
             since,
             span,
         })
@@ -187,6 +206,9 @@ impl Pending {
         match outcome {
             Ok(()) => {
                 self.applied = job.generation;
+                if self.ablated.has(Ablation::Generation) {
+                    (self.patch, self.applied) = (None, self.accepted);
+                }
                 self.failures_in_a_row = 0;
                 self.failure = None;
                 self.row_missing = false;
@@ -195,13 +217,18 @@ impl Pending {
                 self.failures_in_a_row += 1;
                 self.row_missing |= error.is_row_missing();
                 self.failure = Some(Failure { attempt: self.attempts, error: Arc::new(error.clone()) });
-                self.put_back(job);
+                if self.ablated.has(Ablation::FailedKept) {
+                    self.applied = job.generation;
+                } else {
+                    self.put_back(job);
+                }
                 if self.discarded {
                     self.patch = None;
                 }
             }
         }
-        let Some(patch) = self.patch.as_ref().filter(|_| newer && !self.discarded) else {
+        let goes_on = newer || self.ablated.has(Ablation::FailureRests);
+        let Some(patch) = self.patch.as_ref().filter(|_| goes_on && !self.discarded) else {
             // Done, or failed alone: nobody tries again unasked.
             return Next::Nothing;
         };
@@ -220,8 +247,11 @@ impl Pending {
 
     fn put_back(&mut self, job: Job) {
         let mut patch = job.patch;
-        if let Some(newer) = self.patch.take() {
-            patch.merge(newer);
+        if let Some(mut newer) = self.patch.take() {
+            if self.ablated.has(Ablation::FailedBelow) {
+                std::mem::swap(&mut patch, &mut newer);
+            }
+            ablation::merge(self.ablated, &mut patch, newer);
         }
         self.patch = Some(patch);
         self.appends += job.appends;
@@ -232,7 +262,7 @@ impl Pending {
     /// A barrier behind everything accepted so far.
     pub(super) fn barrier(&self) -> Barrier {
         Barrier {
-            generation: self.accepted,
+            generation: if self.ablated.has(Ablation::BarrierBefore) { self.applied } else { self.accepted },
             attempts: self.attempts,
             failures_in_a_row: self.failures_in_a_row,
         }
@@ -240,13 +270,20 @@ impl Pending {
 
     /// Where `barrier` stands.
     pub(super) fn standing(&self, barrier: Barrier) -> Standing {
-        if self.applied >= barrier.generation {
+        let generation =
+            if self.ablated.has(Ablation::BarrierAfter) { self.accepted } else { barrier.generation };
+        let is_left = self.ablated.has(Ablation::TouchBarrier) && matches!(self.schedule, Schedule::Later(_));
+        if self.applied >= generation || is_left {
             return Standing::Reached;
         }
         if self.discarded {
             return Standing::Discarded;
         }
-        if let Some(failure) = self.failure.as_ref().filter(|failure| failure.attempt > barrier.attempts) {
+        if let Some(failure) = self
+            .failure
+            .as_ref()
+            .filter(|failure| failure.attempt > barrier.attempts || self.ablated.has(Ablation::FailureOwn))
+        {
             let superseded = self.in_flight.is_some() || self.schedule != Schedule::Idle;
             let seen = self.failures_in_a_row.saturating_sub(
                 // Failures from before it began to wait do not count, unless an attempt has succeeded since.
@@ -256,7 +293,7 @@ impl Pending {
                     0
                 },
             );
-            if !superseded || seen >= PATIENCE {
+            if !superseded || seen >= PATIENCE || self.ablated.has(Ablation::FailureSuperseded) {
                 return Standing::Failed(Arc::clone(&failure.error));
             }
         }
@@ -297,6 +334,16 @@ impl Pending {
         self.span = None;
         self.since = None;
         self.schedule = Schedule::Idle;
+    }
+
+    /// Says that the thread was discarded by its user: no barrier may begin to wait any more.
+    pub(super) fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    /// Whether its user has discarded it.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up
     }
 
     /// Whether a projection is in flight.

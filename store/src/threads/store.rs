@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ablation::Ablation;
 use super::column::{Column, Value};
 use super::derive::Seen;
 use super::error::{Error, Result};
@@ -16,7 +17,7 @@ use super::options::{Mode, Point, StoreOptions};
 use super::patch::Patch;
 use super::pending::Job;
 use super::problem::HistoryError;
-use super::project::{Projector, Readback, Sqlite};
+use super::project::{Projector, Readback, Sqlite, Through};
 use super::rows::{Rows, ThreadRow};
 use super::worker::{self, Context, InTurns, Worker};
 use super::writer::HistoryWriter;
@@ -46,6 +47,7 @@ pub(super) struct StoreInner {
     pub(super) worker: Option<Worker>,
     /// What everything else projects with.
     in_turns: Option<InTurns>,
+    through: Option<Arc<dyn Through>>,
     transactions: Arc<AtomicU64>,
 }
 
@@ -55,6 +57,19 @@ impl ThreadStore {
     /// # Errors
     /// [`Error::History`] when the folder cannot be used, [`Error::Database`] when the database cannot.
     pub fn open(root: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
+        Self::open_through(root, options, None)
+    }
+
+    /// Opens the store with something between it and its projectors, if `through` says so: for tests that make projections wait
+    /// or fail.
+    ///
+    /// # Errors
+    /// As [`ThreadStore::open`].
+    pub fn open_through(
+        root: impl AsRef<Path>,
+        options: StoreOptions,
+        through: Option<Arc<dyn Through>>,
+    ) -> Result<Self> {
         let transactions = Arc::new(AtomicU64::new(0));
         let path = root.as_ref().join(schema::FILE_NAME);
         let counted = Arc::clone(&transactions);
@@ -62,10 +77,10 @@ impl ThreadStore {
         let projector: Box<dyn Projector> = match options.mode {
             Mode::SyncReadback => Box::new(Readback::open(&path, options.busy_timeout, counted)?),
             Mode::Sync | Mode::AsyncPerThread | Mode::Async => {
-                Box::new(Sqlite::open(&path, options.busy_timeout, counted)?)
+                Box::new(Sqlite::open(&path, options.busy_timeout, counted)?.without(options.ablated))
             }
         };
-        Self::assemble(root.as_ref(), options, projector, transactions)
+        Self::assemble(root.as_ref(), options, projector, through, transactions)
     }
 
     /// Opens the store with a projector of the caller's, for tests that need one that waits or fails.
@@ -78,27 +93,32 @@ impl ThreadStore {
         projector: Box<dyn Projector>,
     ) -> Result<Self> {
         create_folders(root.as_ref())?;
-        Self::assemble(root.as_ref(), options, projector, Arc::default())
+        Self::assemble(root.as_ref(), options, projector, None, Arc::default())
     }
 
     fn assemble(
         root: &Path,
         options: StoreOptions,
         projector: Box<dyn Projector>,
+        through: Option<Arc<dyn Through>>,
         transactions: Arc<AtomicU64>,
     ) -> Result<Self> {
         let context = Context::of(&options);
         let rows = Mutex::new(Rows::open(&root.join(schema::FILE_NAME), options.busy_timeout)?);
         let (worker, in_turns) = match options.mode {
             Mode::Async => {
+                let projector = wrapped(through.as_ref(), projector);
                 let worker = Worker::start("thread-rows", projector, context.clone())
                     .map_err(|source| Error::history(root, "start its worker", source))?;
                 (Some(worker), None)
             }
-            Mode::SyncReadback | Mode::Sync | Mode::AsyncPerThread => (None, Some(InTurns::new(projector))),
+            Mode::AsyncPerThread => (None, Some(InTurns::new(projector))),
+            Mode::SyncReadback | Mode::Sync => {
+                (None, Some(InTurns::new(wrapped(through.as_ref(), projector))))
+            }
         };
         let root = root.to_owned();
-        let inner = StoreInner { root, options, context, rows, worker, in_turns, transactions };
+        let inner = StoreInner { root, options, context, rows, worker, in_turns, through, transactions };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -129,16 +149,20 @@ impl ThreadStore {
             self.give_way(id, path)?;
         }
         let path = self.sessions().join(at.folder()).join(id.file_name(at));
-        let StoreOptions { disk, durability, .. } = &self.inner.options;
+        let StoreOptions { disk, durability, ablated, .. } = &self.inner.options;
         let desk = Desk {
-            history: HistoryWriter::new(Arc::clone(disk), path, *durability),
-            lock: Some(lock),
+            history: HistoryWriter::new(Arc::clone(disk), path, *durability, *ablated),
+            lock,
             seen: Seen::default(),
             deferred: Deferred::Create(Box::new(Item::session_meta(meta)?)),
             state: DeskState::Open,
             buffer: Vec::new(),
         };
-        self.live(id, desk)
+        let live = self.live(id, desk)?;
+        if self.inner.options.ablated.has(Ablation::DeferredCreate) {
+            live.write_deferred()?;
+        }
+        Ok(live)
     }
 
     /// A thread whose history exists, for appending to it. The row is brought up to date with the first append, or by
@@ -155,19 +179,27 @@ impl ThreadStore {
         let replay = replay::replay(&path, id)?;
         let mut patch = self.inner.row_of(&path);
         patch.merge(replay.patch);
-        let StoreOptions { disk, durability, .. } = &self.inner.options;
+        if self.inner.options.ablated.has(Ablation::LineTime) {
+            patch.set(Column::UpdatedAtMs, Value::Integer(self.inner.options.clock.now().0));
+        }
+        let StoreOptions { disk, durability, ablated, .. } = &self.inner.options;
         let desk = Desk {
             history: HistoryWriter::resume(
                 Arc::clone(disk),
                 path,
                 *durability,
+                *ablated,
                 replay.bytes,
                 replay.torn.map_or(0, |torn| torn.bytes),
                 !replay.is_ended,
             ),
-            lock: Some(lock),
+            lock,
             seen: replay.seen,
-            deferred: Deferred::Resume(Box::new(patch)),
+            deferred: if ablated.has(Ablation::DeferredResume) {
+                Deferred::Nothing
+            } else {
+                Deferred::Resume(Box::new(patch))
+            },
             state: DeskState::Open,
             buffer: Vec::new(),
         };
@@ -189,9 +221,9 @@ impl ThreadStore {
     fn live(&self, id: ThreadId, desk: Desk) -> Result<LiveThread> {
         let worker = match (&self.inner.in_turns, self.inner.options.mode) {
             (Some(in_turns), Mode::AsyncPerThread) => {
-                let worker =
-                    Worker::start("thread-row", Box::new(in_turns.clone()), self.inner.context.clone())
-                        .map_err(|source| Error::history(&self.inner.root, "start a worker", source))?;
+                let projector = wrapped(self.inner.through.as_ref(), Box::new(in_turns.clone()));
+                let worker = Worker::start("thread-row", projector, self.inner.context.clone())
+                    .map_err(|source| Error::history(&self.inner.root, "start a worker", source))?;
                 Some(worker)
             }
             _ => None,
@@ -199,9 +231,12 @@ impl ThreadStore {
         Ok(LiveThread::new(id, desk, Arc::clone(&self.inner), worker))
     }
 
-    fn lock(&self, id: ThreadId) -> Result<WriterLock> {
+    fn lock(&self, id: ThreadId) -> Result<Option<WriterLock>> {
+        if self.inner.options.ablated.has(Ablation::OneWriter) {
+            return Ok(None);
+        }
         let path = self.inner.root.join(LOCKS).join(id.to_string());
-        WriterLock::take(&path).map_err(|error| match error {
+        WriterLock::take(&path).map(Some).map_err(|error| match error {
             NotLocked::Held => Error::InUse { thread: id, path },
             NotLocked::Io(source) => Error::history(&path, "lock it", source),
         })
@@ -264,7 +299,7 @@ impl StoreInner {
 
     /// How long a touch may wait: where no worker could project it later, it may not.
     pub(super) fn touch_after(&self) -> std::time::Duration {
-        if self.options.mode.is_async() { self.options.touch_after } else { std::time::Duration::ZERO }
+        if self.options.mode.is_async() { self.context.touch_after } else { std::time::Duration::ZERO }
     }
 
     /// Projects in the thread of execution that asks, taking turns with the others.
@@ -272,6 +307,13 @@ impl StoreInner {
         if let Some(in_turns) = &self.in_turns {
             worker::project(&mut in_turns.clone(), &self.context, vec![(thread, job)]);
         }
+    }
+}
+
+fn wrapped(through: Option<&Arc<dyn Through>>, projector: Box<dyn Projector>) -> Box<dyn Projector> {
+    match through {
+        Some(through) => through.wrap(projector),
+        None => projector,
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::ablation::Ablation;
 use super::clock::Clock;
 use super::live::Shared;
 use super::options::{Observer, Point, ProjectionReport, StoreOptions};
@@ -35,7 +36,11 @@ impl Context {
             clock: Arc::clone(&options.clock),
             observer: options.observer.clone(),
             nap: options.nap,
-            touch_after: options.touch_after,
+            touch_after: if options.ablated.has(Ablation::TouchDelay) {
+                Duration::ZERO
+            } else {
+                options.touch_after
+            },
         }
     }
 

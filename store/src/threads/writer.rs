@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::ablation::{Ablation, Ablations};
 use super::disk::{Disk, DiskFile};
 use super::options::Durability;
 
@@ -13,6 +14,7 @@ pub(super) struct HistoryWriter {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     durability: Durability,
+    ablated: Ablations,
     file: Option<Box<dyn DiskFile>>,
     /// Bytes of whole lines, all of them observed: what the file is cut to when more is in it.
     length: u64,
@@ -20,25 +22,37 @@ pub(super) struct HistoryWriter {
     torn_up_to: u64,
     /// Whether the file is there, as far as this writer knows.
     exists: bool,
+    /// Whether this writer has created it.
+    is_new: bool,
     /// Whether its name is known to be on the device.
     is_named: bool,
     /// Whether the last line is whole but lacks its newline, as other programs leave it.
     unfinished: bool,
+    /// Whether the last append took a second try.
+    recovered: bool,
 }
 
 impl HistoryWriter {
     /// A writer of a history that is yet to be created.
-    pub(super) fn new(disk: Arc<dyn Disk>, path: PathBuf, durability: Durability) -> Self {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        path: PathBuf,
+        durability: Durability,
+        ablated: Ablations,
+    ) -> Self {
         Self {
             disk,
             path,
             durability,
+            ablated,
             file: None,
             length: 0,
             torn_up_to: 0,
             exists: false,
+            is_new: false,
             is_named: false,
             unfinished: false,
+            recovered: false,
         }
     }
 
@@ -48,22 +62,29 @@ impl HistoryWriter {
         disk: Arc<dyn Disk>,
         path: PathBuf,
         durability: Durability,
+        ablated: Ablations,
         length: u64,
         torn: u64,
         unfinished: bool,
     ) -> Self {
+        let length = if ablated.has(Ablation::TornTail) { length + torn } else { length };
         Self {
             length,
             torn_up_to: length.saturating_add(torn),
             exists: true,
-            unfinished,
-            ..Self::new(disk, path, durability)
+            unfinished: unfinished && !ablated.has(Ablation::Unended),
+            ..Self::new(disk, path, durability, ablated)
         }
     }
 
     /// The history.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the last append took a second try.
+    pub(super) fn recovered(&self) -> bool {
+        self.recovered
     }
 
     /// Bytes of whole lines.
@@ -74,11 +95,14 @@ impl HistoryWriter {
     /// Appends whole lines. After an error the file is opened anew, cut to what was observed, and they are written once more; if
     /// that fails too, none of them is in the history, and the next call begins with the cut.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.try_append(lines).is_ok() {
+        self.recovered = false;
+        let first = self.try_append(lines);
+        if first.is_ok() {
             return Ok(());
         }
         self.file = None;
-        let second = self.try_append(lines);
+        let second = if self.ablated.has(Ablation::Retry) { first } else { self.try_append(lines) };
+        self.recovered = second.is_ok();
         if second.is_err() {
             self.file = None;
             self.undo();
@@ -87,8 +111,9 @@ impl HistoryWriter {
     }
 
     fn try_append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let (unfinished, durability, length) = (self.unfinished, self.durability, self.length);
+        let (unfinished, durability) = (self.unfinished, self.durability);
         self.open()?;
+        let length = self.length;
         let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
         // Whatever comes of it, up to here the file is this writer's.
         let all = length + u64::from(unfinished) + lines.len() as u64;
@@ -97,9 +122,9 @@ impl HistoryWriter {
             write_all(file, b"\n")?;
         }
         write_all(file, lines)?;
-        if durability == Durability::Fsync {
+        if durability == Durability::Fsync && !self.ablated.has(Ablation::Fsync) {
             file.sync()?;
-            if !self.is_named {
+            if !self.is_named && !self.ablated.has(Ablation::FsyncNames) {
                 self.sync_folders()?;
                 self.is_named = true;
             }
@@ -117,7 +142,7 @@ impl HistoryWriter {
         if !self.exists {
             self.disk.create_folder(self.folder())?;
             self.file = Some(self.disk.create(&self.path)?);
-            self.exists = true;
+            (self.exists, self.is_new) = (true, true);
             return Ok(());
         }
         let mut file = self.disk.open(&self.path)?;
@@ -133,7 +158,11 @@ impl HistoryWriter {
             ));
         }
         if found > self.length {
-            file.cut(self.length)?;
+            if self.ablated.has(Ablation::CutFailed) {
+                self.length = found;
+            } else {
+                file.cut(self.length)?;
+            }
         }
         self.file = Some(file);
         Ok(())
@@ -164,9 +193,15 @@ impl HistoryWriter {
         self.file = None;
     }
 
-    /// Brings everything to the device and closes the file.
+    /// Brings everything to the device, the name of a new file too, and closes the file.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        self.file.take().map_or(Ok(()), |mut file| file.sync())
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        file.sync()?;
+        if self.is_new && !self.is_named && !self.ablated.has(Ablation::CloseNames) {
+            self.sync_folders()?;
+            self.is_named = true;
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, params_from_iter};
 
 use super::{ProjectError, Projection, Projector};
+use crate::threads::ablation::{Ablation, Ablations};
 use crate::threads::column::{Column, Value};
 use crate::threads::database::{self, DatabaseError};
 use crate::threads::patch::Patch;
@@ -25,6 +26,7 @@ pub(in crate::threads) struct Sqlite {
     path: PathBuf,
     busy_timeout: Duration,
     transactions: Arc<AtomicU64>,
+    ablated: Ablations,
 }
 
 impl Sqlite {
@@ -40,7 +42,13 @@ impl Sqlite {
             .busy_timeout(Duration::ZERO)
             .map_err(|source| DatabaseError::from_sqlite(path, &source))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { connection, path: path.to_owned(), busy_timeout, transactions })
+        let ablated = Ablations::NONE;
+        Ok(Self { connection, path: path.to_owned(), busy_timeout, transactions, ablated })
+    }
+
+    /// The same without some of its rules.
+    pub(in crate::threads) fn without(self, ablated: Ablations) -> Self {
+        Self { ablated, ..self }
     }
 
     /// The connection, for what is done beside projecting.
@@ -65,7 +73,7 @@ impl Sqlite {
             if source.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
                 return Err(self.error(&source));
             }
-            if waited >= self.busy_timeout {
+            if waited >= self.busy_timeout || self.ablated.has(Ablation::BusyWait) {
                 return Err(DatabaseError::Busy { path: self.path.clone(), waited }.into());
             }
             std::thread::sleep(RETRY.min(self.busy_timeout - waited));
@@ -101,10 +109,19 @@ impl Sqlite {
             .prepare_cached(&statement(projection.patch))
             .and_then(|mut statement| statement.execute(params_from_iter(values(projection))))
             .map_err(|source| self.error(&source))?;
-        if changed == 0 {
+        if changed == 0 && !self.ablated.has(Ablation::RowMissing) {
             return Err(ProjectError::RowMissing { path: self.path.clone(), thread: projection.thread });
         }
         Ok(())
+    }
+
+    /// Applies all patches or none.
+    fn apply_all(&self, batch: &[Projection<'_>]) -> Vec<Result<(), ProjectError>> {
+        let outcome = batch.iter().try_for_each(|projection| self.apply(*projection));
+        if outcome.is_err() {
+            self.roll_back();
+        }
+        vec![outcome; batch.len()]
     }
 
     /// Applies each patch in a savepoint of its own, so that a row the database refuses is the only one it costs.
@@ -140,6 +157,7 @@ impl Projector for Sqlite {
         let outcomes = match batch {
             // A transaction is savepoint enough.
             [only] => vec![self.apply(*only)],
+            _ if self.ablated.has(Ablation::Savepoints) => self.apply_all(batch),
             _ => self.apply_each(batch),
         };
         // Some failures, such as a full disk, end the transaction, and what was done in it before is undone.

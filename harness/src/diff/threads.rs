@@ -1,0 +1,90 @@
+//! Histories of thread stores, as the subject of a search.
+
+use std::io;
+use std::path::Path;
+
+use rand_chacha::ChaCha8Rng;
+use tracerig_store::threads::{Ablation, Ablations};
+
+use super::{Failed, History, Subject};
+use crate::histories::Tally;
+use crate::thread_histories::{self, Case, Error, Failure, Wrong};
+
+/// Ways to fail that are no wrong state.
+const OTHERS: [&str; 4] = ["panic", "file", "sqlite", "executor"];
+
+/// Thread stores.
+#[derive(Debug, Clone, Default)]
+pub struct Threads {
+    /// Rules that are switched off.
+    pub ablations: Ablations,
+}
+
+impl Subject for Threads {
+    const VERB: &'static str = "threads";
+    const CHECKED: &'static str = "projections";
+
+    type Case = Case;
+    type Failure = Failure;
+    type Setup = ();
+
+    fn kinds() -> Vec<&'static str> {
+        Wrong::ALL.map(Wrong::name).into_iter().chain(OTHERS).collect()
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let names: Vec<&str> = self.ablations.iter().map(Ablation::name).collect();
+        vec![("ablate", names.join(","))]
+    }
+
+    fn flags(&self) -> String {
+        self.ablations.iter().map(|ablation| format!(" --ablate {ablation}")).collect()
+    }
+
+    fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
+        thread_histories::generate(random, operations)
+    }
+
+    fn set_up(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, (): &(), folder: &Path, case: &Case) -> Result<Tally, Failure> {
+        thread_histories::run(case, folder, self.ablations)
+    }
+
+    fn shrink(
+        &self,
+        case: Case,
+        failure: Failure,
+        run: impl Fn(&Case) -> Result<(), Failure>,
+    ) -> (Case, Failure) {
+        thread_histories::shrink(case, failure, run)
+    }
+}
+
+impl History for Case {
+    fn operations(&self) -> usize {
+        self.ops.len()
+    }
+}
+
+impl Failed for Failure {
+    fn kind(&self) -> &'static str {
+        self.kind()
+    }
+
+    fn is_mismatch(&self) -> bool {
+        self.is_mismatch()
+    }
+
+    fn is_of_the_place(&self) -> bool {
+        matches!(self.error, Error::Io(_))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { op: 0, error: error.into() }
+    }
+}

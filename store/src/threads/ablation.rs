@@ -1,0 +1,185 @@
+//! The rules of thread stores that can be switched off by name, to measure whether a test would notice that one is missing.
+//!
+//! The switch stands where the rule is; what it takes to do the wrong thing is here, where it takes more than a condition.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::column::Value;
+use super::patch::Patch;
+
+/// Makes the enum and its tables of one list, so that they cannot differ.
+macro_rules! ablations {
+    ($($variant:ident $name:literal $summary:literal)*) => {
+        /// One rule of thread stores, by what goes wrong without it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Ablation {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl Ablation {
+            /// Every rule that can be switched off, in the order in which an append comes to them.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// Its name on command lines and in files.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What goes wrong without the rule, in a sentence.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary,)* }
+            }
+        }
+    };
+}
+
+ablations! {
+    OneWriter "one-writer" "A thread that is open for appending is opened once more."
+    DeferredCreate "deferred-create" "A thread without items leaves a file."
+    DeferredResume "deferred-resume" "A stale row gets what is appended now, but not what it lacks."
+    LineTime "line-time" "Resuming a thread takes the time of the clock for that of its last line."
+    EmptyAppend "empty-append" "An append without items writes the facts that wait for the first one."
+    Transient "transient" "Pieces of what comes whole later are kept in the history."
+    RowFirst "row-first" "The row takes in what is yet to be written, and is ahead when that fails."
+    TornTail "torn-tail" "The next record is glued to the beginning of one that a crash has left."
+    Unended "unended" "The next record is glued to one that another program left without its line break."
+    Retry "retry" "A write that fails once fails the append."
+    CutFailed "cut-failed" "What a failed write has left stays before the record that is written again."
+    FailedUnobserved "failed-unobserved" "An append that failed is in the row."
+    RecoveredObserved "recovered-observed" "An append that was written at the second try is not in the row."
+    Fsync "fsync" "An append is acknowledged before the device has it."
+    FsyncNames "fsync-names" "The name of a new history is not on the device when its first append is acknowledged."
+    CloseNames "close-names" "A history that was shut down vanishes in a power cut, name and all."
+    ObservedInOrder "observed-in-order" "Appends from cloned handles are observed in another order than written."
+    Once "once" "The last message, not the first, becomes title and preview."
+    ExplicitTitle "explicit-title" "A message becomes the title although an explicit one was set."
+    Recency "recency" "A turn begins, and the thread is not the most recent."
+    OwnMeta "own-meta" "A fork takes the facts of its parent for its own."
+    AbsentKeeps "absent-keeps" "A patch that says nothing of a column clears what is pending of it."
+    NullClears "null-clears" "An explicit null leaves the value that is pending."
+    ValueReplaces "value-replaces" "A pending value stays, though a newer one came."
+    Generation "generation" "A patch is dropped although only an older generation was applied."
+    Coalescing "coalescing" "Each append is projected by itself, however many wait."
+    Savepoints "savepoints" "One row that the database refuses costs all rows of its batch."
+    TouchDelay "touch-delay" "Each touch is projected at once."
+    TouchBarrier "touch-barrier" "A barrier does not bring a touch that waits."
+    BusyWait "busy-wait" "A database that is busy for a moment fails the projection."
+    RowMissing "row-missing" "A row that was deleted does not come back."
+    FailedKept "failed-kept" "The patch of a failed projection is lost."
+    FailedBelow "failed-below" "The patch of a failed projection is put above newer ones."
+    FailureRests "failure-rests" "A projection that failed alone is tried again unasked, for ever."
+    FailureSuperseded "failure-superseded" "A barrier is told of a failure that a newer generation makes good."
+    FailureOwn "failure-own" "A barrier reports the failure before it instead of trying again."
+    AppendUnfailed "append-unfailed" "An append fails although its history was written."
+    BarrierBefore "barrier-before" "A barrier does not wait for what was accepted before it."
+    BarrierAfter "barrier-after" "A barrier waits for what is accepted after it."
+    AppendAndFlush "append-and-flush" "A thread cannot be listed when its first append and flush has returned."
+    PersistDeferred "persist-deferred" "A thread without items gets neither file nor row by being persisted."
+    UpdateWaits "update-waits" "An explicit change returns the row before it, or none."
+    ShutdownPending "shutdown-pending" "What was pending at a shutdown never reaches the row."
+    ShutdownBoth "shutdown-both" "Of two failures of a shutdown, one is not reported."
+    DiscardWaits "discard-waits" "A discarded thread is still being projected when that returns."
+    DiscardDrops "discard-drops" "Discarding a thread projects what is pending."
+    DiscardRefuses "discard-refuses" "A thread that was discarded still takes appends."
+}
+
+impl fmt::Display for Ablation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Ablation {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|ablation| ablation.name() == name);
+        known.ok_or_else(|| {
+            format!(
+                "`{name}` is no rule that can be switched off; known are {}",
+                Self::ALL.map(Self::name).join(", ")
+            )
+        })
+    }
+}
+
+/// Rules that are switched off: none, unless a test measures its own power.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ablations(u64);
+
+const _: () = assert!(Ablation::ALL.len() <= u64::BITS as usize, "a bit for each rule");
+
+impl Ablations {
+    /// Every rule holds.
+    pub const NONE: Self = Self(0);
+
+    /// Whether `ablation` is switched off.
+    #[must_use]
+    pub const fn has(self, ablation: Ablation) -> bool {
+        self.0 & 1 << ablation as u64 != 0
+    }
+
+    /// These and one more.
+    #[must_use]
+    pub const fn with(self, ablation: Ablation) -> Self {
+        Self(self.0 | 1 << ablation as u64)
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Ablation> {
+        Ablation::ALL.into_iter().filter(move |ablation| self.has(*ablation))
+    }
+}
+
+impl FromIterator<Ablation> for Ablations {
+    fn from_iter<I: IntoIterator<Item = Ablation>>(ablations: I) -> Self {
+        ablations.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// Adds what a newer patch says to an older one.
+pub(super) fn merge(off: Ablations, older: &mut Patch, mut newer: Patch) {
+    if off.has(Ablation::AbsentKeeps) && !newer.is_touch() {
+        if older.is_complete() {
+            newer.mark_complete();
+        }
+        *older = newer;
+    } else if off.has(Ablation::NullClears) {
+        let mut said = Patch::new();
+        if newer.is_complete() {
+            said.mark_complete();
+        }
+        for (column, value) in newer.iter().filter(|(_, value)| **value != Value::Null) {
+            said.set(column, value.clone());
+        }
+        older.merge(said);
+    } else if off.has(Ablation::ValueReplaces) {
+        newer.merge(std::mem::take(older));
+        *older = newer;
+    } else {
+        older.merge(newer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_name_and_a_bit_of_its_own() {
+        for (place, ablation) in Ablation::ALL.into_iter().enumerate() {
+            assert_eq!(ablation.name().parse::<Ablation>().unwrap(), ablation);
+            let only = Ablations::NONE.with(ablation);
+            assert!(only.iter().eq([ablation]) && only != Ablations::NONE);
+            assert!(Ablation::ALL[..place].iter().all(|other| other.name() != ablation.name()));
+            assert!(ablation.summary().ends_with('.') && ablation.summary().len() < 100, "{ablation}");
+        }
+        let all: Ablations = Ablation::ALL.into_iter().collect();
+        assert!(all.iter().eq(Ablation::ALL) && Ablations::NONE.iter().next().is_none());
+        assert!("everything".parse::<Ablation>().unwrap_err().contains("torn-tail"));
+    }
+}
