@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracerig_scanner::{
-    Ablations, BUSY_TIMEOUT, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
+    Ablations, BUSY_TIMEOUT, Check, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
 };
 
 use super::answered::Refused;
@@ -286,7 +286,11 @@ impl Runner {
             view = &after;
             due = predict(Err(due.reason), view);
         }
-        let is_checked = matches!(due.reason, Reason::Check(_));
+        // A table of which no memo is kept, or a memo that cannot be read, is no sign of anything that happened to rows.
+        let is_checked = matches!(
+            due.reason,
+            Reason::Check(Check::Identity | Check::Shrink | Check::Anchors | Check::Facts)
+        );
         let writes = due.changed && view.rising;
         let (artifact, state) =
             shared.meanwhile.take().unwrap_or_else(|| (before.artifact.clone(), before.state.clone()));
