@@ -254,3 +254,20 @@ fn false_alarms_are_counted_and_repeat() {
     assert_eq!(noise(), noise());
     assert!(noise().smallest_change > 0.02, "{:?}", noise());
 }
+
+/// Twelve pairs can be as sure as one arm needs, and not as sure as forty need.
+#[test]
+fn many_arms_ask_for_more() {
+    let arm = |name: usize, percent| {
+        let mut arm = Measured::new(ArmKey::new(format!("arm-{name}"), Cache::Hot), Metric::Launch);
+        add(&mut arm, Set::Itself, 20, 0, 1);
+        add(&mut arm, Set::First, 6, percent, 1);
+        add(&mut arm, Set::Second, 6, percent, 1);
+        arm
+    };
+    assert_eq!(time_of(arm(0, 8)), Verdict::Slower);
+    let arms: Vec<Measured> = (0..40).map(|at| arm(at, if at == 0 { 8 } else { 0 })).collect();
+    let verdicts = judge(&arms, &Rules::default());
+    assert!(matches!(verdicts.arms[0].time, Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })));
+    assert_eq!(verdicts.arms[0].change.unwrap().corrected_interval, None);
+}
