@@ -24,11 +24,19 @@ pub(super) fn section(out: &mut Markup, document: &Value) {
     );
     let mut lists = Vec::new();
     find(document, "", &mut lists);
+    // The longest is what was asked for.
+    lists.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
     for (name, rows) in &lists {
         let rows: Vec<Fields<'_>> = rows.iter().map(|row| fields(row)).collect();
         parts::table(out, &words(name), &table(&rows));
-        for (title, text) in rows.iter().flat_map(|row| long(row)) {
-            parts::details(out, &title, |out| parts::code(out, text));
+        let texts: Vec<(String, &str)> = rows.iter().flat_map(long).collect();
+        if !texts.is_empty() {
+            parts::details(out, "Histories, and what went wrong in them", |out| {
+                for (title, text) in texts {
+                    out.leaf("p", &[], &title);
+                    parts::code(out, text);
+                }
+            });
         }
     }
     if lists.is_empty() {
@@ -47,17 +55,36 @@ fn find<'a>(value: &'a Value, name: &str, found: &mut Vec<(String, Vec<&'a Value
     }
 }
 
+/// Fields that come first, since a document keeps no order of its own: what it is, what it is for, what shows it.
+const FIRST: [&str; 10] = [
+    "name",
+    "check",
+    "rule",
+    "summary",
+    "witness_operations",
+    "witness_kind",
+    "random_operations",
+    "random_kind",
+    "cases",
+    "cost",
+];
+/// A text beyond this is no cell of a table, in characters.
+const LONGEST: usize = 110;
+
 /// Fields by name, those of an object within it as `object field`.
 type Fields<'a> = Vec<(String, &'a Value)>;
 
 fn fields(row: &Value) -> Fields<'_> {
     let mut found = Vec::new();
     collect(row, "", 0, &mut found);
+    let rank = |name: &str| FIRST.iter().position(|first| name.starts_with(first)).unwrap_or(FIRST.len());
+    found.sort_by_key(|(name, _)| rank(name));
     found
 }
 
 fn collect<'a>(value: &'a Value, name: &str, depth: usize, found: &mut Fields<'a>) {
     match value {
+        Value::Object(_) if ends(value).is_some() => found.push((name.to_owned(), value)),
         Value::Object(fields) if depth <= DEEPEST => {
             for (own, value) in fields {
                 let name = if name.is_empty() { own.clone() } else { format!("{name}_{own}") };
@@ -69,9 +96,15 @@ fn collect<'a>(value: &'a Value, name: &str, depth: usize, found: &mut Fields<'a
     }
 }
 
+/// The ends of an interval, where the object is one.
+fn ends(value: &Value) -> Option<(f64, f64)> {
+    let fields = value.as_object().filter(|fields| fields.len() == 2)?;
+    Some((fields.get("low")?.as_f64()?, fields.get("high")?.as_f64()?))
+}
+
 /// Whether a text is no cell but a text of its own, such as a history.
 fn is_long(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.trim().contains('\n'))
+    value.as_str().is_some_and(|text| text.trim().contains('\n') || text.chars().count() > LONGEST)
 }
 
 /// The texts of a row that are none of a table, each with the row's own name.
@@ -96,7 +129,7 @@ fn table(rows: &[Fields<'_>]) -> Table {
     let mut table = Table::new(titles.len().min(1), titles.iter().map(|title| words(title)));
     for title in &titles {
         let values = || rows.iter().flatten().filter(|(name, _)| name == title).map(|(_, value)| value);
-        if values().any(|value| !value.is_number() && !value.is_null()) {
+        if values().any(|value| !value.is_number() && !value.is_null() && ends(value).is_none()) {
             table = table.words(&words(title));
         }
     }
@@ -108,7 +141,10 @@ fn table(rows: &[Fields<'_>]) -> Table {
 
 fn cell(title: &str, value: &Value) -> String {
     match value {
-        Value::Null | Value::Object(_) => NOTHING.to_owned(),
+        Value::Object(_) => {
+            ends(value).map_or_else(|| NOTHING.to_owned(), |(low, high)| format!("{low:.2} to {high:.2}"))
+        }
+        Value::Null => NOTHING.to_owned(),
         Value::Bool(value) => if *value { "yes" } else { "no" }.to_owned(),
         Value::Number(number) => match number.as_u64() {
             Some(nanos) if title.ends_with("_ns") => units::duration(std::time::Duration::from_nanos(nanos)),

@@ -40,19 +40,13 @@ pub(in crate::html) fn curve(out: &mut Markup, caption: &Caption<'_>, curves: &[
     let legend: Vec<(String, String)> =
         curves.iter().map(|curve| (curve.class.clone(), curve.name.clone())).collect();
     figure(out, caption, HEIGHT, &legend, |out| {
-        let marks = [0.0, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999];
-        let mut marks: Vec<(f64, String)> = marks
-            .iter()
-            .filter(|part| nines(**part) <= most.max(1.0))
-            .map(|part| (parts.part(nines(*part)), format!("{} %", short(part * 100.0))))
-            .collect();
         // With many nines the first marks would stand on one another.
-        let mut last = f64::NEG_INFINITY;
-        marks.retain(|(part, _)| {
-            let apart = part - last >= 0.1;
-            last = if apart { *part } else { last };
-            apart
-        });
+        let crowded = most > 3.2;
+        let marks: Vec<(f64, String)> = [0.0, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999_999]
+            .into_iter()
+            .filter(|part| nines(*part) <= most.max(1.0) && !(crowded && [0.0, 0.75].contains(part)))
+            .map(|part| (parts.part(nines(part)), format!("{} %", short(part * 100.0))))
+            .collect();
         below(out, frame, &marks, "part of all that takes no longer");
         let marks: Vec<(f64, String)> =
             times.ticks().into_iter().map(|tick| (times.part(tick), time_mark(tick))).collect();
@@ -75,6 +69,6 @@ pub(in crate::html) fn curve(out: &mut Markup, caption: &Caption<'_>, curves: &[
 }
 
 fn short(percent: f64) -> String {
-    let text = format!("{percent:.3}");
+    let text = format!("{percent:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
