@@ -49,8 +49,11 @@ fn a_folder_stands_for_the_records_in_it() {
     of("run");
     of("ladder/scale-1");
     of("ladder/scale-2");
-    let both = program.json(&["report", "ladder", "--format", "json"]);
-    assert_eq!(both.as_array().unwrap().len(), 2);
+    of("plan/run/scale-1");
+    for (folder, records) in [("ladder", 2), (".", 4)] {
+        let found = program.json(&["report", folder, "--format", "json"]);
+        assert_eq!(found.as_array().unwrap().len(), records, "{folder}");
+    }
     assert_eq!(program.json(&["report", "run", "--format", "json"])["scenario"], "relaunch");
     std::fs::create_dir(program.path("empty")).unwrap();
     let none = program.run(&["report", "empty"]);

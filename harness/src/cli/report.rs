@@ -7,11 +7,12 @@ use clap::{Args, ValueEnum};
 use tracerig_reports::record::Status;
 use tracerig_reports::{Record, export, hdr, html, render, write_whole};
 
+use super::run::RECORD;
 use super::{Code, Usage, output};
 
 /// Show what runs found, from their records alone.
 ///
-/// A record is the record.json of a run, or a folder with one, or with folders that have one each (as --scales writes).
+/// A record is the record.json of a run, or a folder with one, or with folders that have one each, as a plan and --scales write.
 ///
 /// The HTML page is one file that needs nothing else: what was asked and answered first, then percentiles, distributions, the
 /// order of the run, cold against hot and where the time goes, how costs grow where the records differ in scale, work, verification,
@@ -77,24 +78,16 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     exported(arguments, &records)
 }
 
-/// The records that an argument names.
+/// How deep below a folder records are looked for: a plan has folders of runs, a run at several scales has one for each.
+const DEPTH: u32 = 3;
+
+/// The records that an argument names, by their paths.
 pub(super) fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let own = path.join("record.json");
-    if own.exists() {
-        return Ok(vec![own]);
-    }
-    let folders = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let mut found = Vec::new();
-    for folder in folders {
-        let record =
-            folder.with_context(|| format!("{}: cannot be read", path.display()))?.path().join("record.json");
-        if record.exists() {
-            found.push(record);
-        }
-    }
+    collect(path, DEPTH, &mut found)?;
     if found.is_empty() {
         bail!(
             "{}: no record.json in it; give the folder that a run wrote, or the file itself",
@@ -103,6 +96,25 @@ pub(super) fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let own = folder.join(RECORD);
+    if own.exists() {
+        found.push(own);
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let unreadable = || format!("{}: cannot be read", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
+        let below = entry.with_context(unreadable)?.path();
+        if below.is_dir() {
+            collect(&below, depth - 1, found)?;
+        }
+    }
+    Ok(())
 }
 
 /// The report, with the name of its file.

@@ -25,6 +25,13 @@ pub(super) fn heading(record: &Record) -> String {
     }
 }
 
+/// The same, with its id where another run is called so, too.
+pub(super) fn heading_among(records: &[Record], record: &Record) -> String {
+    let own = heading(record);
+    let alike = records.iter().filter(|other| heading(other) == own).count();
+    if alike > 1 { format!("{own} ({})", record.id) } else { own }
+}
+
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -174,7 +181,7 @@ fn contents(out: &mut Markup, records: &[Record], growth: bool, ablations: bool)
                 out.element("li", &[], |out| out.leaf("a", &[("href", &format!("#{id}"))], text));
             };
             for (record, at) in records.iter().zip(1..) {
-                entry(&format!("run-{at}"), &heading(record));
+                entry(&format!("run-{at}"), &heading_among(records, record));
             }
             if growth {
                 entry("growth", "Cost as the database grows");

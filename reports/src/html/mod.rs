@@ -43,7 +43,7 @@ pub fn page(records: &[Record], ablations: Option<&Value>) -> String {
             for (at, record) in records.iter().enumerate() {
                 let id = format!("run-{}", at + 1);
                 out.element("section", &[("id", &id)], |out| {
-                    out.leaf("h2", &[], &first::heading(record));
+                    out.leaf("h2", &[], &first::heading_among(records, record));
                     if records.len() > 1 {
                         first::answer(out, record);
                     }

@@ -130,6 +130,15 @@ fn any_record_gives_a_page_that_is_well_formed() {
 }
 
 #[test]
+fn runs_that_are_called_the_same_are_told_apart() {
+    let mut other = fixture::record();
+    other.id = "relaunch-another".to_owned();
+    let page = page(&[fixture::record(), other, fixture::append::open()], None);
+    assert!(page.contains("<h2>Relaunch on quick (relaunch-another)</h2>"), "{}", structure(&page));
+    elements(&page);
+}
+
+#[test]
 fn the_page_needs_nothing_from_elsewhere() {
     let page = page(&runs(), None);
     for name in ["script", "img", "link", "iframe", "object", "embed", "base", "image", "use"] {
