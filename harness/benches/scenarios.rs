@@ -89,7 +89,7 @@ fn appends(criterion: &mut Criterion) {
         let subject = must(Subject::new(Path::new(PROGRAM), job.plan.time_limit()));
         RefCell::new((must(append::Bench::set(&job)), subject))
     });
-    let mut group = criterion.benchmark_group("append, 1 thread");
+    let mut group = criterion.benchmark_group("append-process");
     // A launch is a second or less; warming up is part of it.
     group.sampling_mode(SamplingMode::Flat).sample_size(10).warm_up_time(Duration::from_millis(1));
     for name in APPENDS {
