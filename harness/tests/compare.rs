@@ -4,10 +4,12 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use support::{Program, Ran, text};
 use tracerig_reports::Record;
 
@@ -166,8 +168,31 @@ fn a_closed_pipe_hides_no_verdict() {
     // A pipe that nobody reads.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let status = command.stdout(writer).stderr(std::process::Stdio::null()).status().unwrap();
+    let status = command.stdout(writer).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(4));
+}
+
+#[test]
+fn ctrl_c_ends_a_comparison_with_what_it_has() {
+    let program = Program::new();
+    let out = program.path("out");
+    let pairs = ["--base-bin", REAL, "--pairs", "10000", "--out", text(&out)];
+    let mut command = program.command(&[&["compare"], &pairs[..], &WORK].concat());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap() == "measuring"), "it ended before it measured");
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    // Without a single sample there is no comparison to write.
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    if out.join("comparison.json").exists() {
+        for name in ["base", "again", "new"] {
+            Record::read(&out.join("relaunch").join(name).with_extension("json")).unwrap();
+        }
+    }
+    let left = std::fs::read_dir(program.cache().join("work")).unwrap().flatten();
+    assert_eq!(left.filter(|entry| entry.path().is_dir()).count(), 0, "working copies are gone");
 }
 
 #[test]
@@ -231,6 +256,8 @@ fn a_run_is_made_again_from_its_record_alone() {
 
     let out = program.path("again");
     let again = repro(&["--counters-only", "--out", text(&out)]);
+    let folder = text(record.parent().unwrap());
+    assert_eq!(program.run(&["repro", folder, "--counters-only"]).code, Some(0));
     assert_eq!(again.code, Some(0), "{again:?}");
     assert!(again.out.contains("work counters: agree to the digit"), "{}", again.out);
     assert!(again.out.contains("order of samples: the same"), "{}", again.out);

@@ -31,7 +31,7 @@ use crate::repro::{self, Again, Event, ReproError};
 /// failed, 2 bad usage, 130 cut short by Ctrl-C.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The record.json that a run wrote.
+    /// The record.json that a run wrote, or its folder.
     #[arg(value_name = "RECORD")]
     record: PathBuf,
     /// Answer as `git bisect run` asks: 0 good, 1 bad, 125 cannot be told.
@@ -113,7 +113,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 }
 
 fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
-    let record = Record::read(&arguments.record)?;
+    let given = &arguments.record;
+    let path = if given.is_dir() { given.join(run::RECORD) } else { given.clone() };
+    let record = Record::read(&path)?;
     if let Some(out) = &arguments.out {
         run::prepare(out)?;
     }
