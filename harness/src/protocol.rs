@@ -1,7 +1,7 @@
 //! What a worker of another build must understand: every executable tells its protocol and its build when it is asked.
 //!
 //! A comparison starts the workers of both executables with the requests of this one. So a change of a request or a reply of
-//! `worker` or `append::worker` that another build would misread raises [`PROTOCOL`]; the test below tells when that is.
+//! `worker` or `append::worker` that another build would misread raises [`PROTOCOL`]; tests of both tell when that is.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

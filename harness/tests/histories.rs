@@ -63,6 +63,7 @@ fn random_histories_are_right_and_cheap() {
         "memo dropped for another's",
         "scans by another process meanwhile",
         "another process died",
+        "scans by another process that waited",
         "relaunches in a process of their own",
         "races",
         "racing scans",

@@ -32,8 +32,21 @@ fn word(text: &str) -> String {
 /// # Errors
 /// When a latency cannot be encoded or the file cannot be written; what stood there before is untouched.
 pub fn write(record: &Record, path: &Path) -> Result<()> {
-    let text = encode(record).map_err(|what| Error::Histogram { path: path.to_owned(), what })?;
-    write_whole(path, &text)
+    write_whole(path, of(record, path)?.as_bytes())
+}
+
+/// The text of that log.
+///
+/// # Errors
+/// When a latency cannot be encoded.
+pub fn log(record: &Record) -> Result<String> {
+    of(record, Path::new("latencies.hdr"))
+}
+
+fn of(record: &Record, path: &Path) -> Result<String> {
+    let failed = |what| Error::Histogram { path: path.to_owned(), what };
+    // The format is ASCII, tags aside.
+    String::from_utf8(encode(record).map_err(failed)?).map_err(|error| failed(error.to_string()))
 }
 
 fn encode(record: &Record) -> std::result::Result<Vec<u8>, String> {

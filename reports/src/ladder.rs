@@ -47,7 +47,7 @@ impl Ladder {
     }
 
     /// Every arm that has a figure at the first scale.
-    fn arms(&self) -> Vec<ArmKey> {
+    pub(crate) fn arms(&self) -> Vec<ArmKey> {
         let first = self.rungs.first();
         let arms = first.into_iter().flat_map(|rung| &rung.summary.arms);
         arms.filter(|arm| arm.sample_time.is_some()).map(crate::summary::ArmSummary::key).collect()
@@ -60,7 +60,13 @@ impl Ladder {
         self.rungs.iter().map(of).collect()
     }
 
-    fn medians(&self) -> Table {
+    /// The size of the file and the median at each scale that has one.
+    pub(crate) fn medians_by_size(&self, arm: &ArmKey) -> Vec<(ByteSize, Duration)> {
+        self.rungs.iter().filter_map(|rung| Some((rung.file, rung.median(arm)?))).collect()
+    }
+
+    /// The medians of all arms at all scales.
+    pub(crate) fn medians(&self) -> Table {
         let scales = self.rungs.iter().map(|rung| format!("x{}", rung.scale));
         let titles =
             ["arm".to_owned(), "cache".to_owned()].into_iter().chain(scales).chain(["growth".to_owned()]);

@@ -36,6 +36,21 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The titles of its columns.
+    pub(crate) fn titles(&self) -> &[String] {
+        &self.titles
+    }
+
+    /// Its rows, one cell a column.
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
+    /// Whether the column at this place holds words.
+    pub(crate) fn is_words(&self, at: usize) -> bool {
+        self.words.contains(&at)
+    }
+
     /// Leaves out the columns, keys aside, in which no row has anything to tell (`-`).
     pub(crate) fn without_empty_columns(mut self) -> Table {
         let kept: Vec<usize> = (0..self.titles.len())
@@ -162,6 +177,11 @@ pub(crate) fn wrapped(text: &str, width: usize, indent: &str) -> String {
         }
     }
     lines.join("\n") + "\n"
+}
+
+/// `text` with a figure and its unit tied together, for who breaks lines by himself.
+pub(crate) fn tied(text: &str) -> String {
+    unbroken(text).iter().map(|word| word.replace(' ', "\u{a0}")).collect::<Vec<_>>().join(" ")
 }
 
 /// The words of a text; a figure and its unit are one.

@@ -18,6 +18,9 @@
 //! # }
 //! ```
 //!
+//! [`verdict`] judges two programs by their samples, [`comparison`] shows that; [`html`] makes one page of any records, [`export`] gives
+//! figures to services that keep them.
+//!
 //! The crate knows nothing of databases and processes. Arms, phases and counters are names to it. Those of appends
 //! stand in [`record::names`] and [`append`]; what is made for relaunches takes any, so a scenario it has never heard of still
 //! renders.
@@ -27,10 +30,12 @@ mod base64;
 mod bootstrap;
 pub mod comparison;
 mod error;
+pub mod export;
 mod files;
 #[cfg(test)]
 mod fixture;
 pub mod hdr;
+pub mod html;
 pub mod json;
 pub mod ladder;
 mod layout;

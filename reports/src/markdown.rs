@@ -1,9 +1,8 @@
 //! A run as a Markdown report.
 
 use crate::Record;
-use crate::layout::{Table, escaped};
+use crate::layout::escaped;
 use crate::page::Page;
-use crate::record::ArmPlan;
 use crate::summary::Summary;
 use crate::units;
 use crate::words::{self, Precision};
@@ -102,16 +101,7 @@ impl Page {
 
     fn foundations(&mut self, record: &Record) {
         self.heading("Arms");
-        let mut table = Table::new(2, ["arm", "cache", "engine", "process", "launches a sample", "why"])
-            .words("engine")
-            .words("process")
-            .words("why");
-        for ArmPlan { name, cache, engine, why, process, launches_per_sample } in &record.plan.arms {
-            let launches = launches_per_sample.to_string();
-            let process = words::process(*process).to_owned();
-            table.row(vec![name.clone(), cache.to_string(), engine.clone(), process, launches, why.clone()]);
-        }
-        self.block(&table.markdown());
+        self.block(&tables::arms(record).markdown());
 
         self.heading("Dataset");
         let data = &record.dataset;

@@ -70,31 +70,7 @@ impl Page {
     /// Machine and build.
     pub(crate) fn machine(&mut self, record: &Record) {
         self.heading("Machine and build");
-        let (machine, build) = (&record.machine, &record.build);
-        let unavailable = || "unavailable".to_owned();
-        let load = |load: Option<[f64; 3]>| {
-            load.map_or_else(unavailable, |[one, five, fifteen]| format!("{one:.2}, {five:.2}, {fifteen:.2}"))
-        };
-        let source = match (&build.revision, build.dirty) {
-            (None, _) => unavailable(),
-            (Some(revision), Some(true)) => format!("{revision}, with uncommitted changes"),
-            (Some(revision), Some(false)) => revision.clone(),
-            (Some(revision), None) => format!("{revision}, changes unknown"),
-        };
-        self.facts([
-            ("processor", machine.cpu.clone().unwrap_or_else(unavailable)),
-            ("cores", machine.cores.to_string()),
-            ("memory", machine.memory_bytes.map_or_else(unavailable, |size| size.to_string())),
-            ("system", format!("{} {} on {}", machine.os, machine.kernel, machine.arch)),
-            ("file system", machine.file_system.clone().unwrap_or_else(unavailable)),
-            ("fingerprint", machine.fingerprint.clone()),
-            ("load before (1, 5, 15 minutes)", load(record.load_start)),
-            ("load after", load(record.load_end)),
-            ("tracerig", format!("{}, profile {}", build.version, build.profile)),
-            ("revision", source),
-            ("compiler", build.rustc.clone()),
-            ("SQLite", build.sqlite.clone()),
-        ]);
+        self.facts(remarks::machine(record));
     }
 
     /// Names and values, one a row.

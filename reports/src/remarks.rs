@@ -8,7 +8,7 @@ use crate::units;
 use crate::words;
 
 /// Name of the arm that scans everything and keeps nothing.
-const FULL: &str = "full";
+pub(crate) const FULL: &str = "full";
 
 /// What the run found, in sentences. Wrong answers come first: the time of a wrong answer is of no use.
 pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
@@ -196,6 +196,35 @@ pub(crate) fn setting(record: &Record) -> String {
         build.profile,
         build.sqlite,
     )
+}
+
+/// Machine and build, each fact with its name.
+pub(crate) fn machine(record: &Record) -> [(&'static str, String); 12] {
+    let (machine, build) = (&record.machine, &record.build);
+    let unavailable = || "unavailable".to_owned();
+    let load = |load: Option<[f64; 3]>| {
+        load.map_or_else(unavailable, |[one, five, fifteen]| format!("{one:.2}, {five:.2}, {fifteen:.2}"))
+    };
+    let source = match (&build.revision, build.dirty) {
+        (None, _) => unavailable(),
+        (Some(revision), Some(true)) => format!("{revision}, with uncommitted changes"),
+        (Some(revision), Some(false)) => revision.clone(),
+        (Some(revision), None) => format!("{revision}, changes unknown"),
+    };
+    [
+        ("processor", machine.cpu.clone().unwrap_or_else(unavailable)),
+        ("cores", machine.cores.to_string()),
+        ("memory", machine.memory_bytes.map_or_else(unavailable, |size| size.to_string())),
+        ("system", format!("{} {} on {}", machine.os, machine.kernel, machine.arch)),
+        ("file system", machine.file_system.clone().unwrap_or_else(unavailable)),
+        ("fingerprint", machine.fingerprint.clone()),
+        ("load before (1, 5, 15 minutes)", load(record.load_start)),
+        ("load after", load(record.load_end)),
+        ("tracerig", format!("{}, profile {}", build.version, build.profile)),
+        ("revision", source),
+        ("compiler", build.rustc.clone()),
+        ("SQLite", build.sqlite.clone()),
+    ]
 }
 
 /// The command of the run with its seed, as a shell takes it, in lines of at most `width` columns.

@@ -2,7 +2,7 @@
 
 use crate::ByteSize;
 use crate::layout::Table;
-use crate::record::{CounterClass, Process};
+use crate::record::{ArmPlan, CounterClass, Process, Record};
 use crate::summary::{ArmSummary, FLOOR, PUBLISHED, RatioSummary, Summary, WARM};
 use crate::units;
 use crate::words::{self, NOTHING, Precision, or_nothing};
@@ -46,6 +46,20 @@ fn baseline_or(
     text: impl FnOnce(&RatioSummary) -> String,
 ) -> String {
     if arm.name == baseline { "(base)".to_owned() } else { or_nothing(ratio, text) }
+}
+
+/// What the arms are, and why each is there.
+pub(crate) fn arms(record: &Record) -> Table {
+    let mut table = Table::new(2, ["arm", "cache", "engine", "process", "launches a sample", "why"])
+        .words("engine")
+        .words("process")
+        .words("why");
+    for ArmPlan { name, cache, engine, why, process, launches_per_sample } in &record.plan.arms {
+        let launches = launches_per_sample.to_string();
+        let process = words::process(*process).to_owned();
+        table.row(vec![name.clone(), cache.to_string(), engine.clone(), process, launches, why.clone()]);
+    }
+    table
 }
 
 /// How sure the ratios are.

@@ -25,6 +25,8 @@ pub enum Point {
     Checked,
     /// All rows were examined, and the new memo exists in memory only.
     Scanned,
+    /// Another scan holds the lock of the persisted memo. The only point that most scans never come to.
+    PersistWaits,
     /// The lock of the persisted memo is held.
     PersistLocked,
     /// A part of the temporary file is written.
@@ -36,7 +38,7 @@ pub enum Point {
 }
 
 impl Point {
-    /// Every point.
+    /// Every point that a scan comes to which nothing hinders.
     pub const ALL: [Self; 11] = [
         Self::Loaded,
         Self::BeforeOpen,
@@ -62,6 +64,7 @@ impl Point {
             Self::FirstRead => "first-read",
             Self::Checked => "checked",
             Self::Scanned => "scanned",
+            Self::PersistWaits => "persist-waits",
             Self::PersistLocked => "persist-locked",
             Self::PersistHalfWritten => "persist-half-written",
             Self::PersistWritten => "persist-written",

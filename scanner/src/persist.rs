@@ -104,11 +104,15 @@ fn try_save(
 fn lock(context: Context<'_>, path: &Path) -> Result<Lock, Failure> {
     const NAP: Duration = Duration::from_millis(2);
     let start = Instant::now();
+    let mut waits = false;
     loop {
         if let Some(lock) = artifact::try_lock(path)? {
             return Ok(lock);
         }
         context.control.check(context.path)?;
+        if !std::mem::replace(&mut waits, true) {
+            reached(context.probe, context.path, Point::PersistWaits)?;
+        }
         if start.elapsed() >= context.busy_timeout {
             return Err(io::Error::other("another scan holds its lock for too long").into());
         }

@@ -263,7 +263,7 @@ fn insert(
     rows: &[LogRow<'_>],
 ) -> rusqlite::Result<BatchOutcome> {
     let mut outcome = BatchOutcome { inserted: rows.len(), ..BatchOutcome::default() };
-    let mut insert = connection.prepare(INSERT)?;
+    let mut insert = connection.prepare_cached(INSERT)?;
     for row in rows {
         let bytes = row.estimated_bytes();
         outcome.last_id = insert.insert(params![
@@ -286,7 +286,7 @@ fn insert(
             ledger.insert(row, outcome.last_id, bytes);
         }
     }
-    let mut delete = connection.prepare("DELETE FROM logs WHERE id = ?1")?;
+    let mut delete = connection.prepare_cached("DELETE FROM logs WHERE id = ?1")?;
     for partition in retention::touched(rows) {
         outcome.pruned += match &mut ledger {
             None => retention::prune(connection, partition, limits)?,

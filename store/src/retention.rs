@@ -71,7 +71,7 @@ pub(crate) fn prune(
     let (condition, key) = partition.condition();
     let rows = i64::try_from(limits.rows).unwrap_or(i64::MAX);
     let total = format!("SELECT count(*), coalesce(sum(estimated_bytes), 0) FROM logs WHERE {condition}");
-    let over = connection.prepare(&total)?.query_row(params![key], |row| {
+    let over = connection.prepare_cached(&total)?.query_row(params![key], |row| {
         Ok(row.get::<_, i64>(0)? > rows || row.get::<_, i64>(1)? > limits.bytes)
     })?;
     if !over {
@@ -86,5 +86,5 @@ pub(crate) fn prune(
              ) WHERE bytes > ?2 OR position > ?3
          )"
     );
-    connection.prepare(&delete)?.execute(params![key, limits.bytes, rows])
+    connection.prepare_cached(&delete)?.execute(params![key, limits.bytes, rows])
 }

@@ -15,16 +15,16 @@ use tracerig_store::TraceLog;
 use super::Error;
 use crate::interrupt;
 
-/// What is measured, in a sentence.
-pub const SCENE: &str = "launches with a memo on recipe `quick` at a quarter of its size (67 MB, 25,000 rows) after 200 \
-                         rows were appended, in one process, page cache hot";
+/// What is measured, in two lines.
+pub const SCENE: &str = "launches with a memo after 200 rows were appended to recipe `quick`,\n       a quarter of it \
+                         (67 MB, 25,000 rows), in one process, page cache hot, 300 pairs";
 
 const RECIPE: &str = "quick";
 const SCALE: f64 = 0.25;
 const APPENDED: u64 = 200;
 
 /// Pairs of launches.
-const PAIRS: usize = 100;
+const PAIRS: usize = 300;
 
 /// The rules whose absence leaves work out of such a launch. The others decide, or change what is done.
 const WORKING: [Ablation; 12] = [

@@ -161,6 +161,9 @@ pub fn look<S: Subject>(
                 break;
             }
             let row = row(fault, search)?;
+            if interrupt::requested() && !row.is_caught() {
+                break;
+            }
             seen(&row);
             rows.lock().unwrap_or_else(PoisonError::into_inner).push((place, row));
         }

@@ -21,7 +21,7 @@ const WITNESSES: &[(&str, &str)] = witnesses! {
     "identity-before" "identity-after" "wal" "snapshot" "snapshot-shared" "shrink" "anchors" "anchors-single"
     "anchors-survivor" "anchors-anew" "facts" "facts-existence" "facts-later" "facts-repeated" "facts-below"
     "signature-time" "signature-length" "signature-body" "cursor-failed" "cursor-matching" "stamp"
-    "forced-replaces" "forced-catches-up" "forced-ignores" "held" "one-memo" "pending-limit" "window-winning"
+    "lock" "forced-replaces" "forced-catches-up" "forced-ignores" "held" "one-memo" "pending-limit" "window-winning"
     "window-remembered" "window-model" "order" "row-nul" "row-blob" "row-first-marker" "row-target" "tier-settings"
     "tier-fast" "tier-inherited" "tier-resumed" "tags" "errors"
 };

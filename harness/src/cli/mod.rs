@@ -7,11 +7,13 @@ mod dataset;
 mod diff;
 mod generated;
 mod output;
+mod report;
 mod repro;
 mod run;
 mod scan;
 mod shown;
 mod threads;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -45,9 +47,11 @@ enum Verb {
     Run(run::Arguments),
     Compare(compare::Arguments),
     Diff(diff::Arguments),
+    Report(report::Arguments),
     Repro(repro::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
+    Usage(usage::Arguments),
     Completions(generated::Completions),
     Man(generated::Man),
 }
@@ -115,9 +119,11 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
+        Verb::Report(arguments) => report::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
+        Verb::Usage(arguments) => usage::main(&arguments),
         Verb::Completions(arguments) => generated::completions(&arguments),
         Verb::Man(arguments) => generated::man(&arguments),
     };

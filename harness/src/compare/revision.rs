@@ -1,7 +1,9 @@
 //! Executables of revisions: each built in a git work tree of its own, with a folder of build products that all of them share.
 //!
 //! Below the target folder of cargo: `tracerig/compare/REVISION/tracerig` is what came of it and is kept, `tracerig/compare/build` has what
-//! cargo built, so that the second revision need not compile SQLite again.
+//! cargo built, so that the second revision need not compile SQLite again. To cargo the trees of all revisions are one package there, and
+//! fresh is what is younger than its sources: a tree is checked out after the last build, so its sources are younger. The work
+//! tree's are not, and it is built in its own target folder. What was built says of which revision it is, and must be right.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -43,7 +45,7 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     match source {
         Source::WorkTree => {
             tell("building the work tree");
-            let path = cargo(&root, &place, "work-tree")?;
+            let path = cargo(&root, &target, &place.join("work-tree"))?;
             Ok(Built { name: "work tree".to_owned(), path })
         }
         Source::Revision(name) => {
@@ -52,10 +54,20 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
             let revision = git(&root, &known, NO_REVISION)
                 .map_err(|error| named(error, &format!("the revision `{name}`")))?;
             let path = place.join(&revision).join("tracerig");
-            if protocol::ask(&path).is_err() {
+            let is_of_it = || {
+                protocol::ask(&path).map(|hello| hello.build.revision.as_deref() == Some(revision.as_str()))
+            };
+            if !matches!(is_of_it(), Ok(true)) {
                 tell(&format!("building {name} ({})", &revision[..12.min(revision.len())]));
                 let tree = WorkTree::add(&root, &place, &revision)?;
-                cargo(&tree.path, &place, &revision)?;
+                cargo(&tree.path, &place.join("build"), &place.join(&revision))?;
+                if !is_of_it()? {
+                    return Err(CompareError::Build {
+                        what: format!("cargo build of {name}"),
+                        said: "what was built says that it is of another revision".to_owned(),
+                        remedy: "Remove the folder tracerig/compare in the target folder and try again",
+                    });
+                }
             }
             Ok(Built { name: name.clone(), path })
         }
@@ -106,9 +118,8 @@ impl Drop for WorkTree {
     }
 }
 
-/// Builds what lies at `tree`, as releases are built, and puts the executable into the folder of this name.
-fn cargo(tree: &Path, place: &Path, name: &str) -> Result<PathBuf, CompareError> {
-    let build = place.join("build");
+/// Builds what lies at `tree`, as releases are built, with the target folder `build`, and puts the executable into `folder`.
+fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareError> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let failed = |said: String| CompareError::Build {
         what: format!("cargo build of {}", tree.display()),
@@ -118,7 +129,7 @@ fn cargo(tree: &Path, place: &Path, name: &str) -> Result<PathBuf, CompareError>
     let status = Command::new(program)
         .args(["build", "--release", "--locked", "--package", "tracerig-harness", "--bin", "tracerig"])
         .current_dir(tree)
-        .env("CARGO_TARGET_DIR", &build)
+        .env("CARGO_TARGET_DIR", build)
         .stdin(Stdio::null())
         // Cargo's messages go to standard error; results alone go to standard output.
         .stdout(Stdio::null())
@@ -130,8 +141,7 @@ fn cargo(tree: &Path, place: &Path, name: &str) -> Result<PathBuf, CompareError>
     if !status.success() {
         return Err(failed(status.to_string()));
     }
-    let folder = place.join(name);
-    std::fs::create_dir_all(&folder).map_err(CompareError::io(&folder, "create the folder"))?;
+    std::fs::create_dir_all(folder).map_err(CompareError::io(folder, "create the folder"))?;
     let (from, new, path) = (build.join("release/tracerig"), folder.join("new"), folder.join("tracerig"));
     std::fs::copy(&from, &new)
         .and_then(|_| std::fs::rename(&new, &path))

@@ -157,3 +157,6 @@ impl<'a> Rounds<'a> {
         Ok(Some(sample))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{Bench, Error, Failed, Found, History, Origin, Shard, Subject, kept};
+use super::{Bench, Error, Failed, Found, History, Origin, Outside, Shard, Subject, kept};
 use crate::histories::Tally;
 use crate::interrupt;
 
@@ -100,6 +100,9 @@ pub struct Report {
     pub interrupted: bool,
     /// What the cases that did not fail exercised, and how often.
     pub exercised: BTreeMap<String, u64>,
+    /// What came of each sort of operation outside the contract; counted, not failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Outside>,
     /// One failure of each kind among the random cases, and every kept case that failed.
     pub found: Vec<Found>,
 }
@@ -145,6 +148,7 @@ pub fn search<S: Subject>(job: &Job<S>, seen: &mut (dyn FnMut(Seen<'_>) + Send))
     report.interrupted = interrupt::requested();
     report.seconds = start.elapsed().as_secs_f64();
     report.cases_per_second = report.cases() as f64 / report.seconds.max(f64::EPSILON);
+    report.outside = Outside::taken(S::outside(), &mut report.exercised);
     report.kept.sort();
     report.found.sort_by_key(|found| found.origin.to_string());
     Ok(report)
@@ -337,6 +341,7 @@ impl Report {
             cases_per_second: 0.0,
             interrupted: false,
             exercised: BTreeMap::new(),
+            outside: Vec::new(),
             found: Vec::new(),
         }
     }
@@ -368,15 +373,28 @@ impl Report {
     }
 }
 
-/// Executes the history `case`, which stands in `file`, alone. `None` if nothing goes wrong.
+/// Executes the history `case`, which stands in `file`, alone.
 ///
 /// # Errors
 /// Histories cannot be executed.
-pub fn replay<S: Subject>(subject: &S, file: &Path, case: &S::Case) -> Result<Option<Found>, Error> {
-    let failure = Bench::new(subject)?.run(&subject.kept(case.clone())).err();
-    Ok(failure.map(|failure| {
-        let mut found = Found::new(Origin::Kept(file.to_owned()), case, &failure);
-        found.stands_in(file.to_owned(), subject);
-        found
-    }))
+pub fn replay<S: Subject>(subject: &S, file: &Path, case: &S::Case) -> Result<Replayed, Error> {
+    Ok(match Bench::new(subject)?.run(&subject.kept(case.clone())) {
+        Ok(Tally(mut exercised)) => {
+            Replayed { found: None, outside: Outside::taken(S::outside(), &mut exercised) }
+        }
+        Err(failure) => {
+            let mut found = Found::new(Origin::Kept(file.to_owned()), case, &failure);
+            found.stands_in(file.to_owned(), subject);
+            Replayed { found: Some(found), outside: Vec::new() }
+        }
+    })
+}
+
+/// What came of a history executed alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replayed {
+    /// What went wrong.
+    pub found: Option<Found>,
+    /// What came of its operations outside the contract.
+    pub outside: Vec<Outside>,
 }

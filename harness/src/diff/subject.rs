@@ -29,6 +29,11 @@ pub trait Subject: Debug + Sync {
     /// Every way to fail, in one word each, in the order of reports.
     fn kinds() -> Vec<&'static str>;
 
+    /// Every sort of operation that nothing is promised for, as [`Tally`] counts what comes of it.
+    fn outside() -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is tested, by the name of the option that says so, with its value.
     fn settings(&self) -> Vec<(&'static str, String)>;
 

@@ -14,7 +14,7 @@ use tracerig_scanner::{Ablation, Ablations};
 
 use super::{Failed, History, Subject};
 use crate::histories::{
-    self, Case, Engine, Error, Failure, Fault, Hello, Profile, Python, Setup, Tally, Worker, Wrong,
+    self, Breach, Case, Engine, Error, Failure, Fault, Hello, Profile, Python, Setup, Tally, Worker, Wrong,
 };
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
@@ -139,6 +139,10 @@ impl Subject for Trace {
         Wrong::ALL.map(Wrong::name).into_iter().chain(faults).chain(OTHERS).collect()
     }
 
+    fn outside() -> Vec<String> {
+        Breach::sorts()
+    }
+
     fn settings(&self) -> Vec<(&'static str, String)> {
         let python = match &self.python {
             AskPython::Of(share, _) => share.to_string(),
@@ -200,8 +204,7 @@ impl Subject for Trace {
         let mut command = Command::new(&self.program);
         command.arg(histories::SUBCOMMAND);
         let worker = Some(Arc::new(Mutex::new(Worker::start(command)?)));
-        let python =
-            self.asks_python().then(|| Python::start(folder)).transpose().map_err(io::Error::other)?;
+        let python = self.asks_python().then(|| Python::new(folder)).transpose()?;
         let python = python.map(|python| Arc::new(Mutex::new(python)));
         Ok(Setup {
             worker,

@@ -4,31 +4,28 @@ use std::any::Any;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tracerig_scanner::{
-    Ablations, BUSY_TIMEOUT, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
+    Ablations, BUSY_TIMEOUT, Check, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
 };
 
-use super::answered::{Answered, Asked, Refused, Stop};
-use super::ending::{ending, is_locked};
+use super::answered::Refused;
+use super::ending::ending;
 use super::engine::Engine;
 use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
 use super::model::{self, Artifact, Memo, Standing, predict};
-use super::op::{Act, Case, DataOp, Defect, Event, Op, Race, ScanOp};
+use super::op::{Act, Case, DataOp, Defect, Op, ScanOp};
 use super::python::Python;
-use super::race::Left;
-use super::sides::{Side, Turns, agree};
+use super::sides::Turns;
 use super::stage::Stage;
-use super::verify::{check_scan, check_work, expect, wrong};
+use super::verify::{check_scan, expect, wrong};
 use super::view::View;
-use super::worker::{Said, Task, Word, Worker};
+use super::worker::Worker;
 use super::world::World;
-use super::{Error, Failure, Fault, Tally, Wrong};
-use crate::oracle::{Answer, Window};
+use super::{Error, Failure, Tally, Wrong};
+use crate::oracle::Window;
 
 /// What histories are executed with.
 #[derive(Debug, Clone, Default)]
@@ -85,29 +82,29 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::Panicked(said.unwrap_or("without a message").to_owned())
 }
 
-struct Runner {
-    shared: Arc<Mutex<Shared>>,
-    stage: Arc<Stage>,
+pub(super) struct Runner {
+    pub(super) shared: Arc<Mutex<Shared>>,
+    pub(super) stage: Arc<Stage>,
     /// The scanner of the scan before.
-    scanner: Option<Scanner>,
-    engine: Engine,
+    pub(super) scanner: Option<Scanner>,
+    pub(super) engine: Engine,
     /// The right answer of the scan before.
-    answered: Option<Turns>,
+    pub(super) answered: Option<Turns>,
     /// What that scanner holds in memory.
-    held: Option<(Memo, Standing)>,
+    pub(super) held: Option<(Memo, Standing)>,
     /// Through how many connections it reads in a full scan.
-    connections: NonZeroUsize,
-    answers_only: bool,
+    pub(super) connections: NonZeroUsize,
+    pub(super) answers_only: bool,
     /// Whether every relaunch is a process of its own.
-    fresh: bool,
-    python: Option<Arc<Mutex<Python>>>,
+    pub(super) fresh: bool,
+    pub(super) python: Option<Arc<Mutex<Python>>>,
     /// What stands in the database, until something happens to it.
-    view: Option<Arc<View>>,
-    ablations: Ablations,
+    pub(super) view: Option<Arc<View>>,
+    pub(super) ablations: Ablations,
     /// The scanner of the other memo, and what that holds.
-    other: (Option<Scanner>, Option<(Memo, Standing)>),
+    pub(super) other: (Option<Scanner>, Option<(Memo, Standing)>),
     /// The last thing outside the contract, until a scan has shown what comes of it.
-    breach: Option<String>,
+    pub(super) breach: Option<String>,
 }
 
 /// What was found when a scan began.
@@ -138,6 +135,7 @@ impl Runner {
             unfinished: false,
             meanwhile: None,
             trouble: None,
+            waiting: None,
         };
         let shared = Arc::new(Mutex::new(shared));
         let (connections, fresh) = (case.connections, case.fresh);
@@ -160,7 +158,7 @@ impl Runner {
         })
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    pub(super) fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,7 +188,7 @@ impl Runner {
         }
     }
 
-    fn new_scanner(&self, memo: MemoPlace) -> Scanner {
+    pub(super) fn new_scanner(&self, memo: MemoPlace) -> Scanner {
         let shared = self.shared();
         let identity = Arc::clone(&shared.world.identity);
         let probe = Arc::clone(&self.stage);
@@ -234,7 +232,7 @@ impl Runner {
         expect(Wrong::Written, "the memo after a refusal", &shared.memo.state(), &before)
     }
 
-    fn scan(&mut self, op: &ScanOp) -> Result<(), Error> {
+    pub(super) fn scan(&mut self, op: &ScanOp) -> Result<(), Error> {
         let is_new = !op.again || self.scanner.is_none();
         // Who cancels must be in the same process.
         let cancels = op.event.as_ref().is_some_and(|event| event.acts.contains(&Act::Cancel));
@@ -246,6 +244,7 @@ impl Runner {
         }
         let before = self.before(op)?;
         let (mut result, fired) = if is_fresh { self.launch_fresh(op)? } else { self.launch(op)? };
+        self.shared().end_waiting()?;
         if let Ok(scan) = &mut result {
             self.engine.spoil(&mut scan.turns, &mut self.answered);
         }
@@ -287,6 +286,11 @@ impl Runner {
             view = &after;
             due = predict(Err(due.reason), view);
         }
+        // A table of which no memo is kept, or a memo that cannot be read, is no sign of anything that happened to rows.
+        let is_checked = matches!(
+            due.reason,
+            Reason::Check(Check::Identity | Check::Shrink | Check::Anchors | Check::Facts)
+        );
         let writes = due.changed && view.rising;
         let (artifact, state) =
             shared.meanwhile.take().unwrap_or_else(|| (before.artifact.clone(), before.state.clone()));
@@ -309,10 +313,6 @@ impl Runner {
                     (_, false, _) => Some((due.memo.clone(), before.artifact.standing)),
                     (_, true, true) => Some((due.memo.clone(), shared.memo.standing_after_write()?)),
                 };
-                if let Some(sort) = &self.breach {
-                    let is_detected = matches!(due.reason, Reason::Check(_));
-                    shared.tally.count(format!("{sort}: {}", if is_detected { "detected" } else { "right" }));
-                }
                 shared.tally.count(format!("mode {}", scan.mode));
                 if scan.connections > 1 {
                     shared.tally.count("several connections");
@@ -345,65 +345,17 @@ impl Runner {
         self.held = held;
         shared.check_litter()?;
         drop(shared);
-        self.check_answers(answered, &after)?;
-        self.breach = None;
+        let is_detected = is_checked && answered.is_some();
+        self.check_answers(answered.as_ref(), &after)?;
+        if let Some(sort) = self.breach.take() {
+            let what = if is_detected { "detected" } else { "right" };
+            self.shared().tally.count(format!("{sort}: {what}"));
+        }
         Ok(())
     }
 
-    /// Runs a race, then a relaunch, which finds one of the memos that may stand there, and if that does not tell which one it
-    /// was, a forced rescan.
-    fn race(&mut self, race: &Race) -> Result<(), Error> {
-        let view = self.view()?;
-        (self.scanner, self.held, self.view) = (None, None, None);
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let (engine, answered) = (self.engine, &mut self.answered);
-        let Left { contents, view } = shared.race(race, &view, engine == Engine::Rescanning, |answer| {
-            engine.spoil(&mut answer.turns, answered);
-        })?;
-        let (memo, window) = (shared.memo.path.clone(), super::window(shared.window));
-        drop(shared);
-        let view = Arc::clone(self.view.insert(Arc::new(view)));
-        let scanner = self.new_scanner(MemoPlace::File(memo));
-        let scan = scanner.scan(&Request { window, rescan: self.engine == Engine::Rescanning });
-        let mut scan = scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
-        self.engine.spoil(&mut scan.turns, &mut self.answered);
-
-        let mut memos: Vec<Memo> = Vec::new();
-        let mut first = None;
-        for content in &contents {
-            let due = predict(content.as_ref().map_err(|reason| *reason), &view);
-            let writes = due.changed && view.rising;
-            let is_it = check_scan(&scan, &due, content.as_ref())
-                .and_then(|()| expect(Wrong::Written, "persisted", &scan.persisted, &writes));
-            match is_it {
-                Ok(()) if memos.contains(&due.memo) => {}
-                Ok(()) => memos.push(due.memo),
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        match (memos.pop(), first) {
-            (Some(memo), _) if memos.is_empty() => {
-                let mut shared = self.shared();
-                if scan.persisted {
-                    shared.note_written(memo)?;
-                } else if view.rising {
-                    shared.memo.written(memo)?;
-                }
-                shared.check_litter()?;
-            }
-            (Some(_), _) => {
-                self.shared().tally.count("races that leave one of several memos");
-                self.scan(&ScanOp { again: false, rescan: true, event: None })?;
-            }
-            (None, Some(error)) => return Err(error),
-            (None, None) => return Err(Error::Impossible("a race leaves nothing")),
-        }
-        let mode = if scan.mode == Mode::Full.to_string() { Mode::Full } else { Mode::Incremental };
-        self.check_answers(Some((scan.turns, Arc::clone(&view), mode)), &view)
-    }
-
     /// What stands in the database.
-    fn view(&mut self) -> Result<Arc<View>, Error> {
+    pub(super) fn view(&mut self) -> Result<Arc<View>, Error> {
         let view = match &self.view {
             Some(view) => Arc::clone(view),
             None => Arc::new(self.shared().world.view()?),
@@ -423,161 +375,6 @@ impl Runner {
             _ => artifact.content.clone(),
         };
         Ok(Before { view, artifact, state, loaded })
-    }
-
-    /// Scans, with what happens meanwhile. Gives whether that happened, too.
-    fn launch(&self, op: &ScanOp) -> Result<(Result<Answered, Refused>, bool), Error> {
-        let result = self.scan_here(op)?;
-        let fired = self.stage.disarm();
-        match self.shared().trouble.take() {
-            Some(trouble) => Err(trouble),
-            None => Ok((result.map(Answered::from).map_err(Refused::from), fired)),
-        }
-    }
-
-    /// The same, in a process of its own that ends with the scan.
-    fn launch_fresh(&self, op: &ScanOp) -> Result<(Result<Answered, Refused>, bool), Error> {
-        let mut shared = self.shared();
-        let Some(worker) = shared.worker.clone() else {
-            return Err(Error::Impossible("there is no program to relaunch"));
-        };
-        let is_locked = op.event.as_ref().is_some_and(|event| is_locked(event.at));
-        check_possible(op)?;
-        let mut child = worker.lock().unwrap_or_else(PoisonError::into_inner).fresh()?;
-        child.say(&Task::Scan(Asked {
-            connections: self.connections,
-            rescan: op.rescan || self.engine == Engine::Rescanning,
-            stop: op.event.as_ref().map(|event| Stop::Wait(event.at.name().to_owned())),
-            ..shared.asked()
-        }));
-        let mut fired = false;
-        loop {
-            match (child.hear(), &op.event) {
-                (Ok(Said::Scanned(outcome)), _) => return Ok((outcome, fired)),
-                (Ok(Said::Reached), Some(event)) if !fired => {
-                    fired = true;
-                    shared.act_all(&event.acts, is_locked)?;
-                    let fails = event.acts.contains(&Act::Fail);
-                    child.say(&Word { fails, identity: shared.world.identity.now() });
-                }
-                (Ok(_), _) => return Err(Error::Child(Fault::Rubbish)),
-                (Err(fault), _) => return Err(Error::Child(child.end_after(fault).0)),
-            }
-        }
-    }
-
-    fn scan_here(&self, op: &ScanOp) -> Result<Result<tracerig_scanner::Scan, ScanError>, Error> {
-        let Some(scanner) = &self.scanner else { return Err(Error::Impossible("there is no scanner")) };
-        let rescan = op.rescan || self.engine == Engine::Rescanning;
-        let request = Request { window: super::window(self.shared().window), rescan };
-        let Some(Event { at, acts }) = &op.event else { return Ok(scanner.scan(&request)) };
-        let is_locked = is_locked(*at);
-        check_possible(op)?;
-
-        let (here, at_point) = mpsc::channel();
-        let (go, gone) = mpsc::channel();
-        let (shared, todo) = (Arc::clone(&self.shared), acts.clone());
-        let happening = move || {
-            {
-                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                shared.trouble = shared.act_all(&todo, is_locked).err();
-            }
-            if todo.contains(&Act::Cancel) {
-                // Whoever cancels is waiting for this, unless the history is over.
-                let _ = here.send(());
-                let _ = gone.recv();
-            }
-            !todo.contains(&Act::Fail)
-        };
-        self.stage.arm(*at, Box::new(happening));
-        if !acts.contains(&Act::Cancel) {
-            return Ok(scanner.scan(&request));
-        }
-        let running = scanner.start(request);
-        loop {
-            match at_point.recv_timeout(Duration::from_millis(1)) {
-                Ok(()) => {
-                    running.cancel();
-                    // If the scan is past waiting, so much the better.
-                    let _ = go.send(());
-                    break;
-                }
-                Err(RecvTimeoutError::Timeout) if !running.is_finished() => {}
-                Err(_) => break,
-            }
-        }
-        Ok(running.wait())
-    }
-
-    /// Holds the answer, if there is one, against all that can say something about the same rows. `answered` has it with the
-    /// rows it is about and how it came about; `now` are the rows that stand there now.
-    fn check_answers(
-        &self,
-        answered: Option<(Turns, Arc<View>, Mode)>,
-        now: &Arc<View>,
-    ) -> Result<(), Error> {
-        let window = self.shared().window;
-        let right = now.answer(window);
-        let is_now = answered.as_ref().is_some_and(|(_, view, _)| Arc::ptr_eq(view, now));
-        if let Some((turns, view, _)) = answered.as_ref().filter(|_| !is_now) {
-            agree(&[(Side::Scan, turns), (Side::Rust, &view.answer(window).turns)])?;
-        }
-        // A scan that was full and right has done what a full rescan would do. If it was not right, one more has to say so.
-        let is_full = |(turns, _, mode): &(Turns, _, Mode)| *mode == Mode::Full && *turns == right.turns;
-        let rescanned = match &answered {
-            Some(answered) if is_now && is_full(answered) => None,
-            _ => Some(self.full_rescan(now, window)?),
-        };
-        let asked = match &self.python {
-            Some(python) => {
-                let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(python.ask(&self.shared().world.database, window)?)
-            }
-            None => None,
-        };
-        let said = |answer: Option<&'_ Answer>, side| answer.map(|answer| (side, answer.turns.clone()));
-        let scan = answered.as_ref().filter(|_| is_now).map(|(turns, ..)| (Side::Scan, turns.clone()));
-        let sides = [
-            scan,
-            said(Some(&right), Side::Rust),
-            said(rescanned.as_ref(), Side::FullRescan),
-            said(asked.as_ref(), Side::Python),
-        ];
-        let sides: Vec<_> = sides.iter().flatten().map(|(side, turns)| (*side, turns)).collect();
-        agree(&sides)?;
-        let mut shared = self.shared();
-        shared.tally.count("scans");
-        let counts = |answer: &Answer| (answer.facts, answer.completions, answer.unrecognised);
-        let what = "facts, completions, unrecognised";
-        if let Some(rescanned) = rescanned {
-            shared.tally.count("full rescans");
-            expect(Wrong::FullRescan, what, &counts(&rescanned), &counts(&right))?;
-        }
-        if let Some(asked) = asked {
-            shared.tally.count("answers of the Python oracle");
-            expect(Wrong::PythonOracle, what, &counts(&asked), &counts(&right))?;
-        }
-        Ok(())
-    }
-
-    fn full_rescan(&self, view: &View, window: Window) -> Result<Answer, Error> {
-        let scanner = self.new_scanner(MemoPlace::Disabled);
-        let request = Request { window: super::window(window), rescan: false };
-        let scan = scanner.scan(&request).map_err(|error| wrong(Wrong::FullRescan, error.to_string()))?;
-        let scan = Answered::from(scan);
-        check_work(&scan, &predict(Err(Reason::Disabled), view), None)?;
-        let Answered { turns, facts, completions, unrecognised, .. } = scan;
-        Ok(Answer { turns, facts, completions, unrecognised })
-    }
-}
-
-fn check_possible(op: &ScanOp) -> Result<(), Error> {
-    let waits = |act: &Act| matches!(act, Act::Other { .. } | Act::OtherDies(_) | Act::Artifact(_));
-    match &op.event {
-        Some(event) if is_locked(event.at) && event.acts.iter().any(waits) => {
-            Err(Error::Impossible("others wait for the lock of the memo from `persist-locked` on"))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -214,6 +214,9 @@ impl<R: Rng> Generator<'_, R> {
             );
             let count = self.random.random_range(1..3);
             let mut acts: Vec<Act> = (0..count).map(|_| self.act(locked)).collect();
+            if acts.contains(&Act::OtherWaits) {
+                acts = vec![Act::OtherWaits];
+            }
             // Nothing happens after a failure or a cancellation at the same point.
             if let Some(end) = acts.iter().position(|act| matches!(act, Act::Fail | Act::Cancel)) {
                 acts.truncate(end + 1);
@@ -233,6 +236,7 @@ impl<R: Rng> Generator<'_, R> {
             4..7 if !locked => Act::Other { rescan: self.random.random_bool(0.3) },
             7 if !locked && self.random.random_bool(0.8) => Act::Artifact(self.artifact()),
             7 if !locked => Act::OtherDies(self.pick(&Point::ALL)),
+            4 if locked => Act::OtherWaits,
             8 => Act::Cancel,
             _ => Act::Fail,
         }

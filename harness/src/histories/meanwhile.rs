@@ -12,6 +12,7 @@ use super::memo_file::{MemoFile, State};
 use super::model::{Artifact, Memo, predict};
 use super::op::Act;
 use super::verify::{expect, wrong};
+use super::waiting::Waiting;
 use super::worker::Worker;
 use super::world::World;
 use super::{Error, Tally, Wrong};
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) meanwhile: Option<(Artifact, State)>,
     /// What went wrong in an event.
     pub(super) trouble: Option<Error>,
+    /// Another process that waits for the lock of the memo.
+    pub(super) waiting: Option<Waiting>,
 }
 
 impl Shared {
@@ -62,6 +65,7 @@ impl Shared {
             Act::Artifact(op) => Ok(self.memo.apply(*op)?),
             Act::Other { rescan } => self.other(*rescan, None),
             Act::OtherDies(at) => self.other(false, Some(*at)),
+            Act::OtherWaits => self.other_waits(),
             Act::Fail | Act::Cancel => Ok(()),
         }
     }

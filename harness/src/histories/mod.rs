@@ -12,16 +12,19 @@
 //! one is counted, unless it is the work of a rule that is switched off.
 
 mod answered;
+mod answers;
 mod breach;
 mod child;
 mod ending;
 mod engine;
 mod execute;
 mod generate;
+mod launch;
 mod meanwhile;
 mod memo_file;
 mod model;
 mod op;
+mod orders;
 mod python;
 mod race;
 mod race_text;
@@ -32,6 +35,7 @@ mod stage;
 mod text;
 mod verify;
 mod view;
+mod waiting;
 mod worker;
 mod world;
 

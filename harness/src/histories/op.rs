@@ -323,6 +323,8 @@ pub enum Act {
     },
     /// Another process dies at this point of such a scan, if its scan gets there.
     OtherDies(Point),
+    /// Another process comes to write its memo, and waits until this scan has written its own.
+    OtherWaits,
     /// The step fails.
     Fail,
     /// The caller cancels.

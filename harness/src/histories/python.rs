@@ -1,6 +1,7 @@
 //! The oracle in Python as a process that is asked again and again: `oracle/scan.py`, which is part of this program.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -63,72 +64,72 @@ enum Said {
 pub struct Python {
     command: Command,
     patience: Duration,
-    child: Child,
-    hello: Hello,
+    /// `None` until it is asked.
+    child: Option<Child>,
 }
 
 impl Python {
-    /// Starts it. What it needs is put in `folder`.
+    /// One that is started when it is asked first. What it needs is put in `folder`.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        let program = std::env::var_os(PROGRAM).filter(|name| !name.is_empty());
+        Self::of(&program.unwrap_or_else(|| "python3".into()), folder, PATIENCE)
+    }
+
+    fn of(program: &OsStr, folder: &Path, patience: Duration) -> io::Result<Self> {
+        let script = folder.join("scan.py");
+        std::fs::write(&script, SCRIPT)?;
+        let mut command = Command::new(program);
+        // Without what the user's Python may have been told to load.
+        command.args(["-I", "-S"]).arg(script).arg("--serve");
+        Ok(Self { command, patience, child: None })
+    }
+
+    /// Starts it, and gives what it says of itself.
     ///
     /// # Errors
     /// There is no Python 3, or the oracle does not start in it.
-    pub fn start(folder: &Path) -> Result<Self, NoPython> {
-        let program = std::env::var_os(PROGRAM).filter(|name| !name.is_empty());
-        Self::start_in(program.unwrap_or_else(|| "python3".into()), folder, PATIENCE)
-    }
-
-    fn start_in(program: OsString, folder: &Path, patience: Duration) -> Result<Self, NoPython> {
-        let script = folder.join("scan.py");
-        let mut command = Command::new(&program);
-        // Without what the user's Python may have been told to load.
-        command.args(["-I", "-S"]).arg(&script).arg("--serve");
-        std::fs::write(&script, SCRIPT).map_err(|_| NoPython::Absent)?;
-        let mut child = Child::start(&mut command, patience).map_err(|_| NoPython::Absent)?;
+    pub fn hello(&mut self) -> Result<Hello, NoPython> {
+        let mut child = Child::start(&mut self.command, self.patience).map_err(|_| NoPython::Absent)?;
         let hello = child.hear().map_err(|fault| {
             let (fault, code) = child.end_after(fault);
             // What starts Python for others says so like this when there is none.
             let is_absent = code == Some(127);
-            let program = program.display().to_string();
+            let program = self.command.get_program().display().to_string();
             if is_absent { NoPython::Absent } else { NoPython::Unfit { program, fault } }
         })?;
-        Ok(Self { command, patience, child, hello })
+        self.child = Some(child);
+        Ok(hello)
     }
 
-    /// What it said of itself.
-    #[must_use]
-    pub fn hello(&self) -> &Hello {
-        &self.hello
-    }
-
-    /// Its answer about `database`. Whatever became of it, there is one to ask afterwards.
+    /// Its answer about `database`. Whatever became of it, it can be asked again.
     ///
     /// # Errors
     /// [`Error::Python`]: it gave none.
     pub(super) fn ask(&mut self, database: &Path, window: Window) -> Result<Answer, Error> {
         let Window { since, until } = window;
-        self.child.say(&Asked { database, since, until });
-        match self.child.hear() {
+        if self.child.is_none() {
+            self.hello().map_err(|_| Error::Python(Fault::NotStarted))?;
+        }
+        let Some(child) = &mut self.child else { return Err(Error::Python(Fault::NotStarted)) };
+        child.say(&Asked { database, since, until });
+        match child.hear() {
             Ok(Said::Answer(answer)) => Ok(answer),
             Ok(Said::Error { error }) => Err(Error::PythonRefused(error)),
             Err(fault) => {
-                let (fault, _) = self.child.end_after(fault);
-                // If it does not start again, the next question finds it dead.
-                if let Ok(child) = self.again() {
-                    self.child = child;
-                }
+                let (fault, _) = child.end_after(fault);
+                self.child = None;
                 Err(Error::Python(fault))
             }
         }
-    }
-
-    fn again(&mut self) -> Result<Child, Fault> {
-        let mut child = Child::start(&mut self.command, self.patience).map_err(|_| Fault::NotStarted)?;
-        child.hear::<Hello>().map(|_| child)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -152,20 +153,23 @@ mod tests {
             ("echo '{\"turns\": 7}'; exec sleep 60", "oracle-rubbish"),
             ("exit 3", "oracle-crashed"),
             ("exit 0", "oracle-silent"),
-            ("echo '{\"error\": \"no\"}'", "oracle-refused"),
+            ("echo '{\"error\": \"no\"}'; read asked; echo '{\"error\": \"no\"}'", "oracle-refused"),
         ] {
             let program = fake(folder.path(), &format!("{HELLO}{script}"));
-            let mut python = Python::start_in(program, folder.path(), PATIENCE).unwrap();
-            assert_eq!(python.hello().name, "fake");
-            let error = python.ask(Path::new("/nonexistent"), Window::default()).unwrap_err();
-            assert_eq!(crate::histories::Failure { op: 0, error }.kind(), kind);
+            let mut python = Python::of(&program, folder.path(), PATIENCE).unwrap();
+            // The second time by a process that takes its place.
+            for _ in 0..2 {
+                let error = python.ask(Path::new("/nonexistent"), Window::default()).unwrap_err();
+                assert_eq!(crate::histories::Failure { op: 0, error }.kind(), kind);
+            }
         }
     }
 
     #[test]
     fn one_that_does_not_start_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let start = |script: &str| Python::start_in(fake(folder.path(), script), folder.path(), PATIENCE);
+        let hello = |program: &OsStr| Python::of(program, folder.path(), PATIENCE).unwrap().hello();
+        let start = |script: &str| hello(&fake(folder.path(), script));
         let unfit = |script| match start(script).unwrap_err() {
             NoPython::Unfit { fault, .. } => fault,
             NoPython::Absent => panic!("it is there"),
@@ -175,7 +179,7 @@ mod tests {
         assert_eq!(unfit("exec sleep 60"), Fault::Hung);
         // A shim for versions of which none is installed.
         assert_eq!(start("exit 127").unwrap_err(), NoPython::Absent);
-        let nowhere = Python::start_in("/nonexistent/python3".into(), folder.path(), PATIENCE);
-        assert_eq!(nowhere.unwrap_err(), NoPython::Absent);
+        assert_eq!(hello(OsStr::new("/nonexistent/python3")).unwrap_err(), NoPython::Absent);
+        assert_eq!(hello(&fake(folder.path(), HELLO)).unwrap().name, "fake");
     }
 }

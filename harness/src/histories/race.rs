@@ -5,38 +5,23 @@
 //! with the work that follow from it and from a memo that stood there; a batch is there or not, and is there if its writer
 //! said so; a memo is one that somebody wrote, and no scan has replaced one that it had not read.
 
-use std::sync::{Barrier, PoisonError};
+use std::sync::{Arc, Barrier, PoisonError};
 use std::time::Duration;
 
-use tracerig_scanner::Reason;
+use tracerig_scanner::{MemoPlace, Mode, Reason, Request};
 
 use super::answered::{Answered, Asked, Stop};
 use super::child::Child;
+use super::engine::Engine;
+use super::execute::Runner;
 use super::meanwhile::Shared;
-use super::model::{Artifact, Memo, Prediction, Standing, advance, predict};
-use super::op::{DataOp, Kill, Race, Racer};
+use super::model::{Memo, predict};
+use super::op::{DataOp, Kill, Race, Racer, ScanOp};
+use super::orders::Ran;
 use super::verify::{check_scan, expect, wrong};
 use super::view::View;
 use super::worker::{Said, Task};
 use super::{Error, Wrong};
-
-/// What is known of a racing scan.
-struct Ran {
-    rescan: bool,
-    /// `None` if it was killed.
-    answered: Option<Answered>,
-    /// The stamp of the memo that it said to have written.
-    wrote: Option<[u8; 16]>,
-}
-
-/// How a scan may have come about.
-#[derive(Clone)]
-struct Take {
-    due: Prediction,
-    /// Whether it read the memo that the other wrote.
-    read_other: bool,
-    writes: bool,
-}
 
 /// What a race leaves.
 pub(super) struct Left {
@@ -44,6 +29,62 @@ pub(super) struct Left {
     pub(super) contents: Vec<Result<Memo, Reason>>,
     /// What stands in the database.
     pub(super) view: View,
+}
+
+impl Runner {
+    /// Runs a race, then a relaunch, which finds one of the memos that may stand there, and if that does not tell which one it
+    /// was, a forced rescan.
+    pub(super) fn race(&mut self, race: &Race) -> Result<(), Error> {
+        let view = self.view()?;
+        (self.scanner, self.held, self.view) = (None, None, None);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let (engine, answered) = (self.engine, &mut self.answered);
+        let Left { contents, view } = shared.race(race, &view, engine == Engine::Rescanning, |answer| {
+            engine.spoil(&mut answer.turns, answered);
+        })?;
+        let (memo, window) = (shared.memo.path.clone(), super::window(shared.window));
+        drop(shared);
+        let view = Arc::clone(self.view.insert(Arc::new(view)));
+        let scanner = self.new_scanner(MemoPlace::File(memo));
+        let scan = scanner.scan(&Request { window, rescan: self.engine == Engine::Rescanning });
+        let mut scan = scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
+        self.engine.spoil(&mut scan.turns, &mut self.answered);
+
+        // What the memo says after that: what is known by then, or, where nothing was written, what it said before.
+        let mut stands: Vec<Result<Memo, Reason>> = Vec::new();
+        let mut first = None;
+        for content in contents {
+            let due = predict(content.as_ref().map_err(|reason| *reason), &view);
+            let writes = due.changed && view.rising;
+            let is_it = check_scan(&scan, &due, content.as_ref())
+                .and_then(|()| expect(Wrong::Written, "persisted", &scan.persisted, &writes));
+            let left = if writes { Ok(due.memo) } else { content };
+            match is_it {
+                Ok(()) if stands.contains(&left) => {}
+                Ok(()) => stands.push(left),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        match (stands.pop(), first) {
+            (Some(left), _) if stands.is_empty() => {
+                let mut shared = self.shared();
+                match left {
+                    Ok(memo) if scan.persisted => shared.note_written(memo)?,
+                    Ok(memo) => drop(shared.memo.written(memo)?),
+                    Err(_) => {}
+                }
+                shared.check_litter()?;
+            }
+            (Some(_), _) => {
+                self.shared().tally.count("races that leave one of several memos");
+                self.scan(&ScanOp { again: false, rescan: true, event: None })?;
+            }
+            (None, Some(error)) => return Err(error),
+            (None, None) => return Err(Error::Impossible("a race leaves nothing")),
+        }
+        let mode = if scan.mode == Mode::Full.to_string() { Mode::Full } else { Mode::Incremental };
+        self.check_answers(Some(&(scan.turns, Arc::clone(&view), mode)), &view)
+    }
 }
 
 impl Shared {
@@ -196,172 +237,6 @@ impl Shared {
         }
         Ok(ran)
     }
-
-    /// What a new process may make of the memo that stands there, if everything that `ran` can have happened.
-    fn contents(
-        &self,
-        ran: &[Ran],
-        before: &Artifact,
-        views: &[View],
-    ) -> Result<Vec<Result<Memo, Reason>>, Error> {
-        let standing = self.memo.artifact()?.standing;
-        let first = |ran: &Ran| self.takes(ran, std::slice::from_ref(&before.content), false, views);
-        let after = |ran: &Ran, others: &[Take]| {
-            let memos: Vec<_> =
-                others.iter().filter(|take| take.writes).map(|take| Ok(take.due.memo.clone())).collect();
-            self.takes(ran, &memos, true, views)
-        };
-        let mut contents: Vec<Result<Memo, Reason>> = Vec::new();
-        let mut is_explained = false;
-        let mut explain = |takes: &[(&Ran, &Take)]| {
-            if let Some(found) = outcome(takes, before, standing, views) {
-                is_explained = true;
-                for content in found {
-                    if !contents.contains(&content) {
-                        contents.push(content);
-                    }
-                }
-            }
-        };
-        match ran {
-            [] => explain(&[]),
-            [one] => first(one).iter().for_each(|take| explain(&[(one, take)])),
-            [one, other] => {
-                let (ones, others) = (first(one), first(other));
-                for (one_take, other_take) in pairs(&ones, &others) {
-                    explain(&[(one, one_take), (other, other_take)]);
-                }
-                for (one_take, other_take) in pairs(&ones, &after(other, &ones)) {
-                    explain(&[(one, one_take), (other, other_take)]);
-                }
-                for (one_take, other_take) in pairs(&after(one, &others), &others) {
-                    explain(&[(one, one_take), (other, other_take)]);
-                }
-            }
-            _ => return Err(Error::Impossible("more than two scans in a race")),
-        }
-        if is_explained { Ok(contents) } else { Err(self.unexplained(ran, before, standing, views)) }
-    }
-
-    /// Every way in which the scan that `ran` may have come about with one of `memos` in one of `views`.
-    fn takes(
-        &self,
-        ran: &Ran,
-        memos: &[Result<Memo, Reason>],
-        read_other: bool,
-        views: &[View],
-    ) -> Vec<Take> {
-        let mut takes = Vec::new();
-        for memo in memos {
-            let loaded = if ran.rescan { Err(&Reason::Forced) } else { memo.as_ref() };
-            for view in views {
-                let due = predict(loaded.map_err(|reason| *reason), view);
-                let is_it = ran.answered.as_ref().is_none_or(|answered| {
-                    check_scan(answered, &due, loaded).is_ok()
-                        && answered.turns == view.answer(self.window).turns
-                });
-                if is_it {
-                    let writes = due.changed && view.rising;
-                    takes.push(Take { due, read_other, writes });
-                }
-            }
-        }
-        takes
-    }
-
-    fn unexplained(&self, ran: &[Ran], before: &Artifact, standing: Standing, views: &[View]) -> Error {
-        for ran in ran {
-            let Some(answered) = &ran.answered else { continue };
-            if !views.iter().any(|view| view.answer(self.window).turns == answered.turns) {
-                let detail = format!("a racing scan says {:?}, which is right in no state", answered.turns);
-                return wrong(Wrong::Turns, detail);
-            }
-        }
-        let told: Vec<_> = ran
-            .iter()
-            .map(|ran| match &ran.answered {
-                Some(it) => format!(
-                    "{} ({}), {} rows, cursor {}, persisted {}",
-                    it.mode, it.reason, it.rows_examined, it.cursor, it.persisted
-                ),
-                None => format!("killed, wrote {}", ran.wrote.is_some()),
-            })
-            .collect();
-        let detail = format!(
-            "no order of events explains racing scans that say {told:?} and leave {standing:?} where {:?} stood",
-            before.standing
-        );
-        wrong(Wrong::Race, detail)
-    }
-}
-
-/// What the memo may say if the scans came about as `takes` have it; `None` if they cannot have.
-fn outcome(
-    takes: &[(&Ran, &Take)],
-    before: &Artifact,
-    standing: Standing,
-    views: &[View],
-) -> Option<Vec<Result<Memo, Reason>>> {
-    let other = |at: usize| if takes.len() > 1 { takes.get(1 - at) } else { None };
-    let may_have_written =
-        |ran: &Ran, take: &Take| take.writes && (ran.wrote.is_some() || ran.answered.is_none());
-    for (at, (ran, take)) in takes.iter().enumerate() {
-        let rival = other(at).filter(|(ran, take)| may_have_written(ran, take));
-        if take.read_other && rival.is_none() {
-            return None;
-        }
-        if let Some(answered) = &ran.answered {
-            // One that finds another memo than it has read drops its own, but for a forced one.
-            let may_drop = take.writes && !ran.rescan && rival.is_some() && !take.read_other;
-            if (answered.persisted && !take.writes) || (!answered.persisted && take.writes && !may_drop) {
-                return None;
-            }
-        }
-        if ran.wrote.is_some() && !take.writes {
-            return None;
-        }
-    }
-    if let [(one, one_take), (two, two_take)] = takes
-        && one.wrote.is_some()
-        && two.wrote.is_some()
-        && !(one.rescan || two.rescan || one_take.read_other || two_take.read_other)
-    {
-        // Both replaced the same one.
-        return None;
-    }
-    let written = |at: usize| {
-        let (ran, take) = takes[at];
-        let mut memos = vec![Ok(take.due.memo.clone())];
-        if ran.rescan && takes.len() > 1 {
-            // It caught up with the other's before it replaced it.
-            let newer = views.iter().filter_map(|view| advance(&take.due.memo, view).ok());
-            memos.extend(newer.map(|newer| Ok(newer.memo)));
-        }
-        memos
-    };
-    let owner =
-        takes.iter().position(|(ran, _)| ran.wrote.is_some_and(|stamp| standing == Standing::Stamp(stamp)));
-    let somebody_wrote = takes.iter().any(|(ran, _)| ran.wrote.is_some());
-    match owner {
-        Some(at) => {
-            // Whoever wrote before it must have been read by it, or be overruled.
-            let (ran, take) = takes[at];
-            let is_later = other(at).is_some_and(|(other, _)| other.wrote.is_some());
-            (!is_later || take.read_other || ran.rescan).then(|| written(at))
-        }
-        None if standing == before.standing => (!somebody_wrote).then(|| vec![before.content.clone()]),
-        None => {
-            // One that was killed before it could say that it had written.
-            let at = takes
-                .iter()
-                .position(|(ran, take)| ran.answered.is_none() && ran.wrote.is_none() && take.writes)?;
-            Some(written(at))
-        }
-    }
-}
-
-fn pairs<'a, T>(ones: &'a [T], others: &'a [T]) -> impl Iterator<Item = (&'a T, &'a T)> {
-    ones.iter().flat_map(move |one| others.iter().map(move |other| (one, other)))
 }
 
 /// Has `child` do `task`, kills it when its time has come, and gives what it said.

@@ -78,6 +78,7 @@ const ARTIFACT: Names<ArtifactOp> = &[
 const PLAIN_ACTS: Names<Act> = &[
     ("another scan", Act::Other { rescan: false }),
     ("another rescan", Act::Other { rescan: true }),
+    ("another waits", Act::OtherWaits),
     ("fail", Act::Fail),
     ("cancel", Act::Cancel),
 ];

@@ -55,10 +55,11 @@ impl View {
 
     fn read_all(connection: &Connection, file: u64) -> rusqlite::Result<Self> {
         let schema = "SELECT sql LIKE '%AUTOINCREMENT%' FROM sqlite_schema WHERE name = 'logs'";
-        let rising = connection.query_row(schema, [], |row| row.get(0))?;
+        // Prepared once for all looks: to prepare takes longer than to read so few rows.
+        let rising = connection.prepare_cached(schema)?.query_row([], |row| row.get(0))?;
         let mut rows = BTreeMap::new();
         let mut statement =
-            connection.prepare("SELECT id, ts, ts_nanos, target, feedback_log_body FROM logs")?;
+            connection.prepare_cached("SELECT id, ts, ts_nanos, target, feedback_log_body FROM logs")?;
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
             let body = row.get_ref(4)?;
@@ -102,7 +103,7 @@ impl View {
     /// The right answer.
     pub(super) fn answer(&self, window: Window) -> Answer {
         let facts: Vec<Fact> = self.rows.values().filter_map(|row| row.fact.clone()).collect();
-        oracle::answer(&facts, self.work(0).unrecognised, window)
+        oracle::answer(&facts, self.work(i64::MIN).unrecognised, window)
     }
 
     /// What reading the rows above `cursor` takes.

@@ -119,7 +119,7 @@ pub(crate) fn each_marked(
     mut found: impl FnMut(i64, Verdict),
 ) -> rusqlite::Result<()> {
     let finder = rules::MarkerFinder::new();
-    let mut statement = connection.prepare(
+    let mut statement = connection.prepare_cached(
         "SELECT ts, target, thread_id, process_uuid, feedback_log_body, id FROM logs WHERE id >= ?1 ORDER BY id",
     )?;
     let mut rows = statement.query([from])?;

@@ -153,7 +153,9 @@ impl Runner {
     pub(super) fn flush(&mut self, thread: u8, meanwhile: &[Vec<ItemSpec>]) -> Result<(), Error> {
         let Some(live) = self.handle(thread) else { return Ok(()) };
         let during = if self.held { meanwhile } else { &[] };
-        let end = self.slot(thread).end();
+        // Facts that wait for the first append are no concern of a barrier's.
+        let slot = self.slot(thread);
+        let end = if slot.deferred == Deferred::Nothing { slot.end() } else { 0 };
         let (result, driven) = self.barrier(thread, &Writes::Nothing, during, move || live.flush())?;
         if !self.machine.is_dead() {
             let due = self.barrier_due(thread, driven);

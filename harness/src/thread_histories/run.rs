@@ -259,6 +259,9 @@ impl Runner {
 
     pub(super) fn create(&mut self, thread: u8, facts: bool) -> Result<(), Error> {
         let (meta, payload) = slot::meta(slot::id(thread), facts);
+        if self.slots.get(&thread).is_some_and(|slot| slot.is_far(self.at())) {
+            return Ok(());
+        }
         let created = self.store()?.create(&meta);
         let files = self.files()?;
         let slot = self.slot(thread);

@@ -261,3 +261,6 @@ fn floor(database: &Path) -> rusqlite::Result<i64> {
 fn nanos(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

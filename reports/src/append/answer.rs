@@ -9,7 +9,7 @@ use crate::units;
 use crate::words;
 
 /// What the run found. Wrong rows come first: the time of an append that loses something is of no use.
-pub(super) fn answer(summary: &Summary) -> Vec<String> {
+pub(crate) fn answer(summary: &Summary) -> Vec<String> {
     let mut said = Vec::new();
     if summary.rows.mismatches > 0 {
         said.push(format!(
@@ -157,7 +157,7 @@ fn lateness(summary: &Summary) -> Option<String> {
 }
 
 /// Whether the final rows were right.
-pub(super) fn rows(summary: &Summary) -> String {
+pub(crate) fn rows(summary: &Summary) -> String {
     let rows = &summary.rows;
     if rows.all_right() {
         return format!(

@@ -49,11 +49,16 @@ pub(super) fn run(record: &Record, plan: &AppendPlan) -> String {
 }
 
 /// The condition in few words, for a sentence: `8 threads, buffered, closed loop, idle`.
-pub(super) fn short(plan: &AppendPlan) -> String {
+pub(crate) fn short(plan: &AppendPlan) -> String {
     let pace = match plan.rate {
         None => "closed loop".to_owned(),
         Some(rate) => format!("open loop at {} a second", words::plural(rate, "append")),
     };
     let database = if plan.contended { "write lock contended" } else { "database idle" };
     format!("{}, {}, {pace}, {database}", words::plural(plan.threads, "thread"), plan.durability)
+}
+
+/// What was run, and the condition, each in a line.
+pub(crate) fn both(record: &Record, plan: &AppendPlan) -> [String; 2] {
+    [run(record, plan), condition(plan)]
 }

@@ -15,7 +15,7 @@ use crate::words;
 const BEYOND_WAKING: u32 = 10;
 
 /// What limits the figures, the gravest first.
-pub(super) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
+pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     let Some(plan) = &summary.condition else {
         return vec!["The record has no condition of appends, hence no figures.".to_owned()];
     };

@@ -10,7 +10,7 @@ mod compute;
 mod condition;
 mod limits;
 mod markdown;
-mod tables;
+pub(crate) mod tables;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -20,6 +20,10 @@ pub use compare::{Comparison, Parts};
 pub use compute::Rows;
 pub use markdown::markdown;
 pub use terminal::terminal;
+
+pub(crate) use answer::{answer, rows};
+pub(crate) use condition::{both as condition_of, short};
+pub(crate) use limits::limits;
 
 use serde::Serialize;
 

@@ -11,7 +11,7 @@ use crate::units;
 use crate::words::{self, Precision, or_nothing};
 
 /// What an append costs its caller.
-pub(super) fn appends(summary: &Summary) -> Table {
+pub(crate) fn appends(summary: &Summary) -> Table {
     let titles = ["arm", "p50", "p90", "p99", "p99.9", "max", "x bare", "valid"];
     let mut table = Table::new(1, titles);
     for arm in &summary.arms {
@@ -35,7 +35,7 @@ fn five(times: Option<&Latencies>) -> [String; 5] {
 }
 
 /// An append from its real start: what it takes when nobody waits in line.
-pub(super) fn service(summary: &Summary) -> Table {
+pub(crate) fn service(summary: &Summary) -> Table {
     let mut table = Table::new(1, ["arm", "p50", "p90", "p99", "p99.9", "max"]);
     for arm in summary.arms.iter().filter(|arm| arm.service.is_some()) {
         let mut row = vec![arm.name.clone()];
@@ -46,7 +46,7 @@ pub(super) fn service(summary: &Summary) -> Table {
 }
 
 /// How sure the ratios are.
-pub(super) fn ratios(summary: &Summary) -> Table {
+pub(crate) fn ratios(summary: &Summary) -> Table {
     let mut table = Table::new(1, ["ratio", "p50", "interval", "p99", "interval", "rounds"]);
     let beside_bare = summary.arms.iter().filter_map(|arm| arm.of_bare.as_ref());
     for found in summary.comparisons.iter().chain(beside_bare) {
@@ -62,7 +62,7 @@ pub(super) fn ratios(summary: &Summary) -> Table {
 }
 
 /// How late rows were, and what waiting for them costs.
-pub(super) fn rows_and_flushes(summary: &Summary) -> Table {
+pub(crate) fn rows_and_flushes(summary: &Summary) -> Table {
     let titles = ["arm", "late p50", "late p99", "late max", "flush p50", "flush p99", "flush max"];
     let mut table = Table::new(1, titles);
     // The floor has no rows: nothing is late, and its flush has nothing to wait for.
@@ -81,7 +81,7 @@ pub(super) fn rows_and_flushes(summary: &Summary) -> Table {
 }
 
 /// What an append is made of.
-pub(super) fn work(summary: &Summary) -> Table {
+pub(crate) fn work(summary: &Summary) -> Table {
     let titles = ["arm", "rows", "transactions", "syncs", "writes", "bytes", "to device"];
     let mut table = Table::new(1, titles);
     for arm in summary.arms.iter().filter(|arm| arm.append.is_some()) {
@@ -105,7 +105,7 @@ fn bytes(amount: f64) -> String {
 }
 
 /// What a launch takes from the machine.
-pub(super) fn machine(summary: &Summary) -> Table {
+pub(crate) fn machine(summary: &Summary) -> Table {
     let titles = ["arm", "appends/s", "processor", "peak memory", "rows verified"];
     let mut table = Table::new(1, titles);
     for arm in summary.arms.iter().filter(|arm| arm.append.is_some()) {
@@ -123,7 +123,7 @@ pub(super) fn machine(summary: &Summary) -> Table {
 }
 
 /// How far single samples lie apart.
-pub(super) fn samples(summary: &Summary) -> Table {
+pub(crate) fn samples(summary: &Summary) -> Table {
     let titles = ["arm", "p50 lowest", "median", "highest", "p99 lowest", "median", "highest"];
     let mut table = Table::new(1, titles);
     for arm in &summary.arms {
@@ -138,7 +138,7 @@ pub(super) fn samples(summary: &Summary) -> Table {
 }
 
 /// Every counter of a launch to the digit, as ranges where launches differ.
-pub(super) fn counters(summary: &Summary) -> Table {
+pub(crate) fn counters(summary: &Summary) -> Table {
     let mut found: Vec<&str> = Vec::new();
     for name in summary.arms.iter().flat_map(|arm| arm.counters.keys()) {
         if !found.contains(&name.as_str()) {
@@ -156,7 +156,7 @@ pub(super) fn counters(summary: &Summary) -> Table {
 }
 
 /// The arms of the plan, and why they are in it.
-pub(super) fn arms(summary: &Summary) -> Table {
+pub(crate) fn arms(summary: &Summary) -> Table {
     let mut table = Table::new(1, ["arm", "why"]).words("why");
     for ArmSummary { name, why, .. } in &summary.arms {
         table.row(vec![name.clone(), why.clone()]);

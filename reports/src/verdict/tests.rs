@@ -81,6 +81,10 @@ fn advisory_counters_decide_nothing() {
     // A program cannot leave the gate by calling its counters advisory.
     let evading = with("rows_examined", Counter::advisory(Some(200)), None);
     assert_eq!(work_of(&sample(), &evading).0, Work::Incomparable);
+    // One launch that calls it advisory makes it so for its program.
+    let sometimes = with("rows_examined", Counter::advisory(Some(200)), Some(2));
+    let more = with("rows_examined", Counter::exact(Some(500)), None);
+    assert_eq!(work_of(&sometimes, &more), (Work::Same, Gate::Fine));
     let mut only_advisory = sample();
     for launch in &mut only_advisory.launches {
         launch.counters.values_mut().for_each(|counter| counter.class = CounterClass::Advisory);
@@ -121,9 +125,15 @@ fn a_change_needs_its_second_run() {
     let verdicts = judge(std::slice::from_ref(&confirmed), &Rules::default());
     assert_eq!((verdicts.arms[0].time, verdicts.gate()), (Some(Verdict::Slower), Gate::Regression));
     assert!(verdicts.again().is_empty());
-    let mut refuted = arm;
+    let mut refuted = arm.clone();
     add(&mut refuted, Set::Second, 20, 0, 5);
     assert!(matches!(doubt_of(refuted), Doubt::Contradicted { .. }));
+    // Both together lie beyond the margin, since the first has so many more; the second still has to show it.
+    let mut outvoted = arm;
+    add(&mut outvoted, Set::Second, 6, 0, 5);
+    let verdicts = judge(std::slice::from_ref(&outvoted), &Rules::default());
+    assert!(verdicts.arms[0].change.unwrap().interval.unwrap().low > 1.02);
+    assert!(matches!(doubt_of(outvoted), Doubt::Contradicted { .. }));
 }
 
 #[test]
@@ -253,4 +263,21 @@ fn false_alarms_are_counted_and_repeat() {
     assert_eq!((noise().resampled, noise().false_alarms), (1_000, 0));
     assert_eq!(noise(), noise());
     assert!(noise().smallest_change > 0.02, "{:?}", noise());
+}
+
+/// Twelve pairs can be as sure as one arm needs, and not as sure as forty need.
+#[test]
+fn many_arms_ask_for_more() {
+    let arm = |name: usize, percent| {
+        let mut arm = Measured::new(ArmKey::new(format!("arm-{name}"), Cache::Hot), Metric::Launch);
+        add(&mut arm, Set::Itself, 20, 0, 1);
+        add(&mut arm, Set::First, 6, percent, 1);
+        add(&mut arm, Set::Second, 6, percent, 1);
+        arm
+    };
+    assert_eq!(time_of(arm(0, 8)), Verdict::Slower);
+    let arms: Vec<Measured> = (0..40).map(|at| arm(at, if at == 0 { 8 } else { 0 })).collect();
+    let verdicts = judge(&arms, &Rules::default());
+    assert!(matches!(verdicts.arms[0].time, Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })));
+    assert_eq!(verdicts.arms[0].change.unwrap().corrected_interval, None);
 }

@@ -19,6 +19,12 @@ pub enum ArchiveError {
         /// The path as given.
         path: PathBuf,
     },
+    /// The caller ended the refresh. What was read until then is remembered.
+    #[error("{}: the refresh was cancelled; the next one begins where it stopped", path.display())]
+    Cancelled {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// The folder cannot be looked at.
     #[error("{}: {source}. Check the permissions of the folder", path.display())]
     Io {

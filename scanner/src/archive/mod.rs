@@ -90,8 +90,8 @@ pub struct Request<'a> {
     pub sessions: bool,
     /// Which turns a trace database knows for priority turns: where a rollout does not say at which tier it was served.
     pub priority: Option<Priority<'a>>,
-    /// Hears how many files and bytes are read so far.
-    pub progress: Option<&'a (dyn Fn(u64, u64) + Sync)>,
+    /// Hears how many files are done and how many bytes are read; `false` ends the refresh.
+    pub progress: Option<&'a (dyn Fn(u64, u64) -> bool + Sync)>,
 }
 
 impl std::fmt::Debug for Request<'_> {

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -32,6 +32,7 @@ pub(super) struct Context<'a> {
     state: Mutex<Progress>,
     files_done: AtomicU64,
     bytes_done: AtomicU64,
+    cancelled: AtomicBool,
 }
 
 #[derive(Default)]
@@ -76,6 +77,7 @@ pub(super) fn refresh(
         state: Mutex::new(progress),
         files_done: AtomicU64::new(0),
         bytes_done: AtomicU64::new(0),
+        cancelled: AtomicBool::new(false),
     };
     let threads = options.threads.get();
     let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], threads, &|folder| context.compare(folder));
@@ -86,6 +88,9 @@ pub(super) fn refresh(
     }
     let failed = context.look_for_gone_ones(walked.failed);
     context.read_all(threads);
+    if context.is_cancelled() {
+        return Err(ArchiveError::Cancelled { path: home.clone() });
+    }
     let aggregating = Instant::now();
     let mut progress = std::mem::take(&mut *context.lock());
     progress.parts.sort_by(|one, other| one.key.cmp(&other.key));
@@ -303,11 +308,17 @@ impl Context<'_> {
         }
     }
 
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     fn done(&self, files: u64, bytes: u64) {
         let files = self.files_done.fetch_add(files, Ordering::Relaxed) + files;
         let bytes = self.bytes_done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if let Some(progress) = self.request.progress {
-            progress(files, bytes);
+            if !progress(files, bytes) {
+                self.cancelled.store(true, Ordering::Relaxed);
+            }
         }
     }
 
@@ -325,6 +336,9 @@ impl Context<'_> {
         let each = || {
             let mut reader = Reader::new();
             while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.is_cancelled() {
+                    break;
+                }
                 let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(work) = work {
                     self.read(work, &mut reader);
@@ -358,6 +372,9 @@ impl Context<'_> {
         }
         let mut shard = Shard::new(self, key, reader);
         for file in files {
+            if self.is_cancelled() {
+                return;
+            }
             let before = old.take(&file.name);
             shard.file(file, before);
         }

@@ -323,6 +323,7 @@ fn another_refresh_is_not_overwritten_and_a_memo_is_private() {
         if bytes > 0 {
             meanwhile.call_once(|| drop(world.refresh()));
         }
+        true
     };
     let request = Request { progress: Some(&progress), ..Request::default() };
     let refresh = world.archive(Some(&world.memo)).refresh(&request).unwrap();
@@ -331,6 +332,28 @@ fn another_refresh_is_not_overwritten_and_a_memo_is_private() {
     let forced =
         world.archive(Some(&world.memo)).refresh(&Request { rescan: true, ..Request::default() }).unwrap();
     assert_eq!((forced.stats.parsed, forced.stats.shards_written), (1, 1));
+}
+
+#[test]
+fn a_cancelled_refresh_is_an_error_and_keeps_what_it_had() {
+    let world = World::new();
+    for session in 1..=3 {
+        let folder = world.home.join(format!("sessions/2026/11/0{session}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join(name(session)), meta(session) + &used(10)).unwrap();
+    }
+    let options = Options {
+        memo: Some(world.memo.clone()),
+        clock: later(),
+        threads: NonZeroUsize::MIN,
+        ..Options::default()
+    };
+    let archive = Archive::new(&world.home, options);
+    let progress = |files: u64, _: u64| files < 2;
+    let cancelled = archive.refresh(&Request { progress: Some(&progress), ..Request::default() });
+    assert!(matches!(cancelled, Err(ArchiveError::Cancelled { .. })));
+    let rest = archive.refresh(&Request::default()).unwrap();
+    assert_eq!((rest.stats.unchanged, rest.stats.parsed), (1, 2), "the second was not written");
 }
 
 #[test]

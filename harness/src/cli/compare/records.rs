@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
 use tracerig_reports::{Record, comparison};
 
 use super::results::{self, Result};
 use super::{Arguments, plan, rules};
 use crate::baseline::{BaselineError, Baselines, Named};
-use crate::cli::{Code, Usage, output, run};
+use crate::cli::{Code, Usage, output, report, run};
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let baselines = Baselines::at(arguments.baselines.clone());
@@ -76,38 +75,15 @@ fn all(arguments: &Arguments) -> anyhow::Result<Vec<Named>> {
     Ok(records)
 }
 
-/// The records at `path`: a file, the folder of a run, or the folder of the runs of a plan.
+/// The records at `path`, each with the name of its run: that of its folder.
 fn at(path: &Path) -> anyhow::Result<Vec<Named>> {
-    if !path.is_dir() {
-        return Ok(vec![(run_name(path), Record::read(path)?)]);
-    }
-    let own = path.join(run::RECORD);
-    if own.exists() {
-        return Ok(vec![(run_name(path), Record::read(&own)?)]);
-    }
-    let entries = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    let mut records = Vec::new();
-    for entry in entries {
-        let file =
-            entry.with_context(|| format!("{}: cannot be read", path.display()))?.path().join(run::RECORD);
-        if file.exists() {
-            records.push((run_name(file.parent().unwrap_or(path)), Record::read(&file)?));
-        }
-    }
-    if records.is_empty() {
-        bail!(
-            "{}: there is no {} in it, nor in its folders; give what `tracerig run` wrote",
-            path.display(),
-            run::RECORD
-        );
-    }
-    records.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(records)
+    report::records_at(path)?.iter().map(|file| Ok((run_name(file), Record::read(file)?))).collect()
 }
 
-fn run_name(path: &Path) -> String {
-    let stem = if path.is_dir() { path.file_name() } else { path.file_stem() };
-    stem.unwrap_or_default().to_string_lossy().into_owned()
+fn run_name(file: &Path) -> String {
+    let named =
+        if file.ends_with(run::RECORD) { file.parent().and_then(Path::file_name) } else { file.file_stem() };
+    named.unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Which record is compared with which: by the names of their runs, or one with one. A run that only one side has is an error: what

@@ -13,6 +13,7 @@ use crate::ablations::{self, Cost, Report, Row, Search, Tested};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::Subject;
+use crate::interrupt;
 
 /// Time for each rule, if neither that nor a number of cases is given.
 const TIME: Duration = Duration::from_secs(10);
@@ -32,7 +33,7 @@ pub(super) struct Ablations {
     /// Random cases for each rule, at most.
     #[arg(long, value_name = "N")]
     cases: Option<u64>,
-    /// Only this rule or engine; may be repeated.
+    /// Only this rule or engine, with what goes wrong and the history that shows it; may be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Seed of the random cases.
@@ -84,16 +85,21 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let mut report = Report::new(search, jobs, rules, engines);
     if !arguments.without_costs && !report.interrupted {
         let bar = output::progress_bar(0, "{spinner} measuring what rules cost: {msg}");
-        let costs = ablations::costs(is_wanted, &|name| bar.set_message(name))?;
+        let costs = ablations::costs(is_wanted, &|name| bar.set_message(name));
         bar.finish_and_clear();
-        report.add_costs(&costs);
+        report.interrupted = interrupt::requested();
+        match costs {
+            Err(_) if report.interrupted => {}
+            costs => report.add_costs(&costs?),
+        }
     }
 
     if let Some(out) = &arguments.out {
         write_whole(out, &serde_json::to_vec_pretty(&report)?)?;
     }
     match arguments.format {
-        Format::Table => output::print(&table(&report))?,
+        Format::Table if arguments.only.is_empty() => output::print(&table(&report))?,
+        Format::Table => output::print(&(table(&report) + &details(&report)))?,
         Format::Json => output::print_json(&report)?,
     }
     if report.missed().next().is_some() {
@@ -138,8 +144,8 @@ fn table(report: &Report) -> String {
                 .trim_end()
         );
     };
-    line(["", "found", "at", "wit-", "what", "cost of a", "rows", "VM"]);
-    line(["missing", "case", "random", "ness", "differs", "relaunch, us", "read", "steps"]);
+    line(["", "random", "after", "wit", "goes", "relaunch with it", "rows", "VM"]);
+    line(["without", "case", "", "ops", "wrong", "takes longer, us", "read", "steps"]);
     for row in report.rules.iter().chain(&report.engines) {
         let (case, time) = match &row.random {
             Some(random) => (random.case.to_string(), seconds(row.seconds)),
@@ -169,6 +175,19 @@ fn table(report: &Report) -> String {
         let _ = writeln!(text, "NOT NOTICED {}: {why}", row.name);
     }
     text
+}
+
+/// What goes wrong without each rule, with the witness, or what was found at random where there is none.
+fn details(report: &Report) -> String {
+    let rows = report.rules.iter().chain(&report.engines);
+    rows.map(|row| {
+        let shown = row.witness.as_ref().map(|shown| (&shown.detail, &shown.history));
+        let found = row.random.as_ref().map(|random| (&random.detail, &random.history));
+        let (detail, history) = shown.or(found).map_or(("", ""), |(detail, history)| (detail, history));
+        let history: String = history.lines().map(|line| format!("    {line}\n")).collect();
+        format!("\n{}: {}\n{history}{detail}\n", row.name, row.summary)
+    })
+    .collect()
 }
 
 /// What goes wrong: the answer, where one does, else the first thing on the way to it.

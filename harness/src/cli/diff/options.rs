@@ -9,10 +9,10 @@ use clap::Args;
 use jiff::SignedDuration;
 use tracerig_reports::write_whole;
 
-use super::show::{Shown, remarks, table, told};
+use super::show::{Shown, outside, remarks, table, told};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
-use crate::diff::{self, Error, Found, History, Job, Limits, Report, Shard, Subject, kept};
+use crate::diff::{self, Error, Found, History, Job, Limits, Replayed, Report, Shard, Subject, kept};
 
 /// Random cases, if neither their number nor a time is given.
 const CASES: u64 = 3000;
@@ -86,18 +86,21 @@ pub(super) fn program() -> anyhow::Result<PathBuf> {
 
 fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Result<Code> {
     let case: S::Case = kept::read(file).map_err(usage)?;
-    let found = diff::replay(subject, file, &case)?;
+    let Replayed { found, outside: counted } = diff::replay(subject, file, &case)?;
     let operations = case.operations();
     match options.format {
         Format::Json => output::print_json(
-            &serde_json::json!({ "file": file, "operations": operations, "found": found, "remarks": subject.remarks() }),
+            &serde_json::json!({ "file": file, "operations": operations, "found": found, "outside": counted, "remarks": subject.remarks() }),
         )?,
         Format::Table => {
             let told = match &found {
                 Some(found) => told(found),
+                None if counted.iter().any(|sort| sort.wrong > 0) => {
+                    format!("{}: {operations} operations, wrong outside the contract only\n", file.display())
+                }
                 None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
             };
-            output::print(&(told + &remarks(&subject.remarks())))?;
+            output::print(&(told + &outside(&counted) + &remarks(&subject.remarks())))?;
         }
     }
     Ok(code(&found))

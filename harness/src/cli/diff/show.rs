@@ -3,7 +3,7 @@
 use indicatif::ProgressBar;
 
 use crate::cli::output;
-use crate::diff::{Found, Job, Report, Seen};
+use crate::diff::{Found, Job, Outside, Report, Seen};
 
 /// A search in words; of what its histories exercised, how often `checked`.
 pub(super) fn table(report: &Report, checked: &str) -> String {
@@ -20,6 +20,7 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
         report.kept.len(),
         report.exercised.get(checked).copied().unwrap_or_default(),
     );
+    text += &outside(&report.outside);
     text += &remarks(&report.remarks);
     text += &match failed {
         0 => "nothing wrong\n".to_owned(),
@@ -28,6 +29,29 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
         }
     };
     text
+}
+
+/// What came of operations outside the contract.
+pub(super) fn outside(counted: &[Outside]) -> String {
+    if counted.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\n{:<20} {:>7} {:>10} {:>10} {:>10}\n",
+        "outside the contract", "cases", "noticed", "unharmed", "WRONG"
+    );
+    for sort in counted {
+        let share = |count: u64| format!("{:.1} %", count as f64 * 100.0 / sort.cases() as f64);
+        text += &format!(
+            "{:<20} {:>7} {:>10} {:>10} {:>10}\n",
+            sort.operation,
+            sort.cases(),
+            share(sort.detected),
+            share(sort.right),
+            share(sort.wrong)
+        );
+    }
+    text + "\n"
 }
 
 /// What else has to be known, a line each.

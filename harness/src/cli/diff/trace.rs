@@ -89,9 +89,10 @@ fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
     if wanted.is_some_and(Share::is_none) {
         return Ok(AskPython::No("not wanted".to_owned()));
     }
-    let folder = tempfile::tempdir().context("a temporary folder for the Python oracle")?;
-    match (Python::start(folder.path()), wanted) {
-        (Ok(python), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), python.hello().clone())),
+    let place = "the Python oracle has no place. Set TMPDIR to a folder that can be written to";
+    let folder = tempfile::tempdir().context(place)?;
+    match (Python::new(folder.path()).context(place)?.hello(), wanted) {
+        (Ok(hello), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), hello)),
         (Err(why), None) => Ok(AskPython::No(why.to_string())),
         (Err(why), Some(_)) => {
             bail!("the Python oracle cannot be asked: {why}. Install Python 3, or name it in TRACERIG_PYTHON")

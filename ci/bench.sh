@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The gate: compares the work tree with a revision, in pairs, on this machine: ci/bench.sh [BASE-REVISION] [PLAN].
+#
+# Exit codes are those of `tracerig compare`: 0 the same or better, 3 a wrong answer, 4 a regression, 1 or 2 the gate itself failed. On a
+# machine that is not quiet 5 (nobody can tell) is common: it is reported, and fails only with STRICT=1. Do not put a pipe or `make`
+# around this script: `make` turns every failure into 2, and a pipe without `set -o pipefail` turns it into success.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+base=${1:-origin/main}
+plan=${2:-ci}
+out=${OUT:-tracerig-out/compare}
+
+cargo build --locked --release --bin tracerig
+target=${CARGO_TARGET_DIR:-target}
+code=0
+"$target/release/tracerig" compare --base-rev "$base" --plan "$plan" --out "$out" || code=$?
+
+if [ -n "${GITHUB_STEP_SUMMARY:-}" ] && [ -f "$out/comparison.md" ]; then
+    cat "$out/comparison.md" >> "$GITHUB_STEP_SUMMARY"
+fi
+if [ "$code" -eq 5 ] && [ "${STRICT:-0}" != 1 ]; then
+    echo "inconclusive: no regression is proven, and none is ruled out; run ci/bench.sh $base on a quiet machine" >&2
+    exit 0
+fi
+exit "$code"

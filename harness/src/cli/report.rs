@@ -1,0 +1,183 @@
+//! `tracerig report`: shows the records of runs, as a page or in the formats of services that keep figures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use tracerig_reports::record::Status;
+use tracerig_reports::{Record, export, hdr, html, render, write_whole};
+
+use super::{Code, Usage, output};
+
+/// Show what runs found, from their records alone.
+///
+/// A record is the record.json of a run, or a folder with one, or with folders that have one each (as --scales writes).
+///
+/// The HTML page is one file that needs nothing else: what was asked and answered first, then percentiles, distributions, the
+/// order of the run, cold against hot and where the time goes, how costs grow where the records differ in scale, work, verification,
+/// machine, and the commands that get it all again.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// Records, or folders with them.
+    #[arg(required = true, value_name = "RECORD")]
+    records: Vec<PathBuf>,
+    /// What to make.
+    #[arg(long, value_enum, default_value = "terminal")]
+    format: Format,
+    /// Figures for a service that keeps them, instead of a report; several separated by commas need --out.
+    #[arg(long, value_enum, value_name = "FORMAT", value_delimiter = ',', conflicts_with = "format")]
+    export: Vec<Export>,
+    /// Write into this folder instead of standard output: report.html, report.md, report.txt or report.json; with --export latencies.hdr,
+    /// bencher.json or smaller-is-better.json.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// A table of ablations for the HTML page, as a search for them wrote it as JSON.
+    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    ablations: Option<PathBuf>,
+}
+
+/// How a report is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Text of 80 columns.
+    Terminal,
+    /// Markdown, as GitHub renders it.
+    Markdown,
+    /// One page of HTML that needs nothing else.
+    Html,
+    /// Summaries for programs: an object for one record, a list for several.
+    Json,
+}
+
+/// A format of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Export {
+    /// HdrHistogram interval log, tagged by arm (one record only).
+    Hdr,
+    /// Bencher Metric Format.
+    Bencher,
+    /// The customSmallerIsBetter list of github-action-benchmark.
+    SmallerIsBetter,
+}
+
+pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let mut records = Vec::new();
+    for path in &arguments.records {
+        let mut found: Vec<Record> =
+            records_at(path)?.iter().map(|path| Record::read(path)).collect::<Result<_, _>>()?;
+        found.sort_by(|one, other| one.dataset.scale.total_cmp(&other.dataset.scale));
+        records.append(&mut found);
+    }
+    if arguments.export.is_empty() {
+        let (name, text) = report(arguments, &records)?;
+        put(arguments.out.as_deref(), name, &text)?;
+        return Ok(Code::FINE);
+    }
+    exported(arguments, &records)
+}
+
+/// The records that an argument names.
+pub(super) fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let own = path.join("record.json");
+    if own.exists() {
+        return Ok(vec![own]);
+    }
+    let folders = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let mut found = Vec::new();
+    for folder in folders {
+        let record =
+            folder.with_context(|| format!("{}: cannot be read", path.display()))?.path().join("record.json");
+        if record.exists() {
+            found.push(record);
+        }
+    }
+    if found.is_empty() {
+        bail!(
+            "{}: no record.json in it; give the folder that a run wrote, or the file itself",
+            path.display()
+        );
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The report, with the name of its file.
+fn report(arguments: &Arguments, records: &[Record]) -> anyhow::Result<(&'static str, String)> {
+    if arguments.ablations.is_some() && arguments.format != Format::Html {
+        return Err(Usage("--ablations needs --format html".to_owned()).into());
+    }
+    Ok(match arguments.format {
+        Format::Terminal => {
+            let each: Vec<String> = records.iter().map(render::terminal).collect();
+            ("report.txt", each.join(&format!("\n{}\n\n", "=".repeat(80))))
+        }
+        Format::Markdown => {
+            let each: Vec<String> = records.iter().map(render::markdown).collect();
+            ("report.md", each.join("\n---\n\n"))
+        }
+        Format::Html => ("report.html", html::page(records, ablations(arguments)?.as_ref())),
+        Format::Json => ("report.json", json(records)?),
+    })
+}
+
+fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>> {
+    let Some(path) = &arguments.ablations else { return Ok(None) };
+    let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let value = serde_json::from_slice(&text).with_context(|| {
+        format!("{}: is not JSON; give what a search for ablations wrote", path.display())
+    })?;
+    Ok(Some(value))
+}
+
+fn json(records: &[Record]) -> anyhow::Result<String> {
+    if let [record] = records {
+        return Ok(render::json(record)?);
+    }
+    let each: Vec<serde_json::Value> = records
+        .iter()
+        .map(|record| Ok(serde_json::from_str(&render::json(record)?)?))
+        .collect::<anyhow::Result<_>>()?;
+    Ok(serde_json::to_string_pretty(&each)? + "\n")
+}
+
+/// Writes the formats asked for. Figures of a wrong answer go nowhere: a service would keep them.
+fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
+    if let Some(wrong) = records.iter().find(|record| record.outcome.status == Status::Mismatch) {
+        output::say(&format!(
+            "tracerig: run {} gave wrong answers, so its figures are not exported; look at it with `tracerig report`",
+            wrong.id
+        ));
+        return Ok(Code::MISMATCH);
+    }
+    if arguments.export.len() > 1 && arguments.out.is_none() {
+        return Err(Usage("several formats do not fit standard output: give --out DIR".to_owned()).into());
+    }
+    for format in &arguments.export {
+        let (name, text) = match format {
+            Export::Hdr => {
+                let [record] = records else {
+                    return Err(Usage("an HdrHistogram log is of one run: give one record".to_owned()).into());
+                };
+                ("latencies.hdr", hdr::log(record)?)
+            }
+            Export::Bencher => ("bencher.json", export::bencher(records)?),
+            Export::SmallerIsBetter => ("smaller-is-better.json", export::smaller_is_better(records)?),
+        };
+        put(arguments.out.as_deref(), name, &text)?;
+    }
+    Ok(Code::FINE)
+}
+
+/// Puts text into a file of the folder, whole or not at all, or prints it.
+fn put(out: Option<&Path>, name: &str, text: &str) -> anyhow::Result<()> {
+    let Some(out) = out else { return output::print(text) };
+    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
+    let path = out.join(name);
+    write_whole(&path, text.as_bytes())?;
+    output::say(&path.display().to_string());
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Scheduling and verdicts without processes and clocks: a bench that makes its times up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracerig_reports::record::{ArmPlan, Cache, Counter, Dataset, Launch, Plan, Process};
+use tracerig_reports::verdict::{Gate, Verdict, Work};
+
+use super::*;
+use crate::handicap::Handicap;
+use crate::process::not_started;
+
+/// Launches of 10 ms with a little noise; what is asked of it changes those of the new program.
+struct Fake {
+    arms: Vec<ArmPlan>,
+    random: u64,
+    asked: Vec<(Side, usize)>,
+    /// How much longer the new program takes, by arm.
+    slower: Vec<f64>,
+    /// Rows more that it examines.
+    more_rows: u64,
+    /// The state of its samples.
+    state: SampleState,
+    /// Samples that others disturb before one is valid.
+    disturbed: u64,
+}
+
+impl Fake {
+    fn new(arms: &[&str]) -> Self {
+        let plan = |name: &&str| ArmPlan {
+            name: (*name).to_owned(),
+            cache: Cache::Hot,
+            engine: "fake".to_owned(),
+            why: String::new(),
+            process: Process::Fresh,
+            launches_per_sample: 1,
+        };
+        Self {
+            arms: arms.iter().map(plan).collect(),
+            random: 1,
+            asked: Vec::new(),
+            slower: vec![0.0; arms.len()],
+            more_rows: 0,
+            state: SampleState::Valid,
+            disturbed: 0,
+        }
+    }
+}
+
+impl Bench for Fake {
+    fn arms(&self) -> &[ArmPlan] {
+        &self.arms
+    }
+
+    fn calibrate(&mut self) -> Result<(), CompareError> {
+        Ok(())
+    }
+
+    fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError> {
+        self.asked.push((side, arm));
+        // Numerical Recipes' generator: the noise must be the same each time.
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let noise = (self.random >> 40) as f64 / (1u64 << 24) as f64 * 0.01;
+        let is_new = side == Side::New;
+        let factor = 1.0 + noise + if is_new { self.slower[arm] } else { 0.0 };
+        let rows = 200 + if is_new { self.more_rows } else { 0 };
+        let launch = Launch {
+            wall: Duration::from_millis(10).mul_f64(factor),
+            counters: BTreeMap::from([("rows_examined".to_owned(), Counter::exact(Some(rows)))]),
+            verified: true,
+            ..not_started()
+        };
+        let state = if self.disturbed > 0 {
+            self.disturbed -= 1;
+            SampleState::Excluded { reason: "it read from the disk".to_owned() }
+        } else if is_new {
+            self.state.clone()
+        } else {
+            SampleState::Valid
+        };
+        Ok((vec![launch], state))
+    }
+
+    fn plant(&mut self, _handicaps: Vec<Handicap>) {}
+
+    fn plan(&self, _samples: u64, _seed: u64) -> Result<Plan, CompareError> {
+        unreachable!("rounds do not ask for it")
+    }
+
+    fn dataset(&self) -> Result<Dataset, CompareError> {
+        unreachable!("rounds do not ask for it")
+    }
+}
+
+const PAIRS: u64 = 20;
+
+fn compared(fake: &mut Fake, pairs: u64, seed: u64) -> Verdicts {
+    let mut rounds = Rounds::new(fake, Metric::Launch, seed);
+    rounds.run(pairs, &Rules::default(), &mut |_, _| ()).unwrap()
+}
+
+#[test]
+fn each_round_gives_every_arm_its_turn_with_all_sides_next_to_one_another() {
+    let mut fake = Fake::new(&["full", "warm", "unchanged"]);
+    compared(&mut fake, PAIRS, 7);
+    let work = 2 * 3;
+    let asked = &fake.asked[work..];
+    assert_eq!(asked.len() as u64, 3 * 3 * PAIRS, "nothing is unclear, so there is no second run");
+    let (mut orders, mut sides) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for round in asked.chunks(9) {
+        let turns: Vec<usize> = round.chunks(3).map(|turn| turn[0].1).collect();
+        let mut sorted = turns.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, [0, 1, 2]);
+        orders.insert(turns);
+        for turn in round.chunks(3) {
+            assert!(turn.iter().all(|(_, arm)| *arm == turn[0].1), "{turn:?}");
+            let names: Vec<&str> = turn.iter().map(|(side, _)| side.name()).collect();
+            assert!(Side::ALL.iter().all(|side| names.contains(&side.name())), "{names:?}");
+            sides.insert(names);
+        }
+    }
+    assert!(orders.len() > 3 && sides.len() == 6, "{orders:?} {sides:?}");
+
+    let mut again = Fake::new(&["full", "warm", "unchanged"]);
+    compared(&mut again, PAIRS, 7);
+    assert_eq!(fake.asked, again.asked, "the seed decides the order");
+    let mut other = Fake::new(&["full", "warm", "unchanged"]);
+    compared(&mut other, PAIRS, 8);
+    assert_ne!(fake.asked, other.asked);
+}
+
+#[test]
+fn only_the_arm_that_changed_is_measured_a_second_time_and_called() {
+    let mut fake = Fake::new(&["full", "warm"]);
+    fake.slower[1] = 0.1;
+    let verdicts = compared(&mut fake, PAIRS, 1);
+    let turns = |arm| fake.asked.iter().filter(|(_, asked)| *asked == arm).count() as u64;
+    assert_eq!((turns(0), turns(1)), (2 + 3 * PAIRS, 2 + 6 * PAIRS));
+    assert_eq!(verdicts.arms[0].time, Some(Verdict::Same));
+    assert_eq!(verdicts.arms[1].time, Some(Verdict::Slower));
+    assert_eq!(verdicts.gate(), Gate::Regression);
+}
+
+#[test]
+fn work_gates_from_one_sample_each_and_times_are_not_needed() {
+    let mut fake = Fake::new(&["warm"]);
+    assert_eq!(compared(&mut fake, 0, 1).gate(), Gate::Fine);
+    fake.more_rows = 1;
+    let verdicts = compared(&mut fake, 0, 1);
+    assert_eq!((verdicts.arms[0].work, verdicts.arms[0].time), (Work::More, None));
+    assert_eq!(verdicts.gate(), Gate::Regression);
+    assert_eq!(fake.asked.len(), 4, "two comparisons of one sample a side");
+}
+
+#[test]
+fn what_answers_wrongly_is_not_timed() {
+    for (state, gate) in [
+        (SampleState::Mismatch { detail: "a turn is missing".to_owned() }, Gate::Mismatch),
+        (SampleState::Failed { error: "it crashed".to_owned() }, Gate::Failed),
+    ] {
+        let mut fake = Fake::new(&["warm"]);
+        fake.state = state;
+        assert_eq!(compared(&mut fake, PAIRS, 1).gate(), gate);
+        assert_eq!(fake.asked.len(), 2);
+    }
+}
+
+#[test]
+fn a_sample_for_the_work_is_taken_again_when_others_disturbed_it() {
+    let mut fake = Fake::new(&["warm"]);
+    fake.disturbed = 3;
+    assert_eq!(compared(&mut fake, 0, 1).gate(), Gate::Fine);
+    assert_eq!(fake.asked.len(), 5);
+}

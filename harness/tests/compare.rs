@@ -1,0 +1,392 @@
+//! Comparisons, baselines, repetitions and bisection as a script sees them: by their exit codes and files.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Program, Ran, text};
+use tracerig_reports::Record;
+
+const REAL: &str = env!("CARGO_BIN_EXE_tracerig");
+/// A comparison of work alone: the clock is no part of tests.
+const WORK: [&str; 4] = ["--recipe", "tiny", "--arms", "full:hot,warm:hot"];
+
+/// A program that is the real one, but for what `edit` does to the launches of workers.
+fn altered(program: &Program, name: &str, edit: &str) -> PathBuf {
+    let path = program.path(name);
+    write_executable(&path, &wrapper(edit));
+    path
+}
+
+fn wrapper(edit: &str) -> String {
+    format!(
+        "#!/bin/sh\nif [ \"$1\" = __worker ] && [ \"$3\" != idle ]; then\n{edit}\nfi\nexec '{REAL}' \"$@\"\n"
+    )
+}
+
+/// Each relaunch examines a row more.
+fn one_row_more() -> String {
+    format!("p=$2; shift 2; exec '{REAL}' __worker \"$p\" 'handicap={{\"rows\":1}}' \"$@\"")
+}
+
+fn write_executable(path: &Path, script: &str) {
+    std::fs::write(path, script).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn compare(program: &Program, arguments: &[&str]) -> Ran {
+    program.run(&[&["compare"], arguments].concat())
+}
+
+/// A record of relaunches on the smallest dataset.
+fn recorded(program: &Program, name: &str) -> PathBuf {
+    let out = program.path(name);
+    let ran = program.run(&[
+        "run",
+        "relaunch",
+        "--recipe",
+        "tiny",
+        "--samples",
+        "1",
+        "--arms",
+        "full,warm:hot",
+        "--out",
+        text(&out),
+    ]);
+    assert!(matches!(ran.code, Some(0 | 5)), "{ran:?}");
+    out
+}
+
+#[test]
+fn executables_are_told_apart_by_their_work_their_answers_and_their_word() {
+    let program = Program::new();
+    let base = ["--base-bin", REAL, "--counters-only"];
+    let against = |new: &Path, out: &str| {
+        let out = program.path(out);
+        let ran =
+            compare(&program, &[&base[..], &["--new-bin", text(new), "--out", text(&out)], &WORK].concat());
+        (ran, out)
+    };
+    let (same, out) = against(Path::new(REAL), "same");
+    assert_eq!(same.code, Some(0), "{same:?}");
+    for name in ["base", "again", "new"] {
+        Record::read(&out.join("relaunch").join(name).with_extension("json")).unwrap();
+    }
+    let order = std::fs::read_to_string(out.join("relaunch/order.json")).unwrap();
+    assert!(order.contains("\"new\""), "{order}");
+    let (again, _) = against(Path::new(REAL), "same");
+    assert_eq!(again.code, Some(1), "results are never overwritten: {again:?}");
+
+    // A wrapper reads more at its start, and that is no work.
+    let (wrapped, _) = against(&altered(&program, "wrapped", ":"), "wrapped.out");
+    assert_eq!(wrapped.code, Some(0), "{wrapped:?}");
+
+    let (more, out) = against(&altered(&program, "more", &one_row_more()), "more.out");
+    assert_eq!(more.code, Some(4), "{more:?}");
+    assert!(more.out.contains("rows_examined"), "{}", more.out);
+    let json = std::fs::read_to_string(out.join("comparison.json")).unwrap();
+    assert!(json.contains("\"exit_code\": 4"), "{json}");
+    let accepted = compare(
+        &program,
+        &[
+            &base[..],
+            &["--new-bin", text(&program.path("more")), "--accept"],
+            &["rows_examined,body_bytes,vm_steps,rchar,syscr", "--out", text(&program.path("accepted"))],
+            &WORK,
+        ]
+        .concat(),
+    );
+    assert_eq!(accepted.code, Some(0), "{accepted:?}");
+
+    let wrong = format!("'{REAL}' \"$@\" | sed 's/\"thread_id\":\"/&x/'; exit 0");
+    // A pipe between: the worker's parent is then the script.
+    let wrong = wrong.replace("\"$@\"", "__worker $$ \"$@\"");
+    let (wrong, _) = against(&altered(&program, "wrong", &format!("shift 2; {wrong}")), "wrong.out");
+    assert_eq!(wrong.code, Some(3), "{wrong:?}");
+
+    let (failing, _) = against(&altered(&program, "failing", "exit 7"), "failing.out");
+    assert_eq!(failing.code, Some(1), "{failing:?}");
+}
+
+#[test]
+fn an_executable_that_is_none_of_ours_is_refused_by_name() {
+    let program = Program::new();
+    let refused = |script: &str, said: &str| {
+        let path = program.path("other");
+        write_executable(&path, script);
+        let ran = compare(
+            &program,
+            &["--base-bin", text(&path), "--counters-only", "--out", text(&program.path("out"))],
+        );
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains(text(&path)) && ran.err.contains(said), "{}", ran.err);
+    };
+    refused("#!/bin/sh\necho hello\n", "does not say which tracerig it is");
+    refused("#!/bin/sh\necho 'error: unrecognized subcommand' >&2; exit 2\n", "unrecognized subcommand");
+    let later = "sed 's/\"protocol\":1/\"protocol\":99/'";
+    refused(&format!("#!/bin/sh\n'{REAL}' \"$@\" | {later}\n"), "speaks worker protocol 99");
+    let missing = compare(&program, &["--base-bin", "/no/such", "--out", text(&program.path("out"))]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.contains("/no/such"), "{}", missing.err);
+}
+
+#[test]
+fn bad_usage_is_2_and_says_what_is_missing() {
+    let program = Program::new();
+    for (arguments, said) in [
+        (&["--new-bin", REAL][..], "--base-bin"),
+        (&["one", "--base-bin", REAL], "either executables"),
+        (&["one"], "1 records are given"),
+        (&["--save-baseline", "main"], "which records"),
+        (&["--base-bin", REAL, "--plan", "slow"], "quick, ci, release"),
+        (&["--base-bin", REAL, "--only", "sailing"], "sailing"),
+        (&["--base-bin", REAL, "--margin", "9%"], "noise budget"),
+        (&["--base-bin", REAL, "--recipe", "tiny", "--arms", "live"], "fresh processes"),
+        (&["--self-check", "--handicap", "slow"], "no handicap"),
+        (&["--save-baseline", "../main", "x"], "x"),
+    ] {
+        let ran = compare(&program, arguments);
+        let code = if arguments.contains(&"../main") { Some(1) } else { Some(2) };
+        assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
+        assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_closed_pipe_hides_no_verdict() {
+    let program = Program::new();
+    let new = altered(&program, "more", &one_row_more());
+    let mut arguments = vec!["compare", "--base-bin", REAL, "--new-bin", text(&new), "--counters-only"];
+    arguments.extend(WORK);
+    let mut command = program.command(&arguments);
+    // A pipe that nobody reads.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = command.stdout(writer).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(4));
+}
+
+#[test]
+fn baselines_are_kept_whole_and_a_missing_one_is_no_pass() {
+    let program = Program::new();
+    let run = recorded(&program, "run");
+    let kept = program.path("kept");
+    let baselines = ["--baselines", text(&kept)];
+    let with = |arguments: &[&str]| compare(&program, &[arguments, &baselines].concat());
+
+    let missing = with(&["--baseline", "main", text(&run)]);
+    assert_eq!(missing.code, Some(1), "{missing:?}");
+    assert!(missing.err.contains("no baseline `main`"), "{}", missing.err);
+
+    assert_eq!(with(&["--save-baseline", "main", text(&run)]).code, Some(0));
+    let known = with(&["--baseline", "master", text(&run)]);
+    assert!(known.code == Some(1) && known.err.contains("There are: main"), "{known:?}");
+    // One sample has no interval: nobody can tell about times, and that is not a pass.
+    let compared = with(&["--baseline", "main", text(&run)]);
+    assert_eq!(compared.code, Some(5), "{compared:?}");
+
+    // Another machine: times are refused, work is compared.
+    let mut record = Record::read(&run.join("record.json")).unwrap();
+    record.machine.kernel.push_str("-other");
+    record.machine.fingerprint = record.machine.computed_fingerprint();
+    let elsewhere = program.path("elsewhere.json");
+    record.write(&elsewhere).unwrap();
+    let refused = with(&["--baseline", "main", text(&elsewhere)]);
+    assert_eq!(refused.code, Some(0), "{refused:?}");
+    assert!(refused.out.contains("Times are not compared"), "{}", refused.out);
+
+    // A full disk: every write beyond a limit fails. What was kept before is still whole.
+    let full = |signal: &str| {
+        let script = format!("{signal} ulimit -f 8; exec \"$@\"");
+        let mut command = Command::new("bash");
+        command.args(["-c", &script, "bash", REAL, "compare", "--save-baseline", "main", text(&run)]);
+        let output = command.args(baselines).output().unwrap();
+        assert_ne!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(with(&["--baseline", "main", text(&run)]).code, Some(5), "what was kept is still whole");
+    };
+    full("trap '' XFSZ;");
+    // The same, but the process is killed in the middle of writing.
+    full("");
+    assert_eq!(with(&["--save-baseline", "main", text(&run)]).code, Some(0));
+    let files = std::fs::read_dir(&kept).unwrap().flatten().filter(|entry| entry.path().is_dir()).count();
+    assert!(files <= 2, "the records that were replaced are gone");
+
+    // A baseline that was cut off is refused.
+    let index = kept.join("main.json");
+    let whole = std::fs::read(&index).unwrap();
+    std::fs::write(&index, &whole[..whole.len() / 2]).unwrap();
+    let broken = with(&["--baseline", "main", text(&run)]);
+    assert!(broken.code == Some(1) && broken.err.contains("main.json"), "{broken:?}");
+}
+
+#[test]
+fn a_run_is_made_again_from_its_record_alone() {
+    let program = Program::new();
+    let record = recorded(&program, "run").join("record.json");
+    let repro = |arguments: &[&str]| program.run(&[&["repro", text(&record)], arguments].concat());
+
+    let out = program.path("again");
+    let again = repro(&["--counters-only", "--out", text(&out)]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(again.out.contains("work counters: agree to the digit"), "{}", again.out);
+    assert!(again.out.contains("order of samples: the same"), "{}", again.out);
+    let (first, second) = (Record::read(&record).unwrap(), Record::read(&out.join("record.json")).unwrap());
+    assert_eq!(first.dataset, second.dataset);
+    assert_eq!((first.seed, first.plan), (second.seed, second.plan));
+
+    let json = repro(&["--counters-only", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["counters_agree"], &json["times_agree"]), (&true.into(), &serde_json::Value::Null));
+
+    let more = altered(&program, "more", &one_row_more());
+    // More rows than the arm is to examine are a wrong way to an answer.
+    assert_eq!(repro(&["--counters-only", "--bin", text(&more)]).code, Some(3));
+
+    // Answers for `git bisect run`: whatever cannot be tried is neither good nor bad.
+    assert_eq!(repro(&["--counters-only", "--bisect"]).code, Some(0));
+    assert_eq!(repro(&["--counters-only", "--bisect", "--bin", text(&more)]).code, Some(1));
+    assert_eq!(repro(&["--bisect", "--samples", "1"]).code, Some(125), "one sample tells nothing of times");
+    assert_eq!(repro(&["--bisect", "--bin", "/no/such"]).code, Some(125));
+    assert_eq!(repro(&["--bisect", "--no-such-option"]).code, Some(125));
+    let cut = program.path("cut.json");
+    let whole = std::fs::read(&record).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(program.run(&["repro", text(&cut), "--bisect"]).code, Some(125));
+    assert_eq!(program.run(&["repro", text(&cut)]).code, Some(1));
+}
+
+/// A repository of a program whose revisions are scripts; `bad` is the first that examines a row too many.
+fn history(folder: &Path, revisions: usize, bad: usize) -> impl Fn(&[&str]) -> String {
+    let folder = folder.to_owned();
+    let git = move |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(&folder)
+            .env("TRACERIG_CACHE_DIR", folder.parent().unwrap().join("cache"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert!(output.status.success(), "git {arguments:?}: {said}");
+        said
+    };
+    git(&["init", "-q", "."]);
+    for revision in 0..revisions {
+        let edit = if revision >= bad { one_row_more() } else { ":".to_owned() };
+        let script = format!("{}# revision {revision}\n", wrapper(&edit));
+        write_executable(&git_path(&git, "tracerig"), &script);
+        git(&["add", "tracerig"]);
+        git(&["commit", "-q", "-m", &format!("revision {revision}")]);
+    }
+    git
+}
+
+fn git_path(git: &impl Fn(&[&str]) -> String, name: &str) -> PathBuf {
+    PathBuf::from(git(&["rev-parse", "--show-toplevel"]).trim()).join(name)
+}
+
+#[test]
+fn git_bisect_finds_a_planted_regression() {
+    let program = Program::new();
+    let record = recorded(&program, "run").join("record.json");
+    let repository = program.path("repository");
+    std::fs::create_dir(&repository).unwrap();
+    let git = history(&repository, 7, 4);
+    git(&["bisect", "start", "HEAD", "HEAD~6"]);
+    let said = git(&[
+        "bisect",
+        "run",
+        REAL,
+        "repro",
+        text(&record),
+        "--bisect",
+        "--counters-only",
+        "--bin",
+        "./tracerig",
+    ]);
+    assert!(said.contains("is the first bad commit") && said.contains("revision 4"), "{said}");
+}
+
+/// A program that hands everything to the real one.
+const FORWARDING: &str = r#"
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+fn main() {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments[0] == "__hello" {
+        let said = Command::new(REAL).arg("__hello").output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        let (before, rest) = said.split_once("\"revision\":").unwrap();
+        let rest = &rest[rest.find(",\"dirty\"").unwrap()..];
+        print!("{before}\"revision\":\"{}\"{rest}", env!("REVISION"));
+        return;
+    }
+    EDIT
+    arguments.shrink_to_fit();
+    panic!("{}", Command::new(REAL).args(&arguments).exec());
+}
+"#;
+
+/// Its build script.
+const BUILD: &str = r#"
+fn main() {
+    println!("cargo::rerun-if-changed=src");
+    let told = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap();
+    println!("cargo::rustc-env=REVISION={}", String::from_utf8(told.stdout).unwrap());
+}
+"#;
+
+#[test]
+fn revisions_are_built_in_work_trees_of_their_own() {
+    let program = Program::new();
+    let repository = program.path("repository");
+    std::fs::create_dir(&repository).unwrap();
+    let git = history(&repository, 1, 1);
+    // Says of which revision it is, and is the real one otherwise.
+    let source = |edit: &str| FORWARDING.replace("REAL", &format!("{REAL:?}")).replace("EDIT", edit);
+    std::fs::create_dir(repository.join("src")).unwrap();
+    let manifest = "[package]\nname = \"tracerig-harness\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+                    [[bin]]\nname = \"tracerig\"\npath = \"src/main.rs\"\n\n[workspace]\n";
+    std::fs::write(repository.join("Cargo.toml"), manifest).unwrap();
+    let lock = "version = 4\n\n[[package]]\nname = \"tracerig-harness\"\nversion = \"0.1.0\"\n";
+    std::fs::write(repository.join("Cargo.lock"), lock).unwrap();
+    std::fs::write(repository.join(".gitignore"), "/target\n/tracerig-out\n").unwrap();
+    std::fs::write(repository.join("src/main.rs"), source("")).unwrap();
+    std::fs::write(repository.join("build.rs"), BUILD).unwrap();
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "as it is"]);
+    // Not committed: the work tree as it stands is what is compared.
+    let edit = "if arguments[0] == \"__worker\" && arguments[2] != \"idle\" { \
+                arguments.insert(2, \"handicap={\\\"rows\\\":1}\".to_owned()); }";
+    std::fs::write(repository.join("src/main.rs"), source(edit)).unwrap();
+
+    let compare = |new: &[&str]| {
+        let arguments = [&["compare", "--base-rev", "HEAD", "--counters-only"], new, &WORK].concat();
+        let mut command = program.command(&arguments);
+        command.current_dir(&repository).env_remove("CARGO_TARGET_DIR").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        Ran::of(&command.output().unwrap())
+    };
+    let ran = compare(&[]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.out.contains("rows_examined"), "{}", ran.out);
+    git(&["commit", "-q", "-a", "-m", "one row more"]);
+    let committed = compare(&["--new-rev", "HEAD", "--out", "committed"]);
+    assert_eq!(committed.code, Some(0), "both are the last commit: {committed:?}");
+    assert_eq!(
+        compare(&["--new-rev", "HEAD~1", "--out", "back"]).code,
+        Some(0),
+        "less work is no regression"
+    );
+    let same = compare(&["--new-rev", "HEAD~0", "--out", "same"]);
+    assert_eq!(same.code, Some(0), "{same:?}");
+    assert!(!same.err.contains("building"), "what was built is kept: {}", same.err);
+    let unknown = compare(&["--new-rev", "no-such", "--out", "unknown"]);
+    assert!(unknown.code == Some(1) && unknown.err.contains("no-such"), "{unknown:?}");
+    assert_eq!(git(&["worktree", "list"]).lines().count(), 1, "no work tree is left behind");
+}

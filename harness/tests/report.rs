@@ -1,0 +1,174 @@
+//! `tracerig report` from outside: any record in every format, exports, and what is refused.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use support::{Program, text};
+
+/// A record that comes with the source: nine arms on the recipe quick, or five on the recipe items.
+fn kept(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/src/golden").join(name)
+}
+
+#[test]
+fn every_format_goes_to_standard_output_or_into_a_folder() {
+    let program = Program::new();
+    let (relaunch, append) = (kept("record-v1.json"), kept("record-append-v1.json"));
+    let records = [text(&relaunch), text(&append)];
+    for (format, name, begins) in [
+        ("terminal", "report.txt", "relaunch on quick"),
+        ("markdown", "report.md", "# What does a relaunch cost?"),
+        ("html", "report.html", "<!DOCTYPE html>"),
+        ("json", "report.json", "["),
+    ] {
+        let arguments = [&["report"], &records[..], &["--format", format]].concat();
+        let printed = program.run(&arguments);
+        assert_eq!((printed.code, printed.err.as_str()), (Some(0), ""), "{printed:?}");
+        assert!(printed.out.starts_with(begins), "{}", printed.out);
+        let written = program.run(&[&arguments[..], &["--out", "pages/here"]].concat());
+        assert_eq!((written.code, written.out.as_str()), (Some(0), ""), "{written:?}");
+        assert_eq!(std::fs::read_to_string(program.path("pages/here").join(name)).unwrap(), printed.out);
+    }
+    let one = program.json(&["report", records[0], "--format", "json"]);
+    assert_eq!(one["schema"], "tracerig.summary");
+}
+
+#[test]
+fn a_folder_stands_for_the_records_in_it() {
+    let program = Program::new();
+    let of = |folder: &str| {
+        let folder = program.path(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(kept("record-v1.json"), folder.join("record.json")).unwrap();
+    };
+    of("run");
+    of("ladder/scale-1");
+    of("ladder/scale-2");
+    let both = program.json(&["report", "ladder", "--format", "json"]);
+    assert_eq!(both.as_array().unwrap().len(), 2);
+    assert_eq!(program.json(&["report", "run", "--format", "json"])["scenario"], "relaunch");
+    std::fs::create_dir(program.path("empty")).unwrap();
+    let none = program.run(&["report", "empty"]);
+    assert!(none.code == Some(1) && none.err.contains("no record.json in it"), "{none:?}");
+}
+
+#[test]
+fn exports_are_what_services_take() {
+    let program = Program::new();
+    let record = kept("record-v1.json");
+    let bencher = program.json(&["report", text(&record), "--export", "bencher"]);
+    assert!(bencher["relaunch/quick/warm-hot"]["latency"]["value"].is_number(), "{bencher}");
+    let list = program.json(&["report", text(&record), "--export", "smaller-is-better"]);
+    assert!(list.as_array().unwrap().iter().all(|entry| entry["unit"].is_string()), "{list}");
+    let log = program.run(&["report", text(&record), "--export", "hdr"]);
+    assert!(log.out.contains("Tag=warm-hot,"), "{}", log.out);
+    let all = ["report", text(&record), "--export", "hdr,bencher,smaller-is-better"];
+    let refused = program.run(&all);
+    assert!(refused.code == Some(2) && refused.err.contains("give --out"), "{refused:?}");
+    assert_eq!(program.run(&[&all[..], &["--out", "kept"]].concat()).code, Some(0));
+    for name in ["latencies.hdr", "bencher.json", "smaller-is-better.json"] {
+        assert!(program.path("kept").join(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_whole_record_is_refused_with_its_path() {
+    let program = Program::new();
+    let whole = std::fs::read_to_string(kept("record-v1.json")).unwrap();
+    for (name, content, said) in [
+        ("cut", whole[..whole.len() / 2].to_owned(), "is cut off after"),
+        ("edited", whole.replacen("\"seed\": 42", "\"seed\": 43", 1), "was changed after it was written"),
+        ("older", whole.replacen("\"version\": 1", "\"version\": 0", 1), "has record version 0"),
+        ("other", "{\"schema\": \"x\"}".to_owned(), "is JSON but not a run record"),
+    ] {
+        std::fs::write(program.path(name), content).unwrap();
+        let ran = program.run(&["report", name, "--format", "html", "--out", "pages"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains(said) && ran.err.contains(name), "{said}: {}", ran.err);
+    }
+    assert!(!program.path("pages").exists(), "nothing of it is shown");
+    assert_eq!(program.run(&["report"]).code, Some(2));
+    assert_eq!(program.run(&["report", "gone"]).code, Some(1));
+}
+
+#[test]
+fn ablations_of_any_shape_become_a_table() {
+    let program = Program::new();
+    let record = kept("record-v1.json");
+    let html = ["report", text(&record), "--format", "html", "--ablations", "ablations.json"];
+    std::fs::write(program.path("ablations.json"), r#"{"x": [{"check": "anchors", "cost_ns": 1500}]}"#)
+        .unwrap();
+    let page = program.run(&html);
+    assert!(page.out.contains("anchors") && page.out.contains("1.50 us"), "{:?}", page.err);
+    std::fs::write(program.path("ablations.json"), "not JSON").unwrap();
+    let refused = program.run(&html);
+    assert!(refused.code == Some(1) && refused.err.contains("ablations.json: is not JSON"), "{refused:?}");
+    let nowhere = program.run(&["report", text(&record), "--ablations", "ablations.json"]);
+    assert!(nowhere.code == Some(2) && nowhere.err.contains("--format html"), "{nowhere:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let program = Program::new();
+    let record = kept("record-v1.json");
+    let mut command = program.command(&["report", text(&record), "--format", "html"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn figures_of_wrong_answers_are_not_exported() {
+    let program = Program::new();
+    let mut record = tracerig_reports::Record::read(&kept("record-v1.json")).unwrap();
+    record.samples[0].state =
+        tracerig_reports::record::SampleState::Mismatch { detail: "one turn less".to_owned() };
+    record.outcome = tracerig_reports::record::Outcome::of(&record.samples, false);
+    record.write(&program.path("wrong.json")).unwrap();
+    let ran = program.run(&["report", "wrong.json", "--export", "bencher"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""), "{ran:?}");
+    let shown: Value = program.json(&["report", "wrong.json", "--format", "json"]);
+    assert_eq!(shown["outcome"]["mismatches"], 1);
+}
+
+/// Makes a page after `script`, with room for a part of it only.
+#[cfg(unix)]
+fn with_limit(program: &Program, script: &str) -> Option<i32> {
+    let record = kept("record-v1.json");
+    let command = format!(
+        "{script}; ulimit -f 8; exec {} report {} --format html --out pages",
+        env!("CARGO_BIN_EXE_tracerig"),
+        text(&record)
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &command]).current_dir(program.path("")).stdin(Stdio::null());
+    shell.output().unwrap().status.code()
+}
+
+/// A disk that is full in the middle, or a kill there: no file may be larger than a few blocks, and writing beyond that fails, or
+/// is the end of the process where nobody asked to hear of it.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_or_a_kill_leaves_the_report_that_was_there() {
+    let program = Program::new();
+    let folder = program.path("pages");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("report.html"), "the one before").unwrap();
+    let left = || std::fs::read_dir(&folder).unwrap().count();
+    let before = || std::fs::read_to_string(folder.join("report.html")).unwrap();
+    assert_eq!(with_limit(&program, "trap '' XFSZ"), Some(1));
+    assert_eq!((before().as_str(), left()), ("the one before", 1), "nothing is left half-written");
+    assert_eq!(with_limit(&program, ":"), None, "a signal ends it");
+    assert_eq!(before(), "the one before");
+    // What a kill leaves is no report, and the next one is written all the same.
+    let record = kept("record-v1.json");
+    let ran = program.run(&["report", text(&record), "--format", "html", "--out", "pages"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(before().starts_with("<!DOCTYPE html>"));
+}

@@ -1,0 +1,187 @@
+//! The first page: what was asked, what the answer is, and how sure it is.
+
+use super::markup::Markup;
+use super::relaunch::Tiles;
+use super::{append, parts, relaunch};
+use crate::layout::{Table, tied};
+use crate::record::{Record, Status};
+use crate::{remarks, words};
+
+/// The title of the page.
+pub(super) fn title(records: &[Record]) -> String {
+    match records {
+        [] => "tracerig: no runs".to_owned(),
+        [record] => format!("tracerig: {}", heading(record)),
+        several => format!("tracerig: report of {} runs", several.len()),
+    }
+}
+
+/// What a run is called among the others.
+pub(super) fn heading(record: &Record) -> String {
+    let of = format!("{} on {}", capital(&record.scenario), run_name(record));
+    match &record.plan.append {
+        Some(plan) => format!("{of}: {}", crate::append::short(plan)),
+        None => of,
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// The page itself.
+pub(super) fn page(out: &mut Markup, title: &str, records: &[Record], growth: bool, ablations: bool) {
+    out.element("header", &[], |out| {
+        out.leaf("h1", &[], title);
+        if let Some(record) = records.first() {
+            let same = records.iter().all(|other| other.machine.fingerprint == record.machine.fingerprint);
+            let machine = if same { remarks::setting(record) } else { "on several machines".to_owned() };
+            out.leaf("p", &[("class", &"lead")], &format!("{}; {machine}", record.started));
+        }
+        out.element("p", &[], |out| {
+            let (class, said) = verified(records);
+            out.leaf("span", &[("class", &format!("state {class}"))], &said);
+        });
+    });
+    let (appends, launches): (Vec<&Record>, Vec<&Record>) =
+        records.iter().partition(|record| record.plan.append.is_some());
+    let mut scenarios: Vec<&str> = Vec::new();
+    for record in &launches {
+        if !scenarios.contains(&record.scenario.as_str()) {
+            scenarios.push(&record.scenario);
+        }
+    }
+    for scenario in scenarios {
+        let runs: Vec<&Record> = launches.iter().copied().filter(|run| run.scenario == scenario).collect();
+        asked(out, &relaunch::question(runs[0]), &runs, relaunch::tiles, &relaunch::TITLES, relaunch::line);
+    }
+    if !appends.is_empty() {
+        asked(out, append::QUESTION, &appends, append::tiles, &append::TITLES, append::line);
+    }
+    if let [record] = records {
+        answer(out, record);
+    }
+    contents(out, records, growth, ablations);
+}
+
+/// A question, and what the runs answer: the figures of one large, of several in a table.
+fn asked(
+    out: &mut Markup,
+    question: &str,
+    runs: &[&Record],
+    tiles: fn(&Record) -> Tiles,
+    titles: &[&str],
+    line: fn(&Record) -> Vec<String>,
+) {
+    out.leaf("p", &[("class", &"question")], question);
+    // The run that tells most stands for all, and of several the one on the most data.
+    let Some(largest) = runs.iter().max_by_key(|run| (tiles(run).len(), run.dataset.file_bytes)) else {
+        return;
+    };
+    if runs.len() > 1 {
+        let which = format!("{}:", heading(largest));
+        out.leaf("p", &[("class", &"lead")], &which);
+    }
+    let tiles = tiles(largest);
+    if !tiles.is_empty() {
+        out.element("ul", &[("class", &"tiles")], |out| {
+            for (figure, what) in &tiles {
+                out.element("li", &[], |out| {
+                    out.leaf("b", &[], &tied(figure));
+                    out.leaf("span", &[], what);
+                });
+            }
+        });
+    }
+    if runs.len() > 1 {
+        let titles = ["run"].into_iter().chain(titles.iter().copied()).chain(["ended"]);
+        let mut table = Table::new(2, titles).words("ended");
+        for run in runs {
+            let ended = format!("{:?}", run.outcome.status).to_lowercase();
+            table.row([run_name(run)].into_iter().chain(line(run)).chain([ended]).collect());
+        }
+        parts::table(
+            out,
+            "Medians of every run, p50 where there is a p99; intervals of 99 %",
+            &table.without_empty_columns(),
+        );
+    }
+}
+
+/// What a run is called in a table that tells its data and condition.
+fn run_name(record: &Record) -> String {
+    let scale =
+        if record.dataset.scale == 1.0 { String::new() } else { format!(" x{}", record.dataset.scale) };
+    format!("{}{scale}", record.dataset.recipe)
+}
+
+/// The answer of a run in sentences, and how it ended.
+pub(super) fn answer(out: &mut Markup, record: &Record) {
+    let appends = record.plan.append.is_some();
+    parts::list(out, if appends { append::answer(record) } else { relaunch::answer(record) });
+    let class = match record.outcome.status {
+        Status::Complete => "good",
+        Status::Interrupted | Status::Inconclusive => "doubt",
+        Status::Failed | Status::Mismatch => "bad",
+    };
+    out.leaf("p", &[("class", &class)], &remarks::end(record));
+}
+
+/// Whether the answers of all runs are right, in one sentence with its class.
+fn verified(records: &[Record]) -> (&'static str, String) {
+    let mut wrong = 0;
+    let (mut launches, mut right) = (0_u64, 0_u64);
+    for record in records {
+        wrong += record.outcome.mismatches;
+        let all = || record.samples.iter().flat_map(|sample| &sample.launches);
+        launches += all().count() as u64;
+        right += all().filter(|launch| launch.verified).count() as u64;
+    }
+    if wrong > 0 {
+        let samples = words::plural(wrong, "sample");
+        return (
+            "bad",
+            format!("{samples} gave a WRONG ANSWER: no figure is of use until that is explained."),
+        );
+    }
+    if launches == 0 {
+        return ("doubt", "No launch was made, so nothing is proven.".to_owned());
+    }
+    let (of, right_of) = (words::launches(launches), crate::units::count(right));
+    if launches == right {
+        (
+            "good",
+            format!(
+                "Every answer is right: all {of} were compared with an independently established answer."
+            ),
+        )
+    } else {
+        (
+            "doubt",
+            format!(
+                "No answer is wrong; {right_of} of {of} gave one, and each was compared with an independent one."
+            ),
+        )
+    }
+}
+
+fn contents(out: &mut Markup, records: &[Record], growth: bool, ablations: bool) {
+    out.element("nav", &[("aria-label", &"Contents")], |out| {
+        out.leaf("h3", &[], "The figures behind it");
+        out.element("ul", &[], |out| {
+            let mut entry = |id: &str, text: &str| {
+                out.element("li", &[], |out| out.leaf("a", &[("href", &format!("#{id}"))], text));
+            };
+            for (record, at) in records.iter().zip(1..) {
+                entry(&format!("run-{at}"), &heading(record));
+            }
+            if growth {
+                entry("growth", "Cost as the database grows");
+            }
+            if ablations {
+                entry("ablations", "What each check is for");
+            }
+        });
+    });
+}

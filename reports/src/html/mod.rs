@@ -1,0 +1,124 @@
+//! Runs as one page of HTML, complete in itself: no script, no font, no picture from elsewhere, light or dark as the reader's
+//! system is, and readable on a telephone.
+//!
+//! What was asked and answered comes first, on one page; then each run with its pictures and figures, how costs grow where
+//! runs differ in the size of their data alone, and the table of ablations where one is given.
+
+mod ablations;
+mod append;
+mod first;
+mod markup;
+mod parts;
+mod plot;
+mod relaunch;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use crate::Record;
+use crate::ladder::Ladder;
+use crate::units;
+use markup::Markup;
+use plot::{Caption, Palette};
+
+/// The page for these runs, in their order. `ablations` is what an ablation search wrote as JSON; any list of objects in it becomes
+/// a table.
+#[must_use]
+pub fn page(records: &[Record], ablations: Option<&Value>) -> String {
+    let mut out = Markup::default();
+    out.verbatim("<!DOCTYPE html>\n");
+    let title = first::title(records);
+    let ladders = ladders(records);
+    out.element("html", &[("lang", &"en"), ("xmlns", &"http://www.w3.org/1999/xhtml")], |out| {
+        out.element("head", &[], |out| {
+            out.empty("meta", &[("charset", &"utf-8")]);
+            out.empty("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
+            out.empty("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);
+            out.leaf("title", &[], &title);
+            out.element("style", &[], |out| out.verbatim(include_str!("style.css")));
+        });
+        out.element("body", &[], |out| {
+            first::page(out, &title, records, !ladders.is_empty(), ablations.is_some());
+            for (at, record) in records.iter().enumerate() {
+                let id = format!("run-{}", at + 1);
+                out.element("section", &[("id", &id)], |out| {
+                    out.leaf("h2", &[], &first::heading(record));
+                    if records.len() > 1 {
+                        first::answer(out, record);
+                    }
+                    if record.plan.append.is_some() {
+                        append::section(out, &id, record);
+                    } else {
+                        relaunch::section(out, &id, record);
+                    }
+                });
+            }
+            if !ladders.is_empty() {
+                out.element("section", &[("id", &"growth")], |out| growth(out, &ladders));
+            }
+            if let Some(ablations) = ablations {
+                out.element("section", &[("id", &"ablations")], |out| ablations::section(out, ablations));
+            }
+            out.leaf(
+                "footer",
+                &[],
+                "Everything on this page is computed from the records of the runs, which hold every raw sample.",
+            );
+        });
+    });
+    out.finish()
+}
+
+/// The runs that differ in the scale of their data alone, smallest first.
+fn ladders(records: &[Record]) -> Vec<Vec<Record>> {
+    let mut ladders: Vec<Vec<Record>> = Vec::new();
+    for record in records.iter().filter(|record| record.plan.append.is_none()) {
+        let like = |ladder: &&mut Vec<Record>| {
+            ladder[0].scenario == record.scenario
+                && ladder[0].dataset.recipe == record.dataset.recipe
+                && ladder[0].machine.fingerprint == record.machine.fingerprint
+        };
+        match ladders.iter_mut().find(like) {
+            Some(ladder) if ladder.iter().all(|known| known.dataset.scale != record.dataset.scale) => {
+                ladder.push(record.clone());
+            }
+            Some(_) => {}
+            None => ladders.push(vec![record.clone()]),
+        }
+    }
+    ladders.retain(|ladder| ladder.len() > 1);
+    for ladder in &mut ladders {
+        ladder.sort_by(|one, other| one.dataset.scale.total_cmp(&other.dataset.scale));
+    }
+    ladders
+}
+
+fn growth(out: &mut Markup, ladders: &[Vec<Record>]) {
+    out.leaf("h2", &[], "Cost as the database grows");
+    for (at, records) in ladders.iter().enumerate() {
+        let ladder = Ladder::of(records);
+        let caption = Caption {
+            id: format!("growth-{}", at + 1),
+            title: &format!("Median time by size, {}.", records[0].dataset.recipe),
+            how: "Both axes are logarithmic: a level line costs the same whatever the size, a line that rises with the size costs by the byte.",
+        };
+        let names = ladder.arms();
+        let palette = Palette::of(names.iter().map(|arm| arm.name.as_str()));
+        let points = |arm| {
+            let medians = ladder.medians_by_size(arm).into_iter();
+            medians.map(|(size, time)| (size, time.as_nanos() as f64)).collect()
+        };
+        let arms: Vec<_> = names.iter().map(|arm| (arm.clone(), points(arm))).collect();
+        plot::growth(out, &caption, &palette, &arms);
+        let rows: Vec<String> = records.iter().map(|record| units::count(record.dataset.rows)).collect();
+        parts::table(
+            out,
+            &format!(
+                "Medians of whole-process times, at {} rows; growth is the last beside the first",
+                rows.join(", ")
+            ),
+            &ladder.medians(),
+        );
+    }
+}
