@@ -7,6 +7,7 @@
 mod cost;
 mod error;
 mod hunt;
+mod threads;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use serde::Serialize;
 pub use cost::{Cost, SCENE, costs};
 pub use error::Error;
 pub use hunt::{Random, Shown};
+pub use threads::{thread_rules, thread_witness};
 pub use trace::{engines, rules, witness};
 
 use crate::diff::Subject;

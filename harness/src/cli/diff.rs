@@ -1,6 +1,7 @@
 //! `tracerig diff`: searches for histories that go wrong.
 
 mod ablations;
+mod all;
 mod options;
 mod show;
 mod threads;
@@ -22,6 +23,7 @@ pub(super) struct Arguments {
 enum What {
     Trace(trace::Trace),
     Threads(threads::Threads),
+    All(all::All),
     Ablations(ablations::Ablations),
 }
 
@@ -29,6 +31,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.what {
         What::Trace(arguments) => trace::main(arguments),
         What::Threads(arguments) => threads::main(arguments),
+        What::All(arguments) => all::main(arguments),
         What::Ablations(arguments) => ablations::main(arguments),
     }
 }

@@ -4,12 +4,21 @@ use std::fmt::Write as _;
 
 use super::{Found, Origin, Report};
 
-/// `report` as JUnit XML.
+/// `reports` as JUnit XML.
 ///
 /// A random search is one suite with a test case for each kind of failure, so that a CI system sees the same names in
 /// every run; the kept cases are another, with one for each file. What was not executed is not in it.
 #[must_use]
-pub fn junit(report: &Report) -> String {
+pub fn junit(reports: &[&Report]) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    for report in reports {
+        suites(&mut text, report);
+    }
+    text.push_str("</testsuites>\n");
+    text
+}
+
+fn suites(text: &mut String, report: &Report) {
     let title = format!(
         "diff {}, seed {}, shard {}, {} operations",
         report.subject, report.seed, report.shard, report.ops
@@ -24,15 +33,12 @@ pub fn junit(report: &Report) -> String {
         (path.display().to_string(), report.found.iter().find(found))
     });
     let kept: Vec<_> = kept.collect();
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     if report.random > 0 {
-        suite(&mut text, &format!("{title}: random cases"), &random, report.seconds);
+        suite(text, &format!("{title}: random cases"), &random, report.seconds);
     }
     if !kept.is_empty() {
-        suite(&mut text, &format!("{title}: kept cases"), &kept, 0.0);
+        suite(text, &format!("{title}: kept cases"), &kept, 0.0);
     }
-    text.push_str("</testsuites>\n");
-    text
 }
 
 fn suite(text: &mut String, name: &str, cases: &[(String, Option<&Found>)], seconds: f64) {

@@ -53,7 +53,7 @@ pub fn rows(database: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
 /// What SQLite says.
 pub fn rows_through(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Row>> {
     let mut statement = connection.prepare_cached("SELECT * FROM threads")?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut found = BTreeMap::new();
     let mut cursor = statement.query([])?;
     while let Some(row) = cursor.next()? {

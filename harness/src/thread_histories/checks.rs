@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tracerig_store::threads::{self, Durability, ListQuery, Order};
 
-use super::run::{Attempt, Runner, unexpected};
+use super::outcome::unexpected;
+use super::run::{Attempt, Runner};
 use super::slot::{self, Deferred, Handle, Slot};
 use super::{Error, Wrong, wrong};
 use crate::oracle::threads::{Row, difference, rows_through};
@@ -49,7 +50,7 @@ impl Runner {
     }
 
     /// Starts the machine anew after it died, and looks at what is left.
-    pub(super) fn restart(&mut self, attempt: Option<Attempt>) -> Result<(), Error> {
+    pub(super) fn restart(&mut self, attempt: Option<&Attempt>) -> Result<(), Error> {
         self.gate.wake();
         self.reader = None;
         for slot in self.slots.values_mut() {
@@ -83,7 +84,7 @@ impl Runner {
         let (files, root) = (self.files()?, self.root.clone());
         for (number, slot) in &mut self.slots {
             slot.find(&files)?;
-            let attempt = attempt.as_ref().filter(|attempt| attempt.thread == *number);
+            let attempt = attempt.filter(|attempt| attempt.thread == *number);
             survivors(slot, attempt, was_dark, is_safe, &root)?;
             slot.flow = super::flow::Flow::default();
         }

@@ -31,6 +31,8 @@ struct Shared {
     database: PathBuf,
     /// Whether projections wait for another connection's lock.
     patient: bool,
+    /// How long something is waited for that must happen.
+    patience: Duration,
     state: Mutex<State>,
     changed: Condvar,
     /// Held while the database is prepared, used and put right again.
@@ -58,11 +60,12 @@ struct State {
 }
 
 impl Gate {
-    pub(super) fn new(machine: Machine, database: &Path, patient: bool) -> Self {
+    pub(super) fn new(machine: Machine, database: &Path, patient: bool, patience: Duration) -> Self {
         Self(Arc::new(Shared {
             machine,
             database: database.to_owned(),
             patient,
+            patience,
             state: Mutex::default(),
             changed: Condvar::new(),
             prepared: Mutex::new(()),
@@ -89,6 +92,11 @@ impl Gate {
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// Waits for `is_so`, of which the gate hears by [`Gate::wake`], as long as anything is waited for.
+    pub(super) fn must(&self, is_so: &dyn Fn() -> bool) -> bool {
+        self.wait(self.0.patience, |_| is_so())
     }
 
     /// Has projections wait, or lets all through.
@@ -129,7 +137,7 @@ impl Gate {
 
     /// Whether the projection of `thread` comes to the gate.
     pub(super) fn arrives(&self, thread: ThreadId) -> bool {
-        self.wait(PATIENCE, |state| state.arrived.contains(&thread) || self.0.machine.is_dead())
+        self.wait(self.0.patience, |state| state.arrived.contains(&thread) || self.0.machine.is_dead())
     }
 
     /// Whether a projection of `thread` is at the gate.
@@ -145,7 +153,7 @@ impl Gate {
     /// Waits until so many projections of `thread` have ended.
     pub(super) fn has_ended(&self, thread: ThreadId, count: usize) -> bool {
         let enough = |state: &State| state.ended.get(&thread).map_or(0, Vec::len) >= count;
-        self.wait(PATIENCE, |state| enough(state) || self.0.machine.is_dead())
+        self.wait(self.0.patience, |state| enough(state) || self.0.machine.is_dead())
     }
 
     /// Waits until the projections of `thread` after the first `before` have brought so many appends.
@@ -154,7 +162,7 @@ impl Gate {
             let ended = state.ended.get(&thread).and_then(|ended| ended.get(before..)).unwrap_or_default();
             ended.iter().map(|(appends, _)| appends).sum()
         };
-        self.wait(PATIENCE, |state| brought(state) >= appends)
+        self.wait(self.0.patience, |state| brought(state) >= appends)
     }
 
     /// The projections of `thread` that have ended.
@@ -182,7 +190,7 @@ impl Gate {
 
     /// Waits for a barrier to begin, or for `is_over`.
     pub(super) fn waits_again(&self, before: u64, is_over: &dyn Fn() -> bool) -> bool {
-        self.wait(PATIENCE, |state| state.waits > before || is_over())
+        self.wait(self.0.patience, |state| state.waits > before || is_over())
     }
 
     /// Waits for `is_so`, of which the gate hears by [`Gate::wake`].

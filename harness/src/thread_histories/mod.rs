@@ -12,6 +12,8 @@
 //! - projections brought as many appends each as they had to, and barriers heard what they had to hear;
 //! - after a crash, everything acknowledged is there, and no row is behind the last barrier that was acknowledged.
 
+mod appends;
+mod barriers;
 mod checks;
 mod flow;
 mod gate;
@@ -19,9 +21,11 @@ mod generate;
 mod item;
 mod machine;
 mod op;
+mod outcome;
 mod run;
 mod shrink;
 mod slot;
+mod steps;
 mod text;
 
 use std::fmt;

@@ -93,6 +93,14 @@ impl Slot {
         self.flow = self.flow.anew();
     }
 
+    /// Whether the store cannot see, creating a thread with this id, that there is one: the row is lost, and the history lies in the
+    /// folder of another day. Ids have their time in them, so that nobody else comes to one.
+    pub(super) fn is_far(&self, at: i64) -> bool {
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        let Some(folder) = self.path.as_deref().and_then(Path::parent) else { return false };
+        self.row.is_none() && ![-DAY, 0, DAY].into_iter().any(|by| folder.ends_with(Millis(at + by).folder()))
+    }
+
     pub(super) fn end(&self) -> u64 {
         self.bytes.len() as u64
     }

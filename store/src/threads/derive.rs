@@ -81,7 +81,7 @@ pub(crate) fn derive_without(
     match change {
         // A fork's history carries the lines of its parent.
         Change::SessionMeta(meta) if meta.id == thread || ablated.has(Ablation::OwnMeta) => {
-            session_meta(&mut seen, meta, at, patch)
+            session_meta(&mut seen, meta, at, patch);
         }
         Change::SessionMeta(_) | Change::Touch => {}
         Change::TurnContext(context) => turn_context(&mut seen, context, patch),

@@ -22,8 +22,6 @@ pub(super) struct HistoryWriter {
     torn_up_to: u64,
     /// Whether the file is there, as far as this writer knows.
     exists: bool,
-    /// Whether this writer has created it.
-    is_new: bool,
     /// Whether its name is known to be on the device.
     is_named: bool,
     /// Whether the last line is whole but lacks its newline, as other programs leave it.
@@ -49,7 +47,6 @@ impl HistoryWriter {
             length: 0,
             torn_up_to: 0,
             exists: false,
-            is_new: false,
             is_named: false,
             unfinished: false,
             recovered: false,
@@ -142,7 +139,7 @@ impl HistoryWriter {
         if !self.exists {
             self.disk.create_folder(self.folder())?;
             self.file = Some(self.disk.create(&self.path)?);
-            (self.exists, self.is_new) = (true, true);
+            self.exists = true;
             return Ok(());
         }
         let mut file = self.disk.open(&self.path)?;
@@ -193,11 +190,11 @@ impl HistoryWriter {
         self.file = None;
     }
 
-    /// Brings everything to the device, the name of a new file too, and closes the file.
+    /// Brings everything to the device, its name too, and closes the file.
     pub(super) fn close(&mut self) -> io::Result<()> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         file.sync()?;
-        if self.is_new && !self.is_named && !self.ablated.has(Ablation::CloseNames) {
+        if !self.is_named && !self.ablated.has(Ablation::CloseNames) {
             self.sync_folders()?;
             self.is_named = true;
         }

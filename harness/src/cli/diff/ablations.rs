@@ -18,7 +18,7 @@ use crate::interrupt;
 /// Time for each rule, if neither that nor a number of cases is given.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Switch off each rule of the scanner in turn and see whether the differential tests notice.
+/// Switch off each rule of the scanner and of thread stores in turn and see whether the differential tests notice.
 ///
 /// Without a rule, random histories are executed until one goes wrong, and then the witness: the smallest known history that shows
 /// what the rule is for, which must go wrong without the rule and only then. Rules whose absence leaves work out of a
@@ -59,13 +59,16 @@ pub(super) struct Ablations {
 pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let program = program()?;
     let (mut rules, mut engines) = (ablations::rules(&program), ablations::engines(&program));
-    let is_known = |name: &&String| rules.iter().chain(&engines).any(|fault| fault.name == **name);
-    if let Some(unknown) = arguments.only.iter().find(|name| !is_known(name)) {
-        let names: Vec<&str> = rules.iter().chain(&engines).map(|fault| fault.name).collect();
+    let mut threads = ablations::thread_rules();
+    let of_scanner = rules.iter().map(|fault| fault.name);
+    let of_store = threads.iter().map(|fault| fault.name);
+    let names: Vec<&str> = of_scanner.chain(of_store).chain(engines.iter().map(|fault| fault.name)).collect();
+    if let Some(unknown) = arguments.only.iter().find(|name| !names.contains(&name.as_str())) {
         return Err(Usage(format!("`{unknown}` is no rule or engine; known are {}", names.join(", "))).into());
     }
     let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     rules.retain(|fault| is_wanted(fault.name));
+    threads.retain(|fault| is_wanted(fault.name));
     engines.retain(|fault| is_wanted(fault.name));
     if let Some(out) = &arguments.out {
         // Better now than after all of it.
@@ -76,7 +79,8 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let ops = usize::try_from(arguments.ops)?;
     let search = Search { seed: arguments.seed, ops, cases: arguments.cases, time };
     let jobs = jobs(arguments.jobs);
-    let rules = look(&rules, search, jobs, "rules")?;
+    let mut rules = look(&rules, search, jobs, "rules")?;
+    rules.extend(look(&threads, search, jobs, "rules of thread stores")?);
     let engines = look(&engines, search, jobs, "engines")?;
     let mut report = Report::new(search, jobs, rules, engines);
     if !arguments.without_costs && !report.interrupted {

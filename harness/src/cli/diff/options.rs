@@ -12,7 +12,7 @@ use tracerig_reports::write_whole;
 use super::show::{Shown, outside, remarks, table, told};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
-use crate::diff::{self, Error, Found, History, Job, Limits, Replayed, Shard, Subject, kept};
+use crate::diff::{self, Error, Found, History, Job, Limits, Replayed, Report, Shard, Subject, kept};
 
 /// Random cases, if neither their number nor a time is given.
 const CASES: u64 = 3000;
@@ -21,7 +21,7 @@ const CASES: u64 = 3000;
 const FOUND: &str = "tracerig-out/diff";
 
 /// Which histories are executed, for how long, and what becomes of those that fail.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Options {
     /// Seed of the random cases.
     #[arg(long, value_name = "S", default_value = "1")]
@@ -103,28 +103,68 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
             output::print(&(told + &outside(&counted) + &remarks(&subject.remarks())))?;
         }
     }
-    Ok(code(found.as_slice()))
+    Ok(code(&found))
+}
+
+/// Executes what `options` ask for, half of it of each subject, and tells both as one.
+pub(super) fn run_both<A: Subject, B: Subject>(options: &Options, one: A, other: B) -> anyhow::Result<Code> {
+    if options.replay.is_some() {
+        let message = "a history is of one sort: use `tracerig diff trace --replay` or `tracerig diff threads --replay`";
+        return Err(Usage(message.to_owned()).into());
+    }
+    let half = |verb: &str| Options {
+        cases: options.cases.map(|cases| cases.div_ceil(2)),
+        time: options.time.map(|time| time / 2),
+        corpus: options.corpus.as_ref().map(|corpus| corpus.join(verb)),
+        ..options.clone()
+    };
+    begin(options)?;
+    let one = searched(&half(A::VERB), one)?;
+    let other = searched(&half(B::VERB), other)?;
+    let reports = [&one, &other];
+    end(options, &reports)?;
+    match options.format {
+        Format::Table => {
+            output::print(&format!("{}\n{}", table(&one, A::CHECKED), table(&other, B::CHECKED)))?;
+        }
+        Format::Json => output::print_json(&serde_json::json!({ A::VERB: one, B::VERB: other }))?,
+    }
+    concluded(&reports)
 }
 
 fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
-    let job = job(options, subject)?;
-    if let Some(junit) = &options.junit {
-        // Better now than after a night.
-        write_whole(junit, b"")?;
-    }
-    let shown = Shown::new(&job);
-    let searched = diff::search(&job, &mut |seen| shown.seen(&seen));
-    shown.bar.finish_and_clear();
-    let report = searched.map_err(usage)?;
-    if let Some(path) = &options.junit {
-        write_whole(path, diff::junit(&report).as_bytes())?;
-    }
+    begin(options)?;
+    let report = searched(options, subject)?;
+    end(options, &[&report])?;
     match options.format {
         Format::Table => output::print(&table(&report, S::CHECKED))?,
         Format::Json => output::print_json(&report)?,
     }
-    let code = code(&report.found);
-    if code == Code::FINE && report.interrupted { Err(Interrupted.into()) } else { Ok(code) }
+    concluded(&[&report])
+}
+
+/// Sees that the result can be written: better now than after a night.
+fn begin(options: &Options) -> anyhow::Result<()> {
+    options.junit.as_ref().map_or(Ok(()), |junit| Ok(write_whole(junit, b"")?))
+}
+
+fn end(options: &Options, reports: &[&Report]) -> anyhow::Result<()> {
+    options.junit.as_ref().map_or(Ok(()), |path| Ok(write_whole(path, diff::junit(reports).as_bytes())?))
+}
+
+/// The exit code of searches: a mismatch outweighs whatever else failed, and that an interruption.
+fn concluded(reports: &[&Report]) -> anyhow::Result<Code> {
+    let code = code(reports.iter().flat_map(|report| &report.found));
+    let is_interrupted = reports.iter().any(|report| report.interrupted);
+    if code == Code::FINE && is_interrupted { Err(Interrupted.into()) } else { Ok(code) }
+}
+
+fn searched<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Report> {
+    let job = job(options, subject)?;
+    let shown = Shown::new(&job);
+    let searched = diff::search(&job, &mut |seen| shown.seen(&seen));
+    shown.bar.finish_and_clear();
+    searched.map_err(usage)
 }
 
 fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
@@ -155,13 +195,9 @@ pub(super) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     asked.unwrap_or(cores.min(const { NonZeroUsize::new(8).unwrap() }))
 }
 
-/// The exit code for what was found: a mismatch outweighs whatever else failed.
-fn code(found: &[Found]) -> Code {
-    if found.iter().any(|found| found.mismatch) {
-        Code::MISMATCH
-    } else if found.is_empty() {
-        Code::FINE
-    } else {
-        Code::FAILED
-    }
+/// The exit code for what was found.
+fn code<'f>(found: impl IntoIterator<Item = &'f Found>) -> Code {
+    found.into_iter().fold(Code::FINE, |code, found| {
+        if found.mismatch || code == Code::MISMATCH { Code::MISMATCH } else { Code::FAILED }
+    })
 }

@@ -26,7 +26,7 @@ pub(super) struct Trace {
     #[command(flatten)]
     options: Options,
     /// The cases whose relaunches are processes of their own, some of which race or are killed: 1/N, all or none.
-    #[arg(long, value_name = "SHARE", default_value = "1/50")]
+    #[arg(long, value_name = "SHARE", default_value_t = PROCESSES)]
     processes: Share,
     /// Ask the Python oracle: `python=SHARE`, where a share of the cases is 1/N or all, `python` for all, or `none`
     /// [default: python=1/50 if there is a python3]. Kept cases and replays ask it in any case.
@@ -51,6 +51,9 @@ fn profile(name: &str) -> Result<Profile, String> {
     })
 }
 
+/// The cases whose relaunches are processes, unless it is said.
+const PROCESSES: Share = Share::one_in(50);
+
 /// The cases that ask the Python oracle, unless it is said.
 const ASK_PYTHON: Share = Share::one_in(50);
 
@@ -61,6 +64,11 @@ fn oracle(text: &str) -> Result<Share, String> {
         "python" => Ok(Share::ALL),
         _ => text.strip_prefix("python=").ok_or_else(unknown)?.parse(),
     }
+}
+
+/// Scans as they are tested where nothing else is said.
+pub(super) fn subject() -> anyhow::Result<diff::Trace> {
+    Ok(diff::Trace { python: ask_python(None)?, processes: PROCESSES, ..diff::Trace::new(program()?) })
 }
 
 pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {

@@ -1,0 +1,62 @@
+//! `tracerig diff threads` and `diff all` from outside: a store without a rule is found out, made smaller, kept and replayed.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use serde_json::Value;
+use support::{Program, text};
+
+fn json(program: &Program, arguments: &[&str], code: i32) -> Value {
+    let ran = program.run(&[&["diff"], arguments, &["--format", "json"]].concat());
+    assert_eq!(ran.code, Some(code), "{arguments:?}\n{}\n{}", ran.out, ran.err);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[test]
+fn a_missing_rule_is_found_out_made_smaller_kept_and_replayed() {
+    let program = Program::new();
+    let ablate = ["threads", "--ablate", "generation"];
+    let report = json(&program, &[&ablate[..], &["--cases", "60"]].concat(), 3);
+    let found = &report["found"][0];
+    assert_eq!((&report["subject"], &report["ablate"]), (&"threads".into(), &"generation".into()));
+    assert!(found["operations"].as_u64().unwrap() <= 6 && found["mismatch"] == true, "{found:#}");
+    let replay = found["replay"].as_str().unwrap();
+    assert!(replay.starts_with("tracerig diff threads --ablate generation --replay "), "{replay}");
+    let words: Vec<&str> = replay.split(' ').skip(1).collect();
+    let ran = program.run(&words);
+    assert_eq!(ran.code, Some(3), "{replay}\n{}{}", ran.out, ran.err);
+    let ran = program.run(&["diff", "threads", "--replay", found["file"].as_str().unwrap()]);
+    assert!(ran.code == Some(0) && ran.out.contains("nothing wrong"), "{}", ran.out);
+}
+
+#[test]
+fn all_is_both_in_one_report_with_the_worse_exit_code() {
+    let program = Program::new();
+    let (out, corpus) = (program.path("out.xml"), program.path("corpus"));
+    for folder in ["trace", "threads"] {
+        std::fs::create_dir_all(corpus.join(folder)).unwrap();
+    }
+    std::fs::write(corpus.join("threads/one.txt"), "mode sync\ncreate 1\nappend 1 user fix\n").unwrap();
+    let arguments = ["all", "--cases", "12", "--corpus", text(&corpus), "--junit", text(&out)];
+    let report = json(&program, &arguments, 0);
+    assert_eq!((&report["trace"]["random"], &report["threads"]["random"]), (&6.into(), &6.into()));
+    assert_eq!(report["threads"]["kept"].as_array().unwrap().len(), 1);
+    let xml = std::fs::read_to_string(out).unwrap();
+    assert!(xml.contains("diff trace, seed 1") && xml.contains("diff threads, seed 1"), "{xml}");
+    let ran = program.run(&["diff", "all", "--replay", text(&corpus.join("threads/one.txt"))]);
+    assert!(ran.code == Some(2) && ran.err.contains("diff threads --replay"), "{}", ran.err);
+}
+
+#[test]
+fn what_is_no_history_is_said() {
+    let program = Program::new();
+    let broken = program.path("broken.txt");
+    std::fs::write(&broken, "mode sync\nappend 1 nothing\n").unwrap();
+    for (arguments, said) in
+        [(["--replay", text(&broken)], "line 2"), (["--ablate", "everything"], "torn-tail")]
+    {
+        let ran = program.run(&[&["diff", "threads"], &arguments[..]].concat());
+        assert!(ran.code == Some(2) && ran.err.contains(said), "{arguments:?}\n{}", ran.err);
+    }
+}

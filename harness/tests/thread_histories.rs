@@ -1,0 +1,167 @@
+//! Histories of thread stores: random ones, kept ones, the power failing at every sync, and what must not depend on how items are
+//! appended.
+//!
+//! The same histories each time. To look further, use `tracerig diff threads`; it also executes a single one (`--replay`).
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+use tracerig_harness::diff::{Bench, Job, Limits, Report, Shard, Threads, kept, search};
+use tracerig_harness::oracle::threads::{Row, rows};
+use tracerig_harness::thread_histories::{Case, Op, generate, run};
+use tracerig_store::threads::{Ablations, Durability, Mode};
+
+const HISTORIES: u64 = 900;
+
+/// Searches; fails with what is found, each failure with its history.
+fn expect_nothing(change: impl FnOnce(&mut Job<Threads>)) -> Report {
+    let keep = TempDir::new().unwrap();
+    let mut job = Job {
+        subject: Threads::default(),
+        seed: 1,
+        ops: 20,
+        limits: Limits { cases: Some(HISTORIES), time: None },
+        jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        shard: Shard::WHOLE,
+        corpus: Vec::new(),
+        keep: keep.path().to_owned(),
+    };
+    change(&mut job);
+    let report = search(&job, &mut |_| {}).unwrap();
+    if !report.found.is_empty() {
+        let all: Vec<String> = report
+            .found
+            .iter()
+            .map(|found| format!("{}: {}\n{}\n{}", found.kind, found.origin, found.detail, found.history))
+            .collect();
+        panic!("{} histories fail\n\n{}", report.failed, all.join("\n"));
+    }
+    report
+}
+
+#[test]
+fn random_histories_lose_nothing_and_are_projected_as_predicted() {
+    let report = expect_nothing(|_| {});
+    assert_eq!((report.random, report.operations), (HISTORIES, HISTORIES * 20));
+    // What is never exercised is not tested.
+    for what in [
+        "appends",
+        "appends that fail",
+        "appends at the same time",
+        "projections",
+        "projections that fail",
+        "barriers",
+        "barriers that fail",
+        "deaths",
+        "power cuts",
+        "resumed",
+        "discarded",
+        "foreign lines",
+        "lists",
+        "rebuilds",
+        "repairs",
+    ] {
+        let count = report.exercised.get(what).copied().unwrap_or_default();
+        assert!(count >= 20, "hardly ever: {what}\n{:#?}", report.exercised);
+    }
+}
+
+#[test]
+fn kept_histories_lose_nothing_and_are_projected_as_predicted() {
+    let corpus = kept::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/threads")).unwrap();
+    assert!(corpus.len() >= 3, "the corpus is not where it should be");
+    let report = expect_nothing(|job| {
+        job.corpus.clone_from(&corpus);
+        job.limits.cases = Some(0);
+    });
+    assert_eq!(report.kept, corpus);
+}
+
+/// A random history of what appends and waits, and nothing else.
+fn appends(seed: u64) -> Vec<Op> {
+    let mut case = generate(&mut ChaCha8Rng::seed_from_u64(seed), 60);
+    case.ops.retain(|op| {
+        matches!(
+            op,
+            Op::Create(..)
+                | Op::Append(..)
+                | Op::AppendAndFlush(..)
+                | Op::Update(..)
+                | Op::Clock(_)
+                | Op::Persist(_)
+        )
+    });
+    case.ops
+}
+
+#[test]
+fn the_power_may_fail_at_any_sync() {
+    let subject = Threads::default();
+    let bench = Bench::new(&subject).unwrap();
+    let mut cuts = 0;
+    for seed in 0..7 {
+        let mut ops = appends(seed);
+        ops.truncate(12);
+        ops.extend([Op::Shutdown(1), Op::Resume(1)]);
+        for mode in [Mode::Sync, Mode::Async] {
+            let case = Case { mode, durability: Durability::Fsync, patient: false, ops: ops.clone() };
+            let syncs = bench.run(&case).unwrap().0["syncs"];
+            assert!(syncs > 5, "{case}");
+            for sync in 1..=u32::try_from(syncs).unwrap() {
+                let mut case = case.clone();
+                case.ops.insert(0, Op::Power(sync));
+                bench.run(&case).unwrap_or_else(|failure| panic!("{failure}\n{case}"));
+                cuts += 1;
+            }
+        }
+    }
+    assert!(cuts > 100, "{cuts}");
+}
+
+/// The histories and the rows that `ops` lead to.
+fn outcome(mode: Mode, ops: &[Op]) -> (BTreeMap<String, Vec<u8>>, BTreeMap<String, Row>) {
+    let folder = TempDir::new().unwrap();
+    let case = Case { mode, durability: Durability::Buffered, patient: false, ops: ops.to_vec() };
+    run(&case, folder.path(), Ablations::NONE).unwrap_or_else(|failure| panic!("{failure}\n{case}"));
+    let home = folder.path().join("home");
+    let mut histories = BTreeMap::new();
+    let mut folders = vec![home.join("sessions")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&home).unwrap().display().to_string();
+                histories.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    (histories, rows(&home.join("threads.sqlite")).unwrap())
+}
+
+#[test]
+fn neither_the_mode_nor_the_split_into_appends_makes_a_difference() {
+    for seed in 0..12 {
+        let ops = appends(seed);
+        let due = outcome(Mode::Async, &ops);
+        assert!(!due.1.is_empty());
+        for mode in Mode::ALL {
+            assert_eq!(outcome(mode, &ops), due, "seed {seed}, {mode}");
+        }
+        let each = |op: &Op| match op {
+            Op::Append(thread, items) => {
+                items.iter().map(|item| Op::Append(*thread, vec![item.clone()])).collect()
+            }
+            op => vec![op.clone()],
+        };
+        let split: Vec<Op> = ops.iter().flat_map(each).collect();
+        assert_eq!(outcome(Mode::Async, &split), due, "seed {seed}, an append for each item");
+    }
+}
