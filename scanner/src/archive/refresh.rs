@@ -315,10 +315,8 @@ impl Context<'_> {
     fn done(&self, files: u64, bytes: u64) {
         let files = self.files_done.fetch_add(files, Ordering::Relaxed) + files;
         let bytes = self.bytes_done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if let Some(progress) = self.request.progress {
-            if !progress(files, bytes) {
-                self.cancelled.store(true, Ordering::Relaxed);
-            }
+        if self.request.progress.is_some_and(|progress| !progress(files, bytes)) {
+            self.cancelled.store(true, Ordering::Relaxed);
         }
     }
 
