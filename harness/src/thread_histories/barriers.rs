@@ -356,11 +356,15 @@ impl Runner {
         let finished = Arc::new(AtomicBool::new(false));
         let (gate, done) = (self.gate.clone(), Arc::clone(&finished));
         let is_done = || finished.load(Ordering::SeqCst);
+        let waits = self.gate.waits();
         let waiting = std::thread::spawn(move || {
             live.discard();
             done.store(true, Ordering::SeqCst);
             gate.wake();
         });
+        if !self.gate.waits_again(waits, &is_done) {
+            return Err(wrong(Wrong::Barrier, "discard neither waits nor returns"));
+        }
         self.slot(thread).flow.give_up();
         while self.slot(thread).flow.flight.is_some() && !self.machine.is_dead() {
             if self.gate.until(Duration::from_millis(3), &is_done) {

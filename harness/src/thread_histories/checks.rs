@@ -262,7 +262,11 @@ fn survivors(
     if was_dark && found.len() < slot.bytes.len() && found.len() >= slot.safe {
         let is_prefix = slot.bytes.starts_with(&found);
         slot.forget();
-        let whole = found.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let mut whole = found.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if serde_json::from_slice::<Value>(&found[whole..]).is_ok() {
+            // A record without its line break is one.
+            whole = found.len();
+        }
         slot.take(found[..whole].to_vec(), &found[..whole], root);
         slot.torn = found[whole..].to_vec();
         slot.safe = whole;

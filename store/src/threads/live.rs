@@ -226,7 +226,12 @@ impl LiveThread {
             return;
         }
         self.0.shared.desk().state = DeskState::Discarded;
-        self.0.shared.pending().give_up();
+        let mut pending = self.0.shared.pending();
+        pending.give_up();
+        if let Some(observer) = &self.0.store.options.observer {
+            observer.waits(self.id());
+        }
+        drop(pending);
         let mut desk = self.0.forget_pending();
         desk.history.abandon();
         desk.lock = None;

@@ -123,7 +123,7 @@ pub trait Observer: Debug + Send + Sync {
         let _ = point;
     }
 
-    /// A barrier has begun to wait: what is accepted from now on is not its concern.
+    /// A barrier has begun to wait: what is accepted from now on is not its concern. A discard is one, too.
     fn waits(&self, thread: ThreadId) {
         let _ = thread;
     }

@@ -336,9 +336,10 @@ impl Pending {
         self.schedule = Schedule::Idle;
     }
 
-    /// Says that the thread was discarded by its user: no barrier may begin to wait any more.
+    /// The thread was discarded by its user: drops what is pending, and no barrier may begin to wait any more.
     pub(super) fn give_up(&mut self) {
         self.given_up = true;
+        self.discard();
     }
 
     /// Whether its user has discarded it.
