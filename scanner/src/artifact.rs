@@ -22,6 +22,7 @@ use crate::identity::Identity;
 use crate::memo::Memo;
 use crate::path::with_suffix;
 use crate::producer::{self, FINGERPRINT, Fingerprint};
+use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigmemo";
 const VERSION: u32 = 1;
@@ -126,7 +127,7 @@ impl Header {
 /// What stands at `path`.
 pub(crate) fn standing(path: &Path, ablated: Ablations) -> Standing {
     let mut header = [0; HEADER_BYTES];
-    match open_regular(path, ablated) {
+    match open(path, ablated) {
         Ok(mut file) => match file.read_exact(&mut header) {
             Ok(()) => Header::read(&header, ablated)
                 .map_or(Standing::Foreign, |header| Standing::Stamped(header.stamp)),
@@ -149,7 +150,7 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
         )
     };
     let cannot_be_read = |error: io::Error| refused(format!("cannot be read ({error})"));
-    let file = match open_regular(path, ablated) {
+    let file = match open(path, ablated) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Loaded::Absent, Standing::Absent),
         Err(error) => return (cannot_be_read(error), Standing::Foreign),
@@ -236,9 +237,7 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     let lock_path = with_suffix(path, ".lock");
     let create = || File::options().write(true).create_new(true).mode(0o600).open(&lock_path);
     let file = match create() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            open_regular(&lock_path, Ablations::NONE)?
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_regular(&lock_path)?,
         other => other?,
     };
     match file.try_lock() {
@@ -327,23 +326,9 @@ fn read_rest(file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what
-/// is read.
-fn open_regular(path: &Path, ablated: Ablations) -> io::Result<File> {
-    if ablated.has(Ablation::ArtifactLink) {
-        return File::open(path);
-    }
-    let named = std::fs::symlink_metadata(path)?;
-    if !named.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let file = File::open(path)?;
-    let opened = file.metadata()?;
-    if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it was exchanged while it was opened"))
-    }
+/// Opens the artifact at `path`.
+fn open(path: &Path, ablated: Ablations) -> io::Result<File> {
+    if ablated.has(Ablation::ArtifactLink) { File::open(path) } else { open_regular(path) }
 }
 
 #[cfg(test)]

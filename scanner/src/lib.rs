@@ -22,6 +22,7 @@ mod path;
 mod persist;
 mod producer;
 pub mod published;
+mod regular;
 mod rows;
 mod scan;
 mod scanner;

@@ -79,8 +79,8 @@ struct Generator<'r, R> {
 impl<R: Rng> Generator<'_, R> {
     fn op(&mut self) -> Op {
         match self.random.random_range(0..100) {
-            0..52 => Op::Data(self.data()),
-            52..81 => self.scan(true),
+            0..57 => Op::Data(self.data()),
+            57..81 => self.scan(true),
             81..86 => Op::Artifact(self.artifact()),
             86..95 => Op::Window(self.window()),
             95 => Op::OtherMemo,

@@ -10,11 +10,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::producer::FINGERPRINT;
 use super::shard::{self, Detail, Head, Key, Stamp, Stored};
+use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigsess";
 const VERSION: u32 = 1;
@@ -252,14 +252,4 @@ fn read_manifest(path: &Path, home: &Path) -> Result<Stamp, Option<String>> {
         _ => "is damaged",
     };
     Err(Some(problem.to_owned()))
-}
-
-/// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what
-/// is read.
-fn open_regular(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .read(true)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
