@@ -10,8 +10,8 @@ out=${OUT:-tracerig-out/differential}
 # Another seed each day finds other histories; the day is printed with the command, so that it can be repeated.
 seed=${SEED:-$(date -u +%Y%m%d)}
 mkdir -p "$out"
-cp -r corpus/trace "$out/corpus"
+cp -r corpus "$out/"
 
 set -x
-cargo run --locked --release -- diff trace \
+cargo run --locked --release -- diff all \
     --seed "$seed" --time "$time" --shard "$shard" --corpus "$out/corpus" --junit "$out/junit.xml"
