@@ -3,7 +3,7 @@
 //!
 //! A [`Case`] is a list of operations in a readable text form ([`Case::from_str`](std::str::FromStr)), made at random
 //! ([`generate`]) or by hand. [`run`] executes it on real files, with a clock, a disk and a gate before the projector that only the
-//! operations move. So the order of events is that of the operations in every mode, and a model ([`flow`]) predicts each
+//! operations move. So the order of events is that of the operations in every mode, and a model (`flow`) predicts each
 //! projection and each error. After each operation
 //!
 //! - each history holds what was accepted, in its order, and nothing else;
