@@ -175,16 +175,22 @@ impl Measured {
         self.alone.iter().any(|times| !times.is_empty())
     }
 
-    /// Adds the work of one sample of the base or of the new program, and counts a sample that is not valid.
+    /// Adds the work of one sample of the base or of the new program, and counts a sample that is not valid. Exact work is the same
+    /// in a page cache of any state: of a sample that was left out for that reason, it still counts.
     pub fn work(&mut self, sample: &Sample, of_base: bool) {
         self.left_out.count(sample);
-        if !sample.is_valid() {
-            return;
-        }
+        let exact_only = match sample.state {
+            SampleState::Valid => false,
+            SampleState::Excluded { .. } => true,
+            SampleState::Failed { .. } | SampleState::Mismatch { .. } => return,
+        };
         let side = if of_base { &mut self.base } else { &mut self.new };
         for launch in &sample.launches {
             for (name, counter) in &launch.counters {
                 let exact = counter.class == CounterClass::Exact;
+                if exact_only && !exact {
+                    continue;
+                }
                 let own = counter.value.map(|value| Amounts { low: value, high: value });
                 let range = side.entry(name.clone()).or_insert(Range { exact, amounts: own });
                 range.exact &= exact;

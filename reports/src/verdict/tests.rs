@@ -50,6 +50,21 @@ fn one_row_more_in_one_launch_of_one_sample_is_a_regression() {
 }
 
 #[test]
+fn exact_work_counts_whatever_the_page_cache_held() {
+    let left_out = |mut sample: Sample| {
+        sample.state = SampleState::Excluded { reason: "read from the device".to_owned() };
+        sample
+    };
+    let rows = sample().launches[0].counter("rows_examined").unwrap();
+    let more = with("rows_examined", Counter::exact(Some(rows + 1)), None);
+    assert_eq!(work_of(&sample(), &left_out(sample())), (Work::Same, Gate::Fine));
+    assert_eq!(work_of(&sample(), &left_out(more)), (Work::More, Gate::Regression));
+    let mut failed = sample();
+    failed.state = SampleState::Failed { error: "gone".to_owned() };
+    assert_ne!(work_of(&sample(), &failed).0, Work::Same);
+}
+
+#[test]
 fn an_accepted_counter_does_not_gate() {
     let more = with("rows_examined", Counter::exact(Some(1 << 40)), None);
     let mut warm = warm();
