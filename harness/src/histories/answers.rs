@@ -60,7 +60,12 @@ impl Runner {
         }
         if let Some(asked) = asked {
             shared.tally.count("answers of the Python oracle");
-            expect(Wrong::PythonOracle, what, &counts(&asked), &counts(&right))?;
+            expect(
+                Wrong::PythonOracle,
+                &format!("the Python oracle is alone. {what}"),
+                &counts(&asked),
+                &counts(&right),
+            )?;
         }
         Ok(())
     }
