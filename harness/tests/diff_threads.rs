@@ -16,13 +16,15 @@ fn json(program: &Program, arguments: &[&str], code: i32) -> Value {
 #[test]
 fn a_missing_rule_is_found_out_made_smaller_kept_and_replayed() {
     let program = Program::new();
-    let ablate = ["threads", "--ablate", "generation"];
-    let report = json(&program, &[&ablate[..], &["--cases", "60"]].concat(), 3);
-    let found = &report["found"][0];
-    assert_eq!((&report["subject"], &report["ablate"]), (&"threads".into(), &"generation".into()));
+    let ablate = ["threads", "--ablate", "recency"];
+    let report = json(&program, &[&ablate[..], &["--cases", "12"]].concat(), 3);
+    // What a row says is the same each time; whether a projection came in time is not.
+    let all = report["found"].as_array().unwrap();
+    let found = all.iter().find(|found| found["kind"] == "row").unwrap_or_else(|| panic!("{report:#}"));
+    assert_eq!((&report["subject"], &report["ablate"]), (&"threads".into(), &"recency".into()));
     assert!(found["operations"].as_u64().unwrap() <= 6 && found["mismatch"] == true, "{found:#}");
     let replay = found["replay"].as_str().unwrap();
-    assert!(replay.starts_with("tracerig diff threads --ablate generation --replay "), "{replay}");
+    assert!(replay.starts_with("tracerig diff threads --ablate recency --replay "), "{replay}");
     let words: Vec<&str> = replay.split(' ').skip(1).collect();
     let ran = program.run(&words);
     assert_eq!(ran.code, Some(3), "{replay}\n{}{}", ran.out, ran.err);
