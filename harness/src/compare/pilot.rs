@@ -15,7 +15,7 @@ use crate::interrupt;
 /// Launches of each of two equal sides that tell how far launches scatter.
 const LAUNCHES: usize = 30;
 /// No sample is longer than this, however far launches scatter: rather nobody can tell.
-const LONGEST_SAMPLE: Duration = Duration::from_secs(1);
+const LONGEST_SAMPLE: Duration = Duration::from_millis(500);
 
 /// Sets the launches of a sample of each arm: as many as take long enough, and more where they scatter so far that `pairs` of
 /// such samples would miss a change as large as the noise budget.
