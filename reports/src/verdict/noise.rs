@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::time::{CONFIRMATION, Run, called};
@@ -16,7 +16,7 @@ const RESAMPLED: u64 = 1_000;
 const FOUND_95: f64 = 1.645;
 
 /// The base against itself, as a multiple of its own time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     /// Pairs of the base with itself.
     pub pairs: u64,
