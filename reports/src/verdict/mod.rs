@@ -45,7 +45,7 @@ mod work;
 pub use doubt::Doubt;
 pub use gate::Gate;
 pub use measured::{LeftOut, Measured, Metric, Pair, Set};
-pub use noise::Noise;
+pub use noise::{Noise, launches_needed};
 pub use work::{Amounts, Change as WorkChange, CounterComparison, Work};
 
 use std::collections::BTreeSet;
@@ -201,7 +201,7 @@ pub fn judge(measured: &[Measured], rules: &Rules) -> Verdicts {
     for (verdict, measured) in verdicts.arms.iter_mut().zip(measured) {
         let pairs = [measured.first.len(), measured.second.len()];
         if let (Some(noise), Some(_)) = (&mut verdict.noise, verdict.time) {
-            noise.resample(&measured::logs(&measured.itself), pairs[0], pairs[1], rules);
+            noise.resample(&measured.itself, pairs[0], pairs[1], rules);
         }
     }
     verdicts
