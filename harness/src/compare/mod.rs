@@ -92,23 +92,27 @@ pub struct TakenSample {
     pub order: usize,
 }
 
-/// Compares the two executables by each run in turn. Ctrl-C ends it with the runs and samples there are.
+/// Compares the two executables by each run in turn, and hands over each comparison as soon as it is there, so that nothing that goes
+/// wrong later takes it away. Ctrl-C ends it with the runs and samples there are.
 ///
 /// # Errors
 /// See [`CompareError`]. A launch that fails or answers wrongly is no error but a part of the verdict.
-pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Vec<Compared>, CompareError> {
+pub fn run(
+    job: &Job,
+    tell: &mut dyn FnMut(Event<'_>),
+    hand_over: &mut dyn FnMut(Compared),
+) -> Result<(), CompareError> {
     let executables = Executables::of(&job.base.1, &job.new.1, &job.place.workplaces)?;
-    let mut done = Vec::new();
     for run in &job.runs {
         tell(Event::Run(run));
         let compared = one(job, run, &executables, tell)?;
         let interrupted = compared.interrupted;
-        done.push(compared);
+        hand_over(compared);
         if interrupted {
             break;
         }
     }
-    Ok(done)
+    Ok(())
 }
 
 fn one(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Amounts;
 use crate::record::{ArmKey, CounterClass, Launch, Plan, Sample, SampleState, names};
@@ -28,7 +28,7 @@ pub struct Measured {
 }
 
 /// Which time of a sample is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Wall time of a launch: the median over the launches of a sample, because one that the machine held up would move a mean.
@@ -58,7 +58,7 @@ pub struct Pair {
 }
 
 /// Samples that are in no figure, of both programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LeftOut {
     /// They did not meet the conditions of the arm.
     pub excluded: u64,

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::time::{CONFIRMATION, Run, called};
@@ -23,7 +23,7 @@ const MEDIAN_ERROR: f64 = 1.2533;
 const HALF_WITHIN: f64 = 0.6745;
 
 /// The base against itself, as a multiple of its own time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     /// Pairs of the base with itself.
     pub pairs: u64,
