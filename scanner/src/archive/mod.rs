@@ -8,6 +8,7 @@
 //!
 //! A session that was forked from another begins with the history of its parent, which is counted again here.
 
+mod compare;
 mod copies;
 mod error;
 mod memo;
@@ -19,6 +20,7 @@ mod refresh;
 mod result;
 mod shard;
 mod state;
+mod update;
 mod usage;
 mod walk;
 
