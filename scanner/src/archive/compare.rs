@@ -33,11 +33,13 @@ impl Context<'_> {
         for failure in failed {
             shard_of(&mut shards, &path, Key::day_of(&failure.0)).failed.push(failure);
         }
-        let (mut parts, mut work, mut unchanged) = (Vec::new(), Vec::new(), 0);
-        let mut files = 0;
+        let (mut parts, mut work) = (Vec::new(), Vec::new());
+        let (mut files, mut unchanged, mut shards_read) = (0, 0, 0);
         for shard in shards {
             files += shard.files.len() as u64;
-            match self.load(&shard.key) {
+            let stored = self.load(&shard.key);
+            shards_read += u64::from(stored.is_some());
+            match stored {
                 Some(stored) if !self.request.rescan && shard.is_as(&stored.head) => {
                     match self.as_it_was(stored, false) {
                         Some(part) => {
@@ -56,6 +58,7 @@ impl Context<'_> {
         state.work.append(&mut work);
         state.stats.files += files;
         state.stats.unchanged += unchanged;
+        state.stats.shards_read += shards_read;
         state.stats.phases.load += start.elapsed();
     }
 
@@ -82,7 +85,7 @@ impl Context<'_> {
             sessions: Vec::new(),
             problems: Vec::new(),
         };
-        let joins = self.request.priority.is_some() && part.sums.has_open_turns;
+        let joins = self.request.priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority));
         if part.sums.broken > 0 || joins || self.request.sessions {
             let Some(details) = stored.details().ok().flatten() else {
                 self.damaged();
@@ -98,7 +101,7 @@ impl Context<'_> {
     /// Adds to `part` what only its details tell.
     pub(super) fn tell(&self, part: &mut Part, details: &[Detail], is_stale: &[bool]) {
         let priority = self.request.priority;
-        if priority.is_some() && part.sums.has_open_turns {
+        if priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority)) {
             part.sums = part::sums(details.iter().map(|detail| &detail.rollout), priority);
         }
         for (detail, is_stale) in details.iter().zip(is_stale) {
@@ -121,6 +124,7 @@ impl Context<'_> {
             };
             match memo.others(&|name| seen.contains(name)) {
                 Ok(others) => {
+                    self.lock().stats.shards_read += others.len() as u64;
                     for stored in others {
                         let files = stored.head.records.len() as u64;
                         let below =

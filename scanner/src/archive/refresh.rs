@@ -11,7 +11,7 @@ use super::copies;
 use super::error::ArchiveError;
 use super::memo::Memo;
 use super::part::Part;
-use super::result::{Problem, Refresh, Stats};
+use super::result::{Phases, Problem, Refresh, Stats};
 use super::usage::Usage;
 use super::walk;
 use super::{ARCHIVED, Options, Request, SESSIONS};
@@ -41,6 +41,7 @@ pub(super) fn refresh(
     options: &Options,
     request: &Request<'_>,
 ) -> Result<Refresh, ArchiveError> {
+    let start = Instant::now();
     let home = resolve(home)?;
     let mut progress = Progress::default();
     let memo =
@@ -65,18 +66,31 @@ pub(super) fn refresh(
         cancelled: AtomicBool::new(false),
     };
     let threads = options.threads.get();
+    let opened = start.elapsed();
+    let walking = Instant::now();
     let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], threads, &|folder| context.compare(folder));
     {
         let stats = &mut context.lock().stats;
         stats.folders = walked.folders;
-        (stats.phases.walk, stats.phases.metadata) = (walked.listing, walked.metadata);
+        stats.metadata_calls += walked.calls;
+        let phases = &mut stats.phases;
+        (phases.walk, phases.metadata) = (walked.listing, walked.metadata);
+        Phases::divide(walking.elapsed(), [&mut phases.walk, &mut phases.metadata, &mut phases.load]);
+        phases.load += opened;
     }
+    let loading = Instant::now();
     let failed = context.look_for_gone_ones(walked.failed);
+    let reading = Instant::now();
     context.read_all(threads);
     if context.is_cancelled() {
         return Err(ArchiveError::Cancelled { path: home.clone() });
     }
     let aggregating = Instant::now();
+    {
+        let phases = &mut context.lock().stats.phases;
+        phases.load += reading - loading;
+        Phases::divide(aggregating - reading, [&mut phases.parse, &mut phases.persist]);
+    }
     let mut progress = std::mem::take(&mut *context.lock());
     progress.parts.sort_by(|one, other| one.key.cmp(&other.key));
     let diverged = copies::set_aside(&context, &mut progress.parts, &mut progress.stats);
@@ -176,6 +190,8 @@ impl Stats {
         self.parsed += other.parsed;
         self.gone += other.gone;
         self.stale += other.stale;
+        self.metadata_calls += other.metadata_calls;
+        self.shards_read += other.shards_read;
         self.shards_written += other.shards_written;
         self.memo_bytes_written += other.memo_bytes_written;
         self.phases.parse += other.phases.parse;

@@ -220,6 +220,7 @@ impl<'a, 'r> Shard<'a, 'r> {
     fn read(&mut self, name: &OsStr, is_shared: bool, before: Option<(Record, Detail)>) {
         // Before the file is looked at, so that whatever happens to it afterwards is later.
         let now = (self.context.options.clock)();
+        self.stats.metadata_calls += 1;
         let path = self.context.home.join(&self.key.folder).join(name);
         let opened = match open_file(&path) {
             Ok(opened) => opened,
