@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags, fstat, open};
 
+use super::ablation::{Ablation, Ablations};
 use super::copies;
 use super::error::ArchiveError;
 use super::memo::{Damaged, Memo, Saved};
@@ -80,7 +81,7 @@ pub(super) fn refresh(
         cancelled: AtomicBool::new(false),
     };
     let threads = options.threads.get();
-    let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], threads, &|folder| context.compare(folder));
+    let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], options, &|folder| context.compare(folder));
     {
         let stats = &mut context.lock().stats;
         stats.folders = walked.folders;
@@ -164,7 +165,7 @@ impl Context<'_> {
         for shard in shards {
             files += shard.files.len() as u64;
             match self.load(&shard.key) {
-                Some(stored) if !self.request.rescan && shard.is_as(&stored.head) => {
+                Some(stored) if !self.request.rescan && shard.is_as(&stored.head, self.options.ablations) => {
                     match self.as_it_was(stored, false) {
                         Some(part) => {
                             unchanged += part.records.len() as u64;
@@ -438,7 +439,7 @@ impl Context<'_> {
         let mut reader = Reader::new();
         let read = |(name, record): (&OsString, &Record)| {
             let file = open_file(&self.home.join(&part.key.folder).join(name));
-            let read = file.and_then(|(file, _)| reader.read(&file, record.state.size));
+            let read = file.and_then(|file| reader.read(&file, record.state.size));
             let (rollout, consumed) = read.unwrap_or_default();
             Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout }
         };
@@ -459,23 +460,21 @@ fn shard_of<'a>(shards: &'a mut Vec<Work>, folder: &Path, day: &str) -> &'a mut 
     &mut shards[place]
 }
 
-/// Opens a rollout, and says in which state it is.
-pub(super) fn open_file(path: &Path) -> io::Result<(File, State)> {
-    let fd = open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
-    let state = State::of(&fstat(&fd)?);
-    Ok((File::from(fd), state))
+/// Opens a rollout.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?.into())
 }
 
 impl Work {
     /// Whether `head` remembers all of this as it is now.
-    fn is_as(&self, head: &Head) -> bool {
+    fn is_as(&self, head: &Head, ablated: Ablations) -> bool {
         self.failed.is_empty()
             && self.files.len() == head.records.len()
             && self
                 .files
                 .iter()
                 .zip(&head.records)
-                .all(|(file, record)| record.is_of(&file.name, &file.state))
+                .all(|(file, record)| record.is_of(&file.name, &file.state, ablated))
     }
 }
 
@@ -529,7 +528,7 @@ impl<'a, 'r> Shard<'a, 'r> {
         let Found { name, state, is_shared } = file;
         let read_before = self.reader.bytes;
         match before {
-            Some((record, detail)) if record.is_of(&name, &state) => {
+            Some((record, detail)) if record.is_of(&name, &state, self.context.options.ablations) => {
                 self.stats.unchanged += 1;
                 self.entries.push(Entry { record, detail, stale: false });
             }
@@ -542,7 +541,8 @@ impl<'a, 'r> Shard<'a, 'r> {
         // Before the file is looked at, so that whatever happens to it afterwards is later.
         let now = (self.context.options.clock)();
         let path = self.context.home.join(&self.key.folder).join(name);
-        let opened = match open_file(&path) {
+        let state = |file: File| Ok((self.context.options.state(&fstat(&file)?), file));
+        let opened = match open_file(&path).and_then(state) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.changed |= before.is_some();
@@ -553,9 +553,10 @@ impl<'a, 'r> Shard<'a, 'r> {
         };
         match self.contents(&opened, before.as_ref()) {
             Ok((rollout, consumed)) => {
-                let (_, state) = opened;
+                let (state, _) = opened;
                 let id = part::session_id(name, &rollout);
-                let record = Record::new(name, state, id, is_shared, state.is_fresh(now));
+                let is_fresh = state.is_fresh(now) && !self.context.options.ablations.has(Ablation::Tick);
+                let record = Record::new(name, state, id, is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
                 self.changed |= before.as_ref() != Some(&(record, detail.clone()));
                 self.entries.push(Entry { record, detail, stale: false });
@@ -567,7 +568,7 @@ impl<'a, 'r> Shard<'a, 'r> {
     /// What an open file holds, read from where it was read before if it only grew.
     fn contents(
         &mut self,
-        (file, state): &(File, State),
+        (state, file): &(State, File),
         before: Option<&(Record, Detail)>,
     ) -> io::Result<(super::parse::Rollout, super::reader::Consumed)> {
         if let Some((record, detail)) = before
