@@ -62,10 +62,7 @@ fn relaunches(criterion: &mut Criterion) {
             bencher.iter_custom(|times| {
                 (0..times)
                     .map(|_| {
-                        let launch = valid(|| {
-                            let (launches, state) = must(bench.sample(subject, &arm, Cache::Hot, 1));
-                            (launches.into_iter().next(), state)
-                        });
+                        let launch = valid(|| must(bench.launch(subject, &arm, Cache::Hot)));
                         launch.wall
                     })
                     .sum()
@@ -99,10 +96,7 @@ fn appends(criterion: &mut Criterion) {
             let arm = bench.plan().arms.iter().find(|arm| arm.name == name).cloned();
             let arm = arm.unwrap_or_else(|| stop("the plan has lost an arm"));
             bencher.iter_custom(|times| {
-                let launch = valid(|| {
-                    let (launch, state) = must(bench.launch(subject, &arm));
-                    (Some(launch), state)
-                });
+                let launch = valid(|| must(bench.launch(subject, &arm)));
                 mean_append(&launch).mul_f64(times as f64)
             });
         });
@@ -120,10 +114,10 @@ fn mean_append(launch: &Launch) -> Duration {
 }
 
 /// A launch that counts. One that answers wrongly ends the benchmark.
-fn valid(mut launch: impl FnMut() -> (Option<Launch>, SampleState)) -> Launch {
+fn valid(mut launch: impl FnMut() -> (Launch, SampleState)) -> Launch {
     for _ in 0..TRIES {
         match launch() {
-            (Some(launch), SampleState::Valid) => return launch,
+            (launch, SampleState::Valid) => return launch,
             (_, SampleState::Mismatch { detail }) => stop(&format!("a wrong answer: {detail}")),
             (_, SampleState::Failed { error }) => stop(&format!("a process failed: {error}")),
             _ => {}

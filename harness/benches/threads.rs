@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{criterion, folder, must, stop};
+use common::{criterion, folder, measures, must, stop};
 use criterion::{Bencher, Criterion, SamplingMode, Throughput};
 use tracerig_datasets::Conversation;
 use tracerig_store::threads::{
@@ -21,8 +21,11 @@ use tracerig_store::threads::{
     ThreadStore, rebuild, schema,
 };
 
-/// Rows that lists are taken from.
+/// Rows that lists are taken from, and where they are only tested: each test is a process of its own, and makes them anew.
 const LISTED: usize = 50_000;
+const LISTED_IN_TESTS: usize = 2_000;
+/// One thread in so many is of a rare source.
+const RARE: usize = 1_000;
 /// Bytes of a history to rebuild.
 const HISTORY_BYTES: usize = 100_000;
 /// When the histories begin; a second apart.
@@ -111,11 +114,10 @@ fn history(
     let at = Millis(BEGUN + i64::try_from(index)? * 1000);
     let meta = SessionMeta {
         timestamp: Some(at),
-        // One thread of a thousand is of a rare source.
-        source: Some(if index.is_multiple_of(1000) { "exec" } else { "cli" }.to_owned()),
+        source: Some(if index.is_multiple_of(RARE) { "exec" } else { "cli" }.to_owned()),
         ..SessionMeta::new(id)
     };
-    let mut text = Vec::with_capacity(bytes + 1024);
+    let mut text = Vec::new();
     Item::session_meta(&meta)?.write_line(at.rfc3339().as_str(), &mut text);
     while text.len() < bytes {
         let Some(item) = next() else { break };
@@ -129,9 +131,10 @@ fn history(
 
 /// Pages of 50 of many threads.
 fn list(criterion: &mut Criterion) {
+    let listed = if measures() { LISTED } else { LISTED_IN_TESTS };
     let folder = LazyCell::new(|| {
         let folder = folder();
-        for index in 0..LISTED {
+        for index in 0..listed {
             let message = format!("Please look at case {index} of the long list");
             let mut once = Some(must(Item::user_message(&message)));
             must(history(folder.path(), index, usize::MAX, || once.take()));
@@ -140,7 +143,7 @@ fn list(criterion: &mut Criterion) {
         let options = SweepOptions::default();
         let go_on = &mut |_| ControlFlow::Continue(());
         let done = must(rebuild(&Sessions::of(folder.path()), &database, &options, go_on));
-        if done.written != LISTED as u64 {
+        if done.written != listed as u64 {
             stop(&format!("not every history was rebuilt: {done:?}"));
         }
         folder
@@ -153,7 +156,7 @@ fn list(criterion: &mut Criterion) {
     for (name, query, expected) in [
         ("all", ListQuery::default(), 50),
         ("common source", source("cli"), 50),
-        ("rare source", source("exec"), 50),
+        ("rare source", source("exec"), 50.min(listed / RARE)),
         ("no such source", source("nowhere"), 0),
         ("common text", text("look at case"), 50),
         ("rare text", text("case 777 "), 1),
@@ -162,7 +165,7 @@ fn list(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| page(bencher, &rows, &query, expected));
     }
     group.bench_function("from the middle", |bencher| {
-        let half = ListQuery { limit: LISTED / 2, ..ListQuery::default() };
+        let half = ListQuery { limit: listed / 2, ..ListQuery::default() };
         let query = ListQuery { after: must(rows.list(&half)).next, ..ListQuery::default() };
         page(bencher, &rows, &query, 50);
     });

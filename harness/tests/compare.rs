@@ -144,6 +144,7 @@ fn bad_usage_is_2_and_says_what_is_missing() {
         (&["one", "--base-bin", REAL], "either executables"),
         (&["one"], "1 records are given"),
         (&["--save-baseline", "main"], "which records"),
+        (&["one", "two", "--pairs", "3"], "executables and revisions"),
         (&["--base-bin", REAL, "--plan", "slow"], "quick, ci, release"),
         (&["--base-bin", REAL, "--only", "sailing"], "sailing"),
         (&["--base-bin", REAL, "--margin", "9%"], "noise budget"),
@@ -268,6 +269,15 @@ fn a_run_is_made_again_from_its_record_alone() {
     let json = repro(&["--counters-only", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&json["counters_agree"], &json["times_agree"]), (&true.into(), &serde_json::Value::Null));
+
+    // Where the cache lies is no work: not even the memo's, which holds the path of its database.
+    let elsewhere = program.path("a/cache/that lies somewhere else");
+    std::fs::create_dir_all(elsewhere.parent().unwrap()).unwrap();
+    std::fs::rename(program.cache(), &elsewhere).unwrap();
+    let arguments = ["repro", text(&record), "--counters-only"];
+    let moved = program.command(&arguments).env("TRACERIG_CACHE_DIR", &elsewhere).output().unwrap();
+    assert_eq!(moved.status.code(), Some(0), "{:?}", Ran::of(&moved));
+    std::fs::rename(&elsewhere, program.cache()).unwrap();
 
     let more = altered(&program, "more", &one_row_more());
     // More rows than the arm is to examine are a wrong way to an answer.

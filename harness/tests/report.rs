@@ -57,7 +57,10 @@ fn a_folder_stands_for_the_records_in_it() {
     assert_eq!(program.json(&["report", "run", "--format", "json"])["scenario"], "relaunch");
     std::fs::create_dir(program.path("empty")).unwrap();
     let none = program.run(&["report", "empty"]);
-    assert!(none.code == Some(1) && none.err.contains("no record.json in it"), "{none:?}");
+    assert!(
+        none.code == Some(1) && none.err.contains("no record.json and no comparison.json in it"),
+        "{none:?}"
+    );
 }
 
 #[test]
@@ -116,6 +119,41 @@ fn ablations_of_any_shape_become_a_table() {
 }
 
 #[test]
+fn a_comparison_is_shown_in_every_format_and_refused_where_a_run_is_asked_for() {
+    let program = Program::new();
+    let record = kept("record-v1.json");
+    let records = [text(&record), text(&record)];
+    let compared =
+        program.run(&[&["compare", "--counters-only", "--out", "compared"], &records[..]].concat());
+    assert_eq!(compared.code, Some(0), "{compared:?}");
+    for (format, begins, says) in [
+        ("terminal", "relaunch on quick", "FINE"),
+        ("markdown", "# relaunch on quick", "FINE"),
+        ("html", "<!DOCTYPE html>", "FINE"),
+        ("json", "{", "\"gate\": \"fine\""),
+    ] {
+        let shown = program.run(&["report", "compared", "--format", format]);
+        assert_eq!(shown.code, Some(0), "{shown:?}");
+        assert!(shown.out.starts_with(begins) && shown.out.contains(says), "{}", shown.out);
+    }
+    let file = "compared/comparison.json";
+    let both = program.run(&["report", file, records[0], "--format", "html"]);
+    assert!(both.out.contains("1 run and 1 comparison"), "{both:?}");
+    assert_eq!(program.json(&["report", file, records[0], "--format", "json"]).as_array().unwrap().len(), 2);
+
+    let exported = program.run(&["report", file, "--export", "bencher"]);
+    assert!(exported.code == Some(2) && exported.err.contains("record.json"), "{exported:?}");
+    for arguments in [&["repro", file][..], &["compare", file, records[0]]] {
+        let refused = program.run(arguments);
+        assert!(refused.code == Some(1) && refused.err.contains("tracerig report"), "{refused:?}");
+    }
+    let whole = std::fs::read_to_string(program.path(file)).unwrap();
+    std::fs::write(program.path(file), whole.replacen("\"exit_code\": 0", "\"exit_code\": 4", 1)).unwrap();
+    let edited = program.run(&["report", "compared"]);
+    assert!(edited.code == Some(1) && edited.err.contains("was changed after it was written"), "{edited:?}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let program = Program::new();
     let record = kept("record-v1.json");
@@ -169,9 +207,10 @@ fn a_full_disk_or_a_kill_leaves_the_report_that_was_there() {
     assert_eq!((before().as_str(), left()), ("the one before", 1), "nothing is left half-written");
     assert_eq!(with_limit(&program, ":"), None, "a signal ends it");
     assert_eq!(before(), "the one before");
-    // What a kill leaves is no report, and the next one is written all the same.
+    // What a kill leaves is no report, and the next one is written all the same, and removes it.
     let record = kept("record-v1.json");
     let ran = program.run(&["report", text(&record), "--format", "html", "--out", "pages"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(before().starts_with("<!DOCTYPE html>"));
+    assert_eq!(left(), 1);
 }

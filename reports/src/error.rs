@@ -45,9 +45,10 @@ pub enum Error {
         /// Where parsing stopped.
         source: serde_json::Error,
     },
-    /// The file is JSON, but no record.
+    /// The file is JSON, but no record, or not what was asked for.
     #[error(
-        "{path} is JSON but not a run record (its \"schema\" is {found}); give the record.json that a run wrote"
+        "{path} is JSON but not a run record (its \"schema\" is {found}); give the record.json that a run wrote{}",
+        if found.contains(crate::comparison::FILE_SCHEMA) { ": comparisons are shown by `tracerig report`" } else { "" }
     )]
     NotARecord {
         /// The file.
@@ -57,11 +58,13 @@ pub enum Error {
     },
     /// The record was written in a version of the format this program does not know.
     #[error(
-        "{path} has record version {found}, this program reads version {supported}; use the tracerig that wrote it"
+        "{path} has {kind} version {found}, this program reads version {supported}; use the tracerig that wrote it"
     )]
     UnknownVersion {
         /// The file.
         path: PathBuf,
+        /// `record` or `comparison`.
+        kind: &'static str,
         /// Its version.
         found: u64,
         /// The version this program reads.
@@ -81,11 +84,13 @@ pub enum Error {
     },
     /// The checksum holds, but fields are missing, unknown or of another type.
     #[error(
-        "{path} is not a well-formed record: {source}; compare it with schema/record-v1.schema.json and repeat the run"
+        "{path} is not a well-formed {kind}: {source}; compare it with schema/{kind}-v1.schema.json and repeat the run"
     )]
     Malformed {
         /// The file.
         path: PathBuf,
+        /// `record` or `comparison`.
+        kind: &'static str,
         /// The first field that does not fit.
         source: serde_json::Error,
     },

@@ -29,6 +29,7 @@ pub mod append;
 mod base64;
 mod bootstrap;
 pub mod comparison;
+mod document;
 mod error;
 pub mod export;
 mod files;
@@ -56,6 +57,7 @@ pub mod verdict;
 mod words;
 
 pub use comparison::Comparison;
+pub use document::Document;
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use ladder::Ladder;

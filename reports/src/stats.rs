@@ -3,7 +3,7 @@
 //! Everything here is a pure function of its arguments, and nothing is drawn at random: the same record gives the same
 //! figures.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bootstrap;
 use crate::units::figures;
@@ -58,7 +58,7 @@ pub fn geometric_mean(values: &[f64]) -> Option<f64> {
 }
 
 /// A range that holds the true value with [`CONFIDENCE`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
     #[serde(serialize_with = "figures::serialize")]

@@ -24,6 +24,12 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
+/// Whether times are taken: cargo says `--bench` then; without it, or with `--test`, everything is done once, to be tested.
+pub(crate) fn measures() -> bool {
+    let said = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    said("--bench") && !said("--test")
+}
+
 /// The value, or the end of the program with the message on standard error.
 pub(crate) fn must<T, E: Display>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| stop(&error.to_string()))

@@ -96,7 +96,7 @@ impl Bench {
         let Self { plan, condition, seed, .. } = self;
         Load {
             mode: arm.mode.map(|mode| mode.name().to_owned()),
-            folder: self.workplace.path().join(format!("sample-{at}")),
+            folder: self.workplace.path().join(format!("sample-{at:06}")),
             condition: *condition,
             seed: *seed,
             appends: plan.appends_of_a_thread(*condition),

@@ -4,7 +4,7 @@
 //! all that. A shard: magic (8), the stamp of the memo (16), its own (16), the lengths of head and details (8 each), their sums
 //! (16 each), head, details. A head ends with how many lines are of unknown kinds and how many are broken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -36,7 +36,7 @@ pub(super) struct Record {
     pub(super) text: Arc<Vec<u8>>,
     /// Whether only its details tell all of it: which lines are broken, which turns have no tier.
     pub(super) is_broken: bool,
-    pub(super) is_open: bool,
+    pub(super) open: BTreeSet<String>,
 }
 
 /// What is wrong with a shard.

@@ -1,6 +1,6 @@
 //! What a refresh has to do, predicted from the files and from what is remembered of them, never from what a scanner says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ const PIECE: usize = 128 << 10;
 
 /// What a refresh is asked for.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     pub(super) rescan: bool,
     pub(super) sessions: bool,
-    pub(super) priority: bool,
+    pub(super) priority: &'a BTreeSet<String>,
 }
 
 /// What a refresh does: exact, but for what is read in vain.
@@ -77,7 +77,13 @@ fn key(path: &Path) -> ((PathBuf, String), OsString) {
 type Looked<'w> = Option<&'w archive::Found>;
 
 /// What a refresh of `home` has to do with `memo`, which is asked for `asked`.
-pub(super) fn predict(home: &Path, walk: &Walk, memo: &Memo, asked: Asked, dating: &Dating) -> Prediction {
+pub(super) fn predict(
+    home: &Path,
+    walk: &Walk,
+    memo: &Memo,
+    asked: Asked<'_>,
+    dating: &Dating,
+) -> Prediction {
     let mut due = Prediction { only_known: true, ..Prediction::default() };
     due.work.folders = walk.folders;
     due.work.files = walk.files.len() as u64;
@@ -116,10 +122,13 @@ pub(super) fn predict(home: &Path, walk: &Walk, memo: &Memo, asked: Asked, datin
     due
 }
 
-impl Asked {
+impl Asked<'_> {
     fn needs_details(self, shard: &Shard) -> bool {
         self.sessions
-            || shard.records.values().any(|record| record.is_broken || self.priority && record.is_open)
+            || shard
+                .records
+                .values()
+                .any(|record| record.is_broken || !record.open.is_disjoint(self.priority))
     }
 }
 
@@ -136,7 +145,7 @@ impl Prediction {
         home: &Path,
         files: BTreeMap<OsString, Looked<'_>>,
         stored: Option<Shard>,
-        asked: Asked,
+        asked: Asked<'_>,
         dating: &Dating,
     ) -> Option<Shard> {
         let now = dating.now();
@@ -188,7 +197,7 @@ impl Prediction {
                 is_fresh: Dating::is_fresh(&state, now),
                 text: Arc::new(text),
                 is_broken: !rollout.broken.is_empty(),
-                is_open: rollout.is_open(),
+                open: rollout.open_turns(),
             };
             changed |= before.as_ref() != Some(&record);
             records.insert(name, record);

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
-use tracerig_scanner::archive::{Ablations, Archive, ArchiveError, Options, Refresh, Request, Stats};
+use tracerig_scanner::archive::{
+    Ablations, Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Stats,
+};
 
 use super::answer::{self, Answer};
 use super::line::turn;
@@ -133,11 +135,12 @@ impl<'a> Runner<'a> {
 
     fn refresh(&mut self, mode: Mode) -> Result<(), Error> {
         let known = self.priority.clone().unwrap_or_default();
-        let is_known = |turn: &str| known.contains(turn);
+        let turns: Option<PriorityTurns> =
+            self.priority.as_ref().map(|turns| turns.iter().map(String::as_str).collect());
         let request = Request {
             rescan: mode == Mode::Rescan || self.setup.engine == Engine::Rescanning,
             sessions: mode != Mode::Brief,
-            priority: self.priority.as_ref().map(|_| &is_known as _),
+            priority: turns.as_ref(),
             progress: None,
         };
         if !self.world.is_home() {
@@ -147,11 +150,7 @@ impl<'a> Runner<'a> {
             };
         }
         let walk = archive::walk(&self.world.home);
-        let asked = Asked {
-            rescan: mode == Mode::Rescan,
-            sessions: request.sessions,
-            priority: request.priority.is_some(),
-        };
+        let asked = Asked { rescan: mode == Mode::Rescan, sessions: request.sessions, priority: &known };
         let mut due = predict(&self.world.home, &walk, &self.memo.holds, asked, &self.world.dating);
         let (view, pairs) = archive::view_and_pairs(&self.world.home, &known, self.offset);
         for (one, other) in pairs {

@@ -2,7 +2,7 @@
 
 mod programs;
 mod records;
-mod results;
+pub(super) mod results;
 mod self_check;
 
 use std::path::PathBuf;

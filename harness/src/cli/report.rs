@@ -1,18 +1,21 @@
-//! `tracerig report`: shows the records of runs, as a page or in the formats of services that keep figures.
+//! `tracerig report`: shows the records of runs and comparisons, as a page or in the formats of services that keep figures.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use tracerig_reports::comparison::{self, Run};
 use tracerig_reports::record::Status;
-use tracerig_reports::{Record, export, hdr, html, render, write_whole};
+use tracerig_reports::{Document, Record, export, hdr, html, render, write_whole};
 
+use super::compare::results;
 use super::run::RECORD;
 use super::{Code, Usage, output};
 
-/// Show what runs found, from their records alone.
+/// Show what runs and comparisons found, from their records alone.
 ///
-/// A record is the record.json of a run, or a folder with one, or with folders that have one each, as a plan and --scales write.
+/// A record is the record.json of a run, or the comparison.json of a comparison, or a folder with one, or with folders that have one
+/// each, as a plan and --scales write.
 ///
 /// The HTML page is one file that needs nothing else: what was asked and answered first, then percentiles, distributions, the
 /// order of the run, cold against hot and where the time goes, how costs grow where the records differ in scale, work, verification,
@@ -20,7 +23,7 @@ use super::{Code, Usage, output};
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
-    /// Records, or folders with them.
+    /// Records, comparisons, or folders with them.
     #[arg(required = true, value_name = "RECORD")]
     records: Vec<PathBuf>,
     /// What to make.
@@ -62,45 +65,67 @@ enum Export {
     SmallerIsBetter,
 }
 
+/// What is shown.
+#[derive(Default)]
+struct Shown {
+    records: Vec<Record>,
+    comparisons: Vec<Run>,
+}
+
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
-    let mut records = Vec::new();
+    let mut shown = Shown::default();
     for path in &arguments.records {
-        let mut found: Vec<Record> =
-            records_at(path)?.iter().map(|path| Record::read(path)).collect::<Result<_, _>>()?;
+        let mut found = Vec::new();
+        for path in files_at(path, &[RECORD, results::FILE])? {
+            match Document::read(&path)? {
+                Document::Record(record) => found.push(*record),
+                Document::Comparisons(read) => shown.comparisons.extend(read.runs),
+            }
+        }
         found.sort_by(|one, other| one.dataset.scale.total_cmp(&other.dataset.scale));
-        records.append(&mut found);
+        shown.records.append(&mut found);
     }
     if arguments.export.is_empty() {
-        let (name, text) = report(arguments, &records)?;
+        let (name, text) = report(arguments, &shown)?;
         put(arguments.out.as_deref(), name, &text)?;
         return Ok(Code::FINE);
     }
-    exported(arguments, &records)
+    if !shown.comparisons.is_empty() {
+        let said = "figures are exported of runs, not of a comparison: give the record.json of each";
+        return Err(Usage(said.to_owned()).into());
+    }
+    exported(arguments, &shown.records)
 }
 
 /// How deep below a folder records are looked for: a plan has folders of runs, a run at several scales has one for each.
 const DEPTH: u32 = 3;
 
-/// The records that an argument names, by their paths.
+/// The records of runs that an argument names, by their paths.
 pub(super) fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    files_at(path, &[RECORD])
+}
+
+/// The files that an argument names: itself, or those in a folder that are called by one of these names.
+fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut found = Vec::new();
-    collect(path, DEPTH, &mut found)?;
+    collect(path, names, DEPTH, &mut found)?;
     if found.is_empty() {
         bail!(
-            "{}: no record.json in it; give the folder that a run wrote, or the file itself",
-            path.display()
+            "{}: no {} in it; give the folder that a run wrote, or the file itself",
+            path.display(),
+            names.join(" and no ")
         );
     }
     found.sort();
     Ok(found)
 }
 
-fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let own = folder.join(RECORD);
-    if own.exists() {
+fn collect(folder: &Path, names: &[&str], depth: u32, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let own = names.iter().map(|name| folder.join(name)).find(|own| own.exists());
+    if let Some(own) = own {
         found.push(own);
         return Ok(());
     }
@@ -111,28 +136,34 @@ fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> anyhow::Resul
     for entry in std::fs::read_dir(folder).with_context(unreadable)? {
         let below = entry.with_context(unreadable)?.path();
         if below.is_dir() {
-            collect(&below, depth - 1, found)?;
+            collect(&below, names, depth - 1, found)?;
         }
     }
     Ok(())
 }
 
 /// The report, with the name of its file.
-fn report(arguments: &Arguments, records: &[Record]) -> anyhow::Result<(&'static str, String)> {
+fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str, String)> {
     if arguments.ablations.is_some() && arguments.format != Format::Html {
         return Err(Usage("--ablations needs --format html".to_owned()).into());
     }
+    let Shown { records, comparisons } = shown;
+    let each = |of_run: fn(&Record) -> String, of_comparison: fn(&comparison::Comparison) -> String| {
+        let comparisons = comparisons.iter().map(|run| of_comparison(&run.comparison));
+        comparisons.chain(records.iter().map(of_run)).collect::<Vec<_>>()
+    };
     Ok(match arguments.format {
         Format::Terminal => {
-            let each: Vec<String> = records.iter().map(render::terminal).collect();
+            let each = each(render::terminal, comparison::terminal);
             ("report.txt", each.join(&format!("\n{}\n\n", "=".repeat(80))))
         }
-        Format::Markdown => {
-            let each: Vec<String> = records.iter().map(render::markdown).collect();
-            ("report.md", each.join("\n---\n\n"))
+        Format::Markdown => ("report.md", each(render::markdown, comparison::markdown).join("\n---\n\n")),
+        Format::Html => {
+            let ablations = ablations(arguments)?;
+            let content = html::Content { records, comparisons, ablations: ablations.as_ref() };
+            ("report.html", html::page(&content))
         }
-        Format::Html => ("report.html", html::page(records, ablations(arguments)?.as_ref())),
-        Format::Json => ("report.json", json(records)?),
+        Format::Json => ("report.json", json(shown)?),
     })
 }
 
@@ -145,14 +176,15 @@ fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>>
     Ok(Some(value))
 }
 
-fn json(records: &[Record]) -> anyhow::Result<String> {
-    if let [record] = records {
-        return Ok(render::json(record)?);
+fn json(shown: &Shown) -> anyhow::Result<String> {
+    let comparisons = shown.comparisons.iter().map(|run| comparison::json(&run.comparison));
+    let each: Vec<String> =
+        comparisons.chain(shown.records.iter().map(render::json)).collect::<Result<_, _>>()?;
+    if let [one] = each.as_slice() {
+        return Ok(one.clone());
     }
-    let each: Vec<serde_json::Value> = records
-        .iter()
-        .map(|record| Ok(serde_json::from_str(&render::json(record)?)?))
-        .collect::<anyhow::Result<_>>()?;
+    let each: Vec<serde_json::Value> =
+        each.iter().map(|text| serde_json::from_str(text)).collect::<Result<_, _>>()?;
     Ok(serde_json::to_string_pretty(&each)? + "\n")
 }
 

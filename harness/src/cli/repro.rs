@@ -158,9 +158,7 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     let mut compared =
         comparison::of_records((&name, &record), ("again", &repeated), &rules, run::command())?;
     if arguments.counters_only {
-        for arm in &mut compared.verdicts.arms {
-            (arm.time, arm.change, arm.noise) = (None, None, None);
-        }
+        compared = compared.without_times();
     }
     give(arguments, &compared, same_order(&record, &repeated))
 }

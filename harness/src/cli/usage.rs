@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 use tracerig_reports::{ByteSize, units};
 use tracerig_scanner::archive::{
-    Archive, ArchiveError, Options, Refresh, Request, Session, Slot, Tokens, Used,
+    Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Session, Slot, Tokens, Used,
 };
 use tracerig_scanner::{MemoPlace, Scanner};
 
@@ -139,11 +139,11 @@ fn refresh(arguments: &Arguments, home: &Path) -> anyhow::Result<Refresh> {
         bar.show(files, bytes);
         !interrupt::requested()
     };
-    let is_priority = |turn: &str| turns.as_ref().is_some_and(|turns| turns.contains_key(turn));
+    let priority: Option<PriorityTurns> = turns.map(|turns| turns.into_keys().collect());
     let request = Request {
         rescan: arguments.rescan,
         sessions: arguments.by.contains(&By::Session),
-        priority: turns.is_some().then_some(&is_priority),
+        priority: priority.as_ref(),
         progress: Some(&progress),
     };
     match Archive::new(home, Options { memo, ..Options::default() }).refresh(&request) {

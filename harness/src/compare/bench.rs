@@ -1,16 +1,21 @@
 //! What a comparison needs of a scenario, and both scenarios as that.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
 use tracerig_reports::record::{ArmPlan, Dataset, Launch, Plan, SampleState};
+use tracerig_reports::verdict::Metric;
 
 use super::CompareError;
 use super::executables::Executables;
-use crate::handicap::Handicap;
+use crate::handicap::{Handicap, Planted};
 use crate::plan::{Place, Prepared};
 use crate::subject::Subject;
 use crate::{append, relaunch};
+
+/// Launches of the base that say how long one takes just now.
+const RECENT: usize = 5;
 
 /// Whose sample is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +46,17 @@ pub(super) trait Bench {
     /// Its arms. How many launches make a sample is right once [`Bench::calibrate`] was called.
     fn arms(&self) -> &[ArmPlan];
 
-    /// Finds out how many launches of the base make a sample.
+    /// Finds out how many launches of the base take as long as a sample should.
     fn calibrate(&mut self) -> Result<(), CompareError>;
 
-    /// One sample of the arm at this place, verified.
-    fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError>;
+    /// Has so many launches make a sample of the arm at this place.
+    fn set_launches(&mut self, arm: usize, launches: u64);
 
-    /// Plants something in what is launched of the new program: one handicap an arm.
-    fn plant(&mut self, handicaps: Vec<Handicap>);
+    /// One launch of the arm at this place, verified.
+    fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError>;
+
+    /// Plants something in every launch of the new program from now on.
+    fn plant(&mut self, planted: Planted);
 
     /// The plan as it stands in a record.
     fn plan(&self, samples: u64, seed: u64) -> Result<Plan, CompareError>;
@@ -71,13 +79,13 @@ pub(super) fn set(
             let planned = bench.plan().keyed().map(|(key, arm)| (arm.clone(), arm.described(&key, 1)));
             let (launched, arms) = planned.unzip();
             let sides = subjects(executables, bench.plan().time_limit())?;
-            Box::new(Relaunches { bench, launched, arms, sides, planted: Vec::new() })
+            Box::new(Relaunches { bench, launched, arms, sides, planting: Planting::default() })
         }
         Prepared::Append { plan, condition } => {
             let bench = append::Bench::set(&place.append(plan, condition))?;
             let arms = bench.record_plan(1, 0)?.arms;
             let sides = subjects(executables, bench.plan().time_limit())?;
-            Box::new(Appends { bench, arms, sides, planted: Vec::new() })
+            Box::new(Appends { bench, arms, sides, planting: Planting::default() })
         }
     })
 }
@@ -91,9 +99,34 @@ fn subjects(executables: &Executables, limit: Duration) -> Result<[Subject; 3], 
     Ok([of(&base.path)?, of(&again.path)?, of(&new.path)?])
 }
 
-/// What is planted in launches of this side of this arm.
-fn planted(planted: &[Handicap], side: Side, arm: usize) -> Handicap {
-    if side == Side::New { planted.get(arm).copied().unwrap_or_default() } else { Handicap::default() }
+/// What is planted, and the times that a planted slowdown is a part of: those of the last launches of the base, because a machine
+/// is not as fast at all times.
+#[derive(Debug, Default)]
+struct Planting {
+    planted: Option<Planted>,
+    /// By arm, the latest last.
+    recent: BTreeMap<usize, VecDeque<Duration>>,
+}
+
+impl Planting {
+    /// What is planted in a launch of this side of this arm.
+    fn of(&self, side: Side, arm: usize) -> Handicap {
+        let Some(planted) = self.planted.filter(|_| side == Side::New) else { return Handicap::default() };
+        let mut recent: Vec<Duration> = self.recent.get(&arm).into_iter().flatten().copied().collect();
+        recent.sort_unstable();
+        planted.of(recent.get(recent.len() / 2).copied().unwrap_or_default())
+    }
+
+    fn seen(&mut self, side: Side, arm: usize, time: Duration) {
+        if side == Side::New {
+            return;
+        }
+        let recent = self.recent.entry(arm).or_default();
+        recent.push_back(time);
+        if recent.len() > RECENT {
+            recent.pop_front();
+        }
+    }
 }
 
 struct Relaunches {
@@ -101,7 +134,7 @@ struct Relaunches {
     launched: Vec<relaunch::Arm>,
     arms: Vec<ArmPlan>,
     sides: [Subject; 3],
-    planted: Vec<Handicap>,
+    planting: Planting,
 }
 
 impl Bench for Relaunches {
@@ -117,15 +150,20 @@ impl Bench for Relaunches {
         Ok(())
     }
 
-    fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError> {
-        let (subject, planned) = (&mut self.sides[side as usize], &self.arms[arm]);
-        subject.handicap = planted(&self.planted, side, arm);
-        let launches = planned.launches_per_sample;
-        Ok(self.bench.sample(subject, &self.launched[arm], planned.cache, launches)?)
+    fn set_launches(&mut self, arm: usize, launches: u64) {
+        self.arms[arm].launches_per_sample = launches;
     }
 
-    fn plant(&mut self, handicaps: Vec<Handicap>) {
-        self.planted = handicaps;
+    fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
+        let (subject, planned) = (&mut self.sides[side as usize], &self.arms[arm]);
+        subject.handicap = self.planting.of(side, arm);
+        let (launch, state) = self.bench.launch(subject, &self.launched[arm], planned.cache)?;
+        self.planting.seen(side, arm, launch.wall);
+        Ok((launch, state))
+    }
+
+    fn plant(&mut self, planted: Planted) {
+        self.planting.planted = Some(planted);
     }
 
     fn plan(&self, samples: u64, seed: u64) -> Result<Plan, CompareError> {
@@ -141,7 +179,7 @@ struct Appends {
     bench: append::Bench,
     arms: Vec<ArmPlan>,
     sides: [Subject; 3],
-    planted: Vec<Handicap>,
+    planting: Planting,
 }
 
 impl Bench for Appends {
@@ -150,20 +188,27 @@ impl Bench for Appends {
     }
 
     fn calibrate(&mut self) -> Result<(), CompareError> {
-        // A launch makes thousands of appends: it is a sample.
+        // One launch makes thousands of appends: it is a sample.
         Ok(())
     }
 
-    fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError> {
-        let subject = &mut self.sides[side as usize];
-        subject.handicap = planted(&self.planted, side, arm);
-        let arm = self.bench.plan().arms[arm].clone();
-        let (launch, state) = self.bench.launch(subject, &arm)?;
-        Ok((vec![launch], state))
+    fn set_launches(&mut self, arm: usize, launches: u64) {
+        self.arms[arm].launches_per_sample = launches;
     }
 
-    fn plant(&mut self, handicaps: Vec<Handicap>) {
-        self.planted = handicaps;
+    fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
+        let subject = &mut self.sides[side as usize];
+        subject.handicap = self.planting.of(side, arm);
+        let launched = self.bench.plan().arms[arm].clone();
+        let (launch, state) = self.bench.launch(subject, &launched)?;
+        if let Some(time) = Metric::AppendP50.of_launch(&launch) {
+            self.planting.seen(side, arm, time);
+        }
+        Ok((launch, state))
+    }
+
+    fn plant(&mut self, planted: Planted) {
+        self.planting.planted = Some(planted);
     }
 
     fn plan(&self, samples: u64, seed: u64) -> Result<Plan, CompareError> {

@@ -1,12 +1,13 @@
 //! Two executables compared, arm by arm: exact work first, then pairs of samples in random order.
 //!
 //! Both run on the same database in the same state, and every answer of both is verified. The verdicts are those of the reports; what is here
-//! takes the samples (`rounds`), makes scenarios ready for both programs (`bench`), puts these side by side (`executables`), builds revisions
+//! finds out how long a sample must be (`pilot`), takes the samples (`rounds`), makes scenarios ready for both programs (`bench`), puts these side by side (`executables`), builds revisions
 //! (`revision`), and shows what such comparisons find (`self_check`).
 
 mod bench;
 mod error;
 mod executables;
+mod pilot;
 mod revision;
 mod rounds;
 mod self_check;
@@ -91,23 +92,27 @@ pub struct TakenSample {
     pub order: usize,
 }
 
-/// Compares the two executables by each run in turn. Ctrl-C ends it with the runs and samples there are.
+/// Compares the two executables by each run in turn, and hands over each comparison as soon as it is there, so that nothing that goes
+/// wrong later takes it away. Ctrl-C ends it with the runs and samples there are.
 ///
 /// # Errors
 /// See [`CompareError`]. A launch that fails or answers wrongly is no error but a part of the verdict.
-pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Vec<Compared>, CompareError> {
+pub fn run(
+    job: &Job,
+    tell: &mut dyn FnMut(Event<'_>),
+    hand_over: &mut dyn FnMut(Compared),
+) -> Result<(), CompareError> {
     let executables = Executables::of(&job.base.1, &job.new.1, &job.place.workplaces)?;
-    let mut done = Vec::new();
     for run in &job.runs {
         tell(Event::Run(run));
         let compared = one(job, run, &executables, tell)?;
         let interrupted = compared.interrupted;
-        done.push(compared);
+        hand_over(compared);
         if interrupted {
             break;
         }
     }
-    Ok(done)
+    Ok(())
 }
 
 fn one(
@@ -128,7 +133,8 @@ fn one(
     let pairs = if work_alone { 0 } else { job.pairs };
     if pairs > 0 {
         tell(Event::Preparing(relaunch::Event::Preparing("finding out how many launches make a sample")));
-        bench.calibrate()?;
+        let metric = Metric::of(&bench.plan(1, 0)?);
+        pilot::settle(bench.as_mut(), metric, pairs, &job.rules, place.seed)?;
     }
     let arms = bench.arms().len() as u64;
     let of = arms * (2 + 2 * 3 * pairs);

@@ -1,13 +1,14 @@
 //! The samples of one comparison: first one of each arm for its work, then pairs in random order for its time.
 //!
-//! In a round each arm has its turn, in random order, and in its turn the base, the base once more, and the new program give a sample each,
-//! in random order. So base and new program are a pair, and base and base are one under the same conditions.
+//! In a round each arm has its turn, in random order, and in its turn the base, the base once more, and the new program give a
+//! sample each. Their launches alternate: one of each side, in random order, then one of each again, so that all sides see
+//! the same machine. So base and new program are a pair, and base and base are one under the same conditions.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
-use tracerig_reports::record::{ArmKey, Sample, SampleState};
-use tracerig_reports::verdict::{Measured, Metric, Pair, Rules, Set, Verdicts, judge};
+use tracerig_reports::record::{ArmKey, Launch, Sample, SampleState};
+use tracerig_reports::verdict::{Measured, Metric, Rules, Set, Verdicts, judge};
 
 use super::bench::{Bench, Side};
 use super::{CompareError, TakenSample};
@@ -31,6 +32,12 @@ pub(super) struct Rounds<'a> {
 
 /// Told before each sample: how many were taken, and of which arm the next is.
 pub(super) type Tell<'t> = dyn FnMut(u64, &ArmKey) + 't;
+
+/// A sample in the making.
+struct Part {
+    launches: Vec<Launch>,
+    state: SampleState,
+}
 
 impl<'a> Rounds<'a> {
     /// A comparison whose order comes from `seed`.
@@ -73,11 +80,12 @@ impl<'a> Rounds<'a> {
             let mut is_sound = true;
             for side in [Side::Base, Side::New] {
                 for _ in 0..TRIES {
-                    let Some(sample) = self.sample(side, arm, tell)? else { return Ok(sound) };
+                    tell(self.taken.len() as u64, &self.measured[arm].arm);
+                    let Some(taken) = self.taken(&[side], arm)? else { return Ok(sound) };
+                    let [sample] = taken.as_slice() else { return Ok(sound) };
                     self.round += 1;
-                    self.measured[arm].work(&sample, side == Side::Base);
-                    is_sound &=
-                        !matches!(sample.state, SampleState::Failed { .. } | SampleState::Mismatch { .. });
+                    self.measured[arm].work(sample, side == Side::Base);
+                    is_sound &= answers(&sample.state);
                     if !matches!(sample.state, SampleState::Excluded { .. }) {
                         break;
                     }
@@ -102,22 +110,12 @@ impl<'a> Rounds<'a> {
         for _ in 0..pairs {
             order.shuffle(&mut self.random);
             for &arm in &order {
-                let mut sides = Side::ALL;
-                sides.shuffle(&mut self.random);
-                let mut taken: [Option<Sample>; 3] = [None, None, None];
-                for side in sides {
-                    let Some(sample) = self.sample(side, arm, tell)? else { return Ok(()) };
-                    taken[side as usize] = Some(sample);
-                }
-                if let [Some(base), Some(again), Some(new)] = taken {
+                tell(self.taken.len() as u64, &self.measured[arm].arm);
+                let Some(taken) = self.taken(&Side::ALL, arm)? else { return Ok(()) };
+                if let [base, again, new] = taken.as_slice() {
                     let measured = &mut self.measured[arm];
-                    measured.samples(set, &base, &new);
-                    // The base is in two pairs, and counts once.
-                    measured.work(&again, true);
-                    let time = |sample: &Sample| measured.metric.time(sample).filter(|_| sample.is_valid());
-                    if let (Some(base), Some(new)) = (time(&base), time(&again)) {
-                        measured.pair(Set::Itself, Pair { base, new });
-                    }
+                    measured.samples(set, base, new);
+                    measured.itself(base, again);
                 }
             }
             self.round += 1;
@@ -125,24 +123,64 @@ impl<'a> Rounds<'a> {
         Ok(())
     }
 
-    /// One sample, kept; `None` once an end was asked for.
-    fn sample(
-        &mut self,
-        side: Side,
-        arm: usize,
-        tell: &mut Tell<'_>,
-    ) -> Result<Option<Sample>, CompareError> {
-        if self.interrupted {
-            return Ok(None);
+    /// A sample of each of these sides, in their order, kept; `None` once an end was asked for.
+    ///
+    /// Launches that were disturbed are made once more, all sides of that moment together, and stand in samples of their own, which
+    /// are left out.
+    fn taken(&mut self, sides: &[Side], arm: usize) -> Result<Option<Vec<Sample>>, CompareError> {
+        let launches = self.bench.arms()[arm].launches_per_sample.max(1);
+        let mut parts: Vec<Part> =
+            sides.iter().map(|_| Part { launches: Vec::new(), state: SampleState::Valid }).collect();
+        // As many times as it has launches; a machine that disturbs more is no place for it.
+        let mut spare = if sides.len() > 1 { launches } else { 0 };
+        let mut order: Vec<usize> = (0..sides.len()).collect();
+        while parts.iter().all(|part| part.state == SampleState::Valid)
+            && parts.iter().any(|part| (part.launches.len() as u64) < launches)
+        {
+            order.shuffle(&mut self.random);
+            let mut made: Vec<Option<(Launch, SampleState)>> = sides.iter().map(|_| None).collect();
+            for &at in &order {
+                if self.interrupted {
+                    return Ok(None);
+                }
+                made[at] = Some(self.bench.launch(sides[at], arm)?);
+                // It may have been cut short: it is no launch.
+                self.interrupted |= interrupt::requested();
+            }
+            if self.interrupted {
+                return Ok(None);
+            }
+            let made: Vec<(Launch, SampleState)> = made.into_iter().flatten().collect();
+            let is_disturbed = made.iter().any(|(_, state)| matches!(state, SampleState::Excluded { .. }))
+                && made.iter().all(|(_, state)| answers(state));
+            if is_disturbed && spare > 0 {
+                spare -= 1;
+                for (&side, (launch, state)) in sides.iter().zip(made) {
+                    let alone = state == SampleState::Valid;
+                    let state = if alone { beside() } else { state };
+                    let sample = self.keep(side, arm, vec![launch], state);
+                    if !alone {
+                        self.measured[arm].work(&sample, side != Side::New);
+                    }
+                }
+                continue;
+            }
+            for (part, (launch, state)) in parts.iter_mut().zip(made) {
+                part.launches.push(launch);
+                part.state = state;
+            }
         }
-        let key = self.measured[arm].arm.clone();
-        tell(self.taken.len() as u64, &key);
-        let (launches, state) = self.bench.sample(side, arm)?;
-        if interrupt::requested() {
-            // It may have been cut short: it is no sample.
-            self.interrupted = true;
-            return Ok(None);
+        let mut kept: Vec<Option<Sample>> = sides.iter().map(|_| None).collect();
+        for at in order {
+            let Part { launches, state } =
+                std::mem::replace(&mut parts[at], Part { launches: Vec::new(), state: SampleState::Valid });
+            kept[at] = Some(self.keep(sides[at], arm, launches, state));
         }
+        Ok(Some(kept.into_iter().flatten().collect()))
+    }
+
+    fn keep(&mut self, side: Side, arm: usize, launches: Vec<Launch>, state: SampleState) -> Sample {
+        let key = &self.measured[arm].arm;
         let samples = &mut self.samples[side as usize];
         let sample = Sample {
             order: samples.len() as u64,
@@ -154,8 +192,18 @@ impl<'a> Rounds<'a> {
         };
         self.taken.push(TakenSample { record: side.name(), order: samples.len() });
         samples.push(sample.clone());
-        Ok(Some(sample))
+        sample
     }
+}
+
+/// Whether the answer was right.
+fn answers(state: &SampleState) -> bool {
+    matches!(state, SampleState::Valid | SampleState::Excluded { .. })
+}
+
+/// What is said of a launch that nothing is wrong with but its company.
+fn beside() -> SampleState {
+    SampleState::Excluded { reason: "it was made beside one that is left out".to_owned() }
 }
 
 #[cfg(test)]

@@ -1,22 +1,18 @@
 //! How often a comparison is wrong: one executable against itself, again and again, as it is and with something planted in it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
 use tracerig_reports::record::{ArmKey, ArmPlan, Cache};
 use tracerig_reports::verdict::{ArmVerdict, Metric, Rules, Verdict, Work};
 
-use super::bench::{self, Bench, Side};
+use super::bench;
 use super::executables::Executables;
 use super::rounds::Rounds;
-use super::{CompareError, Event, prepared};
+use super::{CompareError, Event, pilot, prepared};
 use crate::handicap::Planted;
 use crate::plan::{Place, Run};
 use crate::relaunch;
-
-/// Samples of an arm that tell how long it usually takes.
-const USUAL_SAMPLES: usize = 5;
 
 /// What is checked.
 #[derive(Debug)]
@@ -111,17 +107,13 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
     })?;
     let by_work = matches!(job.planted, Some(Planted::Rows(_) | Planted::Syncs(_)));
     let pairs = if by_work { 0 } else { job.pairs };
+    let metric = Metric::of(&bench.plan(1, 0)?);
     if !by_work {
         tell(Event::Preparing(relaunch::Event::Preparing("finding out how many launches make a sample")));
-        bench.calibrate()?;
+        pilot::settle(bench.as_mut(), metric, pairs, &job.rules, job.place.seed)?;
     }
-    let metric = Metric::of(&bench.plan(1, 0)?);
     if let Some(planted) = job.planted {
-        let mut handicaps = Vec::new();
-        for arm in 0..bench.arms().len() {
-            handicaps.push(planted.of(usual(bench.as_mut(), metric, arm)?));
-        }
-        bench.plant(handicaps);
+        bench.plant(planted);
     }
     let keys: Vec<ArmKey> = bench.arms().iter().map(ArmPlan::key).collect();
     let mut checked = Checked {
@@ -150,26 +142,6 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
         checked.comparisons += 1;
     }
     Ok(checked)
-}
-
-/// How long a launch, or an append, of this arm usually takes.
-fn usual(bench: &mut dyn Bench, metric: Metric, arm: usize) -> Result<Duration, CompareError> {
-    let mut times = Vec::new();
-    for _ in 0..USUAL_SAMPLES {
-        let (launches, state) = bench.sample(Side::Base, arm)?;
-        let key = bench.arms()[arm].key();
-        let sample = tracerig_reports::record::Sample {
-            order: 0,
-            round: 0,
-            arm: key.name,
-            cache: key.cache,
-            launches,
-            state,
-        };
-        times.extend(metric.time(&sample));
-    }
-    times.sort_unstable();
-    Ok(times.get(times.len() / 2).copied().unwrap_or_default())
 }
 
 impl Arm {

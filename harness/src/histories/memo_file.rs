@@ -3,6 +3,7 @@
 //! Its layout is restated here: magic (8 bytes), version (4), parser (16), stamp (16), SHA-256 of all the rest (32),
 //! payload, which begins with the length and the bytes of the database's path.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -31,8 +32,30 @@ pub(super) struct MemoFile {
     known: Vec<(Vec<u8>, Result<Memo, Reason>)>,
 }
 
-/// What must not change when nothing is written.
-pub(super) type State = Option<(Vec<u8>, i64, i64, u64)>;
+/// What must not change when nothing is written; `None` where there is no file.
+pub(super) type State = Option<Seen>;
+
+/// A file as it was seen.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    bytes: Vec<u8>,
+    /// Seconds and nanoseconds of Unix time.
+    changed: (i64, i64),
+    inode: u64,
+}
+
+impl fmt::Debug for Seen {
+    /// A person has no use for hundreds of bytes: the checksum tells them apart.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} bytes", self.bytes.len())?;
+        if let Some(checksum) = self.bytes.get(CHECKSUM..CHECKSUM + 4) {
+            write!(formatter, " with checksum ")?;
+            checksum.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))?;
+        }
+        let (seconds, nanoseconds) = self.changed;
+        write!(formatter, ", changed at {seconds}.{nanoseconds:09}, inode {}", self.inode)
+    }
+}
 
 impl MemoFile {
     pub(super) fn new(path: PathBuf) -> Self {
@@ -75,7 +98,7 @@ impl MemoFile {
     pub(super) fn state(&self) -> State {
         let metadata = fs::symlink_metadata(&self.path).ok()?;
         let bytes = fs::read(&self.path).unwrap_or_default();
-        Some((bytes, metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
+        Some(Seen { bytes, changed: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() })
     }
 
     /// Does `op`; where there is no memo to do it to, nothing.

@@ -170,9 +170,13 @@ struct Event {
 }
 
 impl Rollout {
-    /// Whether somebody else may know the tier of something in it.
-    pub(crate) fn is_open(&self) -> bool {
-        self.events.iter().any(|event| event.tier == "unknown" && event.turn.is_some())
+    /// Turns of which somebody else may know the tier.
+    pub(crate) fn open_turns(&self) -> BTreeSet<String> {
+        self.events
+            .iter()
+            .filter(|event| event.tier == "unknown")
+            .filter_map(|event| event.turn.clone())
+            .collect()
     }
 
     fn usage(&self, priority: &BTreeSet<String>, slot: impl Fn(i64) -> i64) -> Vec<Used> {

@@ -126,22 +126,11 @@ impl Bench {
         })
     }
 
-    /// One sample of an arm of fresh processes: so many launches of `subject`, or as many up to the first that does not count.
+    /// One launch of a fresh process, judged.
     ///
     /// # Errors
     /// See [`RunError`]. A launch that fails or answers wrongly is no error but the state of the sample.
-    pub fn sample(
-        &mut self,
-        subject: &mut Subject,
-        arm: &Arm,
-        cache: Cache,
-        launches: u64,
-    ) -> Result<(Vec<Launch>, SampleState), RunError> {
-        repeated(launches, || self.launch(subject, arm, cache).map(|(launch, state)| (vec![launch], state)))
-    }
-
-    /// One launch of a fresh process, judged.
-    pub(crate) fn launch(
+    pub fn launch(
         &mut self,
         subject: &mut Subject,
         arm: &Arm,

@@ -8,6 +8,12 @@ use tempfile::TempDir;
 use super::error::RunError;
 
 const PREFIX: &str = "run-";
+/// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database and a thread's row that of its history,
+/// so that what is read and written follows the length of both: with this, counters do not depend on where the cache lies.
+/// Names stay short enough for every file system, encrypted ones included (143 bytes).
+const PATH_BYTES: usize = 128;
+/// Random characters of its name.
+const RANDOM: usize = 6;
 const LOCK: &str = "lock";
 /// Beside the folders: held while one is made, and while abandoned ones are looked for.
 const TURN: &str = "turn";
@@ -27,18 +33,27 @@ impl Workplace {
         // No other run may look for abandoned folders while this one has none locked yet.
         let _turn = lock(&parent.join(TURN))?;
         sweep(parent);
+        // SQLite and the scanner see resolved paths; a link on the way would make them two.
+        let parent = parent.canonicalize().map_err(RunError::io(parent, "resolve its path"))?;
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
-            .tempdir_in(parent)
-            .map_err(RunError::io(parent, "create a folder in it"))?;
+            .suffix(&padding(&parent))
+            .rand_bytes(RANDOM)
+            .tempdir_in(&parent)
+            .map_err(RunError::io(&parent, "create a folder in it"))?;
         let lock = lock(&folder.path().join(LOCK))?;
         Ok(Self { folder, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        // SQLite and the scanner see resolved paths; a link on the way would make them two.
-        self.folder.path().canonicalize().unwrap_or_else(|_| self.folder.path().to_owned())
+        self.folder.path().to_owned()
     }
+}
+
+/// What the name of a folder in `parent` ends with, so that its path is as long as every other's; nothing where it is longer already.
+fn padding(parent: &Path) -> String {
+    let without = parent.as_os_str().len() + 1 + PREFIX.len() + RANDOM;
+    "-".repeat(PATH_BYTES.saturating_sub(without))
 }
 
 /// Opens the file at `path`, creating it if need be, and waits for its lock.
@@ -89,5 +104,16 @@ mod tests {
         let path = next.path();
         drop(next);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn every_path_has_one_length_unless_its_parent_is_too_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let length = |parent: &str| {
+            let workplace = Workplace::new(&folder.path().join(parent)).unwrap();
+            workplace.path().as_os_str().len()
+        };
+        assert_eq!([length("a"), length("a/longer/one")], [PATH_BYTES; 2]);
+        assert!(length(&"x".repeat(PATH_BYTES)) > PATH_BYTES);
     }
 }

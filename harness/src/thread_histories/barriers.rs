@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tracerig_store::threads::Error as StoreError;
 
@@ -102,8 +101,8 @@ impl Runner {
             }
             return self.drive_to(thread, barrier, &|_| false);
         }
-        let early = if self.held { Duration::from_millis(1) } else { Duration::ZERO };
-        self.drive_to(thread, barrier, &|gate| gate.until(early, is_done))
+        let id = slot::id(thread);
+        self.drive_to(thread, barrier, &|gate| gate.is_early(id, is_done))
     }
 
     /// Lets projections through until a barrier of this moment has what it waits for.
@@ -367,7 +366,7 @@ impl Runner {
         }
         self.slot(thread).flow.give_up();
         while self.slot(thread).flow.flight.is_some() && !self.machine.is_dead() {
-            if self.gate.until(Duration::from_millis(3), &is_done) {
+            if self.gate.is_early(id, &is_done) && !self.machine.is_dead() {
                 return Err(wrong(Wrong::Barrier, "discard returns while a projection is in flight"));
             }
             self.step()?;

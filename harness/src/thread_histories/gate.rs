@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tracerig_store::threads::{
-    Observer, Point, ProjectError, Projection, ProjectionReport, Projector, ThreadId, Through,
+    Ablation, Ablations, Observer, Point, ProjectError, Projection, ProjectionReport, Projector, ThreadId,
+    Through,
 };
 
 use super::machine::Machine;
@@ -18,8 +19,33 @@ use super::machine::Machine;
 /// How long something is waited for that must happen; only a failing history waits so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// For how long the other connection keeps its lock where projections wait for it.
-const BUSY_FOR: Duration = Duration::from_millis(2);
+/// For how long the other connection keeps its lock where projections wait for it, and for how long an append stands to be overtaken.
+const MOMENT: Duration = Duration::from_millis(1);
+/// The same where a rule is missing, which must show on the busiest machine: it is over as soon as it shows.
+const LONG_MOMENT: Duration = Duration::from_secs(2);
+
+/// For how long the gate waits for what.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// For what must happen.
+    must: Duration,
+    /// For what must not be necessary: the other connection to let go of its lock.
+    busy: Duration,
+    /// For what must not happen: an append to be overtaken.
+    crowded: Duration,
+}
+
+impl Patience {
+    fn with(ablated: Ablations) -> Self {
+        let without = |rule| if ablated.has(rule) { LONG_MOMENT } else { MOMENT };
+        Self {
+            // Where something is meant to go wrong, nobody waits long for it not to.
+            must: if ablated == Ablations::NONE { PATIENCE } else { PATIENCE / 8 },
+            busy: without(Ablation::BusyWait),
+            crowded: without(Ablation::ObservedInOrder),
+        }
+    }
+}
 
 /// The gate, and what it has seen.
 #[derive(Debug, Clone)]
@@ -31,8 +57,7 @@ struct Shared {
     database: PathBuf,
     /// Whether projections wait for another connection's lock.
     patient: bool,
-    /// How long something is waited for that must happen.
-    patience: Duration,
+    patience: Patience,
     state: Mutex<State>,
     changed: Condvar,
     /// Held while the database is prepared, used and put right again.
@@ -51,21 +76,25 @@ struct State {
     busy: u32,
     /// Barriers that have begun to wait.
     waits: u64,
+    /// Threads whose barrier has looked since the last projection, and waits for the next.
+    resting: BTreeSet<ThreadId>,
     /// Projections that have ended, by thread: how many appends each brought, and whether it went well.
     ended: BTreeMap<ThreadId, Vec<(u64, bool)>>,
     /// What went wrong with the gate itself.
     trouble: Option<String>,
-    /// Appends stand here for a moment after their lines were written, so that others overtake them if they can.
+    /// The next append stands here for a moment after its lines were written, so that others overtake it if they can.
     crowded: bool,
+    /// Appends that were observed.
+    observed: u64,
 }
 
 impl Gate {
-    pub(super) fn new(machine: Machine, database: &Path, patient: bool, patience: Duration) -> Self {
+    pub(super) fn new(machine: Machine, database: &Path, patient: bool, ablated: Ablations) -> Self {
         Self(Arc::new(Shared {
             machine,
             database: database.to_owned(),
             patient,
-            patience,
+            patience: Patience::with(ablated),
             state: Mutex::default(),
             changed: Condvar::new(),
             prepared: Mutex::new(()),
@@ -96,7 +125,7 @@ impl Gate {
 
     /// Waits for `is_so`, of which the gate hears by [`Gate::wake`], as long as anything is waited for.
     pub(super) fn must(&self, is_so: &dyn Fn() -> bool) -> bool {
-        self.wait(self.0.patience, |_| is_so())
+        self.wait(self.0.patience.must, |_| is_so())
     }
 
     /// Has projections wait, or lets all through.
@@ -137,7 +166,7 @@ impl Gate {
 
     /// Whether the projection of `thread` comes to the gate.
     pub(super) fn arrives(&self, thread: ThreadId) -> bool {
-        self.wait(self.0.patience, |state| state.arrived.contains(&thread) || self.0.machine.is_dead())
+        self.wait(self.0.patience.must, |state| state.arrived.contains(&thread) || self.0.machine.is_dead())
     }
 
     /// Whether a projection of `thread` is at the gate.
@@ -153,7 +182,7 @@ impl Gate {
     /// Waits until so many projections of `thread` have ended.
     pub(super) fn has_ended(&self, thread: ThreadId, count: usize) -> bool {
         let enough = |state: &State| state.ended.get(&thread).map_or(0, Vec::len) >= count;
-        self.wait(self.0.patience, |state| enough(state) || self.0.machine.is_dead())
+        self.wait(self.0.patience.must, |state| enough(state) || self.0.machine.is_dead())
     }
 
     /// Waits until the projections of `thread` after the first `before` have brought so many appends.
@@ -162,7 +191,7 @@ impl Gate {
             let ended = state.ended.get(&thread).and_then(|ended| ended.get(before..)).unwrap_or_default();
             ended.iter().map(|(appends, _)| appends).sum()
         };
-        self.wait(self.0.patience, |state| brought(state) >= appends)
+        self.wait(self.0.patience.must, |state| brought(state) >= appends)
     }
 
     /// The projections of `thread` that have ended.
@@ -190,12 +219,14 @@ impl Gate {
 
     /// Waits for a barrier to begin, or for `is_over`.
     pub(super) fn waits_again(&self, before: u64, is_over: &dyn Fn() -> bool) -> bool {
-        self.wait(self.0.patience, |state| state.waits > before || is_over())
+        self.wait(self.0.patience.must, |state| state.waits > before || is_over())
     }
 
-    /// Waits for `is_so`, of which the gate hears by [`Gate::wake`].
-    pub(super) fn until(&self, patience: Duration, is_so: &dyn Fn() -> bool) -> bool {
-        self.wait(patience, |_| is_so())
+    /// Whether a call that waits for projections of `thread` returns now, before the next one: waits until it has, or rests.
+    pub(super) fn is_early(&self, thread: ThreadId, is_done: &dyn Fn() -> bool) -> bool {
+        let over = |state: &State| state.resting.contains(&thread) || is_done() || self.0.machine.is_dead();
+        self.wait(self.0.patience.must, over);
+        is_done()
     }
 
     /// What went wrong with the gate itself.
@@ -302,13 +333,17 @@ impl Gated {
             outcomes
         } else if matches!(script, Script::Briefly) {
             other.execute_batch("BEGIN IMMEDIATE")?;
+            let (projected, waits) = std::sync::mpsc::channel::<()>();
+            let busy = self.gate.0.patience.busy;
             std::thread::scope(|scope| {
                 scope.spawn(move || {
-                    std::thread::sleep(BUSY_FOR);
+                    let _ = waits.recv_timeout(busy);
                     // Closing it gives the lock back.
                     drop(other);
                 });
-                self.projector.project(batch)
+                let outcomes = self.projector.project(batch);
+                drop(projected);
+                outcomes
             })
         } else {
             let outcomes = self.projector.project(batch);
@@ -329,17 +364,35 @@ impl Observer for Gate {
             self.wake();
         }
         // The first one only, so that others come before it if they can.
-        if point == Point::Written && std::mem::take(&mut self.state().crowded) {
-            std::thread::sleep(Duration::from_millis(1));
+        if point == Point::Observed {
+            self.change(|state| state.observed += 1);
+        }
+        if point == Point::Written {
+            let mut state = self.state();
+            if std::mem::take(&mut state.crowded) {
+                let before = state.observed;
+                drop(state);
+                self.wait(self.0.patience.crowded, |state| state.observed > before);
+            }
         }
     }
 
-    fn waits(&self, _: ThreadId) {
-        self.change(|state| state.waits += 1);
+    fn waits(&self, thread: ThreadId) {
+        self.change(|state| {
+            state.waits += 1;
+            state.resting.remove(&thread);
+        });
+    }
+
+    fn rests(&self, thread: ThreadId) {
+        self.change(|state| state.resting.insert(thread));
     }
 
     fn projected(&self, report: ProjectionReport<'_>) {
         let ended = (report.appends, report.outcome.is_ok());
-        self.change(|state| state.ended.entry(report.thread).or_default().push(ended));
+        self.change(|state| {
+            state.resting.remove(&report.thread);
+            state.ended.entry(report.thread).or_default().push(ended);
+        });
     }
 }

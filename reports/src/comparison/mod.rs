@@ -1,14 +1,16 @@
 //! Two programs, or two runs, beside one another: what is compared, the verdicts, and their rendering.
 
+mod file;
 mod json;
 mod markdown;
 mod records;
-mod tables;
+pub(crate) mod tables;
 mod terminal;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(crate) mod words;
 
+pub use file::{Comparisons, FILE_SCHEMA, FILE_VERSION, Run};
 pub use json::json;
 pub use markdown::markdown;
 pub use records::of_records;
@@ -16,7 +18,7 @@ pub use terminal::terminal;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::record::{Build, Machine, Record};
 use crate::verdict::{Gate, Verdicts};
@@ -28,7 +30,7 @@ pub const SCHEMA: &str = "tracerig.comparison";
 pub const VERSION: u64 = 1;
 
 /// A comparison: what was compared, and the verdicts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The scenario, for instance `relaunch`.
     pub scenario: String,
@@ -48,7 +50,7 @@ pub struct Comparison {
 }
 
 /// One of the two programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// What the user called it: a path, a revision, a baseline.
     pub name: String,
@@ -84,7 +86,7 @@ impl Program {
 }
 
 /// Why the times of two programs are not compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Refusal {
     /// They ran on different machines.
@@ -137,6 +139,15 @@ impl fmt::Display for Refusal {
 }
 
 impl Comparison {
+    /// The same with its times left out, so that work alone decides.
+    #[must_use]
+    pub fn without_times(mut self) -> Comparison {
+        for arm in &mut self.verdicts.arms {
+            (arm.time, arm.change, arm.noise) = (None, None, None);
+        }
+        self
+    }
+
     /// What it amounts to.
     #[must_use]
     pub fn gate(&self) -> Gate {

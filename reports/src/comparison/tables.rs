@@ -16,7 +16,7 @@ fn interval(interval: Option<Interval>) -> String {
 }
 
 /// The verdict of every arm.
-pub(super) fn verdicts(verdicts: &Verdicts) -> Table {
+pub(crate) fn verdicts(verdicts: &Verdicts) -> Table {
     let mut table = Table::new(2, ["arm", "cache", "work", "time", "99 % interval", "pairs", "verdict"])
         .words("work")
         .words("verdict");
@@ -52,7 +52,7 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// The counters that are not the same, the exact ones; or the advisory ones.
-pub(super) fn counters(verdicts: &Verdicts, class: CounterClass) -> Table {
+pub(crate) fn counters(verdicts: &Verdicts, class: CounterClass) -> Table {
     let mut table = Table::new(3, ["arm", "cache", "counter", "base", "new", "change"]).words("change");
     for arm in &verdicts.arms {
         let shown = |c: &&CounterComparison| {
@@ -97,7 +97,7 @@ fn change(counter: &CounterComparison) -> String {
 }
 
 /// How many exact counters are the same to the digit, in a sentence.
-pub(super) fn equal(verdicts: &Verdicts) -> String {
+pub(crate) fn equal(verdicts: &Verdicts) -> String {
     let exact =
         || verdicts.arms.iter().flat_map(|arm| &arm.counters).filter(|c| c.class == CounterClass::Exact);
     let known = exact().filter(|c| c.change != WorkChange::Unavailable).count() as u64;
@@ -111,7 +111,7 @@ pub(super) fn equal(verdicts: &Verdicts) -> String {
 }
 
 /// The base against itself.
-pub(super) fn noise(verdicts: &Verdicts) -> Table {
+pub(crate) fn noise(verdicts: &Verdicts) -> Table {
     let mut table =
         Table::new(2, ["arm", "cache", "time", "99 % interval", "pairs", "smallest change found"]);
     for arm in &verdicts.arms {

@@ -227,3 +227,75 @@ fn the_published_schema_and_what_is_written_say_the_same() {
     data["arms"][0]["time"] = Value::from("slower");
     assert!(Checker::new(root.clone()).check(&root, &data, "file").is_err());
 }
+
+/// Comparisons as `compare` writes them.
+fn kept() -> Comparisons {
+    let base = quiet();
+    let elsewhere = Record { machine: elsewhere(&base), ..changed(&base, 40) };
+    let named = |name: &str, comparison| Run { name: name.to_owned(), comparison };
+    let runs = vec![
+        named("paired", paired(&base, 8)),
+        named("noisy", paired(&fixture::record(), 4)),
+        named("elsewhere", of(&base, &elsewhere)),
+        named("unpaired", of(&base, &changed(&base, 40))),
+    ];
+    Comparisons { exit_code: 4, interrupted: true, runs }
+}
+
+fn elsewhere(base: &Record) -> Machine {
+    Machine { fingerprint: "fedcba9876543210".to_owned(), ..base.machine.clone() }
+}
+
+#[test]
+fn what_was_written_reads_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("comparison.json");
+    let kept = kept();
+    kept.write(&path).unwrap();
+    let read = Comparisons::read(&path).unwrap();
+    assert_eq!((read.exit_code, read.interrupted), (4, true));
+    for (read, kept) in read.runs.iter().zip(&kept.runs) {
+        assert_eq!(read.name, kept.name);
+        assert_eq!(json(&read.comparison).unwrap(), json(&kept.comparison).unwrap());
+        assert_eq!(terminal(&read.comparison), terminal(&kept.comparison));
+    }
+    assert_eq!(crate::Document::read(&path).unwrap(), crate::Document::Comparisons(read));
+}
+
+#[test]
+fn what_is_not_what_was_written_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("comparison.json");
+    let whole = kept().to_json().unwrap();
+    let refused = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let error = Comparisons::read(&path).unwrap_err();
+        assert!(error.to_string().contains("comparison.json"), "{error}");
+        error
+    };
+    for part in 1..20 {
+        let end = whole.trim_end().len() * part / 20;
+        let error = refused(&whole[..end]);
+        assert!(matches!(error, Error::Truncated { .. }), "{end}: {error}");
+    }
+    for (from, to) in [
+        ("\"kind\": \"slower\"", "\"kind\": \"same\""),
+        ("\"exit_code\": 4", "\"exit_code\": 0"),
+        ("\"interrupted\": true", "\"interrupted\": false"),
+        ("\"name\": \"paired\"", "\"name\": \"other\""),
+    ] {
+        assert!(whole.contains(from), "{from}");
+        assert!(matches!(refused(&whole.replacen(from, to, 1)), Error::Edited { .. }), "{from}");
+    }
+    for version in ["0", "2"] {
+        let other = whole.replacen("\"version\": 1", &format!("\"version\": {version}"), 1);
+        let error = refused(&other);
+        assert!(matches!(error, Error::UnknownVersion { kind: "comparison", .. }), "{error}");
+    }
+    assert!(matches!(refused("{\"schema\": \"tracerig.record\"}"), Error::NotARecord { .. }));
+    // Laid out in another way it is the same.
+    let compact =
+        serde_json::to_string(&serde_json::from_str::<Box<serde_json::value::RawValue>>(&whole).unwrap());
+    std::fs::write(&path, compact.unwrap().replace('\n', " ")).unwrap();
+    assert!(Comparisons::read(&path).is_ok());
+}

@@ -7,7 +7,7 @@ use crate::verdict::{ArmVerdict, Basis, Gate, Metric, Rules, Verdict, Work, Work
 use crate::words;
 
 /// Both programs, each in a line.
-pub(super) fn programs(comparison: &Comparison) -> [String; 2] {
+pub(crate) fn programs(comparison: &Comparison) -> [String; 2] {
     let line = |role: &str, program: &Program| {
         let build = &program.build;
         let revision = build.revision.as_deref().unwrap_or("unknown");
@@ -25,7 +25,7 @@ pub(super) fn programs(comparison: &Comparison) -> [String; 2] {
 }
 
 /// What it amounts to, and which arms decide. The first word is the verdict.
-pub(super) fn answer(comparison: &Comparison) -> Vec<String> {
+pub(crate) fn answer(comparison: &Comparison) -> Vec<String> {
     let gate = comparison.gate();
     let arms = &comparison.verdicts.arms;
     let head = match gate {
@@ -111,7 +111,7 @@ fn untold(arms: &[ArmVerdict]) -> Option<String> {
 }
 
 /// How the figures come about.
-pub(super) fn method(comparison: &Comparison) -> Vec<String> {
+pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     let Rules { margin, budget, between_runs, accepted } = &comparison.verdicts.rules;
     let arms = &comparison.verdicts.arms;
     let basis = |wanted| arms.iter().filter_map(|arm| arm.change).any(|change| change.basis == wanted);
@@ -157,7 +157,7 @@ pub(super) fn method(comparison: &Comparison) -> Vec<String> {
 }
 
 /// How much of the noise was seen as a change.
-pub(super) fn noise(comparison: &Comparison) -> Option<String> {
+pub(crate) fn noise(comparison: &Comparison) -> Option<String> {
     let noise: Vec<_> = comparison.verdicts.arms.iter().filter_map(|arm| arm.noise).collect();
     if noise.is_empty() {
         return None;

@@ -2,17 +2,24 @@
 
 use super::markup::Markup;
 use super::relaunch::Tiles;
-use super::{append, parts, relaunch};
+use super::{Content, append, comparison, parts, relaunch};
 use crate::layout::{Table, tied};
 use crate::record::{Record, Status};
 use crate::{remarks, words};
 
 /// The title of the page.
-pub(super) fn title(records: &[Record]) -> String {
-    match records {
-        [] => "tracerig: no runs".to_owned(),
-        [record] => format!("tracerig: {}", heading(record)),
-        several => format!("tracerig: report of {} runs", several.len()),
+pub(super) fn title(content: &Content<'_>) -> String {
+    match (content.records, content.comparisons) {
+        ([], []) => "tracerig: no runs".to_owned(),
+        ([record], []) => format!("tracerig: {}", heading(record)),
+        (several, []) => format!("tracerig: report of {} runs", several.len()),
+        ([], [one]) => format!("tracerig: {}", comparison::heading(one)),
+        ([], several) => format!("tracerig: {} comparisons", several.len()),
+        (records, comparisons) => format!(
+            "tracerig: {} and {}",
+            words::plural(records.len() as u64, "run"),
+            words::plural(comparisons.len() as u64, "comparison")
+        ),
     }
 }
 
@@ -38,7 +45,8 @@ fn capital(word: &str) -> String {
 }
 
 /// The page itself.
-pub(super) fn page(out: &mut Markup, title: &str, records: &[Record], growth: bool, ablations: bool) {
+pub(super) fn page(out: &mut Markup, title: &str, content: &Content<'_>, growth: bool) {
+    let records = content.records;
     out.element("header", &[], |out| {
         out.leaf("h1", &[], title);
         if let Some(record) = records.first() {
@@ -46,11 +54,14 @@ pub(super) fn page(out: &mut Markup, title: &str, records: &[Record], growth: bo
             let machine = if same { remarks::setting(record) } else { "on several machines".to_owned() };
             out.leaf("p", &[("class", &"lead")], &format!("{}; {machine}", record.started));
         }
-        out.element("p", &[], |out| {
-            let (class, said) = verified(records);
-            out.leaf("span", &[("class", &format!("state {class}"))], &said);
-        });
+        if !records.is_empty() || content.comparisons.is_empty() {
+            out.element("p", &[], |out| {
+                let (class, said) = verified(records);
+                out.leaf("span", &[("class", &format!("state {class}"))], &said);
+            });
+        }
     });
+    comparison::answers(out, content.comparisons);
     let (appends, launches): (Vec<&Record>, Vec<&Record>) =
         records.iter().partition(|record| record.plan.append.is_some());
     let mut scenarios: Vec<&str> = Vec::new();
@@ -69,7 +80,7 @@ pub(super) fn page(out: &mut Markup, title: &str, records: &[Record], growth: bo
     if let [record] = records {
         answer(out, record);
     }
-    contents(out, records, growth, ablations);
+    contents(out, content, growth);
 }
 
 /// A question, and what the runs answer: the figures of one large, of several in a table.
@@ -173,20 +184,23 @@ fn verified(records: &[Record]) -> (&'static str, String) {
     }
 }
 
-fn contents(out: &mut Markup, records: &[Record], growth: bool, ablations: bool) {
+fn contents(out: &mut Markup, content: &Content<'_>, growth: bool) {
     out.element("nav", &[("aria-label", &"Contents")], |out| {
         out.leaf("h3", &[], "The figures behind it");
         out.element("ul", &[], |out| {
             let mut entry = |id: &str, text: &str| {
                 out.element("li", &[], |out| out.leaf("a", &[("href", &format!("#{id}"))], text));
             };
-            for (record, at) in records.iter().zip(1..) {
-                entry(&format!("run-{at}"), &heading_among(records, record));
+            for (run, at) in content.comparisons.iter().zip(1..) {
+                entry(&format!("comparison-{at}"), &comparison::heading(run));
+            }
+            for (record, at) in content.records.iter().zip(1..) {
+                entry(&format!("run-{at}"), &heading_among(content.records, record));
             }
             if growth {
                 entry("growth", "Cost as the database grows");
             }
-            if ablations {
+            if content.ablations.is_some() {
                 entry("ablations", "What each check is for");
             }
         });

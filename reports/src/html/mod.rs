@@ -1,11 +1,12 @@
 //! Runs as one page of HTML, complete in itself: no script, no font, no picture from elsewhere, light or dark as the reader's
 //! system is, and readable on a telephone.
 //!
-//! What was asked and answered comes first, on one page; then each run with its pictures and figures, how costs grow where
+//! What was asked and answered comes first, on one page; then comparisons, each run with its pictures and figures, how costs grow where
 //! runs differ in the size of their data alone, and the table of ablations where one is given.
 
 mod ablations;
 mod append;
+mod comparison;
 mod first;
 mod markup;
 mod parts;
@@ -17,18 +18,30 @@ mod tests;
 use serde_json::Value;
 
 use crate::Record;
+use crate::comparison::Run;
 use crate::ladder::Ladder;
 use crate::units;
 use markup::Markup;
 use plot::{Caption, Palette};
 
-/// The page for these runs, in their order. `ablations` is what an ablation search wrote as JSON; any list of objects in it becomes
-/// a table.
+/// What a page is made of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Content<'a> {
+    /// Runs, in their order.
+    pub records: &'a [Record],
+    /// Comparisons, in theirs.
+    pub comparisons: &'a [Run],
+    /// What an ablation search wrote as JSON; any list of objects in it becomes a table.
+    pub ablations: Option<&'a Value>,
+}
+
+/// The page.
 #[must_use]
-pub fn page(records: &[Record], ablations: Option<&Value>) -> String {
+pub fn page(content: &Content<'_>) -> String {
+    let Content { records, comparisons, ablations } = *content;
     let mut out = Markup::default();
     out.verbatim("<!DOCTYPE html>\n");
-    let title = first::title(records);
+    let title = first::title(content);
     let ladders = ladders(records);
     out.element("html", &[("lang", &"en"), ("xmlns", &"http://www.w3.org/1999/xhtml")], |out| {
         out.element("head", &[], |out| {
@@ -39,7 +52,11 @@ pub fn page(records: &[Record], ablations: Option<&Value>) -> String {
             out.element("style", &[], |out| out.verbatim(include_str!("style.css")));
         });
         out.element("body", &[], |out| {
-            first::page(out, &title, records, !ladders.is_empty(), ablations.is_some());
+            first::page(out, &title, content, !ladders.is_empty());
+            for (at, run) in comparisons.iter().enumerate() {
+                let id = format!("comparison-{}", at + 1);
+                out.element("section", &[("id", &id)], |out| comparison::section(out, run));
+            }
             for (at, record) in records.iter().enumerate() {
                 let id = format!("run-{}", at + 1);
                 out.element("section", &[("id", &id)], |out| {

@@ -75,6 +75,11 @@ fn structure(page: &str) -> String {
     kept
 }
 
+/// The page of these runs, and of what an ablation search wrote.
+fn page(records: &[Record], ablations: Option<&Value>) -> String {
+    super::page(&Content { records, ablations, ..Content::default() })
+}
+
 fn runs() -> Vec<Record> {
     let first = fixture::record();
     let mut larger = first.clone();
@@ -188,4 +193,29 @@ fn what_comes_in_is_text_and_no_markup() {
     assert!(page.contains("&lt;script&gt;alert(1)"));
     // The verdict stands before everything else.
     assert!(page.find("WRONG ANSWER").unwrap() < page.find("<nav").unwrap());
+}
+
+#[test]
+fn comparisons_stand_at_the_beginning_and_have_sections_of_their_own() {
+    let (base, mut new) = (fixture::flawless(), fixture::flawless());
+    for launch in new.samples.iter_mut().flat_map(|sample| &mut sample.launches) {
+        launch.counters.insert("<rows>".to_owned(), crate::record::Counter::exact(Some(1)));
+        launch.wall *= 2;
+    }
+    let rules = crate::verdict::Rules::default();
+    let command = vec!["tracerig".to_owned(), "compare".to_owned(), "<a>".to_owned()];
+    let comparison =
+        crate::comparison::of_records(("<base>", &base), ("new", &new), &rules, command).unwrap();
+    let runs = [Run { name: "relaunch".to_owned(), comparison }];
+    let records = [base];
+    let alone = super::page(&Content { comparisons: &runs, ..Content::default() });
+    let both = super::page(&Content { comparisons: &runs, records: &records, ablations: None });
+    for page in [&alone, &both] {
+        elements(page);
+        let answer = page.find("relaunch: REGRESSION").unwrap();
+        assert!(answer < page.find("<nav").unwrap() && page.contains("&lt;base&gt;"), "{page}");
+        assert!(page.contains("href=\"#comparison-1\"") && page.contains("id=\"comparison-1\""));
+        assert!(page.contains("SLOWER"));
+    }
+    assert!(!alone.contains("No launch was made") && both.contains("id=\"run-1\""));
 }

@@ -30,6 +30,57 @@ struct Envelope<'a> {
     record: &'a RawValue,
 }
 
+/// Checks that `bytes`, which stand at `path`, are a JSON document of this schema and version; `kind` is what the user calls it.
+pub(crate) fn opened(
+    path: &Path,
+    bytes: &[u8],
+    schema: &str,
+    version: u64,
+    kind: &'static str,
+) -> Result<()> {
+    let at = || path.to_owned();
+    let head = head(path, bytes)?;
+    match &head.schema {
+        Some(found) if found == schema => {}
+        other => {
+            let found = other.as_ref().map_or_else(|| "absent".to_owned(), ToString::to_string);
+            return Err(Error::NotARecord { path: at(), found });
+        }
+    }
+    match head.version.as_ref().and_then(serde_json::Value::as_u64) {
+        Some(found) if found == version => Ok(()),
+        Some(found) => Err(Error::UnknownVersion { path: at(), kind, found, supported: version }),
+        None => {
+            let source = serde::de::Error::custom("\"version\" is not a whole number");
+            Err(Error::Malformed { path: at(), kind, source })
+        }
+    }
+}
+
+/// What the document says it is; `None` where it does not say.
+pub(crate) fn schema_of(path: &Path, bytes: &[u8]) -> Result<Option<String>> {
+    Ok(head(path, bytes)?.schema.and_then(|schema| schema.as_str().map(str::to_owned)))
+}
+
+fn head(path: &Path, bytes: &[u8]) -> Result<Head> {
+    let at = || path.to_owned();
+    serde_json::from_slice(bytes).map_err(|source| match source.classify() {
+        _ if ends_early(bytes, &source) => Error::Truncated { path: at(), bytes: bytes.len() as u64 },
+        serde_json::error::Category::Data => Error::NotARecord { path: at(), found: "absent".to_owned() },
+        _ => Error::NotJson { path: at(), source },
+    })
+}
+
+/// Whether JSON stops where the file does: also behind the point of a number, which a parser calls no number.
+fn ends_early(bytes: &[u8], error: &serde_json::Error) -> bool {
+    let last = bytes.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+    let lines = 1 + bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let at_end = error.is_syntax() && error.line() == lines && error.column() >= last.len();
+    error.is_eof() || (at_end && bytes.starts_with(b"{"))
+}
+
+const KIND: &str = "record";
+
 impl Record {
     /// Reads a record from the file at `path`.
     ///
@@ -37,30 +88,16 @@ impl Record {
     /// Typed, naming path and remedy, when the file cannot be read, is cut off, not JSON, not a record, of an unknown
     /// version, changed after it was written, or contradicts itself.
     pub fn read(path: &Path) -> Result<Record> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &bytes)
+    }
+
+    /// The same of the bytes of the file at `path`.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Record> {
         let at = || path.to_owned();
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: at(), source })?;
-        let head: Head = serde_json::from_slice(&bytes).map_err(|source| match source.classify() {
-            serde_json::error::Category::Eof => Error::Truncated { path: at(), bytes: bytes.len() as u64 },
-            serde_json::error::Category::Data => Error::NotARecord { path: at(), found: "absent".to_owned() },
-            _ => Error::NotJson { path: at(), source },
-        })?;
-        match &head.schema {
-            Some(schema) if schema == SCHEMA => {}
-            other => {
-                let found = other.as_ref().map_or_else(|| "absent".to_owned(), ToString::to_string);
-                return Err(Error::NotARecord { path: at(), found });
-            }
-        }
-        match head.version.as_ref().and_then(serde_json::Value::as_u64) {
-            Some(VERSION) => {}
-            Some(found) => return Err(Error::UnknownVersion { path: at(), found, supported: VERSION }),
-            None => {
-                let source = serde::de::Error::custom("\"version\" is not a whole number");
-                return Err(Error::Malformed { path: at(), source });
-            }
-        }
-        let malformed = |source| Error::Malformed { path: at(), source };
-        let envelope: Envelope<'_> = serde_json::from_slice(&bytes).map_err(malformed)?;
+        opened(path, bytes, SCHEMA, VERSION, KIND)?;
+        let malformed = |source| Error::Malformed { path: at(), kind: KIND, source };
+        let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(malformed)?;
         let actual = checksum(envelope.record.get());
         if actual != envelope.checksum {
             return Err(Error::Edited { path: at(), expected: envelope.checksum, actual });
@@ -81,7 +118,11 @@ impl Record {
         if let Some(what) = self.contradiction() {
             return Err(Error::Inconsistent { path: path.to_owned(), what });
         }
-        let text = self.to_json().map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
+        let text = self.to_json().map_err(|source| Error::Malformed {
+            path: path.to_owned(),
+            kind: KIND,
+            source,
+        })?;
         write_whole(path, text.as_bytes())
     }
 
@@ -97,7 +138,7 @@ impl Record {
 }
 
 /// SHA-256 of JSON text without the white space between its tokens.
-fn checksum(json: &str) -> String {
+pub(crate) fn checksum(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     let mut kept = Vec::with_capacity(json.len());
     for byte in json.bytes() {

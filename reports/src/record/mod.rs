@@ -13,7 +13,7 @@ mod tests;
 
 pub use append::{AppendPlan, names};
 pub use context::{Build, Dataset, Machine};
-pub(crate) use file::digest;
+pub(crate) use file::{checksum, digest, opened, schema_of};
 pub use histogram::Histogram;
 pub use plan::{ArmKey, ArmPlan, Cache, LaunchPolicy, Plan, Process};
 pub use sample::{Counter, CounterClass, Exit, Launch, Phase, Sample, SampleState};

@@ -84,11 +84,15 @@ fn a_space_added_inside_a_string_is_refused() {
 #[test]
 fn a_cut_file_is_refused_wherever_it_is_cut() {
     let (_folder, path) = written();
-    let length = std::fs::metadata(&path).unwrap().len() as usize;
-    for keep in [0, 1, 20, length / 3, length / 2, length - 3] {
-        let error = refused(|text| text[..keep].to_owned());
+    let whole = std::fs::read(&path).unwrap();
+    // Behind a point or a sign a number has not begun in earnest.
+    let points = (1..whole.len()).filter(|&at| b".-".contains(&whole[at - 1])).step_by(7);
+    for keep in (0..whole.len() - 2).step_by(211).chain(points).chain([1, whole.len() - 3]) {
+        let error = Record::parse(&path, &whole[..keep]).unwrap_err();
         assert!(matches!(error, Error::Truncated { bytes, .. } if bytes == keep as u64), "{keep}: {error}");
     }
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(Record::read(&path), Err(Error::Truncated { .. })));
 }
 
 #[test]

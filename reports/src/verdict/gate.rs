@@ -1,11 +1,11 @@
 //! What verdicts amount to for a script: one word and an exit code.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ArmVerdict, Verdict, Work};
 
 /// What a comparison amounts to, from harmless to grave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// No more work, not slower, and measured well enough to say so.

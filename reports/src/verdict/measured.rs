@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Amounts;
-use crate::record::{ArmKey, CounterClass, Plan, Sample, SampleState, names};
+use crate::record::{ArmKey, CounterClass, Launch, Plan, Sample, SampleState, names};
 use crate::stats;
 
 /// The times and the work of one arm, with the base and with the new program.
@@ -16,9 +16,10 @@ pub struct Measured {
     pub arm: ArmKey,
     /// Which time of a sample is compared.
     pub metric: Metric,
-    pub(super) first: Vec<Pair>,
-    pub(super) second: Vec<Pair>,
-    pub(super) itself: Vec<Pair>,
+    /// Logarithms of the ratios new / base, of each set.
+    pub(super) first: Vec<f64>,
+    pub(super) second: Vec<f64>,
+    pub(super) itself: Vec<f64>,
     /// Times of the base and of the new program that are no pairs.
     pub(super) alone: [Vec<Duration>; 2],
     pub(super) base: BTreeMap<String, Range>,
@@ -27,10 +28,10 @@ pub struct Measured {
 }
 
 /// Which time of a sample is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Wall time of a launch: the median of the launches of a sample, because one that the machine held up would move a mean.
+    /// Wall time of a launch: the median over the launches of a sample, because one that the machine held up would move a mean.
     Launch,
     /// The p50 of the appends of a sample.
     AppendP50,
@@ -47,7 +48,7 @@ pub enum Set {
     Itself,
 }
 
-/// Times of the two members of a pair, measured one after the other, in an order that chance decides.
+/// Times of the two members of a pair, measured together, in an order that chance decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// Time of the base.
@@ -57,7 +58,7 @@ pub struct Pair {
 }
 
 /// Samples that are in no figure, of both programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LeftOut {
     /// They did not meet the conditions of the arm.
     pub excluded: u64,
@@ -99,21 +100,40 @@ impl Metric {
         if plan.append.is_some() { Metric::AppendP50 } else { Metric::Launch }
     }
 
+    /// The time of this launch; `None` where it has none.
+    #[must_use]
+    pub fn of_launch(self, launch: &Launch) -> Option<Duration> {
+        let time = match self {
+            Metric::Launch => launch.wall,
+            Metric::AppendP50 => launch.histograms.get(names::APPEND)?.quantile(0.5),
+        };
+        Some(time).filter(|time| !time.is_zero())
+    }
+
+    fn times(self, sample: &Sample) -> Option<Vec<f64>> {
+        sample.launches.iter().map(|launch| Some(self.of_launch(launch)?.as_nanos() as f64)).collect()
+    }
+
     /// The time of this sample; `None` where it has none.
     #[must_use]
     pub fn time(self, sample: &Sample) -> Option<Duration> {
-        let times: Option<Vec<f64>> = match self {
-            Metric::Launch => {
-                sample.launches.iter().map(|launch| Some(launch.wall.as_nanos() as f64)).collect()
-            }
-            Metric::AppendP50 => sample
-                .launches
-                .iter()
-                .map(|launch| Some(launch.histograms.get(names::APPEND)?.quantile(0.5).as_nanos() as f64))
-                .collect(),
-        };
-        let time = stats::median(&times?).filter(|time| *time > 0.0)?;
+        let time = stats::median(&self.times(sample)?)?;
         Some(Duration::from_nanos(time.round() as u64))
+    }
+
+    /// The logarithm of the time of `new` as a multiple of that of `base`: the median over their launches, the first with the first
+    /// and so on, which were made one right after the other. What slows the machine down for longer than two launches slows both
+    /// down, and is not in their ratio; it would be in a ratio of medians. `None` where one has no time.
+    fn ratio(self, base: &Sample, new: &Sample) -> Option<f64> {
+        if !(base.is_valid() && new.is_valid()) {
+            return None;
+        }
+        let (base, new) = (self.times(base)?, self.times(new)?);
+        if base.len() != new.len() {
+            return Some(stats::median(&new)?.ln() - stats::median(&base)?.ln());
+        }
+        let ratios: Vec<f64> = base.iter().zip(&new).map(|(base, new)| new.ln() - base.ln()).collect();
+        stats::median(&ratios)
     }
 }
 
@@ -134,7 +154,7 @@ impl Measured {
         }
     }
 
-    /// Adds two samples of the arm that were taken one after the other. They are a pair when both are valid; one that is not is
+    /// Adds two samples of the arm that were taken together, launch by launch. They are a pair when both are valid; one that is not is
     /// counted as left out, and then the other's work does not count either, because it may belong to that moment.
     pub fn samples(&mut self, set: Set, base: &Sample, new: &Sample) {
         if !(base.is_valid() && new.is_valid()) {
@@ -144,8 +164,24 @@ impl Measured {
         }
         self.work(base, true);
         self.work(new, set == Set::Itself);
-        if let (Some(base), Some(new)) = (self.metric.time(base), self.metric.time(new)) {
-            self.pair(set, Pair { base, new });
+        if let Some(ratio) = self.metric.ratio(base, new) {
+            self.set(set).push(ratio);
+        }
+    }
+
+    /// Adds a sample of the base that was taken together with `base`, which is in another pair, too, and counts there.
+    pub fn itself(&mut self, base: &Sample, again: &Sample) {
+        self.work(again, true);
+        if let Some(ratio) = self.metric.ratio(base, again) {
+            self.itself.push(ratio);
+        }
+    }
+
+    fn set(&mut self, set: Set) -> &mut Vec<f64> {
+        match set {
+            Set::First => &mut self.first,
+            Set::Second => &mut self.second,
+            Set::Itself => &mut self.itself,
         }
     }
 
@@ -154,11 +190,8 @@ impl Measured {
         if pair.base.is_zero() || pair.new.is_zero() {
             return;
         }
-        match set {
-            Set::First => self.first.push(pair),
-            Set::Second => self.second.push(pair),
-            Set::Itself => self.itself.push(pair),
-        }
+        let ln = |time: Duration| (time.as_nanos() as f64).ln();
+        self.set(set).push(ln(pair.new) - ln(pair.base));
     }
 
     /// Adds a sample of a run that was made at another time than that of the other program, so that nothing is a pair. What is not
@@ -202,10 +235,4 @@ impl Measured {
             }
         }
     }
-}
-
-/// The logarithms of the ratios new / base.
-pub(super) fn logs(pairs: &[Pair]) -> Vec<f64> {
-    let ln = |time: Duration| (time.as_nanos() as f64).ln();
-    pairs.iter().map(|pair| ln(pair.new) - ln(pair.base)).collect()
 }

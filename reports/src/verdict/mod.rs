@@ -45,19 +45,19 @@ mod work;
 pub use doubt::Doubt;
 pub use gate::Gate;
 pub use measured::{LeftOut, Measured, Metric, Pair, Set};
-pub use noise::Noise;
+pub use noise::{Noise, launches_needed};
 pub use work::{Amounts, Change as WorkChange, CounterComparison, Work};
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::record::{ArmKey, Cache};
 use crate::stats::Interval;
 use crate::units::figures;
 
 /// What a verdict is asked to keep to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     /// The practical margin, as a part: 0.02 calls a change when all of its interval is beyond 2 %. "Slower by 2 %" is 1.02 times the
     /// time, "faster by 2 %" the inverse of that, so that exchanging the programs turns a verdict round and changes no more.
@@ -79,7 +79,7 @@ impl Default for Rules {
 }
 
 /// What is said of the time of an arm.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verdict {
     /// No change beyond the margin was seen, and one as large as the noise budget is ruled out.
@@ -96,7 +96,7 @@ pub enum Verdict {
 }
 
 /// The verdicts of a comparison.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdicts {
     /// What they keep to.
     pub rules: Rules,
@@ -105,7 +105,7 @@ pub struct Verdicts {
 }
 
 /// The verdict of one arm.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmVerdict {
     /// What is launched.
     pub arm: String,
@@ -128,7 +128,7 @@ pub struct ArmVerdict {
 }
 
 /// The time of the new program as a multiple of the base's.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// How it comes from the samples.
     pub basis: Basis,
@@ -153,7 +153,7 @@ pub struct Change {
 }
 
 /// How a ratio comes from samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// Median of the ratios of pairs that were measured in turn: what slowed both of a pair cancels out.
@@ -201,7 +201,7 @@ pub fn judge(measured: &[Measured], rules: &Rules) -> Verdicts {
     for (verdict, measured) in verdicts.arms.iter_mut().zip(measured) {
         let pairs = [measured.first.len(), measured.second.len()];
         if let (Some(noise), Some(_)) = (&mut verdict.noise, verdict.time) {
-            noise.resample(&measured::logs(&measured.itself), pairs[0], pairs[1], rules);
+            noise.resample(&measured.itself, pairs[0], pairs[1], rules);
         }
     }
     verdicts

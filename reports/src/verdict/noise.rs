@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::time::{CONFIRMATION, Run, called};
@@ -15,8 +15,15 @@ const RESAMPLED: u64 = 1_000;
 /// Quantile of the normal distribution below which 95 % lie: how much further a change must be to be found so often.
 const FOUND_95: f64 = 1.645;
 
+/// The same of 97.5 %, where how far samples scatter is known from a few.
+const FOUND_975: f64 = 1.960;
+/// Standard error of the median of n values of a normal distribution, as a multiple of that of their mean.
+const MEDIAN_ERROR: f64 = 1.2533;
+/// Half of the values of a normal distribution lie within so many standard deviations of its middle.
+const HALF_WITHIN: f64 = 0.6745;
+
 /// The base against itself, as a multiple of its own time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     /// Pairs of the base with itself.
     pub pairs: u64,
@@ -42,6 +49,35 @@ pub struct Noise {
     pub false_alarms: u64,
 }
 
+/// How many launches must make a sample so that `pairs` of pairs in each of the two runs find a change as large as the noise
+/// budget nearly always, on one of `arms` arms; `between` are logarithms of ratios of single launches of the base, one made right after the
+/// other.
+///
+/// A sample's ratio is the median of those of its launches, whose standard error falls with the root of their number. How far
+/// single launches scatter is taken from the middle of them: the few that were held up are no matter to a median.
+#[must_use]
+pub fn launches_needed(between: &[f64], pairs: u64, arms: usize, rules: &Rules) -> u64 {
+    let distances: Vec<f64> = between.iter().map(|ratio| ratio.abs()).collect();
+    let Some(middle) = median(&distances) else { return 1 };
+    let launch = MEDIAN_ERROR * middle / HALF_WITHIN;
+    let pairs = pairs.max(2);
+    // The error of one pair with which `runs` of them reach this far, and the change is found with it.
+    let allowed = |reach: f64, pairs: u64, confidence: f64| {
+        let pairs = usize::try_from(pairs).unwrap_or(usize::MAX);
+        reach / (bootstrap::reach(pairs, confidence) + FOUND_975) * (pairs as f64).sqrt()
+    };
+    let change = rules.budget.ln_1p();
+    let both = allowed((change - rules.margin.ln_1p()).max(f64::EPSILON), 2 * pairs, corrected(arms));
+    let alone = allowed(change, pairs, CONFIRMATION);
+    let needed = (MEDIAN_ERROR * launch / both.min(alone)).powi(2).ceil();
+    (needed as u64).max(1)
+}
+
+/// The confidence of one of so many arms, before any of them is found.
+fn corrected(arms: usize) -> f64 {
+    1.0 - (1.0 - CONFIDENCE) / arms.max(1) as f64
+}
+
 impl Noise {
     /// The noise in `itself`, logarithms of ratios, for a comparison with `first` and `second` pairs among `arms` arms; `None` with
     /// too few.
@@ -60,7 +96,7 @@ impl Noise {
         let margin = rules.margin.ln_1p();
         let bar = if within_budget { margin } else { margin.max(reach) };
         let runs = planned(first, second);
-        let corrected = 1.0 - (1.0 - CONFIDENCE) / arms.max(1) as f64;
+        let corrected = corrected(arms);
         // Of one pair, for an interval as wide as this one.
         let one = (own.high - own.low) / 2.0 / bootstrap::reach(sorted.len(), CONFIDENCE)
             * (sorted.len() as f64).sqrt();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::fixture;
-use crate::record::{Counter, CounterClass, Sample, SampleState};
+use crate::record::{Counter, CounterClass, Launch, Sample, SampleState};
 
 fn warm() -> Measured {
     Measured::new(ArmKey::new("warm", Cache::Hot), Metric::Launch)
@@ -211,8 +211,8 @@ fn exchanging_the_programs_turns_the_verdict_round() {
     for percent in [0, 2, 3, 4, 8, 40] {
         let slower = arm(percent);
         let mut faster = slower.clone();
-        for pair in faster.first.iter_mut().chain(&mut faster.second) {
-            (pair.base, pair.new) = (pair.new, pair.base);
+        for ratio in faster.first.iter_mut().chain(&mut faster.second) {
+            *ratio = -*ratio;
         }
         let turned = match time_of(slower) {
             Verdict::Slower => Verdict::Faster,
@@ -295,4 +295,50 @@ fn many_arms_ask_for_more() {
     let verdicts = judge(&arms, &Rules::default());
     assert!(matches!(verdicts.arms[0].time, Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })));
     assert_eq!(verdicts.arms[0].change.unwrap().corrected_interval, None);
+}
+
+#[test]
+fn the_ratio_of_a_pair_is_that_of_its_launches_one_by_one() {
+    // The machine halves its speed after two launches; the new program takes a tenth longer all the time.
+    let at = |factor: f64| -> Sample {
+        let mut sample = sample();
+        let launch = sample.launches[0].clone();
+        sample.launches = [1.0, 1.0, 2.0, 2.0, 2.0]
+            .map(|slow| Launch {
+                wall: Duration::from_micros(1_000).mul_f64(slow * factor),
+                ..launch.clone()
+            })
+            .into();
+        sample
+    };
+    let mut turned = at(1.1);
+    turned.launches.truncate(2);
+    let mut measured = warm();
+    for _ in 0..20 {
+        measured.samples(Set::First, &at(1.0), &at(1.1));
+        measured.samples(Set::Second, &at(1.0), &at(1.1));
+        measured.itself(&at(1.0), &at(1.0));
+    }
+    let judged = judge(&[measured], &Rules::default());
+    let change = judged.arms[0].change.unwrap();
+    assert!((change.ratio - 1.1).abs() < 1e-6, "{}", change.ratio);
+    // Where one has fewer launches there is nothing to put side by side but medians.
+    let mut measured = warm();
+    (0..20).for_each(|_| measured.samples(Set::First, &at(1.0), &turned));
+    let change = judge(&[measured], &Rules::default()).arms[0].change.unwrap();
+    assert!((change.ratio - 0.55).abs() < 1e-6, "{}", change.ratio);
+}
+
+#[test]
+fn a_sample_needs_more_launches_where_they_scatter_more() {
+    let needed = |scatter: f64, pairs| {
+        let between: Vec<f64> = (0..30).map(|at| scatter * (f64::from(at) / 14.5 - 1.0)).collect();
+        launches_needed(&between, pairs, 2, &Rules::default())
+    };
+    assert_eq!((needed(0.0, 20), needed(0.01, 20)), (1, 1));
+    assert!(needed(0.1, 20) > needed(0.05, 20) && needed(0.1, 10) > needed(0.1, 20));
+    assert_eq!(launches_needed(&[], 20, 2, &Rules::default()), 1);
+    // A margin as wide as the budget leaves no room, and no number of launches is enough.
+    let rules = Rules { margin: 0.05, ..Rules::default() };
+    assert!(launches_needed(&[0.1, -0.1], 20, 1, &rules) > 1_000_000);
 }

@@ -1,6 +1,6 @@
 //! From pairs of times to a verdict.
 
-use super::measured::{Measured, logs};
+use super::measured::Measured;
 use super::{Basis, Change, Doubt, Noise, Rules, Verdict};
 use crate::bootstrap::Medians;
 use crate::stats::{CONFIDENCE, FEWEST_PAIRS, Interval, median};
@@ -105,8 +105,8 @@ fn holm(arms: &mut [&mut Arm]) {
 
 impl Arm {
     fn of(measured: &Measured, arms: usize, rules: &Rules) -> Arm {
-        let (first, second) = (logs(&measured.first), logs(&measured.second));
-        let noise = Noise::of(&logs(&measured.itself), first.len(), second.len(), arms, rules);
+        let (first, second) = (measured.first.clone(), measured.second.clone());
+        let noise = Noise::of(&measured.itself, first.len(), second.len(), arms, rules);
         let both = first.iter().chain(&second).copied().collect();
         Arm {
             first: Run::of(first),

@@ -1,13 +1,13 @@
 //! Work counters of two programs, compared to the digit where they are exact.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::measured::{Measured, Range};
 use crate::record::CounterClass;
 
 /// What the exact counters of an arm amount to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Every exact counter is the same, to the digit.
@@ -23,7 +23,7 @@ pub enum Work {
 }
 
 /// One counter of both programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CounterComparison {
     /// Its name.
     pub name: String,
@@ -40,7 +40,7 @@ pub struct CounterComparison {
 }
 
 /// The range of a counter over launches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
     /// The lowest amount.
     pub low: u64,
@@ -49,7 +49,7 @@ pub struct Amounts {
 }
 
 /// How the amounts of a counter compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The same, to the digit.

@@ -8,9 +8,10 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::part::{self, Part};
-use super::refresh::{Context, open_file};
+use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::shard::{Detail, Record, Sums};
+use super::update::open_file;
 
 /// Bytes compared at a time.
 const PIECE: usize = 128 << 10;

@@ -9,17 +9,20 @@
 //! A session that was forked from another begins with the history of its parent, which is counted again here.
 
 mod ablation;
+mod compare;
 mod copies;
 mod error;
 mod memo;
 mod parse;
 mod part;
+mod priority;
 mod producer;
 mod reader;
 mod refresh;
 mod result;
 mod shard;
 mod state;
+mod update;
 mod usage;
 mod walk;
 
@@ -31,6 +34,7 @@ use std::time::Duration;
 pub use ablation::{Ablation, Ablations};
 pub use error::ArchiveError;
 pub use parse::{Defect, Tier, Tokens};
+pub use priority::PriorityTurns;
 pub use result::{Phases, Problem, Refresh, Session, Stats, What};
 pub use state::State as FileState;
 pub use usage::{Slot, Usage, Used};
@@ -41,9 +45,6 @@ use crate::scanner::BUSY_TIMEOUT;
 pub const SESSIONS: &str = "sessions";
 /// The folder of archived sessions below a home.
 pub const ARCHIVED: &str = "archived_sessions";
-
-/// Says whether a turn was served at the priority tier.
-pub type Priority<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 /// Gives the time, in nanoseconds of Unix time.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -109,7 +110,7 @@ pub struct Request<'a> {
     /// Give each session, too.
     pub sessions: bool,
     /// Which turns a trace database knows for priority turns: where a rollout does not say at which tier it was served.
-    pub priority: Option<Priority<'a>>,
+    pub priority: Option<&'a PriorityTurns>,
     /// Hears how many files are done and how many bytes are read; `false` ends the refresh.
     pub progress: Option<&'a (dyn Fn(u64, u64) -> bool + Sync)>,
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use super::ARCHIVED;
 use super::parse::{Rollout, Tier};
+use super::priority::{OpenTurns, PriorityTurns};
 use super::result::{Problem, Session, What};
 use super::shard::{Detail, Key, Record, Stored, Sums, Total};
 use super::usage::{Usage, Used};
-use super::{ARCHIVED, Priority};
 
 /// The contribution of a shard.
 #[derive(Debug)]
@@ -44,8 +45,12 @@ pub(super) fn session_id<'a>(name: &'a OsStr, rollout: &'a Rollout) -> &'a str {
 }
 
 /// What `rollouts` used together. A turn that `priority` knows was served at that tier, where the rollout does not say.
-pub(super) fn sums<'a>(rollouts: impl Iterator<Item = &'a Rollout>, priority: Option<Priority<'_>>) -> Sums {
+pub(super) fn sums<'a>(
+    rollouts: impl Iterator<Item = &'a Rollout>,
+    priority: Option<&PriorityTurns>,
+) -> Sums {
     let mut sums = Sums::default();
+    let mut open: Vec<&str> = Vec::new();
     let mut places: HashMap<&str, u32> = HashMap::new();
     let mut totals: HashMap<(i64, Option<u32>, Tier), Used> = HashMap::new();
     for rollout in rollouts {
@@ -59,12 +64,13 @@ pub(super) fn sums<'a>(rollouts: impl Iterator<Item = &'a Rollout>, priority: Op
                 })
             });
             let turn = rollout.name(bucket.turn);
-            sums.has_open_turns |= turn.is_some();
+            open.extend(turn);
             let tier = tier(bucket.tier, turn, priority);
             let total = totals.entry((bucket.quarter, model, tier)).or_default();
             *total = total.plus(Used { tokens: bucket.tokens, events: bucket.events });
         }
     }
+    sums.open_turns = OpenTurns::of(open.into_iter());
     let total = |((quarter, model, tier), used): (_, Used)| Total {
         quarter,
         model,
@@ -77,9 +83,9 @@ pub(super) fn sums<'a>(rollouts: impl Iterator<Item = &'a Rollout>, priority: Op
     sums
 }
 
-fn tier(said: Tier, turn: Option<&str>, priority: Option<Priority<'_>>) -> Tier {
+fn tier(said: Tier, turn: Option<&str>, priority: Option<&PriorityTurns>) -> Tier {
     match (said, turn, priority) {
-        (Tier::Unknown, Some(turn), Some(priority)) if priority(turn) => Tier::Priority,
+        (Tier::Unknown, Some(turn), Some(priority)) if priority.contains(turn) => Tier::Priority,
         _ => said,
     }
 }
@@ -90,7 +96,12 @@ pub(super) fn path(key: &Key, name: &OsStr) -> PathBuf {
 }
 
 /// One rollout as a session.
-pub(super) fn session(key: &Key, detail: &Detail, is_stale: bool, priority: Option<Priority<'_>>) -> Session {
+pub(super) fn session(
+    key: &Key,
+    detail: &Detail,
+    is_stale: bool,
+    priority: Option<&PriorityTurns>,
+) -> Session {
     let Detail { rollout, .. } = detail;
     let Sums { models, totals, .. } = sums(std::iter::once(rollout), priority);
     let mut usage = Usage::default();

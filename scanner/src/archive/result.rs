@@ -127,6 +127,9 @@ pub struct Stats {
     pub files: u64,
     /// Folders read.
     pub folders: u64,
+    /// Calls that ask for the state of a file: one for each rollout and folder, one for each other name that may be a link to
+    /// one, and one for each rollout that is opened to be read.
+    pub metadata_calls: u64,
     /// Rollouts that are as they were: not read.
     pub unchanged: u64,
     /// Rollouts read from where an earlier refresh had stopped.
@@ -143,6 +146,8 @@ pub struct Stats {
     pub unknown_lines: u64,
     /// Lines not understood, in all rollouts.
     pub broken_lines: u64,
+    /// Shards of the memo that were read and can be trusted.
+    pub shards_read: u64,
     /// Shards of the memo that were written or removed.
     pub shards_written: u64,
     /// Bytes of the memo written.
@@ -151,8 +156,8 @@ pub struct Stats {
     pub phases: Phases,
 }
 
-/// Where the time of a refresh went: of each kind of work, over all threads, so that together they may exceed the time
-/// that passed.
+/// Where the time of a refresh went; together they are the time that passed. What several threads did at once has that part
+/// of it that it had of the time of these threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Phases {
     /// Listing folders.
@@ -167,4 +172,30 @@ pub struct Phases {
     pub aggregate: Duration,
     /// Writing the memo.
     pub persist: Duration,
+}
+
+impl Phases {
+    /// Makes the time of threads the time that passed while they worked.
+    pub(super) fn divide<const N: usize>(passed: Duration, parts: [&mut Duration; N]) {
+        let together: Duration = parts.iter().map(|part| **part).sum();
+        if !together.is_zero() {
+            for part in parts {
+                *part = passed.mul_f64(part.as_secs_f64() / together.as_secs_f64());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_of_threads_become_parts_of_the_time_that_passed() {
+        let [mut one, mut other, mut none] = [30, 10, 0].map(Duration::from_millis);
+        Phases::divide(Duration::from_millis(20), [&mut one, &mut other, &mut none]);
+        assert_eq!([one, other, none], [15, 5, 0].map(Duration::from_millis));
+        Phases::divide(Duration::from_millis(20), [&mut none]);
+        assert_eq!(none, Duration::ZERO, "nobody worked");
+    }
 }

@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::ablation::{Ablations, is_same};
 use super::parse::{Rollout, Tier, Tokens};
+use super::priority::OpenTurns;
 use super::reader::Consumed;
 use super::state::State;
 
@@ -124,8 +125,9 @@ pub(crate) struct Total {
 pub(crate) struct Sums {
     pub(crate) models: Vec<String>,
     pub(crate) totals: Vec<Total>,
-    /// Whether turns are known whose tier is not.
-    pub(crate) has_open_turns: bool,
+    /// Turns that are known and whose tier is not.
+    #[serde(skip)]
+    pub(crate) open_turns: OpenTurns,
     /// Lines of unknown kinds, and broken ones.
     pub(crate) unknown: u64,
     pub(crate) broken: u64,
@@ -175,6 +177,8 @@ struct Rest<'a> {
     folder: &'a [u8],
     #[serde(borrow)]
     day: &'a str,
+    #[serde(borrow)]
+    open_turns: &'a [u8],
     sums: Sums,
 }
 
@@ -268,7 +272,8 @@ impl Head {
         let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
         let (records, rest) = rest.split_at_checked(count.checked_mul(RECORD)?)?;
         let (records, _) = records.as_chunks::<RECORD>();
-        let Rest { folder, day, sums } = postcard::from_bytes(rest).ok()?;
+        let Rest { folder, day, open_turns, sums } = postcard::from_bytes(rest).ok()?;
+        let sums = Sums { open_turns: OpenTurns::from_bytes(open_turns), ..sums };
         let key = Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), day: day.to_owned() };
         Some(Self { key, records: records.iter().map(Record::from_bytes).collect(), sums })
     }
@@ -280,7 +285,8 @@ impl Head {
             bytes.extend_from_slice(&record.to_bytes());
         }
         let folder = self.key.folder.as_os_str().as_bytes();
-        postcard::to_extend(&Rest { folder, day: &self.key.day, sums: self.sums.clone() }, bytes)
+        let open_turns = self.sums.open_turns.as_bytes();
+        postcard::to_extend(&Rest { folder, day: &self.key.day, open_turns, sums: self.sums.clone() }, bytes)
     }
 }
 

@@ -368,7 +368,7 @@ fn a_turn_that_the_trace_knows_was_served_at_priority() {
         &(meta(1) + &turn("t1", "m") + &used(1) + &turn("t2", "m") + &used(3) + &settings + &used(7)),
     );
     world.refresh();
-    let priority = |turn: &str| turn == "t2";
+    let priority: PriorityTurns = ["t2"].into_iter().collect();
     for memo in [Some(&*world.memo), None] {
         let request = Request { priority: Some(&priority), ..Request::default() };
         let refresh = world.archive(memo).refresh(&request).unwrap();

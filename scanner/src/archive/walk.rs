@@ -45,6 +45,8 @@ pub(crate) struct Walked {
     pub(crate) failed: Vec<(PathBuf, io::Error)>,
     /// Folders read.
     pub(crate) folders: u64,
+    /// Calls for the state of a file or folder.
+    pub(crate) calls: u64,
     /// Time spent listing folders, and looking at files, over all threads.
     pub(crate) listing: Duration,
     pub(crate) metadata: Duration,
@@ -107,6 +109,7 @@ struct Listing {
     folder: Folder,
     inner: Vec<PathBuf>,
     linked: Vec<PathBuf>,
+    calls: u64,
 }
 
 impl Walk<'_> {
@@ -130,10 +133,11 @@ impl Walk<'_> {
             state = self.lock();
             match read {
                 Ok(Some((listing, took))) => {
-                    let Listing { folder, inner, linked } = listing;
+                    let Listing { folder, inner, linked, calls } = listing;
                     state.todo.extend(inner.into_iter().map(|path| (path, false)));
                     state.linked.extend(linked);
                     state.walked.folders += 1;
+                    state.walked.calls += calls;
                     state.walked.listing += took.0;
                     state.walked.metadata += took.1;
                     if !folder.files.is_empty() || !folder.failed.is_empty() {
@@ -167,8 +171,11 @@ impl Walk<'_> {
         }
         let (files, others) = list(&fd)?;
         let listed = Instant::now();
-        let mut listing =
-            Listing { folder: Folder { path: path.to_owned(), ..Folder::default() }, ..Listing::default() };
+        let mut listing = Listing {
+            folder: Folder { path: path.to_owned(), ..Folder::default() },
+            calls: 1,
+            ..Listing::default()
+        };
         for name in files {
             listing.look(fd.as_fd(), &name, FileType::RegularFile, self.options);
         }
@@ -212,6 +219,7 @@ impl Listing {
         // Where the folder does not tell, a link cannot be told from what it leads to: as it may be one, it is taken for one.
         let is_link = kind != FileType::RegularFile;
         let named = is_rollout(name.to_bytes());
+        self.calls += 1;
         match statat(fd, name, AtFlags::empty()) {
             Ok(found) => match FileType::from_raw_mode(found.st_mode) {
                 FileType::RegularFile if named => self.folder.files.push(Found {

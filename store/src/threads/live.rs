@@ -390,10 +390,18 @@ impl Live {
         pending.discard();
         self.shared.changed();
         while pending.is_in_flight() && !self.store.options.ablated.has(Ablation::DiscardWaits) {
-            pending = self.shared.wait(pending);
+            pending = self.rest(pending);
         }
         drop(pending);
         self.shared.desk()
+    }
+
+    /// Waits for a projection to end, and tells that it does.
+    fn rest<'a>(&self, pending: MutexGuard<'a, Pending>) -> MutexGuard<'a, Pending> {
+        if let Some(observer) = &self.store.options.observer {
+            observer.rests(self.shared.id);
+        }
+        self.shared.wait(pending)
     }
 
     /// Waits until the row holds everything accepted so far, and sees to it that somebody projects.
@@ -433,7 +441,7 @@ impl Live {
                 Standing::Wait => match self.worker() {
                     Some(worker) => {
                         worker.hurry();
-                        pending = shared.wait(pending);
+                        pending = self.rest(pending);
                     }
                     None => pending = self.ask(pending),
                 },

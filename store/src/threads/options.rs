@@ -128,7 +128,13 @@ pub trait Observer: Debug + Send + Sync {
         let _ = thread;
     }
 
-    /// A projection has ended.
+    /// A barrier has looked at where its thread stands, and there is nothing left for it to do but wait until a projection has
+    /// ended. It is told again whenever it has looked again. The thread is locked meanwhile: nothing may be asked of it here.
+    fn rests(&self, thread: ThreadId) {
+        let _ = thread;
+    }
+
+    /// A projection has ended, and no barrier has looked since. The thread is locked meanwhile: nothing may be asked of it here.
     fn projected(&self, report: ProjectionReport<'_>) {
         let _ = report;
     }

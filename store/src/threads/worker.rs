@@ -288,11 +288,13 @@ pub(super) fn project(
                 tracing::warn!(%error, "the row is behind its history");
             }
             let (appends, lag) = (job.appends, job.since.map(|since| now.saturating_sub(since)));
-            let next = thread.pending().finish(job, &outcome, now, context.touch_after);
-            thread.changed();
+            let mut pending = thread.pending();
+            let next = pending.finish(job, &outcome, now, context.touch_after);
             if let Some(observer) = &context.observer {
                 observer.projected(ProjectionReport { thread: thread.id(), appends, lag, outcome: &outcome });
             }
+            drop(pending);
+            thread.changed();
             (thread, next)
         })
         .collect()

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tracerig_datasets::Cache;
+use tracerig_reports::comparison::Run;
 
-use super::results::{self, Result};
-use super::{Arguments, plan, rules};
+use super::{Arguments, plan, results, rules};
 use crate::cli::shown::Shown;
-use crate::cli::{Code, Interrupted, Usage, output, run};
+use crate::cli::{Code, Interrupted, Usage, code_of, output, run};
 use crate::compare::{self, CompareError, Event, Job, Source};
 use crate::machine;
 use crate::plan::Place;
@@ -45,18 +45,25 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         place,
     };
     let mut shown = Shown::default();
-    let done = compare::run(&job, &mut |event| show(&mut shown, &event));
+    let mut compared = Vec::new();
+    let ended = compare::run(&job, &mut |event| show(&mut shown, &event), &mut |run| compared.push(run));
     shown.finish();
-    let done = done.map_err(told)?;
-    for compared in &done {
-        results::write_samples(&out, compared)?;
+    let cut_short = match ended {
+        Err(error) if compared.is_empty() => return Err(told(error)),
+        ended => ended.err(),
+    };
+    for run in &compared {
+        results::write_samples(&out, run)?;
     }
-    let interrupted = done.iter().any(|compared| compared.interrupted);
-    let comparisons: Vec<Result> = done
-        .into_iter()
-        .map(|compared| Result { name: compared.name, comparison: compared.comparison })
-        .collect();
-    results::give(&comparisons, interrupted, Some(&out), arguments.format)
+    let interrupted = compared.iter().any(|run| run.interrupted);
+    let mut ended = if interrupted { Code::INTERRUPTED } else { Code::FINE };
+    // What was compared before something went wrong is a result all the same.
+    if let Some(error) = cut_short.map(told) {
+        ended = code_of(&error);
+        output::say(&format!("tracerig: {}", output::told(&error)));
+    }
+    let runs = compared.into_iter().map(|run| Run { name: run.name, comparison: run.comparison });
+    results::give(runs.collect(), ended, Some(&out), arguments.format)
 }
 
 /// The executable that the user names, if any, and what they call it.

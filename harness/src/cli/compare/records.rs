@@ -2,14 +2,20 @@
 
 use std::path::Path;
 
-use tracerig_reports::{Record, comparison};
+use tracerig_reports::Record;
+use tracerig_reports::comparison::{self, Run};
 
-use super::results::{self, Result};
-use super::{Arguments, plan, rules};
+use super::{Arguments, plan, results, rules};
 use crate::baseline::{BaselineError, Baselines, Named};
 use crate::cli::{Code, Usage, output, report, run};
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    let of_programs = [arguments.pairs.is_some(), arguments.recipe.is_some(), !arguments.only.is_empty()];
+    if of_programs.contains(&true) {
+        let said =
+            "--pairs, --recipe and --only are for executables and revisions: in records is what was measured";
+        return Err(Usage(said.to_owned()).into());
+    }
     let baselines = Baselines::at(arguments.baselines.clone());
     if let Some(name) = &arguments.save_baseline {
         let records = all(arguments)?;
@@ -42,12 +48,13 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
             &rules,
             run::command(),
         )?;
-        compared.push(Result { name: new_record.0.clone(), comparison });
+        let comparison = if arguments.counters_only { comparison.without_times() } else { comparison };
+        compared.push(Run { name: new_record.0.clone(), comparison });
     }
     if let Some(out) = &arguments.out {
         results::prepare(out)?;
     }
-    results::give(&compared, false, arguments.out.as_deref(), arguments.format)
+    results::give(compared, Code::FINE, arguments.out.as_deref(), arguments.format)
 }
 
 /// A name that cannot be one is bad usage; a baseline that is not there is a failure, and never a pass.

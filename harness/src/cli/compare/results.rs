@@ -3,38 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use serde::Serialize;
-use serde_json::value::RawValue;
-use tracerig_reports::{Comparison, comparison, write_whole};
+use tracerig_reports::comparison::{self, Comparisons, Run};
+use tracerig_reports::write_whole;
 
 use crate::cli::Code;
 use crate::cli::output::{self, Format};
 use crate::compare::Compared;
 
-const FILE: &str = "comparison.json";
-
-/// The comparison of one run.
-pub(super) struct Result {
-    /// The name of the run.
-    pub(super) name: String,
-    pub(super) comparison: Comparison,
-}
-
-/// All of them, as JSON.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    version: u64,
-    exit_code: u8,
-    interrupted: bool,
-    runs: Vec<DocumentRun<'a>>,
-}
-
-#[derive(Serialize)]
-struct DocumentRun<'a> {
-    name: &'a str,
-    comparison: Box<RawValue>,
-}
+/// The file of the comparisons in a folder of results.
+pub(in crate::cli) const FILE: &str = "comparison.json";
 
 /// Makes sure before anything is measured that results can be written after it, and overwrite none.
 pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
@@ -59,42 +36,25 @@ pub(super) fn write_samples(out: &Path, compared: &Compared) -> anyhow::Result<(
     Ok(())
 }
 
-/// Writes and prints the comparisons. Returns the gravest of their exit codes.
-pub(super) fn give(
-    results: &[Result],
-    interrupted: bool,
-    out: Option<&Path>,
-    format: Format,
-) -> anyhow::Result<Code> {
-    let mut code = if interrupted { Code::INTERRUPTED } else { Code::FINE };
-    for result in results {
-        code = code.graver(Code(result.comparison.gate().exit_code()));
-    }
-    let mut runs = Vec::new();
-    let (mut table, mut markdown) = (String::new(), String::new());
-    for Result { name, comparison } in results {
-        runs.push(DocumentRun { name, comparison: RawValue::from_string(comparison::json(comparison)?)? });
-        if !table.is_empty() {
-            table.push('\n');
-            markdown.push('\n');
-        }
-        table += &comparison::terminal(comparison);
-        markdown += &comparison::markdown(comparison);
-    }
-    let document =
-        Document { schema: "tracerig.comparisons", version: 1, exit_code: code.0, interrupted, runs };
+/// Writes and prints the comparisons. Returns the gravest of their exit codes and of that with which comparing `ended`.
+pub(super) fn give(runs: Vec<Run>, ended: Code, out: Option<&Path>, format: Format) -> anyhow::Result<Code> {
+    let codes = runs.iter().map(|run| Code(run.comparison.gate().exit_code()));
+    let code = codes.fold(ended, Code::graver);
+    let comparisons = Comparisons { exit_code: code.0, interrupted: ended == Code::INTERRUPTED, runs };
+    let each = |text: fn(&comparison::Comparison) -> String| {
+        let each: Vec<String> = comparisons.runs.iter().map(|run| text(&run.comparison)).collect();
+        each.join("\n")
+    };
     if let Some(out) = out {
-        let mut text = serde_json::to_vec_pretty(&document)?;
-        text.push(b'\n');
-        write_whole(&out.join(FILE), &text)?;
-        write_whole(&out.join("comparison.md"), markdown.as_bytes())?;
+        comparisons.write(&out.join(FILE))?;
+        write_whole(&out.join("comparison.md"), each(comparison::markdown).as_bytes())?;
     }
     match format {
-        Format::Table => output::print_verdict(&table)?,
-        Format::Json => output::print_verdict(&output::json(&document)?)?,
+        Format::Table => output::print_verdict(&each(comparison::terminal))?,
+        Format::Json => output::print_verdict(&comparisons.to_json()?)?,
     }
     if let Some(out) = out {
-        output::say(&format!("\ncomparison and raw samples: {}", out.display()));
+        output::say(&format!("\ncomparison: {}", out.display()));
     }
     Ok(code)
 }

@@ -7,7 +7,7 @@ use tracerig_reports::record::{ArmPlan, Cache, Counter, Dataset, Launch, Plan, P
 use tracerig_reports::verdict::{Gate, Verdict, Work};
 
 use super::*;
-use crate::handicap::Handicap;
+use crate::handicap::Planted;
 use crate::process::not_started;
 
 /// Launches of 10 ms with a little noise; what is asked of it changes those of the new program.
@@ -21,8 +21,10 @@ struct Fake {
     more_rows: u64,
     /// The state of its samples.
     state: SampleState,
-    /// Samples that others disturb before one is valid.
+    /// Launches that others disturb before one is valid.
     disturbed: u64,
+    /// How far launches scatter, as a part.
+    scatter: f64,
 }
 
 impl Fake {
@@ -43,6 +45,7 @@ impl Fake {
             more_rows: 0,
             state: SampleState::Valid,
             disturbed: 0,
+            scatter: 0.01,
         }
     }
 }
@@ -56,12 +59,16 @@ impl Bench for Fake {
         Ok(())
     }
 
-    fn sample(&mut self, side: Side, arm: usize) -> Result<(Vec<Launch>, SampleState), CompareError> {
+    fn set_launches(&mut self, arm: usize, launches: u64) {
+        self.arms[arm].launches_per_sample = launches;
+    }
+
+    fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
         self.asked.push((side, arm));
         // Numerical Recipes' generator: the noise must be the same each time.
         self.random =
             self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let noise = (self.random >> 40) as f64 / (1u64 << 24) as f64 * 0.01;
+        let noise = (self.random >> 40) as f64 / (1u64 << 24) as f64 * self.scatter;
         let is_new = side == Side::New;
         let factor = 1.0 + noise + if is_new { self.slower[arm] } else { 0.0 };
         let rows = 200 + if is_new { self.more_rows } else { 0 };
@@ -79,10 +86,10 @@ impl Bench for Fake {
         } else {
             SampleState::Valid
         };
-        Ok((vec![launch], state))
+        Ok((launch, state))
     }
 
-    fn plant(&mut self, _handicaps: Vec<Handicap>) {}
+    fn plant(&mut self, _planted: Planted) {}
 
     fn plan(&self, _samples: u64, _seed: u64) -> Result<Plan, CompareError> {
         unreachable!("rounds do not ask for it")
@@ -173,4 +180,74 @@ fn a_sample_for_the_work_is_taken_again_when_others_disturbed_it() {
     fake.disturbed = 3;
     assert_eq!(compared(&mut fake, 0, 1).gate(), Gate::Fine);
     assert_eq!(fake.asked.len(), 5);
+}
+
+#[test]
+fn launches_of_a_turn_alternate() {
+    let mut fake = Fake::new(&["warm"]);
+    fake.arms[0].launches_per_sample = 4;
+    let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
+    rounds.run(PAIRS, &Rules::default(), &mut |_, _| ()).unwrap();
+    let lengths: Vec<usize> = rounds.samples.iter().flatten().map(|sample| sample.launches.len()).collect();
+    assert!(lengths.iter().all(|length| *length == 4), "{lengths:?}");
+    let asked = &fake.asked[2 * 4..];
+    assert_eq!(asked.len() as u64, 3 * 4 * PAIRS);
+    for beat in asked.chunks(3) {
+        assert!(Side::ALL.iter().all(|side| beat.contains(&(*side, 0))), "{beat:?}");
+    }
+}
+
+#[test]
+fn what_was_disturbed_in_a_turn_is_launched_again_and_left_out() {
+    let mut fake = Fake::new(&["warm"]);
+    fake.arms[0].launches_per_sample = 4;
+    let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
+    rounds.work(&mut |_, _| ()).unwrap();
+    let before = rounds.taken.len();
+    drop(rounds);
+    fake.disturbed = 2;
+    let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
+    rounds.times(&[0], 1, Set::First, &mut |_, _| ()).unwrap();
+    let (mut valid, mut left_out) = (0, 0);
+    for sample in rounds.samples.iter().flatten() {
+        match sample.state {
+            SampleState::Valid => {
+                assert_eq!(sample.launches.len(), 4);
+                valid += 1;
+            }
+            _ => {
+                assert_eq!(sample.launches.len(), 1);
+                left_out += 1;
+            }
+        }
+    }
+    // Both launches that were disturbed belong to one moment, and so does the third.
+    assert_eq!((before, valid, left_out), (2, 3, 3));
+    assert_eq!(rounds.taken.len(), 6);
+}
+
+#[test]
+fn a_machine_that_disturbs_everything_gives_no_pair() {
+    let mut fake = Fake::new(&["warm"]);
+    fake.arms[0].launches_per_sample = 2;
+    fake.disturbed = 1_000;
+    let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
+    rounds.times(&[0], 1, Set::First, &mut |_, _| ()).unwrap();
+    assert!(rounds.samples.iter().flatten().all(|sample| !sample.is_valid()));
+    assert_eq!(fake.asked.len(), 3 * 3, "two moments are made again, the third ends the samples");
+}
+
+#[test]
+fn launches_that_scatter_make_longer_samples() {
+    let settled = |scatter: f64| {
+        let mut fake = Fake::new(&["full", "warm"]);
+        fake.scatter = scatter;
+        crate::compare::pilot::settle(&mut fake, Metric::Launch, PAIRS, &Rules::default(), 1).unwrap();
+        fake.arms.iter().map(|arm| arm.launches_per_sample).collect::<Vec<_>>()
+    };
+    assert_eq!(settled(0.01), [1, 1]);
+    let noisy = settled(0.3);
+    assert!(noisy.iter().all(|launches| (3..=50).contains(launches)), "{noisy:?}");
+    // Half a second is the longest sample there is: launches take 10 ms and more here.
+    assert!(settled(1e4).iter().all(|launches| *launches <= 50));
 }

@@ -25,7 +25,7 @@ pub(in crate::html) fn strip(out: &mut Markup, caption: &Caption<'_>, strips: &[
         return;
     }
     let height = ROW * strips.len() as f64 + 62.0;
-    let frame = Frame { left: 172.0, right: WIDTH - 26.0, top: 10.0, bottom: height - 48.0 };
+    let frame = Frame { left: 172.0, right: WIDTH - 34.0, top: 10.0, bottom: height - 48.0 };
     let scale = Scale::Linear { low: SHOWN.0, high: SHOWN.1 };
     figure(out, caption, height, &[], |out| {
         let marks: Vec<(f64, String)> = scale

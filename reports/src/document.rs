@@ -1,0 +1,30 @@
+//! A file of any kind that a report can be made of.
+
+use std::path::Path;
+
+use crate::comparison::{self, Comparisons};
+use crate::record::{self, Record};
+use crate::{Error, Result};
+
+/// What a report is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Document {
+    /// A run.
+    Record(Box<Record>),
+    /// Comparisons of programs or runs.
+    Comparisons(Comparisons),
+}
+
+impl Document {
+    /// Reads the file at `path` as what it says it is.
+    ///
+    /// # Errors
+    /// As [`Record::read`] and [`Comparisons::read`].
+    pub fn read(path: &Path) -> Result<Document> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        if record::schema_of(path, &bytes)?.as_deref() == Some(comparison::FILE_SCHEMA) {
+            return Ok(Document::Comparisons(Comparisons::parse(path, &bytes)?));
+        }
+        Ok(Document::Record(Box::new(Record::parse(path, &bytes)?)))
+    }
+}

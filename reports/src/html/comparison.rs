@@ -1,0 +1,63 @@
+//! Comparisons on the page: the answer and the verdicts of each at the beginning, and what they rest on in a section of its own.
+
+use super::markup::Markup;
+use super::parts;
+use crate::comparison::{Comparison, Run, tables, words};
+use crate::layout::tied;
+use crate::record::CounterClass;
+use crate::verdict::Gate;
+
+/// What a comparison is called among the others.
+pub(super) fn heading(run: &Run) -> String {
+    let Comparison { base, new, .. } = &run.comparison;
+    format!("Comparison {}: {} beside {}", run.name, new.name, base.name)
+}
+
+/// What was asked, and what the comparisons answer.
+pub(super) fn answers(out: &mut Markup, runs: &[Run]) {
+    if runs.is_empty() {
+        return;
+    }
+    out.leaf(
+        "p",
+        &[("class", &"question")],
+        "Does the new program do more work than the base, or take longer?",
+    );
+    for run in runs {
+        let head = words::answer(&run.comparison).into_iter().next().unwrap_or_default();
+        let class = match run.comparison.gate() {
+            Gate::Fine => "good",
+            Gate::Inconclusive => "doubt",
+            Gate::Regression | Gate::Failed | Gate::Mismatch => "bad",
+        };
+        out.leaf("p", &[("class", &format!("state {class}"))], &tied(&format!("{}: {head}", run.name)));
+        let Comparison { scenario, recipe, base, new, verdicts, .. } = &run.comparison;
+        let title = format!("{scenario} on {recipe}: {} beside {}", new.name, base.name);
+        parts::table(out, &title, &tables::verdicts(verdicts));
+    }
+}
+
+/// All of one comparison.
+pub(super) fn section(out: &mut Markup, run: &Run) {
+    let comparison = &run.comparison;
+    let verdicts = &comparison.verdicts;
+    out.leaf("h2", &[], &heading(run));
+    parts::list(out, words::answer(comparison));
+    parts::list(out, words::programs(comparison));
+    out.leaf("h3", &[], "Work");
+    parts::table(out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
+    out.leaf("p", &[], &tables::equal(verdicts));
+    let advisory = tables::counters(verdicts, CounterClass::Advisory);
+    parts::table(out, "Advisory counters that changed: they decide nothing", &advisory);
+    if let Some(said) = words::noise(comparison) {
+        out.leaf("h3", &[], "Noise");
+        parts::table(out, "The base against itself", &tables::noise(verdicts));
+        out.leaf("p", &[], &said);
+    }
+    out.leaf("h3", &[], "How it is judged");
+    parts::list(out, words::method(comparison));
+    if !comparison.command.is_empty() {
+        out.leaf("h3", &[], "Again");
+        parts::code(out, &crate::words::shell(&comparison.command, 72));
+    }
+}

@@ -1,0 +1,190 @@
+//! Which shards are as they were: the files of a folder held against what the memo has of them.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::ablation::Ablations;
+use super::memo::{Damaged, Saved};
+use super::part::{self, Part};
+use super::refresh::Context;
+use super::result::{Problem, What};
+use super::shard::{Detail, Head, Key, Stored};
+use super::walk::{Folder, Found};
+
+/// A shard in which something changed.
+pub(super) struct Work {
+    pub(super) key: Key,
+    pub(super) files: Vec<Found>,
+    pub(super) failed: Vec<(OsString, io::Error)>,
+    pub(super) stored: Option<Stored>,
+}
+
+impl Context<'_> {
+    /// Sorts the files of a folder into shards, and finds out which of these are as they were.
+    pub(super) fn compare(&self, folder: Folder) {
+        let start = Instant::now();
+        let Folder { path, files, failed } = folder;
+        let mut shards: Vec<Work> = Vec::new();
+        for file in files {
+            shard_of(&mut shards, &path, Key::day_of(&file.name)).files.push(file);
+        }
+        for failure in failed {
+            shard_of(&mut shards, &path, Key::day_of(&failure.0)).failed.push(failure);
+        }
+        let (mut parts, mut work) = (Vec::new(), Vec::new());
+        let (mut files, mut unchanged, mut shards_read) = (0, 0, 0);
+        for shard in shards {
+            files += shard.files.len() as u64;
+            let stored = self.load(&shard.key);
+            shards_read += u64::from(stored.is_some());
+            match stored {
+                Some(stored) if !self.request.rescan && shard.is_as(&stored.head, self.options.ablations) => {
+                    match self.as_it_was(stored, false) {
+                        Some(part) => {
+                            unchanged += part.records.len() as u64;
+                            parts.push(part);
+                        }
+                        None => work.push(shard),
+                    }
+                }
+                stored => work.push(Work { stored, ..shard }),
+            }
+        }
+        self.done(unchanged, 0);
+        let mut state = self.lock();
+        state.parts.append(&mut parts);
+        state.work.append(&mut work);
+        state.stats.files += files;
+        state.stats.unchanged += unchanged;
+        state.stats.shards_read += shards_read;
+        state.stats.phases.load += start.elapsed();
+    }
+
+    /// What the memo has of a shard, if that can be trusted.
+    fn load(&self, key: &Key) -> Option<Stored> {
+        let memo = self.memo.as_ref()?;
+        match memo.load(key) {
+            Ok(stored) => stored,
+            Err(Damaged) => {
+                self.damaged();
+                None
+            }
+        }
+    }
+    /// A shard that is as it was. `None` if it is not whole.
+    fn as_it_was(&self, stored: Stored, is_stale: bool) -> Option<Part> {
+        let Stored { head, .. } = &stored;
+        let mut part = Part {
+            key: head.key.clone(),
+            records: head.records.clone(),
+            sums: head.sums.clone(),
+            stored: None,
+            names: Vec::new(),
+            sessions: Vec::new(),
+            problems: Vec::new(),
+        };
+        let joins = self.request.priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority));
+        if part.sums.broken > 0 || joins || self.request.sessions {
+            let Some(details) = stored.details().ok().flatten() else {
+                self.damaged();
+                return None;
+            };
+            let is_stale = vec![is_stale; details.len()];
+            self.tell(&mut part, &details, &is_stale);
+        }
+        part.stored = Some(stored);
+        Some(part)
+    }
+
+    /// Adds to `part` what only its details tell.
+    pub(super) fn tell(&self, part: &mut Part, details: &[Detail], is_stale: &[bool]) {
+        let priority = self.request.priority;
+        if priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority)) {
+            part.sums = part::sums(details.iter().map(|detail| &detail.rollout), priority);
+        }
+        for (detail, is_stale) in details.iter().zip(is_stale) {
+            part.problems.extend(part::broken(&part.key, detail));
+            if self.request.sessions {
+                part.sessions.push(part::session(&part.key, detail, *is_stale, priority));
+            }
+        }
+    }
+
+    /// Forgets the shards whose files are all gone. Those of a folder that could not be read stay as they were.
+    pub(super) fn look_for_gone_ones(&self, failed: Vec<(PathBuf, io::Error)>) -> Vec<Problem> {
+        let mut known = vec![0; failed.len()];
+        if let Some(memo) = &self.memo {
+            let seen: HashSet<String> = {
+                let state = self.lock();
+                let keys =
+                    state.parts.iter().map(|part| &part.key).chain(state.work.iter().map(|work| &work.key));
+                keys.map(Key::file_name).collect()
+            };
+            match memo.others(&|name| seen.contains(name)) {
+                Ok(others) => {
+                    self.lock().stats.shards_read += others.len() as u64;
+                    for stored in others {
+                        let files = stored.head.records.len() as u64;
+                        let below =
+                            failed.iter().position(|(folder, _)| stored.head.key.folder.starts_with(folder));
+                        let (key, stamp) = (stored.head.key.clone(), stored.stamp);
+                        match below {
+                            Some(place) => {
+                                known[place] += files;
+                                let part = self.as_it_was(stored, true);
+                                let mut state = self.lock();
+                                state.stats.stale += files;
+                                state.parts.extend(part);
+                            }
+                            None => self.removed(memo.remove(&key, stamp), files),
+                        }
+                    }
+                }
+                Err(error) => self.warn(&error),
+            }
+        }
+        let problem = |((path, error), known): ((PathBuf, io::Error), u64)| Problem {
+            path,
+            what: What::UnreadableFolder { known, reason: error.to_string() },
+        };
+        failed.into_iter().zip(known).map(problem).collect()
+    }
+
+    fn removed(&self, removed: io::Result<Saved>, files: u64) {
+        match removed {
+            Ok(saved) => {
+                let stats = &mut self.lock().stats;
+                stats.gone += files;
+                stats.shards_written += u64::from(saved != Saved::Dropped);
+            }
+            Err(error) => self.warn(&error),
+        }
+    }
+}
+
+/// The shard of `day`, among those of one folder.
+fn shard_of<'a>(shards: &'a mut Vec<Work>, folder: &Path, day: &str) -> &'a mut Work {
+    // Names come in their order, and so do their days, but for names without one.
+    let place = shards.iter().rposition(|work| work.key.day == day).unwrap_or_else(|| {
+        let key = Key { folder: folder.to_owned(), day: day.to_owned() };
+        shards.push(Work { key, files: Vec::new(), failed: Vec::new(), stored: None });
+        shards.len() - 1
+    });
+    &mut shards[place]
+}
+
+impl Work {
+    /// Whether `head` remembers all of this as it is now.
+    fn is_as(&self, head: &Head, ablated: Ablations) -> bool {
+        self.failed.is_empty()
+            && self.files.len() == head.records.len()
+            && self
+                .files
+                .iter()
+                .zip(&head.records)
+                .all(|(file, record)| record.is_of(&file.name, &file.state, ablated))
+    }
+}

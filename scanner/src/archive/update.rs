@@ -1,0 +1,278 @@
+//! Reads what changed and brings it into the memo, shard by shard.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use rustix::fs::{Mode, OFlags, fstat, open};
+
+use super::ablation::Ablation;
+use super::compare::Work;
+use super::memo::Saved;
+use super::parse::Rollout;
+use super::part::{self, Part};
+use super::reader::{Consumed, Reader};
+use super::refresh::Context;
+use super::result::{Problem, Stats, What};
+use super::shard::{Detail, Head, Key, Record, Stamp, Stored};
+use super::state::State;
+use super::walk::Found;
+
+impl Context<'_> {
+    /// Reads what changed, the largest shards first.
+    pub(super) fn read_all(&self, threads: usize) {
+        let mut work = std::mem::take(&mut self.lock().work);
+        if work.is_empty() {
+            return;
+        }
+        let size = |work: &Work| work.files.iter().map(|file| file.state.size).sum::<u64>();
+        work.sort_by_cached_key(|work| std::cmp::Reverse(size(work)));
+        let threads = threads.min(work.len());
+        let work: Vec<Mutex<Option<Work>>> = work.into_iter().map(|work| Mutex::new(Some(work))).collect();
+        let next = AtomicUsize::new(0);
+        let each = || {
+            let mut reader = Reader::new();
+            while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.is_cancelled() {
+                    break;
+                }
+                let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(work) = work {
+                    self.read(work, &mut reader);
+                }
+            }
+            self.lock().stats.bytes_read += reader.bytes;
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(each);
+            }
+            each();
+        });
+    }
+
+    /// Reads what changed in one shard, and writes it.
+    fn read(&self, work: Work, reader: &mut Reader) {
+        let start = Instant::now();
+        let Work { key, files, failed, stored } = work;
+        // One that is damaged may bear a stamp nevertheless.
+        let stamp = match &stored {
+            Some(stored) => Some(stored.stamp),
+            None => self.memo.as_ref().and_then(|memo| memo.standing(&key.file_name())),
+        };
+        let mut old = Old::default();
+        if let Some(stored) = stored.filter(|_| !self.request.rescan) {
+            old = Old::of(stored).unwrap_or_else(|| {
+                self.damaged();
+                Old::default()
+            });
+        }
+        let mut shard = Shard::new(self, key, reader);
+        for file in files {
+            if self.is_cancelled() {
+                return;
+            }
+            let before = old.take(&file.name);
+            shard.file(file, before);
+        }
+        for (name, error) in failed {
+            let before = old.take(&name);
+            shard.unreadable(&name, &error, before);
+        }
+        shard.stats.gone += old.left() as u64;
+        let changed = shard.changed || old.left() > 0;
+        let read = start.elapsed();
+        let Shard { key, mut entries, problems, mut stats, .. } = shard;
+        entries.sort_unstable_by(|one, other| one.detail.name.cmp(&other.detail.name));
+        let (mut records, mut details, mut is_stale) = (Vec::new(), Vec::new(), Vec::new());
+        for Entry { record, detail, stale } in entries {
+            records.push(record);
+            details.push(detail);
+            is_stale.push(stale);
+        }
+        let sums = part::sums(details.iter().map(|detail| &detail.rollout), None);
+        let head = Head { key, records, sums };
+        stats.phases.parse = read;
+        let persisting = Instant::now();
+        if changed {
+            self.save(&head, &details, stamp, &mut stats);
+        }
+        stats.phases.persist = persisting.elapsed();
+        let Head { key, records, sums } = head;
+        let stored = self.memo.as_ref().and_then(|memo| memo.load(&key).ok()?);
+        let stored = stored.filter(|stored| stored.head.records == records);
+        let names = match stored {
+            Some(_) => Vec::new(),
+            None => details.iter().map(|detail| detail.name().to_owned()).collect(),
+        };
+        let mut part = Part { key, records, sums, stored, names, sessions: Vec::new(), problems };
+        self.tell(&mut part, &details, &is_stale);
+        let mut state = self.lock();
+        state.parts.push(part);
+        state.stats.add(&stats);
+    }
+
+    fn save(&self, head: &Head, details: &[Detail], before: Option<Stamp>, stats: &mut Stats) {
+        let Some(memo) = &self.memo else { return };
+        let saved = match (head.records.is_empty(), before) {
+            (true, None) => return,
+            (true, Some(before)) => memo.remove(&head.key, before),
+            (false, before) => memo.save(head, details, before),
+        };
+        match saved {
+            Ok(Saved::Written(bytes)) => {
+                stats.shards_written += 1;
+                stats.memo_bytes_written += bytes;
+            }
+            Ok(Saved::Dropped) => {}
+            Err(error) => self.warn(&error),
+        }
+    }
+
+    /// The details of a part, read from the memo or from its files.
+    pub(super) fn details(&self, part: &Part, bytes_read: &mut u64) -> Vec<Detail> {
+        if let Some(details) = part.stored.as_ref().and_then(|stored| stored.details().ok()?) {
+            return details;
+        }
+        let mut reader = Reader::new();
+        let read = |(name, record): (&OsString, &Record)| {
+            let file = open_file(&self.home.join(&part.key.folder).join(name));
+            let read = file.and_then(|file| reader.read(&file, record.state.size));
+            let (rollout, consumed) = read.unwrap_or_default();
+            Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout }
+        };
+        let details = part.names.iter().zip(&part.records).map(read).collect();
+        *bytes_read += reader.bytes;
+        details
+    }
+}
+
+/// Opens a rollout.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?.into())
+}
+
+/// What is remembered of the files of a shard.
+#[derive(Default)]
+struct Old(HashMap<Vec<u8>, (Record, Detail)>);
+
+impl Old {
+    /// Of a shard that is whole.
+    fn of(stored: Stored) -> Option<Self> {
+        let details = stored.details().ok()??;
+        let entries = stored.head.records.into_iter().zip(details);
+        Some(Self(entries.map(|(record, detail)| (detail.name.clone(), (record, detail))).collect()))
+    }
+
+    fn take(&mut self, name: &OsStr) -> Option<(Record, Detail)> {
+        self.0.remove(name.as_encoded_bytes())
+    }
+
+    fn left(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A shard being put together.
+struct Shard<'a, 'r> {
+    context: &'a Context<'a>,
+    key: Key,
+    reader: &'r mut Reader,
+    entries: Vec<Entry>,
+    problems: Vec<Problem>,
+    stats: Stats,
+    /// Whether it is another one than before.
+    changed: bool,
+}
+
+struct Entry {
+    record: Record,
+    detail: Detail,
+    stale: bool,
+}
+
+impl<'a, 'r> Shard<'a, 'r> {
+    fn new(context: &'a Context<'a>, key: Key, reader: &'r mut Reader) -> Self {
+        let (entries, problems) = (Vec::new(), Vec::new());
+        Self { context, key, reader, entries, problems, stats: Stats::default(), changed: false }
+    }
+
+    /// Takes a file that was found, and what was remembered of it.
+    fn file(&mut self, file: Found, before: Option<(Record, Detail)>) {
+        let Found { name, state, is_shared } = file;
+        let read_before = self.reader.bytes;
+        match before {
+            Some((record, detail)) if record.is_of(&name, &state, self.context.options.ablations) => {
+                self.stats.unchanged += 1;
+                self.entries.push(Entry { record, detail, stale: false });
+            }
+            before => self.read(&name, is_shared, before),
+        }
+        self.context.done(1, self.reader.bytes - read_before);
+    }
+
+    fn read(&mut self, name: &OsStr, is_shared: bool, before: Option<(Record, Detail)>) {
+        // Before the file is looked at, so that whatever happens to it afterwards is later.
+        let now = (self.context.options.clock)();
+        self.stats.metadata_calls += 1;
+        let path = self.context.home.join(&self.key.folder).join(name);
+        let state = |file: File| Ok((self.context.options.state(&fstat(&file)?), file));
+        let opened = match open_file(&path).and_then(state) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.changed |= before.is_some();
+                self.stats.gone += 1;
+                return;
+            }
+            Err(error) => return self.unreadable(name, &error, before),
+        };
+        match self.contents(&opened, before.as_ref()) {
+            Ok((rollout, consumed)) => {
+                let (state, _) = opened;
+                let id = part::session_id(name, &rollout);
+                let is_fresh = state.is_fresh(now) && !self.context.options.ablations.has(Ablation::Tick);
+                let record = Record::new(name, state, id, is_shared, is_fresh);
+                let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
+                self.changed |= before.as_ref() != Some(&(record, detail.clone()));
+                self.entries.push(Entry { record, detail, stale: false });
+            }
+            Err(error) => self.unreadable(name, &error, before),
+        }
+    }
+
+    /// What an open file holds, read from where it was read before if it only grew.
+    fn contents(
+        &mut self,
+        (state, file): &(State, File),
+        before: Option<&(Record, Detail)>,
+    ) -> io::Result<(Rollout, Consumed)> {
+        if let Some((record, detail)) = before
+            && record.state.file() == state.file()
+            && state.size > record.state.size
+        {
+            let mut rollout = detail.rollout.clone();
+            if let Some(consumed) = self.reader.read_on(file, state.size, detail.consumed, &mut rollout)? {
+                self.stats.continued += 1;
+                return Ok((rollout, consumed));
+            }
+        }
+        let read = self.reader.read(file, state.size)?;
+        self.stats.parsed += 1;
+        Ok(read)
+    }
+
+    /// Takes a file that could not be looked at or read: what was remembered of it stays.
+    fn unreadable(&mut self, name: &OsStr, error: &io::Error, before: Option<(Record, Detail)>) {
+        let problem = What::unreadable(error, before.is_some());
+        self.problems.push(Problem { path: part::path(&self.key, name), what: problem });
+        if let Some((record, detail)) = before {
+            self.stats.stale += 1;
+            self.entries.push(Entry { record, detail, stale: true });
+        }
+    }
+}
