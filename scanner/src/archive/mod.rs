@@ -137,9 +137,9 @@ pub(crate) struct Read {
 
 /// Reads one rollout from its beginning, with the parser of the archive and nothing else of it.
 pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
-    let (file, state) = update::open_file(path)?;
+    let file = update::open_file(path)?;
     let mut reader = reader::Reader::new();
-    let (rollout, _) = reader.read(&file, state.size)?;
+    let (rollout, _) = reader.read(&file, file.metadata()?.len())?;
     let sums = part::sums(std::iter::once(&rollout), None);
     let mut used = Usage::default();
     used.extend(&sums.models, &sums.totals);
