@@ -6,6 +6,7 @@
 
 pub mod ablations;
 pub mod append;
+pub mod archive_histories;
 pub mod baseline;
 pub mod cli;
 pub mod companion;
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod platform;
 pub mod process;
 pub mod protocol;
+pub mod refresh;
 pub mod relaunch;
 pub mod repro;
 mod session;

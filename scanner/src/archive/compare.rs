@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::ablation::Ablations;
 use super::memo::{Damaged, Saved};
 use super::part::{self, Part};
 use super::refresh::Context;
@@ -40,7 +41,7 @@ impl Context<'_> {
             let stored = self.load(&shard.key);
             shards_read += u64::from(stored.is_some());
             match stored {
-                Some(stored) if !self.request.rescan && shard.is_as(&stored.head) => {
+                Some(stored) if !self.request.rescan && shard.is_as(&stored.head, self.options.ablations) => {
                     match self.as_it_was(stored, false) {
                         Some(part) => {
                             unchanged += part.records.len() as u64;
@@ -177,13 +178,13 @@ fn shard_of<'a>(shards: &'a mut Vec<Work>, folder: &Path, day: &str) -> &'a mut 
 
 impl Work {
     /// Whether `head` remembers all of this as it is now.
-    fn is_as(&self, head: &Head) -> bool {
+    fn is_as(&self, head: &Head, ablated: Ablations) -> bool {
         self.failed.is_empty()
             && self.files.len() == head.records.len()
             && self
                 .files
                 .iter()
                 .zip(&head.records)
-                .all(|(file, record)| record.is_of(&file.name, &file.state))
+                .all(|(file, record)| record.is_of(&file.name, &file.state, ablated))
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
-use super::shard::{Detail, Record};
+use super::shard::{Detail, Record, Sums};
 use super::update::open_file;
 
 /// Bytes compared at a time.
@@ -53,7 +53,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
     let mut aside: HashSet<Place> = HashSet::new();
     let mut seen = HashSet::new();
     for candidate in &candidates {
-        if candidate.record.is_shared && !seen.insert(candidate.record.state.file()) {
+        if !seen.insert(candidate.record.state.file()) {
             aside.insert(candidate.place);
         }
     }
@@ -88,7 +88,10 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             continue;
         }
         let kept = details.iter().enumerate().filter(|(file, _)| !aside.contains(&(place, *file)));
-        part.sums = part::sums(kept.map(|(_, detail)| &detail.rollout), context.request.priority);
+        let sums = part::sums(kept.map(|(_, detail)| &detail.rollout), context.request.priority);
+        // Lines that are not understood are told of every rollout.
+        let Sums { unknown, broken, .. } = part.sums;
+        part.sums = Sums { unknown, broken, ..sums };
         for (file, session) in part.sessions.iter_mut().enumerate() {
             session.counts = !aside.contains(&(place, file));
         }
@@ -103,8 +106,14 @@ fn candidates(parts: &[Part]) -> HashSet<Place> {
             part.records.iter().enumerate().map(move |(file, record)| ((place, file), part, record))
         })
     };
-    let mut wanted: HashSet<Place> =
-        places().filter(|(.., record)| record.is_shared).map(|(place, ..)| place).collect();
+    // A link to a file does not show on the file itself.
+    let shared: HashSet<(u64, u64)> =
+        places().filter(|(.., record)| record.is_shared).map(|(.., record)| record.state.file()).collect();
+    let mut wanted = HashSet::new();
+    if !shared.is_empty() {
+        let same = places().filter(|(.., record)| shared.contains(&record.state.file()));
+        wanted.extend(same.map(|(place, ..)| place));
+    }
     let ids = |archived: bool| -> HashSet<u64> {
         let of = parts.iter().filter(|part| part.is_archived() == archived);
         of.flat_map(|part| part.records.iter().map(|record| record.session)).collect()
@@ -126,7 +135,7 @@ fn compare(
     current: &Candidate,
     read: &mut u64,
 ) -> io::Result<Option<Place>> {
-    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path)).map(|(file, _)| file);
+    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path));
     let (sizes, files) =
         ((archived.record.state.size, current.record.state.size), (open(archived)?, open(current)?));
     let common = sizes.0.min(sizes.1);

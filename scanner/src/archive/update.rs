@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags, fstat, open};
 
+use super::ablation::Ablation;
 use super::compare::Work;
 use super::memo::Saved;
 use super::parse::Rollout;
@@ -141,7 +142,7 @@ impl Context<'_> {
         let mut reader = Reader::new();
         let read = |(name, record): (&OsString, &Record)| {
             let file = open_file(&self.home.join(&part.key.folder).join(name));
-            let read = file.and_then(|(file, _)| reader.read(&file, record.state.size));
+            let read = file.and_then(|file| reader.read(&file, record.state.size));
             let (rollout, consumed) = read.unwrap_or_default();
             Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout }
         };
@@ -151,11 +152,9 @@ impl Context<'_> {
     }
 }
 
-/// Opens a rollout, and says in which state it is.
-pub(super) fn open_file(path: &Path) -> io::Result<(File, State)> {
-    let fd = open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
-    let state = State::of(&fstat(&fd)?);
-    Ok((File::from(fd), state))
+/// Opens a rollout.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?.into())
 }
 
 /// What is remembered of the files of a shard.
@@ -208,7 +207,7 @@ impl<'a, 'r> Shard<'a, 'r> {
         let Found { name, state, is_shared } = file;
         let read_before = self.reader.bytes;
         match before {
-            Some((record, detail)) if record.is_of(&name, &state) => {
+            Some((record, detail)) if record.is_of(&name, &state, self.context.options.ablations) => {
                 self.stats.unchanged += 1;
                 self.entries.push(Entry { record, detail, stale: false });
             }
@@ -222,7 +221,8 @@ impl<'a, 'r> Shard<'a, 'r> {
         let now = (self.context.options.clock)();
         self.stats.metadata_calls += 1;
         let path = self.context.home.join(&self.key.folder).join(name);
-        let opened = match open_file(&path) {
+        let state = |file: File| Ok((self.context.options.state(&fstat(&file)?), file));
+        let opened = match open_file(&path).and_then(state) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.changed |= before.is_some();
@@ -233,9 +233,10 @@ impl<'a, 'r> Shard<'a, 'r> {
         };
         match self.contents(&opened, before.as_ref()) {
             Ok((rollout, consumed)) => {
-                let (_, state) = opened;
+                let (state, _) = opened;
                 let id = part::session_id(name, &rollout);
-                let record = Record::new(name, state, id, is_shared, state.is_fresh(now));
+                let is_fresh = state.is_fresh(now) && !self.context.options.ablations.has(Ablation::Tick);
+                let record = Record::new(name, state, id, is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
                 self.changed |= before.as_ref() != Some(&(record, detail.clone()));
                 self.entries.push(Entry { record, detail, stale: false });
@@ -247,7 +248,7 @@ impl<'a, 'r> Shard<'a, 'r> {
     /// What an open file holds, read from where it was read before if it only grew.
     fn contents(
         &mut self,
-        (file, state): &(File, State),
+        (state, file): &(State, File),
         before: Option<&(Record, Detail)>,
     ) -> io::Result<(Rollout, Consumed)> {
         if let Some((record, detail)) = before
