@@ -24,6 +24,8 @@ use crate::verify::{remember, verify_file, verify_quickly};
 
 const BUILDING: &str = ".building-";
 
+pub(crate) type Report<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
 /// What a build may vary.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BuildOptions {
@@ -49,6 +51,8 @@ pub enum Stage {
     Copying,
     /// Rows are generated, inserted and pruned, and the file is finished; counted in bytes of inserted bodies.
     Generating,
+    /// Rollouts of an archive are written; counted in bytes.
+    Writing,
     /// Rows and file are read once more for their digests; counted in bytes.
     Digesting,
     /// The file of a cached dataset is compared with its digest; counted in bytes.
@@ -118,15 +122,38 @@ impl Cache {
         options: &BuildOptions,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Dataset> {
-        options.check(recipe)?;
-        let name = folder_name(recipe, options)?;
-        let folder = self.folder.join(&name);
+        options.check(recipe.name())?;
+        let name = folder_name(recipe, options);
+        let taken = |folder: &Path, progress: Report<'_>| {
+            read(folder).and_then(|dataset| verify_quickly(&dataset, progress).map(|()| dataset))
+        };
+        let built = |folder: &Path, progress: Report<'_>| build::build(folder, recipe, options, progress);
+        let needed = recipe.file_bytes(options.scale);
+        let (dataset, hold, is_new) = self.obtain(&name, needed, taken, built, progress)?;
+        let dataset = Dataset { database: self.folder.join(&name).join(FILE_NAME), hold, ..dataset };
+        if is_new {
+            remember(&dataset);
+        }
+        Ok(dataset)
+    }
+
+    /// What stands in the folder `name` if `taken` takes it, else what `built` makes, of so many bytes. Of several processes that
+    /// ask, one builds. Tells, too, whether it was built now.
+    pub(crate) fn obtain<D>(
+        &self,
+        name: &str,
+        needed: u64,
+        taken: impl FnOnce(&Path, Report<'_>) -> Result<D>,
+        built: impl FnOnce(&Path, Report<'_>) -> Result<D>,
+        progress: Report<'_>,
+    ) -> Result<(D, Hold, bool)> {
+        let folder = self.folder.join(name);
         fs::create_dir_all(&self.folder)
             .map_err(DatasetError::io(&self.folder, "create the cache folder"))?;
-        let locks = Locks::of(&self.folder, &name);
+        let locks = Locks::of(&self.folder, name);
         let _change = locks.change(progress)?;
-        match read(&folder).and_then(|dataset| verify_quickly(&dataset, progress).map(|()| dataset)) {
-            Ok(dataset) => return Ok(Dataset { hold: locks.hold(progress)?, ..dataset }),
+        match taken(&folder, progress) {
+            Ok(dataset) => return Ok((dataset, locks.hold(progress)?, false)),
             Err(DatasetError::Cancelled) => return Err(DatasetError::Cancelled),
             // Missing, or not what was built: it is built again, once nobody uses it as it is.
             Err(_) => {
@@ -136,18 +163,16 @@ impl Cache {
         }
         let building = self.folder.join(format!("{BUILDING}{name}"));
         remove_if_there(&building)?;
-        check_room(&self.folder, recipe, options)?;
+        check_room(&self.folder, needed)?;
         fs::create_dir(&building).map_err(DatasetError::io(&building, "create"))?;
-        let built = build::build(&building, recipe, options, progress).and_then(|dataset| {
+        let dataset = built(&building, progress).and_then(|dataset| {
             fs::rename(&building, &folder).map_err(DatasetError::io(&folder, "put the dataset"))?;
-            Ok(Dataset { database: folder.join(FILE_NAME), ..dataset })
+            Ok(dataset)
         });
-        if built.is_err() {
+        if dataset.is_err() {
             remove_if_there(&building)?;
         }
-        let dataset = built?;
-        remember(&dataset);
-        Ok(Dataset { hold: locks.hold(progress)?, ..dataset })
+        Ok((dataset?, locks.hold(progress)?, true))
     }
 
     /// The datasets there are, by name. A folder that holds none is passed over.
@@ -203,7 +228,7 @@ impl Cache {
     }
 
     /// Names of the folders of datasets, sorted.
-    fn names(&self) -> Result<Vec<String>> {
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -217,7 +242,7 @@ impl Cache {
         Ok(names)
     }
 
-    fn resolve(&self, name: &str) -> Result<String> {
+    pub(crate) fn resolve(&self, name: &str) -> Result<String> {
         let mut names = self.names()?;
         if names.iter().any(|known| known == name) {
             return Ok(name.to_owned());
@@ -244,14 +269,25 @@ pub fn build_into(
     options: &BuildOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Dataset> {
-    options.check(recipe)?;
+    options.check(recipe.name())?;
+    empty_folder(folder, recipe.file_bytes(options.scale), |folder| {
+        build::build(folder, recipe, options, progress)
+    })
+}
+
+/// Builds something of so many bytes in an empty folder, which is empty again if that fails.
+pub(crate) fn empty_folder<D>(
+    folder: &Path,
+    needed: u64,
+    build: impl FnOnce(&Path) -> Result<D>,
+) -> Result<D> {
     fs::create_dir_all(folder).map_err(DatasetError::io(folder, "create"))?;
     let mut entries = fs::read_dir(folder).map_err(DatasetError::io(folder, "read"))?;
     if entries.next().is_some() {
         return Err(DatasetError::NotEmpty { path: folder.to_path_buf() });
     }
-    check_room(folder, recipe, options)?;
-    let built = build::build(folder, recipe, options, progress);
+    check_room(folder, needed)?;
+    let built = build(folder);
     if built.is_err() {
         remove_if_there(folder)?;
         fs::create_dir(folder).map_err(DatasetError::io(folder, "create"))?;
@@ -260,33 +296,37 @@ pub fn build_into(
 }
 
 impl BuildOptions {
-    fn check(&self, recipe: &Recipe) -> Result<()> {
+    pub(crate) fn check(&self, recipe: &str) -> Result<()> {
         if self.scale.is_finite() && self.scale > 0.0 && self.scale <= 1000.0 {
             return Ok(());
         }
         Err(DatasetError::Recipe {
-            place: format!("recipe `{}`", recipe.name()),
+            place: format!("recipe `{recipe}`"),
             detail: format!("it cannot be scaled by {}; give a factor above 0, at most 1000", self.scale),
         })
     }
 }
 
 /// The name of a dataset's folder: that of the recipe, and a digest over all that determines the rows.
-fn folder_name(recipe: &Recipe, options: &BuildOptions) -> Result<String> {
+fn folder_name(recipe: &Recipe, options: &BuildOptions) -> String {
     let parts = [
         recipe.canonical(),
         Shapes::source(recipe.era()).to_owned(),
         options.seed.unwrap_or(recipe.default_seed()).to_string(),
         options.scale.to_string(),
-        crate::GENERATOR_VERSION.to_string(),
     ];
+    folder_name_of(recipe.name(), parts)
+}
+
+/// The name of the folder of what is built from a recipe, and determined by `parts` and the generator.
+pub(crate) fn folder_name_of(recipe: &str, parts: [String; 4]) -> String {
     let mut hasher = Sha256::new();
-    for part in parts {
+    for part in parts.into_iter().chain([crate::GENERATOR_VERSION.to_string()]) {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
     let digest = digest::hexadecimal(hasher);
-    Ok(format!("{}-{}", recipe.name(), &digest[..12]))
+    format!("{recipe}-{}", &digest[..12])
 }
 
 fn read(folder: &Path) -> Result<Dataset> {
@@ -303,9 +343,9 @@ fn remove_if_there(folder: &Path) -> Result<()> {
     }
 }
 
-/// Whether the file system has room for a dataset, and a little more.
-fn check_room(folder: &Path, recipe: &Recipe, options: &BuildOptions) -> Result<()> {
-    let needed = recipe.file_bytes(options.scale) / 20 * 21 + (1 << 20);
+/// Whether the file system has room for a dataset of so many bytes, and a little more.
+fn check_room(folder: &Path, bytes: u64) -> Result<()> {
+    let needed = bytes / 20 * 21 + (1 << 20);
     let room = rustix::fs::statvfs(folder)
         .map_err(|error| DatasetError::io(folder, "ask for free room in")(error.into()))?;
     let available = room.f_bavail.saturating_mul(room.f_frsize);

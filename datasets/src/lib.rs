@@ -17,6 +17,7 @@
 //!
 //! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on every machine.
 
+pub mod archive;
 mod batch;
 mod build;
 mod cache;

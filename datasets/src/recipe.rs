@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
@@ -161,8 +162,7 @@ impl Recipe {
     /// # Errors
     /// [`DatasetError::Io`] when it cannot be read, [`DatasetError::Recipe`] with file and line when it is no recipe.
     pub fn from_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(DatasetError::io(path, "read the recipe"))?;
-        Self::parse(&text, &path.display().to_string())
+        Self::parse(&read(path)?, &path.display().to_string())
     }
 
     /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe file.
@@ -170,8 +170,10 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::builtin`] and [`Recipe::from_file`].
     pub fn find(name: &str) -> Result<Self> {
-        let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
-        if is_path { Self::from_file(Path::new(name)) } else { Self::builtin(name) }
+        match text_of(name)? {
+            Some(text) => Self::parse(&text, name),
+            None => Self::builtin(name),
+        }
     }
 
     /// Reads a recipe from the text of a TOML file; `place` names it in errors.
@@ -179,13 +181,7 @@ impl Recipe {
     /// # Errors
     /// [`DatasetError::Recipe`] with the line where it is known.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
-        let recipe: Self = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            DatasetError::Recipe {
-                place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
-                detail: format!("{}; datasets/recipes/quick.toml explains every key", error.message()),
-            }
-        })?;
+        let recipe: Self = parsed(text, place, "datasets/recipes/quick.toml")?;
         recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
         Ok(recipe)
     }
@@ -337,6 +333,27 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(DatasetError::io(path, "read the recipe"))
+}
+
+/// The text of the recipe file that `name` is the path of; `None` for the name of a built-in recipe.
+pub(crate) fn text_of(name: &str) -> Result<Option<String>> {
+    let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
+    is_path.then(|| read(Path::new(name))).transpose()
+}
+
+/// Reads a recipe of either kind, unchecked. `place` names it in errors, `example` a recipe that explains the keys.
+pub(crate) fn parsed<T: DeserializeOwned>(text: &str, place: &str, example: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        DatasetError::Recipe {
+            place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
+            detail: format!("{}; {example} explains every key", error.message()),
+        }
+    })
 }
 
 fn scaled(number: u64, scale: f64) -> u64 {

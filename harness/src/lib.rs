@@ -22,6 +22,7 @@ pub mod plan;
 pub mod platform;
 pub mod process;
 pub mod protocol;
+pub mod refresh;
 pub mod relaunch;
 pub mod repro;
 mod session;

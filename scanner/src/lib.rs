@@ -22,6 +22,7 @@ mod path;
 mod persist;
 mod producer;
 pub mod published;
+pub mod published_archive;
 mod regular;
 mod rows;
 mod scan;

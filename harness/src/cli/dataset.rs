@@ -1,5 +1,6 @@
 //! `tracerig dataset`: its verbs, each in a file of its own, and what they share.
 
+mod archive;
 mod build;
 mod inspect;
 mod list;
@@ -18,7 +19,7 @@ use super::output::{self, Format};
 use super::{Code, Interrupted};
 use crate::interrupt;
 
-/// Build, list, verify, inspect and remove the databases that runs stand on.
+/// Build, list, verify, inspect and remove the databases and archives that runs stand on.
 ///
 /// A dataset is built from a recipe, a seed and a scale: the same three give the same file, byte for byte. It is kept in
 /// the user's cache folder (TRACERIG_CACHE_DIR moves it). Whenever it is used again its size and times are compared with
@@ -40,7 +41,8 @@ enum Task {
     },
     Build(build::Build),
     Mimic(mimic::Mimic),
-    /// Compare a dataset's file and rows with the digests it was built with.
+    /// Compare a dataset's file and rows with the digests it was built with; of an archive its rollouts, and what a refresh finds in
+    /// them.
     Verify(Named),
     /// Tell everything known about a dataset.
     Inspect(Named),
@@ -68,15 +70,16 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 }
 
 /// Shows the progress of `work`, which an interruption ends.
-fn watched(
-    work: impl FnOnce(&mut dyn FnMut(Progress) -> ControlFlow<()>) -> tracerig_datasets::Result<Dataset>,
-) -> anyhow::Result<Dataset> {
+fn watched<D>(
+    work: impl FnOnce(&mut dyn FnMut(Progress) -> ControlFlow<()>) -> tracerig_datasets::Result<D>,
+) -> anyhow::Result<D> {
     let bar = output::progress_bar(0, "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}");
     let done = work(&mut |progress| {
         bar.set_message(match progress.stage {
             Stage::Waiting => "waiting for another process",
             Stage::Copying => "copying",
             Stage::Generating => "inserting bodies",
+            Stage::Writing => "writing rollouts",
             Stage::Digesting => "digesting",
             Stage::Verifying => "verifying",
         });

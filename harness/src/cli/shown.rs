@@ -23,6 +23,7 @@ impl Shown {
                     Stage::Copying => "copying the database",
                     Stage::Waiting => "waiting for another process to build the dataset",
                     Stage::Generating => "building the dataset",
+                    Stage::Writing => "writing the archive",
                     Stage::Digesting => "digesting the dataset",
                     Stage::Verifying => "verifying the dataset",
                 };

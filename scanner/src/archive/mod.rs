@@ -126,6 +126,27 @@ impl std::fmt::Debug for Request<'_> {
     }
 }
 
+/// What one rollout says, read by itself.
+pub(crate) struct Read {
+    /// The id of its session.
+    pub(crate) session: String,
+    pub(crate) used: Usage,
+    /// Bytes read.
+    pub(crate) bytes: u64,
+}
+
+/// Reads one rollout from its beginning, with the parser of the archive and nothing else of it.
+pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
+    let file = update::open_file(path)?;
+    let mut reader = reader::Reader::new();
+    let (rollout, _) = reader.read(&file, file.metadata()?.len())?;
+    let sums = part::sums(std::iter::once(&rollout), None);
+    let mut used = Usage::default();
+    used.extend(&sums.models, &sums.totals);
+    let session = part::session_id(path.file_name().unwrap_or_default(), &rollout).to_owned();
+    Ok(Read { session, used, bytes: reader.bytes })
+}
+
 /// The rollouts below one home.
 #[derive(Clone, Debug)]
 pub struct Archive {

@@ -7,11 +7,13 @@ use clap::Args;
 use tracerig_datasets::{BuildOptions, Cache, Manifest, Progress, Stage, build_into};
 use tracerig_reports::{ByteSize, units};
 
-use super::watched;
+use super::{archive, watched};
 use crate::cli::output;
 use crate::cli::{Code, Usage};
 
-/// Build a dataset, unless it is there already, and print its database's path.
+/// Build a dataset, unless it is there already, and print the path of its database, or of an archive's home.
+///
+/// The trace database that belongs to an archive is built with it.
 #[derive(Debug, Args)]
 pub(super) struct Build {
     /// A recipe's name (see `tracerig dataset list`), or the path of a recipe file.
@@ -19,7 +21,8 @@ pub(super) struct Build {
     /// Another seed than the recipe's.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Factor on the number of rows and the size of the file; the facts stay the same.
+    /// Factor on the number of rows and the size of the file, or on the bytes of an archive that do not matter; the facts stay
+    /// the same.
     #[arg(long, value_name = "F", default_value = "1")]
     scale: f64,
     /// Build it in this folder instead of the cache; the folder must be empty or not there yet.
@@ -31,8 +34,11 @@ pub(super) fn main(arguments: &Build) -> anyhow::Result<Code> {
     if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
         return Err(Usage(format!("--scale {}: give a factor above 0", arguments.scale)).into());
     }
-    let recipe = crate::cli::recipe(&arguments.name)?;
     let options = BuildOptions { seed: arguments.seed, scale: arguments.scale };
+    if let Some(recipe) = archive::recipe(&arguments.name)? {
+        return archive::build(&recipe, &options, arguments.out.as_deref());
+    }
+    let recipe = crate::cli::recipe(&arguments.name)?;
     // When rows began to be inserted, and when the file was finished; none for a dataset that was there already.
     let (mut began, mut finished) = (None, None);
     let dataset = watched(|progress| {
@@ -44,7 +50,7 @@ pub(super) fn main(arguments: &Build) -> anyhow::Result<Code> {
                 Stage::Digesting => {
                     finished.get_or_insert_with(Instant::now);
                 }
-                Stage::Waiting | Stage::Copying | Stage::Verifying => {}
+                Stage::Waiting | Stage::Copying | Stage::Writing | Stage::Verifying => {}
             }
             progress(told)
         };

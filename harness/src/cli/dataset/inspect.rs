@@ -6,11 +6,15 @@ use std::fmt::Write as _;
 use tracerig_datasets::{Cache, Dataset, Manifest};
 use tracerig_reports::{ByteSize, units};
 
-use super::{Named, folder_name};
+use super::{Named, archive, folder_name};
 use crate::cli::Code;
 use crate::cli::output::{self, Format};
 
 pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
+    if let Some((name, manifest)) = Cache::default()?.inspect_archive(&arguments.name)? {
+        archive::inspect(&manifest, &name, arguments.format)?;
+        return Ok(Code::FINE);
+    }
     let dataset = Cache::default()?.inspect(&arguments.name)?;
     match arguments.format {
         Format::Json => output::print_json(&dataset.manifest)?,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracerig_datasets::{Cache, Recipe};
 use tracerig_reports::{ByteSize, units};
 
-use super::Shown;
+use super::{Shown, archive};
 use crate::cli::Code;
 use crate::cli::output::{self, Format};
 
@@ -26,6 +26,8 @@ struct Listing {
     cache: PathBuf,
     recipes: Vec<Offered>,
     datasets: Vec<Shown>,
+    archive_recipes: Vec<archive::Offered>,
+    archives: Vec<archive::Shown>,
 }
 
 pub(super) fn main(format: Format) -> anyhow::Result<Code> {
@@ -41,6 +43,8 @@ pub(super) fn main(format: Format) -> anyhow::Result<Code> {
         cache: cache.folder().to_owned(),
         recipes: Recipe::all().iter().map(offered).collect(),
         datasets: cache.list()?.iter().map(Shown::of).collect(),
+        archive_recipes: archive::Offered::all(),
+        archives: cache.list_archives()?.into_iter().map(|one| archive::Shown::of(&cache, one)).collect(),
     };
     match format {
         Format::Json => output::print_json(&listing)?,
@@ -63,8 +67,17 @@ fn listing_table(listing: &Listing) -> String {
             let _ = writeln!(text, "      {line}");
         }
     }
+    text.push_str("\nRecipes of archives\n");
+    for recipe in &listing.archive_recipes {
+        let archive::Offered { recipe, why, sessions, bytes, trace, .. } = recipe;
+        let (bytes, sessions) = (ByteSize(*bytes).to_string(), units::count(*sessions));
+        let _ = writeln!(text, "  {recipe:14} {bytes:>7} {sessions:>10} sessions, trace database {trace}");
+        for line in wrapped(why, 72) {
+            let _ = writeln!(text, "      {line}");
+        }
+    }
     let _ = writeln!(text, "\nDatasets in {}", listing.cache.display());
-    if listing.datasets.is_empty() {
+    if listing.datasets.is_empty() && listing.archives.is_empty() {
         text.push_str("  none yet; build one with `tracerig dataset build NAME`\n");
     }
     for dataset in &listing.datasets {
@@ -76,6 +89,17 @@ fn listing_table(listing: &Listing) -> String {
             units::count(dataset.rows),
             dataset.seed,
             dataset.scale
+        );
+    }
+    for archive in &listing.archives {
+        let _ = writeln!(
+            text,
+            "  {:34} {:>7} {:>10} files, seed {}, scale {}",
+            archive.name,
+            ByteSize(archive.bytes).to_string(),
+            units::count(archive.files),
+            archive.seed,
+            archive.scale
         );
     }
     text

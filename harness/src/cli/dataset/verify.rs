@@ -2,11 +2,14 @@
 
 use tracerig_datasets::Cache;
 
-use super::{Named, Shown, watched};
+use super::{Named, Shown, archive, watched};
 use crate::cli::Code;
 use crate::cli::output::{self, Format};
 
 pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
+    if Cache::default()?.inspect_archive(&arguments.name)?.is_some() {
+        return archive::verify(&arguments.name, arguments.format);
+    }
     let dataset = watched(|progress| Cache::default()?.verify(&arguments.name, progress))?;
     match arguments.format {
         Format::Table => output::print(&format!("{}: as it was built\n", dataset.database.display()))?,

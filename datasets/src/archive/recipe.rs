@@ -1,0 +1,203 @@
+//! Recipes of archives: how many rollouts, how large, over how long, and the trace database that belongs to them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DatasetError, Result};
+use crate::recipe::{Recipe, Sizes, parsed, text_of};
+
+/// A recipe of an archive, checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveRecipe {
+    kind: Kind,
+    pub(crate) name: String,
+    pub(crate) why: String,
+    pub(crate) imitates: String,
+    pub(crate) seed: u64,
+    /// Name of the recipe of the trace database whose priority turns stand in the sessions.
+    pub(crate) trace: String,
+    /// Sessions; the copies of some are beside them.
+    pub(crate) sessions: u64,
+    /// Days from the first to the last.
+    pub(crate) days: u64,
+    /// Bytes of all sessions, without the copies.
+    pub(crate) bytes: u64,
+    /// How their sizes relate to each other.
+    pub(crate) sizes: Sizes,
+    /// Of the sessions, those written by the newer version, which says at which tier it is served.
+    pub(crate) newer_percent: u64,
+    /// Of the sessions, those that are archived.
+    pub(crate) archived_percent: u64,
+    /// Of a thousand sessions, those that stand in both folders, the archived one being the beginning of the other.
+    pub(crate) copies_per_mille: u64,
+    /// Of a thousand sessions, those that go on days later.
+    pub(crate) resumed_per_mille: u64,
+    /// Of a thousand lines that do not matter, those of a kind that no known version writes.
+    pub(crate) unknown_per_mille: u64,
+    /// Bytes of the longest line, in the largest session.
+    pub(crate) longest_line: u64,
+}
+
+/// What a recipe is of; that of a trace database does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Archive,
+}
+
+const BUILTIN: [(&str, &str); 2] = [
+    ("archive-tiny", include_str!("../../recipes/archive-tiny.toml")),
+    ("archive-60k", include_str!("../../recipes/archive-60k.toml")),
+];
+
+/// The names of the built-in recipes.
+pub(crate) fn names() -> [&'static str; BUILTIN.len()] {
+    BUILTIN.map(|(name, _)| name)
+}
+
+impl ArchiveRecipe {
+    /// The built-in recipe of this name.
+    ///
+    /// # Errors
+    /// [`DatasetError::UnknownRecipe`] with the names there are.
+    pub fn builtin(name: &str) -> Result<Self> {
+        let found = BUILTIN.iter().find(|(known, _)| *known == name);
+        let (_, text) = found.ok_or_else(|| DatasetError::UnknownRecipe {
+            name: name.to_owned(),
+            known: names().join(", "),
+        })?;
+        Self::parse(text, &format!("recipe `{name}`"))
+    }
+
+    /// Every built-in recipe, smallest first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        // A test parses each of them.
+        BUILTIN.iter().filter_map(|(name, _)| Self::builtin(name).ok()).collect()
+    }
+
+    /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe file.
+    ///
+    /// # Errors
+    /// As [`ArchiveRecipe::builtin`] and [`ArchiveRecipe::parse`], and I/O errors.
+    pub fn find(name: &str) -> Result<Self> {
+        match text_of(name)? {
+            Some(text) => Self::parse(&text, name),
+            None => Self::builtin(name),
+        }
+    }
+
+    /// Whether `name`, of a built-in recipe or a recipe file, is one of an archive.
+    #[must_use]
+    pub fn is_one(name: &str) -> bool {
+        let says = |text: String| {
+            let table = text.parse::<toml::Table>().ok();
+            table.is_some_and(|table| table.get("kind").and_then(|kind| kind.as_str()) == Some("archive"))
+        };
+        match text_of(name) {
+            Ok(Some(text)) => says(text),
+            _ => names().contains(&name),
+        }
+    }
+
+    /// Reads a recipe from the text of a TOML file; `place` names it in errors.
+    ///
+    /// # Errors
+    /// [`DatasetError::Recipe`] with the line where it is known.
+    pub fn parse(text: &str, place: &str) -> Result<Self> {
+        let recipe: Self = parsed(text, place, "datasets/recipes/archive-60k.toml")?;
+        recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
+        Ok(recipe)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The sentence that says why it exists.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// The recipe of the trace database that belongs to it.
+    ///
+    /// # Errors
+    /// As [`Recipe::find`].
+    pub fn trace(&self) -> Result<Recipe> {
+        Recipe::find(&self.trace)
+    }
+
+    /// Sessions. With the copies of some, there are a few more files.
+    #[must_use]
+    pub fn sessions(&self) -> u64 {
+        self.sessions
+    }
+
+    /// Bytes of all rollouts at a scale, about: what says how much was used takes its room at every scale.
+    #[must_use]
+    pub fn bytes(&self, scale: f64) -> u64 {
+        // Far below 2^53, where a float is exact.
+        (self.bytes as f64 * scale).round() as u64
+    }
+
+    /// The seed used when none is given.
+    #[must_use]
+    pub fn default_seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The recipe as TOML without comments: equal for equal recipes.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        // A struct of numbers and texts always serializes.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        let require = |holds: bool, otherwise: &str| if holds { Ok(()) } else { Err(otherwise.to_owned()) };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        require(
+            !self.name.is_empty() && self.name.bytes().all(plain) && !self.name.starts_with('.'),
+            "`name` names a folder: use letters, digits, `-`, `_` and `.`",
+        )?;
+        require(self.sessions > 0 && self.bytes > 0, "`sessions` and `bytes` must be positive")?;
+        require((1..=3660).contains(&self.days), "`days` must be from 1 to 3660")?;
+        require(
+            self.sizes.is_sorted() && self.sizes[0] > 0,
+            "the five numbers of `sizes` must be positive and rise",
+        )?;
+        let percents = [self.newer_percent, self.archived_percent];
+        require(percents.iter().all(|percent| *percent <= 100), "a percentage must be at most 100")?;
+        let per_milles = [self.copies_per_mille, self.resumed_per_mille, self.unknown_per_mille];
+        require(per_milles.iter().all(|part| *part <= 1000), "a part of a thousand must be at most 1000")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_builtin_recipe_parses_and_names_its_trace_database() {
+        for name in names() {
+            let recipe = ArchiveRecipe::builtin(name).unwrap();
+            assert_eq!((recipe.name(), recipe.why().ends_with('.')), (name, true));
+            assert_eq!(ArchiveRecipe::parse(&recipe.canonical(), "again").unwrap(), recipe);
+            assert!(recipe.trace().is_ok() && ArchiveRecipe::is_one(name) && !ArchiveRecipe::is_one("quick"));
+        }
+    }
+
+    #[test]
+    fn errors_name_place_line_and_remedy() {
+        let text = BUILTIN[0].1.replace("newer_percent", "never_percent");
+        let error = ArchiveRecipe::parse(&text, "my.toml").unwrap_err().to_string();
+        let line = 1 + text.lines().position(|line| line.starts_with("never_percent")).unwrap();
+        assert!(error.starts_with(&format!("my.toml, line {line}: unknown field")), "{error}");
+        assert!(error.contains("archive-60k.toml explains every key"), "{error}");
+        let error = ArchiveRecipe::find("archive-70k").unwrap_err().to_string();
+        assert!(error.contains("`archive-70k`") && error.contains("archive-tiny"), "{error}");
+    }
+}

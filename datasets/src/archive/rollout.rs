@@ -1,0 +1,477 @@
+//! The lines of one session, and what they say was used. Shapes and lengths are those of real rollouts.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use tracerig_store::threads::Millis;
+
+use super::expected::{Expected, UseClass, UsedTier, UsedTokens};
+use super::plan::{DAY, KnownTurn, Session, Version};
+use crate::dice::Dice;
+use crate::prose::Pools;
+
+/// What the lines that a session cannot do without take: at its beginning, for each turn and for each count.
+const ESTIMATES: [(Version, [u64; 3]); 2] =
+    [(Version::Older, [710, 1_220, 435]), (Version::Newer, [1_310, 1_720, 1_310])];
+
+/// Lines that do not matter: minimum, median, 90th and 99th percentile, maximum of their bytes.
+const BULK: [u64; 5] = [420, 900, 5_000, 35_000, 160_000];
+
+/// Room that the end of the last turn takes.
+const ENDING: [(Version, u64); 2] = [(Version::Older, 243), (Version::Newer, 309)];
+
+const OLDER_MODELS: [&str; 2] = ["gpt-5.5", "gpt-5.5-codex"];
+const NEWER_MODELS: [&str; 2] = ["gpt-6-sol", "gpt-6-mini"];
+
+/// A session as far as it is written, apart from its bytes.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    /// The time of its last line.
+    at: i64,
+    ordinal: u64,
+    model: Option<String>,
+    /// The tier that it says.
+    said: UsedTier,
+    turn: String,
+    /// The cumulative count, once there is one.
+    total: Option<UsedTokens>,
+}
+
+impl State {
+    /// Lines written.
+    pub(super) fn lines(&self) -> u64 {
+        self.ordinal
+    }
+}
+
+/// What a session came out as.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) expected: Expected,
+    pub(super) lines: u64,
+    /// Lines of kinds that no known version writes.
+    pub(super) unknown: u64,
+}
+
+/// Writes one session.
+pub(super) struct Writer<'a> {
+    session: &'a Session,
+    pools: &'a Pools,
+    unknown_per_mille: u64,
+    known: BTreeSet<&'a str>,
+    dice: Dice,
+    /// For what does not matter, so that a scale leaves everything else as it is.
+    bulk_dice: Dice,
+    state: State,
+    pub(super) out: Vec<u8>,
+    pub(super) written: Written,
+}
+
+fn of<T: Copy>(version: Version, table: &[(Version, T); 2]) -> T {
+    if table[0].0 == version { table[0].1 } else { table[1].1 }
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(session: &'a Session, pools: &'a Pools, unknown_per_mille: u64, seed: u64) -> Self {
+        let state = State {
+            at: session.start,
+            ordinal: 0,
+            model: None,
+            said: UsedTier::Unknown,
+            turn: String::new(),
+            total: None,
+        };
+        Self {
+            session,
+            pools,
+            unknown_per_mille,
+            known: session.known.iter().map(|known| known.turn.as_str()).collect(),
+            dice: Dice::new(seed, "rollout", session.number),
+            bulk_dice: Dice::new(seed, "bulk", session.number),
+            state,
+            out: Vec::new(),
+            written: Written::default(),
+        }
+    }
+
+    /// Goes on with a session that stands in this state.
+    pub(super) fn resumed(mut self, state: State, dice: Dice) -> Self {
+        (self.state, self.dice) = (state, dice);
+        self
+    }
+
+    /// The state after what was written.
+    pub(super) fn into_state(self) -> State {
+        self.state
+    }
+
+    /// Writes the whole session. A scale stretches what does not matter, and nothing else.
+    pub(super) fn whole(&mut self, scale: f64) {
+        let Session { bytes, version, resumed, known, .. } = self.session;
+        let turns = match known.len() as u64 {
+            0 => (1 + (bytes / 40_000).min(60)).max(if resumed.is_some() { 2 } else { 1 }),
+            known => 2 * known,
+        };
+        let counts: Vec<u64> =
+            (0..turns).map(|_| if *bytes < 6_000 { 1 } else { 1 + self.dice.below(3) }).collect();
+        let [meta, turn, count] = of(*version, &ESTIMATES);
+        let needed = meta + turn * turns + count * counts.iter().sum::<u64>();
+        let bulk = (bytes.saturating_sub(needed) as f64 * scale).round() as u64;
+        let goal = needed + bulk;
+        let names_no_model = *version == Version::Older && known.is_empty() && self.dice.chance(2);
+        self.session_meta();
+        if *version == Version::Newer {
+            self.settings();
+        }
+        let mut known = known.iter();
+        let mut long = self.session.longest_line.map(|bytes| (bytes as f64 * scale.min(1.0)).round() as u64);
+        let bulk = bulk.saturating_sub(long.unwrap_or(0));
+        for (at, counts) in counts.iter().enumerate() {
+            let at = at as u64;
+            let is_last = at + 1 == turns;
+            let of_trace = if at.is_multiple_of(2) { known.next() } else { None };
+            match (of_trace, resumed) {
+                (Some(known), _) => self.state.at = known.at.max(self.state.at + 1),
+                (None, Some(pause)) if at == turns - (turns / 3).max(1) => self.state.at += pause,
+                (None, _) => self.wait(20_000, 360_000),
+            }
+            self.begin_turn(of_trace, names_no_model);
+            if let Some(bytes) = long.take().filter(|bytes| *bytes > BULK[0]) {
+                self.filler(bytes);
+            }
+            for count in 0..*counts {
+                let left = if is_last && count + 1 == *counts {
+                    let rest = self.out.len() as u64 + count_bytes(*version) + of(*version, &ENDING);
+                    goal.saturating_sub(rest)
+                } else {
+                    bulk / (turns * counts)
+                };
+                self.bulk(left);
+                self.count();
+            }
+            self.end_turn();
+        }
+    }
+
+    /// Writes one more turn with one count, and some bulk.
+    pub(super) fn one_more_turn(&mut self, pause: i64) {
+        self.state.at += pause;
+        self.begin_turn(None, false);
+        let bulk = self.dice.between(500, 6_000);
+        self.bulk(bulk);
+        self.count();
+        self.end_turn();
+    }
+
+    fn wait(&mut self, least: u64, most: u64) {
+        self.state.at += i64::try_from(self.dice.between(least, most)).unwrap_or(0);
+    }
+
+    fn is_newer(&self) -> bool {
+        self.session.version == Version::Newer
+    }
+
+    fn begin(&mut self, kind: &str) {
+        self.wait(1, 900);
+        self.begin_at_once(kind);
+    }
+
+    fn begin_at_once(&mut self, kind: &str) {
+        let time = Millis(self.state.at).rfc3339();
+        let _ = write!(self.out, r#"{{"timestamp":"{}","#, time.as_str());
+        if self.session.version == Version::Newer {
+            let _ = write!(self.out, r#""ordinal":{},"#, self.state.ordinal);
+        }
+        let _ = write!(self.out, r#""type":"{kind}","payload":"#);
+        self.state.ordinal += 1;
+        self.written.lines += 1;
+    }
+
+    fn end(&mut self) {
+        self.out.extend_from_slice(b"}\n");
+    }
+
+    fn line(&mut self, kind: &str, payload: &str) {
+        self.begin(kind);
+        self.out.extend_from_slice(payload.as_bytes());
+        self.end();
+    }
+
+    fn session_meta(&mut self) {
+        let Session { id, start, .. } = self.session;
+        let time = Millis(*start).rfc3339();
+        let project = self.dice.below(40);
+        self.begin("session_meta");
+        let newer = self.is_newer();
+        self.out.push(b'{');
+        if newer {
+            let _ = write!(self.out, r#""account_scoped":true,"session_id":"{id}","#);
+        }
+        let version = if newer { "0.169.0" } else { "0.141.0" };
+        let _ = write!(
+            self.out,
+            r#""id":"{id}","timestamp":"{}","cwd":"/home/dev1/work/proj{project}","originator":"codex_cli_rs","cli_version":"{version}","source":"cli","model_provider":"openai","base_instructions":{{"text":""#,
+            time.as_str()
+        );
+        self.pools.prose(&mut self.dice, 400, &mut self.out);
+        self.out.extend_from_slice(br#""}}"#);
+        self.end();
+    }
+
+    /// Settings name a tier, or none, which is the standard one.
+    fn settings(&mut self) {
+        let (name, said) = match self.dice.below(20) {
+            0..12 => (r#""service_tier":"default","#, UsedTier::Standard),
+            12..15 => (r#""service_tier":"priority","#, UsedTier::Priority),
+            15 => (r#""service_tier":"fast","#, UsedTier::Priority),
+            16..18 => (r#""service_tier":"flex","#, UsedTier::Standard),
+            _ => ("", UsedTier::Standard),
+        };
+        self.state.said = said;
+        let (id, model) = (&self.session.id, self.state.model.as_deref().unwrap_or(NEWER_MODELS[0]));
+        let payload = format!(
+            r#"{{"type":"thread_settings_applied","thread_id":"{id}","thread_settings":{{"model":"{model}","model_provider_id":"openai",{name}"approval_policy":"never","approvals_reviewer":"user","permission_profile":{{"type":"disabled"}},"collaboration_mode":{{"mode":"default","settings":{{"model":"{model}","reasoning_effort":null,"developer_instructions":null}}}},"disabled_plugin_ids":[]}}}}"#
+        );
+        self.line("event_msg", &payload);
+    }
+
+    fn begin_turn(&mut self, known: Option<&KnownTurn>, names_no_model: bool) {
+        let models = if self.is_newer() { NEWER_MODELS } else { OLDER_MODELS };
+        let changes = self.state.model.is_none() || self.dice.chance(100);
+        let drawn = *self.dice.pick(&models);
+        let turn = self.dice.uuid7(self.state.at.unsigned_abs());
+        self.state.turn = known.map_or(turn, |known| known.turn.clone());
+        if !names_no_model {
+            if let Some(model) = known.and_then(|known| known.model.clone()) {
+                self.state.model = Some(model);
+            } else if changes {
+                self.state.model = Some(drawn.to_owned());
+            }
+        }
+        let (turn, seconds) = (self.state.turn.clone(), self.state.at.div_euclid(1000));
+        if self.is_newer() {
+            if self.dice.chance(100) {
+                self.settings();
+            }
+            self.line("event_msg", &format!(
+                r#"{{"type":"task_started","turn_attribution":{{"turn_id":"{turn}","turn_trigger":"user","parent_turn_id":null,"initiating_agent_path":null,"root_turn_id":"{turn}"}},"turn_id":"{turn}","root_turn_id":"{turn}","started_at":{seconds},"model_context_window":258400,"collaboration_mode_kind":"default"}}"#
+            ));
+        } else {
+            self.line("event_msg", &format!(
+                r#"{{"type":"task_started","turn_id":"{turn}","started_at":{seconds},"model_context_window":258400,"collaboration_mode_kind":"default"}}"#
+            ));
+        }
+        if let Some(model) = self.state.model.clone() {
+            let newer = if self.is_newer() {
+                format!(r#""root_turn_id":"{turn}","disabled_plugin_ids":[],"#)
+            } else {
+                String::new()
+            };
+            self.line("turn_context", &format!(
+                r#"{{"turn_id":"{turn}",{newer}"cwd":"/home/dev1/work/proj","approval_policy":"never","sandbox_policy":{{"type":"danger-full-access"}},"permission_profile":{{"type":"disabled"}},"model":"{model}","personality":"pragmatic","collaboration_mode":{{"mode":"default","settings":{{"model":"{model}","reasoning_effort":null,"developer_instructions":null}}}},"realtime_active":false,"summary":"auto"}}"#
+            ));
+        }
+        self.begin(if self.is_newer() { "response_item" } else { "event_msg" });
+        let (before, after) = if self.is_newer() {
+            (r#"{"type":"message","role":"user","content":[{"type":"input_text","text":""#, r#""}]}"#)
+        } else {
+            (r#"{"type":"user_message","message":""#, r#"","images":[],"local_images":[]}"#)
+        };
+        self.out.extend_from_slice(before.as_bytes());
+        self.pools.prose(&mut self.dice, 120, &mut self.out);
+        self.out.extend_from_slice(after.as_bytes());
+        self.end();
+    }
+
+    fn end_turn(&mut self) {
+        let (turn, seconds) = (self.state.turn.clone(), self.state.at.div_euclid(1000));
+        let root = if self.is_newer() { format!(r#""root_turn_id":"{turn}","#) } else { String::new() };
+        self.line("event_msg", &format!(
+            r#"{{"type":"task_complete",{root}"turn_id":"{turn}","last_agent_message":null,"completed_at":{seconds},"duration_ms":1042,"time_to_first_token_ms":36}}"#
+        ));
+    }
+
+    /// Writes lines of so many bytes together that do not matter, or a little less.
+    fn bulk(&mut self, mut bytes: u64) {
+        while bytes >= BULK[0] {
+            let size = self.bulk_dice.size(BULK).min(bytes);
+            let size = if bytes - size < BULK[0] { bytes } else { size };
+            self.filler(size);
+            bytes -= size;
+        }
+    }
+
+    /// One line of so many bytes that does not matter.
+    fn filler(&mut self, bytes: u64) {
+        let begin = self.out.len();
+        let is_unknown = self.bulk_dice.chance(self.unknown_per_mille);
+        let (kind, before, after) = match self.bulk_dice.below(if is_unknown { 2 } else { 10 }) {
+            0 if is_unknown => ("experiment_state", r#"{"full":true,"state":""#, r#""}"#),
+            1 if is_unknown => ("event_msg", r#"{"type":"sandbox_heartbeat","note":""#, r#""}"#),
+            0..3 => (
+                "response_item",
+                r#"{"type":"reasoning","summary":[],"content":null,"encrypted_content":"gAAAA"#,
+                r#""}"#,
+            ),
+            3..6 => (
+                "response_item",
+                r#"{"type":"function_call_output","call_id":"call_1ad0afd34c9c3a86c6e131","output":""#,
+                r#""}"#,
+            ),
+            6..8 if !self.is_newer() => {
+                ("event_msg", r#"{"type":"agent_message","message":""#, r#"","phase":null}"#)
+            }
+            6 => {
+                ("event_msg", r#"{"type":"item_completed","item":{"type":"AgentMessage","text":""#, r#""}}"#)
+            }
+            7 => ("world_state", r#"{"full":false,"state":""#, r#""}"#),
+            _ => (
+                "response_item",
+                r#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":""#,
+                r#""}]}"#,
+            ),
+        };
+        self.written.unknown += u64::from(is_unknown);
+        self.begin_at_once(kind);
+        self.out.extend_from_slice(before.as_bytes());
+        let taken = (self.out.len() - begin + after.len() + 2) as u64;
+        let fill = usize::try_from(bytes.saturating_sub(taken)).unwrap_or(0);
+        if before.ends_with("gAAAA") {
+            self.pools.hex(&mut self.bulk_dice, fill, &mut self.out);
+        } else {
+            self.pools.prose(&mut self.bulk_dice, fill, &mut self.out);
+        }
+        self.out.extend_from_slice(after.as_bytes());
+        self.end();
+    }
+
+    /// Writes a count of tokens. Most rise; some repeat, begin anew, or say less.
+    fn count(&mut self) {
+        let last = self.used();
+        let before = self.state.total;
+        let (total, told, counts) = match (self.dice.below(100), before) {
+            (0..4, Some(before)) => (Some(before), last, None),
+            (4, Some(before)) if before.input > last.input => (Some(last), last, Some(last)),
+            (5, _) => (None, last, Some(last)),
+            (6, _) => {
+                self.line("event_msg", r#"{"type":"token_count","info":null,"rate_limits":null}"#);
+                return;
+            }
+            (_, before) => {
+                let mut total = before.unwrap_or_default();
+                total.add(&last);
+                (Some(total), last, Some(last))
+            }
+        };
+        if total.is_some() {
+            self.state.total = total;
+        }
+        let cumulative = total.map_or("null".to_owned(), |total| self.tokens(&total));
+        let told = self.tokens(&told);
+        if self.is_newer() {
+            let (turn, id, thread) = (&self.state.turn, &self.session.id, cumulative.replace("null", "{}"));
+            let payload = format!(
+                r#"{{"thread_id":"{id}","turn_id":"{turn}","session_id":"{id}","root_turn_id":"{turn}","usage":{told},"turn_token_usage":{told},"thread_token_usage":{thread}}}"#
+            );
+            self.line("token_usage_record", &payload);
+        }
+        self.line("event_msg", &format!(
+            r#"{{"type":"token_count","info":{{"total_token_usage":{cumulative},"last_token_usage":{told},"model_context_window":258400}},"rate_limits":null}}"#
+        ));
+        if let Some(used) = counts {
+            let State { at, model, said, turn, .. } = &self.state;
+            let is_known = *said == UsedTier::Unknown && self.known.contains(turn.as_str());
+            let class = UseClass {
+                day: at.div_euclid(DAY),
+                model: model.clone(),
+                said: *said,
+                known: if is_known { UsedTier::Priority } else { *said },
+            };
+            self.written.expected.add(class, &UsedTokens { events: 1, ..used });
+        }
+    }
+
+    /// What one response uses.
+    fn used(&mut self) -> UsedTokens {
+        let dice = &mut self.dice;
+        let input = dice.between(400, 40_000);
+        let output = dice.between(20, 2_500);
+        UsedTokens {
+            input,
+            cached_input: dice.below(input),
+            cache_write: if self.session.version == Version::Newer { dice.below(2_000) } else { 0 },
+            output,
+            reasoning: dice.below(output),
+            total: input + output,
+            events: 0,
+        }
+    }
+
+    fn tokens(&self, used: &UsedTokens) -> String {
+        let UsedTokens { input, cached_input, cache_write, output, reasoning, total, .. } = used;
+        let written = if self.is_newer() {
+            format!(r#""cache_write_input_tokens":{cache_write},"#)
+        } else {
+            String::new()
+        };
+        format!(
+            r#"{{"input_tokens":{input},"cached_input_tokens":{cached_input},{written}"output_tokens":{output},"reasoning_output_tokens":{reasoning},"total_tokens":{total}}}"#
+        )
+    }
+}
+
+/// Bytes of a count, about.
+fn count_bytes(version: Version) -> u64 {
+    let [.., count] = of(version, &ESTIMATES);
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::plan::Plan;
+    use crate::archive::recipe::ArchiveRecipe;
+
+    #[test]
+    fn estimates_are_what_lines_take() {
+        let recipe = ArchiveRecipe::builtin("archive-tiny").unwrap();
+        let plan = Plan::new(&recipe, 7, 1_795_210_000, &[]);
+        for version in [Version::Older, Version::Newer] {
+            let (mut meta, mut turn, mut count, mut ending) = (0, 0, 0, 0);
+            for session in plan.sessions.iter().filter(|session| session.version == version) {
+                let pools = Pools::of(7);
+                let mut writer = Writer::new(session, &pools, 0, 7);
+                let mut at = 0;
+                let mut took = |writer: &Writer<'_>| {
+                    let took = writer.out.len() - at;
+                    at += took;
+                    took
+                };
+                writer.session_meta();
+                if version == Version::Newer {
+                    writer.settings();
+                }
+                meta += took(&writer);
+                for _ in 0..10 {
+                    writer.begin_turn(None, false);
+                    turn += took(&writer);
+                    writer.count();
+                    count += took(&writer);
+                    writer.end_turn();
+                    ending += took(&writer);
+                }
+            }
+            let sessions = plan.sessions.iter().filter(|session| session.version == version).count();
+            let found = [
+                meta / sessions,
+                (turn + ending) / sessions / 10,
+                count / sessions / 10,
+                ending / sessions / 10,
+            ];
+            let [meta, turn, count] = of(version, &ESTIMATES);
+            for (found, estimate) in found.into_iter().zip([meta, turn, count, of(version, &ENDING)]) {
+                assert!((found as u64).abs_diff(estimate) * 20 < estimate, "{version:?}: {found} {estimate}");
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a refresh answers: what was used on each day (UTC), by each model, at each tier; told by a scanner or by a generator.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use tracerig_datasets::archive::{Expected, UsedTokens};
+use tracerig_scanner::archive::{Tokens, Usage, Used};
+
+/// Quarters of an hour in a day.
+const QUARTERS: i64 = 96;
+
+/// Day since 1970, model, tier.
+type Class = (i64, Option<String>, &'static str);
+
+/// What was used in a class: input, cached input, cache write, output, reasoning and total tokens, and events.
+type Row = [u64; 7];
+
+/// The answer of a refresh.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer(BTreeMap<Class, Row>);
+
+/// Who tells the tier of what was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The sessions alone.
+    Sessions,
+    /// The trace database, too.
+    Trace,
+}
+
+impl Answer {
+    /// Of what a scanner found.
+    #[must_use]
+    pub fn of_usage(usage: &Usage) -> Self {
+        let row = |used: Used| {
+            let Tokens { input, cached_input, cache_write, output, reasoning, total } = used.tokens;
+            [input, cached_input, cache_write, output, reasoning, total, used.events]
+        };
+        let days = usage.by(|slot| {
+            Some((
+                slot.quarter.div_euclid(QUARTERS),
+                slot.model.as_deref().map(str::to_owned),
+                slot.tier.name(),
+            ))
+        });
+        Self(days.into_iter().map(|(class, used)| (class, row(used))).collect())
+    }
+
+    /// Of what a generator meant.
+    #[must_use]
+    pub fn of_expected(expected: &Expected, told: Told) -> Self {
+        let mut answer = Self::default();
+        for (class, used) in expected.iter() {
+            let tier = if told == Told::Trace { class.known } else { class.said };
+            let UsedTokens { input, cached_input, cache_write, output, reasoning, total, events } = *used;
+            answer.add(
+                (class.day, class.model.clone(), tier.name()),
+                [input, cached_input, cache_write, output, reasoning, total, events],
+            );
+        }
+        answer
+    }
+
+    fn add(&mut self, class: Class, row: Row) {
+        let sum = self.0.entry(class).or_default();
+        for (sum, more) in sum.iter_mut().zip(row) {
+            *sum += more;
+        }
+    }
+
+    /// Input, cached and output tokens by day and model, and nothing else: what published tools tell.
+    #[must_use]
+    pub fn as_published(&self) -> Self {
+        let mut answer = Self::default();
+        for ((day, model, _), [input, cached, _, output, ..]) in &self.0 {
+            let mut row = Row::default();
+            (row[0], row[1], row[3]) = (*input, *cached, *output);
+            answer.add((*day, model.clone(), ""), row);
+        }
+        answer
+    }
+
+    /// Adds a use of a day and a model, as published tools tell it.
+    pub(crate) fn add_published(&mut self, day: i64, model: Option<String>, used: [u64; 3]) {
+        let [input, cached, output] = used;
+        self.add((day, model, ""), [input, cached, 0, output, 0, 0, 0]);
+    }
+
+    /// How many classes there are.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// SHA-256 over its classes in their order.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut text = String::with_capacity(80 * self.0.len());
+        for ((day, model, tier), row) in &self.0 {
+            let _ = write!(text, "{day} {tier}");
+            for number in row {
+                let _ = write!(text, " {number}");
+            }
+            // The only text that may hold anything stands last, behind its length.
+            let _ = match model {
+                Some(model) => writeln!(text, " {} {model}", model.len()),
+                None => writeln!(text, " -"),
+            };
+        }
+        let digits: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{digits}")
+    }
+
+    /// The first difference to what it should be, in words.
+    #[must_use]
+    pub fn difference(&self, expected: &Self) -> Option<String> {
+        let classes = self.0.keys().chain(expected.0.keys());
+        let differs = |class: &&Class| self.0.get(*class) != expected.0.get(*class);
+        let class = classes.filter(differs).min()?;
+        let (day, model, tier) = class;
+        let told = |row: Option<&Row>| row.map_or("nothing".to_owned(), |row| format!("{row:?}"));
+        Some(format!(
+            "day {day} since 1970, model {}, tier {tier}: {} instead of {} (input, cached, cache write, output, reasoning, total, events)",
+            model.as_deref().unwrap_or("unknown"),
+            told(self.0.get(class)),
+            told(expected.0.get(class)),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(rows: &[(i64, Option<&str>, &'static str, u64)]) -> Answer {
+        let mut answer = Answer::default();
+        for &(day, model, tier, input) in rows {
+            answer.add((day, model.map(str::to_owned), tier), [input, 1, 2, 3, 4, 5, 1]);
+        }
+        answer
+    }
+
+    #[test]
+    fn digests_and_differences_tell_answers_apart() {
+        let all = [(1, Some("m"), "priority", 5), (1, None, "unknown", 7), (2, Some("m"), "standard", 1)];
+        let one = answer(&all);
+        assert_eq!((one.difference(&one), one.classes()), (None, 3));
+        assert_eq!(one.digest(), answer(&[all[2], all[0], all[1]]).digest(), "whatever the order");
+        let mut others = vec![answer(&all[..2]), answer(&[])];
+        for at in 0..3 {
+            let mut other = all;
+            other[at].3 += 1;
+            others.push(answer(&other));
+        }
+        for other in others {
+            assert_ne!(other.digest(), one.digest());
+            assert!(other.difference(&one).unwrap().contains("instead of"));
+        }
+    }
+
+    #[test]
+    fn what_published_tools_tell_has_no_tiers() {
+        let one = answer(&[(1, Some("m"), "priority", 5), (1, Some("m"), "unknown", 7)]);
+        let mut published = Answer::default();
+        published.add_published(1, Some("m".to_owned()), [12, 2, 6]);
+        assert_eq!(one.as_published(), published);
+    }
+}

@@ -1,0 +1,5 @@
+//! The refresh scenario.
+
+mod answer;
+
+pub use answer::{Answer, Told};
