@@ -49,7 +49,11 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
         })
     };
     let mut candidates: Vec<Candidate> = wanted.into_iter().filter_map(candidate).collect();
-    candidates.sort_by(|one, other| one.path.cmp(&other.path));
+    // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
+    candidates.sort_by(|one, other| {
+        let is_stale = |candidate: &Candidate| parts[candidate.place.0].is_stale(candidate.place.1);
+        (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
+    });
     let mut aside: HashSet<Place> = HashSet::new();
     let mut seen = HashSet::new();
     for candidate in &candidates {
@@ -76,7 +80,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
                         path: one.path.clone(),
                         what: What::Diverged { from: other.path.clone() },
                     }),
-                    // Whoever cannot be read is a problem already, and counts as it did.
+                    // Whoever cannot be read is a problem already, and counts.
                     Err(_) => {}
                 }
             }

@@ -102,11 +102,16 @@ impl Record {
         }
     }
 
+    /// Whether it is of a file of this name.
+    pub(crate) fn is_named(&self, name: &OsStr) -> bool {
+        self.name == xxh3_64(name.as_bytes())
+    }
+
     /// Whether it is of a file of this name in this state, and can be believed.
     pub(crate) fn is_of(&self, name: &OsStr, state: &State, ablated: Ablations) -> bool {
         let is_same =
             if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) };
-        is_same && !self.is_fresh && self.name == xxh3_64(name.as_bytes())
+        is_same && !self.is_fresh && self.is_named(name)
     }
 }
 
