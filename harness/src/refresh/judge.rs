@@ -83,6 +83,9 @@ fn wrong(arm: &Arm, due: &Due, reply: &Reply, wrote: bool) -> Option<String> {
     if found != expected {
         return Some(format!("rollouts not read, read on and read whole: {found:?} instead of {expected:?}"));
     }
+    if (reply.bytes_read > 0) != (arm.reads != Reads::Nothing) {
+        return Some(format!("it read {} bytes of rollouts", reply.bytes_read));
+    }
     let says = reply.memo_bytes_written.is_some_and(|bytes| bytes > 0);
     [("the files say", wrote), ("it says", says)].into_iter().find_map(|(who, wrote)| {
         let did =
