@@ -29,7 +29,13 @@ KNOWN_EVENTS = set("""agent_message agent_reasoning agent_reasoning_raw_content 
     thread_name_updated thread_rolled_back turn_aborted user_message web_search_end""".split())
 KINDS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens",
          "reasoning_output_tokens", "total_tokens")
-BEGINNING = re.compile(r'\{"timestamp":"[^"]*","type":"([^"]*)"(?:,"payload":\{"type":"([^"]*)")?')
+# The beginning of a line as far as its types: only plain values stand before them.
+STRING = r'[ \t\r]*"([^"\\\x00-\x1f\x7f]*)"[ \t\r]*'
+VALUE = r'(?:%s|[ \t\r]*[-+.0-9A-Za-z]+[ \t\r]*)' % STRING.replace("(", "(?:")
+MEMBER = r'[ \t\r]*"(?!%%s")[^"\\\x00-\x1f\x7f]*"[ \t\r]*:%s,' % VALUE
+TYPE = r'[ \t\r]*\{(?:%s)*[ \t\r]*"type"[ \t\r]*:%s' % (MEMBER % "type", STRING)
+EVENT = re.compile(r',(?:%s)*[ \t\r]*"payload"[ \t\r]*:%s' % (MEMBER % "payload", TYPE))
+TYPE = re.compile(TYPE)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 TOLD = 32  # broken lines of a file that are told one by one
 
@@ -102,8 +108,11 @@ def classify(raw):
     if isinstance(value, dict):
         kind, event = types(value)
     else:
-        value, found = None, BEGINNING.match(raw.decode("utf-8", "replace"))
-        kind, event = found.groups() if found else (None, None)
+        line = raw.decode("utf-8", "replace")
+        value, found = None, TYPE.match(line)
+        kind = found.group(1) if found else None
+        found = EVENT.match(line, found.end()) if found else None
+        event = found.group(1) if found else None
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet
     if kind is None:

@@ -27,7 +27,7 @@ const HEAD_SUM: usize = 56;
 const HEAD: usize = 88;
 
 /// What is remembered of a file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) state: FileState,
     pub(super) is_shared: bool,
@@ -37,6 +37,21 @@ pub(super) struct Record {
     /// Whether only its details tell all of it: which lines are broken, which turns have no tier.
     pub(super) is_broken: bool,
     pub(super) open: BTreeSet<String>,
+}
+
+impl Record {
+    /// Bytes up to the end of the last whole line.
+    pub(super) fn consumed(&self) -> usize {
+        self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+    }
+}
+
+impl PartialEq for Record {
+    /// A line without its end is not remembered.
+    fn eq(&self, other: &Self) -> bool {
+        let flags = |record: &Self| (record.state, record.is_shared, record.is_fresh);
+        flags(self) == flags(other) && self.text[..self.consumed()] == other.text[..other.consumed()]
+    }
 }
 
 /// What is wrong with a shard.

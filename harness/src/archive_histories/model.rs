@@ -49,7 +49,11 @@ pub(super) struct Prediction {
     pub(super) in_vain: u64,
     /// Of the files that are gone and the shards written: those of shards of which nothing is left.
     pub(super) gone_shards: (u64, u64),
-    /// Whether every shard that is written stood in the memo.
+    /// Whether half a shard is known to be damaged by nobody who did not need it: whoever compares copies may.
+    pub(super) half_damaged: bool,
+    /// Shards with something to do.
+    pub(super) shards: u64,
+    /// Whether all of them stood in the memo.
     pub(super) only_known: bool,
     /// What each warning says.
     pub(super) warnings: Vec<&'static str>,
@@ -119,6 +123,7 @@ pub(super) fn predict(
             due.gone_shards.1 += 1;
         }
     }
+    due.half_damaged = due.memo.shards.values().any(|shard| shard.flaw == Flaw::Details);
     due
 }
 
@@ -173,6 +178,8 @@ impl Prediction {
                 usable = None;
             }
         }
+        self.shards += 1;
+        self.only_known &= stored.as_ref().is_some_and(|shard| shard.flaw != Flaw::Head);
         let mut old = usable.map(|shard| shard.records).unwrap_or_default();
         let (mut records, mut changed) = (BTreeMap::new(), false);
         for (name, looked) in files {
@@ -208,7 +215,6 @@ impl Prediction {
             return stored;
         }
         self.work.shards_written += 1;
-        self.only_known &= stored.as_ref().is_some_and(|shard| shard.flaw != Flaw::Head);
         (!records.is_empty()).then_some(Shard { records, flaw: Flaw::None })
     }
 
@@ -218,7 +224,7 @@ impl Prediction {
             (before.state.device, before.state.inode) == file && text.len() > before.text.len()
         });
         if let Some(before) = grown {
-            let consumed = before.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let consumed = before.consumed();
             let tail = consumed.saturating_sub(TAIL);
             if text[tail..consumed] == before.text[tail..consumed] {
                 self.work.continued += 1;

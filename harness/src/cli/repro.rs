@@ -143,6 +143,7 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     shown.finish();
     let mut repeated = repeated.map_err(|error| match error {
         ReproError::Relaunch(RunError::Interrupted) => Interrupted.into(),
+        ReproError::Refresh(error) if error.is_interruption() => Interrupted.into(),
         ReproError::OwnDatabase | ReproError::NoDatabase(_) => Usage(error.to_string()).into(),
         error => anyhow::Error::from(error),
     })?;

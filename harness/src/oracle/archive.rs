@@ -292,18 +292,65 @@ fn types(value: &Value) -> (Option<String>, Option<String>) {
     (text(value, "type"), text(&value["payload"], "type"))
 }
 
-/// The same of what is no JSON, if it begins as Codex writes it.
+/// The same of what is no JSON, if only plain values stand before the types.
 fn types_of_beginning(line: &str) -> (Option<String>, Option<String>) {
-    let after = |text: &str, what: &str| {
-        let rest = text.strip_prefix(what)?;
-        let (word, rest) = rest.split_once('"')?;
-        Some((word.to_owned(), rest.to_owned()))
+    let Some((kind, rest)) = first_type(line) else { return (None, None) };
+    let payload = || {
+        let mut rest = after(rest, ',')?;
+        loop {
+            let (name, value) = member(rest)?;
+            if name == "payload" {
+                return Some(first_type(value)?.0.to_owned());
+            }
+            rest = after(plain(value)?, ',')?;
+        }
     };
-    let Some((_, rest)) = after(line, "{\"timestamp\":\"") else { return (None, None) };
-    let Some((kind, rest)) = after(&rest, ",\"type\":\"") else { return (None, None) };
-    let payload = after(&rest, ",\"payload\":{\"type\":\"").map(|(payload, _)| payload);
-    // Without its event, an event is nothing yet.
-    if kind == "event_msg" && payload.is_none() { (None, None) } else { (Some(kind), payload) }
+    match (kind, payload()) {
+        // Without its event, an event is nothing yet.
+        ("event_msg", None) => (None, None),
+        (kind, payload) => (Some(kind.to_owned()), payload),
+    }
+}
+
+/// The first member `type` of the object that begins here, and what follows it.
+fn first_type(object: &str) -> Option<(&str, &str)> {
+    let mut rest = after(object, '{')?;
+    loop {
+        let (name, value) = member(rest)?;
+        if name == "type" {
+            return string(value);
+        }
+        rest = after(plain(value)?, ',')?;
+    }
+}
+
+/// What follows `mark`, which stands here.
+fn after(text: &str, mark: char) -> Option<&str> {
+    text.trim_start_matches([' ', '\t', '\r']).strip_prefix(mark)
+}
+
+/// The name of the member that begins here, and what follows its colon.
+fn member(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = string(text)?;
+    Some((name, after(rest, ':')?))
+}
+
+/// The string without escapes that begins here, and what follows it.
+fn string(text: &str) -> Option<(&str, &str)> {
+    let (string, rest) = after(text, '"')?.split_once('"')?;
+    let is_plain = |character: char| character != '\\' && !character.is_ascii_control();
+    string.chars().all(is_plain).then_some((string, rest))
+}
+
+/// What follows the plain value that begins here.
+fn plain(text: &str) -> Option<&str> {
+    if let Some((_, rest)) = string(text) {
+        return Some(rest);
+    }
+    let text = text.trim_start_matches([' ', '\t', '\r']);
+    let rest = text
+        .trim_start_matches(|character: char| character.is_ascii_alphanumeric() || "+-.".contains(character));
+    (rest.len() < text.len() && !rest.is_empty()).then_some(rest)
 }
 
 /// A member that is a text; an empty one is none.

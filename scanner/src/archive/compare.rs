@@ -83,6 +83,7 @@ impl Context<'_> {
             sums: head.sums.clone(),
             stored: None,
             names: Vec::new(),
+            stale: vec![is_stale; if is_stale { head.records.len() } else { 0 }],
             sessions: Vec::new(),
             problems: Vec::new(),
         };
@@ -92,23 +93,22 @@ impl Context<'_> {
                 self.damaged();
                 return None;
             };
-            let is_stale = vec![is_stale; details.len()];
-            self.tell(&mut part, &details, &is_stale);
+            self.tell(&mut part, &details);
         }
         part.stored = Some(stored);
         Some(part)
     }
 
     /// Adds to `part` what only its details tell.
-    pub(super) fn tell(&self, part: &mut Part, details: &[Detail], is_stale: &[bool]) {
+    pub(super) fn tell(&self, part: &mut Part, details: &[Detail]) {
         let priority = self.request.priority;
         if priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority)) {
             part.sums = part::sums(details.iter().map(|detail| &detail.rollout), priority);
         }
-        for (detail, is_stale) in details.iter().zip(is_stale) {
+        for (file, detail) in details.iter().enumerate() {
             part.problems.extend(part::broken(&part.key, detail));
             if self.request.sessions {
-                part.sessions.push(part::session(&part.key, detail, *is_stale, priority));
+                part.sessions.push(part::session(&part.key, detail, part.is_stale(file), priority));
             }
         }
     }

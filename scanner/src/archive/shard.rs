@@ -82,7 +82,7 @@ impl Record {
         Self { name, state, session, is_shared, is_fresh }
     }
 
-    fn to_bytes(self) -> [u8; RECORD] {
+    pub(crate) fn to_bytes(self) -> [u8; RECORD] {
         let mut bytes = [0; RECORD];
         bytes[..8].copy_from_slice(&self.name.to_le_bytes());
         bytes[8..48].copy_from_slice(&self.state.to_bytes());
@@ -102,11 +102,16 @@ impl Record {
         }
     }
 
+    /// Whether it is of a file of this name.
+    pub(crate) fn is_named(&self, name: &OsStr) -> bool {
+        self.name == xxh3_64(name.as_bytes())
+    }
+
     /// Whether it is of a file of this name in this state, and can be believed.
     pub(crate) fn is_of(&self, name: &OsStr, state: &State, ablated: Ablations) -> bool {
         let is_same =
             if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) };
-        is_same && !self.is_fresh && self.name == xxh3_64(name.as_bytes())
+        is_same && !self.is_fresh && self.is_named(name)
     }
 }
 

@@ -13,8 +13,9 @@ use tracerig_reports::{Record, units, write_whole};
 use super::{Code, Format, RECORD, Usage, code, command, output, prepare, warn_of_debug_build, write};
 use crate::cli::shown::Shown;
 use crate::plan::{Place, Plan, PlanError, Prepared, Run};
+use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
-use crate::{append, interrupt, machine, relaunch};
+use crate::{append, interrupt, machine, refresh, relaunch};
 
 /// What a plan is run with.
 #[derive(Debug, Args)]
@@ -158,16 +159,28 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Res
             }
         }
         Err(error) => {
-            let code = match error.downcast_ref() {
-                Some(RunError::Interrupted) => Code::INTERRUPTED,
-                Some(RunError::Disagreement { .. }) => Code::MISMATCH,
-                _ => Code::FAILED,
-            };
-            done.failed(&error, code);
+            done.failed(&error, code_of(&error));
         }
     }
     done.seconds = begun.elapsed().as_secs_f64();
     Ok(done)
+}
+
+/// The code of a run that could not be made.
+fn code_of(error: &anyhow::Error) -> Code {
+    let of_refresh: Option<&RefreshError> = error.downcast_ref();
+    match error.downcast_ref() {
+        Some(RunError::Interrupted) => return Code::INTERRUPTED,
+        Some(RunError::Disagreement { .. }) => return Code::MISMATCH,
+        _ => {}
+    }
+    match of_refresh {
+        Some(error) if error.is_interruption() => Code::INTERRUPTED,
+        Some(RefreshError::Disagreement { .. } | RefreshError::Trace(RunError::Disagreement { .. })) => {
+            Code::MISMATCH
+        }
+        _ => Code::FAILED,
+    }
 }
 
 fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Record> {
@@ -177,6 +190,11 @@ fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Reco
             plan.samples = arguments.samples.unwrap_or(plan.samples);
             let job = place.relaunch(plan, recipe, scale);
             relaunch::run(&job, &mut |event| shown.event(&event)).map_err(anyhow::Error::from)
+        }
+        Prepared::Refresh { mut plan, recipe, scale } => {
+            plan.samples = arguments.samples.unwrap_or(plan.samples);
+            let job = place.refresh(plan, recipe, scale);
+            refresh::run(&job, &mut |event| shown.event(&event)).map_err(anyhow::Error::from)
         }
         Prepared::Append { mut plan, condition } => {
             plan.samples = arguments.samples.unwrap_or(plan.samples);
