@@ -139,7 +139,8 @@ impl Dating {
         let found = fs::metadata(path)?;
         loop {
             let date = self.date();
-            let (modified, changed) = (put_back.unwrap_or(date), date);
+            let changed = if self.dates == Dates::Modified { 0 } else { date };
+            let modified = put_back.unwrap_or(date);
             self.times().insert((found.dev(), found.ino()), (modified, changed));
             if !self.believed.contains(&self.state(&found)) {
                 return Ok(());

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use super::Options;
+use super::ablation::Ablation;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
@@ -30,7 +32,7 @@ struct Candidate {
 /// Takes copies out of the sums of `parts`. Gives a problem for each two sessions of one id of which neither is the
 /// beginning of the other.
 pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut Stats) -> Vec<Problem> {
-    let wanted = candidates(parts);
+    let wanted = candidates(parts, context.options);
     if wanted.is_empty() {
         return Vec::new();
     }
@@ -51,20 +53,26 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
     let mut candidates: Vec<Candidate> = wanted.into_iter().filter_map(candidate).collect();
     // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
     candidates.sort_by(|one, other| {
-        let is_stale = |candidate: &Candidate| parts[candidate.place.0].is_stale(candidate.place.1);
+        let is_stale = |candidate: &Candidate| {
+            parts[candidate.place.0].is_stale(candidate.place.1)
+                && !context.options.lacks(Ablation::SharedStale)
+        };
         (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
     });
     let mut aside: HashSet<Place> = HashSet::new();
     let mut seen = HashSet::new();
     for candidate in &candidates {
-        if !seen.insert(candidate.record.state.file()) {
+        let is_new = seen.insert(candidate.record.state.file());
+        if !is_new && !context.options.lacks(Ablation::Shared) {
             aside.insert(candidate.place);
         }
     }
     candidates.retain(|candidate| !aside.contains(&candidate.place));
     let mut sessions: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
     for candidate in &candidates {
-        sessions.entry(&candidate.id).or_default().push(candidate);
+        if !context.options.lacks(Ablation::Copies) {
+            sessions.entry(&candidate.id).or_default().push(candidate);
+        }
     }
     let mut diverged = Vec::new();
     for same in sessions.values() {
@@ -104,7 +112,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
 }
 
 /// The files that several paths may lead to, and those whose session may stand in both folders.
-fn candidates(parts: &[Part]) -> HashSet<Place> {
+fn candidates(parts: &[Part], options: &Options) -> HashSet<Place> {
     let places = || {
         parts.iter().enumerate().flat_map(|(place, part)| {
             part.records.iter().enumerate().map(move |(file, record)| ((place, file), part, record))
@@ -115,7 +123,13 @@ fn candidates(parts: &[Part]) -> HashSet<Place> {
         places().filter(|(.., record)| record.is_shared).map(|(.., record)| record.state.file()).collect();
     let mut wanted = HashSet::new();
     if !shared.is_empty() {
-        let same = places().filter(|(.., record)| shared.contains(&record.state.file()));
+        let same = places().filter(|(.., record)| {
+            if options.lacks(Ablation::SharedLink) {
+                record.is_shared
+            } else {
+                shared.contains(&record.state.file())
+            }
+        });
         wanted.extend(same.map(|(place, ..)| place));
     }
     let ids = |archived: bool| -> HashSet<u64> {
@@ -143,8 +157,10 @@ fn compare(
     let (sizes, files) =
         ((archived.record.state.size, current.record.state.size), (open(archived)?, open(current)?));
     let common = sizes.0.min(sizes.1);
-    let is_beginning = is_same(&files.0, &files.1, common, read)?;
-    let copy = if sizes.0 <= sizes.1 { archived.place } else { current.place };
+    let is_beginning =
+        is_same(&files.0, &files.1, common, read)? || context.options.lacks(Ablation::Diverged);
+    let is_shorter = (sizes.0 <= sizes.1) != context.options.lacks(Ablation::Longer);
+    let copy = if is_shorter { archived.place } else { current.place };
     Ok(is_beginning.then_some(copy))
 }
 
