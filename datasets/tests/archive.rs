@@ -80,14 +80,14 @@ fn a_scale_changes_the_bytes_and_nothing_that_is_used() {
     let (whole, small) = (tiny(&cache, 1.0), tiny(&cache, 0.2));
     assert!(small.manifest.bytes * 2 < whole.manifest.bytes);
     assert_eq!(small.manifest.expected.total().events, whole.manifest.expected.total().events);
-    let known = |dataset: &ArchiveDataset| {
-        let of_trace = |(class, _): &(&tracerig_datasets::archive::UseClass, _)| class.known != class.said;
-        dataset.manifest.expected.iter().filter(of_trace).count()
-    };
-    assert!(known(&whole) > 0, "the trace database knows turns that sessions say nothing of");
+    assert_eq!(small.manifest.of_turns, whole.manifest.of_turns);
+    let turns = &whole.trace.manifest.truth.turns;
+    assert!(turns.iter().any(|turn| whole.manifest.of_turns.contains_key(&turn.turn)), "the join has work");
+    let mut of_turns = whole.manifest.of_turns.values().flat_map(|used| used.iter());
+    assert!(of_turns.all(|(class, _)| class.tier == UsedTier::Unknown), "where sessions say nothing");
     let tiers = [UsedTier::Standard, UsedTier::Priority, UsedTier::Unknown];
     for tier in tiers {
-        assert!(whole.manifest.expected.iter().any(|(class, _)| class.said == tier), "{tier:?}");
+        assert!(whole.manifest.expected.iter().any(|(class, _)| class.tier == tier), "{tier:?}");
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use tracerig_harness::{append, cli, histories, protocol, worker};
+use tracerig_harness::{append, cli, histories, protocol, refresh, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         Some(first) if first == worker::SUBCOMMAND => worker::main(arguments),
         Some(first) if first == append::worker::SUBCOMMAND => append::worker::main(arguments),
+        Some(first) if first == refresh::worker::SUBCOMMAND => refresh::worker::main(arguments),
         Some(first) if first == histories::SUBCOMMAND => match histories::serve() {
             Ok(()) => ExitCode::SUCCESS,
             // The parent is gone, and with it whoever could be told.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_datasets::{DatasetError, Recipe};
 use tracerig_reports::Record;
 use tracerig_reports::record::{AppendPlan, ArmKey, ArmPlan, Cache};
 
 use crate::append::{self, AppendError, Condition};
 use crate::plan::Place;
+use crate::refresh::{self, RefreshError};
 use crate::relaunch::{self, RunError, Source};
 
 /// The name that stands for the recipe of one's own database.
@@ -42,6 +44,9 @@ pub enum ReproError {
     /// The run of the relaunch scenario.
     #[error(transparent)]
     Relaunch(#[from] RunError),
+    /// The run of the refresh scenario.
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
     /// The run of the append scenario.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -71,7 +76,7 @@ pub struct Again {
 /// What a repetition is busy with.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// A relaunch run.
+    /// A relaunch or a refresh run.
     Relaunch(relaunch::Event<'a>),
     /// An append run.
     Append(append::Event<'a>),
@@ -98,6 +103,13 @@ pub fn again(record: &Record, again: &Again, tell: &mut dyn FnMut(Event<'_>)) ->
         None if record.scenario == "relaunch" => {
             let job = relaunch_job(record, &place, again.database.as_ref(), samples)?;
             Ok(relaunch::run(&job, &mut |event| tell(Event::Relaunch(event)))?)
+        }
+        None if record.scenario == "refresh" => {
+            if again.database.is_some() {
+                return Err(ReproError::NoDatabase(record.plan.recipe.clone()));
+            }
+            let job = refresh_job(record, &place, samples)?;
+            Ok(refresh::run(&job, &mut |event| tell(Event::Relaunch(event)))?)
         }
         None => Err(ReproError::Scenario(record.scenario.clone())),
     }
@@ -145,6 +157,22 @@ fn relaunch_job(
         launches,
         expected_rows: Some(record.dataset.rows_digest.clone()),
     })
+}
+
+fn refresh_job(record: &Record, place: &Place, samples: u64) -> Result<refresh::Job, ReproError> {
+    let mut plan = refresh::Plan::builtin().map_err(|error| ReproError::Plan(error.to_string()))?;
+    let wanted: Vec<String> = record.plan.arms.iter().map(|arm| arm.name.clone()).collect();
+    plan.choose(&wanted).map_err(|error| ReproError::Plan(error.to_string()))?;
+    if !plan.arms.iter().map(|arm| &arm.name).eq(&wanted) {
+        return Err(ReproError::Plan("its arms stand in another order".to_owned()));
+    }
+    plan.samples = samples;
+    plan.recipe.clone_from(&record.plan.recipe);
+    plan.appended_rows = record.plan.appended_rows;
+    let recipe = ArchiveRecipe::parse(&record.dataset.recipe_text, "the recipe in the record")?;
+    let expected_digest = Some(record.dataset.file_digest.clone());
+    let job = place.refresh(plan, Box::new(recipe), record.dataset.scale);
+    Ok(refresh::Job { expected_digest, ..job })
 }
 
 fn append_plan(

@@ -1,6 +1,6 @@
 //! Building an archive: a few threads write sessions, each by itself, and what they say is added up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -32,6 +32,7 @@ const TAKEN: usize = 16;
 struct Share {
     entries: Vec<Entry>,
     expected: Expected,
+    of_turns: BTreeMap<String, Expected>,
     copies: u64,
     lines: u64,
     unknown: u64,
@@ -80,6 +81,7 @@ pub(super) fn build(
         lines: all.lines,
         unknown_lines: all.unknown,
         expected: all.expected,
+        of_turns: all.of_turns,
     };
     manifest.write(folder)?;
     Ok(ArchiveDataset { home, manifest, trace, hold: Hold::default() })
@@ -147,6 +149,7 @@ impl Job<'_> {
         for share in shares {
             all.entries.extend(share.entries);
             all.expected.extend(&share.expected);
+            all.of_turns.extend(share.of_turns);
             all.copies += share.copies;
             all.lines += share.lines;
             all.unknown += share.unknown;
@@ -178,6 +181,7 @@ impl Job<'_> {
         let written = std::mem::take(&mut writer.written);
         std::mem::swap(buffer, &mut writer.out);
         share.expected.extend(&written.expected);
+        share.of_turns.extend(written.of_turns);
         share.lines += written.lines;
         share.unknown += written.unknown;
         self.put(&session.path, buffer, share)?;

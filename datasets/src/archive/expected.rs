@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum UsedTier {
     /// The session names another tier than priority, or settings without one.
     Standard,
-    /// The session says so, or the trace database knows the turn.
+    /// The session says so.
     Priority,
     /// Nobody says.
     Unknown,
@@ -36,9 +36,7 @@ pub struct UseClass {
     /// The model; `None` where the session names none.
     pub model: Option<String>,
     /// The tier, as the session says it.
-    pub said: UsedTier,
-    /// The tier, as one knows it who has also read the trace database.
-    pub known: UsedTier,
+    pub tier: UsedTier,
 }
 
 /// Tokens by kind, and the events that told of them.

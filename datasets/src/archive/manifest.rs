@@ -1,5 +1,6 @@
 //! The manifest beside an archive: what it was made from, its digest, and what a refresh should find in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct ArchiveManifest {
     pub unknown_lines: u64,
     /// What was used, the copies not counted.
     pub expected: Expected,
+    /// Of it, what each turn used of which no session says the tier and the trace database does: priority.
+    pub of_turns: BTreeMap<String, Expected>,
 }
 
 impl ArchiveManifest {

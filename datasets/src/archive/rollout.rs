@@ -1,6 +1,6 @@
 //! The lines of one session, and what they say was used. Shapes and lengths are those of real rollouts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 use tracerig_store::threads::Millis;
@@ -48,6 +48,8 @@ impl State {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) expected: Expected,
+    /// Of it, what turns used that the trace database knows.
+    pub(super) of_turns: BTreeMap<String, Expected>,
     pub(super) lines: u64,
     /// Lines of kinds that no known version writes.
     pub(super) unknown: u64,
@@ -380,14 +382,12 @@ impl<'a> Writer<'a> {
         ));
         if let Some(used) = counts {
             let State { at, model, said, turn, .. } = &self.state;
-            let is_known = *said == UsedTier::Unknown && self.known.contains(turn.as_str());
-            let class = UseClass {
-                day: at.div_euclid(DAY),
-                model: model.clone(),
-                said: *said,
-                known: if is_known { UsedTier::Priority } else { *said },
-            };
-            self.written.expected.add(class, &UsedTokens { events: 1, ..used });
+            let class = UseClass { day: at.div_euclid(DAY), model: model.clone(), tier: *said };
+            let used = UsedTokens { events: 1, ..used };
+            if self.known.contains(turn.as_str()) {
+                self.written.of_turns.entry(turn.clone()).or_default().add(class.clone(), &used);
+            }
+            self.written.expected.add(class, &used);
         }
     }
 

@@ -19,7 +19,7 @@ const WITNESSES: &[(&str, &str)] = witnesses! {
     "changed" "tick" "gone" "unreadable" "unreadable-folder" "rescan-reads" "grown" "tail" "torn" "long-line"
     "broken" "unknown-kind" "cumulative" "repeated" "reset" "no-total" "model" "fast" "no-tier" "said" "join"
     "join-remembered" "quarters" "first-meta" "session-id" "shared" "shared-link" "shared-stale" "copies"
-    "copies-damaged" "longer" "diverged"
+    "copies-remembered" "copies-settled" "copies-damaged" "longer" "diverged"
 };
 
 /// The history kept to show what goes wrong without a rule of the archive.

@@ -153,9 +153,8 @@ impl<'a> Runner<'a> {
         let asked = Asked { rescan: mode == Mode::Rescan, sessions: request.sessions, priority: &known };
         let mut due = predict(&self.world.home, &walk, &self.memo.holds, asked, &self.world.dating);
         let (view, pairs) = archive::view_and_pairs(&self.world.home, &known, self.offset);
-        for (one, other) in pairs {
-            due.compares(&one, &other);
-        }
+        let settled = self.memo.holds.settled.clone().filter(|_| self.memo.holds.problem.is_none());
+        due.compares(&pairs, settled, asked);
         let overtaken = (mode == Mode::Overtaken).then(|| Mutex::new(None));
         let refresh = match &overtaken {
             None => self.archive(true, self.threads).refresh(&request),
@@ -264,6 +263,10 @@ impl<'a> Runner<'a> {
         let in_vain = if due.half_damaged { u64::MAX } else { due.in_vain };
         // Which of several shards the other one came before is not known.
         let is_known = due.shards == 1 && due.only_known;
+        // The other one has found out about copies by then.
+        if inner.is_none() || !due.is_settled {
+            expected.bytes += due.compared;
+        }
         if inner.is_some() {
             // What stood there was written by the other one meanwhile.
             expected.shards_written = if is_known { due.gone_shards.1 } else { did.shards_written };
@@ -271,6 +274,7 @@ impl<'a> Runner<'a> {
         self.compare(expected, did, in_vain)?;
         if let Some(inner) = inner.filter(|_| is_known) {
             let mut expected = due.work.clone();
+            expected.bytes += due.compared;
             // These were removed before.
             expected.gone -= due.gone_shards.0;
             expected.shards_written -= due.gone_shards.1;

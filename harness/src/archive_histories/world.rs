@@ -395,7 +395,11 @@ impl World {
     }
 
     /// Lets everything be removed.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&mut self) {
+        for archived in [false, true] {
+            // What is there need not come back.
+            let _ = self.root(archived, true);
+        }
         for day in 0..=31 {
             // What is not there needs none.
             let _ = fs::set_permissions(self.folder(Place::Day(day)), Permissions::from_mode(0o700));

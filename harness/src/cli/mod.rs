@@ -7,6 +7,7 @@ mod dataset;
 mod diff;
 mod generated;
 mod output;
+mod refresh;
 mod report;
 mod repro;
 mod run;

@@ -12,7 +12,7 @@ use tracerig_reports::{Ladder, Record, hdr, ladder, render, write_whole};
 
 use super::output::{self, Format};
 use super::shown::Shown;
-use super::{Code, Interrupted, Usage, append};
+use super::{Code, Interrupted, Usage, append, refresh};
 use crate::relaunch::{self, Job, Plan, RunError, Source};
 
 pub(super) use planned::find as planned_by;
@@ -31,6 +31,7 @@ pub(super) struct Arguments {
 enum Scenario {
     Relaunch(Relaunch),
     Append(append::Append),
+    Refresh(refresh::Refresh),
 }
 
 /// Measure what a relaunch on a large trace database costs, cold and warm.
@@ -82,6 +83,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         None => planned::main(&arguments.planned),
         Some(Scenario::Relaunch(arguments)) => relaunch(arguments),
         Some(Scenario::Append(arguments)) => append::main(arguments),
+        Some(Scenario::Refresh(arguments)) => refresh::main(arguments),
     }
 }
 

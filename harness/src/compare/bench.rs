@@ -81,6 +81,7 @@ pub(super) fn set(
             let sides = subjects(executables, bench.plan().time_limit())?;
             Box::new(Relaunches { bench, launched, arms, sides, planting: Planting::default() })
         }
+        Prepared::Refresh { plan, .. } => return Err(CompareError::NotCompared { scenario: plan.scenario }),
         Prepared::Append { plan, condition } => {
             let bench = append::Bench::set(&place.append(plan, condition))?;
             let arms = bench.record_plan(1, 0)?.arms;

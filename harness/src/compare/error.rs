@@ -16,6 +16,14 @@ pub enum CompareError {
     /// The append scenario cannot be made ready.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// The scenario is measured, and not compared between executables.
+    #[error(
+        "runs of the scenario `{scenario}` are not compared between executables; measure it with each by `tracerig run {scenario}`"
+    )]
+    NotCompared {
+        /// The scenario.
+        scenario: String,
+    },
     /// An executable is none that can be compared.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),

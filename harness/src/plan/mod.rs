@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use run::{AppendRun, Place, Prepared, RelaunchRun, Run};
+pub use run::{AppendRun, Place, Prepared, RefreshRun, RelaunchRun, Run};
 
 /// The plans that come with the program, by name.
 const BUILTIN: [(&str, &str); 3] = [

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_datasets::{Cache as Datasets, DatasetError, Recipe};
 use tracerig_reports::record::{Cache, Process};
 
 use crate::append::{self, Condition};
+use crate::refresh;
 use crate::relaunch::{self, Source};
 
 /// A scenario with what the plan asks of it.
@@ -18,6 +20,8 @@ pub enum Run {
     Relaunch(RelaunchRun),
     /// What an append costs.
     Append(AppendRun),
+    /// What a refresh costs.
+    Refresh(RefreshRun),
 }
 
 /// A run of the relaunch scenario.
@@ -81,6 +85,27 @@ pub struct AppendRun {
     pub why_samples: String,
 }
 
+/// A run of the refresh scenario. It is measured, not compared between executables.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshRun {
+    /// Names its results.
+    pub name: String,
+    /// What it is for, in a sentence.
+    pub why: String,
+    /// The archive: a recipe's name or path.
+    pub recipe: String,
+    /// Factor on the bytes of it that do not matter.
+    #[serde(default = "one")]
+    pub scale: f64,
+    /// The arms.
+    pub arms: Vec<String>,
+    /// Samples of each arm.
+    pub samples: u64,
+    /// Why so many, in a sentence.
+    pub why_samples: String,
+}
+
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -130,6 +155,15 @@ pub enum Prepared {
         /// How they append.
         condition: Condition,
     },
+    /// Of the refresh scenario.
+    Refresh {
+        /// Its arms.
+        plan: refresh::Plan,
+        /// Its data.
+        recipe: Box<ArchiveRecipe>,
+        /// Factor on its bytes.
+        scale: f64,
+    },
 }
 
 impl Run {
@@ -139,6 +173,7 @@ impl Run {
         match self {
             Self::Relaunch(run) => &run.name,
             Self::Append(run) => &run.name,
+            Self::Refresh(run) => &run.name,
         }
     }
 
@@ -148,6 +183,7 @@ impl Run {
         match self {
             Self::Relaunch(run) => &run.why,
             Self::Append(run) => &run.why,
+            Self::Refresh(run) => &run.why,
         }
     }
 
@@ -157,6 +193,7 @@ impl Run {
         match self {
             Self::Relaunch(run) => &run.compare,
             Self::Append(run) => &run.compare,
+            Self::Refresh(_) => &[],
         }
     }
 
@@ -166,6 +203,7 @@ impl Run {
         match self {
             Self::Relaunch(run) => run.counters_only,
             Self::Append(run) => run.counters_only,
+            Self::Refresh(_) => false,
         }
     }
 
@@ -176,6 +214,7 @@ impl Run {
         match &mut run {
             Self::Relaunch(run) => run.arms.clone_from(&run.compare),
             Self::Append(run) => run.arms.clone_from(&run.compare),
+            Self::Refresh(run) => run.arms.clear(),
         }
         run
     }
@@ -197,6 +236,10 @@ impl Run {
             Self::Append(run) => {
                 Ok(Prepared::Append { plan: run.plan(&run.arms)?, condition: run.condition() })
             }
+            Self::Refresh(run) => {
+                let recipe = ArchiveRecipe::find(&run.recipe).map_err(|error| error.to_string())?;
+                Ok(Prepared::Refresh { plan: run.plan()?, recipe: Box::new(recipe), scale: run.scale })
+            }
         }
     }
 
@@ -205,6 +248,7 @@ impl Run {
         let (samples, arms) = match self {
             Self::Relaunch(run) => (run.samples, &run.arms),
             Self::Append(run) => (run.samples, &run.arms),
+            Self::Refresh(run) => (run.samples, &run.arms),
         };
         if samples == 0 || arms.is_empty() {
             return Err("it needs an arm and a sample".to_owned());
@@ -212,6 +256,7 @@ impl Run {
         match self {
             Self::Relaunch(run) => run.check(),
             Self::Append(run) => run.check(),
+            Self::Refresh(run) => run.check(),
         }
     }
 }
@@ -282,7 +327,40 @@ impl AppendRun {
     }
 }
 
+impl RefreshRun {
+    fn plan(&self) -> Result<refresh::Plan, String> {
+        let mut plan = refresh::Plan::builtin().map_err(|error| error.to_string())?;
+        plan.choose(&self.arms).map_err(|error| error.to_string())?;
+        plan.samples = self.samples;
+        plan.recipe.clone_from(&self.recipe);
+        Ok(plan)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !(self.scale.is_finite() && self.scale > 0.0) {
+            return Err(format!("{} is no scale: give a factor above 0", self.scale));
+        }
+        self.plan().map(drop)
+    }
+}
+
 impl Place {
+    /// The job of a run of the refresh scenario.
+    #[must_use]
+    pub fn refresh(&self, plan: refresh::Plan, recipe: Box<ArchiveRecipe>, scale: f64) -> refresh::Job {
+        refresh::Job {
+            plan,
+            recipe,
+            scale,
+            datasets: self.datasets.clone(),
+            workplaces: self.workplaces.clone(),
+            seed: self.seed,
+            program: self.program.clone(),
+            expected_digest: None,
+            command: self.command.clone(),
+        }
+    }
+
     /// The job of a run of the relaunch scenario.
     #[must_use]
     pub fn relaunch(&self, plan: relaunch::Plan, recipe: Box<Recipe>, scale: f64) -> relaunch::Job {

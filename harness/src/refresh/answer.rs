@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use tracerig_datasets::archive::{Expected, UsedTokens};
+use tracerig_datasets::archive::{Expected, UseClass, UsedTier, UsedTokens};
 use tracerig_scanner::archive::{Tokens, Usage, Used};
+use tracerig_scanner::published_archive;
 
 /// Quarters of an hour in a day.
 const QUARTERS: i64 = 96;
@@ -20,13 +21,9 @@ type Row = [u64; 7];
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer(BTreeMap<Class, Row>);
 
-/// Who tells the tier of what was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// The sessions alone.
-    Sessions,
-    /// The trace database, too.
-    Trace,
+fn row(used: &UsedTokens) -> Row {
+    let UsedTokens { input, cached_input, cache_write, output, reasoning, total, events } = *used;
+    [input, cached_input, cache_write, output, reasoning, total, events]
 }
 
 impl Answer {
@@ -47,17 +44,30 @@ impl Answer {
         Self(days.into_iter().map(|(class, used)| (class, row(used))).collect())
     }
 
-    /// Of what a generator meant.
+    /// Of what a generator meant. Turns of which sessions do not say the tier, and of which `is_priority` knows it, used
+    /// `of_turns` at the priority tier.
     #[must_use]
-    pub fn of_expected(expected: &Expected, told: Told) -> Self {
+    pub fn of_expected(
+        expected: &Expected,
+        of_turns: &BTreeMap<String, Expected>,
+        is_priority: impl Fn(&str) -> bool,
+    ) -> Self {
         let mut answer = Self::default();
         for (class, used) in expected.iter() {
-            let tier = if told == Told::Trace { class.known } else { class.said };
-            let UsedTokens { input, cached_input, cache_write, output, reasoning, total, events } = *used;
-            answer.add(
-                (class.day, class.model.clone(), tier.name()),
-                [input, cached_input, cache_write, output, reasoning, total, events],
-            );
+            answer.add((class.day, class.model.clone(), class.tier.name()), row(used));
+        }
+        let known = of_turns.iter().filter(|(turn, _)| is_priority(turn)).flat_map(|(_, used)| used.iter());
+        for (class, used) in known {
+            let UseClass { day, model, tier } = class;
+            answer.add((*day, model.clone(), UsedTier::Priority.name()), row(used));
+            let said = (*day, model.clone(), tier.name());
+            let left = answer.0.entry(said.clone()).or_default();
+            for (left, more) in left.iter_mut().zip(row(used)) {
+                *left = left.saturating_sub(more);
+            }
+            if *left == Row::default() {
+                answer.0.remove(&said);
+            }
         }
         answer
     }
@@ -81,10 +91,14 @@ impl Answer {
         answer
     }
 
-    /// Adds a use of a day and a model, as published tools tell it.
-    pub(crate) fn add_published(&mut self, day: i64, model: Option<String>, used: [u64; 3]) {
-        let [input, cached, output] = used;
-        self.add((day, model, ""), [input, cached, 0, output, 0, 0, 0]);
+    /// Of what the published refresh found, in the form of [`Answer::as_published`].
+    #[must_use]
+    pub fn of_published(used: &published_archive::Used) -> Self {
+        let mut answer = Self::default();
+        for ((day, model), [input, cached, output]) in used {
+            answer.add((*day, model.clone(), ""), [*input, *cached, 0, *output, 0, 0, 0]);
+        }
+        answer
     }
 
     /// How many classes there are.
@@ -162,8 +176,7 @@ mod tests {
     #[test]
     fn what_published_tools_tell_has_no_tiers() {
         let one = answer(&[(1, Some("m"), "priority", 5), (1, Some("m"), "unknown", 7)]);
-        let mut published = Answer::default();
-        published.add_published(1, Some("m".to_owned()), [12, 2, 6]);
-        assert_eq!(one.as_published(), published);
+        let published = [((1, Some("m".to_owned())), [12, 2, 6])].into_iter().collect();
+        assert_eq!(one.as_published(), Answer::of_published(&published));
     }
 }

@@ -1,5 +1,123 @@
-//! The refresh scenario.
+//! The refresh scenario: what a relaunch costs that reads a trace database and an archive of rollouts, and where its time goes.
+//!
+//! All launches stand on one copy of the archive and one of its trace database, in one state. In each round every arm of the
+//! plan gives one sample, in an order drawn from the run's seed. Before a launch its memos are put in place; afterwards the
+//! answer, the files read and the memo written are judged.
 
 mod answer;
+mod bench;
+mod error;
+mod floor;
+mod judge;
+mod memos;
+mod plan;
+pub mod worker;
 
-pub use answer::{Answer, Told};
+use std::path::PathBuf;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha12Rng;
+use tracerig_datasets::Cache as Datasets;
+use tracerig_datasets::archive::ArchiveRecipe;
+use tracerig_reports::record::{ArmPlan, Cache, Record, Sample};
+
+pub use answer::Answer;
+pub use bench::Bench;
+pub use error::RefreshError;
+pub use plan::{Arm, Memo, Plan, Reads, UnknownArm};
+
+use crate::interrupt;
+use crate::relaunch::Event;
+use crate::relaunch::bench::{launches_for, repeated};
+use crate::session::{Measured, Session};
+use crate::subject::Subject;
+
+/// What to run, and with what.
+#[derive(Debug)]
+pub struct Job {
+    /// Arms, samples, limits.
+    pub plan: Plan,
+    /// The archive that launches are made on.
+    pub recipe: Box<ArchiveRecipe>,
+    /// Factor on the bytes of it that do not matter.
+    pub scale: f64,
+    /// Where datasets are kept.
+    pub datasets: Datasets,
+    /// Where working copies are made.
+    pub workplaces: PathBuf,
+    /// The seed of the run: of the order of arms and of what is appended. The dataset keeps its recipe's seed.
+    pub seed: u64,
+    /// The program that is launched; it must understand [`worker::SUBCOMMAND`].
+    pub program: PathBuf,
+    /// The digest of the dataset, where only that will do.
+    pub expected_digest: Option<String>,
+    /// The command line, for the record.
+    pub command: Vec<String>,
+}
+
+/// Runs the scenario. Ctrl-C ends it with the samples there are.
+///
+/// # Errors
+/// See [`RefreshError`]. A launch that fails, answers wrongly or does not meet its conditions is no error but a sample.
+pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RefreshError> {
+    let mut bench = Bench::set(job, tell)?;
+    let mut subject = Subject::new(&job.program, job.plan.time_limit())
+        .map_err(RefreshError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+    tell(Event::Preparing("finding out how many launches make a sample"));
+    let mut arms = Vec::new();
+    for arm in &job.plan.arms {
+        let launches = launches_for(job.plan.at_least(), 1, || one(bench.launch(&mut subject, arm)))?;
+        arms.push(arm.described(launches));
+    }
+    let session = Session::begin(&job.command, job.seed);
+    let (samples, interrupted) = rounds(job, &arms, &mut bench, &mut subject, tell)?;
+    let measured = Measured {
+        plan: bench.record_plan(arms, job.plan.samples, job.seed),
+        dataset: bench.dataset().clone(),
+        samples,
+        interrupted,
+    };
+    Ok(session.record(measured, &job.workplaces))
+}
+
+/// A launch as those that are made at once.
+fn one<L, S, E>(launched: Result<(L, S), E>) -> Result<(Vec<L>, S), E> {
+    launched.map(|(launch, state)| (vec![launch], state))
+}
+
+/// Takes the samples. Returns them, and whether it was interrupted.
+fn rounds(
+    job: &Job,
+    arms: &[ArmPlan],
+    bench: &mut Bench,
+    subject: &mut Subject,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<(Vec<Sample>, bool), RefreshError> {
+    let mut samples = Vec::new();
+    let mut order: Vec<usize> = (0..arms.len()).collect();
+    let mut random = ChaCha12Rng::seed_from_u64(job.seed);
+    for round in 0..job.plan.samples {
+        order.shuffle(&mut random);
+        for &chosen in &order {
+            let (arm, planned) = (&job.plan.arms[chosen], &arms[chosen]);
+            let at = samples.len() as u64;
+            tell(Event::Sample { at, of: job.plan.samples * arms.len() as u64, arm: &planned.key() });
+            let (launches, state) =
+                repeated(planned.launches_per_sample, || one(bench.launch(subject, arm)))?;
+            if interrupt::requested() {
+                // The sample may have been cut short: it is not one.
+                return Ok((samples, true));
+            }
+            samples.push(Sample {
+                order: at,
+                round,
+                arm: arm.name.clone(),
+                cache: Cache::Hot,
+                launches,
+                state,
+            });
+        }
+    }
+    Ok((samples, false))
+}

@@ -163,7 +163,7 @@ impl Bench {
 
 /// How many launches take as long as a sample should, a multiple of those made `at_once`. The fastest of a few tells: a slow one
 /// was disturbed, and would make all samples too short.
-pub(super) fn launches_for<E>(
+pub(crate) fn launches_for<E>(
     at_least: Duration,
     at_once: u64,
     mut attempt: impl FnMut() -> Result<(Vec<Launch>, SampleState), E>,
@@ -187,7 +187,7 @@ pub(super) fn launches_for<E>(
 }
 
 /// One sample: its launches, up to the first that does not count.
-pub(super) fn repeated<E>(
+pub(crate) fn repeated<E>(
     launches: u64,
     mut attempt: impl FnMut() -> Result<(Vec<Launch>, SampleState), E>,
 ) -> Result<(Vec<Launch>, SampleState), E> {

@@ -216,7 +216,7 @@ fn phases(engine: Engine, reply: Option<&Reply>) -> Vec<Phase> {
 }
 
 /// Digest of an answer: SHA-256 over its turns in the order of their ids, each field with its length.
-pub(super) fn digest(turns: &Turns) -> String {
+pub(crate) fn digest(turns: &Turns) -> String {
     let mut hash = Sha256::new();
     let mut text = |text: Option<&str>| match text {
         None => hash.update([0]),

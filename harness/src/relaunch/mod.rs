@@ -4,16 +4,16 @@
 //! sample, in an order drawn from the run's seed. Before a launch its memo is put in place and the page cache is brought
 //! into the state the arm asks for; afterwards the answer, the way to it and the conditions are judged (`judge`).
 
-mod bench;
+pub(crate) mod bench;
 mod error;
-mod judge;
+pub(crate) mod judge;
 mod living;
-mod pagecache;
+pub(crate) mod pagecache;
 mod pair;
 mod plan;
 mod refresh;
-mod scene;
-mod stage;
+pub(crate) mod scene;
+pub(crate) mod stage;
 pub(crate) mod workplace;
 
 use std::collections::BTreeMap;

@@ -11,17 +11,17 @@ use crate::platform;
 
 /// The files that a launch reads, and whose pages count.
 #[derive(Debug)]
-pub(super) struct PageCache {
+pub(crate) struct PageCache {
     files: Vec<PathBuf>,
 }
 
 impl PageCache {
-    pub(super) fn of(files: Vec<PathBuf>) -> Self {
+    pub(crate) fn of(files: Vec<PathBuf>) -> Self {
         Self { files }
     }
 
     /// Brings about `state`. Returns the pages in memory then, where the platform tells.
-    pub(super) fn bring(&self, state: Cache) -> Result<Option<u64>, RunError> {
+    pub(crate) fn bring(&self, state: Cache) -> Result<Option<u64>, RunError> {
         let mut resident = Some(0);
         for path in &self.files {
             // The memo is not always there.

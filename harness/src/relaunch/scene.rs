@@ -37,15 +37,15 @@ pub enum SceneKind {
 
 /// One database in one state.
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(crate) struct Scene {
     /// Keeps the write-ahead log with the appended rows, as a running Codex does.
     _writer: Option<TraceLog>,
-    pub(super) database: PathBuf,
-    pub(super) memo: PathBuf,
+    pub(crate) database: PathBuf,
+    pub(crate) memo: PathBuf,
     memo_before: Vec<u8>,
     memo_after: Vec<u8>,
     /// What the database looks like to every launch.
-    pub(super) state: State,
+    pub(crate) state: State,
     /// A day that begins in the middle of the turns.
     moved: Window,
     /// The right answers, by engine and by whether the window is the moved one.
@@ -54,26 +54,26 @@ pub(super) struct Scene {
 
 /// The database as every launch sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct State {
+pub(crate) struct State {
     pub(super) rows: u64,
     /// Rows that the memo from before does not know.
     pub(super) appended: u64,
-    pub(super) max_id: i64,
+    pub(crate) max_id: i64,
     /// Bytes of the pages of the `logs` tree.
     pub(super) logs_bytes: u64,
 }
 
 /// What a scene is made of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Material<'a> {
-    pub(super) dataset: &'a Dataset,
-    pub(super) appended: u64,
-    pub(super) seed: u64,
+pub(crate) struct Material<'a> {
+    pub(crate) dataset: &'a Dataset,
+    pub(crate) appended: u64,
+    pub(crate) seed: u64,
 }
 
 impl Scene {
     /// Makes a working copy in `folder`, a memo of it, and then brings it into the state that is measured.
-    pub(super) fn set(
+    pub(crate) fn set(
         kind: SceneKind,
         folder: &Path,
         material: Material<'_>,
@@ -154,8 +154,18 @@ impl Scene {
         Ok(Self { _writer: writer, database, memo, memo_before, memo_after, state, moved, expected })
     }
 
+    /// The turns there are, all windows open.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.expected[&(Engine::Scanner, false)]
+    }
+
+    /// Those that the published query finds.
+    pub(crate) fn published_turns(&self) -> &Turns {
+        &self.expected[&(Engine::Published, false)]
+    }
+
     /// Puts the memo that a launch starts from in its place.
-    pub(super) fn restore(&self, memo: Memo) -> Result<(), RunError> {
+    pub(crate) fn restore(&self, memo: Memo) -> Result<(), RunError> {
         let bytes = match memo {
             Memo::None => return Ok(()),
             Memo::Absent => {
@@ -188,7 +198,7 @@ impl Scene {
     }
 
     /// The files that a launch reads.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut log = self.database.clone().into_os_string();
         log.push("-wal");
         vec![self.database.clone(), log.into(), self.memo.clone()]

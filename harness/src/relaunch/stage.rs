@@ -65,7 +65,8 @@ impl Stage {
     }
 }
 
-fn check_room(folder: &Path, needed: u64) -> Result<(), RunError> {
+/// Whether the file system has room for so many bytes.
+pub(crate) fn check_room(folder: &Path, needed: u64) -> Result<(), RunError> {
     let told = rustix::fs::statvfs(folder)
         .map_err(|error| RunError::io(folder, "ask for its free room")(error.into()))?;
     let available = told.f_bavail.saturating_mul(told.f_frsize);

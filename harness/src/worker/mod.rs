@@ -166,7 +166,7 @@ fn next(arguments: &mut impl Iterator<Item = OsString>) -> Result<String, String
 }
 
 /// Writes `message` as a line of JSON, in one piece.
-fn say(message: &impl Serialize) -> Result<(), String> {
+pub(crate) fn say(message: &impl Serialize) -> Result<(), String> {
     let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
     line.push(b'\n');
     let mut out = std::io::stdout();

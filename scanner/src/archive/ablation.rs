@@ -52,6 +52,8 @@ rules! {
     SharedLink "shared-link" "A file counts beside a link to it."
     SharedStale "shared-stale" "A name that cannot be read counts before one that can."
     Copies "copies" "An archived copy counts beside the session."
+    CopiesRemembered "copies-remembered" "Copies are compared by each refresh."
+    CopiesSettled "copies-settled" "What was found out about copies is believed of whatever stands there now."
     CopiesDamaged "copies-damaged" "Copies are not told where a part of the memo is damaged."
     Longer "longer" "The shorter of two copies counts."
     Diverged "diverged" "Of two sessions of one id only one counts, whatever they hold."

@@ -1,25 +1,26 @@
 //! Rollouts that must not count twice: one file that several paths lead to, and a session that stands both among the
 //! sessions and among the archived ones.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use super::Options;
 use super::ablation::Ablation;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
+use super::settled::Question;
 use super::shard::{Detail, Record, Sums};
 use super::update::open_file;
+use super::{Options, Request};
 
 /// Bytes compared at a time.
 const PIECE: usize = 128 << 10;
 
 /// One file of one part.
-type Place = (usize, usize);
+pub(super) type Place = (usize, usize);
 
 /// A file that may be one of several.
 struct Candidate {
@@ -29,6 +30,17 @@ struct Candidate {
     record: Record,
 }
 
+/// What was found out about copies.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The files that do not count.
+    pub(super) aside: BTreeSet<Place>,
+    /// Each two sessions of one id of which neither is the beginning of the other: the archived one, and the other.
+    pub(super) diverged: Vec<(PathBuf, PathBuf)>,
+    /// Whether every file that had to be compared could be read.
+    pub(super) is_sure: bool,
+}
+
 /// Takes copies out of the sums of `parts`. Gives a problem for each two sessions of one id of which neither is the
 /// beginning of the other.
 pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut Stats) -> Vec<Problem> {
@@ -36,21 +48,66 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
     if wanted.is_empty() {
         return Vec::new();
     }
+    let Request { priority, sessions, rescan, .. } = *context.request;
+    let looks_anew = rescan || context.options.lacks(Ablation::CopiesRemembered);
+    let asked = context.memo.as_ref().and_then(|memo| Some((memo, Question::about(parts, &wanted)?)));
+    let known = asked.as_ref().filter(|_| !looks_anew).and_then(|(memo, question)| question.answer(memo));
+    let is_known = known.is_some();
+    let (found, sums) = known.unwrap_or_else(|| (find(context, parts, &wanted, stats), BTreeMap::new()));
+    let mut kept_sums = BTreeMap::new();
+    let places: BTreeSet<usize> = found.aside.iter().map(|(place, _)| *place).collect();
+    for place in places {
+        let part = &mut parts[place];
+        // Sessions are told one by one, and a turn whose tier the trace database knows is in the details only.
+        let joins = priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority));
+        // Lines that are not understood are told of every rollout.
+        let all = |sums: Sums, part: &mut Part| {
+            let Sums { unknown, broken, .. } = std::mem::take(&mut part.sums);
+            part.sums = Sums { unknown, broken, ..sums };
+        };
+        if let Some(sums) = sums.get(&place).filter(|_| !joins && !sessions) {
+            all(sums.clone(), part);
+            continue;
+        }
+        let details = context.details(part, &mut stats.bytes_read);
+        let counts = |file: &usize| !found.aside.contains(&(place, *file));
+        let sums = |priority| {
+            let kept = details.iter().enumerate().filter(|(file, _)| counts(file));
+            part::sums(kept.map(|(_, detail)| &detail.rollout), priority)
+        };
+        kept_sums.insert(place, sums(None));
+        all(sums(priority), part);
+        for (file, session) in part.sessions.iter_mut().enumerate() {
+            session.counts = counts(&file);
+        }
+    }
+    if let Some((memo, question)) = asked.filter(|_| !is_known && found.is_sure) {
+        match question.keep(&found, &kept_sums, memo) {
+            Ok(bytes) => stats.memo_bytes_written += bytes,
+            Err(error) => context.warn(&error),
+        }
+    }
+    let problem = |(path, from)| Problem { path, what: What::Diverged { from } };
+    found.diverged.into_iter().map(problem).collect()
+}
+
+/// Compares the files `wanted` of `parts`, where several may be one.
+fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: &mut Stats) -> Found {
     let mut details: HashMap<usize, Vec<Detail>> = HashMap::new();
-    for &(part, _) in &wanted {
+    for &(part, _) in wanted {
         details.entry(part).or_insert_with(|| context.details(&parts[part], &mut stats.bytes_read));
     }
-    let candidate = |place: Place| {
+    let candidate = |place: &Place| {
         let (part, file) = (&parts[place.0], place.1);
         let detail = details.get(&place.0)?.get(file)?;
         Some(Candidate {
-            place,
+            place: *place,
             path: part::path(&part.key, detail.name()),
             id: part::session_id(detail.name(), &detail.rollout).to_owned(),
             record: *part.records.get(file)?,
         })
     };
-    let mut candidates: Vec<Candidate> = wanted.into_iter().filter_map(candidate).collect();
+    let mut candidates: Vec<Candidate> = wanted.iter().filter_map(candidate).collect();
     // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
     candidates.sort_by(|one, other| {
         let is_stale = |candidate: &Candidate| {
@@ -59,22 +116,21 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
         };
         (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
     });
-    let mut aside: HashSet<Place> = HashSet::new();
+    let mut found = Found { is_sure: true, ..Found::default() };
     let mut seen = HashSet::new();
     for candidate in &candidates {
         let is_new = seen.insert(candidate.record.state.file());
         if !is_new && !context.options.lacks(Ablation::Shared) {
-            aside.insert(candidate.place);
+            found.aside.insert(candidate.place);
         }
     }
-    candidates.retain(|candidate| !aside.contains(&candidate.place));
+    candidates.retain(|candidate| !found.aside.contains(&candidate.place));
     let mut sessions: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
     for candidate in &candidates {
         if !context.options.lacks(Ablation::Copies) {
             sessions.entry(&candidate.id).or_default().push(candidate);
         }
     }
-    let mut diverged = Vec::new();
     for same in sessions.values() {
         let (archived, current): (Vec<&Candidate>, Vec<&Candidate>) =
             same.iter().partition(|candidate| parts[candidate.place.0].is_archived());
@@ -82,37 +138,20 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             for other in &current {
                 match compare(context, one, other, &mut stats.bytes_read) {
                     Ok(Some(copy)) => {
-                        aside.insert(copy);
+                        found.aside.insert(copy);
                     }
-                    Ok(None) => diverged.push(Problem {
-                        path: one.path.clone(),
-                        what: What::Diverged { from: other.path.clone() },
-                    }),
+                    Ok(None) => found.diverged.push((one.path.clone(), other.path.clone())),
                     // Whoever cannot be read is a problem already, and counts.
-                    Err(_) => {}
+                    Err(_) => found.is_sure = false,
                 }
             }
         }
     }
-    for (&place, details) in &details {
-        let part = &mut parts[place];
-        if !aside.iter().any(|(of, _)| *of == place) {
-            continue;
-        }
-        let kept = details.iter().enumerate().filter(|(file, _)| !aside.contains(&(place, *file)));
-        let sums = part::sums(kept.map(|(_, detail)| &detail.rollout), context.request.priority);
-        // Lines that are not understood are told of every rollout.
-        let Sums { unknown, broken, .. } = part.sums;
-        part.sums = Sums { unknown, broken, ..sums };
-        for (file, session) in part.sessions.iter_mut().enumerate() {
-            session.counts = !aside.contains(&(place, file));
-        }
-    }
-    diverged
+    found
 }
 
 /// The files that several paths may lead to, and those whose session may stand in both folders.
-fn candidates(parts: &[Part], options: &Options) -> HashSet<Place> {
+fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
     let places = || {
         parts.iter().enumerate().flat_map(|(place, part)| {
             part.records.iter().enumerate().map(move |(file, record)| ((place, file), part, record))
@@ -121,7 +160,7 @@ fn candidates(parts: &[Part], options: &Options) -> HashSet<Place> {
     // A link to a file does not show on the file itself.
     let shared: HashSet<(u64, u64)> =
         places().filter(|(.., record)| record.is_shared).map(|(.., record)| record.state.file()).collect();
-    let mut wanted = HashSet::new();
+    let mut wanted = BTreeSet::new();
     if !shared.is_empty() {
         let same = places().filter(|(.., record)| {
             if options.lacks(Ablation::SharedLink) {

@@ -144,6 +144,34 @@ impl Memo {
         shard::stamp(&open_regular(&self.folder.join(name)).ok()?, &self.stamp).ok()?
     }
 
+    /// Whether this rule is switched off.
+    pub(crate) const fn lacks(&self, rule: Ablation) -> bool {
+        self.ablated.has(rule)
+    }
+
+    /// What every file of it bears.
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// What stands in a file beside the shards, which is small.
+    pub(crate) fn read_beside(&self, name: &str) -> Option<Vec<u8>> {
+        let file = open_regular(&self.folder.join(name)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(64 << 20).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Writes a file beside the shards, in the place of whatever stands there. Gives its bytes, 0 if another memo has been begun.
+    pub(crate) fn write_beside(&self, name: &str, bytes: &[u8]) -> io::Result<u64> {
+        let _lock = self.lock()?;
+        if !self.is_current() {
+            return Ok(0);
+        }
+        self.replace(name, bytes)?;
+        Ok(bytes.len() as u64)
+    }
+
     /// Whether no other memo has been begun in the folder.
     fn is_current(&self) -> bool {
         let stamp = std::fs::read(self.folder.join(MANIFEST));

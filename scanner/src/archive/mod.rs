@@ -20,6 +20,7 @@ mod producer;
 mod reader;
 mod refresh;
 mod result;
+mod settled;
 mod shard;
 mod state;
 mod update;

@@ -82,7 +82,7 @@ impl Record {
         Self { name, state, session, is_shared, is_fresh }
     }
 
-    fn to_bytes(self) -> [u8; RECORD] {
+    pub(crate) fn to_bytes(self) -> [u8; RECORD] {
         let mut bytes = [0; RECORD];
         bytes[..8].copy_from_slice(&self.name.to_le_bytes());
         bytes[8..48].copy_from_slice(&self.state.to_bytes());

@@ -357,6 +357,55 @@ fn a_cancelled_refresh_is_an_error_and_keeps_what_it_had() {
 }
 
 #[test]
+fn copies_are_compared_once_and_again_when_one_of_them_changes() {
+    let world = World::new();
+    let archived = world.home.join(ARCHIVED);
+    fs::create_dir(&archived).unwrap();
+    let text = meta(1) + &turn("t1", "m") + &used(10);
+    world.write(1, &(text.clone() + &used(30)));
+    world.write(2, &(meta(2) + &used(5)));
+    fs::write(archived.join(name(1)), &text).unwrap();
+    fs::write(archived.join(name(2)), meta(2) + &used(7)).unwrap();
+    let [none, t1, other] = [&[][..], &["t1"], &["t9"]];
+    let turns = |turns: &[&str]| turns.iter().copied().collect::<PriorityTurns>();
+    let refresh = |priority: &[&str], sessions, rescan| {
+        let priority = turns(priority);
+        let request = Request { priority: Some(&priority), sessions, rescan, ..Request::default() };
+        let with = world.archive(Some(&world.memo)).refresh(&request).unwrap();
+        let without = world.archive(None).refresh(&request).unwrap();
+        assert_eq!((&with.usage, &with.sessions), (&without.usage, &without.sessions));
+        assert_eq!((&with.problems, with.warnings.len()), (&without.problems, 0));
+        (with.usage.total().tokens.input, with.problems.len(), with.stats)
+    };
+    // Of session 1 the longer one counts, of session 2 both.
+    let all = (30 + 5 + 7, 1);
+    let (input, problems, stats) = refresh(none, false, false);
+    assert_eq!((input, problems), all);
+    assert!(stats.memo_bytes_written > 0);
+    for (priority, sessions) in [(none, false), (t1, false), (other, true), (t1, true)] {
+        let (input, problems, stats) = refresh(priority, sessions, false);
+        assert_eq!(((input, problems), stats.bytes_read, stats.memo_bytes_written), (all, 0, 0));
+    }
+    assert!(refresh(t1, false, true).2.bytes_read > 0, "whoever asks for all gets all");
+    // What stands there of another memo, or damaged, is not believed.
+    let kept = world.memo.join("archive.copies");
+    let mut bytes = fs::read(&kept).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    let (input, problems, stats) = refresh(none, false, false);
+    assert_eq!((input, problems), all);
+    assert!(stats.bytes_read > 0);
+    assert_eq!(refresh(none, false, false).2.bytes_read, 0);
+    // Now the archived one is the longer, and then no copy any more.
+    fs::write(archived.join(name(1)), text.clone() + &used(30) + &used(31)).unwrap();
+    assert_eq!(refresh(none, false, false).0, 31 + 5 + 7);
+    assert_eq!(refresh(none, false, false).2.bytes_read, 0);
+    fs::write(archived.join(name(1)), text + &used(40)).unwrap();
+    let (input, problems, _) = refresh(none, false, false);
+    assert_eq!((input, problems), (30 + 40 + 5 + 7, 2));
+}
+
+#[test]
 fn a_turn_that_the_trace_knows_was_served_at_priority() {
     let world = World::new();
     let settings = line(

@@ -8,13 +8,13 @@ use serde::Serialize;
 use tracerig_datasets::archive::{ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into};
 use tracerig_datasets::{BuildOptions, Cache, DatasetError};
 use tracerig_reports::{ByteSize, units};
-use tracerig_scanner::archive::{Archive, ArchiveError, Options, Request};
+use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request};
 
 use super::watched;
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::interrupt;
-use crate::refresh::{Answer, Told};
+use crate::refresh::Answer;
 
 /// A recipe as it is listed.
 #[derive(Debug, Serialize)]
@@ -117,10 +117,11 @@ pub(super) fn verify(name: &str, format: Format) -> anyhow::Result<Code> {
 }
 
 fn difference(dataset: &ArchiveDataset) -> anyhow::Result<Option<String>> {
-    let priority = dataset.trace.manifest.truth.turns.iter().map(|turn| &turn.turn).collect();
+    let turns = &dataset.trace.manifest.truth.turns;
+    let (none, all) = (PriorityTurns::default(), turns.iter().map(|turn| &turn.turn).collect());
     let progress = |_, _| !interrupt::requested();
-    for (priority, told) in [(None, Told::Sessions), (Some(&priority), Told::Trace)] {
-        let request = Request { priority, progress: Some(&progress), ..Request::default() };
+    for priority in [&none, &all] {
+        let request = Request { priority: Some(priority), progress: Some(&progress), ..Request::default() };
         let refresh = match Archive::new(&dataset.home, Options::default()).refresh(&request) {
             Err(ArchiveError::Cancelled { .. }) => return Err(Interrupted.into()),
             refresh => refresh?,
@@ -133,7 +134,8 @@ fn difference(dataset: &ArchiveDataset) -> anyhow::Result<Option<String>> {
             )));
         }
         let problem = refresh.problems.first().map(ToString::to_string);
-        let expected = Answer::of_expected(&manifest.expected, told);
+        let known = |turn: &str| priority.contains(turn);
+        let expected = Answer::of_expected(&manifest.expected, &manifest.of_turns, known);
         let found = problem.or_else(|| Answer::of_usage(&refresh.usage).difference(&expected));
         if found.is_some() {
             return Ok(found);

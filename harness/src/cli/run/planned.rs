@@ -13,8 +13,9 @@ use tracerig_reports::{Record, units, write_whole};
 use super::{Code, Format, RECORD, Usage, code, command, output, prepare, warn_of_debug_build, write};
 use crate::cli::shown::Shown;
 use crate::plan::{Place, Plan, PlanError, Prepared, Run};
+use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
-use crate::{append, interrupt, machine, relaunch};
+use crate::{append, interrupt, machine, refresh, relaunch};
 
 /// What a plan is run with.
 #[derive(Debug, Args)]
@@ -58,8 +59,18 @@ struct DoneRun {
     record: Option<PathBuf>,
     samples: usize,
     excluded: u64,
-    /// Why it could not be made.
+    /// Why it could not be made, or not be kept.
     error: Option<String>,
+}
+
+impl DoneRun {
+    /// Notes what went wrong, and tells it.
+    fn failed(&mut self, error: &anyhow::Error, code: Code) {
+        let told = output::told(error);
+        output::say(&format!("tracerig: {}: {told}", self.name));
+        self.exit_code = code.0;
+        self.error = Some(told);
+    }
 }
 
 pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
@@ -101,11 +112,12 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     }
     done.exit_code = ended.0;
     let table = table(&done);
-    write_whole(&out.join("summary.txt"), table.as_bytes())?;
+    let written = write_whole(&out.join("summary.txt"), table.as_bytes());
     match arguments.format {
         Format::Table => output::print_verdict(&table)?,
         Format::Json => output::print_verdict(&output::json(&done)?)?,
     }
+    written?;
     output::say(&format!("\nrecords and reports: {}", out.display()));
     Ok(ended)
 }
@@ -134,28 +146,41 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Res
     match measure(run, arguments, place) {
         Ok(record) => {
             let folder = out.join(run.name());
-            write(&record, &folder)?;
+            let written = write(&record, &folder);
             if arguments.format == Format::Table {
                 output::print_verdict(&format!("{}\n", tracerig_reports::render::terminal(&record)))?;
             }
             done.exit_code = code(&record).0;
             done.samples = record.samples.len();
             done.excluded = record.outcome.excluded;
-            done.record = Some(folder.join(RECORD));
+            match written {
+                Ok(()) => done.record = Some(folder.join(RECORD)),
+                Err(error) => done.failed(&error, Code(done.exit_code).graver(Code::FAILED)),
+            }
         }
         Err(error) => {
-            let told = output::told(&error);
-            output::say(&format!("tracerig: {}: {told}", run.name()));
-            done.exit_code = match error.downcast_ref() {
-                Some(RunError::Interrupted) => Code::INTERRUPTED.0,
-                Some(RunError::Disagreement { .. }) => Code::MISMATCH.0,
-                _ => Code::FAILED.0,
-            };
-            done.error = Some(told);
+            done.failed(&error, code_of(&error));
         }
     }
     done.seconds = begun.elapsed().as_secs_f64();
     Ok(done)
+}
+
+/// The code of a run that could not be made.
+fn code_of(error: &anyhow::Error) -> Code {
+    let of_refresh: Option<&RefreshError> = error.downcast_ref();
+    match error.downcast_ref() {
+        Some(RunError::Interrupted) => return Code::INTERRUPTED,
+        Some(RunError::Disagreement { .. }) => return Code::MISMATCH,
+        _ => {}
+    }
+    match of_refresh {
+        Some(error) if error.is_interruption() => Code::INTERRUPTED,
+        Some(RefreshError::Disagreement { .. } | RefreshError::Trace(RunError::Disagreement { .. })) => {
+            Code::MISMATCH
+        }
+        _ => Code::FAILED,
+    }
 }
 
 fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Record> {
@@ -165,6 +190,11 @@ fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Reco
             plan.samples = arguments.samples.unwrap_or(plan.samples);
             let job = place.relaunch(plan, recipe, scale);
             relaunch::run(&job, &mut |event| shown.event(&event)).map_err(anyhow::Error::from)
+        }
+        Prepared::Refresh { mut plan, recipe, scale } => {
+            plan.samples = arguments.samples.unwrap_or(plan.samples);
+            let job = place.refresh(plan, recipe, scale);
+            refresh::run(&job, &mut |event| shown.event(&event)).map_err(anyhow::Error::from)
         }
         Prepared::Append { mut plan, condition } => {
             plan.samples = arguments.samples.unwrap_or(plan.samples);
