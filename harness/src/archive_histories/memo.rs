@@ -141,7 +141,7 @@ impl MemoFolder {
             MemoOp::FlipHeads => self.flaw(Flaw::Head, |bytes| other_head(bytes))?,
             MemoOp::FlipDetails => self.flaw(Flaw::Details, |bytes| flip(bytes, 3))?,
             MemoOp::Shorten => {
-                self.flaw(Flaw::Details, |bytes| bytes.truncate(bytes.len().saturating_sub(1)))?
+                self.flaw(Flaw::Details, |bytes| bytes.truncate(bytes.len().saturating_sub(1)))?;
             }
             MemoOp::OtherVersion => self.forge(VERSION, "another format version")?,
             MemoOp::OtherParser => self.forge(PARSER, "another version of the parser")?,

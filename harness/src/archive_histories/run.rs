@@ -271,20 +271,21 @@ impl<'a> Runner<'a> {
             // What stood there was written by the other one meanwhile.
             expected.shards_written = if is_known { due.gone_shards.1 } else { did.shards_written };
         }
-        self.compare(expected, did, in_vain)?;
+        self.compare(&expected, did, in_vain)?;
         if let Some(inner) = inner.filter(|_| is_known) {
             let mut expected = due.work.clone();
             expected.bytes += due.compared;
             // These were removed before.
             expected.gone -= due.gone_shards.0;
             expected.shards_written -= due.gone_shards.1;
-            self.compare(expected, work(&inner.stats), in_vain)?;
+            self.compare(&expected, work(&inner.stats), in_vain)?;
         }
         let told =
             |text: &&str| refresh.warnings.iter().filter(|warning| warning.contains(*text)).count() == 1;
         let is_other = |warning: &&String| {
-            !due.warnings.iter().any(|text| warning.contains(text))
-                && !(due.half_damaged && warning.contains("a part of the memo is damaged"))
+            let due_now = due.warnings.iter().any(|text| warning.contains(text));
+            let due_perhaps = due.half_damaged && warning.contains("a part of the memo is damaged");
+            !due_now && !due_perhaps
         };
         if !due.warnings.iter().all(told) || refresh.warnings.iter().any(|warning| is_other(&warning)) {
             let detail = format!("it warns {:?}, and should say {:?}", refresh.warnings, due.warnings);
@@ -294,11 +295,11 @@ impl<'a> Runner<'a> {
         if litter.is_empty() { Ok(()) } else { wrong(Wrong::Memo, format!("in the memo: {litter:?}")) }
     }
 
-    fn compare(&self, expected: Work, mut did: Work, in_vain: u64) -> Result<(), Error> {
+    fn compare(&self, expected: &Work, mut did: Work, in_vain: u64) -> Result<(), Error> {
         if (expected.bytes..=expected.bytes.saturating_add(in_vain)).contains(&did.bytes) {
             did.bytes = expected.bytes;
         }
-        if did == expected {
+        if did == *expected {
             return Ok(());
         }
         wrong(Wrong::Work, format!("it did {did:?}, and should have done {expected:?}"))

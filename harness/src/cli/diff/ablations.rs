@@ -205,6 +205,7 @@ fn details(report: &Report) -> String {
 /// What goes wrong: the answer, where one does, else the first thing on the way to it.
 fn wrong(row: &Row) -> &'static str {
     match (&row.witness, &row.random) {
+        (Some(shown), _) if shown.wrong_answer == Some(true) && row.subject == "archive" => "usage",
         (Some(shown), _) if shown.wrong_answer == Some(true) => "turns",
         (Some(shown), _) => shown.kind,
         (None, Some(random)) => random.kind,
