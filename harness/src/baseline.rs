@@ -1,17 +1,17 @@
-//! Records kept under a name, to compare later runs with: `NAME.json` says which, and on which machine they were made.
+//! Records kept under a name, to compare later runs with: `NAME.json` holds them, and says on which machine they were made.
 //!
-//! The records lie in a folder of their own beside it. A baseline is replaced by writing the new folder first and then, in one step, the
-//! file that names it: whatever happens meanwhile, the name stands for all of the old or all of the new.
+//! It is one file, replaced in one step: whatever happens meanwhile, the name stands for all of the old records or all of the new.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tracerig_reports::{Record, write_whole};
 
 use crate::machine;
 
 const SCHEMA: &str = "tracerig.baseline";
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The folder of baselines.
 #[derive(Clone, Debug)]
@@ -22,10 +22,10 @@ pub struct Baselines {
 /// A record, and the name of its run.
 pub type Named = (String, Record);
 
-/// Which records a name stands for.
+/// The file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Index {
+struct File {
     schema: String,
     version: u64,
     name: String,
@@ -33,8 +33,8 @@ struct Index {
     saved: String,
     /// The machine that the records were made on.
     fingerprint: String,
-    /// Names of runs, and the files of their records, from the folder of the index.
-    records: Vec<(String, PathBuf)>,
+    /// Names of runs, and their records as their own files hold them, checksum included.
+    records: Vec<(String, Box<RawValue>)>,
 }
 
 /// Why a baseline cannot be saved or had. Every message names it and what to do.
@@ -66,8 +66,8 @@ pub enum BaselineError {
         "the records of a baseline must be of one machine, and these have the fingerprints {0} and {1}; save one baseline for each"
     )]
     Mixed(String, String),
-    /// A file cannot be written or removed.
-    #[error("{}: cannot be written: {source}. Make room, or choose another folder with --baselines", path.display())]
+    /// A file cannot be read or written.
+    #[error("{}: cannot be read or written: {source}. Check its permissions, make room, or choose another folder with --baselines", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -97,38 +97,21 @@ impl Baselines {
         if let Some(other) = prints.find(|print| **print != fingerprint) {
             return Err(BaselineError::Mixed(fingerprint, other.clone()));
         }
-        let before = self.index(name, &path).ok();
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| BaselineError::Io { path, source }
-        };
-        std::fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
-        let own = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&self.folder);
-        let own = own.map_err(failed(&self.folder))?;
-        let mut index = Index {
+        let unwritable = |error| broken(&path, &error);
+        let kept = |(run, record): &Named| Ok((run.clone(), RawValue::from_string(record.to_json()?)?));
+        let file = File {
             schema: SCHEMA.to_owned(),
             version: VERSION,
             name: name.to_owned(),
             saved: machine::now(),
             fingerprint,
-            records: Vec::new(),
+            records: records.iter().map(kept).collect::<Result<_, _>>().map_err(unwritable)?,
         };
-        for (at, (run, record)) in records.iter().enumerate() {
-            let file = own.path().join(format!("{at}.json"));
-            record.write(&file)?;
-            let relative = file.strip_prefix(&self.folder).unwrap_or(&file).to_owned();
-            index.records.push((run.clone(), relative));
-        }
-        let mut text = serde_json::to_vec_pretty(&index).map_err(|error| broken(&path, &error))?;
+        let mut text = serde_json::to_vec_pretty(&file).map_err(unwritable)?;
         text.push(b'\n');
+        let folder = self.folder.clone();
+        std::fs::create_dir_all(&folder).map_err(|source| BaselineError::Io { path: folder, source })?;
         write_whole(&path, &text)?;
-        // From here on the name stands for the new records.
-        let own = own.keep();
-        let old = before.iter().flat_map(|index| &index.records).filter_map(|(_, file)| file.parent());
-        for folder in old.map(|parent| self.folder.join(parent)).filter(|old| *old != own) {
-            // What cannot be removed is litter, and no harm.
-            let _ = std::fs::remove_dir_all(folder);
-        }
         Ok(path)
     }
 
@@ -138,12 +121,13 @@ impl Baselines {
     /// See [`BaselineError`].
     pub fn load(&self, name: &str) -> Result<Vec<Named>, BaselineError> {
         let path = self.path(name)?;
-        let index = self.index(name, &path)?;
-        if index.records.is_empty() {
+        let file = self.file(name, &path)?;
+        if file.records.is_empty() {
             return Err(BaselineError::Broken { path, said: "it has no records".to_owned() });
         }
-        let read = |(run, file): (String, PathBuf)| Ok((run, Record::read(&self.folder.join(file))?));
-        index.records.into_iter().map(read).collect()
+        let read =
+            |(run, text): (String, Box<RawValue>)| Ok((run, Record::parse(&path, text.get().as_bytes())?));
+        file.records.into_iter().map(read).collect()
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, BaselineError> {
@@ -154,7 +138,7 @@ impl Baselines {
         Ok(self.folder.join(format!("{name}.json")))
     }
 
-    fn index(&self, name: &str, path: &Path) -> Result<Index, BaselineError> {
+    fn file(&self, name: &str, path: &Path) -> Result<File, BaselineError> {
         let text = match std::fs::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let (name, path, known) = (name.to_owned(), path.to_owned(), self.known());
@@ -162,13 +146,13 @@ impl Baselines {
             }
             read => read.map_err(|source| BaselineError::Io { path: path.to_owned(), source })?,
         };
-        let index: Index = serde_json::from_slice(&text).map_err(|error| broken(path, &error))?;
-        if (index.schema.as_str(), index.version) != (SCHEMA, VERSION) {
+        let file: File = serde_json::from_slice(&text).map_err(|error| broken(path, &error))?;
+        if (file.schema.as_str(), file.version) != (SCHEMA, VERSION) {
             let said =
-                format!("it is {} version {}, not {SCHEMA} version {VERSION}", index.schema, index.version);
+                format!("it is {} version {}, not {SCHEMA} version {VERSION}", file.schema, file.version);
             return Err(BaselineError::Broken { path: path.to_owned(), said });
         }
-        Ok(index)
+        Ok(file)
     }
 
     /// The names there are, for a message.

@@ -6,6 +6,7 @@
 
 pub mod ablations;
 pub mod append;
+pub mod archive_histories;
 pub mod baseline;
 pub mod cli;
 pub mod companion;

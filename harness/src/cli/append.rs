@@ -98,9 +98,7 @@ pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
         let record = done?;
         let out = out.get_or_insert_with(|| results.join(&record.id));
         let out = if several { out.join(format!("threads-{threads}")) } else { out.clone() };
-        run::write(&record, &out)?;
-        run::print(&record, &out, arguments.format)?;
-        let code = run::code(&record);
+        let code = run::give(&record, &out, arguments.format)?;
         if code != Code::FINE {
             return Ok(code);
         }

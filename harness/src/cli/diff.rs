@@ -2,7 +2,9 @@
 
 mod ablations;
 mod all;
+mod archive;
 mod options;
+mod python;
 mod show;
 mod threads;
 mod trace;
@@ -23,6 +25,7 @@ pub(super) struct Arguments {
 enum What {
     Trace(trace::Trace),
     Threads(threads::Threads),
+    Archive(archive::Archive),
     All(all::All),
     Ablations(ablations::Ablations),
 }
@@ -31,6 +34,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     match &arguments.what {
         What::Trace(arguments) => trace::main(arguments),
         What::Threads(arguments) => threads::main(arguments),
+        What::Archive(arguments) => archive::main(arguments),
         What::All(arguments) => all::main(arguments),
         What::Ablations(arguments) => ablations::main(arguments),
     }

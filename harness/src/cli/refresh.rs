@@ -81,9 +81,7 @@ pub(super) fn main(arguments: &Refresh) -> anyhow::Result<Code> {
         done => done?,
     };
     let out = arguments.out.clone().unwrap_or_else(|| results.join(&record.id));
-    run::write(&record, &out)?;
-    run::print(&record, &out, arguments.format)?;
-    Ok(run::code(&record))
+    run::give(&record, &out, arguments.format)
 }
 
 /// The plan with what the command line changes in it.

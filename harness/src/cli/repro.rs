@@ -148,9 +148,7 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
         error => anyhow::Error::from(error),
     })?;
     repeated.build = hello.build;
-    if let Some(out) = &arguments.out {
-        run::write(&repeated, out)?;
-    }
+    let written = arguments.out.as_ref().map_or(Ok(()), |out| run::write(&repeated, out));
     if crate::interrupt::requested() {
         return Err(Interrupted.into());
     }
@@ -161,7 +159,9 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     if arguments.counters_only {
         compared = compared.without_times();
     }
-    give(arguments, &compared, same_order(&record, &repeated))
+    let code = give(arguments, &compared, same_order(&record, &repeated))?;
+    // Told after the result: what cannot be kept can still be read.
+    written.map(|()| code)
 }
 
 /// Whether samples were taken in the same order, as far as both go.

@@ -109,9 +109,7 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
         Measured::Wrong => return Ok(Code::MISMATCH),
     };
     let out = arguments.out.clone().unwrap_or_else(|| results.join(&record.id));
-    write(&record, &out)?;
-    print(&record, &out, arguments.format)?;
-    Ok(code(&record))
+    give(&record, &out, arguments.format)
 }
 
 /// The plan with what the command line changes in it.
@@ -234,12 +232,15 @@ pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints what the run found, and then where its files are.
-pub(super) fn print(record: &Record, out: &Path, format: Format) -> anyhow::Result<()> {
+/// Writes and prints what the run found, and tells where its files are. Returns the code of the run.
+pub(super) fn give(record: &Record, out: &Path, format: Format) -> anyhow::Result<Code> {
+    let written = write(record, out);
     output::print_verdict(&match format {
         Format::Table => render::terminal(record),
         Format::Json => render::json(record)?,
     })?;
+    // Told after the result: what cannot be kept can still be read.
+    written?;
     output::say(&format!("\nrecord, latencies and report: {}", out.display()));
-    Ok(())
+    Ok(code(record))
 }

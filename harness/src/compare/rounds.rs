@@ -163,6 +163,8 @@ impl<'a> Rounds<'a> {
                         self.measured[arm].work(&sample, side != Side::New);
                     }
                 }
+                // A record has one sample an arm and round.
+                self.round += 1;
                 continue;
             }
             for (part, (launch, state)) in parts.iter_mut().zip(made) {

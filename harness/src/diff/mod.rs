@@ -5,6 +5,7 @@
 //! in turns, so that they never execute the same one. What is printed and kept of a failure is the history itself, which no change of the generator
 //! can make another.
 
+mod archive;
 mod bench;
 mod error;
 mod found;
@@ -17,6 +18,7 @@ mod subject;
 mod threads;
 mod trace;
 
+pub use archive::Archives;
 pub use bench::Bench;
 pub use error::Error;
 pub use found::{Found, Origin};

@@ -87,6 +87,31 @@ pub enum AskPython {
     No(String),
 }
 
+impl AskPython {
+    /// Whether a random case for which this number was drawn asks it.
+    pub(super) fn has(&self, drawn: u64) -> bool {
+        matches!(self, Self::Of(share, _) if share.has(drawn))
+    }
+
+    /// What a report says of it, in a word.
+    pub(super) fn setting(&self) -> String {
+        match self {
+            Self::Of(share, _) => share.to_string(),
+            Self::No(why) => format!("not run ({why})"),
+        }
+    }
+
+    /// The same in a sentence.
+    pub(super) fn remark(&self) -> String {
+        match self {
+            Self::Of(share, Hello { name, version }) => {
+                format!("python oracle: asked by these cases: {share}, and the kept ones ({name} {version})")
+            }
+            Self::No(why) => format!("python oracle: not run ({why})"),
+        }
+    }
+}
+
 /// Scans of trace databases.
 #[derive(Debug, Clone)]
 pub struct Trace {
@@ -144,15 +169,11 @@ impl Subject for Trace {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        let python = match &self.python {
-            AskPython::Of(share, _) => share.to_string(),
-            AskPython::No(why) => format!("not run ({why})"),
-        };
         let mut settings = vec![
             ("engine", self.engine.to_string()),
             ("profile", self.profile.name().to_owned()),
             ("processes", self.processes.to_string()),
-            ("python", python),
+            ("python", self.python.setting()),
         ];
         if !self.ablations.is_empty() {
             let names: Vec<&str> = self.ablations.iter().map(Ablation::name).collect();
@@ -162,14 +183,8 @@ impl Subject for Trace {
     }
 
     fn remarks(&self) -> Vec<String> {
-        let python = match &self.python {
-            AskPython::Of(share, Hello { name, version }) => {
-                format!("asked by these cases: {share}, and the kept ones ({name} {version})")
-            }
-            AskPython::No(why) => format!("not run ({why})"),
-        };
         vec![
-            format!("python oracle: {python}"),
+            self.python.remark(),
             format!("relaunches in processes of their own, and races: {} of the cases", self.processes),
             format!(
                 "SQLite {}, WAL, synchronous=NORMAL (OFF for what only deletes or looks)",
@@ -187,7 +202,7 @@ impl Subject for Trace {
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
         // Drawn in any case, so that the shares do not change what the histories are.
         let (fresh, asked): (u64, u64) = (random.random(), random.random());
-        let is_asked = matches!(self.python, AskPython::Of(share, _) if share.has(asked));
+        let is_asked = self.python.has(asked);
         let case = if self.processes.has(fresh) && self.profile == Profile::Contract {
             histories::generate_processes(random, operations)
         } else {

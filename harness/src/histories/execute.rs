@@ -24,7 +24,7 @@ use super::verify::{check_scan, expect, wrong};
 use super::view::View;
 use super::worker::Worker;
 use super::world::World;
-use super::{Error, Failure, Tally, Wrong};
+use super::{Error, Failure, Tally, Wrong, said_by};
 use crate::oracle::Window;
 
 /// What histories are executed with.
@@ -77,9 +77,7 @@ pub fn run(case: &Case, folder: &Path, setup: &Setup) -> Result<Tally, Failure> 
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-    Error::Panicked(said.unwrap_or("without a message").to_owned())
+    Error::Panicked(said_by(panic))
 }
 
 pub(super) struct Runner {

@@ -39,6 +39,7 @@ mod waiting;
 mod worker;
 mod world;
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -51,9 +52,11 @@ pub use op::{
     Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
     ScanOp, Victims, With, Writer,
 };
+pub(crate) use python::NoAnswer;
 pub use python::{Hello, NoPython, Python};
 pub use row::{EPOCH, RowKind, RowSpec};
 pub use shrink::shrink;
+pub(crate) use sides::{Side, disagreement};
 pub use text::ParseError;
 pub use worker::{SUBCOMMAND, Worker, serve};
 
@@ -209,6 +212,13 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "operation {}: {}", self.op + 1, self.error)
     }
+}
+
+/// What somebody said who panicked.
+pub(crate) fn said_by(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    said.unwrap_or("without a message").to_owned()
 }
 
 /// What histories have exercised, to see that none of it is left out.

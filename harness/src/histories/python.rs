@@ -1,11 +1,13 @@
-//! The oracle in Python as a process that is asked again and again: `oracle/scan.py`, which is part of this program.
+//! The oracles in Python as processes that are asked again and again: `oracle/scan.py` and `oracle/usage.py`, which are part of
+//! this program.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -15,8 +17,11 @@ use crate::oracle::{Answer, Window};
 /// The environment variable that names a Python 3 other than `python3`.
 const PROGRAM: &str = "TRACERIG_PYTHON";
 
-/// The oracle, so that a program that is installed has it.
-const SCRIPT: &str = include_str!("../../oracle/scan.py");
+/// An oracle: the name of its file, and its text, so that a program that is installed has it.
+type Script = (&'static str, &'static str);
+
+const SCAN: Script = ("scan.py", include_str!("../../oracle/scan.py"));
+const USAGE: Script = ("usage.py", include_str!("../../oracle/usage.py"));
 
 /// Why the oracle in Python cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +59,18 @@ struct Asked<'a> {
 /// What it says then.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Said {
-    Answer(Answer),
+enum Said<A> {
+    Answer(A),
     Error { error: String },
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// It says why.
+    Refused(String),
+    /// Something became of the process.
+    Fault(Fault),
 }
 
 /// The oracle, for as long as this value lives.
@@ -69,18 +83,25 @@ pub struct Python {
 }
 
 impl Python {
-    /// One that is started when it is asked first. What it needs is put in `folder`.
+    /// That of trace scans, started when it is asked first. What it needs is put in `folder`.
     ///
     /// # Errors
     /// The folder cannot be written to.
     pub fn new(folder: &Path) -> io::Result<Self> {
-        let program = std::env::var_os(PROGRAM).filter(|name| !name.is_empty());
-        Self::of(&program.unwrap_or_else(|| "python3".into()), folder, PATIENCE)
+        Self::of(&program(), SCAN, folder, PATIENCE)
     }
 
-    fn of(program: &OsStr, folder: &Path, patience: Duration) -> io::Result<Self> {
-        let script = folder.join("scan.py");
-        std::fs::write(&script, SCRIPT)?;
+    /// That of session archives.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn of_archives(folder: &Path) -> io::Result<Self> {
+        Self::of(&program(), USAGE, folder, PATIENCE)
+    }
+
+    fn of(program: &OsStr, (name, text): Script, folder: &Path, patience: Duration) -> io::Result<Self> {
+        let script = folder.join(name);
+        std::fs::write(&script, text)?;
         let mut command = Command::new(program);
         // Without what the user's Python may have been told to load.
         command.args(["-I", "-S"]).arg(script).arg("--serve");
@@ -110,26 +131,40 @@ impl Python {
     /// [`Error::Python`]: it gave none.
     pub(super) fn ask(&mut self, database: &Path, window: Window) -> Result<Answer, Error> {
         let Window { since, until } = window;
+        self.answer(&Asked { database, since, until }).map_err(|no| match no {
+            NoAnswer::Refused(why) => Error::PythonRefused(why),
+            NoAnswer::Fault(fault) => Error::Python(fault),
+        })
+    }
+
+    /// Its answer to `asked`. Whatever became of it, it can be asked again.
+    pub(crate) fn answer<A: DeserializeOwned>(&mut self, asked: &impl Serialize) -> Result<A, NoAnswer> {
+        let not_started = |_| NoAnswer::Fault(Fault::NotStarted);
         if self.child.is_none() {
-            self.hello().map_err(|_| Error::Python(Fault::NotStarted))?;
+            self.hello().map_err(not_started)?;
         }
-        let Some(child) = &mut self.child else { return Err(Error::Python(Fault::NotStarted)) };
-        child.say(&Asked { database, since, until });
+        let Some(child) = &mut self.child else { return Err(NoAnswer::Fault(Fault::NotStarted)) };
+        child.say(asked);
         match child.hear() {
             Ok(Said::Answer(answer)) => Ok(answer),
-            Ok(Said::Error { error }) => Err(Error::PythonRefused(error)),
+            Ok(Said::Error { error }) => Err(NoAnswer::Refused(error)),
             Err(fault) => {
                 let (fault, _) = child.end_after(fault);
                 self.child = None;
-                Err(Error::Python(fault))
+                Err(NoAnswer::Fault(fault))
             }
         }
     }
 }
 
+/// What is started as Python.
+fn program() -> OsString {
+    let named = std::env::var_os(PROGRAM).filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| "python3".into())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -156,7 +191,7 @@ mod tests {
             ("echo '{\"error\": \"no\"}'; read asked; echo '{\"error\": \"no\"}'", "oracle-refused"),
         ] {
             let program = fake(folder.path(), &format!("{HELLO}{script}"));
-            let mut python = Python::of(&program, folder.path(), PATIENCE).unwrap();
+            let mut python = Python::of(&program, SCAN, folder.path(), PATIENCE).unwrap();
             // The second time by a process that takes its place.
             for _ in 0..2 {
                 let error = python.ask(Path::new("/nonexistent"), Window::default()).unwrap_err();
@@ -168,7 +203,7 @@ mod tests {
     #[test]
     fn one_that_does_not_start_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let hello = |program: &OsStr| Python::of(program, folder.path(), PATIENCE).unwrap().hello();
+        let hello = |program: &OsStr| Python::of(program, SCAN, folder.path(), PATIENCE).unwrap().hello();
         let start = |script: &str| hello(&fake(folder.path(), script));
         let unfit = |script| match start(script).unwrap_err() {
             NoPython::Unfit { fault, .. } => fault,

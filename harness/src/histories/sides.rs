@@ -1,6 +1,7 @@
 //! Who gives which answer, and who is alone with it: that is where to look first.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use super::{Error, Wrong};
 use crate::oracle::Turn;
@@ -10,7 +11,7 @@ pub(super) type Turns = BTreeMap<String, Turn>;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// The scan that is checked, with whatever it remembers.
     Scan,
     /// The same scanner without a memo.
@@ -44,15 +45,20 @@ impl Side {
 
 /// Fails unless all of `sides`, each with its answer about the same rows, say the same.
 pub(super) fn agree(sides: &[(Side, &Turns)]) -> Result<(), Error> {
-    let mut camps: Vec<(Vec<Side>, &Turns)> = Vec::new();
-    for &(side, turns) in sides {
-        match camps.iter_mut().find(|(_, said)| *said == turns) {
+    disagreement(sides).map_or(Ok(()), |(side, detail)| Err(Error::Wrong { wrong: side.wrong(), detail }))
+}
+
+/// Whose answer is to be looked at first, and who says what, unless all of `sides` say the same.
+pub(crate) fn disagreement<T: PartialEq + Debug>(sides: &[(Side, &T)]) -> Option<(Side, String)> {
+    let mut camps: Vec<(Vec<Side>, &T)> = Vec::new();
+    for &(side, answer) in sides {
+        match camps.iter_mut().find(|(_, said)| *said == answer) {
             Some((camp, _)) => camp.push(side),
-            None => camps.push((vec![side], turns)),
+            None => camps.push((vec![side], answer)),
         }
     }
     if camps.len() < 2 {
-        return Ok(());
+        return None;
     }
     let alone = alone(&camps, sides.len());
     // Two against two, or nobody with anybody: the first that the first oracle contradicts.
@@ -61,16 +67,16 @@ pub(super) fn agree(sides: &[(Side, &Turns)]) -> Result<(), Error> {
         Some(side) => format!("{} is alone", side.name()),
         None => "nobody is alone".to_owned(),
     };
-    let told = camps.iter().map(|(camp, turns)| {
+    let told = camps.iter().map(|(camp, said)| {
         let names: Vec<&str> = camp.iter().map(|side| side.name()).collect();
-        format!("{}: {turns:?}", names.join(", "))
+        format!("{}: {said:?}", names.join(", "))
     });
     let told: Vec<String> = told.collect();
-    Err(Error::Wrong { wrong: accused.wrong(), detail: format!("{verdict}. {}", told.join("; ")) })
+    Some((accused, format!("{verdict}. {}", told.join("; "))))
 }
 
 /// The only one that contradicts all others, where these are at least two and agree.
-fn alone(camps: &[(Vec<Side>, &Turns)], sides: usize) -> Option<Side> {
+fn alone<T>(camps: &[(Vec<Side>, &T)], sides: usize) -> Option<Side> {
     match camps {
         [(one, _), (other, _)] if sides > 2 => match (&one[..], &other[..]) {
             ([side], _) | (_, [side]) => Some(*side),

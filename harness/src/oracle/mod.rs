@@ -4,6 +4,7 @@
 //! answer (`fold`). The JSON reader (`json`) is its own. `published` stands beside it: the query and the rules as they
 //! were published. Memory is one body at a time plus the facts.
 
+pub mod archive;
 mod fold;
 mod json;
 mod notes;

@@ -20,7 +20,7 @@ use super::op::{Case, Foreign, Op};
 use super::outcome::{expect_outcome, unexpected};
 use super::slot::{self, Deferred, Handle, Line, Slot};
 use super::{Error, Failure, Wrong, wrong};
-use crate::histories::Tally;
+use crate::histories::{Tally, said_by};
 
 /// For how long a busy database is waited for where projections are patient.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -57,9 +57,7 @@ pub fn run(case: &Case, folder: &Path, ablated: Ablations) -> Result<Tally, Fail
 }
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-    Error::Panicked(said.unwrap_or("without a message").to_owned())
+    Error::Panicked(said_by(panic))
 }
 
 /// What an append was to write when the machine died, and whether it was acknowledged.

@@ -17,11 +17,13 @@ fn interval(interval: Option<Interval>) -> String {
 
 /// The verdict of every arm.
 pub(crate) fn verdicts(verdicts: &Verdicts) -> Table {
-    let mut table = Table::new(2, ["arm", "cache", "work", "time", "99 % interval", "pairs", "verdict"])
+    let mut table = Table::new(2, ["arm", "cache", "verdict", "work", "time", "99 % interval", "pairs"])
         .words("work")
         .words("verdict");
     for arm in &verdicts.arms {
         let mut row = keys(arm);
+        // The verdict first: on a telephone the other columns scroll.
+        row.push(or_nothing(arm.time, |time| verdict(time).to_owned()));
         row.push(
             match arm.work {
                 Work::Same => "same",
@@ -35,7 +37,6 @@ pub(crate) fn verdicts(verdicts: &Verdicts) -> Table {
         row.push(or_nothing(arm.change, |change| words::change(change.ratio)));
         row.push(interval(arm.change.and_then(|change| change.interval)));
         row.push(or_nothing(arm.change, |change| units::count(change.pairs)));
-        row.push(or_nothing(arm.time, |time| verdict(time).to_owned()));
         table.row(row);
     }
     table.without_empty_columns()

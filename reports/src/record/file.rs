@@ -92,8 +92,11 @@ impl Record {
         Self::parse(path, &bytes)
     }
 
-    /// The same of the bytes of the file at `path`.
-    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Record> {
+    /// The same of bytes that stand in the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Record::read`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Record> {
         let at = || path.to_owned();
         opened(path, bytes, SCHEMA, VERSION, KIND)?;
         let malformed = |source| Error::Malformed { path: at(), kind: KIND, source };
@@ -126,8 +129,11 @@ impl Record {
         write_whole(path, text.as_bytes())
     }
 
-    /// The text of the file.
-    pub(super) fn to_json(&self) -> serde_json::Result<String> {
+    /// The text of its file.
+    ///
+    /// # Errors
+    /// Never in practice: only when a figure cannot be put into JSON at all.
+    pub fn to_json(&self) -> serde_json::Result<String> {
         let record = RawValue::from_string(serde_json::to_string_pretty(self)?)?;
         let envelope =
             Envelope { schema: SCHEMA, version: VERSION, checksum: checksum(record.get()), record: &record };

@@ -5,47 +5,15 @@
 
 mod memos;
 mod rows;
-
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
+mod rules;
 
 pub(crate) use memos::{
     cursor, empty_answer, forget, identity_of_link, is_first_memo, move_cursor, write_in_place,
 };
 pub(crate) use rows::parse;
+pub(crate) use rules::rules;
 
-/// Makes the enum and its tables of one list, so that they cannot differ.
-macro_rules! ablations {
-    ($($variant:ident $name:literal $summary:literal)*) => {
-        /// One rule of the scanner, by what goes wrong without it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Ablation {
-            $(#[doc = $summary] $variant,)*
-        }
-
-        impl Ablation {
-            /// Every rule that can be switched off, in the order in which a scan comes to them.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
-
-            /// Its name on command lines and in files.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// What goes wrong without the rule, in a sentence.
-            #[must_use]
-            pub const fn summary(self) -> &'static str {
-                match self { $(Self::$variant => $summary,)* }
-            }
-        }
-    };
-}
-
-ablations! {
+rules! {
     ArtifactChecksum "artifact-checksum" "A damaged memo is believed, as far as it can be decoded."
     ArtifactVersion "artifact-version" "A memo of another format is read as if it were of this one."
     ArtifactDatabase "artifact-database" "The memo of another database is believed."
@@ -103,81 +71,12 @@ ablations! {
     Errors "errors" "A database that cannot be read gives an empty answer that looks like success."
 }
 
-impl fmt::Display for Ablation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for Ablation {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|ablation| ablation.name() == name);
-        known.ok_or_else(|| {
-            format!(
-                "`{name}` is no rule that can be switched off; known are {}",
-                Self::ALL.map(Self::name).join(", ")
-            )
-        })
-    }
-}
-
-/// Rules that are switched off: none, unless a test measures its own power.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ablations(u64);
-
-const _: () = assert!(Ablation::ALL.len() <= u64::BITS as usize, "a bit for each rule");
-
-impl Ablations {
-    /// Every rule holds.
-    pub const NONE: Self = Self(0);
-
-    /// Whether `ablation` is switched off.
-    #[must_use]
-    pub const fn has(self, ablation: Ablation) -> bool {
-        self.0 & 1 << ablation as u64 != 0
-    }
-
-    /// Whether every rule holds.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// These and one more.
-    #[must_use]
-    pub const fn with(self, ablation: Ablation) -> Self {
-        Self(self.0 | 1 << ablation as u64)
-    }
-
-    /// Each of them.
-    pub fn iter(self) -> impl Iterator<Item = Ablation> {
-        Ablation::ALL.into_iter().filter(move |ablation| self.has(*ablation))
-    }
-}
-
-impl FromIterator<Ablation> for Ablations {
-    fn from_iter<I: IntoIterator<Item = Ablation>>(ablations: I) -> Self {
-        ablations.into_iter().fold(Self::NONE, Self::with)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_name_and_a_bit_of_its_own() {
-        for (place, ablation) in Ablation::ALL.into_iter().enumerate() {
-            assert_eq!(ablation.name().parse::<Ablation>().unwrap(), ablation);
-            let only = Ablations::NONE.with(ablation);
-            assert!(only.iter().eq([ablation]) && !only.is_empty());
-            assert!(Ablation::ALL[..place].iter().all(|other| other.name() != ablation.name()));
-            assert!(ablation.summary().ends_with('.') && ablation.summary().len() < 100, "{ablation}");
-        }
-        let all: Ablations = Ablation::ALL.into_iter().collect();
-        assert!(all.iter().eq(Ablation::ALL) && Ablations::NONE.iter().next().is_none());
+    fn a_rule_that_there_is_none_of_is_told_what_there_is() {
         assert!("everything".parse::<Ablation>().unwrap_err().contains("shrink"));
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::ablation::Ablations;
 use super::memo::{Damaged, Saved};
 use super::part::{self, Part};
 use super::refresh::Context;
@@ -40,7 +41,7 @@ impl Context<'_> {
             let stored = self.load(&shard.key);
             shards_read += u64::from(stored.is_some());
             match stored {
-                Some(stored) if !self.request.rescan && shard.is_as(&stored.head) => {
+                Some(stored) if !self.request.rescan && shard.is_as(&stored.head, self.options.ablations) => {
                     match self.as_it_was(stored, false) {
                         Some(part) => {
                             unchanged += part.records.len() as u64;
@@ -82,6 +83,7 @@ impl Context<'_> {
             sums: head.sums.clone(),
             stored: None,
             names: Vec::new(),
+            stale: vec![is_stale; if is_stale { head.records.len() } else { 0 }],
             sessions: Vec::new(),
             problems: Vec::new(),
         };
@@ -91,23 +93,22 @@ impl Context<'_> {
                 self.damaged();
                 return None;
             };
-            let is_stale = vec![is_stale; details.len()];
-            self.tell(&mut part, &details, &is_stale);
+            self.tell(&mut part, &details);
         }
         part.stored = Some(stored);
         Some(part)
     }
 
     /// Adds to `part` what only its details tell.
-    pub(super) fn tell(&self, part: &mut Part, details: &[Detail], is_stale: &[bool]) {
+    pub(super) fn tell(&self, part: &mut Part, details: &[Detail]) {
         let priority = self.request.priority;
         if priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority)) {
             part.sums = part::sums(details.iter().map(|detail| &detail.rollout), priority);
         }
-        for (detail, is_stale) in details.iter().zip(is_stale) {
+        for (file, detail) in details.iter().enumerate() {
             part.problems.extend(part::broken(&part.key, detail));
             if self.request.sessions {
-                part.sessions.push(part::session(&part.key, detail, *is_stale, priority));
+                part.sessions.push(part::session(&part.key, detail, part.is_stale(file), priority));
             }
         }
     }
@@ -177,13 +178,13 @@ fn shard_of<'a>(shards: &'a mut Vec<Work>, folder: &Path, day: &str) -> &'a mut 
 
 impl Work {
     /// Whether `head` remembers all of this as it is now.
-    fn is_as(&self, head: &Head) -> bool {
+    fn is_as(&self, head: &Head, ablated: Ablations) -> bool {
         self.failed.is_empty()
             && self.files.len() == head.records.len()
             && self
                 .files
                 .iter()
                 .zip(&head.records)
-                .all(|(file, record)| record.is_of(&file.name, &file.state))
+                .all(|(file, record)| record.is_of(&file.name, &file.state, ablated))
     }
 }

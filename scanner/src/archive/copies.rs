@@ -12,7 +12,7 @@ use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
-use super::shard::{Detail, Record};
+use super::shard::{Detail, Record, Sums};
 use super::update::open_file;
 
 /// Bytes compared at a time.
@@ -58,8 +58,13 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
         let part = &mut parts[place];
         // Sessions are told one by one, and a turn whose tier the trace database knows is in the details only.
         let joins = priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority));
+        // Lines that are not understood are told of every rollout.
+        let all = |sums: Sums, part: &mut Part| {
+            let Sums { unknown, broken, .. } = std::mem::take(&mut part.sums);
+            part.sums = Sums { unknown, broken, ..sums };
+        };
         if let Some(sums) = sums.get(&place).filter(|_| !joins && !sessions) {
-            part.sums = sums.clone();
+            all(sums.clone(), part);
             continue;
         }
         let details = context.details(part, &mut stats.bytes_read);
@@ -69,7 +74,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             part::sums(kept.map(|(_, detail)| &detail.rollout), priority)
         };
         kept_sums.insert(place, sums(None));
-        part.sums = sums(priority);
+        all(sums(priority), part);
         for (file, session) in part.sessions.iter_mut().enumerate() {
             session.counts = counts(&file);
         }
@@ -101,11 +106,15 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
         })
     };
     let mut candidates: Vec<Candidate> = wanted.iter().filter_map(candidate).collect();
-    candidates.sort_by(|one, other| one.path.cmp(&other.path));
+    // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
+    candidates.sort_by(|one, other| {
+        let is_stale = |candidate: &Candidate| parts[candidate.place.0].is_stale(candidate.place.1);
+        (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
+    });
     let mut found = Found { is_sure: true, ..Found::default() };
     let mut seen = HashSet::new();
     for candidate in &candidates {
-        if candidate.record.is_shared && !seen.insert(candidate.record.state.file()) {
+        if !seen.insert(candidate.record.state.file()) {
             found.aside.insert(candidate.place);
         }
     }
@@ -140,8 +149,14 @@ fn candidates(parts: &[Part]) -> BTreeSet<Place> {
             part.records.iter().enumerate().map(move |(file, record)| ((place, file), part, record))
         })
     };
-    let mut wanted: BTreeSet<Place> =
-        places().filter(|(.., record)| record.is_shared).map(|(place, ..)| place).collect();
+    // A link to a file does not show on the file itself.
+    let shared: HashSet<(u64, u64)> =
+        places().filter(|(.., record)| record.is_shared).map(|(.., record)| record.state.file()).collect();
+    let mut wanted = BTreeSet::new();
+    if !shared.is_empty() {
+        let same = places().filter(|(.., record)| shared.contains(&record.state.file()));
+        wanted.extend(same.map(|(place, ..)| place));
+    }
     let ids = |archived: bool| -> HashSet<u64> {
         let of = parts.iter().filter(|part| part.is_archived() == archived);
         of.flat_map(|part| part.records.iter().map(|record| record.session)).collect()
@@ -163,7 +178,7 @@ fn compare(
     current: &Candidate,
     read: &mut u64,
 ) -> io::Result<Option<Place>> {
-    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path)).map(|(file, _)| file);
+    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path));
     let (sizes, files) =
         ((archived.record.state.size, current.record.state.size), (open(archived)?, open(current)?));
     let common = sizes.0.min(sizes.1);

@@ -8,6 +8,7 @@
 //!
 //! A session that was forked from another begins with the history of its parent, which is counted again here.
 
+mod ablation;
 mod compare;
 mod copies;
 mod error;
@@ -31,10 +32,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use ablation::{Ablation, Ablations};
 pub use error::ArchiveError;
 pub use parse::{Defect, Tier, Tokens};
 pub use priority::PriorityTurns;
 pub use result::{Phases, Problem, Refresh, Session, Stats, What};
+pub use state::State as FileState;
 pub use usage::{Slot, Usage, Used};
 
 use crate::scanner::BUSY_TIMEOUT;
@@ -46,6 +49,9 @@ pub const ARCHIVED: &str = "archived_sessions";
 
 /// Gives the time, in nanoseconds of Unix time.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Gives the state that a refresh takes a file to be in, of the one that the file system says.
+pub type Observed = Arc<dyn Fn(FileState) -> FileState + Send + Sync>;
 
 /// How an archive is refreshed. [`Options::default`] suits everything but tests.
 #[derive(Clone)]
@@ -59,6 +65,18 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Where the time comes from; a file that changed within 20 ms of it is read again by the next refresh.
     pub clock: Clock,
+    /// What takes the place of what the file system says of a file: for tests, since how finely changes are dated depends on
+    /// the file system.
+    pub observed: Option<Observed>,
+    /// Rules that are switched off: none, but where a test measures whether it would notice.
+    pub ablations: Ablations,
+}
+
+impl Options {
+    fn state(&self, stat: &rustix::fs::Stat) -> FileState {
+        let state = FileState::of(stat);
+        self.observed.as_ref().map_or(state, |observed| observed(state))
+    }
 }
 
 impl std::fmt::Debug for Options {
@@ -79,6 +97,8 @@ impl Default for Options {
             threads: cores.min(const { NonZeroUsize::new(8).unwrap() }),
             busy_timeout: BUSY_TIMEOUT,
             clock: Arc::new(state::now),
+            observed: None,
+            ablations: Ablations::NONE,
         }
     }
 }
@@ -118,9 +138,9 @@ pub(crate) struct Read {
 
 /// Reads one rollout from its beginning, with the parser of the archive and nothing else of it.
 pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
-    let (file, state) = update::open_file(path)?;
+    let file = update::open_file(path)?;
     let mut reader = reader::Reader::new();
-    let (rollout, _) = reader.read(&file, state.size)?;
+    let (rollout, _) = reader.read(&file, file.metadata()?.len())?;
     let sums = part::sums(std::iter::once(&rollout), None);
     let mut used = Usage::default();
     used.extend(&sums.models, &sums.totals);

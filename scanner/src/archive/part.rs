@@ -22,6 +22,8 @@ pub(super) struct Part {
     pub(super) stored: Option<Stored>,
     /// The names of its files where no memo has them.
     pub(super) names: Vec<OsString>,
+    /// Whether each file could not be read now; empty where all could.
+    pub(super) stale: Vec<bool>,
     /// The sessions in it, if they were asked for.
     pub(super) sessions: Vec<Session>,
     pub(super) problems: Vec<Problem>,
@@ -31,6 +33,11 @@ impl Part {
     /// Whether its files are archived.
     pub(super) fn is_archived(&self) -> bool {
         self.key.folder.starts_with(ARCHIVED)
+    }
+
+    /// Whether the file at this place could not be read now.
+    pub(super) fn is_stale(&self, file: usize) -> bool {
+        self.stale.get(file).is_some_and(|is_stale| *is_stale)
     }
 }
 

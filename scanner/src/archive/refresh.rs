@@ -68,7 +68,7 @@ pub(super) fn refresh(
     let threads = options.threads.get();
     let opened = start.elapsed();
     let walking = Instant::now();
-    let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], threads, &|folder| context.compare(folder));
+    let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], options, &|folder| context.compare(folder));
     {
         let stats = &mut context.lock().stats;
         stats.folders = walked.folders;

@@ -38,7 +38,7 @@ struct Kept {
 }
 
 impl Question {
-    /// About the files `wanted` of `parts`. `None` where a file may have changed unnoticed since it was looked at.
+    /// About the files `wanted` of `parts`. `None` where a file may have changed unnoticed since it was looked at, or could not be.
     pub(super) fn about(parts: &[Part], wanted: &BTreeSet<Place>) -> Option<Self> {
         let mut hasher = Xxh3::new();
         let mut places = Vec::new();
@@ -46,8 +46,8 @@ impl Question {
             if places.last() != Some(&place) {
                 let Part { key, records, .. } = &parts[place];
                 hasher.update(key.file_name().as_bytes());
-                for record in records {
-                    if record.is_fresh {
+                for (file, record) in records.iter().enumerate() {
+                    if record.is_fresh || parts[place].is_stale(file) {
                         return None;
                     }
                     hasher.update(&record.to_bytes());

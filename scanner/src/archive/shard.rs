@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use super::ablation::{Ablations, is_same};
 use super::parse::{Rollout, Tier, Tokens};
 use super::priority::OpenTurns;
 use super::reader::Consumed;
@@ -101,9 +102,16 @@ impl Record {
         }
     }
 
+    /// Whether it is of a file of this name.
+    pub(crate) fn is_named(&self, name: &OsStr) -> bool {
+        self.name == xxh3_64(name.as_bytes())
+    }
+
     /// Whether it is of a file of this name in this state, and can be believed.
-    pub(crate) fn is_of(&self, name: &OsStr, state: &State) -> bool {
-        !self.is_fresh && self.state == *state && self.name == xxh3_64(name.as_bytes())
+    pub(crate) fn is_of(&self, name: &OsStr, state: &State, ablated: Ablations) -> bool {
+        let is_same =
+            if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) };
+        is_same && !self.is_fresh && self.is_named(name)
     }
 }
 

@@ -9,13 +9,17 @@ pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// Which file stands at a path, and in which state. Equal states are the same content, under the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct State {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    pub(crate) size: u64,
-    /// Times in nanoseconds of Unix time.
-    pub(crate) modified: i64,
-    pub(crate) changed: i64,
+pub struct State {
+    /// The device that the file is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// Its length, in bytes.
+    pub size: u64,
+    /// When its content was changed, in nanoseconds of Unix time.
+    pub modified: i64,
+    /// When its content or anything about it was changed, in nanoseconds of Unix time.
+    pub changed: i64,
 }
 
 impl State {

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags, fstat, open};
 
+use super::ablation::Ablation;
 use super::compare::Work;
 use super::memo::Saved;
 use super::parse::Rollout;
@@ -88,11 +89,11 @@ impl Context<'_> {
         let read = start.elapsed();
         let Shard { key, mut entries, problems, mut stats, .. } = shard;
         entries.sort_unstable_by(|one, other| one.detail.name.cmp(&other.detail.name));
-        let (mut records, mut details, mut is_stale) = (Vec::new(), Vec::new(), Vec::new());
-        for Entry { record, detail, stale } in entries {
+        let (mut records, mut details, mut stale) = (Vec::new(), Vec::new(), Vec::new());
+        for Entry { record, detail, is_stale } in entries {
             records.push(record);
             details.push(detail);
-            is_stale.push(stale);
+            stale.push(is_stale);
         }
         let sums = part::sums(details.iter().map(|detail| &detail.rollout), None);
         let head = Head { key, records, sums };
@@ -109,8 +110,8 @@ impl Context<'_> {
             Some(_) => Vec::new(),
             None => details.iter().map(|detail| detail.name().to_owned()).collect(),
         };
-        let mut part = Part { key, records, sums, stored, names, sessions: Vec::new(), problems };
-        self.tell(&mut part, &details, &is_stale);
+        let mut part = Part { key, records, sums, stored, names, stale, sessions: Vec::new(), problems };
+        self.tell(&mut part, &details);
         let mut state = self.lock();
         state.parts.push(part);
         state.stats.add(&stats);
@@ -139,23 +140,35 @@ impl Context<'_> {
             return details;
         }
         let mut reader = Reader::new();
+        let names = if part.stored.is_some() {
+            self.damaged();
+            self.names(part)
+        } else {
+            part.names.clone()
+        };
         let read = |(name, record): (&OsString, &Record)| {
             let file = open_file(&self.home.join(&part.key.folder).join(name));
-            let read = file.and_then(|(file, _)| reader.read(&file, record.state.size));
+            let read = file.and_then(|file| reader.read(&file, record.state.size));
             let (rollout, consumed) = read.unwrap_or_default();
             Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout }
         };
-        let details = part.names.iter().zip(&part.records).map(read).collect();
+        let details = names.iter().zip(&part.records).map(read).collect();
         *bytes_read += reader.bytes;
         details
     }
+
+    /// The names of the files of a shard whose head alone is whole. None if its folder cannot be read.
+    fn names(&self, part: &Part) -> Vec<OsString> {
+        let entries = std::fs::read_dir(self.home.join(&part.key.folder)).into_iter().flatten().flatten();
+        let names: Vec<OsString> = entries.map(|entry| entry.file_name()).collect();
+        let name = |record: &Record| names.iter().find(|name| record.is_named(name)).cloned();
+        part.records.iter().map(|record| name(record).unwrap_or_default()).collect()
+    }
 }
 
-/// Opens a rollout, and says in which state it is.
-pub(super) fn open_file(path: &Path) -> io::Result<(File, State)> {
-    let fd = open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
-    let state = State::of(&fstat(&fd)?);
-    Ok((File::from(fd), state))
+/// Opens a rollout.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?.into())
 }
 
 /// What is remembered of the files of a shard.
@@ -194,7 +207,7 @@ struct Shard<'a, 'r> {
 struct Entry {
     record: Record,
     detail: Detail,
-    stale: bool,
+    is_stale: bool,
 }
 
 impl<'a, 'r> Shard<'a, 'r> {
@@ -208,9 +221,9 @@ impl<'a, 'r> Shard<'a, 'r> {
         let Found { name, state, is_shared } = file;
         let read_before = self.reader.bytes;
         match before {
-            Some((record, detail)) if record.is_of(&name, &state) => {
+            Some((record, detail)) if record.is_of(&name, &state, self.context.options.ablations) => {
                 self.stats.unchanged += 1;
-                self.entries.push(Entry { record, detail, stale: false });
+                self.entries.push(Entry { record, detail, is_stale: false });
             }
             before => self.read(&name, is_shared, before),
         }
@@ -222,7 +235,8 @@ impl<'a, 'r> Shard<'a, 'r> {
         let now = (self.context.options.clock)();
         self.stats.metadata_calls += 1;
         let path = self.context.home.join(&self.key.folder).join(name);
-        let opened = match open_file(&path) {
+        let state = |file: File| Ok((self.context.options.state(&fstat(&file)?), file));
+        let opened = match open_file(&path).and_then(state) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.changed |= before.is_some();
@@ -233,12 +247,13 @@ impl<'a, 'r> Shard<'a, 'r> {
         };
         match self.contents(&opened, before.as_ref()) {
             Ok((rollout, consumed)) => {
-                let (_, state) = opened;
+                let (state, _) = opened;
                 let id = part::session_id(name, &rollout);
-                let record = Record::new(name, state, id, is_shared, state.is_fresh(now));
+                let is_fresh = state.is_fresh(now) && !self.context.options.ablations.has(Ablation::Tick);
+                let record = Record::new(name, state, id, is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
                 self.changed |= before.as_ref() != Some(&(record, detail.clone()));
-                self.entries.push(Entry { record, detail, stale: false });
+                self.entries.push(Entry { record, detail, is_stale: false });
             }
             Err(error) => self.unreadable(name, &error, before),
         }
@@ -247,7 +262,7 @@ impl<'a, 'r> Shard<'a, 'r> {
     /// What an open file holds, read from where it was read before if it only grew.
     fn contents(
         &mut self,
-        (file, state): &(File, State),
+        (state, file): &(State, File),
         before: Option<&(Record, Detail)>,
     ) -> io::Result<(Rollout, Consumed)> {
         if let Some((record, detail)) = before
@@ -271,7 +286,7 @@ impl<'a, 'r> Shard<'a, 'r> {
         self.problems.push(Problem { path: part::path(&self.key, name), what: problem });
         if let Some((record, detail)) = before {
             self.stats.stale += 1;
-            self.entries.push(Entry { record, detail, stale: true });
+            self.entries.push(Entry { record, detail, is_stale: true });
         }
     }
 }

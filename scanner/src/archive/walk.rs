@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 
+use super::Options;
 use super::state::State;
 
 /// A rollout that was found.
@@ -56,10 +57,11 @@ pub(crate) fn is_rollout(name: &[u8]) -> bool {
     name.starts_with(b"rollout-") && name.ends_with(b".jsonl")
 }
 
-/// Walks the folders `roots` below `home` with this many threads; those that are not there are left out. Every folder with
+/// Walks the folders `roots` below `home` as `options` say; those that are not there are left out. Every folder with
 /// rollouts is handed to `each` by the thread that read it.
-pub(crate) fn walk(home: &Path, roots: &[&str], threads: usize, each: &(dyn Fn(Folder) + Sync)) -> Walked {
-    let walk = Walk { home, each, state: Mutex::default(), changed: Condvar::new() };
+pub(crate) fn walk(home: &Path, roots: &[&str], options: &Options, each: &(dyn Fn(Folder) + Sync)) -> Walked {
+    let threads = options.threads.get();
+    let walk = Walk { home, options, each, state: Mutex::default(), changed: Condvar::new() };
     let mut wave: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
     let mut linked = Vec::new();
     let mut is_root = true;
@@ -82,6 +84,7 @@ pub(crate) fn walk(home: &Path, roots: &[&str], threads: usize, each: &(dyn Fn(F
 
 struct Walk<'a> {
     home: &'a Path,
+    options: &'a Options,
     each: &'a (dyn Fn(Folder) + Sync),
     state: Mutex<Progress>,
     changed: Condvar,
@@ -174,10 +177,10 @@ impl Walk<'_> {
             ..Listing::default()
         };
         for name in files {
-            listing.look(fd.as_fd(), &name, FileType::RegularFile);
+            listing.look(fd.as_fd(), &name, FileType::RegularFile, self.options);
         }
         for (name, kind) in others {
-            listing.look(fd.as_fd(), &name, kind);
+            listing.look(fd.as_fd(), &name, kind, self.options);
         }
         listing.folder.files.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(Some((listing, (listed - start, listed.elapsed()))))
@@ -207,7 +210,7 @@ fn list(fd: &OwnedFd) -> io::Result<Names> {
 
 impl Listing {
     /// Looks at what is called `name` in the folder, once.
-    fn look(&mut self, fd: BorrowedFd<'_>, name: &CStr, kind: FileType) {
+    fn look(&mut self, fd: BorrowedFd<'_>, name: &CStr, kind: FileType, options: &Options) {
         let text = OsStr::from_bytes(name.to_bytes());
         if kind == FileType::Directory {
             self.inner.push(self.folder.path.join(text));
@@ -221,7 +224,7 @@ impl Listing {
             Ok(found) => match FileType::from_raw_mode(found.st_mode) {
                 FileType::RegularFile if named => self.folder.files.push(Found {
                     name: text.to_owned(),
-                    state: State::of(&found),
+                    state: options.state(&found),
                     is_shared: is_link || found.st_nlink > 1,
                 }),
                 FileType::Directory => self.linked.push(self.folder.path.join(text)),
@@ -244,7 +247,8 @@ mod tests {
 
     fn found(home: &Path, threads: usize) -> (Vec<String>, Walked) {
         let found = Mutex::new(Vec::new());
-        let walked = walk(home, &["sessions", "archived_sessions"], threads, &|folder| {
+        let options = Options { threads: threads.try_into().unwrap(), ..Options::default() };
+        let walked = walk(home, &["sessions", "archived_sessions"], &options, &|folder| {
             let path = |name: &OsStr| folder.path.join(name).display().to_string();
             let mut found = found.lock().unwrap();
             found.extend(folder.files.iter().map(|file| path(&file.name)));

@@ -52,18 +52,23 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Err(error) if compared.is_empty() => return Err(told(error)),
         ended => ended.err(),
     };
-    for run in &compared {
-        results::write_samples(&out, run)?;
-    }
-    let interrupted = compared.iter().any(|run| run.interrupted);
-    let mut ended = if interrupted { Code::INTERRUPTED } else { Code::FINE };
     // What was compared before something went wrong is a result all the same.
-    if let Some(error) = cut_short.map(told) {
-        ended = code_of(&error);
+    let mut code = Code::FINE;
+    let mut gone_wrong = |error: anyhow::Error| {
+        code = code.graver(code_of(&error));
         output::say(&format!("tracerig: {}", output::told(&error)));
+    };
+    if let Some(error) = cut_short {
+        gone_wrong(told(error));
+    }
+    if let Err(error) = compared.iter().try_for_each(|run| results::write_samples(&out, run)) {
+        gone_wrong(error);
+    }
+    if compared.iter().any(|run| run.interrupted) {
+        code = code.graver(Code::INTERRUPTED);
     }
     let runs = compared.into_iter().map(|run| Run { name: run.name, comparison: run.comparison });
-    results::give(runs.collect(), ended, Some(&out), arguments.format)
+    results::give(runs.collect(), code, Some(&out), arguments.format)
 }
 
 /// The executable that the user names, if any, and what they call it.

@@ -45,14 +45,16 @@ pub(super) fn give(runs: Vec<Run>, ended: Code, out: Option<&Path>, format: Form
         let each: Vec<String> = comparisons.runs.iter().map(|run| text(&run.comparison)).collect();
         each.join("\n")
     };
-    if let Some(out) = out {
+    let written = out.map_or(Ok(()), |out| {
         comparisons.write(&out.join(FILE))?;
-        write_whole(&out.join("comparison.md"), each(comparison::markdown).as_bytes())?;
-    }
+        write_whole(&out.join("comparison.md"), each(comparison::markdown).as_bytes())
+    });
     match format {
         Format::Table => output::print_verdict(&each(comparison::terminal))?,
         Format::Json => output::print_verdict(&comparisons.to_json()?)?,
     }
+    // Told after the result: what cannot be kept can still be read.
+    written?;
     if let Some(out) = out {
         output::say(&format!("\ncomparison: {}", out.display()));
     }

@@ -1,16 +1,17 @@
-//! `tracerig diff all`: histories of traces, then histories of thread stores.
+//! `tracerig diff all`: histories of traces, of thread stores and of session archives.
 
 use clap::Args;
 
-use super::options::{Options, run_both};
-use super::trace;
+use super::options::{Options, run_all};
+use super::{archive, trace};
 use crate::cli::Code;
 use crate::diff;
 
-/// Search for histories that go wrong, of trace databases and then of thread stores, each with half of the cases or of the time.
+/// Search for histories that go wrong, of trace databases, of thread stores and of session archives, each with a third of the cases or
+/// of the time.
 ///
-/// What they are is told by `tracerig diff trace --help` and `tracerig diff threads --help`. A corpus has folders `trace` and
-/// `threads`. The exit code is the worse of the two.
+/// What they are is told by `tracerig diff trace --help`, `tracerig diff threads --help` and `tracerig diff archive --help`. A corpus
+/// has folders `trace`, `threads` and `archive`. The exit code is the worst of the three.
 #[derive(Debug, Args)]
 pub(super) struct All {
     #[command(flatten)]
@@ -18,5 +19,5 @@ pub(super) struct All {
 }
 
 pub(super) fn main(arguments: &All) -> anyhow::Result<Code> {
-    run_both(&arguments.options, trace::subject()?, diff::Threads::default())
+    run_all(&arguments.options, (trace::subject()?, diff::Threads::default(), archive::subject()?))
 }

@@ -106,28 +106,35 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
     Ok(code(&found))
 }
 
-/// Executes what `options` ask for, half of it of each subject, and tells both as one.
-pub(super) fn run_both<A: Subject, B: Subject>(options: &Options, one: A, other: B) -> anyhow::Result<Code> {
+/// Executes what `options` ask for, a third of it of each subject, and tells all as one.
+pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
+    options: &Options,
+    (one, two, three): (A, B, C),
+) -> anyhow::Result<Code> {
     if options.replay.is_some() {
-        let message = "a history is of one sort: use `tracerig diff trace --replay` or `tracerig diff threads --replay`";
-        return Err(Usage(message.to_owned()).into());
+        let verbs = [A::VERB, B::VERB, C::VERB].map(|verb| format!("`tracerig diff {verb} --replay`"));
+        return Err(Usage(format!("a history is of one sort: use {}", verbs.join(" or "))).into());
     }
-    let half = |verb: &str| Options {
-        cases: options.cases.map(|cases| cases.div_ceil(2)),
-        time: options.time.map(|time| time / 2),
+    let third = |verb: &str| Options {
+        cases: options.cases.map(|cases| cases.div_ceil(3)),
+        time: options.time.map(|time| time / 3),
         corpus: options.corpus.as_ref().map(|corpus| corpus.join(verb)),
         ..options.clone()
     };
     begin(options)?;
-    let one = searched(&half(A::VERB), one)?;
-    let other = searched(&half(B::VERB), other)?;
-    let reports = [&one, &other];
+    let one = searched(&third(A::VERB), one)?;
+    let two = searched(&third(B::VERB), two)?;
+    let three = searched(&third(C::VERB), three)?;
+    let reports = [&one, &two, &three];
     end(options, &reports)?;
     match options.format {
         Format::Table => {
-            output::print(&format!("{}\n{}", table(&one, A::CHECKED), table(&other, B::CHECKED)))?;
+            let tables = [table(&one, A::CHECKED), table(&two, B::CHECKED), table(&three, C::CHECKED)];
+            output::print(&tables.join("\n"))?;
         }
-        Format::Json => output::print_json(&serde_json::json!({ A::VERB: one, B::VERB: other }))?,
+        Format::Json => {
+            output::print_json(&serde_json::json!({ A::VERB: one, B::VERB: two, C::VERB: three }))?
+        }
     }
     concluded(&reports)
 }

@@ -1,10 +1,10 @@
 //! `tracerig diff trace`: incremental scans of trace databases against full ones, an oracle and a model of their cost.
 
-use anyhow::{Context, bail};
 use clap::Args;
 use tracerig_scanner::Ablation;
 
 use super::options::{Options, program, run};
+use super::python::{ask, oracle};
 use crate::cli::Code;
 use crate::diff::{self, AskPython, Share};
 use crate::histories::{Engine, Profile, Python};
@@ -54,18 +54,6 @@ fn profile(name: &str) -> Result<Profile, String> {
 /// The cases whose relaunches are processes, unless it is said.
 const PROCESSES: Share = Share::one_in(50);
 
-/// The cases that ask the Python oracle, unless it is said.
-const ASK_PYTHON: Share = Share::one_in(50);
-
-fn oracle(text: &str) -> Result<Share, String> {
-    let unknown = || format!("`{text}` is no oracle: write python, python=1/N or none");
-    match text {
-        "none" => Ok(Share::NONE),
-        "python" => Ok(Share::ALL),
-        _ => text.strip_prefix("python=").ok_or_else(unknown)?.parse(),
-    }
-}
-
 /// Scans as they are tested where nothing else is said.
 pub(super) fn subject() -> anyhow::Result<diff::Trace> {
     Ok(diff::Trace { python: ask_python(None)?, processes: PROCESSES, ..diff::Trace::new(program()?) })
@@ -84,18 +72,6 @@ pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {
     run(&arguments.options, subject)
 }
 
-/// Finds out whether there is a Python; that there is none is an error only where it was asked for.
 fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
-    if wanted.is_some_and(Share::is_none) {
-        return Ok(AskPython::No("not wanted".to_owned()));
-    }
-    let place = "the Python oracle has no place. Set TMPDIR to a folder that can be written to";
-    let folder = tempfile::tempdir().context(place)?;
-    match (Python::new(folder.path()).context(place)?.hello(), wanted) {
-        (Ok(hello), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), hello)),
-        (Err(why), None) => Ok(AskPython::No(why.to_string())),
-        (Err(why), Some(_)) => {
-            bail!("the Python oracle cannot be asked: {why}. Install Python 3, or name it in TRACERIG_PYTHON")
-        }
-    }
+    ask(wanted, |folder| Python::new(folder))
 }

@@ -59,8 +59,18 @@ struct DoneRun {
     record: Option<PathBuf>,
     samples: usize,
     excluded: u64,
-    /// Why it could not be made.
+    /// Why it could not be made, or not be kept.
     error: Option<String>,
+}
+
+impl DoneRun {
+    /// Notes what went wrong, and tells it.
+    fn failed(&mut self, error: &anyhow::Error, code: Code) {
+        let told = output::told(error);
+        output::say(&format!("tracerig: {}: {told}", self.name));
+        self.exit_code = code.0;
+        self.error = Some(told);
+    }
 }
 
 pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
@@ -102,11 +112,12 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     }
     done.exit_code = ended.0;
     let table = table(&done);
-    write_whole(&out.join("summary.txt"), table.as_bytes())?;
+    let written = write_whole(&out.join("summary.txt"), table.as_bytes());
     match arguments.format {
         Format::Table => output::print_verdict(&table)?,
         Format::Json => output::print_verdict(&output::json(&done)?)?,
     }
+    written?;
     output::say(&format!("\nrecords and reports: {}", out.display()));
     Ok(ended)
 }
@@ -135,20 +146,20 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Res
     match measure(run, arguments, place) {
         Ok(record) => {
             let folder = out.join(run.name());
-            write(&record, &folder)?;
+            let written = write(&record, &folder);
             if arguments.format == Format::Table {
                 output::print_verdict(&format!("{}\n", tracerig_reports::render::terminal(&record)))?;
             }
             done.exit_code = code(&record).0;
             done.samples = record.samples.len();
             done.excluded = record.outcome.excluded;
-            done.record = Some(folder.join(RECORD));
+            match written {
+                Ok(()) => done.record = Some(folder.join(RECORD)),
+                Err(error) => done.failed(&error, Code(done.exit_code).graver(Code::FAILED)),
+            }
         }
         Err(error) => {
-            let told = output::told(&error);
-            output::say(&format!("tracerig: {}: {told}", run.name()));
-            done.exit_code = code_of(&error).0;
-            done.error = Some(told);
+            done.failed(&error, code_of(&error));
         }
     }
     done.seconds = begun.elapsed().as_secs_f64();

@@ -224,6 +224,11 @@ fn what_was_disturbed_in_a_turn_is_launched_again_and_left_out() {
     // Both launches that were disturbed belong to one moment, and so does the third.
     assert_eq!((before, valid, left_out), (2, 3, 3));
     assert_eq!(rounds.taken.len(), 6);
+    // Else the record would contradict itself.
+    for samples in &rounds.samples {
+        let turns: std::collections::BTreeSet<_> = samples.iter().map(|sample| sample.round).collect();
+        assert_eq!(turns.len(), samples.len());
+    }
 }
 
 #[test]

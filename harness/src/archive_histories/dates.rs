@@ -1,0 +1,180 @@
+//! How the files of a history are dated: by its own clock, so that it does not matter how long anything takes, or by the system.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, FileTimes, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tracerig_scanner::archive::{Clock, FileState, Observed};
+
+use super::op::Dates;
+
+const MILLISECOND: i64 = 1_000_000;
+
+/// When histories begin, in nanoseconds of Unix time.
+const BEGINNING: i64 = 1_795_215_600_000_000_000;
+
+/// A file looked at this shortly after its change may change again without a trace.
+const TRACELESS: i64 = 20 * MILLISECOND;
+
+/// Device and inode of a file.
+type Id = (u64, u64);
+
+/// When a file was changed: its content, and anything about it.
+type Times = (i64, i64);
+
+/// Dates the files of a history.
+pub(super) struct Dating {
+    dates: Dates,
+    /// Nanoseconds of Unix time.
+    clock: i64,
+    times: Arc<Mutex<HashMap<Id, Times>>>,
+    /// States that a refresh may remember as what they were.
+    believed: HashSet<FileState>,
+}
+
+fn state(found: &Metadata) -> FileState {
+    let nanos = |seconds: i64, nanos: i64| seconds * 1_000_000_000 + nanos;
+    FileState {
+        device: found.dev(),
+        inode: found.ino(),
+        size: found.size(),
+        modified: nanos(found.mtime(), found.mtime_nsec()),
+        changed: nanos(found.ctime(), found.ctime_nsec()),
+    }
+}
+
+fn with_times(state: FileState, times: &HashMap<Id, Times>) -> FileState {
+    let Some(&(modified, changed)) = times.get(&(state.device, state.inode)) else { return state };
+    FileState { modified, changed, ..state }
+}
+
+impl Dating {
+    pub(super) fn new(dates: Dates) -> Self {
+        Self { dates, clock: BEGINNING, times: Arc::default(), believed: HashSet::new() }
+    }
+
+    pub(super) fn dates(&self) -> Dates {
+        self.dates
+    }
+
+    pub(super) fn moves(&mut self, milliseconds: i64) {
+        self.clock = self.clock.saturating_add(milliseconds.saturating_mul(MILLISECOND));
+    }
+
+    fn times(&self) -> MutexGuard<'_, HashMap<Id, Times>> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a refresh takes for the time. Where the system dates files, it is an hour later than it is.
+    pub(super) fn now(&self) -> i64 {
+        if self.dates != Dates::System {
+            return self.clock;
+        }
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let later = since + Duration::from_secs(3600);
+        i64::try_from(later.as_nanos()).unwrap_or(i64::MAX)
+    }
+
+    /// The clock of a refresh, which stands still.
+    pub(super) fn clock(&self) -> Clock {
+        let now = self.now();
+        Arc::new(move || now)
+    }
+
+    /// What a refresh is told of a file instead of what the system says.
+    pub(super) fn observed(&self) -> Option<Observed> {
+        if self.dates == Dates::System {
+            return None;
+        }
+        let times = Arc::clone(&self.times);
+        Some(Arc::new(move |state| with_times(state, &times.lock().unwrap_or_else(PoisonError::into_inner))))
+    }
+
+    /// The state that a refresh finds a file in.
+    pub(super) fn state(&self, found: &Metadata) -> FileState {
+        with_times(state(found), &self.times())
+    }
+
+    /// Whether a file may change after `now` without a trace.
+    pub(super) fn is_fresh(state: &FileState, now: i64) -> bool {
+        now - state.modified.max(state.changed) < TRACELESS
+    }
+
+    /// Notes that a refresh saw a file in this state.
+    pub(super) fn seen(&mut self, state: FileState, now: i64) {
+        if !Self::is_fresh(&state, now) {
+            self.believed.insert(state);
+        }
+    }
+
+    /// The date of a change made now.
+    fn date(&self) -> i64 {
+        let tick = self.tick();
+        self.clock.div_euclid(tick) * tick
+    }
+
+    fn tick(&self) -> i64 {
+        MILLISECOND * if self.dates == Dates::Coarse { 2000 } else { 4 }
+    }
+
+    /// Dates a change of the content of the file at `path`; `put_back` is what its time of modification is set to then. `before` is
+    /// the file as it was.
+    ///
+    /// Whatever a refresh believes to be one content never stands for another, but for the moment after a change that each file
+    /// system must be given: where it would, time passes.
+    pub(super) fn changed(
+        &mut self,
+        path: &Path,
+        before: Option<&Metadata>,
+        put_back: Option<i64>,
+    ) -> io::Result<()> {
+        let put_back = put_back.filter(|_| self.dates != Dates::Modified);
+        if self.dates == Dates::System {
+            return later(path, before, put_back);
+        }
+        let found = fs::metadata(path)?;
+        loop {
+            let date = self.date();
+            let (modified, changed) = (put_back.unwrap_or(date), date);
+            self.times().insert((found.dev(), found.ino()), (modified, changed));
+            if !self.believed.contains(&self.state(&found)) {
+                return Ok(());
+            }
+            self.clock += self.tick();
+        }
+    }
+
+    /// Dates a change of something else than the content, such as the name.
+    pub(super) fn changed_around(&mut self, path: &Path, before: Option<&Metadata>) -> io::Result<()> {
+        let modified = self.state(&fs::metadata(path)?).modified;
+        match self.dates {
+            Dates::Modified => Ok(()),
+            _ => self.changed(path, before, Some(modified)),
+        }
+    }
+}
+
+/// Has the system date the file at `path` later than it was `before`.
+fn later(path: &Path, before: Option<&Metadata>, put_back: Option<i64>) -> io::Result<()> {
+    let nanos = |nanos: i64| Duration::from_nanos(u64::try_from(nanos).unwrap_or_default());
+    let times = put_back.map(|at| FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + nanos(at)));
+    let touch = |times| File::open(path).and_then(|file| file.set_times(times));
+    if let Some(times) = times {
+        touch(times)?;
+    }
+    let is_later = |found: &Metadata| {
+        before.is_none_or(|before| {
+            let (now, then) = (state(found), state(before));
+            (now.device, now.inode) != (then.device, then.inode) || now.changed > then.changed
+        })
+    };
+    while !is_later(&fs::metadata(path)?) {
+        std::thread::sleep(Duration::from_millis(1));
+        touch(times.unwrap_or_else(|| FileTimes::new().set_modified(SystemTime::now())))?;
+    }
+    Ok(())
+}

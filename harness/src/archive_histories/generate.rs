@@ -1,0 +1,194 @@
+//! Random histories: which operations come how often. Everything comes from the given generator.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt as _};
+
+use super::line::{Count, Form, LineSpec, PLAIN, Plain, Says, Tier};
+use super::op::{Case, Dates, MemoOp, Mode, Op, Place, Target};
+
+/// Files of a history. Few, so that they are met in every state.
+const FILES: u8 = 5;
+
+/// Quarters of an hour by which days of some time zone begin before those of UTC.
+const ZONES: [i16; 6] = [0, 60, -480, 345, 765, -570];
+
+/// A history of `operations` operations.
+pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
+    let mut generator = Generator { random, totals: BTreeMap::new() };
+    let dates = generator.pick(&[
+        Dates::Ticks,
+        Dates::Ticks,
+        Dates::Ticks,
+        Dates::Ticks,
+        Dates::Ticks,
+        Dates::Coarse,
+        Dates::Modified,
+        Dates::System,
+    ]);
+    let threads = generator.pick(&[1, 1, 1, 3]);
+    let mut ops = vec![Op::Create { file: 1, place: Place::Day(20), bare: false }];
+    while ops.len() < operations {
+        ops.extend(generator.ops());
+    }
+    ops.truncate(operations.saturating_sub(1));
+    ops.push(Op::Refresh(Mode::Whole));
+    Case { dates, threads, python: false, ops }
+}
+
+struct Generator<'r, R> {
+    random: &'r mut R,
+    /// The cumulative count of each file, were it only appended to.
+    totals: BTreeMap<u8, u32>,
+}
+
+impl<R: Rng> Generator<'_, R> {
+    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.random.random_range(0..all.len())]
+    }
+
+    fn is(&mut self, probability: f64) -> bool {
+        self.random.random_bool(probability)
+    }
+
+    fn file(&mut self) -> u8 {
+        // Mostly the first, so that something comes together.
+        if self.is(0.5) { 1 } else { self.random.random_range(1..=FILES) }
+    }
+
+    fn other(&mut self) -> u8 {
+        self.random.random_range(2..=FILES)
+    }
+
+    fn place(&mut self) -> Place {
+        match self.random.random_range(0..10) {
+            0..5 => Place::Day(20),
+            5..7 => Place::Day(21),
+            7..9 => Place::Archived,
+            _ => Place::Outside,
+        }
+    }
+
+    /// One operation, or a few that belong together.
+    fn ops(&mut self) -> Vec<Op> {
+        let file = self.file();
+        match self.random.random_range(0..100) {
+            0..27 => vec![self.refresh()],
+            27..45 => vec![Op::Append(file, self.lines(file))],
+            45..52 => {
+                let (file, place) = (self.random.random_range(1..=FILES), self.place());
+                let bare = self.is(0.15);
+                let lines = self.lines(file);
+                vec![Op::Create { file, place, bare }, Op::Append(file, lines)]
+            }
+            52..60 => vec![Op::Clock(self.pick(&[1, 3, 5, 15, 19, 20, 25, 25, 25, 50, 2500, -1000]))],
+            60..64 => {
+                let (line, bytes) = (self.count(file), self.random.random_range(0..300));
+                let mend = self.is(0.5).then_some(Op::Mend(file));
+                std::iter::once(Op::Tear(file, line, bytes)).chain(mend).collect()
+            }
+            64 => vec![Op::Mend(file)],
+            65 => vec![Op::Cut(file, self.pick(&[1, 7, 100, 400]))],
+            66 => vec![Op::Truncate(file, self.random.random_range(0..4))],
+            67 => vec![Op::Replace(file, self.lines(file))],
+            68 => vec![Op::Overwrite(file, self.lines(file))],
+            69..72 => vec![Op::Rewrite { file, back: self.is(0.7) }],
+            72..74 => vec![Op::Move(file, self.place())],
+            74..78 => {
+                let lines = self.is(0.4).then(|| self.random.random_range(0..4));
+                let place = if self.is(0.7) { Place::Archived } else { self.place() };
+                vec![Op::Copy { from: file, to: self.other(), place, lines }]
+            }
+            78 => vec![Op::Link(file, self.other(), self.place())],
+            79 => vec![Op::HardLink(file, self.other(), self.place())],
+            80 => {
+                let target = self.pick(&[
+                    Target::Day(20),
+                    Target::Outside,
+                    Target::Outside,
+                    Target::Circle,
+                    Target::Nowhere,
+                    Target::Itself,
+                ]);
+                vec![Op::LinkFolder(self.random.random_range(1..=2), target)]
+            }
+            81 => vec![Op::UnlinkFolder(self.random.random_range(1..=2))],
+            82..84 => vec![Op::Delete(file)],
+            84..86 => vec![Op::Restore(file)],
+            86 => vec![Op::Block(file)],
+            87 => vec![if self.is(0.5) { Op::Folder(file) } else { Op::Block(file) }],
+            88 => vec![Op::Unblock(file)],
+            89 => vec![Op::Permit(file, self.is(0.5))],
+            90 => vec![Op::PermitDay(20, self.is(0.6))],
+            91 => vec![Op::Root { archived: self.is(0.5), present: false }],
+            92 => vec![Op::Root { archived: self.is(0.5), present: true }],
+            93..96 => vec![Op::Memo(self.pick(&MemoOp::ALL).1)],
+            96..98 => vec![Op::Zone(self.pick(&ZONES))],
+            _ => {
+                let turns = (1..4).filter(|_| self.is(0.5)).collect();
+                vec![Op::Priority(self.is(0.9).then_some(turns))]
+            }
+        }
+    }
+
+    fn refresh(&mut self) -> Op {
+        Op::Refresh(match self.random.random_range(0..20) {
+            0..13 => Mode::Whole,
+            13..17 => Mode::Brief,
+            17..18 => Mode::Rescan,
+            _ => Mode::Overtaken,
+        })
+    }
+
+    fn lines(&mut self, file: u8) -> Vec<LineSpec> {
+        (0..self.pick(&[1, 1, 1, 2, 3])).map(|_| self.line(file)).collect()
+    }
+
+    fn at(&mut self) -> i32 {
+        self.pick(&[0, 0, 0, 0, 10, 60, -600, 1500])
+    }
+
+    fn count(&mut self, file: u8) -> LineSpec {
+        let total = self.totals.entry(file).or_default();
+        let last = self.random.random_range(1..60);
+        *total = match self.random.random_range(0..10) {
+            // Written again, or begun anew.
+            0 => *total,
+            1 => self.random.random_range(0..40),
+            _ => *total + last,
+        };
+        let total = *total;
+        let form = match self.random.random_range(0..40) {
+            0 => Form::Silent,
+            1 | 2 => Form::Late,
+            3 => Form::Broken,
+            4 if self.is(0.1) => Form::Long,
+            _ => Form::Usual,
+        };
+        let count =
+            Count { total: (!self.is(0.08)).then_some(total), last: (!self.is(0.08)).then_some(last), form };
+        LineSpec { says: Says::Count(count), at: self.at() }
+    }
+
+    fn line(&mut self, file: u8) -> LineSpec {
+        let turn = self.random.random_range(1..=3);
+        let tier = self.pick(&[Tier::Priority, Tier::Fast, Tier::Flex]);
+        let says = match self.random.random_range(0..30) {
+            0..15 => return self.count(file),
+            15..19 => Says::Turn(turn, (!self.is(0.3)).then(|| self.random.random_range(1..=2))),
+            19 => Says::Started(turn),
+            20 => Says::Settings((!self.is(0.4)).then_some(tier)),
+            21 => Says::NoSettings,
+            22 => Says::Served(tier),
+            23 => Says::NoCount,
+            24 if self.is(0.5) => Says::Meta(self.random.random_range(1..=FILES)),
+            _ => {
+                let (_, plain) = self.pick(&PLAIN);
+                // One long line in a while is enough.
+                let is_long = matches!(plain, Plain::Long | Plain::Wide);
+                Says::Plain(if is_long && self.is(0.9) { Plain::Item } else { plain })
+            }
+        };
+        LineSpec { says, at: self.at() }
+    }
+}

@@ -1,0 +1,140 @@
+//! Histories of a session archive: sequences of operations on its files, its memo and the clock, everything compared at each refresh.
+//!
+//! A [`Case`] is a list of operations in a readable text form ([`Case::from_str`](std::str::FromStr)), made at random
+//! ([`generate`]) or by hand. [`run`] executes it on real files. What the system says of when files were changed is replaced by what
+//! the history's own clock says, so that nothing depends on how long anything takes; in some histories it stands (`dates system`). At
+//! each refresh
+//!
+//! - the answer is that of a full rescan without a memo, and of two [oracles](crate::oracle::archive) that share no code with the
+//!   scanner, one of them in Python; what is stale is left out of all;
+//! - it did the work that a model predicts: files as they were are not read, those that grew are read from where they were read
+//!   before, and only shards that changed are written;
+//! - whatever is wrong with the memo is said, and nobody else may read it.
+
+mod answer;
+mod dates;
+mod generate;
+mod line;
+mod memo;
+mod model;
+mod op;
+mod run;
+mod shrink;
+mod text;
+mod world;
+
+use std::fmt;
+
+pub use generate::generate;
+pub use line::{Count, Form, LineSpec, Plain, Says, Tier};
+pub use op::{Case, Dates, MemoOp, Mode, Op, Place, Target};
+pub use run::{Setup, run};
+pub use shrink::shrink;
+
+use crate::histories::Fault;
+
+/// In which way a refresh went wrong, or who else did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wrong {
+    /// The answer.
+    Usage,
+    /// The answer of the full rescan.
+    FullRescan,
+    /// The answer of the oracle of this program.
+    RustOracle,
+    /// The answer of the oracle in Python.
+    PythonOracle,
+    /// Other work than there was to do.
+    Work,
+    /// The memo, or what was said of it.
+    Memo,
+    /// An error where there should be none, or the reverse.
+    Outcome,
+}
+
+impl Wrong {
+    /// Every way to go wrong.
+    pub const ALL: [Self; 7] = [
+        Self::Usage,
+        Self::FullRescan,
+        Self::RustOracle,
+        Self::PythonOracle,
+        Self::Work,
+        Self::Memo,
+        Self::Outcome,
+    ];
+
+    /// Its name in reports and file names.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::FullRescan => "full-rescan",
+            Self::RustOracle => "rust-oracle",
+            Self::PythonOracle => "python-oracle",
+            Self::Work => "work",
+            Self::Memo => "memo",
+            Self::Outcome => "outcome",
+        }
+    }
+}
+
+/// Why a history failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A refresh went wrong.
+    #[error("{}: {detail}. Replay the history with its file", wrong.name())]
+    Wrong {
+        /// In which way.
+        wrong: Wrong,
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// A refresh ended in a panic.
+    #[error("a panic: {0}. What it says stands on standard error; replay the history with its file")]
+    Panicked(String),
+    /// The oracle in Python gave no answer.
+    #[error("the Python oracle {0}. Replay the history with its file")]
+    Python(Fault),
+    /// It says why it has none.
+    #[error("the Python oracle has no answer: {0}. Replay the history with its file")]
+    PythonRefused(String),
+    /// A file could not be handled.
+    #[error("a file of the history: {0}. Check the room on the disk that holds temporary files")]
+    Io(#[from] std::io::Error),
+}
+
+/// Where a history failed, and why.
+#[derive(Debug)]
+pub struct Failure {
+    /// The operation, counted from 0.
+    pub op: usize,
+    /// Why.
+    pub error: Error,
+}
+
+impl Failure {
+    /// The name of the way in which it failed.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match &self.error {
+            Error::Wrong { wrong, .. } => wrong.name(),
+            Error::Panicked(_) => "panic",
+            Error::Python(fault) => fault.name_of_oracle(),
+            Error::PythonRefused(_) => "oracle-refused",
+            Error::Io(_) => "file",
+        }
+    }
+
+    /// Whether what is tested went wrong, and not what tests it.
+    #[must_use]
+    pub const fn is_mismatch(&self) -> bool {
+        matches!(&self.error, Error::Wrong { .. } | Error::Panicked(_))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "operation {}: {}", self.op + 1, self.error)
+    }
+}

@@ -1,0 +1,254 @@
+//! What a refresh has to do, predicted from the files and from what is remembered of them, never from what a scanner says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::dates::Dating;
+use super::memo::{Flaw, Memo, Record, Shard};
+use crate::oracle::archive::{self, Walk};
+
+/// Bytes before the end of what was read of a file that it is recognised by.
+const TAIL: usize = 64 << 10;
+
+/// Bytes at most that are read in vain of a file that only seemed to have grown.
+const IN_VAIN: u64 = 384 << 10;
+
+/// Bytes of two copies that are compared at a time.
+const PIECE: usize = 128 << 10;
+
+/// What a refresh is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) rescan: bool,
+    pub(super) sessions: bool,
+    pub(super) priority: &'a BTreeSet<String>,
+}
+
+/// What a refresh does: exact, but for what is read in vain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) files: u64,
+    pub(super) folders: u64,
+    pub(super) unchanged: u64,
+    pub(super) continued: u64,
+    pub(super) parsed: u64,
+    pub(super) gone: u64,
+    pub(super) stale: u64,
+    pub(super) bytes: u64,
+    pub(super) shards_written: u64,
+}
+
+/// What a refresh has to do.
+#[derive(Default)]
+pub(super) struct Prediction {
+    pub(super) work: Work,
+    /// What may be read besides.
+    pub(super) in_vain: u64,
+    /// Of the files that are gone and the shards written: those of shards of which nothing is left.
+    pub(super) gone_shards: (u64, u64),
+    /// Whether half a shard is known to be damaged by nobody who did not need it: whoever compares copies may.
+    pub(super) half_damaged: bool,
+    /// Shards with something to do.
+    pub(super) shards: u64,
+    /// Whether all of them stood in the memo.
+    pub(super) only_known: bool,
+    /// What each warning says.
+    pub(super) warnings: Vec<&'static str>,
+    /// What is remembered afterwards.
+    pub(super) memo: Memo,
+}
+
+/// The day in the name of a rollout, if there is one.
+fn day_of(name: &str) -> String {
+    let day = name.get(8..18).unwrap_or_default();
+    let is_day = day
+        .bytes()
+        .enumerate()
+        .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    if is_day { day.to_owned() } else { String::new() }
+}
+
+fn key(path: &Path) -> ((PathBuf, String), OsString) {
+    let name = path.file_name().unwrap_or_default().to_owned();
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    ((folder, day_of(&name.to_string_lossy())), name)
+}
+
+/// A file of a shard: its metadata and whether several paths may lead to it, or nothing if it cannot be looked at.
+type Looked<'w> = Option<&'w archive::Found>;
+
+/// What a refresh of `home` has to do with `memo`, which is asked for `asked`.
+pub(super) fn predict(
+    home: &Path,
+    walk: &Walk,
+    memo: &Memo,
+    asked: Asked<'_>,
+    dating: &Dating,
+) -> Prediction {
+    let mut due = Prediction { only_known: true, ..Prediction::default() };
+    due.work.folders = walk.folders;
+    due.work.files = walk.files.len() as u64;
+    let mut known = if memo.problem.is_none() { memo.shards.clone() } else { BTreeMap::new() };
+    due.warnings.extend(memo.problem);
+    let mut shards: BTreeMap<_, BTreeMap<OsString, Looked<'_>>> = BTreeMap::new();
+    let all = walk.files.iter().map(|found| (&found.path, Some(found)));
+    for (path, looked) in all.chain(walk.failed.iter().map(|path| (path, None))) {
+        let (key, name) = key(path);
+        shards.entry(key).or_default().insert(name, looked);
+    }
+    for (key, files) in shards {
+        let stored = known.remove(&key);
+        if let Some(shard) = due.shard(home, files, stored, asked, dating) {
+            due.memo.shards.insert(key, shard);
+        }
+    }
+    for (key, shard) in known {
+        if shard.flaw == Flaw::Head {
+            continue;
+        }
+        let files = shard.records.len() as u64;
+        if walk.failed_folders.iter().any(|folder| key.0.starts_with(folder)) {
+            due.work.stale += files;
+            if shard.flaw == Flaw::Details && asked.needs_details(&shard) {
+                due.damaged();
+            }
+            due.memo.shards.insert(key, shard);
+        } else {
+            due.work.gone += files;
+            due.work.shards_written += 1;
+            due.gone_shards.0 += files;
+            due.gone_shards.1 += 1;
+        }
+    }
+    due.half_damaged = due.memo.shards.values().any(|shard| shard.flaw == Flaw::Details);
+    due
+}
+
+impl Asked<'_> {
+    fn needs_details(self, shard: &Shard) -> bool {
+        self.sessions
+            || shard
+                .records
+                .values()
+                .any(|record| record.is_broken || !record.open.is_disjoint(self.priority))
+    }
+}
+
+impl Prediction {
+    fn damaged(&mut self) {
+        if !self.warnings.contains(&"a part of the memo is damaged") {
+            self.warnings.push("a part of the memo is damaged");
+        }
+    }
+
+    /// What becomes of a shard with `files`, as it was remembered.
+    fn shard(
+        &mut self,
+        home: &Path,
+        files: BTreeMap<OsString, Looked<'_>>,
+        stored: Option<Shard>,
+        asked: Asked<'_>,
+        dating: &Dating,
+    ) -> Option<Shard> {
+        let now = dating.now();
+        let mut usable = stored.clone().filter(|shard| shard.flaw != Flaw::Head);
+        if stored.is_some() && usable.is_none() {
+            self.damaged();
+        }
+        if asked.rescan {
+            usable = None;
+        }
+        if let Some(shard) = &usable {
+            let is_as_it_was = files.len() == shard.records.len()
+                && files.iter().all(|(name, looked)| {
+                    looked.is_some_and(|found| {
+                        shard.records.get(name).is_some_and(|record| record.is_of(found, dating))
+                    })
+                });
+            let is_damaged = shard.flaw == Flaw::Details;
+            if is_as_it_was && !(is_damaged && asked.needs_details(shard)) {
+                self.work.unchanged += files.len() as u64;
+                return usable;
+            }
+            if is_damaged {
+                self.damaged();
+                usable = None;
+            }
+        }
+        self.shards += 1;
+        self.only_known &= stored.as_ref().is_some_and(|shard| shard.flaw != Flaw::Head);
+        let mut old = usable.map(|shard| shard.records).unwrap_or_default();
+        let (mut records, mut changed) = (BTreeMap::new(), false);
+        for (name, looked) in files {
+            let before = old.remove(&name);
+            let readable = looked.and_then(|found| Some((found, fs::read(home.join(&found.path)).ok()?)));
+            let Some((found, text)) = readable else {
+                self.work.stale += u64::from(before.is_some());
+                records.extend(before.map(|before| (name, before)));
+                continue;
+            };
+            if let Some(before) = before.as_ref().filter(|before| before.is_of(found, dating)) {
+                self.work.unchanged += 1;
+                records.insert(name, before.clone());
+                continue;
+            }
+            let state = dating.state(&found.metadata);
+            self.reads(before.as_ref(), &text, (state.device, state.inode));
+            let rollout = archive::interpret(&text);
+            let record = Record {
+                state,
+                is_shared: found.is_shared,
+                is_fresh: Dating::is_fresh(&state, now),
+                text: Arc::new(text),
+                is_broken: !rollout.broken.is_empty(),
+                open: rollout.open_turns(),
+            };
+            changed |= before.as_ref() != Some(&record);
+            records.insert(name, record);
+        }
+        self.work.gone += old.len() as u64;
+        changed |= !old.is_empty();
+        if !changed {
+            return stored;
+        }
+        self.work.shards_written += 1;
+        (!records.is_empty()).then_some(Shard { records, flaw: Flaw::None })
+    }
+
+    /// Counts what reading a file costs that was remembered as `before`.
+    fn reads(&mut self, before: Option<&Record>, text: &[u8], file: (u64, u64)) {
+        let grown = before.filter(|before| {
+            (before.state.device, before.state.inode) == file && text.len() > before.text.len()
+        });
+        if let Some(before) = grown {
+            let consumed = before.consumed();
+            let tail = consumed.saturating_sub(TAIL);
+            if text[tail..consumed] == before.text[tail..consumed] {
+                self.work.continued += 1;
+                self.work.bytes += (text.len() - tail) as u64;
+                return;
+            }
+            self.in_vain += IN_VAIN;
+        }
+        self.work.parsed += 1;
+        self.work.bytes += text.len() as u64;
+    }
+
+    /// Counts what comparing two sessions of one id costs.
+    pub(super) fn compares(&mut self, one: &[u8], other: &[u8]) {
+        let common = one.len().min(other.len());
+        let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+        let until = if same < common { (same / PIECE + 1) * PIECE } else { common };
+        self.work.bytes += 2 * until.min(common) as u64;
+    }
+}
+
+impl Record {
+    /// Whether it is of a file as it is now, and can be believed.
+    fn is_of(&self, found: &archive::Found, dating: &Dating) -> bool {
+        !self.is_fresh && self.state == dating.state(&found.metadata)
+    }
+}

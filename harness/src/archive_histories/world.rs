@@ -1,0 +1,418 @@
+//! The files of a history, and what its operations do to them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use super::dates::Dating;
+use super::line::{LineSpec, Says, session};
+use super::op::{Case, Dates, Op, Place, Target};
+
+const SESSIONS: &str = "sessions";
+const ARCHIVED: &str = "archived_sessions";
+
+/// An archive, and everything beside it that links may lead to.
+pub(super) struct World {
+    root: PathBuf,
+    pub(super) home: PathBuf,
+    pub(super) dating: Dating,
+    files: BTreeMap<u8, Slot>,
+    /// Lines written.
+    serial: u64,
+}
+
+/// What is known of a numbered file.
+#[derive(Default)]
+struct Slot {
+    /// Its path; `None` if it is not there.
+    path: Option<PathBuf>,
+    /// What follows what was torn off.
+    rest: Vec<u8>,
+    /// What was deleted: its path, its content and when that was changed last.
+    deleted: Option<(PathBuf, Vec<u8>, i64)>,
+    /// Where it was set aside.
+    aside: Option<PathBuf>,
+}
+
+impl World {
+    pub(super) fn new(case: &Case, root: &Path) -> io::Result<Self> {
+        let home = root.join("home");
+        fs::create_dir_all(home.join(SESSIONS))?;
+        fs::create_dir(home.join(ARCHIVED))?;
+        fs::create_dir(root.join("outside"))?;
+        let (root, dating) = (root.to_owned(), Dating::new(case.dates));
+        Ok(Self { root, home, dating, files: BTreeMap::new(), serial: 0 })
+    }
+
+    /// Whether the home has a folder of sessions of either sort.
+    pub(super) fn is_home(&self) -> bool {
+        [SESSIONS, ARCHIVED].iter().any(|folder| self.home.join(folder).is_dir())
+    }
+
+    /// Does what `op` says; gives whether there was anything to do.
+    pub(super) fn apply(&mut self, op: &Op) -> io::Result<bool> {
+        match op {
+            Op::Create { file, place, bare } => {
+                let first = LineSpec { says: Says::Meta(*file), at: 0 };
+                let lines = if *bare { Vec::new() } else { vec![first] };
+                let Some(path) = self.vacant(*file, *place, None)? else { return Ok(false) };
+                let bytes = self.bytes(&lines);
+                self.make(*file, path, &bytes, None)
+            }
+            Op::Append(file, lines) => {
+                let bytes = self.bytes(lines);
+                self.change(*file, |_, text| text.extend(&bytes))
+            }
+            Op::Tear(file, line, length) => {
+                let mut bytes = self.bytes(std::slice::from_ref(line));
+                let rest = bytes.split_off(usize::try_from(*length).unwrap_or(0).min(bytes.len()));
+                let is_done = self.change(*file, |_, text| text.extend(&bytes))?;
+                self.slot(*file).rest = rest;
+                Ok(is_done)
+            }
+            Op::Mend(file) => {
+                let rest = std::mem::take(&mut self.slot(*file).rest);
+                self.change(*file, |_, text| text.extend(&rest))
+            }
+            Op::Cut(file, bytes) => self.change(*file, |_, text| {
+                text.truncate(text.len().saturating_sub(usize::try_from(*bytes).unwrap_or(usize::MAX)));
+            }),
+            Op::Truncate(file, lines) => self.change(*file, |_, text| first_lines(text, *lines)),
+            Op::Overwrite(file, lines) => {
+                let bytes = self.whole(*file, lines);
+                self.change(*file, |_, text| *text = bytes)
+            }
+            Op::Replace(file, lines) => self.replace(*file, lines),
+            Op::Rewrite { file, back } => self.rewrite(*file, *back),
+            Op::Move(file, place) => self.rename(*file, *place),
+            Op::Copy { from, to, place, lines } => {
+                let Some(original) = self.path(*from) else { return Ok(false) };
+                let Ok(mut text) = fs::read(&original) else { return Ok(false) };
+                if let Some(lines) = lines {
+                    first_lines(&mut text, *lines);
+                }
+                let Some(path) = self.vacant(*to, *place, original.file_name())? else { return Ok(false) };
+                self.make(*to, path, &text, None)
+            }
+            Op::Link(from, to, place) => {
+                let Some(original) = self.path(*from) else { return Ok(false) };
+                let Some(path) = self.vacant(*to, *place, None)? else { return Ok(false) };
+                symlink(original, &path)?;
+                self.slot(*to).path = Some(path);
+                Ok(true)
+            }
+            Op::HardLink(from, to, place) => self.hard_link(*from, *to, *place),
+            Op::LinkFolder(link, target) => self.link_folder(*link, *target),
+            Op::UnlinkFolder(link) => Ok(fs::remove_file(self.folder_link(*link)).is_ok()),
+            Op::Delete(file) => self.delete(*file),
+            Op::Restore(file) => {
+                let slot = self.slot(*file);
+                let Some((path, bytes, modified)) = slot.deleted.clone() else { return Ok(false) };
+                if slot.path.is_some() || path.symlink_metadata().is_ok() || !has_folder(&path) {
+                    return Ok(false);
+                }
+                self.make(*file, path, &bytes, Some(modified))
+            }
+            Op::Block(file) => self.set_aside(*file, |path| symlink(path, path)),
+            Op::Folder(file) => self.set_aside(*file, |path| fs::create_dir(path)),
+            Op::Unblock(file) => self.unblock(*file),
+            Op::Permit(file, permitted) => {
+                let Some(path) = self.path(*file) else { return Ok(false) };
+                // Where nothing dates this, it would not be noticed.
+                if self.dating.dates() == Dates::Modified || !path.is_file() {
+                    return Ok(false);
+                }
+                let before = fs::metadata(&path)?;
+                let mode = if *permitted { 0o600 } else { 0 };
+                // Dated before nobody may open it any more.
+                if *permitted {
+                    fs::set_permissions(&path, Permissions::from_mode(mode))?;
+                }
+                self.dating.changed_around(&path, Some(&before))?;
+                fs::set_permissions(&path, Permissions::from_mode(mode))?;
+                Ok(true)
+            }
+            Op::PermitDay(day, permitted) => {
+                let path = self.folder(Place::Day(*day));
+                let mode = if *permitted { 0o700 } else { 0 };
+                Ok(fs::set_permissions(path, Permissions::from_mode(mode)).is_ok())
+            }
+            Op::Root { archived, present } => self.root(*archived, *present),
+            Op::Clock(by) => {
+                self.dating.moves(*by);
+                Ok(true)
+            }
+            Op::Memo(_) | Op::Zone(_) | Op::Priority(_) | Op::Refresh(_) => Ok(false),
+        }
+    }
+
+    fn slot(&mut self, file: u8) -> &mut Slot {
+        self.files.entry(file).or_default()
+    }
+
+    /// Where a numbered file stands.
+    fn path(&self, file: u8) -> Option<PathBuf> {
+        self.files.get(&file)?.path.clone()
+    }
+
+    fn folder(&self, place: Place) -> PathBuf {
+        match place {
+            Place::Day(day) => self.home.join(format!("{SESSIONS}/2026/11/{day:02}")),
+            Place::Archived => self.home.join(ARCHIVED),
+            Place::Outside => self.root.join("outside"),
+        }
+    }
+
+    fn folder_link(&self, link: u8) -> PathBuf {
+        self.home.join(format!("{SESSIONS}/linked-{link}"))
+    }
+
+    /// Where file `file` would stand in `place`, with a name of its own or with `name`, if it is not there and nothing else is.
+    fn vacant(&self, file: u8, place: Place, name: Option<&std::ffi::OsStr>) -> io::Result<Option<PathBuf>> {
+        let day = if let Place::Day(day) = place { day } else { 1 };
+        let own = format!("rollout-2026-11-{day:02}T20-37-24-{}.jsonl", session(file));
+        let folder = self.folder(place);
+        let path = folder.join(name.unwrap_or(own.as_ref()));
+        let is_taken = self.files.get(&file).is_some_and(|slot| slot.path.is_some() || slot.aside.is_some());
+        if is_taken || path.symlink_metadata().is_ok() || self.is_blocked(place) {
+            return Ok(None);
+        }
+        match fs::create_dir_all(&folder) {
+            // Nobody may write there.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+            created => created.map(|()| Some(path)),
+        }
+    }
+
+    /// Whether something else stands where the folders of `place` begin, or nobody may change anything there.
+    fn is_blocked(&self, place: Place) -> bool {
+        let root = match place {
+            Place::Day(_) => SESSIONS,
+            Place::Archived => ARCHIVED,
+            Place::Outside => return false,
+        };
+        let is_locked =
+            fs::metadata(self.folder(place)).is_ok_and(|found| found.permissions().mode() & 0o700 == 0);
+        !self.home.join(root).is_dir() || is_locked
+    }
+
+    fn bytes(&mut self, lines: &[LineSpec]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            self.serial += 1;
+            bytes.extend(line.bytes(self.serial));
+        }
+        bytes
+    }
+
+    /// A whole file.
+    fn whole(&mut self, file: u8, lines: &[LineSpec]) -> Vec<u8> {
+        let first = LineSpec { says: Says::Meta(file), at: 0 };
+        [self.bytes(&[first]), self.bytes(lines)].concat()
+    }
+
+    fn make(&mut self, file: u8, path: PathBuf, bytes: &[u8], modified: Option<i64>) -> io::Result<bool> {
+        fs::write(&path, bytes)?;
+        self.dating.changed(&path, None, modified)?;
+        self.files.insert(file, Slot { path: Some(path), ..Slot::default() });
+        Ok(true)
+    }
+
+    /// Changes the content of a file where it stands.
+    fn change(&mut self, file: u8, change: impl FnOnce(&Metadata, &mut Vec<u8>)) -> io::Result<bool> {
+        let Some(path) = self.path(file) else { return Ok(false) };
+        let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
+        let was = text.clone();
+        change(&before, &mut text);
+        if text == was {
+            return Ok(false);
+        }
+        if let Some(added) = text.strip_prefix(&*was) {
+            File::options().append(true).open(&path)?.write_all(added)?;
+        } else {
+            fs::write(&path, text)?;
+        }
+        self.dating.changed(&path, Some(&before), None)?;
+        Ok(true)
+    }
+
+    fn replace(&mut self, file: u8, lines: &[LineSpec]) -> io::Result<bool> {
+        let Some(path) = self.path(file).filter(|path| path.is_file() && has_folder(path)) else {
+            return Ok(false);
+        };
+        let (new, bytes) = (self.root.join("new"), self.whole(file, lines));
+        fs::write(&new, bytes)?;
+        // Before it has its name, so that nobody ever saw it with another date.
+        self.dating.changed(&new, None, None)?;
+        fs::rename(new, &path)?;
+        self.slot(file).rest.clear();
+        Ok(true)
+    }
+
+    fn rewrite(&mut self, file: u8, back: bool) -> io::Result<bool> {
+        let Some(path) = self.path(file) else { return Ok(false) };
+        let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
+        const COUNT: &[u8] = b"input_tokens\":";
+        let Some(at) = memchr::memmem::rfind(&text, COUNT).map(|at| at + COUNT.len()) else {
+            return Ok(false);
+        };
+        let Some(digit) = text.get_mut(at).filter(|digit| digit.is_ascii_digit()) else { return Ok(false) };
+        *digit = if *digit == b'9' { b'1' } else { *digit + 1 };
+        let modified = self.dating.state(&before).modified;
+        fs::write(&path, text)?;
+        self.dating.changed(&path, Some(&before), back.then_some(modified))?;
+        Ok(true)
+    }
+
+    fn rename(&mut self, file: u8, place: Place) -> io::Result<bool> {
+        let Some(path) = self.path(file) else { return Ok(false) };
+        let folder = self.folder(place);
+        let target = folder.join(path.file_name().unwrap_or_default());
+        if target.symlink_metadata().is_ok() || self.is_blocked(place) || !has_folder(&path) {
+            return Ok(false);
+        }
+        fs::create_dir_all(&folder)?;
+        let before = fs::metadata(&path).ok();
+        fs::rename(path, &target)?;
+        if before.is_some() {
+            self.dating.changed_around(&target, before.as_ref())?;
+        }
+        self.slot(file).path = Some(target);
+        Ok(true)
+    }
+
+    fn hard_link(&mut self, from: u8, to: u8, place: Place) -> io::Result<bool> {
+        // Where nothing dates this, it would not be noticed.
+        let original = self.path(from).filter(|path| path.is_file());
+        let Some(original) = original.filter(|_| self.dating.dates() != Dates::Modified) else {
+            return Ok(false);
+        };
+        let Some(path) = self.vacant(to, place, None)? else { return Ok(false) };
+        let original = original.canonicalize()?;
+        let before = fs::metadata(&original)?;
+        fs::hard_link(&original, &path)?;
+        self.dating.changed_around(&path, Some(&before))?;
+        self.slot(to).path = Some(path);
+        Ok(true)
+    }
+
+    fn link_folder(&mut self, link: u8, target: Target) -> io::Result<bool> {
+        let path = self.folder_link(link);
+        if path.symlink_metadata().is_ok() || self.is_blocked(Place::Day(1)) {
+            return Ok(false);
+        }
+        let target = match target {
+            Target::Day(day) => self.folder(Place::Day(day)),
+            Target::Outside => self.folder(Place::Outside),
+            Target::Circle => self.home.join(SESSIONS),
+            Target::Nowhere => self.root.join("nowhere"),
+            Target::Itself => path.clone(),
+        };
+        symlink(target, path)?;
+        Ok(true)
+    }
+
+    fn delete(&mut self, file: u8) -> io::Result<bool> {
+        let Some(path) = self.path(file).filter(|path| has_folder(path)) else { return Ok(false) };
+        let slot = self.files.remove(&file).unwrap_or_default();
+        let found = fs::metadata(&path);
+        let is_link = path.is_symlink();
+        let is_file = found.as_ref().is_ok_and(Metadata::is_file);
+        if let (Ok(found), true) = (&found, is_file && !is_link)
+            && let Ok(bytes) = fs::read(&path)
+        {
+            let modified = self.dating.state(found).modified;
+            self.slot(file).deleted = Some((path.clone(), bytes, modified));
+        }
+        if path.is_dir() && !is_link {
+            fs::remove_dir(&path)?;
+        } else {
+            fs::remove_file(&path)?;
+        }
+        if let Some(aside) = slot.aside {
+            fs::remove_file(aside)?;
+        }
+        // The other names of the file have lost one.
+        if let (Ok(before), false) = (found, is_link) {
+            self.lost_a_name(&before)?;
+        }
+        Ok(true)
+    }
+
+    /// Dates that a file has lost a name, if it has others.
+    fn lost_a_name(&mut self, before: &Metadata) -> io::Result<()> {
+        use std::os::unix::fs::MetadataExt;
+        let same = |path: &PathBuf| {
+            fs::symlink_metadata(path)
+                .is_ok_and(|found| (found.dev(), found.ino()) == (before.dev(), before.ino()))
+        };
+        let paths = self.files.values().filter_map(|slot| slot.path.clone().or(slot.aside.clone()));
+        match paths.into_iter().find(same) {
+            Some(path) => self.dating.changed_around(&path, Some(before)),
+            None => Ok(()),
+        }
+    }
+
+    fn set_aside(&mut self, file: u8, put: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<bool> {
+        let aside = self.root.join(format!("aside-{file}"));
+        let Some(path) = self.path(file).filter(|path| path.is_file() && has_folder(path)) else {
+            return Ok(false);
+        };
+        fs::rename(&path, &aside)?;
+        put(&path)?;
+        self.slot(file).aside = Some(aside);
+        Ok(true)
+    }
+
+    fn unblock(&mut self, file: u8) -> io::Result<bool> {
+        let Some(path) = self.path(file).filter(|path| has_folder(path)) else { return Ok(false) };
+        let Some(aside) = self.slot(file).aside.take() else { return Ok(false) };
+        if path.is_symlink() { fs::remove_file(&path) } else { fs::remove_dir(&path) }?;
+        let before = fs::metadata(&aside).ok();
+        fs::rename(aside, &path)?;
+        if before.is_some() {
+            self.dating.changed_around(&path, before.as_ref())?;
+        }
+        Ok(true)
+    }
+
+    fn root(&mut self, archived: bool, present: bool) -> io::Result<bool> {
+        let name = if archived { ARCHIVED } else { SESSIONS };
+        let (path, aside) = (self.home.join(name), self.root.join(name));
+        if present == path.is_dir() {
+            return Ok(false);
+        }
+        if present {
+            fs::remove_file(&path)?;
+            fs::rename(aside, path)?;
+        } else {
+            fs::rename(&path, aside)?;
+            File::create(path)?;
+        }
+        Ok(true)
+    }
+
+    /// Lets everything be removed.
+    pub(super) fn end(&self) {
+        for day in 0..=31 {
+            // What is not there needs none.
+            let _ = fs::set_permissions(self.folder(Place::Day(day)), Permissions::from_mode(0o700));
+        }
+    }
+}
+
+/// Whether the folder that a file stands in is there and can be changed: it is not, as long as another thing stands in its place.
+fn has_folder(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| {
+        fs::metadata(folder).is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o700 != 0)
+    })
+}
+
+fn first_lines(text: &mut Vec<u8>, lines: u8) {
+    let end =
+        text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(usize::from(lines).saturating_sub(1));
+    let end = if lines == 0 { 0 } else { end.map_or(text.len(), |(at, _)| at + 1) };
+    text.truncate(end);
+}

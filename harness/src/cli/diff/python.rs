@@ -1,0 +1,41 @@
+//! Which cases of a search ask the oracle in Python, and whether there is one.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::diff::{AskPython, Share};
+use crate::histories::Python;
+
+/// The cases that ask the Python oracle, unless it is said.
+const ASK_PYTHON: Share = Share::one_in(50);
+
+/// The share that an argument says.
+pub(super) fn oracle(text: &str) -> Result<Share, String> {
+    let unknown = || format!("`{text}` is no oracle: write python, python=1/N or none");
+    match text {
+        "none" => Ok(Share::NONE),
+        "python" => Ok(Share::ALL),
+        _ => text.strip_prefix("python=").ok_or_else(unknown)?.parse(),
+    }
+}
+
+/// Finds out whether there is a Python; that there is none is an error only where it was asked for.
+pub(super) fn ask(
+    wanted: Option<Share>,
+    python: impl FnOnce(&Path) -> io::Result<Python>,
+) -> anyhow::Result<AskPython> {
+    if wanted.is_some_and(Share::is_none) {
+        return Ok(AskPython::No("not wanted".to_owned()));
+    }
+    let place = "the Python oracle has no place. Set TMPDIR to a folder that can be written to";
+    let folder = tempfile::tempdir().context(place)?;
+    match (python(folder.path()).context(place)?.hello(), wanted) {
+        (Ok(hello), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), hello)),
+        (Err(why), None) => Ok(AskPython::No(why.to_string())),
+        (Err(why), Some(_)) => {
+            bail!("the Python oracle cannot be asked: {why}. Install Python 3, or name it in TRACERIG_PYTHON")
+        }
+    }
+}
