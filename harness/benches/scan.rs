@@ -6,10 +6,15 @@ mod common;
 
 use std::cell::LazyCell;
 use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::path::Path;
 
 use common::stage::Stage;
-use common::{criterion, must};
-use criterion::{BatchSize, SamplingMode};
+use common::{criterion, folder, must};
+use criterion::{BatchSize, Criterion, SamplingMode};
+use tracerig_datasets::archive::{ArchiveDataset, ArchiveRecipe};
+use tracerig_datasets::{BuildOptions, Cache};
+use tracerig_scanner::archive::{Archive, Options, Refresh, Request};
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Window, published};
 
 fn main() {
@@ -40,5 +45,35 @@ fn main() {
         });
     }
     group.finish();
+    archive(&mut criterion);
     criterion.final_summary();
+}
+
+/// Refreshes of an archive: with nothing new since the last one, and without a memo.
+fn archive(criterion: &mut Criterion) {
+    let stage = LazyCell::new(|| {
+        let cache = must(Cache::default());
+        let recipe = must(ArchiveRecipe::builtin("archive-tiny"));
+        let mut go = |_| ControlFlow::Continue(());
+        let dataset = must(cache.ensure_archive(&recipe, &BuildOptions::default(), &mut go));
+        let memo = folder();
+        refresh(&dataset, Some(memo.path()));
+        (dataset, memo)
+    });
+    let mut group = criterion.benchmark_group("archive");
+    group.sampling_mode(SamplingMode::Flat).sample_size(20);
+    group.bench_function("unchanged", |bencher| {
+        let (dataset, memo) = &*stage;
+        bencher.iter(|| black_box(refresh(dataset, Some(memo.path()))));
+    });
+    group.bench_function("full", |bencher| {
+        let (dataset, _) = &*stage;
+        bencher.iter(|| black_box(refresh(dataset, None)));
+    });
+    group.finish();
+}
+
+fn refresh(dataset: &ArchiveDataset, memo: Option<&Path>) -> Refresh {
+    let options = Options { memo: memo.map(Path::to_owned), ..Options::default() };
+    must(Archive::new(&dataset.home, options).refresh(&Request::default()))
 }

@@ -44,6 +44,7 @@ mod limits;
 pub mod markdown;
 mod page;
 pub mod record;
+mod refresh;
 mod remarks;
 pub mod render;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::page::Page;
 use crate::summary::Summary;
 use crate::units;
 use crate::words::{self, Precision};
-use crate::{limits, remarks, tables};
+use crate::{limits, refresh, remarks, tables};
 
 /// The report of a run: the question and its answer, the figures behind it, what they stand on, and the command that
 /// gets them again. GitHub renders it.
@@ -27,7 +27,10 @@ impl Page {
     fn answer(&mut self, record: &Record, summary: &Summary) {
         let dataset = &record.dataset;
         let data = format!("{} with {}", dataset.file_bytes, words::plural(dataset.rows, "row"));
-        if record.scenario == "relaunch" {
+        if refresh::is_one(record) {
+            self.block("# What does a refresh cost?\n");
+            self.paragraph(&format!("{} On {}.", refresh::QUESTION, refresh::data(record)));
+        } else if record.scenario == "relaunch" {
             self.block("# What does a relaunch cost?\n");
             self.paragraph(&format!(
                 "A scanner opens a trace database of {data} in a fresh process. How long until it has the answer: with \

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::record::{ArmKey, Cache, Process, Record, SampleState, Status};
+use crate::refresh;
 use crate::summary::{ArmSummary, CounterSummary, LeftOut, Summary, WARM};
 use crate::units;
 use crate::words;
 
 /// Name of the arm that scans everything and keeps nothing.
 pub(crate) const FULL: &str = "full";
+
+/// What launches are compared with.
+const QUERY: &str = "the published query";
 
 /// What the run found, in sentences. Wrong answers come first: the time of a wrong answer is of no use.
 pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
@@ -19,16 +23,21 @@ pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
             words::plural(summary.answers.mismatches, "sample")
         ));
     }
+    if refresh::is_one(record) {
+        said.extend(refresh::answer(record, summary));
+        said.push(answers(summary));
+        return said;
+    }
     for cache in [Cache::Hot, Cache::Cold] {
         let relaunch = summary.arm(&ArmKey::new(WARM, cache));
-        said.extend(relaunch.and_then(|arm| sentence(&relaunch_subject(record, cache), arm)));
+        said.extend(relaunch.and_then(|arm| sentence(&relaunch_subject(record, cache), arm, QUERY)));
     }
-    let resident = |arm: &&ArmSummary| arm.process == Process::Resident;
-    said.extend(summary.arms.iter().filter(resident).filter_map(|arm| refresh(record, arm)));
+    let lives_on = |arm: &&ArmSummary| arm.process == Process::Resident;
+    said.extend(summary.arms.iter().filter(lives_on).filter_map(|arm| resident(record, arm)));
     for cache in [Cache::Hot, Cache::Cold] {
         let full = summary.arm(&ArmKey::new(FULL, cache));
         said.extend(
-            full.and_then(|arm| sentence(&format!("Without a memo, cache {cache}, a full scan"), arm)),
+            full.and_then(|arm| sentence(&format!("Without a memo, cache {cache}, a full scan"), arm, QUERY)),
         );
     }
     said.push(answers(summary));
@@ -43,18 +52,18 @@ fn relaunch_subject(record: &Record, cache: Cache) -> String {
 }
 
 /// `... takes 2.64 ms, 447x faster than published (445 to 449) and 1.91x the floor (1.90 to 1.92), +1.26 ms.`
-fn sentence(subject: &str, arm: &ArmSummary) -> Option<String> {
+pub(crate) fn sentence(subject: &str, arm: &ArmSummary, published: &str) -> Option<String> {
     let times = arm.sample_time.as_ref()?;
     let mut text = format!(
         "{subject} takes {} (median of {})",
         units::duration(times.median),
         words::plural(times.n, "sample")
     );
-    if let Some(published) = &arm.of_published {
-        text += &format!(", {}", words::versus(published));
-        text += if words::versus(published) == "no difference" { " from" } else { " than" };
-        text += " the published query";
-        let interval = words::versus_interval(published);
+    if let Some(ratio) = &arm.of_published {
+        text += &format!(", {}", words::versus(ratio));
+        text += if words::versus(ratio) == "no difference" { " from " } else { " than " };
+        text += published;
+        let interval = words::versus_interval(ratio);
         text += &words::or_empty(interval, |ends| format!(" ({} interval {ends})", words::confidence()));
     }
     if let Some(floor) = &arm.of_floor {
@@ -68,7 +77,7 @@ fn sentence(subject: &str, arm: &ArmSummary) -> Option<String> {
 }
 
 /// `In a process that lives on, ... a refresh takes 1.31 ms inside it, 0.562x what a warm relaunch takes inside its own.`
-fn refresh(record: &Record, arm: &ArmSummary) -> Option<String> {
+fn resident(record: &Record, arm: &ArmSummary) -> Option<String> {
     let times = arm.inside.as_ref()?;
     let mut text = format!(
         "In a process that lives on ({}), {} appended between, cache {}, a refresh takes {} inside it (median of {})",

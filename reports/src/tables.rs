@@ -8,8 +8,23 @@ use crate::units;
 use crate::words::{self, NOTHING, Precision, or_nothing};
 
 /// Counters in the order of their importance; any other follows by name.
-const ORDER: [&str; 8] =
-    ["rows_examined", "rows_checked", "body_bytes", "facts", "vm_steps", "rchar", "syscr", "artifact_bytes"];
+const ORDER: [&str; 15] = [
+    "rows_examined",
+    "rows_checked",
+    "body_bytes",
+    "facts",
+    "vm_steps",
+    "files",
+    "files_read",
+    "session_bytes",
+    "metadata_calls",
+    "folders",
+    "shards_read",
+    "shards_written",
+    "rchar",
+    "syscr",
+    "artifact_bytes",
+];
 
 fn keys(arm: &ArmSummary) -> Vec<String> {
     vec![arm.name.clone(), arm.cache.to_string()]

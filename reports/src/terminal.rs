@@ -2,6 +2,7 @@
 
 use crate::Record;
 use crate::layout::{Table, wrapped};
+use crate::refresh;
 use crate::summary::{LeftOut, Summary};
 use crate::units;
 use crate::words;
@@ -21,11 +22,10 @@ pub fn table(record: &Record, summary: &Summary) -> String {
     let dataset = &record.dataset;
     let mut out = wrapped(
         &format!(
-            "{} on {}: {} in {}, {} an arm, {} appended where an arm appends",
+            "{} on {}: {}, {} an arm, {} appended where an arm appends",
             record.scenario,
             dataset.recipe,
-            words::plural(dataset.rows, "row"),
-            dataset.file_bytes,
+            refresh::data(record),
             words::plural(record.plan.samples, "sample"),
             words::plural(record.plan.appended_rows, "row"),
         ),
@@ -42,11 +42,19 @@ pub fn table(record: &Record, summary: &Summary) -> String {
     section(&mut out, &title, &tables::ratios(summary));
     section(
         &mut out,
-        "Work of a launch: rows examined and checked, bytes of bodies, facts, and more",
+        if refresh::is_one(record) {
+            "Work of a launch: rows, files, looks at files, bytes of sessions, shards of the memo"
+        } else {
+            "Work of a launch: rows examined and checked, bytes of bodies, facts, and more"
+        },
         &tables::work_in_short(summary),
     );
     section(&mut out, "Inside the process, without its start and end", &tables::inside(summary));
-    section(&mut out, "Where the time goes (medians over launches)", &tables::phases(summary, false));
+    section(
+        &mut out,
+        "Where the time goes (medians over launches)",
+        &tables::phases(summary, refresh::is_one(record)),
+    );
     left_out(&mut out, &summary.left_out);
     out += "\nConditions and limits\n";
     let states = limits::cache_states(record);

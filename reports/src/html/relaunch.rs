@@ -12,7 +12,7 @@ use crate::stats;
 use crate::summary::{ArmSummary, PUBLISHED, Summary, WARM};
 use crate::units;
 use crate::words::{self, Precision};
-use crate::{limits, remarks, tables};
+use crate::{limits, refresh, remarks, tables};
 
 /// A few figures, each with what it is.
 pub(super) type Tiles = Vec<(String, String)>;
@@ -23,6 +23,8 @@ pub(super) fn question(record: &Record) -> String {
         "What does a relaunch on a large trace database cost, with a memo of the last scan and without, and is the answer still exactly the \
          same?"
             .to_owned()
+    } else if refresh::is_one(record) {
+        refresh::QUESTION.to_owned()
     } else {
         format!("What does {} cost?", record.scenario)
     }
@@ -48,7 +50,11 @@ pub(super) fn line(record: &Record) -> Vec<String> {
     };
     let versus = arm(WARM, Cache::Hot).and_then(|arm| arm.of_published.as_ref());
     vec![
-        format!("{}, {}", data.file_bytes, words::plural(data.rows, "row")),
+        if refresh::is_one(record) {
+            refresh::data(record)
+        } else {
+            format!("{}, {}", data.file_bytes, words::plural(data.rows, "row"))
+        },
         time(WARM, Cache::Hot),
         time(WARM, Cache::Cold),
         time(FULL, Cache::Hot),
