@@ -191,6 +191,9 @@ impl Job<'_> {
             let part = &part[..memchr::memrchr(b'\n', part).map_or(0, |at| at + 1)];
             share.copies += 1;
             share.lines += memchr::memchr_iter(b'\n', part).count() as u64;
+            let kinds = ["\"type\":\"experiment_state\"", "\"type\":\"sandbox_heartbeat\""];
+            share.unknown +=
+                kinds.map(|kind| memchr::memmem::find_iter(part, kind).count() as u64).iter().sum::<u64>();
             self.put(copy, part, share)?;
         }
         Ok(())
