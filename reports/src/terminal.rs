@@ -43,7 +43,7 @@ pub fn table(record: &Record, summary: &Summary) -> String {
     section(
         &mut out,
         if refresh::is_one(record) {
-            "Work of a launch: rows, files, looks at files, bytes of sessions, shards of the memo"
+            "Work of a launch: rows, files, looks at files, bytes of sessions, shards"
         } else {
             "Work of a launch: rows examined and checked, bytes of bodies, facts, and more"
         },

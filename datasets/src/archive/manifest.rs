@@ -38,7 +38,7 @@ pub struct ArchiveManifest {
     pub largest: (PathBuf, u64),
     /// Lines in all rollouts.
     pub lines: u64,
-    /// Of these, lines of kinds that no known version writes; those in copies not counted.
+    /// Of these, lines of kinds that no known version writes.
     pub unknown_lines: u64,
     /// What was used, the copies not counted.
     pub expected: Expected,

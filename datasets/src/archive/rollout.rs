@@ -51,8 +51,8 @@ pub(super) struct Written {
     /// Of it, what turns used that the trace database knows.
     pub(super) of_turns: BTreeMap<String, Expected>,
     pub(super) lines: u64,
-    /// Lines of kinds that no known version writes.
-    pub(super) unknown: u64,
+    /// Where the lines begin that are of kinds that no known version writes.
+    pub(super) unknown: Vec<usize>,
 }
 
 /// Writes one session.
@@ -333,7 +333,7 @@ impl<'a> Writer<'a> {
                 r#""}]}"#,
             ),
         };
-        self.written.unknown += u64::from(is_unknown);
+        self.written.unknown.extend(is_unknown.then_some(begin));
         self.begin_at_once(kind);
         self.out.extend_from_slice(before.as_bytes());
         let taken = (self.out.len() - begin + after.len() + 2) as u64;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tracerig_datasets::archive::{Expected, UseClass, UsedTier, UsedTokens};
@@ -34,14 +35,13 @@ impl Answer {
             let Tokens { input, cached_input, cache_write, output, reasoning, total } = used.tokens;
             [input, cached_input, cache_write, output, reasoning, total, used.events]
         };
-        let days = usage.by(|slot| {
-            Some((
-                slot.quarter.div_euclid(QUARTERS),
-                slot.model.as_deref().map(str::to_owned),
-                slot.tier.name(),
-            ))
-        });
-        Self(days.into_iter().map(|(class, used)| (class, row(used))).collect())
+        // Names are copied once a class, not once a slot.
+        let days =
+            usage.by(|slot| Some((slot.quarter.div_euclid(QUARTERS), slot.model.clone(), slot.tier.name())));
+        let class = |(day, model, tier): (i64, Option<Arc<str>>, &'static str)| {
+            (day, model.as_deref().map(str::to_owned), tier)
+        };
+        Self(days.into_iter().map(|(found, used)| (class(found), row(used))).collect())
     }
 
     /// Of what a generator meant. Turns of which sessions do not say the tier, and of which `is_priority` knows it, used

@@ -16,7 +16,7 @@ use super::answer::Answer;
 use super::error::RefreshError;
 use super::judge::{self, Due};
 use super::memos::Memos;
-use super::plan::{Arm, Memo, Plan};
+use super::plan::{Arm, Memo, Plan, Reads};
 use super::worker::{self, Task};
 use super::{Job, floor};
 use crate::interrupt;
@@ -43,6 +43,8 @@ pub struct Bench {
     memos: Memos,
     published: Memos,
     due: BTreeMap<Engine, Due>,
+    /// The sessions that have grown.
+    grown: Vec<PathBuf>,
     dataset: record::Dataset,
     /// Dropped last.
     _workplace: Workplace,
@@ -118,6 +120,7 @@ impl Bench {
             memos,
             published,
             due,
+            grown: grown.paths,
             dataset: described,
             _workplace: workplace,
         })
@@ -143,6 +146,20 @@ impl Bench {
         }
     }
 
+    /// Brings into memory what a launch of this arm reads: a kernel may drop what nobody has asked for lately.
+    fn warm(&self, arm: &Arm) -> Result<(), RefreshError> {
+        let threads = Options::default().threads.get();
+        floor::walk(&self.home, threads).map_err(RefreshError::io(&self.home, "walk it"))?;
+        if arm.reads == Reads::All {
+            // Whoever reads everything does so through the page cache.
+            Archive::new(&self.home, Options::default()).refresh(&Request::default())?;
+        }
+        for path in self.grown.iter().filter(|_| matches!(arm.reads, Reads::Few | Reads::Many)) {
+            std::fs::read(path).map_err(RefreshError::io(path, "read it"))?;
+        }
+        Ok(())
+    }
+
     /// One launch of a fresh process, judged.
     ///
     /// # Errors
@@ -162,6 +179,7 @@ impl Bench {
             Memo::After => relaunch::Memo::After,
         })?;
         self.trace_files.bring(record::Cache::Hot)?;
+        self.warm(arm)?;
         let is_told = arm.memo != Memo::None;
         let task = Task {
             engine: arm.engine,
@@ -195,6 +213,7 @@ struct Grown {
     answer: Answer,
     few: u64,
     many: u64,
+    paths: Vec<PathBuf>,
 }
 
 impl Prepared<'_> {
@@ -244,7 +263,8 @@ impl Prepared<'_> {
         let published = published_archive::refresh(self.home, &self.published.place)?;
         agree("the published refresh", &Answer::of_published(&published.used), &answer.as_published())?;
         self.published.keep(Memo::After)?;
-        Ok(Grown { answer, few: few as u64, many: many as u64 })
+        let paths = chosen.iter().filter_map(|&at| Some(self.home.join(sessions.path(at)?))).collect();
+        Ok(Grown { answer, few: few as u64, many: many as u64, paths })
     }
 
     fn refresh(&self, memo: Option<&Path>) -> Result<Answer, RefreshError> {

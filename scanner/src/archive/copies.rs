@@ -171,13 +171,14 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         });
         wanted.extend(same.map(|(place, ..)| place));
     }
-    let ids = |archived: bool| -> HashSet<u64> {
-        let of = parts.iter().filter(|part| part.is_archived() == archived);
-        of.flat_map(|part| part.records.iter().map(|record| record.session)).collect()
+    // The archived sessions are the fewer ones, as a rule: only they are put into a set.
+    let ids = |archived: bool| {
+        let of = parts.iter().filter(move |part| part.is_archived() == archived);
+        of.flat_map(|part| part.records.iter().map(|record| record.session))
     };
-    let archived = ids(true);
-    if !archived.is_empty() {
-        let both: HashSet<u64> = archived.intersection(&ids(false)).copied().collect();
+    let archived: HashSet<u64> = ids(true).collect();
+    let both: HashSet<u64> = ids(false).filter(|id| archived.contains(id)).collect();
+    if !both.is_empty() {
         wanted
             .extend(places().filter(|(.., record)| both.contains(&record.session)).map(|(place, ..)| place));
     }

@@ -89,7 +89,7 @@ impl Memo {
     }
 
     fn read(&self, path: &Path) -> io::Result<Option<Stored>> {
-        Stored::read(open_regular(path)?, &self.stamp, self.ablated)
+        Stored::read(path, &self.stamp, self.ablated)
     }
 
     /// The shards beside those of `known`, which are file names. Those that cannot be trusted are removed.

@@ -19,6 +19,7 @@ use super::parse::{Rollout, Tier, Tokens};
 use super::priority::OpenTurns;
 use super::reader::Consumed;
 use super::state::State;
+use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigarch";
 const HEADER: usize = 8 + 16 + 16 + 8 + 8 + 16 + 16;
@@ -165,7 +166,8 @@ impl Detail {
 pub(crate) struct Stored {
     pub(crate) head: Head,
     pub(crate) stamp: Stamp,
-    file: File,
+    /// Opened again for its details: an archive may have more shards than a process may have files open.
+    path: PathBuf,
     details: Span,
     ablated: Ablations,
 }
@@ -228,8 +230,9 @@ impl Header {
 }
 
 impl Stored {
-    /// Reads the head of the shard in `file`. `None` if it is not whole, or not of the memo `memo`.
-    pub(crate) fn read(mut file: File, memo: &Stamp, ablated: Ablations) -> io::Result<Option<Self>> {
+    /// Reads the head of the shard at `path`. `None` if it is not whole, or not of the memo `memo`.
+    pub(crate) fn read(path: &Path, memo: &Stamp, ablated: Ablations) -> io::Result<Option<Self>> {
+        let mut file = open_regular(path)?;
         let mut start = Vec::with_capacity(32 << 10);
         (&mut file).take(32 << 10).read_to_end(&mut start)?;
         let Some(header) = start.first_chunk().and_then(|header| Header::read(header, memo)) else {
@@ -247,16 +250,17 @@ impl Stored {
             &rest
         };
         let Some(head) = Head::decode(head, &header.head, ablated) else { return Ok(None) };
-        Ok(Some(Self { head, stamp: header.stamp, file, details: header.details, ablated }))
+        let path = path.to_owned();
+        Ok(Some(Self { head, stamp: header.stamp, path, details: header.details, ablated }))
     }
 
-    /// Reads the second half. `None` if it is not whole.
+    /// Reads the second half. `None` if it is not whole, or another shard stands there by now.
     pub(crate) fn details(&self) -> io::Result<Option<Vec<Detail>>> {
         let length = usize::try_from(self.details.bytes).unwrap_or(usize::MAX);
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length)?;
         bytes.resize(length, 0);
-        match self.file.read_exact_at(&mut bytes, self.details.at) {
+        match open_regular(&self.path)?.read_exact_at(&mut bytes, self.details.at) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),

@@ -147,8 +147,12 @@ impl Context<'_> {
             return Vec::new();
         }
         let mut reader = Reader::without(self.options.ablations);
-        let names = if part.stored.is_some() {
-            self.damaged();
+        let names = if let Some(stored) = &part.stored {
+            // One that another refresh has replaced meanwhile is whole.
+            let standing = self.memo.as_ref().and_then(|memo| memo.standing(&part.key.file_name()));
+            if standing == Some(stored.stamp) {
+                self.damaged();
+            }
             self.names(part)
         } else {
             part.names.clone()

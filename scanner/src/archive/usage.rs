@@ -73,18 +73,28 @@ impl Usage {
 
     /// What was used in each class that `class` puts a slot into; `None` leaves it out.
     pub fn by<K: Ord>(&self, class: impl Fn(&Slot) -> Option<K>) -> BTreeMap<K, Used> {
-        let mut sums: HashMap<(i64, Option<u32>, Tier), Used> = HashMap::new();
-        for &Total { quarter, model, tier, tokens, events } in &self.entries {
-            let sum = sums.entry((quarter, model, tier)).or_default();
-            *sum = sum.plus(Used { tokens, events });
-        }
         let mut classes: BTreeMap<K, Used> = BTreeMap::new();
-        for ((quarter, model, tier), used) in sums {
+        let mut add = |class: K, used: Used| {
+            let sum = classes.entry(class).or_default();
+            *sum = sum.plus(used);
+        };
+        // Entries of one class come in runs, as a rule.
+        let mut run: Option<(K, Used)> = None;
+        for &Total { quarter, model, tier, tokens, events } in &self.entries {
             let model = model.and_then(|model| self.models.get(usize::try_from(model).ok()?).cloned());
-            if let Some(class) = class(&Slot { quarter, model, tier }) {
-                let sum = classes.entry(class).or_default();
-                *sum = sum.plus(used);
+            let Some(class) = class(&Slot { quarter, model, tier }) else { continue };
+            let used = Used { tokens, events };
+            match &mut run {
+                Some((same, sum)) if *same == class => *sum = sum.plus(used),
+                _ => {
+                    if let Some((class, sum)) = run.replace((class, used)) {
+                        add(class, sum);
+                    }
+                }
             }
+        }
+        if let Some((class, sum)) = run {
+            add(class, sum);
         }
         classes
     }
