@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The gate: compares the work tree with a revision, in pairs, on this machine: ci/bench.sh [BASE-REVISION] [PLAN].
 #
-# Exit codes are those of `tracerig compare`: 0 the same or better, 3 a wrong answer, 4 a regression, 1 or 2 the gate itself failed. On a
-# machine that is not quiet 5 (nobody can tell) is common: it is reported, and fails only with STRICT=1. Do not put a pipe or `make`
-# around this script: `make` turns every failure into 2, and a pipe without `set -o pipefail` turns it into success.
+# Results go to tracerig-out/compare, or to $OUT, and are never written over. Exit codes are those of `tracerig compare`: 0 the same or
+# better, 3 a wrong answer, 4 a regression, 1 or 2 the gate itself failed. On a machine that is not quiet 5 (nobody can tell) is common: it
+# is reported, and fails only with STRICT=1. Do not put a pipe or `make` around this script: `make` turns every failure into 2, and a pipe
+# without `set -o pipefail` turns it into success.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a plan and makes its report: ci/report.sh [PLAN]. The page is tracerig-out/report/report.html.
+# Runs a plan and makes its report: ci/report.sh [PLAN]. The page is tracerig-out/report/report.html; OUT=DIR moves it. A run is never
+# written over: a second one needs another folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

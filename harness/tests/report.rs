@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use support::{Program, text};
+use support::{Program, Ran, text};
 
 /// A record that comes with the source: nine arms on the recipe quick, or five on the recipe items.
 fn kept(name: &str) -> PathBuf {
@@ -90,14 +90,27 @@ fn what_is_no_whole_record_is_refused_with_its_path() {
         ("cut", whole[..whole.len() / 2].to_owned(), "is cut off after"),
         ("edited", whole.replacen("\"seed\": 42", "\"seed\": 43", 1), "was changed after it was written"),
         ("older", whole.replacen("\"version\": 1", "\"version\": 0", 1), "has record version 0"),
+        ("newer", whole.replacen("\"version\": 1", "\"version\": 2", 1), "has record version 2"),
         ("other", "{\"schema\": \"x\"}".to_owned(), "is JSON but not a run record"),
     ] {
         std::fs::write(program.path(name), content).unwrap();
-        let ran = program.run(&["report", name, "--format", "html", "--out", "pages"]);
-        assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.err.contains(said) && ran.err.contains(name), "{said}: {}", ran.err);
+        let record = kept("record-v1.json");
+        for arguments in [
+            &["report", name, "--format", "html", "--out", "pages"][..],
+            &["report", text(&record), name, "--export", "bencher"],
+            &["repro", name],
+            &["compare", text(&record), name],
+            &["compare", "--save-baseline", "main", name],
+        ] {
+            let ran = program.run(arguments);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+            assert!(ran.err.contains(said) && ran.err.contains(name), "{said}: {}", ran.err);
+        }
+        // To `git bisect run` it says nothing of the revision.
+        assert_eq!(program.run(&["repro", name, "--bisect"]).code, Some(125), "{name}");
     }
     assert!(!program.path("pages").exists(), "nothing of it is shown");
+    assert!(!program.path("target").exists(), "and nothing is kept");
     assert_eq!(program.run(&["report"]).code, Some(2));
     assert_eq!(program.run(&["report", "gone"]).code, Some(1));
 }
@@ -178,18 +191,28 @@ fn figures_of_wrong_answers_are_not_exported() {
     assert_eq!(shown["outcome"]["mismatches"], 1);
 }
 
-/// Makes a page after `script`, with room for a part of it only.
+/// Runs the program after `script`, where no file may become larger than a few blocks.
 #[cfg(unix)]
-fn with_limit(program: &Program, script: &str) -> Option<i32> {
-    let record = kept("record-v1.json");
-    let command = format!(
-        "{script}; ulimit -f 8; exec {} report {} --format html --out pages",
-        env!("CARGO_BIN_EXE_tracerig"),
-        text(&record)
-    );
+fn with_limit(program: &Program, script: &str, arguments: &[&str]) -> Ran {
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", &command]).current_dir(program.path("")).stdin(Stdio::null());
-    shell.output().unwrap().status.code()
+    let command = format!("{script}; ulimit -f 8; exec \"$@\"");
+    shell.args(["-c", &command, "sh", env!("CARGO_BIN_EXE_tracerig")]).args(arguments);
+    Ran::of(&shell.current_dir(program.path("")).stdin(Stdio::null()).output().unwrap())
+}
+
+/// On a full disk.
+const FULL: &str = "trap '' XFSZ";
+
+#[cfg(unix)]
+#[test]
+fn a_result_that_cannot_be_kept_is_still_told() {
+    let program = Program::new();
+    let record = kept("record-v1.json");
+    let compare = ["compare", text(&record), text(&record), "--counters-only", "--out", "compared"];
+    let ran = with_limit(&program, FULL, &compare);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("FINE") && ran.err.contains("comparison.json"), "{ran:?}");
+    assert_eq!(std::fs::read_dir(program.path("compared")).unwrap().count(), 0);
 }
 
 /// A disk that is full in the middle, or a kill there: no file may be larger than a few blocks, and writing beyond that fails, or
@@ -203,13 +226,14 @@ fn a_full_disk_or_a_kill_leaves_the_report_that_was_there() {
     std::fs::write(folder.join("report.html"), "the one before").unwrap();
     let left = || std::fs::read_dir(&folder).unwrap().count();
     let before = || std::fs::read_to_string(folder.join("report.html")).unwrap();
-    assert_eq!(with_limit(&program, "trap '' XFSZ"), Some(1));
+    let record = kept("record-v1.json");
+    let page = ["report", text(&record), "--format", "html", "--out", "pages"];
+    assert_eq!(with_limit(&program, FULL, &page).code, Some(1));
     assert_eq!((before().as_str(), left()), ("the one before", 1), "nothing is left half-written");
-    assert_eq!(with_limit(&program, ":"), None, "a signal ends it");
+    assert_eq!(with_limit(&program, ":", &page).code, None, "a signal ends it");
     assert_eq!(before(), "the one before");
     // What a kill leaves is no report, and the next one is written all the same, and removes it.
-    let record = kept("record-v1.json");
-    let ran = program.run(&["report", text(&record), "--format", "html", "--out", "pages"]);
+    let ran = program.run(&page);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(before().starts_with("<!DOCTYPE html>"));
     assert_eq!(left(), 1);

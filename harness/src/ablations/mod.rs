@@ -4,6 +4,7 @@
 //! history that goes wrong when that rule alone is missing, and besides is looked for at random. A rule without either is not
 //! tested, or of no use. What a rule costs at a relaunch stands beside what it prevents.
 
+mod archive;
 mod cost;
 mod error;
 mod hunt;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use archive::{archive_engines, archive_rules, archive_witness};
 pub use cost::{Cost, SCENE, costs};
 pub use error::Error;
 pub use hunt::{Random, Shown};

@@ -1,13 +1,14 @@
 //! How the files of a history are dated: by its own clock, so that it does not matter how long anything takes, or by the system.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, FileTimes, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 use tracerig_scanner::archive::{Clock, FileState, Observed};
 
 use super::op::Dates;
@@ -139,7 +140,8 @@ impl Dating {
         let found = fs::metadata(path)?;
         loop {
             let date = self.date();
-            let (modified, changed) = (put_back.unwrap_or(date), date);
+            let changed = if self.dates == Dates::Modified { 0 } else { date };
+            let modified = put_back.unwrap_or(date);
             self.times().insert((found.dev(), found.ino()), (modified, changed));
             if !self.believed.contains(&self.state(&found)) {
                 return Ok(());
@@ -160,11 +162,17 @@ impl Dating {
 
 /// Has the system date the file at `path` later than it was `before`.
 fn later(path: &Path, before: Option<&Metadata>, put_back: Option<i64>) -> io::Result<()> {
-    let nanos = |nanos: i64| Duration::from_nanos(u64::try_from(nanos).unwrap_or_default());
-    let times = put_back.map(|at| FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + nanos(at)));
-    let touch = |times| File::open(path).and_then(|file| file.set_times(times));
-    if let Some(times) = times {
-        touch(times)?;
+    const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    const AS_IT_IS: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    // By its path: nobody may be able to open it.
+    let touch = |modified| {
+        let times = Timestamps { last_access: AS_IT_IS, last_modification: modified };
+        utimensat(CWD, path, &times, AtFlags::empty())
+    };
+    let modified = put_back
+        .map(|at| Timespec { tv_sec: at.div_euclid(1_000_000_000), tv_nsec: at.rem_euclid(1_000_000_000) });
+    if let Some(modified) = modified {
+        touch(modified)?;
     }
     let is_later = |found: &Metadata| {
         before.is_none_or(|before| {
@@ -174,7 +182,7 @@ fn later(path: &Path, before: Option<&Metadata>, put_back: Option<i64>) -> io::R
     };
     while !is_later(&fs::metadata(path)?) {
         std::thread::sleep(Duration::from_millis(1));
-        touch(times.unwrap_or_else(|| FileTimes::new().set_modified(SystemTime::now())))?;
+        touch(modified.unwrap_or(NOW))?;
     }
     Ok(())
 }

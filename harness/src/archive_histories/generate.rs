@@ -113,15 +113,19 @@ impl<R: Rng> Generator<'_, R> {
                 vec![Op::LinkFolder(self.random.random_range(1..=2), target)]
             }
             81 => vec![Op::UnlinkFolder(self.random.random_range(1..=2))],
-            82..84 => vec![Op::Delete(file)],
-            84..86 => vec![Op::Restore(file)],
-            86 => vec![Op::Block(file)],
-            87 => vec![if self.is(0.5) { Op::Folder(file) } else { Op::Block(file) }],
-            88 => vec![Op::Unblock(file)],
-            89 => vec![Op::Permit(file, self.is(0.5))],
-            90 => vec![Op::PermitDay(20, self.is(0.6))],
-            91 => vec![Op::Root { archived: self.is(0.5), present: false }],
-            92 => vec![Op::Root { archived: self.is(0.5), present: true }],
+            82..84 => self.and_back(Op::Delete(file), Op::Restore(file)),
+            84 => vec![Op::Restore(file)],
+            85..88 => {
+                let op = if self.is(0.7) { Op::Block(file) } else { Op::Folder(file) };
+                self.and_back(op, Op::Unblock(file))
+            }
+            88 => self.and_back(Op::Permit(file, false), Op::Permit(file, true)),
+            89..91 => self.and_back(Op::PermitDay(20, false), Op::PermitDay(20, true)),
+            91..93 => {
+                let archived = self.is(0.5);
+                let root = |present| Op::Root { archived, present };
+                self.and_back(root(false), root(true))
+            }
             93..96 => vec![Op::Memo(self.pick(&MemoOp::ALL).1)],
             96..98 => vec![Op::Zone(self.pick(&ZONES))],
             _ => {
@@ -129,6 +133,16 @@ impl<R: Rng> Generator<'_, R> {
                 vec![Op::Priority(self.is(0.9).then_some(turns))]
             }
         }
+    }
+
+    /// An operation, mostly with refreshes after it and then one that takes it back.
+    fn and_back(&mut self, op: Op, back: Op) -> Vec<Op> {
+        let mut ops = vec![op];
+        if self.is(0.7) {
+            ops.extend((0..self.random.random_range(0..3)).map(|_| self.refresh()).collect::<Vec<_>>());
+            ops.push(back);
+        }
+        ops
     }
 
     fn refresh(&mut self) -> Op {

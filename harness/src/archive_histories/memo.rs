@@ -34,6 +34,8 @@ pub(super) struct Record {
     /// It may have changed since without a trace.
     pub(super) is_fresh: bool,
     pub(super) text: Arc<Vec<u8>>,
+    /// The id of its session.
+    pub(super) session: String,
     /// Whether only its details tell all of it: which lines are broken, which turns have no tier.
     pub(super) is_broken: bool,
     pub(super) open: BTreeSet<String>,
@@ -69,12 +71,20 @@ pub(super) struct Shard {
     pub(super) flaw: Flaw,
 }
 
+/// A folder, and the day in the names of its files.
+pub(super) type Key = (PathBuf, String);
+
+/// The shards in which copies stand: of each file its name, its state, its session, and whether several paths may lead to it.
+pub(super) type Settled = BTreeMap<Key, Vec<(OsString, FileState, String, bool)>>;
+
 /// What a memo holds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memo {
     /// Why nothing of it can be believed, as the warning says it.
     pub(super) problem: Option<&'static str>,
-    pub(super) shards: BTreeMap<(PathBuf, String), Shard>,
+    pub(super) shards: BTreeMap<Key, Shard>,
+    /// Between which files copies were looked for last.
+    pub(super) settled: Option<Settled>,
 }
 
 impl Memo {
@@ -131,7 +141,7 @@ impl MemoFolder {
             MemoOp::FlipHeads => self.flaw(Flaw::Head, |bytes| other_head(bytes))?,
             MemoOp::FlipDetails => self.flaw(Flaw::Details, |bytes| flip(bytes, 3))?,
             MemoOp::Shorten => {
-                self.flaw(Flaw::Details, |bytes| bytes.truncate(bytes.len().saturating_sub(1)))?
+                self.flaw(Flaw::Details, |bytes| bytes.truncate(bytes.len().saturating_sub(1)))?;
             }
             MemoOp::OtherVersion => self.forge(VERSION, "another format version")?,
             MemoOp::OtherParser => self.forge(PARSER, "another version of the parser")?,
@@ -190,7 +200,8 @@ impl MemoFolder {
                 let entry = entry?;
                 (entry.file_name().to_string_lossy().into_owned(), entry.metadata()?.permissions().mode())
             };
-            let is_known = name == MANIFEST || name == "archive.lock" || name.ends_with(".shard");
+            let is_known = [MANIFEST, "archive.lock", "archive.copies"].contains(&name.as_str())
+                || name.ends_with(".shard");
             if !is_known || mode & 0o077 != 0 {
                 found.push(format!("{name} (mode {:o})", mode & 0o777));
             }

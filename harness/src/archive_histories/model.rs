@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::dates::Dating;
-use super::memo::{Flaw, Memo, Record, Shard};
+use super::memo::{Flaw, Memo, Record, Settled, Shard};
 use crate::oracle::archive::{self, Walk};
 
 /// Bytes before the end of what was read of a file that it is recognised by.
@@ -45,6 +45,9 @@ pub(super) struct Work {
 #[derive(Default)]
 pub(super) struct Prediction {
     pub(super) work: Work,
+    /// Bytes read besides to compare copies, and whether that is remembered.
+    pub(super) compared: u64,
+    pub(super) is_settled: bool,
     /// What may be read besides.
     pub(super) in_vain: u64,
     /// Of the files that are gone and the shards written: those of shards of which nothing is left.
@@ -55,6 +58,8 @@ pub(super) struct Prediction {
     pub(super) shards: u64,
     /// Whether all of them stood in the memo.
     pub(super) only_known: bool,
+    /// What cannot be read and is remembered.
+    stale: BTreeSet<PathBuf>,
     /// What each warning says.
     pub(super) warnings: Vec<&'static str>,
     /// What is remembered afterwards.
@@ -101,7 +106,7 @@ pub(super) fn predict(
     }
     for (key, files) in shards {
         let stored = known.remove(&key);
-        if let Some(shard) = due.shard(home, files, stored, asked, dating) {
+        if let Some(shard) = due.shard(home, &key.0, files, stored, asked, dating) {
             due.memo.shards.insert(key, shard);
         }
     }
@@ -112,6 +117,7 @@ pub(super) fn predict(
         let files = shard.records.len() as u64;
         if walk.failed_folders.iter().any(|folder| key.0.starts_with(folder)) {
             due.work.stale += files;
+            due.stale.extend(shard.records.keys().map(|name| key.0.join(name)));
             if shard.flaw == Flaw::Details && asked.needs_details(&shard) {
                 due.damaged();
             }
@@ -148,6 +154,7 @@ impl Prediction {
     fn shard(
         &mut self,
         home: &Path,
+        folder: &Path,
         files: BTreeMap<OsString, Looked<'_>>,
         stored: Option<Shard>,
         asked: Asked<'_>,
@@ -187,6 +194,7 @@ impl Prediction {
             let readable = looked.and_then(|found| Some((found, fs::read(home.join(&found.path)).ok()?)));
             let Some((found, text)) = readable else {
                 self.work.stale += u64::from(before.is_some());
+                self.stale.extend(before.as_ref().map(|_| folder.join(&name)));
                 records.extend(before.map(|before| (name, before)));
                 continue;
             };
@@ -202,6 +210,7 @@ impl Prediction {
                 state,
                 is_shared: found.is_shared,
                 is_fresh: Dating::is_fresh(&state, now),
+                session: rollout.session(&found.path),
                 text: Arc::new(text),
                 is_broken: !rollout.broken.is_empty(),
                 open: rollout.open_turns(),
@@ -237,12 +246,57 @@ impl Prediction {
         self.work.bytes += text.len() as u64;
     }
 
-    /// Counts what comparing two sessions of one id costs.
-    pub(super) fn compares(&mut self, one: &[u8], other: &[u8]) {
-        let common = one.len().min(other.len());
-        let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-        let until = if same < common { (same / PIECE + 1) * PIECE } else { common };
-        self.work.bytes += 2 * until.min(common) as u64;
+    /// Counts what it costs to compare sessions of one id, unless that was done before: `settled` is what was found out last.
+    pub(super) fn compares(&mut self, pairs: &[archive::Pair], settled: Option<Settled>, asked: Asked<'_>) {
+        self.memo.settled = settled;
+        let Some(question) = self.question() else { return };
+        self.is_settled = question.is_some();
+        if self.is_settled && !asked.rescan && self.memo.settled == question {
+            return;
+        }
+        self.memo.settled = question.or(self.memo.settled.take());
+        for (one, other) in pairs {
+            let common = one.len().min(other.len());
+            let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+            let until = if same < common { (same / PIECE + 1) * PIECE } else { common };
+            self.compared += 2 * until.min(common) as u64;
+        }
+    }
+
+    /// What copies are looked for among, if there may be any; if that can be remembered.
+    fn question(&self) -> Option<Option<Settled>> {
+        let all = || {
+            self.memo
+                .shards
+                .iter()
+                .flat_map(|(key, shard)| shard.records.values().map(move |record| (key, record)))
+        };
+        let file = |record: &Record| (record.state.device, record.state.inode);
+        let shared: BTreeSet<_> =
+            all().filter(|(_, record)| record.is_shared).map(|(_, record)| file(record)).collect();
+        let sessions = |archived: bool| -> BTreeSet<&str> {
+            let of = all().filter(|((folder, _), _)| folder.starts_with("archived_sessions") == archived);
+            of.map(|(_, record)| record.session.as_str()).collect()
+        };
+        let both: BTreeSet<&str> = &sessions(true) & &sessions(false);
+        let is_wanted =
+            |record: &Record| shared.contains(&file(record)) || both.contains(record.session.as_str());
+        let keys: BTreeSet<_> = all().filter(|(_, record)| is_wanted(record)).map(|(key, _)| key).collect();
+        if keys.is_empty() {
+            return None;
+        }
+        let mut question = Settled::new();
+        for key in keys {
+            let shard = self.memo.shards.get(key)?;
+            for (name, record) in &shard.records {
+                if record.is_fresh || self.stale.contains(&key.0.join(name)) {
+                    return Some(None);
+                }
+                let of = (name.clone(), record.state, record.session.clone(), record.is_shared);
+                question.entry(key.clone()).or_default().push(of);
+            }
+        }
+        Some(Some(question))
     }
 }
 

@@ -254,7 +254,7 @@ impl World {
     fn rewrite(&mut self, file: u8, back: bool) -> io::Result<bool> {
         let Some(path) = self.path(file) else { return Ok(false) };
         let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
-        const COUNT: &[u8] = b"input_tokens\":";
+        const COUNT: &[u8] = br#""total_token_usage":{"input_tokens":"#;
         let Some(at) = memchr::memmem::rfind(&text, COUNT).map(|at| at + COUNT.len()) else {
             return Ok(false);
         };
@@ -395,7 +395,11 @@ impl World {
     }
 
     /// Lets everything be removed.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&mut self) {
+        for archived in [false, true] {
+            // What is there need not come back.
+            let _ = self.root(archived, true);
+        }
         for day in 0..=31 {
             // What is not there needs none.
             let _ = fs::set_permissions(self.folder(Place::Day(day)), Permissions::from_mode(0o700));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use tracerig_reports::comparison::{self, Run};
+use tracerig_reports::comparison::{self, Comparisons};
 use tracerig_reports::record::Status;
 use tracerig_reports::{Document, Record, export, hdr, html, render, write_whole};
 
@@ -69,7 +69,7 @@ enum Export {
 #[derive(Default)]
 struct Shown {
     records: Vec<Record>,
-    comparisons: Vec<Run>,
+    comparisons: Vec<Comparisons>,
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
@@ -79,7 +79,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         for path in files_at(path, &[RECORD, results::FILE])? {
             match Document::read(&path)? {
                 Document::Record(record) => found.push(*record),
-                Document::Comparisons(read) => shown.comparisons.extend(read.runs),
+                Document::Comparisons(read) => shown.comparisons.push(read),
             }
         }
         found.sort_by(|one, other| one.dataset.scale.total_cmp(&other.dataset.scale));
@@ -149,8 +149,13 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
     }
     let Shown { records, comparisons } = shown;
     let each = |of_run: fn(&Record) -> String, of_comparison: fn(&comparison::Comparison) -> String| {
-        let comparisons = comparisons.iter().map(|run| of_comparison(&run.comparison));
-        comparisons.chain(records.iter().map(of_run)).collect::<Vec<_>>()
+        let mut each = Vec::new();
+        for read in comparisons {
+            each.extend(read.runs.iter().map(|run| of_comparison(&run.comparison)));
+            each.extend(read.cut_short().map(|said| said + "\n"));
+        }
+        each.extend(records.iter().map(of_run));
+        each
     };
     Ok(match arguments.format {
         Format::Terminal => {
@@ -177,7 +182,7 @@ fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>>
 }
 
 fn json(shown: &Shown) -> anyhow::Result<String> {
-    let comparisons = shown.comparisons.iter().map(|run| comparison::json(&run.comparison));
+    let comparisons = shown.comparisons.iter().map(Comparisons::to_json);
     let each: Vec<String> =
         comparisons.chain(shown.records.iter().map(render::json)).collect::<Result<_, _>>()?;
     if let [one] = each.as_slice() {

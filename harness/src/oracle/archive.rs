@@ -170,6 +170,12 @@ struct Event {
 }
 
 impl Rollout {
+    /// The id of the session that a rollout at `path` holds.
+    pub(crate) fn session(&self, path: &Path) -> String {
+        let [id, ..] = self.meta.clone().unwrap_or_default();
+        id.unwrap_or_else(|| id_in_name(path))
+    }
+
     /// Turns of which somebody else may know the tier.
     pub(crate) fn open_turns(&self) -> BTreeSet<String> {
         self.events
@@ -397,7 +403,7 @@ pub fn view(home: &Path, priority: &BTreeSet<String>, offset: i64) -> View {
 }
 
 /// The contents of an archived session and of another one with its id.
-type Pair = (Vec<u8>, Vec<u8>);
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
 
 /// The same, and what had to be compared for it.
 pub(crate) fn view_and_pairs(home: &Path, priority: &BTreeSet<String>, offset: i64) -> (View, Vec<Pair>) {
@@ -413,7 +419,7 @@ pub(crate) fn view_and_pairs(home: &Path, priority: &BTreeSet<String>, offset: i
             continue;
         };
         let rollout = interpret(&bytes);
-        let [id, cwd, version, provider] = rollout.meta.clone().unwrap_or_default();
+        let [_, cwd, version, provider] = rollout.meta.clone().unwrap_or_default();
         view.broken.extend(
             rollout.broken.iter().take(TOLD).map(|(line, why)| (path.clone(), *line, (*why).to_owned())),
         );
@@ -424,7 +430,7 @@ pub(crate) fn view_and_pairs(home: &Path, priority: &BTreeSet<String>, offset: i
         view.lines.1 += rollout.broken.len() as u64;
         view.sessions.push(Session {
             path,
-            id: id.unwrap_or_else(|| id_in_name(&file.path)),
+            id: rollout.session(&file.path),
             meta: [cwd, version, provider],
             span: rollout.span,
             usage: rollout.usage(priority, |at| at.div_euclid(900_000)),

@@ -76,6 +76,22 @@ struct ReadComparison {
 }
 
 impl Comparisons {
+    /// That comparing ended early or badly, in a sentence; `None` where the comparisons say all there is to say.
+    #[must_use]
+    pub fn cut_short(&self) -> Option<String> {
+        let explained = self.runs.iter().any(|run| run.comparison.gate().exit_code() == self.exit_code);
+        match self.exit_code {
+            _ if self.interrupted => {
+                Some("Cut short by Ctrl-C (exit code 130): what is not here was not compared.".to_owned())
+            }
+            0 => None,
+            _ if explained => None,
+            code => {
+                Some(format!("Comparing went wrong (exit code {code}): what is not here was not compared."))
+            }
+        }
+    }
+
     /// The text of the file: one JSON object with a final line feed.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     }
     page.list(answer);
     page.list(words::programs(comparison));
-    page.table("Verdicts (time: of the new program, beside the base)", &tables::verdicts(verdicts));
+    page.table("Verdicts (change: of the time, beside the base)", &tables::verdicts(verdicts));
     page.table("Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
     page.paragraph(&tables::equal(verdicts));
     page.table(

@@ -17,13 +17,11 @@ fn interval(interval: Option<Interval>) -> String {
 
 /// The verdict of every arm.
 pub(crate) fn verdicts(verdicts: &Verdicts) -> Table {
-    let mut table = Table::new(2, ["arm", "cache", "verdict", "work", "time", "99 % interval", "pairs"])
+    let mut table = Table::new(2, ["arm", "cache", "work", "time", "change", "99 % interval", "pairs"])
         .words("work")
-        .words("verdict");
+        .words("time");
     for arm in &verdicts.arms {
         let mut row = keys(arm);
-        // The verdict first: on a telephone the other columns scroll.
-        row.push(or_nothing(arm.time, |time| verdict(time).to_owned()));
         row.push(
             match arm.work {
                 Work::Same => "same",
@@ -34,6 +32,8 @@ pub(crate) fn verdicts(verdicts: &Verdicts) -> Table {
             }
             .to_owned(),
         );
+        // The words before the figures: on a telephone the latter scroll.
+        row.push(or_nothing(arm.time, |time| verdict(time).to_owned()));
         row.push(or_nothing(arm.change, |change| words::change(change.ratio)));
         row.push(interval(arm.change.and_then(|change| change.interval)));
         row.push(or_nothing(arm.change, |change| units::count(change.pairs)));

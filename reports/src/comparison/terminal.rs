@@ -15,7 +15,7 @@ pub fn terminal(comparison: &Comparison) -> String {
     for line in words::programs(comparison) {
         out += &wrapped(&line, WIDTH, "     ");
     }
-    section(&mut out, "Verdicts (time: of the new program, beside the base)", &tables::verdicts(verdicts));
+    section(&mut out, "Verdicts (change: of the time, beside the base)", &tables::verdicts(verdicts));
     section(&mut out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
     out += &format!("\n{}", wrapped(&tables::equal(verdicts), WIDTH, "  "));
     section(&mut out, "Noise: the base against itself", &tables::noise(verdicts));

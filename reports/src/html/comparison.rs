@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use super::parts;
-use crate::comparison::{Comparison, Run, tables, words};
+use crate::comparison::{Comparison, Comparisons, Run, tables, words};
 use crate::layout::tied;
 use crate::record::CounterClass;
 use crate::verdict::Gate;
@@ -14,8 +14,8 @@ pub(super) fn heading(run: &Run) -> String {
 }
 
 /// What was asked, and what the comparisons answer.
-pub(super) fn answers(out: &mut Markup, runs: &[Run]) {
-    if runs.is_empty() {
+pub(super) fn answers(out: &mut Markup, comparisons: &[Comparisons]) {
+    if comparisons.is_empty() {
         return;
     }
     out.leaf(
@@ -23,7 +23,10 @@ pub(super) fn answers(out: &mut Markup, runs: &[Run]) {
         &[("class", &"question")],
         "Does the new program do more work than the base, or take longer?",
     );
-    for run in runs {
+    for said in comparisons.iter().filter_map(Comparisons::cut_short) {
+        out.leaf("p", &[("class", &"state doubt")], &said);
+    }
+    for run in comparisons.iter().flat_map(|comparisons| &comparisons.runs) {
         let head = words::answer(&run.comparison).into_iter().next().unwrap_or_default();
         let class = match run.comparison.gate() {
             Gate::Fine => "good",

@@ -9,7 +9,7 @@ use crate::{remarks, words};
 
 /// The title of the page.
 pub(super) fn title(content: &Content<'_>) -> String {
-    match (content.records, content.comparisons) {
+    match (content.records, content.compared().as_slice()) {
         ([], []) => "tracerig: no runs".to_owned(),
         ([record], []) => format!("tracerig: {}", heading(record)),
         (several, []) => format!("tracerig: report of {} runs", several.len()),
@@ -191,7 +191,7 @@ fn contents(out: &mut Markup, content: &Content<'_>, growth: bool) {
             let mut entry = |id: &str, text: &str| {
                 out.element("li", &[], |out| out.leaf("a", &[("href", &format!("#{id}"))], text));
             };
-            for (run, at) in content.comparisons.iter().zip(1..) {
+            for (run, at) in content.compared().into_iter().zip(1..) {
                 entry(&format!("comparison-{at}"), &comparison::heading(run));
             }
             for (record, at) in content.records.iter().zip(1..) {

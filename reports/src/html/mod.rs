@@ -18,7 +18,7 @@ mod tests;
 use serde_json::Value;
 
 use crate::Record;
-use crate::comparison::Run;
+use crate::comparison::{Comparisons, Run};
 use crate::ladder::Ladder;
 use crate::units;
 use markup::Markup;
@@ -30,15 +30,22 @@ pub struct Content<'a> {
     /// Runs, in their order.
     pub records: &'a [Record],
     /// Comparisons, in theirs.
-    pub comparisons: &'a [Run],
+    pub comparisons: &'a [Comparisons],
     /// What an ablation search wrote as JSON; any list of objects in it becomes a table.
     pub ablations: Option<&'a Value>,
+}
+
+impl<'a> Content<'a> {
+    /// The comparisons one by one.
+    fn compared(&self) -> Vec<&'a Run> {
+        self.comparisons.iter().flat_map(|comparisons| &comparisons.runs).collect()
+    }
 }
 
 /// The page.
 #[must_use]
 pub fn page(content: &Content<'_>) -> String {
-    let Content { records, comparisons, ablations } = *content;
+    let Content { records, ablations, .. } = *content;
     let mut out = Markup::default();
     out.verbatim("<!DOCTYPE html>\n");
     let title = first::title(content);
@@ -53,7 +60,7 @@ pub fn page(content: &Content<'_>) -> String {
         });
         out.element("body", &[], |out| {
             first::page(out, &title, content, !ladders.is_empty());
-            for (at, run) in comparisons.iter().enumerate() {
+            for (at, run) in content.compared().into_iter().enumerate() {
                 let id = format!("comparison-{}", at + 1);
                 out.element("section", &[("id", &id)], |out| comparison::section(out, run));
             }

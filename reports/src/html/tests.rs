@@ -206,10 +206,11 @@ fn comparisons_stand_at_the_beginning_and_have_sections_of_their_own() {
     let command = vec!["tracerig".to_owned(), "compare".to_owned(), "<a>".to_owned()];
     let comparison =
         crate::comparison::of_records(("<base>", &base), ("new", &new), &rules, command).unwrap();
-    let runs = [Run { name: "relaunch".to_owned(), comparison }];
+    let runs = vec![Run { name: "relaunch".to_owned(), comparison }];
+    let mut comparisons = [Comparisons { exit_code: 4, interrupted: false, runs }];
     let records = [base];
-    let alone = super::page(&Content { comparisons: &runs, ..Content::default() });
-    let both = super::page(&Content { comparisons: &runs, records: &records, ablations: None });
+    let alone = super::page(&Content { comparisons: &comparisons, ..Content::default() });
+    let both = super::page(&Content { comparisons: &comparisons, records: &records, ablations: None });
     for page in [&alone, &both] {
         elements(page);
         let answer = page.find("relaunch: REGRESSION").unwrap();
@@ -218,4 +219,12 @@ fn comparisons_stand_at_the_beginning_and_have_sections_of_their_own() {
         assert!(page.contains("SLOWER"));
     }
     assert!(!alone.contains("No launch was made") && both.contains("id=\"run-1\""));
+    assert!(!alone.contains("was not compared"));
+    for (exit_code, interrupted, said) in
+        [(130, true, "Cut short by Ctrl-C"), (1, false, "Comparing went wrong")]
+    {
+        (comparisons[0].exit_code, comparisons[0].interrupted) = (exit_code, interrupted);
+        let cut = super::page(&Content { comparisons: &comparisons, ..Content::default() });
+        assert!(cut.contains(said) && cut.contains("was not compared"), "{cut}");
+    }
 }

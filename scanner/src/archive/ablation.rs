@@ -1,16 +1,62 @@
 //! The rules of the archive that can be switched off by name, to measure whether a test would notice that one is missing.
 //!
-//! The switch stands where the rule is; what it takes to do the wrong thing is here.
+//! The switch stands where the rule is; what it takes to do the wrong thing is here. No switch stands in `parse/`, whose files the
+//! fingerprint of memos follows.
 
+use super::parse::{Defect, Known, Line, Meta, Rollout, Says};
 use super::state::State;
 use crate::ablation::rules;
 
 rules! {
+    MemoChecksum "memo-checksum" "A memo is believed whose first file is damaged."
+    MemoVersion "memo-version" "A memo of another format is read as if it were of this one."
+    MemoParser "memo-parser" "The memo of another parser is believed, whatever that one took a line for."
+    MemoHome "memo-home" "The memo of another home is believed."
+    MemoPrivate "memo-private" "Others than its owner may read the memo."
+    MemoSaid "memo-said" "Nobody hears that a part of the memo is damaged."
+    ShardChecksum "shard-checksum" "A damaged part of the memo is believed, as far as it can be decoded."
+    ShardStamp "shard-stamp" "A refresh that was overtaken replaces what the other one wrote."
+    ShardUnchanged "shard-unchanged" "A part of the memo that did not change is written again."
+    FileLinks "file-links" "Symbolic links to files are not followed."
+    FolderLinks "folder-links" "Symbolic links to folders are not followed."
+    FolderOnce "folder-once" "A folder is read by each way that leads to it."
     Inode "inode" "A file is taken for another that stood in its place."
     Size "size" "A file is taken to be as it was although it grew or shrank."
     Modified "modified" "A file is taken to be as it was although its content was changed later."
     Changed "changed" "A file is taken to be as it was although its time of modification was put back."
     Tick "tick" "A file that had just changed is believed to stay as it is."
+    Gone "gone" "What is gone counts for ever."
+    Unreadable "unreadable" "A file that cannot be read is forgotten."
+    UnreadableFolder "unreadable-folder" "What stands in a folder that cannot be read is forgotten."
+    RescanReads "rescan-reads" "A rescan believes the memo."
+    Grown "grown" "A file that grew is read from its beginning."
+    Tail "tail" "A file that is larger is read on, whatever stands before."
+    Torn "torn" "The beginning of a line that is being written is taken for a line."
+    LongLine "long-line" "A line that is larger than what is held of a file is passed over."
+    Broken "broken" "Lines that are not understood are passed over in silence."
+    UnknownKind "unknown-kind" "Lines of kinds that nobody knows are not counted."
+    Cumulative "cumulative" "Cumulative counts are added up."
+    Repeated "repeated" "The last uses are added up, and a count that is written again counts again."
+    Reset "reset" "Nothing counts where a session began to count anew."
+    NoTotal "no-total" "A count without a total is none."
+    Model "model" "The model of a turn is not looked at."
+    Fast "fast" "The other name of the priority tier is not known."
+    NoTier "no-tier" "Settings without a tier leave the tier as it was."
+    Said "said" "What a rollout says of its tier is not looked at."
+    Join "join" "A trace database is not asked for a tier."
+    JoinRemembered "join-remembered" "A trace database is not asked for the tier of what is remembered."
+    Quarters "quarters" "What was used is kept by the hour, and belongs to no day of some time zones."
+    FirstMeta "first-meta" "The last line about the session says which one it is."
+    SessionId "session-id" "A session is told by the name of its file."
+    Shared "shared" "A file counts by each of its names."
+    SharedLink "shared-link" "A file counts beside a link to it."
+    SharedStale "shared-stale" "A name that cannot be read counts before one that can."
+    Copies "copies" "An archived copy counts beside the session."
+    CopiesRemembered "copies-remembered" "Copies are compared by each refresh."
+    CopiesSettled "copies-settled" "What was found out about copies is believed of whatever stands there now."
+    CopiesDamaged "copies-damaged" "Copies are not told where a part of the memo is damaged."
+    Longer "longer" "The shorter of two copies counts."
+    Diverged "diverged" "Of two sessions of one id only one counts, whatever they hold."
 }
 
 /// Whether a file in state `now` is as it was in state `then`, by what is looked at of it.
@@ -21,4 +67,53 @@ pub(super) fn is_same(ablated: Ablations, then: &State, now: &State) -> bool {
         && kept(Ablation::Size, then.size, now.size)
         && kept(Ablation::Modified, then.modified.cast_unsigned(), now.modified.cast_unsigned())
         && kept(Ablation::Changed, then.changed.cast_unsigned(), now.changed.cast_unsigned())
+}
+
+/// As [`Rollout::take`], without the rules in `ablated`.
+pub(super) fn take(ablated: Ablations, rollout: &mut Rollout, line: Result<Line, Defect>) {
+    if ablated.is_empty() {
+        return rollout.take(line);
+    }
+    let skipped = Ok(Line::Skipped(Known::Yes));
+    let line = match line {
+        Err(_) if ablated.has(Ablation::Broken) => skipped,
+        Ok(Line::Skipped(Known::No)) if ablated.has(Ablation::UnknownKind) => skipped,
+        Ok(Line::Says(at, says)) => {
+            if ablated.has(Ablation::FirstMeta) && matches!(says, Says::Session(_)) {
+                rollout.meta = None;
+            }
+            Ok(Line::Says(at, heard(ablated, says)))
+        }
+        line => line,
+    };
+    rollout.take(line);
+    if ablated.has(Ablation::Quarters) {
+        rollout.buckets.iter_mut().for_each(|bucket| bucket.quarter -= bucket.quarter.rem_euclid(4));
+    }
+}
+
+/// What is heard of what a line says.
+fn heard(ablated: Ablations, says: Says) -> Says {
+    let slow = |tier: Option<String>| {
+        tier.map(|tier| if ablated.has(Ablation::Fast) && tier == "fast" { "slow".to_owned() } else { tier })
+    };
+    match says {
+        Says::Turn { turn, .. } if ablated.has(Ablation::Model) => Says::Turn { turn, model: None },
+        Says::Settings { .. } | Says::Served { .. } if ablated.has(Ablation::Said) => Says::Nothing,
+        Says::Settings { tier: None } if ablated.has(Ablation::NoTier) => Says::Nothing,
+        Says::Settings { tier } => Says::Settings { tier: slow(tier) },
+        Says::Served { tier } => Says::Served { tier: slow(tier) },
+        Says::Used { total: None, .. } if ablated.has(Ablation::NoTotal) => Says::Nothing,
+        Says::Used { total: total @ Some(_), .. } if ablated.has(Ablation::Cumulative) => {
+            Says::Used { total: None, last: total }
+        }
+        Says::Used { last: last @ Some(_), .. } if ablated.has(Ablation::Repeated) => {
+            Says::Used { total: None, last }
+        }
+        Says::Used { total: total @ Some(_), .. } if ablated.has(Ablation::Reset) => {
+            Says::Used { total, last: None }
+        }
+        Says::Session(meta) if ablated.has(Ablation::SessionId) => Says::Session(Meta { id: None, ..meta }),
+        says => says,
+    }
 }

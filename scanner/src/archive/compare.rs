@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::ablation::Ablations;
+use super::ablation::{Ablation, Ablations};
 use super::memo::{Damaged, Saved};
 use super::part::{self, Part};
 use super::refresh::Context;
@@ -41,7 +41,7 @@ impl Context<'_> {
             let stored = self.load(&shard.key);
             shards_read += u64::from(stored.is_some());
             match stored {
-                Some(stored) if !self.request.rescan && shard.is_as(&stored.head, self.options.ablations) => {
+                Some(stored) if !self.rescans() && shard.is_as(&stored.head, self.options.ablations) => {
                     match self.as_it_was(stored, false) {
                         Some(part) => {
                             unchanged += part.records.len() as u64;
@@ -87,7 +87,8 @@ impl Context<'_> {
             sessions: Vec::new(),
             problems: Vec::new(),
         };
-        let joins = self.request.priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority));
+        let joins = self.request.priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority))
+            && !self.options.lacks(Ablation::JoinRemembered);
         if part.sums.broken > 0 || joins || self.request.sessions {
             let Some(details) = stored.details().ok().flatten() else {
                 self.damaged();
@@ -132,14 +133,18 @@ impl Context<'_> {
                             failed.iter().position(|(folder, _)| stored.head.key.folder.starts_with(folder));
                         let (key, stamp) = (stored.head.key.clone(), stored.stamp);
                         match below {
-                            Some(place) => {
+                            Some(place) if !self.options.lacks(Ablation::UnreadableFolder) => {
                                 known[place] += files;
                                 let part = self.as_it_was(stored, true);
                                 let mut state = self.lock();
                                 state.stats.stale += files;
                                 state.parts.extend(part);
                             }
-                            None => self.removed(memo.remove(&key, stamp), files),
+                            None if self.options.lacks(Ablation::Gone) => {
+                                let part = self.as_it_was(stored, false);
+                                self.lock().parts.extend(part);
+                            }
+                            _ => self.removed(memo.remove(&key, stamp), files),
                         }
                     }
                 }

@@ -7,13 +7,14 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use super::Request;
+use super::ablation::Ablation;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
 use super::shard::{Detail, Record, Sums};
 use super::update::open_file;
+use super::{Options, Request};
 
 /// Bytes compared at a time.
 const PIECE: usize = 128 << 10;
@@ -43,13 +44,14 @@ pub(super) struct Found {
 /// Takes copies out of the sums of `parts`. Gives a problem for each two sessions of one id of which neither is the
 /// beginning of the other.
 pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut Stats) -> Vec<Problem> {
-    let wanted = candidates(parts);
+    let wanted = candidates(parts, context.options);
     if wanted.is_empty() {
         return Vec::new();
     }
     let Request { priority, sessions, rescan, .. } = *context.request;
+    let looks_anew = rescan || context.options.lacks(Ablation::CopiesRemembered);
     let asked = context.memo.as_ref().and_then(|memo| Some((memo, Question::about(parts, &wanted)?)));
-    let known = asked.as_ref().filter(|_| !rescan).and_then(|(memo, question)| question.answer(memo));
+    let known = asked.as_ref().filter(|_| !looks_anew).and_then(|(memo, question)| question.answer(memo));
     let is_known = known.is_some();
     let (found, sums) = known.unwrap_or_else(|| (find(context, parts, &wanted, stats), BTreeMap::new()));
     let mut kept_sums = BTreeMap::new();
@@ -108,20 +110,26 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
     let mut candidates: Vec<Candidate> = wanted.iter().filter_map(candidate).collect();
     // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
     candidates.sort_by(|one, other| {
-        let is_stale = |candidate: &Candidate| parts[candidate.place.0].is_stale(candidate.place.1);
+        let is_stale = |candidate: &Candidate| {
+            parts[candidate.place.0].is_stale(candidate.place.1)
+                && !context.options.lacks(Ablation::SharedStale)
+        };
         (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
     });
     let mut found = Found { is_sure: true, ..Found::default() };
     let mut seen = HashSet::new();
     for candidate in &candidates {
-        if !seen.insert(candidate.record.state.file()) {
+        let is_new = seen.insert(candidate.record.state.file());
+        if !is_new && !context.options.lacks(Ablation::Shared) {
             found.aside.insert(candidate.place);
         }
     }
     candidates.retain(|candidate| !found.aside.contains(&candidate.place));
     let mut sessions: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
     for candidate in &candidates {
-        sessions.entry(&candidate.id).or_default().push(candidate);
+        if !context.options.lacks(Ablation::Copies) {
+            sessions.entry(&candidate.id).or_default().push(candidate);
+        }
     }
     for same in sessions.values() {
         let (archived, current): (Vec<&Candidate>, Vec<&Candidate>) =
@@ -133,7 +141,7 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
                         found.aside.insert(copy);
                     }
                     Ok(None) => found.diverged.push((one.path.clone(), other.path.clone())),
-                    // Whoever cannot be read is a problem already, and counts as it did.
+                    // Whoever cannot be read is a problem already, and counts.
                     Err(_) => found.is_sure = false,
                 }
             }
@@ -143,7 +151,7 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
 }
 
 /// The files that several paths may lead to, and those whose session may stand in both folders.
-fn candidates(parts: &[Part]) -> BTreeSet<Place> {
+fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
     let places = || {
         parts.iter().enumerate().flat_map(|(place, part)| {
             part.records.iter().enumerate().map(move |(file, record)| ((place, file), part, record))
@@ -154,7 +162,13 @@ fn candidates(parts: &[Part]) -> BTreeSet<Place> {
         places().filter(|(.., record)| record.is_shared).map(|(.., record)| record.state.file()).collect();
     let mut wanted = BTreeSet::new();
     if !shared.is_empty() {
-        let same = places().filter(|(.., record)| shared.contains(&record.state.file()));
+        let same = places().filter(|(.., record)| {
+            if options.lacks(Ablation::SharedLink) {
+                record.is_shared
+            } else {
+                shared.contains(&record.state.file())
+            }
+        });
         wanted.extend(same.map(|(place, ..)| place));
     }
     // The archived sessions are the fewer ones, as a rule: only they are put into a set.
@@ -183,8 +197,10 @@ fn compare(
     let (sizes, files) =
         ((archived.record.state.size, current.record.state.size), (open(archived)?, open(current)?));
     let common = sizes.0.min(sizes.1);
-    let is_beginning = is_same(&files.0, &files.1, common, read)?;
-    let copy = if sizes.0 <= sizes.1 { archived.place } else { current.place };
+    let is_beginning =
+        is_same(&files.0, &files.1, common, read)? || context.options.lacks(Ablation::Diverged);
+    let is_shorter = (sizes.0 <= sizes.1) != context.options.lacks(Ablation::Longer);
+    let copy = if is_shorter { archived.place } else { current.place };
     Ok(is_beginning.then_some(copy))
 }
 

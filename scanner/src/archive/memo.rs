@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::Options;
+use super::ablation::{Ablation, Ablations};
 use super::producer::FINGERPRINT;
 use super::shard::{self, Detail, Head, Key, Stamp, Stored};
 use crate::regular::open_regular;
@@ -28,6 +30,7 @@ pub(crate) struct Memo {
     folder: PathBuf,
     stamp: Stamp,
     busy_timeout: Duration,
+    ablated: Ablations,
 }
 
 /// A shard is there that cannot be trusted.
@@ -45,13 +48,10 @@ pub(crate) enum Saved {
 
 impl Memo {
     /// Opens the memo of the archive at `home`, or begins one. A warning says why an earlier one is forgotten.
-    pub(crate) fn open(
-        folder: &Path,
-        home: &Path,
-        busy_timeout: Duration,
-    ) -> io::Result<(Self, Option<String>)> {
-        let memo = |stamp| Self { folder: folder.to_owned(), stamp, busy_timeout };
-        let problem = match read_manifest(&folder.join(MANIFEST), home) {
+    pub(crate) fn open(folder: &Path, home: &Path, options: &Options) -> io::Result<(Self, Option<String>)> {
+        let (busy_timeout, ablated) = (options.busy_timeout, options.ablations);
+        let memo = |stamp| Self { folder: folder.to_owned(), stamp, busy_timeout, ablated };
+        let problem = match read_manifest(&folder.join(MANIFEST), home, ablated) {
             Ok(stamp) => return Ok((memo(stamp), None)),
             Err(problem) => problem,
         };
@@ -63,7 +63,7 @@ impl Memo {
         let memo = memo(stamp);
         let _lock = memo.lock()?;
         // Another refresh may have begun one meanwhile.
-        if let Ok(stamp) = read_manifest(&folder.join(MANIFEST), home) {
+        if let Ok(stamp) = read_manifest(&folder.join(MANIFEST), home, ablated) {
             return Ok((Self { stamp, ..memo }, None));
         }
         for path in memo.shard_files()? {
@@ -89,7 +89,7 @@ impl Memo {
     }
 
     fn read(&self, path: &Path) -> io::Result<Option<Stored>> {
-        Stored::read(path, &self.stamp)
+        Stored::read(path, &self.stamp, self.ablated)
     }
 
     /// The shards beside those of `known`, which are file names. Those that cannot be trusted are removed.
@@ -120,7 +120,8 @@ impl Memo {
         let bytes = shard::encode(head, details, &self.stamp, &stamp).map_err(io::Error::other)?;
         let name = head.key.file_name();
         let _lock = self.lock()?;
-        if self.standing(&name) != before || !self.is_current() {
+        let is_overtaken = self.standing(&name) != before && !self.ablated.has(Ablation::ShardStamp);
+        if is_overtaken || !self.is_current() {
             return Ok(Saved::Dropped);
         }
         self.replace(&name, &bytes)?;
@@ -141,6 +142,11 @@ impl Memo {
     /// The stamp of the shard of this memo that stands at `name`, whole or not.
     pub(crate) fn standing(&self, name: &str) -> Option<Stamp> {
         shard::stamp(&open_regular(&self.folder.join(name)).ok()?, &self.stamp).ok()?
+    }
+
+    /// Whether this rule is switched off.
+    pub(crate) const fn lacks(&self, rule: Ablation) -> bool {
+        self.ablated.has(rule)
     }
 
     /// What every file of it bears.
@@ -198,7 +204,7 @@ impl Memo {
         let written = File::options()
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(if self.ablated.has(Ablation::MemoPrivate) { 0o644 } else { 0o600 })
             .open(&temporary)
             .and_then(|mut file| file.write_all(bytes))
             .and_then(|()| std::fs::rename(&temporary, self.folder.join(name)));
@@ -246,7 +252,7 @@ fn manifest(home: &Path, stamp: &Stamp) -> Vec<u8> {
 }
 
 /// The stamp of the memo of `home`; else why there is none that can be trusted, or nothing if there is none.
-fn read_manifest(path: &Path, home: &Path) -> Result<Stamp, Option<String>> {
+fn read_manifest(path: &Path, home: &Path, ablated: Ablations) -> Result<Stamp, Option<String>> {
     let read = |mut file: File| {
         let mut bytes = Vec::new();
         (&mut file).take(1 << 16).read_to_end(&mut bytes).map(|_| bytes)
@@ -258,7 +264,7 @@ fn read_manifest(path: &Path, home: &Path) -> Result<Stamp, Option<String>> {
     };
     let parse = || {
         let (rest, sum) = bytes.split_last_chunk::<16>()?;
-        let whole = xxh3_128(rest).to_le_bytes() == *sum;
+        let whole = xxh3_128(rest).to_le_bytes() == *sum || ablated.has(Ablation::MemoChecksum);
         let (magic, rest) = rest.split_first_chunk::<8>()?;
         let (version, rest) = rest.split_first_chunk::<4>()?;
         let (producer, rest) = rest.split_first_chunk::<16>()?;
@@ -266,11 +272,19 @@ fn read_manifest(path: &Path, home: &Path) -> Result<Stamp, Option<String>> {
         Some((whole, *magic == MAGIC, u32::from_le_bytes(*version), *producer, *stamp, of))
     };
     let problem = match parse() {
-        Some((_, true, version, ..)) if version != VERSION => "is of another format version",
-        Some((true, true, _, producer, ..)) if producer != FINGERPRINT => {
+        Some((_, true, version, ..)) if version != VERSION && !ablated.has(Ablation::MemoVersion) => {
+            "is of another format version"
+        }
+        Some((true, true, _, producer, ..))
+            if producer != FINGERPRINT && !ablated.has(Ablation::MemoParser) =>
+        {
             "was written by another version of the parser"
         }
-        Some((true, true, _, _, stamp, of)) if of == home.as_os_str().as_bytes() => return Ok(stamp),
+        Some((true, true, _, _, stamp, of))
+            if of == home.as_os_str().as_bytes() || ablated.has(Ablation::MemoHome) =>
+        {
+            return Ok(stamp);
+        }
         Some((true, true, ..)) => "belongs to another archive",
         _ => "is damaged",
     };

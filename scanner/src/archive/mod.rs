@@ -73,6 +73,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether this rule is switched off.
+    const fn lacks(&self, rule: Ablation) -> bool {
+        self.ablations.has(rule)
+    }
+
     fn state(&self, stat: &rustix::fs::Stat) -> FileState {
         let state = FileState::of(stat);
         self.observed.as_ref().map_or(state, |observed| observed(state))

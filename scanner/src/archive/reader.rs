@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::parse::{Defect, Kind, Line, Rollout, from_reader, from_slice, kind};
+use super::ablation::{Ablation, Ablations, take};
+use super::parse::{Defect, Kind, Known, Line, Rollout, from_reader, from_slice, kind};
 
 /// Bytes before the end of what was consumed that a file is recognised by.
 const TAIL: usize = 64 << 10;
@@ -37,6 +38,7 @@ pub(crate) struct Reader {
     window: Box<[u8]>,
     /// Bytes read from all files.
     pub(crate) bytes: u64,
+    ablated: Ablations,
 }
 
 /// One file being read. In the window stand, in this order, a tail of what was consumed, the line that is being read, and
@@ -45,6 +47,7 @@ struct Reading<'a> {
     file: &'a File,
     window: &'a mut [u8],
     bytes: &'a mut u64,
+    ablated: Ablations,
     /// Where in the file the window ends, and up to where it is read.
     at: u64,
     end: u64,
@@ -57,7 +60,12 @@ struct Reading<'a> {
 
 impl Reader {
     pub(crate) fn new() -> Self {
-        Self { window: vec![0; WINDOW].into_boxed_slice(), bytes: 0 }
+        Self::without(Ablations::NONE)
+    }
+
+    /// One that lacks some rules.
+    pub(crate) fn without(ablated: Ablations) -> Self {
+        Self { window: vec![0; WINDOW].into_boxed_slice(), bytes: 0, ablated }
     }
 
     /// Reads all lines of `file` up to `end`. A last one without a line break waits.
@@ -83,7 +91,7 @@ impl Reader {
                 return Ok(None);
             }
         }
-        if xxh3_128(&reading.window[..tail]) != from.tail {
+        if xxh3_128(&reading.window[..tail]) != from.tail && !reading.ablated.has(Ablation::Tail) {
             return Ok(None);
         }
         (reading.line, reading.searched) = (tail, tail);
@@ -91,8 +99,8 @@ impl Reader {
     }
 
     fn reading<'a>(&'a mut self, file: &'a File, begin: u64, end: u64) -> Reading<'a> {
-        let Self { window, bytes } = self;
-        Reading { file, window, bytes, at: begin, end, held: 0, line: 0, searched: 0 }
+        let Self { window, bytes, ablated } = self;
+        Reading { file, window, bytes, ablated: *ablated, at: begin, end, held: 0, line: 0, searched: 0 }
     }
 }
 
@@ -102,7 +110,7 @@ impl Reading<'_> {
         loop {
             while let Some(length) = memchr::memchr(b'\n', &self.window[self.searched..self.held]) {
                 let end = self.searched + length;
-                rollout.take(understand(&self.window[self.line..end]));
+                take(self.ablated, rollout, understand(&self.window[self.line..end]));
                 (self.line, self.searched) = (end + 1, end + 1);
             }
             self.searched = self.held;
@@ -113,10 +121,14 @@ impl Reading<'_> {
             if self.held == WINDOW {
                 consumed = self.consumed(consumed);
                 let Some(line) = self.long_line()? else { return Ok(consumed) };
-                rollout.take(line);
+                take(self.ablated, rollout, line);
             } else if !self.fill()? {
                 break;
             }
+        }
+        if self.ablated.has(Ablation::Torn) && self.line < self.held {
+            take(self.ablated, rollout, understand(&self.window[self.line..self.held]));
+            self.line = self.held;
         }
         Ok(self.consumed(consumed))
     }
@@ -164,6 +176,7 @@ impl Reading<'_> {
         let (at, until) = (self.line, self.held);
         let mut rest = LongLine { at, until, is_whole: false, failed: None, reading: self };
         let understood = match kind {
+            _ if rest.reading.ablated.has(Ablation::LongLine) => Ok(Line::Skipped(Known::Yes)),
             Kind::Skipped(known) => Ok(Line::Skipped(known)),
             // The parser asks for single bytes.
             kind => from_reader(BufReader::with_capacity(TAIL, &mut rest), kind),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::ablation::Ablation;
 use super::compare::Work;
 use super::copies;
 use super::error::ArchiveError;
@@ -43,18 +44,19 @@ pub(super) fn refresh(
 ) -> Result<Refresh, ArchiveError> {
     let start = Instant::now();
     let home = resolve(home)?;
+    let request =
+        &Request { priority: request.priority.filter(|_| !options.lacks(Ablation::Join)), ..*request };
     let mut progress = Progress::default();
-    let memo =
-        options.memo.as_ref().and_then(|folder| match Memo::open(folder, &home, options.busy_timeout) {
-            Ok((memo, warning)) => {
-                progress.warnings.extend(warning);
-                Some(memo)
-            }
-            Err(error) => {
-                progress.warnings.push(not_written(folder, &error));
-                None
-            }
-        });
+    let memo = options.memo.as_ref().and_then(|folder| match Memo::open(folder, &home, options) {
+        Ok((memo, warning)) => {
+            progress.warnings.extend(warning);
+            Some(memo)
+        }
+        Err(error) => {
+            progress.warnings.push(not_written(folder, &error));
+            None
+        }
+    });
     let context = Context {
         home: &home,
         options,
@@ -149,7 +151,8 @@ impl Context<'_> {
 
     /// Says once that a part of the memo is not whole.
     pub(super) fn damaged(&self) {
-        let Some(folder) = &self.options.memo else { return };
+        let folder = self.options.memo.as_ref().filter(|_| !self.options.lacks(Ablation::MemoSaid));
+        let Some(folder) = folder else { return };
         self.warning(format!(
             "{}: a part of the memo is damaged; its sessions are read anew and it is written anew",
             folder.display()
@@ -167,6 +170,11 @@ impl Context<'_> {
         if !warnings.contains(&warning) {
             warnings.push(warning);
         }
+    }
+
+    /// Whether everything is to be read.
+    pub(super) fn rescans(&self) -> bool {
+        self.request.rescan && !self.options.lacks(Ablation::RescanReads)
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

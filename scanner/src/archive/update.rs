@@ -36,7 +36,7 @@ impl Context<'_> {
         let work: Vec<Mutex<Option<Work>>> = work.into_iter().map(|work| Mutex::new(Some(work))).collect();
         let next = AtomicUsize::new(0);
         let each = || {
-            let mut reader = Reader::new();
+            let mut reader = Reader::without(self.options.ablations);
             while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.is_cancelled() {
                     break;
@@ -66,7 +66,7 @@ impl Context<'_> {
             None => self.memo.as_ref().and_then(|memo| memo.standing(&key.file_name())),
         };
         let mut old = Old::default();
-        if let Some(stored) = stored.filter(|_| !self.request.rescan) {
+        if let Some(stored) = stored.filter(|_| !self.rescans()) {
             old = Old::of(stored).unwrap_or_else(|| {
                 self.damaged();
                 Old::default()
@@ -84,6 +84,10 @@ impl Context<'_> {
             let before = old.take(&name);
             shard.unreadable(&name, &error, before);
         }
+        if self.options.lacks(Ablation::Gone) {
+            let left = old.0.drain().map(|(_, (record, detail))| Entry { record, detail, is_stale: false });
+            shard.entries.extend(left);
+        }
         shard.stats.gone += old.left() as u64;
         let changed = shard.changed || old.left() > 0;
         let read = start.elapsed();
@@ -99,7 +103,7 @@ impl Context<'_> {
         let head = Head { key, records, sums };
         stats.phases.parse = read;
         let persisting = Instant::now();
-        if changed {
+        if changed || self.options.lacks(Ablation::ShardUnchanged) {
             self.save(&head, &details, stamp, &mut stats);
         }
         stats.phases.persist = persisting.elapsed();
@@ -139,7 +143,10 @@ impl Context<'_> {
         if let Some(details) = part.stored.as_ref().and_then(|stored| stored.details().ok()?) {
             return details;
         }
-        let mut reader = Reader::new();
+        if part.stored.is_some() && self.options.lacks(Ablation::CopiesDamaged) {
+            return Vec::new();
+        }
+        let mut reader = Reader::without(self.options.ablations);
         let names = if let Some(stored) = &part.stored {
             // One that another refresh has replaced meanwhile is whole.
             let standing = self.memo.as_ref().and_then(|memo| memo.standing(&part.key.file_name()));
@@ -253,7 +260,7 @@ impl<'a, 'r> Shard<'a, 'r> {
             Ok((rollout, consumed)) => {
                 let (state, _) = opened;
                 let id = part::session_id(name, &rollout);
-                let is_fresh = state.is_fresh(now) && !self.context.options.ablations.has(Ablation::Tick);
+                let is_fresh = state.is_fresh(now) && !self.context.options.lacks(Ablation::Tick);
                 let record = Record::new(name, state, id, is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
                 self.changed |= before.as_ref() != Some(&(record, detail.clone()));
@@ -272,6 +279,7 @@ impl<'a, 'r> Shard<'a, 'r> {
         if let Some((record, detail)) = before
             && record.state.file() == state.file()
             && state.size > record.state.size
+            && !self.context.options.lacks(Ablation::Grown)
         {
             let mut rollout = detail.rollout.clone();
             if let Some(consumed) = self.reader.read_on(file, state.size, detail.consumed, &mut rollout)? {
@@ -288,7 +296,7 @@ impl<'a, 'r> Shard<'a, 'r> {
     fn unreadable(&mut self, name: &OsStr, error: &io::Error, before: Option<(Record, Detail)>) {
         let problem = What::unreadable(error, before.is_some());
         self.problems.push(Problem { path: part::path(&self.key, name), what: problem });
-        if let Some((record, detail)) = before {
+        if let Some((record, detail)) = before.filter(|_| !self.context.options.lacks(Ablation::Unreadable)) {
             self.stats.stale += 1;
             self.entries.push(Entry { record, detail, is_stale: true });
         }

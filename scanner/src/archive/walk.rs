@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 
 use super::Options;
+use super::ablation::Ablation;
 use super::state::State;
 
 /// A rollout that was found.
@@ -166,7 +167,10 @@ impl Walk<'_> {
             Mode::empty(),
         )?;
         let itself = fstat(&fd)?;
-        if !self.lock().seen.insert((itself.st_dev, itself.st_ino)) {
+        let is_new = self.lock().seen.insert((itself.st_dev, itself.st_ino));
+        // Without the rule circles have no end, but for this one.
+        let again = self.options.lacks(Ablation::FolderOnce) && path.components().count() < 8;
+        if !is_new && !again {
             return Ok(None);
         }
         let (files, others) = list(&fd)?;
@@ -222,6 +226,8 @@ impl Listing {
         self.calls += 1;
         match statat(fd, name, AtFlags::empty()) {
             Ok(found) => match FileType::from_raw_mode(found.st_mode) {
+                FileType::RegularFile if is_link && options.lacks(Ablation::FileLinks) => {}
+                FileType::Directory if options.lacks(Ablation::FolderLinks) => {}
                 FileType::RegularFile if named => self.folder.files.push(Found {
                     name: text.to_owned(),
                     state: options.state(&found),

@@ -18,7 +18,7 @@ use crate::interrupt;
 /// Time for each rule, if neither that nor a number of cases is given.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Switch off each rule of the scanner and of thread stores in turn and see whether the differential tests notice.
+/// Switch off each rule of the scanner, of thread stores and of session archives in turn and see whether the differential tests notice.
 ///
 /// Without a rule, random histories are executed until one goes wrong, and then the witness: the smallest known history that shows
 /// what the rule is for, which must go wrong without the rule and only then. Rules whose absence leaves work out of a
@@ -59,17 +59,22 @@ pub(super) struct Ablations {
 pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let program = program()?;
     let (mut rules, mut engines) = (ablations::rules(&program), ablations::engines(&program));
-    let mut threads = ablations::thread_rules();
+    let (mut threads, mut archives) = (ablations::thread_rules(), ablations::archive_rules());
+    let mut archive_engines = ablations::archive_engines();
     let of_scanner = rules.iter().map(|fault| fault.name);
     let of_store = threads.iter().map(|fault| fault.name);
-    let names: Vec<&str> = of_scanner.chain(of_store).chain(engines.iter().map(|fault| fault.name)).collect();
+    let of_archive = archives.iter().map(|fault| fault.name);
+    let of_engines = engines.iter().map(|fault| fault.name);
+    let names: Vec<&str> = of_scanner.chain(of_store).chain(of_archive).chain(of_engines).collect();
     if let Some(unknown) = arguments.only.iter().find(|name| !names.contains(&name.as_str())) {
         return Err(Usage(format!("`{unknown}` is no rule or engine; known are {}", names.join(", "))).into());
     }
     let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     rules.retain(|fault| is_wanted(fault.name));
     threads.retain(|fault| is_wanted(fault.name));
+    archives.retain(|fault| is_wanted(fault.name));
     engines.retain(|fault| is_wanted(fault.name));
+    archive_engines.retain(|fault| is_wanted(fault.name));
     if let Some(out) = &arguments.out {
         // Better now than after all of it.
         write_whole(out, b"")?;
@@ -81,7 +86,9 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let jobs = jobs(arguments.jobs);
     let mut rules = look(&rules, search, jobs, "rules")?;
     rules.extend(look(&threads, search, jobs, "rules of thread stores")?);
-    let engines = look(&engines, search, jobs, "engines")?;
+    rules.extend(look(&archives, search, jobs, "rules of session archives")?);
+    let mut engines = look(&engines, search, jobs, "engines")?;
+    engines.extend(look(&archive_engines, search, jobs, "engines for session archives")?);
     let mut report = Report::new(search, jobs, rules, engines);
     if !arguments.without_costs && !report.interrupted {
         let bar = output::progress_bar(0, "{spinner} measuring what rules cost: {msg}");
@@ -146,7 +153,12 @@ fn table(report: &Report) -> String {
     };
     line(["", "random", "after", "wit", "goes", "relaunch with it", "rows", "VM"]);
     line(["without", "case", "", "ops", "wrong", "takes longer, us", "read", "steps"]);
+    let mut subject = "";
     for row in report.rules.iter().chain(&report.engines) {
+        if row.subject != subject {
+            subject = row.subject;
+            line([&format!("diff {subject}"), "", "", "", "", "", "", ""]);
+        }
         let (case, time) = match &row.random {
             Some(random) => (random.case.to_string(), seconds(row.seconds)),
             None => ("-".to_owned(), "-".to_owned()),
@@ -193,6 +205,7 @@ fn details(report: &Report) -> String {
 /// What goes wrong: the answer, where one does, else the first thing on the way to it.
 fn wrong(row: &Row) -> &'static str {
     match (&row.witness, &row.random) {
+        (Some(shown), _) if shown.wrong_answer == Some(true) && row.subject == "archive" => "usage",
         (Some(shown), _) if shown.wrong_answer == Some(true) => "turns",
         (Some(shown), _) => shown.kind,
         (None, Some(random)) => random.kind,

@@ -38,7 +38,7 @@ pub(super) struct Archive {
 }
 
 fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
-    ask(wanted, |folder| Python::of_archives(folder))
+    ask(wanted, Python::of_archives)
 }
 
 /// Refreshes as they are tested where nothing else is said.

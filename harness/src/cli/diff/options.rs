@@ -133,7 +133,7 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
             output::print(&tables.join("\n"))?;
         }
         Format::Json => {
-            output::print_json(&serde_json::json!({ A::VERB: one, B::VERB: two, C::VERB: three }))?
+            output::print_json(&serde_json::json!({ A::VERB: one, B::VERB: two, C::VERB: three }))?;
         }
     }
     concluded(&reports)

@@ -73,5 +73,5 @@ pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {
 }
 
 fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
-    ask(wanted, |folder| Python::new(folder))
+    ask(wanted, Python::new)
 }

@@ -9,7 +9,7 @@ mod tokens;
 
 pub use fold::Tier;
 pub(super) use fold::{QUARTER, Rollout};
-pub(super) use kind::{Kind, kind};
+pub(super) use kind::{Kind, Known, kind};
 pub use line::Defect;
-pub(super) use line::{Line, from_reader, from_slice};
+pub(super) use line::{Line, Meta, Says, from_reader, from_slice};
 pub use tokens::Tokens;
