@@ -83,7 +83,7 @@ fn a_scale_changes_the_bytes_and_nothing_that_is_used() {
     assert_eq!(small.manifest.of_turns, whole.manifest.of_turns);
     let turns = &whole.trace.manifest.truth.turns;
     assert!(turns.iter().any(|turn| whole.manifest.of_turns.contains_key(&turn.turn)), "the join has work");
-    let mut of_turns = whole.manifest.of_turns.values().flat_map(|used| used.iter());
+    let mut of_turns = whole.manifest.of_turns.values().flat_map(tracerig_datasets::archive::Expected::iter);
     assert!(of_turns.all(|(class, _)| class.tier == UsedTier::Unknown), "where sessions say nothing");
     let tiers = [UsedTier::Standard, UsedTier::Priority, UsedTier::Unknown];
     for tier in tiers {

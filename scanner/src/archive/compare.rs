@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::ablation::{Ablation, Ablations};
@@ -13,6 +14,9 @@ use super::refresh::Context;
 use super::result::{Problem, What};
 use super::shard::{Detail, Head, Key, Stored};
 use super::walk::{Folder, Found};
+
+/// Shards kept open at most: well below the 256 files that some systems allow a process.
+const HELD_OPEN: usize = 128;
 
 /// A shard in which something changed.
 pub(super) struct Work {
@@ -50,7 +54,7 @@ impl Context<'_> {
                         None => work.push(shard),
                     }
                 }
-                stored => work.push(Work { stored, ..shard }),
+                stored => work.push(Work { stored: stored.map(|stored| self.held(stored)), ..shard }),
             }
         }
         self.done(unchanged, 0);
@@ -74,8 +78,18 @@ impl Context<'_> {
             }
         }
     }
+
+    /// A shard whose details will be read. It stays open, so that another refresh cannot take them away meanwhile; but not where many
+    /// have changed, since a process may not have that many files open.
+    fn held(&self, mut stored: Stored) -> Stored {
+        if self.rescans() || self.held.fetch_add(1, Ordering::Relaxed) >= HELD_OPEN {
+            stored.close();
+        }
+        stored
+    }
+
     /// A shard that is as it was. `None` if it is not whole.
-    fn as_it_was(&self, stored: Stored, is_stale: bool) -> Option<Part> {
+    fn as_it_was(&self, mut stored: Stored, is_stale: bool) -> Option<Part> {
         let Stored { head, .. } = &stored;
         let mut part = Part {
             key: head.key.clone(),
@@ -96,6 +110,7 @@ impl Context<'_> {
             };
             self.tell(&mut part, &details);
         }
+        stored.close();
         part.stored = Some(stored);
         Some(part)
     }

@@ -100,7 +100,10 @@ impl Memo {
                 continue;
             }
             match self.read(&path) {
-                Ok(Some(stored)) => others.push(stored),
+                Ok(Some(mut stored)) => {
+                    stored.close();
+                    others.push(stored);
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 _ => {
                     let _lock = self.lock()?;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -27,6 +27,8 @@ pub(super) struct Context<'a> {
     files_done: AtomicU64,
     bytes_done: AtomicU64,
     cancelled: AtomicBool,
+    /// Shards that are kept open for their details.
+    pub(super) held: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -66,6 +68,7 @@ pub(super) fn refresh(
         files_done: AtomicU64::new(0),
         bytes_done: AtomicU64::new(0),
         cancelled: AtomicBool::new(false),
+        held: AtomicUsize::new(0),
     };
     let threads = options.threads.get();
     let opened = start.elapsed();

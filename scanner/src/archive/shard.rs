@@ -166,7 +166,8 @@ impl Detail {
 pub(crate) struct Stored {
     pub(crate) head: Head,
     pub(crate) stamp: Stamp,
-    /// Opened again for its details: an archive may have more shards than a process may have files open.
+    /// Where it is still open.
+    file: Option<File>,
     path: PathBuf,
     details: Span,
     ablated: Ablations,
@@ -250,8 +251,13 @@ impl Stored {
             &rest
         };
         let Some(head) = Head::decode(head, &header.head, ablated) else { return Ok(None) };
-        let path = path.to_owned();
-        Ok(Some(Self { head, stamp: header.stamp, path, details: header.details, ablated }))
+        let (file, path) = (Some(file), path.to_owned());
+        Ok(Some(Self { head, stamp: header.stamp, file, path, details: header.details, ablated }))
+    }
+
+    /// Closes it; it is opened again for its details. An archive may have more shards than a process may have files open.
+    pub(crate) fn close(&mut self) {
+        self.file = None;
     }
 
     /// Reads the second half. `None` if it is not whole, or another shard stands there by now.
@@ -260,7 +266,9 @@ impl Stored {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length)?;
         bytes.resize(length, 0);
-        match open_regular(&self.path)?.read_exact_at(&mut bytes, self.details.at) {
+        let opened = if self.file.is_none() { Some(open_regular(&self.path)?) } else { None };
+        let Some(file) = self.file.as_ref().or(opened.as_ref()) else { return Ok(None) };
+        match file.read_exact_at(&mut bytes, self.details.at) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),

@@ -67,8 +67,8 @@ impl Context<'_> {
         };
         let mut old = Old::default();
         if let Some(stored) = stored.filter(|_| !self.rescans()) {
-            old = Old::of(stored).unwrap_or_else(|| {
-                self.damaged();
+            old = Old::of(&stored).unwrap_or_else(|| {
+                self.damaged_unless_replaced(&key, stored.stamp);
                 Old::default()
             });
         }
@@ -109,7 +109,8 @@ impl Context<'_> {
         stats.phases.persist = persisting.elapsed();
         let Head { key, records, sums } = head;
         let stored = self.memo.as_ref().and_then(|memo| memo.load(&key).ok()?);
-        let stored = stored.filter(|stored| stored.head.records == records);
+        let mut stored = stored.filter(|stored| stored.head.records == records);
+        stored.iter_mut().for_each(Stored::close);
         let names = match stored {
             Some(_) => Vec::new(),
             None => details.iter().map(|detail| detail.name().to_owned()).collect(),
@@ -138,6 +139,13 @@ impl Context<'_> {
         }
     }
 
+    /// The details of a shard of this stamp could not be read: it is damaged, or another refresh has replaced it meanwhile.
+    fn damaged_unless_replaced(&self, key: &Key, stamp: Stamp) {
+        if self.memo.as_ref().and_then(|memo| memo.standing(&key.file_name())) == Some(stamp) {
+            self.damaged();
+        }
+    }
+
     /// The details of a part, read from the memo or from its files.
     pub(super) fn details(&self, part: &Part, bytes_read: &mut u64) -> Vec<Detail> {
         if let Some(details) = part.stored.as_ref().and_then(|stored| stored.details().ok()?) {
@@ -148,11 +156,7 @@ impl Context<'_> {
         }
         let mut reader = Reader::without(self.options.ablations);
         let names = if let Some(stored) = &part.stored {
-            // One that another refresh has replaced meanwhile is whole.
-            let standing = self.memo.as_ref().and_then(|memo| memo.standing(&part.key.file_name()));
-            if standing == Some(stored.stamp) {
-                self.damaged();
-            }
+            self.damaged_unless_replaced(&part.key, stored.stamp);
             self.names(part)
         } else {
             part.names.clone()
@@ -188,9 +192,9 @@ struct Old(HashMap<Vec<u8>, (Record, Detail)>);
 
 impl Old {
     /// Of a shard that is whole.
-    fn of(stored: Stored) -> Option<Self> {
+    fn of(stored: &Stored) -> Option<Self> {
         let details = stored.details().ok()??;
-        let entries = stored.head.records.into_iter().zip(details);
+        let entries = stored.head.records.iter().copied().zip(details);
         Some(Self(entries.map(|(record, detail)| (detail.name.clone(), (record, detail))).collect()))
     }
 
