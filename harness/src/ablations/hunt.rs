@@ -1,7 +1,7 @@
 //! Looking for one fault: at random until a history fails, and in the history that is known to.
 
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -11,6 +11,8 @@ use crate::interrupt;
 
 /// Histories tried at most to make a failing one smaller.
 const TRIES: u32 = 1000;
+/// And for how long: a history that hangs where a rule is missing takes its time at every try.
+const SHRINKING: Duration = Duration::from_secs(5);
 
 /// A random case that failed.
 #[derive(Clone, Debug, Serialize)]
@@ -53,10 +55,11 @@ pub(super) fn hunt<S: Subject>(subject: &S, search: Search) -> Result<Hunted, Er
         if !failure.is_mismatch() {
             return Ok(Hunted { cases, found: Err(failure.to_string()) });
         }
-        let tries = Cell::new(0);
+        let (tries, begun) = (Cell::new(0), Instant::now());
         let (case, failure) = subject.shrink(case, failure, |case| {
             tries.set(tries.get() + 1);
-            let may_try = tries.get() <= TRIES && !interrupt::requested();
+            let is_worth_it = tries.get() <= TRIES && begun.elapsed() < SHRINKING;
+            let may_try = is_worth_it && !interrupt::requested();
             if may_try { bench.run(case).map(drop) } else { Ok(()) }
         });
         let found = Random {
