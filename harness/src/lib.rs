@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod refresh;
 pub mod relaunch;
 pub mod repro;
+mod samples;
 mod session;
 pub mod subject;
 pub mod thread_histories;

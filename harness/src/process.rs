@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
+use tracerig_reports::ByteSize;
 use tracerig_reports::record::{Exit, Launch};
 
 use crate::interrupt::{self, Watched};
@@ -67,6 +68,20 @@ pub(crate) fn not_started() -> Launch {
 }
 
 impl Finished {
+    /// The launch as far as the operating system knows it.
+    pub(crate) fn launch(&self) -> Launch {
+        let ended = &self.ended;
+        Launch {
+            wall: self.wall,
+            user: ended.user,
+            system: ended.system,
+            major_faults: ended.major_faults,
+            device_read: ended.io.map(|io| ByteSize(io.device_read)),
+            exit: ended.exit,
+            ..not_started()
+        }
+    }
+
     /// What the process answered as JSON, or in words why that is no answer.
     ///
     /// # Errors

@@ -243,15 +243,7 @@ impl Drop for Contending {
 
 fn describe(load: &Load, finished: &Finished, reply: Option<&Reply>) -> Launch {
     let ended = &finished.ended;
-    let mut launch = Launch {
-        wall: finished.wall,
-        user: ended.user,
-        system: ended.system,
-        major_faults: ended.major_faults,
-        device_read: ended.io.map(|io| ByteSize(io.device_read)),
-        exit: ended.exit,
-        ..not_started()
-    };
+    let mut launch = finished.launch();
     let mut count = |name: &str, counter: Counter| {
         launch.counters.insert(name.to_owned(), counter);
     };

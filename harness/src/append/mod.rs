@@ -15,17 +15,14 @@ pub mod worker;
 
 use std::path::PathBuf;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha12Rng;
-use tracerig_reports::record::{ArmKey, Cache, Record, Sample};
+use tracerig_reports::record::{ArmKey, Cache, Record};
 
 pub use bench::Bench;
 pub use crash::{CrashJob, CrashReport, Struck, Violation, crash};
 pub use error::AppendError;
 pub use plan::{Arm, Condition, Plan, UnknownArm};
 
-use crate::interrupt;
+use crate::samples::{interleaved, one};
 use crate::session::{Measured, Session};
 use crate::subject::Subject;
 
@@ -66,44 +63,15 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, AppendE
     let mut subject = Subject::new(&job.program, job.plan.time_limit())
         .map_err(AppendError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
     let session = Session::begin(&job.command, job.seed);
-    let (samples, interrupted) = rounds(job, &mut bench, &mut subject, tell)?;
+    let keys: Vec<ArmKey> = job.plan.arms.iter().map(key).collect();
+    let (samples, interrupted) = interleaved(&keys, job.plan.samples, job.seed, |arm, at, of| {
+        let arm = &job.plan.arms[arm];
+        tell(Event { at, of, arm });
+        one(bench.launch(&mut subject, arm))
+    })?;
     let plan = bench.record_plan(job.plan.samples, job.seed)?;
     let measured = Measured { plan, dataset: bench.dataset()?, samples, interrupted };
     Ok(session.record(measured, &job.workplaces))
-}
-
-/// Takes the samples. Returns them, and whether it was interrupted.
-fn rounds(
-    job: &Job,
-    bench: &mut Bench,
-    subject: &mut Subject,
-    tell: &mut dyn FnMut(Event<'_>),
-) -> Result<(Vec<Sample>, bool), AppendError> {
-    let plan = &job.plan;
-    let mut samples = Vec::new();
-    let mut order: Vec<&Arm> = plan.arms.iter().collect();
-    let mut random = ChaCha12Rng::seed_from_u64(job.seed);
-    for round in 0..plan.samples {
-        order.shuffle(&mut random);
-        for arm in &order {
-            let at = samples.len() as u64;
-            tell(Event { at, of: plan.samples * plan.arms.len() as u64, arm });
-            let (launch, state) = bench.launch(subject, arm)?;
-            if interrupt::requested() {
-                // The launch may have been cut short: it is no sample.
-                return Ok((samples, true));
-            }
-            samples.push(Sample {
-                order: at,
-                round,
-                arm: arm.name.clone(),
-                cache: Cache::Any,
-                launches: vec![launch],
-                state,
-            });
-        }
-    }
-    Ok((samples, false))
 }
 
 /// The key of an arm in a record.

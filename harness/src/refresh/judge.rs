@@ -8,7 +8,7 @@ use tracerig_reports::record::{Counter, Launch, Phase, SampleState};
 
 use super::plan::{Arm, Reads};
 use super::worker::Reply;
-use crate::process::{Finished, not_started};
+use crate::process::Finished;
 use crate::worker::Engine;
 
 /// What must come of a launch.
@@ -96,15 +96,7 @@ fn wrong(arm: &Arm, due: &Due, reply: &Reply, wrote: bool) -> Option<String> {
 
 fn describe(finished: &Finished, reply: Option<&Reply>) -> Launch {
     let ended = &finished.ended;
-    let mut launch = Launch {
-        wall: finished.wall,
-        user: ended.user,
-        system: ended.system,
-        major_faults: ended.major_faults,
-        device_read: ended.io.map(|io| ByteSize(io.device_read)),
-        exit: ended.exit,
-        ..not_started()
-    };
+    let mut launch = finished.launch();
     let mut counters: BTreeMap<&str, Counter> = BTreeMap::new();
     // Sizes of shards follow the times of files, and threads end in any order.
     counters.insert("rchar", Counter::advisory(ended.io.map(|io| io.rchar)));

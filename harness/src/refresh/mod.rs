@@ -15,21 +15,17 @@ pub mod worker;
 
 use std::path::PathBuf;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha12Rng;
 use tracerig_datasets::Cache as Datasets;
 use tracerig_datasets::archive::ArchiveRecipe;
-use tracerig_reports::record::{ArmPlan, Cache, Record, Sample};
+use tracerig_reports::record::{ArmKey, ArmPlan, Record};
 
 pub use answer::Answer;
 pub use bench::Bench;
 pub use error::RefreshError;
 pub use plan::{Arm, Memo, Plan, Reads, UnknownArm};
 
-use crate::interrupt;
 use crate::relaunch::Event;
-use crate::relaunch::bench::{launches_for, repeated};
+use crate::samples::{interleaved, launches_for, one, repeated};
 use crate::session::{Measured, Session};
 use crate::subject::Subject;
 
@@ -71,7 +67,12 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, Refresh
         arms.push(arm.described(launches));
     }
     let session = Session::begin(&job.command, job.seed);
-    let (samples, interrupted) = rounds(job, &arms, &mut bench, &mut subject, tell)?;
+    let keys: Vec<ArmKey> = arms.iter().map(ArmPlan::key).collect();
+    let (samples, interrupted) = interleaved(&keys, job.plan.samples, job.seed, |arm, at, of| {
+        tell(Event::Sample { at, of, arm: &keys[arm] });
+        let launches = arms[arm].launches_per_sample;
+        repeated(launches, || one(bench.launch(&mut subject, &job.plan.arms[arm])))
+    })?;
     let measured = Measured {
         plan: bench.record_plan(arms, job.plan.samples, job.seed),
         dataset: bench.dataset().clone(),
@@ -79,45 +80,4 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, Refresh
         interrupted,
     };
     Ok(session.record(measured, &job.workplaces))
-}
-
-/// A launch as those that are made at once.
-fn one<L, S, E>(launched: Result<(L, S), E>) -> Result<(Vec<L>, S), E> {
-    launched.map(|(launch, state)| (vec![launch], state))
-}
-
-/// Takes the samples. Returns them, and whether it was interrupted.
-fn rounds(
-    job: &Job,
-    arms: &[ArmPlan],
-    bench: &mut Bench,
-    subject: &mut Subject,
-    tell: &mut dyn FnMut(Event<'_>),
-) -> Result<(Vec<Sample>, bool), RefreshError> {
-    let mut samples = Vec::new();
-    let mut order: Vec<usize> = (0..arms.len()).collect();
-    let mut random = ChaCha12Rng::seed_from_u64(job.seed);
-    for round in 0..job.plan.samples {
-        order.shuffle(&mut random);
-        for &chosen in &order {
-            let (arm, planned) = (&job.plan.arms[chosen], &arms[chosen]);
-            let at = samples.len() as u64;
-            tell(Event::Sample { at, of: job.plan.samples * arms.len() as u64, arm: &planned.key() });
-            let (launches, state) =
-                repeated(planned.launches_per_sample, || one(bench.launch(subject, arm)))?;
-            if interrupt::requested() {
-                // The sample may have been cut short: it is not one.
-                return Ok((samples, true));
-            }
-            samples.push(Sample {
-                order: at,
-                round,
-                arm: arm.name.clone(),
-                cache: Cache::Hot,
-                launches,
-                state,
-            });
-        }
-    }
-    Ok((samples, false))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use tracerig_datasets::{BuildOptions, Dataset, DatasetError, own};
 use tracerig_reports::ByteSize;
@@ -14,13 +13,9 @@ use super::scene::Material;
 use super::stage::Stage;
 use super::workplace::Workplace;
 use super::{Event, Job, Source, judge, pagecache};
+use crate::samples::{launches_for, one};
 use crate::subject::Subject;
 use crate::{interrupt, worker};
-
-/// More launches than this never make one sample, however short they are.
-const MAX_LAUNCHES: u128 = 100;
-/// Launches to find out how long one takes.
-const CALIBRATION_LAUNCHES: usize = 5;
 
 /// Databases, memos and right answers, and how launches on them are judged.
 #[derive(Debug)]
@@ -121,9 +116,7 @@ impl Bench {
         cache: Cache,
     ) -> Result<u64, RunError> {
         let at_least = self.plan.at_least();
-        launches_for(at_least, 1, || {
-            self.launch(subject, arm, cache).map(|(launch, state)| (vec![launch], state))
-        })
+        launches_for(at_least, 1, || one(self.launch(subject, arm, cache)))
     }
 
     /// One launch of a fresh process, judged.
@@ -159,47 +152,6 @@ impl Bench {
             Err(error) => Ok((judge::not_started(resident_before), SampleState::Failed { error })),
         }
     }
-}
-
-/// How many launches take as long as a sample should, a multiple of those made `at_once`. The fastest of a few tells: a slow one
-/// was disturbed, and would make all samples too short.
-pub(crate) fn launches_for<E>(
-    at_least: Duration,
-    at_once: u64,
-    mut attempt: impl FnMut() -> Result<(Vec<Launch>, SampleState), E>,
-) -> Result<u64, E> {
-    let mut fastest = Duration::MAX;
-    for _ in 0..CALIBRATION_LAUNCHES {
-        let (launches, state) = attempt()?;
-        if matches!(state, SampleState::Failed { .. } | SampleState::Mismatch { .. })
-            || interrupt::requested()
-        {
-            // It will be seen in the samples, if there are any.
-            return Ok(at_once);
-        }
-        fastest = launches.iter().map(|launch| launch.wall).fold(fastest, Duration::min);
-        if fastest >= at_least {
-            break;
-        }
-    }
-    let launches = at_least.as_nanos().div_ceil(fastest.as_nanos().max(1)).clamp(1, MAX_LAUNCHES);
-    Ok(u64::try_from(launches).unwrap_or(1).next_multiple_of(at_once))
-}
-
-/// One sample: its launches, up to the first that does not count.
-pub(crate) fn repeated<E>(
-    launches: u64,
-    mut attempt: impl FnMut() -> Result<(Vec<Launch>, SampleState), E>,
-) -> Result<(Vec<Launch>, SampleState), E> {
-    let mut made = Vec::new();
-    while (made.len() as u64) < launches {
-        let (launches, state) = attempt()?;
-        made.extend(launches);
-        if state != SampleState::Valid {
-            return Ok((made, state));
-        }
-    }
-    Ok((made, SampleState::Valid))
 }
 
 fn describe(dataset: &Dataset) -> record::Dataset {

@@ -20,10 +20,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
 use tracerig_datasets::{Cache as Datasets, Recipe};
-use tracerig_reports::record::{ArmKey, ArmPlan, Launch, Process, Record, Sample, SampleState};
+use tracerig_reports::record::{ArmKey, ArmPlan, Process, Record};
 
 pub use bench::Bench;
 pub use error::RunError;
@@ -31,10 +30,10 @@ pub use plan::{Arm, Examines, Memo, Plan, UnknownArm};
 pub use scene::SceneKind;
 
 use crate::process::Launcher;
+use crate::samples::{Made, Taken, interleaved, launches_for, one, repeated};
 use crate::session::{Measured, Session};
 use crate::subject::Subject;
-use crate::{interrupt, worker};
-use bench::{launches_for, repeated};
+use crate::worker;
 use living::Program;
 use pair::Pairs;
 
@@ -109,17 +108,17 @@ pub fn run(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Record, RunErro
     random.set_stream(1);
     let pairs = Pairs::new([launcher()?, launcher()?], random);
     let subject = Subject::new(&job.program, limit).map_err(failed)?;
-    let mut run = Run { job, bench, subject, pairs, samples: Vec::new() };
+    let mut run = Run { job, bench, subject, pairs };
 
     tell(Event::Preparing("finding out how many launches make a sample"));
     let arms = run.calibrate()?;
     let session = Session::begin(&job.command, job.seed);
-    let interrupted = run.rounds(&arms, tell)?;
+    let (samples, interrupted) = run.rounds(&arms, tell)?;
     if let Some(living) = run.bench.stage.living.as_mut().filter(|_| !interrupted) {
         tell(Event::Preparing("confirming the right answers"));
         living.confirm()?;
     }
-    let Run { bench, samples, .. } = run;
+    let Run { bench, .. } = run;
     let plan = bench.record_plan(arms, bench.plan().samples, job.seed);
     let measured = Measured { plan, dataset: bench.dataset().clone(), samples, interrupted };
     Ok(session.record(measured, &job.workplaces))
@@ -130,7 +129,6 @@ struct Run<'a> {
     bench: Bench,
     subject: Subject,
     pairs: Pairs,
-    samples: Vec<Sample>,
 }
 
 impl Run<'_> {
@@ -151,50 +149,23 @@ impl Run<'_> {
         Ok(arms)
     }
 
-    /// Takes the samples. Returns whether it was interrupted.
-    fn rounds(&mut self, arms: &[ArmPlan], tell: &mut dyn FnMut(Event<'_>)) -> Result<bool, RunError> {
+    fn rounds(&mut self, arms: &[ArmPlan], tell: &mut dyn FnMut(Event<'_>)) -> Result<Taken, RunError> {
         let plan = self.bench.plan().clone();
-        let planned: Vec<(ArmKey, &Arm)> = plan.keyed().collect();
-        let mut order: Vec<usize> = (0..planned.len()).collect();
-        let mut random = ChaCha12Rng::seed_from_u64(self.job.seed);
-        for round in 0..plan.samples {
-            order.shuffle(&mut random);
-            for &chosen in &order {
-                let (key, arm) = &planned[chosen];
-                let at = self.samples.len() as u64;
-                tell(Event::Sample { at, of: plan.samples * planned.len() as u64, arm: key });
-                let launches = arms[chosen].launches_per_sample;
-                let (launches, state) = repeated(launches, || self.attempt(arm, key))?;
-                if interrupt::requested() {
-                    // The sample may have been cut short: it is not one.
-                    return Ok(true);
-                }
-                self.samples.push(Sample {
-                    order: at,
-                    round,
-                    arm: key.name.clone(),
-                    cache: key.cache,
-                    launches,
-                    state,
-                });
-            }
-        }
-        Ok(false)
+        let (keys, planned): (Vec<ArmKey>, Vec<&Arm>) = plan.keyed().unzip();
+        interleaved(&keys, plan.samples, self.job.seed, |arm, at, of| {
+            let key = &keys[arm];
+            tell(Event::Sample { at, of, arm: key });
+            repeated(arms[arm].launches_per_sample, || self.attempt(planned[arm], key))
+        })
     }
 
     /// The launches that are made at once: of most arms one.
-    fn attempt(&mut self, arm: &Arm, key: &ArmKey) -> Result<(Vec<Launch>, SampleState), RunError> {
+    fn attempt(&mut self, arm: &Arm, key: &ArmKey) -> Result<Made, RunError> {
         let program = Program { path: &self.job.program, limit: self.bench.plan().time_limit() };
         match (arm.process, &mut self.bench.stage.living) {
-            (Process::Resident, Some(living)) => {
-                let (launch, state) = refresh::refresh(living, program, arm, key.cache)?;
-                Ok((vec![launch], state))
-            }
+            (Process::Resident, Some(living)) => one(refresh::refresh(living, program, arm, key.cache)),
             (Process::Paired, Some(living)) => self.pairs.launch(living, program, arm, key.cache),
-            _ => {
-                let (launch, state) = self.bench.launch(&mut self.subject, arm, key.cache)?;
-                Ok((vec![launch], state))
-            }
+            _ => one(self.bench.launch(&mut self.subject, arm, key.cache)),
         }
     }
 }
