@@ -27,7 +27,7 @@ pub(super) struct Refresh {
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
     /// Factor on the bytes of the archive that do not matter; its files and what was used stay the same.
-    #[arg(long, value_name = "F", default_value = "1")]
+    #[arg(long, value_name = "F", default_value = "1", value_parser = super::scale)]
     scale: f64,
     /// Only these arms, separated by commas.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
@@ -47,9 +47,6 @@ pub(super) struct Refresh {
 }
 
 pub(super) fn main(arguments: &Refresh) -> anyhow::Result<Code> {
-    if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
-        return Err(Usage(format!("{} is no scale: give a factor above 0", arguments.scale)).into());
-    }
     let plan = plan(arguments)?;
     let recipe = ArchiveRecipe::find(&plan.recipe).map_err(|error| match error {
         DatasetError::UnknownRecipe { .. } => Usage(error.to_string()).into(),

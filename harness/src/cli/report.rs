@@ -224,7 +224,8 @@ fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
 /// Puts text into a file of the folder, whole or not at all, or prints it.
 fn put(out: Option<&Path>, name: &str, text: &str) -> anyhow::Result<()> {
     let Some(out) = out else { return output::print(text) };
-    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))?;
     let path = out.join(name);
     write_whole(&path, text.as_bytes())?;
     output::say(&path.display().to_string());
