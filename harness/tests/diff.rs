@@ -123,6 +123,15 @@ fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
     let ran = Ran::of(&replay("empty").stdout(writer).output().unwrap());
     assert_eq!((ran.code, ran.err.as_str()), (Some(3), ""));
 
+    // A search whose finding cannot be kept, since a file is where its folder should be: it is printed, with why.
+    std::fs::write(program.path("tracerig-out"), "").unwrap();
+    let ran = diff(&program, &["--engine", "empty", "--processes", "none", "--cases", "4"], 3);
+    assert!(
+        ran.out.contains("MISMATCH turns") && ran.out.contains("NOT KEPT: tracerig-out/diff: "),
+        "{}",
+        ran.out
+    );
+
     // A search whose result can be neither kept nor printed.
     let mut command =
         program.command(&["diff", "trace", "--engine", "empty", "--processes", "none", "--cases", "4"]);

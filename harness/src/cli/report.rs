@@ -132,7 +132,7 @@ fn collect(folder: &Path, names: &[&str], depth: u32, found: &mut Vec<PathBuf>) 
     if depth == 0 {
         return Ok(());
     }
-    let unreadable = || format!("{}: cannot be read", folder.display());
+    let unreadable = || format!("{}: cannot be read; check its permissions", folder.display());
     for entry in std::fs::read_dir(folder).with_context(unreadable)? {
         let below = entry.with_context(unreadable)?.path();
         if below.is_dir() {
@@ -174,7 +174,8 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
 
 fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>> {
     let Some(path) = &arguments.ablations else { return Ok(None) };
-    let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let text = std::fs::read(path)
+        .with_context(|| format!("{}: cannot be read; check the path and its permissions", path.display()))?;
     let value = serde_json::from_slice(&text).with_context(|| {
         format!("{}: is not JSON; give what a search for ablations wrote", path.display())
     })?;

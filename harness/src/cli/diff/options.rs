@@ -1,5 +1,6 @@
 //! What all searches of `tracerig diff` share: their options, how they are run, and what they print.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -122,20 +123,38 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
         ..options.clone()
     };
     begin(options)?;
-    let one = searched(&third(A::VERB), one)?;
-    let two = searched(&third(B::VERB), two)?;
-    let three = searched(&third(C::VERB), three)?;
-    let reports = [&one, &two, &three];
+    let mut done = Vec::new();
+    let failed = note(&mut done, &third(A::VERB), one)
+        .and_then(|()| note(&mut done, &third(B::VERB), two))
+        .and_then(|()| note(&mut done, &third(C::VERB), three));
+    if done.is_empty() {
+        failed?;
+        return Ok(Code::FINE);
+    }
+    let reports: Vec<&Report> = done.iter().map(|(report, _)| report).collect();
     let printed = match options.format {
         Format::Table => {
-            let tables = [table(&one, A::CHECKED), table(&two, B::CHECKED), table(&three, C::CHECKED)];
+            let tables: Vec<String> = done.iter().map(|(report, checked)| table(report, checked)).collect();
             output::print(&tables.join("\n"))
         }
         Format::Json => {
-            output::print_json(&serde_json::json!({ A::VERB: one, B::VERB: two, C::VERB: three }))
+            let all: BTreeMap<&str, &Report> =
+                reports.iter().map(|report| (report.subject, *report)).collect();
+            output::print_json(&all)
         }
     };
-    Ok(concluded(&reports).after(printed).after(end(options, &reports)))
+    // What was searched before something went wrong is a result all the same.
+    Ok(concluded(&reports).after(printed).after(end(options, &reports)).after(failed))
+}
+
+/// Searches, and notes the report with what it counts.
+fn note<S: Subject>(
+    done: &mut Vec<(Report, &'static str)>,
+    options: &Options,
+    subject: S,
+) -> anyhow::Result<()> {
+    done.push((searched(options, subject)?, S::CHECKED));
+    Ok(())
 }
 
 fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
