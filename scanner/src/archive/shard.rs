@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
@@ -211,12 +211,16 @@ struct Rest<'a> {
 
 /// The stamp of the shard that begins with these bytes, if it belongs to the memo `memo`.
 pub(crate) fn stamp(file: &File, memo: &Stamp) -> io::Result<Option<Stamp>> {
-    let mut header = [0; HEADER];
-    match file.read_exact_at(&mut header, 0) {
-        Ok(()) => Ok(Header::read(&header, memo).map(|header| header.stamp)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(Header::of(file, memo)?.map(|header| header.stamp))
+}
+
+/// Reads a part of a shard. `None` if the file ends before.
+fn read(mut file: &File, span: &Span) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(span.bytes).unwrap_or(usize::MAX))?;
+    file.seek(SeekFrom::Start(span.at))?;
+    file.take(span.bytes).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 == span.bytes).then_some(bytes))
 }
 
 struct Header {
@@ -226,7 +230,17 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: &[u8; HEADER], memo: &Stamp) -> Option<Self> {
+    /// Of a shard of the memo `memo`; else `None`.
+    fn of(file: &File, memo: &Stamp) -> io::Result<Option<Self>> {
+        let mut header = [0; HEADER];
+        match file.read_exact_at(&mut header, 0) {
+            Ok(()) => Ok(Self::parse(&header, memo)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(bytes: &[u8; HEADER], memo: &Stamp) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (of, rest) = rest.split_first_chunk::<16>()?;
         let (stamp, rest) = rest.split_first_chunk::<16>()?;
@@ -251,24 +265,10 @@ impl Header {
 impl Stored {
     /// Reads the head of the shard at `path`. `None` if it is not whole, or not of the memo `memo`.
     pub(crate) fn read(path: &Path, memo: &Stamp, ablated: Ablations) -> io::Result<Option<Self>> {
-        let mut file = open_regular(path)?;
-        let mut start = Vec::with_capacity(32 << 10);
-        (&mut file).take(32 << 10).read_to_end(&mut start)?;
-        let Some(header) = start.first_chunk().and_then(|header| Header::read(header, memo)) else {
-            return Ok(None);
-        };
-        let mut rest = Vec::new();
-        let end = HEADER + usize::try_from(header.head.bytes).unwrap_or(usize::MAX);
-        let head = if let Some(head) = start.get(HEADER..end) {
-            head
-        } else {
-            rest.try_reserve_exact(end - HEADER)?;
-            rest.extend_from_slice(&start[HEADER.min(start.len())..]);
-            let missing = (end - start.len()) as u64;
-            (&mut file).take(missing).read_to_end(&mut rest)?;
-            &rest
-        };
-        let Some(head) = Head::decode(head, &header.head, ablated) else { return Ok(None) };
+        let file = open_regular(path)?;
+        let Some(header) = Header::of(&file, memo)? else { return Ok(None) };
+        let Some(head) = read(&file, &header.head)? else { return Ok(None) };
+        let Some(head) = Head::decode(&head, &header.head, ablated) else { return Ok(None) };
         let Header { stamp, details, .. } = header;
         let (file, path, files) = (Some(file), path.to_owned(), head.records.len());
         Ok(Some(Self { head, body: Body { stamp, file, path, details, files, ablated } }))
@@ -283,17 +283,9 @@ impl Body {
 
     /// Reads it. `None` if it is not whole, or another shard stands there by now.
     pub(crate) fn details(&self) -> io::Result<Option<Vec<Detail>>> {
-        let length = usize::try_from(self.details.bytes).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length)?;
-        bytes.resize(length, 0);
         let opened = if self.file.is_none() { Some(open_regular(&self.path)?) } else { None };
         let Some(file) = self.file.as_ref().or(opened.as_ref()) else { return Ok(None) };
-        match file.read_exact_at(&mut bytes, self.details.at) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(error) => return Err(error),
-        }
+        let Some(bytes) = read(file, &self.details)? else { return Ok(None) };
         if xxh3_128(&bytes) != self.details.sum && !self.ablated.has(Ablation::ShardChecksum) {
             return Ok(None);
         }
@@ -304,8 +296,7 @@ impl Body {
 
 impl Head {
     fn decode(bytes: &[u8], span: &Span, ablated: Ablations) -> Option<Self> {
-        let is_whole = xxh3_128(bytes) == span.sum || ablated.has(Ablation::ShardChecksum);
-        if bytes.len() as u64 != span.bytes || !is_whole {
+        if xxh3_128(bytes) != span.sum && !ablated.has(Ablation::ShardChecksum) {
             return None;
         }
         let (count, rest) = bytes.split_first_chunk::<8>()?;

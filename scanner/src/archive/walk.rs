@@ -96,6 +96,8 @@ struct Progress {
     todo: Vec<(PathBuf, bool)>,
     /// Threads that read one now, and may find more.
     busy: usize,
+    /// Threads that wait for one.
+    waiting: usize,
     /// Folders found behind links.
     linked: Vec<PathBuf>,
     /// Device and inode of the folders read.
@@ -125,7 +127,9 @@ impl Walk<'_> {
                 if state.busy == 0 {
                     return;
                 }
+                state.waiting += 1;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.waiting -= 1;
                 continue;
             };
             state.busy += 1;
@@ -142,7 +146,7 @@ impl Walk<'_> {
                     state.walked.listing += took.0;
                     state.walked.metadata += took.1;
                     if !folder.files.is_empty() || !folder.failed.is_empty() {
-                        self.changed.notify_all();
+                        self.notify(&state);
                         drop(state);
                         (self.each)(folder);
                         state = self.lock();
@@ -153,6 +157,13 @@ impl Walk<'_> {
                 Err(error) => state.walked.failed.push((path, error)),
             }
             state.busy -= 1;
+            self.notify(&state);
+        }
+    }
+
+    /// Wakes whoever waits. To wake nobody costs a system call as well.
+    fn notify(&self, state: &Progress) {
+        if state.waiting > 0 {
             self.changed.notify_all();
         }
     }
