@@ -7,6 +7,7 @@
 pub mod ablations;
 pub mod append;
 pub mod archive_histories;
+pub mod arms;
 pub mod baseline;
 pub mod cli;
 pub mod companion;
