@@ -15,6 +15,7 @@ mod answered;
 mod answers;
 mod breach;
 mod child;
+mod data_text;
 mod ending;
 mod engine;
 mod execute;

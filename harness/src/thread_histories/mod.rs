@@ -21,6 +21,7 @@ mod generate;
 mod item;
 mod machine;
 mod op;
+mod others;
 mod outcome;
 mod run;
 mod shrink;
