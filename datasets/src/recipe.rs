@@ -1,9 +1,11 @@
 //! Recipes: what a dataset should be like, as data.
 
+pub(crate) mod common;
+
 use std::fmt;
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
+use common::{builtin_text, check_name, parsed, read, require, scaled, text_of};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
@@ -142,12 +144,7 @@ impl Recipe {
     /// # Errors
     /// [`DatasetError::UnknownRecipe`] with the names there are.
     pub fn builtin(name: &str) -> Result<Self> {
-        let found = BUILTIN.iter().find(|(known, _)| *known == name);
-        let (_, text) = found.ok_or_else(|| DatasetError::UnknownRecipe {
-            name: name.to_owned(),
-            known: BUILTIN.map(|(known, _)| known).join(", "),
-        })?;
-        Self::parse(text, &format!("recipe `{name}`"))
+        Self::parse(builtin_text(&BUILTIN, name)?, &format!("recipe `{name}`"))
     }
 
     /// Every built-in recipe, smallest first.
@@ -248,12 +245,7 @@ impl Recipe {
 
     fn check(&self) -> std::result::Result<(), String> {
         let page = u64::from(tracerig_store::schema::PAGE_SIZE);
-        let require = |holds: bool, otherwise: &str| if holds { Ok(()) } else { Err(otherwise.to_owned()) };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        require(
-            !self.name.is_empty() && self.name.bytes().all(plain) && !self.name.starts_with('.'),
-            "`name` names a folder: use letters, digits, `-`, `_` and `.`",
-        )?;
+        check_name(&self.name)?;
         require(
             self.file_bytes.is_multiple_of(page),
             "`file_bytes` must be a multiple of the page size, 4096",
@@ -333,32 +325,6 @@ impl Recipe {
         }
         Ok(())
     }
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(DatasetError::io(path, "read the recipe"))
-}
-
-/// The text of the recipe file that `name` is the path of; `None` for the name of a built-in recipe.
-pub(crate) fn text_of(name: &str) -> Result<Option<String>> {
-    let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
-    is_path.then(|| read(Path::new(name))).transpose()
-}
-
-/// Reads a recipe of either kind, unchecked. `place` names it in errors, `example` a recipe that explains the keys.
-pub(crate) fn parsed<T: DeserializeOwned>(text: &str, place: &str, example: &str) -> Result<T> {
-    toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        DatasetError::Recipe {
-            place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
-            detail: format!("{}; {example} explains every key", error.message()),
-        }
-    })
-}
-
-fn scaled(number: u64, scale: f64) -> u64 {
-    // Both stay far below 2^53, where a float is exact.
-    (number as f64 * scale).round() as u64
 }
 
 #[cfg(test)]

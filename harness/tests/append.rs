@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use common::program::{Program, text};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Program, text};
 use tracerig_harness::append::{self, Condition, Job, Plan};
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};

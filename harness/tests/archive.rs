@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::path::PathBuf;
 
-use support::{Program, text};
+use common::program::{Program, text};
 use tracerig_datasets::real::Codex;
 use tracerig_harness::refresh;
 use tracerig_reports::Record;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use support::{Program, Ran, text};
+use common::program::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
 use tracerig_datasets::{BuildOptions, Cache, Manifest, Recipe, Truth};
 use tracerig_harness::oracle::{self, Answer, Window};

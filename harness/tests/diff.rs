@@ -2,32 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
+use common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{Program, Ran, text};
 use tracerig_harness::diff::{self, Trace};
-
-/// Runs `diff trace` and expects this exit code. Python is asked only where it is the point: to start it takes long.
-fn diff(program: &Program, arguments: &[&str], code: i32) -> Ran {
-    let mut command = program.command(&[&["diff", "trace"], arguments].concat());
-    if !arguments.contains(&"python") {
-        command.env("TRACERIG_PYTHON", "/nonexistent/python3");
-    }
-    let ran = Ran::of(&command.output().unwrap());
-    assert_eq!(ran.code, Some(code), "{arguments:?}\n{}\n{}", ran.out, ran.err);
-    ran
-}
-
-fn json(program: &Program, arguments: &[&str], code: i32) -> Value {
-    let ran = diff(program, &[arguments, &["--format", "json"]].concat(), code);
-    serde_json::from_str(&ran.out).unwrap()
-}
 
 #[test]
 fn the_scanner_passes_and_the_corpus_is_replayed_first() {
@@ -35,7 +19,8 @@ fn the_scanner_passes_and_the_corpus_is_replayed_first() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/trace").canonicalize().unwrap();
     // The witnesses in a folder of their own are another story.
     let (out, files) = (program.path("out.xml"), diff::kept::files(&corpus).unwrap());
-    let report = json(&program, &["--cases", "40", "--corpus", text(&corpus), "--junit", text(&out)], 0);
+    let report =
+        program.diff_json("trace", &["--cases", "40", "--corpus", text(&corpus), "--junit", text(&out)], 0);
     assert_eq!(report["random"], 40);
     assert_eq!(report["kept"].as_array().unwrap().len(), files.len());
     assert_eq!((&report["failed"], &report["found"]), (&0.into(), &Value::Array(Vec::new())));
@@ -43,7 +28,7 @@ fn the_scanner_passes_and_the_corpus_is_replayed_first() {
     let xml = std::fs::read_to_string(out).unwrap();
     assert!(xml.contains("tour.txt") && xml.contains("name=\"turns\"") && !xml.contains("<failure"), "{xml}");
     for file in &files {
-        let ran = diff(&program, &["--replay", text(file)], 0);
+        let ran = program.diff("trace", &["--replay", text(file)], 0);
         assert!(ran.out.contains("nothing wrong"), "{}", ran.out);
     }
     assert!(!program.path("tracerig-out").exists(), "nothing to keep");
@@ -57,7 +42,8 @@ fn engines_that_are_wrong_are_found_out_made_smaller_kept_and_replayed() {
     {
         let wrong = ["--engine", engine];
         let out = program.path(&format!("{engine}.xml"));
-        let report = json(&program, &[&wrong[..], &["--cases", "60", "--junit", text(&out)]].concat(), 3);
+        let report =
+            program.diff_json("trace", &[&wrong[..], &["--cases", "60", "--junit", text(&out)]].concat(), 3);
         let all = report["found"].as_array().unwrap();
         let found = all.iter().find(|found| found["kind"] == kind).unwrap_or_else(|| panic!("{report:#}"));
         assert!(found["operations"].as_u64().unwrap() <= most, "{found:#}");
@@ -73,8 +59,8 @@ fn engines_that_are_wrong_are_found_out_made_smaller_kept_and_replayed() {
         assert_eq!(ran.code, Some(3), "{replay}\n{}{}", ran.out, ran.err);
         assert!(ran.out.contains(&format!("MISMATCH {kind}")) && ran.out.contains(replay), "{}", ran.out);
         let file = found["file"].as_str().unwrap();
-        diff(&program, &["--replay", file], 0);
-        let again = json(&program, &["--engine", engine, "--replay", file], 3);
+        program.diff("trace", &["--replay", file], 0);
+        let again = program.diff_json("trace", &["--engine", engine, "--replay", file], 3);
         // Only that a replay asks more oracles.
         let begins = |found: &Value| found["detail"].as_str().unwrap().split(". ").next().map(str::to_owned);
         assert_eq!(begins(&again["found"]), begins(found), "it fails in the same words");
@@ -90,7 +76,7 @@ fn a_kept_case_that_fails_is_reported_as_itself_and_new_ones_join_the_corpus() {
     std::fs::write(&kept, "append request turn=1 at=1\nrelaunch\n").unwrap();
     std::fs::write(corpus.join("notes.md"), "not a history").unwrap();
     let arguments = ["--engine", "empty", "--processes", "none", "--cases", "8", "--corpus", text(&corpus)];
-    let ran = diff(&program, &arguments, 3);
+    let ran = program.diff("trace", &arguments, 3);
     assert!(ran.out.contains(&format!("MISMATCH turns: {}", kept.display())), "{}", ran.out);
     assert!(ran.out.contains(&format!("--replay '{}'", kept.display())), "{}", ran.out);
     assert!(ran.out.contains("FAILED: "), "{}", ran.out);
@@ -125,7 +111,7 @@ fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
 
     // A search whose finding cannot be kept, since a file is where its folder should be: it is printed, with why.
     std::fs::write(program.path("tracerig-out"), "").unwrap();
-    let ran = diff(&program, &["--engine", "empty", "--processes", "none", "--cases", "4"], 3);
+    let ran = program.diff("trace", &["--engine", "empty", "--processes", "none", "--cases", "4"], 3);
     assert!(
         ran.out.contains("MISMATCH turns") && ran.out.contains("NOT KEPT: tracerig-out/diff: "),
         "{}",
@@ -152,7 +138,7 @@ fn a_case_is_a_function_of_seed_number_and_length() {
 #[test]
 fn shares_execute_every_case_once_and_a_time_ends_a_search() {
     let program = Program::new();
-    let random = |arguments: &[&str]| json(&program, arguments, 0)["random"].as_u64().unwrap();
+    let random = |arguments: &[&str]| program.diff_json("trace", arguments, 0)["random"].as_u64().unwrap();
     let shares = ["1/3", "2/3", "3/3"].map(|shard| random(&["--cases", "10", "--shard", shard]));
     assert_eq!(shares, [4, 3, 3]);
     assert!(random(&["--time", "1s", "--jobs", "1"]) > 0);
@@ -182,7 +168,7 @@ fn what_cannot_be_executed_is_said_and_is_no_pass() {
         (&["--oracle", "python=2"], "no share"),
         (&["--processes", "1/0"], "no share"),
     ] {
-        let ran = diff(&program, arguments, 2);
+        let ran = program.diff("trace", arguments, 2);
         assert!(ran.err.contains(said) && ran.out.is_empty(), "{arguments:?}\n{}", ran.err);
     }
     let nowhere = program.command(&["diff", "trace", "--cases", "1"]).env("TMPDIR", "/nonexistent").output();
@@ -195,7 +181,7 @@ fn an_impossible_history_is_a_failure_but_no_mismatch() {
     let program = Program::new();
     let file = program.path("impossible.txt");
     std::fs::write(&file, "append request turn=1 at=1\nrelaunch, at persisted: another scan\n").unwrap();
-    let ran = diff(&program, &["--replay", text(&file)], 1);
+    let ran = program.diff("trace", &["--replay", text(&file)], 1);
     assert!(ran.out.contains("FAILURE impossible"), "{}", ran.out);
 }
 
@@ -262,14 +248,8 @@ fn without_a_python_that_is_said_and_demanding_one_fails() {
     assert!(ran.code == Some(0) && ran.out.contains("python oracle: not run (not wanted)\n"), "{ran:?}");
     let corpus = program.path("one.txt");
     std::fs::write(&corpus, "append request turn=1 at=1\nrelaunch\n").unwrap();
-    let ran = Ran::of(
-        &program
-            .command(&["diff", "trace", "--replay", text(&corpus)])
-            .env("TRACERIG_PYTHON", "/nonexistent/python3")
-            .output()
-            .unwrap(),
-    );
-    assert!(ran.code == Some(0) && ran.out.contains("not run (no python3)"), "{ran:?}");
+    let ran = program.diff("trace", &["--replay", text(&corpus)], 0);
+    assert!(ran.out.contains("not run (no python3)"), "{ran:?}");
 }
 
 #[test]
@@ -293,10 +273,11 @@ fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
     if program.run(&["diff", "trace", "--cases", "1", "--oracle", "python"]).code != Some(0) {
         return;
     }
-    let report = json(&program, &["--cases", "20", "--processes", "none", "--oracle", "python"], 0);
+    let report =
+        program.diff_json("trace", &["--cases", "20", "--processes", "none", "--oracle", "python"], 0);
     assert_eq!(report["exercised"]["answers of the Python oracle"], report["exercised"]["scans"]);
     let wrong = ["--cases", "20", "--processes", "none", "--oracle", "python", "--engine", "lying"];
-    let report = json(&program, &wrong, 3);
+    let report = program.diff_json("trace", &wrong, 3);
     let detail = report["found"][0]["detail"].as_str().unwrap();
     assert!(detail.contains("Turns: the scan is alone. "), "{detail}");
 }
@@ -304,7 +285,7 @@ fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
 #[test]
 fn relaunches_are_processes_that_race_and_are_killed() {
     let program = Program::new();
-    let report = json(&program, &["--cases", "30", "--processes", "all", "--oracle", "none"], 0);
+    let report = program.diff_json("trace", &["--cases", "30", "--processes", "all", "--oracle", "none"], 0);
     for what in [
         "relaunches in a process of their own",
         "races",
@@ -317,7 +298,7 @@ fn relaunches_are_processes_that_race_and_are_killed() {
     }
     // Wrong engines are found there, too.
     let wrong = ["--cases", "4", "--processes", "all", "--oracle", "none", "--engine", "lying"];
-    json(&program, &wrong, 3);
+    program.diff_json("trace", &wrong, 3);
     // A kept race is tried as often as it says.
     let file = program.path("race.txt");
     std::fs::write(&file, "tries 5\nappend request turn=1 at=1\nrace scan; scan\n").unwrap();
@@ -325,7 +306,7 @@ fn relaunches_are_processes_that_race_and_are_killed() {
     std::fs::create_dir(&corpus).unwrap();
     std::fs::rename(file, corpus.join("race.txt")).unwrap();
     let arguments = ["--cases", "1", "--processes", "none", "--oracle", "none", "--corpus", text(&corpus)];
-    assert_eq!(json(&program, &arguments, 0)["exercised"]["races"], 5);
+    assert_eq!(program.diff_json("trace", &arguments, 0)["exercised"]["races"], 5);
 }
 
 #[test]
@@ -356,26 +337,27 @@ fn what_a_killed_search_left_is_removed_and_what_is_in_use_is_not() {
 #[test]
 fn a_rule_that_is_switched_off_is_noticed_and_the_replay_command_says_so() {
     let program = Program::new();
-    let report = json(&program, &["--cases", "30", "--ablate", "order", "--oracle", "none"], 3);
+    let report = program.diff_json("trace", &["--cases", "30", "--ablate", "order", "--oracle", "none"], 3);
     let found = &report["found"][0];
     assert_eq!((&report["ablate"], &found["kind"]), (&"order".into(), &"turns".into()), "{report:#}");
     let replay = found["replay"].as_str().unwrap();
     assert!(replay.contains(" --ablate order "), "{replay}");
     let words: Vec<&str> = replay.split(' ').skip(1).collect();
     assert_eq!(program.run(&words).code, Some(3), "{replay}");
-    diff(&program, &["--replay", found["file"].as_str().unwrap()], 0);
+    program.diff("trace", &["--replay", found["file"].as_str().unwrap()], 0);
 }
 
 #[test]
 fn what_is_outside_the_contract_is_counted_and_no_failure() {
     let program = Program::new();
-    let report = json(&program, &["--cases", "150", "--profile", "hostile", "--oracle", "none"], 0);
+    let report =
+        program.diff_json("trace", &["--cases", "150", "--profile", "hostile", "--oracle", "none"], 0);
     let outside = report["outside"].as_array().unwrap();
     let sum = |what: &str| outside.iter().map(|sort| sort[what].as_u64().unwrap()).sum::<u64>();
     let counted = [sum("detected"), sum("right"), sum("wrong")];
     assert_eq!(counted.iter().sum::<u64>(), 150, "each case has one: {outside:#?}");
     assert!(counted.iter().all(|&count| count > 0), "{outside:#?}");
-    assert_eq!(json(&program, &["--cases", "4", "--oracle", "none"], 0)["outside"], Value::Null);
+    assert_eq!(program.diff_json("trace", &["--cases", "4", "--oracle", "none"], 0)["outside"], Value::Null);
 
     // A history says itself that it leaves the contract, and is no failure either, but for a rule that is switched off.
     let file = program.path("below.txt");
@@ -385,15 +367,15 @@ fn what_is_outside_the_contract_is_counted_and_no_failure() {
         )
     };
     std::fs::write(&file, text_of("profile hostile\n")).unwrap();
-    let ran = diff(&program, &["--replay", text(&file)], 0);
+    let ran = program.diff("trace", &["--replay", text(&file)], 0);
     assert!(
         ran.out.contains("wrong outside the contract only") && ran.out.contains("100.0 %"),
         "{}",
         ran.out
     );
-    diff(&program, &["--replay", text(&file), "--ablate", "wal"], 3);
+    program.diff("trace", &["--replay", text(&file), "--ablate", "wal"], 3);
     std::fs::write(&file, text_of("")).unwrap();
-    let ran = diff(&program, &["--replay", text(&file)], 2);
+    let ran = program.diff("trace", &["--replay", text(&file)], 2);
     assert!(ran.err.contains("profile hostile"), "{}", ran.err);
 }
 

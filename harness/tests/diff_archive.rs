@@ -3,28 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::path::Path;
 
-use serde_json::Value;
-use support::{Program, Ran, text};
-
-/// Runs `diff archive` and expects this exit code. Python is asked only where it is the point: to start it takes long.
-fn diff(program: &Program, arguments: &[&str], code: i32) -> Ran {
-    let mut command = program.command(&[&["diff", "archive"], arguments].concat());
-    if !arguments.contains(&"python") {
-        command.env("TRACERIG_PYTHON", "/nonexistent/python3");
-    }
-    let ran = Ran::of(&command.output().unwrap());
-    assert_eq!(ran.code, Some(code), "{arguments:?}\n{}\n{}", ran.out, ran.err);
-    ran
-}
-
-fn json(program: &Program, arguments: &[&str], code: i32) -> Value {
-    let ran = diff(program, &[arguments, &["--format", "json"]].concat(), code);
-    serde_json::from_str(&ran.out).unwrap()
-}
+use common::program::{Program, text};
 
 #[test]
 fn what_is_wrong_is_found_out_made_smaller_kept_and_replayed() {
@@ -37,7 +20,7 @@ fn what_is_wrong_is_found_out_made_smaller_kept_and_replayed() {
         ("--ablate", "repeated", "usage", 3),
         ("--ablate", "tick", "work", 4),
     ] {
-        let report = json(&program, &[flag, name, "--cases", "80"], 3);
+        let report = program.diff_json("archive", &[flag, name, "--cases", "80"], 3);
         let all = report["found"].as_array().unwrap();
         let found = all.iter().find(|found| found["kind"] == kind).unwrap_or_else(|| panic!("{report:#}"));
         assert!(found["operations"].as_u64().unwrap() <= most, "{found:#}");
@@ -46,9 +29,9 @@ fn what_is_wrong_is_found_out_made_smaller_kept_and_replayed() {
         let replay = found["replay"].as_str().unwrap();
         assert!(replay.contains(&format!("diff archive {flag} {name} --replay ")), "{replay}");
         let words: Vec<&str> = replay.split(' ').skip(3).collect();
-        let ran = diff(&program, &words, 3);
+        let ran = program.diff("archive", &words, 3);
         assert!(ran.out.contains(&format!("MISMATCH {kind}")) && ran.out.contains(replay), "{}", ran.out);
-        diff(&program, &["--replay", found["file"].as_str().unwrap()], 0);
+        program.diff("archive", &["--replay", found["file"].as_str().unwrap()], 0);
     }
 }
 
@@ -60,7 +43,7 @@ fn python_is_asked_about_kept_histories_and_agrees() {
         println!("no python3: not tried");
         return;
     }
-    let ran = diff(&program, &["--oracle", "python", "--replay", text(&tour)], 0);
+    let ran = program.diff("archive", &["--oracle", "python", "--replay", text(&tour)], 0);
     assert!(ran.out.contains("nothing wrong") && ran.out.contains("usage.py 1"), "{}", ran.out);
 }
 
@@ -72,7 +55,7 @@ fn what_is_no_history_or_rule_is_said() {
     for (arguments, said) in
         [(["--replay", text(&broken)], "line 2"), (["--ablate", "everything"], "first-meta")]
     {
-        let ran = diff(&program, &arguments, 2);
+        let ran = program.diff("archive", &arguments, 2);
         assert!(ran.err.contains(said), "{arguments:?}\n{}", ran.err);
     }
 }

@@ -2,22 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
-use serde_json::Value;
-use support::{Program, text};
-
-fn json(program: &Program, arguments: &[&str], code: i32) -> Value {
-    let ran = program.run(&[&["diff"], arguments, &["--format", "json"]].concat());
-    assert_eq!(ran.code, Some(code), "{arguments:?}\n{}\n{}", ran.out, ran.err);
-    serde_json::from_str(&ran.out).unwrap()
-}
+use common::program::{Program, text};
 
 #[test]
 fn a_missing_rule_is_found_out_made_smaller_kept_and_replayed() {
     let program = Program::new();
-    let ablate = ["threads", "--ablate", "recency"];
-    let report = json(&program, &[&ablate[..], &["--cases", "12"]].concat(), 3);
+    let report = program.diff_json("threads", &["--ablate", "recency", "--cases", "12"], 3);
     // What a row says is the same each time; whether a projection came in time is not.
     let all = report["found"].as_array().unwrap();
     let found = all.iter().find(|found| found["kind"] == "row").unwrap_or_else(|| panic!("{report:#}"));
@@ -28,8 +20,8 @@ fn a_missing_rule_is_found_out_made_smaller_kept_and_replayed() {
     let words: Vec<&str> = replay.split(' ').skip(1).collect();
     let ran = program.run(&words);
     assert_eq!(ran.code, Some(3), "{replay}\n{}{}", ran.out, ran.err);
-    let ran = program.run(&["diff", "threads", "--replay", found["file"].as_str().unwrap()]);
-    assert!(ran.code == Some(0) && ran.out.contains("nothing wrong"), "{}", ran.out);
+    let ran = program.diff("threads", &["--replay", found["file"].as_str().unwrap()], 0);
+    assert!(ran.out.contains("nothing wrong"), "{}", ran.out);
 }
 
 #[test]
@@ -40,8 +32,8 @@ fn all_is_one_report_of_all_with_the_worst_exit_code() {
         std::fs::create_dir_all(corpus.join(folder)).unwrap();
     }
     std::fs::write(corpus.join("threads/one.txt"), "mode sync\ncreate 1\nappend 1 user fix\n").unwrap();
-    let arguments = ["all", "--cases", "12", "--corpus", text(&corpus), "--junit", text(&out)];
-    let report = json(&program, &arguments, 0);
+    let arguments = ["--cases", "12", "--corpus", text(&corpus), "--junit", text(&out)];
+    let report = program.diff_json("all", &arguments, 0);
     for subject in ["trace", "threads", "archive"] {
         assert_eq!(report[subject]["random"], 4, "{subject}");
     }
@@ -50,8 +42,8 @@ fn all_is_one_report_of_all_with_the_worst_exit_code() {
     for subject in ["trace", "threads", "archive"] {
         assert!(xml.contains(&format!("diff {subject}, seed 1")), "{xml}");
     }
-    let ran = program.run(&["diff", "all", "--replay", text(&corpus.join("threads/one.txt"))]);
-    assert!(ran.code == Some(2) && ran.err.contains("diff threads --replay"), "{}", ran.err);
+    let ran = program.diff("all", &["--replay", text(&corpus.join("threads/one.txt"))], 2);
+    assert!(ran.err.contains("diff threads --replay"), "{}", ran.err);
 }
 
 #[test]
@@ -62,7 +54,7 @@ fn what_is_no_history_is_said() {
     for (arguments, said) in
         [(["--replay", text(&broken)], "line 2"), (["--ablate", "everything"], "torn-tail")]
     {
-        let ran = program.run(&[&["diff", "threads"], &arguments[..]].concat());
-        assert!(ran.code == Some(2) && ran.err.contains(said), "{arguments:?}\n{}", ran.err);
+        let ran = program.diff("threads", &arguments, 2);
+        assert!(ran.err.contains(said), "{arguments:?}\n{}", ran.err);
     }
 }

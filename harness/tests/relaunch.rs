@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -11,8 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
 use tracerig_datasets::{Cache as Datasets, Recipe};
 use tracerig_harness::relaunch::{self, Job, Plan, Source};

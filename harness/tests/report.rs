@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use common::program::{Program, Ran, text};
 use serde_json::Value;
-use support::{Program, Ran, text};
 
 /// A record that comes with the source: nine arms on the recipe quick, or five on the recipe items.
 fn kept(name: &str) -> PathBuf {

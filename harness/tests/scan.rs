@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use common::program::{Program, text};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use support::{Program, text};
 use tracerig_datasets::real::Codex;
 
 fn real(program: &Program, codex: Codex) -> PathBuf {

@@ -5,52 +5,25 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use std::path::Path;
+mod common;
 
+use std::collections::BTreeMap;
+
+use common::search::{assert_exercised, expect_nothing, expect_nothing_kept};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
-use tracerig_harness::diff::{Bench, Job, Limits, Report, Shard, Threads, kept, search};
+use tracerig_harness::diff::{Bench, Threads};
 use tracerig_harness::oracle::threads::{Row, rows};
 use tracerig_harness::thread_histories::{Case, Op, generate, run};
 use tracerig_store::threads::{Ablations, Durability, Mode};
 
 const HISTORIES: u64 = 900;
 
-/// Searches; fails with what is found, each failure with its history.
-fn expect_nothing(change: impl FnOnce(&mut Job<Threads>)) -> Report {
-    let keep = TempDir::new().unwrap();
-    let mut job = Job {
-        subject: Threads::default(),
-        seed: 1,
-        ops: 20,
-        limits: Limits { cases: Some(HISTORIES), time: None },
-        jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        shard: Shard::WHOLE,
-        corpus: Vec::new(),
-        keep: keep.path().to_owned(),
-    };
-    change(&mut job);
-    let report = search(&job, &mut |_| {}).unwrap();
-    if !report.found.is_empty() {
-        let all: Vec<String> = report
-            .found
-            .iter()
-            .map(|found| format!("{}: {}\n{}\n{}", found.kind, found.origin, found.detail, found.history))
-            .collect();
-        panic!("{} histories fail\n\n{}", report.failed, all.join("\n"));
-    }
-    report
-}
-
 #[test]
 fn random_histories_lose_nothing_and_are_projected_as_predicted() {
-    let report = expect_nothing(|_| {});
-    assert_eq!((report.random, report.operations), (HISTORIES, HISTORIES * 20));
-    // What is never exercised is not tested.
-    for what in [
+    let report = expect_nothing(Threads::default(), HISTORIES);
+    let all = [
         "appends",
         "appends that fail",
         "appends at the same time",
@@ -66,21 +39,13 @@ fn random_histories_lose_nothing_and_are_projected_as_predicted() {
         "lists",
         "rebuilds",
         "repairs",
-    ] {
-        let count = report.exercised.get(what).copied().unwrap_or_default();
-        assert!(count >= 20, "hardly ever: {what}\n{:#?}", report.exercised);
-    }
+    ];
+    assert_exercised(&report, 20, &all);
 }
 
 #[test]
 fn kept_histories_lose_nothing_and_are_projected_as_predicted() {
-    let corpus = kept::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/threads")).unwrap();
-    assert!(corpus.len() >= 3, "the corpus is not where it should be");
-    let report = expect_nothing(|job| {
-        job.corpus.clone_from(&corpus);
-        job.limits.cases = Some(0);
-    });
-    assert_eq!(report.kept, corpus);
+    expect_nothing_kept(Threads::default(), "threads", 3);
 }
 
 /// A random history of what appends and waits, and nothing else.

@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
+mod common;
 
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use common::program::{Program, Ran, text};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use support::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
 use tracerig_store::threads::{Item, Millis, SessionMeta, StoreOptions, ThreadId, ThreadStore};
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
-use crate::recipe::{Recipe, Sizes, parsed, text_of};
+use crate::recipe::common::{builtin_text, check_name, parsed, require, scaled, text_of};
+use crate::recipe::{Recipe, Sizes};
 
 /// A recipe of an archive, checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,23 +51,13 @@ const BUILTIN: [(&str, &str); 2] = [
     ("archive-60k", include_str!("../../recipes/archive-60k.toml")),
 ];
 
-/// The names of the built-in recipes.
-pub(crate) fn names() -> [&'static str; BUILTIN.len()] {
-    BUILTIN.map(|(name, _)| name)
-}
-
 impl ArchiveRecipe {
     /// The built-in recipe of this name.
     ///
     /// # Errors
     /// [`DatasetError::UnknownRecipe`] with the names there are.
     pub fn builtin(name: &str) -> Result<Self> {
-        let found = BUILTIN.iter().find(|(known, _)| *known == name);
-        let (_, text) = found.ok_or_else(|| DatasetError::UnknownRecipe {
-            name: name.to_owned(),
-            known: names().join(", "),
-        })?;
-        Self::parse(text, &format!("recipe `{name}`"))
+        Self::parse(builtin_text(&BUILTIN, name)?, &format!("recipe `{name}`"))
     }
 
     /// Every built-in recipe, smallest first.
@@ -96,7 +87,7 @@ impl ArchiveRecipe {
         };
         match text_of(name) {
             Ok(Some(text)) => says(text),
-            _ => names().contains(&name),
+            _ => BUILTIN.iter().any(|(known, _)| *known == name),
         }
     }
 
@@ -139,8 +130,7 @@ impl ArchiveRecipe {
     /// Bytes of all rollouts at a scale, about: what says how much was used takes its room at every scale.
     #[must_use]
     pub fn bytes(&self, scale: f64) -> u64 {
-        // Far below 2^53, where a float is exact.
-        (self.bytes as f64 * scale).round() as u64
+        scaled(self.bytes, scale)
     }
 
     /// The seed used when none is given.
@@ -157,12 +147,7 @@ impl ArchiveRecipe {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        let require = |holds: bool, otherwise: &str| if holds { Ok(()) } else { Err(otherwise.to_owned()) };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        require(
-            !self.name.is_empty() && self.name.bytes().all(plain) && !self.name.starts_with('.'),
-            "`name` names a folder: use letters, digits, `-`, `_` and `.`",
-        )?;
+        check_name(&self.name)?;
         require(self.sessions > 0 && self.bytes > 0, "`sessions` and `bytes` must be positive")?;
         require((1..=3660).contains(&self.days), "`days` must be from 1 to 3660")?;
         require(
@@ -182,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_builtin_recipe_parses_and_names_its_trace_database() {
-        for name in names() {
+        for (name, _) in BUILTIN {
             let recipe = ArchiveRecipe::builtin(name).unwrap();
             assert_eq!((recipe.name(), recipe.why().ends_with('.')), (name, true));
             assert_eq!(ArchiveRecipe::parse(&recipe.canonical(), "again").unwrap(), recipe);

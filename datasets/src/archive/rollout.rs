@@ -1,21 +1,22 @@
 //! The lines of one session, and what they say was used. Shapes and lengths are those of real rollouts.
 
+mod bulk;
+mod counts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
+use bulk::BULK;
 use tracerig_store::threads::Millis;
 
-use super::expected::{Expected, UseClass, UsedTier, UsedTokens};
-use super::plan::{DAY, KnownTurn, Session, Version};
+use super::expected::{Expected, UsedTier, UsedTokens};
+use super::plan::{KnownTurn, Session, Version};
 use crate::dice::Dice;
 use crate::prose::Pools;
 
 /// What the lines that a session cannot do without take: at its beginning, for each turn and for each count.
 const ESTIMATES: [(Version, [u64; 3]); 2] =
     [(Version::Older, [710, 1_220, 435]), (Version::Newer, [1_310, 1_720, 1_310])];
-
-/// Lines that do not matter: minimum, median, 90th and 99th percentile, maximum of their bytes.
-const BULK: [u64; 5] = [420, 900, 5_000, 35_000, 160_000];
 
 /// Room that the end of the last turn takes.
 const ENDING: [(Version, u64); 2] = [(Version::Older, 243), (Version::Newer, 309)];
@@ -291,132 +292,6 @@ impl<'a> Writer<'a> {
         self.line("event_msg", &format!(
             r#"{{"type":"task_complete",{root}"turn_id":"{turn}","last_agent_message":null,"completed_at":{seconds},"duration_ms":1042,"time_to_first_token_ms":36}}"#
         ));
-    }
-
-    /// Writes lines of so many bytes together that do not matter, or a little less.
-    fn bulk(&mut self, mut bytes: u64) {
-        while bytes >= BULK[0] {
-            let size = self.bulk_dice.size(BULK).min(bytes);
-            let size = if bytes - size < BULK[0] { bytes } else { size };
-            self.filler(size);
-            bytes -= size;
-        }
-    }
-
-    /// One line of so many bytes that does not matter.
-    fn filler(&mut self, bytes: u64) {
-        let begin = self.out.len();
-        let is_unknown = self.bulk_dice.chance(self.unknown_per_mille);
-        let (kind, before, after) = match self.bulk_dice.below(if is_unknown { 2 } else { 10 }) {
-            0 if is_unknown => ("experiment_state", r#"{"full":true,"state":""#, r#""}"#),
-            1 if is_unknown => ("event_msg", r#"{"type":"sandbox_heartbeat","note":""#, r#""}"#),
-            0..3 => (
-                "response_item",
-                r#"{"type":"reasoning","summary":[],"content":null,"encrypted_content":"gAAAA"#,
-                r#""}"#,
-            ),
-            3..6 => (
-                "response_item",
-                r#"{"type":"function_call_output","call_id":"call_1ad0afd34c9c3a86c6e131","output":""#,
-                r#""}"#,
-            ),
-            6..8 if !self.is_newer() => {
-                ("event_msg", r#"{"type":"agent_message","message":""#, r#"","phase":null}"#)
-            }
-            6 => {
-                ("event_msg", r#"{"type":"item_completed","item":{"type":"AgentMessage","text":""#, r#""}}"#)
-            }
-            7 => ("world_state", r#"{"full":false,"state":""#, r#""}"#),
-            _ => (
-                "response_item",
-                r#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":""#,
-                r#""}]}"#,
-            ),
-        };
-        self.written.unknown.extend(is_unknown.then_some(begin));
-        self.begin_at_once(kind);
-        self.out.extend_from_slice(before.as_bytes());
-        let taken = (self.out.len() - begin + after.len() + 2) as u64;
-        let fill = usize::try_from(bytes.saturating_sub(taken)).unwrap_or(0);
-        if before.ends_with("gAAAA") {
-            self.pools.hex(&mut self.bulk_dice, fill, &mut self.out);
-        } else {
-            self.pools.prose(&mut self.bulk_dice, fill, &mut self.out);
-        }
-        self.out.extend_from_slice(after.as_bytes());
-        self.end();
-    }
-
-    /// Writes a count of tokens. Most rise; some repeat, begin anew, or say less.
-    fn count(&mut self) {
-        let last = self.used();
-        let before = self.state.total;
-        let (total, told, counts) = match (self.dice.below(100), before) {
-            (0..4, Some(before)) => (Some(before), last, None),
-            (4, Some(before)) if before.input > last.input => (Some(last), last, Some(last)),
-            (5, _) => (None, last, Some(last)),
-            (6, _) => {
-                self.line("event_msg", r#"{"type":"token_count","info":null,"rate_limits":null}"#);
-                return;
-            }
-            (_, before) => {
-                let mut total = before.unwrap_or_default();
-                total.add(&last);
-                (Some(total), last, Some(last))
-            }
-        };
-        if total.is_some() {
-            self.state.total = total;
-        }
-        let cumulative = total.map_or("null".to_owned(), |total| self.tokens(&total));
-        let told = self.tokens(&told);
-        if self.is_newer() {
-            let (turn, id, thread) = (&self.state.turn, &self.session.id, cumulative.replace("null", "{}"));
-            let payload = format!(
-                r#"{{"thread_id":"{id}","turn_id":"{turn}","session_id":"{id}","root_turn_id":"{turn}","usage":{told},"turn_token_usage":{told},"thread_token_usage":{thread}}}"#
-            );
-            self.line("token_usage_record", &payload);
-        }
-        self.line("event_msg", &format!(
-            r#"{{"type":"token_count","info":{{"total_token_usage":{cumulative},"last_token_usage":{told},"model_context_window":258400}},"rate_limits":null}}"#
-        ));
-        if let Some(used) = counts {
-            let State { at, model, said, turn, .. } = &self.state;
-            let class = UseClass { day: at.div_euclid(DAY), model: model.clone(), tier: *said };
-            let used = UsedTokens { events: 1, ..used };
-            if self.known.contains(turn.as_str()) {
-                self.written.of_turns.entry(turn.clone()).or_default().add(class.clone(), &used);
-            }
-            self.written.expected.add(class, &used);
-        }
-    }
-
-    /// What one response uses.
-    fn used(&mut self) -> UsedTokens {
-        let dice = &mut self.dice;
-        let input = dice.between(400, 40_000);
-        let output = dice.between(20, 2_500);
-        UsedTokens {
-            input,
-            cached_input: dice.below(input),
-            cache_write: if self.session.version == Version::Newer { dice.below(2_000) } else { 0 },
-            output,
-            reasoning: dice.below(output),
-            total: input + output,
-            events: 0,
-        }
-    }
-
-    fn tokens(&self, used: &UsedTokens) -> String {
-        let UsedTokens { input, cached_input, cache_write, output, reasoning, total, .. } = used;
-        let written = if self.is_newer() {
-            format!(r#""cache_write_input_tokens":{cache_write},"#)
-        } else {
-            String::new()
-        };
-        format!(
-            r#"{{"input_tokens":{input},"cached_input_tokens":{cached_input},{written}"output_tokens":{output},"reasoning_output_tokens":{reasoning},"total_tokens":{total}}}"#
-        )
     }
 }
 

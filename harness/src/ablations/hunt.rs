@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{Search, Tested};
-use crate::diff::{self, Bench, Error, Failed as _, History as _, Subject};
+use crate::diff::{self, Bench, Error, History as _, Subject};
 use crate::interrupt;
 
 /// Histories tried at most to make a failing one smaller.
@@ -56,7 +56,7 @@ pub(super) fn hunt<S: Subject>(subject: &S, search: Search) -> Result<Hunted, Er
             return Ok(Hunted { cases, found: Err(failure.to_string()) });
         }
         let (tries, begun) = (Cell::new(0), Instant::now());
-        let (case, failure) = subject.shrink(case, failure, |case| {
+        let (case, failure) = subject.shrink(&case, failure, |case| {
             tries.set(tries.get() + 1);
             let is_worth_it = tries.get() <= TRIES && begun.elapsed() < SHRINKING;
             let may_try = is_worth_it && !interrupt::requested();

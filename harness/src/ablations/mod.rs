@@ -4,6 +4,13 @@
 //! history that goes wrong when that rule alone is missing, and besides is looked for at random. A rule without either is not
 //! tested, or of no use. What a rule costs at a relaunch stands beside what it prevents.
 
+/// Makes the table of the witnesses that stand in a folder of `corpus`, for this program to have them with it.
+macro_rules! witnesses {
+    ($folder:literal: $($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../corpus/", $folder, "/witnesses/", $name, ".txt")))),*]
+    };
+}
+
 mod archive;
 mod cost;
 mod error;
@@ -19,14 +26,15 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-pub use archive::{archive_engines, archive_rules, archive_witness};
+pub use archive::{archive_engines, archive_rules};
 pub use cost::{Cost, SCENE, costs};
 pub use error::Error;
 pub use hunt::{Random, Shown};
-pub use threads::{thread_rules, thread_witness};
-pub use trace::{engines, rules, witness};
+pub use threads::thread_rules;
+pub use trace::{engines, rules};
 
 use crate::diff::Subject;
+use crate::histories::Engine;
 use crate::interrupt;
 
 /// Version of the form in which a [`Report`] is written.
@@ -47,6 +55,25 @@ pub struct Tested<S> {
     pub sound: S,
     /// A history that shows the fault.
     pub witness: Option<&'static str>,
+}
+
+/// The history kept to show what goes wrong without a rule.
+fn witness(kept: &[(&str, &'static str)], rule: &str) -> Option<&'static str> {
+    kept.iter().find(|(name, _)| *name == rule).map(|(_, text)| *text)
+}
+
+/// The engines that no test may let pass; `with` is what is tested with another engine than in `sound`.
+fn wrong_engines<S: Clone>(sound: &S, with: impl Fn(Engine) -> S) -> Vec<Tested<S>> {
+    let wrong = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Scanner);
+    let tested = |engine: Engine| Tested {
+        name: engine.name(),
+        summary: engine.summary(),
+        subject: with(engine),
+        by_answers: None,
+        sound: sound.clone(),
+        witness: None,
+    };
+    wrong.map(tested).collect()
 }
 
 /// How long to look for each fault.

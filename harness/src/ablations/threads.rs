@@ -2,17 +2,10 @@
 
 use tracerig_store::threads::{Ablation, Ablations};
 
-use super::Tested;
+use super::{Tested, witness};
 use crate::diff::Threads;
 
-/// Makes the table of the witnesses that stand in `corpus/threads/witnesses`, for this program to have them with it.
-macro_rules! witnesses {
-    ($($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../../corpus/threads/witnesses/", $name, ".txt")))),*]
-    };
-}
-
-const WITNESSES: &[(&str, &str)] = witnesses! {
+const WITNESSES: &[(&str, &str)] = witnesses! { "threads":
     "one-writer" "deferred-create" "deferred-resume" "line-time" "empty-append" "transient" "row-first" "torn-tail"
     "unended" "retry" "cut-failed" "failed-unobserved" "recovered-observed" "fsync" "fsync-names" "close-names"
     "observed-in-order" "once" "explicit-title" "recency" "own-meta" "absent-keeps" "null-clears" "value-replaces"
@@ -21,12 +14,6 @@ const WITNESSES: &[(&str, &str)] = witnesses! {
     "barrier-after" "append-and-flush" "persist-deferred" "update-waits" "shutdown-pending" "shutdown-both"
     "discard-waits" "discard-drops" "discard-refuses"
 };
-
-/// The history kept to show what goes wrong without a rule of thread stores.
-#[must_use]
-pub fn thread_witness(ablation: Ablation) -> Option<&'static str> {
-    WITNESSES.iter().find(|(name, _)| *name == ablation.name()).map(|(_, text)| *text)
-}
 
 /// Thread stores without each of their rules.
 #[must_use]
@@ -37,7 +24,7 @@ pub fn thread_rules() -> Vec<Tested<Threads>> {
         subject: Threads { ablations: Ablations::NONE.with(ablation) },
         by_answers: None,
         sound: Threads::default(),
-        witness: thread_witness(ablation),
+        witness: witness(WITNESSES, ablation.name()),
     };
     Ablation::ALL.map(tested).into()
 }

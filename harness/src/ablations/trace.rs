@@ -4,18 +4,10 @@ use std::path::Path;
 
 use tracerig_scanner::{Ablation, Ablations};
 
-use super::Tested;
+use super::{Tested, witness, wrong_engines};
 use crate::diff::Trace;
-use crate::histories::Engine;
 
-/// Makes the table of the witnesses that stand in `corpus/trace/witnesses`, for this program to have them with it.
-macro_rules! witnesses {
-    ($($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../../corpus/trace/witnesses/", $name, ".txt")))),*]
-    };
-}
-
-const WITNESSES: &[(&str, &str)] = witnesses! {
+const WITNESSES: &[(&str, &str)] = witnesses! { "trace":
     "artifact-checksum" "artifact-version" "artifact-database" "artifact-link" "artifact-private" "artifact-rename"
     "artifact-temporary" "artifact-unchanged" "producer" "schema-rising" "schema-stored" "database-link" "identity"
     "identity-before" "identity-after" "wal" "snapshot" "snapshot-shared" "shrink" "anchors" "anchors-single"
@@ -25,12 +17,6 @@ const WITNESSES: &[(&str, &str)] = witnesses! {
     "window-remembered" "window-model" "order" "row-nul" "row-blob" "row-first-marker" "row-target" "tier-settings"
     "tier-fast" "tier-inherited" "tier-resumed" "tags" "errors"
 };
-
-/// The history kept to show what goes wrong without a rule.
-#[must_use]
-pub fn witness(ablation: Ablation) -> Option<&'static str> {
-    WITNESSES.iter().find(|(name, _)| *name == ablation.name()).map(|(_, text)| *text)
-}
 
 /// The scanner without each of its rules; `program` is this very program, of which another process is started.
 #[must_use]
@@ -44,7 +30,7 @@ pub fn rules(program: &Path) -> Vec<Tested<Trace>> {
             by_answers: Some(Trace { answers_only: true, ..subject.clone() }),
             subject,
             sound: sound.clone(),
-            witness: witness(ablation),
+            witness: witness(WITNESSES, ablation.name()),
         }
     };
     Ablation::ALL.map(tested).into()
@@ -54,14 +40,5 @@ pub fn rules(program: &Path) -> Vec<Tested<Trace>> {
 #[must_use]
 pub fn engines(program: &Path) -> Vec<Tested<Trace>> {
     let sound = Trace::new(program.to_owned());
-    let wrong = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Scanner);
-    let tested = |engine: Engine| Tested {
-        name: engine.name(),
-        summary: engine.summary(),
-        subject: Trace { engine, ..sound.clone() },
-        by_answers: None,
-        sound: sound.clone(),
-        witness: None,
-    };
-    wrong.map(tested).collect()
+    wrong_engines(&sound, |engine| Trace { engine, ..sound.clone() })
 }

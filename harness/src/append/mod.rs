@@ -20,7 +20,7 @@ use tracerig_reports::record::{ArmKey, Cache, Record};
 pub use bench::Bench;
 pub use crash::{CrashJob, CrashReport, Struck, Violation, crash};
 pub use error::AppendError;
-pub use plan::{Arm, Condition, Plan, UnknownArm};
+pub use plan::{Arm, Condition, Plan};
 
 use crate::samples::{interleaved, one};
 use crate::session::{Measured, Session};

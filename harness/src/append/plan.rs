@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracerig_store::threads::{Durability, Mode};
 
+use crate::arms::{self, UnknownArm};
+
 const BUILTIN: &str = include_str!("../../plans/append.toml");
 
 /// What an append run does.
@@ -75,14 +77,6 @@ impl Condition {
     }
 }
 
-/// A choice of arms that the plan does not offer.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no arm `{asked}`; choose among {known}")]
-pub struct UnknownArm {
-    asked: String,
-    known: String,
-}
-
 impl Plan {
     /// The plan that comes with the program.
     ///
@@ -114,12 +108,7 @@ impl Plan {
     /// # Errors
     /// [`UnknownArm`] for a name that no arm has.
     pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
-        if let Some(asked) = chosen.iter().find(|asked| self.arms.iter().all(|arm| arm.name != **asked)) {
-            let known: Vec<&str> = self.arms.iter().map(|arm| arm.name.as_str()).collect();
-            return Err(UnknownArm { asked: asked.clone(), known: known.join(", ") });
-        }
-        self.arms.retain(|arm| chosen.contains(&arm.name));
-        Ok(())
+        arms::choose(&mut self.arms, |arm| &arm.name, chosen)
     }
 }
 

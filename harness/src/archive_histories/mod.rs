@@ -23,14 +23,12 @@ mod shrink;
 mod text;
 mod world;
 
-use std::fmt;
-
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Plain, Says, Tier};
 pub use op::{Case, Dates, MemoOp, Mode, Op, Place, Target};
 pub use run::{Setup, run};
-pub use shrink::shrink;
 
+use crate::failure::Why;
 use crate::histories::Fault;
 
 /// In which way a refresh went wrong, or who else did.
@@ -104,37 +102,25 @@ pub enum Error {
     Io(#[from] std::io::Error),
 }
 
-/// Where a history failed, and why.
-#[derive(Debug)]
-pub struct Failure {
-    /// The operation, counted from 0.
-    pub op: usize,
-    /// Why.
-    pub error: Error,
-}
-
-impl Failure {
-    /// The name of the way in which it failed.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match &self.error {
-            Error::Wrong { wrong, .. } => wrong.name(),
-            Error::Panicked(_) => "panic",
-            Error::Python(fault) => fault.name_of_oracle(),
-            Error::PythonRefused(_) => "oracle-refused",
-            Error::Io(_) => "file",
+impl Why for Error {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Wrong { wrong, .. } => wrong.name(),
+            Self::Panicked(_) => "panic",
+            Self::Python(fault) => fault.name_of_oracle(),
+            Self::PythonRefused(_) => "oracle-refused",
+            Self::Io(_) => "file",
         }
     }
 
-    /// Whether what is tested went wrong, and not what tests it.
-    #[must_use]
-    pub const fn is_mismatch(&self) -> bool {
-        matches!(&self.error, Error::Wrong { .. } | Error::Panicked(_))
+    fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Wrong { .. } | Self::Panicked(_))
+    }
+
+    fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::Io(_))
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "operation {}: {}", self.op + 1, self.error)
-    }
-}
+/// Where a history failed, and why.
+pub type Failure = crate::failure::Failure<Error>;

@@ -23,7 +23,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracerig_datasets::{DatasetError, MOST_SCALE, Recipe};
 
+use crate::compare::CompareError;
 use crate::interrupt;
+use crate::refresh::RefreshError;
+use crate::relaunch::RunError;
+use crate::repro::ReproError;
 
 /// Measures what a relaunch on a trace database costs, cold and warm, and proves every answer.
 ///
@@ -174,16 +178,34 @@ fn code_of(error: &anyhow::Error) -> Code {
         Code::USAGE
     } else if error.is::<Interrupted>() {
         Code::INTERRUPTED
+    } else if is_disagreement(error) {
+        Code::MISMATCH
     } else {
         Code::FAILED
     }
+}
+
+/// Whether the right answer itself is in doubt: scanner and oracle, or a refresh and its generator, do not agree.
+fn is_disagreement(error: &anyhow::Error) -> bool {
+    let of_compare = match error.downcast_ref() {
+        Some(CompareError::Relaunch(error)) => Some(error),
+        _ => None,
+    };
+    let (of_repro, refresh_of_repro) = match error.downcast_ref() {
+        Some(ReproError::Relaunch(error)) => (Some(error), None),
+        Some(ReproError::Refresh(error)) => (None, Some(error)),
+        _ => (None, None),
+    };
+    let run = error.downcast_ref().or(of_compare).or(of_repro);
+    let refresh = error.downcast_ref().or(refresh_of_repro);
+    matches!(run, Some(RunError::Disagreement { .. })) || refresh.is_some_and(RefreshError::is_disagreement)
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
-    use super::Code;
+    use super::{Code, CompareError, RefreshError, ReproError, RunError, code_of};
 
     #[test]
     fn what_was_found_is_not_hidden_by_what_cannot_be_printed() {
@@ -195,6 +217,23 @@ mod tests {
         assert_eq!(Code::REGRESSION.after(gone()), Code::REGRESSION);
         assert_eq!(Code::FINE.after(gone()), Code::FINE);
         assert_eq!(Code::FINE.after(Ok(())), Code::FINE);
+    }
+
+    #[test]
+    fn a_right_answer_in_doubt_is_a_mismatch_whatever_asked_for_it() {
+        let doubt = || RunError::Disagreement { path: "db".into(), difference: "a turn".to_owned() };
+        let errors: [anyhow::Error; 5] = [
+            doubt().into(),
+            CompareError::from(doubt()).into(),
+            ReproError::from(doubt()).into(),
+            RefreshError::Trace(doubt()).into(),
+            ReproError::from(RefreshError::Trace(doubt())).into(),
+        ];
+        for error in errors {
+            assert_eq!(code_of(&error), Code::MISMATCH, "{error:?}");
+        }
+        let other = CompareError::Build { what: "git".to_owned(), said: "no".to_owned(), remedy: "" };
+        assert_eq!(code_of(&other.into()), Code::FAILED);
     }
 
     #[test]

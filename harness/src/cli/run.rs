@@ -99,10 +99,7 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
         Some(path) => Source::Own(path.clone()),
         None => Source::Recipe { recipe: Box::new(super::recipe(&plan.recipe)?), scale: arguments.scale },
     };
-    let record = match measure(arguments, plan, source)? {
-        Measured::Record(record) => record,
-        Measured::Wrong => return Ok(Code::MISMATCH),
-    };
+    let record = measure(arguments, plan, source)?;
     let out = arguments.out.clone().unwrap_or_else(|| results.join(&record.id));
     give(&record, &out, arguments.format)
 }
@@ -127,14 +124,7 @@ fn plan(arguments: &Relaunch) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// What a run ended with.
-enum Measured {
-    Record(Box<Record>),
-    /// The right answer is in doubt, and the user knows.
-    Wrong,
-}
-
-fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<Measured> {
+fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<Record> {
     let job = Job {
         plan,
         source,
@@ -151,11 +141,7 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
     shown.finish();
     match done {
         Err(RunError::Interrupted) => Err(Interrupted.into()),
-        Err(error @ RunError::Disagreement { .. }) => {
-            output::say(&format!("tracerig: {error}"));
-            Ok(Measured::Wrong)
-        }
-        done => Ok(Measured::Record(Box::new(done?))),
+        done => Ok(done?),
     }
 }
 
@@ -183,13 +169,10 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
     for &scale in &arguments.scales {
         output::say(&format!("scale {scale}"));
         let source = Source::Recipe { recipe: Box::new(recipe.clone()), scale };
-        let record = match measure(arguments, plan.clone(), source)? {
-            Measured::Record(record) => record,
-            Measured::Wrong => return Ok(Code::MISMATCH),
-        };
+        let record = measure(arguments, plan.clone(), source)?;
         let out = out.get_or_insert_with(|| results.join(&record.id));
         ended = code(&record).after(write(&record, &out.join(format!("scale-{scale}"))));
-        records.push(*record);
+        records.push(record);
         if ended != Code::FINE {
             break;
         }

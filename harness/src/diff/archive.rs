@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use tracerig_scanner::archive::{Ablation, Ablations};
 
-use super::{AskPython, Failed, History, Subject};
+use super::{AskPython, Subject};
 use crate::archive_histories::{self, Case, Error, Failure, Setup, Wrong};
 use crate::histories::{Engine, Fault, Python, Tally};
 
@@ -45,7 +45,7 @@ impl Subject for Archives {
     const CHECKED: &'static str = "refreshes";
 
     type Case = Case;
-    type Failure = Failure;
+    type Error = Error;
     type Setup = Setup;
 
     fn kinds() -> Vec<&'static str> {
@@ -100,40 +100,5 @@ impl Subject for Archives {
 
     fn run(&self, setup: &Setup, folder: &Path, case: &Case) -> Result<Tally, Failure> {
         archive_histories::run(case, folder, setup)
-    }
-
-    fn shrink(
-        &self,
-        case: Case,
-        failure: Failure,
-        run: impl Fn(&Case) -> Result<(), Failure>,
-    ) -> (Case, Failure) {
-        archive_histories::shrink(case, failure, run)
-    }
-}
-
-impl History for Case {
-    fn operations(&self) -> usize {
-        self.ops.len()
-    }
-}
-
-impl Failed for Failure {
-    fn kind(&self) -> &'static str {
-        self.kind()
-    }
-
-    fn is_mismatch(&self) -> bool {
-        self.is_mismatch()
-    }
-
-    fn is_of_the_place(&self) -> bool {
-        matches!(self.error, Error::Io(_))
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self { op: 0, error: error.into() }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Error, Subject};
+use super::{Error, Failure, Subject};
 use crate::histories::Tally;
 
 /// What the names of their folders begin with.
@@ -54,7 +54,7 @@ impl<'s, S: Subject> Bench<'s, S> {
     ///
     /// # Errors
     /// The first thing that went wrong.
-    pub fn run(&self, case: &S::Case) -> Result<Tally, S::Failure> {
+    pub fn run(&self, case: &S::Case) -> Result<Tally, Failure<S::Error>> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.path().join(number.to_string());
         std::fs::create_dir(&folder)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Failed, History, Subject};
+use super::{Failure, History, Subject, Why};
 
 /// Where a failing history came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ pub struct Found {
 }
 
 impl Found {
-    pub(super) fn new(origin: Origin, case: &impl History, failure: &impl Failed) -> Self {
+    pub(super) fn new(origin: Origin, case: &impl History, failure: &Failure<impl Why>) -> Self {
         Self {
             kind: failure.kind(),
             mismatch: failure.is_mismatch(),

@@ -26,6 +26,9 @@ pub use junit::junit;
 pub use outside::Outside;
 pub use search::{Job, Limits, Replayed, Report, Seen, case, replay, search};
 pub use shard::Shard;
-pub use subject::{Failed, History, Subject};
+pub use subject::{History, Subject};
 pub use threads::Threads;
 pub use trace::{AskPython, Share, Trace};
+
+pub use crate::failure::{Failure, Why};
+pub use crate::shrinking::Shrink;

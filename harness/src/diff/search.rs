@@ -12,7 +12,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{Bench, Error, Failed, Found, History, Origin, Outside, Shard, Subject, kept};
+use super::{Bench, Error, Failure, Found, History, Origin, Outside, Shard, Subject, Why, kept};
 use crate::histories::Tally;
 use crate::interrupt;
 
@@ -252,7 +252,13 @@ impl<S: Subject> Searching<'_, S> {
     }
 
     /// Makes a failing case smaller, unless it is kept already, and keeps it.
-    fn found(&self, bench: &Bench<'_, S>, origin: Origin, case: &S::Case, failure: S::Failure) -> Found {
+    fn found(
+        &self,
+        bench: &Bench<'_, S>,
+        origin: Origin,
+        case: &S::Case,
+        failure: Failure<S::Error>,
+    ) -> Found {
         let subject = &self.job.subject;
         if let Origin::Kept(file) = &origin {
             let file = file.clone();
@@ -267,7 +273,7 @@ impl<S: Subject> Searching<'_, S> {
             (case.clone(), failure)
         } else {
             let budget = Budget::new();
-            let smaller = subject.shrink(case.clone(), failure, |case| {
+            let smaller = subject.shrink(case, failure, |case| {
                 if budget.allows() { bench.run(case).map(drop) } else { Ok(()) }
             });
             stopped = budget.stopped.into_inner();
@@ -347,7 +353,7 @@ impl Report {
     }
 
     /// Whether a failure is worth a closer look: it is of a kept case, or the first of its kind. Counts it if not.
-    fn is_new(&mut self, origin: &Origin, case: &impl History, failure: &impl Failed) -> bool {
+    fn is_new(&mut self, origin: &Origin, case: &impl History, failure: &Failure<impl Why>) -> bool {
         let is_random = |origin: &Origin| matches!(origin, Origin::Random { .. });
         let same =
             self.found.iter_mut().find(|found| found.kind == failure.kind() && is_random(&found.origin));

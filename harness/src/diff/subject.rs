@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use rand_chacha::ChaCha8Rng;
 
+use crate::failure::{Failure, Why};
 use crate::histories::{ParseError, Tally};
+use crate::shrinking::{self, Shrink};
 
 /// Histories of one sort, and what executes them.
 pub trait Subject: Debug + Sync {
@@ -21,7 +23,7 @@ pub trait Subject: Debug + Sync {
     type Case: History;
 
     /// Why one failed.
-    type Failure: Failed;
+    type Error: Why;
 
     /// What a thread of the search executes its histories with, one after the other.
     type Setup: Debug;
@@ -63,32 +65,31 @@ pub trait Subject: Debug + Sync {
     ///
     /// # Errors
     /// The first thing that went wrong.
-    fn run(&self, setup: &Self::Setup, folder: &Path, case: &Self::Case) -> Result<Tally, Self::Failure>;
+    fn run(
+        &self,
+        setup: &Self::Setup,
+        folder: &Path,
+        case: &Self::Case,
+    ) -> Result<Tally, Failure<Self::Error>>;
 
     /// The smallest history that `case` can be made into and that still fails like `failure`, and how it fails. `run`
     /// executes one.
     fn shrink(
         &self,
-        case: Self::Case,
-        failure: Self::Failure,
-        run: impl Fn(&Self::Case) -> Result<(), Self::Failure>,
-    ) -> (Self::Case, Self::Failure);
+        case: &Self::Case,
+        failure: Failure<Self::Error>,
+        run: impl Fn(&Self::Case) -> Result<(), Failure<Self::Error>>,
+    ) -> (Self::Case, Failure<Self::Error>) {
+        shrinking::shrink(case, failure, run)
+    }
 }
 
 /// A list of operations with a readable form, which is read back as the same.
-pub trait History: Clone + Debug + Display + FromStr<Err = ParseError> + Send + Sync {
+pub trait History: Shrink + Debug + Display + FromStr<Err = ParseError> + Send + Sync {
     /// How many operations it has.
-    fn operations(&self) -> usize;
+    fn operations(&self) -> usize {
+        self.ops().len()
+    }
 }
 
-/// Why and where a history failed, in words.
-pub trait Failed: Debug + Display + From<io::Error> {
-    /// The name of the way in which it failed.
-    fn kind(&self) -> &'static str;
-
-    /// Whether what is tested went wrong, and not what tests it.
-    fn is_mismatch(&self) -> bool;
-
-    /// Whether every other history would fail as well, such as on a full disk.
-    fn is_of_the_place(&self) -> bool;
-}
+impl<C: Shrink + Debug + Display + FromStr<Err = ParseError> + Send + Sync> History for C {}

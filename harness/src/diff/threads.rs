@@ -6,7 +6,7 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use tracerig_store::threads::{Ablation, Ablations};
 
-use super::{Failed, History, Subject};
+use super::Subject;
 use crate::histories::Tally;
 use crate::thread_histories::{self, Case, Error, Failure, Wrong};
 
@@ -25,7 +25,7 @@ impl Subject for Threads {
     const CHECKED: &'static str = "projections";
 
     type Case = Case;
-    type Failure = Failure;
+    type Error = Error;
     type Setup = ();
 
     fn kinds() -> Vec<&'static str> {
@@ -51,40 +51,5 @@ impl Subject for Threads {
 
     fn run(&self, (): &(), folder: &Path, case: &Case) -> Result<Tally, Failure> {
         thread_histories::run(case, folder, self.ablations)
-    }
-
-    fn shrink(
-        &self,
-        case: Case,
-        failure: Failure,
-        run: impl Fn(&Case) -> Result<(), Failure>,
-    ) -> (Case, Failure) {
-        thread_histories::shrink(case, failure, run)
-    }
-}
-
-impl History for Case {
-    fn operations(&self) -> usize {
-        self.ops.len()
-    }
-}
-
-impl Failed for Failure {
-    fn kind(&self) -> &'static str {
-        self.kind()
-    }
-
-    fn is_mismatch(&self) -> bool {
-        self.is_mismatch()
-    }
-
-    fn is_of_the_place(&self) -> bool {
-        matches!(self.error, Error::Io(_))
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self { op: 0, error: error.into() }
     }
 }

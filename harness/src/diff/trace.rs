@@ -12,10 +12,11 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use tracerig_scanner::{Ablation, Ablations};
 
-use super::{Failed, History, Subject};
+use super::Subject;
 use crate::histories::{
     self, Breach, Case, Engine, Error, Failure, Fault, Hello, Profile, Python, Setup, Tally, Worker, Wrong,
 };
+use crate::shrinking;
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 6] = ["oracle-refused", "panic", "impossible", "file", "sqlite", "store"];
@@ -156,7 +157,7 @@ impl Subject for Trace {
     const CHECKED: &'static str = "scans";
 
     type Case = Case;
-    type Failure = Failure;
+    type Error = Error;
     type Setup = Setup;
 
     fn kinds() -> Vec<&'static str> {
@@ -246,41 +247,14 @@ impl Subject for Trace {
 
     fn shrink(
         &self,
-        mut case: Case,
+        case: &Case,
         failure: Failure,
         run: impl Fn(&Case) -> Result<(), Failure>,
     ) -> (Case, Failure) {
-        if case.is_timed() {
-            case.tries = TRIES_OF_SHRINKING;
-        }
-        let (mut case, failure) = histories::shrink(case, failure, run);
+        let tries = if case.is_timed() { TRIES_OF_SHRINKING } else { case.tries };
+        let case = Case { tries, ..case.clone() };
+        let (mut case, failure) = shrinking::shrink(&case, failure, run);
         case.tries = if case.is_timed() { TRIES_OF_KEPT } else { NonZeroU32::MIN };
         (case, failure)
-    }
-}
-
-impl History for Case {
-    fn operations(&self) -> usize {
-        self.ops.len()
-    }
-}
-
-impl Failed for Failure {
-    fn kind(&self) -> &'static str {
-        self.kind()
-    }
-
-    fn is_mismatch(&self) -> bool {
-        self.is_mismatch()
-    }
-
-    fn is_of_the_place(&self) -> bool {
-        matches!(self.error, Error::Io(_))
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self { op: 0, error: error.into() }
     }
 }

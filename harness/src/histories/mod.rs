@@ -5,7 +5,7 @@
 //! ([`generate`]) or by hand. [`run`] executes it on real files. After each scan the answer must be that of a full rescan
 //! and that of the [`oracle`](crate::oracle); mode, reason, rows read and whether the memo was written must be what a
 //! model predicts from what was done; and a memo that did not change must not have been touched. A failing case is made
-//! smaller by [`shrink`].
+//! smaller step by step ([`Shrink`](crate::diff::Shrink)).
 //!
 //! Under the contract, rows are appended with rising ids, any row may be deleted, and the file may be rewritten, shrunk or
 //! replaced at any time, also while a scan runs. Every operation keeps to it, but for a [`Breach`]: what a scan makes of
@@ -15,6 +15,7 @@ mod answered;
 mod answers;
 mod breach;
 mod child;
+mod data_text;
 mod ending;
 mod engine;
 mod execute;
@@ -41,7 +42,6 @@ mod world;
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::fmt;
 
 pub use breach::{Breach, Part};
 pub use child::Fault;
@@ -55,11 +55,11 @@ pub use op::{
 pub(crate) use python::NoAnswer;
 pub use python::{Hello, NoPython, Python};
 pub use row::{EPOCH, RowKind, RowSpec};
-pub use shrink::shrink;
 pub(crate) use sides::{Side, disagreement};
 pub use text::ParseError;
 pub use worker::{SUBCOMMAND, Worker, serve};
 
+use crate::failure::Why;
 use crate::oracle::{Turn, Window};
 
 /// In which way a scan went wrong.
@@ -169,50 +169,32 @@ pub enum Error {
     Store(#[from] tracerig_store::Error),
 }
 
-/// Where a history failed, and why.
-#[derive(Debug)]
-pub struct Failure {
-    /// The operation, counted from 0.
-    pub op: usize,
-    /// Why.
-    pub error: Error,
-}
-
-impl Failure {
-    /// The name of the way in which it failed.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match &self.error {
-            Error::Wrong { wrong, .. } => wrong.name(),
-            Error::Panicked(_) => "panic",
-            Error::Child(fault) => fault.name(),
-            Error::Python(fault) => fault.name_of_oracle(),
-            Error::PythonRefused(_) => "oracle-refused",
-            Error::Impossible(_) => "impossible",
-            Error::Io(_) => "file",
-            Error::Sqlite(_) => "sqlite",
-            Error::Store(_) => "store",
+impl Why for Error {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Wrong { wrong, .. } => wrong.name(),
+            Self::Panicked(_) => "panic",
+            Self::Child(fault) => fault.name(),
+            Self::Python(fault) => fault.name_of_oracle(),
+            Self::PythonRefused(_) => "oracle-refused",
+            Self::Impossible(_) => "impossible",
+            Self::Io(_) => "file",
+            Self::Sqlite(_) => "sqlite",
+            Self::Store(_) => "store",
         }
     }
 
-    /// Whether what is tested went wrong, and not what tests it.
-    #[must_use]
-    pub const fn is_mismatch(&self) -> bool {
-        matches!(&self.error, Error::Wrong { .. } | Error::Panicked(_) | Error::Child(_))
+    fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Wrong { .. } | Self::Panicked(_) | Self::Child(_))
     }
 
-    /// Whether both failed in the same way.
-    #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
-        self.kind() == other.kind()
+    fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::Io(_))
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "operation {}: {}", self.op + 1, self.error)
-    }
-}
+/// Where a history failed, and why.
+pub type Failure = crate::failure::Failure<Error>;
 
 /// What somebody said who panicked.
 pub(crate) fn said_by(panic: &(dyn Any + Send)) -> String {

@@ -30,34 +30,19 @@ use std::str::FromStr;
 
 use tracerig_scanner::Point;
 
-use super::op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp, Victims,
-    With,
-};
+use super::op::{Act, ArtifactOp, Case, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp};
 use super::row::EPOCH;
 use crate::oracle::Window;
 
 /// What has a name of its own.
-type Names<T> = &'static [(&'static str, T)];
+pub(super) type Names<T> = &'static [(&'static str, T)];
 
 const IDENTITIES: Names<IdentityKind> =
     &[("birth", IdentityKind::Birth), ("inode", IdentityKind::Inode), ("blind", IdentityKind::Blind)];
 const PROFILES: Names<Profile> =
     &[(Profile::Contract.name(), Profile::Contract), (Profile::Hostile.name(), Profile::Hostile)];
-const BYS: Names<By> = &[("rename", By::Rename), ("unlink", By::Unlink)];
-const WITHS: Names<With> = &[("copy", With::Copy), ("empty", With::Empty), ("saved", With::Saved)];
 const DEFECTS: Names<Defect> =
     &[("no-file", Defect::NoFile), ("no-table", Defect::NoTable), ("no-column", Defect::NoColumn)];
-const PLAIN_DATA: Names<DataOp> = &[
-    ("vacuum", DataOp::Vacuum),
-    ("checkpoint", DataOp::Checkpoint),
-    ("close", DataOp::Close),
-    ("save", DataOp::Save),
-    ("plain-ids", DataOp::PlainIds),
-    ("extra-column", DataOp::ExtraColumn),
-];
-const PLAIN_VICTIMS: Names<Victims> =
-    &[("marked", Victims::Marked), ("unmarked", Victims::Unmarked), ("all", Victims::All)];
 const ARTIFACT: Names<ArtifactOp> = &[
     ("remove", ArtifactOp::Remove),
     ("save", ArtifactOp::Save),
@@ -92,11 +77,11 @@ const PYTHON: &str = "oracle python";
 /// What says that scans name the database by a symbolic link.
 const LINK: &str = "database link";
 
-fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
+pub(super) fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
     names.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
 }
 
-fn name_of<T: PartialEq>(names: Names<T>, value: &T) -> &'static str {
+pub(super) fn name_of<T: PartialEq>(names: Names<T>, value: &T) -> &'static str {
     names.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name)
 }
 
@@ -229,61 +214,6 @@ impl fmt::Display for Op {
     }
 }
 
-impl FromStr for DataOp {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(op) = named(PLAIN_DATA, text) {
-            return Ok(op);
-        }
-        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let words: Vec<&str> = rest.split_whitespace().collect();
-        match (verb, words.as_slice()) {
-            ("outside", _) => rest.parse().map(Self::Outside),
-            ("append", _) => rest.split('|').map(str::parse).collect::<Result<_, _>>().map(Self::Append),
-            ("retention", [rows, bytes]) => {
-                Ok(Self::Retention { rows: value(rows, "rows=")?, bytes: value(bytes, "bytes=")? })
-            }
-            ("prune-before", [at]) => number(at).map(Self::PruneBefore),
-            ("delete", victims) => self::victims(victims).map(Self::Delete),
-            ("incremental-vacuum", [pages]) => number(pages).map(Self::IncrementalVacuum),
-            ("replace", [by, with]) => {
-                let by = by.strip_prefix("by=").and_then(|name| named(BYS, name));
-                let with = with.strip_prefix("with=").and_then(|name| named(WITHS, name));
-                let both = by.zip(with).ok_or_else(|| format!("`{rest}` is no way to replace a file"))?;
-                Ok(Self::Replace { by: both.0, with: both.1 })
-            }
-            _ => Err(format!("`{text}` is no operation")),
-        }
-    }
-}
-
-impl fmt::Display for DataOp {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Append(rows) => {
-                formatter.write_str("append ")?;
-                separated(formatter, rows, " | ")
-            }
-            Self::Retention { rows, bytes } => write!(formatter, "retention rows={rows} bytes={bytes}"),
-            Self::PruneBefore(at) => write!(formatter, "prune-before {at}"),
-            Self::Delete(victims) => match victims {
-                Victims::Newest(count) => write!(formatter, "delete newest {count}"),
-                Victims::Oldest(count) => write!(formatter, "delete oldest {count}"),
-                Victims::Every { step, from } => write!(formatter, "delete every {step} from {from}"),
-                Victims::Turn(turn) => write!(formatter, "delete turn {turn}"),
-                plain => write!(formatter, "delete {}", name_of(PLAIN_VICTIMS, plain)),
-            },
-            Self::Outside(breach) => write!(formatter, "outside {breach}"),
-            Self::IncrementalVacuum(pages) => write!(formatter, "incremental-vacuum {pages}"),
-            Self::Replace { by, with } => {
-                write!(formatter, "replace by={} with={}", name_of(BYS, by), name_of(WITHS, with))
-            }
-            plain => formatter.write_str(name_of(PLAIN_DATA, plain)),
-        }
-    }
-}
-
 impl fmt::Display for Act {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -310,7 +240,7 @@ impl FromStr for Act {
     }
 }
 
-fn separated(
+pub(super) fn separated(
     formatter: &mut fmt::Formatter<'_>,
     items: &[impl fmt::Display],
     separator: &str,
@@ -346,23 +276,8 @@ fn artifact(name: &str) -> Result<ArtifactOp, String> {
     named(ARTIFACT, name).ok_or_else(|| format!("`{name}` is nothing that happens to a memo"))
 }
 
-fn victims(words: &[&str]) -> Result<Victims, String> {
-    match words {
-        ["newest", count] => number(count).map(Victims::Newest),
-        ["oldest", count] => number(count).map(Victims::Oldest),
-        ["every", step, "from", from] => Ok(Victims::Every { step: number(step)?, from: number(from)? }),
-        ["turn", turn] => number(turn).map(Victims::Turn),
-        [name] => named(PLAIN_VICTIMS, name).ok_or_else(|| format!("`{name}` says not which rows")),
-        _ => Err("`delete` says not which rows".to_owned()),
-    }
-}
-
-fn number<T: FromStr>(text: &str) -> Result<T, String> {
+pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("`{text}` is not a number in range"))
-}
-
-fn value<T: FromStr>(word: &str, prefix: &str) -> Result<T, String> {
-    number(word.strip_prefix(prefix).ok_or_else(|| format!("`{word}` does not begin with `{prefix}`"))?)
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! The floor of a refresh: every folder read, one look at each file, nothing else.
 
-use std::ffi::CString;
+use std::ffi::{CStr, OsStr};
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use tracerig_scanner::archive::{ARCHIVED, SESSIONS};
+
+/// Bytes of names that are asked for at a time.
+const BUFFER: usize = 64 << 10;
 
 /// What the walk counts: enough to see that it looked at everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +58,7 @@ impl Walk {
     }
 
     fn work(&self) {
+        let mut buffer = Vec::with_capacity(BUFFER);
         let mut state = self.lock();
         loop {
             let Some(folder) = state.todo.pop() else {
@@ -64,7 +70,7 @@ impl Walk {
             };
             state.busy += 1;
             drop(state);
-            let found = look(&folder);
+            let found = look(&folder, &mut buffer);
             state = self.lock();
             match found {
                 Ok((inner, counted)) => {
@@ -83,28 +89,51 @@ impl Walk {
     }
 }
 
-fn look(folder: &Path) -> io::Result<(Vec<PathBuf>, Counted)> {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
+fn look(folder: &Path, buffer: &mut Vec<u8>) -> io::Result<(Vec<PathBuf>, Counted)> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = openat(CWD, folder, flags, Mode::empty())?;
-    let (mut inner, mut files): (Vec<PathBuf>, Vec<CString>) = (Vec::new(), Vec::new());
-    for entry in Dir::read_from(&fd)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        match entry.file_type() {
+    let mut inner = Vec::new();
+    let mut counted = Counted { folders: 1, ..Counted::default() };
+    entries(&fd, buffer, |name, kind| {
+        match kind {
             FileType::Directory if !matches!(name.to_bytes(), b"." | b"..") => {
                 inner.push(folder.join(OsStr::from_bytes(name.to_bytes())));
             }
-            FileType::RegularFile => files.push(name.to_owned()),
+            FileType::RegularFile => {
+                let stat = statat(&fd, name, AtFlags::empty())?;
+                counted.files += 1;
+                counted.bytes += u64::try_from(stat.st_size).unwrap_or(0);
+            }
             _ => {}
         }
-    }
-    let mut counted = Counted { folders: 1, ..Counted::default() };
-    for name in files {
-        let stat = statat(&fd, &name, AtFlags::empty())?;
-        counted.files += 1;
-        counted.bytes += u64::try_from(stat.st_size).unwrap_or(0);
-    }
+        Ok(())
+    })?;
     Ok((inner, counted))
+}
+
+#[cfg(target_os = "linux")]
+fn entries(
+    fd: &OwnedFd,
+    buffer: &mut Vec<u8>,
+    mut each: impl FnMut(&CStr, FileType) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut entries = rustix::fs::RawDir::new(fd, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        each(entry.file_name(), entry.file_type())?;
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn entries(
+    fd: &OwnedFd,
+    _buffer: &mut Vec<u8>,
+    mut each: impl FnMut(&CStr, FileType) -> io::Result<()>,
+) -> io::Result<()> {
+    for entry in rustix::fs::Dir::read_from(fd)? {
+        let entry = entry?;
+        each(entry.file_name(), entry.file_type())?;
+    }
+    Ok(())
 }

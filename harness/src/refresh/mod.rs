@@ -22,7 +22,7 @@ use tracerig_reports::record::{ArmKey, ArmPlan, Record};
 pub use answer::Answer;
 pub use bench::Bench;
 pub use error::RefreshError;
-pub use plan::{Arm, Memo, Plan, Reads, UnknownArm};
+pub use plan::{Arm, Memo, Plan, Reads};
 
 use crate::relaunch::Event;
 use crate::samples::{interleaved, launches_for, one, repeated};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tracerig_reports::record::{ArmPlan, Cache, Process};
 
+use crate::arms::{self, UnknownArm};
 use crate::worker::Engine;
 
 const BUILTIN: &str = include_str!("../../plans/refresh.toml");
@@ -81,14 +82,6 @@ pub enum Reads {
     All,
 }
 
-/// A choice of arms that the plan does not offer.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no arm `{asked}`; choose among {known}")]
-pub struct UnknownArm {
-    asked: String,
-    known: String,
-}
-
 impl Arm {
     /// The arm as it stands in a record.
     pub(crate) fn described(&self, launches_per_sample: u64) -> ArmPlan {
@@ -129,12 +122,7 @@ impl Plan {
     /// # Errors
     /// [`UnknownArm`] for a name that no arm has.
     pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
-        if let Some(asked) = chosen.iter().find(|asked| self.arms.iter().all(|arm| arm.name != **asked)) {
-            let known: Vec<&str> = self.arms.iter().map(|arm| arm.name.as_str()).collect();
-            return Err(UnknownArm { asked: asked.clone(), known: known.join(", ") });
-        }
-        self.arms.retain(|arm| chosen.contains(&arm.name));
-        Ok(())
+        arms::choose(&mut self.arms, |arm| &arm.name, chosen)
     }
 }
 

@@ -26,7 +26,7 @@ use tracerig_reports::record::{ArmKey, ArmPlan, Process, Record};
 
 pub use bench::Bench;
 pub use error::RunError;
-pub use plan::{Arm, Examines, Memo, Plan, UnknownArm};
+pub use plan::{Arm, Examines, Memo, Plan};
 pub use scene::SceneKind;
 
 use crate::process::Launcher;

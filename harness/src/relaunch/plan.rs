@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tracerig_reports::record::{ArmKey, ArmPlan, Cache, Process};
 
 use super::scene::SceneKind;
+use crate::arms::{self, UnknownArm};
 use crate::worker::Engine;
 
 const BUILTIN: &str = include_str!("../../plans/relaunch.toml");
@@ -105,16 +106,6 @@ pub enum Examines {
     All,
 }
 
-/// A choice of arms that the plan does not offer.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "there is no arm `{asked}`; choose among all, {known}, each also as NAME:hot or NAME:cold where it has both"
-)]
-pub struct UnknownArm {
-    asked: String,
-    known: String,
-}
-
 impl Arm {
     /// The arm as it stands in a record.
     pub(crate) fn described(&self, key: &ArmKey, launches_per_sample: u64) -> ArmPlan {
@@ -182,8 +173,9 @@ impl Plan {
                 }),
             );
             if kept.len() == before {
-                let known: Vec<&str> = self.arms.iter().map(|arm| arm.name.as_str()).collect();
-                return Err(UnknownArm { asked: asked.clone(), known: known.join(", ") });
+                let names = arms::names(&self.arms, |arm| &arm.name);
+                let offered = format!("all, {names}, each also as NAME:hot or NAME:cold where it has both");
+                return Err(UnknownArm::new(asked, offered));
             }
         }
         for arm in &mut self.arms {

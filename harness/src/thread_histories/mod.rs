@@ -21,6 +21,7 @@ mod generate;
 mod item;
 mod machine;
 mod op;
+mod others;
 mod outcome;
 mod run;
 mod shrink;
@@ -28,13 +29,12 @@ mod slot;
 mod steps;
 mod text;
 
-use std::fmt;
-
 pub use generate::generate;
 pub use item::{ItemSpec, Words};
 pub use op::{Case, Death, DiskCall, Foreign, Op, Update};
 pub use run::run;
-pub use shrink::shrink;
+
+use crate::failure::Why;
 
 /// In which way a store went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,40 +111,28 @@ pub enum Error {
     Executor(String),
 }
 
-/// Where a history failed, and why.
-#[derive(Debug)]
-pub struct Failure {
-    /// The operation, counted from 0.
-    pub op: usize,
-    /// Why.
-    pub error: Error,
-}
-
-impl Failure {
-    /// The name of the way in which it failed.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match &self.error {
-            Error::Wrong { wrong, .. } => wrong.name(),
-            Error::Panicked(_) => "panic",
-            Error::Io(_) => "file",
-            Error::Sqlite(_) => "sqlite",
-            Error::Executor(_) => "executor",
+impl Why for Error {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Wrong { wrong, .. } => wrong.name(),
+            Self::Panicked(_) => "panic",
+            Self::Io(_) => "file",
+            Self::Sqlite(_) => "sqlite",
+            Self::Executor(_) => "executor",
         }
     }
 
-    /// Whether what is tested went wrong, and not what tests it.
-    #[must_use]
-    pub const fn is_mismatch(&self) -> bool {
-        matches!(&self.error, Error::Wrong { .. } | Error::Panicked(_))
+    fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Wrong { .. } | Self::Panicked(_))
+    }
+
+    fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::Io(_))
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "operation {}: {}", self.op + 1, self.error)
-    }
-}
+/// Where a history failed, and why.
+pub type Failure = crate::failure::Failure<Error>;
 
 fn wrong(wrong: Wrong, detail: impl Into<String>) -> Error {
     Error::Wrong { wrong, detail: detail.into() }

@@ -2,21 +2,18 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tracerig_store::threads::{
-    self, Ablations, Clock as _, Durability, Mode, Sessions, StoreOptions, SweepOptions, ThreadStore,
-};
+use tracerig_store::threads::{self, Ablations, Clock as _, Durability, Mode, StoreOptions, ThreadStore};
 
 use super::flow::TOUCH_AFTER;
-use super::gate::{Gate, PATIENCE};
+use super::gate::Gate;
 use super::machine::{HandClock, Machine};
-use super::op::{Case, Foreign, Op};
+use super::op::{Case, Op};
 use super::outcome::{expect_outcome, unexpected};
 use super::slot::{self, Deferred, Handle, Line, Slot};
 use super::{Error, Failure, Wrong, wrong};
@@ -331,78 +328,6 @@ impl Runner {
         if self.mode.is_async() && !self.gate.is_still(idle, &due) {
             return Err(wrong(Wrong::Projections, "something is projected before it is due"));
         }
-        Ok(())
-    }
-
-    pub(super) fn foreign(&mut self, thread: u8, foreign: Foreign) -> Result<(), Error> {
-        let (at, root, machine) = (self.at(), self.root.clone(), self.machine.clone());
-        let Some(slot) = self.slots.get_mut(&thread) else { return Ok(()) };
-        let is_whole = slot.torn.is_empty() && slot.is_ended() && !slot.bytes.is_empty();
-        let (Some(path), true) = (slot.path.clone(), slot.handle != Handle::Open && is_whole) else {
-            return Ok(());
-        };
-        let at = threads::Millis(at);
-        let record = format!(
-            r#"{{"timestamp":"{at}","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"total_tokens":77}}}}}}}}"#
-        );
-        let new = match foreign {
-            Foreign::Record => format!("{record}\n"),
-            Foreign::Rubbish => "{ this is no record\n".to_owned(),
-            Foreign::Unended => record,
-            Foreign::Torn => record[..40].to_owned(),
-        };
-        let mut all = slot.bytes.clone();
-        all.extend(new.as_bytes());
-        std::fs::write(&path, &all)?;
-        machine.keep(&path, all.len() as u64);
-        slot.safe = all.len();
-        if foreign == Foreign::Torn {
-            slot.torn = new.into_bytes();
-            slot.safe = slot.bytes.len();
-        } else {
-            slot.take(all, new.as_bytes(), &root);
-        }
-        self.tally.count("foreign lines");
-        Ok(())
-    }
-
-    pub(super) fn lose_row(&mut self, thread: u8) -> Result<(), Error> {
-        let id = slot::id(thread);
-        let database = self.root.join(threads::schema::FILE_NAME);
-        let other = Connection::open(database)?;
-        other.busy_timeout(PATIENCE)?;
-        other.execute("DELETE FROM threads WHERE id = ?", [id.to_string()])?;
-        if let Some(slot) = self.slots.get_mut(&thread) {
-            (slot.row, slot.acknowledged) = (None, 0);
-        }
-        Ok(())
-    }
-
-    pub(super) fn rebuild(&mut self, stale_only: bool) -> Result<(), Error> {
-        let options = SweepOptions {
-            jobs: std::num::NonZeroUsize::MIN,
-            busy_timeout: PATIENCE,
-            locks: Some(self.root.join(threads::LOCKS)),
-        };
-        let database = self.root.join(threads::schema::FILE_NAME);
-        let sessions = Sessions::of(&self.root);
-        let sweep = if stale_only { threads::repair } else { threads::rebuild };
-        let done = sweep(&sessions, &database, &options, &mut |_| ControlFlow::Continue(()));
-        let done = done.map_err(|error| wrong(Wrong::Outcome, format!("the rebuild fails: {error}")))?;
-        let mut unreadable = 0;
-        for slot in self.slots.values_mut() {
-            let file = slot.read()?;
-            match (file, slot.handle) {
-                (Some(_), Handle::Open) => {}
-                (Some(_), _) if slot.bytes.is_empty() => unreadable += 1,
-                (Some(_), _) => slot.row = Some(slot.end()),
-                (None, _) => {}
-            }
-        }
-        if done.failures.len() != unreadable {
-            return Err(wrong(Wrong::Outcome, format!("the rebuild fails for {:?}", done.failures)));
-        }
-        self.tally.count(if stale_only { "repairs" } else { "rebuilds" });
         Ok(())
     }
 }

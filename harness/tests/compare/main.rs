@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod revisions;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Program, Ran, text};
 use tracerig_reports::Record;
 use tracerig_reports::comparison::Comparisons;
 
@@ -145,7 +145,7 @@ fn bad_usage_is_2_and_says_what_is_missing() {
     for (arguments, said) in [
         (&["--new-bin", REAL][..], "--base-bin"),
         (&["one", "--base-bin", REAL], "either executables"),
-        (&["one"], "1 records are given"),
+        (&["one"], "1 record is given;"),
         (&["--save-baseline", "main"], "which records"),
         (&["one", "two", "--pairs", "3"], "executables and revisions"),
         (&["--base-bin", REAL, "--plan", "slow"], "quick, ci, release"),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::support::{Program, Ran, text};
+use super::common::program::{Program, Ran, text};
 use super::{REAL, WORK, one_row_more, recorded, wrapper, write_executable};
 
 /// A repository of a program whose revisions are scripts; `bad` is the first that examines a row too many.

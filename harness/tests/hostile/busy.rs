@@ -10,7 +10,7 @@ use tracerig_harness::histories::RowSpec;
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 use tracerig_store::{LogOptions, Retention, TraceLog};
 
-use crate::common::{At, Trace, assert_scan, turns, way};
+use crate::common::trace::{At, Trace, assert_scan, turns, way};
 use crate::{noise, scanned};
 
 #[test]

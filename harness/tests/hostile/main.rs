@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{At, Trace, assert_scan, turns, way};
+use common::trace::{At, Trace, assert_scan, turns, way};
 use rusqlite::Connection;
 use tracerig_harness::histories::{EPOCH, RowSpec};
 use tracerig_scanner::{MemoPlace, Options, Point, Probe, Request, ScanError, Scanner};

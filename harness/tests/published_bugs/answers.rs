@@ -3,7 +3,7 @@
 use tracerig_harness::histories::EPOCH;
 use tracerig_scanner::{BUSY_TIMEOUT, Window, published};
 
-use crate::common::{Trace, assert_scan, turns};
+use crate::common::trace::{Trace, assert_scan, turns};
 
 // 6. A moving window was held against the winning row of the memo, not against every row; a wider one forced a scan.
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use tracerig_harness::histories::RowSpec;
 use tracerig_scanner::{Options, Request, Scanner};
 
-use crate::common::{Decided, Trace, assert_scan, turns, way};
+use crate::common::trace::{Decided, Trace, assert_scan, turns, way};
 
 // 1. The cursor was kept while the file was replaced by one with a reused inode and enough rows: stale turns.
 

@@ -3,7 +3,7 @@
 use tracerig_harness::histories::RowSpec;
 use tracerig_scanner::Request;
 
-use crate::common::{Trace, assert_scan, turns, way};
+use crate::common::trace::{Trace, assert_scan, turns, way};
 
 // 2. Retention deleted a remembered request: its turn stayed.
 

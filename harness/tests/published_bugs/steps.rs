@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use tracerig_harness::diff::{self, Bench};
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 
-use crate::common::{At, Trace, assert_scan, way};
+use crate::common::trace::{At, Trace, assert_scan, way};
 
 // 8. The maximum id, the look-ups, the rows and the anchor came from different snapshots.
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
-use crate::common::{Trace, assert_scan, turns, way};
+use crate::common::trace::{Trace, assert_scan, turns, way};
 
 // The layout of a memo, restated: magic, version, parser, stamp, SHA-256 of all the rest, payload.
 const VERSION: usize = 8;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use super::memo::{Damaged, Saved};
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, What};
-use super::shard::{Detail, Head, Key, Stored};
+use super::shard::{self, Detail, Head, Key, Stored};
 use super::walk::{Folder, Found};
 
 /// Shards kept open at most: well below the 256 files that some systems allow a process.
@@ -21,47 +21,51 @@ const HELD_OPEN: usize = 128;
 /// A shard in which something changed.
 pub(super) struct Work {
     pub(super) key: Key,
-    pub(super) files: Vec<Found>,
+    /// The names of the files in it, and what was found of each.
+    pub(super) files: Vec<(OsString, Found)>,
     pub(super) failed: Vec<(OsString, io::Error)>,
     pub(super) stored: Option<Stored>,
 }
 
+/// The files of a folder that belong to one shard.
+struct Seen<'a> {
+    date: String,
+    files: Vec<&'a Found>,
+    failed: Vec<(OsString, io::Error)>,
+}
+
 impl Context<'_> {
     /// Sorts the files of a folder into shards, and finds out which of these are as they were.
-    pub(super) fn compare(&self, folder: Folder) {
+    pub(super) fn compare(&self, mut folder: Folder) {
         let start = Instant::now();
-        let Folder { path, files, failed } = folder;
-        let mut shards: Vec<Work> = Vec::new();
-        for file in files {
-            shard_of(&mut shards, &path, Key::day_of(&file.name)).files.push(file);
-        }
-        for failure in failed {
-            shard_of(&mut shards, &path, Key::day_of(&failure.0)).failed.push(failure);
-        }
+        let failed = std::mem::take(&mut folder.failed);
         let (mut parts, mut work) = (Vec::new(), Vec::new());
-        let (mut files, mut unchanged, mut shards_read) = (0, 0, 0);
-        for shard in shards {
-            files += shard.files.len() as u64;
-            let stored = self.load(&shard.key);
+        let (mut unchanged, mut shards_read) = (0, 0);
+        for seen in shards(&folder, failed) {
+            let key = Key { folder: folder.path.clone(), date: seen.date.clone() };
+            let stored = self.load(&key);
             shards_read += u64::from(stored.is_some());
-            match stored {
-                Some(stored) if !self.rescans() && shard.is_as(&stored.head, self.options.ablations) => {
-                    match self.as_it_was(stored, false) {
-                        Some(part) => {
-                            unchanged += part.records.len() as u64;
-                            parts.push(part);
-                        }
-                        None => work.push(shard),
+            let stored = match stored {
+                Some(stored)
+                    if !self.rescans() && seen.is_as(&folder, &stored.head, self.options.ablations) =>
+                {
+                    if let Some(part) = self.as_it_was(stored, false) {
+                        unchanged += part.records.len() as u64;
+                        parts.push(part);
+                        continue;
                     }
+                    None
                 }
-                stored => work.push(Work { stored: stored.map(|stored| self.held(stored)), ..shard }),
-            }
+                stored => stored.map(|stored| self.held(stored)),
+            };
+            let files = seen.files.into_iter().map(|file| (folder.name(file).to_owned(), *file)).collect();
+            work.push(Work { key, files, failed: seen.failed, stored });
         }
         self.done(unchanged, 0);
         let mut state = self.lock();
         state.parts.append(&mut parts);
         state.work.append(&mut work);
-        state.stats.files += files;
+        state.stats.files += folder.files.len() as u64;
         state.stats.unchanged += unchanged;
         state.stats.shards_read += shards_read;
         state.stats.phases.load += start.elapsed();
@@ -83,35 +87,35 @@ impl Context<'_> {
     /// have changed, since a process may not have that many files open.
     fn held(&self, mut stored: Stored) -> Stored {
         if self.rescans() || self.held.fetch_add(1, Ordering::Relaxed) >= HELD_OPEN {
-            stored.close();
+            stored.body.close();
         }
         stored
     }
 
     /// A shard that is as it was. `None` if it is not whole.
-    fn as_it_was(&self, mut stored: Stored, is_stale: bool) -> Option<Part> {
-        let Stored { head, .. } = &stored;
+    fn as_it_was(&self, stored: Stored, is_stale: bool) -> Option<Part> {
+        let Stored { head: Head { key, records, sums }, mut body } = stored;
         let mut part = Part {
-            key: head.key.clone(),
-            records: head.records.clone(),
-            sums: head.sums.clone(),
-            stored: None,
+            stale: vec![is_stale; if is_stale { records.len() } else { 0 }],
+            key,
+            records,
+            sums,
+            body: None,
             names: Vec::new(),
-            stale: vec![is_stale; if is_stale { head.records.len() } else { 0 }],
             sessions: Vec::new(),
             problems: Vec::new(),
         };
         let joins = self.request.priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority))
             && !self.options.lacks(Ablation::JoinRemembered);
         if part.sums.broken > 0 || joins || self.request.sessions {
-            let Some(details) = stored.details().ok().flatten() else {
+            let Some(details) = body.details().ok().flatten() else {
                 self.damaged();
                 return None;
             };
             self.tell(&mut part, &details);
         }
-        stored.close();
-        part.stored = Some(stored);
+        body.close();
+        part.body = Some(body);
         Some(part)
     }
 
@@ -146,7 +150,7 @@ impl Context<'_> {
                         let files = stored.head.records.len() as u64;
                         let below =
                             failed.iter().position(|(folder, _)| stored.head.key.folder.starts_with(folder));
-                        let (key, stamp) = (stored.head.key.clone(), stored.stamp);
+                        let (key, stamp) = (stored.head.key.clone(), stored.body.stamp);
                         match below {
                             Some(place) if !self.options.lacks(Ablation::UnreadableFolder) => {
                                 known[place] += files;
@@ -185,26 +189,41 @@ impl Context<'_> {
     }
 }
 
-/// The shard of `day`, among those of one folder.
-fn shard_of<'a>(shards: &'a mut Vec<Work>, folder: &Path, day: &str) -> &'a mut Work {
-    // Names come in their order, and so do their days, but for names without one.
-    let place = shards.iter().rposition(|work| work.key.day == day).unwrap_or_else(|| {
-        let key = Key { folder: folder.to_owned(), day: day.to_owned() };
-        shards.push(Work { key, files: Vec::new(), failed: Vec::new(), stored: None });
+/// The files of a folder by shard.
+fn shards(folder: &Folder, failed: Vec<(OsString, io::Error)>) -> Vec<Seen<'_>> {
+    let mut shards: Vec<Seen<'_>> = Vec::new();
+    for file in &folder.files {
+        let name = folder.name(file);
+        match shards.last_mut().filter(|seen| shard::is_of(&seen.date, name)) {
+            Some(same) => same.files.push(file),
+            None => shard_of(&mut shards, shard::date_of(&folder.path, name)).files.push(file),
+        }
+    }
+    for (name, error) in failed {
+        shard_of(&mut shards, shard::date_of(&folder.path, &name)).failed.push((name, error));
+    }
+    shards
+}
+
+/// The shard of `date`, among those of one folder.
+fn shard_of<'a, 'f>(shards: &'a mut Vec<Seen<'f>>, date: &str) -> &'a mut Seen<'f> {
+    // Names come in their order, and so do their dates, but for names without one.
+    let place = shards.iter().rposition(|seen| seen.date == date).unwrap_or_else(|| {
+        shards.push(Seen { date: date.to_owned(), files: Vec::new(), failed: Vec::new() });
         shards.len() - 1
     });
     &mut shards[place]
 }
 
-impl Work {
+impl Seen<'_> {
     /// Whether `head` remembers all of this as it is now.
-    fn is_as(&self, head: &Head, ablated: Ablations) -> bool {
+    fn is_as(&self, folder: &Folder, head: &Head, ablated: Ablations) -> bool {
         self.failed.is_empty()
             && self.files.len() == head.records.len()
             && self
                 .files
                 .iter()
                 .zip(&head.records)
-                .all(|(file, record)| record.is_of(&file.name, &file.state, ablated))
+                .all(|(file, record)| record.is_of(folder.name(file), &file.state, ablated))
     }
 }

@@ -1,23 +1,47 @@
 //! Rollouts that must not count twice: one file that several paths lead to, and a session that stands both among the
 //! sessions and among the archived ones.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::ablation::Ablation;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
-use super::shard::{Detail, Record, Sums};
+use super::shard::{Record, Sums};
 use super::update::open_file;
 use super::{Options, Request};
 
 /// Bytes compared at a time.
 const PIECE: usize = 128 << 10;
+
+/// Digests of sessions' ids. They are as good as hashes of themselves.
+type Digests = HashSet<u64, BuildHasherDefault<Itself>>;
+
+/// Takes a digest for its own hash.
+#[derive(Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = digest;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// One file of one part.
 pub(super) type Place = (usize, usize);
@@ -93,21 +117,21 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
 
 /// Compares the files `wanted` of `parts`, where several may be one.
 fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: &mut Stats) -> Found {
-    let mut details: HashMap<usize, Vec<Detail>> = HashMap::new();
-    for &(part, _) in wanted {
-        details.entry(part).or_insert_with(|| context.details(&parts[part], &mut stats.bytes_read));
+    let mut files: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &(place, file) in wanted {
+        files.entry(place).or_default().push(file);
     }
-    let candidate = |place: &Place| {
-        let (part, file) = (&parts[place.0], place.1);
-        let detail = details.get(&place.0)?.get(file)?;
-        Some(Candidate {
-            place: *place,
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for (place, files) in files {
+        let part = &parts[place];
+        let details = context.details_of(part, &files, &mut stats.bytes_read);
+        candidates.extend(files.into_iter().zip(details).map(|(file, detail)| Candidate {
+            place: (place, file),
             path: part::path(&part.key, detail.name()),
             id: part::session_id(detail.name(), &detail.rollout).to_owned(),
-            record: *part.records.get(file)?,
-        })
-    };
-    let mut candidates: Vec<Candidate> = wanted.iter().filter_map(candidate).collect();
+            record: part.records[file],
+        }));
+    }
     // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
     candidates.sort_by(|one, other| {
         let is_stale = |candidate: &Candidate| {
@@ -176,8 +200,8 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         let of = parts.iter().filter(move |part| part.is_archived() == archived);
         of.flat_map(|part| part.records.iter().map(|record| record.session))
     };
-    let archived: HashSet<u64> = ids(true).collect();
-    let both: HashSet<u64> = ids(false).filter(|id| archived.contains(id)).collect();
+    let archived: Digests = ids(true).collect();
+    let both: Digests = ids(false).filter(|id| archived.contains(id)).collect();
     if !both.is_empty() {
         wanted
             .extend(places().filter(|(.., record)| both.contains(&record.session)).map(|(place, ..)| place));

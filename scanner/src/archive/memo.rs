@@ -19,7 +19,7 @@ use super::shard::{self, Detail, Head, Key, Stamp, Stored};
 use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigsess";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const MANIFEST: &str = "archive.memo";
 const LOCK: &str = "archive.lock";
 const SUFFIX: &str = ".shard";
@@ -101,7 +101,7 @@ impl Memo {
             }
             match self.read(&path) {
                 Ok(Some(mut stored)) => {
-                    stored.close();
+                    stored.body.close();
                     others.push(stored);
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

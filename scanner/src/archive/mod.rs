@@ -12,6 +12,7 @@ mod ablation;
 mod compare;
 mod copies;
 mod error;
+mod listing;
 mod memo;
 mod parse;
 mod part;
@@ -23,6 +24,7 @@ mod result;
 mod settled;
 mod shard;
 mod state;
+mod total;
 mod update;
 mod usage;
 mod walk;
@@ -148,7 +150,7 @@ pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
     let (rollout, _) = reader.read(&file, file.metadata()?.len())?;
     let sums = part::sums(std::iter::once(&rollout), None);
     let mut used = Usage::default();
-    used.extend(&sums.models, &sums.totals);
+    used.extend(&sums.models, sums.totals);
     let session = part::session_id(path.file_name().unwrap_or_default(), &rollout).to_owned();
     Ok(Read { session, used, bytes: reader.bytes })
 }

@@ -8,7 +8,8 @@ use super::ARCHIVED;
 use super::parse::{Rollout, Tier};
 use super::priority::{OpenTurns, PriorityTurns};
 use super::result::{Problem, Session, What};
-use super::shard::{Detail, Key, Record, Stored, Sums, Total};
+use super::shard::{Body, Detail, Key, Record, Sums};
+use super::total::Total;
 use super::usage::{Usage, Used};
 
 /// The contribution of a shard.
@@ -18,8 +19,8 @@ pub(super) struct Part {
     /// In the order of names.
     pub(super) records: Vec<Record>,
     pub(super) sums: Sums,
-    /// The shard as it stands in the memo.
-    pub(super) stored: Option<Stored>,
+    /// The details, where the memo has them.
+    pub(super) body: Option<Body>,
     /// The names of its files where no memo has them.
     pub(super) names: Vec<OsString>,
     /// Whether each file could not be read now; empty where all could.
@@ -33,6 +34,11 @@ impl Part {
     /// Whether its files are archived.
     pub(super) fn is_archived(&self) -> bool {
         self.key.folder.starts_with(ARCHIVED)
+    }
+
+    /// Its place among others: by bytes, since paths are compared name by name.
+    pub(super) fn order(&self) -> (&OsStr, &str) {
+        (self.key.folder.as_os_str(), &self.key.date)
     }
 
     /// Whether the file at this place could not be read now.
@@ -113,7 +119,7 @@ pub(super) fn session(
     let Detail { rollout, .. } = detail;
     let Sums { models, totals, .. } = sums(std::iter::once(rollout), priority);
     let mut usage = Usage::default();
-    usage.extend(&models, &totals);
+    usage.extend(&models, totals);
     let meta = rollout.meta.clone().unwrap_or_default();
     Session {
         id: session_id(detail.name(), rollout).to_owned(),

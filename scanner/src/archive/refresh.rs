@@ -97,7 +97,7 @@ pub(super) fn refresh(
         Phases::divide(aggregating - reading, [&mut phases.parse, &mut phases.persist]);
     }
     let mut progress = std::mem::take(&mut *context.lock());
-    progress.parts.sort_by(|one, other| one.key.cmp(&other.key));
+    progress.parts.sort_by(|one, other| one.order().cmp(&other.order()));
     let diverged = copies::set_aside(&context, &mut progress.parts, &mut progress.stats);
     Ok(progress.into_refresh(failed, diverged, aggregating))
 }
@@ -134,7 +134,7 @@ impl Progress {
         let (mut usage, mut sessions, mut problems) = (Usage::default(), Vec::new(), failed);
         problems.extend(diverged);
         for part in parts {
-            usage.extend(&part.sums.models, &part.sums.totals);
+            usage.extend(&part.sums.models, part.sums.totals);
             stats.unknown_lines += part.sums.unknown;
             stats.broken_lines += part.sums.broken;
             sessions.extend(part.sessions);

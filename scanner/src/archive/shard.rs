@@ -1,4 +1,4 @@
-//! A part of the memo: the rollouts of one folder that began on one day, in one small file, whole or not trusted.
+//! A part of the memo: the rollouts of one folder that began on one day or on a few, in one small file, whole or not trusted.
 //!
 //! It has two halves with a checksum each. The head is all that a refresh needs where nothing changed: a record of fixed
 //! length for each file, compared as bytes, and what the files used together. The details, file by file, are read where
@@ -6,7 +6,8 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use super::ARCHIVED;
 use super::ablation::{Ablation, Ablations, is_same};
-use super::parse::{Rollout, Tier, Tokens};
+use super::parse::Rollout;
 use super::priority::OpenTurns;
 use super::reader::Consumed;
 use super::state::State;
+use super::total::{self, Total};
 use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigarch";
@@ -31,32 +34,47 @@ const MOST: u64 = 256 << 20;
 pub(crate) type Stamp = [u8; 16];
 
 /// Which rollouts a shard holds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     /// Their folder, below the home.
     pub(crate) folder: PathBuf,
-    /// The date in their names, empty where there is none.
-    pub(crate) day: String,
+    /// What their names have in common of a date, empty where they have none: see [`date_of`].
+    pub(crate) date: String,
+}
+
+/// Where the date stands in the name of a rollout.
+const DATE: Range<usize> = 8..18;
+
+/// The part of the date in a rollout's name that says which shard of its folder it belongs to. The sessions of a day have a folder to
+/// themselves. Archived ones all stand in one: there it is about ten days, since a shard is opened by every refresh, and written
+/// when one of its rollouts changes.
+pub(crate) fn date_of<'a>(folder: &Path, name: &'a OsStr) -> &'a str {
+    let is_date = |date: &&[u8]| {
+        date.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+    };
+    let date = name.as_bytes().get(DATE).filter(is_date);
+    let date = date.and_then(|date| str::from_utf8(date).ok()).unwrap_or_default();
+    match date.split_at_checked(DATE.len() - 1) {
+        Some((ten_days, _)) if folder.starts_with(ARCHIVED) => ten_days,
+        _ => date,
+    }
+}
+
+/// Whether a rollout of this name belongs to the shard of `date`, which is none or one that [`date_of`] gave.
+pub(crate) fn is_of(date: &str, name: &OsStr) -> bool {
+    let rest = name.as_bytes().get(DATE).and_then(|found| found.strip_prefix(date.as_bytes()));
+    !date.is_empty() && rest.is_some_and(|rest| rest.iter().all(u8::is_ascii_digit))
 }
 
 impl Key {
-    /// The shard that a rollout of this name in `folder` belongs to.
-    pub(crate) fn day_of(name: &OsStr) -> &str {
-        let is_date = |day: &&[u8]| {
-            day.iter().enumerate().all(|(at, byte)| match at {
-                4 | 7 => *byte == b'-',
-                _ => byte.is_ascii_digit(),
-            })
-        };
-        let day = name.as_bytes().get(8..18).filter(is_date);
-        day.and_then(|day| str::from_utf8(day).ok()).unwrap_or_default()
-    }
-
     /// The name of its file.
     pub(crate) fn file_name(&self) -> String {
         let mut bytes = self.folder.as_os_str().as_bytes().to_vec();
         bytes.push(0);
-        bytes.extend_from_slice(self.day.as_bytes());
+        bytes.extend_from_slice(self.date.as_bytes());
         format!("{:032x}.shard", xxh3_128(&bytes))
     }
 }
@@ -116,20 +134,11 @@ impl Record {
     }
 }
 
-/// What the files of a shard used together in one quarter of an hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Total {
-    pub(crate) quarter: i64,
-    pub(crate) model: Option<u32>,
-    pub(crate) tier: Tier,
-    pub(crate) tokens: Tokens,
-    pub(crate) events: u64,
-}
-
 /// What the files of a shard have in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sums {
     pub(crate) models: Vec<String>,
+    #[serde(with = "total::fixed")]
     pub(crate) totals: Vec<Total>,
     /// Turns that are known and whose tier is not.
     #[serde(skip)]
@@ -165,11 +174,20 @@ impl Detail {
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) head: Head,
+    pub(crate) body: Body,
+}
+
+/// The second half of a shard, which is read when it is asked for.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// What the shard bears.
     pub(crate) stamp: Stamp,
     /// Where it is still open.
     file: Option<File>,
     path: PathBuf,
     details: Span,
+    /// How many files it tells of.
+    files: usize,
     ablated: Ablations,
 }
 
@@ -185,7 +203,7 @@ struct Rest<'a> {
     #[serde(borrow)]
     folder: &'a [u8],
     #[serde(borrow)]
-    day: &'a str,
+    date: &'a str,
     #[serde(borrow)]
     open_turns: &'a [u8],
     sums: Sums,
@@ -193,12 +211,16 @@ struct Rest<'a> {
 
 /// The stamp of the shard that begins with these bytes, if it belongs to the memo `memo`.
 pub(crate) fn stamp(file: &File, memo: &Stamp) -> io::Result<Option<Stamp>> {
-    let mut header = [0; HEADER];
-    match file.read_exact_at(&mut header, 0) {
-        Ok(()) => Ok(Header::read(&header, memo).map(|header| header.stamp)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(Header::of(file, memo)?.map(|header| header.stamp))
+}
+
+/// Reads a part of a shard. `None` if the file ends before.
+fn read(mut file: &File, span: &Span) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(span.bytes).unwrap_or(usize::MAX))?;
+    file.seek(SeekFrom::Start(span.at))?;
+    file.take(span.bytes).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 == span.bytes).then_some(bytes))
 }
 
 struct Header {
@@ -208,7 +230,17 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: &[u8; HEADER], memo: &Stamp) -> Option<Self> {
+    /// Of a shard of the memo `memo`; else `None`.
+    fn of(file: &File, memo: &Stamp) -> io::Result<Option<Self>> {
+        let mut header = [0; HEADER];
+        match file.read_exact_at(&mut header, 0) {
+            Ok(()) => Ok(Self::parse(&header, memo)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(bytes: &[u8; HEADER], memo: &Stamp) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (of, rest) = rest.split_first_chunk::<16>()?;
         let (stamp, rest) = rest.split_first_chunk::<16>()?;
@@ -233,67 +265,47 @@ impl Header {
 impl Stored {
     /// Reads the head of the shard at `path`. `None` if it is not whole, or not of the memo `memo`.
     pub(crate) fn read(path: &Path, memo: &Stamp, ablated: Ablations) -> io::Result<Option<Self>> {
-        let mut file = open_regular(path)?;
-        let mut start = Vec::with_capacity(32 << 10);
-        (&mut file).take(32 << 10).read_to_end(&mut start)?;
-        let Some(header) = start.first_chunk().and_then(|header| Header::read(header, memo)) else {
-            return Ok(None);
-        };
-        let mut rest = Vec::new();
-        let end = HEADER + usize::try_from(header.head.bytes).unwrap_or(usize::MAX);
-        let head = if let Some(head) = start.get(HEADER..end) {
-            head
-        } else {
-            rest.try_reserve_exact(end - HEADER)?;
-            rest.extend_from_slice(&start[HEADER.min(start.len())..]);
-            let missing = (end - start.len()) as u64;
-            (&mut file).take(missing).read_to_end(&mut rest)?;
-            &rest
-        };
-        let Some(head) = Head::decode(head, &header.head, ablated) else { return Ok(None) };
-        let (file, path) = (Some(file), path.to_owned());
-        Ok(Some(Self { head, stamp: header.stamp, file, path, details: header.details, ablated }))
+        let file = open_regular(path)?;
+        let Some(header) = Header::of(&file, memo)? else { return Ok(None) };
+        let Some(head) = read(&file, &header.head)? else { return Ok(None) };
+        let Some(head) = Head::decode(&head, &header.head, ablated) else { return Ok(None) };
+        let Header { stamp, details, .. } = header;
+        let (file, path, files) = (Some(file), path.to_owned(), head.records.len());
+        Ok(Some(Self { head, body: Body { stamp, file, path, details, files, ablated } }))
     }
+}
 
+impl Body {
     /// Closes it; it is opened again for its details. An archive may have more shards than a process may have files open.
     pub(crate) fn close(&mut self) {
         self.file = None;
     }
 
-    /// Reads the second half. `None` if it is not whole, or another shard stands there by now.
+    /// Reads it. `None` if it is not whole, or another shard stands there by now.
     pub(crate) fn details(&self) -> io::Result<Option<Vec<Detail>>> {
-        let length = usize::try_from(self.details.bytes).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length)?;
-        bytes.resize(length, 0);
         let opened = if self.file.is_none() { Some(open_regular(&self.path)?) } else { None };
         let Some(file) = self.file.as_ref().or(opened.as_ref()) else { return Ok(None) };
-        match file.read_exact_at(&mut bytes, self.details.at) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(error) => return Err(error),
-        }
+        let Some(bytes) = read(file, &self.details)? else { return Ok(None) };
         if xxh3_128(&bytes) != self.details.sum && !self.ablated.has(Ablation::ShardChecksum) {
             return Ok(None);
         }
         let details = postcard::from_bytes::<Vec<Detail>>(&bytes).ok();
-        Ok(details.filter(|details| details.len() == self.head.records.len()))
+        Ok(details.filter(|details| details.len() == self.files))
     }
 }
 
 impl Head {
     fn decode(bytes: &[u8], span: &Span, ablated: Ablations) -> Option<Self> {
-        let is_whole = xxh3_128(bytes) == span.sum || ablated.has(Ablation::ShardChecksum);
-        if bytes.len() as u64 != span.bytes || !is_whole {
+        if xxh3_128(bytes) != span.sum && !ablated.has(Ablation::ShardChecksum) {
             return None;
         }
         let (count, rest) = bytes.split_first_chunk::<8>()?;
         let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
         let (records, rest) = rest.split_at_checked(count.checked_mul(RECORD)?)?;
         let (records, _) = records.as_chunks::<RECORD>();
-        let Rest { folder, day, open_turns, sums } = postcard::from_bytes(rest).ok()?;
+        let Rest { folder, date, open_turns, sums } = postcard::from_bytes(rest).ok()?;
         let sums = Sums { open_turns: OpenTurns::from_bytes(open_turns), ..sums };
-        let key = Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), day: day.to_owned() };
+        let key = Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), date: date.to_owned() };
         Some(Self { key, records: records.iter().map(Record::from_bytes).collect(), sums })
     }
 
@@ -305,7 +317,10 @@ impl Head {
         }
         let folder = self.key.folder.as_os_str().as_bytes();
         let open_turns = self.sums.open_turns.as_bytes();
-        postcard::to_extend(&Rest { folder, day: &self.key.day, open_turns, sums: self.sums.clone() }, bytes)
+        postcard::to_extend(
+            &Rest { folder, date: &self.key.date, open_turns, sums: self.sums.clone() },
+            bytes,
+        )
     }
 }
 

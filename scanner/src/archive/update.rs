@@ -19,7 +19,7 @@ use super::part::{self, Part};
 use super::reader::{Consumed, Reader};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
-use super::shard::{Detail, Head, Key, Record, Stamp, Stored};
+use super::shard::{Body, Detail, Head, Key, Record, Stamp, Stored};
 use super::state::State;
 use super::walk::Found;
 
@@ -30,7 +30,7 @@ impl Context<'_> {
         if work.is_empty() {
             return;
         }
-        let size = |work: &Work| work.files.iter().map(|file| file.state.size).sum::<u64>();
+        let size = |work: &Work| work.files.iter().map(|(_, found)| found.state.size).sum::<u64>();
         work.sort_by_cached_key(|work| std::cmp::Reverse(size(work)));
         let threads = threads.min(work.len());
         let work: Vec<Mutex<Option<Work>>> = work.into_iter().map(|work| Mutex::new(Some(work))).collect();
@@ -62,23 +62,23 @@ impl Context<'_> {
         let Work { key, files, failed, stored } = work;
         // One that is damaged may bear a stamp nevertheless.
         let stamp = match &stored {
-            Some(stored) => Some(stored.stamp),
+            Some(stored) => Some(stored.body.stamp),
             None => self.memo.as_ref().and_then(|memo| memo.standing(&key.file_name())),
         };
         let mut old = Old::default();
         if let Some(stored) = stored.filter(|_| !self.rescans()) {
             old = Old::of(&stored).unwrap_or_else(|| {
-                self.damaged_unless_replaced(&key, stored.stamp);
+                self.damaged_unless_replaced(&key, stored.body.stamp);
                 Old::default()
             });
         }
         let mut shard = Shard::new(self, key, reader);
-        for file in files {
+        for (name, found) in files {
             if self.is_cancelled() {
                 return;
             }
-            let before = old.take(&file.name);
-            shard.file(file, before);
+            let before = old.take(&name);
+            shard.file(&name, &found, before);
         }
         for (name, error) in failed {
             let before = old.take(&name);
@@ -109,13 +109,13 @@ impl Context<'_> {
         stats.phases.persist = persisting.elapsed();
         let Head { key, records, sums } = head;
         let stored = self.memo.as_ref().and_then(|memo| memo.load(&key).ok()?);
-        let mut stored = stored.filter(|stored| stored.head.records == records);
-        stored.iter_mut().for_each(Stored::close);
-        let names = match stored {
+        let mut body = stored.filter(|stored| stored.head.records == records).map(|stored| stored.body);
+        body.iter_mut().for_each(Body::close);
+        let names = match body {
             Some(_) => Vec::new(),
             None => details.iter().map(|detail| detail.name().to_owned()).collect(),
         };
-        let mut part = Part { key, records, sums, stored, names, stale, sessions: Vec::new(), problems };
+        let mut part = Part { key, records, sums, body, names, stale, sessions: Vec::new(), problems };
         self.tell(&mut part, &details);
         let mut state = self.lock();
         state.parts.push(part);
@@ -148,26 +148,37 @@ impl Context<'_> {
 
     /// The details of a part, read from the memo or from its files.
     pub(super) fn details(&self, part: &Part, bytes_read: &mut u64) -> Vec<Detail> {
-        if let Some(details) = part.stored.as_ref().and_then(|stored| stored.details().ok()?) {
-            return details;
+        let all: Vec<usize> = (0..part.records.len()).collect();
+        self.details_of(part, &all, bytes_read)
+    }
+
+    /// The details of some files of a part, in the order of their places in it, read from the memo or from these files. None if they
+    /// cannot be told.
+    pub(super) fn details_of(&self, part: &Part, files: &[usize], bytes_read: &mut u64) -> Vec<Detail> {
+        if let Some(details) = part.body.as_ref().and_then(|body| body.details().ok()?) {
+            let mut files = files.iter().copied().peekable();
+            let wanted =
+                details.into_iter().enumerate().filter(|(place, _)| files.next_if_eq(place).is_some());
+            return wanted.map(|(_, detail)| detail).collect();
         }
-        if part.stored.is_some() && self.options.lacks(Ablation::CopiesDamaged) {
+        if part.body.is_some() && self.options.lacks(Ablation::CopiesDamaged) {
             return Vec::new();
         }
-        let mut reader = Reader::without(self.options.ablations);
-        let names = if let Some(stored) = &part.stored {
-            self.damaged_unless_replaced(&part.key, stored.stamp);
-            self.names(part)
+        let names = if let Some(body) = &part.body {
+            self.damaged_unless_replaced(&part.key, body.stamp);
+            &self.names(part)
         } else {
-            part.names.clone()
+            &part.names
         };
-        let read = |(name, record): (&OsString, &Record)| {
+        let mut reader = Reader::without(self.options.ablations);
+        let read = |&place: &usize| {
+            let (name, record) = (names.get(place)?, part.records.get(place)?);
             let file = open_file(&self.home.join(&part.key.folder).join(name));
             let read = file.and_then(|file| reader.read(&file, record.state.size));
             let (rollout, consumed) = read.unwrap_or_default();
-            Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout }
+            Some(Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout })
         };
-        let details = names.iter().zip(&part.records).map(read).collect();
+        let details = files.iter().filter_map(read).collect();
         *bytes_read += reader.bytes;
         details
     }
@@ -193,7 +204,7 @@ struct Old(HashMap<Vec<u8>, (Record, Detail)>);
 impl Old {
     /// Of a shard that is whole.
     fn of(stored: &Stored) -> Option<Self> {
-        let details = stored.details().ok()??;
+        let details = stored.body.details().ok()??;
         let entries = stored.head.records.iter().copied().zip(details);
         Some(Self(entries.map(|(record, detail)| (detail.name.clone(), (record, detail))).collect()))
     }
@@ -232,15 +243,15 @@ impl<'a, 'r> Shard<'a, 'r> {
     }
 
     /// Takes a file that was found, and what was remembered of it.
-    fn file(&mut self, file: Found, before: Option<(Record, Detail)>) {
-        let Found { name, state, is_shared } = file;
+    fn file(&mut self, name: &OsStr, found: &Found, before: Option<(Record, Detail)>) {
+        let Found { state, is_shared, .. } = found;
         let read_before = self.reader.bytes;
         match before {
-            Some((record, detail)) if record.is_of(&name, &state, self.context.options.ablations) => {
+            Some((record, detail)) if record.is_of(name, state, self.context.options.ablations) => {
                 self.stats.unchanged += 1;
                 self.entries.push(Entry { record, detail, is_stale: false });
             }
-            before => self.read(&name, is_shared, before),
+            before => self.read(name, *is_shared, before),
         }
         self.context.done(1, self.reader.bytes - read_before);
     }

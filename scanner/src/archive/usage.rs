@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::parse::{QUARTER, Tier, Tokens};
-use super::shard::Total;
+use super::total::Total;
 
 /// A quarter of an hour, a model and a tier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,29 +46,34 @@ impl Used {
 #[derive(Clone, Debug, Default)]
 pub struct Usage {
     models: Vec<Arc<str>>,
-    places: HashMap<Arc<str>, u32>,
-    /// In no order; a slot may stand in it several times.
-    entries: Vec<Total>,
+    places: HashMap<Arc<str>, usize>,
+    /// In no order; a slot may stand in them several times.
+    sums: Vec<Added>,
+}
+
+/// What was added at once.
+#[derive(Clone, Debug)]
+struct Added {
+    /// Where each of its models stands among all.
+    models: Vec<usize>,
+    totals: Vec<Total>,
 }
 
 impl Usage {
     /// Adds `totals`, whose models are places in `models`.
-    pub(crate) fn extend(&mut self, models: &[String], totals: &[Total]) {
-        let places: Vec<u32> = models.iter().map(|model| self.place(model)).collect();
-        let place = |model: u32| usize::try_from(model).ok().and_then(|model| places.get(model).copied());
-        self.entries
-            .extend(totals.iter().map(|total| Total { model: total.model.and_then(place), ..*total }));
+    pub(crate) fn extend(&mut self, models: &[String], totals: Vec<Total>) {
+        let models = models.iter().map(|model| self.place(model)).collect();
+        self.sums.push(Added { models, totals });
     }
 
-    fn place(&mut self, model: &str) -> u32 {
+    fn place(&mut self, model: &str) -> usize {
         if let Some(place) = self.places.get(model) {
             return *place;
         }
-        let place = u32::try_from(self.models.len()).unwrap_or(u32::MAX);
         let model: Arc<str> = model.into();
         self.models.push(Arc::clone(&model));
-        self.places.insert(model, place);
-        place
+        self.places.insert(model, self.models.len() - 1);
+        self.models.len() - 1
     }
 
     /// What was used in each class that `class` puts a slot into; `None` leaves it out.
@@ -80,15 +85,23 @@ impl Usage {
         };
         // Entries of one class come in runs, as a rule.
         let mut run: Option<(K, Used)> = None;
-        for &Total { quarter, model, tier, tokens, events } in &self.entries {
-            let model = model.and_then(|model| self.models.get(usize::try_from(model).ok()?).cloned());
-            let Some(class) = class(&Slot { quarter, model, tier }) else { continue };
-            let used = Used { tokens, events };
-            match &mut run {
-                Some((same, sum)) if *same == class => *sum = sum.plus(used),
-                _ => {
-                    if let Some((class, sum)) = run.replace((class, used)) {
-                        add(class, sum);
+        for Added { models, totals } in &self.sums {
+            let model = |place: u32| self.models.get(*models.get(usize::try_from(place).ok()?)?).cloned();
+            let mut slot = Slot { quarter: 0, model: None, tier: Tier::default() };
+            let mut named = None;
+            for &Total { quarter, model: place, tier, tokens, events } in totals {
+                (slot.quarter, slot.tier) = (quarter, tier);
+                if place != named {
+                    (slot.model, named) = (place.and_then(model), place);
+                }
+                let Some(class) = class(&slot) else { continue };
+                let used = Used { tokens, events };
+                match &mut run {
+                    Some((same, sum)) if *same == class => *sum = sum.plus(used),
+                    _ => {
+                        if let Some((class, sum)) = run.replace((class, used)) {
+                            add(class, sum);
+                        }
                     }
                 }
             }
@@ -109,7 +122,10 @@ impl Usage {
     #[must_use]
     pub fn total(&self) -> Used {
         let used = |total: &Total| Used { tokens: total.tokens, events: total.events };
-        self.entries.iter().fold(Used::default(), |sum, total| sum.plus(used(total)))
+        self.sums
+            .iter()
+            .flat_map(|sums| &sums.totals)
+            .fold(Used::default(), |sum, total| sum.plus(used(total)))
     }
 }
 

@@ -7,22 +7,24 @@
 use std::collections::HashSet;
 use std::ffi::{CStr, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 
 use super::Options;
 use super::ablation::Ablation;
+use super::listing::{self, Listing, Names, Span, is_rollout};
 use super::state::State;
 
 /// A rollout that was found.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
-    pub(crate) name: OsString,
+    /// Where its name stands among those of its folder.
+    pub(crate) name: Span,
     pub(crate) state: State,
     /// Whether other paths may lead to it.
     pub(crate) is_shared: bool,
@@ -33,6 +35,8 @@ pub(crate) struct Found {
 pub(crate) struct Folder {
     /// Its path below the home.
     pub(crate) path: PathBuf,
+    /// The names of what stands in it.
+    pub(crate) names: Names,
     /// The rollouts in it, in the order of their names.
     pub(crate) files: Vec<Found>,
     /// Rollouts that could not be looked at.
@@ -51,11 +55,6 @@ pub(crate) struct Walked {
     /// Time spent listing folders, and looking at files, over all threads.
     pub(crate) listing: Duration,
     pub(crate) metadata: Duration,
-}
-
-/// Whether a file of this name is a rollout.
-pub(crate) fn is_rollout(name: &[u8]) -> bool {
-    name.starts_with(b"rollout-") && name.ends_with(b".jsonl")
 }
 
 /// Walks the folders `roots` below `home` as `options` say; those that are not there are left out. Every folder with
@@ -97,6 +96,8 @@ struct Progress {
     todo: Vec<(PathBuf, bool)>,
     /// Threads that read one now, and may find more.
     busy: usize,
+    /// Threads that wait for one.
+    waiting: usize,
     /// Folders found behind links.
     linked: Vec<PathBuf>,
     /// Device and inode of the folders read.
@@ -106,7 +107,7 @@ struct Progress {
 
 /// What one folder holds.
 #[derive(Default)]
-struct Listing {
+struct Content {
     folder: Folder,
     inner: Vec<PathBuf>,
     linked: Vec<PathBuf>,
@@ -119,22 +120,25 @@ impl Walk<'_> {
     }
 
     fn work(&self) {
+        let mut buffer = listing::buffer();
         let mut state = self.lock();
         loop {
             let Some((path, may_be_absent)) = state.todo.pop() else {
                 if state.busy == 0 {
                     return;
                 }
+                state.waiting += 1;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.waiting -= 1;
                 continue;
             };
             state.busy += 1;
             drop(state);
-            let read = self.read(&path);
+            let read = self.read(&path, &mut buffer);
             state = self.lock();
             match read {
-                Ok(Some((listing, took))) => {
-                    let Listing { folder, inner, linked, calls } = listing;
+                Ok(Some((content, took))) => {
+                    let Content { folder, inner, linked, calls } = content;
                     state.todo.extend(inner.into_iter().map(|path| (path, false)));
                     state.linked.extend(linked);
                     state.walked.folders += 1;
@@ -142,7 +146,7 @@ impl Walk<'_> {
                     state.walked.listing += took.0;
                     state.walked.metadata += took.1;
                     if !folder.files.is_empty() || !folder.failed.is_empty() {
-                        self.changed.notify_all();
+                        self.notify(&state);
                         drop(state);
                         (self.each)(folder);
                         state = self.lock();
@@ -153,12 +157,19 @@ impl Walk<'_> {
                 Err(error) => state.walked.failed.push((path, error)),
             }
             state.busy -= 1;
+            self.notify(&state);
+        }
+    }
+
+    /// Wakes whoever waits. To wake nobody costs a system call as well.
+    fn notify(&self, state: &Progress) {
+        if state.waiting > 0 {
             self.changed.notify_all();
         }
     }
 
     /// Reads a folder; `None` if it was read before.
-    fn read(&self, path: &Path) -> io::Result<Option<(Listing, (Duration, Duration))>> {
+    fn read(&self, path: &Path, buffer: &mut Vec<u8>) -> io::Result<Option<(Content, (Duration, Duration))>> {
         let start = Instant::now();
         let fd = openat(
             CWD,
@@ -173,48 +184,37 @@ impl Walk<'_> {
         if !is_new && !again {
             return Ok(None);
         }
-        let (files, others) = list(&fd)?;
+        let Listing { names, rollouts, others } = listing::list(&fd, buffer)?;
         let listed = Instant::now();
-        let mut listing = Listing {
-            folder: Folder { path: path.to_owned(), ..Folder::default() },
-            calls: 1,
-            ..Listing::default()
-        };
-        for name in files {
-            listing.look(fd.as_fd(), &name, FileType::RegularFile, self.options);
+        let files = Vec::with_capacity(rollouts.len());
+        let folder = Folder { path: path.to_owned(), files, ..Folder::default() };
+        let mut content = Content { folder, calls: 1, ..Content::default() };
+        for name in rollouts {
+            content.look(fd.as_fd(), name, names.c_str(name), FileType::RegularFile, self.options);
         }
+        let in_order = content.folder.files.len();
         for (name, kind) in others {
-            listing.look(fd.as_fd(), &name, kind, self.options);
+            content.look(fd.as_fd(), name, names.c_str(name), kind, self.options);
         }
-        listing.folder.files.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        Ok(Some((listing, (listed - start, listed.elapsed()))))
+        let files = &mut content.folder.files;
+        if files.len() > in_order {
+            files.sort_unstable_by_key(|file| names.get(file.name));
+        }
+        content.folder.names = names;
+        Ok(Some((content, (listed - start, listed.elapsed()))))
     }
 }
 
-/// The rollouts in a folder, and what may be or lead to something of interest.
-type Names = (Vec<Box<CStr>>, Vec<(Box<CStr>, FileType)>);
-
-fn list(fd: &OwnedFd) -> io::Result<Names> {
-    let (mut files, mut others) = (Vec::new(), Vec::new());
-    for entry in Dir::read_from(fd)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        match entry.file_type() {
-            FileType::RegularFile if is_rollout(name.to_bytes()) => files.push(name.into()),
-            kind @ (FileType::Directory | FileType::Symlink | FileType::Unknown)
-                if !matches!(name.to_bytes(), b"." | b"..") =>
-            {
-                others.push((name.into(), kind));
-            }
-            _ => {}
-        }
+impl Folder {
+    /// The name of one of its files.
+    pub(crate) fn name(&self, file: &Found) -> &OsStr {
+        OsStr::from_bytes(self.names.get(file.name))
     }
-    Ok((files, others))
 }
 
-impl Listing {
+impl Content {
     /// Looks at what is called `name` in the folder, once.
-    fn look(&mut self, fd: BorrowedFd<'_>, name: &CStr, kind: FileType, options: &Options) {
+    fn look(&mut self, fd: BorrowedFd<'_>, place: Span, name: &CStr, kind: FileType, options: &Options) {
         let text = OsStr::from_bytes(name.to_bytes());
         if kind == FileType::Directory {
             self.inner.push(self.folder.path.join(text));
@@ -229,7 +229,7 @@ impl Listing {
                 FileType::RegularFile if is_link && options.lacks(Ablation::FileLinks) => {}
                 FileType::Directory if options.lacks(Ablation::FolderLinks) => {}
                 FileType::RegularFile if named => self.folder.files.push(Found {
-                    name: text.to_owned(),
+                    name: place,
                     state: options.state(&found),
                     is_shared: is_link || found.st_nlink > 1,
                 }),
@@ -257,7 +257,7 @@ mod tests {
         let walked = walk(home, &["sessions", "archived_sessions"], &options, &|folder| {
             let path = |name: &OsStr| folder.path.join(name).display().to_string();
             let mut found = found.lock().unwrap();
-            found.extend(folder.files.iter().map(|file| path(&file.name)));
+            found.extend(folder.files.iter().map(|file| path(folder.name(file))));
             found.extend(folder.failed.iter().map(|(name, _)| format!("! {}", path(name))));
         });
         let mut found = found.into_inner().unwrap();

@@ -170,18 +170,9 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
 /// The code of a run that could not be made.
 fn code_of(error: &anyhow::Error) -> Code {
     let of_refresh: Option<&RefreshError> = error.downcast_ref();
-    match error.downcast_ref() {
-        Some(RunError::Interrupted) => return Code::INTERRUPTED,
-        Some(RunError::Disagreement { .. }) => return Code::MISMATCH,
-        _ => {}
-    }
-    match of_refresh {
-        Some(error) if error.is_interruption() => Code::INTERRUPTED,
-        Some(RefreshError::Disagreement { .. } | RefreshError::Trace(RunError::Disagreement { .. })) => {
-            Code::MISMATCH
-        }
-        _ => Code::FAILED,
-    }
+    let is_interruption = matches!(error.downcast_ref(), Some(RunError::Interrupted))
+        || of_refresh.is_some_and(RefreshError::is_interruption);
+    if is_interruption { Code::INTERRUPTED } else { crate::cli::code_of(error) }
 }
 
 fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Record> {

@@ -1,7 +1,5 @@
 //! Running the program as a user does, with a cache of its own.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "shared by several tests, which fail by panicking")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -9,45 +7,62 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The program, with a cache folder of its own.
-pub(crate) struct Program {
+pub struct Program {
     folder: TempDir,
 }
 
 /// What became of a command.
 #[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Program {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
     }
 
     /// A path in the folder of this test.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join(name)
     }
 
-    pub(crate) fn cache(&self) -> PathBuf {
+    pub fn cache(&self) -> PathBuf {
         self.path("cache")
     }
 
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tracerig"));
         command.args(arguments).env("TRACERIG_CACHE_DIR", self.cache()).current_dir(self.folder.path());
         command.stdin(Stdio::null());
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
+    /// Runs `diff` and expects this exit code. Python is asked only where it is the point: to start it takes long.
+    pub fn diff(&self, subject: &str, arguments: &[&str], code: i32) -> Ran {
+        let mut command = self.command(&[&["diff", subject], arguments].concat());
+        if !arguments.contains(&"python") {
+            command.env("TRACERIG_PYTHON", "/nonexistent/python3");
+        }
+        let ran = Ran::of(&command.output().unwrap());
+        assert_eq!(ran.code, Some(code), "{subject} {arguments:?}\n{}\n{}", ran.out, ran.err);
+        ran
+    }
+
+    /// The same, and reads the report.
+    pub fn diff_json(&self, subject: &str, arguments: &[&str], code: i32) -> Value {
+        let ran = self.diff(subject, &[arguments, &["--format", "json"]].concat(), code);
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
     /// Runs, expects success, and reads the JSON on standard output.
-    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         serde_json::from_str(&ran.out).unwrap()
@@ -55,7 +70,7 @@ impl Program {
 }
 
 impl Ran {
-    pub(crate) fn of(output: &Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
             out: String::from_utf8(output.stdout.clone()).unwrap(),
@@ -64,6 +79,6 @@ impl Ran {
     }
 }
 
-pub(crate) fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

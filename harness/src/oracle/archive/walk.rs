@@ -1,0 +1,80 @@
+//! Finding rollouts below a home: every folder once, whatever leads to it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A rollout that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    /// Whether a symbolic link leads to it, or several names.
+    pub(crate) is_shared: bool,
+    pub(crate) metadata: fs::Metadata,
+}
+
+/// What a walk found below a home.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Walk {
+    pub(crate) files: Vec<Found>,
+    /// Rollouts that cannot be looked at.
+    pub(crate) failed: Vec<PathBuf>,
+    /// Folders that cannot be read.
+    pub(crate) failed_folders: Vec<PathBuf>,
+    /// Folders read.
+    pub(crate) folders: u64,
+    seen: BTreeSet<(u64, u64)>,
+    linked: BTreeSet<PathBuf>,
+}
+
+/// Finds what is below `home`: first by real folders, then by links in the order of their paths.
+pub(crate) fn walk(home: &Path) -> Walk {
+    let mut walk = Walk::default();
+    for root in ["sessions", "archived_sessions"] {
+        match fs::metadata(home.join(root)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            _ => walk.folder(home, Path::new(root)),
+        }
+    }
+    while let Some(folder) = walk.linked.pop_first() {
+        walk.folder(home, &folder);
+    }
+    walk
+}
+
+impl Walk {
+    fn folder(&mut self, home: &Path, folder: &Path) {
+        let path = home.join(folder);
+        let entries = fs::metadata(&path).and_then(|found| Ok((found, fs::read_dir(&path)?)));
+        let Ok((itself, entries)) = entries else {
+            self.failed_folders.push(folder.to_owned());
+            return;
+        };
+        if !self.seen.insert((itself.dev(), itself.ino())) {
+            return;
+        }
+        self.folders += 1;
+        for entry in entries.flatten() {
+            let path = folder.join(entry.file_name());
+            let name = entry.file_name().as_bytes().to_owned();
+            let is_rollout = name.starts_with(b"rollout-") && name.ends_with(b".jsonl");
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                self.folder(home, &path);
+                continue;
+            }
+            match fs::metadata(home.join(&path)) {
+                Ok(metadata) if metadata.is_dir() => drop(self.linked.insert(path)),
+                Ok(metadata) if metadata.is_file() && is_rollout => {
+                    let is_shared = kind.is_symlink() || metadata.nlink() > 1;
+                    self.files.push(Found { path, is_shared, metadata });
+                }
+                Err(error) if is_rollout && error.kind() != io::ErrorKind::NotFound => self.failed.push(path),
+                _ => {}
+            }
+        }
+    }
+}

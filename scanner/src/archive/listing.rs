@@ -1,0 +1,169 @@
+//! What stands in a folder: the names of rollouts in their order, and of what may be or lead to something of interest.
+//!
+//! Most of a refresh in which nothing changed is spent here and on looking at the files, so names are neither copied one by one
+//! nor compared as texts where a number tells.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::FileType;
+
+/// The names of a folder, one behind the other, each with the zero byte that ends it.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<u8>);
+
+/// Where a name stands among those of its folder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    at: usize,
+    bytes: usize,
+}
+
+impl Names {
+    fn push(&mut self, name: &CStr) -> Span {
+        let span = Span { at: self.0.len(), bytes: name.to_bytes_with_nul().len() };
+        self.0.extend_from_slice(name.to_bytes_with_nul());
+        span
+    }
+
+    /// The name that stands there.
+    pub(crate) fn get(&self, span: Span) -> &[u8] {
+        self.ended(span).split_last().map_or(&[], |(_, name)| name)
+    }
+
+    /// The name that stands there, as the system wants it.
+    pub(crate) fn c_str(&self, span: Span) -> &CStr {
+        CStr::from_bytes_with_nul(self.ended(span)).unwrap_or_default()
+    }
+
+    fn ended(&self, Span { at, bytes }: Span) -> &[u8] {
+        self.0.get(at..at + bytes).unwrap_or_default()
+    }
+}
+
+/// What stands in a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) names: Names,
+    /// Regular files that are called like rollouts, in the order of their names.
+    pub(crate) rollouts: Vec<Span>,
+    /// Folders, links, and what the folder does not tell the kind of.
+    pub(crate) others: Vec<(Span, FileType)>,
+}
+
+/// Whether a file of this name is a rollout.
+pub(crate) fn is_rollout(name: &[u8]) -> bool {
+    name.starts_with(b"rollout-") && name.ends_with(b".jsonl")
+}
+
+/// Bytes of names that are asked for at a time.
+const BUFFER: usize = 64 << 10;
+
+/// What [`list`] works with.
+pub(crate) fn buffer() -> Vec<u8> {
+    Vec::with_capacity(BUFFER)
+}
+
+/// Lists the folder that `fd` was just opened on.
+pub(crate) fn list(fd: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<Listing> {
+    let mut listing = Listing::default();
+    entries(fd, buffer, |name, kind| match kind {
+        FileType::RegularFile if is_rollout(name.to_bytes()) => {
+            let name = listing.names.push(name);
+            listing.rollouts.push(name);
+        }
+        FileType::Directory | FileType::Symlink | FileType::Unknown
+            if !matches!(name.to_bytes(), b"." | b"..") =>
+        {
+            let name = listing.names.push(name);
+            listing.others.push((name, kind));
+        }
+        _ => {}
+    })?;
+    sort(&mut listing.rollouts, &listing.names);
+    Ok(listing)
+}
+
+#[cfg(target_os = "linux")]
+fn entries(fd: &OwnedFd, buffer: &mut Vec<u8>, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+    let mut entries = rustix::fs::RawDir::new(fd, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        each(entry.file_name(), entry.file_type());
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn entries(fd: &OwnedFd, _buffer: &mut Vec<u8>, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+    for entry in rustix::fs::Dir::read_from(fd)? {
+        let entry = entry?;
+        each(entry.file_name(), entry.file_type());
+    }
+    Ok(())
+}
+
+/// Sorts by name. Names in one folder begin alike: what stands right behind that is compared as a number, and decides but for
+/// a few.
+fn sort(spans: &mut Vec<Span>, names: &Names) {
+    const KEY: usize = size_of::<u128>();
+    let Some(&first) = spans.first() else { return };
+    let mut alike = names.get(first);
+    for &span in spans.iter() {
+        let name = names.get(span);
+        if !name.starts_with(alike) {
+            let same = alike.iter().zip(name).take_while(|(one, other)| one == other).count();
+            alike = &alike[..same];
+        }
+    }
+    let key = |span: Span| {
+        let rest = names.get(span).get(alike.len()..).unwrap_or_default();
+        // Nothing is less than a zero byte, which stands in no name.
+        let whole = rest.first_chunk::<KEY>().copied();
+        u128::from_be_bytes(whole.unwrap_or_else(|| {
+            let mut key = [0; KEY];
+            key[..rest.len()].copy_from_slice(rest);
+            key
+        }))
+    };
+    let mut keyed: Vec<(u128, Span)> = spans.iter().map(|&span| (key(span), span)).collect();
+    keyed.sort_unstable_by(|(key, one), (other_key, other)| {
+        key.cmp(other_key).then_with(|| names.get(*one).cmp(names.get(*other)))
+    });
+    spans.clear();
+    spans.extend(keyed.into_iter().map(|(_, span)| span));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_as_bytes_whatever_they_have_in_common() {
+        let texts = [
+            "rollout-2026-11-20T10-00-00-b",
+            "rollout-2026-11-20T10-00-00-a",
+            "rollout-2026-11-20T10-00-00",
+            "rollout-2026-11-20T09-59-59-c",
+            "rollout-2026-11-20T10-00-00-a0",
+            "rollout-\u{fc}",
+            "rollout-",
+            "rollout-2026-11-20T10-00-00-\u{7f}",
+        ];
+        // All of them, the alike ones, and a single one.
+        for some in [&texts[..], &texts[..5], &texts[..1], &[]] {
+            let mut names = Names::default();
+            let mut spans: Vec<Span> =
+                some.iter().map(|text| names.push(&CString::new(*text).unwrap())).collect();
+            sort(&mut spans, &names);
+            let sorted: Vec<&str> =
+                spans.iter().map(|span| str::from_utf8(names.get(*span)).unwrap()).collect();
+            let mut expected = some.to_vec();
+            expected.sort_unstable();
+            assert_eq!(sorted, expected);
+        }
+    }
+}
