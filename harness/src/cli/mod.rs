@@ -20,6 +20,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tracerig_datasets::{DatasetError, MOST_SCALE, Recipe};
 
@@ -29,12 +30,12 @@ use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
 use crate::repro::ReproError;
 
-/// Measures what a relaunch on a trace database costs, cold and warm, and proves every answer.
+/// Measures and tests trace stores and incremental scanners: relaunches, appends, refreshes; every answer is verified.
 ///
 /// Results go to standard output, progress and messages to standard error.
 ///
 /// Exit codes: 0 fine, 1 something failed, 2 bad usage, 3 mismatch (a wrong answer), 4 regression, 5 inconclusive,
-/// 130 cut short by Ctrl-C.
+/// 130 cut short by Ctrl-C or a signal that asks for an end.
 #[derive(Debug, Parser)]
 #[command(
     name = "tracerig",
@@ -141,6 +142,11 @@ pub fn main() -> ExitCode {
             // To `git bisect run` the code of bad usage would mean that every revision is bad.
             let _ = error.print();
             return ExitCode::from(repro::SKIP);
+        }
+        Err(asked) if !asked.use_stderr() => {
+            // Help or the version: a result like others, which somebody may have wanted to keep.
+            let printed = asked.print().context("standard output");
+            return ExitCode::from(Code::FINE.after(printed).0);
         }
         Err(error) => error.exit(),
     };
