@@ -136,7 +136,7 @@ impl Wrong {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A scan went wrong.
-    #[error("{wrong:?}: {detail}. Replay the history with its file; see the documentation of histories")]
+    #[error("{wrong:?}: {detail}. Replay the history with its file")]
     Wrong {
         /// In which way.
         wrong: Wrong,

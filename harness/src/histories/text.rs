@@ -87,7 +87,9 @@ pub(super) fn name_of<T: PartialEq>(names: Names<T>, value: &T) -> &'static str 
 
 /// A line that is no operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {problem}. Each line is one operation, as the documentation of histories lists them")]
+#[error(
+    "line {line}: {problem}. Each line is one operation; the folder `corpus` of the source has histories of every sort"
+)]
 pub struct ParseError {
     /// Which line, from 1.
     pub line: usize,

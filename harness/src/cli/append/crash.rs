@@ -42,11 +42,11 @@ pub(super) fn main(arguments: &Append, plan: &Plan) -> anyhow::Result<Code> {
 fn table(report: &CrashReport) -> String {
     let mut text = String::from(
         "Kills of a process that appends to three threads, and what was found after each\n\n\
-         where it struck    kills  missed  appends acked  barriers   torn  rows level  behind\n",
+         where it struck    kills  missed  appends  barriers  torn  rows level  behind\n",
     );
     for (point, struck) in &report.by_point {
         text += &format!(
-            "{point:<17} {:>6} {:>7} {:>14} {:>9} {:>6} {:>11} {:>7}\n",
+            "{point:<17} {:>6} {:>7} {:>8} {:>9} {:>5} {:>11} {:>7}\n",
             struck.kills,
             struck.missed,
             struck.appends,
@@ -57,11 +57,12 @@ fn table(report: &CrashReport) -> String {
         );
     }
     text += &format!(
-        "\nmissed: the writer ended by itself before it came to the point. torn: histories that broke\n\
-         off in a line. level, behind: rows that were the replay of their whole history, or of a\n\
-         prefix no shorter than the last acknowledged barrier.\n\
-         A second writer was refused {} times in {} while one lived, and the next one was admitted\n\
-         at once after each death.\n",
+        "\nmissed: the writer ended by itself before it came to the point. appends: those\n\
+         that were acknowledged. torn: histories that broke off in a line. level, behind:\n\
+         rows that were the replay of their whole history, or of a prefix no shorter than\n\
+         the last acknowledged barrier.\n\
+         A second writer was refused {} times in {} while one lived, and the next one\n\
+         was admitted at once after each death.\n",
         report.refused, report.writers
     );
     text += &match &report.violation {

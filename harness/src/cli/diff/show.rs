@@ -15,7 +15,7 @@ pub(super) fn table(report: &Report, checked: &str) -> String {
     }
     text += &format!(
         "seed {seed}, share {shard}: {random} random cases of {ops} operations, {} kept ones\n\
-         {operations} operations in cases without failure, {} {checked}; {seconds:.1} s, {cases_per_second:.0} cases/s on {jobs} \
+         {operations} operations in cases without failure, {} {checked}\n{seconds:.1} s, {cases_per_second:.0} cases/s on {jobs} \
          threads\n",
         report.kept.len(),
         report.exercised.get(checked).copied().unwrap_or_default(),
