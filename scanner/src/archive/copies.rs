@@ -15,7 +15,7 @@ use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
-use super::shard::{Record, Sums};
+use super::shard::{self, Record, Sums};
 use super::update::open_file;
 use super::{Options, Request};
 
@@ -83,7 +83,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
     for place in places {
         let part = &mut parts[place];
         // Sessions are told one by one, and a turn whose tier the trace database knows is in the details only.
-        let joins = priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority));
+        let joins = priority.is_some_and(|priority| !part.sums.open_turns.files(priority).is_empty());
         // Lines that are not understood are told of every rollout.
         let all = |sums: Sums, part: &mut Part| {
             let Sums { unknown, broken, .. } = std::mem::take(&mut part.sums);
@@ -95,10 +95,8 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
         }
         let details = context.details(part, &mut stats.bytes_read);
         let counts = |file: &usize| !found.aside.contains(&(place, *file));
-        let sums = |priority| {
-            let kept = details.iter().enumerate().filter(|(file, _)| counts(file));
-            part::sums(kept.map(|(_, detail)| &detail.rollout), priority)
-        };
+        let sums =
+            |priority| part::sums(shard::rollouts(&details).filter(|(file, _)| counts(file)), priority);
         kept_sums.insert(place, sums(None));
         all(sums(priority), part);
         for (file, session) in part.sessions.iter_mut().enumerate() {
