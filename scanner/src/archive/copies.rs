@@ -174,35 +174,35 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
 
 /// The files that several paths may lead to, and those whose session may stand in both folders.
 fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
-    let places = || {
-        parts.iter().enumerate().flat_map(|(place, part)| {
-            part.records.iter().enumerate().map(move |(file, record)| ((place, file), part, record))
-        })
+    let places = |archived: Option<bool>| {
+        let is_meant = move |part: &Part| archived.is_none_or(|archived| part.is_archived() == archived);
+        let parts = parts.iter().enumerate().filter(move |(_, part)| is_meant(part));
+        parts.flat_map(|(place, part)| (0..).map(move |file| (place, file)).zip(&part.records))
     };
     // A link to a file does not show on the file itself.
-    let shared: HashSet<(u64, u64)> =
-        places().filter(|(.., record)| record.is_shared).map(|(.., record)| record.state.file()).collect();
+    let shared = places(None).filter(|(_, record)| record.is_shared);
+    let shared: HashSet<(u64, u64)> = shared.map(|(_, record)| record.state.file()).collect();
     let mut wanted = BTreeSet::new();
     if !shared.is_empty() {
-        let same = places().filter(|(.., record)| {
+        let same = places(None).filter(|(_, record)| {
             if options.lacks(Ablation::SharedLink) {
                 record.is_shared
             } else {
                 shared.contains(&record.state.file())
             }
         });
-        wanted.extend(same.map(|(place, ..)| place));
+        wanted.extend(same.map(|(place, _)| place));
     }
-    // The archived sessions are the fewer ones, as a rule: only they are put into a set.
-    let ids = |archived: bool| {
-        let of = parts.iter().filter(move |part| part.is_archived() == archived);
-        of.flat_map(|part| part.records.iter().map(|record| record.session))
-    };
-    let archived: Digests = ids(true).collect();
-    let both: Digests = ids(false).filter(|id| archived.contains(id)).collect();
+    // The archived sessions are the fewer ones, as a rule: only they are put into a set, and looked at twice.
+    let archived: Digests = places(Some(true)).map(|(_, record)| record.session).collect();
+    let mut both = Digests::default();
+    for (place, record) in places(Some(false)).filter(|(_, record)| archived.contains(&record.session)) {
+        both.insert(record.session);
+        wanted.insert(place);
+    }
     if !both.is_empty() {
-        wanted
-            .extend(places().filter(|(.., record)| both.contains(&record.session)).map(|(place, ..)| place));
+        let same = places(Some(true)).filter(|(_, record)| both.contains(&record.session));
+        wanted.extend(same.map(|(place, _)| place));
     }
     wanted
 }
