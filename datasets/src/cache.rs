@@ -295,14 +295,20 @@ pub(crate) fn empty_folder<D>(
     built
 }
 
+/// The largest factor that a dataset can be scaled by.
+pub const MOST_SCALE: f64 = 1000.0;
+
 impl BuildOptions {
     pub(crate) fn check(&self, recipe: &str) -> Result<()> {
-        if self.scale.is_finite() && self.scale > 0.0 && self.scale <= 1000.0 {
+        if self.scale.is_finite() && self.scale > 0.0 && self.scale <= MOST_SCALE {
             return Ok(());
         }
         Err(DatasetError::Recipe {
             place: format!("recipe `{recipe}`"),
-            detail: format!("it cannot be scaled by {}; give a factor above 0, at most 1000", self.scale),
+            detail: format!(
+                "it cannot be scaled by {}; give a factor above 0, at most {MOST_SCALE}",
+                self.scale
+            ),
         })
     }
 }

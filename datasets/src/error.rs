@@ -57,7 +57,7 @@ pub enum DatasetError {
         detail: String,
     },
     /// No dataset of this name is in the cache.
-    #[error("{}: there is no dataset `{name}`; list what there is, or build it", path.display())]
+    #[error("{}: there is no dataset `{name}`; `tracerig dataset list` tells what there is, `tracerig dataset build` makes one", path.display())]
     NoDataset {
         /// The cache folder.
         path: PathBuf,
@@ -116,15 +116,15 @@ pub enum DatasetError {
         /// What SQLite reported.
         source: rusqlite::Error,
     },
-    /// A database to be imitated is not one that the Codex CLI writes, or holds nothing.
-    #[error("{}: there is nothing to imitate: {detail}; give the trace database of a Codex CLI, logs_2.sqlite", path.display())]
+    /// A database of the user's is not one that the Codex CLI writes, or holds nothing.
+    #[error("{}: this is no trace database to work with: {detail}; give the trace database of a Codex CLI, logs_2.sqlite", path.display())]
     NoTraceLog {
         /// The database.
         path: PathBuf,
         /// What it lacks.
         detail: String,
     },
-    /// A database to be imitated cannot be read.
+    /// A database of the user's cannot be read.
     #[error("{}: cannot read the database: {source}; check that it is an SQLite database and that no writer holds it", path.display())]
     Source {
         /// The database.
@@ -147,6 +147,15 @@ impl DatasetError {
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { path, action, source }
+    }
+
+    /// The error of a private copy as one of the database at `path` that it was made of: what is wrong with the copy is wrong there, and
+    /// nobody should be told to remove a database of their own.
+    pub(crate) fn of_source(self, path: &Path) -> Self {
+        match self {
+            Self::Sqlite { source, .. } => Self::Source { path: path.to_path_buf(), source },
+            other => other,
+        }
     }
 
     /// Turns an SQLite error into one that names the database.

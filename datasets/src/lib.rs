@@ -43,7 +43,7 @@ mod truth;
 mod verify;
 pub mod workload;
 
-pub use cache::{BuildOptions, Cache, Dataset, Progress, Stage, build_into};
+pub use cache::{BuildOptions, Cache, Dataset, MOST_SCALE, Progress, Stage, build_into};
 pub use conversation::{Conversation, ConversationError};
 pub use error::{DatasetError, Result};
 pub use levels::Levels;

@@ -25,17 +25,22 @@ const BATCH_ROWS: usize = 128;
 /// in it is changed. The manifest tells sizes and digests; of the truth it knows nothing.
 ///
 /// # Errors
-/// [`DatasetError::Cancelled`], and what SQLite and the file system report.
+/// [`DatasetError::Cancelled`], [`DatasetError::NoTraceLog`], [`DatasetError::Source`], and what the file system reports.
 pub fn copy_of(
     from: &Path,
     folder: &Path,
     report: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Dataset> {
+    copied(from, folder, report).map_err(|error| error.of_source(from))
+}
+
+fn copied(
+    from: &Path,
+    folder: &Path,
+    report: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Dataset> {
     let database = folder.join("logs_2.sqlite");
-    if !from.is_file() {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(DatasetError::io(from, "read the database")(missing));
-    }
+    check_is_file(from)?;
     let failed = |path: &Path, error| DatasetError::sqlite(path)(error);
     let source =
         Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -44,9 +49,15 @@ pub fn copy_of(
     target.pragma_update(None, "synchronous", "OFF").map_err(|error| failed(&database, error))?;
     {
         // A read transaction makes it one snapshot: a backup starts over whenever the source was written to.
-        source
-            .execute_batch("BEGIN; SELECT count(*) FROM sqlite_master")
+        let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'logs'";
+        let is_trace_log = source
+            .execute_batch("BEGIN")
+            .and_then(|()| source.query_row(sql, [], |row| row.get::<_, i64>(0)))
             .map_err(|error| failed(from, error))?;
+        if is_trace_log == 0 {
+            let detail = "it has no table `logs`".to_owned();
+            return Err(DatasetError::NoTraceLog { path: from.to_path_buf(), detail });
+        }
         let backup = Backup::new(&source, &mut target).map_err(|error| failed(from, error))?;
         loop {
             let step = backup.step(STEP_PAGES).map_err(|error| failed(from, error))?;
@@ -109,6 +120,16 @@ pub fn copy_of(
         continuation: Continuation { last_ts: i64::try_from(last_ts).unwrap_or(0), processes: Vec::new() },
     };
     Ok(Dataset { database, manifest, hold: Hold::default() })
+}
+
+/// Whether there is a file at `path`: SQLite says "disk I/O error" of a folder.
+pub(crate) fn check_is_file(path: &Path) -> Result<()> {
+    let metadata = std::fs::metadata(path).map_err(DatasetError::io(path, "open the database"))?;
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let detail = "it is not a file".to_owned();
+    Err(DatasetError::NoTraceLog { path: path.to_path_buf(), detail })
 }
 
 /// Appends the newest `rows` rows once more, a second later each: what one's own writer would write next is not known, but

@@ -289,6 +289,31 @@ fn what_cannot_be_imitated_is_told_with_its_path() {
     }
 }
 
+/// What stands in a user's own file is never said to be a dataset that one removes and builds again.
+#[test]
+fn nobody_is_told_to_remove_a_database_of_their_own() {
+    let program = Program::new();
+    let files: [(&str, &[u8]); 2] = [("empty", b""), ("text", b"this is no database")];
+    for (name, content) in files {
+        std::fs::write(program.path(name), content).unwrap();
+    }
+    std::fs::create_dir(program.path("folder")).unwrap();
+    rusqlite::Connection::open(program.path("other")).unwrap().execute_batch("CREATE TABLE t(a)").unwrap();
+    rusqlite::Connection::open(program.path("alike")).unwrap().execute_batch("CREATE TABLE logs(a)").unwrap();
+    for name in ["empty", "text", "folder", "other", "alike", "missing"] {
+        for verb in [&["run", "relaunch", "--samples", "1", "--db"][..], &["dataset", "mimic", "--from"]] {
+            let ran = program.run(&[verb, &[name]].concat());
+            assert_eq!(ran.code, Some(1), "{verb:?} {name}: {}", ran.err);
+            assert!(ran.err.contains(&format!("tracerig: {name}: ")), "{verb:?} {name}: {}", ran.err);
+            assert!(
+                !ran.err.contains("remove") && !ran.err.contains("cache/work"),
+                "{verb:?} {name}: {}",
+                ran.err
+            );
+        }
+    }
+}
+
 #[test]
 fn every_recipe_is_listed_with_its_reason() {
     let program = Program::new();

@@ -84,6 +84,48 @@ fn a_kept_case_that_fails_is_reported_as_itself_and_new_ones_join_the_corpus() {
     assert_eq!(files, 3, "a kept case is not kept twice, and one of each new kind is");
 }
 
+/// Whoever only looks at the exit code, or pipes the text away, still hears of a wrong answer.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
+    let program = Program::new();
+    let history = program.path("history.txt");
+    std::fs::write(&history, "append request turn=1 at=1\nrelaunch\n").unwrap();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let replay = |engine: &str| {
+        let mut command = program.command(&["diff", "trace", "--replay", text(&history), "--engine", engine]);
+        command.env("TRACERIG_PYTHON", "/nonexistent/python3");
+        command
+    };
+    let ran = Ran::of(&replay("empty").stdout(full()).stderr(Stdio::piped()).output().unwrap());
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("standard output: No space left on device"), "{}", ran.err);
+    let ran = Ran::of(&replay("scanner").stdout(full()).output().unwrap());
+    assert_eq!(ran.code, Some(1), "nothing was found, and nobody was told: {}", ran.err);
+
+    // A pipe that nobody reads.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ran = Ran::of(&replay("empty").stdout(writer).output().unwrap());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(3), ""));
+
+    // A search whose finding cannot be kept, since a file is where its folder should be: it is printed, with why.
+    std::fs::write(program.path("tracerig-out"), "").unwrap();
+    let ran = program.diff("trace", &["--engine", "empty", "--processes", "none", "--cases", "4"], 3);
+    assert!(
+        ran.out.contains("MISMATCH turns") && ran.out.contains("NOT KEPT: tracerig-out/diff: "),
+        "{}",
+        ran.out
+    );
+
+    // A search whose result can be neither kept nor printed.
+    let mut command =
+        program.command(&["diff", "trace", "--engine", "empty", "--processes", "none", "--cases", "4"]);
+    let ran =
+        Ran::of(&command.env("TRACERIG_PYTHON", "/nonexistent/python3").stdout(full()).output().unwrap());
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+}
+
 #[test]
 fn a_case_is_a_function_of_seed_number_and_length() {
     let subject = Trace::new("".into());

@@ -257,7 +257,16 @@ fn bad_usage_has_its_own_exit_code() {
         &["run", "relaunch", "--arms", "lukewarm"],
         &["run", "relaunch", "--samples", "0"],
         &["run", "relaunch", "--scale", "-1"],
+        &["run", "relaunch", "--scales", "1,1001"],
+        &["run", "refresh", "--scale", "inf"],
         &["dataset", "build", "tiny", "--scale", "nan"],
+        &["dataset", "build", "tiny", "--scale", "1001"],
+        &["diff", "trace", "--jobs", "1000000"],
+        &["threads", "list", ".", "--jobs", "1000000"],
+        &["run", "append", "--appends", "18446744073709551615"],
+        &["run", "append", "--rate", "18446744073709551615"],
+        &["compare", "a.json", "b.json", "--comparisons", "5"],
+        &["compare", "a.json", "b.json", "--handicap", "5%"],
         &["man", "sacn"],
     ];
     for case in cases {

@@ -11,6 +11,7 @@ use super::sort::{Seen, find, kind_of, other};
 use crate::digest::open_finished;
 use crate::error::{DatasetError, Result};
 use crate::levels::{Counts, position};
+use crate::own::check_is_file;
 use crate::recipe::Era;
 use crate::shapes::Shapes;
 use crate::truth::{Fact, Intent, TierForm, fold};
@@ -88,6 +89,7 @@ pub(super) fn of(path: &Path) -> Result<Survey> {
 }
 
 fn open(path: &Path) -> Result<Connection> {
+    check_is_file(path)?;
     std::fs::File::open(path).map_err(DatasetError::io(path, "open the database"))?;
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

@@ -30,7 +30,7 @@ pub(super) struct Append {
     #[arg(long, value_name = "N,M", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u64).range(1..=4096))]
     threads: Vec<u64>,
     /// Appends a second over all threads, measured from the intended start of each [default: as fast as it goes].
-    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     rate: Option<u64>,
     /// When an append is acknowledged: when the operating system has its bytes, or the device.
     #[arg(long, value_enum, default_value = "buffered")]
@@ -42,7 +42,7 @@ pub(super) struct Append {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     samples: Option<u64>,
     /// Appends of one launch over all threads [default: 20000, or 2000 with fsync; at a rate, those of five seconds].
-    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     appends: Option<u64>,
     /// Seed of the order of arms and of what is appended.
     #[arg(long, value_name = "S", default_value = "1")]

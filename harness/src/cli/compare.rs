@@ -84,12 +84,12 @@ pub(super) struct Arguments {
     /// Compare this executable with itself, again and again, and say how often a change is called.
     #[arg(long, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
     self_check: bool,
-    /// How many comparisons a self-check makes.
-    #[arg(long, value_name = "N", requires = "self_check", default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
-    comparisons: u64,
+    /// How many comparisons a self-check makes [default: 200].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    comparisons: Option<u64>,
     /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each relaunch), fsync=1 (in each
     /// synchronous append).
-    #[arg(long, value_name = "WHAT", requires = "self_check")]
+    #[arg(long, value_name = "WHAT")]
     handicap: Option<Planted>,
     /// Seed of the orders and of what is appended.
     #[arg(long, value_name = "S", default_value = "1")]
@@ -116,6 +116,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if arguments.self_check {
         return self_check::main(arguments);
     }
+    if arguments.comparisons.is_some() || arguments.handicap.is_some() {
+        return Err(Usage("--comparisons and --handicap are for --self-check".to_owned()).into());
+    }
     if of_programs.contains(&true) {
         if !records.is_empty() || arguments.baseline.is_some() || arguments.save_baseline.is_some() {
             return Err(
@@ -138,14 +141,14 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
         };
         plan.runs = vec![Run::Relaunch(RelaunchRun {
             name: "relaunch".to_owned(),
-            why: "Asked for.".to_owned(),
+            why: "The arms asked for, on one dataset.".to_owned(),
             recipe: recipe.clone(),
             scale: 1.0,
             compare: arms.clone(),
             arms,
             counters_only: false,
             samples: 1,
-            why_samples: "Asked for.".to_owned(),
+            why_samples: "One, for a run that only compares.".to_owned(),
         })];
     }
     for name in &arguments.only {

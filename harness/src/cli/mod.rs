@@ -16,12 +16,18 @@ mod shown;
 mod threads;
 mod usage;
 
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracerig_datasets::{DatasetError, Recipe};
+use tracerig_datasets::{DatasetError, MOST_SCALE, Recipe};
 
+use crate::compare::CompareError;
 use crate::interrupt;
+use crate::refresh::RefreshError;
+use crate::relaunch::RunError;
+use crate::repro::ReproError;
 
 /// Measures what a relaunch on a trace database costs, cold and warm, and proves every answer.
 ///
@@ -85,12 +91,38 @@ impl Code {
         let gravity = |code: Self| order.iter().position(|known| *known == code).unwrap_or(order.len());
         if gravity(other) > gravity(self) { other } else { self }
     }
+
+    /// This code, although `done` could perhaps not be done: what was found is not unfound because it cannot be printed or kept. That
+    /// it could not is told, and decides only where it is graver.
+    fn after(self, done: anyhow::Result<()>) -> Self {
+        done.map_or_else(|error| self.graver(told(&error)), |()| self)
+    }
 }
 
 /// The user asked for an end before there was a result.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted; nothing is left half-done")]
 struct Interrupted;
+
+/// Threads that an option may ask for: more than any machine has cores, and few enough to be started.
+const MOST_JOBS: usize = 1024;
+
+/// A number of threads, as `--jobs` takes it.
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= MOST_JOBS);
+    jobs.ok_or_else(|| format!("give a number of threads from 1 to {MOST_JOBS}"))
+}
+
+/// A factor on a dataset's size, as `--scale` takes it.
+fn scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|scale: &f64| *scale > 0.0 && *scale <= MOST_SCALE);
+    scale.ok_or_else(|| format!("give a factor above 0, at most {MOST_SCALE}"))
+}
+
+/// The executable at a path that the user gave. The system would look for a mere name in PATH, and could find another program.
+fn executable(path: &Path) -> PathBuf {
+    if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
+}
 
 /// The recipe that an argument names.
 fn recipe(name: &str) -> anyhow::Result<Recipe> {
@@ -128,14 +160,17 @@ pub fn main() -> ExitCode {
         Verb::Completions(arguments) => generated::completions(&arguments),
         Verb::Man(arguments) => generated::man(&arguments),
     };
-    let code = done.unwrap_or_else(|error| {
-        if output::is_broken_pipe(&error) {
-            return Code::FINE;
-        }
-        output::say(&format!("tracerig: {}", output::told(&error)));
-        code_of(&error)
-    });
+    let code = done.unwrap_or_else(|error| told(&error));
     ExitCode::from(code.0)
+}
+
+/// Tells what went wrong, and returns its code. A reader that went away has seen enough, which is no failure.
+fn told(error: &anyhow::Error) -> Code {
+    if output::is_broken_pipe(error) {
+        return Code::FINE;
+    }
+    output::say(&format!("tracerig: {}", output::told(error)));
+    code_of(error)
 }
 
 fn code_of(error: &anyhow::Error) -> Code {
@@ -143,14 +178,69 @@ fn code_of(error: &anyhow::Error) -> Code {
         Code::USAGE
     } else if error.is::<Interrupted>() {
         Code::INTERRUPTED
+    } else if is_disagreement(error) {
+        Code::MISMATCH
     } else {
         Code::FAILED
     }
 }
 
+/// Whether the right answer itself is in doubt: scanner and oracle, or a refresh and its generator, do not agree.
+fn is_disagreement(error: &anyhow::Error) -> bool {
+    let of_compare = match error.downcast_ref() {
+        Some(CompareError::Relaunch(error)) => Some(error),
+        _ => None,
+    };
+    let (of_repro, refresh_of_repro) = match error.downcast_ref() {
+        Some(ReproError::Relaunch(error)) => (Some(error), None),
+        Some(ReproError::Refresh(error)) => (None, Some(error)),
+        _ => (None, None),
+    };
+    let run = error.downcast_ref().or(of_compare).or(of_repro);
+    let refresh = error.downcast_ref().or(refresh_of_repro);
+    matches!(run, Some(RunError::Disagreement { .. })) || refresh.is_some_and(RefreshError::is_disagreement)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    use super::{Code, CompareError, RefreshError, ReproError, RunError, code_of};
+
+    #[test]
+    fn what_was_found_is_not_hidden_by_what_cannot_be_printed() {
+        let full = || Err(anyhow::anyhow!("standard output: no space"));
+        let gone = || Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
+        assert_eq!(Code::MISMATCH.after(full()), Code::MISMATCH);
+        assert_eq!(Code::INTERRUPTED.after(full()), Code::INTERRUPTED);
+        assert_eq!(Code::FINE.after(full()), Code::FAILED);
+        assert_eq!(Code::REGRESSION.after(gone()), Code::REGRESSION);
+        assert_eq!(Code::FINE.after(gone()), Code::FINE);
+        assert_eq!(Code::FINE.after(Ok(())), Code::FINE);
+    }
+
+    #[test]
+    fn a_right_answer_in_doubt_is_a_mismatch_whatever_asked_for_it() {
+        let doubt = || RunError::Disagreement { path: "db".into(), difference: "a turn".to_owned() };
+        let errors: [anyhow::Error; 5] = [
+            doubt().into(),
+            CompareError::from(doubt()).into(),
+            ReproError::from(doubt()).into(),
+            RefreshError::Trace(doubt()).into(),
+            ReproError::from(RefreshError::Trace(doubt())).into(),
+        ];
+        for error in errors {
+            assert_eq!(code_of(&error), Code::MISMATCH, "{error:?}");
+        }
+        let other = CompareError::Build { what: "git".to_owned(), said: "no".to_owned(), remedy: "" };
+        assert_eq!(code_of(&other.into()), Code::FAILED);
+    }
+
+    #[test]
+    fn an_executable_is_where_the_path_says_and_not_in_path() {
+        assert_eq!(super::executable("tracerig".as_ref()).to_str(), Some("./tracerig"));
+        assert_eq!(super::executable("/a/tracerig".as_ref()).to_str(), Some("/a/tracerig"));
+    }
 
     #[test]
     fn the_definitions_are_consistent() {

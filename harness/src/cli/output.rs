@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use tracerig_reports::units;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,13 +25,9 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")
 }
 
-/// Prints text of a command whose exit code says more than its text. Whoever closed the pipe still gets the code: a regression must not
-/// become a pass because `head` had seen enough.
-pub(super) fn print_verdict(text: &str) -> anyhow::Result<()> {
-    match print(text) {
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        done => done,
-    }
+/// So many of something: `1 record is`, `2 records are`.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", units::count(number), if number == 1 { one } else { many })
 }
 
 /// A value as JSON, indented for a reader, ended by a line break.

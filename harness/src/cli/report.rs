@@ -132,7 +132,7 @@ fn collect(folder: &Path, names: &[&str], depth: u32, found: &mut Vec<PathBuf>) 
     if depth == 0 {
         return Ok(());
     }
-    let unreadable = || format!("{}: cannot be read", folder.display());
+    let unreadable = || format!("{}: cannot be read; check its permissions", folder.display());
     for entry in std::fs::read_dir(folder).with_context(unreadable)? {
         let below = entry.with_context(unreadable)?.path();
         if below.is_dir() {
@@ -174,7 +174,8 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
 
 fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>> {
     let Some(path) = &arguments.ablations else { return Ok(None) };
-    let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let text = std::fs::read(path)
+        .with_context(|| format!("{}: cannot be read; check the path and its permissions", path.display()))?;
     let value = serde_json::from_slice(&text).with_context(|| {
         format!("{}: is not JSON; give what a search for ablations wrote", path.display())
     })?;
@@ -224,7 +225,8 @@ fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
 /// Puts text into a file of the folder, whole or not at all, or prints it.
 fn put(out: Option<&Path>, name: &str, text: &str) -> anyhow::Result<()> {
     let Some(out) = out else { return output::print(text) };
-    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))?;
     let path = out.join(name);
     write_whole(&path, text.as_bytes())?;
     output::say(&path.display().to_string());

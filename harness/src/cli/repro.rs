@@ -13,7 +13,7 @@ use tracerig_reports::{Comparison, Record, comparison};
 
 use super::output::{self, Format};
 use super::shown::Shown;
-use super::{Code, Interrupted, Usage, run};
+use super::{Code, Interrupted, Usage, run, told};
 use crate::plan::Place;
 use crate::protocol;
 use crate::relaunch::RunError;
@@ -120,7 +120,7 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
         run::prepare(out)?;
     }
     let program = match &arguments.bin {
-        Some(path) => path.clone(),
+        Some(path) => super::executable(path),
         None => std::env::current_exe().context("the path of this program")?,
     };
     let hello = protocol::ask(&program)?;
@@ -159,9 +159,16 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     if arguments.counters_only {
         compared = compared.without_times();
     }
-    let code = give(arguments, &compared, same_order(&record, &repeated))?;
+    let (code, printed) = give(arguments, &compared, same_order(&record, &repeated))?;
+    if arguments.bisect {
+        // The code is the answer to `git bisect run`; what is printed or kept beside it does not change which revision is bad.
+        for error in [printed, written].into_iter().filter_map(Result::err) {
+            told(&error);
+        }
+        return Ok(code);
+    }
     // Told after the result: what cannot be kept can still be read.
-    written.map(|()| code)
+    Ok(code.after(printed).after(written))
 }
 
 /// Whether samples were taken in the same order, as far as both go.
@@ -170,7 +177,11 @@ fn same_order(record: &Record, repeated: &Record) -> bool {
     order(record).iter().zip(&order(repeated)).all(|(one, other)| one == other)
 }
 
-fn give(arguments: &Arguments, compared: &Comparison, same_order: bool) -> anyhow::Result<Code> {
+fn give(
+    arguments: &Arguments,
+    compared: &Comparison,
+    same_order: bool,
+) -> anyhow::Result<(Code, anyhow::Result<()>)> {
     let arms = &compared.verdicts.arms;
     let counters_agree = arms.iter().all(|arm| matches!(arm.work, Work::Same | Work::Advisory));
     let times: Vec<Verdict> = arms.iter().filter_map(|arm| arm.time).collect();
@@ -179,7 +190,7 @@ fn give(arguments: &Arguments, compared: &Comparison, same_order: bool) -> anyho
     let gate = compared.gate();
     let bisect = arguments.bisect.then(|| Bisect::of(gate));
     let code = bisect.map_or(Code(gate.exit_code()), Bisect::code);
-    match arguments.format {
+    let printed = match arguments.format {
         Format::Table => {
             let counters = if counters_agree { "agree to the digit" } else { "DO NOT AGREE" };
             let times = match times_agree {
@@ -197,7 +208,7 @@ fn give(arguments: &Arguments, compared: &Comparison, same_order: bool) -> anyho
                     code.0
                 );
             }
-            output::print_verdict(&text)?;
+            output::print(&text)
         }
         Format::Json => {
             let document = Document {
@@ -210,8 +221,8 @@ fn give(arguments: &Arguments, compared: &Comparison, same_order: bool) -> anyho
                 bisect,
                 comparison: RawValue::from_string(comparison::json(compared)?)?,
             };
-            output::print_verdict(&output::json(&document)?)?;
+            output::print_json(&document)
         }
-    }
-    Ok(code)
+    };
+    Ok((code, printed))
 }

@@ -56,10 +56,10 @@ struct Relaunch {
     #[arg(long, value_name = "PATH", conflicts_with_all = ["recipe", "scale"])]
     db: Option<PathBuf>,
     /// Factor on the dataset's rows; its facts stay the same.
-    #[arg(long, value_name = "F", default_value = "1")]
+    #[arg(long, value_name = "F", default_value = "1", value_parser = super::scale)]
     scale: f64,
     /// Measure at several scales, one after the other, and show how the times grow.
-    #[arg(long, value_name = "F,G", value_delimiter = ',', conflicts_with_all = ["scale", "db", "format"])]
+    #[arg(long, value_name = "F,G", value_delimiter = ',', value_parser = super::scale, conflicts_with_all = ["scale", "db", "format"])]
     scales: Vec<f64>,
     /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page cache, `all` every arm.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
@@ -89,11 +89,6 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 
 fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
     let plan = plan(arguments)?;
-    for scale in arguments.scales.iter().chain([&arguments.scale]) {
-        if !(scale.is_finite() && *scale > 0.0) {
-            return Err(Usage(format!("{scale} is no scale: give a factor above 0")).into());
-        }
-    }
     let results = Path::new("tracerig-out");
     prepare(arguments.out.as_deref().unwrap_or(results))?;
     warn_of_debug_build();
@@ -104,10 +99,7 @@ fn relaunch(arguments: &Relaunch) -> anyhow::Result<Code> {
         Some(path) => Source::Own(path.clone()),
         None => Source::Recipe { recipe: Box::new(super::recipe(&plan.recipe)?), scale: arguments.scale },
     };
-    let record = match measure(arguments, plan, source)? {
-        Measured::Record(record) => record,
-        Measured::Wrong => return Ok(Code::MISMATCH),
-    };
+    let record = measure(arguments, plan, source)?;
     let out = arguments.out.clone().unwrap_or_else(|| results.join(&record.id));
     give(&record, &out, arguments.format)
 }
@@ -132,14 +124,7 @@ fn plan(arguments: &Relaunch) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// What a run ended with.
-enum Measured {
-    Record(Box<Record>),
-    /// The right answer is in doubt, and the user knows.
-    Wrong,
-}
-
-fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<Measured> {
+fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<Record> {
     let job = Job {
         plan,
         source,
@@ -156,11 +141,7 @@ fn measure(arguments: &Relaunch, plan: Plan, source: Source) -> anyhow::Result<M
     shown.finish();
     match done {
         Err(RunError::Interrupted) => Err(Interrupted.into()),
-        Err(error @ RunError::Disagreement { .. }) => {
-            output::say(&format!("tracerig: {error}"));
-            Ok(Measured::Wrong)
-        }
-        done => Ok(Measured::Record(Box::new(done?))),
+        done => Ok(done?),
     }
 }
 
@@ -188,23 +169,20 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
     for &scale in &arguments.scales {
         output::say(&format!("scale {scale}"));
         let source = Source::Recipe { recipe: Box::new(recipe.clone()), scale };
-        let record = match measure(arguments, plan.clone(), source)? {
-            Measured::Record(record) => record,
-            Measured::Wrong => return Ok(Code::MISMATCH),
-        };
+        let record = measure(arguments, plan.clone(), source)?;
         let out = out.get_or_insert_with(|| results.join(&record.id));
-        write(&record, &out.join(format!("scale-{scale}")))?;
-        ended = code(&record);
-        records.push(*record);
+        ended = code(&record).after(write(&record, &out.join(format!("scale-{scale}"))));
+        records.push(record);
         if ended != Code::FINE {
             break;
         }
     }
     let Some(out) = out else { return Ok(ended) };
     let ladder = Ladder::of(&records);
-    write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes())?;
-    write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())?;
-    output::print_verdict(&ladder::table(&ladder))?;
+    let written = write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes()).and_then(|()| {
+        write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())
+    });
+    let ended = ended.after(output::print(&ladder::table(&ladder))).after(written.map_err(Into::into));
     output::say(&format!("\na record for each scale, and the ladder: {}", out.display()));
     Ok(ended)
 }
@@ -235,12 +213,15 @@ pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
 /// Writes and prints what the run found, and tells where its files are. Returns the code of the run.
 pub(super) fn give(record: &Record, out: &Path, format: Format) -> anyhow::Result<Code> {
     let written = write(record, out);
-    output::print_verdict(&match format {
+    let is_written = written.is_ok();
+    let printed = output::print(&match format {
         Format::Table => render::terminal(record),
         Format::Json => render::json(record)?,
-    })?;
+    });
     // Told after the result: what cannot be kept can still be read.
-    written?;
-    output::say(&format!("\nrecord, latencies and report: {}", out.display()));
-    Ok(code(record))
+    let code = code(record).after(printed).after(written);
+    if is_written {
+        output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+    }
+    Ok(code)
 }

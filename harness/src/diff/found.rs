@@ -54,8 +54,11 @@ pub struct Found {
     pub stopped: Option<String>,
     /// Cases that failed in this way, this one among them; only the first is made smaller and kept.
     pub cases: u64,
-    /// The file it stands in.
+    /// The file it stands in, or was to stand in.
     pub file: PathBuf,
+    /// Why it could not be kept there. It is a result all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unkept: Option<String>,
     /// The command that executes it again.
     pub replay: String,
 }
@@ -72,6 +75,7 @@ impl Found {
             stopped: None,
             cases: 1,
             file: PathBuf::new(),
+            unkept: None,
             replay: String::new(),
         }
     }

@@ -29,16 +29,15 @@ pub fn read<C: History>(path: &Path) -> Result<C, Error> {
     if case.operations() == 0 { Err(Error::Empty { path: named() }) } else { Ok(case) }
 }
 
-/// Keeps a failing history in `folder`, which is created if need be: as a comment how it was found and what went wrong, then
+/// Keeps a failing history in a file, whose folder is created if need be: as a comment how it was found and what went wrong, then
 /// its operations.
 ///
 /// # Errors
 /// The folder or the file cannot be written.
-pub(super) fn keep(folder: &Path, name: &str, found: &Found) -> Result<PathBuf, Error> {
-    let path = folder.join(format!("{name}.txt"));
+pub(super) fn keep(path: &Path, found: &Found) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).map_err(|source| Error::Keep { path: folder.to_owned(), source })?;
     let why: String = found.detail.lines().map(|line| format!("# {line}\n")).collect();
     let text = format!("# Found as {}.\n{why}{}", found.origin, found.history);
-    tracerig_reports::write_whole(&path, text.as_bytes())?;
-    Ok(path)
+    Ok(tracerig_reports::write_whole(path, text.as_bytes())?)
 }

@@ -118,7 +118,7 @@ pub fn case<S: Subject>(subject: &S, seed: u64, number: u64, ops: usize) -> S::C
 /// Executes `job`; `seen` hears of every case.
 ///
 /// # Errors
-/// Histories cannot be read, executed or kept. A history that fails is no error, but part of the report.
+/// Histories cannot be read or executed. A history that fails is no error, but part of the report, and so is that it cannot be kept.
 pub fn search<S: Subject>(job: &Job<S>, seen: &mut (dyn FnMut(Seen<'_>) + Send)) -> Result<Report, Error> {
     let mine = |place: usize| {
         job.shard.number(place as u64).and_then(|at| job.corpus.get(usize::try_from(at).ok()?))
@@ -188,7 +188,7 @@ impl<S: Subject> Searching<'_, S> {
             let kept = usize::try_from(place).ok().and_then(|place| self.corpus.get(place));
             let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
             match kept {
-                Some((path, case)) => self.execute(&bench, Origin::Kept(path.clone()), case)?,
+                Some((path, case)) => self.execute(&bench, Origin::Kept(path.clone()), case),
                 // A search that executed nothing would look like one that found nothing.
                 None if is_late && !is_first => break,
                 None => {
@@ -197,7 +197,7 @@ impl<S: Subject> Searching<'_, S> {
                     let Some(number) = number.filter(is_within) else { break };
                     let (seed, ops) = (self.job.seed, self.job.ops);
                     let origin = Origin::Random { seed, case: number, ops };
-                    self.execute(&bench, origin, &case(&self.job.subject, seed, number, ops))?;
+                    self.execute(&bench, origin, &case(&self.job.subject, seed, number, ops));
                     is_first = false;
                 }
             }
@@ -209,7 +209,7 @@ impl<S: Subject> Searching<'_, S> {
         self.over.load(Ordering::Relaxed) || interrupt::requested()
     }
 
-    fn execute(&self, bench: &Bench<'_, S>, origin: Origin, case: &S::Case) -> Result<(), Error> {
+    fn execute(&self, bench: &Bench<'_, S>, origin: Origin, case: &S::Case) {
         let done = bench.run(case);
         let failure = self.note(|report| {
             match &origin {
@@ -230,8 +230,8 @@ impl<S: Subject> Searching<'_, S> {
                 }
             }
         });
-        let Some(failure) = failure else { return Ok(()) };
-        let found = self.found(bench, origin, case, failure)?;
+        let Some(failure) = failure else { return };
+        let found = self.found(bench, origin, case, failure);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { report, seen } = &mut *state;
         seen(Seen { cases: report.cases(), failed: report.failed, found: Some(&found) });
@@ -240,7 +240,6 @@ impl<S: Subject> Searching<'_, S> {
         if let Some(taken) = taken {
             *taken = Found { cases: taken.cases, ..found };
         }
-        Ok(())
     }
 
     /// Changes the report, and tells how far the search is.
@@ -259,13 +258,13 @@ impl<S: Subject> Searching<'_, S> {
         origin: Origin,
         case: &S::Case,
         failure: Failure<S::Error>,
-    ) -> Result<Found, Error> {
+    ) -> Found {
         let subject = &self.job.subject;
         if let Origin::Kept(file) = &origin {
             let file = file.clone();
             let mut found = Found::new(origin, case, &failure);
             found.stands_in(file, subject);
-            return Ok(found);
+            return found;
         }
         let mut stopped = None;
         let (case, failure) = if failure.is_of_the_place() {
@@ -285,9 +284,10 @@ impl<S: Subject> Searching<'_, S> {
             Origin::Kept(_) => failure.kind().to_owned(),
         };
         let mut found = Found { stopped, ..Found::new(origin, &case, &failure) };
-        let file = kept::keep(&self.job.keep, &name, &found)?;
+        let file = self.job.keep.join(format!("{name}.txt"));
+        found.unkept = kept::keep(&file, &found).err().map(|error| error.to_string());
         found.stands_in(file, subject);
-        Ok(found)
+        found
     }
 }
 

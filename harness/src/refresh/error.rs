@@ -72,6 +72,12 @@ impl RefreshError {
         move |source| Self::Io { path: path.to_owned(), action, source }
     }
 
+    /// Whether the right answer is in doubt: what should agree about it does not.
+    #[must_use]
+    pub fn is_disagreement(&self) -> bool {
+        matches!(self, Self::Disagreement { .. } | Self::Trace(RunError::Disagreement { .. }))
+    }
+
     /// Whether an end was asked for before the first sample.
     #[must_use]
     pub fn is_interruption(&self) -> bool {

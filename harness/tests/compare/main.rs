@@ -145,7 +145,7 @@ fn bad_usage_is_2_and_says_what_is_missing() {
     for (arguments, said) in [
         (&["--new-bin", REAL][..], "--base-bin"),
         (&["one", "--base-bin", REAL], "either executables"),
-        (&["one"], "1 records are given"),
+        (&["one"], "1 record is given;"),
         (&["--save-baseline", "main"], "which records"),
         (&["one", "two", "--pairs", "3"], "executables and revisions"),
         (&["--base-bin", REAL, "--plan", "slow"], "quick, ci, release"),

@@ -25,14 +25,18 @@ pub(super) fn main(arguments: &Append, plan: &Plan) -> anyhow::Result<Code> {
     let done = crash(&job, &mut |kill| shown.sample(kill, job.kills, "killing"));
     shown.finish();
     let report = done?;
-    output::print(&match arguments.format {
+    let printed = output::print(&match arguments.format {
         Format::Table => table(&report),
-        Format::Json => serde_json::to_string_pretty(&report)? + "\n",
-    })?;
-    if report.violation.is_some() {
-        return Ok(Code::MISMATCH);
-    }
-    if report.interrupted { Err(Interrupted.into()) } else { Ok(Code::FINE) }
+        Format::Json => output::json(&report)?,
+    });
+    let code = if report.violation.is_some() {
+        Code::MISMATCH
+    } else if report.interrupted {
+        Code::FINE.after(Err(Interrupted.into()))
+    } else {
+        Code::FINE
+    };
+    Ok(code.after(printed))
 }
 
 fn table(report: &CrashReport) -> String {

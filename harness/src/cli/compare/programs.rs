@@ -8,7 +8,7 @@ use tracerig_reports::comparison::Run;
 
 use super::{Arguments, plan, results, rules};
 use crate::cli::shown::Shown;
-use crate::cli::{Code, Interrupted, Usage, code_of, output, run};
+use crate::cli::{self, Code, Interrupted, Usage, code_of, output, run};
 use crate::compare::{self, CompareError, Event, Job, Source};
 use crate::machine;
 use crate::plan::Place;
@@ -77,7 +77,7 @@ fn executable(
     revision: Option<&String>,
 ) -> anyhow::Result<Option<(String, PathBuf)>> {
     match (path, revision) {
-        (Some(path), _) => Ok(Some((path.display().to_string(), path.clone()))),
+        (Some(path), _) => Ok(Some((path.display().to_string(), cli::executable(path)))),
         (None, Some(revision)) => built(&Source::Revision(revision.clone())).map(Some),
         (None, None) => Ok(None),
     }

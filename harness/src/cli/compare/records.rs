@@ -20,7 +20,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if let Some(name) = &arguments.save_baseline {
         let records = all(arguments)?;
         let path = baselines.save(name, &records).map_err(usage)?;
-        output::say(&format!("{} records are kept as `{name}`: {}", records.len(), path.display()));
+        let kept = output::counted(records.len() as u64, "record is", "records are");
+        output::say(&format!("{kept} kept as `{name}`: {}", path.display()));
         return Ok(Code::FINE);
     }
     let (base, new) = match (&arguments.baseline, arguments.records.as_slice()) {
@@ -32,9 +33,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
             ((base.display().to_string(), at(base)?), (new.display().to_string(), at(new)?))
         }
         (None, records) => {
-            let given = records.len();
+            let given = output::counted(records.len() as u64, "record is", "records are");
             return Err(Usage(format!(
-                "{given} records are given; give two, or one with --baseline, or executables with --base-bin"
+                "{given} given; give two, or one with --baseline, or executables with --base-bin"
             ))
             .into());
         }

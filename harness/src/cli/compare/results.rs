@@ -49,13 +49,14 @@ pub(super) fn give(runs: Vec<Run>, ended: Code, out: Option<&Path>, format: Form
         comparisons.write(&out.join(FILE))?;
         write_whole(&out.join("comparison.md"), each(comparison::markdown).as_bytes())
     });
-    match format {
-        Format::Table => output::print_verdict(&each(comparison::terminal))?,
-        Format::Json => output::print_verdict(&comparisons.to_json()?)?,
-    }
+    let is_written = written.is_ok();
+    let printed = output::print(&match format {
+        Format::Table => each(comparison::terminal),
+        Format::Json => comparisons.to_json()?,
+    });
     // Told after the result: what cannot be kept can still be read.
-    written?;
-    if let Some(out) = out {
+    let code = code.after(printed).after(written.map_err(Into::into));
+    if let Some(out) = out.filter(|_| is_written) {
         output::say(&format!("\ncomparison: {}", out.display()));
     }
     Ok(code)

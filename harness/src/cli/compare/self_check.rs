@@ -19,6 +19,8 @@ use crate::handicap::Planted;
 use crate::machine;
 use crate::plan::{AppendRun, Place, RelaunchRun, Run};
 
+/// Comparisons, if their number is not given.
+const COMPARISONS: u64 = 200;
 /// A change may be called so often where there is none.
 const FALSE_ALARMS: f64 = 0.01;
 /// A planted slowdown must be found so often; planted work always.
@@ -59,7 +61,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         program,
         run: launched(arguments),
         planted: arguments.handicap,
-        comparisons: arguments.comparisons,
+        comparisons: arguments.comparisons.unwrap_or(COMPARISONS),
         pairs: arguments.pairs.unwrap_or(plan.compare.pairs),
         rules,
     };
@@ -85,15 +87,16 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         seconds: begun.elapsed().as_secs_f64(),
         checked: &checked,
     };
-    if let Some(out) = &arguments.out {
-        let text = serde_json::to_vec_pretty(&document)?;
-        tracerig_reports::write_whole(&out.join("self-check.json"), &text)?;
-    }
-    match arguments.format {
-        Format::Table => output::print_verdict(&table(&checked, arguments.handicap, begun.elapsed(), code))?,
-        Format::Json => output::print_verdict(&output::json(&document)?)?,
-    }
-    Ok(code)
+    let text = output::json(&document)?;
+    let written = match &arguments.out {
+        Some(out) => tracerig_reports::write_whole(&out.join("self-check.json"), text.as_bytes()),
+        None => Ok(()),
+    };
+    let printed = match arguments.format {
+        Format::Table => output::print(&table(&checked, arguments.handicap, begun.elapsed(), code)),
+        Format::Json => output::print(&text),
+    };
+    Ok(code.after(printed).after(written.map_err(Into::into)))
 }
 
 /// What is launched: what the command line names, or what shows the handicap on little data.

@@ -8,8 +8,8 @@ use tracerig_datasets::{BuildOptions, Cache, Manifest, Progress, Stage, build_in
 use tracerig_reports::{ByteSize, units};
 
 use super::{archive, watched};
+use crate::cli::Code;
 use crate::cli::output;
-use crate::cli::{Code, Usage};
 
 /// Build a dataset, unless it is there already, and print the path of its database, or of an archive's home.
 ///
@@ -23,7 +23,7 @@ pub(super) struct Build {
     seed: Option<u64>,
     /// Factor on the number of rows and the size of the file, or on the bytes of an archive that do not matter; the facts stay
     /// the same.
-    #[arg(long, value_name = "F", default_value = "1")]
+    #[arg(long, value_name = "F", default_value = "1", value_parser = crate::cli::scale)]
     scale: f64,
     /// Build it in this folder instead of the cache; the folder must be empty or not there yet.
     #[arg(long, value_name = "DIR")]
@@ -31,9 +31,6 @@ pub(super) struct Build {
 }
 
 pub(super) fn main(arguments: &Build) -> anyhow::Result<Code> {
-    if !(arguments.scale.is_finite() && arguments.scale > 0.0) {
-        return Err(Usage(format!("--scale {}: give a factor above 0", arguments.scale)).into());
-    }
     let options = BuildOptions { seed: arguments.seed, scale: arguments.scale };
     if let Some(recipe) = archive::recipe(&arguments.name)? {
         return archive::build(&recipe, &options, arguments.out.as_deref());

@@ -83,7 +83,7 @@ fn listing_table(listing: &Listing) -> String {
     for dataset in &listing.datasets {
         let _ = writeln!(
             text,
-            "  {:34} {:>7} {:>10} rows, seed {}, scale {}",
+            "  {:28} {:>7} {:>9} rows, seed {}, scale {}",
             dataset.name,
             ByteSize(dataset.file_bytes).to_string(),
             units::count(dataset.rows),
@@ -94,7 +94,7 @@ fn listing_table(listing: &Listing) -> String {
     for archive in &listing.archives {
         let _ = writeln!(
             text,
-            "  {:34} {:>7} {:>10} files, seed {}, scale {}",
+            "  {:28} {:>7} {:>9} files, seed {}, scale {}",
             archive.name,
             ByteSize(archive.bytes).to_string(),
             units::count(archive.files),

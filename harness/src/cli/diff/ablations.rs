@@ -43,7 +43,7 @@ pub(super) struct Ablations {
     #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(4..=100_000))]
     ops: u64,
     /// Threads [default: one a core, at most 8].
-    #[arg(long, value_name = "J")]
+    #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
     jobs: Option<NonZeroUsize>,
     /// Leave out what rules cost, for which a dataset is built once.
     #[arg(long)]
@@ -101,21 +101,24 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
         }
     }
 
-    if let Some(out) = &arguments.out {
-        write_whole(out, &serde_json::to_vec_pretty(&report)?)?;
-    }
-    match arguments.format {
-        Format::Table if arguments.only.is_empty() => output::print(&table(&report))?,
-        Format::Table => output::print(&(table(&report) + &details(&report)))?,
-        Format::Json => output::print_json(&report)?,
-    }
-    if report.missed().next().is_some() {
-        Ok(Code::MISMATCH)
+    let text = output::json(&report)?;
+    let written = match &arguments.out {
+        Some(out) => write_whole(out, text.as_bytes()),
+        None => Ok(()),
+    };
+    let printed = match arguments.format {
+        Format::Table if arguments.only.is_empty() => output::print(&table(&report)),
+        Format::Table => output::print(&(table(&report) + &details(&report))),
+        Format::Json => output::print(&text),
+    };
+    let code = if report.missed().next().is_some() {
+        Code::MISMATCH
     } else if report.interrupted {
-        Err(Interrupted.into())
+        Code::FINE.after(Err(Interrupted.into()))
     } else {
-        Ok(Code::FINE)
-    }
+        Code::FINE
+    };
+    Ok(code.after(printed).after(written.map_err(Into::into)))
 }
 
 fn look<S: Subject>(

@@ -1,5 +1,6 @@
 //! What all searches of `tracerig diff` share: their options, how they are run, and what they print.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(2..=100_000))]
     ops: u64,
     /// Threads [default: one a core, at most 8].
-    #[arg(long, value_name = "J")]
+    #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
     jobs: Option<NonZeroUsize>,
     /// Only this share of the cases: K of N machines, which never execute the same one.
     #[arg(long, value_name = "K/N", default_value = "1/1")]
@@ -88,10 +89,10 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
     let case: S::Case = kept::read(file).map_err(usage)?;
     let Replayed { found, outside: counted } = diff::replay(subject, file, &case)?;
     let operations = case.operations();
-    match options.format {
+    let printed = match options.format {
         Format::Json => output::print_json(
             &serde_json::json!({ "file": file, "operations": operations, "found": found, "outside": counted, "remarks": subject.remarks() }),
-        )?,
+        ),
         Format::Table => {
             let told = match &found {
                 Some(found) => told(found),
@@ -100,10 +101,10 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
                 }
                 None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
             };
-            output::print(&(told + &outside(&counted) + &remarks(&subject.remarks())))?;
+            output::print(&(told + &outside(&counted) + &remarks(&subject.remarks())))
         }
-    }
-    Ok(code(&found))
+    };
+    Ok(code(&found).after(printed))
 }
 
 /// Executes what `options` ask for, a third of it of each subject, and tells all as one.
@@ -122,32 +123,48 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
         ..options.clone()
     };
     begin(options)?;
-    let one = searched(&third(A::VERB), one)?;
-    let two = searched(&third(B::VERB), two)?;
-    let three = searched(&third(C::VERB), three)?;
-    let reports = [&one, &two, &three];
-    end(options, &reports)?;
-    match options.format {
+    let mut done = Vec::new();
+    let failed = note(&mut done, &third(A::VERB), one)
+        .and_then(|()| note(&mut done, &third(B::VERB), two))
+        .and_then(|()| note(&mut done, &third(C::VERB), three));
+    if done.is_empty() {
+        failed?;
+        return Ok(Code::FINE);
+    }
+    let reports: Vec<&Report> = done.iter().map(|(report, _)| report).collect();
+    let printed = match options.format {
         Format::Table => {
-            let tables = [table(&one, A::CHECKED), table(&two, B::CHECKED), table(&three, C::CHECKED)];
-            output::print(&tables.join("\n"))?;
+            let tables: Vec<String> = done.iter().map(|(report, checked)| table(report, checked)).collect();
+            output::print(&tables.join("\n"))
         }
         Format::Json => {
-            output::print_json(&serde_json::json!({ A::VERB: one, B::VERB: two, C::VERB: three }))?;
+            let all: BTreeMap<&str, &Report> =
+                reports.iter().map(|report| (report.subject, *report)).collect();
+            output::print_json(&all)
         }
-    }
-    concluded(&reports)
+    };
+    // What was searched before something went wrong is a result all the same.
+    Ok(concluded(&reports).after(printed).after(end(options, &reports)).after(failed))
+}
+
+/// Searches, and notes the report with what it counts.
+fn note<S: Subject>(
+    done: &mut Vec<(Report, &'static str)>,
+    options: &Options,
+    subject: S,
+) -> anyhow::Result<()> {
+    done.push((searched(options, subject)?, S::CHECKED));
+    Ok(())
 }
 
 fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
     begin(options)?;
     let report = searched(options, subject)?;
-    end(options, &[&report])?;
-    match options.format {
-        Format::Table => output::print(&table(&report, S::CHECKED))?,
-        Format::Json => output::print_json(&report)?,
-    }
-    concluded(&[&report])
+    let printed = match options.format {
+        Format::Table => output::print(&table(&report, S::CHECKED)),
+        Format::Json => output::print_json(&report),
+    };
+    Ok(concluded(&[&report]).after(printed).after(end(options, &[&report])))
 }
 
 /// Sees that the result can be written: better now than after a night.
@@ -160,10 +177,10 @@ fn end(options: &Options, reports: &[&Report]) -> anyhow::Result<()> {
 }
 
 /// The exit code of searches: a mismatch outweighs whatever else failed, and that an interruption.
-fn concluded(reports: &[&Report]) -> anyhow::Result<Code> {
+fn concluded(reports: &[&Report]) -> Code {
     let code = code(reports.iter().flat_map(|report| &report.found));
     let is_interrupted = reports.iter().any(|report| report.interrupted);
-    if code == Code::FINE && is_interrupted { Err(Interrupted.into()) } else { Ok(code) }
+    if code == Code::FINE && is_interrupted { code.after(Err(Interrupted.into())) } else { code }
 }
 
 fn searched<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Report> {

@@ -67,8 +67,10 @@ pub(super) fn told(found: &Found) -> String {
     let history: String = found.history.lines().map(|line| format!("    {line}\n")).collect();
     let stopped = found.stopped.as_ref();
     let stopped = stopped.map_or_else(String::new, |by| format!("\n  shrinking stopped at {by}\n"));
+    let unkept = found.unkept.as_ref();
+    let unkept = unkept.map_or_else(String::new, |why| format!("  NOT KEPT: {why}\n"));
     format!(
-        "{sort} {}: {}{more}\n{}\n\n{history}{stopped}\n  file:   {}\n  replay: {}\n",
+        "{sort} {}: {}{more}\n{}\n\n{history}{stopped}\n  file:   {}\n  replay: {}\n{unkept}",
         found.kind,
         found.origin,
         found.detail,
@@ -108,7 +110,10 @@ impl Shown {
     pub(super) fn seen(&self, seen: &Seen<'_>) {
         self.bar.set_position(seen.cases);
         if let Some(found) = seen.found {
-            let told = format!("found {}: {}", found.kind, found.file.display());
+            let mut told = format!("found {}: {}", found.kind, found.file.display());
+            if let Some(why) = &found.unkept {
+                told += &format!("\ntracerig: {why}");
+            }
             self.bar.suspend(|| output::say(&told));
         }
         self.say(seen.failed);

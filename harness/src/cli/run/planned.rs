@@ -103,8 +103,8 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     let mut ended = Code::FINE;
     for run in &plan.runs {
         output::say(&format!("{}: {}", run.name(), run.why()));
-        let one = one(run, arguments, &place, &out)?;
-        ended = ended.graver(Code(one.exit_code));
+        let (one, printed) = one(run, arguments, &place, &out);
+        ended = ended.graver(Code(one.exit_code)).after(printed);
         done.runs.push(one);
         if interrupt::requested() {
             break;
@@ -113,11 +113,11 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     done.exit_code = ended.0;
     let table = table(&done);
     let written = write_whole(&out.join("summary.txt"), table.as_bytes());
-    match arguments.format {
-        Format::Table => output::print_verdict(&table)?,
-        Format::Json => output::print_verdict(&output::json(&done)?)?,
-    }
-    written?;
+    let printed = match arguments.format {
+        Format::Table => output::print(&table),
+        Format::Json => output::print_json(&done),
+    };
+    let ended = ended.after(printed).after(written.map_err(Into::into));
     output::say(&format!("\nrecords and reports: {}", out.display()));
     Ok(ended)
 }
@@ -130,8 +130,9 @@ pub(in crate::cli) fn find(name: &str) -> anyhow::Result<Plan> {
     })
 }
 
-/// One run; that it cannot be made is part of the result.
-fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Result<DoneRun> {
+/// One run, and whether it could be printed; that it cannot be made is part of the result.
+fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, anyhow::Result<()>) {
+    let mut printed = Ok(());
     let begun = Instant::now();
     let mut done = DoneRun {
         name: run.name().to_owned(),
@@ -148,7 +149,7 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Res
             let folder = out.join(run.name());
             let written = write(&record, &folder);
             if arguments.format == Format::Table {
-                output::print_verdict(&format!("{}\n", tracerig_reports::render::terminal(&record)))?;
+                printed = output::print(&format!("{}\n", tracerig_reports::render::terminal(&record)));
             }
             done.exit_code = code(&record).0;
             done.samples = record.samples.len();
@@ -163,24 +164,15 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> anyhow::Res
         }
     }
     done.seconds = begun.elapsed().as_secs_f64();
-    Ok(done)
+    (done, printed)
 }
 
 /// The code of a run that could not be made.
 fn code_of(error: &anyhow::Error) -> Code {
     let of_refresh: Option<&RefreshError> = error.downcast_ref();
-    match error.downcast_ref() {
-        Some(RunError::Interrupted) => return Code::INTERRUPTED,
-        Some(RunError::Disagreement { .. }) => return Code::MISMATCH,
-        _ => {}
-    }
-    match of_refresh {
-        Some(error) if error.is_interruption() => Code::INTERRUPTED,
-        Some(RefreshError::Disagreement { .. } | RefreshError::Trace(RunError::Disagreement { .. })) => {
-            Code::MISMATCH
-        }
-        _ => Code::FAILED,
-    }
+    let is_interruption = matches!(error.downcast_ref(), Some(RunError::Interrupted))
+        || of_refresh.is_some_and(RefreshError::is_interruption);
+    if is_interruption { Code::INTERRUPTED } else { crate::cli::code_of(error) }
 }
 
 fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Record> {

@@ -20,7 +20,7 @@ use tracerig_store::threads::{
     Watch, repair, schema,
 };
 
-use super::output::{self, plain};
+use super::output::{self, counted, plain};
 use super::{Code, Interrupted, cache};
 use crate::interrupt;
 
@@ -63,7 +63,7 @@ struct Place {
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
     /// How many histories are read at once [default: as many as there are cores].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = crate::cli::jobs)]
     jobs: Option<NonZeroUsize>,
 }
 
@@ -169,10 +169,6 @@ fn tell(flaws: &Flaws, failures: &[Error]) -> Code {
 
 fn torn_end(path: &Path, torn: Torn) -> String {
     format!("{}: the last line breaks off after {} bytes; it is left out", path.display(), torn.bytes)
-}
-
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", units::count(number), if number == 1 { one } else { many })
 }
 
 /// A row as JSON.

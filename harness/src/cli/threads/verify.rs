@@ -37,11 +37,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if done.is_cut_short {
         return Err(Interrupted.into());
     }
-    match arguments.format {
-        Format::Json => output::print_json(&document(&done))?,
-        Format::Table => output::print(&table(&done))?,
-    }
-    Ok(if done.is_equal() { code } else { Code::MISMATCH })
+    let printed = match arguments.format {
+        Format::Json => output::print_json(&document(&done)),
+        Format::Table => output::print(&table(&done)),
+    };
+    let code = if done.is_equal() { code } else { Code::MISMATCH };
+    Ok(code.after(printed))
 }
 
 fn table(done: &Verified) -> String {
