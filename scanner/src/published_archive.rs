@@ -191,7 +191,7 @@ fn read(path: &Path, looked: &Looked, result: &mut PublishedRefresh) -> io::Resu
     result.bytes_read += bytes;
     let mut days: Used = Used::new();
     for (slot, used) in used.slots() {
-        let model = slot.model.as_deref().map(str::to_owned);
+        let model = slot.model.map(str::to_owned);
         let sum = days.entry((slot.quarter.div_euclid(QUARTERS), model)).or_default();
         let tokens = used.tokens;
         for (sum, more) in sum.iter_mut().zip([tokens.input, tokens.cached_input, tokens.output]) {

@@ -239,20 +239,20 @@ impl View {
         Ok(Self { by, zone, since, until })
     }
 
-    fn day(&self, slot: &Slot) -> String {
+    fn day(&self, slot: &Slot<'_>) -> String {
         Timestamp::from_second(slot.begins_at())
             .map_or_else(|_| "-".to_owned(), |at| at.to_zoned(self.zone.clone()).date().to_string())
     }
 
     /// The line that a slot counts in, if it does.
-    fn key(&self, slot: &Slot, session: Option<&Session>) -> Option<Vec<String>> {
+    fn key(&self, slot: &Slot<'_>, session: Option<&Session>) -> Option<Vec<String>> {
         let at = slot.begins_at();
         if self.since.is_some_and(|since| at < since) || self.until.is_some_and(|until| at >= until) {
             return None;
         }
         let part = |by: &By| match by {
             By::Day => self.day(slot),
-            By::Model => slot.model.as_deref().unwrap_or("unknown").to_owned(),
+            By::Model => slot.model.unwrap_or("unknown").to_owned(),
             By::Tier => slot.tier.name().to_owned(),
             By::Session => session.map_or_else(String::new, |session| session.path.display().to_string()),
         };

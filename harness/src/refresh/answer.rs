@@ -1,12 +1,10 @@
 //! What a refresh answers: what was used on each day (UTC), by each model, at each tier; told by a scanner or by a generator.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tracerig_datasets::archive::{Expected, UseClass, UsedTier, UsedTokens};
-use tracerig_scanner::archive::{Tokens, Usage, Used};
+use tracerig_scanner::archive::{Tier, Tokens, Usage, Used};
 use tracerig_scanner::published_archive;
 
 /// Quarters of an hour in a day.
@@ -36,11 +34,9 @@ impl Answer {
             [input, cached_input, cache_write, output, reasoning, total, used.events]
         };
         // Names are copied once a class, not once a slot.
-        let days =
-            usage.by(|slot| Some((slot.quarter.div_euclid(QUARTERS), slot.model.clone(), slot.tier.name())));
-        let class = |(day, model, tier): (i64, Option<Arc<str>>, &'static str)| {
-            (day, model.as_deref().map(str::to_owned), tier)
-        };
+        let days = usage.by(|slot| Some((slot.quarter.div_euclid(QUARTERS), slot.model, slot.tier)));
+        let class =
+            |(day, model, tier): (i64, Option<&str>, Tier)| (day, model.map(str::to_owned), tier.name());
         Self(days.into_iter().map(|(found, used)| (class(found), row(used))).collect())
     }
 
@@ -110,19 +106,19 @@ impl Answer {
     /// SHA-256 over its classes in their order.
     #[must_use]
     pub fn digest(&self) -> String {
-        let mut text = String::with_capacity(80 * self.0.len());
+        let mut digest = Sha256::new();
         for ((day, model, tier), row) in &self.0 {
-            let _ = write!(text, "{day} {tier}");
+            digest.update(day.to_le_bytes());
             for number in row {
-                let _ = write!(text, " {number}");
+                digest.update(number.to_le_bytes());
             }
-            // The only text that may hold anything stands last, behind its length.
-            let _ = match model {
-                Some(model) => writeln!(text, " {} {model}", model.len()),
-                None => writeln!(text, " -"),
-            };
+            // A text that may hold anything stands behind its length.
+            for text in [Some(*tier), model.as_deref()] {
+                digest.update(text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+                digest.update(text.unwrap_or_default());
+            }
         }
-        let digits: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         format!("sha256:{digits}")
     }
 

@@ -105,14 +105,27 @@ impl Context<'_> {
             sessions: Vec::new(),
             problems: Vec::new(),
         };
-        let joins = self.request.priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority))
-            && !self.options.lacks(Ablation::JoinRemembered);
-        if part.sums.broken > 0 || joins || self.request.sessions {
+        if part.sums.broken > 0 || self.request.sessions {
             let Some(details) = body.details().ok().flatten() else {
                 self.damaged();
                 return None;
             };
             self.tell(&mut part, &details);
+        } else if let Some(priority) = self.request.priority
+            && !self.options.lacks(Ablation::JoinRemembered)
+        {
+            let files = part.sums.open_turns.files(priority);
+            if !files.is_empty() {
+                let Some(details) = body.some(&files).ok().flatten() else {
+                    self.damaged();
+                    return None;
+                };
+                let rollouts = details.iter().map(|detail| &detail.rollout);
+                match part::joined(&part.sums, rollouts, priority) {
+                    Some(sums) => part.sums = sums,
+                    None => self.tell(&mut part, &body.details().ok().flatten()?),
+                }
+            }
         }
         body.close();
         part.body = Some(body);
@@ -122,8 +135,8 @@ impl Context<'_> {
     /// Adds to `part` what only its details tell.
     pub(super) fn tell(&self, part: &mut Part, details: &[Detail]) {
         let priority = self.request.priority;
-        if priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority)) {
-            part.sums = part::sums(details.iter().map(|detail| &detail.rollout), priority);
+        if priority.is_some_and(|priority| !part.sums.open_turns.files(priority).is_empty()) {
+            part.sums = part::sums(shard::rollouts(details), priority);
         }
         for (file, detail) in details.iter().enumerate() {
             part.problems.extend(part::broken(&part.key, detail));

@@ -15,7 +15,7 @@ use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
-use super::shard::{Record, Sums};
+use super::shard::{self, Record, Sums};
 use super::update::open_file;
 use super::{Options, Request};
 
@@ -83,7 +83,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
     for place in places {
         let part = &mut parts[place];
         // Sessions are told one by one, and a turn whose tier the trace database knows is in the details only.
-        let joins = priority.is_some_and(|priority| part.sums.open_turns.may_hold(priority));
+        let joins = priority.is_some_and(|priority| !part.sums.open_turns.files(priority).is_empty());
         // Lines that are not understood are told of every rollout.
         let all = |sums: Sums, part: &mut Part| {
             let Sums { unknown, broken, .. } = std::mem::take(&mut part.sums);
@@ -95,10 +95,8 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
         }
         let details = context.details(part, &mut stats.bytes_read);
         let counts = |file: &usize| !found.aside.contains(&(place, *file));
-        let sums = |priority| {
-            let kept = details.iter().enumerate().filter(|(file, _)| counts(file));
-            part::sums(kept.map(|(_, detail)| &detail.rollout), priority)
-        };
+        let sums =
+            |priority| part::sums(shard::rollouts(&details).filter(|(file, _)| counts(file)), priority);
         kept_sums.insert(place, sums(None));
         all(sums(priority), part);
         for (file, session) in part.sessions.iter_mut().enumerate() {
@@ -176,35 +174,35 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
 
 /// The files that several paths may lead to, and those whose session may stand in both folders.
 fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
-    let places = || {
-        parts.iter().enumerate().flat_map(|(place, part)| {
-            part.records.iter().enumerate().map(move |(file, record)| ((place, file), part, record))
-        })
+    let places = |archived: Option<bool>| {
+        let is_meant = move |part: &Part| archived.is_none_or(|archived| part.is_archived() == archived);
+        let parts = parts.iter().enumerate().filter(move |(_, part)| is_meant(part));
+        parts.flat_map(|(place, part)| (0..).map(move |file| (place, file)).zip(&part.records))
     };
     // A link to a file does not show on the file itself.
-    let shared: HashSet<(u64, u64)> =
-        places().filter(|(.., record)| record.is_shared).map(|(.., record)| record.state.file()).collect();
+    let shared = places(None).filter(|(_, record)| record.is_shared);
+    let shared: HashSet<(u64, u64)> = shared.map(|(_, record)| record.state.file()).collect();
     let mut wanted = BTreeSet::new();
     if !shared.is_empty() {
-        let same = places().filter(|(.., record)| {
+        let same = places(None).filter(|(_, record)| {
             if options.lacks(Ablation::SharedLink) {
                 record.is_shared
             } else {
                 shared.contains(&record.state.file())
             }
         });
-        wanted.extend(same.map(|(place, ..)| place));
+        wanted.extend(same.map(|(place, _)| place));
     }
-    // The archived sessions are the fewer ones, as a rule: only they are put into a set.
-    let ids = |archived: bool| {
-        let of = parts.iter().filter(move |part| part.is_archived() == archived);
-        of.flat_map(|part| part.records.iter().map(|record| record.session))
-    };
-    let archived: Digests = ids(true).collect();
-    let both: Digests = ids(false).filter(|id| archived.contains(id)).collect();
+    // The archived sessions are the fewer ones, as a rule: only they are put into a set, and looked at twice.
+    let archived: Digests = places(Some(true)).map(|(_, record)| record.session).collect();
+    let mut both = Digests::default();
+    for (place, record) in places(Some(false)).filter(|(_, record)| archived.contains(&record.session)) {
+        both.insert(record.session);
+        wanted.insert(place);
+    }
     if !both.is_empty() {
-        wanted
-            .extend(places().filter(|(.., record)| both.contains(&record.session)).map(|(place, ..)| place));
+        let same = places(Some(true)).filter(|(_, record)| both.contains(&record.session));
+        wanted.extend(same.map(|(place, _)| place));
     }
     wanted
 }

@@ -4,7 +4,7 @@
 //! nor compared as texts where a number tells.
 
 use std::ffi::CStr;
-use std::io;
+use std::io::{self, ErrorKind::FileTooLarge};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::FileType;
@@ -16,15 +16,18 @@ pub(crate) struct Names(Vec<u8>);
 /// Where a name stands among those of its folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    at: usize,
-    bytes: usize,
+    at: u32,
+    bytes: u32,
 }
 
 impl Names {
-    fn push(&mut self, name: &CStr) -> Span {
-        let span = Span { at: self.0.len(), bytes: name.to_bytes_with_nul().len() };
-        self.0.extend_from_slice(name.to_bytes_with_nul());
-        span
+    /// Names of more than 4 GiB in one folder are an error.
+    fn push(&mut self, name: &CStr) -> io::Result<Span> {
+        let name = name.to_bytes_with_nul();
+        let number = |bytes: usize| u32::try_from(bytes).map_err(|_| io::Error::from(FileTooLarge));
+        let span = Span { at: number(self.0.len())?, bytes: number(name.len())? };
+        self.0.extend_from_slice(name);
+        Ok(span)
     }
 
     /// The name that stands there.
@@ -38,7 +41,8 @@ impl Names {
     }
 
     fn ended(&self, Span { at, bytes }: Span) -> &[u8] {
-        self.0.get(at..at + bytes).unwrap_or_default()
+        let rest = usize::try_from(at).ok().and_then(|at| self.0.get(at..));
+        rest.and_then(|rest| rest.get(..usize::try_from(bytes).ok()?)).unwrap_or_default()
     }
 }
 
@@ -68,38 +72,49 @@ pub(crate) fn buffer() -> Vec<u8> {
 /// Lists the folder that `fd` was just opened on.
 pub(crate) fn list(fd: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    entries(fd, buffer, |name, kind| match kind {
-        FileType::RegularFile if is_rollout(name.to_bytes()) => {
-            let name = listing.names.push(name);
-            listing.rollouts.push(name);
+    entries(fd, buffer, |name, kind| {
+        match kind {
+            FileType::RegularFile if is_rollout(name.to_bytes()) => {
+                let name = listing.names.push(name)?;
+                listing.rollouts.push(name);
+            }
+            FileType::Directory | FileType::Symlink | FileType::Unknown
+                if !matches!(name.to_bytes(), b"." | b"..") =>
+            {
+                let name = listing.names.push(name)?;
+                listing.others.push((name, kind));
+            }
+            _ => {}
         }
-        FileType::Directory | FileType::Symlink | FileType::Unknown
-            if !matches!(name.to_bytes(), b"." | b"..") =>
-        {
-            let name = listing.names.push(name);
-            listing.others.push((name, kind));
-        }
-        _ => {}
+        Ok(())
     })?;
     sort(&mut listing.rollouts, &listing.names);
     Ok(listing)
 }
 
 #[cfg(target_os = "linux")]
-fn entries(fd: &OwnedFd, buffer: &mut Vec<u8>, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+fn entries(
+    fd: &OwnedFd,
+    buffer: &mut Vec<u8>,
+    mut each: impl FnMut(&CStr, FileType) -> io::Result<()>,
+) -> io::Result<()> {
     let mut entries = rustix::fs::RawDir::new(fd, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {
         let entry = entry?;
-        each(entry.file_name(), entry.file_type());
+        each(entry.file_name(), entry.file_type())?;
     }
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn entries(fd: &OwnedFd, _buffer: &mut Vec<u8>, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+fn entries(
+    fd: &OwnedFd,
+    _buffer: &mut Vec<u8>,
+    mut each: impl FnMut(&CStr, FileType) -> io::Result<()>,
+) -> io::Result<()> {
     for entry in rustix::fs::Dir::read_from(fd)? {
         let entry = entry?;
-        each(entry.file_name(), entry.file_type());
+        each(entry.file_name(), entry.file_type())?;
     }
     Ok(())
 }
@@ -107,7 +122,7 @@ fn entries(fd: &OwnedFd, _buffer: &mut Vec<u8>, mut each: impl FnMut(&CStr, File
 /// Sorts by name. Names in one folder begin alike: what stands right behind that is compared as a number, and decides but for
 /// a few.
 fn sort(spans: &mut Vec<Span>, names: &Names) {
-    const KEY: usize = size_of::<u128>();
+    const KEY: usize = size_of::<u64>();
     let Some(&first) = spans.first() else { return };
     let mut alike = names.get(first);
     for &span in spans.iter() {
@@ -121,13 +136,13 @@ fn sort(spans: &mut Vec<Span>, names: &Names) {
         let rest = names.get(span).get(alike.len()..).unwrap_or_default();
         // Nothing is less than a zero byte, which stands in no name.
         let whole = rest.first_chunk::<KEY>().copied();
-        u128::from_be_bytes(whole.unwrap_or_else(|| {
+        u64::from_be_bytes(whole.unwrap_or_else(|| {
             let mut key = [0; KEY];
             key[..rest.len()].copy_from_slice(rest);
             key
         }))
     };
-    let mut keyed: Vec<(u128, Span)> = spans.iter().map(|&span| (key(span), span)).collect();
+    let mut keyed: Vec<(u64, Span)> = spans.iter().map(|&span| (key(span), span)).collect();
     keyed.sort_unstable_by(|(key, one), (other_key, other)| {
         key.cmp(other_key).then_with(|| names.get(*one).cmp(names.get(*other)))
     });
@@ -157,7 +172,7 @@ mod tests {
         for some in [&texts[..], &texts[..5], &texts[..1], &[]] {
             let mut names = Names::default();
             let mut spans: Vec<Span> =
-                some.iter().map(|text| names.push(&CString::new(*text).unwrap())).collect();
+                some.iter().map(|text| names.push(&CString::new(*text).unwrap()).unwrap()).collect();
             sort(&mut spans, &names);
             let sorted: Vec<&str> =
                 spans.iter().map(|span| str::from_utf8(names.get(*span)).unwrap()).collect();

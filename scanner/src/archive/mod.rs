@@ -148,7 +148,7 @@ pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
     let file = update::open_file(path)?;
     let mut reader = reader::Reader::new();
     let (rollout, _) = reader.read(&file, file.metadata()?.len())?;
-    let sums = part::sums(std::iter::once(&rollout), None);
+    let sums = part::sums(std::iter::once((0, &rollout)), None);
     let mut used = Usage::default();
     used.extend(&sums.models, sums.totals);
     let session = part::session_id(path.file_name().unwrap_or_default(), &rollout).to_owned();

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::ARCHIVED;
-use super::parse::{Rollout, Tier};
+use super::parse::{Bucket, Rollout, Tier};
 use super::priority::{OpenTurns, PriorityTurns};
 use super::result::{Problem, Session, What};
 use super::shard::{Body, Detail, Key, Record, Sums};
@@ -57,16 +57,17 @@ pub(super) fn session_id<'a>(name: &'a OsStr, rollout: &'a Rollout) -> &'a str {
     })
 }
 
-/// What `rollouts` used together. A turn that `priority` knows was served at that tier, where the rollout does not say.
+/// What `rollouts`, of these places in their shard, used together. A turn that `priority` knows was served at that tier, where the
+/// rollout does not say.
 pub(super) fn sums<'a>(
-    rollouts: impl Iterator<Item = &'a Rollout>,
+    rollouts: impl Iterator<Item = (usize, &'a Rollout)>,
     priority: Option<&PriorityTurns>,
 ) -> Sums {
     let mut sums = Sums::default();
-    let mut open: Vec<&str> = Vec::new();
+    let mut open: Vec<(&str, usize)> = Vec::new();
     let mut places: HashMap<&str, u32> = HashMap::new();
     let mut totals: HashMap<(i64, Option<u32>, Tier), Used> = HashMap::new();
-    for rollout in rollouts {
+    for (file, rollout) in rollouts {
         sums.unknown += rollout.unknown;
         sums.broken += rollout.broken_lines;
         for bucket in &rollout.buckets {
@@ -77,7 +78,7 @@ pub(super) fn sums<'a>(
                 })
             });
             let turn = rollout.name(bucket.turn);
-            open.extend(turn);
+            open.extend(turn.map(|turn| (turn, file)));
             let tier = tier(bucket.tier, turn, priority);
             let total = totals.entry((bucket.quarter, model, tier)).or_default();
             *total = total.plus(Used { tokens: bucket.tokens, events: bucket.events });
@@ -92,9 +93,48 @@ pub(super) fn sums<'a>(
         events: used.events,
     };
     sums.totals = totals.into_iter().map(total).collect();
-    // So that those of one model, tier and day stand together: they are added up faster.
-    sums.totals.sort_unstable_by_key(|total| (total.model, total.tier, total.quarter));
+    sums.totals.sort_unstable_by_key(order);
     sums
+}
+
+/// How totals are ordered: those of one model, tier and day stand together, and are added up faster.
+fn order(total: &Total) -> (Option<u32>, Tier, i64) {
+    (total.model, total.tier, total.quarter)
+}
+
+/// `sums` where the turns that `priority` knows were served at that tier: all of these turns are in `rollouts`, or in none. `None`
+/// where numbers have reached their end, and cannot be taken from each other.
+pub(super) fn joined<'a>(
+    sums: &Sums,
+    rollouts: impl Iterator<Item = &'a Rollout>,
+    priority: &PriorityTurns,
+) -> Option<Sums> {
+    let mut sums = sums.clone();
+    let mut moved = Vec::new();
+    for rollout in rollouts {
+        for bucket in &rollout.buckets {
+            if tier(bucket.tier, rollout.name(bucket.turn), Some(priority)) == bucket.tier {
+                continue;
+            }
+            let model = match rollout.name(bucket.model) {
+                Some(name) => Some(u32::try_from(sums.models.iter().position(|model| model == name)?).ok()?),
+                None => None,
+            };
+            let Bucket { quarter, tokens, events, .. } = *bucket;
+            let place = sums.totals.binary_search_by_key(&(model, bucket.tier, quarter), order).ok()?;
+            let left = &mut sums.totals[place];
+            if left.tokens.is_at_its_end() {
+                return None;
+            }
+            left.tokens = left.tokens.minus(tokens);
+            left.events = left.events.checked_sub(events)?;
+            moved.push(Total { quarter, model, tier: Tier::Priority, tokens, events });
+        }
+    }
+    sums.totals.retain(|total| total.events > 0);
+    sums.totals.append(&mut moved);
+    sums.totals.sort_by_key(order);
+    Some(sums)
 }
 
 fn tier(said: Tier, turn: Option<&str>, priority: Option<&PriorityTurns>) -> Tier {
@@ -117,7 +157,7 @@ pub(super) fn session(
     priority: Option<&PriorityTurns>,
 ) -> Session {
     let Detail { rollout, .. } = detail;
-    let Sums { models, totals, .. } = sums(std::iter::once(rollout), priority);
+    let Sums { models, totals, .. } = sums(std::iter::once((0, rollout)), priority);
     let mut usage = Usage::default();
     usage.extend(&models, totals);
     let meta = rollout.meta.clone().unwrap_or_default();
@@ -141,4 +181,55 @@ pub(super) fn broken(key: &Key, detail: &Detail) -> Vec<Problem> {
     let more = broken_lines - broken.len() as u64;
     let lines = broken.iter().map(|&(line, defect)| problem(What::Line { line, defect }));
     lines.chain((more > 0).then(|| problem(What::MoreLines(more)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::parse::Tokens;
+
+    /// A rollout of two turns that do not say their tier, in one quarter of an hour.
+    fn rollout(name: &str, output: u64) -> Rollout {
+        let bucket = |turn, events| Bucket {
+            quarter: 7,
+            model: Some(0),
+            tier: Tier::Unknown,
+            turn: Some(turn),
+            tokens: Tokens { output, total: output, ..Tokens::default() },
+            events,
+        };
+        let mut rollout = Rollout::default();
+        rollout.names = ["model".to_owned(), format!("{name}-1"), format!("{name}-2")].into();
+        rollout.buckets = vec![bucket(1, 1), bucket(2, 5)];
+        rollout
+    }
+
+    fn usage(Sums { models, totals, .. }: Sums) -> Usage {
+        let mut usage = Usage::default();
+        usage.extend(&models, totals);
+        usage
+    }
+
+    #[test]
+    fn what_is_joined_afterwards_is_what_would_have_been_added_up() {
+        let all = [rollout("a", 3), rollout("b", 4), rollout("c", 5)];
+        let rollouts = || all.iter().enumerate();
+        let before = sums(rollouts(), None);
+        for known in [&["b-1"][..], &["a-1", "a-2", "b-1", "b-2", "c-1", "c-2"], &["a-2", "c-1", "x"], &[]] {
+            let priority: PriorityTurns = known.iter().copied().collect();
+            let files = before.open_turns.files(&priority);
+            let after = joined(&before, files.iter().map(|&file| &all[file]), &priority).unwrap();
+            let right = usage(sums(rollouts(), Some(&priority)));
+            assert_eq!(usage(after), right, "{known:?}");
+            assert_eq!(right == usage(before.clone()), known.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_counter_could_not_hold_is_not_taken_apart() {
+        let all = [rollout("a", u64::MAX), rollout("b", 4)];
+        let before = sums(all.iter().enumerate(), None);
+        let priority: PriorityTurns = ["b-1"].into_iter().collect();
+        assert!(joined(&before, [&all[1]].into_iter(), &priority).is_none());
+    }
 }

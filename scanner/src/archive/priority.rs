@@ -41,17 +41,22 @@ impl PriorityTurns {
     }
 }
 
-/// Digests of turns whose tier the rollouts do not say, in their order.
+/// Bytes of an entry of [`OpenTurns`]: a digest, and the place of a file.
+const ENTRY: usize = DIGEST + 4;
+
+/// Digests of turns whose tier the rollouts do not say, in their order, each with the place in the shard of the rollout that it is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OpenTurns(Vec<u8>);
 
 impl OpenTurns {
-    /// Of the turns of these ids.
-    pub(crate) fn of<'a>(turns: impl Iterator<Item = &'a str>) -> Self {
-        let mut digests: Vec<Digest> = turns.map(digest).collect();
-        digests.sort_unstable();
-        digests.dedup();
-        Self(digests.into_flattened())
+    /// Of turns of these ids in the rollouts at these places.
+    pub(crate) fn of<'a>(turns: impl Iterator<Item = (&'a str, usize)>) -> Self {
+        let place = |file| u32::try_from(file).unwrap_or(u32::MAX);
+        let mut turns: Vec<(Digest, u32)> = turns.map(|(turn, file)| (digest(turn), place(file))).collect();
+        turns.sort_unstable();
+        turns.dedup();
+        let entries = turns.into_iter().flat_map(|(digest, file)| [digest, file.to_le_bytes()]);
+        Self(entries.collect::<Vec<_>>().into_flattened())
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -62,10 +67,23 @@ impl OpenTurns {
         Self(bytes.to_owned())
     }
 
-    /// Whether one of `priority` may be among them.
-    pub(crate) fn may_hold(&self, priority: &PriorityTurns) -> bool {
-        let (digests, _) = self.0.as_chunks::<DIGEST>();
-        !digests.is_empty() && priority.digests.iter().any(|turn| digests.binary_search(turn).is_ok())
+    /// The places of the rollouts that may hold one of `priority`, in their order.
+    pub(crate) fn files(&self, priority: &PriorityTurns) -> Vec<usize> {
+        let (entries, _) = self.0.as_chunks::<ENTRY>();
+        let mut files = Vec::new();
+        if entries.is_empty() {
+            return files;
+        }
+        for turn in &priority.digests {
+            let begin = entries.partition_point(|entry| entry[..DIGEST] < turn[..]);
+            let same = entries[begin..].iter().take_while(|entry| entry[..DIGEST] == turn[..]);
+            files.extend(
+                same.filter_map(|&[.., a, b, c, d]| usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()),
+            );
+        }
+        files.sort_unstable();
+        files.dedup();
+        files
     }
 }
 
@@ -76,16 +94,19 @@ mod tests {
     #[test]
     fn a_priority_turn_is_found_among_open_ones_and_no_other() {
         let names: Vec<String> = (0..500).map(|number| format!("turn {number}")).collect();
-        let open = OpenTurns::of(names.iter().map(String::as_str).chain(["turn 3"]));
-        assert_eq!(open.as_bytes().len(), 4 * 500, "each once");
-        assert_eq!(OpenTurns::from_bytes(open.as_bytes()), open);
-        for name in &names {
-            let turns: PriorityTurns = ["another", name].into_iter().collect();
-            assert!(open.may_hold(&turns) && turns.contains(name) && !turns.contains("turn"), "{name}");
+        let open = || names.iter().map(String::as_str).zip(0..);
+        let turns = OpenTurns::of(open().chain([("turn 3", 3), ("turn 3", 700)]));
+        assert_eq!(turns.as_bytes().len(), ENTRY * 501, "each once");
+        assert_eq!(OpenTurns::from_bytes(turns.as_bytes()), turns);
+        for (name, file) in open() {
+            let priority: PriorityTurns = ["another", name].into_iter().collect();
+            let expected = if file == 3 { vec![3, 700] } else { vec![file] };
+            assert_eq!(turns.files(&priority), expected, "{name}");
+            assert!(priority.contains(name) && !priority.contains("turn"), "{name}");
         }
-        for turns in [Vec::new(), vec!["another"]] {
-            assert!(!open.may_hold(&turns.into_iter().collect()));
+        for priority in [Vec::new(), vec!["another"]] {
+            assert!(turns.files(&priority.into_iter().collect()).is_empty());
         }
-        assert!(!OpenTurns::default().may_hold(&["turn 3"].into_iter().collect()));
+        assert!(OpenTurns::default().files(&["turn 3"].into_iter().collect()).is_empty());
     }
 }

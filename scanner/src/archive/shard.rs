@@ -283,15 +283,50 @@ impl Body {
 
     /// Reads it. `None` if it is not whole, or another shard stands there by now.
     pub(crate) fn details(&self) -> io::Result<Option<Vec<Detail>>> {
+        let all: Vec<usize> = (0..self.files).collect();
+        self.some(&all)
+    }
+
+    /// Reads it as far as it tells of these files. `None` if it is not whole, or another shard stands there by now.
+    pub(crate) fn some(&self, files: &[usize]) -> io::Result<Option<Vec<Detail>>> {
         let opened = if self.file.is_none() { Some(open_regular(&self.path)?) } else { None };
         let Some(file) = self.file.as_ref().or(opened.as_ref()) else { return Ok(None) };
         let Some(bytes) = read(file, &self.details)? else { return Ok(None) };
         if xxh3_128(&bytes) != self.details.sum && !self.ablated.has(Ablation::ShardChecksum) {
             return Ok(None);
         }
-        let details = postcard::from_bytes::<Vec<Detail>>(&bytes).ok();
-        Ok(details.filter(|details| details.len() == self.files))
+        Ok(self.decode(&bytes, files))
     }
+
+    /// The ends of all details stand before the first.
+    fn decode(&self, bytes: &[u8], files: &[usize]) -> Option<Vec<Detail>> {
+        let (ends, details) = bytes.split_at_checked(self.files.checked_mul(END)?)?;
+        let (ends, _) = ends.as_chunks::<END>();
+        let end = |file: usize| usize::try_from(u64::from_le_bytes(*ends.get(file)?)).ok();
+        let detail = |&file: &usize| {
+            let begin = if file == 0 { 0 } else { end(file - 1)? };
+            postcard::from_bytes(details.get(begin..end(file)?)?).ok()
+        };
+        files.iter().map(detail).collect()
+    }
+}
+
+/// Bytes of the place where the details of a file end.
+const END: usize = 8;
+
+fn encode_details(details: &[Detail]) -> Result<Vec<u8>, postcard::Error> {
+    let (mut ends, mut all) = (Vec::with_capacity(END * details.len()), Vec::new());
+    for detail in details {
+        all = postcard::to_extend(detail, all)?;
+        ends.extend_from_slice(&(all.len() as u64).to_le_bytes());
+    }
+    ends.append(&mut all);
+    Ok(ends)
+}
+
+/// Rollouts with their places in the shard.
+pub(crate) fn rollouts(details: &[Detail]) -> impl Iterator<Item = (usize, &Rollout)> {
+    details.iter().map(|detail| &detail.rollout).enumerate()
 }
 
 impl Head {
@@ -332,7 +367,7 @@ pub(crate) fn encode(
     stamp: &Stamp,
 ) -> Result<Vec<u8>, postcard::Error> {
     let head = head.encode()?;
-    let details = postcard::to_stdvec(details)?;
+    let details = encode_details(details)?;
     let mut bytes = Vec::with_capacity(HEADER + head.len() + details.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(memo);

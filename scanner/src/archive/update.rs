@@ -19,7 +19,7 @@ use super::part::{self, Part};
 use super::reader::{Consumed, Reader};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
-use super::shard::{Body, Detail, Head, Key, Record, Stamp, Stored};
+use super::shard::{self, Body, Detail, Head, Key, Record, Stamp, Stored};
 use super::state::State;
 use super::walk::Found;
 
@@ -99,7 +99,7 @@ impl Context<'_> {
             details.push(detail);
             stale.push(is_stale);
         }
-        let sums = part::sums(details.iter().map(|detail| &detail.rollout), None);
+        let sums = part::sums(shard::rollouts(&details), None);
         let head = Head { key, records, sums };
         stats.phases.parse = read;
         let persisting = Instant::now();

@@ -7,17 +7,17 @@ use super::parse::{QUARTER, Tier, Tokens};
 use super::total::Total;
 
 /// A quarter of an hour, a model and a tier.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot<'a> {
     /// Quarters of an hour since the beginning of 1970, UTC.
     pub quarter: i64,
     /// The model; `None` where the rollout names none.
-    pub model: Option<Arc<str>>,
+    pub model: Option<&'a str>,
     /// The tier.
     pub tier: Tier,
 }
 
-impl Slot {
+impl Slot<'_> {
     /// When it begins, in seconds of Unix time. Every time zone in use today begins its days at such a time.
     #[must_use]
     pub const fn begins_at(&self) -> i64 {
@@ -77,7 +77,7 @@ impl Usage {
     }
 
     /// What was used in each class that `class` puts a slot into; `None` leaves it out.
-    pub fn by<K: Ord>(&self, class: impl Fn(&Slot) -> Option<K>) -> BTreeMap<K, Used> {
+    pub fn by<'a, K: Ord>(&'a self, class: impl Fn(&Slot<'a>) -> Option<K>) -> BTreeMap<K, Used> {
         let mut classes: BTreeMap<K, Used> = BTreeMap::new();
         let mut add = |class: K, used: Used| {
             let sum = classes.entry(class).or_default();
@@ -86,14 +86,9 @@ impl Usage {
         // Entries of one class come in runs, as a rule.
         let mut run: Option<(K, Used)> = None;
         for Added { models, totals } in &self.sums {
-            let model = |place: u32| self.models.get(*models.get(usize::try_from(place).ok()?)?).cloned();
-            let mut slot = Slot { quarter: 0, model: None, tier: Tier::default() };
-            let mut named = None;
+            let model = |place: u32| Some(&*self.models[*models.get(usize::try_from(place).ok()?)?]);
             for &Total { quarter, model: place, tier, tokens, events } in totals {
-                (slot.quarter, slot.tier) = (quarter, tier);
-                if place != named {
-                    (slot.model, named) = (place.and_then(model), place);
-                }
+                let slot = Slot { quarter, model: place.and_then(model), tier };
                 let Some(class) = class(&slot) else { continue };
                 let used = Used { tokens, events };
                 match &mut run {
@@ -114,8 +109,8 @@ impl Usage {
 
     /// What was used in each slot.
     #[must_use]
-    pub fn slots(&self) -> BTreeMap<Slot, Used> {
-        self.by(|slot| Some(slot.clone()))
+    pub fn slots(&self) -> BTreeMap<Slot<'_>, Used> {
+        self.by(|slot| Some(*slot))
     }
 
     /// All of it together.

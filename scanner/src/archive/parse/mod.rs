@@ -8,7 +8,7 @@ mod line;
 mod tokens;
 
 pub use fold::Tier;
-pub(super) use fold::{QUARTER, Rollout};
+pub(super) use fold::{Bucket, QUARTER, Rollout};
 pub(super) use kind::{Kind, Known, kind};
 pub use line::Defect;
 pub(super) use line::{Line, Meta, Says, from_reader, from_slice};

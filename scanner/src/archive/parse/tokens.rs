@@ -57,6 +57,11 @@ impl Tokens {
         self.with(other, u64::saturating_sub)
     }
 
+    /// Whether more may have been added than one of the counters can hold.
+    pub(crate) fn is_at_its_end(self) -> bool {
+        self.kinds().contains(&u64::MAX)
+    }
+
     /// What happened since the cumulative count was `before`.
     pub(crate) fn since(self, before: Self) -> Since {
         let pairs = || self.kinds().into_iter().zip(before.kinds());
