@@ -3,7 +3,7 @@
 //! All of it is done to a copy of an archive. [`Sessions`] goes on with sessions and tells what that added; the functions
 //! change files and links, and tell nothing, for what a refresh should find then follows from the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -139,15 +139,18 @@ pub fn copy_home(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<()> {
     let (mut done, total) = (0, dataset.manifest.bytes);
-    let mut folders = vec![Path::new("").to_owned()];
-    while let Some(folder) = folders.pop() {
+    let mut folders = VecDeque::from([Path::new("").to_owned()]);
+    while let Some(folder) = folders.pop_front() {
         let (from, into) = (dataset.home.join(&folder), to.join(&folder));
         fs::create_dir_all(&into).map_err(DatasetError::io(&into, "create"))?;
-        for entry in fs::read_dir(&from).map_err(DatasetError::io(&from, "read the folder"))? {
-            let entry = entry.map_err(DatasetError::io(&from, "read the folder"))?;
+        let entries = fs::read_dir(&from).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut entries = entries.map_err(DatasetError::io(&from, "read the folder"))?;
+        // As sessions come to be, one after the other: where a file system puts a file follows the order of creation.
+        entries.sort_by_cached_key(fs::DirEntry::file_name);
+        for entry in entries {
             let kind = entry.file_type().map_err(DatasetError::io(&entry.path(), "look at it"))?;
             if kind.is_dir() {
-                folders.push(folder.join(entry.file_name()));
+                folders.push_back(folder.join(entry.file_name()));
             } else {
                 let copied = fs::copy(entry.path(), into.join(entry.file_name()));
                 done += copied.map_err(DatasetError::io(&entry.path(), "copy it"))?;
