@@ -64,14 +64,14 @@ pub(super) enum Flaw {
     Details,
 }
 
-/// The files of a folder whose names have the same day.
+/// The files of a folder whose names have the same day, or of archived ones the same days but for the last digit.
 #[derive(Clone, Debug)]
 pub(super) struct Shard {
     pub(super) records: BTreeMap<OsString, Record>,
     pub(super) flaw: Flaw,
 }
 
-/// A folder, and the day in the names of its files.
+/// A folder, and what its files have in common of the day in their names.
 pub(super) type Key = (PathBuf, String);
 
 /// The shards in which copies stand: of each file its name, its state, its session, and whether several paths may lead to it.

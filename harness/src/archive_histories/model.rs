@@ -66,20 +66,25 @@ pub(super) struct Prediction {
     pub(super) memo: Memo,
 }
 
-/// The day in the name of a rollout, if there is one.
-fn day_of(name: &str) -> String {
+/// What a refresh says of a shard that it cannot trust.
+pub(super) const DAMAGED: &str = "a part of the memo is damaged";
+
+/// The day in the name of a rollout, if there is one; of an archived one without its last digit.
+fn date_of(folder: &Path, name: &str) -> String {
     let day = name.get(8..18).unwrap_or_default();
     let is_day = day
         .bytes()
         .enumerate()
         .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
-    if is_day { day.to_owned() } else { String::new() }
+    let digits = if folder.starts_with("archived_sessions") { 9 } else { 10 };
+    if is_day { day[..digits].to_owned() } else { String::new() }
 }
 
 fn key(path: &Path) -> ((PathBuf, String), OsString) {
     let name = path.file_name().unwrap_or_default().to_owned();
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    ((folder, day_of(&name.to_string_lossy())), name)
+    let date = date_of(&folder, &name.to_string_lossy());
+    ((folder, date), name)
 }
 
 /// A file of a shard: its metadata and whether several paths may lead to it, or nothing if it cannot be looked at.
@@ -145,8 +150,8 @@ impl Asked<'_> {
 
 impl Prediction {
     fn damaged(&mut self) {
-        if !self.warnings.contains(&"a part of the memo is damaged") {
-            self.warnings.push("a part of the memo is damaged");
+        if !self.warnings.contains(&DAMAGED) {
+            self.warnings.push(DAMAGED);
         }
     }
 

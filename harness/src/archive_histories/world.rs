@@ -15,6 +15,9 @@ use super::op::{Case, Dates, Op, Place};
 const SESSIONS: &str = "sessions";
 const ARCHIVED: &str = "archived_sessions";
 
+/// Bytes before the end of what was read that a scanner looks at again in a file that grew.
+const DIGESTED: usize = 64 << 10;
+
 /// An archive, and everything beside it that links may lead to.
 pub(super) struct World {
     root: PathBuf,
@@ -253,6 +256,7 @@ impl World {
         Ok(true)
     }
 
+    /// Changes the last count.
     fn rewrite(&mut self, file: u8, back: bool) -> io::Result<bool> {
         let Some(path) = self.path(file) else { return Ok(false) };
         let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
@@ -260,6 +264,10 @@ impl World {
         let Some(at) = memchr::memmem::rfind(&text, COUNT).map(|at| at + COUNT.len()) else {
             return Ok(false);
         };
+        // Before what is digested, a rewrite together with an append is outside the contract.
+        if text.len() - at > DIGESTED {
+            return Ok(false);
+        }
         let Some(digit) = text.get_mut(at).filter(|digit| digit.is_ascii_digit()) else { return Ok(false) };
         *digit = if *digit == b'9' { b'1' } else { *digit + 1 };
         let modified = self.dating.state(&before).modified;
