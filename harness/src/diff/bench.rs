@@ -1,12 +1,14 @@
 //! Where histories are executed: a folder, in memory where there is one, and what the subject needs beside it.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::watch::{LIMIT, Watch};
 use super::{Error, Failure, Subject};
 use crate::histories::Tally;
 
@@ -15,6 +17,9 @@ const PREFIX: &str = "tracerig-diff-";
 
 /// A file in each that its process has locked.
 const LOCK: &str = "lock";
+
+/// The exit code of a wrong result.
+const MISMATCH: i32 = 3;
 
 /// A younger folder may not have been locked yet.
 const MIN_AGE: Duration = Duration::from_secs(60);
@@ -28,6 +33,7 @@ pub struct Bench<'s, S: Subject> {
     folder: TempDir,
     // Locked as long as somebody works in the folder.
     _lock: File,
+    watch: Watch,
     count: AtomicU64,
 }
 
@@ -47,10 +53,12 @@ impl<'s, S: Subject> Bench<'s, S> {
         let lock = File::create_new(folder.path().join(LOCK)).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let setup = subject.set_up(folder.path()).map_err(failed)?;
-        Ok(Self { subject, setup, folder, _lock: lock, count: AtomicU64::new(0) })
+        let replay = format!("tracerig diff {}{} --replay", S::VERB, subject.flags());
+        let watch = Watch::new(LIMIT, move |history| hangs(history, &replay)).map_err(failed)?;
+        Ok(Self { subject, setup, folder, _lock: lock, watch, count: AtomicU64::new(0) })
     }
 
-    /// Executes `case`.
+    /// Executes `case`. One that does not end within two minutes ends the process, with exit code 3.
     ///
     /// # Errors
     /// The first thing that went wrong.
@@ -58,10 +66,28 @@ impl<'s, S: Subject> Bench<'s, S> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.path().join(number.to_string());
         std::fs::create_dir(&folder)?;
+        self.watch.begins(case.to_string());
         let result = self.subject.run(&self.setup, &folder, case);
+        self.watch.ends();
         std::fs::remove_dir_all(&folder)?;
         result
     }
+}
+
+/// Ends the process for a history that hangs.
+fn hangs(history: &str, replay: &str) {
+    let path = std::env::temp_dir().join(format!("tracerig-hangs-{}.txt", std::process::id()));
+    let limit = LIMIT.as_secs();
+    let text = format!("# This history did not end within {limit} s.\n{history}");
+    let kept = std::fs::write(&path, text);
+    let mut stderr = std::io::stderr();
+    // Nobody may be listening any more.
+    let _ = writeln!(stderr, "MISMATCH hangs: this history did not end within {limit} s:\n\n{history}");
+    let _ = match kept {
+        Ok(()) => writeln!(stderr, "replay: {replay} {}", path.display()),
+        Err(error) => writeln!(stderr, "{}: it could not be kept: {error}", path.display()),
+    };
+    std::process::exit(MISMATCH);
 }
 
 /// Removes the folders of benches in `parent` whose process was killed before it could.

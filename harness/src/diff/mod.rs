@@ -17,6 +17,7 @@ mod shard;
 mod subject;
 mod threads;
 mod trace;
+mod watch;
 
 pub use archive::Archives;
 pub use bench::Bench;

@@ -263,12 +263,14 @@ impl LiveThread {
         if !desk.buffer.is_empty() {
             store.passed(Point::Accepted);
             if self.lacks(Ablation::RowFirst) {
-                self.take_in(desk, Deferred::Nothing, items.clone(), now);
+                let next = self.take_in(desk, Deferred::Nothing, items.clone(), now);
+                self.see_to(next);
             }
             if let Err(source) = desk.history.append(&desk.buffer) {
                 desk.deferred = deferred;
                 if self.lacks(Ablation::FailedUnobserved) {
-                    self.take_in(desk, Deferred::Nothing, items, now);
+                    let next = self.take_in(desk, Deferred::Nothing, items, now);
+                    self.see_to(next);
                 }
                 return Err(Error::history(desk.history.path(), "write to it", source));
             }
@@ -295,7 +297,7 @@ impl LiveThread {
         Ok(())
     }
 
-    /// Observes what was written, and has it pending.
+    /// Observes what was written, and has it pending. What comes back must be seen to, or barriers wait for ever.
     fn take_in<'a>(
         &self,
         desk: &mut Desk,

@@ -83,6 +83,7 @@ pub(super) struct Job {
 
 /// What whoever changed the state must see to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub(super) enum Next {
     /// Nothing.
     Nothing,
