@@ -15,9 +15,9 @@ use tracerig_store::TraceLog;
 use super::Error;
 use crate::interrupt;
 
-/// What is measured, in two lines.
+/// What is measured, in two lines; "hot" is the page cache.
 pub const SCENE: &str = "launches with a memo after 200 rows were appended to recipe `quick`,\n       a quarter of it \
-                         (67 MB, 25,000 rows), in one process, page cache hot, 300 pairs";
+                         (67 MB, 25,000 rows), in one process, hot, 300 pairs";
 
 const RECIPE: &str = "quick";
 const SCALE: f64 = 0.25;
