@@ -97,6 +97,7 @@ mod tests {
         .unwrap();
         watch.begins("append 1".to_owned());
         watch.ends();
+        assert!(watch.shared.lock().running.is_none(), "what has ended is watched no longer");
         watch.begins("append 2".to_owned());
         assert_eq!(told.recv().unwrap(), "append 2");
         drop(watch);

@@ -12,7 +12,7 @@ use super::memo::{Damaged, Saved};
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, What};
-use super::shard::{self, Detail, Head, Key, Stored};
+use super::shard::{self, Body, Detail, Head, Key, Stored};
 use super::walk::{Folder, Found};
 
 /// Shards kept open at most: well below the 256 files that some systems allow a process.
@@ -105,31 +105,39 @@ impl Context<'_> {
             sessions: Vec::new(),
             problems: Vec::new(),
         };
-        if part.sums.broken > 0 || self.request.sessions {
-            let Some(details) = body.details().ok().flatten() else {
-                self.damaged();
-                return None;
-            };
-            self.tell(&mut part, &details);
-        } else if let Some(priority) = self.request.priority
-            && !self.options.lacks(Ablation::JoinRemembered)
-        {
-            let files = part.sums.open_turns.files(priority);
-            if !files.is_empty() {
-                let Some(details) = body.some(&files).ok().flatten() else {
-                    self.damaged();
-                    return None;
-                };
-                let rollouts = details.iter().map(|detail| &detail.rollout);
-                match part::joined(&part.sums, rollouts, priority) {
-                    Some(sums) => part.sums = sums,
-                    None => self.tell(&mut part, &body.details().ok().flatten()?),
-                }
-            }
+        let is_told = part.sums.broken > 0 || self.request.sessions;
+        let known = if is_told { self.tell_all(&mut part, &body) } else { self.join(&mut part, &body) };
+        if known.is_none() {
+            self.damaged();
+            return None;
         }
         body.close();
         part.body = Some(body);
         Some(part)
+    }
+
+    /// Adds to `part` what only its details tell. `None` if they are not whole.
+    fn tell_all(&self, part: &mut Part, body: &Body) -> Option<()> {
+        let details = body.details().ok().flatten()?;
+        self.tell(part, &details);
+        Some(())
+    }
+
+    /// Adds to `part` at which tier its turns were served, where only the trace database knows. `None` if its details are not
+    /// whole.
+    fn join(&self, part: &mut Part, body: &Body) -> Option<()> {
+        let asked = self.request.priority.filter(|_| !self.options.lacks(Ablation::JoinRemembered));
+        let Some(priority) = asked else { return Some(()) };
+        let files = part.sums.open_turns.files(priority);
+        if files.is_empty() {
+            return Some(());
+        }
+        let details = body.some(&files).ok().flatten()?;
+        match part::joined(&part.sums, details.iter().map(|detail| &detail.rollout), priority) {
+            Some(sums) => part.sums = sums,
+            None => self.tell_all(part, body)?,
+        }
+        Some(())
     }
 
     /// Adds to `part` what only its details tell.
