@@ -62,6 +62,7 @@ impl<'a> Rounds<'a> {
         rules: &Rules,
         tell: &mut Tell<'_>,
     ) -> Result<Verdicts, CompareError> {
+        self.measured.iter_mut().for_each(|measured| measured.expect(pairs > 0));
         let sound = self.work(tell)?;
         if pairs > 0 {
             self.times(&sound, pairs, Set::First, tell)?;
