@@ -185,5 +185,5 @@ fn one(
 /// The compared arms of a run, with everything that their names stand for.
 fn prepared(run: &Run) -> Result<crate::plan::Prepared, CompareError> {
     let compared = run.of_compared();
-    compared.prepared().map_err(|what| CompareError::Run { run: run.name().to_owned(), what })
+    compared.prepared().map_err(|source| CompareError::Run { run: run.name().to_owned(), source })
 }

@@ -92,7 +92,7 @@ fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
 pub(super) fn told(error: CompareError) -> anyhow::Error {
     match error {
         CompareError::Interrupted => Interrupted.into(),
-        CompareError::Run { .. } => Usage(error.to_string()).into(),
+        CompareError::Run { run, source } => cli::no_run(&format!("run `{run}`"), source),
         error => error.into(),
     }
 }

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 use tracerig_datasets::archive::{ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into};
-use tracerig_datasets::{BuildOptions, Cache, DatasetError};
+use tracerig_datasets::{BuildOptions, Cache};
 use tracerig_reports::{ByteSize, units};
 use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request};
 
 use super::watched;
 use crate::cli::output::{self, Format};
-use crate::cli::{Code, Interrupted, Usage};
+use crate::cli::{Code, Interrupted, no_recipe};
 use crate::interrupt;
 use crate::refresh::Answer;
 
@@ -67,10 +67,7 @@ pub(super) fn recipe(name: &str) -> anyhow::Result<Option<ArchiveRecipe>> {
     if !ArchiveRecipe::is_one(name) {
         return Ok(None);
     }
-    ArchiveRecipe::find(name).map(Some).map_err(|error| match error {
-        DatasetError::UnknownRecipe { .. } => Usage(error.to_string()).into(),
-        error => error.into(),
-    })
+    ArchiveRecipe::find(name).map(Some).map_err(no_recipe)
 }
 
 pub(super) fn build(
