@@ -154,7 +154,8 @@ pub(crate) fn escaped(text: &str) -> String {
 
 /// `text` in lines of at most `width` columns, broken at spaces; all but the first begin with `indent`. Control
 /// characters become spaces, so that an error message cannot move the cursor or end a line.
-pub(crate) fn wrapped(text: &str, width: usize, indent: &str) -> String {
+#[must_use]
+pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut lines = vec![String::new()];
     let mut used = 0;
