@@ -7,8 +7,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tracerig_datasets::Cache;
-use tracerig_reports::record::Sample;
-use tracerig_reports::verdict::{Gate, Verdict, Work};
+use tracerig_reports::record::{Sample, SampleState};
+use tracerig_reports::verdict::{Gate, Rules, Verdict, Work};
 use tracerig_reports::{Comparison, Record, comparison};
 
 use super::output::{self, Format};
@@ -92,7 +92,7 @@ struct Document {
     schema: &'static str,
     version: u64,
     counters_agree: bool,
-    /// `None` where times are not compared.
+    /// `None` where times are not compared, or nobody can tell.
     times_agree: Option<bool>,
     same_order: bool,
     exit_code: u8,
@@ -153,9 +153,20 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
         return Err(Interrupted.into());
     }
     let name = arguments.record.display().to_string();
-    let rules = tracerig_reports::verdict::Rules::default();
-    let mut compared =
-        comparison::of_records((&name, &record), ("again", &repeated), &rules, run::command())?;
+    let sound = sound(&record);
+    let dropped = (record.samples.len() - sound.samples.len()) as u64;
+    if dropped > 0 {
+        let samples = output::counted(dropped, "sample", "samples");
+        output::say(&format!(
+            "{samples} of the record failed or answered wrongly: nothing is held against them"
+        ));
+    }
+    let mut compared = comparison::of_records(
+        (&name, &sound),
+        ("again", &repeated),
+        &Rules::of_repetition(),
+        run::command(),
+    )?;
     if arguments.counters_only {
         compared = compared.without_times();
     }
@@ -171,10 +182,26 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     Ok(code.after(printed).after(written))
 }
 
+/// The record without samples that failed or answered wrongly: what is in question is the repetition, and a revision that answers rightly is
+/// not bad because another did not.
+fn sound(record: &Record) -> Record {
+    let answers =
+        |sample: &&Sample| matches!(sample.state, SampleState::Valid | SampleState::Excluded { .. });
+    Record { samples: record.samples.iter().filter(answers).cloned().collect(), ..record.clone() }
+}
+
 /// Whether samples were taken in the same order, as far as both go.
 fn same_order(record: &Record, repeated: &Record) -> bool {
     let order = |record: &Record| record.samples.iter().map(Sample::key).collect::<Vec<_>>();
     order(record).iter().zip(&order(repeated)).all(|(one, other)| one == other)
+}
+
+/// Whether the times of the arms agree; `None` where there are none, or nobody can tell of one and no other differs.
+fn times_agree(times: &[Verdict]) -> Option<bool> {
+    if times.iter().any(|time| matches!(time, Verdict::Slower | Verdict::Faster)) {
+        return Some(false);
+    }
+    (!times.is_empty() && times.iter().all(|time| *time == Verdict::Same)).then_some(true)
 }
 
 fn give(
@@ -185,8 +212,7 @@ fn give(
     let arms = &compared.verdicts.arms;
     let counters_agree = arms.iter().all(|arm| matches!(arm.work, Work::Same | Work::Advisory));
     let times: Vec<Verdict> = arms.iter().filter_map(|arm| arm.time).collect();
-    let differs = |time: &Verdict| matches!(time, Verdict::Slower | Verdict::Faster);
-    let times_agree = (!times.is_empty()).then(|| !times.iter().any(differs));
+    let times_agree = times_agree(&times);
     let gate = compared.gate();
     let bisect = arguments.bisect.then(|| Bisect::of(gate));
     let code = bisect.map_or(Code(gate.exit_code()), Bisect::code);
@@ -194,7 +220,8 @@ fn give(
         Format::Table => {
             let counters = if counters_agree { "agree to the digit" } else { "DO NOT AGREE" };
             let times = match times_agree {
-                None => "not compared",
+                None if times.is_empty() => "not compared",
+                None => "nobody can tell",
                 Some(true) => "within what two runs may differ by",
                 Some(false) => "OF ANOTHER SIZE",
             };

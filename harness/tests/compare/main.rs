@@ -15,7 +15,7 @@ use common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tracerig_reports::Record;
 use tracerig_reports::comparison::Comparisons;
-use tracerig_reports::record::{CounterClass, Status};
+use tracerig_reports::record::{CounterClass, Outcome, SampleState, Status};
 
 const REAL: &str = env!("CARGO_BIN_EXE_tracerig");
 /// A comparison of work alone: the clock is no part of tests.
@@ -327,6 +327,15 @@ fn baselines_are_kept_whole_and_a_missing_one_is_no_pass() {
 
     let missing = with(&["--baseline", "main", text(&run)]);
     assert_eq!(missing.code, Some(1), "{missing:?}");
+    // Of two records with one name only one would be compared.
+    std::fs::create_dir_all(program.path("other/run")).unwrap();
+    std::fs::copy(run.join("record.json"), program.path("other/run/record.json")).unwrap();
+    let twice = with(&["--save-baseline", "main", text(&run), "other/run"]);
+    assert!(
+        twice.code == Some(1) && twice.err.contains("two of these records are of a run `run`"),
+        "{twice:?}"
+    );
+    assert!(!kept.exists(), "nothing is kept");
     assert!(missing.err.contains("no baseline `main`"), "{}", missing.err);
 
     assert_eq!(with(&["--save-baseline", "main", text(&run)]).code, Some(0));
@@ -391,7 +400,7 @@ fn a_run_is_made_again_from_its_record_alone() {
     assert!(again.out.contains("order of samples: the same"), "{}", again.out);
     let (first, second) = (Record::read(&record).unwrap(), Record::read(&out.join("record.json")).unwrap());
     assert_eq!(first.dataset, second.dataset);
-    assert_eq!((first.seed, first.plan), (second.seed, second.plan));
+    assert_eq!((first.seed, &first.plan), (second.seed, &second.plan));
 
     let json = repro(&["--counters-only", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
@@ -409,6 +418,30 @@ fn a_run_is_made_again_from_its_record_alone() {
     let more = altered(&program, "more", &one_row_more());
     // More rows than the arm is to examine are a wrong way to an answer.
     assert_eq!(repro(&["--counters-only", "--bin", text(&more)]).code, Some(3));
+
+    // One sample has no interval.
+    let unclear = repro(&["--format", "json", "--samples", "1"]);
+    assert_eq!(unclear.code, Some(5), "{unclear:?}");
+    let json: serde_json::Value = serde_json::from_str(&unclear.out).unwrap();
+    assert_eq!((&json["counters_agree"], &json["times_agree"]), (&true.into(), &serde_json::Value::Null));
+    assert!(repro(&["--samples", "1"]).out.contains("times: nobody can tell"));
+
+    // What was wrong in the record does not make every repetition wrong.
+    let mut wrong = first.clone();
+    let mut again = wrong.samples[0].clone();
+    again.round += 1;
+    again.order = wrong.samples.len() as u64;
+    again.state = SampleState::Mismatch { detail: "a turn is missing".to_owned() };
+    wrong.samples.push(again);
+    wrong.plan.samples = 2;
+    wrong.outcome = Outcome::of(&wrong.samples, false);
+    let path = program.path("wrong.json");
+    wrong.write(&path).unwrap();
+    let arguments = ["repro", text(&path), "--counters-only", "--samples", "1"];
+    let repeated = program.run(&arguments);
+    assert_eq!(repeated.code, Some(0), "{repeated:?}");
+    assert!(repeated.err.contains("1 sample of the record"), "{}", repeated.err);
+    assert_eq!(program.run(&[&arguments[..], &["--bisect"]].concat()).code, Some(0));
 
     // Answers for `git bisect run`: whatever cannot be tried is neither good nor bad.
     assert_eq!(repro(&["--counters-only", "--bisect"]).code, Some(0));

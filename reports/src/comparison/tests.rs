@@ -114,15 +114,39 @@ fn arm<'a>(comparison: &'a Comparison, name: &str) -> &'a crate::verdict::ArmVer
 }
 
 #[test]
-fn two_equal_records_are_the_same() {
+fn two_equal_records_are_the_same_only_to_a_budget_that_holds_what_runs_differ_by() {
     let mut base = quiet();
-    let same = of(&base, &base);
+    let by = |budget: f64, record: &Record| {
+        let rules = Rules { budget, ..Rules::default() };
+        of_records(("a", record), ("b", record), &rules, Vec::new()).unwrap()
+    };
+    let same = by(0.3, &base);
     assert_eq!(same.gate(), Gate::Fine, "{}", terminal(&same));
     assert!(same.verdicts.arms.iter().all(|arm| arm.time == Some(Verdict::Same) && arm.work == Work::Same));
     assert!(same.verdicts.again().is_empty(), "two records cannot be measured again");
+    // A program a fifth slower on a machine that became a fifth faster looks just like this.
+    for budget in [0.05, 0.25] {
+        let unclear = by(budget, &base);
+        assert_eq!(unclear.gate(), Gate::Inconclusive, "{}", terminal(&unclear));
+        assert!(unclear.verdicts.arms.iter().all(|arm| arm.work == Work::Same));
+        assert_eq!(unclear.without_times().gate(), Gate::Fine);
+    }
     // Fewer samples than an interval needs: nobody can tell.
     base.samples.truncate(40);
-    assert_eq!(of(&base, &base).gate(), Gate::Inconclusive);
+    assert_eq!(by(0.9, &base).gate(), Gate::Inconclusive);
+}
+
+#[test]
+fn a_repetition_agrees_within_what_two_runs_differ_by() {
+    let base = quiet();
+    let time = |percent| {
+        let again = changed(&base, percent);
+        let compared = of_records(("a", &base), ("b", &again), &Rules::of_repetition(), Vec::new()).unwrap();
+        arm(&compared, "warm").time.unwrap()
+    };
+    assert_eq!((time(0), time(15)), (Verdict::Same, Verdict::Same));
+    assert!(matches!(time(25), Verdict::Inconclusive { .. }), "its interval lies on both sides of 25 %");
+    assert_eq!(time(60), Verdict::Slower);
 }
 
 #[test]
@@ -163,7 +187,7 @@ fn an_arm_that_was_not_measured_is_no_pass() {
 fn only_a_large_change_is_called_between_two_runs() {
     let base = quiet();
     let time = |percent| arm(&of(&base, &changed(&base, percent)), "warm").time.unwrap();
-    assert_eq!(time(0), Verdict::Same);
+    assert!(matches!(time(0), Verdict::Inconclusive { why: Doubt::BetweenRuns { .. } }));
     assert!(matches!(time(8), Verdict::Inconclusive { why: Doubt::BetweenRuns { .. } }));
     assert_eq!(time(60), Verdict::Slower);
     let turned = of(&changed(&base, 60), &base);

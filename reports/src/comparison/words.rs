@@ -143,8 +143,10 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     if basis(Basis::Unpaired) {
         said.push(format!(
             "The runs were made at different times, so that nothing is a pair: the intervals know how times scatter within a run, not what \
-             changed between the runs. So only a change beyond {} is called. To find smaller ones, compare the programs in pairs.",
-            words::percent(*between_runs)
+             changed between the runs. So only a change beyond {} is called, and one as large may hide: same needs a noise budget ({} here) \
+             that leaves room for that. To find smaller ones, compare the programs in pairs.",
+            words::percent(*between_runs),
+            words::percent(*budget),
         ));
     }
     if arms.iter().any(|arm| arm.metric == Metric::AppendP50) {

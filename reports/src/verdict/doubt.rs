@@ -59,7 +59,8 @@ pub enum Doubt {
         #[serde(serialize_with = "figures::serialize")]
         second: f64,
     },
-    /// Two runs at different times differ by more than the margin, and by less than such runs may differ by themselves.
+    /// Two runs at different times differ by less than such runs may differ by themselves, so that a change as large as that may be
+    /// there, or hide.
     BetweenRuns {
         /// The ratio seen.
         #[serde(serialize_with = "figures::serialize")]
@@ -87,7 +88,7 @@ impl Doubt {
                 "one run shows a change and the other does not; machine or program change with time"
             }
             Doubt::BetweenRuns { .. } => {
-                "a change was seen as two runs of one program may have; compare the programs in pairs"
+                "runs at different times may differ as much by themselves; compare the programs in pairs"
             }
         }
     }

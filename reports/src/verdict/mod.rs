@@ -65,7 +65,7 @@ pub struct Rules {
     /// The noise budget, as a part: the verdict is "same" only where a change as large as this is ruled out.
     pub budget: f64,
     /// How far two runs at different times may differ by themselves, as a part: where samples are not paired, only a change beyond
-    /// this is called.
+    /// this is called, and "same" needs a noise budget that holds this and the interval.
     pub between_runs: f64,
     /// Exact counters that are meant to change: they are shown and do not gate.
     pub accepted: BTreeSet<String>,
@@ -75,6 +75,17 @@ impl Default for Rules {
     /// A margin of 2 %, a noise budget of 5 %, 25 % between runs, no accepted counters.
     fn default() -> Rules {
         Rules { margin: 0.02, budget: 0.05, between_runs: 0.25, accepted: BTreeSet::new() }
+    }
+}
+
+impl Rules {
+    /// The rules by which a run that is made again agrees with the first: "same" is all that two runs at different times may differ
+    /// by, interval included.
+    #[must_use]
+    pub fn of_repetition() -> Rules {
+        let rules = Rules::default();
+        let between = 1.0 + rules.between_runs;
+        Rules { margin: rules.between_runs, budget: between * between - 1.0, ..rules }
     }
 }
 

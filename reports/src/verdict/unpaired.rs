@@ -3,7 +3,8 @@
 //! The ratio is that of the medians. Its interval joins the bootstrap intervals of both in the way of Zou and Donner (MOVER,
 //! "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008). It knows how the times of each run
 //! scatter and nothing of what changed between the runs. So a change is called only beyond what two runs
-//! of the same program may differ by ([`Rules::between_runs`]).
+//! of the same program may differ by ([`Rules::between_runs`]). A change as large may hide behind it, too: a machine that became faster
+//! makes up for a program that became slower. So "same" needs a noise budget that leaves room for both.
 
 use super::measured::Measured;
 use super::time::Judged;
@@ -59,13 +60,14 @@ fn of_arm(arm: &Measured, rules: &Rules) -> Judged {
             if own.high < -bar {
                 return (Some(Verdict::Faster), Some(change), None);
             }
-            let reach = own.low.abs().max(own.high.abs()).exp_m1();
-            if ratio.abs() > rules.margin.ln_1p() {
-                Doubt::BetweenRuns { ratio: ratio.exp() }
-            } else if reach > rules.budget {
-                Doubt::Wide { reach }
-            } else {
+            let reach = own.low.abs().max(own.high.abs());
+            if ratio.abs() <= rules.margin.ln_1p() && reach + bar <= rules.budget.ln_1p() {
                 return (Some(Verdict::Same), Some(change), None);
+            }
+            if reach > bar {
+                Doubt::Wide { reach: reach.exp_m1() }
+            } else {
+                Doubt::BetweenRuns { ratio: ratio.exp() }
             }
         }
     };

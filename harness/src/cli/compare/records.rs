@@ -21,6 +21,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let baselines = Baselines::at(arguments.baselines.clone());
     if let Some(name) = &arguments.save_baseline {
         let records = all(arguments)?;
+        told_apart(&told_paths(arguments), &records)?;
         let path = baselines.save(name, &records).map_err(usage)?;
         let kept = output::counted(records.len() as u64, "record is", "records are");
         output::say(&format!("{kept} kept as `{name}`: {}", path.display()));
@@ -107,6 +108,17 @@ fn run_name(file: &Path) -> String {
     named.unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// An error where two records are of one run: only one of them would be compared, and the other pass unseen.
+fn told_apart(who: &str, records: &[Named]) -> anyhow::Result<()> {
+    let mut names = BTreeSet::new();
+    match records.iter().find(|(name, _)| !names.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(anyhow::anyhow!(
+            "{who}: two of these records are of a run `{name}`; name one of them, or give their folders other names"
+        )),
+    }
+}
+
 /// Which record is compared with which: by the names of their runs, or one with one. A run that only one side has is an error: what
 /// was not measured is no pass.
 fn matched<'a>(
@@ -116,6 +128,8 @@ fn matched<'a>(
     if let ([base], [new]) = (base.as_slice(), new.as_slice()) {
         return Ok(vec![(base, new)]);
     }
+    told_apart(base_name, base)?;
+    told_apart(new_name, new)?;
     let lacks = |who: &str, run: &str| {
         anyhow::anyhow!(
             "{who} has no record of the run `{run}`; compare runs of the same plan, or save the baseline again"
