@@ -50,6 +50,14 @@ pub struct Job {
     pub place: Place,
 }
 
+impl Job {
+    /// The arms that are timed in other runs than this one.
+    fn timed_beside(&self, run: &Run) -> u64 {
+        let others = self.runs.iter().filter(|other| other.name() != run.name() && !other.counters_only());
+        others.map(|other| other.compared().len() as u64).sum()
+    }
+}
+
 /// What a comparison is busy with.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
@@ -133,10 +141,11 @@ fn one(
     let times_refused = Refusal::of(&base, &new);
     let work_alone = job.counters_only || run.counters_only() || times_refused.is_some();
     let pairs = if work_alone { 0 } else { job.pairs };
+    let rules = Rules { beside: if work_alone { 0 } else { job.timed_beside(run) }, ..job.rules.clone() };
     if pairs > 0 {
         tell(Event::Preparing(relaunch::Event::Preparing("finding out how many launches make a sample")));
         let metric = Metric::of(&bench.plan(1, 0)?);
-        pilot::settle(bench.as_mut(), metric, pairs, &job.rules, place.seed)?;
+        pilot::settle(bench.as_mut(), metric, pairs, &rules, place.seed)?;
     }
     let arms = bench.arms().len() as u64;
     let of = arms * (2 + 2 * 3 * pairs);
@@ -145,7 +154,7 @@ fn one(
 
     let session = Session::begin(&place.command, place.seed);
     let mut rounds = Rounds::new(bench.as_mut(), Metric::of(&plan), place.seed);
-    let verdicts = rounds.run(pairs, &job.rules, &mut |at, arm| tell(Event::Sample { at, of, arm }));
+    let verdicts = rounds.run(pairs, &rules, &mut |at, arm| tell(Event::Sample { at, of, arm }));
     let Rounds { samples, taken, cut, .. } = rounds;
     let cut = match cut {
         // Without a single sample there is nothing to hand over.

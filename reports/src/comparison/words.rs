@@ -123,7 +123,7 @@ fn untold(arms: &[ArmVerdict]) -> Option<String> {
 
 /// How the figures come about.
 pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
-    let Rules { margin, budget, between_runs, accepted } = &comparison.verdicts.rules;
+    let Rules { margin, budget, between_runs, beside, accepted } = &comparison.verdicts.rules;
     let arms = &comparison.verdicts.arms;
     let basis = |wanted| arms.iter().filter_map(|arm| arm.change).any(|change| change.basis == wanted);
     let mut said = vec![
@@ -135,7 +135,7 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
             "Times are the median ratio of pairs measured in turn. Slower or faster: the {} interval, corrected for {} (Holm), lies beyond \
              {} as a whole, and a second run confirms it. Same: no such change seen, and one of {} ruled out.",
             words::confidence(),
-            words::plural(arms.len() as u64, "arm"),
+            words::plural(arms.len() as u64 + beside, "arm"),
             words::percent(*margin),
             words::percent(*budget),
         ));

@@ -67,14 +67,18 @@ pub struct Rules {
     /// How far two runs at different times may differ by themselves, as a part: where samples are not paired, only a change beyond
     /// this is called, and "same" needs a noise budget that holds this and the interval.
     pub between_runs: f64,
+    /// Arms whose times are judged in other runs of the same comparison: the correction for the number of arms counts them, too, so
+    /// that a plan of many runs makes no more false alarms than one.
+    #[serde(default)]
+    pub beside: u64,
     /// Exact counters that are meant to change: they are shown and do not gate.
     pub accepted: BTreeSet<String>,
 }
 
 impl Default for Rules {
-    /// A margin of 2 %, a noise budget of 5 %, 25 % between runs, no accepted counters.
+    /// A margin of 2 %, a noise budget of 5 %, 25 % between runs, nothing beside, no accepted counters.
     fn default() -> Rules {
-        Rules { margin: 0.02, budget: 0.05, between_runs: 0.25, accepted: BTreeSet::new() }
+        Rules { margin: 0.02, budget: 0.05, between_runs: 0.25, beside: 0, accepted: BTreeSet::new() }
     }
 }
 

@@ -67,14 +67,15 @@ pub fn launches_needed(between: &[f64], pairs: u64, arms: usize, rules: &Rules) 
         reach / (bootstrap::reach(pairs, confidence) + FOUND_975) * (pairs as f64).sqrt()
     };
     let change = rules.budget.ln_1p();
+    let arms = arms.saturating_add(usize::try_from(rules.beside).unwrap_or(usize::MAX));
     let both = allowed((change - rules.margin.ln_1p()).max(f64::EPSILON), 2 * pairs, corrected(arms));
     let alone = allowed(change, pairs, CONFIRMATION);
     let needed = (MEDIAN_ERROR * launch / both.min(alone)).powi(2).ceil();
     (needed as u64).max(1)
 }
 
-/// The confidence of one of so many arms, before any of them is found.
-fn corrected(arms: usize) -> f64 {
+/// The confidence of one of so many arms in question.
+pub(super) fn corrected(arms: usize) -> f64 {
     1.0 - (1.0 - CONFIDENCE) / arms.max(1) as f64
 }
 

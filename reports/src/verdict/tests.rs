@@ -318,6 +318,14 @@ fn many_arms_ask_for_more() {
     let verdicts = judge(&arms, &Rules::default());
     assert!(matches!(verdicts.arms[0].time, Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })));
     assert_eq!(verdicts.arms[0].change.unwrap().corrected_interval, None);
+    // So do as many in other runs of the same comparison, which are judged by themselves.
+    let rules = Rules { beside: 39, ..Rules::default() };
+    let beside = judge(&[arm(0, 8)], &rules);
+    assert!(matches!(beside.arms[0].time, Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })));
+    let confidence = |verdicts: &Verdicts| verdicts.arms[0].change.unwrap().corrected_confidence;
+    assert_eq!(confidence(&beside), confidence(&verdicts));
+    let noise = |rules| judge(&[arm(0, 8)], rules).arms[0].noise.unwrap().smallest_change;
+    assert!(noise(&rules) > noise(&Rules::default()), "what can be found is larger, too");
 }
 
 #[test]

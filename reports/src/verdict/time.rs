@@ -1,6 +1,7 @@
 //! From pairs of times to a verdict.
 
 use super::measured::Measured;
+use super::noise::corrected;
 use super::{Basis, Change, Doubt, Noise, Rules, Verdict};
 use crate::bootstrap::Medians;
 use crate::stats::{CONFIDENCE, FEWEST_PAIRS, Interval, median};
@@ -71,10 +72,11 @@ pub(super) type Judged = (Option<Verdict>, Option<Change>, Option<Noise>);
 
 /// The verdict, the change and the noise of every arm.
 pub(super) fn judge(measured: &[Measured], rules: &Rules) -> Vec<Judged> {
-    let count = measured.iter().filter(|arm| arm.is_timed()).count();
+    let beside = usize::try_from(rules.beside).unwrap_or(usize::MAX);
+    let count = measured.iter().filter(|arm| arm.is_timed()).count().saturating_add(beside);
     let mut arms: Vec<Option<Arm>> =
         measured.iter().map(|arm| arm.is_timed().then(|| Arm::of(arm, count, rules))).collect();
-    holm(&mut arms.iter_mut().flatten().collect::<Vec<_>>());
+    holm(&mut arms.iter_mut().flatten().collect::<Vec<_>>(), beside);
     arms.iter()
         .map(|arm| match arm {
             Some(arm) if arm.both.pairs == 0 => (Some(arm.verdict(rules)), None, None),
@@ -86,11 +88,12 @@ pub(super) fn judge(measured: &[Measured], rules: &Rules) -> Vec<Judged> {
 
 /// Holm's correction, by steps: all arms are tested with what is left out divided by the number of arms still in question, those
 /// found drop out, and the others are tested again with the smaller number, until none is found. So the
-/// probability that any equal arm is called stays below that of a single one.
-fn holm(arms: &mut [&mut Arm]) {
+/// probability that any equal arm is called stays below that of a single one. Arms `beside` these are in question all the time: what is
+/// found of them is not known here.
+fn holm(arms: &mut [&mut Arm], beside: usize) {
     loop {
         let open = arms.iter().filter(|arm| arm.beyond.is_none()).count();
-        let confidence = 1.0 - (1.0 - CONFIDENCE) / open.max(1) as f64;
+        let confidence = corrected(open.saturating_add(beside));
         let mut found = false;
         for arm in arms.iter_mut().filter(|arm| arm.beyond.is_none()) {
             arm.confidence = confidence;
