@@ -62,6 +62,7 @@ pub use document::Document;
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use ladder::Ladder;
+pub use layout::{shortened, wrapped};
 pub use record::Record;
 pub use summary::Summary;
 pub use units::ByteSize;
