@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tracerig_datasets::{Cache, Recipe};
-use tracerig_reports::{ByteSize, units};
+use tracerig_reports::{ByteSize, units, wrapped};
 
 use super::{Shown, archive};
 use crate::cli::Code;
@@ -63,18 +63,14 @@ fn listing_table(listing: &Listing) -> String {
             ByteSize(recipe.file_bytes).to_string(),
             units::count(recipe.rows)
         );
-        for line in wrapped(&recipe.why, 72) {
-            let _ = writeln!(text, "      {line}");
-        }
+        text += &why(&recipe.why);
     }
     text.push_str("\nRecipes of archives\n");
     for recipe in &listing.archive_recipes {
         let archive::Offered { recipe, why, sessions, bytes, trace, .. } = recipe;
         let (bytes, sessions) = (ByteSize(*bytes).to_string(), units::count(*sessions));
         let _ = writeln!(text, "  {recipe:14} {bytes:>7} {sessions:>10} sessions, trace database {trace}");
-        for line in wrapped(why, 72) {
-            let _ = writeln!(text, "      {line}");
-        }
+        text += &self::why(why);
     }
     let _ = writeln!(text, "\nDatasets in {}", listing.cache.display());
     if listing.datasets.is_empty() && listing.archives.is_empty() {
@@ -105,17 +101,7 @@ fn listing_table(listing: &Listing) -> String {
     text
 }
 
-/// `text` in lines of at most `width` characters, broken at spaces.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+/// What a recipe is for, below its name.
+fn why(why: &str) -> String {
+    wrapped(&format!("      {why}"), 78, "      ")
 }

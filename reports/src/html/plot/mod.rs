@@ -26,7 +26,7 @@ use crate::units;
 const WIDTH: f64 = 600.0;
 
 /// Room for the names of lines, right of them.
-const NAMES: f64 = 184.0;
+const NAMES: f64 = 192.0;
 
 /// Colours there are; more arms begin again.
 const COLOURS: usize = 8;

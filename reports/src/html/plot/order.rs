@@ -32,7 +32,7 @@ pub(in crate::html) fn order(
     // Colours that stand for two arms stand for none; which arm a dot is of is told where it is pointed at.
     let is_told = legend.len() <= super::COLOURS;
     let legend = if is_told { legend } else { &[] };
-    let frame = Frame { left: 80.0, right: WIDTH - 12.0, top: 12.0, bottom: HEIGHT - 48.0 };
+    let frame = Frame { left: 80.0, right: WIDTH - 12.0, top: 18.0, bottom: HEIGHT - 48.0 };
     let orders = Scale::Linear { low: 0.0, high: (last as f64).max(1.0) };
     let parts = Scale::Linear { low: SHOWN.0, high: SHOWN.1 };
     figure(out, caption, HEIGHT, legend, |out| {
