@@ -344,5 +344,13 @@ fn every_recipe_is_listed_with_its_reason() {
     );
     let unknown = program.run(&["dataset", "build", "huge"]);
     assert_eq!(unknown.code, Some(2));
-    assert!(unknown.err.contains("quick"), "{}", unknown.err);
+    let listed = ["quick", "archive-tiny", "archive-60k"].iter().all(|name| unknown.err.contains(name));
+    assert!(listed, "{}", unknown.err);
+    // Inspecting one shows long paths and counts within the width of a terminal.
+    for name in ["tiny", "archive-tiny"] {
+        assert_eq!(program.run(&["dataset", "build", name]).code, Some(0));
+        let table = program.run(&["dataset", "inspect", name]).out;
+        let fits = |line: &str| line.chars().count() <= 80 || line.starts_with("database ");
+        assert!(table.lines().all(fits) && table.contains(" sha"), "{table}");
+    }
 }

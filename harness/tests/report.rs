@@ -64,6 +64,31 @@ fn a_folder_stands_for_the_records_in_it() {
 }
 
 #[test]
+fn what_was_made_from_records_is_passed_over_where_a_whole_folder_is_named() {
+    let program = Program::new();
+    let kept_record = program.path("record.json");
+    std::fs::copy(kept("record-v1.json"), &kept_record).unwrap();
+    for name in ["summary.txt", "report.md", "ladder.svg", "other.txt"] {
+        std::fs::write(program.path(name), "plan quick: made from records\n").unwrap();
+    }
+    let found = program.run(&["report", "report.md", "record.json", "summary.txt", "--format", "json"]);
+    assert_eq!(found.code, Some(0), "{found:?}");
+    assert!(found.out.contains("tracerig.summary"), "{found:?}");
+    let said: Vec<&str> = found.err.lines().collect();
+    assert!(
+        said.len() == 2
+            && said[0].contains("report.md: passed over")
+            && said[1].contains("summary.txt: passed over"),
+        "{found:?}"
+    );
+    // Nothing else is passed over, and nothing at all is no report.
+    let unknown = program.run(&["report", "record.json", "other.txt"]);
+    assert!(unknown.code == Some(1) && unknown.err.contains("other.txt is not JSON"), "{unknown:?}");
+    let none = program.run(&["report", "summary.txt", "ladder.svg"]);
+    assert!(none.code == Some(1) && none.out.is_empty() && none.err.contains("no record among"), "{none:?}");
+}
+
+#[test]
 fn exports_are_what_services_take() {
     let program = Program::new();
     let record = kept("record-v1.json");

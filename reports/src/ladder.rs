@@ -121,8 +121,9 @@ pub fn markdown(ladder: &Ladder, picture: &str) -> String {
     )
 }
 
+/// The light ones of the page.
 const COLOURS: [&str; 8] =
-    ["#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5"];
+    ["#2452c8", "#e07800", "#7a1020", "#5a9a94", "#a67cf0", "#2b1a6b", "#c43a1e", "#4a5f70"];
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
 /// Around the plot: left, right with the names, above, below.

@@ -1,6 +1,7 @@
 //! Tables: the same rows as aligned text of a given width, or as Markdown.
 
 /// A table. Its first columns name the row; they are repeated where the others do not fit side by side.
+#[derive(Clone)]
 pub(crate) struct Table {
     titles: Vec<String>,
     keys: usize,
@@ -62,6 +63,25 @@ impl Table {
         self.words =
             kept.iter().enumerate().filter(|(_, old)| self.words.contains(old)).map(|(new, _)| new).collect();
         self
+    }
+
+    /// The same with arm and state of the cache in one cell, `warm, hot`, for who can keep one column in sight.
+    pub(crate) fn with_keys_in_one(&self) -> Table {
+        let mut table = self.clone();
+        if self.keys < 2 || self.titles[1] != "cache" {
+            return table;
+        }
+        table.titles.remove(1);
+        table.keys -= 1;
+        table.words = self.words.iter().filter(|&&at| at != 1).map(|&at| at - usize::from(at > 1)).collect();
+        for row in &mut table.rows {
+            let cache = row.remove(1);
+            // Where the cache is no condition nothing is said of it.
+            if cache != "any" {
+                row[0] = format!("{}, {cache}", row[0]);
+            }
+        }
+        table
     }
 
     /// The table as text of at most `width` columns. Columns that do not fit beside the others form a further block
@@ -150,6 +170,22 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// `text` in at most `width` characters: of a longer one the middle is left out, since names differ in their beginnings and in their
+/// ends.
+#[must_use]
+pub fn shortened(text: &str, width: usize) -> String {
+    const GONE: &str = "..";
+    let long = text.chars().count();
+    if long <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(GONE.len());
+    let (first, last) = (kept.div_ceil(2), kept / 2);
+    let first: String = text.chars().take(first).collect();
+    let last: String = text.chars().skip(long - last).collect();
+    first + GONE + &last
 }
 
 /// `text` in lines of at most `width` columns, broken at spaces; all but the first begin with `indent`. Control
@@ -257,6 +293,27 @@ a|b   10
         table.row(["-", "-", "full", "-"].map(str::to_owned).to_vec());
         table.row(["b", "-", "x", "1"].map(str::to_owned).to_vec());
         assert_eq!(table.without_empty_columns().text(80), "arm  mode  n\n-    full  -\nb    x     1\n");
+    }
+
+    #[test]
+    fn arm_and_cache_in_one_cell() {
+        let mut table = Table::new(2, ["arm", "cache", "n", "mode"]).words("mode");
+        table.row(["warm", "hot", "8", "full"].map(str::to_owned).to_vec());
+        table.row(["sync", "any", "9", "-"].map(str::to_owned).to_vec());
+        assert_eq!(
+            table.with_keys_in_one().text(80),
+            "arm        n  mode\nwarm, hot  8  full\nsync       9  -\n"
+        );
+        assert_eq!(self::table().with_keys_in_one().text(80), self::table().text(80));
+    }
+
+    #[test]
+    fn a_long_name_loses_its_middle() {
+        assert_eq!(
+            ["", "abc", "abcdefgh", "abcdefghi"].map(|text| shortened(text, 8)),
+            ["", "abc", "abcdefgh", "abc..ghi"]
+        );
+        assert_eq!(shortened("\u{e4}\u{f6}\u{fc}xyz", 5), "\u{e4}\u{f6}..z");
     }
 
     #[test]

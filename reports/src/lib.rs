@@ -63,7 +63,7 @@ pub use document::Document;
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use ladder::Ladder;
-pub use layout::wrapped;
+pub use layout::{shortened, wrapped};
 pub use reading::{LARGEST_DOCUMENT, LARGEST_TEXT, read_text, read_whole};
 pub use record::Record;
 pub use summary::Summary;

@@ -3,7 +3,7 @@
 use crate::ByteSize;
 use crate::record::{ArmKey, Cache, Record};
 use crate::remarks::{self, FULL};
-use crate::summary::{ArmSummary, Summary, WARM};
+use crate::summary::{ArmSummary, PUBLISHED, Summary, WARM};
 use crate::words;
 
 /// The scenario's name.
@@ -15,6 +15,14 @@ const UNCHANGED: &str = "unchanged";
 /// What is asked.
 pub(crate) const QUESTION: &str = "What does a launch cost that reads a trace database and an archive of session files, with a memo of the last one and without; where does \
      its time go; and is the answer still exactly the same?";
+
+/// The main figures: arm, state of the cache, what it is.
+pub(crate) const FIGURES: [(&str, Cache, &str); 4] = [
+    (UNCHANGED, Cache::Hot, "a refresh with nothing new"),
+    (WARM, Cache::Hot, "with a few rows and a turn more"),
+    (FULL, Cache::Hot, "without a memo"),
+    (PUBLISHED, Cache::Hot, "as published"),
+];
 
 /// Whether the record is of such a run.
 pub(crate) fn is_one(record: &Record) -> bool {

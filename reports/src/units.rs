@@ -54,10 +54,14 @@ pub fn count(value: u64) -> String {
     out
 }
 
-/// A ratio with three figures: `0.981`, `1.90`, `12.3`, `462`; from a thousand on as a count: `26,821`.
+/// A ratio with three figures: `0.981`, `1.90`, `12.3`, `462`, `26,800`: no ratio of times is known any better.
 #[must_use]
 pub fn ratio(value: f64) -> String {
-    if value >= 999.5 { count(value.round() as u64) } else { three_figures(value) }
+    if value < 999.5 {
+        return three_figures(value);
+    }
+    let unit = 10f64.powf(value.log10().floor() - 2.0).round();
+    count(((value / unit).round() * unit) as u64)
 }
 
 /// An average amount with three figures, as small as it may be: `0`, `0.0201`, `1.25`, `12.5`, `5,650`.
@@ -212,7 +216,7 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0.9814, 0.9996, 1.9, 12.34, 99.97, 462.4, 999.4, 999.6, 26_821.4].map(ratio),
-            ["0.981", "1.00", "1.90", "12.3", "100", "462", "999", "1,000", "26,821"]
+            ["0.981", "1.00", "1.90", "12.3", "100", "462", "999", "1,000", "26,800"]
         );
     }
 }

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tracerig_datasets::{Dataset, DatasetError, Manifest, Progress, Stage};
+use tracerig_reports::wrapped;
 
 use super::output::{self, Format};
 use super::{Code, Interrupted};
@@ -126,6 +127,13 @@ impl Shown {
             file_digest,
         }
     }
+}
+
+/// A fact about a dataset in lines of at most 80 columns, its name before the first.
+fn fact(name: &str, value: &str) -> String {
+    let lines = wrapped(value, 69, "");
+    let names = [name].into_iter().chain(std::iter::repeat(""));
+    names.zip(lines.lines()).map(|(name, line)| format!("{name:10} {line}\n")).collect()
 }
 
 fn folder_name(dataset: &Dataset) -> String {

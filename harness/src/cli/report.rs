@@ -76,7 +76,18 @@ struct Shown {
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let mut shown = Shown::default();
-    for path in &arguments.records {
+    let (passed_over, named): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        arguments.records.iter().partition(|path| is_beside_records(path));
+    for path in passed_over {
+        output::say(&format!(
+            "tracerig: {}: passed over: it was made from records, and is none",
+            path.display()
+        ));
+    }
+    if named.is_empty() {
+        bail!("no record among what was given; give the folder that a run wrote, or the record.json in it");
+    }
+    for path in named {
         let mut found = Vec::new();
         for path in files_at(path, &[RECORD, results::FILE])? {
             match Document::read(&path)? {
@@ -97,6 +108,27 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         return Err(Usage(said.to_owned()).into());
     }
     exported(arguments, &shown.records)
+}
+
+/// Files that runs, comparisons and reports write beside records. Who names all files of a folder names them, too.
+const BESIDE: [&str; 12] = [
+    "summary.txt",
+    "ladder.md",
+    "ladder.svg",
+    "latencies.hdr",
+    "comparison.md",
+    "order.json",
+    "report.md",
+    "report.txt",
+    "report.html",
+    "report.json",
+    "bencher.json",
+    "smaller-is-better.json",
+];
+
+/// Whether the path is that of such a file.
+fn is_beside_records(path: &Path) -> bool {
+    path.is_file() && path.file_name().is_some_and(|name| BESIDE.iter().any(|known| name == *known))
 }
 
 /// How deep below a folder records are looked for: a plan has folders of runs, a run at several scales has one for each.

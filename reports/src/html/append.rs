@@ -29,7 +29,7 @@ pub(super) fn answer(record: &Record) -> Vec<String> {
 
 /// The main figures of a run in a line, each under its title: p50 and p99 of an append.
 pub(super) const TITLES: [&str; 5] =
-    ["condition", "row after", "row first", "row first, as published", "as published beside after"];
+    ["condition", "row after", "row first", "row first, as published", "published / after"];
 
 /// The line of this run under [`TITLES`].
 pub(super) fn line(record: &Record) -> Vec<String> {
@@ -54,6 +54,13 @@ pub(super) fn line(record: &Record) -> Vec<String> {
 pub(super) fn tiles(record: &Record) -> Tiles {
     let summary = Summary::of(record);
     let mut tiles = Vec::new();
+    let both = summary.comparison(append::SYNC_READBACK, append::ASYNC);
+    tiles.extend(both.map(|both| {
+        (
+            format!("{}x", units::ratio(both.p50.ratio)),
+            "as long with the row first, as published, as with it after".to_owned(),
+        )
+    }));
     for (name, what) in [
         (append::ASYNC, "an append, its row projected after it returned (p50)"),
         (append::SYNC_READBACK, "the row written and read back first, as published (p50)"),
@@ -62,13 +69,6 @@ pub(super) fn tiles(record: &Record) -> Tiles {
         let times = summary.arm(name).and_then(|arm| arm.append.as_ref());
         tiles.extend(times.map(|times| (units::duration(times.p50), what.to_owned())));
     }
-    let both = summary.comparison(append::SYNC_READBACK, append::ASYNC);
-    tiles.extend(both.map(|both| {
-        (
-            format!("{}x", units::ratio(both.p50.ratio)),
-            "as long with the row first, as published, as with it after".to_owned(),
-        )
-    }));
     tiles
 }
 
@@ -80,9 +80,13 @@ pub(super) fn section(out: &mut Markup, id: &str, record: &Record) {
         out.leaf("h3", &[], "Condition");
         parts::list(out, append::condition_of(record, plan).map(|line| format!("{line}.")));
     }
-    times(out, id, record, &summary, &palette);
-    order(out, id, record, &palette);
-    tables(out, &summary);
+    if record.samples.iter().any(Sample::is_valid) {
+        times(out, id, record, &summary, &palette);
+        order(out, id, record, &palette);
+        tables(out, &summary);
+    } else {
+        out.leaf("p", &[], parts::NO_FIGURES);
+    }
     out.leaf("h3", &[], "Verification");
     parts::list(out, [append::rows(&summary)]);
     parts::left_out(out, &summary.left_out);
@@ -149,7 +153,7 @@ fn order(out: &mut Markup, id: &str, record: &Record, palette: &Palette) {
     let p50 = |sample: &Sample| Metric::AppendP50.time(sample).map(|time| time.as_nanos() as f64);
     let (mut dots, mut legend) = (Vec::new(), Vec::new());
     for key in record.plan.arms.iter().map(ArmPlan::key) {
-        legend.push((palette.class(&key), key.to_string()));
+        legend.push((palette.class(&key) + " round", key.to_string()));
         let own = || record.samples.iter().filter(|sample| sample.key() == key);
         let valid: Vec<f64> = own().filter(|sample| sample.is_valid()).filter_map(p50).collect();
         let Some(median) = stats::median(&valid) else { continue };

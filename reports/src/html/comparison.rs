@@ -9,8 +9,20 @@ use crate::verdict::Gate;
 
 /// What a comparison is called among the others.
 pub(super) fn heading(run: &Run) -> String {
-    let Comparison { base, new, .. } = &run.comparison;
-    format!("Comparison {}: {} beside {}", run.name, new.name, base.name)
+    let (base, new) = names(&run.comparison);
+    format!("Comparison {}: {new} beside {base}", run.name)
+}
+
+/// What base and new program are called: of paths as much of the end as tells them apart. The whole ones stand with the programs.
+fn names(comparison: &Comparison) -> (String, String) {
+    let (base, new) = (&comparison.base.name, &comparison.new.name);
+    let parts = base.split('/').count().max(new.split('/').count());
+    let end = |name: &str, parts: usize| {
+        let from = name.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
+        name[from..].to_owned()
+    };
+    let told = (1..=parts).map(|parts| (end(base, parts), end(new, parts))).find(|(base, new)| base != new);
+    told.unwrap_or_else(|| (base.clone(), new.clone()))
 }
 
 /// What was asked, and what the comparisons answer.
@@ -34,8 +46,9 @@ pub(super) fn answers(out: &mut Markup, comparisons: &[Comparisons]) {
             Gate::Regression | Gate::Failed | Gate::Mismatch => "bad",
         };
         out.leaf("p", &[("class", &format!("state {class}"))], &tied(&format!("{}: {head}", run.name)));
-        let Comparison { scenario, recipe, base, new, verdicts, .. } = &run.comparison;
-        let title = format!("{scenario} on {recipe}: {} beside {}", new.name, base.name);
+        let Comparison { scenario, recipe, verdicts, .. } = &run.comparison;
+        let (base, new) = names(&run.comparison);
+        let title = format!("{scenario} on {recipe}: {new} beside {base}");
         parts::table(out, &title, &tables::verdicts(verdicts));
     }
 }

@@ -4,8 +4,12 @@ use super::markup::Markup;
 use super::relaunch::Tiles;
 use super::{Content, append, comparison, parts, relaunch};
 use crate::layout::{Table, tied};
-use crate::record::{Record, Status};
+use crate::record::{Record, SampleState, Status};
+use crate::summary::LeftOut;
 use crate::{remarks, words};
+
+/// Wrong answers that are told at the beginning; all stand with the verification.
+const NAMED: usize = 5;
 
 /// The title of the page.
 pub(super) fn title(content: &Content<'_>) -> String {
@@ -32,11 +36,32 @@ pub(super) fn heading(record: &Record) -> String {
     }
 }
 
-/// The same, with its id where another run is called so, too.
+/// The same, with what tells it from others that are called so, too: the arms that not all of them have, or else its id.
 pub(super) fn heading_among(records: &[Record], record: &Record) -> String {
+    heading(record) + &distinction(records, record)
+}
+
+fn distinction(records: &[Record], record: &Record) -> String {
     let own = heading(record);
-    let alike = records.iter().filter(|other| heading(other) == own).count();
-    if alike > 1 { format!("{own} ({})", record.id) } else { own }
+    let alike: Vec<&Record> = records.iter().filter(|other| heading(other) == own).collect();
+    if alike.len() < 2 {
+        return String::new();
+    }
+    let has = |record: &Record, name: &str| record.plan.arms.iter().any(|arm| arm.name == name);
+    let mut arms: Vec<&str> = record.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
+    arms.dedup();
+    arms.retain(|name| !alike.iter().all(|other| has(other, name)));
+    let is_alone = alike.iter().filter(|other| arms.iter().all(|name| has(other, name))).count() == 1;
+    if arms.is_empty() || !is_alone { format!(" ({})", record.id) } else { format!(" ({})", arms.join(", ")) }
+}
+
+/// A moment as records tell it, `2026-11-21T07:00:00.123Z`, to the minute; anything else as it is.
+fn to_the_minute(moment: &str) -> String {
+    let minute = moment.split_once('T').zip(moment.strip_suffix('Z'));
+    match minute.and_then(|((day, time), _)| Some((day, time.get(..5)?))) {
+        Some((day, time)) if day.len() == 10 => format!("{day} {time} UTC"),
+        _ => moment.to_owned(),
+    }
 }
 
 fn capital(word: &str) -> String {
@@ -50,9 +75,7 @@ pub(super) fn page(out: &mut Markup, title: &str, content: &Content<'_>, growth:
     out.element("header", &[], |out| {
         out.leaf("h1", &[], title);
         if let Some(record) = records.first() {
-            let same = records.iter().all(|other| other.machine.fingerprint == record.machine.fingerprint);
-            let machine = if same { remarks::setting(record) } else { "on several machines".to_owned() };
-            out.leaf("p", &[("class", &"lead")], &format!("{}; {machine}", record.started));
+            out.leaf("p", &[("class", &"lead")], &to_the_minute(&record.started));
         }
         if !records.is_empty() || content.comparisons.is_empty() {
             out.element("p", &[], |out| {
@@ -72,13 +95,23 @@ pub(super) fn page(out: &mut Markup, title: &str, content: &Content<'_>, growth:
     }
     for scenario in scenarios {
         let runs: Vec<&Record> = launches.iter().copied().filter(|run| run.scenario == scenario).collect();
-        asked(out, &relaunch::question(runs[0]), &runs, relaunch::tiles, &relaunch::TITLES, relaunch::line);
+        let question = relaunch::question(runs[0]);
+        asked(out, &question, (records, &runs), relaunch::tiles, &relaunch::TITLES, relaunch::line);
     }
     if !appends.is_empty() {
-        asked(out, append::QUESTION, &appends, append::tiles, &append::TITLES, append::line);
+        asked(out, append::QUESTION, (records, &appends), append::tiles, &append::TITLES, append::line);
     }
     if let [record] = records {
         answer(out, record);
+    }
+    if let Some(record) = records.first() {
+        let same = records.iter().all(|other| other.machine.fingerprint == record.machine.fingerprint);
+        let machine = if same {
+            remarks::setting(record)
+        } else {
+            "several machines, each told with its run".to_owned()
+        };
+        out.leaf("p", &[("class", &"lead")], &tied(&format!("Measured on {machine}.")));
     }
     contents(out, content, growth);
 }
@@ -87,7 +120,7 @@ pub(super) fn page(out: &mut Markup, title: &str, content: &Content<'_>, growth:
 fn asked(
     out: &mut Markup,
     question: &str,
-    runs: &[&Record],
+    (records, runs): (&[Record], &[&Record]),
     tiles: fn(&Record) -> Tiles,
     titles: &[&str],
     line: fn(&Record) -> Vec<String>,
@@ -98,11 +131,12 @@ fn asked(
         return;
     };
     if runs.len() > 1 {
-        let which = format!("{}:", heading(largest));
+        let which = format!("{}:", heading_among(records, largest));
         out.leaf("p", &[("class", &"lead")], &which);
     }
     let tiles = tiles(largest);
-    if !tiles.is_empty() {
+    // The time of a wrong answer is of no use, so it is not shown large.
+    if !tiles.is_empty() && largest.outcome.mismatches == 0 {
         out.element("ul", &[("class", &"tiles")], |out| {
             for (figure, what) in &tiles {
                 out.element("li", &[], |out| {
@@ -115,9 +149,15 @@ fn asked(
     if runs.len() > 1 {
         let titles = ["run"].into_iter().chain(titles.iter().copied()).chain(["ended"]);
         let mut table = Table::new(2, titles).words("ended");
+        let are_complete = runs.iter().all(|run| run.outcome.status == Status::Complete);
         for run in runs {
-            let ended = format!("{:?}", run.outcome.status).to_lowercase();
-            table.row([run_name(run)].into_iter().chain(line(run)).chain([ended]).collect());
+            let ended = if are_complete {
+                words::NOTHING.to_owned()
+            } else {
+                format!("{:?}", run.outcome.status).to_lowercase()
+            };
+            let name = run_name(run) + &distinction(records, run);
+            table.row([name].into_iter().chain(line(run)).chain([ended]).collect());
         }
         parts::table(
             out,
@@ -137,6 +177,9 @@ fn run_name(record: &Record) -> String {
 /// The answer of a run in sentences, and how it ended.
 pub(super) fn answer(out: &mut Markup, record: &Record) {
     let appends = record.plan.append.is_some();
+    let left_out = LeftOut::all(record);
+    let wrong = left_out.iter().filter(|left| matches!(left.state, SampleState::Mismatch { .. }));
+    parts::list(out, wrong.take(NAMED).map(remarks::left_out));
     parts::list(out, if appends { append::answer(record) } else { relaunch::answer(record) });
     let class = match record.outcome.status {
         Status::Complete => "good",
@@ -186,7 +229,7 @@ fn verified(records: &[Record]) -> (&'static str, String) {
 
 fn contents(out: &mut Markup, content: &Content<'_>, growth: bool) {
     out.element("nav", &[("aria-label", &"Contents")], |out| {
-        out.leaf("h3", &[], "The figures behind it");
+        out.leaf("h2", &[], "The figures behind it");
         out.element("ul", &[], |out| {
             let mut entry = |id: &str, text: &str| {
                 out.element("li", &[], |out| out.leaf("a", &[("href", &format!("#{id}"))], text));

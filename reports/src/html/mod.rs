@@ -6,6 +6,8 @@
 
 mod ablations;
 mod append;
+#[cfg(test)]
+mod colours_test;
 mod comparison;
 mod first;
 mod markup;

@@ -1,17 +1,24 @@
 //! What every section is made of: tables, lists, commands, the machine, where the figures come from.
 
-use super::markup::Markup;
+use super::markup::{Attributes, Markup};
 use crate::Record;
 use crate::layout::{Table, tied};
 use crate::remarks;
 use crate::summary::LeftOut;
 
-/// A table that scrolls where it is too wide, or nothing where it has no rows.
+/// What stands in the place of figures that no sample gives.
+pub(super) const NO_FIGURES: &str = "No sample is valid, so there are no figures.";
+
+/// A table that scrolls where it is too wide, by touch and by keyboard, or nothing where it has no rows. Its first column names the
+/// row and stays in sight.
 pub(super) fn table(out: &mut Markup, title: &str, table: &Table) {
     if table.is_empty() {
         return;
     }
-    out.element("div", &[("class", &"scroll")], |out| {
+    let table = &table.with_keys_in_one();
+    let area: Attributes<'_> =
+        &[("class", &"scroll"), ("role", &"region"), ("aria-label", &title), ("tabindex", &"0")];
+    out.element("div", area, |out| {
         out.element("table", &[], |out| {
             out.leaf("caption", &[], title);
             out.element("thead", &[], |out| {
@@ -26,12 +33,17 @@ pub(super) fn table(out: &mut Markup, title: &str, table: &Table) {
                 for row in table.rows() {
                     out.element("tr", &[], |out| {
                         for (at, cell) in row.iter().enumerate() {
-                            let class = match (table.is_words(at), cell.chars().count()) {
-                                (true, 40..) => "words prose",
-                                (true, _) => "words",
-                                (false, _) => "figure",
+                            let long = cell.chars().count();
+                            let class = match table.is_words(at) {
+                                true if long >= if at == 0 { 24 } else { 40 } => "words prose",
+                                true => "words",
+                                false => "figure",
                             };
-                            out.leaf("td", &[("class", &class)], cell);
+                            if at == 0 {
+                                out.leaf("th", &[("scope", &"row"), ("class", &class)], cell);
+                            } else {
+                                out.leaf("td", &[("class", &class)], cell);
+                            }
                         }
                     });
                 }

@@ -37,7 +37,7 @@ pub(super) fn answer(record: &Record) -> Vec<String> {
 
 /// The main figures of a run in a line, each under its title.
 pub(super) const TITLES: [&str; 6] =
-    ["data", "with a memo", "cache cold", "full scan", "published query", "memo beside published"];
+    ["data", "with a memo", "cache cold", "full scan", "published", "memo beside published"];
 
 /// The line of this run under [`TITLES`].
 pub(super) fn line(record: &Record) -> Vec<String> {
@@ -72,18 +72,27 @@ pub(super) fn tiles(record: &Record) -> Tiles {
     let mut tiles = Vec::new();
     let arm = |name, cache| summary.arm(&ArmKey::new(name, cache));
     let time = |arm: Option<&ArmSummary>| Some(units::duration(arm?.sample_time.as_ref()?.median));
-    for (name, cache, what) in [
+    let launches = [
         (WARM, Cache::Hot, "a relaunch with a memo, cache hot"),
         (WARM, Cache::Cold, "the same, cache cold"),
         (FULL, Cache::Hot, "a full scan, cache hot"),
         (PUBLISHED, Cache::Hot, "the published query, cache hot"),
-    ] {
+    ];
+    let (published, figures) = if refresh::is_one(record) {
+        ("the refresh as published", refresh::FIGURES)
+    } else {
+        ("the published query", launches)
+    };
+    let versus = arm(WARM, Cache::Hot).and_then(|arm| arm.of_published.as_ref());
+    tiles.extend(versus.map(|ratio| match words::versus(ratio).split_once(' ') {
+        Some((figure, way)) if figure.ends_with('x') => {
+            (figure.to_owned(), format!("{way} with a memo than {published}"))
+        }
+        _ => ("as long".to_owned(), format!("with a memo as {published}, as far as one can tell")),
+    }));
+    for (name, cache, what) in figures {
         tiles.extend(time(arm(name, cache)).map(|time| (time, what.to_owned())));
     }
-    let versus = arm(WARM, Cache::Hot).and_then(|arm| arm.of_published.as_ref());
-    tiles.extend(
-        versus.map(|ratio| (words::versus(ratio), "with a memo than the published query".to_owned())),
-    );
     tiles
 }
 
@@ -91,10 +100,14 @@ pub(super) fn tiles(record: &Record) -> Tiles {
 pub(super) fn section(out: &mut Markup, id: &str, record: &Record) {
     let summary = Summary::of(record);
     let palette = Palette::of(record.plan.arms.iter().map(|arm| arm.name.as_str()));
-    times(out, id, record, &summary, &palette);
-    order(out, id, record, &palette);
-    where_it_goes(out, id, &summary);
-    work(out, &summary);
+    if record.samples.iter().any(Sample::is_valid) {
+        times(out, id, record, &summary, &palette);
+        order(out, id, record, &palette);
+        where_it_goes(out, id, &summary);
+        work(out, &summary);
+    } else {
+        out.leaf("p", &[], parts::NO_FIGURES);
+    }
     verification(out, record, &summary);
     parts::foundations(out, record);
 }
@@ -119,7 +132,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
         .map(|key| {
             let walls =
                 valid(record, &key).flat_map(|sample| &sample.launches).map(|launch| nanos(launch.wall));
-            Curve::of_times(key.to_string(), palette.class(&key), walls.collect())
+            Curve::of_times(plot::short(&key), palette.class(&key), walls.collect())
         })
         .filter(|curve| !curve.points.is_empty())
         .collect();
@@ -163,7 +176,7 @@ fn order(out: &mut Markup, id: &str, record: &Record, palette: &Palette) {
     }
     let mut legend: Vec<(String, String)> = Vec::new();
     for arm in &record.plan.arms {
-        let class = palette.class(&ArmKey::new(arm.name.clone(), Cache::Hot));
+        let class = palette.class(&ArmKey::new(arm.name.clone(), Cache::Hot)) + " round";
         if !legend.iter().any(|(_, name)| *name == arm.name) {
             legend.push((class, arm.name.clone()));
         }

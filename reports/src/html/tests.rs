@@ -135,12 +135,61 @@ fn any_record_gives_a_page_that_is_well_formed() {
 }
 
 #[test]
+fn a_wrong_answer_stands_first_and_no_time_stands_large() {
+    let right = page(&[fixture::flawless()], None);
+    assert!(right.contains("class=\"tiles\""), "{right}");
+    let mut record = fixture::record();
+    record.samples[5].launches[0].verified = false;
+    record.samples[5].state = SampleState::Mismatch { detail: "turn t-1 is missing".to_owned() };
+    record.outcome = Outcome::of(&record.samples, false);
+    let wrong = page(&[record], None);
+    assert!(!wrong.contains("class=\"tiles\""), "{wrong}");
+    let at = |text: &str| wrong.find(text).unwrap_or_else(|| panic!("{text} in {wrong}"));
+    assert!(at("1 sample gave a WRONG ANSWER") < at("WRONG ANSWER: turn t-1 is missing"));
+    assert!(at("WRONG ANSWER: turn t-1 is missing") < at("a relaunch takes"));
+}
+
+#[test]
+fn a_run_without_a_valid_sample_has_no_empty_sections() {
+    for mut record in [fixture::record(), fixture::append::closed()] {
+        for sample in &mut record.samples {
+            sample.state = SampleState::Excluded { reason: "busy".to_owned() };
+        }
+        record.outcome = Outcome::of(&record.samples, false);
+        let page = page(&[record], None);
+        assert!(page.contains(parts::NO_FIGURES) && !page.contains("<figure"), "{page}");
+        assert!(!page.contains("<h3>Work</h3>") && page.contains("<h3>Verification</h3>"), "{page}");
+    }
+}
+
+#[test]
+fn headings_go_down_by_one_and_tables_name_their_rows() {
+    let page = page(&runs(), Some(&json!([{"name": "a", "b": 1}])));
+    let seen = elements(&page);
+    let levels: Vec<u32> =
+        seen.iter().filter_map(|name| name.strip_prefix('h')?.parse::<u32>().ok()).collect();
+    assert_eq!(levels[0], 1);
+    assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1 && pair[1] > 1), "{levels:?}");
+    let count = |text: &str| page.matches(text).count();
+    assert_eq!(count("<table>"), count("tabindex=\"0\""), "every table can be scrolled by keyboard");
+    assert_eq!(count("<tbody><tr><th scope=\"row\""), count("<table>"));
+    assert_eq!(count("<svg"), count("role=\"img\""));
+}
+
+#[test]
 fn runs_that_are_called_the_same_are_told_apart() {
     let mut other = fixture::record();
     other.id = "relaunch-another".to_owned();
     let page = page(&[fixture::record(), other, fixture::append::open()], None);
     assert!(page.contains("<h2>Relaunch on quick (relaunch-another)</h2>"), "{}", structure(&page));
     elements(&page);
+    // By what they measured, where that differs.
+    let mut fewer = fixture::flawless();
+    fewer.plan.arms.retain(|arm| arm.name != "unchanged");
+    fewer.samples.retain(|sample| sample.arm != "unchanged");
+    let page = self::page(&[fixture::flawless(), fewer], None);
+    assert!(page.contains("<h2>Relaunch on quick (unchanged)</h2>"), "{}", structure(&page));
+    assert!(page.contains("<h2>Relaunch on quick (relaunch-2026"), "{}", structure(&page));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use serde::Serialize;
 use tracerig_datasets::Cache;
-use tracerig_reports::units;
+use tracerig_reports::{units, wrapped};
 
 use super::programs::{show, told};
 use super::{Arguments, exact_counters, results, rules};
@@ -197,7 +197,7 @@ fn table(checked: &Checked, planted: Option<Planted>, took: std::time::Duration,
             percent(if matches!(planted, Planted::Slowdown(_)) { FOUND } else { 1.0 })
         ),
     };
-    let _ = writeln!(text, "\n{said}.");
+    text += &(String::from("\n") + &wrapped(&format!("{said}."), 80, "  "));
     let _ = writeln!(text, "It took {}. Exit code {}.", units::duration(took), code.0);
     text
 }

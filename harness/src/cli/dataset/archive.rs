@@ -1,16 +1,15 @@
 //! What the verbs of `tracerig dataset` do where the dataset is an archive.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
 use tracerig_datasets::archive::{ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into};
-use tracerig_datasets::{BuildOptions, Cache};
-use tracerig_reports::{ByteSize, units};
+use tracerig_datasets::{BuildOptions, Cache, DatasetError, Recipe};
+use tracerig_reports::{ByteSize, shortened, units};
 use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request};
 
-use super::watched;
+use super::{fact, watched};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, no_recipe};
 use crate::interrupt;
@@ -68,6 +67,19 @@ pub(super) fn recipe(name: &str) -> anyhow::Result<Option<ArchiveRecipe>> {
         return Ok(None);
     }
     ArchiveRecipe::find(name).map(Some).map_err(no_recipe)
+}
+
+/// The recipe of a database that an argument names, which is none of an archive; what it could have named is both.
+pub(super) fn or_of_a_database(name: &str) -> anyhow::Result<Recipe> {
+    Recipe::find(name).map_err(|error| match error {
+        DatasetError::UnknownRecipe { name, mut known } => {
+            for archive in ArchiveRecipe::all() {
+                known = format!("{known}, {}", archive.name());
+            }
+            no_recipe(DatasetError::UnknownRecipe { name, known })
+        }
+        error => no_recipe(error),
+    })
 }
 
 pub(super) fn build(
@@ -146,9 +158,7 @@ pub(super) fn inspect(manifest: &ArchiveManifest, name: &str, format: Format) ->
         return output::print_json(manifest);
     }
     let mut text = String::new();
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:10} {value}");
-    };
+    let mut line = |name: &str, value: String| text += &fact(name, &value);
     line("dataset", name.to_owned());
     line("recipe", format!("{}, seed {}, scale {}", manifest.name, manifest.seed, manifest.scale));
     line("generator", format!("version {}", manifest.generator_version));
@@ -164,7 +174,8 @@ pub(super) fn inspect(manifest: &ArchiveManifest, name: &str, format: Format) ->
     );
     line("bytes", units::count(manifest.bytes));
     let (largest, bytes) = &manifest.largest;
-    line("largest", format!("{} bytes: {}", units::count(*bytes), largest.display()));
+    let path = shortened(&largest.display().to_string(), 69);
+    line("largest", format!("{} bytes: {path}", units::count(*bytes)));
     line("sha", manifest.digest.clone());
     line("trace sha", manifest.trace_rows_digest.clone());
     let total = manifest.expected.total();

@@ -35,7 +35,7 @@ pub(super) fn main(arguments: &Build) -> anyhow::Result<Code> {
     if let Some(recipe) = archive::recipe(&arguments.name)? {
         return archive::build(&recipe, &options, arguments.out.as_deref());
     }
-    let recipe = crate::cli::recipe(&arguments.name)?;
+    let recipe = archive::or_of_a_database(&arguments.name)?;
     // When rows began to be inserted, and when the file was finished; none for a dataset that was there already.
     let (mut began, mut finished) = (None, None);
     let dataset = watched(|progress| {

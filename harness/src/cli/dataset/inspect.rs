@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use tracerig_datasets::{Cache, Dataset, Manifest};
 use tracerig_reports::{ByteSize, units};
 
-use super::{Named, archive, folder_name};
+use super::{Named, archive, fact, folder_name};
 use crate::cli::Code;
 use crate::cli::output::{self, Format};
 
@@ -27,9 +27,7 @@ fn inspection(dataset: &Dataset) -> String {
     let manifest = &dataset.manifest;
     let pages = manifest.pages;
     let mut text = String::new();
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:10} {value}");
-    };
+    let mut line = |name: &str, value: String| text += &fact(name, &value);
     line("dataset", folder_name(dataset));
     line("database", dataset.database.display().to_string());
     line("recipe", format!("{}, seed {}, scale {}", manifest.name, manifest.seed, manifest.scale));

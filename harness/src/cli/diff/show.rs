@@ -1,6 +1,7 @@
 //! What `tracerig diff` prints: the failures, the sum of a search, and its progress.
 
 use indicatif::ProgressBar;
+use tracerig_reports::wrapped;
 
 use crate::cli::output;
 use crate::diff::{Found, Job, Outside, Report, Seen};
@@ -54,9 +55,9 @@ pub(super) fn outside(counted: &[Outside]) -> String {
     text + "\n"
 }
 
-/// What else has to be known, a line each.
+/// What else has to be known, each from the beginning of a line.
 pub(super) fn remarks(remarks: &[String]) -> String {
-    remarks.iter().map(|remark| format!("{remark}\n")).collect()
+    remarks.iter().map(|remark| wrapped(remark, 80, "  ")).collect()
 }
 
 /// A failure in words.

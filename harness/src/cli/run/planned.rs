@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use tracerig_datasets::Cache;
-use tracerig_reports::{Record, units, write_whole};
+use tracerig_reports::{Record, units, wrapped, write_whole};
 
 use super::{Code, Format, RECORD, Usage, code, command, output, prepare, warn_of_debug_build, write};
 use crate::cli::no_run;
@@ -200,10 +200,10 @@ fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Reco
     record
 }
 
-/// One line a run, of 80 columns or less where the names allow it.
+/// One line a run, of 80 columns or less where the names allow it; why a run could not be made stands below.
 fn table(done: &Done) -> String {
     let widest = done.runs.iter().map(|run| run.name.len()).max().unwrap_or(0).max(3);
-    let mut text = format!("plan {}: {}\n\n", done.plan, done.why);
+    let mut text = wrapped(&format!("plan {}: {}", done.plan, done.why), 80, "  ") + "\n";
     let _ = writeln!(
         text,
         "{:widest$}  {:>7}  {:>8}  {:>7}  what became of it",
@@ -212,7 +212,7 @@ fn table(done: &Done) -> String {
     for run in &done.runs {
         let took = units::duration(std::time::Duration::from_secs_f64(run.seconds));
         let became = match (&run.error, run.exit_code) {
-            (Some(error), _) => error.as_str(),
+            (Some(_), _) => "went wrong",
             (None, 0) => "every answer right",
             (None, 3) => "A WRONG ANSWER",
             (None, 5) => "an arm has no sample that met its conditions",
@@ -224,6 +224,9 @@ fn table(done: &Done) -> String {
             "{:widest$}  {:>7}  {:>8}  {took:>7}  {became}",
             run.name, run.samples, run.excluded
         );
+    }
+    for (run, error) in done.runs.iter().filter_map(|run| Some((run, run.error.as_ref()?))) {
+        text += &(String::from("\n") + &wrapped(&format!("{}: {error}", run.name), 80, "  "));
     }
     text
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value as Json, json};
-use tracerig_reports::{ByteSize, units};
+use tracerig_reports::{ByteSize, units, wrapped};
 use tracerig_store::threads::{
     HistoryError, Loaded, Millis, Problem, Rows, ThreadId, ThreadRow, Torn, history,
 };
@@ -127,12 +127,12 @@ fn table(row: &ThreadRow, path: &Path, summary: &Summary) -> String {
     }
     let _ = writeln!(text, "\nhistory {}", plain(&path.display().to_string()));
     if let Some((first, last)) = summary.times {
-        let _ = writeln!(
-            text,
+        let said = format!(
             "{} records from {first} to {last}, {} of payloads",
             units::count(summary.records),
             ByteSize(summary.payload_bytes)
         );
+        text += &wrapped(&said, 80, "  ");
     }
     let mut kinds: Vec<(&String, &u64)> = summary.kinds.iter().collect();
     kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(**number), *kind));

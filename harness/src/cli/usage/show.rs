@@ -1,15 +1,15 @@
 //! Usage as a table and as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use tracerig_reports::{ByteSize, units};
+use tracerig_reports::{ByteSize, shortened, units};
 use tracerig_scanner::archive::{Refresh, Session, Tokens, Used};
 
-use super::View;
+use super::{By, View};
 use crate::cli::output::plain;
 
 /// The kinds of tokens, by name.
@@ -81,7 +81,13 @@ pub(super) fn document(
     })
 }
 
-/// A table of at most 80 columns, unless paths or models are longer.
+/// Columns of the table.
+const WIDTH: usize = 80;
+/// Characters to which a name may be cut.
+const LEAST: usize = 12;
+
+/// A table of at most 80 columns. Where that is too little a session is told by its id, and what is still too long loses its middle.
+/// Where two rows would then read the same, or little would be left, names stand in lines of their own. JSON has everything whole.
 pub(super) fn table(
     home: &Path,
     view: &View,
@@ -93,32 +99,20 @@ pub(super) fn table(
         let Tokens { input, cached_input, output, total, .. } = used.tokens;
         [input, cached_input, output, total, used.events].map(amount)
     };
-    let widths: Vec<usize> = (0..view.by.len())
-        .map(|place| {
-            let parts = rows.keys().map(|key| plain(&key[place]).chars().count());
-            parts.max().unwrap_or(0).max(view.by[place].name().len())
-        })
-        .collect();
-    let line = |key: &[String], cells: [String; 5]| {
-        let parts = key.iter().zip(&widths).map(|(part, width)| format!("{:width$}", plain(part)));
-        let mut line = parts.collect::<Vec<_>>().join("  ");
-        for cell in cells {
-            let _ = write!(line, "  {cell:>8}");
-        }
-        line.push('\n');
-        line
-    };
-    let names: Vec<String> = view.by.iter().map(|by| by.name().to_owned()).collect();
     let mut text = String::new();
     if rows.is_empty() {
         let _ = writeln!(text, "no usage in {}", plain(&home.display().to_string()));
     } else {
-        text.push_str(&line(&names, HEADS.map(str::to_owned)));
-        rows.iter().for_each(|(key, used)| text.push_str(&line(key, cells(used))));
         let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
         let mut foot = vec![String::new(); view.by.len()];
         foot[0] = "total".to_owned();
-        text.push_str(&line(&foot, cells(&total)));
+        let names: Vec<String> = view.by.iter().map(|by| by.name().to_owned()).collect();
+        let mut figures = vec![HEADS.map(str::to_owned)];
+        figures.extend(rows.values().chain([&total]).map(cells));
+        let mut keys = vec![names];
+        keys.extend(rows.keys().map(|key| key.iter().map(|part| plain(part)).collect()));
+        keys.push(foot);
+        text.push_str(&aligned(&view.by, keys, &figures));
     }
     let stats = &refresh.stats;
     let _ = writeln!(
@@ -142,6 +136,76 @@ pub(super) fn table(
     text
 }
 
+/// Keys and figures of every line, heads and total included, as a table.
+fn aligned(by: &[By], mut keys: Vec<Vec<String>>, figures: &[[String; 5]]) -> String {
+    let long = |cell: &String| cell.chars().count();
+    let columns: Vec<usize> =
+        (0..5).map(|at| figures.iter().map(|row| long(&row[at])).max().unwrap_or(0)).collect();
+    let room = WIDTH - columns.iter().map(|column| column + 2).sum::<usize>();
+    let are_told = |keys: &[Vec<String>]| keys.iter().collect::<BTreeSet<_>>().len() == keys.len();
+    let mut whole = keys.clone();
+    let mut widths = widest(&keys);
+    let wanted = |widths: &[usize]| widths.iter().sum::<usize>() + 2 * (widths.len() - 1);
+    if wanted(&widths) > room {
+        for key in &mut keys {
+            for (part, _) in key.iter_mut().zip(by).filter(|(_, by)| **by == By::Session) {
+                *part = id_of(part).to_owned();
+            }
+        }
+        widths = widest(&keys);
+        if are_told(&keys) {
+            whole.clone_from(&keys);
+        }
+    }
+    while wanted(&widths) > room {
+        let Some(longest) = widths.iter_mut().max().filter(|width| **width > LEAST) else { break };
+        *longest -= 1;
+    }
+    for key in &mut keys {
+        key.iter_mut().zip(&widths).for_each(|(part, width)| *part = shortened(part, *width));
+    }
+    let fits = wanted(&widths) <= room && are_told(&keys);
+    if !fits {
+        (keys, widths) = (whole, vec![0; by.len()]);
+    }
+    let mut text = String::new();
+    for (key, cells) in keys.iter().zip(figures) {
+        let parts: Vec<String> =
+            key.iter().zip(&widths).map(|(part, width)| format!("{part:width$}")).collect();
+        text.push_str(&parts.join("  "));
+        if !fits {
+            text.truncate(text.trim_end().len());
+            text.push_str("\n    ");
+        }
+        for (cell, width) in cells.iter().zip(&columns) {
+            let _ = write!(text, "  {cell:>width$}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// How wide each column of keys is.
+fn widest(keys: &[Vec<String>]) -> Vec<usize> {
+    let columns = keys.first().map_or(0, Vec::len);
+    (0..columns).map(|at| keys.iter().map(|key| key[at].chars().count()).max().unwrap_or(0)).collect()
+}
+
+/// The id that the name of a session's file ends in, as `tracerig threads show` takes it; any other path as it is.
+fn id_of(path: &str) -> &str {
+    const LONG: usize = 36;
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.split_once(".jsonl").map_or(name, |(stem, _)| stem);
+    let id = stem.len().checked_sub(LONG).and_then(|from| stem.get(from..));
+    let is_id = |id: &&str| {
+        id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    };
+    id.filter(is_id).unwrap_or(path)
+}
+
 /// An amount in at most eight characters: `12,345`, `123.4 k`, `12.34 M`.
 fn amount(value: u64) -> String {
     if value < 100_000 {
@@ -161,6 +225,41 @@ fn amount(value: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ID: &str = "01a1fab2-1cb8-7e63-b65b-a7cff50f2c75";
+
+    fn told(by: &[By], keys: &[&[&str]]) -> String {
+        let mut all = vec![by.iter().map(|by| by.name().to_owned()).collect::<Vec<_>>()];
+        all.extend(keys.iter().map(|key| key.iter().map(|part| (*part).to_owned()).collect()));
+        let figures = vec![["input", "999.9 k", "output", "12.3 M", "events"].map(str::to_owned); all.len()];
+        aligned(by, all, &figures)
+    }
+
+    fn fits(text: &str) -> bool {
+        text.lines().all(|line| line.chars().count() <= WIDTH)
+    }
+
+    #[test]
+    fn a_session_is_told_by_its_id() {
+        let path = format!("sessions/2026/11/20/rollout-2026-11-20T20-42-19-{ID}.jsonl");
+        assert_eq!(id_of(&path), ID);
+        for other in ["sessions/x.jsonl", "", "a/0123456789-0123456789-0123456789-01234.jsonl"] {
+            assert_eq!(id_of(other), other);
+        }
+        let text = told(&[By::Session], &[&[&path], &["odd.jsonl"]]);
+        assert!(fits(&text) && text.contains(&format!("{ID}  ")) && text.contains("odd.jsonl  "), "{text}");
+    }
+
+    #[test]
+    fn long_names_lose_their_middles_but_never_become_equal() {
+        let long = "a-model-with-a-name-that-is-longer-than-any-other-";
+        let (one, other) = (format!("{long}1"), format!("{long}2"));
+        let text = told(&[By::Day, By::Model], &[&["2026-11-20", &one], &["2026-11-20", &other]]);
+        assert!(fits(&text) && text.contains("2026-11-20  a-model-") && text.contains("er-1 "), "{text}");
+        let (one, other) = (format!("{long}1{long}"), format!("{long}2{long}"));
+        let text = told(&[By::Day, By::Model], &[&["2026-11-20", &one], &["2026-11-20", &other]]);
+        assert!(text.contains(&format!("2026-11-20  {one}\n ")), "{text}");
+    }
 
     #[test]
     fn amounts_are_short() {

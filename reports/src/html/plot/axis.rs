@@ -100,8 +100,12 @@ pub(super) fn at(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// Marks below the plot, each with a line through it, and what they are.
+/// Width of a character on a telephone, where letters are largest, in units of the picture.
+const LETTER: f64 = 10.5;
+
+/// Marks below the plot, each with a line through it, and what they are. A mark that would stand on the one before is a line only.
 pub(super) fn below(out: &mut Markup, frame: Frame, marks: &[(f64, String)], title: &str) {
+    let mut free = f64::NEG_INFINITY;
     for (part, text) in marks {
         let x = frame.x(*part);
         out.empty(
@@ -114,9 +118,14 @@ pub(super) fn below(out: &mut Markup, frame: Frame, marks: &[(f64, String)], tit
                 ("y2", &at(frame.bottom)),
             ],
         );
+        let half = text.chars().count() as f64 * LETTER / 2.0;
+        if x - half < free {
+            continue;
+        }
+        free = x + half + LETTER;
         out.leaf(
             "text",
-            &[("class", &"tick"), ("x", &at(x)), ("y", &at(frame.bottom + 17.0)), ("text-anchor", &"middle")],
+            &[("class", &"tick"), ("x", &at(x)), ("y", &at(frame.bottom + 19.0)), ("text-anchor", &"middle")],
             text,
         );
     }
@@ -126,7 +135,7 @@ pub(super) fn below(out: &mut Markup, frame: Frame, marks: &[(f64, String)], tit
         &[
             ("class", &"axis"),
             ("x", &at(middle)),
-            ("y", &at(frame.bottom + 36.0)),
+            ("y", &at(frame.bottom + 40.0)),
             ("text-anchor", &"middle"),
         ],
         title,

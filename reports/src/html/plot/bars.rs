@@ -43,8 +43,7 @@ pub(in crate::html) fn bars(out: &mut Markup, caption: &Caption<'_>, bars: &[Bar
     let class = |name: &str| {
         format!("p{}", names.iter().position(|known| *known == name).unwrap_or(0) % super::COLOURS)
     };
-    let legend: Vec<(String, String)> =
-        names.iter().map(|name| (format!("fill {}", class(name)), (*name).to_owned())).collect();
+    let legend: Vec<(String, String)> = names.iter().map(|name| (class(name), (*name).to_owned())).collect();
     figure(out, caption, ROW * bars.len() as f64 + 16.0, &legend, |out| {
         for (row, bar) in bars.iter().enumerate() {
             let longest =
@@ -54,7 +53,7 @@ pub(in crate::html) fn bars(out: &mut Markup, caption: &Caption<'_>, bars: &[Bar
             out.leaf(
                 "text",
                 &[("class", &"label"), ("x", &at(LEFT - 10.0)), ("y", &at(text)), ("text-anchor", &"end")],
-                &bar.name,
+                &super::fitting(&bar.name),
             );
             let mut x = LEFT;
             for (name, time) in bar.parts.iter().filter(|part| part.1 > 0.0) {

@@ -1,10 +1,9 @@
 //! The percentile curve: how long the fastest half takes, the fastest 90 %, 99 %, and so on.
 
 use super::axis::{Frame, Scale, at, below, beside, ends};
-use super::{Caption, WIDTH, figure, time_mark};
+use super::names::{self, End};
+use super::{Caption, NAMES, WIDTH, figure, time_mark};
 use crate::html::markup::Markup;
-
-const HEIGHT: f64 = 360.0;
 
 /// The curve of an arm.
 pub(in crate::html) struct Curve {
@@ -35,36 +34,37 @@ pub(in crate::html) fn curve(out: &mut Markup, caption: &Caption<'_>, curves: &[
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let Some((_, most)) = ends(all().map(|point| nines(point.0))) else { return };
     let times = Scale::log(all().map(|point| point.1));
-    let frame = Frame { left: 68.0, right: WIDTH - 12.0, top: 12.0, bottom: HEIGHT - 48.0 };
+    let height = names::height(curves.len());
+    let frame = Frame { left: 80.0, right: WIDTH - NAMES, top: 12.0, bottom: height - 48.0 };
     let parts = Scale::Linear { low: 0.0, high: most.max(1.0) };
-    let legend: Vec<(String, String)> =
-        curves.iter().map(|curve| (curve.class.clone(), curve.name.clone())).collect();
-    figure(out, caption, HEIGHT, &legend, |out| {
-        // With many nines the first marks would stand on one another.
-        let crowded = most > 3.2;
+    figure(out, caption, height, &[], |out| {
         let marks: Vec<(f64, String)> = [0.0, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999_999]
             .into_iter()
-            .filter(|part| nines(*part) <= most.max(1.0) && !(crowded && [0.0, 0.75].contains(part)))
-            .map(|part| (parts.part(nines(part)), format!("{} %", short(part * 100.0))))
+            .filter(|part| nines(*part) <= most.max(1.0))
+            .map(|part| (parts.part(nines(part)), short(part * 100.0)))
             .collect();
-        below(out, frame, &marks, "part of all that takes no longer");
+        below(out, frame, &marks, "% of all take no longer");
         let marks: Vec<(f64, String)> =
             times.ticks().into_iter().map(|tick| (times.part(tick), time_mark(tick))).collect();
         beside(out, frame, &marks);
+        let mut last = Vec::new();
         for curve in curves.iter().filter(|curve| !curve.points.is_empty()) {
-            let points: Vec<String> = curve
-                .points
-                .iter()
-                .map(|(part, time)| {
-                    format!("{},{}", at(frame.x(parts.part(nines(*part)))), at(frame.y(times.part(*time))))
-                })
-                .collect();
+            let place =
+                |(part, time): &(f64, f64)| (frame.x(parts.part(nines(*part))), frame.y(times.part(*time)));
+            let points: Vec<String> =
+                curve.points.iter().map(place).map(|(x, y)| format!("{},{}", at(x), at(y))).collect();
+            last.extend(curve.points.last().map(|point| End {
+                class: &curve.class,
+                name: &curve.name,
+                at: place(point),
+            }));
             out.element(
                 "polyline",
                 &[("class", &format!("line {}", curve.class)), ("points", &points.join(" "))],
                 |out| out.leaf("title", &[], &curve.name),
             );
         }
+        names::beside(out, frame, &last);
     });
 }
 

@@ -40,7 +40,7 @@ pub(in crate::html) fn density(out: &mut Markup, caption: &Caption<'_>, arms: &[
                     ("y", &at(base - 8.0)),
                     ("text-anchor", &"end"),
                 ],
-                &arm.name,
+                &super::fitting(&arm.name),
             );
             out.element("g", &[("class", &arm.class)], |out| row(out, frame, scale, base, arm));
         }

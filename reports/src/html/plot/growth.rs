@@ -1,12 +1,11 @@
 //! Cost as the data grows: a line that stays level costs the same whatever the size.
 
 use super::axis::{Frame, Scale, at, below, beside};
-use super::{Caption, Palette, WIDTH, figure, time_mark};
+use super::names::{self, End};
+use super::{Caption, NAMES, Palette, WIDTH, figure, short, time_mark};
 use crate::html::markup::Markup;
 use crate::record::ArmKey;
 use crate::units::ByteSize;
-
-const HEIGHT: f64 = 360.0;
 
 /// The figure: for each arm the size of the file and the median time, in nanoseconds.
 pub(in crate::html) fn growth(
@@ -21,10 +20,11 @@ pub(in crate::html) fn growth(
     }
     let sizes = Scale::log(all().map(|(size, _)| size.bytes() as f64));
     let times = Scale::log(all().map(|(_, time)| *time));
-    let frame = Frame { left: 68.0, right: WIDTH - 24.0, top: 12.0, bottom: HEIGHT - 48.0 };
-    let legend: Vec<(String, String)> =
-        arms.iter().map(|(arm, _)| (palette.class(arm), arm.to_string())).collect();
-    figure(out, caption, HEIGHT, &legend, |out| {
+    let height = names::height(arms.len());
+    let frame = Frame { left: 80.0, right: WIDTH - NAMES, top: 12.0, bottom: height - 48.0 };
+    let arms: Vec<(String, String, _)> =
+        arms.iter().map(|(arm, points)| (palette.class(arm), short(arm), points)).collect();
+    figure(out, caption, height, &[], |out| {
         let size_mark = |size: f64| {
             let text = ByteSize(size.round() as u64).to_string();
             text.replace(".00", "").replace(".0 ", " ")
@@ -35,23 +35,26 @@ pub(in crate::html) fn growth(
         let marks: Vec<(f64, String)> =
             times.ticks().into_iter().map(|tick| (times.part(tick), time_mark(tick))).collect();
         beside(out, frame, &marks);
-        for (arm, points) in arms {
-            let class = palette.class(arm);
-            let place = |(size, time): &(ByteSize, f64)| {
-                (at(frame.x(sizes.part(size.bytes() as f64))), at(frame.y(times.part(*time))))
-            };
-            let line: Vec<String> = points.iter().map(place).map(|(x, y)| format!("{x},{y}")).collect();
+        let place = |(size, time): &(ByteSize, f64)| {
+            (frame.x(sizes.part(size.bytes() as f64)), frame.y(times.part(*time)))
+        };
+        let mut last = Vec::new();
+        for (class, name, points) in &arms {
+            let line: Vec<String> =
+                points.iter().map(place).map(|(x, y)| format!("{},{}", at(x), at(y))).collect();
+            last.extend(points.last().map(|point| End { class, name, at: place(point) }));
             out.element(
                 "polyline",
                 &[("class", &format!("line {class}")), ("points", &line.join(" "))],
-                |out| out.leaf("title", &[], &arm.to_string()),
+                |out| out.leaf("title", &[], name),
             );
             for (x, y) in points.iter().map(place) {
                 out.empty(
                     "circle",
-                    &[("class", &format!("dot {class}")), ("cx", &x), ("cy", &y), ("r", &"3.5")],
+                    &[("class", &format!("dot {class}")), ("cx", &at(x)), ("cy", &at(y)), ("r", &"3.5")],
                 );
             }
         }
+        names::beside(out, frame, &last);
     });
 }

@@ -5,6 +5,7 @@ mod bars;
 mod curve;
 mod density;
 mod growth;
+mod names;
 mod order;
 mod strip;
 
@@ -23,6 +24,9 @@ use crate::units;
 
 /// Width of every picture, in its own units: small enough to be read on a telephone.
 const WIDTH: f64 = 600.0;
+
+/// Room for the names of lines, right of them.
+const NAMES: f64 = 192.0;
 
 /// Colours there are; more arms begin again.
 const COLOURS: usize = 8;
@@ -64,6 +68,11 @@ pub(super) fn short(arm: &ArmKey) -> String {
     if arm.cache == Cache::Any { arm.name.clone() } else { format!("{}, {}", arm.name, arm.cache) }
 }
 
+/// A name as it fits beside a plot: the middle of a long one is left out.
+fn fitting(name: &str) -> String {
+    crate::layout::shortened(name, 16)
+}
+
 /// A figure of the page: the picture `draw` draws, `height` high, and below it what `legend` names.
 fn figure(
     out: &mut Markup,
@@ -79,20 +88,18 @@ fn figure(
             out.text(" ");
             out.text(caption.how);
         });
-        out.element("div", &[("class", &"scroll")], |out| {
-            let labelled = format!("{title} {how}");
-            let area = format!("0 0 {WIDTH} {height}");
-            let attributes: [(&str, &dyn std::fmt::Display); 4] = [
-                ("xmlns", &"http://www.w3.org/2000/svg"),
-                ("viewBox", &area),
-                ("role", &"img"),
-                ("aria-labelledby", &labelled),
-            ];
-            out.element("svg", &attributes, |out| {
-                out.leaf("title", &[("id", &title)], caption.title);
-                out.leaf("desc", &[("id", &how)], caption.how);
-                draw(out);
-            });
+        let labelled = format!("{title} {how}");
+        let area = format!("0 0 {WIDTH} {height}");
+        let attributes: [(&str, &dyn std::fmt::Display); 4] = [
+            ("xmlns", &"http://www.w3.org/2000/svg"),
+            ("viewBox", &area),
+            ("role", &"img"),
+            ("aria-labelledby", &labelled),
+        ];
+        out.element("svg", &attributes, |out| {
+            out.leaf("title", &[("id", &title)], caption.title);
+            out.leaf("desc", &[("id", &how)], caption.how);
+            draw(out);
         });
         if !legend.is_empty() {
             out.element("ul", &[("class", &"legend")], |out| {

@@ -29,7 +29,10 @@ pub(in crate::html) fn order(
     dots: &[Dot],
 ) {
     let Some(last) = dots.iter().map(|dot| dot.order).max() else { return };
-    let frame = Frame { left: 74.0, right: WIDTH - 12.0, top: 12.0, bottom: HEIGHT - 48.0 };
+    // Colours that stand for two arms stand for none; which arm a dot is of is told where it is pointed at.
+    let is_told = legend.len() <= super::COLOURS;
+    let legend = if is_told { legend } else { &[] };
+    let frame = Frame { left: 80.0, right: WIDTH - 12.0, top: 18.0, bottom: HEIGHT - 48.0 };
     let orders = Scale::Linear { low: 0.0, high: (last as f64).max(1.0) };
     let parts = Scale::Linear { low: SHOWN.0, high: SHOWN.1 };
     figure(out, caption, HEIGHT, legend, |out| {
@@ -41,7 +44,7 @@ pub(in crate::html) fn order(
             parts.ticks().into_iter().map(|tick| (parts.part(tick), told(tick))).collect();
         beside(out, frame, &marks);
         for dot in dots {
-            mark(out, frame.x(orders.part(dot.order as f64)), frame, parts, dot);
+            mark(out, frame.x(orders.part(dot.order as f64)), frame, parts, dot, is_told);
         }
         let points: Vec<String> = trend(dots)
             .into_iter()
@@ -59,10 +62,11 @@ pub(in crate::html) fn order(
     });
 }
 
-fn mark(out: &mut Markup, x: f64, frame: Frame, parts: Scale, dot: &Dot) {
+fn mark(out: &mut Markup, x: f64, frame: Frame, parts: Scale, dot: &Dot, is_told: bool) {
     let part = (dot.ratio - 1.0) * 100.0;
     let y = frame.y(parts.part(part));
-    let class = format!("{} {}", if dot.valid { "dot" } else { "void" }, dot.class);
+    let class =
+        format!("{} {}", if dot.valid { "dot" } else { "void" }, if is_told { &dot.class } else { "c7" });
     if part > SHOWN.1 || part < SHOWN.0 {
         let tip = y + if part > 0.0 { -7.0 } else { 7.0 };
         let points = format!("{},{} {},{} {},{}", at(x), at(tip), at(x - 4.0), at(y), at(x + 4.0), at(y));

@@ -32,7 +32,7 @@ pub(in crate::html) fn strip(out: &mut Markup, caption: &Caption<'_>, strips: &[
             .ticks()
             .into_iter()
             .map(|tick| {
-                (scale.part(tick), if tick == 0.0 { "median".to_owned() } else { format!("{tick:+.0} %") })
+                (scale.part(tick), if tick == 0.0 { "0 %".to_owned() } else { format!("{tick:+.0} %") })
             })
             .collect();
         below(out, frame, &marks, "beside the arm's own median");
@@ -42,11 +42,11 @@ pub(in crate::html) fn strip(out: &mut Markup, caption: &Caption<'_>, strips: &[
                 "text",
                 &[
                     ("class", &"label"),
-                    ("x", &at(frame.left - 10.0)),
+                    ("x", &at(frame.left - 12.0)),
                     ("y", &at(y + 4.5)),
                     ("text-anchor", &"end"),
                 ],
-                &strip.name,
+                &super::fitting(&strip.name),
             );
             out.element("g", &[("class", &strip.class)], |out| row(out, frame, scale, y, strip));
         }
