@@ -174,6 +174,16 @@ fn what_is_not_there_is_no_file_or_has_no_end_is_refused_by_name() {
             assert!(ran.err.contains(name), "{arguments:?}: {}", ran.err);
         }
     }
+    // Words in a file that cannot be understood are bad usage, as those on the command line.
+    std::fs::write(program.path("odd.toml"), "sailing = true\n").unwrap();
+    let name = "./odd.toml";
+    for arguments in readers(name)
+        .into_iter()
+        .filter(|arguments| arguments.contains(&"--recipe") || arguments[0] == "dataset")
+    {
+        let ran = program.run(&arguments);
+        assert!(ran.code == Some(2) && ran.err.contains("sailing"), "{arguments:?}: {ran:?}");
+    }
     let record = kept("record-v1.json");
     let ablations = ["report", text(&record), "--format", "html", "--ablations", "/dev/zero"];
     let ran = program.run(&ablations);
