@@ -46,8 +46,9 @@ enum Kind {
     Archive,
 }
 
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 3] = [
     ("archive-tiny", include_str!("../../recipes/archive-tiny.toml")),
+    ("archive-6k", include_str!("../../recipes/archive-6k.toml")),
     ("archive-60k", include_str!("../../recipes/archive-60k.toml")),
 ];
 

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use tracerig_datasets::DatasetError;
 use tracerig_scanner::ScanError;
+use tracerig_scanner::archive::ArchiveError;
+
+use crate::refresh::RefreshError;
 
 /// Why there is no figure. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +20,12 @@ pub enum Error {
     /// A launch failed.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// A refresh of an archive failed.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The memo that a refresh begins from cannot be put in place.
+    #[error(transparent)]
+    Memo(#[from] RefreshError),
     /// A file cannot be read or written.
     #[error("{}: {source}. Check the permissions of the folder and the room on its disk", path.display())]
     Io {
@@ -26,14 +35,14 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A launch gave another answer than a full scan, or took another way than was to be measured.
-    #[error("{}: a launch without `{name}` was {mode}, {}. This is a defect; please report it", path.display(), if *right { "and right" } else { "and wrong" })]
+    #[error("{}: a launch without `{name}` was {way}, {}. This is a defect; please report it", path.display(), if *right { "and right" } else { "and wrong" })]
     NotComparable {
-        /// The database.
+        /// The database or home.
         path: PathBuf,
         /// The rule, empty for none.
         name: &'static str,
         /// How the answer came about.
-        mode: String,
+        way: String,
         /// Whether it was right.
         right: bool,
     },

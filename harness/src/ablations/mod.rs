@@ -18,7 +18,6 @@ mod hunt;
 mod threads;
 mod trace;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -27,7 +26,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use archive::{archive_engines, archive_rules};
-pub use cost::{Cost, SCENE, costs};
+pub use cost::{Cost, Costs, Scene, costs};
 pub use error::Error;
 pub use hunt::{Random, Shown};
 pub use threads::thread_rules;
@@ -137,7 +136,7 @@ pub struct Report {
     /// Answers that are wrong whatever the rules are.
     pub engines: Vec<Row>,
     /// What costs were measured on; empty if none were.
-    pub scene: String,
+    pub scenes: Vec<Scene>,
     /// Whether it was cut short by Ctrl-C.
     pub interrupted: bool,
 }
@@ -153,16 +152,16 @@ impl Report {
             jobs: jobs.get(),
             rules,
             engines,
-            scene: String::new(),
+            scenes: Vec::new(),
             interrupted: interrupt::requested(),
         }
     }
 
     /// Notes what rules cost.
-    pub fn add_costs(&mut self, costs: &BTreeMap<&'static str, Cost>) {
-        SCENE.clone_into(&mut self.scene);
+    pub fn add_costs(&mut self, mut costs: Costs) {
+        self.scenes = costs.scenes;
         for row in &mut self.rules {
-            row.cost = costs.get(row.name).cloned();
+            row.cost = costs.of.remove(&(row.subject, row.name));
         }
     }
 

@@ -6,6 +6,7 @@ mod compare;
 mod dataset;
 mod diff;
 mod generated;
+mod kept;
 mod output;
 mod refresh;
 mod report;

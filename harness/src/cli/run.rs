@@ -5,14 +5,14 @@ mod planned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use tracerig_datasets::Cache;
 use tracerig_reports::{Ladder, Record, hdr, ladder, render, write_whole};
 
 use super::output::{self, Format};
 use super::shown::Shown;
-use super::{Code, Interrupted, Usage, append, refresh};
+use super::{Code, Interrupted, Usage, append, kept, refresh};
 use crate::relaunch::{self, Job, Plan, RunError, Source};
 
 pub(super) use planned::find as planned_by;
@@ -189,13 +189,7 @@ fn climb(arguments: &Relaunch, plan: &Plan, results: &Path) -> anyhow::Result<Co
 
 /// Makes sure before a run that its results can be written after it, and overwrite none.
 pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
-    let record = out.join(RECORD);
-    if record.exists() {
-        bail!("{}: a record is there already; choose another --out, or remove it", record.display());
-    }
-    std::fs::create_dir_all(out)
-        .and_then(|()| tempfile::tempfile_in(out).map(drop))
-        .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))
+    kept::prepare(out, RECORD, "a record")
 }
 
 pub(super) const RECORD: &str = "record.json";

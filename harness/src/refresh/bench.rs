@@ -31,7 +31,7 @@ use crate::subject::Subject;
 use crate::worker::Engine;
 
 /// Longer than a tick of the clock that dates files: what was written before it is not read again.
-const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 /// What all launches of a run stand on.
 #[derive(Debug)]

@@ -13,19 +13,19 @@ type States = BTreeMap<std::ffi::OsString, (u64, i64, i64)>;
 
 /// A memo, which is a folder or a file, and its earlier states.
 #[derive(Debug)]
-pub(super) struct Memos {
+pub(crate) struct Memos {
     /// Where engines find it.
-    pub(super) place: PathBuf,
+    pub(crate) place: PathBuf,
     kept: BTreeMap<Memo, PathBuf>,
 }
 
 impl Memos {
-    pub(super) fn at(place: PathBuf) -> Self {
+    pub(crate) fn at(place: PathBuf) -> Self {
         Self { place, kept: BTreeMap::new() }
     }
 
     /// Keeps the memo that stands there now.
-    pub(super) fn keep(&mut self, name: Memo) -> Result<(), RefreshError> {
+    pub(crate) fn keep(&mut self, name: Memo) -> Result<(), RefreshError> {
         let kept = self.place.with_extension(format!("{name:?}").to_lowercase());
         copy(&self.place, &kept)?;
         self.kept.insert(name, kept);
@@ -33,7 +33,7 @@ impl Memos {
     }
 
     /// Puts the memo that a launch starts from in its place. Gives what its files look like.
-    pub(super) fn restore(&self, name: Memo) -> Result<States, RefreshError> {
+    pub(crate) fn restore(&self, name: Memo) -> Result<States, RefreshError> {
         let removed =
             if self.place.is_dir() { fs::remove_dir_all(&self.place) } else { fs::remove_file(&self.place) };
         match removed {
@@ -49,7 +49,7 @@ impl Memos {
     }
 
     /// Whether a launch left another memo: told from its files, not by the launch.
-    pub(super) fn is_other_than(&self, before: &States) -> Result<bool, RefreshError> {
+    pub(crate) fn is_other_than(&self, before: &States) -> Result<bool, RefreshError> {
         Ok(self.states()? != *before)
     }
 

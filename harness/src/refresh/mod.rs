@@ -24,6 +24,9 @@ pub use bench::Bench;
 pub use error::RefreshError;
 pub use plan::{Arm, Memo, Plan, Reads};
 
+pub(crate) use bench::TICK;
+pub(crate) use memos::Memos;
+
 use crate::relaunch::Event;
 use crate::samples::{interleaved, launches_for, one, repeated};
 use crate::session::{Measured, Session};

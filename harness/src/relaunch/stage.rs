@@ -67,11 +67,15 @@ impl Stage {
 
 /// Whether the file system has room for so many bytes.
 pub(crate) fn check_room(folder: &Path, needed: u64) -> Result<(), RunError> {
-    let told = rustix::fs::statvfs(folder)
-        .map_err(|error| RunError::io(folder, "ask for its free room")(error.into()))?;
-    let available = told.f_bavail.saturating_mul(told.f_frsize);
+    let available = free_room(folder).map_err(RunError::io(folder, "ask for its free room"))?;
     if available < needed {
         return Err(RunError::NoRoom { path: folder.to_owned(), needed, available });
     }
     Ok(())
+}
+
+/// Bytes that may still be written below `folder`, as far as its file system tells: one of no size at all does not.
+pub(crate) fn free_room(folder: &Path) -> std::io::Result<u64> {
+    let told = rustix::fs::statvfs(folder)?;
+    Ok(if told.f_blocks == 0 { u64::MAX } else { told.f_bavail.saturating_mul(told.f_frsize) })
 }

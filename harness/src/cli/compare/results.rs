@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tracerig_reports::comparison::{self, Comparisons, Run};
 use tracerig_reports::write_whole;
 
-use crate::cli::Code;
 use crate::cli::output::{self, Format};
+use crate::cli::{Code, kept};
 use crate::compare::Compared;
 
 /// The file of the comparisons in a folder of results.
@@ -15,13 +15,7 @@ pub(in crate::cli) const FILE: &str = "comparison.json";
 
 /// Makes sure before anything is measured that results can be written after it, and overwrite none.
 pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
-    let file = out.join(FILE);
-    if file.exists() {
-        bail!("{}: a comparison is there already; choose another --out, or remove it", file.display());
-    }
-    std::fs::create_dir_all(out)
-        .and_then(|()| tempfile::tempfile_in(out).map(drop))
-        .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))
+    kept::prepare(out, FILE, "a comparison")
 }
 
 /// Writes every raw sample of a comparison, and the order in which they were taken.

@@ -63,14 +63,14 @@ fn listing_table(listing: &Listing) -> String {
             ByteSize(recipe.file_bytes).to_string(),
             units::count(recipe.rows)
         );
-        text += &why(&recipe.why);
+        text.push_str(&explained(&recipe.why));
     }
     text.push_str("\nRecipes of archives\n");
     for recipe in &listing.archive_recipes {
         let archive::Offered { recipe, why, sessions, bytes, trace, .. } = recipe;
         let (bytes, sessions) = (ByteSize(*bytes).to_string(), units::count(*sessions));
         let _ = writeln!(text, "  {recipe:14} {bytes:>7} {sessions:>10} sessions, trace database {trace}");
-        text += &self::why(why);
+        text.push_str(&explained(why));
     }
     let _ = writeln!(text, "\nDatasets in {}", listing.cache.display());
     if listing.datasets.is_empty() && listing.archives.is_empty() {
@@ -101,7 +101,7 @@ fn listing_table(listing: &Listing) -> String {
     text
 }
 
-/// What a recipe is for, below its name.
-fn why(why: &str) -> String {
+/// A sentence below what it explains.
+fn explained(why: &str) -> String {
     wrapped(&format!("      {why}"), 78, "      ")
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tracerig_reports::write_whole;
+use tracerig_reports::{units, wrapped, write_whole};
 
 use super::options::{jobs, program, time};
-use crate::ablations::{self, Cost, Report, Row, Search, Tested};
+use crate::ablations::{self, Report, Row, Scene, Search, Tested};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::Subject;
@@ -92,12 +92,12 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let mut report = Report::new(search, jobs, rules, engines);
     if !arguments.without_costs && !report.interrupted {
         let bar = output::progress_bar(0, "{spinner} measuring what rules cost: {msg}");
-        let costs = ablations::costs(is_wanted, &|name| bar.set_message(name));
+        let costs = ablations::costs(|_, name| is_wanted(name), &|name| bar.set_message(name));
         bar.finish_and_clear();
         report.interrupted = interrupt::requested();
         match costs {
             Err(_) if report.interrupted => {}
-            costs => report.add_costs(&costs?),
+            costs => report.add_costs(costs?),
         }
     }
 
@@ -145,22 +145,17 @@ fn look<S: Subject>(
 /// The result, at most 80 columns wide.
 fn table(report: &Report) -> String {
     let mut text = String::new();
-    let mut line = |cells: [&str; 8]| {
-        let [name, case, time, ops, wrong, cost, rows, steps] = cells;
-        let _ = writeln!(
-            text,
-            "{}",
-            format!("{name:<18} {case:>6} {time:>7} {ops:>3} {wrong:<7} {cost:>18} {rows:>4} {steps:>5}")
-                .trim_end()
-        );
+    let mut line = |cells: [&str; 5]| {
+        let [name, case, time, ops, wrong] = cells;
+        let _ = writeln!(text, "{}", format!("{name:<20} {case:>7} {time:>8} {ops:>8}  {wrong}").trim_end());
     };
-    line(["", "random", "after", "wit", "goes", "relaunch with it", "rows", "VM"]);
-    line(["without", "case", "", "ops", "wrong", "takes longer, us", "read", "steps"]);
+    line(["", "random", "", "witness", ""]);
+    line(["without", "case", "after", "ops", "goes wrong"]);
     let mut subject = "";
     for row in report.rules.iter().chain(&report.engines) {
         if row.subject != subject {
             subject = row.subject;
-            line([&format!("diff {subject}"), "", "", "", "", "", "", ""]);
+            line([&format!("diff {subject}"), "", "", "", ""]);
         }
         let (case, time) = match &row.random {
             Some(random) => (random.case.to_string(), seconds(row.seconds)),
@@ -169,8 +164,7 @@ fn table(report: &Report) -> String {
         let ops = row.witness.as_ref().map(|shown| shown.operations);
         let ops = ops.or(row.random.as_ref().map(|random| random.operations));
         let ops = ops.map_or("-".to_owned(), |ops| ops.to_string());
-        let [cost, rows, steps] = row.cost.as_ref().map_or(["", "", ""].map(str::to_owned), costs);
-        line([row.name, &case, &time, &ops, wrong(row), &cost, &rows, &steps]);
+        line([row.name, &case, &time, &ops, wrong(row)]);
     }
     let faults = report.rules.len() + report.engines.len();
     let at_random = report.rules.iter().chain(&report.engines).filter(|row| row.random.is_some()).count();
@@ -182,12 +176,33 @@ fn table(report: &Report) -> String {
         report.search.seed,
         report.search.ops
     );
-    if !report.scene.is_empty() {
-        let _ = writeln!(text, "costs: {}", report.scene);
-    }
     for row in report.missed() {
         let why = row.trouble.as_deref().unwrap_or("nothing went wrong");
         let _ = writeln!(text, "NOT NOTICED {}: {why}", row.name);
+    }
+    for scene in &report.scenes {
+        text.push_str(&costs(report, scene));
+    }
+    text
+}
+
+/// What the rules cost that were measured on a scene, at most 80 columns wide.
+fn costs(report: &Report, scene: &Scene) -> String {
+    let what = format!("What the rules of `diff {}` cost, in {}:", scene.subject, scene.scene);
+    let mut text = format!("\n{}\n", wrapped(&what, 80, ""));
+    let mut line = |name: &str, longer: &str, interval: &str, work: &str| {
+        let line = format!("{name:<20} {longer:>8} {interval:>18}  {work}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    };
+    line("", "longer", "", "");
+    line("with", "by, us", "99 % interval", "work for it, exactly");
+    for row in report.rules.iter().filter(|row| row.subject == scene.subject) {
+        let Some(cost) = &row.cost else { continue };
+        let interval = cost.interval.map_or(String::new(), |it| format!("{:.0} to {:.0}", it.low, it.high));
+        let mut work = cost.work.iter().map(|(what, more)| format!("{} {what}", signed(*more)));
+        line(row.name, &format!("{:.0}", cost.microseconds), &interval, &work.next().unwrap_or_default());
+        // One a line: names of counters are long.
+        work.for_each(|more| line("", "", "", &more));
     }
     text
 }
@@ -220,8 +235,7 @@ fn seconds(seconds: f64) -> String {
     if seconds < 0.1 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
 }
 
-fn costs(cost: &Cost) -> [String; 3] {
-    let interval = cost.interval.map_or(String::new(), |it| format!(" [{:.0}, {:.0}]", it.low, it.high));
-    let exact = |count: i64| if count == 0 { "-".to_owned() } else { count.to_string() };
-    [format!("{:.0}{interval}", cost.microseconds), exact(cost.rows_checked), exact(cost.vm_steps)]
+/// A count with its digits in groups, and the sign that a difference may have.
+fn signed(more: i64) -> String {
+    format!("{}{}", if more < 0 { "-" } else { "" }, units::count(more.unsigned_abs()))
 }
