@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tracerig_reports::{Record, write_whole};
+use tracerig_reports::{Error, LARGEST_DOCUMENT, Record, read_whole, write_whole};
 
 use crate::machine;
 
@@ -139,12 +139,12 @@ impl Baselines {
     }
 
     fn file(&self, name: &str, path: &Path) -> Result<File, BaselineError> {
-        let text = match std::fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let text = match read_whole(path, LARGEST_DOCUMENT) {
+            Err(Error::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 let (name, path, known) = (name.to_owned(), path.to_owned(), self.known());
                 return Err(BaselineError::Missing { name, path, known });
             }
-            read => read.map_err(|source| BaselineError::Io { path: path.to_owned(), source })?,
+            read => read?,
         };
         let file: File = serde_json::from_slice(&text).map_err(|error| broken(path, &error))?;
         if (file.schema.as_str(), file.version) != (SCHEMA, VERSION) {

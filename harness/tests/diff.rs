@@ -155,9 +155,7 @@ fn what_cannot_be_executed_is_said_and_is_no_pass() {
     for (arguments, said) in [
         (&["--replay", text(&broken)][..], "line 2"),
         (&["--replay", text(&empty)], "without operations"),
-        (&["--replay", "nowhere.txt"], "nowhere.txt"),
         (&["--replay", text(&broken), "--seed", "3"], "cannot be used with"),
-        (&["--corpus", "nowhere"], "nowhere"),
         (&["--corpus", text(&program.path("."))], "no history"),
         (&["--shard", "3/2"], "K/N"),
         (&["--cases", "1", "--shard", "1/2"], "is empty"),
@@ -169,6 +167,16 @@ fn what_cannot_be_executed_is_said_and_is_no_pass() {
         (&["--processes", "1/0"], "no share"),
     ] {
         let ran = program.diff("trace", arguments, 2);
+        assert!(ran.err.contains(said) && ran.out.is_empty(), "{arguments:?}\n{}", ran.err);
+    }
+    // A file that is not there is a failure as everywhere, and no bad usage.
+    for (subject, arguments, said) in [
+        ("trace", ["--replay", "nowhere.txt"], "nowhere.txt"),
+        ("threads", ["--replay", "nowhere.txt"], "nowhere.txt"),
+        ("archive", ["--replay", "/dev/zero"], "a device"),
+        ("trace", ["--corpus", "nowhere"], "nowhere"),
+    ] {
+        let ran = program.diff(subject, &arguments, 1);
         assert!(ran.err.contains(said) && ran.out.is_empty(), "{arguments:?}\n{}", ran.err);
     }
     let nowhere = program.command(&["diff", "trace", "--cases", "1"]).env("TMPDIR", "/nonexistent").output();

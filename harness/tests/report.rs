@@ -140,6 +140,50 @@ fn what_is_no_whole_record_is_refused_with_its_path() {
     assert_eq!(program.run(&["report", "gone"]).code, Some(1));
 }
 
+/// What reads a file that the user names, however it is called.
+fn readers(name: &str) -> Vec<Vec<&str>> {
+    vec![
+        vec!["report", name],
+        vec!["report", name, "--format", "html"],
+        vec!["repro", name],
+        vec!["compare", name, name],
+        vec!["compare", "--save-baseline", "main", name],
+        vec!["compare", "--base-bin", env!("CARGO_BIN_EXE_tracerig"), "--plan", name],
+        vec!["compare", "--base-bin", env!("CARGO_BIN_EXE_tracerig"), "--recipe", name],
+        vec!["run", "--plan", name],
+        vec!["run", "relaunch", "--recipe", name],
+        vec!["run", "refresh", "--recipe", name],
+        vec!["dataset", "build", name],
+        vec!["diff", "trace", "--replay", name],
+        vec!["diff", "threads", "--replay", name],
+        vec!["diff", "archive", "--replay", name],
+    ]
+}
+
+#[test]
+fn what_is_not_there_is_no_file_or_has_no_end_is_refused_by_name() {
+    let program = Program::new();
+    let made = std::process::Command::new("mkfifo").arg(program.path("pipe.toml")).status().unwrap();
+    assert!(made.success());
+    // It takes no room on the disk.
+    std::fs::File::create(program.path("hole.toml")).unwrap().set_len(1 << 40).unwrap();
+    for name in ["./nowhere.toml", "/dev/zero", "./pipe.toml", "./hole.toml"] {
+        for arguments in readers(name) {
+            let ran = program.run(&arguments);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{arguments:?}: {ran:?}");
+            assert!(ran.err.contains(name), "{arguments:?}: {}", ran.err);
+        }
+    }
+    let record = kept("record-v1.json");
+    let ablations = ["report", text(&record), "--format", "html", "--ablations", "/dev/zero"];
+    let ran = program.run(&ablations);
+    assert!(ran.code == Some(1) && ran.err.contains("it is a device, not a file"), "{ran:?}");
+    // A baseline is one of the files that are read.
+    std::fs::create_dir_all(program.path("target/tracerig/baselines/main.json")).unwrap();
+    let ran = program.run(&["compare", "--baseline", "main", text(&record)]);
+    assert!(ran.code == Some(1) && ran.err.contains("a folder, not a file"), "{ran:?}");
+}
+
 #[test]
 fn ablations_of_any_shape_become_a_table() {
     let program = Program::new();

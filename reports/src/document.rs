@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::comparison::{self, Comparisons};
 use crate::record::{self, Record};
-use crate::{Error, Result};
+use crate::{LARGEST_DOCUMENT, Result, read_whole};
 
 /// What a report is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ impl Document {
     /// # Errors
     /// As [`Record::read`] and [`Comparisons::read`].
     pub fn read(path: &Path) -> Result<Document> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let bytes = read_whole(path, LARGEST_DOCUMENT)?;
         if record::schema_of(path, &bytes)?.as_deref() == Some(comparison::FILE_SCHEMA) {
             return Ok(Document::Comparisons(Comparisons::parse(path, &bytes)?));
         }

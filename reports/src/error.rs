@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::ByteSize;
+
 /// Result of anything in this crate that touches a file.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -16,6 +18,24 @@ pub enum Error {
         path: PathBuf,
         /// What the operating system said.
         source: std::io::Error,
+    },
+    /// What is there is no file.
+    #[error("cannot read {path}: it is {what}, not a file; give the path of the file itself")]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The file is larger than such files are.
+    #[error(
+        "cannot read {path}: it has more than {limit}, the most that is read of such a file; check that it is the one you mean"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: ByteSize,
     },
     /// The file cannot be written; what was there before is untouched.
     #[error(

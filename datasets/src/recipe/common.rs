@@ -1,5 +1,7 @@
 //! What recipes of either kind have in common: where their text is found, how it is read, and what each must keep to.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -9,9 +11,25 @@ use crate::error::{DatasetError, Result};
 /// Names and texts of built-in recipes.
 pub(crate) type Builtin = [(&'static str, &'static str)];
 
-/// The text of a recipe file.
+/// No recipe is larger: those that are built in have a few kB.
+const LARGEST: u64 = 16 << 20;
+
+/// The text of a recipe file. What is no file, and might have no end, is refused before it is opened.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(DatasetError::io(path, "read the recipe"))
+    let refused = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
+    let text = || {
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(refused("it is no file but a folder, a device or a pipe".to_owned()));
+        }
+        let mut text = String::new();
+        let size = File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+        if size as u64 > LARGEST {
+            Err(refused(format!("it has more than {LARGEST} bytes")))
+        } else {
+            Ok(text)
+        }
+    };
+    text().map_err(DatasetError::io(path, "read the recipe"))
 }
 
 /// The text of the recipe file that `name` is the path of; `None` for the name of a built-in recipe.

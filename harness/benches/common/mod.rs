@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
+mod baseline;
 pub(crate) mod stage;
 
 use std::fmt::Display;
@@ -17,6 +18,10 @@ pub(crate) const APPENDED: u64 = 200;
 
 /// Short enough that all benchmarks together take less than four minutes on two cores; `--measurement-time` and the like change it.
 pub(crate) fn criterion() -> Criterion {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(message) = baseline::missing(&arguments, baseline::folder) {
+        stop(&message);
+    }
     Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -153,6 +154,8 @@ impl Bench {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            // A Ctrl-C in the terminal is for the harness: it ends the launch first, and then this.
+            .process_group(0)
             .spawn();
         let mut contending = Contending(child.map_err(AppendError::io(subject.program(), "launch it"))?);
         contending.wait_until_held().map_err(AppendError::io(folder, "take the write lock in it"))?;
@@ -218,6 +221,20 @@ impl Bench {
         })
     }
 }
+
+/// The counters of launches that are exact, or are where rows are projected before an append returns, by name.
+pub(crate) const EXACT: [&str; 10] = [
+    "appends",
+    "history_bytes",
+    "history_syncs",
+    "transactions",
+    "projections",
+    "load_transactions",
+    "load_projections",
+    "histories",
+    "lines",
+    "rows",
+];
 
 /// A contender at work; dropping it ends it.
 struct Contending(Child);

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use tracerig_reports::record::{ArmKey, Cache, Record};
 
 pub use bench::Bench;
+pub(crate) use bench::EXACT;
 pub use crash::{CrashJob, CrashReport, Struck, Violation, crash};
 pub use error::AppendError;
 pub use plan::{Arm, Condition, Plan};

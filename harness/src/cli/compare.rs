@@ -5,6 +5,7 @@ mod records;
 pub(super) mod results;
 mod self_check;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,6 +15,7 @@ use super::output::Format;
 use super::{Code, Usage, run};
 use crate::handicap::Planted;
 use crate::plan::{Plan, RelaunchRun, Run};
+use crate::{append, relaunch};
 
 /// Compare two programs: first their work, to the digit, then their times, in pairs, with the noise beside them.
 ///
@@ -169,12 +171,25 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// What counts as a change.
-fn rules(arguments: &Arguments, plan: &Plan) -> Rules {
-    Rules {
+/// What counts as a change; `exact` are the counters that decide, and may be accepted. A name that is misspelt would accept nothing, and
+/// one that decides nothing needs no leave.
+fn rules(arguments: &Arguments, plan: &Plan, exact: &BTreeSet<&str>) -> Result<Rules, Usage> {
+    if let Some(unknown) = arguments.accept.iter().find(|name| !exact.contains(name.as_str())) {
+        let known: Vec<&str> = exact.iter().copied().collect();
+        return Err(Usage(format!(
+            "--accept {unknown}: no exact counter is called that; there are {}",
+            known.join(", ")
+        )));
+    }
+    Ok(Rules {
         margin: plan.compare.margin_percent / 100.0,
         budget: plan.compare.budget_percent / 100.0,
         accepted: arguments.accept.iter().cloned().collect(),
         ..Rules::default()
-    }
+    })
+}
+
+/// The exact counters of what executables are compared by.
+fn exact_counters() -> BTreeSet<&'static str> {
+    relaunch::EXACT.into_iter().chain(append::EXACT).collect()
 }

@@ -27,6 +27,7 @@ use tracerig_datasets::{DatasetError, MOST_SCALE, Recipe};
 
 use crate::compare::CompareError;
 use crate::interrupt;
+use crate::plan::RunProblem;
 use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
 use crate::repro::ReproError;
@@ -128,10 +129,28 @@ fn executable(path: &Path) -> PathBuf {
 
 /// The recipe that an argument names.
 fn recipe(name: &str) -> anyhow::Result<Recipe> {
-    Recipe::find(name).map_err(|error| match error {
-        DatasetError::UnknownRecipe { .. } => Usage(error.to_string()).into(),
+    Recipe::find(name).map_err(no_recipe)
+}
+
+/// Why there is no such recipe. A name that is not known, and words in a file that make none, are wrong arguments; a file that
+/// cannot be read is a failure.
+fn no_recipe(error: DatasetError) -> anyhow::Error {
+    match error {
+        DatasetError::UnknownRecipe { .. } | DatasetError::Recipe { .. } => Usage(error.to_string()).into(),
         error => error.into(),
-    })
+    }
+}
+
+/// Why a run of a plan cannot be made, told of `place`; likewise.
+fn no_run(place: &str, problem: RunProblem) -> anyhow::Error {
+    match problem {
+        RunProblem::Words(words) => Usage(format!("{place}: {words}")).into(),
+        RunProblem::Recipe(error) => {
+            let told = format!("{place}: {error}");
+            let error = no_recipe(error);
+            if error.is::<Usage>() { Usage(told).into() } else { error.context(told) }
+        }
+    }
 }
 
 /// Runs the command that the process was started with.

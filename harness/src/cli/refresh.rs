@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use tracerig_datasets::Cache;
 use tracerig_datasets::archive::ArchiveRecipe;
-use tracerig_datasets::{Cache, DatasetError};
 
 use super::output::Format;
 use super::shown::Shown;
@@ -48,10 +48,7 @@ pub(super) struct Refresh {
 
 pub(super) fn main(arguments: &Refresh) -> anyhow::Result<Code> {
     let plan = plan(arguments)?;
-    let recipe = ArchiveRecipe::find(&plan.recipe).map_err(|error| match error {
-        DatasetError::UnknownRecipe { .. } => Usage(error.to_string()).into(),
-        error => anyhow::Error::from(error),
-    })?;
+    let recipe = ArchiveRecipe::find(&plan.recipe).map_err(super::no_recipe)?;
     let results = Path::new("tracerig-out");
     run::prepare(arguments.out.as_deref().unwrap_or(results))?;
     run::warn_of_debug_build();

@@ -6,7 +6,9 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use tracerig_reports::comparison::{self, Comparisons};
 use tracerig_reports::record::Status;
-use tracerig_reports::{Document, Record, export, hdr, html, render, write_whole};
+use tracerig_reports::{
+    Document, LARGEST_DOCUMENT, Record, export, hdr, html, read_whole, render, write_whole,
+};
 
 use super::compare::results;
 use super::run::RECORD;
@@ -206,8 +208,7 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
 
 fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>> {
     let Some(path) = &arguments.ablations else { return Ok(None) };
-    let text = std::fs::read(path)
-        .with_context(|| format!("{}: cannot be read; check the path and its permissions", path.display()))?;
+    let text = read_whole(path, LARGEST_DOCUMENT)?;
     let value = serde_json::from_slice(&text).with_context(|| {
         format!("{}: is not JSON; give what a search for ablations wrote", path.display())
     })?;

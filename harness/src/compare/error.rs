@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::append::AppendError;
+use crate::plan::RunProblem;
 use crate::protocol::ProtocolError;
 use crate::relaunch::RunError;
 
@@ -27,13 +28,13 @@ pub enum CompareError {
     /// An executable is none that can be compared.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-    /// A run of the plan makes no sense.
-    #[error("run `{run}`: {what}")]
+    /// A run of the plan makes no sense, or its recipe cannot be read.
+    #[error("run `{run}`: {source}")]
     Run {
         /// The run.
         run: String,
         /// What is the matter.
-        what: String,
+        source: RunProblem,
     },
     /// A file cannot be read or written.
     #[error("{}: cannot {action}: {source}. Check the path, the permissions of the folder and the room on its disk", path.display())]

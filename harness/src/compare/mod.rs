@@ -79,7 +79,7 @@ pub struct Compared {
     pub records: [(&'static str, Record); 3],
     /// Every sample in the order taken.
     pub taken: Vec<TakenSample>,
-    /// Whether it was cut short.
+    /// Whether it was cut short by Ctrl-C.
     pub interrupted: bool,
 }
 
@@ -93,10 +93,10 @@ pub struct TakenSample {
 }
 
 /// Compares the two executables by each run in turn, and hands over each comparison as soon as it is there, so that nothing that goes
-/// wrong later takes it away. Ctrl-C ends it with the runs and samples there are.
+/// wrong later takes it away. Ctrl-C ends it with the runs and samples there are, and so does what goes wrong between samples.
 ///
 /// # Errors
-/// See [`CompareError`]. A launch that fails or answers wrongly is no error but a part of the verdict.
+/// See [`CompareError`]. A process that fails or answers wrongly is no error but a part of the verdict.
 pub fn run(
     job: &Job,
     tell: &mut dyn FnMut(Event<'_>),
@@ -105,22 +105,24 @@ pub fn run(
     let executables = Executables::of(&job.base.1, &job.new.1, &job.place.workplaces)?;
     for run in &job.runs {
         tell(Event::Run(run));
-        let compared = one(job, run, &executables, tell)?;
-        let interrupted = compared.interrupted;
+        let (compared, cut) = one(job, run, &executables, tell)?;
         hand_over(compared);
-        if interrupted {
-            break;
+        match cut {
+            None => {}
+            Some(CompareError::Interrupted) => break,
+            Some(error) => return Err(error),
         }
     }
     Ok(())
 }
 
+/// The comparison of one run, and what cut it short, if anything did.
 fn one(
     job: &Job,
     run: &Run,
     executables: &Executables,
     tell: &mut dyn FnMut(Event<'_>),
-) -> Result<Compared, CompareError> {
+) -> Result<(Compared, Option<CompareError>), CompareError> {
     let place = &job.place;
     let prepared = prepared(run)?;
     let mut bench = bench::set(prepared, place, executables, &mut |event| tell(Event::Preparing(event)))?;
@@ -143,15 +145,18 @@ fn one(
 
     let session = Session::begin(&place.command, place.seed);
     let mut rounds = Rounds::new(bench.as_mut(), Metric::of(&plan), place.seed);
-    let verdicts = rounds.run(pairs, &job.rules, &mut |at, arm| tell(Event::Sample { at, of, arm }))?;
-    let interrupted = rounds.interrupted;
-    let Rounds { samples, taken, .. } = rounds;
-    if taken.is_empty() && interrupted {
-        return Err(CompareError::Interrupted);
-    }
+    let verdicts = rounds.run(pairs, &job.rules, &mut |at, arm| tell(Event::Sample { at, of, arm }));
+    let Rounds { samples, taken, cut, .. } = rounds;
+    let cut = match cut {
+        // Without a single sample there is nothing to hand over.
+        Some(error) if taken.is_empty() => return Err(error),
+        cut => cut,
+    };
+    let is_cut = cut.is_some();
     let [of_base, of_again, of_new] = samples;
     let record = |side: Side, build: &Build, samples| {
-        let measured = Measured { plan: plan.clone(), dataset: dataset.clone(), samples, interrupted };
+        let measured =
+            Measured { plan: plan.clone(), dataset: dataset.clone(), samples, interrupted: is_cut };
         (side.name(), session.of(build.clone()).record(measured, &place.workplaces))
     };
     let records = [
@@ -159,7 +164,7 @@ fn one(
         record(Side::Again, &base.build, of_again),
         record(Side::New, &new.build, of_new),
     ];
-    Ok(Compared {
+    let compared = Compared {
         name: run.name().to_owned(),
         comparison: Comparison {
             scenario: plan.scenario.clone(),
@@ -172,12 +177,13 @@ fn one(
         },
         records,
         taken,
-        interrupted,
-    })
+        interrupted: matches!(cut, Some(CompareError::Interrupted)),
+    };
+    Ok((compared, cut))
 }
 
 /// The compared arms of a run, with everything that their names stand for.
 fn prepared(run: &Run) -> Result<crate::plan::Prepared, CompareError> {
     let compared = run.of_compared();
-    compared.prepared().map_err(|what| CompareError::Run { run: run.name().to_owned(), what })
+    compared.prepared().map_err(|source| CompareError::Run { run: run.name().to_owned(), source })
 }

@@ -27,7 +27,8 @@ pub(super) struct Rounds<'a> {
     pub(super) samples: [Vec<Sample>; 3],
     /// Every sample, in the order taken.
     pub(super) taken: Vec<TakenSample>,
-    pub(super) interrupted: bool,
+    /// What ended it early: Ctrl-C, or a launch that could not be made. What was taken before stands.
+    pub(super) cut: Option<CompareError>,
 }
 
 /// Told before each sample: how many were taken, and of which arm the next is.
@@ -50,39 +51,35 @@ impl<'a> Rounds<'a> {
             round: 0,
             samples: [Vec::new(), Vec::new(), Vec::new()],
             taken: Vec::new(),
-            interrupted: false,
+            cut: None,
         }
     }
 
     /// Everything: work, then `pairs` of samples of the arms that answer, and as many again of those that are not clear after
-    /// them. Without pairs only the work.
-    pub(super) fn run(
-        &mut self,
-        pairs: u64,
-        rules: &Rules,
-        tell: &mut Tell<'_>,
-    ) -> Result<Verdicts, CompareError> {
-        let sound = self.work(tell)?;
+    /// them. Without pairs only the work. The verdicts are those of what there is where it was cut short.
+    pub(super) fn run(&mut self, pairs: u64, rules: &Rules, tell: &mut Tell<'_>) -> Verdicts {
+        self.measured.iter_mut().for_each(|measured| measured.expect(pairs > 0));
+        let sound = self.work(tell);
         if pairs > 0 {
-            self.times(&sound, pairs, Set::First, tell)?;
+            self.times(&sound, pairs, Set::First, tell);
             let again = judge(&self.measured, rules).again();
             let unclear: Vec<usize> =
                 sound.into_iter().filter(|&arm| again.contains(&self.measured[arm].arm)).collect();
-            self.times(&unclear, pairs, Set::Second, tell)?;
+            self.times(&unclear, pairs, Set::Second, tell);
         }
-        Ok(judge(&self.measured, rules))
+        judge(&self.measured, rules)
     }
 
     /// One sample of each arm and program, for their work. Returns the arms that answered rightly in both.
-    fn work(&mut self, tell: &mut Tell<'_>) -> Result<Vec<usize>, CompareError> {
+    fn work(&mut self, tell: &mut Tell<'_>) -> Vec<usize> {
         let mut sound = Vec::new();
         for arm in 0..self.measured.len() {
             let mut is_sound = true;
             for side in [Side::Base, Side::New] {
                 for _ in 0..TRIES {
                     tell(self.taken.len() as u64, &self.measured[arm].arm);
-                    let Some(taken) = self.taken(&[side], arm)? else { return Ok(sound) };
-                    let [sample] = taken.as_slice() else { return Ok(sound) };
+                    let Some(taken) = self.taken(&[side], arm) else { return sound };
+                    let [sample] = taken.as_slice() else { return sound };
                     self.round += 1;
                     self.measured[arm].work(sample, side == Side::Base);
                     is_sound &= answers(&sample.state);
@@ -95,23 +92,17 @@ impl<'a> Rounds<'a> {
                 sound.push(arm);
             }
         }
-        Ok(sound)
+        sound
     }
 
     /// Pairs of samples of these arms.
-    fn times(
-        &mut self,
-        arms: &[usize],
-        pairs: u64,
-        set: Set,
-        tell: &mut Tell<'_>,
-    ) -> Result<(), CompareError> {
+    fn times(&mut self, arms: &[usize], pairs: u64, set: Set, tell: &mut Tell<'_>) {
         let mut order = arms.to_vec();
         for _ in 0..pairs {
             order.shuffle(&mut self.random);
             for &arm in &order {
                 tell(self.taken.len() as u64, &self.measured[arm].arm);
-                let Some(taken) = self.taken(&Side::ALL, arm)? else { return Ok(()) };
+                let Some(taken) = self.taken(&Side::ALL, arm) else { return };
                 if let [base, again, new] = taken.as_slice() {
                     let measured = &mut self.measured[arm];
                     measured.samples(set, base, new);
@@ -120,14 +111,13 @@ impl<'a> Rounds<'a> {
             }
             self.round += 1;
         }
-        Ok(())
     }
 
-    /// A sample of each of these sides, in their order, kept; `None` once an end was asked for.
+    /// A sample of each of these sides, in their order, kept; `None` once it is cut short.
     ///
     /// Launches that were disturbed are made once more, all sides of that moment together, and stand in samples of their own, which
     /// are left out.
-    fn taken(&mut self, sides: &[Side], arm: usize) -> Result<Option<Vec<Sample>>, CompareError> {
+    fn taken(&mut self, sides: &[Side], arm: usize) -> Option<Vec<Sample>> {
         let launches = self.bench.arms()[arm].launches_per_sample.max(1);
         let mut parts: Vec<Part> =
             sides.iter().map(|_| Part { launches: Vec::new(), state: SampleState::Valid }).collect();
@@ -140,15 +130,7 @@ impl<'a> Rounds<'a> {
             order.shuffle(&mut self.random);
             let mut made: Vec<Option<(Launch, SampleState)>> = sides.iter().map(|_| None).collect();
             for &at in &order {
-                if self.interrupted {
-                    return Ok(None);
-                }
-                made[at] = Some(self.bench.launch(sides[at], arm)?);
-                // It may have been cut short: it is no launch.
-                self.interrupted |= interrupt::requested();
-            }
-            if self.interrupted {
-                return Ok(None);
+                made[at] = Some(self.launch(sides[at], arm)?);
             }
             let made: Vec<(Launch, SampleState)> = made.into_iter().flatten().collect();
             let is_disturbed = made.iter().any(|(_, state)| matches!(state, SampleState::Excluded { .. }))
@@ -178,7 +160,21 @@ impl<'a> Rounds<'a> {
                 std::mem::replace(&mut parts[at], Part { launches: Vec::new(), state: SampleState::Valid });
             kept[at] = Some(self.keep(sides[at], arm, launches, state));
         }
-        Ok(Some(kept.into_iter().flatten().collect()))
+        Some(kept.into_iter().flatten().collect())
+    }
+
+    /// A launch; `None` where it, or one before, cuts the comparison short.
+    fn launch(&mut self, side: Side, arm: usize) -> Option<(Launch, SampleState)> {
+        if self.cut.is_some() {
+            return None;
+        }
+        let launched = self.bench.launch(side, arm);
+        if interrupt::requested() {
+            // Killed on its way it is no launch, and that it went wrong says nothing.
+            self.cut = Some(CompareError::Interrupted);
+            return None;
+        }
+        launched.map_err(|error| self.cut = Some(error)).ok()
     }
 
     fn keep(&mut self, side: Side, arm: usize, launches: Vec<Launch>, state: SampleState) -> Sample {

@@ -129,10 +129,14 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
         let (at, of) = (checked.comparisons, job.comparisons);
         let seed = job.place.seed.wrapping_add(at);
         let mut rounds = Rounds::new(bench.as_mut(), metric, seed);
-        let verdicts = rounds.run(pairs, &job.rules, &mut |_, arm| tell(Event::Sample { at, of, arm }))?;
-        if rounds.interrupted {
-            checked.interrupted = true;
-            break;
+        let verdicts = rounds.run(pairs, &job.rules, &mut |_, arm| tell(Event::Sample { at, of, arm }));
+        match rounds.cut {
+            None => {}
+            Some(CompareError::Interrupted) => {
+                checked.interrupted = true;
+                break;
+            }
+            Some(error) => return Err(error),
         }
         let mut called = false;
         for (arm, verdict) in checked.arms.iter_mut().zip(&verdicts.arms) {

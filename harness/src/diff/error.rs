@@ -16,10 +16,10 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// A kept history, or the folder that has them, cannot be read.
-    #[error("{}: cannot be read: {source}. Name a history, or a folder of histories (*.txt)", path.display())]
+    /// The folder that has kept histories cannot be read.
+    #[error("{}: cannot be read: {source}. Name a folder of histories (*.txt)", path.display())]
     Read {
-        /// The file or folder.
+        /// The folder.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -46,7 +46,7 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// The file of a failing history could not be written.
+    /// A history could not be read, or one that fails not be written.
     #[error(transparent)]
-    Write(#[from] tracerig_reports::Error),
+    File(#[from] tracerig_reports::Error),
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tracerig_reports::{LARGEST_TEXT, read_text};
+
 use super::{Error, Found, History};
 
 /// The histories of `folder`: its files `*.txt`, in the order of their names.
@@ -24,7 +26,7 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// The file cannot be read, is no history, or has no operation.
 pub fn read<C: History>(path: &Path) -> Result<C, Error> {
     let named = || path.to_owned();
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: named(), source })?;
+    let text = read_text(path, LARGEST_TEXT)?;
     let case: C = text.parse().map_err(|source| Error::Parse { path: named(), source })?;
     if case.operations() == 0 { Err(Error::Empty { path: named() }) } else { Ok(case) }
 }

@@ -4,11 +4,12 @@
 mod run;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
+use tracerig_reports::{LARGEST_TEXT, read_text};
 
-pub use run::{AppendRun, Place, Prepared, RefreshRun, RelaunchRun, Run};
+pub use run::{AppendRun, Place, Prepared, RefreshRun, RelaunchRun, Run, RunProblem};
 
 /// The plans that come with the program, by name.
 const BUILTIN: [(&str, &str); 3] = [
@@ -55,13 +56,8 @@ pub enum PlanError {
     )]
     Unknown(String),
     /// The file cannot be read.
-    #[error("{}: the plan cannot be read: {source}. Check the path, and that you may read it", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error("the plan: {0}")]
+    Read(#[from] tracerig_reports::Error),
     /// It is no plan.
     #[error("{place}: {detail}. harness/plans/ci.toml of the source shows every key")]
     Malformed {
@@ -79,10 +75,7 @@ impl Plan {
     /// See [`PlanError`].
     pub fn find(name: &str) -> Result<Self, PlanError> {
         if name.ends_with(".toml") || name.contains(std::path::is_separator) {
-            let path = Path::new(name);
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
-            return Self::parse(&text, name);
+            return Self::parse(&read_text(Path::new(name), LARGEST_TEXT)?, name);
         }
         let (_, text) = BUILTIN
             .iter()

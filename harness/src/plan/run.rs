@@ -166,6 +166,23 @@ pub enum Prepared {
     },
 }
 
+/// Why a run of a plan cannot be settled.
+#[derive(Debug, thiserror::Error)]
+pub enum RunProblem {
+    /// It asks for what is not there, in words.
+    #[error("{0}")]
+    Words(String),
+    /// Its recipe is not there, or is none.
+    #[error(transparent)]
+    Recipe(#[from] DatasetError),
+}
+
+impl From<String> for RunProblem {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}
+
 impl Run {
     /// What its results are named after.
     #[must_use]
@@ -222,11 +239,11 @@ impl Run {
     /// The run with everything that its names stand for.
     ///
     /// # Errors
-    /// In words: an arm or a recipe that is not there.
-    pub fn prepared(&self) -> Result<Prepared, String> {
+    /// An arm or a recipe that is not there, or cannot be read.
+    pub fn prepared(&self) -> Result<Prepared, RunProblem> {
         match self {
             Self::Relaunch(run) => {
-                let recipe = Recipe::find(&run.recipe).map_err(|error: DatasetError| error.to_string())?;
+                let recipe = Recipe::find(&run.recipe)?;
                 Ok(Prepared::Relaunch {
                     plan: run.plan(&run.arms)?,
                     recipe: Box::new(recipe),
@@ -237,7 +254,7 @@ impl Run {
                 Ok(Prepared::Append { plan: run.plan(&run.arms)?, condition: run.condition() })
             }
             Self::Refresh(run) => {
-                let recipe = ArchiveRecipe::find(&run.recipe).map_err(|error| error.to_string())?;
+                let recipe = ArchiveRecipe::find(&run.recipe)?;
                 Ok(Prepared::Refresh { plan: run.plan()?, recipe: Box::new(recipe), scale: run.scale })
             }
         }

@@ -14,6 +14,10 @@ use crate::platform::Io;
 use crate::process::{self, Finished};
 use crate::worker::{Engine, Reply};
 
+/// The counters of launches that are exact, by name.
+pub(crate) const EXACT: [&str; 8] =
+    ["rchar", "syscr", "vm_steps", "body_bytes", "rows_examined", "facts", "rows_checked", "artifact_bytes"];
+
 /// What was seen of a launch from outside, apart from its process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {

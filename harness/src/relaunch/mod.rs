@@ -26,6 +26,7 @@ use tracerig_reports::record::{ArmKey, ArmPlan, Process, Record};
 
 pub use bench::Bench;
 pub use error::RunError;
+pub(crate) use judge::EXACT;
 pub use plan::{Arm, Examines, Memo, Plan};
 pub use scene::SceneKind;
 

@@ -15,6 +15,7 @@ use common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tracerig_reports::Record;
 use tracerig_reports::comparison::Comparisons;
+use tracerig_reports::record::{CounterClass, Status};
 
 const REAL: &str = env!("CARGO_BIN_EXE_tracerig");
 /// A comparison of work alone: the clock is no part of tests.
@@ -107,6 +108,8 @@ fn executables_are_told_apart_by_their_work_their_answers_and_their_word() {
     );
     assert_eq!(accepted.code, Some(0), "{accepted:?}");
 
+    assert_acceptable(&program, &Record::read(&out.join("relaunch/new.json")).unwrap());
+
     let wrong = format!("'{REAL}' \"$@\" | sed 's/\"thread_id\":\"/&x/'; exit 0");
     // A pipe between: the worker's parent is then the script.
     let wrong = wrong.replace("\"$@\"", "__worker $$ \"$@\"");
@@ -115,6 +118,19 @@ fn executables_are_told_apart_by_their_work_their_answers_and_their_word() {
 
     let (failing, _) = against(&altered(&program, "failing", "exit 7"), "failing.out");
     assert_eq!(failing.code, Some(1), "{failing:?}");
+}
+
+/// Every exact counter of the record can be named where a change of it is meant.
+fn assert_acceptable(program: &Program, record: &Record) {
+    let launches = || record.samples.iter().flat_map(|sample| &sample.launches);
+    let exact = launches()
+        .flat_map(|launch| &launch.counters)
+        .filter(|(_, counter)| counter.class == CounterClass::Exact);
+    let names: std::collections::BTreeSet<&str> = exact.map(|(name, _)| name.as_str()).collect();
+    assert!(!names.is_empty());
+    let names = names.into_iter().collect::<Vec<_>>().join(",");
+    let ran = compare(program, &["--base-bin", "/no/such", "--accept", &names, "--out", "out"]);
+    assert_eq!(ran.code, Some(1), "{names}: {ran:?}");
 }
 
 #[test]
@@ -153,6 +169,8 @@ fn bad_usage_is_2_and_says_what_is_missing() {
         (&["--base-bin", REAL, "--margin", "9%"], "noise budget"),
         (&["--base-bin", REAL, "--recipe", "tiny", "--arms", "live"], "fresh processes"),
         (&["--self-check", "--handicap", "slow"], "no handicap"),
+        (&["--base-bin", REAL, "--accept", "rows_examined,row_examined"], "row_examined: no exact counter"),
+        (&["--self-check", "--accept", "wchar"], "rows_examined"),
         (&["--save-baseline", "../main", "x"], "x"),
     ] {
         let ran = compare(&program, arguments);
@@ -191,12 +209,65 @@ fn ctrl_c_ends_a_comparison_with_what_it_has() {
     // Without a single sample there is no comparison to write.
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     if out.join("comparison.json").exists() {
-        for name in ["base", "again", "new"] {
-            Record::read(&out.join("relaunch").join(name).with_extension("json")).unwrap();
-        }
+        assert!(Comparisons::read(&out.join("comparison.json")).unwrap().interrupted);
     }
     let left = std::fs::read_dir(program.cache().join("work")).unwrap().flatten();
     assert_eq!(left.filter(|entry| entry.path().is_dir()).count(), 0, "working copies are gone");
+}
+
+/// One launch is a sample, whatever the machine does meanwhile.
+const APPENDS: &str = r#"
+name = "appends"
+why = "a test"
+[compare]
+pairs = 100000
+margin_percent = 2
+budget_percent = 5
+why = "a test"
+[[run]]
+name = "appends"
+scenario = "append"
+why = "times."
+threads = 1
+appends = 50
+samples = 1
+why_samples = "a test"
+arms = ["sync"]
+compare = ["sync"]
+"#;
+
+#[test]
+fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
+    let program = Program::new();
+    std::fs::write(program.path("appends.toml"), APPENDS).unwrap();
+    // The seventh launch of the new program asks for the end and waits for it: one for the work, then five pairs, then this.
+    let count = program.path("count");
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = __append ]; then\necho >> '{0}'\n\
+         if [ $(wc -l < '{0}') -ge 7 ]; then kill -INT $PPID; exec sleep 1000; fi\nfi\nexec '{REAL}' \"$@\"\n",
+        text(&count)
+    );
+    let new = program.path("new");
+    write_executable(&new, &script);
+    let ran = compare(
+        &program,
+        &["--base-bin", REAL, "--new-bin", text(&new), "--plan", "./appends.toml", "--out", "out"],
+    );
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    assert!(ran.out.trim_end().ends_with("what is not here was not compared."), "{}", ran.out);
+    let page = std::fs::read_to_string(program.path("out/comparison.md")).unwrap();
+    assert!(page.contains("Cut short by Ctrl-C"), "{page}");
+    let kept = Comparisons::read(&program.path("out/comparison.json")).unwrap();
+    assert_eq!((kept.exit_code, kept.interrupted), (130, true));
+    assert_eq!(kept.runs[0].comparison.verdicts.arms[0].change.unwrap().pairs, 5);
+    for (name, samples) in [("base", 6), ("again", 5), ("new", 6)] {
+        let record = Record::read(&program.path("out/appends").join(name).with_extension("json")).unwrap();
+        assert_eq!((record.samples.len(), record.outcome.status), (samples, Status::Interrupted), "{name}");
+        assert_acceptable(&program, &record);
+    }
+    // From the outside: what was cut short is shown as such.
+    let shown = program.run(&["report", "out"]);
+    assert!(shown.out.contains("Cut short by Ctrl-C"), "{shown:?}");
 }
 
 /// Two runs: one is over at once, the other would take hours.
@@ -264,6 +335,12 @@ fn baselines_are_kept_whole_and_a_missing_one_is_no_pass() {
     // One sample has no interval: nobody can tell about times, and that is not a pass.
     let compared = with(&["--baseline", "main", text(&run)]);
     assert_eq!(compared.code, Some(5), "{compared:?}");
+
+    let accept = |name| with(&["--baseline", "main", text(&run), "--accept", name]);
+    let misspelt = accept("row_examined");
+    assert_eq!(misspelt.code, Some(2), "{misspelt:?}");
+    assert!(misspelt.err.contains("row_examined") && misspelt.err.contains("rows_examined"), "{misspelt:?}");
+    assert_eq!(accept("rows_examined").code, Some(5));
 
     // Another machine: times are refused, work is compared.
     let mut record = Record::read(&run.join("record.json")).unwrap();

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Comparison, SCHEMA, VERSION, json};
 use crate::record::{checksum, opened};
-use crate::{Error, Result, write_whole};
+use crate::{Error, LARGEST_DOCUMENT, Result, read_whole, write_whole};
 
 /// Name of the format of a file of comparisons.
 pub const FILE_SCHEMA: &str = "tracerig.comparisons";
@@ -121,7 +121,7 @@ impl Comparisons {
     /// Typed, naming path and remedy, when the file cannot be read, is cut off, not JSON, no file of comparisons, of an unknown version, or
     /// changed after it was written.
     pub fn read(path: &Path) -> Result<Comparisons> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let bytes = read_whole(path, LARGEST_DOCUMENT)?;
         Self::parse(path, &bytes)
     }
 

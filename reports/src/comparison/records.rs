@@ -39,6 +39,7 @@ pub fn of_records(
 fn measured(arm: &ArmPlan, base: &Record, new: &Record, times: bool) -> Measured {
     let key = arm.key();
     let mut measured = Measured::new(key.clone(), Metric::of(&base.plan));
+    measured.expect(times);
     for (record, of_base) in [(base, true), (new, false)] {
         for sample in record.samples.iter().filter(|sample| sample.key() == key) {
             if times {

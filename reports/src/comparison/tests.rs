@@ -126,6 +126,40 @@ fn two_equal_records_are_the_same() {
 }
 
 #[test]
+fn an_arm_that_was_not_measured_is_no_pass() {
+    let base = quiet();
+    let of_full = |sample: &Sample| sample.arm == "full";
+    let without = |keep: fn(&mut Sample) -> bool| {
+        let mut record = base.clone();
+        record.samples.retain_mut(keep);
+        record
+    };
+    let missing = without(|sample| sample.arm != "full");
+    let left_out = without(|sample| {
+        if sample.arm == "full" {
+            sample.state = SampleState::Excluded { reason: "it read from the disk".into() };
+        }
+        true
+    });
+    assert!(base.samples.iter().any(of_full));
+    for (one, other, work) in [
+        (&base, &missing, Work::Incomparable),
+        (&missing, &base, Work::Incomparable),
+        (&missing, &missing, Work::Incomparable),
+        (&left_out, &left_out, Work::Same),
+        (&base, &left_out, Work::Same),
+    ] {
+        let comparison = of(one, other);
+        assert_eq!((arm(&comparison, "full").work, comparison.gate()), (work, Gate::Inconclusive));
+        let gate = if work == Work::Same { Gate::Fine } else { Gate::Inconclusive };
+        let work_alone = comparison.without_times();
+        assert_eq!(work_alone.gate(), gate);
+        assert!(!terminal(&work_alone).contains("slower"), "times were not compared");
+    }
+    assert!(terminal(&of(&left_out, &left_out)).contains("samples left out"));
+}
+
+#[test]
 fn only_a_large_change_is_called_between_two_runs() {
     let base = quiet();
     let time = |percent| arm(&of(&base, &changed(&base, percent)), "warm").time.unwrap();

@@ -3,7 +3,7 @@
 use super::{Comparison, Program};
 use crate::record::CounterClass;
 use crate::units;
-use crate::verdict::{ArmVerdict, Basis, Gate, Metric, Rules, Verdict, Work, WorkChange};
+use crate::verdict::{ArmVerdict, Basis, Doubt, Gate, Metric, Rules, Verdict, Work, WorkChange};
 use crate::words;
 
 /// Both programs, each in a line.
@@ -29,6 +29,9 @@ pub(crate) fn answer(comparison: &Comparison) -> Vec<String> {
     let gate = comparison.gate();
     let arms = &comparison.verdicts.arms;
     let head = match gate {
+        Gate::Fine if arms.iter().all(|arm| arm.time.is_none()) => {
+            "FINE: no more work. Times were not compared."
+        }
         Gate::Fine => "FINE: no more work, and no arm is slower.",
         Gate::Inconclusive => "INCONCLUSIVE: no regression is proven, and none is ruled out.",
         Gate::Regression => "REGRESSION: the new program does more work or takes longer.",
@@ -53,6 +56,11 @@ fn arm(arm: &ArmVerdict) -> Option<String> {
     }
     if arm.left_out.failed > 0 {
         parts.push(format!("{} without an answer", words::plural(arm.left_out.failed, "sample")));
+    }
+    if matches!(arm.time, Some(Verdict::Inconclusive { why: Doubt::TooFewPairs { .. } }))
+        && arm.left_out.excluded > 0
+    {
+        parts.push(format!("{} left out", words::plural(arm.left_out.excluded, "sample")));
     }
     parts.extend(work(arm));
     if let (Some(Verdict::Slower | Verdict::Faster), Some(change)) = (arm.time, arm.change) {
@@ -98,6 +106,9 @@ fn work(arm: &ArmVerdict) -> Option<String> {
         Work::Incomparable => ("no longer exact or available", named(WorkChange::Lost)),
         Work::Same | Work::Advisory => return None,
     };
+    if names.is_empty() {
+        return Some("no sample of both programs whose work could be compared".to_owned());
+    }
     Some(format!("{what} ({})", names.join(", ")))
 }
 

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::context::hex;
 use super::{Record, SCHEMA, VERSION};
 use crate::files::write_whole;
-use crate::{Error, Result};
+use crate::{Error, LARGEST_DOCUMENT, Result, read_whole};
 
 /// What every version of the format has, so that an unknown one can be told from a broken one.
 #[derive(Deserialize)]
@@ -88,7 +88,7 @@ impl Record {
     /// Typed, naming path and remedy, when the file cannot be read, is cut off, not JSON, not a record, of an unknown
     /// version, changed after it was written, or contradicts itself.
     pub fn read(path: &Path) -> Result<Record> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let bytes = read_whole(path, LARGEST_DOCUMENT)?;
         Self::parse(path, &bytes)
     }
 

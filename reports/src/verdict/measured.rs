@@ -25,6 +25,10 @@ pub struct Measured {
     pub(super) base: BTreeMap<String, Range>,
     pub(super) new: BTreeMap<String, Range>,
     pub(super) left_out: LeftOut,
+    /// Sides of which a launch answered: base and new program.
+    answered: [bool; 2],
+    expects_work: bool,
+    expects_times: bool,
 }
 
 /// Which time of a sample is compared.
@@ -151,7 +155,26 @@ impl Measured {
             base: BTreeMap::new(),
             new: BTreeMap::new(),
             left_out: LeftOut::default(),
+            answered: [false, false],
+            expects_work: false,
+            expects_times: false,
         }
+    }
+
+    /// Says that samples of both programs are expected, and their times with `times`: what was not measured then leaves the arm
+    /// undecided. Otherwise it is judged by what was added alone.
+    pub fn expect(&mut self, times: bool) {
+        (self.expects_work, self.expects_times) = (true, times);
+    }
+
+    /// Whether a verdict on its time is due.
+    pub(super) fn is_timed(&self) -> bool {
+        self.expects_times || self.is_unpaired() || !self.first.is_empty() || !self.second.is_empty()
+    }
+
+    /// Whether samples were expected of a program that gave no answer to compare.
+    pub(super) fn lacks_work(&self) -> bool {
+        self.expects_work && self.answered != [true, true]
     }
 
     /// Adds two samples of the arm that were taken together, launch by launch. They are a pair when both are valid; one that is not is
@@ -217,6 +240,7 @@ impl Measured {
             SampleState::Excluded { .. } => true,
             SampleState::Failed { .. } | SampleState::Mismatch { .. } => return,
         };
+        self.answered[usize::from(!of_base)] = true;
         let side = if of_base { &mut self.base } else { &mut self.new };
         for launch in &sample.launches {
             for (name, counter) in &launch.counters {

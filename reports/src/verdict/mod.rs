@@ -220,7 +220,7 @@ fn without_false_alarms(measured: &[Measured], rules: &Rules) -> Verdicts {
             arm: measured.arm.name.clone(),
             cache: measured.arm.cache,
             metric: measured.metric,
-            work: Work::of(&counters),
+            work: if measured.lacks_work() { Work::Incomparable } else { Work::of(&counters) },
             counters,
             time,
             change,

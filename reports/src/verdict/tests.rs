@@ -240,6 +240,29 @@ fn samples_that_do_not_count_make_no_pair() {
 }
 
 #[test]
+fn what_was_expected_and_not_measured_is_never_fine() {
+    let expected = |times, base: &[Sample], new: &[Sample]| {
+        let mut arm = warm();
+        arm.expect(times);
+        base.iter().for_each(|sample| arm.work(sample, true));
+        new.iter().for_each(|sample| arm.work(sample, false));
+        judge(&[arm], &Rules::default())
+    };
+    let one = [sample()];
+    assert_eq!(expected(false, &one, &one).gate(), Gate::Fine);
+    // All pairs were left out: the work is known and the time is not.
+    let untimed = expected(true, &one, &one);
+    assert_eq!((untimed.arms[0].work, untimed.gate()), (Work::Same, Gate::Inconclusive));
+    assert_eq!(untimed.arms[0].change, None, "a ratio of nothing");
+    assert!(untimed.again().is_empty());
+    // A side without a sample, whichever it is: beside an arm that is fine, too.
+    for (base, new) in [(&one[..], &[][..]), (&[], &one), (&[], &[])] {
+        let verdicts = expected(false, base, new);
+        assert_eq!((verdicts.arms[0].work, verdicts.gate()), (Work::Incomparable, Gate::Inconclusive));
+    }
+}
+
+#[test]
 fn one_slow_launch_of_a_sample_does_not_move_it() {
     let mut slow = sample();
     slow.launches[0].wall *= 50;

@@ -71,13 +71,13 @@ pub(super) type Judged = (Option<Verdict>, Option<Change>, Option<Noise>);
 
 /// The verdict, the change and the noise of every arm.
 pub(super) fn judge(measured: &[Measured], rules: &Rules) -> Vec<Judged> {
-    let timed = |arm: &&Measured| !arm.first.is_empty() || !arm.second.is_empty();
-    let count = measured.iter().filter(timed).count();
+    let count = measured.iter().filter(|arm| arm.is_timed()).count();
     let mut arms: Vec<Option<Arm>> =
-        measured.iter().map(|arm| timed(&arm).then(|| Arm::of(arm, count, rules))).collect();
+        measured.iter().map(|arm| arm.is_timed().then(|| Arm::of(arm, count, rules))).collect();
     holm(&mut arms.iter_mut().flatten().collect::<Vec<_>>());
     arms.iter()
         .map(|arm| match arm {
+            Some(arm) if arm.both.pairs == 0 => (Some(arm.verdict(rules)), None, None),
             Some(arm) => (Some(arm.verdict(rules)), Some(arm.change()), arm.noise),
             None => (None, None, None),
         })

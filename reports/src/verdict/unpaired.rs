@@ -25,7 +25,7 @@ fn of_arm(arm: &Measured, rules: &Rules) -> Judged {
     let (Some(base_median), Some(new_median)) = (median(&base), median(&new)) else {
         // A side without a single time leaves nothing to compare; that it has none is told by its counts.
         let none = Doubt::TooFewPairs { have: 0, need: FEWEST_PAIRS as u64 };
-        return (arm.is_unpaired().then_some(Verdict::Inconclusive { why: none }), None, None);
+        return (arm.is_timed().then_some(Verdict::Inconclusive { why: none }), None, None);
     };
     let ratio = new_median - base_median;
     let medians = [Medians::of(&base), Medians::of(&new)];

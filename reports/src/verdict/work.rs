@@ -16,7 +16,8 @@ pub enum Work {
     More,
     /// Some exact counter is lower, and none is higher.
     Less,
-    /// An exact counter of the base is unavailable in the new program, or not exact there, so that nobody can tell.
+    /// An exact counter of the base is unavailable in the new program, or not exact there, or a program has no sample at all, so that
+    /// nobody can tell.
     Incomparable,
     /// The arm has no exact counters: those of asynchronous arms depend on the moment.
     Advisory,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use tracerig_datasets::Cache;
 use tracerig_reports::comparison::Run;
 
-use super::{Arguments, plan, results, rules};
+use super::{Arguments, exact_counters, plan, results, rules};
 use crate::cli::shown::Shown;
 use crate::cli::{self, Code, Interrupted, Usage, code_of, output, run};
 use crate::compare::{self, CompareError, Event, Job, Source};
@@ -15,7 +15,7 @@ use crate::plan::Place;
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let plan = plan(arguments)?;
-    let rules = rules(arguments, &plan);
+    let rules = rules(arguments, &plan, &exact_counters())?;
     let out = arguments
         .out
         .clone()
@@ -92,7 +92,7 @@ fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
 pub(super) fn told(error: CompareError) -> anyhow::Error {
     match error {
         CompareError::Interrupted => Interrupted.into(),
-        CompareError::Run { .. } => Usage(error.to_string()).into(),
+        CompareError::Run { run, source } => cli::no_run(&format!("run `{run}`"), source),
         error => error.into(),
     }
 }

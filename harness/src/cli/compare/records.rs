@@ -1,9 +1,11 @@
 //! `tracerig compare` of records: of two runs, or of a run and what is kept under a name.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tracerig_reports::Record;
 use tracerig_reports::comparison::{self, Run};
+use tracerig_reports::record::CounterClass;
 
 use super::{Arguments, plan, results, rules};
 use crate::baseline::{BaselineError, Baselines, Named};
@@ -40,7 +42,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
             .into());
         }
     };
-    let rules = rules(arguments, &plan(arguments)?);
+    let rules = rules(arguments, &plan(arguments)?, &exact_in(&[&base.1, &new.1]))?;
     let mut compared = Vec::new();
     for (base_record, new_record) in matched(&base, &new)? {
         let comparison = comparison::of_records(
@@ -56,6 +58,17 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         results::prepare(out)?;
     }
     results::give(compared, Code::FINE, arguments.out.as_deref(), arguments.format)
+}
+
+/// The names of the exact counters in these records.
+fn exact_in<'a>(records: &[&'a [Named]]) -> BTreeSet<&'a str> {
+    let launches = records
+        .iter()
+        .flat_map(|records| records.iter())
+        .flat_map(|(_, record)| &record.samples)
+        .flat_map(|sample| &sample.launches);
+    let exact = launches.flat_map(|launch| &launch.counters).filter(|(_, c)| c.class == CounterClass::Exact);
+    exact.map(|(name, _)| name.as_str()).collect()
 }
 
 /// A name that cannot be one is bad usage; a baseline that is not there is a failure, and never a pass.

@@ -36,8 +36,10 @@ pub(super) fn give(runs: Vec<Run>, ended: Code, out: Option<&Path>, format: Form
     let code = codes.fold(ended, Code::graver);
     let comparisons = Comparisons { exit_code: code.0, interrupted: ended == Code::INTERRUPTED, runs };
     let each = |text: fn(&comparison::Comparison) -> String| {
-        let each: Vec<String> = comparisons.runs.iter().map(|run| text(&run.comparison)).collect();
-        each.join("\n")
+        let each = comparisons.runs.iter().map(|run| text(&run.comparison));
+        // Last, where it stays in sight: a comparison that was cut short must not look like a whole one.
+        let cut = comparisons.cut_short().map(|said| said + "\n");
+        each.chain(cut).collect::<Vec<String>>().join("\n")
     };
     let written = out.map_or(Ok(()), |out| {
         comparisons.write(&out.join(FILE))?;

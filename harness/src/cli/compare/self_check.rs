@@ -10,7 +10,7 @@ use tracerig_datasets::Cache;
 use tracerig_reports::{units, wrapped};
 
 use super::programs::{show, told};
-use super::{Arguments, results, rules};
+use super::{Arguments, exact_counters, results, rules};
 use crate::cli::output::{self, Format};
 use crate::cli::shown::Shown;
 use crate::cli::{Code, run};
@@ -48,7 +48,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let mut plan = plan;
     plan.compare.margin_percent = arguments.margin.unwrap_or(plan.compare.margin_percent);
     plan.compare.budget_percent = arguments.budget.unwrap_or(plan.compare.budget_percent);
-    let rules = rules(arguments, &plan);
+    let rules = rules(arguments, &plan, &exact_counters())?;
     let program = std::env::current_exe().context("the path of this program")?;
     let job = SelfCheck {
         place: Place {

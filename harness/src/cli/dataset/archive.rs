@@ -11,7 +11,7 @@ use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, R
 
 use super::{fact, watched};
 use crate::cli::output::{self, Format};
-use crate::cli::{Code, Interrupted, Usage};
+use crate::cli::{Code, Interrupted, no_recipe};
 use crate::interrupt;
 use crate::refresh::Answer;
 
@@ -66,10 +66,7 @@ pub(super) fn recipe(name: &str) -> anyhow::Result<Option<ArchiveRecipe>> {
     if !ArchiveRecipe::is_one(name) {
         return Ok(None);
     }
-    ArchiveRecipe::find(name).map(Some).map_err(|error| match error {
-        DatasetError::UnknownRecipe { .. } => Usage(error.to_string()).into(),
-        error => error.into(),
-    })
+    ArchiveRecipe::find(name).map(Some).map_err(no_recipe)
 }
 
 /// The recipe of a database that an argument names, which is none of an archive; what it could have named is both.
@@ -79,9 +76,9 @@ pub(super) fn or_of_a_database(name: &str) -> anyhow::Result<Recipe> {
             for archive in ArchiveRecipe::all() {
                 known = format!("{known}, {}", archive.name());
             }
-            Usage(DatasetError::UnknownRecipe { name, known }.to_string()).into()
+            no_recipe(DatasetError::UnknownRecipe { name, known })
         }
-        error => error.into(),
+        error => no_recipe(error),
     })
 }
 

@@ -72,10 +72,10 @@ pub(super) fn run<S: Subject>(options: &Options, subject: S) -> anyhow::Result<C
     }
 }
 
-/// A history that cannot be read is a wrong argument.
+/// A history whose words cannot be understood is a wrong argument; one that cannot be read, like any file, a failure.
 fn usage(error: Error) -> anyhow::Error {
     match error {
-        Error::Read { .. } | Error::Parse { .. } | Error::Empty { .. } => Usage(error.to_string()).into(),
+        Error::Parse { .. } | Error::Empty { .. } => Usage(error.to_string()).into(),
         error => error.into(),
     }
 }

@@ -11,6 +11,7 @@ use tracerig_datasets::Cache;
 use tracerig_reports::{Record, units, wrapped, write_whole};
 
 use super::{Code, Format, RECORD, Usage, code, command, output, prepare, warn_of_debug_build, write};
+use crate::cli::no_run;
 use crate::cli::shown::Shown;
 use crate::plan::{Place, Plan, PlanError, Prepared, Run};
 use crate::refresh::RefreshError;
@@ -81,7 +82,7 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
         None => Path::new("tracerig-out").join(machine::run_id(&plan.name, &machine::now())),
     };
     for run in &plan.runs {
-        run.prepared().map_err(|what| Usage(format!("{name}: run `{}`: {what}", run.name())))?;
+        run.prepared().map_err(|what| no_run(&format!("{name}: run `{}`", run.name()), what))?;
         prepare(&out.join(run.name()))?;
     }
     warn_of_debug_build();
@@ -125,7 +126,7 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
 /// The plan of this name, or at this path.
 pub(in crate::cli) fn find(name: &str) -> anyhow::Result<Plan> {
     Plan::find(name).map_err(|error| match error {
-        PlanError::Read { .. } => error.into(),
+        PlanError::Read(_) => error.into(),
         error => Usage(error.to_string()).into(),
     })
 }
@@ -177,7 +178,7 @@ fn code_of(error: &anyhow::Error) -> Code {
 
 fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Record> {
     let mut shown = Shown::default();
-    let record = match run.prepared().map_err(Usage)? {
+    let record = match run.prepared()? {
         Prepared::Relaunch { mut plan, recipe, scale } => {
             plan.samples = arguments.samples.unwrap_or(plan.samples);
             let job = place.relaunch(plan, recipe, scale);

@@ -25,6 +25,8 @@ struct Fake {
     disturbed: u64,
     /// How far launches scatter, as a part.
     scatter: f64,
+    /// Launches after which none can be made.
+    possible: usize,
 }
 
 impl Fake {
@@ -46,6 +48,7 @@ impl Fake {
             state: SampleState::Valid,
             disturbed: 0,
             scatter: 0.01,
+            possible: usize::MAX,
         }
     }
 }
@@ -65,6 +68,10 @@ impl Bench for Fake {
 
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
         self.asked.push((side, arm));
+        if self.asked.len() > self.possible {
+            let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(CompareError::io("somewhere".as_ref(), "write it")(full));
+        }
         // Numerical Recipes' generator: the noise must be the same each time.
         self.random =
             self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -104,7 +111,7 @@ const PAIRS: u64 = 20;
 
 fn compared(fake: &mut Fake, pairs: u64, seed: u64) -> Verdicts {
     let mut rounds = Rounds::new(fake, Metric::Launch, seed);
-    rounds.run(pairs, &Rules::default(), &mut |_, _| ()).unwrap()
+    rounds.run(pairs, &Rules::default(), &mut |_, _| ())
 }
 
 #[test]
@@ -187,7 +194,7 @@ fn launches_of_a_turn_alternate() {
     let mut fake = Fake::new(&["warm"]);
     fake.arms[0].launches_per_sample = 4;
     let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
-    rounds.run(PAIRS, &Rules::default(), &mut |_, _| ()).unwrap();
+    rounds.run(PAIRS, &Rules::default(), &mut |_, _| ());
     let lengths: Vec<usize> = rounds.samples.iter().flatten().map(|sample| sample.launches.len()).collect();
     assert!(lengths.iter().all(|length| *length == 4), "{lengths:?}");
     let asked = &fake.asked[2 * 4..];
@@ -202,12 +209,12 @@ fn what_was_disturbed_in_a_turn_is_launched_again_and_left_out() {
     let mut fake = Fake::new(&["warm"]);
     fake.arms[0].launches_per_sample = 4;
     let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
-    rounds.work(&mut |_, _| ()).unwrap();
+    rounds.work(&mut |_, _| ());
     let before = rounds.taken.len();
     drop(rounds);
     fake.disturbed = 2;
     let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
-    rounds.times(&[0], 1, Set::First, &mut |_, _| ()).unwrap();
+    rounds.times(&[0], 1, Set::First, &mut |_, _| ());
     let (mut valid, mut left_out) = (0, 0);
     for sample in rounds.samples.iter().flatten() {
         match sample.state {
@@ -232,14 +239,39 @@ fn what_was_disturbed_in_a_turn_is_launched_again_and_left_out() {
 }
 
 #[test]
+fn what_ends_it_early_leaves_the_pairs_there_are() {
+    let mut fake = Fake::new(&["full", "warm"]);
+    // The work of both arms, four turns, and a launch of the fifth.
+    fake.possible = 2 * 2 + 4 * 3 + 1;
+    let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
+    let verdicts = rounds.run(PAIRS, &Rules::default(), &mut |_, _| ());
+    assert!(matches!(rounds.cut, Some(CompareError::Io { .. })));
+    assert_eq!(rounds.samples.each_ref().map(Vec::len), [2 + 4, 4, 2 + 4]);
+    assert_eq!((rounds.taken.len(), verdicts.gate()), (2 * 2 + 4 * 3, Gate::Inconclusive));
+    assert_eq!(fake.asked.len(), fake.possible + 1, "nothing is launched after it");
+    // So early that an arm has nothing to compare.
+    let mut fake = Fake::new(&["full", "warm"]);
+    fake.possible = 3;
+    let verdicts = compared(&mut fake, 0, 1);
+    let work = verdicts.arms.iter().map(|arm| arm.work);
+    assert_eq!(work.collect::<Vec<_>>(), [Work::Same, Work::Incomparable]);
+    assert_eq!(verdicts.gate(), Gate::Inconclusive);
+}
+
+#[test]
 fn a_machine_that_disturbs_everything_gives_no_pair() {
     let mut fake = Fake::new(&["warm"]);
     fake.arms[0].launches_per_sample = 2;
     fake.disturbed = 1_000;
     let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
-    rounds.times(&[0], 1, Set::First, &mut |_, _| ()).unwrap();
+    rounds.times(&[0], 1, Set::First, &mut |_, _| ());
     assert!(rounds.samples.iter().flatten().all(|sample| !sample.is_valid()));
     assert_eq!(fake.asked.len(), 3 * 3, "two moments are made again, the third ends the samples");
+    // The work is known, and the same; nobody can tell about the time, and that is no pass.
+    let mut fake = Fake::new(&["warm"]);
+    fake.disturbed = u64::MAX;
+    let verdicts = compared(&mut fake, PAIRS, 1);
+    assert_eq!((verdicts.arms[0].work, verdicts.gate()), (Work::Same, Gate::Inconclusive));
 }
 
 #[test]
