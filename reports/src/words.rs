@@ -159,8 +159,8 @@ pub(crate) fn is_bytes(name: &str) -> bool {
     name.ends_with("_bytes") || name == "rchar" || name == "wchar"
 }
 
-/// The words of a command as a shell reads them, in lines of at most `width` columns as far as single words allow. A
-/// line that goes on ends in a backslash, so that all of them can be copied at once.
+/// The words of a command as a shell reads them, in lines of at most `width` columns as far as single words allow. An
+/// option stays beside its value. A line that goes on ends in a backslash, so that all of them can be copied at once.
 pub(crate) fn shell(words: &[String], width: usize) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     let quoted = |word: &String| {
@@ -172,7 +172,17 @@ pub(crate) fn shell(words: &[String], width: usize) -> String {
     };
     let mut text = String::new();
     let mut used = 0;
-    for word in words.iter().map(quoted) {
+    let mut parts: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for word in words {
+        let is_option = word.starts_with('-');
+        match parts.last_mut() {
+            Some(option) if is_open && !is_option => *option += &format!(" {}", quoted(word)),
+            _ => parts.push(quoted(word)),
+        }
+        is_open = is_option && !word.contains('=');
+    }
+    for word in parts {
         let long = word.chars().count();
         // Two columns are kept for the backslash.
         if used > 0 && used + 1 + long + 2 > width {
@@ -266,9 +276,9 @@ b'"
     #[test]
     fn a_long_command_goes_on_in_further_lines() {
         let words = ["tracerig", "run", "--out", "a b", "--seed", "7"].map(str::to_owned);
-        assert_eq!(shell(&words, 22), "tracerig run --out \\\n    'a b' --seed 7");
+        assert_eq!(shell(&words, 22), "tracerig run \\\n    --out 'a b' \\\n    --seed 7");
         assert_eq!(shell(&words, 200), "tracerig run --out 'a b' --seed 7");
-        assert_eq!(shell(&words[2..4], 5), "--out \\\n    'a b'");
+        assert_eq!(shell(&words[2..], 5), "--out 'a b' \\\n    --seed 7");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use tracerig_reports::units;
+use tracerig_reports::{units, wrapped};
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,6 +45,11 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints a line for people on standard error. Whoever closed it does not want to hear, and that is no failure.
 pub(super) fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", plain(text));
+}
+
+/// The same in lines of at most 80 columns.
+pub(super) fn say_wrapped(text: &str) {
+    say(wrapped(text, 80, "  ").trim_end());
 }
 
 /// An error with its causes, as far as they are not told already: most messages here end with what the system said.

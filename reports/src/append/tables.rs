@@ -111,7 +111,7 @@ pub(crate) fn machine(summary: &Summary) -> Table {
     for arm in summary.arms.iter().filter(|arm| arm.append.is_some()) {
         table.row(vec![
             arm.name.clone(),
-            or_nothing(arm.appends_per_second, |rate| units::count(rate.round() as u64)),
+            or_nothing(arm.appends_per_second, units::average),
             or_nothing(arm.processor, units::duration),
             arm.peak_memory_bytes
                 .seen

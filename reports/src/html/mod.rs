@@ -52,6 +52,7 @@ pub fn page(content: &Content<'_>) -> String {
     out.verbatim("<!DOCTYPE html>\n");
     let title = first::title(content);
     let ladders = ladders(records);
+    let is_long = records.len() + content.compared().len() > 1;
     out.element("html", &[("lang", &"en"), ("xmlns", &"http://www.w3.org/1999/xhtml")], |out| {
         out.element("head", &[], |out| {
             out.empty("meta", &[("charset", &"utf-8")]);
@@ -64,7 +65,10 @@ pub fn page(content: &Content<'_>) -> String {
             first::page(out, &title, content, !ladders.is_empty());
             for (at, run) in content.compared().into_iter().enumerate() {
                 let id = format!("comparison-{}", at + 1);
-                out.element("section", &[("id", &id)], |out| comparison::section(out, run));
+                out.element("section", &[("id", &id)], |out| {
+                    comparison::section(out, run);
+                    up(out, is_long);
+                });
             }
             for (at, record) in records.iter().enumerate() {
                 let id = format!("run-{}", at + 1);
@@ -78,6 +82,7 @@ pub fn page(content: &Content<'_>) -> String {
                     } else {
                         relaunch::section(out, &id, record);
                     }
+                    up(out, is_long);
                 });
             }
             if !ladders.is_empty() {
@@ -94,6 +99,13 @@ pub fn page(content: &Content<'_>) -> String {
         });
     });
     out.finish()
+}
+
+/// The way back from a section of a long page.
+fn up(out: &mut Markup, is_long: bool) {
+    if is_long {
+        out.element("p", &[], |out| out.leaf("a", &[("href", &"#top")], "To the summary"));
+    }
 }
 
 /// The runs that differ in the scale of their data alone, smallest first.

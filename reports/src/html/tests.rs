@@ -174,6 +174,11 @@ fn headings_go_down_by_one_and_tables_name_their_rows() {
     assert_eq!(count("<table>"), count("tabindex=\"0\""), "every table can be scrolled by keyboard");
     assert_eq!(count("<tbody><tr><th scope=\"row\""), count("<table>"));
     assert_eq!(count("<svg"), count("role=\"img\""));
+    // Of a long page every section leads back, and every entry of the contents somewhere.
+    assert_eq!(count("href=\"#top\""), runs().len());
+    for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(target == "top" || page.contains(&format!("id=\"{target}\"")), "{target}");
+    }
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub(super) fn show(shown: &mut Shown, event: &Event<'_>) {
     match event {
         Event::Run(run) => {
             shown.finish();
-            output::say(&format!("{}: {}", run.name(), run.why()));
+            output::say_wrapped(&format!("{}: {}", run.name(), run.why()));
         }
         Event::Preparing(event) => shown.event(event),
         Event::Sample { at, of, arm } => shown.sample(*at, *of, &arm.to_string()),

@@ -215,7 +215,9 @@ fn details(report: &Report) -> String {
         let found = row.random.as_ref().map(|random| (&random.detail, &random.history));
         let (detail, history) = shown.or(found).map_or(("", ""), |(detail, history)| (detail, history));
         let history: String = history.lines().map(|line| format!("    {line}\n")).collect();
-        format!("\n{}: {}\n{history}{detail}\n", row.name, row.summary)
+        let head = wrapped(&format!("{}: {}", row.name, row.summary), 80, "  ");
+        let detail: String = detail.lines().map(|line| wrapped(line, 80, "  ")).collect();
+        format!("\n{head}{history}{detail}")
     })
     .collect()
 }

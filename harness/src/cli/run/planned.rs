@@ -103,7 +103,7 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     };
     let mut ended = Code::FINE;
     for run in &plan.runs {
-        output::say(&format!("{}: {}", run.name(), run.why()));
+        output::say_wrapped(&format!("{}: {}", run.name(), run.why()));
         let (one, printed) = one(run, arguments, &place, &out);
         ended = ended.graver(Code(one.exit_code)).after(printed);
         done.runs.push(one);

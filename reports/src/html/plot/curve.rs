@@ -38,9 +38,11 @@ pub(in crate::html) fn curve(out: &mut Markup, caption: &Caption<'_>, curves: &[
     let frame = Frame { left: 80.0, right: WIDTH - NAMES, top: 12.0, bottom: height - 48.0 };
     let parts = Scale::Linear { low: 0.0, high: most.max(1.0) };
     figure(out, caption, height, &[], |out| {
+        // With many nines there is room for a few of the first marks only.
+        let crowded = most > 3.2;
         let marks: Vec<(f64, String)> = [0.0, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999_999]
             .into_iter()
-            .filter(|part| nines(*part) <= most.max(1.0))
+            .filter(|part| nines(*part) <= most.max(1.0) && !(crowded && [0.0, 0.75].contains(part)))
             .map(|part| (parts.part(nines(part)), short(part * 100.0)))
             .collect();
         below(out, frame, &marks, "% of all take no longer");
