@@ -11,20 +11,24 @@ use tracerig_reports::record::Status;
 use crate::common::program::{Program, text};
 use crate::{REAL, WORK, assert_acceptable, compare, write_executable};
 
+/// Has a comparison run until it says a line that `is_it`, sends it what Ctrl-C sends, and expects its code.
+fn interrupted(program: &Program, arguments: &[&str], is_it: impl Fn(&str) -> bool) {
+    let mut command = program.command(&[&["compare"], arguments].concat());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| is_it(&line.unwrap())), "it ended before it was interrupted");
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+}
+
 #[test]
 fn ctrl_c_ends_a_comparison_with_what_it_has() {
     let program = Program::new();
     let out = program.path("out");
     let pairs = ["--base-bin", REAL, "--pairs", "10000", "--out", text(&out)];
-    let mut command = program.command(&[&["compare"], &pairs[..], &WORK].concat());
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap() == "measuring"), "it ended before it measured");
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    kill_process(pid, Signal::INT).unwrap();
-    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    interrupted(&program, &[&pairs[..], &WORK].concat(), |line| line == "measuring");
     // Without a single sample there is no comparison to write.
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     if out.join("comparison.json").exists() {
         assert!(Comparisons::read(&out.join("comparison.json")).unwrap().interrupted);
     }
@@ -121,14 +125,8 @@ compare = ["warm:hot"]
 fn ctrl_c_in_a_later_run_leaves_the_comparisons_of_the_runs_before() {
     let program = Program::new();
     std::fs::write(program.path("two.toml"), SHORT_AND_LONG).unwrap();
-    let mut command =
-        program.command(&["compare", "--base-bin", REAL, "--plan", "./two.toml", "--out", "out"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap().starts_with("long: ")), "it ended before the second run");
-    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
-    let rest: Vec<String> = said.map_while(Result::ok).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    let plan = ["--base-bin", REAL, "--plan", "./two.toml", "--out", "out"];
+    interrupted(&program, &plan, |line| line.starts_with("long: "));
     let kept = Comparisons::read(&program.path("out/comparison.json")).unwrap();
     assert_eq!((kept.exit_code, kept.interrupted, kept.runs[0].name.as_str()), (130, true, "short"));
     Record::read(&program.path("out/short/new.json")).unwrap();
