@@ -1,9 +1,9 @@
 //! What a comparison needs of a scenario, and both scenarios as that.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::time::Duration;
 
+use rand_chacha::ChaCha12Rng;
 use tracerig_reports::record::{ArmPlan, Dataset, Launch, Plan, SampleState};
 use tracerig_reports::verdict::Metric;
 
@@ -52,6 +52,9 @@ pub(super) trait Bench {
     /// Has so many launches make a sample of the arm at this place.
     fn set_launches(&mut self, arm: usize, launches: u64);
 
+    /// Gives both programs a fresh start for a run of pairs: what memory did to their files before is not to be seen in it.
+    fn renew(&mut self, random: &mut ChaCha12Rng) -> Result<(), CompareError>;
+
     /// One launch of the arm at this place, verified.
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError>;
 
@@ -66,12 +69,12 @@ pub(super) trait Bench {
 }
 
 /// Makes a run of a plan ready.
-pub(super) fn set(
+pub(super) fn set<'e>(
     prepared: Prepared,
     place: &Place,
-    executables: &Executables,
+    executables: &'e Executables,
     tell: &mut dyn FnMut(relaunch::Event<'_>),
-) -> Result<Box<dyn Bench>, CompareError> {
+) -> Result<Box<dyn Bench + 'e>, CompareError> {
     Ok(match prepared {
         Prepared::Relaunch { plan, recipe, scale } => {
             let mut bench = relaunch::Bench::set(&place.relaunch(plan, recipe, scale), tell)?;
@@ -79,25 +82,24 @@ pub(super) fn set(
             let planned = bench.plan().keyed().map(|(key, arm)| (arm.clone(), arm.described(&key, 1)));
             let (launched, arms) = planned.unzip();
             let sides = subjects(executables, bench.plan().time_limit())?;
-            Box::new(Relaunches { bench, launched, arms, sides, planting: Planting::default() })
+            Box::new(Relaunches { bench, launched, arms, executables, sides, planting: Planting::default() })
         }
         Prepared::Refresh { plan, .. } => return Err(CompareError::NotCompared { scenario: plan.scenario }),
         Prepared::Append { plan, condition } => {
             let bench = append::Bench::set(&place.append(plan, condition))?;
             let arms = bench.record_plan(1, 0)?.arms;
             let sides = subjects(executables, bench.plan().time_limit())?;
-            Box::new(Appends { bench, arms, sides, planting: Planting::default() })
+            Box::new(Appends { bench, arms, executables, sides, planting: Planting::default() })
         }
     })
 }
 
 fn subjects(executables: &Executables, limit: Duration) -> Result<[Subject; 3], CompareError> {
-    let of = |path: &Path| {
-        Subject::new(path, limit)
+    let of = |side: Side| {
+        Subject::new(&executables.path(side), limit)
             .map_err(CompareError::io(&std::env::temp_dir(), "create a temporary file in it"))
     };
-    let Executables { base, again, new, .. } = executables;
-    Ok([of(&base.path)?, of(&again.path)?, of(&new.path)?])
+    Ok([of(Side::Base)?, of(Side::Again)?, of(Side::New)?])
 }
 
 /// What is planted, and the times that a planted slowdown is a part of: those of the last launches of the base, because a machine
@@ -130,15 +132,16 @@ impl Planting {
     }
 }
 
-struct Relaunches {
+struct Relaunches<'e> {
     bench: relaunch::Bench,
     launched: Vec<relaunch::Arm>,
     arms: Vec<ArmPlan>,
+    executables: &'e Executables,
     sides: [Subject; 3],
     planting: Planting,
 }
 
-impl Bench for Relaunches {
+impl Bench for Relaunches<'_> {
     fn arms(&self) -> &[ArmPlan] {
         &self.arms
     }
@@ -153,6 +156,10 @@ impl Bench for Relaunches {
 
     fn set_launches(&mut self, arm: usize, launches: u64) {
         self.arms[arm].launches_per_sample = launches;
+    }
+
+    fn renew(&mut self, random: &mut ChaCha12Rng) -> Result<(), CompareError> {
+        self.executables.renew(random)
     }
 
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
@@ -176,14 +183,15 @@ impl Bench for Relaunches {
     }
 }
 
-struct Appends {
+struct Appends<'e> {
     bench: append::Bench,
     arms: Vec<ArmPlan>,
+    executables: &'e Executables,
     sides: [Subject; 3],
     planting: Planting,
 }
 
-impl Bench for Appends {
+impl Bench for Appends<'_> {
     fn arms(&self) -> &[ArmPlan] {
         &self.arms
     }
@@ -195,6 +203,10 @@ impl Bench for Appends {
 
     fn set_launches(&mut self, arm: usize, launches: u64) {
         self.arms[arm].launches_per_sample = launches;
+    }
+
+    fn renew(&mut self, random: &mut ChaCha12Rng) -> Result<(), CompareError> {
+        self.executables.renew(random)
     }
 
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {

@@ -136,8 +136,8 @@ fn one(
     let mut bench = bench::set(prepared, place, executables, &mut |event| tell(Event::Preparing(event)))?;
     let machine = machine::machine(&place.workplaces);
     let program = |name: &str, build: &Build| Program::new(name, build.clone(), &machine);
-    let base = program(&job.base.0, &executables.base.hello.build);
-    let new = program(&job.new.0, &executables.new.hello.build);
+    let base = program(&job.base.0, &executables.hello(Side::Base).build);
+    let new = program(&job.new.0, &executables.hello(Side::New).build);
     let times_refused = Refusal::of(&base, &new);
     let work_alone = job.counters_only || run.counters_only() || times_refused.is_some();
     let pairs = if work_alone { 0 } else { job.pairs };

@@ -95,8 +95,15 @@ impl<'a> Rounds<'a> {
         sound
     }
 
-    /// Pairs of samples of these arms.
+    /// Pairs of samples of these arms, by programs that start afresh: the luck of one run is not the other's.
     fn times(&mut self, arms: &[usize], pairs: u64, set: Set, tell: &mut Tell<'_>) {
+        if arms.is_empty() || self.cut.is_some() {
+            return;
+        }
+        if let Err(error) = self.bench.renew(&mut self.random) {
+            self.cut = Some(error);
+            return;
+        }
         let mut order = arms.to_vec();
         for _ in 0..pairs {
             order.shuffle(&mut self.random);

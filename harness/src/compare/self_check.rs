@@ -12,7 +12,6 @@ use super::rounds::Rounds;
 use super::{CompareError, Event, pilot, prepared};
 use crate::handicap::Planted;
 use crate::plan::{Place, Run};
-use crate::relaunch;
 
 /// What is checked.
 #[derive(Debug)]
@@ -108,10 +107,6 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
     let by_work = matches!(job.planted, Some(Planted::Rows(_) | Planted::Syncs(_)));
     let pairs = if by_work { 0 } else { job.pairs };
     let metric = Metric::of(&bench.plan(1, 0)?);
-    if !by_work {
-        tell(Event::Preparing(relaunch::Event::Preparing("finding out how many launches make a sample")));
-        pilot::settle(bench.as_mut(), metric, pairs, &job.rules, job.place.seed)?;
-    }
     if let Some(planted) = job.planted {
         bench.plant(planted);
     }
@@ -128,6 +123,10 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
     while checked.comparisons < job.comparisons {
         let (at, of) = (checked.comparisons, job.comparisons);
         let seed = job.place.seed.wrapping_add(at);
+        if !by_work {
+            // Each is made as a user makes one: how long its samples are is a part of it.
+            pilot::settle(bench.as_mut(), metric, pairs, &job.rules, seed)?;
+        }
         let mut rounds = Rounds::new(bench.as_mut(), metric, seed);
         let verdicts = rounds.run(pairs, &job.rules, &mut |_, arm| tell(Event::Sample { at, of, arm }));
         match rounds.cut {

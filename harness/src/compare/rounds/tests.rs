@@ -27,6 +27,8 @@ struct Fake {
     scatter: f64,
     /// Launches after which none can be made.
     possible: usize,
+    /// How many launches there had been each time both programs started afresh.
+    renewed: Vec<usize>,
 }
 
 impl Fake {
@@ -49,6 +51,7 @@ impl Fake {
             disturbed: 0,
             scatter: 0.01,
             possible: usize::MAX,
+            renewed: Vec::new(),
         }
     }
 }
@@ -64,6 +67,11 @@ impl Bench for Fake {
 
     fn set_launches(&mut self, arm: usize, launches: u64) {
         self.arms[arm].launches_per_sample = launches;
+    }
+
+    fn renew(&mut self, _random: &mut ChaCha12Rng) -> Result<(), CompareError> {
+        self.renewed.push(self.asked.len());
+        Ok(())
     }
 
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
@@ -152,6 +160,8 @@ fn only_the_arm_that_changed_is_measured_a_second_time_and_called() {
     let verdicts = compared(&mut fake, PAIRS, 1);
     let turns = |arm| fake.asked.iter().filter(|(_, asked)| *asked == arm).count() as u64;
     assert_eq!((turns(0), turns(1)), (2 + 3 * PAIRS, 2 + 6 * PAIRS));
+    let (work, first) = (2 * 2, 2 * 3 * PAIRS as usize);
+    assert_eq!(fake.renewed, [work, work + first], "each run has copies of its own");
     assert_eq!(verdicts.arms[0].time, Some(Verdict::Same));
     assert_eq!(verdicts.arms[1].time, Some(Verdict::Slower));
     assert_eq!(verdicts.gate(), Gate::Regression);
