@@ -16,7 +16,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tracerig_datasets::real::Codex;
 use tracerig_datasets::{Cache as Datasets, Recipe};
 use tracerig_harness::relaunch::{self, Job, Plan, Source};
-use tracerig_reports::record::{ArmKey, Cache, Exit, Launch, Process, SampleState, Status};
+use tracerig_reports::record::{
+    ArmKey, Cache, Counter, CounterClass, Exit, Launch, Process, SampleState, Status,
+};
 use tracerig_reports::{Record, Summary};
 
 const ARMS: [&str; 6] = ["floor", "published", "full", "cold", "warm", "unchanged"];
@@ -185,6 +187,13 @@ fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
             assert!(launch.verified && launch.exit == Exit::Code(0), "{launch:?}");
             assert!(["incremental", "unchanged"].contains(&mode(launch).as_str()), "{launch:?}");
         }
+    }
+
+    let is_exact = |counter: &Counter| counter.class == CounterClass::Exact;
+    assert!(launches("warm").all(|launch| launch.counters.values().all(is_exact)));
+    // What they find depends on the moment.
+    for launch in launches("live").chain(launches("two")) {
+        assert!(!launch.counters.is_empty() && !launch.counters.values().any(is_exact), "{launch:?}");
     }
 
     let processes = [Process::Fresh, Process::Resident, Process::Paired];

@@ -154,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::fixture;
+    use crate::record::Counter;
 
     fn records() -> Vec<Record> {
         vec![fixture::record(), fixture::append::open(), fixture::append::closed()]
@@ -161,7 +162,10 @@ mod tests {
 
     #[test]
     fn bencher_takes_it() {
-        let found: Value = serde_json::from_str(&bencher(&records()).unwrap()).unwrap();
+        let mut records = records();
+        let of_warm = records[0].samples.iter_mut().find(|sample| sample.arm == "warm").unwrap();
+        of_warm.launches[0].counters.insert("facts".to_owned(), Counter::exact(Some(311)));
+        let found: Value = serde_json::from_str(&bencher(&records).unwrap()).unwrap();
         for (benchmark, measures) in found.as_object().unwrap() {
             assert!(benchmark.chars().count() <= 1024);
             for (measure, metric) in measures.as_object().unwrap() {

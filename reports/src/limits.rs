@@ -136,8 +136,8 @@ fn varying(summary: &Summary) -> Option<String> {
     let names: Vec<&str> = found.into_iter().collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Exact counters that differ between launches of an arm, because its data grew or its work changed: {} (the \
-             table of work has the ranges).",
+            "Exact counters that differ between launches of an arm, because its data grew or its work changed, or (rchar and syscr \
+             by one) because the allocator of the C library read a byte: {} (the table of work has the ranges).",
             names.join(", ")
         )
     })

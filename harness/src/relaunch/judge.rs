@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tracerig_reports::ByteSize;
-use tracerig_reports::record::{Cache, Counter, Exit, Launch, Phase, SampleState};
+use tracerig_reports::record::{Cache, Counter, CounterClass, Exit, Launch, Phase, SampleState};
 use tracerig_scanner::Turns;
 
 use super::plan::Arm;
@@ -193,6 +193,12 @@ pub(super) fn account_of(
         answer_digest: answer.map(|answer| digest(&answer.turns)),
         verified: false,
     }
+}
+
+/// Takes the counters of a launch beside a process that writes for what they are: how many rows there are for it to find depends on
+/// the moment.
+pub(super) fn beside_a_writer(launch: &mut Launch) {
+    launch.counters.values_mut().for_each(|counter| counter.class = CounterClass::Advisory);
 }
 
 /// The phases that an engine has, in the order of the work.

@@ -87,6 +87,7 @@ impl Pairs {
             .zip(&replies)
             .map(|(finished, reply)| describe(arm, finished, resident_before, reply.as_ref().ok()))
             .collect();
+        launches.iter_mut().for_each(judge::beside_a_writer);
         let [Ok(one), Ok(other)] = &replies else {
             let error = replies.into_iter().find_map(Result::err).unwrap_or_default();
             return Ok((launches, SampleState::Failed { error }));

@@ -46,6 +46,7 @@ fn attempt(
 
     let Answered { answer: reply, wall, io } = answered?;
     let mut launch = account_of(arm.engine, wall, io, resident_before, Some(&reply));
+    judge::beside_a_writer(&mut launch);
     let seen = if reply.cursor == after.max_id { &after } else { &before };
     let due = seen.due(known, &arm.reasons);
     let found = misplaced(false, reply.persisted, "it says").or_else(|| wrong(due, &reply));

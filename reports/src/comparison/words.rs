@@ -103,7 +103,10 @@ fn work(arm: &ArmVerdict) -> Option<String> {
     let (what, names) = match arm.work {
         Work::More => ("more work", named(WorkChange::More)),
         Work::Less => ("less work", named(WorkChange::Less)),
-        Work::Incomparable => ("no longer exact or available", named(WorkChange::Lost)),
+        Work::Incomparable => match named(WorkChange::Lost) {
+            lost if lost.is_empty() => ("not the same in all samples of the base", named(WorkChange::Within)),
+            lost => ("no longer exact or available", lost),
+        },
         Work::Same | Work::Advisory => return None,
     };
     if names.is_empty() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Amounts;
+use super::reads::Reads;
 use crate::record::{ArmKey, CounterClass, Launch, Plan, Sample, SampleState, names};
 use crate::stats;
 
@@ -24,6 +25,8 @@ pub struct Measured {
     pub(super) alone: [Vec<Duration>; 2],
     pub(super) base: BTreeMap<String, Range>,
     pub(super) new: BTreeMap<String, Range>,
+    /// What launches of the base and of the new program read.
+    pub(super) reads: [Reads; 2],
     pub(super) left_out: LeftOut,
     /// Sides of which a launch answered: base and new program.
     answered: [bool; 2],
@@ -154,6 +157,7 @@ impl Measured {
             alone: [Vec::new(), Vec::new()],
             base: BTreeMap::new(),
             new: BTreeMap::new(),
+            reads: [Reads::default(), Reads::default()],
             left_out: LeftOut::default(),
             answered: [false, false],
             expects_work: false,
@@ -243,6 +247,7 @@ impl Measured {
         self.answered[usize::from(!of_base)] = true;
         let side = if of_base { &mut self.base } else { &mut self.new };
         for launch in &sample.launches {
+            self.reads[usize::from(!of_base)].add(launch);
             for (name, counter) in &launch.counters {
                 let exact = counter.class == CounterClass::Exact;
                 if exact_only && !exact {

@@ -34,6 +34,7 @@ mod doubt;
 mod gate;
 mod measured;
 mod noise;
+mod reads;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

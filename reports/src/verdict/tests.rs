@@ -41,12 +41,49 @@ fn one_row_more_in_one_launch_of_one_sample_is_a_regression() {
     let more = with("rows_examined", Counter::exact(Some(rows + 1)), Some(3));
     assert_eq!(work_of(&sample(), &sample()), (Work::Same, Gate::Fine));
     assert_eq!(work_of(&sample(), &more), (Work::More, Gate::Regression));
-    assert_eq!(work_of(&more, &sample()), (Work::Same, Gate::Fine), "the base varies, and this is within");
+    // A base whose exact counter varies contradicts itself, and what stays within its range may still do more.
+    assert_eq!(work_of(&more, &sample()), (Work::Incomparable, Gate::Inconclusive));
+    assert_eq!(work_of(&more, &more), (Work::Incomparable, Gate::Inconclusive));
     let less = with("rows_examined", Counter::exact(Some(rows - 1)), None);
     assert_eq!(work_of(&sample(), &less), (Work::Less, Gate::Fine));
     let mut mixed = less;
     mixed.launches[0].counters.insert("rows_checked".to_owned(), Counter::exact(Some(1 << 40)));
     assert_eq!(work_of(&sample(), &mixed).0, Work::More, "no saving pays for other work");
+}
+
+#[test]
+fn one_read_of_one_byte_is_the_allocator_s_and_no_work() {
+    // Bytes and calls more, in every launch or in the one named.
+    let reading = |bytes: u64, calls: u64, only: Option<usize>| {
+        let mut sample = sample();
+        for (at, launch) in sample.launches.iter_mut().enumerate() {
+            if only.is_none_or(|only| only == at) {
+                for (name, more) in [("rchar", bytes), ("syscr", calls)] {
+                    let amount = launch.counter(name).unwrap() + more;
+                    launch.counters.insert(name.to_owned(), Counter::exact(Some(amount)));
+                }
+            }
+        }
+        sample
+    };
+    for only in [None, Some(2)] {
+        let (more, as_ever) = (reading(1, 1, only), reading(0, 0, None));
+        for (base, new) in [(&as_ever, &more), (&more, &as_ever), (&more, &more)] {
+            assert_eq!(work_of(base, new), (Work::Same, Gate::Fine), "{only:?}");
+        }
+        for (bytes, calls) in [(0, 1), (1, 0), (2, 1), (1, 2), (2, 2), (4096, 1)] {
+            let other = reading(bytes, calls, only);
+            assert_eq!(work_of(&as_ever, &other), (Work::More, Gate::Regression), "{bytes} {calls} {only:?}");
+            // What the allocator read is no excuse for the rest.
+            assert_eq!(work_of(&reading(1, 1, Some(0)), &other).0, Work::More, "{bytes} {calls} {only:?}");
+        }
+    }
+    // Advisory amounts are left as they are.
+    let mut advisory = reading(1, 1, None);
+    let as_advisory =
+        |launch: &mut Launch| launch.counters.values_mut().for_each(|c| c.class = CounterClass::Advisory);
+    advisory.launches.iter_mut().for_each(as_advisory);
+    assert_eq!(work_of(&sample(), &advisory).0, Work::Incomparable);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::measured::{Measured, Range};
+use super::reads::Reads;
 use crate::record::CounterClass;
 
 /// What the exact counters of an arm amount to.
@@ -16,8 +17,8 @@ pub enum Work {
     More,
     /// Some exact counter is lower, and none is higher.
     Less,
-    /// An exact counter of the base is unavailable in the new program, or not exact there, or a program has no sample at all, so that
-    /// nobody can tell.
+    /// An exact counter of the base is unavailable in the new program, or not exact there, or varies in the base, which no exact counter
+    /// does, or a program has no sample at all: nobody can tell.
     Incomparable,
     /// The arm has no exact counters: those of asynchronous arms depend on the moment.
     Advisory,
@@ -59,7 +60,7 @@ pub enum Change {
     More,
     /// Below the lowest that the base has.
     Less,
-    /// The base varies, and the new program stays within its range.
+    /// The base varies, and the new program stays within its range: there a change of a counter that is called exact may hide.
     Within,
     /// Unavailable in the base, so that there is nothing to compare with.
     New,
@@ -76,11 +77,11 @@ impl Work {
         let gating: Vec<Change> = gating.map(|c| c.change).collect();
         if gating.contains(&Change::More) {
             Work::More
-        } else if gating.contains(&Change::Lost) {
+        } else if gating.iter().any(|change| matches!(change, Change::Lost | Change::Within)) {
             Work::Incomparable
         } else if gating.contains(&Change::Less) {
             Work::Less
-        } else if gating.iter().any(|change| matches!(change, Change::Same | Change::Within)) {
+        } else if gating.contains(&Change::Same) {
             Work::Same
         } else {
             Work::Advisory
@@ -103,8 +104,13 @@ impl Measured {
             } else {
                 CounterClass::Advisory
             };
-            let (base, new) = (base.and_then(Range::amounts), new.and_then(Range::amounts));
-            let change = if lost_exactness { Change::Lost } else { change(base, new) };
+            let [of_base, of_new] = &self.reads;
+            let amounts = |side: Option<&Range>, reads: &Reads, others: &Reads| {
+                let all = side.and_then(Range::amounts)?;
+                Some(reads.amounts(name, others).unwrap_or(all))
+            };
+            let (base, new) = (amounts(base, of_base, of_new), amounts(new, of_new, of_base));
+            let change = if lost_exactness { Change::Lost } else { change(base, new, class) };
             CounterComparison {
                 name: name.clone(),
                 class,
@@ -118,12 +124,13 @@ impl Measured {
     }
 }
 
-fn change(base: Option<Amounts>, new: Option<Amounts>) -> Change {
+fn change(base: Option<Amounts>, new: Option<Amounts>, class: CounterClass) -> Change {
+    let may_vary = class == CounterClass::Advisory;
     match (base, new) {
         (None, None) => Change::Unavailable,
         (None, Some(_)) => Change::New,
         (Some(_), None) => Change::Lost,
-        (Some(base), Some(new)) if base == new => Change::Same,
+        (Some(base), Some(new)) if base == new && (may_vary || base.low == base.high) => Change::Same,
         // A single launch that does more is found.
         (Some(base), Some(new)) if new.high > base.high => Change::More,
         (Some(base), Some(new)) if new.low < base.low => Change::Less,
