@@ -8,9 +8,14 @@ use crate::platform;
 /// How often a running child is compared with its time limit: rarely, so that watching does not disturb the measuring.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
+/// Signals closer to each other than this are one request: `timeout` and others send theirs to a process and then to its group, and a
+/// wrapper passes on what its child has had from the terminal.
+const ONE_REQUEST: Duration = Duration::from_millis(500);
+
 #[derive(Debug)]
 struct State {
-    interrupted: bool,
+    /// When an orderly end was asked for.
+    interrupted: Option<Instant>,
     children: Vec<Child>,
 }
 
@@ -23,34 +28,40 @@ struct Child {
     timed_out: bool,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { interrupted: false, children: Vec::new() });
+static STATE: Mutex<State> = Mutex::new(State { interrupted: None, children: Vec::new() });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and kills the children
-/// being waited for, the second ends the process at once with exit code 130.
+/// being waited for, a second, later one ends the process at once with exit code 130.
 ///
 /// # Errors
 /// The operating system refuses, or handlers are installed already.
 pub fn install() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
         let mut state = state();
-        if state.interrupted {
-            std::process::exit(130);
+        match state.interrupted {
+            Some(first) if is_another(first, Instant::now()) => std::process::exit(130),
+            Some(_) => return,
+            None => state.interrupted = Some(Instant::now()),
         }
-        state.interrupted = true;
         for child in &state.children {
             platform::kill(child.id);
         }
     })
 }
 
+/// Whether a signal at `now` is a request of its own, and not the one of `first` once more.
+fn is_another(first: Instant, now: Instant) -> bool {
+    now.duration_since(first) >= ONE_REQUEST
+}
+
 /// Whether an orderly end was asked for.
 #[must_use]
 pub fn requested() -> bool {
-    state().interrupted
+    state().interrupted.is_some()
 }
 
 /// Registers `child` until [`Watched::release`]: it is killed on an interruption, or after `limit`.
@@ -72,7 +83,7 @@ pub(crate) fn watch(child: u32, limit: Duration) -> Watched {
     });
     let mut state = state();
     state.children.push(Child { id: child, deadline: Instant::now().checked_add(limit), timed_out: false });
-    if state.interrupted {
+    if state.interrupted.is_some() {
         platform::kill(child);
     }
     Watched(child)
@@ -98,5 +109,17 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_comes_twice_is_one_request() {
+        let first = Instant::now();
+        let after = |millis| is_another(first, first + Duration::from_millis(millis));
+        assert_eq!([0, 1, 499, 500, 10_000].map(after), [false, false, false, true, true]);
     }
 }
