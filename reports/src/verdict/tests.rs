@@ -78,12 +78,17 @@ fn one_read_of_one_byte_is_the_allocator_s_and_no_work() {
             assert_eq!(work_of(&reading(1, 1, Some(0)), &other).0, Work::More, "{bytes} {calls} {only:?}");
         }
     }
-    // Advisory amounts are left as they are.
-    let mut advisory = reading(1, 1, None);
-    let as_advisory =
-        |launch: &mut Launch| launch.counters.values_mut().for_each(|c| c.class = CounterClass::Advisory);
-    advisory.launches.iter_mut().for_each(as_advisory);
-    assert_eq!(work_of(&sample(), &advisory).0, Work::Incomparable);
+    // Where some launches call them advisory, all amounts stand as they are.
+    let mut mixed = reading(1, 1, Some(2));
+    for name in ["rchar", "syscr"] {
+        mixed.launches[0].counters.get_mut(name).unwrap().class = CounterClass::Advisory;
+    }
+    let mut warm = warm();
+    warm.work(&mixed, true);
+    warm.work(&mixed, false);
+    let verdicts = judge(&[warm], &Rules::default());
+    let bytes = verdicts.arms[0].counters.iter().find(|c| c.name == "rchar").unwrap();
+    assert_eq!(bytes.base.map(|amounts| amounts.high - amounts.low), Some(1));
 }
 
 #[test]

@@ -107,7 +107,8 @@ impl Measured {
             let [of_base, of_new] = &self.reads;
             let amounts = |side: Option<&Range>, reads: &Reads, others: &Reads| {
                 let all = side.and_then(Range::amounts)?;
-                Some(reads.amounts(name, others).unwrap_or(all))
+                let settled = (class == CounterClass::Exact).then(|| reads.amounts(name, others)).flatten();
+                Some(settled.unwrap_or(all))
             };
             let (base, new) = (amounts(base, of_base, of_new), amounts(new, of_new, of_base));
             let change = if lost_exactness { Change::Lost } else { change(base, new, class) };

@@ -29,6 +29,8 @@ struct Fake {
     possible: usize,
     /// How many launches there had been each time both programs started afresh.
     renewed: Vec<usize>,
+    /// How often they can.
+    renewable: usize,
 }
 
 impl Fake {
@@ -52,8 +54,14 @@ impl Fake {
             scatter: 0.01,
             possible: usize::MAX,
             renewed: Vec::new(),
+            renewable: usize::MAX,
         }
     }
+}
+
+fn full() -> CompareError {
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    CompareError::io("somewhere".as_ref(), "write it")(full)
 }
 
 impl Bench for Fake {
@@ -71,14 +79,13 @@ impl Bench for Fake {
 
     fn renew(&mut self, _random: &mut ChaCha12Rng) -> Result<(), CompareError> {
         self.renewed.push(self.asked.len());
-        Ok(())
+        if self.renewed.len() > self.renewable { Err(full()) } else { Ok(()) }
     }
 
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
         self.asked.push((side, arm));
         if self.asked.len() > self.possible {
-            let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-            return Err(CompareError::io("somewhere".as_ref(), "write it")(full));
+            return Err(full());
         }
         // Numerical Recipes' generator: the noise must be the same each time.
         self.random =
@@ -259,6 +266,13 @@ fn what_ends_it_early_leaves_the_pairs_there_are() {
     assert_eq!(rounds.samples.each_ref().map(Vec::len), [2 + 4, 4, 2 + 4]);
     assert_eq!((rounds.taken.len(), verdicts.gate()), (2 * 2 + 4 * 3, Gate::Inconclusive));
     assert_eq!(fake.asked.len(), fake.possible + 1, "nothing is launched after it");
+    // No room for the programs of the second run.
+    let mut fake = Fake::new(&["warm"]);
+    (fake.slower[0], fake.renewable) = (0.1, 1);
+    let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
+    let verdicts = rounds.run(PAIRS, &Rules::default(), &mut |_, _| ());
+    assert!(matches!(rounds.cut, Some(CompareError::Io { .. })));
+    assert_eq!((rounds.taken.len() as u64, verdicts.gate()), (2 + 3 * PAIRS, Gate::Inconclusive));
     // So early that an arm has nothing to compare.
     let mut fake = Fake::new(&["full", "warm"]);
     fake.possible = 3;
