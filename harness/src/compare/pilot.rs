@@ -12,8 +12,15 @@ use super::CompareError;
 use super::bench::{Bench, Side};
 use crate::interrupt;
 
-/// Launches of each of two equal sides that tell how far launches scatter.
-const LAUNCHES: usize = 30;
+/// Launches of each of two equal sides that tell how far launches scatter. A fifth as many are too few: how many make a sample follows
+/// from the square of what they tell, and was 4 in one comparison and 43 in the next of the same two programs.
+const LAUNCHES: usize = 200;
+/// Enough of them, where they have taken as long as [`LONGEST`] by then.
+const FEWEST: usize = 30;
+/// Launches on both sides of an arm take no longer than this, unless the fewest do.
+const LONGEST: Duration = Duration::from_secs(6);
+/// Launches of each side after which it is known how long one takes.
+const KNOWN: usize = 5;
 /// No sample is longer than this, however far launches scatter: rather nobody can tell.
 const LONGEST_SAMPLE: Duration = Duration::from_millis(500);
 
@@ -32,26 +39,73 @@ pub(super) fn settle(
         return Ok(());
     }
     let mut random = ChaCha12Rng::seed_from_u64(seed);
-    let arms = bench.arms().len();
-    for arm in 0..arms {
-        let (mut between, mut times) = (Vec::new(), Vec::new());
-        while between.len() < LAUNCHES && !interrupt::requested() {
+    let mut arms: Vec<Scatter> =
+        bench.arms().iter().map(|arm| Scatter::new(arm.launches_per_sample)).collect();
+    // By turns, because a machine is as noisy as its others are just then.
+    while !interrupt::requested() && arms.iter().any(|arm| !arm.is_known()) {
+        for (at, arm) in arms.iter_mut().enumerate().filter(|(_, arm)| !arm.is_known()) {
             let mut sides = [Side::Base, Side::Again];
             sides.shuffle(&mut random);
-            let [one, other] = [launch(bench, sides[0], arm)?, launch(bench, sides[1], arm)?];
-            // One that fails will be seen in the samples.
-            let (Some(one), Some(other)) = (one, other) else { break };
-            between.push((one.as_nanos() as f64 / other.as_nanos() as f64).ln());
-            times.extend([one, other]);
+            let one = launch(bench, sides[0], at)?;
+            let other = launch(bench, sides[1], at)?;
+            arm.add(one, other);
         }
-        times.sort_unstable();
-        let Some(usual) = times.get(times.len() / 2) else { continue };
-        let at_most = u64::try_from(LONGEST_SAMPLE.as_nanos() / usual.as_nanos().max(1)).unwrap_or(u64::MAX);
-        let needed = launches_needed(&between, pairs, arms, rules).min(at_most);
-        let long_enough = bench.arms()[arm].launches_per_sample;
-        bench.set_launches(arm, long_enough.max(needed));
+    }
+    for (at, arm) in arms.iter().enumerate() {
+        bench.set_launches(at, arm.launches(pairs, arms.len(), rules));
     }
     Ok(())
+}
+
+/// What launches of equal sides tell of an arm.
+struct Scatter {
+    /// Launches that take long enough together.
+    long_enough: u64,
+    /// Logarithms of the ratios of one side to the other.
+    between: Vec<f64>,
+    /// Of both sides.
+    times: Vec<Duration>,
+    /// A launch went wrong; that will be seen in the samples.
+    has_failed: bool,
+}
+
+impl Scatter {
+    fn new(long_enough: u64) -> Self {
+        Self { long_enough, between: Vec::new(), times: Vec::new(), has_failed: false }
+    }
+
+    fn add(&mut self, one: Option<Duration>, other: Option<Duration>) {
+        let (Some(one), Some(other)) = (one, other) else {
+            self.has_failed = true;
+            return;
+        };
+        self.between.push((one.as_nanos() as f64 / other.as_nanos() as f64).ln());
+        self.times.extend([one, other]);
+    }
+
+    fn is_known(&self) -> bool {
+        let made = self.between.len();
+        self.has_failed
+            || made >= LAUNCHES
+            || made >= FEWEST && self.times.iter().sum::<Duration>() >= LONGEST
+            || made >= KNOWN && self.at_most() <= self.long_enough
+    }
+
+    /// Launches that fit into the longest sample.
+    fn at_most(&self) -> u64 {
+        let mut times = self.times.clone();
+        let Some(middle) = times.len().checked_sub(1).map(|last| last / 2) else { return u64::MAX };
+        let usual = times.select_nth_unstable(middle).1.as_nanos();
+        u64::try_from(LONGEST_SAMPLE.as_nanos() / usual.max(1)).unwrap_or(u64::MAX)
+    }
+
+    /// Launches that make a sample.
+    fn launches(&self, pairs: u64, arms: usize, rules: &Rules) -> u64 {
+        if self.between.is_empty() {
+            return self.long_enough;
+        }
+        launches_needed(&self.between, pairs, arms, rules).min(self.at_most()).max(self.long_enough)
+    }
 }
 
 fn launch(bench: &mut dyn Bench, side: Side, arm: usize) -> Result<Option<Duration>, CompareError> {

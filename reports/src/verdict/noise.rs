@@ -54,11 +54,11 @@ pub struct Noise {
 /// other.
 ///
 /// A sample's ratio is the median of those of its launches, whose standard error falls with the root of their number. How far
-/// single launches scatter is taken from the middle of them: the few that were held up are no matter to a median.
+/// single launches scatter is taken from the middle of them: the few that were held up are no matter to a median. It is the farthest at which
+/// the middle of all launches there could be may lie, given these: samples that are too short end with "nobody can tell".
 #[must_use]
 pub fn launches_needed(between: &[f64], pairs: u64, arms: usize, rules: &Rules) -> u64 {
-    let distances: Vec<f64> = between.iter().map(|ratio| ratio.abs()).collect();
-    let Some(middle) = median(&distances) else { return 1 };
+    let Some(middle) = farthest_middle(between) else { return 1 };
     let launch = MEDIAN_ERROR * middle / HALF_WITHIN;
     let pairs = pairs.max(2);
     // The error of one pair with which `runs` of them reach this far, and the change is found with it.
@@ -72,6 +72,16 @@ pub fn launches_needed(between: &[f64], pairs: u64, arms: usize, rules: &Rules) 
     let alone = allowed(change, pairs, CONFIRMATION);
     let needed = (MEDIAN_ERROR * launch / both.min(alone)).powi(2).ceil();
     (needed as u64).max(1)
+}
+
+/// What the median distance from 0 of all values there could be stays below, with a confidence of 95 %, given these. How many of them lie below
+/// that median is binomial, whatever their distribution; so the limit is one of them, found by its rank.
+fn farthest_middle(values: &[f64]) -> Option<f64> {
+    let mut distances: Vec<f64> = values.iter().map(|value| value.abs()).collect();
+    distances.sort_unstable_by(f64::total_cmp);
+    let count = distances.len() as f64;
+    let rank = (count / 2.0 + FOUND_95 * count.sqrt() / 2.0).ceil();
+    distances.get((rank as usize).min(distances.len().checked_sub(1)?)).copied()
 }
 
 /// The confidence of one of so many arms in question.

@@ -298,17 +298,48 @@ fn a_machine_that_disturbs_everything_gives_no_pair() {
     assert_eq!((verdicts.arms[0].work, verdicts.gate()), (Work::Same, Gate::Inconclusive));
 }
 
+/// The launches that make a sample of two arms, and what was asked to find that out.
+fn settled(scatter: f64) -> (Vec<u64>, Vec<(Side, usize)>) {
+    settled_after(1, scatter)
+}
+
+/// The same, with other noise.
+fn settled_after(random: u64, scatter: f64) -> (Vec<u64>, Vec<(Side, usize)>) {
+    let mut fake = Fake::new(&["full", "warm"]);
+    (fake.random, fake.scatter) = (random, scatter);
+    crate::compare::pilot::settle(&mut fake, Metric::Launch, PAIRS, &Rules::default(), 1).unwrap();
+    (fake.arms.iter().map(|arm| arm.launches_per_sample).collect(), fake.asked)
+}
+
 #[test]
 fn launches_that_scatter_make_longer_samples() {
-    let settled = |scatter: f64| {
-        let mut fake = Fake::new(&["full", "warm"]);
-        fake.scatter = scatter;
-        crate::compare::pilot::settle(&mut fake, Metric::Launch, PAIRS, &Rules::default(), 1).unwrap();
-        fake.arms.iter().map(|arm| arm.launches_per_sample).collect::<Vec<_>>()
-    };
-    assert_eq!(settled(0.01), [1, 1]);
-    let noisy = settled(0.3);
+    assert_eq!(settled(0.01).0, [1, 1]);
+    let noisy = settled(0.3).0;
     assert!(noisy.iter().all(|launches| (3..=50).contains(launches)), "{noisy:?}");
     // Half a second is the longest sample there is: launches take 10 ms and more here.
-    assert!(settled(1e4).iter().all(|launches| *launches <= 50));
+    assert!(settled(1e4).0.iter().all(|launches| *launches <= 50));
+}
+
+#[test]
+fn how_far_launches_scatter_is_found_out_by_turns_and_from_many_unless_they_are_long() {
+    let asked = settled(0.3).1;
+    assert_eq!(asked.len(), 2 * 2 * 200);
+    for (number, pair) in asked.chunks(2).enumerate() {
+        assert!(pair.iter().all(|(_, arm)| *arm == number % 2), "arms take turns");
+        assert!(pair.iter().any(|(side, _)| *side == Side::Base), "one of each side");
+        assert!(pair.iter().any(|(side, _)| *side == Side::Again), "one of each side");
+    }
+    // Of about 60 ms: until they have taken long enough.
+    let asked = settled(10.0).1.len();
+    assert!((2 * 2 * 30..2 * 2 * 100).contains(&asked), "{asked}");
+    // Of seconds: one makes a sample, and that is known at once.
+    let (launches, asked) = settled(1e4);
+    assert_eq!((launches, asked.len()), (vec![1, 1], 2 * 2 * 5));
+}
+
+#[test]
+fn the_length_of_a_sample_is_no_matter_of_luck() {
+    let launches: Vec<u64> = (1..=20).flat_map(|random| settled_after(random, 0.5).0).collect();
+    let (least, most) = (launches.iter().min().unwrap(), launches.iter().max().unwrap());
+    assert!(*most <= 2 * least, "one comparison has samples of {least} launches, another of {most}");
 }
