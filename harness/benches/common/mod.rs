@@ -22,11 +22,25 @@ pub(crate) fn criterion() -> Criterion {
     if let Some(message) = baseline::missing(&arguments, baseline::folder) {
         stop(&message);
     }
+    show_what_criterion_says();
     Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args()
+}
+
+/// What criterion has to tell people it tells by a panic: a filter that it cannot read, a baseline that one benchmark lacks while others have
+/// it. Only the words are shown then: the line of its source would look like a bug.
+fn show_what_criterion_says() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let by_criterion = panic.location().is_some_and(|at| at.file().contains("criterion"));
+        match panic.payload().downcast_ref::<String>() {
+            Some(said) if by_criterion => eprintln!("{said}"),
+            _ => usual(panic),
+        }
+    }));
 }
 
 /// Whether times are taken: cargo says `--bench` then; without it, or with `--test`, everything is done once, to be tested.
