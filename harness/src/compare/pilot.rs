@@ -6,13 +6,14 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
 use tracerig_reports::record::SampleState;
+use tracerig_reports::stats::median;
 use tracerig_reports::verdict::{Metric, Rules, launches_needed};
 
 use super::CompareError;
 use super::bench::{Bench, Side};
 use crate::interrupt;
 
-/// Launches of each of two equal sides that tell how far launches scatter. A fifth as many are too few: how many make a sample follows
+/// Launches of each of two equal sides that tell how far launches scatter. Thirty are too few: how many make a sample follows
 /// from the square of what they tell, and was 4 in one comparison and 43 in the next of the same two programs.
 const LAUNCHES: usize = 200;
 /// Enough of them, where they have taken as long as [`LONGEST`] by then.
@@ -91,19 +92,14 @@ impl Scatter {
             || made >= KNOWN && self.at_most() <= self.long_enough
     }
 
-    /// Launches that fit into the longest sample.
+    /// Launches that fit into the longest sample; none where it is not known how long one takes.
     fn at_most(&self) -> u64 {
-        let mut times = self.times.clone();
-        let Some(middle) = times.len().checked_sub(1).map(|last| last / 2) else { return u64::MAX };
-        let usual = times.select_nth_unstable(middle).1.as_nanos();
-        u64::try_from(LONGEST_SAMPLE.as_nanos() / usual.max(1)).unwrap_or(u64::MAX)
+        let times: Vec<f64> = self.times.iter().map(Duration::as_secs_f64).collect();
+        median(&times).map_or(0, |usual| (LONGEST_SAMPLE.as_secs_f64() / usual) as u64)
     }
 
     /// Launches that make a sample.
     fn launches(&self, pairs: u64, arms: usize, rules: &Rules) -> u64 {
-        if self.between.is_empty() {
-            return self.long_enough;
-        }
         launches_needed(&self.between, pairs, arms, rules).min(self.at_most()).max(self.long_enough)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Rules;
 use super::time::{CONFIRMATION, Run, called};
 use crate::bootstrap::{self, Medians};
-use crate::stats::{CONFIDENCE, Interval, median};
+use crate::stats::{CONFIDENCE, Interval, median, quantile};
 use crate::units::figures;
 
 /// Comparisons that are made up from the pairs of the base with itself.
@@ -77,11 +77,10 @@ pub fn launches_needed(between: &[f64], pairs: u64, arms: usize, rules: &Rules) 
 /// What the median distance from 0 of all values there could be stays below, with a confidence of 95 %, given these. How many of them lie below
 /// that median is binomial, whatever their distribution; so the limit is one of them, found by its rank.
 fn farthest_middle(values: &[f64]) -> Option<f64> {
-    let mut distances: Vec<f64> = values.iter().map(|value| value.abs()).collect();
-    distances.sort_unstable_by(f64::total_cmp);
+    let distances: Vec<f64> = values.iter().map(|value| value.abs()).collect();
     let count = distances.len() as f64;
     let rank = (count / 2.0 + FOUND_95 * count.sqrt() / 2.0).ceil();
-    distances.get((rank as usize).min(distances.len().checked_sub(1)?)).copied()
+    quantile(&distances, rank / (count - 1.0))
 }
 
 /// The confidence of one of so many arms in question.

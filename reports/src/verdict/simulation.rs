@@ -212,3 +212,20 @@ fn the_smallest_change_is_what_it_says() {
         assert!(found * 100 >= 150 * 86, "{core}: {found}");
     }
 }
+
+#[test]
+fn samples_are_rarely_too_short() {
+    let mut machine = Machine::new(12, 0.1);
+    let mut between = |pairs: usize| -> Vec<f64> {
+        let ratio = |Pair { base, new }: Pair| (new.as_secs_f64() / base.as_secs_f64()).ln();
+        (0..pairs).map(|_| ratio(machine.pair(1.0))).collect()
+    };
+    let needed = |between: &[f64]| launches_needed(between, 20, 1, &Rules::default());
+    // Of so many launches that chance has no part in it.
+    let right = needed(&between(200_000));
+    for launches in [30, 200] {
+        let too_short = (0..1_000).filter(|_| needed(&between(launches)) < right).count();
+        println!("{launches} launches: {too_short} of 1,000 samples are shorter than {right} launches");
+        assert!((10..=70).contains(&too_short), "{too_short} of 1,000 with {launches} launches");
+    }
+}
