@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -196,7 +195,7 @@ impl Prediction {
         let (mut records, mut changed) = (BTreeMap::new(), false);
         for (name, looked) in files {
             let before = old.remove(&name);
-            let readable = looked.and_then(|found| Some((found, fs::read(home.join(&found.path)).ok()?)));
+            let readable = looked.and_then(|found| Some((found, archive::read(&home.join(&found.path)).ok()?)));
             let Some((found, text)) = readable else {
                 self.work.stale += u64::from(before.is_some());
                 self.stale.extend(before.as_ref().map(|_| folder.join(&name)));
@@ -210,12 +209,12 @@ impl Prediction {
             }
             let state = dating.state(&found.metadata);
             self.reads(before.as_ref(), &text, (state.device, state.inode));
-            let rollout = archive::interpret(&text);
+            let rollout = archive::interpret(&found.path, &text);
             let record = Record {
                 state,
                 is_shared: found.is_shared,
                 is_fresh: Dating::is_fresh(&state, now),
-                session: rollout.session(&found.path),
+                session: rollout.thread.clone(),
                 text: Arc::new(text),
                 is_broken: !rollout.broken.is_empty(),
                 open: rollout.open_turns(),
@@ -252,7 +251,7 @@ impl Prediction {
     }
 
     /// Counts what it costs to compare sessions of one id, unless that was done before: `settled` is what was found out last.
-    pub(super) fn compares(&mut self, pairs: &[archive::Pair], settled: Option<Settled>, asked: Asked<'_>) {
+    pub(super) fn compares(&mut self, copies: &[archive::Copies], settled: Option<Settled>, asked: Asked<'_>) {
         self.memo.settled = settled;
         let Some(question) = self.question() else { return };
         self.is_settled = question.is_some();
@@ -260,7 +259,8 @@ impl Prediction {
             return;
         }
         self.memo.settled = question.or(self.memo.settled.take());
-        for (one, other) in pairs {
+        let pairs = copies.iter().flat_map(|files| files.iter().zip(&files[1..]));
+        for ((_, one), (_, other)) in pairs {
             let common = one.len().min(other.len());
             let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
             let until = if same < common { (same / PIECE + 1) * PIECE } else { common };

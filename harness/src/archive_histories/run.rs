@@ -152,9 +152,9 @@ impl<'a> Runner<'a> {
         let walk = archive::walk(&self.world.home);
         let asked = Asked { rescan: mode == Mode::Rescan, sessions: request.sessions, priority: &known };
         let mut due = predict(&self.world.home, &walk, &self.memo.holds, asked, &self.world.dating);
-        let (view, pairs) = archive::view_and_pairs(&self.world.home, &known, self.offset);
+        let (view, copies) = archive::view_and_copies(&self.world.home, &known, self.offset);
         let settled = self.memo.holds.settled.clone().filter(|_| self.memo.holds.problem.is_none());
-        due.compares(&pairs, settled, asked);
+        due.compares(&copies, settled, asked);
         let overtaken = (mode == Mode::Overtaken).then(|| Mutex::new(None));
         let refresh = match &overtaken {
             None => self.archive(true, self.threads).refresh(&request),
