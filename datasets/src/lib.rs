@@ -54,7 +54,7 @@ pub use recipe::{Era, Recipe};
 pub use truth::{Fact, Intent, TierForm, Truth, Turn};
 
 /// Goes up whenever the generator writes other rows than before for the same recipe, seed and scale, or another file.
-pub const GENERATOR_VERSION: u32 = 2;
+pub const GENERATOR_VERSION: u32 = 3;
 
 /// The environment variable that moves the cache.
 pub const CACHE_VARIABLE: &str = "TRACERIG_CACHE_DIR";

@@ -290,7 +290,7 @@ fn rows_change_with_the_generator_version_only() {
     let digests = [digest("tiny", 1.0), digest("quick", 0.05), digest("tags", 0.1)];
     assert_eq!(
         (tracerig_datasets::GENERATOR_VERSION, digests.each_ref().map(String::as_str)),
-        (2, ["e42f1d766e01d508", "9921eb68b97c6657", "ea5a4f83284ae7de"])
+        (3, ["e42f1d766e01d508", "9921eb68b97c6657", "ea5a4f83284ae7de"])
     );
 }
 

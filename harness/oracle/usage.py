@@ -53,6 +53,7 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 TOLD = 32  # broken lines of a file that are told one by one
 COMPRESSED = ".zst"
 UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+LONGEST = 4096  # bytes of a text that are looked at
 BURST = 100  # milliseconds; lines of a copied history are stamped closer to each other than this
 
 
@@ -170,7 +171,7 @@ def classify(raw):
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet
     if kind is None:
-        return "broken", "no type"
+        return ("untyped", None) if value is not None and "type" not in value else ("broken", "no type")
     if kind in MATTER or kind == "event_msg" and event in EVENTS:
         return ("matters", value) if value is not None else ("broken", "no JSON")
     return "skipped", event in KNOWN_EVENTS if kind == "event_msg" else kind in KNOWN
@@ -195,11 +196,11 @@ def milliseconds(time):
 
 
 def tokens(value):
-    """The kinds that a count of tokens has, or None if it is none."""
-    if not isinstance(value, dict):
-        return None
-    counts = {kind: value.get(kind) for kind in KINDS}
-    return {kind: count for kind, count in counts.items() if type(count) is int and 0 <= count < 1 << 64} or None
+    """The kinds that a count of tokens has, or None if it has none; and whether a number in it can be no count."""
+    value = value if isinstance(value, dict) else {}
+    counts = {kind: value.get(kind) for kind in KINDS if type(value.get(kind)) in (int, float)}
+    right = {kind: count for kind, count in counts.items() if type(count) is int and 0 <= count < 1 << 64}
+    return right or None, right != counts
 
 
 def filled(counts):
@@ -234,6 +235,8 @@ class Rollout:
         self.copies = self.saw_own_turn = False  # it has another's session_meta; a turn of its own
         self.burst = None  # when the last line was stamped, as long as a history is copied
         self.begins_at = None  # the first ordinal of a sub-agent's own history
+        self.is_untyped = self.is_inferred = False
+        self.defect = None  # what is wrong with a part of the line
         for number, raw in enumerate(content.split(b"\n")[:-1], 1):  # a last line without its end waits
             self.line(number, raw)
 
@@ -242,44 +245,65 @@ class Rollout:
         at = milliseconds(stamp(raw))
         if at is not None and self.burst is not None:
             self.burst = at if abs(at - self.burst) < BURST else None
-        if what == "skipped":
-            self.unknown += not value
+        if what == "untyped" and (number == 1 or self.is_untyped):
+            self.is_untyped = True
+        elif what == "untyped":
+            self.broken.append((number, "no type"))
+        elif what == "skipped":
+            self.unknown += not value and not self.is_untyped
         elif what == "broken" or at is None:
             self.broken.append((number, value if what == "broken" else "no time"))
         else:
             self.span = (min(at, self.span[0]), max(at, self.span[1])) if self.span else (at, at)
             payload = value.get("payload")
+            self.defect = None
             self.take(at, *types(value), payload if isinstance(payload, dict) else {}, value.get("ordinal"))
+            if self.defect is not None:
+                self.broken.append((number, self.defect))
+
+    def text(self, value, name):
+        """A text, as far as it is looked at."""
+        found = text(value, name)
+        if found is None or len(found.encode()) <= LONGEST:
+            return found
+        self.defect = self.defect or "long text"
+        return found.encode()[:LONGEST].decode(errors="ignore")
+
+    def tokens(self, value):
+        counts, is_odd = tokens(value)
+        self.defect = "no count" if is_odd else self.defect
+        return counts
 
     def take(self, at, kind, event, payload, ordinal):
         if kind == "session_meta":
             self.session(at, payload)
         elif kind == "turn_context":
-            self.begin(text(payload, "turn_id"))
+            self.begin(self.text(payload, "turn_id"))
             if isinstance(payload.get("model"), str):
-                self.model = payload["model"] if payload["model"].strip() else None
+                model = self.text(payload, "model") or ""
+                self.model = model if model.strip() else None
         elif kind == "token_usage_record":
             self.record(at, payload)
         elif event == "task_started":
-            self.begin(text(payload, "turn_id"))
+            self.begin(self.text(payload, "turn_id"))
         elif event == "thread_settings_applied":
             if isinstance(payload.get("thread_settings"), dict):
-                self.tier = tier_of(text(payload["thread_settings"], "service_tier"))
+                self.tier = tier_of(self.text(payload["thread_settings"], "service_tier"))
         elif isinstance(payload.get("info"), dict):
-            total = tokens(payload["info"].get("total_token_usage"))
-            last = tokens(payload["info"].get("last_token_usage"))
-            if not self.has_records:
+            total = self.tokens(payload["info"].get("total_token_usage"))
+            last = self.tokens(payload["info"].get("last_token_usage"))
+            if not self.has_records and (total or last):
                 self.count(at, total, last, self.is_inherited(ordinal))
 
     def session(self, at, payload):
+        meta = [self.text(payload, name) for name in ("id", "cwd", "cli_version", "model_provider")]
+        parent = self.text(payload, "forked_from_id")
         if self.meta is None:
-            self.meta = [text(payload, name) for name in ("id", "cwd", "cli_version", "model_provider")]
-            self.thread = self.meta[0] or self.thread
-            self.is_fork = text(payload, "forked_from_id") is not None
+            self.meta, self.thread, self.is_fork = meta, meta[0] or self.thread, parent is not None
             self.goes_on = self.is_fork or isinstance(payload.get("history_base"), dict)
             begins_at = payload.get("subagent_history_start_ordinal")
             self.begins_at = begins_at if type(begins_at) is int else None
-        elif text(payload, "id") not in (None, self.thread) and not self.copies:
+        elif meta[0] not in (None, self.thread) and not self.copies:
             self.copies, self.burst = True, at
 
     def begin(self, turn):
@@ -290,15 +314,16 @@ class Rollout:
     def record(self, at, payload):
         """A response, told by itself: rules 1 and 2."""
         self.has_records = True
-        served = text(payload, "service_tier")
+        served = self.text(payload, "service_tier")
         self.tier = tier_of(served) if served else self.tier
-        used, response = tokens(payload.get("usage")), text(payload, "response_id")
-        if text(payload, "thread_id") != self.thread or response in self.responses:
+        thread, turn, response = (self.text(payload, name) for name in ("thread_id", "turn_id", "response_id"))
+        used = self.tokens(payload.get("usage"))
+        if thread != self.thread or response in self.responses:
             return
         if response is not None:
             self.responses.add(response)
         if used is not None:
-            self.events.append((at, self.model, self.tier, text(payload, "turn_id") or self.turn, filled(used)))
+            self.events.append((at, self.model, self.tier, turn or self.turn, filled(used)))
 
     def is_inherited(self, ordinal):
         """Whether a count belongs to a parent's history: rule 3a."""
@@ -311,6 +336,7 @@ class Rollout:
             return False
         if has_time and self.meta is not None and is_from_0_100(self.meta[2]):
             return True
+        self.is_inferred |= self.burst is not None
         return self.burst is not None
 
     def count(self, at, total, last, is_inherited):
@@ -350,7 +376,7 @@ def usage(events, priority, slot):
 def view(home, priority, offset):
     files, unreadable = walk(home)
     result = {"sessions": [], "days": [], "broken": [], "more": [], "diverged": [], "unreadable": unreadable,
-              "lines": [0, 0]}
+              "untyped": [], "inferred": [], "lines": [0, 0]}
     contents, rollouts, seen = {}, {}, set()
     for path, itself in files:
         try:
@@ -359,13 +385,15 @@ def view(home, priority, offset):
             unreadable.append(path)
             continue
         rollout = rollouts[path] = Rollout(path, contents[path])
+        result["untyped"] += [path] if rollout.is_untyped else []
+        result["inferred"] += [path] if rollout.is_inferred else []
         result["lines"][0] += rollout.unknown
         result["lines"][1] += len(rollout.broken)
         result["broken"] += [(path, number, why) for number, why in rollout.broken[:TOLD]]
         if len(rollout.broken) > TOLD:
             result["more"].append((path, len(rollout.broken) - TOLD))
         result["sessions"].append({
-            "path": path, "id": rollout.thread, "meta": (rollout.meta or [None] * 4)[1:],
+            "path": path, "id": rollout.thread, "segment": rollout.segment, "meta": (rollout.meta or [None] * 4)[1:],
             "span": rollout.span, "usage": usage(rollout.events, priority, lambda at: at // 900_000),
             "counts": itself not in seen})
         seen.add(itself)
@@ -418,7 +446,11 @@ def main():
         parser.error("name a home, or serve")
     if chosen.serve:
         return serve()
-    json.dump(view(chosen.home, set(chosen.priority), chosen.offset), sys.stdout, indent=1)
+    try:
+        result = view(chosen.home, set(chosen.priority), chosen.offset)
+    except Skipped as why:
+        sys.exit("usage.py: %s: %s" % (chosen.home, why))
+    json.dump(result, sys.stdout, indent=1)
     print()
 
 

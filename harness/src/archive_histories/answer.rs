@@ -51,6 +51,7 @@ impl Answer {
             view.sessions.push(Session {
                 path: session.path.display().to_string(),
                 id: session.id.clone(),
+                segment: None,
                 meta: [session.cwd.clone(), session.version.clone(), session.provider.clone()],
                 span: session.span,
                 usage: used(&session.usage, |begins| begins.div_euclid(900)),

@@ -198,6 +198,7 @@ impl<R: Rng> Generator<'_, R> {
             4 if self.is(0.1) => Form::Long,
             5..9 => Form::Few,
             9 => Form::Mute,
+            10 => Form::Odd,
             _ => Form::Usual,
         };
         let count =

@@ -112,6 +112,8 @@ pub enum Form {
     Few,
     /// All kinds are missing.
     Mute,
+    /// Two kinds are no counts: they count as missing.
+    Odd,
     /// The payload's type stands last.
     Late,
     /// The line is long.
@@ -154,21 +156,26 @@ pub enum Plain {
     NoType,
     /// A turn without a time.
     NoTime,
+    /// A turn whose model has a name that is longer than what is looked at.
+    LongName,
+    /// A turn whose model has a blank name.
+    NoName,
     /// Nothing.
     Blank,
 }
 
-pub(super) const FORMS: [(&str, Form); 7] = [
+pub(super) const FORMS: [(&str, Form); 8] = [
     ("count", Form::Usual),
     ("silent-count", Form::Silent),
     ("few-count", Form::Few),
     ("mute-count", Form::Mute),
+    ("odd-count", Form::Odd),
     ("late-count", Form::Late),
     ("long-count", Form::Long),
     ("broken-count", Form::Broken),
 ];
 pub(super) const TIERS: [(&str, Tier); 3] = [("priority", Tier::Priority), ("fast", Tier::Fast), ("flex", Tier::Flex)];
-pub(super) const PLAIN: [(&str, Plain); 11] = [
+pub(super) const PLAIN: [(&str, Plain); 13] = [
     ("item", Plain::Item),
     ("broken-item", Plain::BrokenItem),
     ("message", Plain::Message),
@@ -179,6 +186,8 @@ pub(super) const PLAIN: [(&str, Plain); 11] = [
     ("rubbish", Plain::Rubbish),
     ("no-type", Plain::NoType),
     ("no-time", Plain::NoTime),
+    ("long-name", Plain::LongName),
+    ("no-name", Plain::NoName),
     ("blank", Plain::Blank),
 ];
 
@@ -228,7 +237,7 @@ impl LineSpec {
             Says::Count(count) => {
                 let info = count.info();
                 match count.form {
-                    Form::Usual | Form::Silent | Form::Few | Form::Mute => event(&format!(r#""type":"token_count","info":{info}"#)),
+                    Form::Usual | Form::Silent | Form::Few | Form::Mute | Form::Odd => event(&format!(r#""type":"token_count","info":{info}"#)),
                     Form::Late => event(&format!(r#""info":{info},"type":"token_count""#)),
                     Form::Long => {
                         let more = filler(LONG);
@@ -267,6 +276,8 @@ impl LineSpec {
                 Plain::Rubbish => "no line of a rollout".to_owned(),
                 Plain::NoType => "{}".to_owned(),
                 Plain::NoTime => r#"{"type":"turn_context","payload":{"model":"model-8"}}"#.to_owned(),
+                Plain::LongName => line("turn_context", &format!(r#"{{"model":"m{}"}}"#, "\u{e9}".repeat(2500))),
+                Plain::NoName => line("turn_context", r#"{"model":" "}"#),
                 Plain::Blank => String::new(),
             },
         };
@@ -320,6 +331,7 @@ fn tokens(count: u32, form: Form) -> String {
     match form {
         Form::Few => format!(r#"{{"input_tokens":{count},"output_tokens":{output}}}"#),
         Form::Mute => "{}".to_owned(),
+        Form::Odd => format!(r#"{{"input_tokens":{count},"cached_input_tokens":-1,"output_tokens":2.5}}"#),
         _ => format!(
             r#"{{"input_tokens":{count},"cached_input_tokens":{},"cache_write_input_tokens":{},"output_tokens":{output},"reasoning_output_tokens":{},"total_tokens":{}}}"#,
             count / 3,

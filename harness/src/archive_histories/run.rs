@@ -349,3 +349,52 @@ fn work(stats: &Stats) -> Work {
         shards_written: stats.shards_written,
     }
 }
+
+#[cfg(test)]
+mod scratch {
+    use super::*;
+    use rand::SeedableRng as _;
+    #[test]
+    fn oracles_agree() {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let mut python = Python::of_archives(dir.path()).unwrap();
+        let from: u64 = std::env::var("FROM").unwrap_or("0".into()).parse().unwrap();
+        let n: u64 = std::env::var("N").unwrap_or("300".into()).parse().unwrap();
+        let (mut asked, mut inh) = (0, 0);
+        for seed in from..from + n {
+            let case = crate::archive_histories::generate(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed), 60);
+            let case: Case = match std::env::var("CASE") { Ok(f) => std::fs::read_to_string(f).unwrap().parse().unwrap(), _ => case };
+            let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+            let mut world = World::new(&case, folder.path()).unwrap();
+            for (at, op) in case.ops.iter().enumerate() {
+                world.apply(op).unwrap();
+                if matches!(op, Op::Refresh(_)) && world.is_home() {
+                    let known: BTreeSet<String> = [1, 100].map(turn).into();
+                    let rust = archive::view(&world.home, &known, 60);
+                    let answer: View = match python.answer(&Question { home: &world.home, priority: &known, offset: 60 }) { Ok(a) => a, Err(e) => panic!("{e:?}") };
+                    asked += 1;
+                    inh += rust.sessions.iter().filter(|s| s.path.ends_with("zst")).count();
+                    let sort = |mut v: View| { v.sessions.sort_by(|a, b| a.path.cmp(&b.path)); v };
+                    let (rust, answer) = (sort(rust), sort(answer));
+                    if rust != answer {
+                        std::fs::write("/tmp/failing.txt", format!("{case}")).unwrap();
+                        panic!("seed {seed} op {at}\n{rust:#?}\n{answer:#?}\n{case}");
+                    }
+                }
+            }
+            world.end();
+        }
+        eprintln!("asked {asked} zst {inh}");
+    }
+
+    #[test]
+    fn real() {
+        for entry in std::fs::read_dir(std::env::var("HOMES").unwrap()).unwrap() {
+            let home = entry.unwrap().path();
+            if !home.is_dir() { continue }
+            let v = archive::view(&home, &BTreeSet::new(), 0);
+            let total: u64 = v.days.iter().map(|d| d.3[5]).sum();
+            eprintln!("{} {total} unknown {:?} inferred {} untyped {} bad {:?} {:?}", home.display(), v.lines, v.inferred.len(), v.untyped.len(), v.unreadable, v.diverged);
+        }
+    }
+}

@@ -42,6 +42,10 @@ pub struct View {
     pub diverged: BTreeSet<(String, String)>,
     /// Files and folders that cannot be read.
     pub unreadable: BTreeSet<String>,
+    /// Files whose lines have no types.
+    pub untyped: BTreeSet<String>,
+    /// Files of which something counts nothing only because of the time of its lines.
+    pub inferred: BTreeSet<String>,
     /// Lines of unknown kinds, and broken ones.
     pub lines: (u64, u64),
 }
@@ -53,6 +57,8 @@ pub struct Session {
     pub path: String,
     /// The thread.
     pub id: String,
+    /// Which part of the thread it is, where its name says one.
+    pub segment: Option<String>,
     /// What it says of itself: folder, version and provider.
     pub meta: [Option<String>; 3],
     /// The least and the greatest time of a line that matters, in milliseconds.
@@ -95,6 +101,8 @@ pub(crate) fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: 
         if rollout.broken.len() > TOLD {
             view.more.insert((path.clone(), (rollout.broken.len() - TOLD) as u64));
         }
+        view.untyped.extend(rollout.is_untyped.then(|| path.clone()));
+        view.inferred.extend(rollout.is_inferred.then(|| path.clone()));
         view.lines.0 += rollout.unknown;
         view.lines.1 += rollout.broken.len() as u64;
         let counts = seen.insert((file.metadata.dev(), file.metadata.ino()));
@@ -105,6 +113,7 @@ pub(crate) fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: 
         view.sessions.push(Session {
             path,
             id: rollout.thread.clone(),
+            segment: rollout.segment.clone(),
             meta: [cwd, version, provider],
             span: rollout.span,
             usage: rollout.usage(priority, |at| at.div_euclid(900_000)),

@@ -25,6 +25,8 @@ pub(super) enum Line {
     Matters(Value),
     /// Whether its kind is known.
     Skipped(bool),
+    /// An object without a type.
+    Untyped,
     Broken(&'static str),
 }
 
@@ -35,7 +37,8 @@ pub(super) fn line_of(line: &[u8]) -> Line {
         Some(value) => types(value),
         None => types_of_beginning(&String::from_utf8_lossy(line)),
     };
-    let Some(kind) = kind else { return Line::Broken("no type") };
+    let has_no_type = value.as_ref().is_some_and(|value| value.get("type").is_none());
+    let Some(kind) = kind else { return if has_no_type { Line::Untyped } else { Line::Broken("no type") } };
     let payload = payload.unwrap_or_default();
     if MATTER.contains(&kind.as_str()) || kind == "event_msg" && EVENTS_MATTER.contains(&payload.as_str()) {
         value.map_or(Line::Broken("no JSON"), Line::Matters)

@@ -13,6 +13,9 @@ use super::{Tokens, Used};
 /// Lines of a copied history are stamped with less than so many milliseconds between them.
 const BURST: u64 = 100;
 
+/// Bytes of a text that are looked at.
+const LONGEST: usize = 4096;
+
 /// What one rollout says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rollout {
@@ -24,6 +27,10 @@ pub(crate) struct Rollout {
     pub(super) events: Vec<Event>,
     pub(crate) unknown: u64,
     pub(crate) broken: Vec<(u64, &'static str)>,
+    /// Its first line is an object without a type.
+    pub(crate) is_untyped: bool,
+    /// Something counts nothing only because of the time of its lines.
+    pub(crate) is_inferred: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -70,13 +77,28 @@ pub(crate) fn interpret(path: &Path, bytes: &[u8]) -> Rollout {
         let at = stamp(line).and_then(|time| milliseconds(&time));
         pass.stamped(at);
         match (line_of(line), at) {
-            (Line::Skipped(known), _) => pass.rollout.unknown += u64::from(!known),
+            (Line::Untyped, _) if number == 1 || pass.rollout.is_untyped => pass.rollout.is_untyped = true,
+            (Line::Untyped, _) => pass.rollout.broken.push((number, "no type")),
+            (Line::Skipped(known), _) => pass.rollout.unknown += u64::from(!known && !pass.rollout.is_untyped),
             (Line::Broken(why), _) => pass.rollout.broken.push((number, why)),
             (Line::Matters(_), None) => pass.rollout.broken.push((number, "no time")),
-            (Line::Matters(value), Some(at)) => pass.line(at, &value),
+            (Line::Matters(value), Some(at)) => {
+                pass.line(at, &value);
+                let defect = pass.defect();
+                pass.rollout.broken.extend(defect.map(|why| (number, why)));
+            }
         }
     }
     pass.rollout
+}
+
+/// Whether a count belongs to another thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inherited {
+    Surely,
+    /// The time of the lines suggests it.
+    Perhaps,
+    Not,
 }
 
 /// What is known of a rollout as far as it was read.
@@ -102,6 +124,10 @@ struct Pass {
     burst: Option<i64>,
     /// Where the history of a sub-agent begins.
     begins_at: Option<u64>,
+    /// The line has a number that can be no count.
+    has_odd_count: bool,
+    /// The line has a text of which only the beginning is looked at.
+    has_long_text: bool,
 }
 
 impl Pass {
@@ -110,6 +136,23 @@ impl Pass {
         if let (Some(at), Some(before)) = (at, self.burst) {
             self.burst = (at.abs_diff(before) < BURST).then_some(at);
         }
+    }
+
+    /// What is wrong with a part of the line, which counts as missing.
+    fn defect(&mut self) -> Option<&'static str> {
+        match (std::mem::take(&mut self.has_odd_count), std::mem::take(&mut self.has_long_text)) {
+            (true, _) => Some("no count"),
+            (false, true) => Some("long text"),
+            (false, false) => None,
+        }
+    }
+
+    /// A member that is a text, as far as it is looked at.
+    fn text(&mut self, said: &Value, name: &str) -> Option<String> {
+        let mut text = text(said, name)?;
+        self.has_long_text |= text.len() > LONGEST;
+        text.truncate(text.floor_char_boundary(LONGEST));
+        Some(text)
     }
 
     fn line(&mut self, at: i64, line: &Value) {
@@ -121,15 +164,16 @@ impl Pass {
             (Some("session_meta"), _) => self.session(at, said),
             (Some("turn_context"), _) => {
                 self.turn(said);
-                if let Some(model) = said["model"].as_str() {
-                    self.model = Some(model.to_owned()).filter(|model| !model.trim().is_empty());
+                if said["model"].is_string() {
+                    let model = self.text(said, "model");
+                    self.model = model.filter(|model| !model.trim().is_empty());
                 }
             }
             (Some("token_usage_record"), _) => self.record(at, said),
             (_, Some("task_started")) => self.turn(said),
             (_, Some("thread_settings_applied")) => {
                 if let Some(settings @ Value::Object(_)) = said.get("thread_settings") {
-                    self.tier = Some(tier_of(&text(settings, "service_tier").unwrap_or_default()));
+                    self.tier = Some(tier_of(&self.text(settings, "service_tier").unwrap_or_default()));
                 }
             }
             _ => self.count(at, line["ordinal"].as_u64(), &said["info"]),
@@ -137,12 +181,12 @@ impl Pass {
     }
 
     fn session(&mut self, at: i64, said: &Value) {
-        let id = text(said, "id");
+        let fields = ["id", "cwd", "cli_version", "model_provider", "forked_from_id"];
+        let [id, cwd, version, provider, parent] = fields.map(|field| self.text(said, field));
         if self.rollout.meta.is_none() {
-            let fields = ["id", "cwd", "cli_version", "model_provider"];
-            self.rollout.meta = Some(fields.map(|field| text(said, field)));
-            self.rollout.thread = id.unwrap_or(self.rollout.thread.clone());
-            self.has_parent = text(said, "forked_from_id").is_some();
+            self.rollout.thread = id.clone().unwrap_or(self.rollout.thread.clone());
+            self.rollout.meta = Some([id, cwd, version, provider]);
+            self.has_parent = parent.is_some();
             self.has_base = said["history_base"].is_object();
             self.begins_at = said["subagent_history_start_ordinal"].as_u64();
         } else if id.is_some_and(|id| id != self.rollout.thread) && !self.has_copy {
@@ -152,7 +196,7 @@ impl Pass {
     }
 
     fn turn(&mut self, said: &Value) {
-        if let Some(turn) = text(said, "turn_id") {
+        if let Some(turn) = self.text(said, "turn_id") {
             let thread = &self.rollout.thread;
             self.has_own_turn |= is_uuid7(thread) && is_uuid7(&turn) && turn >= *thread;
             self.turn = Some(turn);
@@ -167,25 +211,33 @@ impl Pass {
     /// A response counts once, in the file of its own thread.
     fn record(&mut self, at: i64, said: &Value) {
         self.has_records = true;
-        self.tier = text(said, "service_tier").map(|name| tier_of(&name)).or(self.tier);
-        let is_own = text(said, "thread_id").is_some_and(|thread| thread == self.rollout.thread);
-        let is_first = is_own && text(said, "response_id").is_none_or(|response| self.responses.insert(response));
-        if let Some(used) = Given::of(&said["usage"]).filter(|_| is_first) {
-            let turn = text(said, "turn_id").or(self.turn.clone());
-            self.event(at, turn, used.filled());
+        let fields = ["thread_id", "turn_id", "response_id", "service_tier"];
+        let [thread, turn, response, tier] = fields.map(|field| self.text(said, field));
+        self.tier = tier.map(|name| tier_of(&name)).or(self.tier);
+        let used = Given::of(&said["usage"], &mut self.has_odd_count);
+        let is_own = thread.is_some_and(|thread| thread == self.rollout.thread);
+        if !is_own || !response.is_none_or(|response| self.responses.insert(response)) {
+            return;
+        }
+        if let Some(used) = used {
+            self.event(at, turn.or(self.turn.clone()), used.filled());
         }
     }
 
     /// A count repeats the record before it, if records are written here; else it may be all that tells of a response.
     fn count(&mut self, at: i64, ordinal: Option<u64>, info: &Value) {
-        if self.has_records {
+        let odd = &mut self.has_odd_count;
+        let total = Given::of(&info["total_token_usage"], odd);
+        let last = Given::of(&info["last_token_usage"], odd);
+        if self.has_records || total.is_none() && last.is_none() {
             return;
         }
-        let (total, last) = (Given::of(&info["total_token_usage"]), Given::of(&info["last_token_usage"]));
         let before = self.total;
         self.total = total.or(before);
         let is_repetition = total.zip(before).is_some_and(|(now, before)| now.repeats(&before));
-        if self.is_inherited(ordinal) || is_repetition {
+        let inherited = self.is_inherited(ordinal);
+        self.rollout.is_inferred |= inherited == Inherited::Perhaps;
+        if inherited != Inherited::Not || is_repetition {
             return;
         }
         let used = match (last, total, before) {
@@ -199,15 +251,23 @@ impl Pass {
     }
 
     /// Whether what is counted here belongs to another thread, whose history was copied.
-    fn is_inherited(&self, ordinal: Option<u64>) -> bool {
+    fn is_inherited(&self, ordinal: Option<u64>) -> Inherited {
         let thread = &self.rollout.thread;
         let is_old = |turn: &String| is_uuid7(thread) && is_uuid7(turn) && turn < thread;
         let is_old_turn = self.turn.as_ref().is_some_and(is_old);
         let is_before = ordinal.zip(self.begins_at).is_some_and(|(ordinal, begins)| ordinal < begins);
         let is_fork = self.has_parent || self.has_copy;
-        let may_be = is_fork && !self.has_own_turn;
-        let is_burst = self.burst.is_some();
-        is_old_turn || is_before || may_be && (self.has_turn_ids() || is_burst)
+        if is_old_turn || is_before {
+            Inherited::Surely
+        } else if !is_fork || self.has_own_turn {
+            Inherited::Not
+        } else if self.has_turn_ids() {
+            Inherited::Surely
+        } else if self.burst.is_some() {
+            Inherited::Perhaps
+        } else {
+            Inherited::Not
+        }
     }
 
     /// Whether the version that began the file writes turn ids, which can be compared with its own.

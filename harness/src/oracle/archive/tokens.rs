@@ -18,10 +18,11 @@ const KINDS: [&str; 6] = [
 pub(super) struct Given([Option<u64>; 6]);
 
 impl Given {
-    /// What `value` gives, unless that is nothing.
-    pub(super) fn of(value: &Value) -> Option<Self> {
-        let counts = value.as_object()?;
-        let given = KINDS.map(|kind| counts.get(kind).and_then(Value::as_u64));
+    /// What `value` gives, unless that is nothing. A number that can be no count is `odd`.
+    pub(super) fn of(value: &Value, odd: &mut bool) -> Option<Self> {
+        let given = KINDS.map(|kind| value.get(kind).filter(|count| count.is_number()));
+        *odd |= given.iter().flatten().any(|count| !count.is_u64());
+        let given = given.map(|count| count.and_then(Value::as_u64));
         given.iter().any(Option::is_some).then_some(Self(given))
     }
 
