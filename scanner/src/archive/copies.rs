@@ -1,21 +1,22 @@
-//! Rollouts that must not count twice: one file that several paths lead to, and a session that stands both among the
-//! sessions and among the archived ones.
+//! Rollouts that must not count twice: one file that several paths lead to, and copies of one segment of a session, wherever they
+//! lie, be they plain or compressed.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ablation::Ablation;
+use super::name;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
 use super::shard::{self, Record, Sums};
+use super::source::{Source, is_compressed};
 use super::update::open_file;
 use super::{Options, Request};
 
@@ -50,8 +51,19 @@ pub(super) type Place = (usize, usize);
 struct Candidate {
     place: Place,
     path: PathBuf,
-    id: String,
+    /// The ids of its session and of its segment.
+    id: (String, Option<String>),
     record: Record,
+    /// Bytes of its content up to the end of the last whole line.
+    bytes: u64,
+    is_archived: bool,
+}
+
+impl Candidate {
+    /// Its place among copies: of equal ones the first counts.
+    fn order(&self) -> (bool, bool, &Path) {
+        (is_compressed(self.path.as_os_str()), self.is_archived, &self.path)
+    }
 }
 
 /// What was found out about copies.
@@ -59,14 +71,14 @@ struct Candidate {
 pub(super) struct Found {
     /// The files that do not count.
     pub(super) aside: BTreeSet<Place>,
-    /// Each two sessions of one id of which neither is the beginning of the other: the archived one, and the other.
+    /// Each two rollouts of one segment of which neither is the beginning of the other.
     pub(super) diverged: Vec<(PathBuf, PathBuf)>,
     /// Whether every file that had to be compared could be read.
     pub(super) is_sure: bool,
 }
 
-/// Takes copies out of the sums of `parts`. Gives a problem for each two sessions of one id of which neither is the
-/// beginning of the other.
+/// Takes copies out of the sums of `parts`. Gives a problem for each two rollouts of one segment of a session of which neither is
+/// the beginning of the other.
 pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut Stats) -> Vec<Problem> {
     let wanted = candidates(parts, context.options);
     if wanted.is_empty() {
@@ -86,8 +98,8 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
         let joins = priority.is_some_and(|priority| !part.sums.open_turns.files(priority).is_empty());
         // Lines that are not understood are told of every rollout.
         let all = |sums: Sums, part: &mut Part| {
-            let Sums { unknown, broken, .. } = std::mem::take(&mut part.sums);
-            part.sums = Sums { unknown, broken, ..sums };
+            let found = part.sums.found;
+            part.sums = Sums { found, ..sums };
         };
         if let Some(sums) = sums.get(&place).filter(|_| !joins && !sessions) {
             all(sums.clone(), part);
@@ -126,8 +138,10 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
         candidates.extend(files.into_iter().zip(details).map(|(file, detail)| Candidate {
             place: (place, file),
             path: part::path(&part.key, detail.name()),
-            id: part::session_id(detail.name(), &detail.rollout).to_owned(),
+            id: (detail.rollout.id.clone(), name::segment(detail.name()).map(str::to_owned)),
             record: part.records[file],
+            bytes: detail.consumed.bytes,
+            is_archived: part.is_archived(),
         }));
     }
     // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
@@ -147,44 +161,72 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
         }
     }
     candidates.retain(|candidate| !found.aside.contains(&candidate.place));
-    let mut sessions: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
+    let mut same: BTreeMap<&(String, Option<String>), Vec<&Candidate>> = BTreeMap::new();
     for candidate in &candidates {
         if !context.options.lacks(Ablation::Copies) {
-            sessions.entry(&candidate.id).or_default().push(candidate);
+            same.entry(&candidate.id).or_default().push(candidate);
         }
     }
-    for same in sessions.values() {
-        let (archived, current): (Vec<&Candidate>, Vec<&Candidate>) =
-            same.iter().partition(|candidate| parts[candidate.place.0].is_archived());
-        for one in &archived {
-            for other in &current {
-                match compare(context, one, other, &mut stats.bytes_read) {
-                    Ok(Some(copy)) => {
-                        found.aside.insert(copy);
-                    }
-                    Ok(None) => found.diverged.push((one.path.clone(), other.path.clone())),
-                    // Whoever cannot be read is a problem already, and counts.
-                    Err(_) => found.is_sure = false,
-                }
-            }
-        }
+    for copies in same.into_values() {
+        among(context, copies, &mut found, &mut stats.bytes_read);
     }
     found
 }
 
-/// The files that several paths may lead to, and those whose session may stand in both folders.
+/// Compares the rollouts of one segment of a session, the longest first, each with those that count so far.
+fn among(context: &Context<'_>, mut copies: Vec<&Candidate>, found: &mut Found, read: &mut u64) {
+    copies.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.order().cmp(&other.order())));
+    let lacks = |rule| context.options.lacks(rule);
+    let (mut counting, mut diverged): (Vec<&Candidate>, Vec<[&Candidate; 2]>) = Default::default();
+    'each: for copy in copies {
+        for other in counting.clone() {
+            if lacks(Ablation::CopiesAnywhere) && copy.is_archived == other.is_archived {
+                continue;
+            }
+            let order = match compare(context, copy, other, read) {
+                Ok(None) if lacks(Ablation::Diverged) => Some(Ordering::Less),
+                Ok(order) => order,
+                // Whoever cannot be read is a problem already, and counts.
+                Err(_) => {
+                    found.is_sure = false;
+                    continue;
+                }
+            };
+            match order.map(|order| if lacks(Ablation::Longer) { order.reverse() } else { order }) {
+                None => diverged.push([copy, other]),
+                // The ends of lines that are being written may make it the longer one.
+                Some(Ordering::Greater) => {
+                    found.aside.insert(other.place);
+                    counting.retain(|kept| kept.place != other.place);
+                }
+                Some(_) => {
+                    found.aside.insert(copy.place);
+                    continue 'each;
+                }
+            }
+        }
+        counting.push(copy);
+    }
+    for mut pair in diverged {
+        if pair.iter().all(|one| !found.aside.contains(&one.place)) {
+            pair.sort_by_key(|one| (!one.is_archived, std::cmp::Reverse(&one.path)));
+            found.diverged.push(pair.map(|one| one.path.clone()).into());
+        }
+    }
+}
+
+/// The files that several paths may lead to, and those of which there may be copies.
 fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
-    let places = |archived: Option<bool>| {
-        let is_meant = move |part: &Part| archived.is_none_or(|archived| part.is_archived() == archived);
-        let parts = parts.iter().enumerate().filter(move |(_, part)| is_meant(part));
+    let places = || {
+        let parts = parts.iter().enumerate();
         parts.flat_map(|(place, part)| (0..).map(move |file| (place, file)).zip(&part.records))
     };
     // A link to a file does not show on the file itself.
-    let shared = places(None).filter(|(_, record)| record.is_shared);
+    let shared = places().filter(|(_, record)| record.is_shared);
     let shared: HashSet<(u64, u64)> = shared.map(|(_, record)| record.state.file()).collect();
     let mut wanted = BTreeSet::new();
     if !shared.is_empty() {
-        let same = places(None).filter(|(_, record)| {
+        let same = places().filter(|(_, record)| {
             if options.lacks(Ablation::SharedLink) {
                 record.is_shared
             } else {
@@ -193,52 +235,105 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         });
         wanted.extend(same.map(|(place, _)| place));
     }
-    // The archived sessions are the fewer ones, as a rule: only they are put into a set, and looked at twice.
-    let archived: Digests = places(Some(true)).map(|(_, record)| record.session).collect();
-    let mut both = Digests::default();
-    for (place, record) in places(Some(false)).filter(|(_, record)| archived.contains(&record.session)) {
-        both.insert(record.session);
-        wanted.insert(place);
-    }
-    if !both.is_empty() {
-        let same = places(Some(true)).filter(|(_, record)| both.contains(&record.session));
+    let twice = twice(&|each| places().for_each(|(_, record)| each(record.session)));
+    if !twice.is_empty() {
+        let same = places().filter(|(_, record)| twice.contains(&record.session));
         wanted.extend(same.map(|(place, _)| place));
     }
     wanted
 }
 
-/// Which of two sessions is a copy: the one that is the beginning of the other, the archived one of two equal ones. `None`
-/// if neither is.
-fn compare(
-    context: &Context<'_>,
-    archived: &Candidate,
-    current: &Candidate,
-    read: &mut u64,
-) -> io::Result<Option<Place>> {
-    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path));
-    let (sizes, files) =
-        ((archived.record.state.size, current.record.state.size), (open(archived)?, open(current)?));
-    let common = sizes.0.min(sizes.1);
-    let is_beginning =
-        is_same(&files.0, &files.1, common, read)? || context.options.lacks(Ablation::Diverged);
-    let is_shorter = (sizes.0 <= sizes.1) != context.options.lacks(Ablation::Longer);
-    let copy = if is_shorter { archived.place } else { current.place };
-    Ok(is_beginning.then_some(copy))
+/// The digests that `all` gives several times. Every refresh asks, of all rollouts, and hardly any is there twice: so a table of bits
+/// tells first which ones may be.
+fn twice(all: &dyn Fn(&mut dyn FnMut(u64))) -> Digests {
+    let mut count = 0_usize;
+    all(&mut |_| count += 1);
+    let bits = (16 * count).next_power_of_two().max(64);
+    let mut table = vec![0_u64; bits / 64];
+    let mut maybe = Digests::default();
+    all(&mut |digest| {
+        let at = usize::try_from(digest % bits as u64).unwrap_or_default();
+        let (word, bit) = (&mut table[at / 64], 1 << (at % 64));
+        if *word & bit != 0 {
+            maybe.insert(digest);
+        }
+        *word |= bit;
+    });
+    let (mut once, mut twice) = (Digests::default(), Digests::default());
+    if !maybe.is_empty() {
+        all(&mut |digest| {
+            if maybe.contains(&digest) && !once.insert(digest) {
+                twice.insert(digest);
+            }
+        });
+    }
+    twice
 }
 
-/// Whether two files begin with the same bytes, so many.
-fn is_same(one: &File, other: &File, bytes: u64, read: &mut u64) -> io::Result<bool> {
+/// How the content of `one` stands to that of `other`: less if it is its beginning, equal, or greater if that is the beginning of it.
+/// `None` if neither is.
+fn compare(
+    context: &Context<'_>,
+    one: &Candidate,
+    other: &Candidate,
+    read: &mut u64,
+) -> io::Result<Option<Ordering>> {
+    let both = [one, other];
+    let sizes = both.map(|candidate| candidate.record.state.size);
+    let are_plain = both.iter().all(|candidate| !is_compressed(candidate.path.as_os_str()));
+    // Nothing behind the end of the shorter one is read, where its size tells that end.
+    let ends = if are_plain { [sizes[0].min(sizes[1]); 2] } else { sizes };
+    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path));
+    let files = [open(one)?, open(other)?];
+    let mut sources = [
+        Source::of(one.path.as_os_str(), &files[0], ends[0])?,
+        Source::of(other.path.as_os_str(), &files[1], ends[1])?,
+    ];
+    let order = is_beginning(&mut sources);
+    *read += sources.iter().map(Source::bytes_read).sum::<u64>();
+    let order = order?;
+    Ok(if are_plain { order.map(|_| sizes[0].cmp(&sizes[1])) } else { order })
+}
+
+/// How two contents stand to each other.
+fn is_beginning([one, other]: &mut [Source<'_>; 2]) -> io::Result<Option<Ordering>> {
     let (mut left, mut right) = (vec![0; PIECE], vec![0; PIECE]);
-    let mut at = 0;
-    while at < bytes {
-        let piece = usize::try_from(bytes - at).unwrap_or(PIECE).min(PIECE);
-        one.read_exact_at(&mut left[..piece], at)?;
-        other.read_exact_at(&mut right[..piece], at)?;
-        *read += 2 * piece as u64;
-        if left[..piece] != right[..piece] {
-            return Ok(false);
+    loop {
+        let (mine, theirs) = (fill(one, &mut left)?, fill(other, &mut right)?);
+        let common = mine.min(theirs);
+        if left[..common] != right[..common] {
+            return Ok(None);
         }
-        at += piece as u64;
+        if common < PIECE {
+            return Ok(Some(mine.cmp(&theirs)));
+        }
     }
-    Ok(true)
+}
+
+/// Reads until the buffer is full or the source ends.
+fn fill(source: &mut Source<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_twice_is_found_whatever_shares_its_bit() {
+        let mut digests: Vec<u64> = (0..3000_u64).map(|number| xxh3_64(&number.to_le_bytes())).collect();
+        let find = |digests: &[u64]| twice(&|each| digests.iter().copied().for_each(each));
+        assert!(find(&digests).is_empty() && find(&[]).is_empty());
+        // These three share a bit whatever the size of the table.
+        digests.extend([1 << 60, 1 << 61, 1 << 62, digests[7], digests[9], digests[9], 1 << 61]);
+        let expected: Digests = [digests[7], digests[9], 1 << 61].into_iter().collect();
+        assert_eq!(find(&digests), expected);
+    }
 }

@@ -19,7 +19,7 @@ use super::shard::{self, Detail, Head, Key, Stamp, Stored};
 use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigsess";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const MANIFEST: &str = "archive.memo";
 const LOCK: &str = "archive.lock";
 const SUFFIX: &str = ".shard";

@@ -135,8 +135,11 @@ impl Progress {
         problems.extend(diverged);
         for part in parts {
             usage.extend(&part.sums.models, part.sums.totals);
-            stats.unknown_lines += part.sums.unknown;
-            stats.broken_lines += part.sums.broken;
+            let found = part.sums.found;
+            stats.unknown_lines += found.unknown;
+            stats.broken_lines += found.broken;
+            stats.untyped += found.untyped;
+            stats.inferred += found.inferred;
             sessions.extend(part.sessions);
             problems.extend(part.problems);
         }
@@ -199,6 +202,7 @@ impl Stats {
         self.unchanged += other.unchanged;
         self.continued += other.continued;
         self.parsed += other.parsed;
+        self.moved += other.moved;
         self.gone += other.gone;
         self.stale += other.stale;
         self.metadata_calls += other.metadata_calls;

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::ARCHIVED;
 use super::ablation::{Ablation, Ablations, is_same};
+use super::name;
 use super::parse::Rollout;
 use super::priority::OpenTurns;
 use super::reader::Consumed;
@@ -85,7 +86,7 @@ pub(crate) struct Record {
     /// A digest of its name.
     name: u64,
     pub(crate) state: State,
-    /// A digest of its session's id.
+    /// A digest of its session's id, and of its segment.
     pub(crate) session: u64,
     /// Other paths may lead to it.
     pub(crate) is_shared: bool,
@@ -97,7 +98,9 @@ const RECORD: usize = 8 + 40 + 8 + 1;
 
 impl Record {
     pub(crate) fn new(name: &OsStr, state: State, session: &str, is_shared: bool, is_fresh: bool) -> Self {
-        let (name, session) = (xxh3_64(name.as_bytes()), xxh3_64(session.as_bytes()));
+        let segment = name::segment(name).unwrap_or_default();
+        let session = [session.as_bytes(), b"_", segment.as_bytes()].concat();
+        let (name, session) = (xxh3_64(name.as_bytes()), xxh3_64(&session));
         Self { name, state, session, is_shared, is_fresh }
     }
 
@@ -119,6 +122,11 @@ impl Record {
             is_shared: bytes[56] & 1 != 0,
             is_fresh: bytes[56] & 2 != 0,
         }
+    }
+
+    /// The same of a file of this name.
+    pub(crate) fn named(self, name: &OsStr) -> Self {
+        Self { name: xxh3_64(name.as_bytes()), ..self }
     }
 
     /// Whether it is of a file of this name.
@@ -143,9 +151,26 @@ pub(crate) struct Sums {
     /// Turns that are known and whose tier is not.
     #[serde(skip)]
     pub(crate) open_turns: OpenTurns,
+    /// What is counted of every file, be it a copy or not.
+    pub(crate) found: Found,
+}
+
+/// What there is to tell of files beside what was used in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Found {
     /// Lines of unknown kinds, and broken ones.
     pub(crate) unknown: u64,
     pub(crate) broken: u64,
+    /// Files of 2025, and those whose result rests on the time of their lines.
+    pub(crate) untyped: u64,
+    pub(crate) inferred: u64,
+}
+
+impl Found {
+    /// Whether there is something to tell file by file.
+    pub(crate) fn is_told(&self) -> bool {
+        self.broken > 0 || self.untyped > 0 || self.inferred > 0
+    }
 }
 
 /// The first half of a shard.

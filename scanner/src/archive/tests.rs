@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod compressed;
+mod shapes;
+
 /// An archive and its memo.
 struct World {
     _folder: TempDir,
@@ -85,7 +88,10 @@ impl World {
             assert_eq!((&refresh.usage, &refresh.sessions), (&full.usage, &full.sessions));
             assert_eq!(refresh.problems, full.problems);
         }
-        assert!(full.stats.bytes_read >= refresh.stats.bytes_read, "{refresh:?}");
+        // What became compressed and holds something else is read in vain before it is parsed.
+        let is_compressed = |session: &Session| session.path.extension().is_some_and(|end| end == "zst");
+        let most = if refresh.sessions.iter().any(is_compressed) { 2 } else { 1 };
+        assert!(most * full.stats.bytes_read >= refresh.stats.bytes_read, "{refresh:?}");
         refresh
     }
 
