@@ -409,14 +409,20 @@ def copies(result, contents, rollouts):
     for session in result["sessions"]:
         if session["counts"]:
             same[session["id"], rollouts[session["path"]].segment].append(session)
+    def is_archived(session):
+        return session["path"].startswith("archived_sessions/")
+
     for files in same.values():
-        # Of equal ones that comes first which is not archived.
-        files.sort(key=lambda one: (-len(contents[one["path"]]), one["path"].startswith("archived_sessions/")))
+        # Of equal ones that comes first which is not compressed, then that which is not archived.
+        files.sort(key=lambda one: (-len(contents[one["path"]]), one["path"].endswith(COMPRESSED), is_archived(one)))
         for at, one in enumerate(files):
             for longer in files[:at]:
                 if contents[longer["path"]].startswith(contents[one["path"]]):
                     one["counts"] = False
-        left = sorted((one["path"] for one in files if one["counts"]), key=lambda path: path.split("/"))
+        left = [one for one in files if one["counts"]]
+        left.sort(key=lambda one: one["path"].split("/"), reverse=True)
+        left.sort(key=lambda one: not is_archived(one))
+        left = [one["path"] for one in left]
         result["diverged"] += [(one, other) for at, one in enumerate(left) for other in left[at + 1:]]
 
 
@@ -424,7 +430,10 @@ def serve():
     def say(what):
         print(json.dumps(what), flush=True)
 
-    say({"name": "usage.py", "version": "2, Python %s" % ".".join(map(str, sys.version_info[:3]))})
+    python = "Python " + ".".join(map(str, sys.version_info[:3]))
+    if zstd is None:
+        python += " without zstd, which skips homes with compressed rollouts"
+    say({"name": "usage.py", "version": "2, " + python})
     for line in sys.stdin:
         try:
             asked = json.loads(line)

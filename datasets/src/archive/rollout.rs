@@ -17,7 +17,7 @@ use crate::prose::Pools;
 
 /// What the lines that a session cannot do without take: at its beginning, for each turn and for each count.
 const ESTIMATES: [(Version, [u64; 3]); 3] = [
-    (Version::Oldest, [710, 630, 435]),
+    (Version::Oldest, [710, 690, 435]),
     (Version::Older, [710, 1_220, 435]),
     (Version::Newer, [1_310, 1_720, 1_310]),
 ];

@@ -154,7 +154,7 @@ impl<'a> Runner<'a> {
         let mut due = predict(&self.world.home, &walk, &self.memo.holds, asked, &self.world.dating);
         let (view, copies) = archive::view_and_copies(&self.world.home, &known, self.offset);
         let settled = self.memo.holds.settled.clone().filter(|_| self.memo.holds.problem.is_none());
-        due.compares(&copies, settled, asked);
+        due.compares(&self.world.home, copies, settled, asked);
         let overtaken = (mode == Mode::Overtaken).then(|| Mutex::new(None));
         let refresh = match &overtaken {
             None => self.archive(true, self.threads).refresh(&request),
@@ -228,12 +228,14 @@ impl<'a> Runner<'a> {
         let Some(python) = self.setup.python.as_ref().filter(|_| self.asks_python) else { return Ok(None) };
         let question = Question { home: &self.world.home, priority, offset: self.offset };
         let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = python.answer(&question).map_err(|no| match no {
-            NoAnswer::Refused(why) => Error::PythonRefused(why),
-            NoAnswer::Fault(fault) => Error::Python(fault),
-        })?;
-        self.tally.count("python answers");
-        Ok(Some(answer))
+        let answer = match python.answer(&question) {
+            Ok(answer) => Some(answer),
+            Err(NoAnswer::Lacking(_)) => None,
+            Err(NoAnswer::Refused(why)) => return Err(Error::PythonRefused(why)),
+            Err(NoAnswer::Fault(fault)) => return Err(Error::Python(fault)),
+        };
+        self.tally.count(if answer.is_some() { "python answers" } else { "python lacks zstd" });
+        Ok(answer)
     }
 
     /// Makes of the scanner's answer what the engine that is tested answers.
@@ -310,11 +312,12 @@ impl<'a> Runner<'a> {
 
     /// Counts what was exercised.
     fn note(&mut self, due: &Prediction) {
-        let Work { unchanged, continued, parsed, gone, stale, bytes, .. } = due.work;
+        let Work { unchanged, continued, parsed, moved, gone, stale, bytes, .. } = due.work;
         for (what, count) in [
             ("files unchanged", unchanged),
             ("files continued", continued),
             ("files parsed", parsed),
+            ("files moved", moved),
             ("files gone", gone),
             ("files stale", stale),
         ] {
@@ -343,58 +346,10 @@ fn work(stats: &Stats) -> Work {
         unchanged: stats.unchanged,
         continued: stats.continued,
         parsed: stats.parsed,
+        moved: stats.moved,
         gone: stats.gone,
         stale: stats.stale,
         bytes: stats.bytes_read,
         shards_written: stats.shards_written,
-    }
-}
-
-#[cfg(test)]
-mod scratch {
-    use super::*;
-    use rand::SeedableRng as _;
-    #[test]
-    fn oracles_agree() {
-        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
-        let mut python = Python::of_archives(dir.path()).unwrap();
-        let from: u64 = std::env::var("FROM").unwrap_or("0".into()).parse().unwrap();
-        let n: u64 = std::env::var("N").unwrap_or("300".into()).parse().unwrap();
-        let (mut asked, mut inh) = (0, 0);
-        for seed in from..from + n {
-            let case = crate::archive_histories::generate(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed), 60);
-            let case: Case = match std::env::var("CASE") { Ok(f) => std::fs::read_to_string(f).unwrap().parse().unwrap(), _ => case };
-            let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-            let mut world = World::new(&case, folder.path()).unwrap();
-            for (at, op) in case.ops.iter().enumerate() {
-                world.apply(op).unwrap();
-                if matches!(op, Op::Refresh(_)) && world.is_home() {
-                    let known: BTreeSet<String> = [1, 100].map(turn).into();
-                    let rust = archive::view(&world.home, &known, 60);
-                    let answer: View = match python.answer(&Question { home: &world.home, priority: &known, offset: 60 }) { Ok(a) => a, Err(e) => panic!("{e:?}") };
-                    asked += 1;
-                    inh += rust.sessions.iter().filter(|s| s.path.ends_with("zst")).count();
-                    let sort = |mut v: View| { v.sessions.sort_by(|a, b| a.path.cmp(&b.path)); v };
-                    let (rust, answer) = (sort(rust), sort(answer));
-                    if rust != answer {
-                        std::fs::write("/tmp/failing.txt", format!("{case}")).unwrap();
-                        panic!("seed {seed} op {at}\n{rust:#?}\n{answer:#?}\n{case}");
-                    }
-                }
-            }
-            world.end();
-        }
-        eprintln!("asked {asked} zst {inh}");
-    }
-
-    #[test]
-    fn real() {
-        for entry in std::fs::read_dir(std::env::var("HOMES").unwrap()).unwrap() {
-            let home = entry.unwrap().path();
-            if !home.is_dir() { continue }
-            let v = archive::view(&home, &BTreeSet::new(), 0);
-            let total: u64 = v.days.iter().map(|d| d.3[5]).sum();
-            eprintln!("{} {total} unknown {:?} inferred {} untyped {} bad {:?} {:?}", home.display(), v.lines, v.inferred.len(), v.untyped.len(), v.unreadable, v.diverged);
-        }
     }
 }

@@ -8,6 +8,7 @@ mod text;
 mod tokens;
 mod walk;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub struct View {
     pub broken: BTreeSet<(String, u64, String)>,
     /// How many more there are of a file.
     pub more: BTreeSet<(String, u64)>,
-    /// Files of one thread and segment, of which neither is the beginning of the other.
+    /// Files of one thread and segment, of which neither is the beginning of the other: first an archived one, or the later path.
     pub diverged: BTreeSet<(String, String)>,
     /// Files and folders that cannot be read.
     pub unreadable: BTreeSet<String>,
@@ -136,21 +137,27 @@ pub(crate) fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: 
 impl View {
     /// Of `files`, places and texts of one thread and segment, those count of which no other one holds more.
     fn compare(&mut self, files: &[(usize, Vec<u8>)]) {
-        let is_archived = |place: usize| self.sessions[place].path.starts_with("archived_sessions/");
-        // Of two with the same text, one that is not archived comes first.
-        let rank = |(place, text): &(usize, Vec<u8>)| (std::cmp::Reverse(text.len()), is_archived(*place), *place);
+        let path = |place: usize| Path::new(&self.sessions[place].path);
+        let is_archived = |place: usize| path(place).starts_with("archived_sessions");
+        // Of two with the same text, one that is not compressed comes first, then one that is not archived.
+        let rank = |(place, text): &(usize, Vec<u8>)| {
+            (Reverse(text.len()), is_compressed(path(*place)), is_archived(*place), *place)
+        };
         let holds_it = |one: &(usize, Vec<u8>)| {
             files.iter().any(|other| rank(other) < rank(one) && other.1.starts_with(&one.1))
         };
         let (shorter, left): (Vec<_>, Vec<_>) = files.iter().partition(|one| holds_it(one));
+        let mut diverged = Vec::new();
         for (at, (one, _)) in left.iter().enumerate() {
             for (other, _) in &left[at + 1..] {
-                let path = |place: usize| self.sessions[place].path.clone();
-                self.diverged.insert((path(*one), path(*other)));
+                let mut pair = [*one, *other];
+                pair.sort_by_key(|place| (!is_archived(*place), Reverse(*place)));
+                diverged.push(pair.map(|place| self.sessions[place].path.clone()).into());
             }
         }
-        for (place, _) in shorter {
-            self.sessions[*place].counts = false;
+        self.diverged.extend(diverged);
+        for place in shorter.iter().map(|(place, _)| *place).collect::<Vec<_>>() {
+            self.sessions[place].counts = false;
         }
     }
 }
