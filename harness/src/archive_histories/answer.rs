@@ -69,6 +69,7 @@ impl Answer {
                     view.unreadable.insert(path);
                 }
                 What::Diverged { from } => drop(view.diverged.insert((path, from.display().to_string()))),
+                What::Untyped | What::Inferred => {}
                 other => {
                     let detail = format!("a problem of a sort that nobody knows: {other:?}");
                     return Err(Error::Wrong { wrong: Wrong::Usage, detail });
@@ -84,6 +85,8 @@ fn why(defect: Defect) -> String {
         Defect::NoType => "no type",
         Defect::NotJson => "no JSON",
         Defect::NoTime => "no time",
+        Defect::NoCount => "no count",
+        Defect::LongText => "a long text",
     };
     why.to_owned()
 }

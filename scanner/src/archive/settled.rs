@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::ablation::Ablation;
-use super::copies::{Found, Place};
+use super::alike::{Found, Place};
 use super::memo::Memo;
 use super::part::Part;
 use super::shard::Sums;
