@@ -13,7 +13,8 @@ use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
-use super::shard::{self, Sums};
+use super::shard;
+use super::sums::Sums;
 use super::{Options, Request};
 
 /// Digests of sessions' ids. They are as good as hashes of themselves.

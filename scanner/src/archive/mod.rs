@@ -29,6 +29,7 @@ mod several;
 mod shard;
 mod source;
 mod state;
+mod sums;
 mod total;
 mod update;
 mod usage;

@@ -15,7 +15,7 @@ use super::ablation::Ablation;
 use super::alike::{Found, Place};
 use super::memo::Memo;
 use super::part::Part;
-use super::shard::Sums;
+use super::sums::Sums;
 
 /// The name of its file.
 const NAME: &str = "archive.copies";
