@@ -1,27 +1,21 @@
 //! Rollouts that must not count twice: one file that several paths lead to, and copies of one segment of a session, wherever they
 //! lie, be they plain or compressed.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ablation::Ablation;
+use super::alike::{self, Candidate, Found, Place};
 use super::name;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
-use super::shard::{self, Record, Sums};
-use super::source::{Source, is_compressed};
-use super::update::open_file;
+use super::shard;
+use super::sums::Sums;
 use super::{Options, Request};
-
-/// Bytes compared at a time.
-const PIECE: usize = 128 << 10;
 
 /// Digests of sessions' ids. They are as good as hashes of themselves.
 type Digests = HashSet<u64, BuildHasherDefault<Itself>>;
@@ -42,39 +36,6 @@ impl Hasher for Itself {
     fn finish(&self) -> u64 {
         self.0
     }
-}
-
-/// One file of one part.
-pub(super) type Place = (usize, usize);
-
-/// A file that may be one of several.
-struct Candidate {
-    place: Place,
-    path: PathBuf,
-    /// The ids of its session and of its segment.
-    id: (String, Option<String>),
-    record: Record,
-    /// Bytes of its content up to the end of the last whole line.
-    bytes: u64,
-    is_archived: bool,
-}
-
-impl Candidate {
-    /// Its place among copies: of equal ones the first counts.
-    fn order(&self) -> (bool, bool, &Path) {
-        (is_compressed(self.path.as_os_str()), self.is_archived, &self.path)
-    }
-}
-
-/// What was found out about copies.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// The files that do not count.
-    pub(super) aside: BTreeSet<Place>,
-    /// Each two rollouts of one segment of which neither is the beginning of the other.
-    pub(super) diverged: Vec<(PathBuf, PathBuf)>,
-    /// Whether every file that had to be compared could be read.
-    pub(super) is_sure: bool,
 }
 
 /// Takes copies out of the sums of `parts`. Gives a problem for each two rollouts of one segment of a session of which neither is
@@ -137,82 +98,18 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
         let details = context.details_of(part, &files, &mut stats.bytes_read);
         candidates.extend(files.into_iter().zip(details).map(|(file, detail)| Candidate {
             place: (place, file),
+            file: context.home.join(part::path(&part.key, detail.name())),
             path: part::path(&part.key, detail.name()),
             id: (detail.rollout.id.clone(), name::segment(detail.name()).map(str::to_owned)),
-            record: part.records[file],
+            state: part.records[file].state,
             bytes: detail.consumed.bytes,
             is_archived: part.is_archived(),
+            is_stale: part.is_stale(file),
         }));
     }
-    // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
-    candidates.sort_by(|one, other| {
-        let is_stale = |candidate: &Candidate| {
-            parts[candidate.place.0].is_stale(candidate.place.1)
-                && !context.options.lacks(Ablation::SharedStale)
-        };
-        (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
-    });
-    let mut found = Found { is_sure: true, ..Found::default() };
-    let mut seen = HashSet::new();
-    for candidate in &candidates {
-        let is_new = seen.insert(candidate.record.state.file());
-        if !is_new && !context.options.lacks(Ablation::Shared) {
-            found.aside.insert(candidate.place);
-        }
-    }
-    candidates.retain(|candidate| !found.aside.contains(&candidate.place));
-    let mut same: BTreeMap<&(String, Option<String>), Vec<&Candidate>> = BTreeMap::new();
-    for candidate in &candidates {
-        if !context.options.lacks(Ablation::Copies) {
-            same.entry(&candidate.id).or_default().push(candidate);
-        }
-    }
-    for copies in same.into_values() {
-        among(context, copies, &mut found, &mut stats.bytes_read);
-    }
-    found
-}
-
-/// Compares the rollouts of one segment of a session, the longest first, each with those that count so far.
-fn among(context: &Context<'_>, mut copies: Vec<&Candidate>, found: &mut Found, read: &mut u64) {
-    copies.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.order().cmp(&other.order())));
-    let lacks = |rule| context.options.lacks(rule);
-    let (mut counting, mut diverged): (Vec<&Candidate>, Vec<[&Candidate; 2]>) = Default::default();
-    'each: for copy in copies {
-        for other in counting.clone() {
-            if lacks(Ablation::CopiesAnywhere) && copy.is_archived == other.is_archived {
-                continue;
-            }
-            let order = match compare(context, copy, other, read) {
-                Ok(None) if lacks(Ablation::Diverged) => Some(Ordering::Less),
-                Ok(order) => order,
-                // Whoever cannot be read is a problem already, and counts.
-                Err(_) => {
-                    found.is_sure = false;
-                    continue;
-                }
-            };
-            match order.map(|order| if lacks(Ablation::Longer) { order.reverse() } else { order }) {
-                None => diverged.push([copy, other]),
-                // The ends of lines that are being written may make it the longer one.
-                Some(Ordering::Greater) => {
-                    found.aside.insert(other.place);
-                    counting.retain(|kept| kept.place != other.place);
-                }
-                Some(_) => {
-                    found.aside.insert(copy.place);
-                    continue 'each;
-                }
-            }
-        }
-        counting.push(copy);
-    }
-    for mut pair in diverged {
-        if pair.iter().all(|one| !found.aside.contains(&one.place)) {
-            pair.sort_by_key(|one| (!one.is_archived, std::cmp::Reverse(&one.path)));
-            found.diverged.push(pair.map(|one| one.path.clone()).into());
-        }
-    }
+    let anywhere = !context.options.lacks(Ablation::CopiesAnywhere);
+    let pairs = |one: &Candidate, other: &Candidate| anywhere || one.is_archived != other.is_archived;
+    alike::find(candidates, context.options.ablations, &pairs, &mut stats.bytes_read)
 }
 
 /// The files that several paths may lead to, and those of which there may be copies.
@@ -268,58 +165,6 @@ fn twice(all: &dyn Fn(&mut dyn FnMut(u64))) -> Digests {
         });
     }
     twice
-}
-
-/// How the content of `one` stands to that of `other`: less if it is its beginning, equal, or greater if that is the beginning of it.
-/// `None` if neither is.
-fn compare(
-    context: &Context<'_>,
-    one: &Candidate,
-    other: &Candidate,
-    read: &mut u64,
-) -> io::Result<Option<Ordering>> {
-    let both = [one, other];
-    let sizes = both.map(|candidate| candidate.record.state.size);
-    let are_plain = both.iter().all(|candidate| !is_compressed(candidate.path.as_os_str()));
-    // Nothing behind the end of the shorter one is read, where its size tells that end.
-    let ends = if are_plain { [sizes[0].min(sizes[1]); 2] } else { sizes };
-    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path));
-    let files = [open(one)?, open(other)?];
-    let mut sources = [
-        Source::of(one.path.as_os_str(), &files[0], ends[0])?,
-        Source::of(other.path.as_os_str(), &files[1], ends[1])?,
-    ];
-    let order = is_beginning(&mut sources);
-    *read += sources.iter().map(Source::bytes_read).sum::<u64>();
-    let order = order?;
-    Ok(if are_plain { order.map(|_| sizes[0].cmp(&sizes[1])) } else { order })
-}
-
-/// How two contents stand to each other.
-fn is_beginning([one, other]: &mut [Source<'_>; 2]) -> io::Result<Option<Ordering>> {
-    let (mut left, mut right) = (vec![0; PIECE], vec![0; PIECE]);
-    loop {
-        let (mine, theirs) = (fill(one, &mut left)?, fill(other, &mut right)?);
-        let common = mine.min(theirs);
-        if left[..common] != right[..common] {
-            return Ok(None);
-        }
-        if common < PIECE {
-            return Ok(Some(mine.cmp(&theirs)));
-        }
-    }
-}
-
-/// Reads until the buffer is full or the source ends.
-fn fill(source: &mut Source<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match source.read(&mut buffer[filled..])? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    Ok(filled)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! rollouts are read as they are.
 
 mod ablation;
+mod alike;
 mod compare;
 mod copies;
 mod error;
@@ -24,9 +25,11 @@ mod reader;
 mod refresh;
 mod result;
 mod settled;
+mod several;
 mod shard;
 mod source;
 mod state;
+mod sums;
 mod total;
 mod update;
 mod usage;
@@ -42,6 +45,7 @@ pub use error::ArchiveError;
 pub use parse::{Defect, Tier, Tokens};
 pub use priority::PriorityTurns;
 pub use result::{Phases, Problem, Refresh, Session, Stats, What};
+pub use several::refresh_all;
 pub use state::State as FileState;
 pub use usage::{Slot, Usage, Used};
 

@@ -9,7 +9,8 @@ use super::name;
 use super::parse::{Bucket, Rollout, Tier};
 use super::priority::{OpenTurns, PriorityTurns};
 use super::result::{Problem, Session, What};
-use super::shard::{Body, Detail, Key, Record, Sums};
+use super::shard::{Body, Detail, Key, Record};
+use super::sums::Sums;
 use super::total::Total;
 use super::usage::{Usage, Used};
 

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::ablation::Ablation;
-use super::copies::{Found, Place};
+use super::alike::{Found, Place};
 use super::memo::Memo;
 use super::part::Part;
-use super::shard::Sums;
+use super::sums::Sums;
 
 /// The name of its file.
 const NAME: &str = "archive.copies";

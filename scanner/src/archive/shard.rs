@@ -22,7 +22,7 @@ use super::parse::Rollout;
 use super::priority::OpenTurns;
 use super::reader::Consumed;
 use super::state::State;
-use super::total::{self, Total};
+use super::sums::Sums;
 use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigarch";
@@ -139,37 +139,6 @@ impl Record {
         let is_same =
             if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) };
         is_same && !self.is_fresh && self.is_named(name)
-    }
-}
-
-/// What the files of a shard have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sums {
-    pub(crate) models: Vec<String>,
-    #[serde(with = "total::fixed")]
-    pub(crate) totals: Vec<Total>,
-    /// Turns that are known and whose tier is not.
-    #[serde(skip)]
-    pub(crate) open_turns: OpenTurns,
-    /// What is counted of every file, be it a copy or not.
-    pub(crate) found: Found,
-}
-
-/// What there is to tell of files beside what was used in them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Found {
-    /// Lines of unknown kinds, and broken ones.
-    pub(crate) unknown: u64,
-    pub(crate) broken: u64,
-    /// Files of 2025, and those whose result rests on the time of their lines.
-    pub(crate) untyped: u64,
-    pub(crate) inferred: u64,
-}
-
-impl Found {
-    /// Whether there is something to tell file by file.
-    pub(crate) fn is_told(&self) -> bool {
-        self.broken > 0 || self.untyped > 0 || self.inferred > 0
     }
 }
 

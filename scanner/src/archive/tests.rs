@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod compressed;
+mod several;
 mod shapes;
 
 /// An archive and its memo.
