@@ -17,7 +17,7 @@ fn what_is_wrong_is_found_out_made_smaller_kept_and_replayed() {
         ("--engine", "stale", "usage", 4),
         ("--engine", "lying", "usage", 3),
         ("--engine", "rescanning", "work", 5),
-        ("--ablate", "repetition", "usage", 3),
+        ("--ablate", "repetition", "usage", 4),
         ("--ablate", "tick", "work", 4),
     ] {
         let report = program.diff_json("archive", &[flag, name, "--cases", "80"], 3);

@@ -127,11 +127,12 @@ impl Plan {
 pub(super) const SESSIONS: &str = "sessions";
 pub(super) const ARCHIVED: &str = "archived_sessions";
 
-/// The turns that name a thread, by thread, in the order of time.
+/// The turns that name a thread, by thread, in the order of time. One made in the same millisecond as its thread may have the smaller
+/// id, as if it were the parent's, and is left out.
 fn known_turns(turns: &[Turn]) -> BTreeMap<String, Vec<KnownTurn>> {
     let mut threads: BTreeMap<String, Vec<KnownTurn>> = BTreeMap::new();
     for Turn { turn, thread, model, timestamp } in turns {
-        if let Some(thread) = thread.as_ref().filter(|thread| thread.len() == 36) {
+        if let Some(thread) = thread.as_ref().filter(|thread| thread.len() == 36 && *thread < turn) {
             let known = KnownTurn { turn: turn.clone(), model: model.clone(), at: timestamp * 1000 };
             threads.entry(thread.clone()).or_default().push(known);
         }

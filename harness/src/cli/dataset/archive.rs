@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracerig_datasets::archive::{ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into};
 use tracerig_datasets::{BuildOptions, Cache, DatasetError, Recipe};
 use tracerig_reports::{ByteSize, shortened, units};
-use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request};
+use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request, What};
 
 use super::{fact, watched};
 use crate::cli::output::{self, Format};
@@ -142,7 +142,8 @@ fn difference(dataset: &ArchiveDataset) -> anyhow::Result<Option<String>> {
                 refresh.stats.files, refresh.stats.unknown_lines, manifest.files, manifest.unknown_lines
             )));
         }
-        let problem = refresh.problems.first().map(ToString::to_string);
+        let problem = refresh.problems.iter().find(|problem| !matches!(problem.what, What::Inferred));
+        let problem = problem.map(ToString::to_string);
         let known = |turn: &str| priority.contains(turn);
         let expected = Answer::of_expected(&manifest.expected, &manifest.of_turns, known);
         let found = problem.or_else(|| Answer::of_usage(&refresh.usage).difference(&expected));
@@ -165,7 +166,7 @@ pub(super) fn inspect(manifest: &ArchiveManifest, name: &str, format: Format) ->
     line(
         "rollouts",
         format!(
-            "{}, of which {} are beginnings of others; {} lines, {} of unknown kinds",
+            "{}, of which {} are beginnings or copies of others; {} lines, {} of unknown kinds",
             units::count(manifest.files),
             manifest.copies,
             units::count(manifest.lines),
