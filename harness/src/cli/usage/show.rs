@@ -11,7 +11,7 @@ use tracerig_scanner::archive::{Refresh, Session, Stats, Tokens, Used};
 use super::Home;
 use super::told::{self, Note};
 use super::view::{By, Rows, View, sessions};
-use crate::cli::output::plain;
+use crate::cli::output::{counted, plain};
 
 /// The kinds of tokens, by name.
 fn kinds(tokens: Tokens) -> [(&'static str, u64); 6] {
@@ -138,8 +138,8 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows) -> String {
     let stats = stats(homes);
     let _ = writeln!(
         text,
-        "\n{} files: {} unchanged, {} read on, {} read anew, {} stale; {} read",
-        units::count(stats.files),
+        "\n{}: {} unchanged, {} read on, {} read anew, {} stale; {} read",
+        counted(stats.files, "file", "files"),
         units::count(stats.unchanged + stats.moved),
         units::count(stats.continued),
         units::count(stats.parsed),

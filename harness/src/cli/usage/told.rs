@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value as Json, json};
-use tracerig_reports::units;
 use tracerig_scanner::archive::{Defect, What};
 
 use super::Home;
+use crate::cli::output::counted;
 
 /// A kind of thing that was skipped or is not certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,24 +48,57 @@ impl Kind {
         }
     }
 
-    /// Its name in JSON, and what there are so many of.
-    const fn words(self) -> (&'static str, &'static str) {
+    /// Its name in JSON, and what is told of one of them and of many.
+    const fn words(self) -> [&'static str; 3] {
         match self {
-            Self::Unreadable => ("unreadable_files", "files that cannot be read"),
-            Self::Folders => ("unreadable_folders", "folders that cannot be read"),
-            Self::NoType => ("lines_without_type", "lines whose type cannot be read, skipped"),
-            Self::NotJson => ("lines_no_json", "lines that are no JSON, skipped"),
-            Self::NoTime => ("lines_without_time", "lines without a time, skipped"),
-            Self::NoCount => ("odd_counts", "lines with a count that is none, which is taken as missing"),
-            Self::LongText => ("long_names", "lines with a name of more than 4 KiB, cut"),
-            Self::MoreLines => ("more_lines", "more lines like these"),
-            Self::UnknownLines => ("unknown_lines", "lines of unknown types, skipped"),
-            Self::Untyped => ("untyped_files", "rollouts of 2025 whose lines have no type, skipped"),
-            Self::Diverged => ("diverged_copies", "copies that went on otherwise, so that both count"),
-            Self::Inferred => (
+            Self::Unreadable => ["unreadable_files", "file cannot be read", "files cannot be read"],
+            Self::Folders => ["unreadable_folders", "folder cannot be read", "folders cannot be read"],
+            Self::NoType => [
+                "lines_without_type",
+                "line is skipped because its type cannot be read",
+                "lines are skipped because their types cannot be read",
+            ],
+            Self::NotJson => [
+                "lines_no_json",
+                "line is skipped because it is no JSON",
+                "lines are skipped because they are no JSON",
+            ],
+            Self::NoTime => [
+                "lines_without_time",
+                "line is skipped because it has no time",
+                "lines are skipped because they have no time",
+            ],
+            Self::NoCount => [
+                "odd_counts",
+                "line has a token count that is negative, fractional or above 2^64 - 1, taken as missing",
+                "lines have token counts that are negative, fractional or above 2^64 - 1, taken as missing",
+            ],
+            Self::LongText => [
+                "long_names",
+                "line has a name of more than 4 KiB, which is cut",
+                "lines have names of more than 4 KiB, which are cut",
+            ],
+            Self::MoreLines => ["more_lines", "more line like that", "more lines like those"],
+            Self::UnknownLines => [
+                "unknown_lines",
+                "line is skipped because its type is unknown",
+                "lines are skipped because their types are unknown",
+            ],
+            Self::Untyped => [
+                "untyped_files",
+                "rollout is skipped because its lines have no types, as in the first half of 2025",
+                "rollouts are skipped because their lines have no types, as in the first half of 2025",
+            ],
+            Self::Diverged => [
+                "diverged_copies",
+                "rollout differs from another one of its session; both count",
+                "rollouts differ from others of their sessions; all of them count",
+            ],
+            Self::Inferred => [
                 "inferred_files",
-                "forks of before 0.100 whose result is inferred from the time of their lines",
-            ),
+                "result is inferred: what a fork of before 0.100 copied is told by the time of its lines",
+                "results are inferred: what forks of before 0.100 copied is told by the time of their lines",
+            ],
         }
     }
 }
@@ -86,9 +119,18 @@ pub(super) fn notes(homes: &[Home]) -> Vec<Note> {
             let (kind, count) = Kind::of(&problem.what);
             let (sum, example) = kinds.entry(kind).or_default();
             *sum += count;
-            let place = if homes.len() == 1 { String::new() } else { format!("{}/", path.display()) };
-            let place = if problem.path.is_absolute() { String::new() } else { place };
-            example.get_or_insert_with(|| format!("{place}{problem}"));
+            example.get_or_insert_with(|| {
+                let path = if homes.len() == 1 { problem.path.clone() } else { path.join(&problem.path) };
+                let path = path.display();
+                match &problem.what {
+                    What::Line { line, .. } => format!("{path}:{line}"),
+                    What::Unreadable { reason, .. } | What::UnreadableFolder { reason, .. } => {
+                        format!("{path} ({reason})")
+                    }
+                    What::Diverged { from } => format!("{path} and {}", from.display()),
+                    _ => path.to_string(),
+                }
+            });
         }
         if refresh.stats.unknown_lines > 0 {
             kinds.entry(Kind::UnknownLines).or_default().0 += refresh.stats.unknown_lines;
@@ -99,17 +141,17 @@ pub(super) fn notes(homes: &[Home]) -> Vec<Note> {
 
 impl Note {
     pub(super) fn document(&self) -> Json {
-        let (name, _) = self.kind.words();
+        let [name, ..] = self.kind.words();
         json!({ "kind": name, "count": self.count, "example": self.example })
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (_, words) = self.kind.words();
-        write!(formatter, "{} {words}", units::count(self.count))?;
+        let [_, one, many] = self.kind.words();
+        formatter.write_str(&counted(self.count, one, many))?;
         match &self.example {
-            Some(example) => write!(formatter, ": {example}"),
+            Some(example) => write!(formatter, "; for example {example}"),
             None => Ok(()),
         }
     }
