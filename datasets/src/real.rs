@@ -54,7 +54,9 @@ macro_rules! unlogged {
 #[derive(Debug, thiserror::Error)]
 pub enum RealError {
     /// The compressed copy is damaged.
-    #[error("the copy of {name} in this build is damaged: {source}; restore datasets/real from version control")]
+    #[error(
+        "the copy of {name} in this build is damaged: {source}; restore datasets/real from version control"
+    )]
     Damaged {
         /// The home.
         name: &'static str,
