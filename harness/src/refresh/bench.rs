@@ -9,10 +9,10 @@ use tracerig_datasets::BuildOptions;
 use tracerig_datasets::archive::{ArchiveDataset, Sessions, operations};
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, ArmPlan, Launch, LaunchPolicy, SampleState};
-use tracerig_scanner::archive::{Archive, Options, PriorityTurns, Refresh, Request, What};
+use tracerig_scanner::archive::{Archive, Options, PriorityTurns, Refresh, Request};
 use tracerig_scanner::published_archive;
 
-use super::answer::Answer;
+use super::answer::{Answer, fault};
 use super::error::RefreshError;
 use super::judge::{self, Due};
 use super::memos::Memos;
@@ -285,9 +285,7 @@ impl Prepared<'_> {
             Request { priority: Some(&self.priority), progress: Some(&progress), ..Request::default() };
         let options = Options { memo: memo.map(Path::to_owned), ..Options::default() };
         let Refresh { usage, problems, warnings, .. } = Archive::new(self.home, options).refresh(&request)?;
-        // How forks of the oldest versions are told is no fault of the archive.
-        let problem = problems.iter().find(|problem| !matches!(problem.what, What::Inferred));
-        let said = problem.map(ToString::to_string).or(warnings.first().cloned());
+        let said = fault(&problems).map(ToString::to_string).or(warnings.first().cloned());
         match said {
             None => Ok(Answer::of_usage(&usage)),
             Some(difference) => {

@@ -7,13 +7,13 @@ use serde::Serialize;
 use tracerig_datasets::archive::{ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into};
 use tracerig_datasets::{BuildOptions, Cache, DatasetError, Recipe};
 use tracerig_reports::{ByteSize, shortened, units};
-use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request, What};
+use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request};
 
 use super::{fact, watched};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, no_recipe};
 use crate::interrupt;
-use crate::refresh::Answer;
+use crate::refresh::{Answer, fault};
 
 /// A recipe as it is listed.
 #[derive(Debug, Serialize)]
@@ -142,8 +142,7 @@ fn difference(dataset: &ArchiveDataset) -> anyhow::Result<Option<String>> {
                 refresh.stats.files, refresh.stats.unknown_lines, manifest.files, manifest.unknown_lines
             )));
         }
-        let problem = refresh.problems.iter().find(|problem| !matches!(problem.what, What::Inferred));
-        let problem = problem.map(ToString::to_string);
+        let problem = fault(&refresh.problems).map(ToString::to_string);
         let known = |turn: &str| priority.contains(turn);
         let expected = Answer::of_expected(&manifest.expected, &manifest.of_turns, known);
         let found = problem.or_else(|| Answer::of_usage(&refresh.usage).difference(&expected));
