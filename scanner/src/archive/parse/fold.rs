@@ -119,7 +119,8 @@ impl Rollout {
             Ok(Line::Skipped(Known::No)) => self.unknown += u64::from(!self.is_untyped),
             Ok(Line::Untyped) if self.lines == 1 || self.is_untyped => self.is_untyped = true,
             Ok(Line::Untyped) => self.is_broken(Defect::NoType),
-            Ok(Line::Says(Said { at, says, defect })) => {
+            Ok(Line::Says(said)) => {
+                let Said { at, says, defect } = *said;
                 defect.into_iter().for_each(|defect| self.is_broken(defect));
                 self.says(at, says, rules);
             }
