@@ -100,7 +100,7 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
             place: (place, file),
             file: context.home.join(part::path(&part.key, detail.name())),
             path: part::path(&part.key, detail.name()),
-            id: (detail.rollout.id.clone(), name::segment(detail.name()).map(str::to_owned)),
+            id: (detail.rollout.id().to_owned(), name::segment(detail.name()).map(str::to_owned)),
             state: part.records[file].state,
             bytes: detail.consumed.bytes,
             is_archived: part.is_archived(),

@@ -299,7 +299,9 @@ impl Body {
         let end = |file: usize| usize::try_from(u64::from_le_bytes(*ends.get(file)?)).ok();
         let detail = |&file: &usize| {
             let begin = if file == 0 { 0 } else { end(file - 1)? };
-            postcard::from_bytes(details.get(begin..end(file)?)?).ok()
+            let mut detail: Detail = postcard::from_bytes(details.get(begin..end(file)?)?).ok()?;
+            detail.rollout.named = name::session(detail.name()).to_owned();
+            Some(detail)
         };
         files.iter().map(detail).collect()
     }
