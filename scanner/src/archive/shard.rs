@@ -25,7 +25,7 @@ use super::state::State;
 use super::sums::Sums;
 use crate::regular::open_regular;
 
-const MAGIC: [u8; 8] = *b"trigarch";
+pub(super) const MAGIC: [u8; 8] = *b"trigarch";
 const HEADER: usize = 8 + 16 + 16 + 8 + 8 + 16 + 16;
 
 /// No shard is larger: one that claims more is not worth the memory that reading it takes.
