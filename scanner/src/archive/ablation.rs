@@ -123,12 +123,13 @@ pub(super) fn take(
     let line = match line {
         Err(_) if ablated.has(Ablation::Broken) => skipped,
         Ok(Line::Skipped(Known::No)) if ablated.has(Ablation::UnknownKind) => skipped,
-        Ok(Line::Says(Said { at, says, defect })) => {
+        Ok(Line::Says(said)) => {
+            let Said { at, says, defect } = *said;
             if ablated.has(Ablation::FirstMeta) && matches!(says, Says::Session(_)) {
                 rollout.meta = None;
             }
             let defect = defect.filter(|_| !ablated.has(Ablation::Broken));
-            Ok(Line::Says(Said { at, says: heard(ablated, says), defect }))
+            Ok(Line::Says(Box::new(Said { at, says: heard(ablated, says), defect })))
         }
         line => line,
     };

@@ -100,7 +100,7 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
             place: (place, file),
             file: context.home.join(part::path(&part.key, detail.name())),
             path: part::path(&part.key, detail.name()),
-            id: (detail.rollout.id.clone(), name::segment(detail.name()).map(str::to_owned)),
+            id: (detail.rollout.id().to_owned(), name::segment(detail.name()).map(str::to_owned)),
             state: part.records[file].state,
             bytes: detail.consumed.bytes,
             is_archived: part.is_archived(),
@@ -132,7 +132,7 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         });
         wanted.extend(same.map(|(place, _)| place));
     }
-    let twice = twice(&|each| places().for_each(|(_, record)| each(record.session)));
+    let twice = twice(|| places().map(|(_, record)| record.session));
     if !twice.is_empty() {
         let same = places().filter(|(_, record)| twice.contains(&record.session));
         wanted.extend(same.map(|(place, _)| place));
@@ -142,27 +142,21 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
 
 /// The digests that `all` gives several times. Every refresh asks, of all rollouts, and hardly any is there twice: so a table of bits
 /// tells first which ones may be.
-fn twice(all: &dyn Fn(&mut dyn FnMut(u64))) -> Digests {
-    let mut count = 0_usize;
-    all(&mut |_| count += 1);
-    let bits = (16 * count).next_power_of_two().max(64);
+fn twice<I: Iterator<Item = u64>>(all: impl Fn() -> I) -> Digests {
+    let bits = (16 * all().count()).next_power_of_two().max(64);
     let mut table = vec![0_u64; bits / 64];
     let mut maybe = Digests::default();
-    all(&mut |digest| {
+    for digest in all() {
         let at = usize::try_from(digest % bits as u64).unwrap_or_default();
         let (word, bit) = (&mut table[at / 64], 1 << (at % 64));
         if *word & bit != 0 {
             maybe.insert(digest);
         }
         *word |= bit;
-    });
+    }
     let (mut once, mut twice) = (Digests::default(), Digests::default());
     if !maybe.is_empty() {
-        all(&mut |digest| {
-            if maybe.contains(&digest) && !once.insert(digest) {
-                twice.insert(digest);
-            }
-        });
+        twice.extend(all().filter(|digest| maybe.contains(digest) && !once.insert(*digest)));
     }
     twice
 }
@@ -174,7 +168,7 @@ mod tests {
     #[test]
     fn what_is_there_twice_is_found_whatever_shares_its_bit() {
         let mut digests: Vec<u64> = (0..3000_u64).map(|number| xxh3_64(&number.to_le_bytes())).collect();
-        let find = |digests: &[u64]| twice(&|each| digests.iter().copied().for_each(each));
+        let find = |digests: &[u64]| twice(|| digests.iter().copied());
         assert!(find(&digests).is_empty() && find(&[]).is_empty());
         // These three share a bit whatever the size of the table.
         digests.extend([1 << 60, 1 << 61, 1 << 62, digests[7], digests[9], digests[9], 1 << 61]);

@@ -293,7 +293,7 @@ fn the_first_line_about_the_session_counts_and_broken_ones_are_numbered() {
         &count("-1", "2"),
         r#""no":"type""#,
     ]);
-    assert_eq!(rollout.id, "a");
+    assert_eq!(rollout.id(), "a");
     assert_eq!((rollout.lines, rollout.unknown, rollout.broken_lines), (7, 1, 4));
     assert_eq!(
         rollout.broken,

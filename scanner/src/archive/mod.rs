@@ -161,7 +161,7 @@ pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
     let sums = part::sums(std::iter::once((0, &rollout)), None);
     let mut used = Usage::default();
     used.extend(&sums.models, sums.totals);
-    Ok(Read { session: rollout.id, used, bytes: reader.bytes })
+    Ok(Read { session: rollout.id().to_owned(), used, bytes: reader.bytes })
 }
 
 /// The rollouts below one home.

@@ -157,7 +157,7 @@ pub(super) fn session(
     usage.extend(&models, totals);
     let meta = rollout.meta.clone().unwrap_or_default();
     Session {
-        id: rollout.id.clone(),
+        id: rollout.id().to_owned(),
         segment: name::segment(detail.name()).map(str::to_owned),
         path: path(key, detail.name()),
         cwd: meta.cwd,

@@ -10,7 +10,7 @@ use super::ablation::Ablation;
 use super::compare::Work;
 use super::copies;
 use super::error::ArchiveError;
-use super::memo::Memo;
+use super::memo::{Memo, NotOpened};
 use super::part::Part;
 use super::result::{Phases, Problem, Refresh, Stats};
 use super::usage::Usage;
@@ -49,16 +49,18 @@ pub(super) fn refresh(
     let request =
         &Request { priority: request.priority.filter(|_| !options.lacks(Ablation::Join)), ..*request };
     let mut progress = Progress::default();
-    let memo = options.memo.as_ref().and_then(|folder| match Memo::open(folder, &home, options) {
-        Ok((memo, warning)) => {
+    let memo = match options.memo.as_ref().map(|folder| (folder, Memo::open(folder, &home, options))) {
+        Some((_, Ok((memo, warning)))) => {
             progress.warnings.extend(warning);
             Some(memo)
         }
-        Err(error) => {
+        Some((_, Err(NotOpened::Foreign(path)))) => return Err(ArchiveError::NoMemo { path }),
+        Some((folder, Err(NotOpened::Io(error)))) => {
             progress.warnings.push(not_written(folder, &error));
             None
         }
-    });
+        None => None,
+    };
     let context = Context {
         home: &home,
         options,

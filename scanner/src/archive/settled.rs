@@ -18,8 +18,8 @@ use super::part::Part;
 use super::sums::Sums;
 
 /// The name of its file.
-const NAME: &str = "archive.copies";
-const MAGIC: [u8; 8] = *b"trigcopy";
+pub(super) const NAME: &str = "archive.copies";
+pub(super) const MAGIC: [u8; 8] = *b"trigcopy";
 
 /// Which files it was found out about, and that they could be told.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use super::state::State;
 use super::sums::Sums;
 use crate::regular::open_regular;
 
-const MAGIC: [u8; 8] = *b"trigarch";
+pub(super) const MAGIC: [u8; 8] = *b"trigarch";
 const HEADER: usize = 8 + 16 + 16 + 8 + 8 + 16 + 16;
 
 /// No shard is larger: one that claims more is not worth the memory that reading it takes.
@@ -299,7 +299,9 @@ impl Body {
         let end = |file: usize| usize::try_from(u64::from_le_bytes(*ends.get(file)?)).ok();
         let detail = |&file: &usize| {
             let begin = if file == 0 { 0 } else { end(file - 1)? };
-            postcard::from_bytes(details.get(begin..end(file)?)?).ok()
+            let mut detail: Detail = postcard::from_bytes(details.get(begin..end(file)?)?).ok()?;
+            detail.rollout.named = name::session(detail.name()).to_owned();
+            Some(detail)
         };
         files.iter().map(detail).collect()
     }

@@ -283,7 +283,7 @@ impl<'a, 'r> Shard<'a, 'r> {
             Ok((rollout, consumed)) => {
                 let (state, _) = opened;
                 let is_fresh = state.is_fresh(now) && !self.context.options.lacks(Ablation::Tick);
-                let record = Record::new(name, state, &rollout.id, is_shared, is_fresh);
+                let record = Record::new(name, state, rollout.id(), is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
                 self.changed |= before.as_ref() != Some(&(record, detail.clone()));
                 self.entries.push(Entry { record, detail, is_stale: false });

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{Known, time};
 use super::line::{Defect, Line, Meta, Record, Said, Says};
-use super::lineage::{Asked, Lineage, Whose};
+use super::lineage::{Asked, Lineage, Whose, is_own};
 use super::rules::Rules;
 use super::seen::Seen;
 use super::tokens::{Counts, Since, Tokens};
@@ -67,8 +67,9 @@ pub(crate) struct Bucket {
 /// What the first lines of a rollout, so many as were read, add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rollout {
-    /// The id of its session: what the first line about it says, else what its name does.
-    pub(crate) id: String,
+    /// The id of its session that the name of its file says: whoever keeps it keeps that name, too.
+    #[serde(skip)]
+    pub(crate) named: String,
     /// Lines read.
     pub(crate) lines: u64,
     /// Of the first line that says which session it is.
@@ -104,7 +105,12 @@ pub(crate) struct Rollout {
 impl Rollout {
     /// One whose name says that it is of the session `id`.
     pub(crate) fn named(id: &str) -> Self {
-        Self { id: id.to_owned(), ..Self::default() }
+        Self { named: id.to_owned(), ..Self::default() }
+    }
+
+    /// The id of its session: what the first line about it says, else what its name does.
+    pub(crate) fn id(&self) -> &str {
+        self.meta.as_ref().and_then(|meta| meta.id.as_deref()).unwrap_or(&self.named)
     }
 
     /// Takes the next line, which begins with `start`, understood.
@@ -119,7 +125,8 @@ impl Rollout {
             Ok(Line::Skipped(Known::No)) => self.unknown += u64::from(!self.is_untyped),
             Ok(Line::Untyped) if self.lines == 1 || self.is_untyped => self.is_untyped = true,
             Ok(Line::Untyped) => self.is_broken(Defect::NoType),
-            Ok(Line::Says(Said { at, says, defect })) => {
+            Ok(Line::Says(said)) => {
+                let Said { at, says, defect } = *said;
                 defect.into_iter().for_each(|defect| self.is_broken(defect));
                 self.says(at, says, rules);
             }
@@ -146,7 +153,7 @@ impl Rollout {
             Says::Session(meta) => self.session(at, meta),
             Says::Turn { turn, model } => {
                 if let Some(turn) = turn {
-                    self.lineage.turn(&turn, &self.id);
+                    self.lineage.has_own_turn |= is_own(&turn, self.id());
                     self.turn = Some(self.place_of(turn));
                 }
                 if let Some(model) = model {
@@ -169,11 +176,8 @@ impl Rollout {
     /// The first line about a session is the file's own; a copied history brings that of its parent.
     fn session(&mut self, at: i64, meta: Meta) {
         if self.meta.is_none() {
-            if let Some(id) = &meta.id {
-                self.id.clone_from(id);
-            }
             self.meta = Some(meta);
-        } else if meta.id.is_some_and(|id| id != self.id) {
+        } else if meta.id.is_some_and(|id| id != self.id()) {
             self.lineage.parent(at);
         }
     }
@@ -187,7 +191,7 @@ impl Rollout {
             return;
         }
         self.has_records = true;
-        if thread.as_deref() != Some(&self.id) && rules.own_thread {
+        if thread.as_deref() != Some(self.id()) && rules.own_thread {
             return;
         }
         let is_new = response.is_none_or(|response| self.responses.insert(&response));
@@ -210,7 +214,8 @@ impl Rollout {
         let meta = self.meta.as_ref();
         let version = meta.and_then(|meta| meta.version.as_deref());
         let origin = meta.map(|meta| &meta.origin);
-        let whose = self.lineage.of(&Asked { thread: &self.id, version, origin, ordinal }, rules);
+        let (thread, turn) = (self.id(), self.name(self.turn));
+        let whose = self.lineage.of(&Asked { thread, turn, version, origin, ordinal }, rules);
         let goes_on = origin.is_some_and(|origin| origin.is_fork || origin.has_base);
         self.is_inferred |= whose == Whose::ParentsItSeems;
         if whose != Whose::Own {

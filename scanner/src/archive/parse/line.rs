@@ -18,7 +18,7 @@ pub(crate) enum Line {
     /// An object without a type, as rollouts of 2025 begin with.
     Untyped,
     /// It says something.
-    Says(Said),
+    Says(Box<Said>),
 }
 
 /// What a line that matters says.
@@ -131,7 +131,7 @@ fn understand(parsed: serde_json::Result<Envelope>, kind: Kind) -> Result<Line, 
     let at = timestamp.and_then(|time| time.text.parse::<jiff::Timestamp>().ok()).ok_or(Defect::NoTime)?;
     let mut defect = None;
     let says = payload.says(&line.text, ordinal, &mut defect);
-    Ok(Line::Says(Said { at: at.as_millisecond(), says, defect }))
+    Ok(Line::Says(Box::new(Said { at: at.as_millisecond(), says, defect })))
 }
 
 #[cfg(test)]
@@ -152,14 +152,14 @@ mod tests {
         let line =
             format!(r#"{{"timestamp":"1970-01-01T00:00:01.5Z","type":"event_msg","payload":{payload}}}"#);
         match says(&line) {
-            Ok(Line::Says(Said { at: 1500, says, .. })) => says,
+            Ok(Line::Says(said)) if said.at == 1500 => said.says,
             other => panic!("{line}: {other:?}"),
         }
     }
 
     fn defect(line: &str) -> Option<Defect> {
         match says(line) {
-            Ok(Line::Says(Said { defect, .. })) => defect,
+            Ok(Line::Says(said)) => said.defect,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -198,7 +198,7 @@ mod tests {
             }
             assert_eq!(
                 says(&line(count)),
-                Ok(Line::Says(Said { at: 1500, says: used, defect: Some(Defect::NoCount) }))
+                Ok(Line::Says(Box::new(Said { at: 1500, says: used, defect: Some(Defect::NoCount) })))
             );
         }
         assert_eq!(defect(&line("18446744073709551615")), None);
@@ -212,7 +212,10 @@ mod tests {
             )
         };
         let meta = |line: &str| match says(line) {
-            Ok(Line::Says(Said { says: Says::Session(meta), .. })) => meta,
+            Ok(Line::Says(said)) => match said.says {
+                Says::Session(meta) => meta,
+                other => panic!("{line}: {other:?}"),
+            },
             other => panic!("{line}: {other:?}"),
         };
         let odd = meta(&line(r"/w\ud800", r"m\udc00\ud83d"));
@@ -230,7 +233,10 @@ mod tests {
                 r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"session_meta","payload":{{"id":"a"{members}}}}}"#
             );
             match says(&line) {
-                Ok(Line::Says(Said { says: Says::Session(meta), .. })) => meta.origin,
+                Ok(Line::Says(said)) => match said.says {
+                    Says::Session(meta) => meta.origin,
+                    other => panic!("{line}: {other:?}"),
+                },
                 other => panic!("{line}: {other:?}"),
             }
         };
@@ -252,13 +258,17 @@ mod tests {
         let (thread, turn, response) = (text("a"), text("t"), text("r"));
         let usage = Some(Counts([Some(1), None, None, None, None, None]));
         let record_says = Says::Record(Record { thread, turn, response, usage, tier: None });
-        assert_eq!(record, Ok(Line::Says(Said { at: 0, says: record_says, defect: None })));
+        assert_eq!(record, Ok(Line::Says(Box::new(Said { at: 0, says: record_says, defect: None }))));
         for (model, read) in [("\" \"", text("")), ("\"\"", text("")), ("null", None), ("7", None)] {
             let line = format!(
                 r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"turn_context","payload":{{"model":{model}}}}}"#
             );
             let says_turn = Says::Turn { turn: None, model: read };
-            assert_eq!(says(&line), Ok(Line::Says(Said { at: 0, says: says_turn, defect: None })), "{model}");
+            assert_eq!(
+                says(&line),
+                Ok(Line::Says(Box::new(Said { at: 0, says: says_turn, defect: None }))),
+                "{model}"
+            );
         }
     }
 
@@ -280,7 +290,10 @@ mod tests {
         let line = r#"{"timestamp":"1970-01-01T00:00:00Z","type":"turn_context","type":"x",
             "payload":{"turn_id":"a","model":"m","turn_id":"b","model":5}}"#;
         let turn = Says::Turn { turn: Some("b".into()), model: None };
-        assert_eq!(says(&line.replace('\n', "")), Ok(Line::Says(Said { at: 0, says: turn, defect: None })));
+        assert_eq!(
+            says(&line.replace('\n', "")),
+            Ok(Line::Says(Box::new(Said { at: 0, says: turn, defect: None })))
+        );
     }
 
     #[test]
@@ -313,7 +326,7 @@ mod tests {
     fn a_payload_before_its_type_and_one_of_any_shape_are_read() {
         let early = r#"{"payload":{"model":"m"},"timestamp":"1970-01-01T00:00:00Z","type":"turn_context"}"#;
         let turn = Says::Turn { turn: None, model: Some("m".into()) };
-        assert_eq!(says(early), Ok(Line::Says(Said { at: 0, says: turn, defect: None })));
+        assert_eq!(says(early), Ok(Line::Says(Box::new(Said { at: 0, says: turn, defect: None }))));
         assert_eq!(says(r#"{"payload":[],"type":"event_msg"}"#), Ok(Line::Skipped(Known::No)));
         assert_eq!(says(r#"{"payload":{"a":{}},"type":"response_item"}"#), Ok(Line::Skipped(Known::Yes)));
     }

@@ -10,10 +10,8 @@ const BURST: u64 = 100;
 /// What was seen of where the history of a file comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lineage {
-    /// The current turn, if its id tells when it began.
-    turn: Option<u128>,
     /// Whether a turn of its own was seen.
-    has_own_turn: bool,
+    pub(crate) has_own_turn: bool,
     /// Whether a second line about the session names another one: the parent, whose history follows.
     has_parent: bool,
     /// When the last line was stamped, as long as the parent's history is being copied.
@@ -34,6 +32,8 @@ pub(crate) struct Origin {
 /// Which count is meant, and of which session.
 pub(crate) struct Asked<'a> {
     pub(crate) thread: &'a str,
+    /// The current turn.
+    pub(crate) turn: Option<&'a str>,
     pub(crate) version: Option<&'a str>,
     pub(crate) origin: Option<&'a Origin>,
     pub(crate) ordinal: Option<u64>,
@@ -68,16 +68,10 @@ impl Lineage {
         }
     }
 
-    /// This turn of the file of this thread goes on.
-    pub(crate) fn turn(&mut self, turn: &str, thread: &str) {
-        self.turn = uuid7(turn);
-        self.has_own_turn |= uuid7(thread).zip(self.turn).is_some_and(|(thread, turn)| turn >= thread);
-    }
-
     /// Whose the count `asked` is.
     pub(crate) fn of(&self, asked: &Asked<'_>, rules: &Rules) -> Whose {
         let thread = uuid7(asked.thread);
-        let is_older = thread.zip(self.turn).is_some_and(|(thread, turn)| turn < thread);
+        let is_older = thread.zip(asked.turn.and_then(uuid7)).is_some_and(|(thread, turn)| turn < thread);
         let own_from = asked.origin.and_then(|origin| origin.own_from);
         let is_before = asked.ordinal.zip(own_from).is_some_and(|(ordinal, own_from)| ordinal < own_from);
         if is_older && rules.inherited_turn || is_before && rules.inherited_ordinal {
@@ -94,6 +88,11 @@ impl Lineage {
             _ => Whose::Own,
         }
     }
+}
+
+/// Whether a turn is of this thread, and of no older one.
+pub(crate) fn is_own(turn: &str, thread: &str) -> bool {
+    uuid7(thread).zip(uuid7(turn)).is_some_and(|(thread, turn)| turn >= thread)
 }
 
 /// Whether this version of Codex, such as `0.100.0-alpha.1`, writes ids of turns.
