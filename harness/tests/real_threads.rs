@@ -37,7 +37,7 @@ fn threads(codex: Codex, folder: &Path) -> Vec<(ThreadId, PathBuf, Json)> {
 
 #[test]
 fn the_replay_of_every_history_is_the_row_that_codex_wrote() {
-    for codex in Codex::ALL {
+    for codex in [Codex::V0_141_0, Codex::V0_169_0] {
         let folder = tempfile::tempdir().unwrap();
         let mut compared = 0;
         for (id, path, theirs) in threads(codex, folder.path()) {
@@ -75,7 +75,7 @@ fn the_replay_of_every_history_is_the_row_that_codex_wrote() {
 
 #[test]
 fn every_line_of_every_history_loads_and_is_written_again() {
-    for codex in Codex::ALL {
+    for codex in [Codex::V0_141_0, Codex::V0_169_0] {
         let folder = tempfile::tempdir().unwrap();
         for (_, path, _) in threads(codex, folder.path()) {
             let mut text = Vec::new();

@@ -8,7 +8,7 @@ pub(crate) type Fingerprint = [u8; 16];
 /// A test fails when those files change and this does not; it prints the new value. Nothing else is covered, so that a
 /// change elsewhere keeps every memo.
 pub(crate) const FINGERPRINT: Fingerprint =
-    [213, 157, 244, 134, 5, 206, 151, 104, 129, 37, 80, 232, 36, 160, 96, 183];
+    [165, 77, 169, 215, 39, 136, 39, 208, 157, 140, 144, 225, 4, 235, 12, 46];
 
 /// Parsers of earlier versions that find exactly the same facts, so that their memos stay valid.
 ///

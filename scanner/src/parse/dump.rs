@@ -13,7 +13,7 @@ pub(super) struct Submission<'a> {
     pub(super) operation: Option<Operation>,
     /// The tier it names.
     pub(super) tier: TierWord,
-    /// Whether a `service_tier` in it is `Some`. Known only for [`Operation::Other`].
+    /// Whether a `service_tier` in it is `Some`. Known only without an operation that is known.
     pub(super) sets_tier: bool,
 }
 

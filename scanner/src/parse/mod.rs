@@ -157,7 +157,7 @@ fn tags<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
     Some(Says::Tags { turn: turn_field(before)?, model: field(before, b"model") })
 }
 
-/// A submission that sets a tier by an operation of a name not known here.
+/// A submission that sets a tier by an operation not known here.
 struct UnknownOperation;
 
 fn submission(after: &[u8]) -> Result<Option<Says<'_>>, UnknownOperation> {
@@ -167,18 +167,20 @@ fn submission(after: &[u8]) -> Result<Option<Says<'_>>, UnknownOperation> {
     match operation {
         Some(Operation::NamesTurn) => Ok(Some(Says::Submission { turn: id, tier })),
         Some(Operation::Settings) => Ok(Some(Says::Settings { tier })),
-        Some(Operation::Other) if sets_tier => Err(UnknownOperation),
+        Some(Operation::Other) | None if sets_tier => Err(UnknownOperation),
         Some(Operation::Other) | None => Ok(None),
     }
 }
 
-/// Whether a row whose body holds `marked` tells the tier of a turn, whichever it is. A hint: the row is not parsed.
+/// Whether a row whose body holds `marked` is of a kind that tells the tier of turns, whichever it is. A hint: JSON is not
+/// read.
 pub(crate) fn tells_tier(body: &[u8], marked: Marked, target: Option<&[u8]>) -> bool {
     static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"service_tier\""));
     marked.kind.is_logged_as(target)
         && match marked.kind {
-            MarkerKind::Request | MarkerKind::Submission => true,
+            MarkerKind::Request => true,
             MarkerKind::Completion => false,
+            MarkerKind::Submission => dump::submission(&body[marked.end..]).is_some(),
             MarkerKind::Tags => NAME.find(&body[marked.end..]).is_some(),
         }
 }

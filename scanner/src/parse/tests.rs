@@ -108,6 +108,7 @@ fn a_tier_in_an_unknown_operation_is_unrecognised() {
     };
     let read = |body: &str| parse_in(b"codex_core::codex", body.as_bytes()) == Parsed::Unrecognised;
     assert!(read(&dump("Novel", "Some(Some(Fast))")) && read(&dump("Novel", "Some(None)")));
+    assert!(read(r#"Submission sub=Submission { id: "s", service_tier: Some(None) }"#));
     assert!(!read(&dump("Novel", "None")) && !read(&dump("UserTurn", "Some(None)")));
 }
 
@@ -117,7 +118,8 @@ fn rows_that_tell_a_tier_are_told_by_marker_and_target() {
         tells_tier(body.as_bytes(), first_marker(body.as_bytes()).unwrap(), Some(target))
     };
     assert!(tells(WEBSOCKET, "x websocket request: {}") && !tells(WEBSOCKET, "x websocket event: {}"));
-    assert!(tells(b"codex_core::codex", "Submission sub=Submission { op: Interrupt }"));
+    assert!(tells(b"codex_core::codex", r#"Submission sub=Submission { id: "s", op: Interrupt }"#));
+    assert!(!tells(b"codex_core::codex", "Submission sub=Submission { op: Interrupt }"));
     assert!(tells(b"feedback_tags", r#"tags_json={"service_tier":"flex"}"#));
     assert!(!tells(b"feedback_tags", "tags_json={}") && !tells(b"log", "x websocket request: {}"));
 }
