@@ -161,7 +161,7 @@ def fact(row):
     if marker == SUBMISSION:
         ident, op, setting, says_tier = submission(after) or (None, None, None, False)
         if op not in STARTING | SETTING:
-            return "unrecognised" if op and says_tier else None
+            return "unrecognised" if says_tier else None
         return {**made, "kind": "submission", "turn": ident, "setting": setting, "starts": op in STARTING}
     obj = json_object(after)
     if obj is None:
@@ -195,7 +195,8 @@ def tells_tier(row):
     if split is None or row["target"] not in TARGETS[split[0]]:
         return False
     marker, _, after = split
-    return marker in (REQUEST, SUBMISSION) or marker == TAGS and b'"service_tier"' in after
+    return (marker == REQUEST or marker == SUBMISSION and submission(after) is not None
+            or marker == TAGS and b'"service_tier"' in after)
 
 
 # ---- all facts, the answer ----------------------------------------------------------------------------------------

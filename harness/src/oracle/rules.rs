@@ -123,7 +123,7 @@ const MARKERS: [Marker; 4] = [
         text: "Submission sub=Submission {",
         targets: &["codex_core::session::handlers", "codex_core::codex"],
         read: submission,
-        tells_tier: |_| true,
+        tells_tier: |after| submission_id(after).is_some(),
     },
     Marker {
         text: "tags_json=",
@@ -204,18 +204,21 @@ fn tags(row: &Row<'_>, before: &[u8], after: &[u8]) -> Option<Fact> {
 }
 
 fn submission(row: &Row<'_>, before: &[u8], after: &[u8]) -> Verdict {
-    let quoted = after.trim_ascii_start().strip_prefix(b"id: \"");
-    let id = quoted.and_then(|quoted| as_text(&quoted[..closing_quote(quoted, 0)?]));
-    let Some(id) = id else { return Verdict::Nothing };
+    let Some(id) = submission_id(after) else { return Verdict::Nothing };
     let Dump { op, tier, sets_tier } = read_dump(after);
     let starts_turn = match op.unwrap_or_default() {
         b"UserInput" | b"UserTurn" | b"UserInputWithTurnContext" | b"TurnInput" => true,
         b"ThreadSettings" | b"OverrideTurnContext" => false,
-        [_, ..] if sets_tier => return Verdict::Unrecognised,
+        _ if sets_tier => return Verdict::Unrecognised,
         _ => return Verdict::Nothing,
     };
     let tier = tier.unwrap_or(Tier::Inherited);
     Verdict::Fact(new_fact(row, before, Kind::Submission { starts_turn, tier }, id, None))
+}
+
+fn submission_id(dump: &[u8]) -> Option<String> {
+    let quoted = dump.trim_ascii_start().strip_prefix(b"id: \"")?;
+    as_text(&quoted[..closing_quote(quoted, 0)?])
 }
 
 fn new_fact(row: &Row<'_>, before: &[u8], kind: Kind, turn: String, model: Option<String>) -> Fact {
