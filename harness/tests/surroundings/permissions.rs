@@ -5,7 +5,10 @@ use crate::place::{Closed, Place, append, writer};
 /// A place with a database of two turns, scanned once.
 fn scanned() -> Place {
     let place = Place::new();
-    append(&mut writer(&place.db()), "request turn=1 at=1 | noise turn=0 at=2 | request turn=2 at=3");
+    append(
+        &mut writer(&place.db()),
+        "request turn=1 model=1 at=1 | noise turn=0 at=2 | request turn=2 model=1 at=3",
+    );
     place.scan().is("full absent", ["turn-1", "turn-2"], 0);
     assert_eq!(place.names("memos"), ["memo", "memo.lock"]);
     place
@@ -41,7 +44,7 @@ fn a_closed_folder_costs_the_memo_and_no_answer() {
     // To look into a folder is not needed.
     while_closed(&place, "memos", 0o300, || {
         place.scan().is("unchanged none", ["turn-1", "turn-2"], 0);
-        append(&mut writer(&place.db()), "request turn=3 at=4");
+        append(&mut writer(&place.db()), "request turn=3 model=1 at=4");
         place.scan().is("incremental none", ["turn-1", "turn-2", "turn-3"], 0);
     });
     place.scan().is("unchanged none", ["turn-1", "turn-2", "turn-3"], 0);
@@ -54,7 +57,7 @@ fn a_memo_in_a_read_only_folder_is_used_and_stays() {
     while_closed(&place, "memos", 0o500, || {
         // There is nothing to write, so nothing to warn of.
         place.scan().is("unchanged none", ["turn-1", "turn-2"], 0);
-        append(&mut writer(&place.db()), "request turn=3 at=4");
+        append(&mut writer(&place.db()), "request turn=3 model=1 at=4");
         for _ in 0..2 {
             place.scan().is("incremental none", ["turn-1", "turn-2", "turn-3"], 1);
         }
@@ -84,7 +87,7 @@ fn a_memo_in_a_read_only_folder_is_used_and_stays() {
 fn a_lock_that_cannot_be_opened_costs_the_memo_and_no_answer() {
     let place = scanned();
     let memo = std::fs::read(place.memo()).unwrap();
-    append(&mut writer(&place.db()), "request turn=3 at=4");
+    append(&mut writer(&place.db()), "request turn=3 model=1 at=4");
     while_closed(&place, "memos/memo.lock", 0o000, || {
         place.scan().is("incremental none", ["turn-1", "turn-2", "turn-3"], 1);
     });
@@ -104,7 +107,7 @@ fn a_database_that_may_not_be_read_is_refused_for_that_reason() {
     }
     // Rows that may not be read are not rows that are not there.
     let mut log = writer(&place.db());
-    append(&mut log, "request turn=3 at=4");
+    append(&mut log, "request turn=3 model=1 at=4");
     while_closed(&place, "db/logs_2.sqlite-wal", 0o000, || {
         place.scan().is_refused(&[&format!("{name}-wal"), "ermission denied", "permissions"]);
     });
