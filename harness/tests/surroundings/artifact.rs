@@ -21,7 +21,7 @@ const TURNS: [&str; 2] = ["turn-1 thread-1 model-2 1", "turn-2 - model-1 4"];
 fn scanned() -> (Trace, Vec<u8>) {
     let mut trace = Trace::new();
     trace.append(
-        "request turn=1 model=1 thread=1 model=1 at=1 | completion turn=1 model=2 at=2 | \
+        "request turn=1 thread=1 model=1 at=1 | completion turn=1 model=2 at=2 | \
          settings-priority turn=9 thread=2 at=3 | request turn=2 model=1 at=4 | noise turn=0 at=5",
     );
     assert_scan(&trace.relaunch(), "full absent", TURNS);

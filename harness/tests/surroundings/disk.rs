@@ -8,7 +8,7 @@ const BLOCKS: u64 = 128;
 /// A place whose memo is larger than the limit.
 fn crowded() -> Place {
     let place = Place::new();
-    let rows: Vec<String> = (0..5000).map(|row| format!("tags turn={} at={row}", row % 3)).collect();
+    let rows: Vec<String> = (0..5000).map(|row| format!("tags turn={} model=1 at={row}", row % 3)).collect();
     append(&mut writer(&place.db()), &rows.join("|"));
     place
 }
