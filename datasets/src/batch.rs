@@ -7,7 +7,7 @@ use tracerig_store::{Body, LogRow};
 
 use crate::levels;
 use crate::shapes::Shape;
-use crate::truth::{Fact, Intent};
+use crate::truth::{Fact, Intent, Ran};
 
 /// Rows of a batch, as the Codex CLI writes them.
 pub(crate) const BATCH_ROWS: usize = 128;
@@ -102,6 +102,8 @@ pub(crate) struct Batch {
     rows: Vec<Row>,
     /// Facts by the position of their row; the id comes with the insertion.
     facts: Vec<(usize, Fact)>,
+    /// Rows that turns logged, likewise.
+    turn_rows: Vec<(usize, Ran)>,
     /// Ids below this one are left out before the first row.
     pub(crate) raise_to: Option<i64>,
 }
@@ -119,6 +121,7 @@ impl Batch {
         self.bodies.clear();
         self.rows.clear();
         self.facts.clear();
+        self.turn_rows.clear();
         self.raise_to = None;
     }
 
@@ -153,6 +156,13 @@ impl Batch {
         self.facts.push((self.rows.len() - 1, fact));
     }
 
+    /// Says that a turn logged the row added last.
+    pub(crate) fn ran(&mut self, turn: &str, model: &str) {
+        let model = Some(model.to_owned());
+        let row = Ran { id: 0, turn: turn.to_owned(), model };
+        self.turn_rows.extend(self.rows.len().checked_sub(1).map(|at| (at, row)));
+    }
+
     /// Bytes of all bodies.
     pub(crate) fn body_bytes(&self) -> u64 {
         self.bodies.len() as u64
@@ -166,6 +176,11 @@ impl Batch {
     /// The facts, once the first row has its id.
     pub(crate) fn facts(&self, first_id: i64) -> impl Iterator<Item = Fact> {
         self.facts.iter().map(move |(at, fact)| Fact { id: id_at(first_id, *at), ..fact.clone() })
+    }
+
+    /// The rows that turns logged, once the first row has its id.
+    pub(crate) fn turn_rows(&self, first_id: i64) -> impl Iterator<Item = Ran> {
+        self.turn_rows.iter().map(move |(at, row)| Ran { id: id_at(first_id, *at), ..row.clone() })
     }
 
     /// The kinds of the rows, in order.

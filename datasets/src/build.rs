@@ -1,6 +1,6 @@
 //! Building a dataset: one thread generates rows, another inserts them, then the file is finished and described.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -17,7 +17,7 @@ use crate::generate::{Goal, Outlet, Used, generate};
 use crate::lock::Hold;
 use crate::manifest::{Continuation, KindCount, Manifest, Pages};
 use crate::recipe::Recipe;
-use crate::truth::{Fact, Truth};
+use crate::truth::{Fact, Ran, Truth};
 
 /// Batches that may wait for insertion; bounds the memory of a build.
 const WAITING: usize = 16;
@@ -42,14 +42,19 @@ pub(crate) fn build(
 ) -> Result<Dataset> {
     let seed = options.seed.unwrap_or(recipe.seed);
     let database = folder.join(FILE_NAME);
-    let loaded = load(&database, recipe, seed, options.scale, report)?;
+    let mut loaded = load(&database, recipe, seed, options.scale, report)?;
     let digests = digest::of_database(&database, report)?;
     let levels = Goal::new(recipe, options.scale).levels;
     if levels.is_some_and(|levels| levels != digests.levels.counts()) {
         let detail = format!("rows by level came out as {:?}", digests.levels);
         return Err(DatasetError::Broken { path: database, detail });
     }
-    let truth = Truth::of(&loaded.facts, &loaded.quotes, |id| digests.has(id));
+    let mut turn_rows = std::mem::take(&mut loaded.turn_rows);
+    let truth = Truth::of(&loaded.facts, &turn_rows, &loaded.quotes, |id| digests.has(id));
+    let facts = std::mem::take(&mut loaded.facts);
+    let facts: Vec<Fact> = facts.into_iter().filter(|fact| digests.has(fact.id)).collect();
+    let named: BTreeSet<&str> = facts.iter().filter_map(|fact| fact.intent.turn()).collect();
+    turn_rows.retain(|row| digests.has(row.id) && named.contains(row.turn.as_str()));
     let mut kinds: BTreeMap<String, KindCount> = BTreeMap::new();
     for (id, bytes) in &digests.rows {
         let count = kinds.entry(loaded.kind(*id).to_owned()).or_default();
@@ -79,7 +84,8 @@ pub(crate) fn build(
         processes: digests.processes,
         kinds,
         truth,
-        facts: loaded.facts.into_iter().filter(|fact| digests.has(fact.id)).collect(),
+        facts,
+        turn_rows,
         continuation: loaded.continuation,
         rows_digest: digests.rows_digest,
         file_digest: digests.file_digest,
@@ -92,6 +98,7 @@ pub(crate) fn build(
 #[derive(Debug, Default)]
 struct Loaded {
     facts: Vec<Fact>,
+    turn_rows: Vec<Ran>,
     quotes: Vec<i64>,
     /// Names of kinds, and for each batch its first id and the kind of each row.
     kind_names: Vec<&'static str>,
@@ -106,6 +113,7 @@ struct Loaded {
 impl Loaded {
     fn note(&mut self, batch: &Batch, first_id: i64) {
         self.facts.extend(batch.facts(first_id));
+        self.turn_rows.extend(batch.turn_rows(first_id));
         self.quotes.extend(batch.quotes(first_id));
         self.inserted_rows += batch.len() as u64;
         self.inserted_bytes += batch.body_bytes();

@@ -22,6 +22,7 @@ mod batch;
 mod build;
 mod cache;
 mod conversation;
+mod dialect;
 mod dice;
 mod digest;
 mod error;
@@ -51,7 +52,7 @@ pub use manifest::{Continuation, KindCount, MANIFEST_FILE, Manifest, Pages};
 pub use mimic::mimic;
 pub use place::cache_root;
 pub use recipe::{Era, Recipe};
-pub use truth::{Fact, Intent, TierForm, Truth, Turn};
+pub use truth::{Fact, Intent, Ran, TierForm, Truth, Turn};
 
 /// Goes up whenever the generator writes other rows than before for the same recipe, seed and scale, or another file.
 pub const GENERATOR_VERSION: u32 = 3;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
 use crate::levels::Levels;
-use crate::truth::{Fact, Truth};
+use crate::truth::{Fact, Ran, Truth};
 
 /// The name of the manifest in a dataset's folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -56,6 +56,9 @@ pub struct Manifest {
     pub truth: Truth,
     /// The facts that survived retention, by rising row id.
     pub facts: Vec<Fact>,
+    /// Rows that survived of those that the turns of these facts logged while they ran, by rising row id.
+    #[serde(default)]
+    pub turn_rows: Vec<Ran>,
     /// Where [`crate::workload::append`] goes on.
     pub continuation: Continuation,
 }

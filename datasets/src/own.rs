@@ -117,6 +117,7 @@ fn copied(
         kinds: std::collections::BTreeMap::new(),
         truth: Truth::default(),
         facts: Vec::new(),
+        turn_rows: Vec::new(),
         continuation: Continuation { last_ts: i64::try_from(last_ts).unwrap_or(0), processes: Vec::new() },
     };
     Ok(Dataset { database, manifest, hold: Hold::default() })

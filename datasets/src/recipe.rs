@@ -8,6 +8,7 @@ use std::path::Path;
 use common::{builtin_text, check_name, parsed, read, require, scaled, text_of};
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::{Dialect, FACT_SHAPES};
 use crate::error::{DatasetError, Result};
 use crate::levels::Levels;
 use crate::shapes::Shapes;
@@ -88,6 +89,12 @@ pub(crate) struct FactPlan {
     /// Of the threads of each process, those that go on in the next one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) resumed_threads: u64,
+    /// The versions whose processes follow each other, in an era of submissions; none for that of the era.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dialects: Vec<Dialect>,
+    /// Submissions that come while a turn runs, and start none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) steers: u64,
     /// Completions that survive.
     #[serde(default)]
     pub(crate) completions: u64,
@@ -103,6 +110,14 @@ pub(crate) struct FactPlan {
     pub(crate) submission_bytes: Sizes,
     pub(crate) request_bytes: Sizes,
     pub(crate) completion_bytes: Sizes,
+}
+
+impl FactPlan {
+    /// The version that the process of this number is of.
+    pub(crate) fn dialect(&self, process: u64) -> Dialect {
+        let at = process * self.dialects.len() as u64 / self.processes.max(1);
+        usize::try_from(at).ok().and_then(|at| self.dialects.get(at)).copied().unwrap_or_default()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -270,6 +285,16 @@ impl Recipe {
             told >= facts.priority_turns && (told == 0 || facts.threads > 0),
             "turns at priority need `completions` (0.141) or `turns` (later), at least as many, and `threads`",
         )?;
+        require(
+            (facts.dialects.is_empty() && facts.steers == 0) || self.era == Era::V0_145,
+            "`dialects` and `steers` need `era = \"0.145\"`, in which submissions tell the tier",
+        )?;
+        require(
+            facts.dialects.last().is_none_or(|dialect| dialect.submissions_say_tiers()),
+            "the last of `dialects` must be one whose submissions say a tier, not 0.120",
+        )?;
+        require(facts.dialects.len() as u64 <= facts.processes, "`dialects` must be at most `processes`")?;
+        require(facts.steers <= told, "`steers` must be at most the turns")?;
         let sorted = |sizes: &Sizes| sizes.is_sorted();
         let fact_sizes = [&facts.submission_bytes, &facts.request_bytes, &facts.completion_bytes];
         require(fact_sizes.into_iter().all(sorted), "the five numbers of a size must rise")?;
@@ -312,9 +337,8 @@ impl Recipe {
                         known()
                     ));
                 }
-                if matches!(share.kind.as_str(), "completion" | "settings")
-                    || share.kind == "submission" && self.era != Era::V0_169
-                {
+                let is_fact = share.kind == "completion" || FACT_SHAPES.contains(&share.kind.as_str());
+                if is_fact && !(share.kind == "submission" && self.era == Era::V0_169) {
                     return Err(format!(
                         "`{}` rows are facts; they come from `[facts]`, not from the mix",
                         share.kind

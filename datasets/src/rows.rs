@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::batch::{Batch, Origin, Stamp, Storage, Weight};
+use crate::dialect::Dialect;
 use crate::dice::Dice;
 use crate::error::{DatasetError, Result};
 use crate::levels::Counts;
 use crate::mix::{self, Draw, Entry, Mix};
 use crate::prose::Pools;
-use crate::recipe::{Era, FactPlan, Recipe};
+use crate::recipe::{Era, FactPlan, Recipe, Sizes};
 use crate::shapes::{Scene, Shapes};
 use crate::truth::{Intent, TierForm};
 
@@ -220,8 +221,13 @@ impl RowWriter {
         let [model, dated] = &self.shapes.models[thread.model];
         let answer = if matches!(row, TurnRow::Completion { dated: true }) { dated } else { model };
         let mut scene = Scene { answer, ..scene(self.shapes, thread, at) };
+        // What comes while a turn runs has an id of its own.
+        let steer = matches!(row, TurnRow::Steer(..)).then(|| dice.uuid7(milliseconds(at)));
+        scene.turn = steer.as_deref().unwrap_or(scene.turn);
         match row {
-            TurnRow::Submission(tier) | TurnRow::Settings(tier) => scene.dump = dump(tier),
+            TurnRow::Submission(dialect, tier)
+            | TurnRow::Steer(dialect, tier)
+            | TurnRow::Settings(dialect, tier) => scene.dump = dialect.dump(tier),
             TurnRow::Request { priority: true } | TurnRow::Prewarm { priority: true } => {
                 scene.tier = "\"service_tier\":\"priority\",";
             }
@@ -241,7 +247,13 @@ impl RowWriter {
             process: Some(Arc::clone(process)),
         };
         let sizes = match row {
-            TurnRow::Submission(_) | TurnRow::Settings(_) => self.facts.submission_bytes,
+            TurnRow::Submission(..) | TurnRow::Steer(..) | TurnRow::Settings(..) => {
+                self.facts.submission_bytes
+            }
+            // Their texts have a length of their own.
+            TurnRow::Feedback | TurnRow::FeedbackSse | TurnRow::Features | TurnRow::TokenUsage => {
+                Sizes::default()
+            }
             TurnRow::Completion { .. } | TurnRow::Progress => self.facts.completion_bytes,
             TurnRow::Request { .. } | TurnRow::Prewarm { .. } | TurnRow::Tags { .. } => {
                 self.facts.request_bytes
@@ -250,18 +262,26 @@ impl RowWriter {
         let bytes = usize::try_from(dice.size(sizes)).unwrap_or(0);
         let write = |out: &mut Vec<u8>| shape.render(&scene, bytes, 1.0, &self.pools, dice, out);
         let (weight, _) = batch.push(Origin::of(shape), stamp, Storage::Text, write);
-        let turn = thread.turn.clone();
+        if shape.is_of_turn() {
+            batch.ran(&thread.turn, model);
+        }
+        let turn = scene.turn.to_owned();
         let intent = match row {
             // A submission of 0.169 carries no marker.
-            TurnRow::Submission(_) if self.era == Era::V0_169 => None,
-            TurnRow::Submission(tier) => Some(Intent::Submission { turn, tier }),
-            TurnRow::Settings(tier) => Some(Intent::Settings { tier }),
+            TurnRow::Submission(..) if self.era == Era::V0_169 => None,
+            TurnRow::Submission(_, tier) | TurnRow::Steer(_, tier) => Some(Intent::Submission { turn, tier }),
+            TurnRow::Settings(_, tier) => Some(Intent::Settings { tier }),
             TurnRow::Request { priority: true } => Some(Intent::Request { turn, model: Some(model.clone()) }),
             TurnRow::Tags { priority: true } => Some(Intent::Tags { turn, model: Some(model.clone()) }),
             TurnRow::Completion { .. } => Some(Intent::Completion { turn, model: answer.to_owned() }),
-            TurnRow::Request { .. } | TurnRow::Tags { .. } | TurnRow::Prewarm { .. } | TurnRow::Progress => {
-                None
-            }
+            TurnRow::Request { .. }
+            | TurnRow::Tags { .. }
+            | TurnRow::Prewarm { .. }
+            | TurnRow::Progress
+            | TurnRow::Feedback
+            | TurnRow::FeedbackSse
+            | TurnRow::Features
+            | TurnRow::TokenUsage => None,
         };
         if let Some(intent) = intent {
             batch.mean(Some(&thread.id), intent);
@@ -273,38 +293,44 @@ impl RowWriter {
 /// A row about a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TurnRow {
-    Submission(TierForm),
-    Settings(TierForm),
-    Prewarm { priority: bool },
-    Request { priority: bool },
+    Submission(Dialect, TierForm),
+    /// A submission while the turn runs, which starts none.
+    Steer(Dialect, TierForm),
+    Settings(Dialect, TierForm),
+    Prewarm {
+        priority: bool,
+    },
+    Request {
+        priority: bool,
+    },
     Progress,
-    Completion { dated: bool },
-    Tags { priority: bool },
+    Completion {
+        dated: bool,
+    },
+    Tags {
+        priority: bool,
+    },
+    Feedback,
+    FeedbackSse,
+    Features,
+    TokenUsage,
 }
 
 impl TurnRow {
     fn shape(self) -> &'static str {
         match self {
-            Self::Submission(_) => "submission",
-            Self::Settings(_) => "settings",
+            Self::Submission(dialect, tier) | Self::Steer(dialect, tier) => dialect.submission(tier),
+            Self::Settings(dialect, _) => dialect.settings(),
             Self::Prewarm { .. } => "prewarm",
             Self::Request { .. } => "request",
             Self::Progress => "progress-event",
             Self::Completion { .. } => "completion",
             Self::Tags { .. } => "tags",
+            Self::Feedback => "feedback",
+            Self::FeedbackSse => "feedback-sse",
+            Self::Features => "features",
+            Self::TokenUsage => "token-usage",
         }
-    }
-}
-
-/// How a tier stands in a Debug dump.
-pub(crate) fn dump(tier: TierForm) -> &'static str {
-    match tier {
-        TierForm::Inherit => "None",
-        TierForm::Cleared => "Some(None)",
-        TierForm::Priority => "Some(Some(\"priority\"))",
-        TierForm::Fast => "Some(Some(\"fast\"))",
-        TierForm::Default => "Some(Some(\"default\"))",
-        TierForm::Flex => "Some(Some(\"flex\"))",
     }
 }
 
@@ -340,6 +366,9 @@ fn ordinary(
     let write = |out: &mut Vec<u8>| entry.shape.render(scene, bytes, stretch, pools, dice, out);
     let (weight, fill) = batch.push(origin, stamp, Storage::Text, write);
     let written = (batch.body_bytes() - before) as f64;
+    if entry.shape.is_of_turn() {
+        batch.ran(scene.turn, scene.model);
+    }
     measure.rows += 1.0;
     if entry.stretch {
         measure.stretchable += fill as f64;

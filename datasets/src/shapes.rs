@@ -139,6 +139,16 @@ impl Shape {
         self.templates.iter().any(|template| template.parts.iter().any(thread))
     }
 
+    /// Whether rows of it prove that the turn ran that they name.
+    pub(crate) fn is_of_turn(&self) -> bool {
+        let is_named = |pair: &[Part]| {
+            matches!(pair, [Part::Literal(before), Part::Value(Value::Turn)]
+                if before.trim_end_matches('"').ends_with("turn.id="))
+        };
+        matches!(self.target.as_str(), "feedback_tags" | "codex_core::session::turn")
+            && self.templates.iter().all(|template| template.parts.windows(2).any(is_named))
+    }
+
     /// Bytes of its shortest and longest text, but for what is filled in.
     pub(crate) fn fixed_bytes(&self) -> (u64, u64) {
         let sizes = || self.templates.iter().map(|template| template.fixed as u64);

@@ -75,6 +75,20 @@ pub enum Intent {
     },
 }
 
+impl Intent {
+    /// The turn that it names.
+    #[must_use]
+    pub fn turn(&self) -> Option<&str> {
+        match self {
+            Self::Completion { turn, .. }
+            | Self::Request { turn, .. }
+            | Self::Submission { turn, .. }
+            | Self::Tags { turn, .. } => Some(turn),
+            Self::Settings { .. } => None,
+        }
+    }
+}
+
 /// A fact as intended, with the row that carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
@@ -89,6 +103,17 @@ pub struct Fact {
     /// What it says.
     #[serde(flatten)]
     pub intent: Intent,
+}
+
+/// A row that a turn logged while it ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Row id.
+    pub id: i64,
+    /// Turn id.
+    pub turn: String,
+    /// The model that the row names.
+    pub model: Option<String>,
 }
 
 /// A turn that ran at priority.
@@ -126,13 +151,19 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// The truth about the facts of which `survives` holds by row id, and about rows known by id to quote a marker.
+    /// The truth about the facts and turn rows of which `survives` holds by row id, and about rows known by id to quote a
+    /// marker.
     #[must_use]
-    pub fn of(facts: &[Fact], unrecognised: &[i64], survives: impl Fn(i64) -> bool) -> Self {
+    pub fn of(
+        facts: &[Fact],
+        turn_rows: &[Ran],
+        unrecognised: &[i64],
+        survives: impl Fn(i64) -> bool,
+    ) -> Self {
         let surviving: Vec<&Fact> = facts.iter().filter(|fact| survives(fact.id)).collect();
-        let turns = fold(&surviving);
+        let turns = fold(&surviving, turn_rows.iter().filter(|row| survives(row.id)));
         let found: BTreeSet<&str> = turns.iter().map(|turn| turn.turn.as_str()).collect();
-        let intended = fold(&facts.iter().collect::<Vec<_>>());
+        let intended = fold(&facts.iter().collect::<Vec<_>>(), turn_rows);
         let pruned_turns = intended
             .into_iter()
             .map(|turn| turn.turn)
@@ -159,9 +190,20 @@ impl Truth {
     }
 }
 
-/// The turns at priority in a set of facts. The evidence with the highest id gives thread and time; the model is that of
-/// the completion with the highest id, else of the highest evidence that names one.
-pub(crate) fn fold(facts: &[&Fact]) -> Vec<Turn> {
+/// The turns at priority in a set of facts and turn rows. A submission counts if its turn logged a later row. The evidence with
+/// the highest id gives thread and time; the model is that of the completion with the highest id, else of the highest evidence
+/// that names one, else of the highest turn row that does.
+pub(crate) fn fold<'a>(facts: &[&Fact], turn_rows: impl IntoIterator<Item = &'a Ran>) -> Vec<Turn> {
+    let mut ran: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut models: BTreeMap<&str, (i64, &str)> = BTreeMap::new();
+    for Ran { id, turn, model } in turn_rows {
+        let last = ran.entry(turn).or_insert(*id);
+        *last = (*last).max(*id);
+        if let Some(model) = model {
+            let last = models.entry(turn).or_insert((*id, model));
+            *last = (*last).max((*id, model));
+        }
+    }
     let mut ordered = facts.to_vec();
     ordered.sort_by_key(|fact| fact.id);
     let mut tiers: BTreeMap<(Option<&str>, Option<&str>), bool> = BTreeMap::new();
@@ -184,7 +226,8 @@ pub(crate) fn fold(facts: &[&Fact]) -> Vec<Turn> {
                 if let Some(priority) = tier.is_priority() {
                     tiers.insert(place, priority);
                 }
-                tiers.get(&place).copied().unwrap_or(false).then_some((turn, None))
+                let has_run = ran.get(turn.as_str()).is_some_and(|last| *last > fact.id);
+                (has_run && tiers.get(&place).copied().unwrap_or(false)).then_some((turn, None))
             }
             Intent::Request { turn, model } | Intent::Tags { turn, model } => Some((turn, model.clone())),
         };
@@ -199,6 +242,9 @@ pub(crate) fn fold(facts: &[&Fact]) -> Vec<Turn> {
             found.model = Some(model.to_owned());
         }
     }
+    for found in turns.values_mut().filter(|found| found.model.is_none()) {
+        found.model = models.get(found.turn.as_str()).map(|(_, model)| (*model).to_owned());
+    }
     turns.into_values().collect()
 }
 
@@ -208,6 +254,10 @@ mod tests {
 
     fn fact(id: i64, process: &str, intent: Intent) -> Fact {
         Fact { id, ts: 100 + id, thread: Some("t".into()), process: Some(process.into()), intent }
+    }
+
+    fn row(id: i64, turn: &str, model: Option<&str>) -> Ran {
+        Ran { id, turn: turn.into(), model: model.map(str::to_owned) }
     }
 
     fn submission(turn: &str, tier: TierForm) -> Intent {
@@ -224,14 +274,15 @@ mod tests {
             fact(5, "p", submission("d", TierForm::Inherit)),
             fact(6, "p", Intent::Completion { turn: "a".into(), model: "m".into() }),
         ];
-        let truth = Truth::of(&facts, &[3, 9], |_| true);
+        let ran: Vec<Ran> = "abcd".chars().map(|turn| row(7, &turn.to_string(), None)).collect();
+        let truth = Truth::of(&facts, &ran, &[3, 9], |_| true);
         let expected =
             Turn { turn: "a".into(), thread: Some("t".into()), model: Some("m".into()), timestamp: 102 };
         assert_eq!(
             (truth.turns, truth.submissions, truth.completions, truth.unrecognised),
             (vec![expected], 4, 1, 2)
         );
-        let pruned = Truth::of(&facts, &[3, 9], |id| id > 1);
+        let pruned = Truth::of(&facts, &ran, &[3, 9], |id| id > 1);
         assert_eq!((pruned.turns, pruned.pruned_turns, pruned.settings), (vec![], vec!["a".to_owned()], 0));
     }
 
@@ -239,7 +290,22 @@ mod tests {
     fn the_highest_evidence_wins_and_keeps_an_earlier_model() {
         let request = Intent::Request { turn: "a".into(), model: Some("m".into()) };
         let facts = [fact(2, "p", submission("a", TierForm::Priority)), fact(1, "p", request)];
-        let turns = fold(&facts.iter().collect::<Vec<_>>());
+        let turns = fold(&facts.iter().collect::<Vec<_>>(), &[row(3, "a", Some("n"))]);
         assert_eq!((turns[0].timestamp, turns[0].model.as_deref()), (102, Some("m")));
+    }
+
+    #[test]
+    fn a_submission_counts_if_its_turn_ran_afterwards_and_turn_rows_name_its_model() {
+        let facts = [
+            fact(2, "p", submission("a", TierForm::Priority)),
+            fact(4, "p", submission("steer", TierForm::Inherit)),
+            fact(5, "p", submission("ran-before", TierForm::Inherit)),
+        ];
+        let ran = [row(3, "a", Some("m")), row(4, "a", None), row(1, "ran-before", None)];
+        let turns = fold(&facts.iter().collect::<Vec<_>>(), &ran);
+        assert_eq!(
+            turns.iter().map(|turn| (&*turn.turn, turn.model.as_deref())).collect::<Vec<_>>(),
+            [("a", Some("m"))]
+        );
     }
 }

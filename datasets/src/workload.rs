@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::recipe::{Era, Recipe};
 use crate::rows::{RowWriter, Thread, TurnRow, process_uuid};
-use crate::truth::{Fact, Intent, TierForm};
+use crate::truth::{Fact, Intent, Ran, TierForm};
 
 /// What is appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +38,8 @@ pub struct Appended {
     pub last_id: i64,
     /// The facts among them. With those of the manifest, [`crate::Truth::of`] tells what a scanner should find now.
     pub facts: Vec<Fact>,
+    /// The rows among them that turns logged while they ran.
+    pub turn_rows: Vec<Ran>,
 }
 
 /// Appends `rows` rows to a dataset (or rather to a copy of it), in the batches of a real writer. The log goes on at its
@@ -69,6 +71,7 @@ pub fn append(log: &mut TraceLog, manifest: &Manifest, seed: u64, rows: u64, mix
         appended.rows += outcome.inserted as u64;
         appended.pruned += outcome.pruned as u64;
         appended.facts.extend(batch.facts(outcome.first_id));
+        appended.turn_rows.extend(batch.turn_rows(outcome.first_id));
     }
     Ok(appended)
 }
@@ -170,16 +173,25 @@ impl<'a> Workload<'a> {
         let tier = if priority { TierForm::Priority } else { TierForm::Cleared };
         let (thread, _) = &mut self.turns;
         *thread = Thread::resume(&thread.id, self.now, self.writer.shapes, dice);
+        let dialect = self.recipe.facts.dialects.last().copied().unwrap_or_default();
+        let submission = Pending::New(TurnRow::Submission(dialect, tier));
         self.pending = match self.recipe.era {
             Era::V0_141 => vec![
+                Pending::New(TurnRow::TokenUsage),
                 Pending::New(TurnRow::Completion { dated: dice.chance(200) }),
                 Pending::New(TurnRow::Progress),
                 Pending::New(TurnRow::Request { priority }),
-                Pending::New(TurnRow::Submission(tier)),
+                Pending::New(TurnRow::Features),
+                submission,
             ],
-            Era::V0_145 => vec![Pending::New(TurnRow::Submission(tier))],
+            Era::V0_145 => vec![
+                Pending::New(TurnRow::TokenUsage),
+                Pending::New(TurnRow::Feedback),
+                Pending::New(TurnRow::Features),
+                submission,
+            ],
             Era::V0_169 => {
-                vec![Pending::New(TurnRow::Tags { priority }), Pending::New(TurnRow::Submission(tier))]
+                vec![Pending::New(TurnRow::TokenUsage), Pending::New(TurnRow::Tags { priority }), submission]
             }
         };
         if self.recipe.era == Era::V0_141 && !self.older.is_empty() && !priority {

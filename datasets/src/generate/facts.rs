@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tracerig_store::Retention;
 
 use crate::batch::{BATCH_ROWS, Batch, NANOS, Weight};
+use crate::dialect::Dialect;
 use crate::dice::Dice;
 use crate::error::{DatasetError, Result};
 use crate::recipe::{Era, FactPlan, Recipe};
@@ -40,6 +41,8 @@ struct Turn {
     priority: bool,
     /// Requests with an answer each.
     requests: u64,
+    /// Whether another submission comes while it runs.
+    is_steered: bool,
 }
 
 /// A process with facts.
@@ -76,8 +79,10 @@ impl Facts {
                 / i64::try_from(2 * plan.processes).unwrap_or(1);
             let begin = start + part;
             let threads = share(plan.threads, at, plan.processes);
-            let scripts: Vec<Vec<(usize, Row)>> =
-                threads.map(|thread| script(recipe, &turns, thread, &mut dice)).collect::<Result<_>>()?;
+            let dialect = plan.dialect(at);
+            let scripts: Vec<Vec<(usize, Row)>> = threads
+                .map(|thread| script(recipe, dialect, &turns, thread, &mut dice))
+                .collect::<Result<_>>()?;
             let mut process = Process::new(begin, scripts, shapes, dice, Dice::new(seed, "fact-rows", at));
             if let Some(before) = processes.last() {
                 process.resume(before, plan.resumed_threads);
@@ -214,25 +219,38 @@ fn turns(recipe: &Recipe, dice: &mut Dice) -> Vec<Turn> {
     let count = requests.len() as u64;
     let at_priority: Vec<u64> =
         (0..plan.priority_turns).map(|at| (at * count + count / 2) / plan.priority_turns).collect();
-    let turn = |(at, requests)| Turn { priority: at_priority.contains(&(at as u64)), requests };
+    let steered: Vec<u64> = (0..plan.steers).map(|at| (at * count + count / 2) / plan.steers).collect();
+    let turn = |(at, requests)| Turn {
+        priority: at_priority.contains(&(at as u64)),
+        requests,
+        is_steered: steered.contains(&(at as u64)),
+    };
     requests.into_iter().enumerate().map(turn).collect()
 }
 
 /// The rows of one thread with the turn of each.
-fn script(recipe: &Recipe, turns: &[Turn], thread: u64, dice: &mut Dice) -> Result<Vec<(usize, Row)>> {
+fn script(
+    recipe: &Recipe,
+    dialect: Dialect,
+    turns: &[Turn],
+    thread: u64,
+    dice: &mut Dice,
+) -> Result<Vec<(usize, Row)>> {
     let plan = &recipe.facts;
     let kept = Retention::default().rows;
     let mut rows = Vec::new();
-    let mut writer = Turns { era: recipe.era, plan, tier_is_priority: false, turn: 0, rows: &mut rows };
+    let mut writer =
+        Turns { era: recipe.era, dialect, plan, tier_is_priority: false, turn: 0, rows: &mut rows };
     let long = thread < plan.long_threads;
     if long {
         for _ in share(plan.pruned_turns, thread, plan.long_threads) {
-            writer.write(Turn { priority: true, requests: 1 }, dice);
+            let turn = |priority| Turn { priority, requests: 1, is_steered: false };
+            writer.write(turn(true), dice);
             // Ends the tier, so that no later turn hangs on a row that will be gone.
-            writer.write(Turn { priority: false, requests: 1 }, dice);
+            writer.write(turn(false), dice);
         }
         for _ in 0..dice.between(3, 6) {
-            writer.write(Turn { priority: false, requests: 1 }, dice);
+            writer.write(Turn { priority: false, requests: 1, is_steered: false }, dice);
         }
     }
     let doomed = writer.rows.len();
@@ -260,6 +278,7 @@ fn script(recipe: &Recipe, turns: &[Turn], thread: u64, dice: &mut Dice) -> Resu
 /// Writes the rows of one turn after the other.
 struct Turns<'a> {
     era: Era,
+    dialect: Dialect,
     plan: &'a FactPlan,
     tier_is_priority: bool,
     turn: usize,
@@ -273,12 +292,14 @@ impl Turns<'_> {
             self.push(TurnRow::Prewarm { priority: turn.priority });
         }
         let tier = self.tier(turn, dice);
-        self.push(TurnRow::Submission(tier));
+        self.push(TurnRow::Submission(self.dialect, tier));
         self.ordinary(dice);
         let priority = turn.priority;
+        // With each request a turn logs two rows or three.
         for _ in 0..turn.requests {
             match self.era {
                 Era::V0_141 => {
+                    self.push(TurnRow::Features);
                     self.push(TurnRow::Request { priority });
                     if dice.chance(100) {
                         self.push(TurnRow::Progress);
@@ -286,22 +307,40 @@ impl Turns<'_> {
                     self.ordinary(dice);
                     self.push(TurnRow::Completion { dated: dice.chance(200) });
                 }
-                Era::V0_145 => {}
+                Era::V0_145 => self.push(TurnRow::Features),
                 Era::V0_169 => self.push(TurnRow::Tags { priority }),
             }
+            // The oldest has no socket, and logs what it used elsewhere.
+            if self.dialect == Dialect::V0_120 {
+                self.push(TurnRow::FeedbackSse);
+            } else {
+                self.push(TurnRow::Feedback);
+                self.push(TurnRow::TokenUsage);
+            }
+        }
+        if turn.is_steered {
+            let tier = self.steer(dice);
+            self.push(TurnRow::Steer(self.dialect, tier));
         }
         self.ordinary(dice);
+    }
+
+    /// The tier that a submission names while a turn runs, for the turns behind it.
+    fn steer(&mut self, dice: &mut Dice) -> TierForm {
+        let forms = [TierForm::Priority, TierForm::Fast, TierForm::Cleared, TierForm::Inherit];
+        let tier = if self.dialect.submissions_say_tiers() { *dice.pick(&forms) } else { TierForm::Inherit };
+        self.tier_is_priority = tier.is_priority().unwrap_or(self.tier_is_priority);
+        tier
     }
 
     /// The tier that the submission names, so that the turn runs as planned; maybe after a command that sets it.
     fn tier(&mut self, turn: Turn, dice: &mut Dice) -> TierForm {
         let before = std::mem::replace(&mut self.tier_is_priority, turn.priority);
-        match (turn.priority, before) {
+        let tier = match (turn.priority, before) {
             (true, true) => *dice.pick(&[TierForm::Inherit, TierForm::Priority]),
             (true, false) => match dice.below(3) {
-                0 if self.era != Era::V0_169 => {
-                    self.push(TurnRow::Settings(*dice.pick(&[TierForm::Priority, TierForm::Fast])));
-                    TierForm::Inherit
+                0 if self.era != Era::V0_169 && self.dialect.has_settings() => {
+                    return self.set(*dice.pick(&[TierForm::Priority, TierForm::Fast]));
                 }
                 1 => TierForm::Fast,
                 _ => TierForm::Priority,
@@ -310,7 +349,18 @@ impl Turns<'_> {
             (false, false) => {
                 *dice.pick(&[TierForm::Inherit, TierForm::Inherit, TierForm::Inherit, TierForm::Flex])
             }
+        };
+        match tier {
+            TierForm::Inherit => tier,
+            _ if self.dialect.submissions_say_tiers() => tier,
+            _ => self.set(tier),
         }
+    }
+
+    /// Has a command set the tier, which the submission then inherits.
+    fn set(&mut self, tier: TierForm) -> TierForm {
+        self.push(TurnRow::Settings(self.dialect, self.dialect.form(tier)));
+        TierForm::Inherit
     }
 
     fn push(&mut self, row: TurnRow) {

@@ -119,6 +119,8 @@ fn facts(survey: &Survey) -> FactPlan {
         threads,
         long_threads: 0,
         resumed_threads: 0,
+        dialects: Vec::new(),
+        steers: 0,
         completions,
         turns,
         priority_turns: survey.priority_turns,

@@ -1,10 +1,11 @@
 //! Which kind of row a row is most like.
 
+use crate::dialect::FACT_SHAPES;
 use crate::levels::{LEVELS, position};
 use crate::shapes::{Shape, Shapes};
 
-/// Kinds that mean a fact; those come from the facts of a recipe.
-const FACTS: [&str; 4] = ["submission", "settings", "completion", "prewarm"];
+/// Kinds that mean a fact, beside submissions; those come from the facts of a recipe.
+const FACTS: [&str; 2] = ["completion", "prewarm"];
 
 /// A row, as far as its kind hangs on it.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,7 @@ fn by_marker(seen: Seen<'_>) -> Option<&'static str> {
             })
         }
         ("feedback_tags", "INFO") if says("tags_json=") => Some("tags"),
+        ("feedback_tags", "INFO") if says(" features=[") => Some("features"),
         _ => None,
     }
 }
@@ -48,7 +50,7 @@ fn by_origin<'a>(seen: Seen<'_>, shapes: &'a Shapes) -> Option<&'a str> {
         shape.target == seen.target
             && shape.level == seen.level
             && !shape.quotes
-            && !FACTS.contains(&shape.name.as_str())
+            && ![&FACTS[..], &FACT_SHAPES].concat().contains(&shape.name.as_str())
             && (seen.in_thread || !shape.names_thread())
     };
     let candidates: Vec<&Shape> = shapes.all.iter().filter(same).collect();

@@ -14,7 +14,7 @@ use crate::levels::{Counts, position};
 use crate::own::check_is_file;
 use crate::recipe::Era;
 use crate::shapes::Shapes;
-use crate::truth::{Fact, Intent, TierForm, fold};
+use crate::truth::{Fact, Intent, Ran, TierForm, fold};
 
 /// How long a writer's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SOCKET: &str = "codex_api::endpoint::responses_websocket";
 const HANDLERS: [&str; 2] = ["codex_core::session::handlers", "codex_core::codex"];
 const TAGS: &str = "feedback_tags";
+const TURN: &str = "codex_core::session::turn";
 
 /// What a database is like.
 #[derive(Debug)]
@@ -108,6 +109,7 @@ fn open(path: &Path) -> Result<Connection> {
 #[derive(Debug, Default)]
 struct Told {
     facts: Vec<Fact>,
+    turn_rows: Vec<Ran>,
     /// Ids of rows that are facts.
     rows: BTreeSet<i64>,
     turns: BTreeSet<String>,
@@ -122,9 +124,9 @@ struct Told {
 impl Told {
     fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let sql = "SELECT id, ts, target, thread_id, process_uuid, feedback_log_body FROM logs \
-                   WHERE target IN (?1, ?2, ?3, ?4) ORDER BY id";
+                   WHERE target IN (?1, ?2, ?3, ?4, ?5) ORDER BY id";
         let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([SOCKET, HANDLERS[0], HANDLERS[1], TAGS])?;
+        let mut rows = statement.query([SOCKET, HANDLERS[0], HANDLERS[1], TAGS, TURN])?;
         let mut told = Self::default();
         while let Some(row) = rows.next()? {
             let ValueRef::Text(body) = row.get_ref(5)? else { continue };
@@ -138,6 +140,11 @@ impl Told {
         let says = |needle: &str| find(body, needle.as_bytes()).is_some();
         let bytes = body.len() as u64;
         let turn = || field(body, b"turn.id=").or_else(|| field(body, b"turn_id="));
+        if [TAGS, TURN].contains(&target)
+            && let Some(turn) = field(body, b"turn.id=")
+        {
+            self.turn_rows.push(Ran { id: row.get(0)?, turn, model: None });
+        }
         let intent = if target == SOCKET && says("websocket request:") {
             self.requests += 1;
             self.request_bytes.push(bytes);
@@ -198,7 +205,7 @@ impl Told {
             levels: Counts::default(),
             completions: completed.count() as u64,
             turns: self.turns.len() as u64,
-            priority_turns: fold(&self.facts.iter().collect::<Vec<_>>()).len() as u64,
+            priority_turns: fold(&self.facts.iter().collect::<Vec<_>>(), &self.turn_rows).len() as u64,
             submission_bytes: self.submission_bytes.clone(),
             request_bytes: self.request_bytes.clone(),
             completion_bytes: self.completion_bytes.clone(),
@@ -265,7 +272,9 @@ fn submission(body: &[u8]) -> Option<Intent> {
     let dump = String::from_utf8_lossy(&body[start..]);
     let turn = dump.split("id: \"").nth(1)?.split('"').next()?.to_owned();
     let tier = dump.split("service_tier: ").nth(1).map_or(TierForm::Inherit, |tier| {
-        if tier.starts_with("Some(Some(\"priority\"))") || tier.starts_with("Some(Some(\"fast\"))") {
+        let priority = ["\"priority\"", "\"fast\"", "Fast", "Priority"];
+        let name = tier.strip_prefix("Some(Some(").and_then(|tier| tier.split(')').next());
+        if name.is_some_and(|name| priority.contains(&name)) {
             TierForm::Priority
         } else if tier.starts_with("Some(") {
             TierForm::Cleared
@@ -274,10 +283,11 @@ fn submission(body: &[u8]) -> Option<Intent> {
         }
     });
     let op = dump.split("op: ").nth(1)?;
-    if op.starts_with("UserInput") || op.starts_with("UserTurn") {
+    if ["UserInput", "UserTurn", "TurnInput"].iter().any(|name| op.starts_with(name)) {
         Some(Intent::Submission { turn, tier })
     } else {
-        op.starts_with("ThreadSettings").then_some(Intent::Settings { tier })
+        let sets = op.starts_with("ThreadSettings") || op.starts_with("OverrideTurnContext");
+        sets.then_some(Intent::Settings { tier })
     }
 }
 

@@ -14,8 +14,9 @@ const WITNESSES: &[(&str, &str)] = witnesses! { "trace":
     "anchors-survivor" "anchors-anew" "facts" "facts-existence" "facts-later" "facts-repeated" "facts-below"
     "signature-time" "signature-length" "signature-body" "cursor-failed" "cursor-matching" "stamp"
     "lock" "forced-replaces" "forced-catches-up" "forced-ignores" "held" "one-memo" "pending-limit" "window-winning"
-    "window-remembered" "window-model" "order" "row-nul" "row-blob" "row-first-marker" "row-target" "tier-settings"
-    "tier-fast" "tier-inherited" "tier-resumed" "tags" "errors"
+    "window-remembered" "window-model" "order" "row-nul" "row-blob" "row-first-marker" "row-target" "turn-ran"
+    "turn-ran-after" "turn-rows" "turn-rows-older" "turn-model" "operations" "tier-enum" "tier-steer" "tier-settings"
+    "tier-fast" "tier-inherited" "tier-resumed" "tags" "coverage" "errors"
 };
 
 /// The scanner without each of its rules; `program` is this very program, of which another process is started.

@@ -15,7 +15,7 @@ use super::ending::ending;
 use super::engine::Engine;
 use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
-use super::model::{self, Artifact, Memo, Standing, predict};
+use super::model::{self, Artifact, Memo, Standing, full, predict};
 use super::op::{Act, Case, DataOp, Defect, Op, ScanOp};
 use super::python::Python;
 use super::sides::Turns;
@@ -280,9 +280,15 @@ impl Runner {
         let mut due = predict(before.loaded.as_ref().map_err(|reason| *reason), view);
         // One connection is enough for a memo; if it is refused, more are opened, at a new snapshot.
         let reopens = self.connections > NonZeroUsize::MIN && before.loaded.is_ok() && due.mode == Mode::Full;
-        if reopens && event.is_some_and(|event| matches!(event.at, Point::Begun | Point::FirstRead)) {
+        let is_before_reopening = |at| match at {
+            Point::Begun | Point::FirstRead => true,
+            // A memo that is refused only after new rows were read had passed the first checks.
+            Point::Checked => due.in_vain.is_some(),
+            _ => false,
+        };
+        if reopens && event.is_some_and(|event| is_before_reopening(event.at)) {
             view = &after;
-            due = predict(Err(due.reason), view);
+            due = full(view, due.reason, due.in_vain);
         }
         // A table of which no memo is kept, or a memo that cannot be read, is no sign of anything that happened to rows.
         let is_checked = matches!(

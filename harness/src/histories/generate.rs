@@ -90,7 +90,8 @@ impl<R: Rng> Generator<'_, R> {
 
     fn data(&mut self) -> DataOp {
         match self.random.random_range(0..100) {
-            0..50 => self.append(6),
+            0..48 => self.append(6),
+            48..50 => self.append_turns(),
             50..55 => DataOp::Retention {
                 rows: self.random.random_range(1..20),
                 bytes: self.random.random_range(1..40) * 500,
@@ -129,14 +130,26 @@ impl<R: Rng> Generator<'_, R> {
         DataOp::Append((0..rows).map(|_| self.row()).collect())
     }
 
+    /// Rows of so many turns that it is no accident that none of them tells a tier.
+    fn append_turns(&mut self) -> DataOp {
+        let turns = self.random.random_range(9..12);
+        let kinds = [RowKind::TurnTags, RowKind::TurnSession];
+        let row = |turn| RowSpec { turn, kind: self.pick(&kinds), ..self.row() };
+        DataOp::Append((0..turns).map(row).collect())
+    }
+
     fn row(&mut self) -> RowSpec {
         let common = [
             RowKind::Request,
             RowKind::Completion,
             RowKind::SubmissionInherit,
             RowKind::SubmissionPriority,
+            RowKind::TurnInputPriority,
             RowKind::SettingsPriority,
             RowKind::Tags,
+            RowKind::TurnTags,
+            RowKind::TurnTags,
+            RowKind::TurnSession,
             RowKind::Noise,
         ];
         let all: Vec<RowKind> = RowKind::all().collect();

@@ -17,7 +17,7 @@ use super::op::{ArtifactOp, Region};
 use super::world::remove;
 
 /// Every memo of this format begins so: what tells it from other files, and the version.
-const BEGINNING: &[u8; PRODUCER] = b"trigmemo\x01\0\0\0";
+const BEGINNING: &[u8; PRODUCER] = b"trigmemo\x02\0\0\0";
 
 const VERSION: usize = 8;
 const PRODUCER: usize = 12;

@@ -56,6 +56,21 @@ pub(super) struct Prediction {
     /// Whether that is another memo than before.
     pub(super) changed: bool,
     pub(super) work: Work,
+    /// What was read before a memo was refused, where that showed only then. It is part of the work.
+    pub(super) in_vain: Option<Work>,
+}
+
+/// Why a memo is not continued.
+#[derive(Debug)]
+pub(super) struct Refused {
+    check: Check,
+    in_vain: Option<Work>,
+}
+
+impl From<Check> for Refused {
+    fn from(check: Check) -> Self {
+        Self { check, in_vain: None }
+    }
 }
 
 /// What became of the facts that were looked up.
@@ -67,34 +82,44 @@ struct LookedUp {
 
 /// What a scan of `view` has to do that starts with `memo`, or without one for a reason.
 pub(super) fn predict(memo: Result<&Memo, Reason>, view: &View) -> Prediction {
-    let continued = match memo {
-        Err(reason @ (Reason::Forced | Reason::Disabled)) => Err(reason),
-        _ if !view.rising => Err(Reason::Check(Check::Schema)),
-        Err(reason) => Err(reason),
-        Ok(memo) => advance(memo, view).map_err(Reason::Check),
+    let refused = match memo {
+        Err(reason) => return full(view, reason, None),
+        Ok(_) if !view.rising => Check::Schema.into(),
+        Ok(memo) => match advance(memo, view) {
+            Ok(prediction) => return prediction,
+            Err(refused) => refused,
+        },
     };
-    continued.unwrap_or_else(|reason| full(view, reason))
+    full(view, Reason::Check(refused.check), refused.in_vain)
 }
 
-fn full(view: &View, reason: Reason) -> Prediction {
+/// A scan of all rows of `view` for a reason, after others were read in vain.
+pub(super) fn full(view: &View, reason: Reason, in_vain: Option<Work>) -> Prediction {
+    let reason = match reason {
+        Reason::Forced | Reason::Disabled => reason,
+        _ if !view.rising => Reason::Check(Check::Schema),
+        _ => reason,
+    };
     let mut memo = Memo { file: view.file, cursor: view.max_id(), ..Memo::default() };
     memo.learn(view, i64::MIN);
     memo.remember(view, i64::MIN);
-    Prediction { mode: Mode::Full, reason, memo, changed: true, work: view.work(i64::MIN) }
+    let work = view.work(i64::MIN);
+    let work = in_vain.iter().fold(work, Work::after);
+    Prediction { mode: Mode::Full, reason, memo, changed: true, work, in_vain }
 }
 
 /// Continues `memo`, or names the check that forbids it.
-pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
+pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Refused> {
     let mut memo = memo.clone();
     if memo.file != view.file {
-        return Err(Check::Identity);
+        return Err(Check::Identity.into());
     }
     let (cursor, max_id) = (memo.cursor, view.max_id());
     if max_id < cursor {
-        return Err(Check::Shrink);
+        return Err(Check::Shrink.into());
     }
     if memo.anchors.iter().any(|(&id, signature)| view.has(id, signature) == Some(false)) {
-        return Err(Check::Anchors);
+        return Err(Check::Anchors.into());
     }
     memo.anchors.retain(|&id, _| view.rows.contains_key(&id));
     // Whatever stood below the first row is gone.
@@ -104,17 +129,17 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
     let forgotten = remembered - memo.facts.len();
     let LookedUp { mut dropped, found_one } = memo.drop_missing(view, cursor)?;
     dropped += forgotten;
-    if memo.anchors.is_empty() && !found_one {
+    let turn_rows_stand = memo.turn_rows.check(&memo.known(&memo.ran()), view, cursor)?;
+    if memo.anchors.is_empty() && !found_one && !turn_rows_stand {
         // The look for a survivor goes through the other facts in their order, and forgets those that are gone.
         let gone: Vec<i64> =
             memo.facts.keys().copied().take_while(|id| !view.rows.contains_key(id)).collect();
         memo.facts.retain(|id, _| !gone.contains(id));
         dropped += gone.len();
         if memo.facts.is_empty() && cursor > 0 {
-            return Err(Check::Anchors);
+            return Err(Check::Anchors.into());
         }
     }
-    memo.turn_rows.check(&memo.known(&memo.ran()), view, cursor)?;
     let work = view.work(cursor);
     if max_id == cursor {
         memo.forget_turn_rows();
@@ -124,15 +149,20 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
             memo,
             changed: dropped > 0,
             work,
+            in_vain: None,
         });
     }
     memo.learn(view, cursor);
-    memo.drop_missing(view, cursor)?;
-    memo.turn_rows.check(&memo.known(&memo.ran()), view, cursor)?;
+    let still = memo.drop_missing(view, cursor);
+    let still = still.and_then(|_| memo.turn_rows.check(&memo.known(&memo.ran()), view, cursor));
+    if let Err(check) = still {
+        return Err(Refused { check, in_vain: Some(work) });
+    }
     memo.forget_turn_rows();
     memo.cursor = max_id;
     memo.remember(view, cursor);
-    Ok(Prediction { mode: Mode::Incremental, reason: Reason::None, memo, changed: true, work })
+    let mode = Mode::Incremental;
+    Ok(Prediction { mode, reason: Reason::None, memo, changed: true, work, in_vain: None })
 }
 
 impl Memo {

@@ -9,7 +9,7 @@ use tracerig_store::{OwnedBody, OwnedRow};
 pub const EPOCH: i64 = 1_780_000_000;
 
 /// Every kind of row with its name.
-const KINDS: [(RowKind, &str); 32] = [
+const KINDS: [(RowKind, &str); 43] = [
     (RowKind::Noise, "noise"),
     (RowKind::Request, "request"),
     (RowKind::RequestDefault, "request-default"),
@@ -24,16 +24,27 @@ const KINDS: [(RowKind, &str); 32] = [
     (RowKind::SubmissionNone, "submission-none"),
     (RowKind::SubmissionInherit, "submission-inherit"),
     (RowKind::UserTurnInherit, "user-turn-inherit"),
+    (RowKind::ContextFast, "context-fast"),
+    (RowKind::ContextFlex, "context-flex"),
+    (RowKind::TurnInputPriority, "turn-input-priority"),
+    (RowKind::TurnInputInherit, "turn-input-inherit"),
     (RowKind::Interrupt, "interrupt"),
     (RowKind::SettingsPriority, "settings-priority"),
     (RowKind::SettingsNone, "settings-none"),
     (RowKind::SettingsInherit, "settings-inherit"),
+    (RowKind::OverrideFast, "override-fast"),
+    (RowKind::OverrideFlex, "override-flex"),
+    (RowKind::TurnTags, "turn-tags"),
+    (RowKind::TurnSession, "turn-session"),
+    (RowKind::TurnQuoting, "turn-quoting"),
+    (RowKind::TurnInner, "turn-inner"),
     (RowKind::Tags, "tags"),
     (RowKind::TagsDefault, "tags-default"),
     (RowKind::QuotedRequest, "quoted-request"),
     (RowKind::QuotedEvent, "quoted-event"),
     (RowKind::QuotedSubmission, "quoted-submission"),
     (RowKind::QuotedTags, "quoted-tags"),
+    (RowKind::QuotedTurn, "quoted-turn"),
     (RowKind::Nested, "nested"),
     (RowKind::Shadowed, "shadowed"),
     (RowKind::Torn, "torn"),
@@ -75,7 +86,15 @@ pub enum RowKind {
     SubmissionInherit,
     /// The same of the older operation.
     UserTurnInherit,
-    /// A submission that starts no turn.
+    /// A submission with a turn context, its tier a variant of an enum: fast.
+    ContextFast,
+    /// The same, of another tier.
+    ContextFlex,
+    /// A submission of the newest operation that says priority in its settings, and no tier behind them.
+    TurnInputPriority,
+    /// The same without a tier in its settings, and priority behind them, which does not count.
+    TurnInputInherit,
+    /// A submission of an operation that is not known to set a tier, and says one.
     Interrupt,
     /// Settings that say priority.
     SettingsPriority,
@@ -83,6 +102,18 @@ pub enum RowKind {
     SettingsNone,
     /// Settings that say nothing of a tier.
     SettingsInherit,
+    /// A change of the turn context, its tier a variant of an enum: fast.
+    OverrideFast,
+    /// The same, of another tier.
+    OverrideFlex,
+    /// Feedback that a turn logs, without tags.
+    TurnTags,
+    /// What a turn logs of its own.
+    TurnSession,
+    /// The same, quoting a request.
+    TurnQuoting,
+    /// The same, but the span of the turn is missing, and an inner one names it.
+    TurnInner,
     /// Tags that name priority.
     Tags,
     /// Tags that name another tier.
@@ -95,6 +126,8 @@ pub enum RowKind {
     QuotedSubmission,
     /// A text of another target that quotes tags.
     QuotedTags,
+    /// Tags of no turn that quote one.
+    QuotedTurn,
     /// A request at priority whose prompt quotes every marker.
     Nested,
     /// A request whose prefix quotes a completion's marker.
@@ -188,11 +221,18 @@ impl RowSpec {
                  {pad}\" }}], overrides: Overrides {{ effort: None, {tier} }} }}, trace: None }}"
             )
         };
+        let turn_input = |settings: &str, start: &str| {
+            let settings = format!("thread_settings: ThreadSettingsOverrides {{ model: None, {settings} }}");
+            submission("TurnInput", &format!("{settings}, start: TurnStartOptions {{ {start} }}"))
+        };
         let tags = |tier: &str| format!(r#"tags_json={{"pad":"{pad}","service_tier":"{tier}"}}"#);
         let priority = r#"service_tier: Some(Some("priority"))"#;
 
         const WIRE: &str = "codex_api::endpoint::responses_websocket";
         const SESSION: &str = "codex_core::session::handlers";
+        const OLDER: &str = "codex_core::codex";
+        const TURN: &str = "codex_core::session::turn";
+        const FEEDBACK: &str = "feedback_tags";
         const OTHER: &str = "log";
         let (target, body) = match self.kind {
             RowKind::Noise => (OTHER, format!("{outer}{pad}")),
@@ -212,7 +252,7 @@ impl RowSpec {
             RowKind::SubmissionPriority => (SESSION, session + " " + &submission("UserInput", priority)),
             RowKind::SubmissionFast => {
                 let fast = r#"service_tier: Some(Some("fast"))"#;
-                ("codex_core::codex", session + " " + &submission("UserInput", fast))
+                (OLDER, session + " " + &submission("UserInput", fast))
             }
             RowKind::SubmissionNone => {
                 (SESSION, session + " " + &submission("UserInput", "service_tier: Some(None)"))
@@ -221,18 +261,41 @@ impl RowSpec {
                 (SESSION, session + " " + &submission("UserInput", "service_tier: None"))
             }
             RowKind::UserTurnInherit => (SESSION, session + " " + &submission("UserTurn", "cwd: None")),
+            RowKind::ContextFast | RowKind::ContextFlex => {
+                let tier = if self.kind == RowKind::ContextFast { "Fast" } else { "Flex" };
+                let tier = format!("service_tier: Some(Some({tier}))");
+                (SESSION, session + " " + &submission("UserInputWithTurnContext", &tier))
+            }
+            RowKind::TurnInputPriority => {
+                (SESSION, session + " " + &turn_input(priority, "service_tier: None"))
+            }
+            RowKind::TurnInputInherit => {
+                (SESSION, session + " " + &turn_input("service_tier: None", priority))
+            }
             RowKind::Interrupt => (SESSION, session + " " + &submission("Interrupt", priority)),
             RowKind::SettingsPriority => (SESSION, session + " " + &submission("ThreadSettings", priority)),
             RowKind::SettingsNone => {
                 (SESSION, session + " " + &submission("ThreadSettings", "service_tier: Some(None)"))
             }
             RowKind::SettingsInherit => (SESSION, session + " " + &submission("ThreadSettings", "x: None")),
-            RowKind::Tags => ("feedback_tags", outer + &tags("priority")),
-            RowKind::TagsDefault => ("feedback_tags", outer + &tags("flex")),
+            RowKind::OverrideFast | RowKind::OverrideFlex => {
+                let tier = if self.kind == RowKind::OverrideFast { "Fast" } else { "Flex" };
+                let tier = format!("service_tier: Some(Some({tier}))");
+                (OLDER, session + " " + &submission("OverrideTurnContext", &tier))
+            }
+            RowKind::TurnTags => (FEEDBACK, format!("{outer}endpoint=\"/responses\" auth_mode=\"\" {pad}")),
+            RowKind::TurnSession => (TURN, format!("{outer}post sampling token usage turn_id=none {pad}")),
+            RowKind::TurnQuoting => (TURN, outer + &request("priority", "")),
+            RowKind::TurnInner => (TURN, format!("{inner}post sampling token usage {pad}")),
+            RowKind::Tags => (FEEDBACK, outer + &tags("priority")),
+            RowKind::TagsDefault => (FEEDBACK, outer + &tags("flex")),
             RowKind::QuotedRequest => (OTHER, outer + &request("priority", "")),
             RowKind::QuotedEvent => (OTHER, outer + &completion),
             RowKind::QuotedSubmission => (OTHER, outer + &submission("UserInput", priority)),
             RowKind::QuotedTags => (OTHER, outer + &tags("priority")),
+            RowKind::QuotedTurn => {
+                (FEEDBACK, format!(r#"{session} tags_json={{"text":"{outer}","service_tier":"flex"}}"#))
+            }
             RowKind::Nested => {
                 let prompt =
                     r#""input":"websocket event: {} tags_json={} Submission sub=Submission { id: ","#;

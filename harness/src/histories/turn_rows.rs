@@ -75,8 +75,9 @@ impl TurnRows {
         self.known().into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Fails if a row that decides what is `known` is gone or another, or may be one that was never seen.
-    pub(super) fn check(&self, known: &Known<'_>, view: &View, cursor: i64) -> Result<(), Check> {
+    /// Fails if a row that decides what is `known` is gone or another, or may be one that was never seen. Says whether some
+    /// row up to `cursor` was looked up.
+    pub(super) fn check(&self, known: &Known<'_>, view: &View, cursor: i64) -> Result<bool, Check> {
         let mut due = BTreeMap::new();
         for (id, fact) in known.starts_at_priority() {
             let newest = self.0.get(fact.turn()).and_then(|kept| kept.newest.as_ref());
@@ -95,13 +96,14 @@ impl TurnRows {
                 kept => is_unknown |= !kept.is_some_and(|kept| kept.whole),
             }
         }
-        for (id, signature) in due.range(..=cursor) {
-            match view.has(*id, signature) {
+        let due: Vec<_> = due.range(..=cursor).collect();
+        for (id, signature) in &due {
+            match view.has(**id, signature) {
                 Some(true) => {}
                 Some(false) => return Err(Check::Facts),
                 None => return Err(Check::TurnRows),
             }
         }
-        if is_unknown { Err(Check::TurnRows) } else { Ok(()) }
+        if is_unknown { Err(Check::TurnRows) } else { Ok(!due.is_empty()) }
     }
 }

@@ -52,9 +52,10 @@ pub(super) fn check_work(scan: &Answered, due: &Prediction, loaded: Option<&Memo
         &memo,
         &(due.memo.cursor, due.memo.facts(), due.memo.completions()),
     )?;
-    // A look-up for each row remembered, and one for each that is remembered from now on to recognise the database by.
+    // A look-up for each row remembered, one for each that is remembered from now on to recognise the database by, and at most
+    // one for each new turn row.
     let new = |loaded: &Memo| if due.mode == Mode::Incremental { due.memo.new_anchors(loaded) } else { 0 };
-    let most = loaded.map_or(0, |loaded| loaded.remembered() + new(loaded));
+    let most = loaded.map_or(0, |loaded| loaded.remembered() + new(loaded) + hints.turn_rows);
     if scan.rows_checked > most {
         return Err(wrong(Wrong::Work, format!("{} rows checked, {most} remembered", scan.rows_checked)));
     }

@@ -141,6 +141,16 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// The same after other rows were read in vain.
+    pub(super) fn after(mut self, in_vain: &Self) -> Self {
+        self.rows += in_vain.rows;
+        self.body_bytes += in_vain.body_bytes;
+        self.hints.unrecognised += in_vain.hints.unrecognised;
+        self.hints.turn_rows += in_vain.hints.turn_rows;
+        self.hints.tier_rows += in_vain.hints.tier_rows;
+        self
+    }
+
     /// Whether the rows read look like those of a version that tells the tier elsewhere.
     pub(super) fn lacks_tiers(&self) -> bool {
         self.hints.turns.len() >= 10 && self.hints.tier_rows == 0

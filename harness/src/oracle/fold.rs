@@ -36,20 +36,17 @@ impl<'a> Known<'a> {
     }
 
     /// Whether each fact can change an answer, for any window, now or when rows are deleted: evidence; a submission or change
-    /// of settings, if priority was named before in its place or is named by itself, but one at priority whose turn
-    /// did not run only if it names a tier; and the completions of turns with evidence.
+    /// of settings, if priority was named before in its place or is named by itself, but one that names a turn and no
+    /// tier only if that turn ran; and the completions of turns with evidence.
     pub(crate) fn relevant(&self) -> Vec<bool> {
-        let evidence = self.evidence();
-        let proven: HashSet<&str> = evidence.iter().map(|(_, fact)| fact.turn.as_str()).collect();
-        let proving: HashSet<i64> = evidence.iter().map(|(id, _)| *id).collect();
-        let at_priority: HashSet<i64> = self.starts_at_priority().into_iter().map(|(id, _)| id).collect();
-        let could = self.could_be_at_priority();
+        let proven: HashSet<&str> = self.evidence().iter().map(|(_, fact)| fact.turn.as_str()).collect();
+        let (could, last_ran) = (self.could_be_at_priority(), self.last_ran());
         let matters = |(id, fact): &(i64, &Fact)| match fact.kind {
             Kind::Evidence => true,
             Kind::Completion => proven.contains(fact.turn.as_str()),
-            Kind::Submission { tier, .. } => {
-                let only_inherits = tier == Tier::Inherited && at_priority.contains(id);
-                could.contains(id) && (proving.contains(id) || !only_inherits)
+            Kind::Submission { starts_turn, tier } => {
+                let has_run = last_ran.get(fact.turn.as_str()).is_some_and(|ran| ran > id);
+                could.contains(id) && (has_run || !starts_turn || tier != Tier::Inherited)
             }
         };
         self.facts.iter().map(matters).collect()
@@ -74,7 +71,7 @@ impl<'a> Known<'a> {
 
     /// The facts that prove a turn ran at the priority tier.
     pub(crate) fn evidence(&self) -> Vec<(i64, &'a Fact)> {
-        let last: HashMap<&str, i64> = self.ran.iter().map(|(id, ran)| (ran.turn.as_str(), *id)).collect();
+        let last = self.last_ran();
         let has_run = |id: i64, turn: &str| last.get(turn).is_some_and(|&ran| ran > id);
         let submitted = self.starts_at_priority();
         let others = self.facts.iter().copied().filter(|(_, fact)| fact.kind == Kind::Evidence);
@@ -100,6 +97,11 @@ impl<'a> Known<'a> {
             }
         }
         found
+    }
+
+    /// The latest row of each turn that ran.
+    fn last_ran(&self) -> HashMap<&'a str, i64> {
+        self.ran.iter().map(|(id, ran)| (ran.turn.as_str(), *id)).collect()
     }
 
     /// The model of each turn's latest completion, in the window or not.

@@ -62,6 +62,11 @@ impl Notes {
         (ids(these), ids(others))
     }
 
+    /// Whether the row `id` is one that a turn logged while it ran.
+    pub(crate) fn is_of_turn(&self, id: i64) -> bool {
+        self.ran.contains_key(&id)
+    }
+
     fn known(&self) -> Known<'_> {
         Known {
             facts: self.facts.iter().map(|(&id, fact)| (id, fact)).collect(),

@@ -202,7 +202,7 @@ impl Living {
     }
 
     /// Has the writer append, until a launch that knows the rows up to `scanned` finds as many new ones as the plan says; and
-    /// delete what such a launch recognises the database by: the last scanned row, the oldest fact, and so many others, the
+    /// delete what such a launch recognises the database by: the last scanned row if no turn logged it, the oldest fact, and so many others, the
     /// oldest first, that there are no more of them than in the beginning.
     pub(super) fn write_between(&mut self, program: Program<'_>, scanned: i64) -> Result<(), Halt> {
         let unseen = self.moment(&[scanned])?.rows_above(scanned);
@@ -211,7 +211,9 @@ impl Living {
             let gone = ids.len().saturating_sub(at_first).max(at_least);
             ids.into_iter().take(gone)
         };
-        let mut delete = vec![scanned];
+        // No writer deletes the newest row that a turn logged before its older ones, and the memo may rest on it.
+        let last = (!self.notes.is_of_turn(scanned)).then_some(scanned);
+        let mut delete: Vec<i64> = last.into_iter().collect();
         delete.extend(oldest(matter, self.facts.0, 0));
         delete.extend(oldest(others, self.facts.1, 1));
         // Those of the transaction beside the launch, too: making rows up is no part of a writer's work.

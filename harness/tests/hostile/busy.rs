@@ -18,7 +18,7 @@ fn a_cancelled_scan_leaves_the_memo_as_it_was() {
     for point in [Point::Loaded, Point::BeforeOpen, Point::FirstRead, Point::Checked, Point::Scanned] {
         for rescan in [false, true] {
             let mut trace = scanned();
-            trace.append("request turn=3 at=3");
+            trace.append("request turn=3 model=1 at=3");
             let before = std::fs::read(trace.memo()).unwrap();
             let (at_point, arrived) = mpsc::channel();
             let (go, gone) = mpsc::channel::<()>();
@@ -36,7 +36,11 @@ fn a_cancelled_scan_leaves_the_memo_as_it_was() {
             assert!(std::fs::read(trace.memo()).unwrap() == before, "{point:?}");
             // Neither on disk nor in memory.
             let scan = scanner.scan(&Request::default()).unwrap();
-            assert_scan(&scan, "incremental none", ["turn-1 - - 1", "turn-2 - - 2", "turn-3 - - 3"]);
+            assert_scan(
+                &scan,
+                "incremental none",
+                ["turn-1 - model-1 1", "turn-2 - model-1 2", "turn-3 - model-1 3"],
+            );
         }
     }
 }
@@ -64,7 +68,7 @@ fn a_scan_that_waits_for_another_one_can_be_cancelled() {
     assert!(matches!(waiting.wait(), Err(ScanError::Cancelled { .. })));
     assert!(!begins.is_done());
     go.send(()).unwrap();
-    assert_scan(&slow.wait().unwrap(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+    assert_scan(&slow.wait().unwrap(), "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
 }
 
 #[test]
@@ -149,7 +153,7 @@ fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
 fn a_scan_through_several_connections_beside_a_writer_sees_one_state_of_the_database() {
     const FACTS: usize = 400;
     let mut trace = Trace::new();
-    let fact = |at: i64| format!("tags turn={} thread=1 at={at}", at % 7).parse::<RowSpec>().unwrap();
+    let fact = |at: i64| format!("tags turn={} thread=1 model=1 at={at}", at % 7).parse::<RowSpec>().unwrap();
     trace.append_all(&(0..FACTS as i64).map(fact).collect::<Vec<_>>());
     // Files of eight megabytes and more are read through several connections.
     trace.append_all(&noise(1600));

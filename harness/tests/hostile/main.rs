@@ -24,10 +24,10 @@ fn noise(count: usize) -> Vec<RowSpec> {
 /// A database of some pages and two turns, scanned once, its write-ahead log emptied.
 fn scanned() -> Trace {
     let mut trace = Trace::new();
-    trace.append("request turn=1 at=1");
+    trace.append("request turn=1 model=1 at=1");
     trace.append_all(&noise(300));
-    trace.append("request turn=2 at=2");
-    assert_scan(&trace.relaunch(), "full absent", ["turn-1 - - 1", "turn-2 - - 2"]);
+    trace.append("request turn=2 model=1 at=2");
+    assert_scan(&trace.relaunch(), "full absent", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
     trace.close();
     trace
 }
@@ -76,7 +76,7 @@ fn what_is_no_trace_database_is_named_as_what_it_is() {
 
     std::fs::remove_dir(trace.path()).unwrap();
     std::fs::rename(trace.file("good"), trace.path()).unwrap();
-    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_locked_database_is_waited_for_and_then_refused() {
             opens.recv().unwrap();
             drop(owner);
         });
-        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
         owner.join().unwrap();
     }
 }
@@ -122,7 +122,7 @@ fn a_database_that_is_corrupt_in_the_middle_gives_no_answer() {
         // A relaunch answers where the rows that it looks up are whole, and else says what is wrong.
         match trace.try_relaunch(&Request::default()) {
             Ok(scan) => {
-                assert_scan(&scan, "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+                assert_scan(&scan, "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
                 answered += 1;
             }
             Err(error) => assert!(matches!(error, ScanError::Corrupt { .. }), "{error}"),
@@ -161,7 +161,7 @@ fn a_database_exchanged_while_it_is_opened_is_opened_again() {
         let mut trace = scanned();
         let other = trace.path().with_extension("other");
         trace.move_away("first");
-        trace.append("noise turn=0 at=1 | request turn=3 at=3");
+        trace.append("noise turn=0 at=1 | request turn=3 model=1 at=3");
         trace.close();
         std::fs::rename(trace.path(), &other).unwrap();
         std::fs::rename(trace.file("first"), trace.path()).unwrap();
@@ -174,9 +174,9 @@ fn a_database_exchanged_while_it_is_opened_is_opened_again() {
         trace.options.probe = Some(exchanges(u64::MAX));
         assert!(matches!(refused(&trace, false), ScanError::Exchanged { .. }), "{point:?}");
         trace.options.probe = Some(exchanges(1));
-        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1", "turn-2 - - 2"]);
+        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
         trace.options.probe = Some(exchanges(1));
-        assert_scan(&trace.relaunch(), "full identity", ["turn-3 - - 3"]);
+        assert_scan(&trace.relaunch(), "full identity", ["turn-3 - model-1 3"]);
     }
 }
 
@@ -218,7 +218,7 @@ fn a_memo_that_cannot_be_written_costs_a_warning_and_no_answer() {
     std::fs::create_dir(trace.memo()).unwrap();
     for _ in 0..2 {
         let scan = trace.relaunch();
-        assert_scan(&scan, "full artifact", ["turn-1 - - 1", "turn-2 - - 2"]);
+        assert_scan(&scan, "full artifact", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
         assert_eq!((scan.warnings.len(), scan.stats.persisted), (2, false), "{:?}", scan.warnings);
         assert!(scan.warnings.iter().all(|warning| warning.contains("memo")));
     }
@@ -230,13 +230,17 @@ fn a_memo_that_cannot_be_written_costs_a_warning_and_no_answer() {
 #[test]
 fn a_lock_that_is_never_released_costs_the_memo_and_no_answer() {
     let mut trace = scanned();
-    trace.append("request turn=3 at=3");
+    trace.append("request turn=3 model=1 at=3");
     let before = std::fs::read(trace.memo()).unwrap();
     let holder = std::fs::File::open(trace.file("memo.lock")).unwrap();
     holder.lock().unwrap();
     trace.options.busy_timeout = Duration::from_millis(30);
     let scan = trace.relaunch();
-    assert_scan(&scan, "incremental none", ["turn-1 - - 1", "turn-2 - - 2", "turn-3 - - 3"]);
+    assert_scan(
+        &scan,
+        "incremental none",
+        ["turn-1 - model-1 1", "turn-2 - model-1 2", "turn-3 - model-1 3"],
+    );
     assert_eq!((scan.stats.persisted, scan.warnings.len()), (false, 1));
 
     // Nor does it keep a scan from being cancelled: this one would wait for an hour.
@@ -263,7 +267,7 @@ fn a_table_whose_ids_may_come_back_is_scanned_in_full_and_one_whose_ids_name_no_
     ] {
         let mut trace = Trace::new();
         trace.append(
-            "noise turn=0 at=0 | request turn=1 thread=1 at=1 | noise turn=0 at=2 | request turn=2 at=3",
+            "noise turn=0 at=0 | request turn=1 thread=1 model=1 at=1 | noise turn=0 at=2 | request turn=2 model=1 at=3",
         );
         let create = tracerig_store::schema::CREATE_TABLE.replace("INTEGER PRIMARY KEY AUTOINCREMENT", key);
         let columns = tracerig_store::schema::COLUMNS.join(", ").replacen("id", "id + 100", 1);
@@ -278,7 +282,7 @@ fn a_table_whose_ids_may_come_back_is_scanned_in_full_and_one_whose_ids_name_no_
         }
         for _ in 0..2 {
             let scan = trace.relaunch();
-            assert_scan(&scan, "full schema", ["turn-1 thread-1 - 1", "turn-2 - - 3"]);
+            assert_scan(&scan, "full schema", ["turn-1 thread-1 model-1 1", "turn-2 - model-1 3"]);
             assert_eq!((scan.stats.cursor, trace.memo().exists()), (104, false), "{key}");
         }
     }
@@ -290,25 +294,25 @@ fn a_memo_in_memory_is_as_good_while_it_lasts() {
     trace.options.memo = MemoPlace::Memory;
     let scanner = Scanner::new(trace.path(), trace.options.clone());
     let scan = || scanner.scan(&Request::default()).unwrap();
-    assert_scan(&scan(), "full absent", ["turn-1 - - 1", "turn-2 - - 2"]);
-    trace.append("request turn=3 at=3");
+    assert_scan(&scan(), "full absent", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
+    trace.append("request turn=3 model=1 at=3");
     trace.sql("DELETE FROM logs WHERE id = 1");
     let after = scan();
-    assert_scan(&after, "incremental none", ["turn-2 - - 2", "turn-3 - - 3"]);
+    assert_scan(&after, "incremental none", ["turn-2 - model-1 2", "turn-3 - model-1 3"]);
     assert_eq!((after.stats.rows_examined, after.stats.artifact_bytes), (1, 0));
-    assert_scan(&scan(), "unchanged none", ["turn-2 - - 2", "turn-3 - - 3"]);
+    assert_scan(&scan(), "unchanged none", ["turn-2 - model-1 2", "turn-3 - model-1 3"]);
 }
 
 #[test]
 fn a_time_that_is_no_number_is_none_at_all() {
     // A column declared INTEGER takes text from a foreign hand. It is neither an error nor a reason to lose the rest.
     let mut trace = Trace::new();
-    trace.append("request turn=1 at=1 | request turn=2 at=2");
+    trace.append("request turn=1 model=1 at=1 | request turn=2 model=1 at=2");
     trace.sql("UPDATE logs SET ts = 'soon' WHERE id = 1");
     assert_scan(
         &trace.relaunch(),
         "full absent",
-        [format!("turn-1 - - {}", -EPOCH).as_str(), "turn-2 - - 2"],
+        [format!("turn-1 - model-1 {}", -EPOCH).as_str(), "turn-2 - model-1 2"],
     );
-    assert_eq!(turns(&trace.relaunch_in(Some(0), None)), ["turn-2 - - 2"]);
+    assert_eq!(turns(&trace.relaunch_in(Some(0), None)), ["turn-2 - model-1 2"]);
 }

@@ -221,7 +221,14 @@ fn judge(made: &Made, twin: &Twin) {
         // Every row that the writer had written before is gone, and with them, it may be, all that proved the database.
         // A scan that came late may find every row gone that its memo remembers, though others still stand; how often is
         // counted below.
-        Some(_) if lost_its_bearings(made) => ((Mode::Full, Reason::Check(Check::Anchors)), all),
+        Some(cursor) if lost_its_bearings(made) => {
+            // Whether rows of a turn are missing may show only after the new rows were read; where more connections are
+            // opened then, these were rows of an earlier state.
+            let in_vain = stats.rows_examined.saturating_sub(all);
+            let is_late = stats.reason == Reason::Check(Check::TurnRows)
+                && (stats.connections > 1 || in_vain == twin.rows_above(cursor));
+            ((Mode::Full, stats.reason), if is_late { all + in_vain } else { all })
+        }
         Some(cursor) => ((Mode::Incremental, Reason::None), twin.rows_above(cursor)),
         None if *way == "forced" => ((Mode::Full, Reason::Forced), all),
         None if way.starts_with("in full") => ((Mode::Full, Reason::Disabled), all),
@@ -235,9 +242,10 @@ fn judge(made: &Made, twin: &Twin) {
     }
 }
 
-/// Whether no row that the memo remembered was there any more.
+/// Whether no row that the memo remembered was there any more, or not the rows that a turn rests on: rows are pruned by thread, and
+/// those of a turn stand in several.
 fn lost_its_bearings(made: &Made) -> bool {
-    made.scan.stats.reason == Reason::Check(Check::Anchors)
+    matches!(made.scan.stats.reason, Reason::Check(Check::Anchors | Check::TurnRows))
 }
 
 /// A folder in memory where the system offers that: the writer is as fast as the disk lets it be.
@@ -293,7 +301,7 @@ fn each_scan_beside_a_live_writer_answers_for_one_state() {
     let several = made.iter().filter(|made| made.scan.stats.connections > 1).count();
     eprintln!(
         "{count} scans saw {} of {} states, {several} of them through several connections and {lost} of them in full \
-         because no remembered row was left; {} rows came, {} stayed",
+         because the remembered rows were gone; {} rows came, {} stayed",
         states.len(),
         twin.states(),
         last - STILL,

@@ -61,15 +61,15 @@ fn bug_01_where_no_birth_is_reported_other_rows_tell_another_file() {
 #[test]
 fn bug_01_an_unlinked_and_created_file_is_another_one_to_the_file_system() {
     let mut trace = Trace::new();
-    trace.append("request turn=1 thread=1 at=1");
+    trace.append("request turn=1 thread=1 model=1 at=1");
     trace.relaunch();
     trace.close();
     // File systems stamp births by a clock that stands still for some milliseconds.
     std::thread::sleep(std::time::Duration::from_millis(50));
     std::fs::remove_file(trace.path()).unwrap();
-    trace.append("noise turn=0 at=1 | request turn=2 thread=2 at=2");
+    trace.append("noise turn=0 at=1 | request turn=2 thread=2 model=1 at=2");
     let scan = trace.relaunch();
-    assert_eq!(turns(&scan), ["turn-2 thread-2 - 2"]);
+    assert_eq!(turns(&scan), ["turn-2 thread-2 model-1 2"]);
     // Where no birth is reported and the inode came back, the rows have to tell.
     assert!(["full identity", "full anchors"].contains(&way(&scan).as_str()), "{}", way(&scan));
 }
@@ -84,18 +84,18 @@ fn bug_12_a_symbolic_link_stands_for_its_target() {
     let scan = |link: &Path, options: &Options| {
         Scanner::new(link, options.clone()).scan(&Request::default()).unwrap()
     };
-    trace.append("request turn=1 at=1");
-    assert_scan(&scan(&link, &trace.options), "full absent", ["turn-1 - - 1"]);
-    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 1"]);
+    trace.append("request turn=1 model=1 at=1");
+    assert_scan(&scan(&link, &trace.options), "full absent", ["turn-1 - model-1 1"]);
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 1"]);
     // The target is replaced; the old one still exists, so that its inode cannot come back.
     trace.move_away("old");
-    trace.append("noise turn=0 at=1 | request turn=2 at=2");
-    assert_scan(&scan(&link, &trace.options), "full identity", ["turn-2 - - 2"]);
+    trace.append("noise turn=0 at=1 | request turn=2 model=1 at=2");
+    assert_scan(&scan(&link, &trace.options), "full identity", ["turn-2 - model-1 2"]);
     // The link leads elsewhere.
     std::fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(trace.file("old"), &link).unwrap();
-    assert_scan(&scan(&link, &trace.options), "full artifact", ["turn-1 - - 1"]);
-    assert_scan(&scan(&link, &trace.options), "unchanged none", ["turn-1 - - 1"]);
+    assert_scan(&scan(&link, &trace.options), "full artifact", ["turn-1 - model-1 1"]);
+    assert_scan(&scan(&link, &trace.options), "unchanged none", ["turn-1 - model-1 1"]);
 }
 
 // 13. Rows in the write-ahead log were missed; -wal and -shm stay behind when a writer dies.
@@ -103,14 +103,14 @@ fn bug_12_a_symbolic_link_stands_for_its_target() {
 #[test]
 fn bug_13_rows_in_the_write_ahead_log_are_seen() {
     let mut trace = Trace::new();
-    trace.append("request turn=1 at=1");
+    trace.append("request turn=1 model=1 at=1");
     trace.relaunch();
-    trace.append("request turn=2 at=2");
+    trace.append("request turn=2 model=1 at=2");
     assert!(
         std::fs::metadata(trace.file("logs_2.sqlite-wal")).unwrap().len() > 0,
         "the story needs a full log"
     );
-    let both = ["turn-1 - - 1", "turn-2 - - 2"];
+    let both = ["turn-1 - model-1 1", "turn-2 - model-1 2"];
     assert_scan(&trace.relaunch(), "incremental none", both);
 
     // What a writer that was killed leaves, with and without the index of its log.

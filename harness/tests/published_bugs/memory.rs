@@ -12,23 +12,23 @@ fn bug_02_a_turn_goes_with_the_request_that_retention_takes() {
     let mut trace = Trace::new();
     trace.retention.rows = 3;
     trace.close();
-    trace.append("request turn=1 thread=1 at=1 | request turn=2 thread=2 at=2");
+    trace.append("request turn=1 thread=1 model=1 at=1 | request turn=2 thread=2 model=1 at=2");
     assert_eq!(turns(&trace.relaunch()).len(), 2);
     trace.append("noise turn=0 thread=1 at=3 | noise turn=0 thread=1 at=4 | noise turn=0 thread=1 at=5");
     let scan = trace.relaunch();
-    assert_scan(&scan, "incremental none", ["turn-2 thread-2 - 2"]);
+    assert_scan(&scan, "incremental none", ["turn-2 thread-2 model-1 2"]);
     assert_eq!(scan.stats.rows_examined, 3);
 }
 
 #[test]
 fn bug_02_a_turn_goes_with_its_request_though_nothing_was_appended() {
     let mut trace = Trace::new();
-    trace.append("request turn=1 at=1 | request turn=2 at=2 | noise turn=0 at=3");
+    trace.append("request turn=1 model=1 at=1 | request turn=2 model=1 at=2 | noise turn=0 at=3");
     trace.relaunch();
     trace.sql("DELETE FROM logs WHERE id = 1");
-    assert_scan(&trace.relaunch(), "unchanged none", ["turn-2 - - 2"]);
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-2 - model-1 2"]);
     let before = std::fs::read(trace.memo()).unwrap();
-    assert_scan(&trace.relaunch(), "unchanged none", ["turn-2 - - 2"]);
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-2 - model-1 2"]);
     assert!(std::fs::read(trace.memo()).unwrap() == before, "dropped once, the fact is gone");
 }
 
@@ -37,18 +37,18 @@ fn bug_02_a_turn_goes_with_its_request_though_nothing_was_appended() {
 #[test]
 fn bug_03_a_missing_anchor_forces_nothing() {
     let mut trace = Trace::new();
-    trace.append("noise turn=0 at=1 | request turn=1 at=2 | noise turn=0 at=3 | noise turn=0 at=4");
+    trace.append("noise turn=0 at=1 | request turn=1 model=1 at=2 | noise turn=0 at=3 | noise turn=0 at=4");
     trace.relaunch();
     trace.append("noise turn=0 at=5");
     // The last scanned row, and the first; then all rows that are no fact.
     trace.sql("DELETE FROM logs WHERE id IN (1, 4)");
     let scan = trace.relaunch();
-    assert_scan(&scan, "incremental none", ["turn-1 - - 2"]);
+    assert_scan(&scan, "incremental none", ["turn-1 - model-1 2"]);
     assert_eq!(scan.stats.rows_examined, 1);
     trace.append("noise turn=0 at=6");
     trace.sql("DELETE FROM logs WHERE id NOT IN (2, 6)");
-    assert_scan(&trace.relaunch(), "incremental none", ["turn-1 - - 2"]);
-    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - - 2"]);
+    assert_scan(&trace.relaunch(), "incremental none", ["turn-1 - model-1 2"]);
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 2"]);
 }
 
 /// Ids say nothing of how many rows there are: anchors chosen by them would all be the one row above the gap.
@@ -84,12 +84,12 @@ fn bug_03_the_loss_of_the_rows_above_a_gap_in_the_ids_forces_nothing() {
 #[test]
 fn bug_03_when_nothing_remembered_is_left_one_full_scan_is_enough() {
     let mut trace = Trace::new();
-    trace.append("request turn=1 at=1 | noise turn=0 at=2");
+    trace.append("request turn=1 model=1 at=1 | noise turn=0 at=2");
     trace.relaunch();
-    trace.append("request turn=2 at=3");
+    trace.append("request turn=2 model=1 at=3");
     trace.sql("DELETE FROM logs WHERE id < 3");
-    assert_scan(&trace.relaunch(), "full anchors", ["turn-2 - - 3"]);
-    assert_scan(&trace.relaunch(), "unchanged none", ["turn-2 - - 3"]);
+    assert_scan(&trace.relaunch(), "full anchors", ["turn-2 - model-1 3"]);
+    assert_scan(&trace.relaunch(), "unchanged none", ["turn-2 - model-1 3"]);
 }
 
 // 4. Remembered rows were looked up for existence only: a changed row was trusted.
@@ -106,7 +106,7 @@ fn bug_04_a_remembered_row_that_changed_is_not_trusted() {
     ] {
         let mut trace = Trace::new();
         // Its neighbours are the anchors' business; with this many rows the request is none.
-        trace.append("request turn=3 at=0");
+        trace.append("request turn=3 model=1 at=0");
         trace.append_all(&vec!["noise turn=0 at=1".parse::<RowSpec>().unwrap(); 15]);
         trace.append("completion turn=1 model=1 at=1 | request turn=1 model=2 at=2");
         trace.append_all(&vec!["noise turn=0 at=3".parse::<RowSpec>().unwrap(); 400]);

@@ -15,11 +15,11 @@ fn bug_08_everything_comes_from_one_snapshot() {
     for point in [Point::FirstRead, Point::Checked] {
         for has_memo in [false, true] {
             let mut trace = Trace::new();
-            trace.append("request turn=1 at=1 | noise turn=0 at=2");
+            trace.append("request turn=1 model=1 at=1 | noise turn=0 at=2");
             if has_memo {
                 trace.relaunch();
             }
-            trace.append("request turn=2 at=3 | noise turn=0 at=4");
+            trace.append("request turn=2 model=1 at=3 | noise turn=0 at=4");
             // A row that the answer rests on goes, and others come, while the scan is on its way.
             let path = trace.path();
             let row = "SELECT 9, 9, 'INFO', target, replace(feedback_log_body, 'turn-1', 'turn-3')";
@@ -34,7 +34,7 @@ fn bug_08_everything_comes_from_one_snapshot() {
             trace.options.probe = Some(Arc::clone(&probe) as _);
             let scan = trace.relaunch();
             let expected = if has_memo { "incremental none" } else { "full absent" };
-            assert_scan(&scan, expected, ["turn-1 - - 1", "turn-2 - - 3"]);
+            assert_scan(&scan, expected, ["turn-1 - model-1 1", "turn-2 - model-1 3"]);
             assert!(probe.is_done() && scan.stats.cursor == 4);
             trace.options.probe = None;
             let scan = trace.relaunch();
@@ -51,9 +51,9 @@ fn bug_08_everything_comes_from_one_snapshot() {
 fn bug_10_a_failed_step_moves_no_cursor() {
     for point in Point::ALL {
         let mut trace = Trace::new();
-        trace.append("request turn=1 at=1");
+        trace.append("request turn=1 model=1 at=1");
         trace.relaunch();
-        trace.append("request turn=2 at=2");
+        trace.append("request turn=2 model=1 at=2");
         let before = std::fs::read(trace.memo()).unwrap();
         // One scanner throughout, so that what it holds in memory is tested too.
         let probe = At::new(point, || false);
@@ -67,7 +67,7 @@ fn bug_10_a_failed_step_moves_no_cursor() {
         assert_eq!(is_replaced, point == Point::Persisted, "{point:?}");
         let scan = scanner.scan(&Request::default()).unwrap();
         let expected = if is_replaced { "unchanged none" } else { "incremental none" };
-        assert_scan(&scan, expected, ["turn-1 - - 1", "turn-2 - - 2"]);
+        assert_scan(&scan, expected, ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
     }
 }
 
@@ -83,8 +83,8 @@ fn bug_10_a_scan_overtaken_by_another_process_does_not_write_back() {
     // The model knows that the overtaken scan drops its memo, and that the last launch has nothing to read.
     for point in ["loaded", "before-open", "opened", "first-read", "checked", "scanned"] {
         expect_history(&format!(
-            "append request turn=1 at=1\nrelaunch\nappend request turn=2 at=2\n\
-             relaunch, at {point}: append request turn=3 at=3; another scan\nagain\nrelaunch\n"
+            "append request turn=1 model=1 at=1\nrelaunch\nappend request turn=2 model=1 at=2\n\
+             relaunch, at {point}: append request turn=3 model=1 at=3; another scan\nagain\nrelaunch\n"
         ));
     }
 }
@@ -92,26 +92,26 @@ fn bug_10_a_scan_overtaken_by_another_process_does_not_write_back() {
 #[test]
 fn bug_10_a_forced_rescan_overtaken_by_another_process_takes_no_cursor_back() {
     expect_history(
-        "append request turn=1 at=1\nrelaunch\n\
-         relaunch rescan, at scanned: append request turn=3 at=3; another scan\nrelaunch\n",
+        "append request turn=1 model=1 at=1\nrelaunch\n\
+         relaunch rescan, at scanned: append request turn=3 model=1 at=3; another scan\nrelaunch\n",
     );
 }
 
 #[test]
 fn bug_10_two_memos_in_one_process_are_independent() {
     let mut trace = Trace::new();
-    trace.append("request turn=1 at=1");
+    trace.append("request turn=1 model=1 at=1");
     let scanner = |memo: &str| {
         let memo = MemoPlace::File(trace.file(memo));
         Scanner::new(trace.path(), Options { memo, ..Options::default() })
     };
     let (one, other) = (scanner("one"), scanner("other"));
     let scan = |scanner: &Scanner| scanner.scan(&Request::default()).unwrap();
-    assert_scan(&scan(&one), "full absent", ["turn-1 - - 1"]);
-    assert_scan(&scan(&other), "full absent", ["turn-1 - - 1"]);
+    assert_scan(&scan(&one), "full absent", ["turn-1 - model-1 1"]);
+    assert_scan(&scan(&other), "full absent", ["turn-1 - model-1 1"]);
     drop(std::fs::remove_file(trace.file("one")));
-    assert_scan(&scan(&other), "unchanged none", ["turn-1 - - 1"]);
-    assert_scan(&scan(&one), "full absent", ["turn-1 - - 1"]);
+    assert_scan(&scan(&other), "unchanged none", ["turn-1 - model-1 1"]);
+    assert_scan(&scan(&one), "full absent", ["turn-1 - model-1 1"]);
 }
 
 #[test]

@@ -15,14 +15,14 @@ const PRODUCER: usize = 12;
 const CHECKSUM: usize = 44;
 const PAYLOAD: usize = 76;
 
-const TURNS: [&str; 2] = ["turn-1 thread-1 model-2 1", "turn-2 - - 4"];
+const TURNS: [&str; 2] = ["turn-1 thread-1 model-2 1", "turn-2 - model-1 4"];
 
 /// A database with two turns and a fact of each sort, and the memo of its first scan.
 fn scanned() -> (Trace, Vec<u8>) {
     let mut trace = Trace::new();
     trace.append(
         "request turn=1 thread=1 model=1 at=1 | completion turn=1 model=2 at=2 | \
-         settings-priority turn=9 thread=2 at=3 | request turn=2 at=4 | noise turn=0 at=5",
+         settings-priority turn=9 thread=2 at=3 | request turn=2 model=1 at=4 | noise turn=0 at=5",
     );
     assert_scan(&trace.relaunch(), "full absent", TURNS);
     trace.close();
@@ -88,7 +88,7 @@ fn a_whole_memo_of_another_format_parser_or_database_is_refused() {
     seal(&mut sealed);
     assert!(sealed == memo, "the layout restated here is not that of the memo");
 
-    for version in [0_u32, 2, u32::MAX] {
+    for version in [0_u32, 1, 3, u32::MAX] {
         let mut bytes = memo.clone();
         bytes[VERSION..PRODUCER].copy_from_slice(&version.to_le_bytes());
         seal(&mut bytes);
@@ -200,10 +200,10 @@ fn what_is_planted_beside_a_memo_is_not_used() {
             let _ = std::fs::remove_file(&planted);
             std::fs::write(trace.file("victim"), b"untouched").unwrap();
             make(&planted);
-            trace.append("request turn=3 at=6");
+            trace.append("request turn=3 model=1 at=6");
             let scan = trace.relaunch();
             assert_eq!(way(&scan), "incremental none", "{name}: {what}");
-            assert_eq!(turns(&scan), [TURNS[0], TURNS[1], "turn-3 - - 6"], "{name}: {what}");
+            assert_eq!(turns(&scan), [TURNS[0], TURNS[1], "turn-3 - model-1 6"], "{name}: {what}");
             assert_eq!(std::fs::read(trace.file("victim")).unwrap(), b"untouched", "{name}: {what}");
             assert!(!trace.file("nowhere").exists(), "{name}: {what} was followed");
             // A lock that is none keeps the memo from being written; so does a temporary file that cannot be removed.

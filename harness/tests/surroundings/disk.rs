@@ -8,7 +8,7 @@ const BLOCKS: u64 = 128;
 /// A place whose memo is larger than the limit.
 fn crowded() -> Place {
     let place = Place::new();
-    let rows: Vec<String> = (0..5000).map(|row| format!("tags turn={} at={row}", row % 3)).collect();
+    let rows: Vec<String> = (0..5000).map(|row| format!("tags turn={} model=1 at={row}", row % 3)).collect();
     append(&mut writer(&place.db()), &rows.join("|"));
     place
 }
@@ -27,7 +27,7 @@ fn a_full_disk_costs_the_memo_and_no_answer() {
     let memo = std::fs::read(place.memo()).unwrap();
     assert!(memo.len() as u64 > 2 * BLOCKS * 512, "the limit would not bind: {}", memo.len());
 
-    append(&mut writer(&place.db()), "request turn=3 at=1");
+    append(&mut writer(&place.db()), "request turn=3 model=1 at=1");
     let turns = ["turn-0", "turn-1", "turn-2", "turn-3"];
     place.scan_limited(BLOCKS, false).is("incremental none", turns, 1);
     assert!(std::fs::read(place.memo()).unwrap() == memo, "the memo that stands is kept");
@@ -44,7 +44,7 @@ fn a_process_that_the_limit_kills_leaves_the_memo_as_it_was() {
     let place = crowded();
     place.scan().is("full absent", ["turn-0", "turn-1", "turn-2"], 0);
     let memo = std::fs::read(place.memo()).unwrap();
-    append(&mut writer(&place.db()), "request turn=3 at=1");
+    append(&mut writer(&place.db()), "request turn=3 model=1 at=1");
     let killed = place.scan_limited(BLOCKS, true);
     assert_eq!(killed.code, None, "{killed:?}");
     assert!(std::fs::read(place.memo()).unwrap() == memo);

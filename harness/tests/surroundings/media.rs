@@ -18,7 +18,10 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// A place with a database of two turns, whose writer has gone.
 fn left_in_order() -> Place {
     let place = Place::new();
-    append(&mut writer(&place.db()), "request turn=1 at=1 | noise turn=0 at=2 | request turn=2 at=3");
+    append(
+        &mut writer(&place.db()),
+        "request turn=1 model=1 at=1 | noise turn=0 at=2 | request turn=2 model=1 at=3",
+    );
     assert_eq!(place.names("db"), [FILE_NAME]);
     place
 }
@@ -27,7 +30,7 @@ fn left_in_order() -> Place {
 fn left_by_the_dead() -> Place {
     let (place, other) = (left_in_order(), left_in_order());
     let mut log = writer(&other.db());
-    append(&mut log, "request turn=3 at=4");
+    append(&mut log, "request turn=3 model=1 at=4");
     for suffix in ["", "-wal", "-shm"] {
         std::fs::copy(beside(&other.db(), suffix), beside(&place.db(), suffix)).unwrap();
     }
@@ -53,7 +56,7 @@ fn read_only_media_are_read_and_nothing_is_left_there() {
         assert_eq!(place.names("db"), names);
     }
     // Back on a medium that can be written, it is the same database.
-    append(&mut writer(&place.db()), "request turn=3 at=4");
+    append(&mut writer(&place.db()), "request turn=3 model=1 at=4");
     place.scan().is("incremental none", ALL, 0);
 }
 
@@ -131,11 +134,11 @@ fn an_index_without_its_log_is_no_obstacle() {
 fn a_writer_that_lives_is_read_beside_from_a_folder_that_is_closed() {
     let place = left_in_order();
     let mut log = writer(&place.db());
-    append(&mut log, "request turn=3 at=4");
+    append(&mut log, "request turn=3 model=1 at=4");
     let _folder = place.close(&place.path("db"), 0o500);
     place.scan().is("full absent", ALL, 0);
     for at in 5..10 {
-        append(&mut log, &format!("request turn=3 at={at} | noise turn=0 at={at}"));
+        append(&mut log, &format!("request turn=3 model=1 at={at} | noise turn=0 at={at}"));
         if at % 2 == 0 {
             log.checkpoint_passive().unwrap();
         }

@@ -31,13 +31,13 @@ fn any_name_will_do() {
         give(&folder);
         let (db, memo) = (folder.join(name), place.path("memos").join(name).join(name));
         let mut log = writer(&db);
-        append(&mut log, "request turn=1 at=1 | noise turn=0 at=2");
+        append(&mut log, "request turn=1 model=1 at=1 | noise turn=0 at=2");
         // Beside its writer, after it, and where nothing can be written.
         place.scan_at(&db, &memo).is("full absent", ["turn-1"], 0);
-        append(&mut log, "request turn=2 at=3");
+        append(&mut log, "request turn=2 model=1 at=3");
         drop(log);
         place.scan_at(&db, &memo).is("incremental none", ["turn-1", "turn-2"], 0);
-        append(&mut writer(&db), "request turn=3 at=4");
+        append(&mut writer(&db), "request turn=3 model=1 at=4");
         for suffix in ["-wal", "-shm"] {
             let mut left = db.clone().into_os_string();
             left.push(suffix);
@@ -55,7 +55,7 @@ fn any_name_will_do() {
 fn a_relative_path_is_a_path() {
     let place = Place::new();
     for name in [":memory:", "file:logs.sqlite?mode=memory", FILE_NAME] {
-        append(&mut writer(&place.path("db").join(name)), "request turn=1 at=1");
+        append(&mut writer(&place.path("db").join(name)), "request turn=1 model=1 at=1");
         let memo = PathBuf::from(format!("../memos/{name}"));
         let scan = || {
             let mut command = place.command(place.path("tracerig"));
@@ -80,7 +80,7 @@ fn a_link_stands_for_what_it_leads_to() {
         let folder = place.path("db").join(name);
         std::fs::create_dir(&folder).unwrap();
         give(&folder);
-        append(&mut writer(&folder.join(FILE_NAME)), &format!("request turn={number} at=1"));
+        append(&mut writer(&folder.join(FILE_NAME)), &format!("request turn={number} model=1 at=1"));
     }
     // Through a link to a folder, and a link to a link.
     let (folder, link, first) = (place.path("db/folder"), place.path("db/link"), place.path("db/first"));
@@ -94,7 +94,7 @@ fn a_link_stands_for_what_it_leads_to() {
     }
     // The log lies beside the database, not beside the link.
     let mut log = writer(&place.path("db/one").join(FILE_NAME));
-    append(&mut log, "request turn=3 at=2");
+    append(&mut log, "request turn=3 model=1 at=2");
     place.scan_at(&first, &memo).is("incremental none", ["turn-1", "turn-3"], 0);
     let closed = place.close(&place.path("db/one"), 0o500);
     place.scan_at(&first, &memo).is("unchanged none", ["turn-1", "turn-3"], 0);

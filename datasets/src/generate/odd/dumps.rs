@@ -2,7 +2,8 @@
 
 use super::{CODEX, HANDLERS, Odd, TAGS};
 use crate::batch::Origin;
-use crate::rows::{dump, process_uuid};
+use crate::dialect::Dialect;
+use crate::rows::process_uuid;
 use crate::truth::{Intent, TierForm};
 
 impl Odd<'_> {
@@ -17,9 +18,66 @@ impl Odd<'_> {
         id
     }
 
+    /// A submission whose turn then runs.
     fn turn_submission(&mut self, origin: Origin, op: &str, tier: TierForm) {
+        let turn = self.steer(origin, op, tier);
+        self.ran(&turn);
+    }
+
+    /// A submission that names a turn, of which nothing else is logged.
+    fn steer(&mut self, origin: Origin, op: &str, tier: TierForm) -> String {
         let turn = self.submission(origin, op);
-        self.fact(Intent::Submission { turn, tier });
+        self.fact(Intent::Submission { turn: turn.clone(), tier });
+        turn
+    }
+
+    /// A row that a turn logs while it runs.
+    fn ran(&mut self, turn: &str) {
+        let scopes = self.scopes(turn);
+        self.text(TAGS, format!("{scopes}endpoint=\"/responses\" auth_mode=\"\""));
+        self.batch.ran(turn, "gpt-5.5");
+    }
+
+    /// Operations and forms of other versions, and what only looks like a turn that ran.
+    pub(super) fn versions(&mut self) {
+        self.new_thread();
+        let set = |odd: &mut Self, tier, said: &str| {
+            odd.submission(CODEX, &format!("OverrideTurnContext {{ cwd: None, service_tier: {said} }}"));
+            odd.fact(Intent::Settings { tier });
+        };
+        set(self, TierForm::Fast, "Some(Some(Fast))");
+        self.turn_submission(CODEX, "UserInput { items: [] }", TierForm::Inherit);
+        set(self, TierForm::Flex, "Some(Some(Flex))");
+        self.turn_submission(CODEX, "UserInput { items: [] }", TierForm::Inherit);
+        let context = "UserInputWithTurnContext { items: [], service_tier: Some(Some(FAST)), effort: None }";
+        self.turn_submission(HANDLERS, context, TierForm::Fast);
+        let input = |settings: &str, start: &str| {
+            format!(
+                "TurnInput {{ request: TurnInputRequest {{ input: UserInput {{ content: [] }}, thread_settings: \
+                 ThreadSettingsOverrides {{ service_tier: {settings} }}, start: TurnStartOptions {{ service_tier: {start} }} }} }}"
+            )
+        };
+        let priority = "Some(Some(\"priority\"))";
+        self.turn_submission(HANDLERS, &input("Some(None)", priority), TierForm::Cleared);
+        // It sets the tier of the turn behind it.
+        self.steer(HANDLERS, &input(priority, "None"), TierForm::Priority);
+        self.turn_submission(HANDLERS, &input("None", "None"), TierForm::Inherit);
+        // The rows of a turn that ran before, of another target, and of a quoted turn.
+        let turn = self.new_id();
+        self.ran(&turn);
+        let scopes = self.scopes(&turn);
+        let op = input(priority, "None");
+        let thread = self.stamp.thread.clone().unwrap_or_default();
+        let body = format!(
+            "session_loop{{thread_id={thread}}}: Submission sub=Submission {{ id: \"{turn}\", op: {op}, trace: None }}"
+        );
+        self.text(HANDLERS, body);
+        self.fact(Intent::Submission { turn: turn.clone(), tier: TierForm::Priority });
+        self.text(CODEX, format!("{scopes}post sampling token usage turn_id={turn}"));
+        self.text(TAGS, format!("run{{turn_id={turn}}}: tags_json={{\"text\":\"{turn} turn.id={turn}\"}}"));
+        // A tier in an operation of an unknown name is noticed.
+        let unknown = Origin { quotes: true, ..HANDLERS };
+        self.submission(unknown, &format!("TurnStart {{ service_tier: {priority} }}"));
     }
 
     /// Debug dumps of several versions.
@@ -53,9 +111,7 @@ impl Odd<'_> {
              b: Settings { service_tier: Some(Some(\"priority\")) } }",
             TierForm::Default,
         );
-        for op in
-            ["Interrupt", "ExecApproval { id: \"x\", service_tier: Some(Some(\"priority\")) }", "Shutdown"]
-        {
+        for op in ["Interrupt", "ExecApproval { id: \"x\", service_tier: None }", "Shutdown"] {
             self.submission(HANDLERS, op);
         }
         // The newest version has no marker.
@@ -74,7 +130,7 @@ impl Odd<'_> {
         let overrides = |tier: TierForm| {
             format!(
                 "thread_settings: ThreadSettingsOverrides {{ model: None, service_tier: {} }}",
-                dump(tier)
+                Dialect::V0_145.dump(tier)
             )
         };
         let submit = |odd: &mut Self, tier| {

@@ -68,6 +68,7 @@ pub(crate) fn write(rows: &mut RowWriter, seed: u64, start: i64, batch: &mut Bat
     odd.completions();
     odd.submissions();
     odd.tiers();
+    odd.versions();
     odd.tags();
     odd.times();
 }
