@@ -75,7 +75,7 @@ pub fn rows_through(connection: &Connection) -> rusqlite::Result<BTreeMap<String
 }
 
 /// The columns that say nothing until a line does.
-const EMPTY: [&str; 22] = [
+const EMPTY: [&str; 23] = [
     "created_at_ms",
     "updated_at_ms",
     "recency_at_ms",
@@ -98,6 +98,7 @@ const EMPTY: [&str; 22] = [
     "git_sha",
     "git_branch",
     "git_origin_url",
+    "forked_from",
 ];
 
 /// The lines of a history one by one, each with its line break and where it ends; a last one that breaks off is left out.
@@ -146,6 +147,17 @@ impl Replay {
         Self { thread: thread.to_owned(), row, title_is_explicit: false, turn_has_begun: false }
     }
 
+    /// Sets what no line says, such as where the history lies.
+    pub fn set(&mut self, column: &str, value: Value) {
+        self.row.insert(column.to_owned(), value);
+    }
+
+    /// Whether a title was set or cleared explicitly.
+    #[must_use]
+    pub fn title_is_explicit(&self) -> bool {
+        self.title_is_explicit
+    }
+
     /// The row as it is now.
     #[must_use]
     pub fn row(&self) -> &Row {
@@ -176,11 +188,18 @@ impl Replay {
                         row.insert(column.into(), payload[column].clone());
                     }
                 }
+                if row["forked_from"].is_null() && payload["forked_from_id"].as_str() != Some("") {
+                    row.insert("forked_from".into(), text(&payload["forked_from_id"]));
+                }
                 if payload["git"].is_object() {
                     row.insert("git_sha".into(), payload["git"]["commit_hash"].clone());
                     row.insert("git_branch".into(), payload["git"]["branch"].clone());
                     row.insert("git_origin_url".into(), payload["git"]["repository_url"].clone());
                 }
+            }
+            // A copied history begins with its parent's line.
+            ("session_meta", _) if row["forked_from"].is_null() => {
+                row.insert("forked_from".into(), text(&payload["id"]));
             }
             ("turn_context", _) => {
                 if row["cwd"].is_null() {
