@@ -21,12 +21,14 @@ pub(crate) struct Page {
     pub(crate) start: u64,
     /// The first ordinal that a later page replaces; `None` where all lines count.
     pub(crate) end: Option<u64>,
+    /// Whether it is the one that goes on.
+    pub(crate) is_last: bool,
 }
 
 impl Page {
     /// The only file of a history.
     pub(crate) fn only(path: &Path) -> Self {
-        Self { path: path.to_owned(), start: 0, end: None }
+        Self { path: path.to_owned(), start: 0, end: None, is_last: true }
     }
 }
 
@@ -50,12 +52,13 @@ pub(crate) fn in_order(files: &[PathBuf]) -> Result<Vec<Page>, HistoryError> {
     }
     let mut places = files.iter().map(|path| place(path)).collect::<Result<Vec<_>, _>>()?;
     places.sort_by(Place::order);
-    let mut end = None;
+    let (mut end, mut is_last) = (None, true);
     let mut pages: Vec<Page> = places
         .into_iter()
         .rev()
         .map(|place| {
-            let page = Page { path: place.path, start: place.base.unwrap_or(0), end };
+            let is_last = std::mem::take(&mut is_last);
+            let page = Page { path: place.path, start: place.base.unwrap_or(0), end, is_last };
             end = match (end, place.base.filter(|_| place.is_segment)) {
                 (Some(one), Some(other)) => Some(one.min(other)),
                 (one, other) => one.or(other),

@@ -85,11 +85,6 @@ pub(crate) fn replay_with<B>(
     };
     let mut on_disk = 0;
     for page in pages::in_order(files)? {
-        // A line that breaks off where another file goes on is one that is left out.
-        if let Some(torn) = replay.torn.take() {
-            let reason = format!("it breaks off after {} bytes", torn.bytes);
-            replay.leave_out(replay.lines + 1, Defect::NotJson { reason });
-        }
         replay.earlier += on_disk;
         replay.path.clone_from(&page.path);
         match replay.page(&page, id, scratch, &mut read)? {
@@ -124,17 +119,26 @@ impl Replay {
                 return Ok(ControlFlow::Break(why));
             }
             let Some((span, understood)) = next else { break };
+            ordinal = understood.as_ref().ok().and_then(|entry| entry.ordinal).unwrap_or(ordinal);
+            let is_replaced = page.end.is_some_and(|end| ordinal >= end);
+            if is_replaced && number > 0 {
+                break;
+            }
             // A prefix of an object is never an object, so that a record is whole even if its line break is missing.
             if !span.is_ended && understood.as_ref().is_err_and(Defect::may_be_a_beginning) {
-                self.torn = Some(Torn { offset: span.offset, bytes: span.bytes });
+                if page.is_last || number == 0 {
+                    self.torn = Some(Torn { offset: span.offset, bytes: span.bytes });
+                } else {
+                    let reason = format!("it breaks off after {} bytes", span.bytes);
+                    self.leave_out(number + 1, Defect::NotJson { reason });
+                }
                 break;
             }
             number += 1;
             if number == 1 {
                 check_first(path, id, &understood)?;
             }
-            ordinal = understood.as_ref().ok().and_then(|entry| entry.ordinal).unwrap_or(ordinal);
-            if page.end.is_some_and(|end| ordinal >= end) {
+            if is_replaced {
                 break;
             }
             ordinal = ordinal.saturating_add(1);
@@ -156,7 +160,7 @@ impl Replay {
             });
         }
         // All of a file counts where not all of it is replayed, so that a look at its length tells whether it changed.
-        if page.end.is_some() || is_compressed(path) {
+        if !page.is_last || is_compressed(path) {
             return Ok(ControlFlow::Continue(path.metadata().map_err(io())?.len()));
         }
         Ok(ControlFlow::Continue(self.bytes))
