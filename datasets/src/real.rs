@@ -1,38 +1,70 @@
-//! Databases written by the real Codex CLI, kept compressed in the repository, decoded into a folder on demand.
+//! Homes written by the real Codex CLI, kept compressed in the repository, unpacked into a folder on demand.
 //!
 //! `datasets/real/README.md` says where they come from. They are for tests: what a scanner must find in them is known
 //! from the server's own record of the requests it received ([`Codex::requests`]), not from any scanner.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ruzstd::decoding::StreamingDecoder;
+use tar::Archive;
 
-/// A version of the Codex CLI of which real files are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codex {
-    /// 0.141.0: requests, completions and submissions are in the log.
-    V0_141_0,
-    /// 0.169.0: only tags rows are.
-    V0_169_0,
+/// The trace database of a home.
+const LOGS: &str = "logs_2.sqlite";
+/// The server's record, which was no part of the home.
+const REQUESTS: &str = "requests.jsonl";
+
+/// A home of the Codex CLI, by the version that wrote it.
+#[derive(Clone, Copy)]
+pub struct Codex {
+    name: &'static str,
+    /// A tar archive of the home and the server's record, compressed.
+    pack: &'static [u8],
+    threads: &'static str,
+    turns: Option<(&'static str, &'static str)>,
 }
 
-/// Why real files could not be decoded.
+/// A home that has a trace database: then it also says what must be found in it.
+macro_rules! logged {
+    ($name:literal) => {
+        Codex {
+            turns: Some((
+                include_str!(concat!("../real/", $name, ".turns.json")),
+                include_str!(concat!("../real/", $name, ".published.json")),
+            )),
+            threads: include_str!(concat!("../real/", $name, ".threads.jsonl")),
+            ..unlogged!($name)
+        }
+    };
+}
+
+macro_rules! unlogged {
+    ($name:literal) => {
+        Codex {
+            name: $name,
+            pack: include_bytes!(concat!("../real/", $name, ".tar.zst")),
+            threads: "",
+            turns: None,
+        }
+    };
+}
+
+/// Why a home could not be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum RealError {
     /// The compressed copy is damaged.
     #[error(
-        "the copy of {name} in this build is damaged: {reason}; restore datasets/real from version control"
+        "the copy of {name} in this build is damaged: {source}; restore datasets/real from version control"
     )]
     Damaged {
-        /// The file in `datasets/real`.
-        name: String,
+        /// The home.
+        name: &'static str,
         /// What the decoder said.
-        reason: String,
+        source: io::Error,
     },
-    /// The decoded file could not be written.
-    #[error("cannot write the decoded file to {path}: {source}; check the folder and the room on its disk")]
+    /// A file could not be written.
+    #[error("cannot write {path}: {source}; check the folder and the room on its disk")]
     Write {
         /// Where it was to stand.
         path: PathBuf,
@@ -42,117 +74,170 @@ pub enum RealError {
 }
 
 impl Codex {
-    /// Every version there is, oldest first.
-    pub const ALL: [Codex; 2] = [Codex::V0_141_0, Codex::V0_169_0];
+    /// 0.60.1, the terminal interface: totals that begin again, a fork that does not name its parent.
+    pub const V0_60_1: Self = unlogged!("codex-tui-0.60.1");
+    /// 0.98.0: forks without turn ids, sub-agents.
+    pub const V0_98_0: Self = unlogged!("codex-0.98.0");
+    /// A thread of 0.98.0, forked by 0.171.0.
+    pub const MIXED: Self = unlogged!("codex-mix-0.98.0-0.171.0");
+    /// 0.120.0: tiers as an enum, requests over SSE.
+    pub const V0_120_0: Self = logged!("codex-tier-0.120.0");
+    /// 0.128.0: tiers as an enum, requests over a websocket.
+    pub const V0_128_0: Self = logged!("codex-tws-0.128.0");
+    /// 0.130.0: forks that copy their history, sub-agents, archived threads.
+    pub const V0_130_0: Self = logged!("codex-0.130.0");
+    /// 0.141.0: requests, completions and submissions are in the log.
+    pub const V0_141_0: Self = logged!("codex-0.141.0");
+    /// 0.155.1: submissions of one operation are, and no tags.
+    pub const V0_155_1: Self = logged!("codex-0.155.1");
+    /// 0.169.0: only tags rows are.
+    pub const V0_169_0: Self = logged!("codex-0.169.0");
+    /// 0.171.0: the same; forks that copy nothing, segments, compaction, archived threads.
+    pub const V0_171_0: Self = logged!("codex-0.171.0");
 
-    /// The version as Codex prints it.
+    /// Every home there is, oldest first.
+    pub const ALL: [Self; 10] = [
+        Self::V0_60_1,
+        Self::V0_98_0,
+        Self::MIXED,
+        Self::V0_120_0,
+        Self::V0_128_0,
+        Self::V0_130_0,
+        Self::V0_141_0,
+        Self::V0_155_1,
+        Self::V0_169_0,
+        Self::V0_171_0,
+    ];
+
+    /// The name of the home, which holds the version of Codex.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The version as Codex prints it, the last one where there are several.
+    #[must_use]
     pub fn version(self) -> &'static str {
-        match self {
-            Codex::V0_141_0 => "0.141.0",
-            Codex::V0_169_0 => "0.169.0",
-        }
+        self.name.rsplit('-').next().unwrap_or_default()
+    }
+
+    /// Whether there is a trace database: before 0.117 there was none.
+    #[must_use]
+    pub fn has_logs(self) -> bool {
+        self.turns.is_some()
+    }
+
+    /// Writes the home into `folder`: sessions, archived sessions, their index and the trace database, as far as it has
+    /// them.
+    ///
+    /// # Errors
+    /// The copy is damaged, or a file cannot be written.
+    pub fn write(self, folder: &Path) -> Result<(), RealError> {
+        self.unpack(folder, |name| name != Path::new(REQUESTS))
     }
 
     /// Writes the trace database into `folder` as `logs_2.sqlite` and gives its path. It needs no `-wal`.
     ///
     /// # Errors
-    /// The copy is damaged, or the file cannot be written.
+    /// As [`Codex::write`].
     pub fn write_logs(self, folder: &Path) -> Result<PathBuf, RealError> {
-        let compressed: &[u8] = match self {
-            Codex::V0_141_0 => include_bytes!("../real/codex-0.141.0.logs_2.sqlite.zst"),
-            Codex::V0_169_0 => include_bytes!("../real/codex-0.169.0.logs_2.sqlite.zst"),
-        };
-        let decoded = decode(compressed).map_err(|reason| self.damaged("logs_2.sqlite.zst", reason))?;
-        let path = folder.join("logs_2.sqlite");
-        fs::write(&path, decoded).map_err(|source| RealError::Write { path: path.clone(), source })?;
-        Ok(path)
+        self.unpack(folder, |name| name == Path::new(LOGS))?;
+        Ok(folder.join(LOGS))
     }
 
-    /// Writes the histories of all threads below `folder`, as `sessions/YYYY/MM/DD/rollout-*.jsonl`, and gives the path of
-    /// `sessions`.
+    /// Writes the histories of all threads below `folder`, as `sessions/YYYY/MM/DD/rollout-*.jsonl` and
+    /// `archived_sessions/rollout-*.jsonl`, and gives the path of `sessions`.
     ///
     /// # Errors
-    /// The copy is damaged, or a file cannot be written.
+    /// As [`Codex::write`].
     pub fn write_sessions(self, folder: &Path) -> Result<PathBuf, RealError> {
-        let compressed: &[u8] = match self {
-            Codex::V0_141_0 => include_bytes!("../real/codex-0.141.0.sessions.zst"),
-            Codex::V0_169_0 => include_bytes!("../real/codex-0.169.0.sessions.zst"),
-        };
-        let decoded = decode(compressed).map_err(|reason| self.damaged("sessions.zst", reason))?;
-        for (name, content) in unpack(&decoded).map_err(|reason| self.damaged("sessions.zst", reason))? {
-            let path = folder.join(name);
-            let written = match path.parent() {
-                Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, content)),
-                None => fs::write(&path, content),
-            };
-            written.map_err(|source| RealError::Write { path, source })?;
-        }
+        self.unpack(folder, |name| name != Path::new(LOGS) && name != Path::new(REQUESTS))?;
         Ok(folder.join("sessions"))
     }
 
-    /// The rows of table `threads` that Codex itself wrote into its `state_5.sqlite` for those histories: one JSON object a
+    /// The rows of table `threads` that Codex itself wrote into its `state_5.sqlite`, where it had one: one JSON object a
     /// line, every column by its name, in the order of the ids.
+    #[must_use]
     pub fn threads(self) -> &'static str {
-        match self {
-            Codex::V0_141_0 => include_str!("../real/codex-0.141.0.threads.jsonl"),
-            Codex::V0_169_0 => include_str!("../real/codex-0.169.0.threads.jsonl"),
-        }
+        self.threads
     }
 
-    /// The server's record of every request it received, one JSON object a line.
+    /// The server's record of every request it received, one JSON object a line. From 0.155 on the lines with `kind`
+    /// `usage` have the tokens of each response, of other homes some.
     ///
     /// # Errors
     /// The copy is damaged.
     pub fn requests(self) -> Result<String, RealError> {
-        let compressed: &[u8] = match self {
-            Codex::V0_141_0 => include_bytes!("../real/codex-0.141.0.requests.jsonl.zst"),
-            Codex::V0_169_0 => include_bytes!("../real/codex-0.169.0.requests.jsonl.zst"),
-        };
-        let text =
-            decode(compressed).and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.to_string()));
-        text.map_err(|reason| self.damaged("requests.jsonl.zst", reason))
+        let mut text = String::new();
+        self.each(|name, content| {
+            if name == Path::new(REQUESTS) {
+                content.read_to_string(&mut text).map_err(|source| self.damaged(source))?;
+            }
+            Ok(())
+        })?;
+        Ok(text)
     }
 
-    /// What the rules of the scanner find in the whole database, as JSON written by `harness/oracle/scan.py`.
-    pub fn expected(self) -> &'static str {
-        match self {
-            Codex::V0_141_0 => include_str!("../real/expected-0.141.0-ours.json"),
-            Codex::V0_169_0 => include_str!("../real/expected-0.169.0-ours.json"),
-        }
+    /// What the rules of the scanner find in the whole trace database, as JSON written by `harness/oracle/scan.py`.
+    #[must_use]
+    pub fn expected(self) -> Option<&'static str> {
+        self.turns.map(|(ours, _)| ours)
     }
 
     /// What the published rules find in it, from the same program.
-    pub fn expected_published(self) -> &'static str {
-        match self {
-            Codex::V0_141_0 => include_str!("../real/expected-0.141.0-published.json"),
-            Codex::V0_169_0 => include_str!("../real/expected-0.169.0-published.json"),
+    #[must_use]
+    pub fn expected_published(self) -> Option<&'static str> {
+        self.turns.map(|(_, published)| published)
+    }
+
+    /// Writes the files of the pack that are wanted.
+    fn unpack(self, folder: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<(), RealError> {
+        self.each(|name, content| {
+            if !is_wanted(name) {
+                return Ok(());
+            }
+            let path = folder.join(name);
+            let mut write = || -> io::Result<()> {
+                path.parent().map_or(Ok(()), fs::create_dir_all)?;
+                io::copy(content, &mut File::create(&path)?)?;
+                Ok(())
+            };
+            write().map_err(|source| RealError::Write { path: path.clone(), source })
+        })
+    }
+
+    /// Calls `each` with the name and content of each file of the pack.
+    fn each(
+        self,
+        mut each: impl FnMut(&Path, &mut dyn Read) -> Result<(), RealError>,
+    ) -> Result<(), RealError> {
+        let damaged = |source| self.damaged(source);
+        let decoder = StreamingDecoder::new(self.pack).map_err(|error| damaged(io::Error::other(error)))?;
+        for entry in Archive::new(decoder).entries().map_err(damaged)? {
+            let mut entry = entry.map_err(damaged)?;
+            let name = entry.path().map_err(damaged)?.into_owned();
+            if entry.header().entry_type().is_file() {
+                each(&name, &mut entry)?;
+            }
         }
+        Ok(())
     }
 
-    fn damaged(self, file: &str, reason: String) -> RealError {
-        RealError::Damaged { name: format!("codex-{}.{file}", self.version()), reason }
+    fn damaged(self, source: io::Error) -> RealError {
+        RealError::Damaged { name: self.name, source }
     }
 }
 
-/// The files of a pack: before each a line with its name and its length in bytes.
-fn unpack(mut pack: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
-    let mut files = Vec::new();
-    while !pack.is_empty() {
-        let end = pack.iter().position(|byte| *byte == b'\n').ok_or("a file without a name")?;
-        let head = str::from_utf8(&pack[..end]).map_err(|error| error.to_string())?;
-        let (name, length) = head.rsplit_once(' ').ok_or("a file without a length")?;
-        let length: usize = length.parse().map_err(|_| format!("`{length}` is no length"))?;
-        let rest = pack.get(end + 1..).unwrap_or_default();
-        let (content, rest) = rest.split_at_checked(length).ok_or_else(|| format!("{name} is cut short"))?;
-        files.push((name, content));
-        pack = rest;
+impl PartialEq for Codex {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
-    Ok(files)
 }
 
-fn decode(compressed: &[u8]) -> Result<Vec<u8>, String> {
-    let mut decoded = Vec::new();
-    let mut decoder = StreamingDecoder::new(compressed).map_err(|error| error.to_string())?;
-    decoder.read_to_end(&mut decoded).map_err(|error| error.to_string())?;
-    Ok(decoded)
+impl Eq for Codex {}
+
+impl std::fmt::Debug for Codex {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name)
+    }
 }

@@ -4,8 +4,9 @@
     scan.py DB [--since T] [--until T] [--rules ours|published]
     scan.py --serve [--rules ours|published]
 
-It prints {"turns": {turn: {"thread_id", "model", "timestamp"}}, "facts", "completions", "unrecognised"} and shares no
-code with what it checks. Everything is bytes until a value is wanted: bodies hold invalid UTF-8 and NUL bytes.
+It prints {"turns": {turn: {"thread_id", "model", "timestamp"}}, "facts", "completions", "unrecognised", "turn_rows",
+"turns_seen", "tier_rows"} and shares no code with what it checks. Everything is bytes until a value is wanted: bodies
+hold invalid UTF-8 and NUL bytes.
 
 With --serve it says who it is in one line of JSON, {"name", "version"}, and then answers each line
 {"database", "since", "until"} of its standard input with one: that result, or {"error"} in words.
@@ -28,6 +29,9 @@ TARGETS = {
     SUBMISSION: {b"codex_core::session::handlers", b"codex_core::codex"},
     TAGS: {b"feedback_tags"},
 }
+TURN_TARGETS = {b"feedback_tags", b"codex_core::session::turn"}
+STARTING = {b"UserInput", b"UserTurn", b"UserInputWithTurnContext", b"TurnInput"}
+SETTING = {b"ThreadSettings", b"OverrideTurnContext"}
 SPACE = b" \t\n\x0c\r"  # ASCII white space; bytes.strip() would take \x0b too
 WORD = b"0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -121,7 +125,8 @@ def outside_strings(dump):
 
 
 def submission(dump):
-    """(id, op, tier) of a Submission dump; tier is None (inherits), False or True (priority). None: no submission."""
+    """(id, op, tier, whether some tier is said) of a Submission dump; tier is None (inherits), False or True
+    (priority). None: no submission."""
     opening = re.match(rb'[ \t\n\x0c\r]*id: "', dump)
     end = closing_quote(dump, opening.end()) if opening else None
     ident = utf8(dump[opening.end():end]) if end is not None else None
@@ -130,12 +135,16 @@ def submission(dump):
     plain = outside_strings(dump)
     op = re.search(rb"(?<![0-9A-Za-z_])op: ([0-9A-Za-z_]+)", plain)
     tier = re.search(
-        rb'(?<![0-9A-Za-z_])service_tier: (?:None(?![0-9A-Za-z_])|Some\(None\)|Some\(Some\("(\xff*)"\)\))', plain)
+        rb'(?<![0-9A-Za-z_])service_tier: (?:None(?![0-9A-Za-z_])|Some\(None\)'
+        rb'|Some\(Some\((?:"(?P<string>\xff*)"|(?P<name>[0-9A-Za-z_]+))\)\))', plain)
     if tier is None or tier.group().endswith(b"service_tier: None"):
         setting = None
+    elif tier["name"] is not None:
+        setting = tier["name"].lower() in (b"priority", b"fast")
     else:
-        setting = tier.group(1) is not None and dump[tier.start(1):tier.end(1)] in (b"priority", b"fast")
-    return ident, op.group(1) if op else None, setting
+        setting = tier["string"] is not None and dump[tier.start("string"):tier.end("string")] in (b"priority", b"fast")
+    says_tier = re.search(rb"(?<![0-9A-Za-z_])service_tier: Some\(", plain) is not None
+    return ident, op.group(1) if op else None, setting, says_tier
 
 
 def fact(row):
@@ -150,10 +159,10 @@ def fact(row):
     made = {"ts": row["ts"], "turn": turn, "model": None, "process": row["process"],
             "thread": row["thread"] or field(before, b"thread_id")}
     if marker == SUBMISSION:
-        ident, op, setting = submission(after) or (None, None, None)
-        if op not in (b"UserInput", b"UserTurn", b"ThreadSettings"):
-            return None
-        return {**made, "kind": "submission", "turn": ident, "setting": setting, "starts": op != b"ThreadSettings"}
+        ident, op, setting, says_tier = submission(after) or (None, None, None, False)
+        if op not in STARTING | SETTING:
+            return "unrecognised" if says_tier else None
+        return {**made, "kind": "submission", "turn": ident, "setting": setting, "starts": op in STARTING}
     obj = json_object(after)
     if obj is None:
         return None
@@ -170,12 +179,42 @@ def fact(row):
     return {**made, "kind": "evidence", "turn": turn, "model": string(obj, "model")} if is_one else None
 
 
+def turn_row(row):
+    """(turn, model or None) of a row that a turn logs while it runs, else None."""
+    if row["target"] not in TURN_TARGETS:
+        return None
+    split = first_marker(row["body"])
+    before = split[1] if split else row["body"]
+    turn = field(before, b"turn.id")
+    return (turn, field(before, b"model")) if turn else None
+
+
+def tells_tier(row):
+    """Whether a row is of a kind that names the tier of turns, whichever it names."""
+    split = first_marker(row["body"])
+    if split is None or row["target"] not in TARGETS[split[0]]:
+        return False
+    marker, _, after = split
+    return (marker == REQUEST or marker == SUBMISSION and submission(after) is not None
+            or marker == TAGS and b'"service_tier"' in after)
+
+
 # ---- all facts, the answer ----------------------------------------------------------------------------------------
 
 def scan(rows, inside):
     """The answer of a full scan; rows come in the order of their ids."""
-    found = [fact(row) for row in rows if row["is_text"]]
-    facts = [one for one in found if isinstance(one, dict)]
+    facts, ran = [], []
+    unrecognised = tier_rows = 0
+    for place, row in enumerate(row for row in rows if row["is_text"]):
+        one = fact(row)
+        if isinstance(one, dict):
+            facts.append({**one, "place": place})
+        unrecognised += one == "unrecognised"
+        tier_rows += tells_tier(row)
+        if seen := turn_row(row):
+            ran.append((place, *seen))
+    last_ran = {turn: place for place, turn, _ in ran}
+    ran_model = {turn: model for _, turn, model in ran if model}
     completion, evidence, tiers = {}, {}, {}
     for one in facts:
         if one["kind"] == "completion":
@@ -185,17 +224,17 @@ def scan(rows, inside):
             place = (one["thread"], one["process"])
             if one["setting"] is not None:
                 tiers[place] = one["setting"]
-            if not (one["starts"] and tiers.get(place, False)):
+            if not (one["starts"] and tiers.get(place, False) and last_ran.get(one["turn"], -1) > one["place"]):
                 continue
         if inside(one["ts"]):
             evidence.setdefault(one["turn"], []).append(one)
     turns = {}
     for turn, rising in evidence.items():
-        models = [completion.get(turn)] + [one["model"] for one in reversed(rising)]
+        models = [completion.get(turn)] + [one["model"] for one in reversed(rising)] + [ran_model.get(turn)]
         turns[turn] = {"thread_id": rising[-1]["thread"], "model": next((m for m in models if m), None),
                        "timestamp": rising[-1]["ts"]}
     return {"turns": turns, "facts": len(facts), "completions": sum(one["kind"] == "completion" for one in facts),
-            "unrecognised": found.count("unrecognised")}
+            "unrecognised": unrecognised, "turn_rows": len(ran), "turns_seen": len(last_ran), "tier_rows": tier_rows}
 
 
 def published(rows):
@@ -235,7 +274,8 @@ def published(rows):
                 facts += 1
     turns = {turn: {"thread_id": thread, "model": completion.get(turn, model), "timestamp": ts}
              for turn, (thread, model, ts) in won.items()}
-    return {"turns": turns, "facts": facts, "completions": completions, "unrecognised": 0}
+    return {"turns": turns, "facts": facts, "completions": completions, "unrecognised": 0,
+            "turn_rows": 0, "turns_seen": 0, "tier_rows": 0}
 
 
 # ---- the database -------------------------------------------------------------------------------------------------
@@ -269,7 +309,7 @@ def serve(rules):
         print(json.dumps(what), flush=True)
 
     python = ".".join(map(str, sys.version_info[:3]))
-    say({"name": "scan.py", "version": "1, Python %s, SQLite %s" % (python, sqlite3.sqlite_version)})
+    say({"name": "scan.py", "version": "2, Python %s, SQLite %s" % (python, sqlite3.sqlite_version)})
     for line in sys.stdin:
         try:
             asked = json.loads(line)

@@ -201,7 +201,7 @@ fn random_histories_replay_as_the_oracle_says() {
 
 #[test]
 fn real_histories_cut_anywhere_replay_as_the_oracle_says() {
-    for codex in Codex::ALL {
+    for codex in [Codex::V0_141_0, Codex::V0_169_0] {
         let folder = tempfile::tempdir().unwrap();
         let day = codex.write_sessions(folder.path()).unwrap().join("2026/11/20");
         let mut random = ChaCha8Rng::seed_from_u64(1);

@@ -56,7 +56,7 @@ fn ended(ran: &Ran, code: i32) {
 
 #[test]
 fn real_threads_are_listed_in_the_order_that_codex_would_list_them() {
-    for codex in Codex::ALL {
+    for codex in [Codex::V0_141_0, Codex::V0_169_0] {
         let program = Program::new();
         let home = real(&program, codex);
         let mut theirs = rows(codex);
@@ -127,7 +127,7 @@ fn a_table_fits_into_80_columns() {
 #[test]
 fn a_thread_is_shown_with_what_its_history_holds() {
     let program = Program::new();
-    for codex in Codex::ALL {
+    for codex in [Codex::V0_141_0, Codex::V0_169_0] {
         let home = real(&program, codex);
         for theirs in rows(codex).iter().take(3) {
             let id = theirs["id"].as_str().unwrap();

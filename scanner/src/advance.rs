@@ -10,6 +10,7 @@ use crate::control::{Point, reached};
 use crate::memo::Memo;
 use crate::rows::{Lookup, Reader};
 use crate::snapshot::{Context, Snapshot};
+use crate::turns::needed;
 use crate::work::Work;
 
 /// A memo that covers every row of a snapshot.
@@ -55,12 +56,17 @@ fn try_advance(
         verified.dropped += memo.facts.forget_below(least);
     }
     checks::facts(memo, cursor, &mut verified, lookup, ablated)?;
+    checks::turn_rows(memo, cursor, &mut verified, lookup, ablated)?;
     if anchors_left == 0 {
         checks::any_survivor(memo, &mut verified, lookup, ablated)?;
     }
     reached(context.probe, context.path, Point::Checked)?;
     work.lap(|phases| &mut phases.check);
     if snapshot.max_id == cursor {
+        if verified.dropped > 0 {
+            let needed = needed(&memo.facts, ablated);
+            memo.facts.keep_only(&needed);
+        }
         return Ok((Mode::Unchanged, verified.dropped > 0));
     }
 
@@ -72,10 +78,17 @@ fn try_advance(
     outcome?;
     memo.facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     memo.facts.sort();
+    let seen = reader.turn_rows();
+    work.turns_seen = seen.turns();
+    let due = needed(&memo.facts, ablated);
+    memo.facts.keep(&due, seen, false, |id| lookup.signature_of_read(id))?;
     // Facts that could not change the answer before may do so now.
     if !ablated.has(Ablation::FactsLater) {
         checks::facts(memo, cursor, &mut verified, lookup, ablated)?;
     }
+    checks::turn_rows(memo, cursor, &mut verified, lookup, ablated)?;
+    let needed = needed(&memo.facts, ablated);
+    memo.facts.keep_only(&needed);
     memo.cursor = ablation::cursor(context, snapshot, &memo.facts)?;
     if !ablated.has(Ablation::AnchorsAnew) {
         anchors::choose(&mut memo.anchors, reader.picked(), memo.cursor, |id| lookup.signature(id))?;

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::ablation::{self, Ablation, Ablations};
 use crate::anchors::Anchor;
 use crate::checks::Check;
-use crate::facts::{Fact, FactSet};
+use crate::facts::{FactSet, Parts};
 use crate::identity::Identity;
 use crate::memo::Memo;
 use crate::path::with_suffix;
@@ -25,7 +25,7 @@ use crate::producer::{self, FINGERPRINT, Fingerprint};
 use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigmemo";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 8 + 4 + 16 + 16 + 32;
 
 /// No memo is larger. Some sixty bytes a fact make this more than ten million facts, and a file that claims more is not
@@ -97,8 +97,7 @@ struct Payload<'a> {
     cursor: i64,
     anchors: Vec<Anchor>,
     #[serde(borrow)]
-    names: Vec<&'a str>,
-    facts: Vec<Fact>,
+    known: Parts<&'a str>,
 }
 
 /// The fixed part, taken apart.
@@ -184,8 +183,9 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
     if !is_of_database && !ablated.has(Ablation::ArtifactDatabase) {
         return (refused("belongs to another database".into()), standing);
     }
-    let names: Vec<Arc<str>> = payload.names.into_iter().map(Arc::from).collect();
-    let Some(facts) = FactSet::from_parts(payload.facts, names) else {
+    let Parts { facts, kept, names } = payload.known;
+    let names = names.into_iter().map(Arc::from).collect();
+    let Some(facts) = FactSet::from_parts(Parts { facts, kept, names }) else {
         return (refused("is damaged".into()), standing);
     };
     let memo = Memo { identity: payload.identity, cursor: payload.cursor, anchors: payload.anchors, facts };
@@ -194,14 +194,12 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
 
 /// The artifact of `memo`, ready to be written.
 pub(crate) fn encode(memo: &Memo, database: &Path, stamp: Stamp) -> Result<Vec<u8>, postcard::Error> {
-    let (facts, names) = memo.facts.parts();
     let payload = Payload {
         database: database.as_os_str().as_bytes(),
         identity: memo.identity,
         cursor: memo.cursor,
         anchors: memo.anchors.clone(),
-        names,
-        facts,
+        known: memo.facts.parts(),
     };
     let mut bytes = Vec::with_capacity(HEADER_BYTES + 64 * memo.facts.len());
     bytes.extend_from_slice(&MAGIC);

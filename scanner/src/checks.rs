@@ -11,13 +11,13 @@ use crate::ablation::{Ablation, Ablations};
 use crate::anchors::Anchor;
 use crate::answer::Reason;
 use crate::error::ScanError;
-use crate::facts::Fact;
+use crate::facts::{Fact, NameId};
 use crate::identity::Identity;
 use crate::memo::Memo;
 use crate::rows::Lookup;
 use crate::schema::Trust;
 use crate::signature::Signature;
-use crate::turns::relevant;
+use crate::turns::{Asked, asked_of_turn_rows, relevant};
 
 /// The checks that can force a full scan, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,11 +37,14 @@ pub enum Check {
     Anchors,
     /// Rows that gave facts are what they were.
     Facts,
+    /// Rows that prove that a turn ran, or name its model, are still there.
+    #[serde(rename = "turn-rows")]
+    TurnRows,
 }
 
 impl Check {
     /// Every check, in the order in which they are made.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Artifact,
         Self::Producer,
         Self::Schema,
@@ -49,6 +52,7 @@ impl Check {
         Self::Shrink,
         Self::Anchors,
         Self::Facts,
+        Self::TurnRows,
     ];
 
     /// The name of the check.
@@ -62,6 +66,7 @@ impl Check {
             Self::Shrink => "shrink",
             Self::Anchors => "anchors",
             Self::Facts => "facts",
+            Self::TurnRows => "turn-rows",
         }
     }
 }
@@ -156,6 +161,14 @@ pub(crate) struct Verified {
     pub(crate) dropped: usize,
 }
 
+impl Verified {
+    fn add(&mut self, id: i64) {
+        if let Err(at) = self.ids.binary_search(&id) {
+            self.ids.insert(at, id);
+        }
+    }
+}
+
 /// `facts`: a look-up for each fact that can change the answer, in the order of ids. Drops those whose row is gone.
 /// Without it, a turn whose evidence was pruned would stay, and a changed row would be believed.
 ///
@@ -187,6 +200,41 @@ pub(crate) fn facts(
             return Ok(());
         }
     }
+}
+
+/// `turn-rows`: a look-up for each kept turn row that the answer rests on, after [`facts`] has left only facts that stand. A
+/// gone one says nothing of older rows of its turn, which were not kept: they may prove the same. And where a fact made a
+/// turn matter only after some of its rows had been read, these may name the model. Without the check, a turn would stay
+/// although all its turn rows were pruned, or lack its model.
+pub(crate) fn turn_rows(
+    memo: &Memo,
+    scanned_from: i64,
+    verified: &mut Verified,
+    rows: &mut impl Rows,
+    ablated: Ablations,
+) -> Result<(), Refusal> {
+    let asked = asked_of_turn_rows(&memo.facts, ablated);
+    for (place, Asked { ran, model }) in
+        asked.into_iter().enumerate().filter(|(_, asked)| asked.ran || asked.model)
+    {
+        let Some(kept) = memo.facts.kept_of(NameId::at(place)) else { continue };
+        if model && kept.named.is_none() && !kept.whole && !ablated.has(Ablation::TurnRowsOlder) {
+            return Err(Refusal::from(Check::TurnRows));
+        }
+        let due = [kept.newest.filter(|_| ran), kept.named.filter(|_| model).map(|(row, _)| row)];
+        for row in due.into_iter().flatten() {
+            let is_known = row.id > scanned_from || verified.ids.binary_search(&row.id).is_ok();
+            if is_known || ablated.has(Ablation::TurnRows) {
+                continue;
+            }
+            match rows.signature(row.id)? {
+                Some(found) if found.is_like(&row.signature, ablated) => verified.add(row.id),
+                Some(_) => return Err(Refusal::from(Check::Facts)),
+                None => return Err(Refusal::from(Check::TurnRows)),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The last resort of `anchors`: every anchor and every fact that matters is gone. One fact that does not matter, and

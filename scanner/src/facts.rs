@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kept::{Kept, Row, Seen};
 use crate::parse::{Says, TierWord};
 use crate::signature::Signature;
 
@@ -77,7 +78,7 @@ pub(crate) enum Kind {
     Request { turn: NameId, model: Option<NameId> },
     /// The model that answered a turn.
     Completion { turn: NameId, model: NameId },
-    /// A turn began; evidence if the tier it says or inherits is priority.
+    /// Evidence if the tier it says or inherits is priority and the turn ran afterwards.
     Submission { turn: NameId, tier: Tier, process: Option<NameId> },
     /// A thread's tier changed.
     Settings { tier: Tier, process: Option<NameId> },
@@ -106,39 +107,58 @@ impl From<TierWord> for Tier {
     }
 }
 
-/// Facts in the order of their ids, at most one for an id.
+/// The stored form of a set.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Parts<Name> {
+    /// By rising id.
+    pub(crate) facts: Vec<Fact>,
+    /// By rising turn.
+    pub(crate) kept: Vec<Kept>,
+    /// The strings of both, in the order of their first use.
+    pub(crate) names: Vec<Name>,
+}
+
+/// Facts in the order of their ids, at most one for an id, and the turn rows kept beside them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FactSet {
     facts: Vec<Fact>,
+    /// In the order of their turns' places in the table of names; at most one for a turn.
+    kept: Vec<Kept>,
     names: Names,
 }
 
 impl FactSet {
-    /// Puts a set together from its stored parts. `None` if a fact names a string that is not there, or the ids do
-    /// not rise: then it was not written by [`FactSet::parts`].
-    pub(crate) fn from_parts(facts: Vec<Fact>, names: Vec<Arc<str>>) -> Option<Self> {
+    /// Puts a set together from its stored parts. `None` if a name is not there, or ids or turns do not rise: then it was
+    /// not written by [`FactSet::parts`].
+    pub(crate) fn from_parts(Parts { facts, kept, names }: Parts<Arc<str>>) -> Option<Self> {
         let known = |id: &NameId| (id.index()) < names.len();
-        let complete = facts.iter().all(|fact| fact.name_ids().iter().flatten().all(known));
-        let rising = facts.windows(2).all(|pair| pair[0].id < pair[1].id);
+        let complete = facts.iter().all(|fact| fact.name_ids().iter().flatten().all(known))
+            && kept.iter().all(|kept| known(&kept.turn) && kept.named.iter().all(|(_, model)| known(model)));
+        let rising = facts.windows(2).all(|pair| pair[0].id < pair[1].id)
+            && kept.windows(2).all(|pair| pair[0].turn < pair[1].turn);
         let names = Names { list: names, index: HashMap::new() };
-        (complete && rising).then_some(Self { facts, names })
+        (complete && rising).then_some(Self { facts, kept, names })
     }
 
-    /// The stored form: facts, and the names they use in the order of their first use. The same set always gives the
-    /// same parts, whatever the history that led to it.
-    pub(crate) fn parts(&self) -> (Vec<Fact>, Vec<&str>) {
+    /// The stored form. The same set always gives the same parts, whatever the history that led to it.
+    pub(crate) fn parts(&self) -> Parts<&str> {
         let mut places: Vec<Option<NameId>> = vec![None; self.names.len()];
-        let mut used = Vec::new();
-        let facts = self.facts.iter().map(|fact| {
-            fact.renamed(|old| {
-                *places[old.index()].get_or_insert_with(|| {
-                    used.push(self.names.get(old));
-                    NameId::at(used.len() - 1)
-                })
+        let mut names = Vec::new();
+        let mut place = |old: NameId| {
+            *places[old.index()].get_or_insert_with(|| {
+                names.push(self.names.get(old));
+                NameId::at(names.len() - 1)
             })
-        });
-        let facts = facts.collect();
-        (facts, used)
+        };
+        let facts = self.facts.iter().map(|fact| fact.renamed(&mut place)).collect();
+        // A fact names each turn, or it would not be kept: so the facts alone decide the order of turns.
+        let mut kept: Vec<Kept> =
+            self.kept.iter().map(|kept| Kept { turn: place(kept.turn), ..*kept }).collect();
+        kept.sort_unstable_by_key(|kept| kept.turn);
+        for (_, model) in kept.iter_mut().filter_map(|kept| kept.named.as_mut()) {
+            *model = place(*model);
+        }
+        Parts { facts, kept, names }
     }
 
     /// The facts, by rising id.
@@ -205,6 +225,49 @@ impl FactSet {
         let gone = self.facts.partition_point(|fact| fact.id < least);
         self.facts.drain(..gone);
         gone
+    }
+
+    /// What is kept of the turn rows of `turn`.
+    pub(crate) fn kept_of(&self, turn: NameId) -> Option<&Kept> {
+        self.kept.binary_search_by_key(&turn, |kept| kept.turn).ok().map(|at| &self.kept[at])
+    }
+
+    /// Keeps the turn rows that may matter: those of turns for which `needed` holds, by the place of their names; what was
+    /// `seen` takes the place of what was kept. `whole` says whether all rows there are were seen. `signature` looks a
+    /// row up.
+    pub(crate) fn keep<E>(
+        &mut self,
+        needed: &[bool],
+        seen: &Seen,
+        whole: bool,
+        mut signature: impl FnMut(i64) -> Result<Signature, E>,
+    ) -> Result<(), E> {
+        let mut row = |id| signature(id).map(|signature| Row { id, signature });
+        let mut kept = Vec::new();
+        for (place, _) in needed.iter().enumerate().filter(|(_, is_needed)| **is_needed) {
+            let turn = NameId::at(place);
+            let (newest, named) = seen.of(self.names.get(turn));
+            let mut entry =
+                self.kept_of(turn).copied().unwrap_or(Kept { turn, newest: None, named: None, whole });
+            if let Some(id) = newest {
+                entry.newest = Some(row(id)?);
+            }
+            if let Some((id, model)) = named {
+                let row = match entry.newest {
+                    Some(newest) if newest.id == id => newest,
+                    _ => row(id)?,
+                };
+                entry.named = Some((row, self.names.intern(model)));
+            }
+            kept.push(entry);
+        }
+        self.kept = kept;
+        Ok(())
+    }
+
+    /// Forgets the turn rows of turns that no fact needs any more.
+    pub(crate) fn keep_only(&mut self, needed: &[bool]) {
+        self.kept.retain(|kept| needed.get(kept.turn.index()) == Some(&true));
     }
 
     /// Forgets the facts of the given ids, which must rise.

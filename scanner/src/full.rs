@@ -9,10 +9,13 @@ use crate::anchors::{self, Picked};
 use crate::answer::Mode;
 use crate::error::ScanError;
 use crate::facts::FactSet;
+use crate::kept::Seen;
 use crate::memo::Memo;
 use crate::rows::{Lookup, Reader};
 use crate::schema::{self, Trust};
+use crate::signature::Signature;
 use crate::snapshot::{Context, Snapshot};
+use crate::turns::needed;
 use crate::work::Work;
 
 /// Ranges of ids that each connection takes. Many and alternating, so that gaps in the ids leave all connections about
@@ -30,13 +33,17 @@ pub(crate) fn full(
     let (facts, anchors) = match min_id {
         Some(min_id) => {
             context.control.begin(snapshot.max_id.saturating_sub(min_id).saturating_add(1));
-            let (facts, picked) = read_all(context, snapshot, min_id, work)?;
+            let (mut facts, picked, seen) = read_all(context, snapshot, min_id, work)?;
+            let needed = needed(&facts, context.ablated);
             let mut anchors = Vec::new();
             // A memo of another table is never trusted; and its rows may not be found by their ids.
             if snapshot.schema == Trust::Rising {
                 let mut lookup = Lookup::new(snapshot.first(), context.path)?;
+                facts.keep(&needed, &seen, true, |id| lookup.signature_of_read(id))?;
                 anchors::choose(&mut anchors, &picked, snapshot.max_id, |id| lookup.signature(id))?;
                 work.vm_steps += lookup.vm_steps();
+            } else {
+                facts.keep(&needed, &seen, true, |_| Ok::<_, ScanError>(Signature::default()))?;
             }
             (facts, anchors)
         }
@@ -52,11 +59,11 @@ fn read_all(
     snapshot: &mut Snapshot,
     min_id: i64,
     work: &mut Work,
-) -> Result<(FactSet, Picked), ScanError> {
+) -> Result<(FactSet, Picked, Seen), ScanError> {
     let facts = Mutex::new(FactSet::default());
     let connections = snapshot.connections.len();
     let ranges = ranges(min_id, snapshot.max_id, connections);
-    let done = Mutex::new((work, Picked::default()));
+    let done = Mutex::new((work, Picked::default(), Seen::default()));
     let failed = AtomicBool::new(false);
     let share = |connection: &rusqlite::Connection, place: usize| -> Result<(), ScanError> {
         let mut reader = Reader::new(connection, context)?;
@@ -73,6 +80,7 @@ fn read_all(
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         done.0.add_reader(&reader);
         done.1.merge(reader.picked());
+        done.2.merge(reader.turn_rows());
         outcome
     };
     std::thread::scope(|scope| {
@@ -89,8 +97,9 @@ fn read_all(
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     facts.sort();
-    let (_, picked) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok((facts, picked))
+    let (work, picked, seen) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    work.turns_seen = seen.turns();
+    Ok((facts, picked, seen))
 }
 
 /// The ranges of a full scan; reader `n` of `readers` takes every `readers`-th from the `n`-th on.

@@ -10,10 +10,12 @@ pub mod archive;
 mod artifact;
 mod checks;
 mod control;
+mod coverage;
 mod error;
 mod facts;
 mod full;
 mod identity;
+mod kept;
 mod memo;
 mod parse;
 #[doc(hidden)]

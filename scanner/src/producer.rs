@@ -8,7 +8,7 @@ pub(crate) type Fingerprint = [u8; 16];
 /// A test fails when those files change and this does not; it prints the new value. Nothing else is covered, so that a
 /// change elsewhere keeps every memo.
 pub(crate) const FINGERPRINT: Fingerprint =
-    [221, 76, 30, 67, 100, 5, 167, 121, 99, 44, 203, 54, 194, 33, 239, 251];
+    [165, 77, 169, 215, 39, 136, 39, 208, 157, 140, 144, 225, 4, 235, 12, 46];
 
 /// Parsers of earlier versions that find exactly the same facts, so that their memos stay valid.
 ///
@@ -34,6 +34,7 @@ mod tests {
             ("fields.rs", include_str!("parse/fields.rs")),
             ("json.rs", include_str!("parse/json.rs")),
             ("markers.rs", include_str!("parse/markers.rs")),
+            ("turn_row.rs", include_str!("parse/turn_row.rs")),
         ];
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/parse");
         let files = std::fs::read_dir(folder).unwrap().count();

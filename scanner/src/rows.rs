@@ -10,6 +10,7 @@ use crate::ablation::{self, Ablation};
 use crate::anchors::Picked;
 use crate::error::ScanError;
 use crate::facts::FactSet;
+use crate::kept::Seen;
 use crate::parse::{self, Parsed};
 use crate::signature::{BodyType, PREFIX_BYTES, Signature};
 use crate::snapshot::Context;
@@ -27,6 +28,7 @@ pub(crate) struct Read {
     pub(crate) rows: u64,
     pub(crate) body_bytes: u64,
     pub(crate) unrecognised: u64,
+    pub(crate) tier_rows: u64,
 }
 
 impl std::ops::AddAssign for Read {
@@ -34,6 +36,7 @@ impl std::ops::AddAssign for Read {
         self.rows += other.rows;
         self.body_bytes += other.body_bytes;
         self.unrecognised += other.unrecognised;
+        self.tier_rows += other.tier_rows;
     }
 }
 
@@ -44,6 +47,7 @@ pub(crate) struct Reader<'c> {
     others: Statement<'c>,
     read: Read,
     picked: Picked,
+    turn_rows: Seen,
 }
 
 impl<'c> Reader<'c> {
@@ -59,6 +63,7 @@ impl<'c> Reader<'c> {
             others: prepare("SELECT ts, ts_nanos, thread_id, process_uuid FROM logs WHERE id = ?1")?,
             read: Read::default(),
             picked: Picked::default(),
+            turn_rows: Seen::default(),
         })
     }
 
@@ -85,8 +90,13 @@ impl<'c> Reader<'c> {
                 _ => continue,
             };
             read.body_bytes += body.len() as u64;
-            let Some(marked) = parse::first_marker(body) else { continue };
+            let marked = parse::first_marker(body);
             let target = row.get_ref(1).map_err(error)?;
+            if let Some(turn_row) = parse::turn_row(body, marked, bytes(target)) {
+                self.turn_rows.add(id, &turn_row);
+            }
+            let Some(marked) = marked else { continue };
+            read.tier_rows += u64::from(parse::tells_tier(body, marked, bytes(target)));
             let parsed = if ablated.is_empty() {
                 parse::parse(body, marked, bytes(target))
             } else {
@@ -102,9 +112,7 @@ impl<'c> Reader<'c> {
             };
             let mut others = self.others.query([id]).map_err(error)?;
             let Some(columns) = others.next().map_err(error)? else {
-                // Within one snapshot only a damaged tree leads to a row in order and not by its id.
-                let detail = format!("row {id} is not where its id says");
-                return Err(ScanError::Corrupt { path: path.to_owned(), detail });
+                return Err(not_found(path, id));
             };
             let signature = Signature::of(
                 integer(columns.get_ref(0).map_err(error)?),
@@ -131,6 +139,11 @@ impl<'c> Reader<'c> {
     /// The rows picked to recognise the database by.
     pub(crate) fn picked(&self) -> &Picked {
         &self.picked
+    }
+
+    /// The turn rows seen so far.
+    pub(crate) fn turn_rows(&self) -> &Seen {
+        &self.turn_rows
     }
 
     /// What was read so far.
@@ -170,6 +183,11 @@ impl<'c> Lookup<'c> {
     pub(crate) fn signature(&mut self, id: i64) -> Result<Option<Signature>, ScanError> {
         self.rows += 1;
         self.find(id).map_err(|error| ScanError::from_sqlite(self.path, error))
+    }
+
+    /// The signature of a row that was read in this snapshot.
+    pub(crate) fn signature_of_read(&mut self, id: i64) -> Result<Signature, ScanError> {
+        self.signature(id)?.ok_or_else(|| not_found(self.path, id))
     }
 
     fn find(&mut self, id: i64) -> rusqlite::Result<Option<Signature>> {
@@ -222,6 +240,11 @@ impl<'c> Lookup<'c> {
     pub(crate) fn vm_steps(&self) -> u64 {
         steps(&self.row)
     }
+}
+
+/// Within one snapshot only a damaged tree leads to a row in order and not by its id.
+fn not_found(path: &Path, id: i64) -> ScanError {
+    ScanError::Corrupt { path: path.to_owned(), detail: format!("row {id} is not where its id says") }
 }
 
 fn steps(statement: &Statement<'_>) -> u64 {

@@ -9,6 +9,7 @@ use crate::answer::{Reason, Scan, Stats, Window};
 use crate::artifact::{self, Loaded, Standing};
 use crate::checks::{self, Check, Refusal};
 use crate::control::{Point, reached};
+use crate::coverage;
 use crate::error::ScanError;
 use crate::full::full;
 use crate::memo::Memo;
@@ -138,6 +139,9 @@ fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
         facts: advanced.memo.facts.len() as u64,
         completions: advanced.memo.facts.completions() as u64,
         unrecognised: work.read.unrecognised,
+        turn_rows: work.turn_rows,
+        turns_seen: work.turns_seen,
+        tier_rows: work.read.tier_rows,
         cursor: advanced.memo.cursor,
         db_bytes: snapshot.db_bytes,
         artifact_bytes: start.artifact_bytes,
@@ -146,6 +150,9 @@ fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
         connections: u32::try_from(snapshot.connections.len()).unwrap_or(u32::MAX),
         elapsed: work.elapsed,
     };
+    if !ablated.has(Ablation::Coverage) {
+        warnings.extend(coverage::warning(path, snapshot.first(), &stats)?);
+    }
     let may_persist = checks::schema(snapshot.schema).is_ok() || ablated.has(Ablation::SchemaStored);
     // An open read transaction would keep a writer from starting its write-ahead log anew.
     drop(snapshot);

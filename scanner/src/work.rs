@@ -10,6 +10,10 @@ use crate::rows::{Lookup, Read, Reader};
 pub(crate) struct Work {
     /// Rows examined.
     pub(crate) read: Read,
+    /// Turn rows among them.
+    pub(crate) turn_rows: u64,
+    /// The turns of these.
+    pub(crate) turns_seen: u64,
     /// Remembered rows looked up.
     pub(crate) rows_checked: u64,
     /// Virtual-machine steps of both.
@@ -24,6 +28,8 @@ impl Work {
     pub(crate) fn start() -> Self {
         Self {
             read: Read::default(),
+            turn_rows: 0,
+            turns_seen: 0,
             rows_checked: 0,
             vm_steps: 0,
             elapsed: Phases::default(),
@@ -47,6 +53,7 @@ impl Work {
     /// Books what a reader did in all.
     pub(crate) fn add_reader(&mut self, reader: &Reader<'_>) {
         self.read += reader.read();
+        self.turn_rows += reader.turn_rows().rows();
         self.vm_steps += reader.vm_steps();
     }
 }

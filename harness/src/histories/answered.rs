@@ -59,7 +59,8 @@ pub(super) struct Answered {
     pub(super) body_bytes: u64,
     pub(super) facts: u64,
     pub(super) completions: u64,
-    pub(super) unrecognised: u64,
+    /// Rows unrecognised, turn rows, turns seen, and rows that tell a tier.
+    pub(super) hints: [u64; 4],
     pub(super) cursor: i64,
     pub(super) persisted: bool,
     pub(super) connections: u32,
@@ -88,7 +89,7 @@ impl From<Scan> for Answered {
             body_bytes: stats.body_bytes,
             facts: stats.facts,
             completions: stats.completions,
-            unrecognised: stats.unrecognised,
+            hints: [stats.unrecognised, stats.turn_rows, stats.turns_seen, stats.tier_rows],
             cursor: stats.cursor,
             persisted: stats.persisted,
             connections: stats.connections,

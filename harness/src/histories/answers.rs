@@ -52,8 +52,8 @@ impl Runner {
         agree(&sides)?;
         let mut shared = self.shared();
         shared.tally.count("scans");
-        let counts = |answer: &Answer| (answer.facts, answer.completions, answer.unrecognised);
-        let what = "facts, completions, unrecognised";
+        let counts = |answer: &Answer| (answer.facts, answer.completions, answer.hints());
+        let what = "facts, completions, and [unrecognised, turn rows, turns seen, tier rows]";
         if let Some(rescanned) = rescanned {
             shared.tally.count("full rescans");
             expect(Wrong::FullRescan, what, &counts(&rescanned), &counts(&right))?;
@@ -76,7 +76,8 @@ impl Runner {
         let scan = scanner.scan(&request).map_err(|error| wrong(Wrong::FullRescan, error.to_string()))?;
         let scan = Answered::from(scan);
         check_work(&scan, &predict(Err(Reason::Disabled), view), None)?;
-        let Answered { turns, facts, completions, unrecognised, .. } = scan;
-        Ok(Answer { turns, facts, completions, unrecognised })
+        let Answered { turns, facts, completions, hints, .. } = scan;
+        let [unrecognised, turn_rows, turns_seen, tier_rows] = hints;
+        Ok(Answer { turns, facts, completions, unrecognised, turn_rows, turns_seen, tier_rows })
     }
 }

@@ -34,6 +34,7 @@ mod shrink;
 mod sides;
 mod stage;
 mod text;
+mod turn_rows;
 mod verify;
 mod view;
 mod waiting;

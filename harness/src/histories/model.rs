@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 
 use tracerig_scanner::{Check, Mode, Reason};
 
+use super::turn_rows::TurnRows;
 use super::view::{Signature, View, Work};
-use crate::oracle::{self, Fact};
+use crate::oracle::{Fact, Known, Ran};
 
 /// What a memo holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Memo {
     file: u64,
     pub(super) cursor: i64,
     anchors: BTreeMap<i64, Signature>,
     facts: BTreeMap<i64, (Signature, Fact)>,
+    turn_rows: TurnRows,
 }
 
 /// What tells whether the persisted memo was replaced since.
@@ -75,8 +77,7 @@ pub(super) fn predict(memo: Result<&Memo, Reason>, view: &View) -> Prediction {
 }
 
 fn full(view: &View, reason: Reason) -> Prediction {
-    let mut memo =
-        Memo { file: view.file, cursor: view.max_id(), anchors: BTreeMap::new(), facts: BTreeMap::new() };
+    let mut memo = Memo { file: view.file, cursor: view.max_id(), ..Memo::default() };
     memo.learn(view, i64::MIN);
     memo.remember(view, i64::MIN);
     Prediction { mode: Mode::Full, reason, memo, changed: true, work: view.work(i64::MIN) }
@@ -113,8 +114,10 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
             return Err(Check::Anchors);
         }
     }
+    memo.turn_rows.check(&memo.known(&memo.ran()), view, cursor)?;
     let work = view.work(cursor);
     if max_id == cursor {
+        memo.forget_turn_rows();
         return Ok(Prediction {
             mode: Mode::Unchanged,
             reason: Reason::None,
@@ -125,6 +128,8 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Check> {
     }
     memo.learn(view, cursor);
     memo.drop_missing(view, cursor)?;
+    memo.turn_rows.check(&memo.known(&memo.ran()), view, cursor)?;
+    memo.forget_turn_rows();
     memo.cursor = max_id;
     memo.remember(view, cursor);
     Ok(Prediction { mode: Mode::Incremental, reason: Reason::None, memo, changed: true, work })
@@ -148,7 +153,7 @@ impl Memo {
 
     /// Rows that may have to be looked up to trust it.
     pub(super) fn remembered(&self) -> u64 {
-        (self.anchors.len() + self.facts.len()) as u64
+        (self.anchors.len() + self.facts.len() + self.turn_rows.ids().len()) as u64
     }
 
     /// Rows remembered only to recognise the database by, which `before` did not remember so.
@@ -156,19 +161,39 @@ impl Memo {
         self.anchors.keys().filter(|id| !before.anchors.contains_key(id)).count() as u64
     }
 
-    /// Whether each fact, in the order of ids, can change the answer.
-    fn matters(&self) -> Vec<bool> {
-        let facts: Vec<Fact> = self.facts.values().map(|(_, fact)| fact.clone()).collect();
-        oracle::relevant(&facts)
+    /// The rows kept of turns.
+    fn ran(&self) -> Vec<(i64, Ran)> {
+        self.turn_rows.known()
     }
 
-    /// Adds the facts of the rows above `cursor`.
+    /// What the oracle can fold, with these turn rows.
+    fn known<'a>(&'a self, ran: &'a [(i64, Ran)]) -> Known<'a> {
+        Known {
+            facts: self.facts.iter().map(|(&id, (_, fact))| (id, fact)).collect(),
+            ran: ran.iter().map(|(id, ran)| (*id, ran)).collect(),
+        }
+    }
+
+    /// Whether each fact, in the order of ids, can change the answer.
+    fn matters(&self) -> Vec<bool> {
+        self.known(&self.ran()).relevant()
+    }
+
+    /// Drops the turn rows that can change no answer.
+    fn forget_turn_rows(&mut self) {
+        let needed = super::turn_rows::needed(&self.known(&[]));
+        self.turn_rows.retain(&needed);
+    }
+
+    /// Adds the facts of the rows above `cursor`, and the turn rows there of turns for which they can count.
     fn learn(&mut self, view: &View, cursor: i64) {
         for (&id, row) in view.rows.range(cursor.saturating_add(1)..) {
             if let Some(fact) = &row.fact {
                 self.facts.insert(id, (row.signature.clone(), fact.clone()));
             }
         }
+        let needed = super::turn_rows::needed(&self.known(&[]));
+        self.turn_rows.learn(&needed, view, cursor);
     }
 
     /// Drops the facts that can change the answer and whose rows are gone; a different row is a refusal. Others come to

@@ -29,9 +29,10 @@ pub(super) fn check_scan(
     loaded: Result<&Memo, &Reason>,
 ) -> Result<(), Error> {
     check_work(scan, due, loaded.ok())?;
-    let warns = matches!(loaded, Err(Reason::Check(Check::Artifact | Check::Producer)));
-    if scan.warnings.is_empty() == warns {
-        return Err(wrong(Wrong::Warning, format!("warnings: {:?}", scan.warnings)));
+    let refused = matches!(loaded, Err(Reason::Check(Check::Artifact | Check::Producer)));
+    let warnings = usize::from(refused) + usize::from(due.work.lacks_tiers());
+    if scan.warnings.len() != warnings {
+        return Err(wrong(Wrong::Warning, format!("{warnings} were due, not {:?}", scan.warnings)));
     }
     Ok(())
 }
@@ -40,9 +41,10 @@ pub(super) fn check_scan(
 pub(super) fn check_work(scan: &Answered, due: &Prediction, loaded: Option<&Memo>) -> Result<(), Error> {
     let mode = (due.mode.to_string(), due.reason.to_string());
     expect(Wrong::Mode, "the mode", &(scan.mode.clone(), scan.reason.clone()), &mode)?;
-    let work =
-        Work { rows: scan.rows_examined, body_bytes: scan.body_bytes, unrecognised: scan.unrecognised };
-    expect(Wrong::Work, "the work", &work, &due.work)?;
+    let Work { rows, body_bytes, hints } = &due.work;
+    let counts = (scan.rows_examined, scan.body_bytes);
+    expect(Wrong::Work, "rows and bytes", &counts, &(*rows, *body_bytes))?;
+    expect(Wrong::Work, "what is counted of the rows", &scan.hints, &hints.figures())?;
     let memo = (scan.cursor, scan.facts, scan.completions);
     expect(
         Wrong::Memo,

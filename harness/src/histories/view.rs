@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
-use crate::oracle::{self, Answer, Fact, Verdict, Window};
+use crate::oracle::{self, Answer, Fact, Hints, Known, Ran, Verdict, Window};
 
 /// Bytes of a body that tell rows apart, beside its length.
 const PREFIX_BYTES: usize = 256;
@@ -29,8 +29,11 @@ pub(super) struct Row {
     pub(super) text_bytes: u64,
     /// What it says, if it says something.
     pub(super) fact: Option<Fact>,
-    /// Whether it has a marker under another target.
-    pub(super) unrecognised: bool,
+    /// The turn that logged it while it ran.
+    pub(super) ran: Option<Ran>,
+    /// Whether it has a marker under another target, or sets a tier by an unknown operation.
+    unrecognised: bool,
+    tells_tier: bool,
 }
 
 /// One state of a database.
@@ -77,11 +80,14 @@ impl View {
                 prefix: bytes[..bytes.len().min(PREFIX_BYTES)].to_vec(),
             };
             let text_bytes = if is_text { bytes.len() as u64 } else { 0 };
-            rows.insert(row.get(0)?, Row { signature, text_bytes, fact: None, unrecognised: false });
+            let silent =
+                Row { signature, text_bytes, fact: None, ran: None, unrecognised: false, tells_tier: false };
+            rows.insert(row.get(0)?, silent);
         }
-        oracle::each_marked(connection, i64::MIN, |id, verdict| {
+        oracle::each_row(connection, i64::MIN, |id, seen| {
             let Some(row) = rows.get_mut(&id) else { return };
-            match verdict {
+            (row.ran, row.tells_tier) = (seen.ran, seen.tells_tier);
+            match seen.verdict {
                 Verdict::Fact(fact) => row.fact = Some(fact),
                 Verdict::Unrecognised => row.unrecognised = true,
                 Verdict::Nothing => {}
@@ -102,8 +108,11 @@ impl View {
 
     /// The right answer.
     pub(super) fn answer(&self, window: Window) -> Answer {
-        let facts: Vec<Fact> = self.rows.values().filter_map(|row| row.fact.clone()).collect();
-        oracle::answer(&facts, self.work(i64::MIN).unrecognised, window)
+        let known = Known {
+            facts: self.rows.iter().filter_map(|(&id, row)| Some((id, row.fact.as_ref()?))).collect(),
+            ran: self.rows.iter().filter_map(|(&id, row)| Some((id, row.ran.as_ref()?))).collect(),
+        };
+        oracle::answer(&known, &self.work(i64::MIN).hints, window)
     }
 
     /// What reading the rows above `cursor` takes.
@@ -112,16 +121,28 @@ impl View {
         for row in self.rows.range(cursor.saturating_add(1)..).map(|(_, row)| row) {
             work.rows += 1;
             work.body_bytes += row.text_bytes;
-            work.unrecognised += u64::from(row.unrecognised);
+            work.hints.unrecognised += u64::from(row.unrecognised);
+            work.hints.tier_rows += u64::from(row.tells_tier);
+            if let Some(ran) = &row.ran {
+                work.hints.turn_rows += 1;
+                work.hints.turns.insert(ran.turn.clone());
+            }
         }
         work
     }
 }
 
 /// What a scan has to read, no more and no less.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Work {
     pub(super) rows: u64,
     pub(super) body_bytes: u64,
-    pub(super) unrecognised: u64,
+    pub(super) hints: Hints,
+}
+
+impl Work {
+    /// Whether the rows read look like those of a version that tells the tier elsewhere.
+    pub(super) fn lacks_tiers(&self) -> bool {
+        self.hints.turns.len() >= 10 && self.hints.tier_rows == 0
+    }
 }

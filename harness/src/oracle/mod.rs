@@ -1,8 +1,8 @@
 //! The independent oracle: a full scan written to be obvious, sharing no code with the scanner it checks.
 //!
-//! It reads every row in the order of ids, turns each into at most one fact (`rules`), and folds the facts into the
-//! answer (`fold`). The JSON reader (`json`) is its own. `published` stands beside it: the query and the rules as they
-//! were published. Memory is one body at a time plus the facts.
+//! It reads every row in the order of ids, turns each into at most one fact and the turn that logged it (`rules`), and folds
+//! these into the answer (`fold`). The JSON reader (`json`) is its own. `published` stands beside it: the query and the rules
+//! as they were published. Memory is one body at a time plus facts and turn rows.
 
 pub mod archive;
 mod fold;
@@ -13,7 +13,7 @@ mod rules;
 pub mod thread_home;
 pub mod threads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use fold::relevant;
+pub(crate) use fold::Known;
 pub(crate) use notes::Notes;
-pub(crate) use rules::{Fact, Verdict};
+pub(crate) use rules::{Fact, Ran, Seen, Verdict};
 
 /// How long a locked database is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ impl Window {
 pub struct Turn {
     /// Thread of the evidence with the highest id, where it names one.
     pub thread_id: Option<String>,
-    /// Model of the latest completion, else of the latest evidence that names one.
+    /// Model of the latest completion, else of the latest evidence that names one, else of the latest turn row that does.
     pub model: Option<String>,
     /// Unix seconds of the evidence with the highest id.
     pub timestamp: i64,
@@ -64,8 +64,23 @@ pub struct Answer {
     pub facts: u64,
     /// Those of them that are completions.
     pub completions: u64,
-    /// TEXT rows whose first marker belongs to another target; always 0 for the published rules.
+    /// TEXT rows whose first marker belongs to another target, and submissions that set a tier by an unknown operation;
+    /// always 0 for the published rules, like the counts below.
     pub unrecognised: u64,
+    /// Rows that a turn logged while it ran.
+    pub turn_rows: u64,
+    /// Turns that they name.
+    pub turns_seen: u64,
+    /// Rows that tell the tier of a turn, whichever tier.
+    pub tier_rows: u64,
+}
+
+impl Answer {
+    /// Rows unrecognised, turn rows, turns seen, and rows that tell a tier.
+    #[must_use]
+    pub const fn hints(&self) -> [u64; 4] {
+        [self.unrecognised, self.turn_rows, self.turns_seen, self.tier_rows]
+    }
 }
 
 /// Why the oracle has no answer.
@@ -104,21 +119,53 @@ pub fn scan(db: &Path, window: Window) -> Result<Answer, OracleError> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn scan_connection(connection: &Connection, window: Window) -> rusqlite::Result<Answer> {
-    let mut facts = Vec::new();
-    let mut unrecognised = 0;
-    each_marked(connection, i64::MIN, |_, verdict| match verdict {
-        Verdict::Fact(fact) => facts.push(fact),
-        Verdict::Nothing => {}
-        Verdict::Unrecognised => unrecognised += 1,
+    let (mut facts, mut ran) = (Vec::new(), Vec::new());
+    let mut hints = Hints::default();
+    each_row(connection, i64::MIN, |id, seen| {
+        hints.count(&seen);
+        if let Verdict::Fact(fact) = seen.verdict {
+            facts.push((id, fact));
+        }
+        ran.extend(seen.ran.map(|turn| (id, turn)));
     })?;
-    Ok(answer(&facts, unrecognised, window))
+    let known = Known {
+        facts: facts.iter().map(|(id, fact)| (*id, fact)).collect(),
+        ran: ran.iter().map(|(id, turn)| (*id, turn)).collect(),
+    };
+    Ok(answer(&known, &hints, window))
 }
 
-/// Calls `found` for every row with a marker from the id `from` on, in the order of ids, with the id and what the row says.
-pub(crate) fn each_marked(
+/// What is counted of rows beside their facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Hints {
+    pub(crate) unrecognised: u64,
+    pub(crate) turn_rows: u64,
+    pub(crate) tier_rows: u64,
+    pub(crate) turns: HashSet<String>,
+}
+
+impl Hints {
+    /// Their figures, in the order of [`Answer::hints`].
+    pub(crate) fn figures(&self) -> [u64; 4] {
+        [self.unrecognised, self.turn_rows, self.turns.len() as u64, self.tier_rows]
+    }
+
+    /// Counts a row.
+    pub(crate) fn count(&mut self, seen: &Seen) {
+        self.unrecognised += u64::from(matches!(seen.verdict, Verdict::Unrecognised));
+        self.tier_rows += u64::from(seen.tells_tier);
+        if let Some(ran) = &seen.ran {
+            self.turn_rows += 1;
+            self.turns.insert(ran.turn.clone());
+        }
+    }
+}
+
+/// Calls `found` for every TEXT row from the id `from` on, in the order of ids, with the id and what the row is.
+pub(crate) fn each_row(
     connection: &Connection,
     from: i64,
-    mut found: impl FnMut(i64, Verdict),
+    mut found: impl FnMut(i64, Seen),
 ) -> rusqlite::Result<()> {
     let finder = rules::MarkerFinder::new();
     let mut statement = connection.prepare_cached(
@@ -127,7 +174,6 @@ pub(crate) fn each_marked(
     let mut rows = statement.query([from])?;
     while let Some(row) = rows.next()? {
         let ValueRef::Text(body) = row.get_ref(4)? else { continue };
-        let Some(place) = finder.first(body) else { continue };
         let id = row.get(5)?;
         let row = rules::Row {
             ts: row.get(0)?,
@@ -135,18 +181,22 @@ pub(crate) fn each_marked(
             thread_id: text(row.get_ref(2)?).and_then(as_utf8),
             process_uuid: text(row.get_ref(3)?).and_then(as_utf8),
         };
-        found(id, rules::fact(&row, body, place));
+        found(id, rules::read(&row, body, &finder));
     }
     Ok(())
 }
 
-/// The answer that `facts`, in the order of their ids, give in `window`.
-pub(crate) fn answer(facts: &[Fact], unrecognised: u64, window: Window) -> Answer {
+/// The answer that what is known gives in `window`.
+pub(crate) fn answer(known: &Known<'_>, hints: &Hints, window: Window) -> Answer {
+    let [unrecognised, turn_rows, turns_seen, tier_rows] = hints.figures();
     Answer {
-        turns: fold::turns(facts, window),
-        facts: facts.len() as u64,
-        completions: facts.iter().filter(|fact| fact.is_completion()).count() as u64,
+        turns: known.turns(window),
+        facts: known.facts.len() as u64,
+        completions: known.facts.iter().filter(|(_, fact)| fact.is_completion()).count() as u64,
         unrecognised,
+        turn_rows,
+        turns_seen,
+        tier_rows,
     }
 }
 

@@ -5,39 +5,40 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
-use super::{Fact, Turn, Verdict, Window, answer, each_marked, relevant};
+use super::{Fact, Known, Ran, Seen, Turn, Verdict, Window, each_row};
 
-/// The facts of every row up to the highest id.
+/// What every row up to the highest id says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     facts: BTreeMap<i64, Fact>,
+    ran: BTreeMap<i64, Ran>,
     max_id: i64,
 }
 
 impl Notes {
     /// Brings the notes up to date with what `connection` sees: reads the rows above the highest id noted, and strikes out
-    /// the facts whose rows are gone. Notes begin with reading every row.
+    /// what is noted of rows that are gone. Notes begin with reading every row.
     ///
     /// # Errors
     /// Whatever SQLite reports.
     pub(crate) fn update(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let snapshot = connection.unchecked_transaction()?;
-        let mut stands = snapshot.prepare("SELECT 1 FROM logs WHERE id = ?1")?;
-        let mut facts = BTreeMap::new();
-        for (id, fact) in std::mem::take(&mut self.facts) {
-            if stands.query_row([id], |_| Ok(())).optional()?.is_some() {
-                facts.insert(id, fact);
-            }
-        }
+        let mut facts = std::mem::take(&mut self.facts);
+        let mut ran = std::mem::take(&mut self.ran);
+        keep_standing(&snapshot, &mut facts)?;
+        keep_standing(&snapshot, &mut ran)?;
         let from = if self.max_id == 0 { i64::MIN } else { self.max_id.saturating_add(1) };
-        each_marked(&snapshot, from, |id, verdict| {
+        each_row(&snapshot, from, |id, Seen { verdict, ran: turn, .. }| {
             if let Verdict::Fact(fact) = verdict {
                 facts.insert(id, fact);
             }
+            if let Some(turn) = turn {
+                ran.insert(id, turn);
+            }
         })?;
-        self.facts = facts;
+        (self.facts, self.ran) = (facts, ran);
         self.max_id = snapshot.query_row("SELECT coalesce(max(id), 0) FROM logs", [], |row| row.get(0))?;
         Ok(())
     }
@@ -49,19 +50,35 @@ impl Notes {
 
     /// The oracle's answer to an open window.
     pub(crate) fn turns(&self) -> BTreeMap<String, Turn> {
-        answer(&self.in_order(), 0, Window::default()).turns
+        self.known().turns(Window::default())
     }
 
     /// The ids of the facts, oldest first: those that can change an answer, and the others.
     pub(crate) fn ids(&self) -> (Vec<i64>, Vec<i64>) {
-        let matters = relevant(&self.in_order());
+        let matters = self.known().relevant();
         let (these, others): (Vec<_>, Vec<_>) =
             self.facts.keys().zip(matters).partition(|(_, matters)| *matters);
         let ids = |of: Vec<(&i64, bool)>| of.into_iter().map(|(&id, _)| id).collect();
         (ids(these), ids(others))
     }
 
-    fn in_order(&self) -> Vec<Fact> {
-        self.facts.values().cloned().collect()
+    fn known(&self) -> Known<'_> {
+        Known {
+            facts: self.facts.iter().map(|(&id, fact)| (id, fact)).collect(),
+            ran: self.ran.iter().map(|(&id, ran)| (id, ran)).collect(),
+        }
     }
+}
+
+/// Strikes out what is noted of rows that are gone.
+fn keep_standing<T>(snapshot: &Connection, noted: &mut BTreeMap<i64, T>) -> rusqlite::Result<()> {
+    let mut stands = snapshot.prepare_cached("SELECT 1 FROM logs WHERE id = ?1")?;
+    let mut gone = Vec::new();
+    for &id in noted.keys() {
+        if !stands.exists([id])? {
+            gone.push(id);
+        }
+    }
+    noted.retain(|id, _| gone.binary_search(id).is_err());
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! One row to at most one fact: markers, fields, and the dump of a submission.
+//! One row to at most one fact, and to the turn that logged it: markers, fields, and the dump of a submission.
 
 use memchr::memmem::Finder;
 
@@ -28,6 +28,26 @@ impl Fact {
     pub(crate) fn is_completion(&self) -> bool {
         matches!(self.kind, Kind::Completion)
     }
+
+    /// The turn that it names.
+    pub(crate) fn turn(&self) -> &str {
+        &self.turn
+    }
+
+    /// The model that it names.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Whether it is a submission that names a turn.
+    pub(crate) fn submits_turn(&self) -> bool {
+        matches!(self.kind, Kind::Submission { starts_turn: true, .. })
+    }
+
+    /// Whether it proves by itself that its turn ran at priority, and names no model.
+    pub(crate) fn is_proof_without_model(&self) -> bool {
+        self.kind == Kind::Evidence && self.model.is_none()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,45 +68,74 @@ pub(super) enum Tier {
     Other,
 }
 
-/// What a row with a marker is.
+/// What the marker of a row makes of it.
 pub(crate) enum Verdict {
     /// It says something.
     Fact(Fact),
-    /// It is of the marker's kind, but says nothing.
+    /// It has no marker, or says nothing.
     Nothing,
-    /// Its target is not of the marker's kind.
+    /// Its target is not of the marker's kind, or it is a submission that sets a tier by an unknown operation.
     Unrecognised,
 }
+
+/// A turn that logged a row while it ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) turn: String,
+    pub(crate) model: Option<String>,
+}
+
+/// What a row is in every respect.
+pub(crate) struct Seen {
+    pub(crate) verdict: Verdict,
+    /// The turn that it proves to have run.
+    pub(crate) ran: Option<Ran>,
+    /// Whether it names the tier of a turn, whichever tier.
+    pub(crate) tells_tier: bool,
+}
+
+/// The targets of rows that a turn logs while it runs.
+const TURN_TARGETS: [&str; 2] = ["feedback_tags", "codex_core::session::turn"];
 
 /// A kind of row: its marker and the targets that may log it.
 struct Marker {
     text: &'static str,
     targets: &'static [&'static str],
-    read: fn(&Row<'_>, &[u8], &[u8]) -> Option<Fact>,
+    read: fn(&Row<'_>, &[u8], &[u8]) -> Verdict,
+    /// Whether a row with this text behind the marker names a tier.
+    tells_tier: fn(&[u8]) -> bool,
 }
 
 const MARKERS: [Marker; 4] = [
     Marker {
         text: "websocket request:",
         targets: &["codex_api::endpoint::responses_websocket"],
-        read: request,
+        read: |row, before, after| said(request(row, before, after)),
+        tells_tier: |_| true,
     },
     Marker {
         text: "websocket event:",
         targets: &["codex_api::endpoint::responses_websocket"],
-        read: completion,
+        read: |row, before, after| said(completion(row, before, after)),
+        tells_tier: |_| false,
     },
     Marker {
         text: "Submission sub=Submission {",
         targets: &["codex_core::session::handlers", "codex_core::codex"],
         read: submission,
+        tells_tier: |after| submission_id(after).is_some(),
     },
-    Marker { text: "tags_json=", targets: &["feedback_tags"], read: tags },
+    Marker {
+        text: "tags_json=",
+        targets: &["feedback_tags"],
+        read: |row, before, after| said(tags(row, before, after)),
+        tells_tier: |after| memchr::memmem::find(after, b"\"service_tier\"").is_some(),
+    },
 ];
 
 /// Where the first marker of a body stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+struct Place {
     at: usize,
     marker: usize,
 }
@@ -99,21 +148,32 @@ impl MarkerFinder {
         MarkerFinder(MARKERS.each_ref().map(|marker| Finder::new(marker.text)))
     }
 
-    pub(super) fn first(&self, body: &[u8]) -> Option<Place> {
+    fn first(&self, body: &[u8]) -> Option<Place> {
         let places = self.0.iter().enumerate();
         places.filter_map(|(marker, finder)| finder.find(body).map(|at| Place { at, marker })).min()
     }
 }
 
-/// Reads the row whose first marker stands at `place`.
-pub(super) fn fact(row: &Row<'_>, body: &[u8], place: Place) -> Verdict {
-    let marker = &MARKERS[place.marker];
-    if !marker.targets.iter().any(|target| row.target == Some(target.as_bytes())) {
-        return Verdict::Unrecognised;
-    }
-    let before = &body[..place.at];
-    let after = &body[place.at + marker.text.len()..];
-    (marker.read)(row, before, after).map_or(Verdict::Nothing, Verdict::Fact)
+/// Reads a row with this body.
+pub(super) fn read(row: &Row<'_>, body: &[u8], finder: &MarkerFinder) -> Seen {
+    let place = finder.first(body);
+    let before = place.map_or(body, |place| &body[..place.at]);
+    let is_of = |targets: &[&str]| targets.iter().any(|target| row.target == Some(target.as_bytes()));
+    let turn = is_of(&TURN_TARGETS).then(|| field(before, "turn.id")).flatten();
+    let ran = turn.map(|turn| Ran { turn, model: field(before, "model") });
+    let (verdict, tells_tier) = match place.map(|place| (place, &MARKERS[place.marker])) {
+        None => (Verdict::Nothing, false),
+        Some((_, marker)) if !is_of(marker.targets) => (Verdict::Unrecognised, false),
+        Some((place, marker)) => {
+            let after = &body[place.at + marker.text.len()..];
+            ((marker.read)(row, before, after), (marker.tells_tier)(after))
+        }
+    };
+    Seen { verdict, ran, tells_tier }
+}
+
+fn said(fact: Option<Fact>) -> Verdict {
+    fact.map_or(Verdict::Nothing, Verdict::Fact)
 }
 
 fn request(row: &Row<'_>, before: &[u8], after: &[u8]) -> Option<Fact> {
@@ -143,16 +203,22 @@ fn tags(row: &Row<'_>, before: &[u8], after: &[u8]) -> Option<Fact> {
     Some(new_fact(row, before, Kind::Evidence, turn_field(before)?, field(before, "model")))
 }
 
-fn submission(row: &Row<'_>, before: &[u8], after: &[u8]) -> Option<Fact> {
-    let quoted = after.trim_ascii_start().strip_prefix(b"id: \"")?;
-    let id = as_text(&quoted[..closing_quote(quoted, 0)?])?;
-    let (op, tier) = read_dump(after);
-    let starts_turn = match op? {
-        b"UserInput" | b"UserTurn" => true,
-        b"ThreadSettings" => false,
-        _ => return None,
+fn submission(row: &Row<'_>, before: &[u8], after: &[u8]) -> Verdict {
+    let Some(id) = submission_id(after) else { return Verdict::Nothing };
+    let Dump { op, tier, sets_tier } = read_dump(after);
+    let starts_turn = match op.unwrap_or_default() {
+        b"UserInput" | b"UserTurn" | b"UserInputWithTurnContext" | b"TurnInput" => true,
+        b"ThreadSettings" | b"OverrideTurnContext" => false,
+        _ if sets_tier => return Verdict::Unrecognised,
+        _ => return Verdict::Nothing,
     };
-    Some(new_fact(row, before, Kind::Submission { starts_turn, tier }, id, None))
+    let tier = tier.unwrap_or(Tier::Inherited);
+    Verdict::Fact(new_fact(row, before, Kind::Submission { starts_turn, tier }, id, None))
+}
+
+fn submission_id(dump: &[u8]) -> Option<String> {
+    let quoted = dump.trim_ascii_start().strip_prefix(b"id: \"")?;
+    as_text(&quoted[..closing_quote(quoted, 0)?])
 }
 
 fn new_fact(row: &Row<'_>, before: &[u8], kind: Kind, turn: String, model: Option<String>) -> Fact {
@@ -167,28 +233,39 @@ fn new_fact(row: &Row<'_>, before: &[u8], kind: Kind, turn: String, model: Optio
     }
 }
 
-/// The first operation and the tier that a debug dump names outside its string literals.
-fn read_dump(dump: &[u8]) -> (Option<&[u8]>, Tier) {
-    let (mut op, mut tier) = (None, None);
+/// What a debug dump says outside its string literals.
+#[derive(Default)]
+struct Dump<'a> {
+    /// The first operation.
+    op: Option<&'a [u8]>,
+    /// The first tier of a known form.
+    tier: Option<Tier>,
+    /// Whether some tier, of whatever form, is set.
+    sets_tier: bool,
+}
+
+fn read_dump(text: &[u8]) -> Dump<'_> {
+    let mut dump = Dump::default();
     let mut at = 0;
-    while at < dump.len() {
-        if dump[at] == b'"' {
+    while at < text.len() {
+        if text[at] == b'"' {
             // A literal that never closes ends the dump.
-            let Some(end) = closing_quote(dump, at + 1) else { break };
+            let Some(end) = closing_quote(text, at + 1) else { break };
             at = end + 1;
             continue;
         }
-        if at == 0 || !is_word(dump[at - 1]) {
-            if op.is_none() {
-                op = dump[at..].strip_prefix(b"op: ").map(leading_word).filter(|name| !name.is_empty());
+        if at == 0 || !is_word(text[at - 1]) {
+            if dump.op.is_none() {
+                dump.op = text[at..].strip_prefix(b"op: ").map(leading_word).filter(|name| !name.is_empty());
             }
-            if tier.is_none() {
-                tier = dump[at..].strip_prefix(b"service_tier: ").and_then(read_tier);
+            if let Some(tier) = text[at..].strip_prefix(b"service_tier: ") {
+                dump.tier = dump.tier.or_else(|| read_tier(tier));
+                dump.sets_tier |= tier.starts_with(b"Some(");
             }
         }
         at += 1;
     }
-    (op, tier.unwrap_or(Tier::Inherited))
+    dump
 }
 
 fn read_tier(text: &[u8]) -> Option<Tier> {
@@ -198,12 +275,20 @@ fn read_tier(text: &[u8]) -> Option<Tier> {
     if text.starts_with(b"Some(None)") {
         return Some(Tier::Other);
     }
-    let name = text.strip_prefix(b"Some(Some(\"")?;
-    let end = closing_quote(name, 0)?;
-    if !name[end + 1..].starts_with(b"))") {
-        return None;
-    }
-    Some(if [&b"priority"[..], b"fast"].contains(&&name[..end]) { Tier::Priority } else { Tier::Other })
+    let inner = text.strip_prefix(b"Some(Some(")?;
+    let (is_priority, length) = match inner.strip_prefix(b"\"") {
+        Some(quoted) => {
+            let end = closing_quote(quoted, 0)?;
+            ([&b"priority"[..], b"fast"].contains(&&quoted[..end]), end + 2)
+        }
+        None => {
+            let name = leading_word(inner);
+            (!name.is_empty()).then_some(())?;
+            ([&b"priority"[..], b"fast"].iter().any(|known| name.eq_ignore_ascii_case(known)), name.len())
+        }
+    };
+    let tier = if is_priority { Tier::Priority } else { Tier::Other };
+    inner[length..].starts_with(b"))").then_some(tier)
 }
 
 /// The first quote at or after `from` that no backslash escapes.

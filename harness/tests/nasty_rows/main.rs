@@ -47,6 +47,9 @@ fn as_answer(scan: &Scan) -> Answer {
         facts: scan.stats.facts,
         completions: scan.stats.completions,
         unrecognised: scan.stats.unrecognised,
+        turn_rows: scan.stats.turn_rows,
+        turns_seen: scan.stats.turns_seen,
+        tier_rows: scan.stats.tier_rows,
     }
 }
 

@@ -56,7 +56,11 @@ impl Nasty {
     /// A row of any kind, sound or not.
     pub(crate) fn row(&mut self, number: u64) -> Row {
         self.turn = if self.chance(0.8) { format!("t{number}") } else { format!("t{}", number % 5) };
-        let kind = self.random.random_range(0..4);
+        let kind = self.random.random_range(0..5);
+        if kind == 4 && self.chance(0.9) {
+            // A turn logs rows after its submission.
+            self.turn = format!("t{}", number.saturating_sub(self.random.random_range(1..12)));
+        }
         let target = if self.chance(0.9) {
             match kind {
                 0 | 1 => Cell::Text(b"codex_api::endpoint::responses_websocket".to_vec()),
@@ -65,7 +69,12 @@ impl Nasty {
                     .as_bytes()
                     .to_vec()
                     .into(),
-                _ => Cell::Text(b"feedback_tags".to_vec()),
+                3 => Cell::Text(b"feedback_tags".to_vec()),
+                _ => self
+                    .pick(&["feedback_tags", "codex_core::session::turn", "codex_core::session::turns"])
+                    .as_bytes()
+                    .to_vec()
+                    .into(),
             }
         } else {
             let blob = Cell::Blob(b"feedback_tags".to_vec());
@@ -73,10 +82,17 @@ impl Nasty {
         };
         let mut body = self.prefix();
         let marker =
-            ["websocket request:", "websocket event:", "Submission sub=Submission {", "tags_json="][kind];
+            ["websocket request:", "websocket event:", "Submission sub=Submission {", "tags_json=", ""][kind];
         body.extend_from_slice(marker.as_bytes());
         body.extend_from_slice(&self.space());
-        let payload = if kind == 2 { self.dump() } else { self.object(kind).into_bytes() };
+        let payload = match kind {
+            2 => self.dump(),
+            4 => self
+                .pick(&["model=\"m2\" a=1", "model=m3", "turn.id=late", "tags_json=", "x"])
+                .as_bytes()
+                .to_vec(),
+            _ => self.object(kind).into_bytes(),
+        };
         body.extend_from_slice(&payload);
         body.extend_from_slice(&self.space());
         if self.chance(0.15) {
@@ -282,6 +298,9 @@ impl Nasty {
                 "op: UserInput { ",
                 "op: UserTurn { ",
                 "op: ThreadSettings { ",
+                "op: UserInputWithTurnContext { ",
+                "op: TurnInput { thread_settings: ThreadSettingsOverrides { ",
+                "op: OverrideTurnContext { ",
                 "op: Interrupt, ",
                 "op: UserInputs { ",
                 "op: ",
@@ -295,6 +314,13 @@ impl Nasty {
                 "service_tier: Some(Some(\"priority\")), ",
                 "service_tier: Some(Some(\"priority\")), ",
                 "service_tier: Some(Some(\"fast\"))",
+                "service_tier: Some(Some(Fast)), ",
+                "service_tier: Some(Some(PRIORITY)), ",
+                "service_tier: Some(Some(Flex)), ",
+                "service_tier: Some(Some(Fa st)), ",
+                "service_tier: Some(Some()), ",
+                "service_tier: Some(Some(\"Fast\")), ",
+                "service_tier: Some(7), ",
                 "service_tier: Some(Some(\"flex\")), ",
                 "service_tier: Some(Some(\"prio\\\"rity\")), ",
                 "service_tier: Some(Some(\"priority\") ), ",

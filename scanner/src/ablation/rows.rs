@@ -13,6 +13,9 @@ const ASKED: [(MarkerKind, &[u8]); 4] = [
     (MarkerKind::Tags, b"tags_json="),
 ];
 
+/// The operations that are not known without their rule.
+const NEWER: [&[u8]; 3] = [b"op: UserInputWithTurnContext", b"op: TurnInput", b"op: OverrideTurnContext"];
+
 /// As [`parse::parse`], without the rules in `ablated`.
 pub(crate) fn parse<'a>(
     ablated: Ablations,
@@ -31,8 +34,21 @@ pub(crate) fn parse<'a>(
     let target = if ablated.has(Ablation::RowTarget) { own } else { target };
     let mut parsed = parse::parse(body, marked, target);
     let after = &body[marked.end..];
+    let holds = |text: &[u8]| memmem::find(after, text).is_some();
     if let Parsed::Fact(fact) = &mut parsed {
+        if let Says::Submission { tier, .. } | Says::Settings { tier } = &mut fact.says
+            && ablated.has(Ablation::TierEnum)
+            && !holds(br#"Some(Some(""#)
+            && holds(b"Some(Some(")
+        {
+            *tier = TierWord::Inherit;
+        }
         match &mut fact.says {
+            Says::Submission { .. } | Says::Settings { .. }
+                if ablated.has(Ablation::Operations) && NEWER.iter().any(|operation| holds(operation)) =>
+            {
+                return Parsed::Nothing;
+            }
             Says::Tags { .. } if ablated.has(Ablation::Tags) => return Parsed::Nothing,
             Says::Submission { tier, .. } | Says::Settings { tier }
                 if ablated.has(Ablation::TierFast)

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::facts::FactSet;
-use crate::parse::Says;
+use crate::kept::Seen;
+use crate::parse::{Says, TierWord, TurnRow};
+use crate::turns::needed;
 
 /// Rows by id; counts what is looked up.
 #[derive(Default)]
@@ -151,4 +153,50 @@ fn without_anchors_any_fact_proves_the_database() {
 fn a_memo_of_an_empty_table_needs_no_survivor() {
     let mut memo = Memo { identity: FILE, cursor: 0, anchors: Vec::new(), facts: FactSet::default() };
     any_survivor(&mut memo, &mut Verified::default(), &mut Table::default(), NONE).unwrap();
+}
+
+/// A submission at priority of turn `a` at 10, which ran at 20, where a row names the model, and at 30.
+fn submission_and_turn_rows(whole: bool) -> (Memo, Table) {
+    let (mut facts, mut seen) = (FactSet::default(), Seen::default());
+    facts.push(10, row(10), None, None, &Says::Submission { turn: "a", tier: TierWord::Priority });
+    seen.add(20, &TurnRow { turn: "a", model: Some("m") });
+    seen.add(30, &TurnRow { turn: "a", model: None });
+    let needed = needed(&facts, NONE);
+    facts.keep(&needed, &seen, whole, |id| Ok::<_, ()>(row(id))).unwrap();
+    let rows = [10, 20, 30].map(|id| (id, row(id))).into();
+    let memo = Memo { identity: FILE, cursor: 30, anchors: Vec::new(), facts };
+    (memo, Table { rows, asked: Vec::new() })
+}
+
+#[test]
+fn turn_rows_that_the_answer_rests_on_must_be_there() {
+    let check = |memo: &Memo, table: &mut Table| turn_rows(memo, 30, &mut Verified::default(), table, NONE);
+    let (memo, mut table) = submission_and_turn_rows(true);
+    check(&memo, &mut table).unwrap();
+    assert_eq!(table.asked, [30, 20], "the newest, and the newest that names a model");
+    for (gone, reason) in [(20, Check::TurnRows), (30, Check::TurnRows)] {
+        let (memo, mut table) = submission_and_turn_rows(true);
+        table.rows.remove(&gone);
+        assert_eq!(refused(check(&memo, &mut table)), reason);
+        table.rows.insert(gone, row(99));
+        assert_eq!(refused(check(&memo, &mut table)), Check::Facts);
+    }
+    // A completion names the model: then the row that does is of no concern.
+    let (mut memo, mut table) = submission_and_turn_rows(true);
+    let says = Says::Completion { turn: Cow::Borrowed("a"), model: Cow::Borrowed("m") };
+    memo.facts.push(40, row(40), None, None, &says);
+    table.rows.remove(&20);
+    check(&memo, &mut table).unwrap();
+}
+
+#[test]
+fn a_model_that_rows_not_kept_may_name_is_asked_for() {
+    let (mut memo, mut table) = submission_and_turn_rows(false);
+    turn_rows(&memo, 30, &mut Verified::default(), &mut table, NONE).unwrap();
+    let mut seen = Seen::default();
+    seen.add(40, &TurnRow { turn: "b", model: None });
+    memo.facts.push(35, row(35), None, None, &Says::Submission { turn: "b", tier: TierWord::Priority });
+    let needed = needed(&memo.facts, NONE);
+    memo.facts.keep(&needed, &seen, false, |id| Ok::<_, ()>(row(id))).unwrap();
+    assert_eq!(refused(turn_rows(&memo, 30, &mut Verified::default(), &mut table, NONE)), Check::TurnRows);
 }

@@ -7,7 +7,7 @@ use memchr::memmem;
 /// `parent_thread_id=` is not `thread_id=`, and `a.turn_id=` is not `turn_id=`. A value in double quotes is what stands
 /// between them; any other ends at ASCII white space or one of `, ] ) } :`. An empty value, one whose quotes never close
 /// and one that is no UTF-8 count as absent; a later occurrence is not tried.
-pub(super) fn field<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a str> {
+pub(crate) fn field<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a str> {
     let value = memmem::find_iter(text, name).find_map(|start| {
         let is_whole_name = start.checked_sub(1).is_none_or(|before| !continues_name(text[before]));
         text[start + name.len()..].strip_prefix(b"=").filter(|_| is_whole_name)

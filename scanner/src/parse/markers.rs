@@ -12,9 +12,9 @@ pub(crate) enum MarkerKind {
     Request,
     /// An event received over the websocket, before 0.142.0; completions are among them.
     Completion,
-    /// A submission to the session loop, a Debug dump, up to at least 0.145.
+    /// A submission to the session loop, a Debug dump, 0.117 to 0.160.
     Submission,
-    /// The feedback tags of a turn, 0.169 and later.
+    /// The feedback tags of a turn, 0.156 and later.
     Tags,
 }
 
@@ -38,6 +38,11 @@ impl MarkerKind {
             Self::Submission => &[b"codex_core::session::handlers", b"codex_core::codex"],
             Self::Tags => &[b"feedback_tags"],
         }
+    }
+
+    /// Whether `target`, `None` unless it is TEXT, is one of the kind's own.
+    pub(super) fn is_logged_as(self, target: Option<&[u8]>) -> bool {
+        target.is_some_and(|target| self.targets().contains(&target))
     }
 }
 

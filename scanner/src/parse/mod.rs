@@ -1,24 +1,30 @@
-//! From one row to at most one fact: everything that decides what a row means, and nothing else.
+//! From one row to at most one fact, and to the turn it proves to have run: everything that decides what a row means.
 //!
 //! The fingerprint that a memo carries ([`crate::producer`]) covers exactly the files of this folder. The rules come
-//! from the databases that the Codex CLI 0.141 to 0.169 writes; see `docs/trace-rules.md` for each with its evidence.
+//! from the databases that the Codex CLI 0.117 to 0.171 writes; see `docs/trace-rules.md` for each with its evidence.
 
 mod dump;
 mod fields;
 mod json;
 mod markers;
+mod turn_row;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
+
+pub(crate) use fields::field;
 pub(crate) use markers::{Marked, MarkerKind, first_marker};
+pub(crate) use turn_row::{TurnRow, turn_row};
 
-use dump::Operation;
-use fields::field;
+use dump::{Operation, Submission};
 
 /// What one marked row turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {
-    /// The marker stands in a row of another target: a quotation, or a version that moved its targets.
+    /// The marker stands in a row of another target, or a tier in a submission of an unknown operation: a quotation, or a
+    /// version that moved its targets or renamed its operations.
     Unrecognised,
     /// A row of the right target that says nothing about a turn.
     Nothing,
@@ -44,13 +50,13 @@ impl<'a> Fact<'a> {
 }
 
 /// The kinds of fact.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Says<'a> {
     /// A request at priority tier was sent for `turn`.
     Request { turn: Cow<'a, str>, model: Option<Cow<'a, str>> },
     /// `turn` was answered by `model`.
     Completion { turn: Cow<'a, str>, model: Cow<'a, str> },
-    /// A submission started `turn`.
+    /// A submission named `turn`, which it started if that turn ran afterwards.
     Submission { turn: &'a str, tier: TierWord },
     /// A submission changed a thread's settings and started no turn.
     Settings { tier: TierWord },
@@ -74,7 +80,7 @@ pub(crate) enum TierWord {
 /// `body` is the whole body; `marked` must come from [`first_marker`] on it; `target` is the column, `None` unless it is
 /// TEXT.
 pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, target: Option<&[u8]>) -> Parsed<'a> {
-    if !target.is_some_and(|target| marked.kind.targets().contains(&target)) {
+    if !marked.kind.is_logged_as(target) {
         return Parsed::Unrecognised;
     }
     let before = &body[..marked.start];
@@ -82,7 +88,10 @@ pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, target: Option<&[u8]>) -
     let says = match marked.kind {
         MarkerKind::Request => request(before, after),
         MarkerKind::Completion => completion(before, after),
-        MarkerKind::Submission => submission(after),
+        MarkerKind::Submission => match submission(after) {
+            Err(UnknownOperation) => return Parsed::Unrecognised,
+            Ok(says) => says,
+        },
         MarkerKind::Tags => tags(before, after),
     };
     says.map_or(Parsed::Nothing, |says| Parsed::Fact(Fact { span_thread: field(before, b"thread_id"), says }))
@@ -148,13 +157,32 @@ fn tags<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
     Some(Says::Tags { turn: turn_field(before)?, model: field(before, b"model") })
 }
 
-fn submission(after: &[u8]) -> Option<Says<'_>> {
-    let submission = dump::submission(after)?;
-    match submission.operation {
-        Operation::StartsTurn => Some(Says::Submission { turn: submission.id, tier: submission.tier }),
-        Operation::Settings => Some(Says::Settings { tier: submission.tier }),
-        Operation::Other => None,
+/// A submission that sets a tier by an operation not known here.
+struct UnknownOperation;
+
+fn submission(after: &[u8]) -> Result<Option<Says<'_>>, UnknownOperation> {
+    let Some(Submission { id, operation, tier, sets_tier }) = dump::submission(after) else {
+        return Ok(None);
+    };
+    match operation {
+        Some(Operation::NamesTurn) => Ok(Some(Says::Submission { turn: id, tier })),
+        Some(Operation::Settings) => Ok(Some(Says::Settings { tier })),
+        Some(Operation::Other) | None if sets_tier => Err(UnknownOperation),
+        Some(Operation::Other) | None => Ok(None),
     }
+}
+
+/// Whether a row whose body holds `marked` is of a kind that tells the tier of turns, whichever it is. A hint: JSON is not
+/// read.
+pub(crate) fn tells_tier(body: &[u8], marked: Marked, target: Option<&[u8]>) -> bool {
+    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"service_tier\""));
+    marked.kind.is_logged_as(target)
+        && match marked.kind {
+            MarkerKind::Request => true,
+            MarkerKind::Completion => false,
+            MarkerKind::Submission => dump::submission(&body[marked.end..]).is_some(),
+            MarkerKind::Tags => NAME.find(&body[marked.end..]).is_some(),
+        }
 }
 
 /// The turn that the spans before a marker name: `turn.id`, else `turn_id`.

@@ -100,3 +100,26 @@ fn a_nul_byte_is_an_ordinary_byte() {
         b"t{turn.id=a}:\0 websocket event: {\"type\":\"response.completed\",\"response\":{\"model\":\"m\"}}";
     assert!(matches!(parse_in(WEBSOCKET, body), Parsed::Fact(_)));
 }
+
+#[test]
+fn a_tier_in_an_unknown_operation_is_unrecognised() {
+    let dump = |operation: &str, tier: &str| {
+        format!(r#"Submission sub=Submission {{ id: "s", op: {operation} {{ service_tier: {tier} }} }}"#)
+    };
+    let read = |body: &str| parse_in(b"codex_core::codex", body.as_bytes()) == Parsed::Unrecognised;
+    assert!(read(&dump("Novel", "Some(Some(Fast))")) && read(&dump("Novel", "Some(None)")));
+    assert!(read(r#"Submission sub=Submission { id: "s", service_tier: Some(None) }"#));
+    assert!(!read(&dump("Novel", "None")) && !read(&dump("UserTurn", "Some(None)")));
+}
+
+#[test]
+fn rows_that_tell_a_tier_are_told_by_marker_and_target() {
+    let tells = |target: &[u8], body: &str| {
+        tells_tier(body.as_bytes(), first_marker(body.as_bytes()).unwrap(), Some(target))
+    };
+    assert!(tells(WEBSOCKET, "x websocket request: {}") && !tells(WEBSOCKET, "x websocket event: {}"));
+    assert!(tells(b"codex_core::codex", r#"Submission sub=Submission { id: "s", op: Interrupt }"#));
+    assert!(!tells(b"codex_core::codex", "Submission sub=Submission { op: Interrupt }"));
+    assert!(tells(b"feedback_tags", r#"tags_json={"service_tier":"flex"}"#));
+    assert!(!tells(b"feedback_tags", "tags_json={}") && !tells(b"log", "x websocket request: {}"));
+}
