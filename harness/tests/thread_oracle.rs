@@ -93,6 +93,11 @@ impl Dice {
         if self.0.random_bool(0.2) {
             payload["source"] = json!({ "subagent": { "other": "review" } });
         }
+        for name in ["timestamp", "source"] {
+            if self.0.random_bool(0.15) {
+                payload[name] = Json::Null;
+            }
+        }
         for name in
             ["thread_source", "agent_nickname", "agent_role", "agent_path", "memory_mode", "forked_from_id"]
         {

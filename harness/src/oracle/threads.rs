@@ -175,13 +175,19 @@ impl Replay {
         let event = payload["type"].as_str().unwrap_or_default();
         match (line["type"].as_str().unwrap_or_default(), event) {
             ("session_meta", _) if payload["id"] == thread.as_str() => {
-                let created = payload["timestamp"].as_str().and_then(milliseconds).unwrap_or(at);
-                row.insert("created_at_ms".into(), json!(created));
-                if !*turn_has_begun {
-                    row.insert("recency_at_ms".into(), json!(created));
+                let told = payload["timestamp"].as_str().and_then(milliseconds);
+                if told.is_some() || row["created_at_ms"].is_null() {
+                    let created = told.unwrap_or(at);
+                    row.insert("created_at_ms".into(), json!(created));
+                    if !*turn_has_begun {
+                        row.insert("recency_at_ms".into(), json!(created));
+                    }
                 }
-                for column in ["source", "thread_source", "agent_nickname", "agent_role", "agent_path"] {
+                for column in ["thread_source", "agent_nickname", "agent_role", "agent_path"] {
                     row.insert(column.into(), text(&payload[column]));
+                }
+                if !text(&payload["source"]).is_null() {
+                    row.insert("source".into(), text(&payload["source"]));
                 }
                 for column in ["model_provider", "cwd", "cli_version", "memory_mode"] {
                     if payload[column].is_string() {

@@ -63,7 +63,7 @@ impl Sessions {
     /// A folder that cannot be read, a second history of this thread, and as [`history`].
     pub fn history(&self, id: ThreadId) -> Result<Option<History>, Error> {
         let Some(found) = self.find(id)? else { return Ok(None) };
-        Ok(Some(History::of(pages::in_order(&found.files)?)?))
+        Ok(Some(History::of(pages::in_order(&found.files, found.ablated)?)?))
     }
 }
 

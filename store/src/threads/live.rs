@@ -490,7 +490,7 @@ impl Live {
         let mut patch = self.store.row_of(path);
         let replay = match &desk.before.files[..] {
             [] => replay::replay(path, self.shared.id)?,
-            files => replay::replay_all(files, self.shared.id)?,
+            files => replay::replay_all(files, self.shared.id, self.store.options.ablated)?,
         };
         if replay.bytes != desk.history.length() {
             // A write has failed, and what it left could not be cut yet: the next append begins with that.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::ablation::{Ablation, Ablations};
 use super::line::MAX_LINE_BYTES;
 use super::name::HistoryName;
 use super::problem::HistoryError;
@@ -46,12 +47,14 @@ struct Place {
 ///
 /// # Errors
 /// What keeps a first line from being read. The only file of a history is not looked at.
-pub(crate) fn in_order(files: &[PathBuf]) -> Result<Vec<Page>, HistoryError> {
+pub(crate) fn in_order(files: &[PathBuf], ablated: Ablations) -> Result<Vec<Page>, HistoryError> {
     if let [only] = files {
         return Ok(vec![Page::only(only)]);
     }
     let mut places = files.iter().map(|path| place(path)).collect::<Result<Vec<_>, _>>()?;
-    places.sort_by(Place::order);
+    if !ablated.has(Ablation::SegmentsInOrder) {
+        places.sort_by(Place::order);
+    }
     let (mut end, mut is_last) = (None, true);
     let mut pages: Vec<Page> = places
         .into_iter()
@@ -59,7 +62,8 @@ pub(crate) fn in_order(files: &[PathBuf]) -> Result<Vec<Page>, HistoryError> {
         .map(|place| {
             let is_last = std::mem::take(&mut is_last);
             let page = Page { path: place.path, start: place.base.unwrap_or(0), end, is_last };
-            end = match (end, place.base.filter(|_| place.is_segment)) {
+            let replaces = place.is_segment && !ablated.has(Ablation::SegmentBase);
+            end = match (end, place.base.filter(|_| replaces)) {
                 (Some(one), Some(other)) => Some(one.min(other)),
                 (one, other) => one.or(other),
             };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::ablation::Ablation;
 use super::database::DatabaseError;
 use super::error::Error;
 use super::id::ThreadId;
@@ -138,6 +139,9 @@ impl<'a> Work<'a> {
         }
         let finished = sweep(&found, self.options, watch, |found, outcome| self.take(found, outcome))?;
         self.write()?;
+        if self.sessions.ablated().has(Ablation::SkippedTold) {
+            self.done.skipped = Skipped::default();
+        }
         self.done.is_cut_short = !finished;
         if finished {
             let gone = known.into_iter().filter(|(id, row)| {

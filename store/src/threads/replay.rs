@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::threads::ablation::Ablations;
 use crate::threads::change::Change;
 use crate::threads::column::{Column, Value};
 use crate::threads::derive::{Seen, derive};
@@ -52,14 +53,18 @@ pub struct Replay {
 /// # Errors
 /// [`HistoryError::Io`], and the others for a file that does not begin as the history of this thread.
 pub fn replay(path: &Path, id: ThreadId) -> Result<Replay, HistoryError> {
-    replay_all(&[path.to_owned()], id)
+    replay_all(&[path.to_owned()], id, Ablations::NONE)
 }
 
 /// The same for a history in several files, in whatever order they are given.
-pub(crate) fn replay_all(files: &[PathBuf], id: ThreadId) -> Result<Replay, HistoryError> {
+pub(crate) fn replay_all(
+    files: &[PathBuf],
+    id: ThreadId,
+    ablated: Ablations,
+) -> Result<Replay, HistoryError> {
     // Nothing breaks it off.
     let go_on = |_| ControlFlow::<Infallible>::Continue(());
-    let ControlFlow::Continue(replay) = replay_with(files, id, &mut Scratch::new(), go_on)?;
+    let ControlFlow::Continue(replay) = replay_with(files, id, ablated, &mut Scratch::new(), go_on)?;
     Ok(replay)
 }
 
@@ -68,6 +73,7 @@ pub(crate) fn replay_all(files: &[PathBuf], id: ThreadId) -> Result<Replay, Hist
 pub(crate) fn replay_with<B>(
     files: &[PathBuf],
     id: ThreadId,
+    ablated: Ablations,
     scratch: &mut Scratch,
     mut read: impl FnMut(u64) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Replay>, HistoryError> {
@@ -84,7 +90,7 @@ pub(crate) fn replay_with<B>(
         problem_count: 0,
     };
     let mut on_disk = 0;
-    for page in pages::in_order(files)? {
+    for page in pages::in_order(files, ablated)? {
         replay.earlier += on_disk;
         replay.path.clone_from(&page.path);
         match replay.page(&page, id, scratch, &mut read)? {

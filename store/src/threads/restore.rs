@@ -3,7 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use super::ablation::{Ablation, Ablations};
 use super::disk::Disk;
 use super::name::COMPRESSED;
 use super::source::Source;
@@ -14,7 +16,7 @@ const PIECE: usize = 256 << 10;
 
 /// Decompresses the history at `compressed` into its plain file, and removes it. At every moment one of them is there, whole and on
 /// the device: the plain one appears under its name when it is, and only then the other goes. Gives the path of the plain one.
-pub(super) fn restore(disk: &dyn Disk, compressed: &Path) -> io::Result<PathBuf> {
+pub(super) fn restore(disk: &dyn Disk, ablated: Ablations, compressed: &Path) -> io::Result<PathBuf> {
     let name = compressed.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.strip_suffix(COMPRESSED).unwrap_or(name);
     let plain = compressed.with_file_name(name);
@@ -24,7 +26,13 @@ pub(super) fn restore(disk: &dyn Disk, compressed: &Path) -> io::Result<PathBuf>
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let written = write(disk, compressed, &temporary).and_then(|()| disk.rename(&temporary, &plain));
+    let mut source = Source::open(compressed)?;
+    let modified = File::open(compressed)?.metadata()?.modified()?;
+    if ablated.has(Ablation::RestoreFirst) {
+        disk.remove(compressed)?;
+    }
+    let written =
+        write(disk, &mut source, &temporary, modified).and_then(|()| disk.rename(&temporary, &plain));
     if let Err(error) = written {
         let _ = disk.remove(&temporary);
         return Err(error);
@@ -32,13 +40,13 @@ pub(super) fn restore(disk: &dyn Disk, compressed: &Path) -> io::Result<PathBuf>
     if let Some(folder) = plain.parent() {
         disk.sync_folder(folder)?;
     }
-    disk.remove(compressed)?;
+    if !ablated.has(Ablation::RestoreFirst) {
+        disk.remove(compressed)?;
+    }
     Ok(plain)
 }
 
-fn write(disk: &dyn Disk, compressed: &Path, temporary: &Path) -> io::Result<()> {
-    let modified = File::open(compressed)?.metadata()?.modified()?;
-    let mut source = Source::open(compressed)?;
+fn write(disk: &dyn Disk, source: &mut Source, temporary: &Path, modified: SystemTime) -> io::Result<()> {
     let mut file = disk.create(temporary)?;
     let mut piece = vec![0; PIECE];
     loop {

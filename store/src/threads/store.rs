@@ -178,7 +178,7 @@ impl ThreadStore {
     /// [`Error::Unknown`], [`Error::InUse`], [`Error::Archived`]; [`Error::Duplicate`] when two histories have this id, and the errors of a replay.
     pub fn resume(&self, id: ThreadId) -> Result<LiveThread> {
         let lock = self.lock(id)?;
-        let sessions = Sessions::of(&self.inner.root);
+        let sessions = Sessions::of(&self.inner.root).without(self.inner.options.ablated);
         let found = sessions.find(id)?.ok_or_else(|| self.inner.unknown(id))?;
         if found.is_archived {
             let path = found.files.last().cloned().unwrap_or_default();
@@ -187,7 +187,8 @@ impl ThreadStore {
         let (mut before, mut replay) = self.inner.replay(found, id)?;
         if is_compressed(&replay.path) {
             let compressed = replay.path.clone();
-            let restored = restore::restore(&*self.inner.options.disk, &compressed);
+            let StoreOptions { disk, ablated, .. } = &self.inner.options;
+            let restored = restore::restore(&**disk, *ablated, &compressed);
             restored.map_err(|source| Error::history(&compressed, "restore its plain file", source))?;
             let found = sessions.find(id)?.ok_or_else(|| self.inner.unknown(id))?;
             (before, replay) = self.inner.replay(found, id)?;
@@ -301,7 +302,7 @@ impl StoreInner {
 
     /// Replays a history for a writer: the last of its files goes on.
     fn replay(&self, mut found: Found, id: ThreadId) -> Result<(Before, Replay)> {
-        let mut replay = replay::replay_all(&found.files, id)?;
+        let mut replay = replay::replay_all(&found.files, id, self.options.ablated)?;
         found.name(&mut replay.seen, |title| replay.patch.set(Column::Title, Value::text(title)));
         let before = Before { bytes: replay.earlier, title: found.title.take(), files: found.files };
         Ok((before, replay))

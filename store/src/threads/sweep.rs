@@ -147,7 +147,7 @@ fn look(
             }
         },
     };
-    match replay_with(&found.files, found.id, scratch, read) {
+    match replay_with(&found.files, found.id, found.ablated, scratch, read) {
         Ok(ControlFlow::Break(())) => None,
         Ok(ControlFlow::Continue(replay)) => Some(Outcome::Replayed(Box::new(replay), lock)),
         Err(error) => Some(Outcome::Failed(error.into())),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{DirEntry, FileType};
 use std::path::{Path, PathBuf};
 
+use super::ablation::{Ablation, Ablations};
 use super::column::{Column, Value};
 use super::derive::Seen;
 use super::error::Error;
@@ -19,6 +20,7 @@ use super::titles::{INDEX, Titles};
 pub struct Sessions {
     base: PathBuf,
     folders: Vec<PathBuf>,
+    ablated: Ablations,
 }
 
 /// The history of a thread that was found, in one or more files.
@@ -33,6 +35,8 @@ pub(super) struct Found {
     pub(super) is_archived: bool,
     /// The name that the user gave to it.
     pub(super) title: Option<String>,
+    /// The rules that are missing.
+    pub(super) ablated: Ablations,
 }
 
 /// What a walk finds.
@@ -73,7 +77,23 @@ impl Sessions {
         if folders.is_empty() {
             folders.push(base.clone());
         }
-        Self { base, folders }
+        Self { base, folders, ablated: Ablations::NONE }
+    }
+
+    /// The same without some of the rules of reading, to measure tests.
+    #[must_use]
+    pub fn without(mut self, ablated: Ablations) -> Self {
+        if ablated.has(Ablation::Archived) {
+            let archived = self.base.join(ARCHIVED);
+            self.folders.retain(|folder| *folder != archived);
+        }
+        self.ablated = ablated;
+        self
+    }
+
+    /// The rules that are missing.
+    pub(super) fn ablated(&self) -> Ablations {
+        self.ablated
     }
 
     /// The folder that the paths in rows begin at.
@@ -122,6 +142,7 @@ impl Sessions {
         let mut walk = Walk::default();
         let index = self.base.join(INDEX);
         match Titles::read(&index) {
+            Ok(_) if self.ablated.has(Ablation::NamedTitle) => {}
             Ok(titles) => walk.titles = titles,
             Err(source) => walk.failures.push(Error::history(&index, "read the names in it", source)),
         }
@@ -138,6 +159,7 @@ impl Sessions {
                         folders.push(entry.path());
                     } else if let Some(name) = walk.named(&entry, kind)
                         && only.is_none_or(|id| id == name.thread)
+                        && !(name.is_compressed && self.ablated.has(Ablation::Compressed))
                     {
                         files.push(File { name, path: entry.path(), is_archived });
                     }
@@ -148,7 +170,7 @@ impl Sessions {
                 walk.failures.push(error);
             }
         }
-        walk.group(files);
+        walk.group(files, self.ablated);
         walk
     }
 
@@ -199,7 +221,10 @@ impl Walk {
     }
 
     /// Puts the files of each thread together.
-    fn group(&mut self, mut files: Vec<File>) {
+    fn group(&mut self, mut files: Vec<File>, ablated: Ablations) {
+        if ablated.has(Ablation::PlainFirst) {
+            files.retain(|file| file.name.is_compressed || !with_compressed(&file.path).exists());
+        }
         // A plain file comes right before its compressed copy.
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         let mut threads: HashMap<ThreadId, usize> = HashMap::with_capacity(files.len());
@@ -231,7 +256,14 @@ impl Walk {
             self.files += 1;
             let place = *threads.entry(name.thread).or_insert_with(|| {
                 let title = self.titles.of(name.thread).map(str::to_owned);
-                self.found.push(Found { id: name.thread, files: Vec::new(), bytes: 0, is_archived, title });
+                self.found.push(Found {
+                    id: name.thread,
+                    files: Vec::new(),
+                    bytes: 0,
+                    is_archived,
+                    title,
+                    ablated,
+                });
                 self.found.len() - 1
             });
             let found = &mut self.found[place];
@@ -246,4 +278,11 @@ impl Walk {
             self.files = found.iter().map(|found| found.files.len() as u64).sum();
         }
     }
+}
+
+/// The compressed copy of a history.
+fn with_compressed(plain: &Path) -> PathBuf {
+    let mut name = plain.as_os_str().to_owned();
+    name.push(COMPRESSED);
+    name.into()
 }

@@ -41,7 +41,7 @@ impl File {
     fn replay_through(&self, bytes: usize) -> Result<Replay, HistoryError> {
         let go_on = |_| ControlFlow::<Infallible>::Continue(());
         let ControlFlow::Continue(replay) =
-            replay_with(&[self.path()], id(THREAD), &mut Scratch::of(bytes), go_on)?;
+            replay_with(&[self.path()], id(THREAD), Ablations::NONE, &mut Scratch::of(bytes), go_on)?;
         Ok(replay)
     }
 }
