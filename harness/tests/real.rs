@@ -133,3 +133,71 @@ fn both_oracles_agree_to_the_letter() {
         assert_eq!(oracle(codex, oracle::published), python, "{codex:?}");
     }
 }
+
+/// The priority turns of rows that the real CLI writes, cut down by hand: of each row the target and what follows the span
+/// of its session. They are found by a scan of all rows, and by one that continues after each of them.
+fn turns_of(rows: &[(&str, &str)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("logs_2.sqlite");
+    let connection = Connection::open(&database).unwrap();
+    connection.execute_batch(tracerig_store::schema::CREATE_TABLE).unwrap();
+    let continued = Options { memo: MemoPlace::Memory, ..Options::default() };
+    let continued = Scanner::new(&database, continued);
+    let mut turns = Vec::new();
+    for (target, body) in rows {
+        connection
+            .execute(
+                "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, thread_id, process_uuid) \
+                 VALUES (1795983548, 0, 'TRACE', ?1, 'session_loop{thread_id=T}:' || ?2, 'T', 'pid:1:u')",
+                (target, body),
+            )
+            .unwrap();
+        let found = continued.scan(&Request::default()).unwrap().turns;
+        let options = Options { memo: MemoPlace::Disabled, ..Options::default() };
+        assert_eq!(found, Scanner::new(&database, options).scan(&Request::default()).unwrap().turns);
+        assert!(found.values().all(|turn| turn.model.as_deref() == Some("m")), "{found:?}");
+        turns = found.into_keys().collect();
+    }
+    turns
+}
+
+const SUBMITTED: &str = "codex_core::session::handlers";
+const RUNNING: (&str, &str) =
+    ("feedback_tags", r#"turn{otel.name="session_task.turn" thread.id=T turn.id=turn-a model=m}: model="m""#);
+
+#[test]
+fn s1_turn_input_names_its_turn() {
+    let submission = concat!(
+        r#" Submission sub=Submission { id: "turn-a", op: TurnInput { request: TurnInputRequest { input: UserInput { content: "#,
+        r#"[] }, thread_settings: ThreadSettingsOverrides { model: None, service_tier: Some(Some("priority")) }, "#,
+        r#"start: TurnStartOptions { service_tier: None } }, mode: StartOrSteer } }"#
+    );
+    assert_eq!(turns_of(&[(SUBMITTED, submission), RUNNING]), ["turn-a"]);
+}
+
+#[test]
+fn s2_user_input_with_turn_context_names_its_turn() {
+    let submission = concat!(
+        r#" Submission sub=Submission { id: "turn-a", op: UserInputWithTurnContext { items: [], "#,
+        r#"service_tier: Some(Some("priority")) }, trace: None }"#
+    );
+    assert_eq!(turns_of(&[(SUBMITTED, submission), RUNNING]), ["turn-a"]);
+}
+
+#[test]
+fn s3_a_steer_is_no_turn_and_sets_the_tier_of_the_next_one() {
+    let submission = |id: &str, tier: &str| {
+        format!(
+            r#" Submission sub=Submission {{ id: "{id}", op: UserInput {{ items: [], thread_settings: ThreadSettingsOverrides {{ service_tier: {tier} }} }}, trace: None }}"#
+        )
+    };
+    let [first, steer, next] = [
+        submission("turn-a", "None"),
+        submission("no-turn", r#"Some(Some("priority"))"#),
+        submission("turn-c", "None"),
+    ];
+    let running = RUNNING.1.replace("turn-a", "turn-c");
+    let rows =
+        [(SUBMITTED, &*first), RUNNING, (SUBMITTED, &*steer), (SUBMITTED, &*next), (RUNNING.0, &*running)];
+    assert_eq!(turns_of(&rows), ["turn-c"]);
+}

@@ -28,10 +28,11 @@ struct Newest {
 impl Newest {
     fn merge(&mut self, row: i64, named: Option<(i64, &str)>) {
         self.row = self.row.max(row);
-        if let Some((id, model)) = named
-            && self.named.as_ref().is_none_or(|&(other, _)| other < id)
-        {
-            self.named = Some((id, model.into()));
+        match (&mut self.named, named) {
+            (Some((newest, _)), Some((id, _))) if *newest > id => {}
+            (Some((newest, known)), Some((id, model))) if **known == *model => *newest = id,
+            (_, Some((id, model))) => self.named = Some((id, model.into())),
+            (_, None) => {}
         }
     }
 }

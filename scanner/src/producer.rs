@@ -8,7 +8,7 @@ pub(crate) type Fingerprint = [u8; 16];
 /// A test fails when those files change and this does not; it prints the new value. Nothing else is covered, so that a
 /// change elsewhere keeps every memo.
 pub(crate) const FINGERPRINT: Fingerprint =
-    [165, 77, 169, 215, 39, 136, 39, 208, 157, 140, 144, 225, 4, 235, 12, 46];
+    [50, 30, 93, 140, 28, 94, 105, 246, 42, 159, 222, 14, 164, 37, 115, 227];
 
 /// Parsers of earlier versions that find exactly the same facts, so that their memos stay valid.
 ///

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -224,7 +224,7 @@ impl Context<'_> {
         }
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let has_journal = std::fs::metadata(with_suffix(self.path, "-journal")).is_ok_and(|it| it.len() > 0);
-        if is_writable(folder) || has_journal {
+        if has_journal || is_writable(folder) && !locks_owner_out(self.path) {
             return Ok(Place::InPlace);
         }
         let has_index = with_suffix(self.path, "-shm").exists();
@@ -278,6 +278,24 @@ fn flags() -> OpenFlags {
 /// Whether this process may create files in `folder`, found out by looking, not by trying.
 fn is_writable(folder: &Path) -> bool {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+/// Whether a log and its index that this process creates beside the database would be closed to the database's owner:
+/// SQLite gives them the database's permissions, but whoever creates a file owns it. Only root can give it away, and does.
+fn locks_owner_out(path: &Path) -> bool {
+    let me = rustix::process::geteuid();
+    let is_anothers = std::fs::metadata(path).is_ok_and(|metadata| metadata.uid() != me.as_raw());
+    is_anothers && !me.is_root() && is_in_wal_mode(path)
+}
+
+/// Whether the header of the database says that it is read and written through a write-ahead log. Without one SQLite
+/// creates nothing for a reader.
+fn is_in_wal_mode(path: &Path) -> bool {
+    const READ_VERSION: u64 = 19;
+    const WAL: u8 = 2;
+    let mut version = [0];
+    let read = std::fs::File::open(path).and_then(|file| file.read_exact_at(&mut version, READ_VERSION));
+    read.is_ok() && version == [WAL]
 }
 
 /// `path` as a URI of SQLite's, with `immutable=1`. Every byte that is no letter, digit or `/` is escaped.

@@ -1,6 +1,8 @@
 //! Memos and databases that this user may not read or write.
 
-use crate::place::{Closed, Place, append, writer};
+use std::os::unix::fs::MetadataExt as _;
+
+use crate::place::{Closed, Place, append, give_away, writer};
 
 /// A place with a database of two turns, scanned once.
 fn scanned() -> Place {
@@ -113,4 +115,17 @@ fn a_database_that_may_not_be_read_is_refused_for_that_reason() {
     });
     assert!(std::fs::read(place.memo()).unwrap() == memo);
     place.scan().is("incremental none", ["turn-1", "turn-2", "turn-3"], 0);
+}
+
+#[test]
+fn a_scan_leaves_nothing_beside_the_database_of_another_user() {
+    let place = Place::new();
+    append(&mut writer(&place.db()), "request turn=1 model=1 at=1");
+    give_away(&place.db());
+    place.scan().is("full absent", ["turn-1"], 0);
+    place.scan().is("unchanged none", ["turn-1"], 0);
+    // A log and an index that belong to whoever scans could not be written by the database's owner.
+    let owner = |name: &String| std::fs::metadata(place.path("db").join(name)).unwrap().uid();
+    let owners: Vec<u32> = place.names("db").iter().map(owner).collect();
+    assert!(owners.iter().all(|&found| found == owners[0]), "{:?} {owners:?}", place.names("db"));
 }

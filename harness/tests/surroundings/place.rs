@@ -194,6 +194,13 @@ pub(crate) fn give(path: &Path) {
     }
 }
 
+/// Makes `path` belong to a user other than whom the scans run as, if the tests may do that.
+pub(crate) fn give_away(path: &Path) {
+    if is_root() {
+        chown(path, Some(NOBODY - 1), Some(NOBODY - 1)).unwrap();
+    }
+}
+
 /// A writer of the database at `path`, which it creates if need be.
 pub(crate) fn writer(path: &Path) -> TraceLog {
     let retention = Retention { rows: 1_000_000, bytes: i64::MAX };

@@ -1,16 +1,15 @@
 //! Fields of the spans before a marker: `name=value`.
 
-use memchr::memmem;
-
 /// The value of field `name` in `text`, at the first place where the name is not the end of a longer one.
 ///
 /// `parent_thread_id=` is not `thread_id=`, and `a.turn_id=` is not `turn_id=`. A value in double quotes is what stands
 /// between them; any other ends at ASCII white space or one of `, ] ) } :`. An empty value, one whose quotes never close
 /// and one that is no UTF-8 count as absent; a later occurrence is not tried.
 pub(crate) fn field<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a str> {
-    let value = memmem::find_iter(text, name).find_map(|start| {
-        let is_whole_name = start.checked_sub(1).is_none_or(|before| !continues_name(text[before]));
-        text[start + name.len()..].strip_prefix(b"=").filter(|_| is_whole_name)
+    // Spans hold a dozen of these; to prepare a search for the name takes longer than to look at each.
+    let value = memchr::memchr_iter(b'=', text).find_map(|at| {
+        let before = text[..at].strip_suffix(name)?;
+        before.last().is_none_or(|&byte| !continues_name(byte)).then(|| &text[at + 1..])
     })?;
     let value = match value.strip_prefix(b"\"") {
         Some(quoted) => &quoted[..memchr::memchr(b'"', quoted)?],
