@@ -7,8 +7,11 @@
 It reads every rollout of a Codex home anew and prints what was used in each session and on each day, what is broken, what
 cannot be read and which copies have diverged. It shares no code with what it checks, and knows no memo.
 
+Compressed rollouts need Python 3.14 or the package `zstandard`. Without either, a home with one in it is refused.
+
 With --serve it says who it is in one line of JSON, {"name", "version"}, and then answers each line
-{"home", "priority", "offset"} of its standard input with one: that result, or {"error"} in words.
+{"home", "priority", "offset"} of its standard input with one: that result, {"error"} in words, or {"skipped"} in words for
+a home that needs what this Python lacks.
 """
 
 import argparse
@@ -20,12 +23,21 @@ import re
 import stat
 import sys
 
+try:
+    from compression import zstd
+except ImportError:
+    try:
+        import zstandard as zstd
+    except ImportError:
+        zstd = None
+
 MATTER = {"session_meta", "turn_context", "token_usage_record"}
 EVENTS = {"token_count", "thread_settings_applied", "task_started"}
-KNOWN = {"response_item", "world_state", "compacted", "ghost_snapshot", "inter_agent_message"}
+KNOWN = {"response_item", "world_state", "compacted", "ghost_snapshot", "inter_agent_message",
+         "inter_agent_communication_metadata"}
 KNOWN_EVENTS = set("""agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break
     collab_agent_spawn_end context_compacted entered_review_mode error exec_command_end exited_review_mode
-    item_completed item_started mcp_tool_call_end patch_apply_end plan_update task_complete thread_goal_updated
+    item_completed item_started mcp_tool_call_end patch_apply_end plan_update sub_agent_activity task_complete thread_goal_updated
     thread_name_updated thread_rolled_back turn_aborted user_message web_search_end""".split())
 KINDS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens",
          "reasoning_output_tokens", "total_tokens")
@@ -36,14 +48,53 @@ MEMBER = r'[ \t\r]*"(?!%%s")[^"\\\x00-\x1f\x7f]*"[ \t\r]*:%s,' % VALUE
 TYPE = r'[ \t\r]*\{(?:%s)*[ \t\r]*"type"[ \t\r]*:%s' % (MEMBER % "type", STRING)
 EVENT = re.compile(r',(?:%s)*[ \t\r]*"payload"[ \t\r]*:%s' % (MEMBER % "payload", TYPE))
 TYPE = re.compile(TYPE)
+STAMP = re.compile(r'[ \t\r]*\{[ \t\r]*"timestamp"[ \t\r]*:%s' % STRING)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 TOLD = 32  # broken lines of a file that are told one by one
+COMPRESSED = ".zst"
+UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+LONGEST = 4096  # bytes of a text that are looked at
+BURST = 100  # milliseconds; lines of a copied history are stamped closer to each other than this
 
 
 # ---- finding rollouts ---------------------------------------------------------------------------------------------
 
+class Skipped(Exception):
+    """This Python lacks what the question needs."""
+
+
 def is_rollout(name):
-    return name.startswith("rollout-") and name.endswith(".jsonl")
+    return name.startswith("rollout-") and name.endswith((".jsonl", ".jsonl" + COMPRESSED))
+
+
+def thread_and_segment(path):
+    """What the name of a rollout says: the thread, and the segment if it is one."""
+    stem = os.path.basename(path).removesuffix(COMPRESSED).removeprefix("rollout-").removesuffix(".jsonl")
+    stem, _, segment = stem.partition("_")
+    return stem[-36:], segment or None
+
+
+def read(path):
+    """The text of a rollout."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if not path.endswith(COMPRESSED):
+        return content
+    if zstd is None:
+        raise Skipped("this Python reads no zstd; it takes Python 3.14 or the package `zstandard`")
+    try:
+        text = b""
+        while content or not text:  # frame by frame
+            frame = zstd.ZstdDecompressor()
+            frame = frame.decompressobj() if hasattr(frame, "decompressobj") else frame
+            text += frame.decompress(content)
+            if not frame.eof:
+                raise OSError("it ends within a frame")
+            content = frame.unused_data
+            if not content:
+                return text
+    except zstd.ZstdError as error:
+        raise OSError(str(error)) from None
 
 
 def walk(home):
@@ -84,6 +135,10 @@ def walk(home):
     while linked:
         linked.sort(key=lambda path: path.split("/"))
         folder(linked.pop(0))
+    # Of a rollout that stands there plain and compressed, the plain one is the one.
+    plain = {path for path, _ in files}.union(unreadable)
+    files = [file for file in files if file[0].removesuffix(COMPRESSED) not in plain - {file[0]}]
+    unreadable = [path for path in unreadable if path.removesuffix(COMPRESSED) not in plain - {path}]
     return sorted(files, key=lambda file: file[0].split("/")), unreadable
 
 
@@ -116,10 +171,19 @@ def classify(raw):
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet
     if kind is None:
-        return "broken", "no type"
+        return ("untyped", None) if value is not None and "type" not in value else ("broken", "no type")
     if kind in MATTER or kind == "event_msg" and event in EVENTS:
         return ("matters", value) if value is not None else ("broken", "no JSON")
     return "skipped", event in KNOWN_EVENTS if kind == "event_msg" else kind in KNOWN
+
+
+def stamp(raw):
+    """The timestamp of a line, whole or not, whatever its kind."""
+    try:
+        return text(json.loads(raw.decode("utf-8")), "timestamp")
+    except ValueError:
+        found = STAMP.match(raw.decode("utf-8", "replace"))
+        return found and found.group(1)
 
 
 def milliseconds(time):
@@ -132,10 +196,18 @@ def milliseconds(time):
 
 
 def tokens(value):
-    if not isinstance(value, dict):
-        return None
-    counts = (value.get(kind) for kind in KINDS)
-    return [count if type(count) is int and count >= 0 else 0 for count in counts]
+    """The kinds that a count of tokens has, or None if it has none; and whether a number in it can be no count."""
+    value = value if isinstance(value, dict) else {}
+    counts = {kind: value.get(kind) for kind in KINDS if type(value.get(kind)) in (int, float)}
+    right = {kind: count for kind, count in counts.items() if type(count) is int and 0 <= count < 1 << 64}
+    return right or None, right != counts
+
+
+def filled(counts):
+    """Tokens of every kind: a missing total is input and output, any other missing kind is 0."""
+    input, cached, written, output, reasoning, total = (counts.get(kind) for kind in KINDS)
+    total = (input or 0) + (output or 0) if total is None else total
+    return [input or 0, cached or 0, written or 0, output or 0, reasoning or 0, total]
 
 
 def tier_of(name):
@@ -144,46 +216,146 @@ def tier_of(name):
 
 # ---- one rollout --------------------------------------------------------------------------------------------------
 
-def interpret(content):
+def is_from_0_100(version):
+    """Whether a version, such as 0.128.0 or 0.130.0-alpha.3, writes turn ids."""
+    found = re.match(r"(\d+)\.(\d+)", version or "")
+    return found is not None and (int(found.group(1)), int(found.group(2))) >= (0, 100)
+
+
+class Rollout:
     """What a rollout says: meta, span, events (time, model, tier, turn, tokens), unknown lines, broken ones."""
-    meta, span, events, unknown, broken = None, None, [], 0, []
-    model, turn, tier, total = None, None, "unknown", [0] * 6
-    for number, raw in enumerate(content.split(b"\n")[:-1], 1):  # a last line without its end waits
+
+    def __init__(self, path, content):
+        self.thread, self.segment = thread_and_segment(path)
+        self.meta, self.span, self.events, self.unknown, self.broken = None, None, [], 0, []
+        self.model, self.turn, self.tier = None, None, "unknown"
+        self.total = None  # the count before
+        self.has_records, self.responses = False, set()
+        self.is_fork = self.goes_on = False  # it names a parent; a history goes on in it
+        self.copies = self.saw_own_turn = False  # it has another's session_meta; a turn of its own
+        self.burst = None  # when the last line was stamped, as long as a history is copied
+        self.begins_at = None  # the first ordinal of a sub-agent's own history
+        self.is_untyped = self.is_inferred = False
+        self.defect = None  # what is wrong with a part of the line
+        for number, raw in enumerate(content.split(b"\n")[:-1], 1):  # a last line without its end waits
+            self.line(number, raw)
+
+    def line(self, number, raw):
         what, value = classify(raw)
-        if what == "skipped":
-            unknown += not value
-            continue
-        at = milliseconds(text(value, "timestamp")) if what == "matters" else None
-        if at is None:
-            broken.append((number, value if what == "broken" else "no time"))
-            continue
-        span = (min(at, span[0]), max(at, span[1])) if span else (at, at)
-        (kind, event), payload = types(value), value.get("payload")
+        at = milliseconds(stamp(raw))
+        if at is not None and self.burst is not None:
+            self.burst = at if abs(at - self.burst) < BURST else None
+        if what == "untyped" and (number == 1 or self.is_untyped):
+            self.is_untyped = True
+        elif what == "untyped":
+            self.broken.append((number, "no type"))
+        elif what == "skipped":
+            self.unknown += not value and not self.is_untyped
+        elif what == "broken" or at is None:
+            self.broken.append((number, value if what == "broken" else "no time"))
+        else:
+            self.span = (min(at, self.span[0]), max(at, self.span[1])) if self.span else (at, at)
+            payload = value.get("payload")
+            self.defect = None
+            self.take(at, *types(value), payload if isinstance(payload, dict) else {}, value.get("ordinal"))
+            if self.defect is not None:
+                self.broken.append((number, self.defect))
+
+    def text(self, value, name):
+        """A text, as far as it is looked at."""
+        found = text(value, name)
+        if found is None or len(found.encode()) <= LONGEST:
+            return found
+        self.defect = self.defect or "long text"
+        return found.encode()[:LONGEST].decode(errors="ignore")
+
+    def tokens(self, value):
+        counts, is_odd = tokens(value)
+        self.defect = "no count" if is_odd else self.defect
+        return counts
+
+    def take(self, at, kind, event, payload, ordinal):
         if kind == "session_meta":
-            if meta is None:
-                meta = [text(payload, name) for name in ("id", "cwd", "cli_version", "model_provider")]
+            self.session(at, payload)
         elif kind == "turn_context":
-            turn, model = text(payload, "turn_id") or turn, text(payload, "model") or model
+            self.begin(self.text(payload, "turn_id"))
+            if isinstance(payload.get("model"), str):
+                model = self.text(payload, "model") or ""
+                self.model = model if model.strip() else None
         elif kind == "token_usage_record":
-            served = text(payload, "service_tier")
-            tier = tier_of(served) if served else tier
+            self.record(at, payload)
         elif event == "task_started":
-            turn = text(payload, "turn_id") or turn
+            self.begin(self.text(payload, "turn_id"))
         elif event == "thread_settings_applied":
             if isinstance(payload.get("thread_settings"), dict):
-                tier = tier_of(text(payload["thread_settings"], "service_tier"))
+                self.tier = tier_of(self.text(payload["thread_settings"], "service_tier"))
+        elif isinstance(payload.get("info"), dict):
+            total = self.tokens(payload["info"].get("total_token_usage"))
+            last = self.tokens(payload["info"].get("last_token_usage"))
+            if not self.has_records and (total or last):
+                self.count(at, total, last, self.is_inherited(ordinal))
+
+    def session(self, at, payload):
+        meta = [self.text(payload, name) for name in ("id", "cwd", "cli_version", "model_provider")]
+        parent = self.text(payload, "forked_from_id")
+        if self.meta is None:
+            self.meta, self.thread, self.is_fork = meta, meta[0] or self.thread, parent is not None
+            self.goes_on = self.is_fork or isinstance(payload.get("history_base"), dict)
+            begins_at = payload.get("subagent_history_start_ordinal")
+            self.begins_at = begins_at if type(begins_at) is int else None
+        elif meta[0] not in (None, self.thread) and not self.copies:
+            self.copies, self.burst = True, at
+
+    def begin(self, turn):
+        self.turn = turn or self.turn
+        if self.turn is not None and UUID7.fullmatch(self.thread) and UUID7.fullmatch(self.turn):
+            self.saw_own_turn |= self.turn >= self.thread
+
+    def record(self, at, payload):
+        """A response, told by itself: rules 1 and 2."""
+        self.has_records = True
+        served = self.text(payload, "service_tier")
+        self.tier = tier_of(served) if served else self.tier
+        thread, turn, response = (self.text(payload, name) for name in ("thread_id", "turn_id", "response_id"))
+        used = self.tokens(payload.get("usage"))
+        if thread != self.thread or response in self.responses:
+            return
+        if response is not None:
+            self.responses.add(response)
+        if used is not None:
+            self.events.append((at, self.model, self.tier, turn or self.turn, filled(used)))
+
+    def is_inherited(self, ordinal):
+        """Whether a count belongs to a parent's history: rule 3a."""
+        has_time = UUID7.fullmatch(self.thread) is not None
+        if has_time and UUID7.fullmatch(self.turn or "") and self.turn < self.thread:
+            return True
+        if type(ordinal) is int and self.begins_at is not None and ordinal < self.begins_at:
+            return True
+        if not (self.is_fork or self.copies) or self.saw_own_turn:
+            return False
+        if has_time and self.meta is not None and is_from_0_100(self.meta[2]):
+            return True
+        self.is_inferred |= self.burst is not None
+        return self.burst is not None
+
+    def count(self, at, total, last, is_inherited):
+        """What a count says was used: rules 3b to 3d."""
+        before = self.total
+        if total is not None:
+            self.total = total
+        both = [kind for kind in KINDS if total is not None and before is not None and kind in total and kind in before]
+        if is_inherited or both and all(total[kind] == before[kind] for kind in both):
+            return
+        if last is not None:
+            used = filled(last)
+        elif total is None or before is None and self.goes_on:
+            return
+        elif before is None or any(total[kind] < before[kind] for kind in both):
+            used = filled(total)
         else:
-            info = payload.get("info")
-            info = info if isinstance(info, dict) else {}
-            now, used = tokens(info.get("total_token_usage")), tokens(info.get("last_token_usage"))
-            if now is not None:
-                rises = [after - before for after, before in zip(now, total)]
-                total = now
-                if min(rises) >= 0:  # else a total fell: the session was reset, and the last use counts
-                    used = rises if any(rises) else None
-            if used is not None:
-                events.append((at, model, tier, turn, used))
-    return meta or [None] * 4, span, events, unknown, broken
+            used = [max(now - then, 0) for now, then in zip(filled(total), filled(before))]
+        self.events.append((at, self.model, self.tier, self.turn, used))
 
 
 def usage(events, priority, slot):
@@ -204,55 +376,70 @@ def usage(events, priority, slot):
 def view(home, priority, offset):
     files, unreadable = walk(home)
     result = {"sessions": [], "days": [], "broken": [], "more": [], "diverged": [], "unreadable": unreadable,
-              "lines": [0, 0]}
-    contents, events, seen = {}, {}, set()
+              "untyped": [], "inferred": [], "lines": [0, 0]}
+    contents, rollouts, seen = {}, {}, set()
     for path, itself in files:
         try:
-            with open(os.path.join(home, path), "rb") as file:
-                contents[path] = file.read()
+            contents[path] = read(os.path.join(home, path))
         except OSError:
             unreadable.append(path)
             continue
-        meta, span, events[path], unknown, broken = interpret(contents[path])
-        result["lines"][0] += unknown
-        result["lines"][1] += len(broken)
-        result["broken"] += [(path, number, why) for number, why in broken[:TOLD]]
-        if len(broken) > TOLD:
-            result["more"].append((path, len(broken) - TOLD))
-        stem = os.path.basename(path)[len("rollout-"):-len(".jsonl")]
+        rollout = rollouts[path] = Rollout(path, contents[path])
+        result["untyped"] += [path] if rollout.is_untyped else []
+        result["inferred"] += [path] if rollout.is_inferred else []
+        result["lines"][0] += rollout.unknown
+        result["lines"][1] += len(rollout.broken)
+        result["broken"] += [(path, number, why) for number, why in rollout.broken[:TOLD]]
+        if len(rollout.broken) > TOLD:
+            result["more"].append((path, len(rollout.broken) - TOLD))
         result["sessions"].append({
-            "path": path, "id": meta[0] or stem[-36:], "meta": meta[1:], "span": span,
-            "usage": usage(events[path], priority, lambda at: at // 900_000), "counts": itself not in seen})
+            "path": path, "id": rollout.thread, "segment": rollout.segment, "meta": (rollout.meta or [None] * 4)[1:],
+            "span": rollout.span, "usage": usage(rollout.events, priority, lambda at: at // 900_000),
+            "counts": itself not in seen})
         seen.add(itself)
-    archived, current = [], []
-    for session in result["sessions"]:
-        if session["counts"]:
-            (archived if session["path"].startswith("archived_sessions/") else current).append(session)
-    for one in archived:
-        for other in current:
-            if one["id"] != other["id"]:
-                continue
-            left, right = contents[one["path"]], contents[other["path"]]
-            if right.startswith(left):
-                one["counts"] = False
-            elif left.startswith(right):
-                other["counts"] = False
-            else:
-                result["diverged"].append((one["path"], other["path"]))
-    counting = [event for session in result["sessions"] if session["counts"] for event in events[session["path"]]]
+    copies(result, contents, rollouts)
+    counting = [event for session in result["sessions"] if session["counts"] for event in rollouts[session["path"]].events]
     result["days"] = usage(counting, priority, lambda at: (at + offset * 60_000) // 86_400_000)
     return result
+
+
+def copies(result, contents, rollouts):
+    """Of files of one thread and segment, of which one is the beginning of another, only the longest count: rule 6."""
+    same = collections.defaultdict(list)
+    for session in result["sessions"]:
+        if session["counts"]:
+            same[session["id"], rollouts[session["path"]].segment].append(session)
+    def is_archived(session):
+        return session["path"].startswith("archived_sessions/")
+
+    for files in same.values():
+        # Of equal ones that comes first which is not compressed, then that which is not archived.
+        files.sort(key=lambda one: (-len(contents[one["path"]]), one["path"].endswith(COMPRESSED), is_archived(one)))
+        for at, one in enumerate(files):
+            for longer in files[:at]:
+                if contents[longer["path"]].startswith(contents[one["path"]]):
+                    one["counts"] = False
+        left = [one for one in files if one["counts"]]
+        left.sort(key=lambda one: one["path"].split("/"), reverse=True)
+        left.sort(key=lambda one: not is_archived(one))
+        left = [one["path"] for one in left]
+        result["diverged"] += [(one, other) for at, one in enumerate(left) for other in left[at + 1:]]
 
 
 def serve():
     def say(what):
         print(json.dumps(what), flush=True)
 
-    say({"name": "usage.py", "version": "1, Python %s" % ".".join(map(str, sys.version_info[:3]))})
+    python = "Python " + ".".join(map(str, sys.version_info[:3]))
+    if zstd is None:
+        python += " without zstd, which skips homes with compressed rollouts"
+    say({"name": "usage.py", "version": "2, " + python})
     for line in sys.stdin:
         try:
             asked = json.loads(line)
             say(view(asked["home"], set(asked["priority"]), asked["offset"]))
+        except Skipped as why:
+            say({"skipped": str(why)})
         except (OSError, ValueError, KeyError, RecursionError) as error:
             say({"error": "%s: %s" % (type(error).__name__, error)})
 
@@ -268,7 +455,11 @@ def main():
         parser.error("name a home, or serve")
     if chosen.serve:
         return serve()
-    json.dump(view(chosen.home, set(chosen.priority), chosen.offset), sys.stdout, indent=1)
+    try:
+        result = view(chosen.home, set(chosen.priority), chosen.offset)
+    except Skipped as why:
+        sys.exit("usage.py: %s: %s" % (chosen.home, why))
+    json.dump(result, sys.stdout, indent=1)
     print()
 
 

@@ -17,7 +17,7 @@ fn what_is_wrong_is_found_out_made_smaller_kept_and_replayed() {
         ("--engine", "stale", "usage", 4),
         ("--engine", "lying", "usage", 3),
         ("--engine", "rescanning", "work", 5),
-        ("--ablate", "repeated", "usage", 3),
+        ("--ablate", "repetition", "usage", 4),
         ("--ablate", "tick", "work", 4),
     ] {
         let report = program.diff_json("archive", &[flag, name, "--cases", "80"], 3);
@@ -44,7 +44,7 @@ fn python_is_asked_about_kept_histories_and_agrees() {
         return;
     }
     let ran = program.diff("archive", &["--oracle", "python", "--replay", text(&tour)], 0);
-    assert!(ran.out.contains("nothing wrong") && ran.out.contains("usage.py 1"), "{}", ran.out);
+    assert!(ran.out.contains("nothing wrong") && ran.out.contains("usage.py 2"), "{}", ran.out);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct ArchiveManifest {
     pub digest: String,
     /// Rollouts.
     pub files: u64,
-    /// Of these, beginnings of others.
+    /// Of these, beginnings or copies of others.
     pub copies: u64,
     /// Bytes of all rollouts.
     pub bytes: u64,

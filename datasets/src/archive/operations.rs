@@ -59,10 +59,13 @@ impl Sessions {
     }
 
     /// Sessions that can go on by themselves, so many, spread over all of them by `seed`. Those of which a copy stands elsewhere,
-    /// or whose turns a trace database knows, are not among them.
+    /// whose turns a trace database knows, or that are compressed, are not among them.
     #[must_use]
     pub fn some(&self, count: usize, seed: u64) -> Vec<usize> {
-        let is_plain = |session: &Session| session.copy.is_none() && session.known.is_empty();
+        let is_plain = |session: &Session| {
+            let has_copy = session.copy.is_some() || session.twin.is_some();
+            !has_copy && session.known.is_empty() && !session.is_compressed
+        };
         let mut plain: Vec<(u64, usize)> = Vec::new();
         for (at, session) in self.plan.sessions.iter().enumerate().filter(|(_, session)| is_plain(session)) {
             plain.push((Dice::new(seed, "some", session.number).next(), at));

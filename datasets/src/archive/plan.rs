@@ -2,6 +2,8 @@
 //!
 //! It is made by one thread from one stream of random numbers a session, so that every session can then be written by itself.
 
+mod shapes;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -20,12 +22,29 @@ const NEWER_FROM: u64 = 5_600;
 const OF_A_KNOWN_TURN: u64 = 6_000;
 
 /// Which version of the Codex CLI wrote a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Version {
+    /// 0.98.0: no ids of turns.
+    Oldest,
     /// 0.141.0: no tier in it.
     Older,
     /// 0.169.0: the tier stands in settings, lines are numbered.
     Newer,
+}
+
+/// What a session goes on with.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// Nothing: it begins itself.
+    Own,
+    /// The history of another session, whose lines are copied and stamped anew.
+    Copied(Box<Session>),
+    /// The same, as the history of a sub-agent begins.
+    Agent(Box<Session>),
+    /// The history of another session, which stays where it is.
+    Paginated(Box<Session>),
+    /// The same thread, whose beginning is another file.
+    Segment(Box<Session>),
 }
 
 /// One session to be written.
@@ -49,6 +68,12 @@ pub(super) struct Session {
     pub(super) resumed: Option<i64>,
     /// Turns that a trace database knows for priority turns, in the order of time.
     pub(super) known: Vec<KnownTurn>,
+    pub(super) shape: Shape,
+    /// Whether the newer version goes on with it from its second half on.
+    pub(super) is_upgraded: bool,
+    pub(super) is_compressed: bool,
+    /// Where all of it stands once more.
+    pub(super) twin: Option<PathBuf>,
 }
 
 /// A turn that a trace database knows for a priority turn.
@@ -92,6 +117,7 @@ impl Plan {
         if let Some(largest) = sessions.iter_mut().max_by_key(|session| (session.bytes, session.number)) {
             largest.longest_line = Some(recipe.longest_line.min(largest.bytes / 2));
         }
+        shapes::shape(recipe, seed, last_day, &mut sessions);
         sessions.sort_by(|one, other| one.path.cmp(&other.path));
         Self { sessions }
     }
@@ -101,11 +127,12 @@ impl Plan {
 pub(super) const SESSIONS: &str = "sessions";
 pub(super) const ARCHIVED: &str = "archived_sessions";
 
-/// The turns that name a thread, by thread, in the order of time.
+/// The turns that name a thread, by thread, in the order of time. One made in the same millisecond as its thread may have the smaller
+/// id, as if it were the parent's, and is left out.
 fn known_turns(turns: &[Turn]) -> BTreeMap<String, Vec<KnownTurn>> {
     let mut threads: BTreeMap<String, Vec<KnownTurn>> = BTreeMap::new();
     for Turn { turn, thread, model, timestamp } in turns {
-        if let Some(thread) = thread.as_ref().filter(|thread| thread.len() == 36) {
+        if let Some(thread) = thread.as_ref().filter(|thread| thread.len() == 36 && *thread < turn) {
             let known = KnownTurn { turn: turn.clone(), model: model.clone(), at: timestamp * 1000 };
             threads.entry(thread.clone()).or_default().push(known);
         }
@@ -150,6 +177,10 @@ fn draft(
         longest_line: None,
         resumed: None,
         known,
+        shape: Shape::Own,
+        is_upgraded: false,
+        is_compressed: false,
+        twin: None,
     }
 }
 
@@ -186,5 +217,9 @@ fn settle(recipe: &ArchiveRecipe, last_day: i64, mut session: Session, dice: &mu
 
 fn file_name(session: &Session) -> String {
     let time = Millis(session.start).rfc3339();
-    format!("rollout-{}-{}.jsonl", time.as_str()[..19].replace(':', "-"), session.id)
+    let ids = match &session.shape {
+        Shape::Segment(of) => format!("{}_{}", of.id, session.id),
+        _ => session.id.clone(),
+    };
+    format!("rollout-{}-{ids}.jsonl", time.as_str()[..19].replace(':', "-"))
 }

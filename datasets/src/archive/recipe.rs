@@ -33,6 +33,24 @@ pub struct ArchiveRecipe {
     pub(crate) copies_per_mille: u64,
     /// Of a thousand sessions, those that go on days later.
     pub(crate) resumed_per_mille: u64,
+    /// Of the sessions of older versions, those of a version that writes no ids of turns.
+    #[serde(default)]
+    pub(crate) oldest_percent: u64,
+    /// Of a thousand sessions, those forked from another one.
+    #[serde(default)]
+    pub(crate) forks_per_mille: u64,
+    /// Of a thousand sessions of the newer version, segments of another one.
+    #[serde(default)]
+    pub(crate) segments_per_mille: u64,
+    /// Of a thousand sessions of the older version, those that the newer one goes on with.
+    #[serde(default)]
+    pub(crate) upgraded_per_mille: u64,
+    /// Of a thousand sessions, those of which a whole copy stands in another folder.
+    #[serde(default)]
+    pub(crate) twins_per_mille: u64,
+    /// Of the sessions older than a week, those that are compressed.
+    #[serde(default)]
+    pub(crate) compressed_percent: u64,
     /// Of a thousand lines that do not matter, those of a kind that no known version writes.
     pub(crate) unknown_per_mille: u64,
     /// Bytes of the longest line, in the largest session.
@@ -128,6 +146,20 @@ impl ArchiveRecipe {
         self.sessions
     }
 
+    /// Whether sessions take shapes of which earlier tools know nothing: forks, segments, copies anywhere, compressed ones.
+    #[must_use]
+    pub fn has_new_shapes(&self) -> bool {
+        let shares = [
+            self.oldest_percent,
+            self.forks_per_mille,
+            self.segments_per_mille,
+            self.upgraded_per_mille,
+            self.twins_per_mille,
+            self.compressed_percent,
+        ];
+        shares.iter().any(|share| *share > 0)
+    }
+
     /// Bytes of all rollouts at a scale, about: what says how much was used takes its room at every scale.
     #[must_use]
     pub fn bytes(&self, scale: f64) -> u64 {
@@ -155,9 +187,18 @@ impl ArchiveRecipe {
             self.sizes.is_sorted() && self.sizes[0] > 0,
             "the five numbers of `sizes` must be positive and rise",
         )?;
-        let percents = [self.newer_percent, self.archived_percent];
+        let percents =
+            [self.newer_percent, self.archived_percent, self.oldest_percent, self.compressed_percent];
         require(percents.iter().all(|percent| *percent <= 100), "a percentage must be at most 100")?;
-        let per_milles = [self.copies_per_mille, self.resumed_per_mille, self.unknown_per_mille];
+        let shapes = self.forks_per_mille.saturating_add(self.segments_per_mille);
+        let per_milles = [
+            self.copies_per_mille,
+            self.resumed_per_mille,
+            self.unknown_per_mille,
+            self.upgraded_per_mille,
+            self.twins_per_mille,
+            shapes,
+        ];
         require(per_milles.iter().all(|part| *part <= 1000), "a part of a thousand must be at most 1000")
     }
 }

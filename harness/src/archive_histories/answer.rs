@@ -51,6 +51,7 @@ impl Answer {
             view.sessions.push(Session {
                 path: session.path.display().to_string(),
                 id: session.id.clone(),
+                segment: session.segment.clone(),
                 meta: [session.cwd.clone(), session.version.clone(), session.provider.clone()],
                 span: session.span,
                 usage: used(&session.usage, |begins| begins.div_euclid(900)),
@@ -59,7 +60,7 @@ impl Answer {
         }
         for Problem { path, what } in &refresh.problems {
             let path = path.display().to_string();
-            if stale.contains(&path) && matches!(what, What::Line { .. } | What::MoreLines(_)) {
+            if stale.contains(&path) && !matches!(what, What::Unreadable { .. } | What::Diverged { .. }) {
                 continue;
             }
             match what {
@@ -68,6 +69,8 @@ impl Answer {
                 What::Unreadable { .. } | What::UnreadableFolder { .. } => {
                     view.unreadable.insert(path);
                 }
+                What::Untyped => drop(view.untyped.insert(path)),
+                What::Inferred => drop(view.inferred.insert(path)),
                 What::Diverged { from } => drop(view.diverged.insert((path, from.display().to_string()))),
                 other => {
                     let detail = format!("a problem of a sort that nobody knows: {other:?}");
@@ -84,6 +87,8 @@ fn why(defect: Defect) -> String {
         Defect::NoType => "no type",
         Defect::NotJson => "no JSON",
         Defect::NoTime => "no time",
+        Defect::NoCount => "no count",
+        Defect::LongText => "long text",
     };
     why.to_owned()
 }
@@ -126,6 +131,8 @@ fn facts(view: &View, answer: &Answer) -> BTreeSet<String> {
         facts.extend(view.days.iter().map(|used| format!("day {used:?}")));
         facts.extend(view.broken.iter().map(|broken| format!("broken line {broken:?}")));
         facts.extend(view.more.iter().map(|more| format!("more of them {more:?}")));
+        facts.extend(view.untyped.iter().map(|path| format!("untyped {path}")));
+        facts.extend(view.inferred.iter().map(|path| format!("inferred {path}")));
     }
     facts.extend(view.diverged.iter().map(|pair| format!("diverged {pair:?}")));
     facts.extend(view.unreadable.iter().map(|path| format!("unreadable {path}")));

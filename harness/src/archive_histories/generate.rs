@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, RngExt as _};
 
-use super::line::{Count, Form, LineSpec, PLAIN, Plain, Says, Tier};
-use super::op::{Case, Dates, MemoOp, Mode, Op, Place, Target};
+use super::line::{Count, Form, LineSpec, Meta, OLD, PLAIN, Plain, RANDOM, Response, Says, Tier};
+use super::op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
 
-/// Files of a history. Few, so that they are met in every state.
-const FILES: u8 = 5;
+/// Files of a history. Few, so that they are met in every state. The id of the last one says nothing of time.
+const FILES: [u8; 5] = [1, 2, 3, 4, RANDOM + 5];
+
+/// Turns: of every session, and two that are older than some.
+const TURNS: [u8; 5] = [1, 2, 3, OLD, OLD + 2];
+
+/// Milliseconds after the minute: within what copying takes, and beyond.
+const LATER: [u16; 8] = [0, 0, 0, 0, 40, 99, 100, 230];
 
 /// Quarters of an hour by which days of some time zone begin before those of UTC.
 const ZONES: [i16; 6] = [0, 60, -480, 345, 765, -570];
@@ -53,11 +59,11 @@ impl<R: Rng> Generator<'_, R> {
 
     fn file(&mut self) -> u8 {
         // Mostly the first, so that something comes together.
-        if self.is(0.5) { 1 } else { self.random.random_range(1..=FILES) }
+        if self.is(0.5) { 1 } else { self.pick(&FILES) }
     }
 
     fn other(&mut self) -> u8 {
-        self.random.random_range(2..=FILES)
+        self.pick(&FILES[1..])
     }
 
     fn place(&mut self) -> Place {
@@ -72,11 +78,11 @@ impl<R: Rng> Generator<'_, R> {
     /// One operation, or a few that belong together.
     fn ops(&mut self) -> Vec<Op> {
         let file = self.file();
-        match self.random.random_range(0..100) {
+        match self.random.random_range(0..120) {
             0..27 => vec![self.refresh()],
             27..45 => vec![Op::Append(file, self.lines(file))],
             45..52 => {
-                let (file, place) = (self.random.random_range(1..=FILES), self.place());
+                let (file, place) = (self.pick(&FILES), self.place());
                 let bare = self.is(0.15);
                 let lines = self.lines(file);
                 vec![Op::Create { file, place, bare }, Op::Append(file, lines)]
@@ -128,10 +134,23 @@ impl<R: Rng> Generator<'_, R> {
             }
             93..96 => vec![Op::Memo(self.pick(&MemoOp::ALL).1)],
             96..98 => vec![Op::Zone(self.pick(&ZONES))],
-            _ => {
-                let turns = (1..4).filter(|_| self.is(0.5)).collect();
+            98..100 => {
+                let turns = TURNS.into_iter().filter(|_| self.is(0.5)).collect();
                 vec![Op::Priority(self.is(0.9).then_some(turns))]
             }
+            100..106 => {
+                let (to, place, how) = (self.other(), self.place(), self.pick(&Fork::ALL).1);
+                vec![Op::Fork(file, to, place, how), Op::Append(to, self.lines(to))]
+            }
+            106..109 => {
+                let (to, place) = (self.other(), self.place());
+                vec![Op::Segment(file, to, place), Op::Append(to, self.lines(to))]
+            }
+            109..114 => self.and_back(Op::Compress(file), Op::Decompress(file)),
+            114 => vec![Op::Decompress(file), Op::Append(file, self.lines(file))],
+            115..117 => vec![Op::Pack(file, self.other())],
+            117 => self.and_back(Op::Damage(file), Op::Damage(file)),
+            _ => vec![Op::Migrate(file)],
         }
     }
 
@@ -177,15 +196,44 @@ impl<R: Rng> Generator<'_, R> {
             1 | 2 => Form::Late,
             3 => Form::Broken,
             4 if self.is(0.1) => Form::Long,
+            5..9 => Form::Few,
+            9 => Form::Mute,
+            10 => Form::Odd,
             _ => Form::Usual,
         };
         let count =
-            Count { total: (!self.is(0.08)).then_some(total), last: (!self.is(0.08)).then_some(last), form };
-        LineSpec { says: Says::Count(count), at: self.at() }
+            Count { total: (!self.is(0.08)).then_some(total), last: (!self.is(0.25)).then_some(last), form };
+        self.says(Says::Count(count))
+    }
+
+    fn says(&mut self, says: Says) -> LineSpec {
+        let ordinal = self.is(0.1).then(|| self.random.random_range(0..8));
+        LineSpec { says, ordinal, at: self.at(), later: self.pick(&LATER) }
+    }
+
+    fn meta(&mut self) -> Meta {
+        let session = self.pick(&FILES);
+        Meta {
+            session,
+            fork: self.is(0.3).then(|| self.pick(&FILES)),
+            base: self.is(0.2),
+            version: self.pick(&[169, 169, 130, 98]),
+            begins: self.is(0.2).then(|| self.random.random_range(0..8)),
+        }
+    }
+
+    fn response(&mut self, file: u8) -> Response {
+        Response {
+            session: if self.is(0.8) { file } else { self.pick(&FILES) },
+            id: self.is(0.8).then(|| self.random.random_range(1..6)),
+            turn: self.is(0.7).then(|| self.pick(&TURNS)),
+            tier: self.is(0.2).then(|| self.pick(&[Tier::Priority, Tier::Flex])),
+            used: (!self.is(0.1)).then(|| self.random.random_range(1..60)),
+        }
     }
 
     fn line(&mut self, file: u8) -> LineSpec {
-        let turn = self.random.random_range(1..=3);
+        let turn = self.pick(&TURNS);
         let tier = self.pick(&[Tier::Priority, Tier::Fast, Tier::Flex]);
         let says = match self.random.random_range(0..30) {
             0..15 => return self.count(file),
@@ -193,9 +241,9 @@ impl<R: Rng> Generator<'_, R> {
             19 => Says::Started(turn),
             20 => Says::Settings((!self.is(0.4)).then_some(tier)),
             21 => Says::NoSettings,
-            22 => Says::Served(tier),
+            22 => Says::Record(self.response(file)),
             23 => Says::NoCount,
-            24 if self.is(0.5) => Says::Meta(self.random.random_range(1..=FILES)),
+            24 if self.is(0.5) => Says::Meta(self.meta()),
             _ => {
                 let (_, plain) = self.pick(&PLAIN);
                 // One long line in a while is enough.
@@ -203,6 +251,6 @@ impl<R: Rng> Generator<'_, R> {
                 Says::Plain(if is_long && self.is(0.9) { Plain::Item } else { plain })
             }
         };
-        LineSpec { says, at: self.at() }
+        self.says(says)
     }
 }

@@ -1,8 +1,5 @@
 //! The lines of a rollout: what they say in a word or two, and as Codex writes them.
 
-use std::fmt;
-use std::str::FromStr;
-
 /// Bytes of a line that does not fit into what the scanner holds of a file.
 const LONG: usize = 400 << 10;
 
@@ -17,15 +14,26 @@ const BEGINNING: i64 = 29_920_267;
 pub struct LineSpec {
     /// What it says.
     pub says: Says,
+    /// Its number in the history, if it tells one.
+    pub ordinal: Option<u16>,
     /// Minutes since the beginning of histories.
     pub at: i32,
+    /// And milliseconds.
+    pub later: u16,
+}
+
+impl From<Says> for LineSpec {
+    /// At the beginning of histories.
+    fn from(says: Says) -> Self {
+        Self { says, ordinal: None, at: 0, later: 0 }
+    }
 }
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Says {
     /// Which session this is.
-    Meta(u8),
+    Meta(Meta),
     /// What was used: since the beginning, and last.
     Count(Count),
     /// A count without any.
@@ -38,10 +46,48 @@ pub enum Says {
     Settings(Option<Tier>),
     /// Settings are applied, and not said.
     NoSettings,
-    /// A response was served at this tier.
-    Served(Tier),
+    /// What a response used.
+    Record(Response),
     /// One of these, which need no more words.
     Plain(Plain),
+}
+
+/// What a line says of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// The session.
+    pub session: u8,
+    /// The one that it was forked from.
+    pub fork: Option<u8>,
+    /// Whether it goes on with a history that stands in another file.
+    pub base: bool,
+    /// The version that wrote it: 0 and this number.
+    pub version: u8,
+    /// The ordinal at which the history of a sub-agent begins.
+    pub begins: Option<u16>,
+}
+
+impl Meta {
+    /// Of a session that is no fork, and was written by a new version.
+    #[must_use]
+    pub const fn of(session: u8) -> Self {
+        Self { session, fork: None, base: false, version: NEW, begins: None }
+    }
+}
+
+/// What a line says of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Response {
+    /// The session that it belongs to.
+    pub session: u8,
+    /// Its id.
+    pub id: Option<u8>,
+    /// The turn that it belongs to.
+    pub turn: Option<u8>,
+    /// The tier that it was served at.
+    pub tier: Option<Tier>,
+    /// What it used.
+    pub used: Option<u32>,
 }
 
 /// A count of tokens.
@@ -62,6 +108,12 @@ pub enum Form {
     Usual,
     /// No tokens of output: that kind falls where the others rise.
     Silent,
+    /// Only input and output: other kinds and the total are missing.
+    Few,
+    /// All kinds are missing.
+    Mute,
+    /// Two kinds are no counts: they count as missing.
+    Odd,
     /// The payload's type stands last.
     Late,
     /// The line is long.
@@ -104,19 +156,26 @@ pub enum Plain {
     NoType,
     /// A turn without a time.
     NoTime,
+    /// A turn whose model has a name that is longer than what is looked at.
+    LongName,
+    /// A turn whose model has a blank name.
+    NoName,
     /// Nothing.
     Blank,
 }
 
-const FORMS: [(&str, Form); 5] = [
+pub(super) const FORMS: [(&str, Form); 8] = [
     ("count", Form::Usual),
     ("silent-count", Form::Silent),
+    ("few-count", Form::Few),
+    ("mute-count", Form::Mute),
+    ("odd-count", Form::Odd),
     ("late-count", Form::Late),
     ("long-count", Form::Long),
     ("broken-count", Form::Broken),
 ];
-const TIERS: [(&str, Tier); 3] = [("priority", Tier::Priority), ("fast", Tier::Fast), ("flex", Tier::Flex)];
-pub(super) const PLAIN: [(&str, Plain); 11] = [
+pub(super) const TIERS: [(&str, Tier); 3] = [("priority", Tier::Priority), ("fast", Tier::Fast), ("flex", Tier::Flex)];
+pub(super) const PLAIN: [(&str, Plain); 13] = [
     ("item", Plain::Item),
     ("broken-item", Plain::BrokenItem),
     ("message", Plain::Message),
@@ -127,40 +186,58 @@ pub(super) const PLAIN: [(&str, Plain); 11] = [
     ("rubbish", Plain::Rubbish),
     ("no-type", Plain::NoType),
     ("no-time", Plain::NoTime),
+    ("long-name", Plain::LongName),
+    ("no-name", Plain::NoName),
     ("blank", Plain::Blank),
 ];
 
+/// The version that writes sessions, unless it is said.
+const NEW: u8 = 169;
+
+/// Sessions from this one on have an id that says nothing of time, as versions before 0.40 gave.
+pub(super) const RANDOM: u8 = 200;
+
+/// Turns from this one on are older than some sessions: turn 102 began between sessions 2 and 3. Those before it are newer than all.
+pub(super) const OLD: u8 = 100;
+
+/// An id that says when it was made.
+fn uuid7(time: u32) -> String {
+    format!("01a1faad-9ba1-7b10-b548-{time:012}")
+}
+
 /// The id of session `number`.
 pub(super) fn session(number: u8) -> String {
-    format!("01a1faad-9ba1-7b10-b548-{number:012}")
+    if number >= RANDOM {
+        format!("5fe7b4a0-66d1-4b10-b548-{number:012}")
+    } else {
+        uuid7(u32::from(number) * 1000)
+    }
 }
 
 /// The id of turn `number`.
 pub(super) fn turn(number: u8) -> String {
-    format!("turn-{number}")
+    uuid7(match number.checked_sub(OLD) {
+        Some(session) => u32::from(session) * 1000 + 500,
+        None => 1_000_000 + u32::from(number),
+    })
 }
 
 impl LineSpec {
     /// The line, with its end. No two of one `serial` are alike where they are long.
     pub(super) fn bytes(&self, serial: u64) -> Vec<u8> {
-        let time = time(self.at);
+        let time = time(self.at, self.later);
+        let ordinal = self.ordinal.map_or(String::new(), |ordinal| format!("\"ordinal\":{ordinal},"));
         let line = |kind: &str, payload: &str| {
-            format!("{{\"timestamp\":\"{time}\",\"type\":\"{kind}\",\"payload\":{payload}}}")
+            format!("{{\"timestamp\":\"{time}\",{ordinal}\"type\":\"{kind}\",\"payload\":{payload}}}")
         };
         let event = |payload: &str| line("event_msg", &format!("{{{payload}}}"));
         let filler = |bytes: usize| format!("{serial:08}").repeat(bytes / 8);
         let text = match &self.says {
-            Says::Meta(number) => line(
-                "session_meta",
-                &format!(
-                    r#"{{"id":"{}","cwd":"/w/{number}","cli_version":"0.169.0","model_provider":"openai"}}"#,
-                    session(*number)
-                ),
-            ),
+            Says::Meta(meta) => line("session_meta", &meta.payload()),
             Says::Count(count) => {
                 let info = count.info();
                 match count.form {
-                    Form::Usual | Form::Silent => event(&format!(r#""type":"token_count","info":{info}"#)),
+                    Form::Usual | Form::Silent | Form::Few | Form::Mute | Form::Odd => event(&format!(r#""type":"token_count","info":{info}"#)),
                     Form::Late => event(&format!(r#""info":{info},"type":"token_count""#)),
                     Form::Long => {
                         let more = filler(LONG);
@@ -187,9 +264,7 @@ impl LineSpec {
                 event(&format!(r#""type":"thread_settings_applied","thread_settings":{settings}"#))
             }
             Says::NoSettings => event(r#""type":"thread_settings_applied","thread_settings":null"#),
-            Says::Served(tier) => {
-                line("token_usage_record", &format!(r#"{{"service_tier":"{}"}}"#, tier.name()))
-            }
+            Says::Record(response) => line("token_usage_record", &response.payload()),
             Says::Plain(plain) => match plain {
                 Plain::Item => line("response_item", r#"{"type":"message"}"#),
                 Plain::BrokenItem => line("response_item", r#"{"type":"message""#).replace("}", ""),
@@ -201,6 +276,8 @@ impl LineSpec {
                 Plain::Rubbish => "no line of a rollout".to_owned(),
                 Plain::NoType => "{}".to_owned(),
                 Plain::NoTime => r#"{"type":"turn_context","payload":{"model":"model-8"}}"#.to_owned(),
+                Plain::LongName => line("turn_context", &format!(r#"{{"model":"m{}"}}"#, "\u{e9}".repeat(2500))),
+                Plain::NoName => line("turn_context", r#"{"model":" "}"#),
                 Plain::Blank => String::new(),
             },
         };
@@ -208,20 +285,66 @@ impl LineSpec {
     }
 }
 
+impl Meta {
+    fn payload(&self) -> String {
+        let Self { session: number, version, .. } = self;
+        let mut more = String::new();
+        if let Some(parent) = self.fork {
+            more += &format!(r#","forked_from_id":"{}""#, session(parent));
+        }
+        if self.base {
+            let of = session(self.fork.unwrap_or(*number));
+            more += &format!(r#","history_base":{{"thread_id":"{of}","end_ordinal_exclusive":9}}"#);
+        }
+        if let Some(begins) = self.begins {
+            more += &format!(r#","subagent_history_start_ordinal":{begins}"#);
+        }
+        let id = session(*number);
+        format!(
+            r#"{{"id":"{id}"{more},"cwd":"/w/{number}","cli_version":"0.{version}.0","model_provider":"openai"}}"#
+        )
+    }
+}
+
+impl Response {
+    fn payload(&self) -> String {
+        let mut payload = format!(r#"{{"thread_id":"{}""#, session(self.session));
+        if let Some(number) = self.turn {
+            payload += &format!(r#","turn_id":"{}""#, turn(number));
+        }
+        if let Some(id) = self.id {
+            payload += &format!(r#","response_id":"resp_{id}""#);
+        }
+        if let Some(tier) = self.tier {
+            payload += &format!(r#","service_tier":"{}""#, tier.name());
+        }
+        if let Some(used) = self.used {
+            payload += &format!(r#","usage":{}"#, tokens(used, Form::Usual));
+        }
+        payload + "}"
+    }
+}
+
+/// Tokens whose kinds follow from one number.
+fn tokens(count: u32, form: Form) -> String {
+    let output = if form == Form::Silent { 0 } else { count / 2 };
+    match form {
+        Form::Few => format!(r#"{{"input_tokens":{count},"output_tokens":{output}}}"#),
+        Form::Mute => "{}".to_owned(),
+        Form::Odd => format!(r#"{{"input_tokens":{count},"cached_input_tokens":-1,"output_tokens":2.5}}"#),
+        _ => format!(
+            r#"{{"input_tokens":{count},"cached_input_tokens":{},"cache_write_input_tokens":{},"output_tokens":{output},"reasoning_output_tokens":{},"total_tokens":{}}}"#,
+            count / 3,
+            count / 5,
+            count / 7,
+            count + output
+        ),
+    }
+}
+
 impl Count {
     fn info(&self) -> String {
-        let tokens = |count: Option<u32>| {
-            count.map_or("null".to_owned(), |count| {
-                let output = if self.form == Form::Silent { 0 } else { count / 2 };
-                format!(
-                    r#"{{"input_tokens":{count},"cached_input_tokens":{},"cache_write_input_tokens":{},"output_tokens":{output},"reasoning_output_tokens":{},"total_tokens":{}}}"#,
-                    count / 3,
-                    count / 5,
-                    count / 7,
-                    count + output
-                )
-            })
-        };
+        let tokens = |count: Option<u32>| count.map_or("null".to_owned(), |count| tokens(count, self.form));
         let (total, last) = (tokens(self.total), tokens(self.last));
         format!(r#"{{"total_token_usage":{total},"last_token_usage":{last}}}"#)
     }
@@ -234,10 +357,10 @@ impl Tier {
 }
 
 /// A time as Codex writes it.
-fn time(minutes: i32) -> String {
-    let seconds = (BEGINNING + i64::from(minutes)) * 60 + 24;
-    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
-    time.strftime("%Y-%m-%dT%H:%M:%S.062Z").to_string()
+pub(super) fn time(minutes: i32, milliseconds: u16) -> String {
+    let at = ((BEGINNING + i64::from(minutes)) * 60 + 24) * 1000 + 62 + i64::from(milliseconds);
+    let time = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 pub(super) fn named<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
@@ -248,63 +371,3 @@ pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &
     names.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name)
 }
 
-impl FromStr for LineSpec {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let wrong = || format!("`{text}` is no line of a rollout");
-        let (said, at) = match text.split_once('@') {
-            Some((said, at)) => (said.trim(), at.parse().map_err(|_| wrong())?),
-            None => (text, 0),
-        };
-        let words: Vec<&str> = said.split_whitespace().collect();
-        let number = |text: &str| text.parse::<u8>().ok();
-        let says = match *words.as_slice() {
-            ["meta", session] => number(session).map(Says::Meta),
-            ["no-count"] => Some(Says::NoCount),
-            ["turn", turn] => number(turn).map(|turn| Says::Turn(turn, None)),
-            ["turn", turn, "model", model] => {
-                number(turn).zip(number(model)).map(|(turn, model)| Says::Turn(turn, Some(model)))
-            }
-            ["started", turn] => number(turn).map(Says::Started),
-            ["settings"] => Some(Says::Settings(None)),
-            ["settings", tier] => named(&TIERS, tier).map(|tier| Says::Settings(Some(tier))),
-            ["no-settings"] => Some(Says::NoSettings),
-            ["served", tier] => named(&TIERS, tier).map(Says::Served),
-            [plain] => named(&PLAIN, plain).map(Says::Plain),
-            [form, counts] => named(&FORMS, form).and_then(|form| {
-                let (total, last) = counts.split_once('/')?;
-                let count = |text: &str| match text {
-                    "-" => Some(None),
-                    text => text.parse().ok().map(Some),
-                };
-                Some(Says::Count(Count { total: count(total)?, last: count(last)?, form }))
-            }),
-            _ => None,
-        };
-        Ok(Self { says: says.ok_or_else(wrong)?, at })
-    }
-}
-
-impl fmt::Display for LineSpec {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.says {
-            Says::Meta(session) => write!(formatter, "meta {session}"),
-            Says::Count(Count { total, last, form }) => {
-                let count = |count: &Option<u32>| count.map_or("-".to_owned(), |count| count.to_string());
-                write!(formatter, "{} {}/{}", name_of(&FORMS, form), count(total), count(last))
-            }
-            Says::NoCount => formatter.write_str("no-count"),
-            Says::Turn(turn, None) => write!(formatter, "turn {turn}"),
-            Says::Turn(turn, Some(model)) => write!(formatter, "turn {turn} model {model}"),
-            Says::Started(turn) => write!(formatter, "started {turn}"),
-            Says::Settings(None) => formatter.write_str("settings"),
-            Says::Settings(Some(tier)) => write!(formatter, "settings {}", tier.name()),
-            Says::NoSettings => formatter.write_str("no-settings"),
-            Says::Served(tier) => write!(formatter, "served {}", tier.name()),
-            Says::Plain(plain) => formatter.write_str(name_of(&PLAIN, plain)),
-        }?;
-        if self.at == 0 { Ok(()) } else { write!(formatter, " @{}", self.at) }
-    }
-}

@@ -2,7 +2,8 @@
 //!
 //! Its layout is restated here. The manifest: magic (8 bytes), version (4), parser (16), stamp (16), the home, and a sum (16) of
 //! all that. A shard: magic (8), the stamp of the memo (16), its own (16), the lengths of head and details (8 each), their sums
-//! (16 each), head, details. A head ends with how many lines are of unknown kinds and how many are broken.
+//! (16 each), head, details. A head ends with how many lines are of unknown kinds, how many are broken, and how many files are untyped
+//! and inferred.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -34,18 +35,23 @@ pub(super) struct Record {
     /// It may have changed since without a trace.
     pub(super) is_fresh: bool,
     pub(super) text: Arc<Vec<u8>>,
-    /// The id of its session.
-    pub(super) session: String,
+    /// The ids of its session and of its segment.
+    pub(super) session: Session,
     /// Whether only its details tell all of it: which lines are broken, which turns have no tier.
-    pub(super) is_broken: bool,
+    pub(super) is_told: bool,
     pub(super) open: BTreeSet<String>,
 }
 
 impl Record {
     /// Bytes up to the end of the last whole line.
     pub(super) fn consumed(&self) -> usize {
-        self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+        line_ends(&self.text)
     }
+}
+
+/// Where the last whole line of a text ends.
+pub(super) fn line_ends(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }
 
 impl PartialEq for Record {
@@ -74,8 +80,11 @@ pub(super) struct Shard {
 /// A folder, and what its files have in common of the day in their names.
 pub(super) type Key = (PathBuf, String);
 
+/// The ids of a session and of a segment.
+pub(super) type Session = (String, Option<String>);
+
 /// The shards in which copies stand: of each file its name, its state, its session, and whether several paths may lead to it.
-pub(super) type Settled = BTreeMap<Key, Vec<(OsString, FileState, String, bool)>>;
+pub(super) type Settled = BTreeMap<Key, Vec<(OsString, FileState, Session, bool)>>;
 
 /// What a memo holds.
 #[derive(Clone, Debug, Default)]
@@ -219,7 +228,7 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
 /// Changes how many lines are of unknown kinds.
 fn other_head(bytes: &mut [u8]) {
     if let Some(end) = head_end(bytes) {
-        bytes[end - 2] ^= 1;
+        bytes[end - 4] ^= 1;
     }
 }
 

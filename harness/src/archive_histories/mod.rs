@@ -15,6 +15,7 @@ mod answer;
 mod dates;
 mod generate;
 mod line;
+mod line_text;
 mod memo;
 mod model;
 mod op;
@@ -24,8 +25,8 @@ mod text;
 mod world;
 
 pub use generate::generate;
-pub use line::{Count, Form, LineSpec, Plain, Says, Tier};
-pub use op::{Case, Dates, MemoOp, Mode, Op, Place, Target};
+pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};
+pub use op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
 pub use run::{Setup, run};
 
 use crate::failure::Why;

@@ -1,13 +1,16 @@
 //! What a refresh has to do, predicted from the files and from what is remembered of them, never from what a scanner says.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::dates::Dating;
-use super::memo::{Flaw, Memo, Record, Settled, Shard};
+use super::memo::{Flaw, Memo, Record, Settled, Shard, line_ends};
 use crate::oracle::archive::{self, Walk};
 
 /// Bytes before the end of what was read of a file that it is recognised by.
@@ -35,6 +38,7 @@ pub(super) struct Work {
     pub(super) unchanged: u64,
     pub(super) continued: u64,
     pub(super) parsed: u64,
+    pub(super) moved: u64,
     pub(super) gone: u64,
     pub(super) stale: u64,
     pub(super) bytes: u64,
@@ -48,7 +52,7 @@ pub(super) struct Prediction {
     /// Bytes read besides to compare copies, and whether that is remembered.
     pub(super) compared: u64,
     pub(super) is_settled: bool,
-    /// What may be read besides.
+    /// What may be read besides. Of a compressed file, how much is read before it is clear what is in it is a matter of the decoder.
     pub(super) in_vain: u64,
     /// Of the files that are gone and the shards written: those of shards of which nothing is left.
     pub(super) gone_shards: (u64, u64),
@@ -144,7 +148,7 @@ impl Asked<'_> {
             || shard
                 .records
                 .values()
-                .any(|record| record.is_broken || !record.open.is_disjoint(self.priority))
+                .any(|record| record.is_told || !record.open.is_disjoint(self.priority))
     }
 }
 
@@ -194,34 +198,42 @@ impl Prediction {
         self.only_known &= stored.as_ref().is_some_and(|shard| shard.flaw != Flaw::Head);
         let mut old = usable.map(|shard| shard.records).unwrap_or_default();
         let (mut records, mut changed) = (BTreeMap::new(), false);
-        for (name, looked) in files {
-            let before = old.remove(&name);
-            let readable = looked.and_then(|found| Some((found, fs::read(home.join(&found.path)).ok()?)));
+        for (name, looked) in &files {
+            let (before, has_moved) = match (old.remove(name), other_form(name)) {
+                (None, other) if looked.is_some() && !files.contains_key(&other) => (old.remove(&other), true),
+                (before, _) => (before, false),
+            };
+            let readable =
+                looked.and_then(|found| Some((found, archive::read(&home.join(&found.path)).ok()?)));
             let Some((found, text)) = readable else {
                 self.work.stale += u64::from(before.is_some());
-                self.stale.extend(before.as_ref().map(|_| folder.join(&name)));
-                records.extend(before.map(|before| (name, before)));
+                self.stale.extend(before.as_ref().map(|_| folder.join(name)));
+                // Once to go on, and once from its beginning.
+                self.in_vain += looked.map_or(0, |found| 2 * found.metadata.len());
+                changed |= has_moved && before.is_some();
+                records.extend(before.map(|before| (name.clone(), before)));
                 continue;
             };
-            if let Some(before) = before.as_ref().filter(|before| before.is_of(found, dating)) {
+            let is_as_it_was = |before: &&Record| !has_moved && before.is_of(found, dating);
+            if let Some(before) = before.as_ref().filter(is_as_it_was) {
                 self.work.unchanged += 1;
-                records.insert(name, before.clone());
+                records.insert(name.clone(), before.clone());
                 continue;
             }
             let state = dating.state(&found.metadata);
-            self.reads(before.as_ref(), &text, (state.device, state.inode));
-            let rollout = archive::interpret(&text);
+            self.reads(before.as_ref(), has_moved, &text, found);
+            let rollout = archive::interpret(&found.path, &text);
             let record = Record {
                 state,
                 is_shared: found.is_shared,
                 is_fresh: Dating::is_fresh(&state, now),
-                session: rollout.session(&found.path),
                 text: Arc::new(text),
-                is_broken: !rollout.broken.is_empty(),
+                is_told: !rollout.broken.is_empty() || rollout.is_untyped || rollout.is_inferred,
                 open: rollout.open_turns(),
+                session: (rollout.thread, rollout.segment),
             };
-            changed |= before.as_ref() != Some(&record);
-            records.insert(name, record);
+            changed |= has_moved || before.as_ref() != Some(&record);
+            records.insert(name.clone(), record);
         }
         self.work.gone += old.len() as u64;
         changed |= !old.is_empty();
@@ -232,27 +244,39 @@ impl Prediction {
         (!records.is_empty()).then_some(Shard { records, flaw: Flaw::None })
     }
 
-    /// Counts what reading a file costs that was remembered as `before`.
-    fn reads(&mut self, before: Option<&Record>, text: &[u8], file: (u64, u64)) {
-        let grown = before.filter(|before| {
-            (before.state.device, before.state.inode) == file && text.len() > before.text.len()
-        });
-        if let Some(before) = grown {
+    /// Counts what reading a file costs that was remembered as `before`, under the name of its other form if it `has_moved`.
+    fn reads(&mut self, before: Option<&Record>, has_moved: bool, text: &[u8], found: &archive::Found) {
+        let size = found.metadata.len();
+        let file = (found.metadata.dev(), found.metadata.ino());
+        let is_packed = archive::is_compressed(&found.path);
+        let goes_on = |before: &&Record| {
+            let is_grown = (before.state.device, before.state.inode) == file && size > before.state.size;
+            if has_moved { !before.is_fresh } else { is_grown }
+        };
+        if let Some(before) = before.filter(goes_on) {
             let consumed = before.consumed();
             let tail = consumed.saturating_sub(TAIL);
-            if text[tail..consumed] == before.text[tail..consumed] {
-                self.work.continued += 1;
-                self.work.bytes += (text.len() - tail) as u64;
+            if text.get(tail..consumed) == Some(&before.text[tail..consumed]) {
+                let is_same = has_moved && line_ends(text) == consumed;
+                self.work.moved += u64::from(is_same);
+                self.work.continued += u64::from(!is_same);
+                self.work.bytes += if is_packed { size } else { (text.len() - tail) as u64 };
                 return;
             }
-            self.in_vain += IN_VAIN;
+            self.in_vain += if is_packed { size } else { IN_VAIN };
         }
         self.work.parsed += 1;
-        self.work.bytes += text.len() as u64;
+        self.work.bytes += size;
     }
 
     /// Counts what it costs to compare sessions of one id, unless that was done before: `settled` is what was found out last.
-    pub(super) fn compares(&mut self, pairs: &[archive::Pair], settled: Option<Settled>, asked: Asked<'_>) {
+    pub(super) fn compares(
+        &mut self,
+        home: &Path,
+        copies: Vec<archive::Copies>,
+        settled: Option<Settled>,
+        asked: Asked<'_>,
+    ) {
         self.memo.settled = settled;
         let Some(question) = self.question() else { return };
         self.is_settled = question.is_some();
@@ -260,11 +284,41 @@ impl Prediction {
             return;
         }
         self.memo.settled = question.or(self.memo.settled.take());
-        for (one, other) in pairs {
-            let common = one.len().min(other.len());
-            let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-            let until = if same < common { (same / PIECE + 1) * PIECE } else { common };
-            self.compared += 2 * until.min(common) as u64;
+        // One that cannot be decompressed is read before that is known.
+        if self.stale.iter().any(|path| archive::is_compressed(path)) {
+            self.in_vain = u64::MAX;
+        }
+        for copies in copies {
+            self.among(home, copies);
+        }
+    }
+
+    /// The longest first, each with those that count so far.
+    fn among(&mut self, home: &Path, mut copies: archive::Copies) {
+        copies.sort_by_cached_key(|(path, text)| {
+            let is_archived = path.starts_with("archived_sessions");
+            (Reverse(line_ends(text)), archive::is_compressed(path), is_archived, path.clone())
+        });
+        let mut counting: Vec<&(PathBuf, Vec<u8>)> = Vec::new();
+        'each: for copy in &copies {
+            for other in counting.clone() {
+                let texts = [&copy.1, &other.1];
+                let common = texts.map(Vec::len).into_iter().min().unwrap_or(0);
+                let same = copy.1.iter().zip(&other.1).take_while(|(one, other)| one == other).count();
+                if [copy, other].iter().any(|(path, _)| archive::is_compressed(path)) {
+                    let size = |path: &Path| fs::metadata(home.join(path)).map_or(0, |found| found.len());
+                    self.in_vain = self.in_vain.saturating_add(size(&copy.0) + size(&other.0));
+                } else {
+                    let until = if same < common { (same / PIECE + 1) * PIECE } else { common };
+                    self.compared += 2 * until.min(common) as u64;
+                }
+                if same == common && copy.1.len() > other.1.len() {
+                    counting.retain(|kept| kept.0 != other.0);
+                } else if same == common {
+                    continue 'each;
+                }
+            }
+            counting.push(copy);
         }
     }
 
@@ -279,13 +333,9 @@ impl Prediction {
         let file = |record: &Record| (record.state.device, record.state.inode);
         let shared: BTreeSet<_> =
             all().filter(|(_, record)| record.is_shared).map(|(_, record)| file(record)).collect();
-        let sessions = |archived: bool| -> BTreeSet<&str> {
-            let of = all().filter(|((folder, _), _)| folder.starts_with("archived_sessions") == archived);
-            of.map(|(_, record)| record.session.as_str()).collect()
-        };
-        let both: BTreeSet<&str> = &sessions(true) & &sessions(false);
-        let is_wanted =
-            |record: &Record| shared.contains(&file(record)) || both.contains(record.session.as_str());
+        let mut times: BTreeMap<_, u64> = BTreeMap::new();
+        all().for_each(|(_, record)| *times.entry(&record.session).or_default() += 1);
+        let is_wanted = |record: &Record| shared.contains(&file(record)) || times[&record.session] > 1;
         let keys: BTreeSet<_> = all().filter(|(_, record)| is_wanted(record)).map(|(key, _)| key).collect();
         if keys.is_empty() {
             return None;
@@ -303,6 +353,12 @@ impl Prediction {
         }
         Some(Some(question))
     }
+}
+
+/// The name of the same rollout compressed, or not.
+fn other_form(name: &OsStr) -> OsString {
+    let plain = name.as_bytes().strip_suffix(archive::COMPRESSED.as_bytes()).map(OsStr::from_bytes);
+    plain.map_or_else(|| [name, OsStr::new(archive::COMPRESSED)].into_iter().collect(), OsStr::to_owned)
 }
 
 impl Record {

@@ -83,6 +83,20 @@ pub enum Op {
         /// Lines, if not all.
         lines: Option<u8>,
     },
+    /// The second is a fork of the first, made at the beginning of histories.
+    Fork(u8, u8, Place, Fork),
+    /// The second is a segment of the thread of the first, which need not be there.
+    Segment(u8, u8, Place),
+    /// A migration rewrites it in place, numbers its lines, and puts the time of its last change back.
+    Migrate(u8),
+    /// It is compressed, and has the time of its last change.
+    Compress(u8),
+    /// It is decompressed, and has the time of its last change.
+    Decompress(u8),
+    /// The second is a compressed copy of the first, beside it.
+    Pack(u8, u8),
+    /// It is compressed, and cannot be decompressed from now on.
+    Damage(u8),
     /// The second is a symbolic link to the first, with a name of its own.
     Link(u8, u8, Place),
     /// The second is another name of the first.
@@ -122,6 +136,29 @@ pub enum Op {
     Priority(Option<Vec<u8>>),
     /// A refresh, after which everything is compared.
     Refresh(Mode),
+}
+
+/// How a fork comes by the history of its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// Every line of it is copied and stamped anew, by a version that writes turn ids.
+    Copied,
+    /// The same by a version before those.
+    Old,
+    /// It says where that history stands, and copies nothing.
+    Paginated,
+    /// It is a sub-agent: lines are copied and numbered, and it says where its own begin.
+    Agent,
+}
+
+impl Fork {
+    /// Every way, with its name.
+    pub(super) const ALL: [(&'static str, Self); 4] = [
+        ("copied", Self::Copied),
+        ("old", Self::Old),
+        ("paginated", Self::Paginated),
+        ("agent", Self::Agent),
+    ];
 }
 
 /// How a refresh is made.

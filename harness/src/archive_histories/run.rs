@@ -152,9 +152,9 @@ impl<'a> Runner<'a> {
         let walk = archive::walk(&self.world.home);
         let asked = Asked { rescan: mode == Mode::Rescan, sessions: request.sessions, priority: &known };
         let mut due = predict(&self.world.home, &walk, &self.memo.holds, asked, &self.world.dating);
-        let (view, pairs) = archive::view_and_pairs(&self.world.home, &known, self.offset);
+        let (view, copies) = archive::view_and_copies(&self.world.home, &known, self.offset);
         let settled = self.memo.holds.settled.clone().filter(|_| self.memo.holds.problem.is_none());
-        due.compares(&pairs, settled, asked);
+        due.compares(&self.world.home, copies, settled, asked);
         let overtaken = (mode == Mode::Overtaken).then(|| Mutex::new(None));
         let refresh = match &overtaken {
             None => self.archive(true, self.threads).refresh(&request),
@@ -228,12 +228,14 @@ impl<'a> Runner<'a> {
         let Some(python) = self.setup.python.as_ref().filter(|_| self.asks_python) else { return Ok(None) };
         let question = Question { home: &self.world.home, priority, offset: self.offset };
         let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = python.answer(&question).map_err(|no| match no {
-            NoAnswer::Refused(why) => Error::PythonRefused(why),
-            NoAnswer::Fault(fault) => Error::Python(fault),
-        })?;
-        self.tally.count("python answers");
-        Ok(Some(answer))
+        let answer = match python.answer(&question) {
+            Ok(answer) => Some(answer),
+            Err(NoAnswer::Lacking(_)) => None,
+            Err(NoAnswer::Refused(why)) => return Err(Error::PythonRefused(why)),
+            Err(NoAnswer::Fault(fault)) => return Err(Error::Python(fault)),
+        };
+        self.tally.count(if answer.is_some() { "python answers" } else { "python lacks zstd" });
+        Ok(answer)
     }
 
     /// Makes of the scanner's answer what the engine that is tested answers.
@@ -310,11 +312,12 @@ impl<'a> Runner<'a> {
 
     /// Counts what was exercised.
     fn note(&mut self, due: &Prediction) {
-        let Work { unchanged, continued, parsed, gone, stale, bytes, .. } = due.work;
+        let Work { unchanged, continued, parsed, moved, gone, stale, bytes, .. } = due.work;
         for (what, count) in [
             ("files unchanged", unchanged),
             ("files continued", continued),
             ("files parsed", parsed),
+            ("files moved", moved),
             ("files gone", gone),
             ("files stale", stale),
         ] {
@@ -343,6 +346,7 @@ fn work(stats: &Stats) -> Work {
         unchanged: stats.unchanged,
         continued: stats.continued,
         parsed: stats.parsed,
+        moved: stats.moved,
         gone: stats.gone,
         stale: stats.stale,
         bytes: stats.bytes_read,

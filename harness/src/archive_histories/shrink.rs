@@ -57,8 +57,8 @@ fn fewer(lines: &[LineSpec]) -> Vec<Vec<LineSpec>> {
     let now = lines
         .iter()
         .enumerate()
-        .filter(|(_, line)| line.at != 0)
-        .map(|(at, line)| changed(at, LineSpec { at: 0, ..line.clone() }));
+        .filter(|(_, line)| line.at != 0 || line.later != 0)
+        .map(|(at, line)| changed(at, LineSpec { at: 0, later: 0, ..line.clone() }));
     let usual = lines.iter().enumerate().filter_map(|(at, line)| match &line.says {
         Says::Count(count) if count.form != super::Form::Usual => {
             let says = Says::Count(super::Count { form: super::Form::Usual, ..*count });

@@ -17,6 +17,12 @@
 //! rewrite 1 back
 //! move 1 archived
 //! copy 1 2 archived lines=3
+//! fork 1 2 day=21 copied
+//! segment 1 2 day=21
+//! migrate 1
+//! compress 1
+//! pack 1 2
+//! damage 1
 //! link 1 3 day=21
 //! hard-link 1 3 day=21
 //! link-folder 1 outside
@@ -33,7 +39,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::line::{LineSpec, name_of, named};
-use super::op::{Case, Dates, MemoOp, Mode, Op, Place, Target};
+use super::op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
 use crate::histories::ParseError;
 
 const DATES: [(&str, Dates); 4] = [
@@ -187,6 +193,11 @@ impl FromStr for Op {
                 Ok(Self::Tear(number(first)?, line.parse()?, bytes))
             }
             "mend" => only(Self::Mend),
+            "migrate" => only(Self::Migrate),
+            "compress" => only(Self::Compress),
+            "decompress" => only(Self::Decompress),
+            "damage" => only(Self::Damage),
+            "pack" => Ok(Self::Pack(number(first)?, number(after)?)),
             "cut" => Ok(Self::Cut(number(first)?, number(after)?)),
             "truncate" => Ok(Self::Truncate(number(first)?, number(after)?)),
             "rewrite" => match *words.as_slice() {
@@ -206,9 +217,20 @@ impl FromStr for Op {
                 }
                 _ => Err(wrong()),
             },
-            "link" | "hard-link" => match *words.as_slice() {
+            "fork" => match *words.as_slice() {
+                [from, to, folder, how] => {
+                    let how = named(&Fork::ALL, how).ok_or_else(wrong)?;
+                    Ok(Self::Fork(number(from)?, number(to)?, place(folder)?, how))
+                }
+                _ => Err(wrong()),
+            },
+            "segment" | "link" | "hard-link" => match *words.as_slice() {
                 [from, to, folder] => {
-                    let op = if verb == "link" { Self::Link } else { Self::HardLink };
+                    let op = match verb {
+                        "segment" => Self::Segment,
+                        "link" => Self::Link,
+                        _ => Self::HardLink,
+                    };
                     Ok(op(number(from)?, number(to)?, place(folder)?))
                 }
                 _ => Err(wrong()),
@@ -281,6 +303,15 @@ impl fmt::Display for Op {
                 write!(formatter, "copy {from} {to} {place}")?;
                 lines.map_or(Ok(()), |lines| write!(formatter, " lines={lines}"))
             }
+            Self::Fork(from, to, place, how) => {
+                write!(formatter, "fork {from} {to} {place} {}", name_of(&Fork::ALL, how))
+            }
+            Self::Segment(of, file, place) => write!(formatter, "segment {of} {file} {place}"),
+            Self::Migrate(file) => write!(formatter, "migrate {file}"),
+            Self::Compress(file) => write!(formatter, "compress {file}"),
+            Self::Decompress(file) => write!(formatter, "decompress {file}"),
+            Self::Pack(from, to) => write!(formatter, "pack {from} {to}"),
+            Self::Damage(file) => write!(formatter, "damage {file}"),
             Self::Link(from, to, place) => write!(formatter, "link {from} {to} {place}"),
             Self::HardLink(from, to, place) => write!(formatter, "hard-link {from} {to} {place}"),
             Self::LinkFolder(link, target) => write!(formatter, "link-folder {link} {target}"),
@@ -341,6 +372,11 @@ mod tests {
             "tear 1 count 1/1",
             "copy 1 2",
             "copy 1 2 archived words=3",
+            "fork 1 2 archived somehow",
+            "segment 1 2",
+            "pack 1",
+            "append 1 meta 1 fork",
+            "append 1 record 1 1",
             "link-folder 1 here",
             "permit 1 perhaps",
             "zone 7",

@@ -1,6 +1,8 @@
 //! The files of a history, and what its operations do to them.
 
+mod forks;
 mod names;
+mod packed;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, Permissions};
@@ -9,8 +11,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::dates::Dating;
-use super::line::{LineSpec, Says, session};
+use super::line::{LineSpec, Meta, Says, session};
 use super::op::{Case, Dates, Op, Place};
+use crate::oracle::archive::{COMPRESSED, is_compressed};
 
 const SESSIONS: &str = "sessions";
 const ARCHIVED: &str = "archived_sessions";
@@ -60,7 +63,7 @@ impl World {
     pub(super) fn apply(&mut self, op: &Op) -> io::Result<bool> {
         match op {
             Op::Create { file, place, bare } => {
-                let first = LineSpec { says: Says::Meta(*file), at: 0 };
+                let first = Says::Meta(Meta::of(*file)).into();
                 let lines = if *bare { Vec::new() } else { vec![first] };
                 let Some(path) = self.vacant(*file, *place, None)? else { return Ok(false) };
                 let bytes = self.bytes(&lines);
@@ -81,7 +84,7 @@ impl World {
                 let rest = std::mem::take(&mut self.slot(*file).rest);
                 self.change(*file, |_, text| text.extend(&rest))
             }
-            Op::Cut(file, bytes) => self.change(*file, |_, text| {
+            Op::Cut(file, bytes) => self.change_bytes(*file, |_, text| {
                 text.truncate(text.len().saturating_sub(usize::try_from(*bytes).unwrap_or(usize::MAX)));
             }),
             Op::Truncate(file, lines) => self.change(*file, |_, text| first_lines(text, *lines)),
@@ -95,15 +98,23 @@ impl World {
             Op::Copy { from, to, place, lines } => {
                 let Some(original) = self.path(*from) else { return Ok(false) };
                 let Ok(mut text) = fs::read(&original) else { return Ok(false) };
-                if let Some(lines) = lines {
-                    first_lines(&mut text, *lines);
+                if let Some(lines) = lines.filter(|_| !is_compressed(&original)) {
+                    first_lines(&mut text, lines);
                 }
                 let Some(path) = self.vacant(*to, *place, original.file_name())? else { return Ok(false) };
                 self.make(*to, path, &text, None)
             }
+            Op::Fork(from, to, place, how) => self.fork(*from, *to, *place, *how),
+            Op::Segment(of, file, place) => self.segment(*of, *file, *place),
+            Op::Migrate(file) => self.migrate(*file),
+            Op::Compress(file) => self.compress(*file),
+            Op::Decompress(file) => self.decompress(*file),
+            Op::Pack(from, to) => self.pack(*from, *to),
+            Op::Damage(file) => self.damage(*file),
             Op::Link(from, to, place) => {
                 let Some(original) = self.path(*from) else { return Ok(false) };
-                let Some(path) = self.vacant(*to, *place, None)? else { return Ok(false) };
+                let name = self.name_as(*to, *place, &original);
+                let Some(path) = self.vacant(*to, *place, Some(&name))? else { return Ok(false) };
                 symlink(original, &path)?;
                 self.slot(*to).path = Some(path);
                 Ok(true)
@@ -176,12 +187,9 @@ impl World {
 
     /// Where file `file` would stand in `place`, with a name of its own or with `name`, if it is not there and nothing else is.
     fn vacant(&self, file: u8, place: Place, name: Option<&std::ffi::OsStr>) -> io::Result<Option<PathBuf>> {
-        let day = if let Place::Day(day) = place { day } else { 1 };
-        let own = format!("rollout-2026-11-{day:02}T20-37-24-{}.jsonl", session(file));
         let folder = self.folder(place);
-        let path = folder.join(name.unwrap_or(own.as_ref()));
-        let is_taken = self.files.get(&file).is_some_and(|slot| slot.path.is_some() || slot.aside.is_some());
-        if is_taken || path.symlink_metadata().is_ok() || self.is_blocked(place) {
+        let path = folder.join(name.unwrap_or(name_of(&session(file), place).as_ref()));
+        if !self.is_free(file) || path.symlink_metadata().is_ok() || self.is_blocked(place) {
             return Ok(None);
         }
         match fs::create_dir_all(&folder) {
@@ -189,6 +197,11 @@ impl World {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
             created => created.map(|()| Some(path)),
         }
+    }
+
+    /// Whether no file has this number.
+    fn is_free(&self, file: u8) -> bool {
+        self.files.get(&file).is_none_or(|slot| slot.path.is_none() && slot.aside.is_none())
     }
 
     /// Whether something else stands where the folders of `place` begin, or nobody may change anything there.
@@ -203,6 +216,12 @@ impl World {
         !self.home.join(root).is_dir() || is_locked
     }
 
+    /// The name of file `file` in `place`, if it holds the bytes of `original`: compressed or not.
+    fn name_as(&self, file: u8, place: Place, original: &Path) -> std::ffi::OsString {
+        let end = if is_compressed(original) { COMPRESSED } else { "" };
+        (name_of(&session(file), place) + end).into()
+    }
+
     fn bytes(&mut self, lines: &[LineSpec]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for line in lines {
@@ -214,7 +233,7 @@ impl World {
 
     /// A whole file.
     fn whole(&mut self, file: u8, lines: &[LineSpec]) -> Vec<u8> {
-        let first = LineSpec { says: Says::Meta(file), at: 0 };
+        let first = Says::Meta(Meta::of(file)).into();
         [self.bytes(&[first]), self.bytes(lines)].concat()
     }
 
@@ -225,8 +244,18 @@ impl World {
         Ok(true)
     }
 
-    /// Changes the content of a file where it stands.
+    /// Changes the text of a file where it stands, unless it is compressed: Codex decompresses it first.
     fn change(&mut self, file: u8, change: impl FnOnce(&Metadata, &mut Vec<u8>)) -> io::Result<bool> {
+        let is_plain = self.path(file).is_some_and(|path| !is_compressed(&path));
+        if is_plain { self.change_bytes(file, change) } else { Ok(false) }
+    }
+
+    /// Changes the content of a file where it stands.
+    fn change_bytes(
+        &mut self,
+        file: u8,
+        change: impl FnOnce(&Metadata, &mut Vec<u8>),
+    ) -> io::Result<bool> {
         let Some(path) = self.path(file) else { return Ok(false) };
         let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
         let was = text.clone();
@@ -244,9 +273,8 @@ impl World {
     }
 
     fn replace(&mut self, file: u8, lines: &[LineSpec]) -> io::Result<bool> {
-        let Some(path) = self.path(file).filter(|path| path.is_file() && has_folder(path)) else {
-            return Ok(false);
-        };
+        let is_whole = |path: &PathBuf| path.is_file() && has_folder(path) && !is_compressed(path);
+        let Some(path) = self.path(file).filter(is_whole) else { return Ok(false) };
         let (new, bytes) = (self.root.join("new"), self.whole(file, lines));
         fs::write(&new, bytes)?;
         // Before it has its name, so that nobody ever saw it with another date.
@@ -256,11 +284,11 @@ impl World {
         Ok(true)
     }
 
-    /// Changes the last count.
+    /// Changes the last number of tokens.
     fn rewrite(&mut self, file: u8, back: bool) -> io::Result<bool> {
-        let Some(path) = self.path(file) else { return Ok(false) };
+        let Some(path) = self.path(file).filter(|path| !is_compressed(path)) else { return Ok(false) };
         let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
-        const COUNT: &[u8] = br#""total_token_usage":{"input_tokens":"#;
+        const COUNT: &[u8] = br#"{"input_tokens":"#;
         let Some(at) = memchr::memmem::rfind(&text, COUNT).map(|at| at + COUNT.len()) else {
             return Ok(false);
         };
@@ -270,10 +298,15 @@ impl World {
         }
         let Some(digit) = text.get_mut(at).filter(|digit| digit.is_ascii_digit()) else { return Ok(false) };
         *digit = if *digit == b'9' { b'1' } else { *digit + 1 };
-        let modified = self.dating.state(&before).modified;
-        fs::write(&path, text)?;
-        self.dating.changed(&path, Some(&before), back.then_some(modified))?;
+        self.write_over(&path, &before, &text, back)?;
         Ok(true)
+    }
+
+    /// Writes a text over that of a file, and puts the time of its last change back or not.
+    fn write_over(&mut self, path: &Path, before: &Metadata, text: &[u8], back: bool) -> io::Result<()> {
+        let modified = self.dating.state(before).modified;
+        fs::write(path, text)?;
+        self.dating.changed(path, Some(before), back.then_some(modified))
     }
 
     /// Lets everything be removed.
@@ -287,6 +320,12 @@ impl World {
             let _ = fs::set_permissions(self.folder(Place::Day(day)), Permissions::from_mode(0o700));
         }
     }
+}
+
+/// The name of a rollout that was begun in `place`; `ids` are those of its thread, and of its segment.
+fn name_of(ids: &str, place: Place) -> String {
+    let day = if let Place::Day(day) = place { day } else { 1 };
+    format!("rollout-2026-11-{day:02}T20-37-24-{ids}.jsonl")
 }
 
 /// Whether the folder that a file stands in is there and can be changed: it is not, as long as another thing stands in its place.

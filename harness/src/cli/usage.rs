@@ -1,53 +1,53 @@
-//! `tracerig usage`: what the sessions of a Codex home used.
+//! `tracerig usage`: what the sessions of Codex homes used.
 
 mod show;
+mod told;
+mod view;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::ProgressBar;
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use tracerig_reports::{ByteSize, units};
 use tracerig_scanner::archive::{
-    Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Session, Slot, Used,
+    Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, refresh_all,
 };
 use tracerig_scanner::{MemoPlace, Scanner};
 
+use self::view::{By, View};
 use super::output::{self, Format};
 use super::{Code, Interrupted, cache};
 use crate::interrupt;
 
-/// Add up the tokens that the sessions of a Codex home used, by day, model, tier or session.
+/// Add up the tokens that the sessions of Codex homes used, by day, model, project, session or tier.
 ///
-/// The sessions are read only. What was read is remembered in a memo, so that the next time only files that changed are
-/// read; the answer is always that of reading everything. A session that was forked from another begins with the
-/// history of its parent, which counts again.
+/// Sessions are read only. A memo remembers what was read, so that the next run reads only files that changed; the result is
+/// always that of reading everything. Each session is charged with its own responses: what a fork copied from its parent
+/// counts for the parent. Compressed rollouts are read, too, and a copy of a rollout counts once.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The home of Codex [default: $CODEX_HOME, else ~/.codex].
+    /// Homes of Codex; a session that stands in several counts once [default: $CODEX_HOME, else ~/.codex].
     #[arg(value_name = "DIR")]
-    home: Option<PathBuf>,
-    /// A trace database: turns that it knows at the priority tier count there, where their session does not say.
+    homes: Vec<PathBuf>,
+    /// Trace database: count turns that it knows at the priority tier there, if their session does not say.
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
-    /// Count from this day or moment on: a date such as 2026-06-01, a Unix time, or as RFC 3339 writes it.
+    /// Count from this day or moment on: a date such as 2026-06-01, a Unix time, or RFC 3339. A moment must be a
+    /// quarter-hour, because results are kept by the quarter-hour.
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     since: Option<String>,
     /// Count up to this moment, or to the beginning of this day.
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     until: Option<String>,
-    /// What to add up by; several are separated by commas.
+    /// Group by (comma-separated).
     #[arg(long, value_enum, value_delimiter = ',', default_value = "day")]
     by: Vec<By>,
-    /// The time zone that days are told in, such as Europe/Berlin or UTC [default: that of this machine].
+    /// Time zone of days, weeks and months, such as Europe/Berlin or UTC [default: that of this machine].
     #[arg(long, value_name = "NAME")]
     time_zone: Option<String>,
-    /// The folder of the memo [default: one for each home in the user's cache folder].
+    /// Folder of the memo; only with a single home [default: one for each home in the user's cache folder].
     #[arg(long, value_name = "PATH", conflicts_with = "no_memo")]
     memo: Option<PathBuf>,
     /// Neither read nor write a memo.
@@ -61,78 +61,64 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-/// What usage is added up by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum By {
-    /// The day.
-    Day,
-    /// The model.
-    Model,
-    /// The session: one line for each file.
-    Session,
-    /// The service tier.
-    Tier,
-}
-
-impl By {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Model => "model",
-            Self::Session => "session",
-            Self::Tier => "tier",
-        }
-    }
-}
-
-/// What counts, and how it is told apart.
-struct View {
-    by: Vec<By>,
-    zone: TimeZone,
-    since: Option<i64>,
-    until: Option<i64>,
+/// What a home used.
+struct Home {
+    path: PathBuf,
+    refresh: Refresh,
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let view = View::of(arguments)?;
-    let home = home(arguments)?;
-    let refresh = refresh(arguments, &home)?;
-    for warning in &refresh.warnings {
+    let homes = refresh(arguments, &view)?;
+    for warning in homes.iter().flat_map(|home| &home.refresh.warnings) {
         output::say(&format!("tracerig: warning: {warning}"));
     }
-    for problem in &refresh.problems {
-        output::say(&format!("tracerig: {problem}"));
+    for note in told::notes(&homes) {
+        output::say(&format!("tracerig: {note}"));
     }
-    let rows = view.rows(&refresh);
+    let rows = view.rows(&homes);
     match arguments.format {
-        Format::Json => output::print_json(&show::document(&home, &view, &rows, &refresh))?,
-        Format::Table => output::print(&show::table(&home, &view, &rows, &refresh))?,
+        Format::Json => output::print_json(&show::document(&homes, &view, &rows))?,
+        Format::Table => output::print(&show::table(&homes, &view, &rows))?,
     }
     Ok(Code::FINE)
 }
 
-fn home(arguments: &Arguments) -> anyhow::Result<PathBuf> {
-    if let Some(home) = &arguments.home {
-        return Ok(home.clone());
+fn paths(arguments: &Arguments) -> anyhow::Result<Vec<PathBuf>> {
+    if !arguments.homes.is_empty() {
+        return Ok(arguments.homes.clone());
     }
     match std::env::var_os("CODEX_HOME") {
-        Some(home) if !home.is_empty() => Ok(home.into()),
+        Some(home) if !home.is_empty() => Ok(vec![home.into()]),
         _ => {
             let home = etcetera::home_dir().context("no home folder; name the home of Codex")?;
-            Ok(home.join(".codex"))
+            Ok(vec![home.join(".codex")])
         }
     }
 }
 
-fn refresh(arguments: &Arguments, home: &Path) -> anyhow::Result<Refresh> {
-    let memo = match &arguments.memo {
-        _ if arguments.no_memo => None,
-        Some(path) => Some(path.clone()),
-        None => Some(
-            cache::file("archives", home, "memo")
-                .context("no place for the memo; name one with --memo, or use --no-memo")?,
-        ),
+fn memo(arguments: &Arguments, home: &Path) -> anyhow::Result<Option<PathBuf>> {
+    match &arguments.memo {
+        _ if arguments.no_memo => Ok(None),
+        Some(path) => Ok(Some(path.clone())),
+        None => cache::file("archives", home, "memo")
+            .map(Some)
+            .context("no place for the memo; name one with --memo, or use --no-memo"),
+    }
+}
+
+fn refresh(arguments: &Arguments, view: &View) -> anyhow::Result<Vec<Home>> {
+    let paths = paths(arguments)?;
+    if arguments.memo.is_some() && paths.len() > 1 {
+        let why =
+            "--memo names the memo of one home. Leave it out: each home has its own in the cache folder";
+        return Err(super::Usage(why.to_owned()).into());
+    }
+    let archive = |path: &PathBuf| {
+        let memo = memo(arguments, path)?;
+        Ok(Archive::new(path, Options { memo, ..Options::default() }))
     };
+    let archives = paths.iter().map(archive).collect::<anyhow::Result<Vec<_>>>()?;
     let turns = arguments.db.as_deref().map(|database| turns(arguments, database)).transpose()?;
     let bar = Bar::new();
     let progress = |files, bytes| {
@@ -142,13 +128,16 @@ fn refresh(arguments: &Arguments, home: &Path) -> anyhow::Result<Refresh> {
     let priority: Option<PriorityTurns> = turns.map(|turns| turns.into_keys().collect());
     let request = Request {
         rescan: arguments.rescan,
-        sessions: arguments.by.contains(&By::Session),
+        sessions: view.needs_sessions(),
         priority: priority.as_ref(),
         progress: Some(&progress),
     };
-    match Archive::new(home, Options { memo, ..Options::default() }).refresh(&request) {
+    match refresh_all(&archives, &request) {
         Err(ArchiveError::Cancelled { .. }) => Err(Interrupted.into()),
-        done => Ok(done?),
+        done => {
+            let homes = paths.into_iter().zip(done?);
+            Ok(homes.map(|(path, refresh)| Home { path, refresh }).collect())
+        }
     }
 }
 
@@ -203,104 +192,5 @@ impl Drop for Bar {
         if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
         }
-    }
-}
-
-impl View {
-    fn of(arguments: &Arguments) -> anyhow::Result<Self> {
-        let zone = match &arguments.time_zone {
-            None => TimeZone::system(),
-            Some(name) => TimeZone::get(name).map_err(|error| {
-                super::Usage(format!(
-                    "--time-zone {name}: {error}. Write a name such as Europe/Berlin, or UTC"
-                ))
-            })?,
-        };
-        let moment = |text: &Option<String>, option: &str| {
-            text.as_ref()
-                .map(|text| {
-                    moment(text, &zone).map_err(|why| super::Usage(format!("{option} {text}: {why}")))
-                })
-                .transpose()
-        };
-        let (since, until) = (moment(&arguments.since, "--since")?, moment(&arguments.until, "--until")?);
-        if let (Some(from), Some(to)) = (since, until)
-            && from >= to
-        {
-            let why = "--since is not before --until: nothing could count";
-            return Err(super::Usage(why.to_owned()).into());
-        }
-        let mut by = Vec::new();
-        for &each in &arguments.by {
-            if !by.contains(&each) {
-                by.push(each);
-            }
-        }
-        Ok(Self { by, zone, since, until })
-    }
-
-    fn day(&self, slot: &Slot<'_>) -> String {
-        Timestamp::from_second(slot.begins_at())
-            .map_or_else(|_| "-".to_owned(), |at| at.to_zoned(self.zone.clone()).date().to_string())
-    }
-
-    /// The line that a slot counts in, if it does.
-    fn key(&self, slot: &Slot<'_>, session: Option<&Session>) -> Option<Vec<String>> {
-        let at = slot.begins_at();
-        if self.since.is_some_and(|since| at < since) || self.until.is_some_and(|until| at >= until) {
-            return None;
-        }
-        let part = |by: &By| match by {
-            By::Day => self.day(slot),
-            By::Model => slot.model.unwrap_or("unknown").to_owned(),
-            By::Tier => slot.tier.name().to_owned(),
-            By::Session => session.map_or_else(String::new, |session| session.path.display().to_string()),
-        };
-        Some(self.by.iter().map(part).collect())
-    }
-
-    /// Every line with what it adds up to.
-    fn rows(&self, refresh: &Refresh) -> BTreeMap<Vec<String>, Used> {
-        if !self.by.contains(&By::Session) {
-            return refresh.usage.by(|slot| self.key(slot, None));
-        }
-        let mut rows: BTreeMap<Vec<String>, Used> = BTreeMap::new();
-        for session in refresh.sessions.iter().filter(|session| session.counts) {
-            for (key, used) in session.usage.by(|slot| self.key(slot, Some(session))) {
-                let sum = rows.entry(key).or_default();
-                *sum = sum.plus(used);
-            }
-        }
-        rows
-    }
-}
-
-/// A Unix time, the beginning of a day, or a moment as RFC 3339 writes it, in Unix seconds.
-fn moment(text: &str, zone: &TimeZone) -> Result<i64, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(seconds);
-    }
-    if let Ok(date) = text.parse::<Date>()
-        && text.len() == "2026-06-01".len()
-        && let Ok(midnight) = date.to_zoned(zone.clone())
-    {
-        return Ok(midnight.timestamp().as_second());
-    }
-    text.parse::<Timestamp>()
-        .map(Timestamp::as_second)
-        .map_err(|_| "neither a date such as 2026-06-01 nor a Unix time in seconds".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_begin_where_the_time_zone_says() {
-        let berlin = TimeZone::get("Europe/Berlin").unwrap_or(TimeZone::fixed(jiff::tz::offset(2)));
-        assert_eq!(moment("2026-06-01", &berlin), Ok(1_780_264_800));
-        assert_eq!(moment("2026-06-01", &TimeZone::UTC), Ok(1_780_272_000));
-        assert_eq!(moment("2026-06-01T00:00:01Z", &berlin), Ok(1_780_272_001));
-        assert!(moment("today", &berlin).is_err());
     }
 }

@@ -62,6 +62,7 @@ struct Asked<'a> {
 enum Said<A> {
     Answer(A),
     Error { error: String },
+    Skipped { skipped: String },
 }
 
 /// Why there is no answer.
@@ -69,6 +70,8 @@ enum Said<A> {
 pub(crate) enum NoAnswer {
     /// It says why.
     Refused(String),
+    /// It says what this Python lacks to answer.
+    Lacking(String),
     /// Something became of the process.
     Fault(Fault),
 }
@@ -132,7 +135,7 @@ impl Python {
     pub(super) fn ask(&mut self, database: &Path, window: Window) -> Result<Answer, Error> {
         let Window { since, until } = window;
         self.answer(&Asked { database, since, until }).map_err(|no| match no {
-            NoAnswer::Refused(why) => Error::PythonRefused(why),
+            NoAnswer::Refused(why) | NoAnswer::Lacking(why) => Error::PythonRefused(why),
             NoAnswer::Fault(fault) => Error::Python(fault),
         })
     }
@@ -148,6 +151,7 @@ impl Python {
         match child.hear() {
             Ok(Said::Answer(answer)) => Ok(answer),
             Ok(Said::Error { error }) => Err(NoAnswer::Refused(error)),
+            Ok(Said::Skipped { skipped }) => Err(NoAnswer::Lacking(skipped)),
             Err(fault) => {
                 let (fault, _) = child.end_after(fault);
                 self.child = None;

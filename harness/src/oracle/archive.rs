@@ -4,16 +4,19 @@
 
 mod lines;
 mod rollout;
+mod text;
+mod tokens;
 mod walk;
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use rollout::{Rollout, interpret};
+pub(crate) use text::{COMPRESSED, is_compressed, read};
 pub(crate) use walk::{Found, Walk, walk};
 
 /// Broken lines that are told one by one.
@@ -36,10 +39,14 @@ pub struct View {
     pub broken: BTreeSet<(String, u64, String)>,
     /// How many more there are of a file.
     pub more: BTreeSet<(String, u64)>,
-    /// Archived sessions with others of their id, of which neither is the beginning of the other.
+    /// Files of one thread and segment, of which neither is the beginning of the other: first an archived one, or the later path.
     pub diverged: BTreeSet<(String, String)>,
     /// Files and folders that cannot be read.
     pub unreadable: BTreeSet<String>,
+    /// Files whose lines have no types.
+    pub untyped: BTreeSet<String>,
+    /// Files of which something counts nothing only because of the time of its lines.
+    pub inferred: BTreeSet<String>,
     /// Lines of unknown kinds, and broken ones.
     pub lines: (u64, u64),
 }
@@ -49,9 +56,11 @@ pub struct View {
 pub struct Session {
     /// Its path below the home.
     pub path: String,
-    /// What it says of itself.
+    /// The thread.
     pub id: String,
-    /// The same: folder, version and provider.
+    /// Which part of the thread it is, where its name says one.
+    pub segment: Option<String>,
+    /// What it says of itself: folder, version and provider.
     pub meta: [Option<String>; 3],
     /// The least and the greatest time of a line that matters, in milliseconds.
     pub span: Option<(i64, i64)>,
@@ -65,26 +74,27 @@ pub struct Session {
 /// say; days begin `offset` minutes before those of UTC.
 #[must_use]
 pub fn view(home: &Path, priority: &BTreeSet<String>, offset: i64) -> View {
-    view_and_pairs(home, priority, offset).0
+    view_and_copies(home, priority, offset).0
 }
 
-/// The contents of an archived session and of another one with its id.
-pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+/// The paths and texts of files of one thread and segment, in the order of paths.
+pub(crate) type Copies = Vec<(PathBuf, Vec<u8>)>;
 
 /// The same, and what had to be compared for it.
-pub(crate) fn view_and_pairs(home: &Path, priority: &BTreeSet<String>, offset: i64) -> (View, Vec<Pair>) {
+pub(crate) fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: i64) -> (View, Vec<Copies>) {
     let Walk { mut files, failed, failed_folders, .. } = walk(home);
     let unreadable = failed.iter().chain(&failed_folders).map(|path| path.display().to_string());
     let mut view = View { unreadable: unreadable.collect(), ..View::default() };
     files.sort_by(|one, other| one.path.cmp(&other.path));
-    let (mut seen, mut read) = (BTreeSet::new(), Vec::new());
+    let (mut seen, mut events) = (BTreeSet::new(), Vec::new());
+    let mut same: BTreeMap<_, Vec<(usize, Vec<u8>)>> = BTreeMap::new();
     for file in files {
         let path = file.path.display().to_string();
-        let Ok(bytes) = fs::read(home.join(&file.path)) else {
+        let Ok(bytes) = read(&home.join(&file.path)) else {
             view.unreadable.insert(path);
             continue;
         };
-        let rollout = interpret(&bytes);
+        let rollout = interpret(&file.path, &bytes);
         let [_, cwd, version, provider] = rollout.meta.clone().unwrap_or_default();
         view.broken.extend(
             rollout.broken.iter().take(TOLD).map(|(line, why)| (path.clone(), *line, (*why).to_owned())),
@@ -92,52 +102,62 @@ pub(crate) fn view_and_pairs(home: &Path, priority: &BTreeSet<String>, offset: i
         if rollout.broken.len() > TOLD {
             view.more.insert((path.clone(), (rollout.broken.len() - TOLD) as u64));
         }
+        view.untyped.extend(rollout.is_untyped.then(|| path.clone()));
+        view.inferred.extend(rollout.is_inferred.then(|| path.clone()));
         view.lines.0 += rollout.unknown;
         view.lines.1 += rollout.broken.len() as u64;
+        let counts = seen.insert((file.metadata.dev(), file.metadata.ino()));
+        if counts {
+            let which = (rollout.thread.clone(), rollout.segment.clone());
+            same.entry(which).or_default().push((view.sessions.len(), bytes));
+        }
         view.sessions.push(Session {
             path,
-            id: rollout.session(&file.path),
+            id: rollout.thread.clone(),
+            segment: rollout.segment.clone(),
             meta: [cwd, version, provider],
             span: rollout.span,
             usage: rollout.usage(priority, |at| at.div_euclid(900_000)),
-            counts: seen.insert((file.metadata.dev(), file.metadata.ino())),
+            counts,
         });
-        read.push((file, bytes, rollout));
+        events.push(rollout.events);
     }
-    let places = pairs(&view.sessions);
-    let pairs = places.iter().map(|(one, other)| (read[*one].1.clone(), read[*other].1.clone())).collect();
-    for (archived, current) in places {
-        let (shorter, longer) = (&read[archived].1, &read[current].1);
-        let is_archived_copy = shorter.len() <= longer.len();
-        if is_archived_copy && longer.starts_with(shorter) {
-            view.sessions[archived].counts = false;
-        } else if !is_archived_copy && shorter.starts_with(longer) {
-            view.sessions[current].counts = false;
-        } else {
-            let path = |place: usize| view.sessions[place].path.clone();
-            view.diverged.insert((path(archived), path(current)));
-        }
+    for files in same.values() {
+        view.compare(files);
     }
-    let counting = read.iter().zip(&view.sessions).filter(|(_, session)| session.counts);
-    let events = counting.flat_map(|((.., rollout), _)| rollout.events.clone()).collect();
-    let all = Rollout { events, ..Rollout::default() };
+    let counting = events.into_iter().zip(&view.sessions).filter(|(_, session)| session.counts);
+    let all = Rollout { events: counting.flat_map(|(events, _)| events).collect(), ..Rollout::default() };
     view.days = all.usage(priority, |at| (at + offset * 60_000).div_euclid(86_400_000));
-    (view, pairs)
+    let path = |(place, text): (usize, Vec<u8>)| (PathBuf::from(&view.sessions[place].path), text);
+    let copies = same.into_values().filter(|files| files.len() > 1);
+    let copies = copies.map(|files| files.into_iter().map(path).collect()).collect();
+    (view, copies)
 }
 
-/// Places of archived sessions and of current ones with the same id, among those that count.
-fn pairs(sessions: &[Session]) -> Vec<(usize, usize)> {
-    let of = |archived: bool| {
-        let all = sessions.iter().enumerate().filter(|(_, session)| session.counts);
-        all.filter(move |(_, session)| session.path.starts_with("archived_sessions/") == archived)
-    };
-    let same = |one: &Session, other: &Session| one.id == other.id;
-    of(true)
-        .flat_map(|(place, one)| {
-            of(false)
-                .filter(|(_, other)| same(one, other))
-                .map(move |(other, _)| (place, other))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+impl View {
+    /// Of `files`, places and texts of one thread and segment, those count of which no other one holds more.
+    fn compare(&mut self, files: &[(usize, Vec<u8>)]) {
+        let path = |place: usize| Path::new(&self.sessions[place].path);
+        let is_archived = |place: usize| path(place).starts_with("archived_sessions");
+        // Of two with the same text, one that is not compressed comes first, then one that is not archived.
+        let rank = |(place, text): &(usize, Vec<u8>)| {
+            (Reverse(text.len()), is_compressed(path(*place)), is_archived(*place), *place)
+        };
+        let holds_it = |one: &(usize, Vec<u8>)| {
+            files.iter().any(|other| rank(other) < rank(one) && other.1.starts_with(&one.1))
+        };
+        let (shorter, left): (Vec<_>, Vec<_>) = files.iter().partition(|one| holds_it(one));
+        let mut diverged = Vec::new();
+        for (at, (one, _)) in left.iter().enumerate() {
+            for (other, _) in &left[at + 1..] {
+                let mut pair = [*one, *other];
+                pair.sort_by_key(|place| (!is_archived(*place), Reverse(*place)));
+                diverged.push(pair.map(|place| self.sessions[place].path.clone()).into());
+            }
+        }
+        self.diverged.extend(diverged);
+        for place in shorter.iter().map(|(place, _)| *place).collect::<Vec<_>>() {
+            self.sessions[place].counts = false;
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 use tracerig_datasets::archive::{Expected, UseClass, UsedTier, UsedTokens};
-use tracerig_scanner::archive::{Tier, Tokens, Usage, Used};
+use tracerig_scanner::archive::{Problem, Tier, Tokens, Usage, Used, What};
 use tracerig_scanner::published_archive;
 
 /// Quarters of an hour in a day.
@@ -19,6 +19,13 @@ type Row = [u64; 7];
 /// The answer of a refresh.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer(BTreeMap<Class, Row>);
+
+/// The first problem that makes a result another one than it should be. That a fork of the oldest versions is told by the time of its
+/// lines is none.
+#[must_use]
+pub fn fault(problems: &[Problem]) -> Option<&Problem> {
+    problems.iter().find(|problem| !matches!(problem.what, What::Inferred))
+}
 
 fn row(used: &UsedTokens) -> Row {
     let UsedTokens { input, cached_input, cache_write, output, reasoning, total, events } = *used;

@@ -19,7 +19,7 @@ use tracerig_datasets::Cache as Datasets;
 use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_reports::record::{ArmKey, ArmPlan, Record};
 
-pub use answer::Answer;
+pub use answer::{Answer, fault};
 pub use bench::Bench;
 pub use error::RefreshError;
 pub use plan::{Arm, Memo, Plan, Reads};

@@ -14,7 +14,7 @@ use tracerig_scanner::{
     BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window, published, published_archive,
 };
 
-use super::answer::Answer;
+use super::answer::{Answer, fault};
 use super::floor;
 use crate::handicap::Handicap;
 use crate::platform;
@@ -143,7 +143,7 @@ impl Task {
         let refresh =
             Archive::new(&self.home, options).refresh(&request).map_err(|error| error.to_string())?;
         // A warning or a problem would mean that this was not what was meant to be measured.
-        let problem = refresh.problems.first().map(ToString::to_string);
+        let problem = fault(&refresh.problems).map(ToString::to_string);
         if let Some(said) = scan.warnings.first().or(refresh.warnings.first()).cloned().or(problem) {
             return Err(said);
         }

@@ -49,9 +49,9 @@ macro_rules! rules {
 
         /// Rules that are switched off: none, unless a test measures its own power.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        pub struct Ablations(u64);
+        pub struct Ablations(u128);
 
-        const _: () = assert!(Ablation::ALL.len() <= u64::BITS as usize, "a bit for each rule");
+        const _: () = assert!(Ablation::ALL.len() <= u128::BITS as usize, "a bit for each rule");
 
         impl Ablations {
             /// Every rule holds.
@@ -60,7 +60,7 @@ macro_rules! rules {
             /// Whether `ablation` is switched off.
             #[must_use]
             pub const fn has(self, ablation: Ablation) -> bool {
-                self.0 & 1 << ablation as u64 != 0
+                self.0 & 1 << ablation as u128 != 0
             }
 
             /// Whether every rule holds.
@@ -72,7 +72,7 @@ macro_rules! rules {
             /// These and one more.
             #[must_use]
             pub const fn with(self, ablation: Ablation) -> Self {
-                Self(self.0 | 1 << ablation as u64)
+                Self(self.0 | 1 << ablation as u128)
             }
 
             /// Each of them.

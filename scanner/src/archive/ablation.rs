@@ -3,7 +3,7 @@
 //! The switch stands where the rule is; what it takes to do the wrong thing is here. No switch stands in `parse/`, whose files the
 //! fingerprint of memos follows.
 
-use super::parse::{Defect, Known, Line, Meta, Rollout, Says};
+use super::parse::{Defect, Known, Line, Meta, Rollout, Rules, Said, Says};
 use super::state::State;
 use crate::ablation::rules;
 
@@ -36,7 +36,18 @@ rules! {
     Broken "broken" "Lines that are not understood are passed over in silence."
     UnknownKind "unknown-kind" "Lines of kinds that nobody knows are not counted."
     Cumulative "cumulative" "Cumulative counts are added up."
-    Repeated "repeated" "The last uses are added up, and a count that is written again counts again."
+    Records "records" "Records of responses are not looked at, and every count counts."
+    RecordsThread "records-thread" "The record of another thread's response counts."
+    RecordsOnce "records-once" "The record of a response counts each time it stands there."
+    RecordsEndCounts "records-end-counts" "A response that is recorded counts once more by the count behind it."
+    InheritedTurn "inherited-turn" "What an older turn used counts, although it is the parent's."
+    InheritedFork "inherited-fork" "What stands in a fork before its first turn counts, although it is the parent's."
+    InheritedBurst "inherited-burst" "What was copied into a fork that names no turns counts again."
+    InheritedOrdinal "inherited-ordinal" "What stands before a sub-agent's own history counts."
+    Repetition "repetition" "A count that is written again counts again."
+    LastUsed "last-used" "What the total rose by counts, whatever the last response is said to have used."
+    FirstOfFork "first-of-fork" "The first total of a file that continues another one counts whole."
+    MissingKinds "missing-kinds" "A kind of tokens that a total lacks is compared as 0."
     Reset "reset" "Nothing counts where a session began to count anew."
     NoTotal "no-total" "A count without a total is none."
     Model "model" "The model of a turn is not looked at."
@@ -48,10 +59,15 @@ rules! {
     Quarters "quarters" "What was used is kept by the hour, and belongs to no day of some time zones."
     FirstMeta "first-meta" "The last line about the session says which one it is."
     SessionId "session-id" "A session is told by the name of its file."
+    Segments "segments" "A segment is a session of its own."
+    Compressed "compressed" "Compressed rollouts are not read."
+    CompressedPlain "compressed-plain" "A compressed rollout counts beside the plain one."
+    CompressedMoves "compressed-moves" "A rollout that was compressed is parsed anew."
     Shared "shared" "A file counts by each of its names."
     SharedLink "shared-link" "A file counts beside a link to it."
     SharedStale "shared-stale" "A name that cannot be read counts before one that can."
-    Copies "copies" "An archived copy counts beside the session."
+    Copies "copies" "A copy of a session counts beside it."
+    CopiesAnywhere "copies-anywhere" "Only a copy among the archived sessions is noticed."
     CopiesRemembered "copies-remembered" "Copies are compared by each refresh."
     CopiesSettled "copies-settled" "What was found out about copies is believed of whatever stands there now."
     CopiesDamaged "copies-damaged" "Copies are not told where a part of the memo is damaged."
@@ -69,24 +85,55 @@ pub(super) fn is_same(ablated: Ablations, then: &State, now: &State) -> bool {
         && kept(Ablation::Changed, then.changed.cast_unsigned(), now.changed.cast_unsigned())
 }
 
-/// As [`Rollout::take`], without the rules in `ablated`.
-pub(super) fn take(ablated: Ablations, rollout: &mut Rollout, line: Result<Line, Defect>) {
+/// The rules of counting without those in `ablated`.
+pub(super) fn rules(ablated: Ablations) -> Rules {
     if ablated.is_empty() {
-        return rollout.take(line);
+        return Rules::ALL;
+    }
+    let holds = |rule| !ablated.has(rule);
+    Rules {
+        records: holds(Ablation::Records),
+        own_thread: holds(Ablation::RecordsThread),
+        once: holds(Ablation::RecordsOnce),
+        records_end_counts: holds(Ablation::RecordsEndCounts),
+        inherited_turn: holds(Ablation::InheritedTurn),
+        inherited_fork: holds(Ablation::InheritedFork),
+        inherited_burst: holds(Ablation::InheritedBurst),
+        inherited_ordinal: holds(Ablation::InheritedOrdinal),
+        repetition: holds(Ablation::Repetition),
+        last_used: holds(Ablation::LastUsed),
+        first_of_fork: holds(Ablation::FirstOfFork),
+        fallen: holds(Ablation::Reset),
+        missing_kinds: holds(Ablation::MissingKinds),
+    }
+}
+
+/// As [`Rollout::take`], without the rules in `ablated`, which `rules` knows as far as they are about counting.
+pub(super) fn take(
+    ablated: Ablations,
+    rollout: &mut Rollout,
+    line: Result<Line, Defect>,
+    start: &[u8],
+    rules: &Rules,
+) {
+    if ablated.is_empty() {
+        return rollout.take(line, start, rules);
     }
     let skipped = Ok(Line::Skipped(Known::Yes));
     let line = match line {
         Err(_) if ablated.has(Ablation::Broken) => skipped,
         Ok(Line::Skipped(Known::No)) if ablated.has(Ablation::UnknownKind) => skipped,
-        Ok(Line::Says(at, says)) => {
+        Ok(Line::Says(said)) => {
+            let Said { at, says, defect } = *said;
             if ablated.has(Ablation::FirstMeta) && matches!(says, Says::Session(_)) {
                 rollout.meta = None;
             }
-            Ok(Line::Says(at, heard(ablated, says)))
+            let defect = defect.filter(|_| !ablated.has(Ablation::Broken));
+            Ok(Line::Says(Box::new(Said { at, says: heard(ablated, says), defect })))
         }
         line => line,
     };
-    rollout.take(line);
+    rollout.take(line, start, rules);
     if ablated.has(Ablation::Quarters) {
         rollout.buckets.iter_mut().for_each(|bucket| bucket.quarter -= bucket.quarter.rem_euclid(4));
     }
@@ -99,19 +146,16 @@ fn heard(ablated: Ablations, says: Says) -> Says {
     };
     match says {
         Says::Turn { turn, .. } if ablated.has(Ablation::Model) => Says::Turn { turn, model: None },
-        Says::Settings { .. } | Says::Served { .. } if ablated.has(Ablation::Said) => Says::Nothing,
+        Says::Settings { .. } if ablated.has(Ablation::Said) => Says::Nothing,
         Says::Settings { tier: None } if ablated.has(Ablation::NoTier) => Says::Nothing,
         Says::Settings { tier } => Says::Settings { tier: slow(tier) },
-        Says::Served { tier } => Says::Served { tier: slow(tier) },
+        Says::Record(mut record) => {
+            record.tier = slow(record.tier.filter(|_| !ablated.has(Ablation::Said)));
+            Says::Record(record)
+        }
         Says::Used { total: None, .. } if ablated.has(Ablation::NoTotal) => Says::Nothing,
-        Says::Used { total: total @ Some(_), .. } if ablated.has(Ablation::Cumulative) => {
-            Says::Used { total: None, last: total }
-        }
-        Says::Used { last: last @ Some(_), .. } if ablated.has(Ablation::Repeated) => {
-            Says::Used { total: None, last }
-        }
-        Says::Used { total: total @ Some(_), .. } if ablated.has(Ablation::Reset) => {
-            Says::Used { total, last: None }
+        Says::Used { ordinal, total: total @ Some(_), .. } if ablated.has(Ablation::Cumulative) => {
+            Says::Used { ordinal, total: None, last: total }
         }
         Says::Session(meta) if ablated.has(Ablation::SessionId) => Says::Session(Meta { id: None, ..meta }),
         says => says,

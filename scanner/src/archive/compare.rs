@@ -105,7 +105,7 @@ impl Context<'_> {
             sessions: Vec::new(),
             problems: Vec::new(),
         };
-        let is_told = part.sums.broken > 0 || self.request.sessions;
+        let is_told = part.sums.found.is_told() || self.request.sessions;
         let known = if is_told { self.tell_all(&mut part, &body) } else { self.join(&mut part, &body) };
         if known.is_none() {
             self.damaged();
@@ -147,9 +147,15 @@ impl Context<'_> {
             part.sums = part::sums(shard::rollouts(details), priority);
         }
         for (file, detail) in details.iter().enumerate() {
-            part.problems.extend(part::broken(&part.key, detail));
+            part.problems.extend(part::problems(&part.key, detail));
             if self.request.sessions {
-                part.sessions.push(part::session(&part.key, detail, part.is_stale(file), priority));
+                let mut session = part::session(&part.key, detail, part.is_stale(file), priority);
+                if let Some(segment) =
+                    session.segment.as_ref().filter(|_| self.options.lacks(Ablation::Segments))
+                {
+                    session.id = format!("{}_{segment}", session.id);
+                }
+                part.sessions.push(session);
             }
         }
     }

@@ -1,26 +1,21 @@
-//! Rollouts that must not count twice: one file that several paths lead to, and a session that stands both among the
-//! sessions and among the archived ones.
+//! Rollouts that must not count twice: one file that several paths lead to, and copies of one segment of a session, wherever they
+//! lie, be they plain or compressed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ablation::Ablation;
+use super::alike::{self, Candidate, Found, Place};
+use super::name;
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::settled::Question;
-use super::shard::{self, Record, Sums};
-use super::update::open_file;
+use super::shard;
+use super::sums::Sums;
 use super::{Options, Request};
-
-/// Bytes compared at a time.
-const PIECE: usize = 128 << 10;
 
 /// Digests of sessions' ids. They are as good as hashes of themselves.
 type Digests = HashSet<u64, BuildHasherDefault<Itself>>;
@@ -43,30 +38,8 @@ impl Hasher for Itself {
     }
 }
 
-/// One file of one part.
-pub(super) type Place = (usize, usize);
-
-/// A file that may be one of several.
-struct Candidate {
-    place: Place,
-    path: PathBuf,
-    id: String,
-    record: Record,
-}
-
-/// What was found out about copies.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// The files that do not count.
-    pub(super) aside: BTreeSet<Place>,
-    /// Each two sessions of one id of which neither is the beginning of the other: the archived one, and the other.
-    pub(super) diverged: Vec<(PathBuf, PathBuf)>,
-    /// Whether every file that had to be compared could be read.
-    pub(super) is_sure: bool,
-}
-
-/// Takes copies out of the sums of `parts`. Gives a problem for each two sessions of one id of which neither is the
-/// beginning of the other.
+/// Takes copies out of the sums of `parts`. Gives a problem for each two rollouts of one segment of a session of which neither is
+/// the beginning of the other.
 pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut Stats) -> Vec<Problem> {
     let wanted = candidates(parts, context.options);
     if wanted.is_empty() {
@@ -86,8 +59,8 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
         let joins = priority.is_some_and(|priority| !part.sums.open_turns.files(priority).is_empty());
         // Lines that are not understood are told of every rollout.
         let all = |sums: Sums, part: &mut Part| {
-            let Sums { unknown, broken, .. } = std::mem::take(&mut part.sums);
-            part.sums = Sums { unknown, broken, ..sums };
+            let found = part.sums.found;
+            part.sums = Sums { found, ..sums };
         };
         if let Some(sums) = sums.get(&place).filter(|_| !joins && !sessions) {
             all(sums.clone(), part);
@@ -125,66 +98,32 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
         let details = context.details_of(part, &files, &mut stats.bytes_read);
         candidates.extend(files.into_iter().zip(details).map(|(file, detail)| Candidate {
             place: (place, file),
+            file: context.home.join(part::path(&part.key, detail.name())),
             path: part::path(&part.key, detail.name()),
-            id: part::session_id(detail.name(), &detail.rollout).to_owned(),
-            record: part.records[file],
+            id: (detail.rollout.id().to_owned(), name::segment(detail.name()).map(str::to_owned)),
+            state: part.records[file].state,
+            bytes: detail.consumed.bytes,
+            is_archived: part.is_archived(),
+            is_stale: part.is_stale(file),
         }));
     }
-    // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
-    candidates.sort_by(|one, other| {
-        let is_stale = |candidate: &Candidate| {
-            parts[candidate.place.0].is_stale(candidate.place.1)
-                && !context.options.lacks(Ablation::SharedStale)
-        };
-        (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
-    });
-    let mut found = Found { is_sure: true, ..Found::default() };
-    let mut seen = HashSet::new();
-    for candidate in &candidates {
-        let is_new = seen.insert(candidate.record.state.file());
-        if !is_new && !context.options.lacks(Ablation::Shared) {
-            found.aside.insert(candidate.place);
-        }
-    }
-    candidates.retain(|candidate| !found.aside.contains(&candidate.place));
-    let mut sessions: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
-    for candidate in &candidates {
-        if !context.options.lacks(Ablation::Copies) {
-            sessions.entry(&candidate.id).or_default().push(candidate);
-        }
-    }
-    for same in sessions.values() {
-        let (archived, current): (Vec<&Candidate>, Vec<&Candidate>) =
-            same.iter().partition(|candidate| parts[candidate.place.0].is_archived());
-        for one in &archived {
-            for other in &current {
-                match compare(context, one, other, &mut stats.bytes_read) {
-                    Ok(Some(copy)) => {
-                        found.aside.insert(copy);
-                    }
-                    Ok(None) => found.diverged.push((one.path.clone(), other.path.clone())),
-                    // Whoever cannot be read is a problem already, and counts.
-                    Err(_) => found.is_sure = false,
-                }
-            }
-        }
-    }
-    found
+    let anywhere = !context.options.lacks(Ablation::CopiesAnywhere);
+    let pairs = |one: &Candidate, other: &Candidate| anywhere || one.is_archived != other.is_archived;
+    alike::find(candidates, context.options.ablations, &pairs, &mut stats.bytes_read)
 }
 
-/// The files that several paths may lead to, and those whose session may stand in both folders.
+/// The files that several paths may lead to, and those of which there may be copies.
 fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
-    let places = |archived: Option<bool>| {
-        let is_meant = move |part: &Part| archived.is_none_or(|archived| part.is_archived() == archived);
-        let parts = parts.iter().enumerate().filter(move |(_, part)| is_meant(part));
+    let places = || {
+        let parts = parts.iter().enumerate();
         parts.flat_map(|(place, part)| (0..).map(move |file| (place, file)).zip(&part.records))
     };
     // A link to a file does not show on the file itself.
-    let shared = places(None).filter(|(_, record)| record.is_shared);
+    let shared = places().filter(|(_, record)| record.is_shared);
     let shared: HashSet<(u64, u64)> = shared.map(|(_, record)| record.state.file()).collect();
     let mut wanted = BTreeSet::new();
     if !shared.is_empty() {
-        let same = places(None).filter(|(_, record)| {
+        let same = places().filter(|(_, record)| {
             if options.lacks(Ablation::SharedLink) {
                 record.is_shared
             } else {
@@ -193,52 +132,47 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         });
         wanted.extend(same.map(|(place, _)| place));
     }
-    // The archived sessions are the fewer ones, as a rule: only they are put into a set, and looked at twice.
-    let archived: Digests = places(Some(true)).map(|(_, record)| record.session).collect();
-    let mut both = Digests::default();
-    for (place, record) in places(Some(false)).filter(|(_, record)| archived.contains(&record.session)) {
-        both.insert(record.session);
-        wanted.insert(place);
-    }
-    if !both.is_empty() {
-        let same = places(Some(true)).filter(|(_, record)| both.contains(&record.session));
+    let twice = twice(|| places().map(|(_, record)| record.session));
+    if !twice.is_empty() {
+        let same = places().filter(|(_, record)| twice.contains(&record.session));
         wanted.extend(same.map(|(place, _)| place));
     }
     wanted
 }
 
-/// Which of two sessions is a copy: the one that is the beginning of the other, the archived one of two equal ones. `None`
-/// if neither is.
-fn compare(
-    context: &Context<'_>,
-    archived: &Candidate,
-    current: &Candidate,
-    read: &mut u64,
-) -> io::Result<Option<Place>> {
-    let open = |candidate: &Candidate| open_file(&context.home.join(&candidate.path));
-    let (sizes, files) =
-        ((archived.record.state.size, current.record.state.size), (open(archived)?, open(current)?));
-    let common = sizes.0.min(sizes.1);
-    let is_beginning =
-        is_same(&files.0, &files.1, common, read)? || context.options.lacks(Ablation::Diverged);
-    let is_shorter = (sizes.0 <= sizes.1) != context.options.lacks(Ablation::Longer);
-    let copy = if is_shorter { archived.place } else { current.place };
-    Ok(is_beginning.then_some(copy))
+/// The digests that `all` gives several times. Every refresh asks, of all rollouts, and hardly any is there twice: so a table of bits
+/// tells first which ones may be.
+fn twice<I: Iterator<Item = u64>>(all: impl Fn() -> I) -> Digests {
+    let bits = (16 * all().count()).next_power_of_two().max(64);
+    let mut table = vec![0_u64; bits / 64];
+    let mut maybe = Digests::default();
+    for digest in all() {
+        let at = usize::try_from(digest % bits as u64).unwrap_or_default();
+        let (word, bit) = (&mut table[at / 64], 1 << (at % 64));
+        if *word & bit != 0 {
+            maybe.insert(digest);
+        }
+        *word |= bit;
+    }
+    let (mut once, mut twice) = (Digests::default(), Digests::default());
+    if !maybe.is_empty() {
+        twice.extend(all().filter(|digest| maybe.contains(digest) && !once.insert(*digest)));
+    }
+    twice
 }
 
-/// Whether two files begin with the same bytes, so many.
-fn is_same(one: &File, other: &File, bytes: u64, read: &mut u64) -> io::Result<bool> {
-    let (mut left, mut right) = (vec![0; PIECE], vec![0; PIECE]);
-    let mut at = 0;
-    while at < bytes {
-        let piece = usize::try_from(bytes - at).unwrap_or(PIECE).min(PIECE);
-        one.read_exact_at(&mut left[..piece], at)?;
-        other.read_exact_at(&mut right[..piece], at)?;
-        *read += 2 * piece as u64;
-        if left[..piece] != right[..piece] {
-            return Ok(false);
-        }
-        at += piece as u64;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_twice_is_found_whatever_shares_its_bit() {
+        let mut digests: Vec<u64> = (0..3000_u64).map(|number| xxh3_64(&number.to_le_bytes())).collect();
+        let find = |digests: &[u64]| twice(|| digests.iter().copied());
+        assert!(find(&digests).is_empty() && find(&[]).is_empty());
+        // These three share a bit whatever the size of the table.
+        digests.extend([1 << 60, 1 << 61, 1 << 62, digests[7], digests[9], digests[9], 1 << 61]);
+        let expected: Digests = [digests[7], digests[9], 1 << 61].into_iter().collect();
+        assert_eq!(find(&digests), expected);
     }
-    Ok(true)
 }

@@ -25,6 +25,12 @@ pub enum ArchiveError {
         /// The path as given.
         path: PathBuf,
     },
+    /// The folder of the memo holds a file that is nobody's memo where one of the memo would stand.
+    #[error("{}: no file of a memo, and left as it is. Name another folder for the memo", path.display())]
+    NoMemo {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder cannot be looked at.
     #[error("{}: {source}. Check the permissions of the folder", path.display())]
     Io {

@@ -56,9 +56,9 @@ pub(crate) struct Listing {
     pub(crate) others: Vec<(Span, FileType)>,
 }
 
-/// Whether a file of this name is a rollout.
+/// Whether a file of this name is a rollout, plain or compressed.
 pub(crate) fn is_rollout(name: &[u8]) -> bool {
-    name.starts_with(b"rollout-") && name.ends_with(b".jsonl")
+    name.starts_with(b"rollout-") && (name.ends_with(b".jsonl") || name.ends_with(b".jsonl.zst"))
 }
 
 /// Bytes of names that are asked for at a time.

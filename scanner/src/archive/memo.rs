@@ -15,14 +15,17 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::Options;
 use super::ablation::{Ablation, Ablations};
 use super::producer::FINGERPRINT;
+use super::settled;
 use super::shard::{self, Detail, Head, Key, Stamp, Stored};
 use crate::regular::open_regular;
 
 const MAGIC: [u8; 8] = *b"trigsess";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const MANIFEST: &str = "archive.memo";
 const LOCK: &str = "archive.lock";
 const SUFFIX: &str = ".shard";
+/// What a file is called until it is whole.
+const NEW: &str = ".new";
 
 /// The memo of one archive.
 #[derive(Debug)]
@@ -37,6 +40,20 @@ pub(crate) struct Memo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Damaged;
 
+/// Why a memo was not opened.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// This file stands where one of the memo would, and is none.
+    Foreign(PathBuf),
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotOpened {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// What came of writing a shard.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
@@ -48,7 +65,11 @@ pub(crate) enum Saved {
 
 impl Memo {
     /// Opens the memo of the archive at `home`, or begins one. A warning says why an earlier one is forgotten.
-    pub(crate) fn open(folder: &Path, home: &Path, options: &Options) -> io::Result<(Self, Option<String>)> {
+    pub(crate) fn open(
+        folder: &Path,
+        home: &Path,
+        options: &Options,
+    ) -> Result<(Self, Option<String>), NotOpened> {
         let (busy_timeout, ablated) = (options.busy_timeout, options.ablations);
         let memo = |stamp| Self { folder: folder.to_owned(), stamp, busy_timeout, ablated };
         let problem = match read_manifest(&folder.join(MANIFEST), home, ablated) {
@@ -61,6 +82,7 @@ impl Memo {
         let mut stamp = Stamp::default();
         getrandom::fill(&mut stamp).map_err(io::Error::other)?;
         let memo = memo(stamp);
+        memo.foreign()?;
         let _lock = memo.lock()?;
         // Another refresh may have begun one meanwhile.
         if let Ok(stamp) = read_manifest(&folder.join(MANIFEST), home, ablated) {
@@ -181,6 +203,15 @@ impl Memo {
         stamp.is_ok_and(|bytes| bytes.get(28..44) == Some(&self.stamp))
     }
 
+    /// Fails if a file that a new memo would remove or replace is nobody's memo.
+    fn foreign(&self) -> Result<(), NotOpened> {
+        let beside = [MANIFEST, NEW, settled::NAME].map(|name| self.folder.join(name));
+        match self.shard_files()?.into_iter().chain(beside).find(|path| !is_ours(path)) {
+            Some(path) => Err(NotOpened::Foreign(path)),
+            None => Ok(()),
+        }
+    }
+
     fn shard_files(&self) -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -199,7 +230,11 @@ impl Memo {
     /// Puts a file in its place, whole: under another name in the same folder, then by a rename. Not synced: checksums find
     /// torn ones, and losing one costs reading its sessions. The lock must be held.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.folder.join(".new");
+        let temporary = self.folder.join(NEW);
+        if !is_ours(&temporary) {
+            let why = format!("{} belongs to something else", temporary.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
         match std::fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -240,6 +275,15 @@ impl Memo {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
+    }
+}
+
+/// Whether a file is of a memo, or not there. One of which little was written is.
+fn is_ours(path: &Path) -> bool {
+    let mut start = Vec::new();
+    match open_regular(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start)) {
+        Ok(_) => [MAGIC, shard::MAGIC, settled::MAGIC].iter().any(|magic| magic.starts_with(&start)),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 

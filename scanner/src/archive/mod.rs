@@ -6,14 +6,17 @@
 //! written at their end, truncated, replaced, renamed, deleted, restored, rewritten. What is not seen is a rewrite of the
 //! beginning of a file together with an append, where the last 64 KiB before that stay as they are.
 //!
-//! A session that was forked from another begins with the history of its parent, which is counted again here.
+//! A session is charged with its own responses, each once; what a fork inherits from its parent belongs to the parent. Compressed
+//! rollouts are read as they are.
 
 mod ablation;
+mod alike;
 mod compare;
 mod copies;
 mod error;
 mod listing;
 mod memo;
+mod name;
 mod parse;
 mod part;
 mod priority;
@@ -22,8 +25,11 @@ mod reader;
 mod refresh;
 mod result;
 mod settled;
+mod several;
 mod shard;
+mod source;
 mod state;
+mod sums;
 mod total;
 mod update;
 mod usage;
@@ -39,6 +45,7 @@ pub use error::ArchiveError;
 pub use parse::{Defect, Tier, Tokens};
 pub use priority::PriorityTurns;
 pub use result::{Phases, Problem, Refresh, Session, Stats, What};
+pub use several::refresh_all;
 pub use state::State as FileState;
 pub use usage::{Slot, Usage, Used};
 
@@ -143,16 +150,18 @@ pub(crate) struct Read {
     pub(crate) bytes: u64,
 }
 
-/// Reads one rollout from its beginning, with the parser of the archive and nothing else of it.
+/// Reads one plain rollout from its beginning, with the parser of the archive and nothing else of it, and counts by earlier rules: what
+/// the totals rose by since the last one, from zero on.
 pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
     let file = update::open_file(path)?;
-    let mut reader = reader::Reader::new();
-    let (rollout, _) = reader.read(&file, file.metadata()?.len())?;
+    let mut reader = reader::Reader::by(parse::Rules::EARLIER);
+    let name = path.file_name().unwrap_or_default();
+    let mut source = source::Source::of(name, &file, file.metadata()?.len())?;
+    let (rollout, _) = reader.read(&mut source, name::session(name))?;
     let sums = part::sums(std::iter::once((0, &rollout)), None);
     let mut used = Usage::default();
     used.extend(&sums.models, sums.totals);
-    let session = part::session_id(path.file_name().unwrap_or_default(), &rollout).to_owned();
-    Ok(Read { session, used, bytes: reader.bytes })
+    Ok(Read { session: rollout.id().to_owned(), used, bytes: reader.bytes })
 }
 
 /// The rollouts below one home.

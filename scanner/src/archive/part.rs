@@ -5,10 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::ARCHIVED;
+use super::name;
 use super::parse::{Bucket, Rollout, Tier};
 use super::priority::{OpenTurns, PriorityTurns};
 use super::result::{Problem, Session, What};
-use super::shard::{Body, Detail, Key, Record, Sums};
+use super::shard::{Body, Detail, Key, Record};
+use super::sums::Sums;
 use super::total::Total;
 use super::usage::{Usage, Used};
 
@@ -47,16 +49,6 @@ impl Part {
     }
 }
 
-/// The id of the session that a rollout of this name holds: what it says, else what its name does.
-pub(super) fn session_id<'a>(name: &'a OsStr, rollout: &'a Rollout) -> &'a str {
-    rollout.meta.as_ref().and_then(|meta| meta.id.as_deref()).unwrap_or_else(|| {
-        let stem = name.to_str().and_then(|name| name.strip_prefix("rollout-")?.strip_suffix(".jsonl"));
-        let stem = stem.unwrap_or_default();
-        // A time, a dash, and a UUID.
-        stem.len().checked_sub(36).and_then(|at| stem.get(at..)).unwrap_or(stem)
-    })
-}
-
 /// What `rollouts`, of these places in their shard, used together. A turn that `priority` knows was served at that tier, where the
 /// rollout does not say.
 pub(super) fn sums<'a>(
@@ -68,8 +60,11 @@ pub(super) fn sums<'a>(
     let mut places: HashMap<&str, u32> = HashMap::new();
     let mut totals: HashMap<(i64, Option<u32>, Tier), Used> = HashMap::new();
     for (file, rollout) in rollouts {
-        sums.unknown += rollout.unknown;
-        sums.broken += rollout.broken_lines;
+        let found = &mut sums.found;
+        found.unknown += rollout.unknown;
+        found.broken += rollout.broken_lines;
+        found.untyped += u64::from(rollout.is_untyped);
+        found.inferred += u64::from(rollout.is_inferred);
         for bucket in &rollout.buckets {
             let model = rollout.name(bucket.model).map(|name| {
                 *places.entry(name).or_insert_with(|| {
@@ -162,7 +157,8 @@ pub(super) fn session(
     usage.extend(&models, totals);
     let meta = rollout.meta.clone().unwrap_or_default();
     Session {
-        id: session_id(detail.name(), rollout).to_owned(),
+        id: rollout.id().to_owned(),
+        segment: name::segment(detail.name()).map(str::to_owned),
         path: path(key, detail.name()),
         cwd: meta.cwd,
         version: meta.version,
@@ -170,17 +166,21 @@ pub(super) fn session(
         span: rollout.span,
         usage,
         is_stale,
+        is_inferred: rollout.is_inferred,
         counts: true,
     }
 }
 
-/// The broken lines of one rollout.
-pub(super) fn broken(key: &Key, detail: &Detail) -> Vec<Problem> {
-    let Rollout { broken, broken_lines, .. } = &detail.rollout;
+/// What is wrong with one rollout.
+pub(super) fn problems(key: &Key, detail: &Detail) -> Vec<Problem> {
+    let Rollout { broken, broken_lines, is_untyped, is_inferred, .. } = &detail.rollout;
     let problem = |what| Problem { path: path(key, detail.name()), what };
     let more = broken_lines - broken.len() as u64;
     let lines = broken.iter().map(|&(line, defect)| problem(What::Line { line, defect }));
-    lines.chain((more > 0).then(|| problem(What::MoreLines(more)))).collect()
+    let more = (more > 0).then(|| problem(What::MoreLines(more)));
+    let untyped = is_untyped.then(|| problem(What::Untyped));
+    let inferred = is_inferred.then(|| problem(What::Inferred));
+    lines.chain(more).chain(untyped).chain(inferred).collect()
 }
 
 #[cfg(test)]

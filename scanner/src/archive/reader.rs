@@ -1,20 +1,22 @@
 //! The lines of a file, from where an earlier refresh stopped to where it ended when it was looked at, in little memory.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::ablation::{Ablation, Ablations, take};
-use super::parse::{Defect, Kind, Known, Line, Rollout, from_reader, from_slice, kind};
+use super::ablation::{Ablation, Ablations, rules, take};
+use super::parse::{Defect, Kind, Known, Line, Rollout, Rules, from_reader, from_slice, kind};
+use super::source::Source;
 
 /// Bytes before the end of what was consumed that a file is recognised by.
 const TAIL: usize = 64 << 10;
 
 /// Bytes held of a file. Lines that do not fit are read as they come.
 const WINDOW: usize = 384 << 10;
+
+/// Bytes that tell the kind and the time of a line that is read as it comes.
+const START: usize = 4 << 10;
 
 /// How far a file was consumed, and what stood before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,18 +41,19 @@ pub(crate) struct Reader {
     /// Bytes read from all files.
     pub(crate) bytes: u64,
     ablated: Ablations,
+    rules: Rules,
 }
 
 /// One file being read. In the window stand, in this order, a tail of what was consumed, the line that is being read, and
 /// what follows.
-struct Reading<'a> {
-    file: &'a File,
+struct Reading<'a, 'f> {
+    source: &'a mut Source<'f>,
     window: &'a mut [u8],
     bytes: &'a mut u64,
     ablated: Ablations,
-    /// Where in the file the window ends, and up to where it is read.
+    rules: Rules,
+    /// Where in the content the window ends.
     at: u64,
-    end: u64,
     /// Bytes held in the window.
     held: usize,
     /// Where in the window the line begins, and up to where it was searched for its end.
@@ -59,35 +62,42 @@ struct Reading<'a> {
 }
 
 impl Reader {
-    pub(crate) fn new() -> Self {
-        Self::without(Ablations::NONE)
-    }
-
     /// One that lacks some rules.
     pub(crate) fn without(ablated: Ablations) -> Self {
-        Self { window: vec![0; WINDOW].into_boxed_slice(), bytes: 0, ablated }
+        Self { ablated, ..Self::by(rules(ablated)) }
     }
 
-    /// Reads all lines of `file` up to `end`. A last one without a line break waits.
-    pub(crate) fn read(&mut self, file: &File, end: u64) -> io::Result<(Rollout, Consumed)> {
-        let mut rollout = Rollout::default();
-        let consumed = self.reading(file, 0, end).lines(&mut rollout, Consumed::nothing())?;
+    /// One that counts by these rules.
+    pub(crate) fn by(rules: Rules) -> Self {
+        Self { window: vec![0; WINDOW].into_boxed_slice(), bytes: 0, ablated: Ablations::NONE, rules }
+    }
+
+    /// Reads all lines of `source` into a new rollout of the session `id`. A last one without a line break waits.
+    pub(crate) fn read(&mut self, source: &mut Source<'_>, id: &str) -> io::Result<(Rollout, Consumed)> {
+        let mut rollout = Rollout::named(id);
+        let consumed = self.reading(source, 0).lines(&mut rollout, Consumed::nothing())?;
         Ok((rollout, consumed))
     }
 
     /// Reads on from where `rollout` ends. `None` if something else stands before that by now; `rollout` is as it was.
     pub(crate) fn read_on(
         &mut self,
-        file: &File,
-        end: u64,
+        source: &mut Source<'_>,
         from: Consumed,
         rollout: &mut Rollout,
     ) -> io::Result<Option<Consumed>> {
         let begin = from.bytes.saturating_sub(TAIL as u64);
-        let mut reading = self.reading(file, begin, end);
+        let mut reading = self.reading(source, begin);
+        while reading.at < begin {
+            let left = usize::try_from(begin - reading.at).unwrap_or(usize::MAX);
+            if !reading.fill(left)? {
+                return Ok(None);
+            }
+            reading.held = 0;
+        }
         let tail = usize::try_from(from.bytes - begin).unwrap_or(TAIL);
         while reading.held < tail {
-            if !reading.fill()? {
+            if !reading.fill(usize::MAX)? {
                 return Ok(None);
             }
         }
@@ -98,36 +108,38 @@ impl Reader {
         reading.lines(rollout, from).map(Some)
     }
 
-    fn reading<'a>(&'a mut self, file: &'a File, begin: u64, end: u64) -> Reading<'a> {
-        let Self { window, bytes, ablated } = self;
-        Reading { file, window, bytes, ablated: *ablated, at: begin, end, held: 0, line: 0, searched: 0 }
+    fn reading<'a, 'f>(&'a mut self, source: &'a mut Source<'f>, begin: u64) -> Reading<'a, 'f> {
+        let Self { window, bytes, ablated, rules } = self;
+        let at = source.start_at(begin);
+        let (ablated, rules) = (*ablated, *rules);
+        Reading { source, window, bytes, ablated, rules, at, held: 0, line: 0, searched: 0 }
     }
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     /// Hands every whole line to `rollout`. `consumed` is how far it was read before.
     fn lines(&mut self, rollout: &mut Rollout, mut consumed: Consumed) -> io::Result<Consumed> {
         loop {
             while let Some(length) = memchr::memchr(b'\n', &self.window[self.searched..self.held]) {
                 let end = self.searched + length;
-                take(self.ablated, rollout, understand(&self.window[self.line..end]));
+                let line = &self.window[self.line..end];
+                take(self.ablated, rollout, understand(line), line, &self.rules);
                 (self.line, self.searched) = (end + 1, end + 1);
             }
             self.searched = self.held;
-            if self.at >= self.end {
-                break;
-            }
             self.forget(self.line);
             if self.held == WINDOW {
                 consumed = self.consumed(consumed);
-                let Some(line) = self.long_line()? else { return Ok(consumed) };
-                take(self.ablated, rollout, line);
-            } else if !self.fill()? {
+                if !self.long_line(rollout)? {
+                    return Ok(consumed);
+                }
+            } else if !self.fill(usize::MAX)? {
                 break;
             }
         }
         if self.ablated.has(Ablation::Torn) && self.line < self.held {
-            take(self.ablated, rollout, understand(&self.window[self.line..self.held]));
+            let line = &self.window[self.line..self.held];
+            take(self.ablated, rollout, understand(line), line, &self.rules);
             self.line = self.held;
         }
         Ok(self.consumed(consumed))
@@ -154,32 +166,30 @@ impl Reading<'_> {
         by
     }
 
-    /// Reads more into the window. `false` at the end.
-    fn fill(&mut self) -> io::Result<bool> {
-        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let room = (WINDOW - self.held).min(left);
-        let count = loop {
-            match self.file.read_at(&mut self.window[self.held..self.held + room], self.at) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                count => break count?,
-            }
-        };
+    /// Reads at most so many bytes more into the window. `false` at the end.
+    fn fill(&mut self, most: usize) -> io::Result<bool> {
+        let room = (WINDOW - self.held).min(most);
+        let before = self.source.bytes_read();
+        let read = self.source.read(&mut self.window[self.held..self.held + room]);
+        *self.bytes += self.source.bytes_read() - before;
+        let count = read?;
         self.held += count;
         self.at += count as u64;
-        *self.bytes += count as u64;
         Ok(count > 0)
     }
 
-    /// Reads a line that does not fit into the window. `None` if it has no end yet.
-    fn long_line(&mut self) -> io::Result<Option<Result<Line, Defect>>> {
-        let kind = kind(&self.window[self.line..self.held]);
+    /// Takes a line that does not fit into the window. `false` if it has no end yet.
+    fn long_line(&mut self, rollout: &mut Rollout) -> io::Result<bool> {
+        // The window will move on.
+        let line = &self.window[self.line..self.held];
+        let (kind, start) = (kind(line), line[..line.len().min(START)].to_vec());
+        let (ablated, rules) = (self.ablated, self.rules);
         let (at, until) = (self.line, self.held);
         let mut rest = LongLine { at, until, is_whole: false, failed: None, reading: self };
         let understood = match kind {
-            _ if rest.reading.ablated.has(Ablation::LongLine) => Ok(Line::Skipped(Known::Yes)),
+            _ if ablated.has(Ablation::LongLine) => Ok(Line::Skipped(Known::Yes)),
             Kind::Skipped(known) => Ok(Line::Skipped(known)),
-            // The parser asks for single bytes.
-            kind => from_reader(BufReader::with_capacity(TAIL, &mut rest), kind),
+            kind => from_reader(&mut rest, kind),
         };
         rest.skip();
         let LongLine { until, is_whole, failed, .. } = rest;
@@ -187,7 +197,10 @@ impl Reading<'_> {
             return Err(error);
         }
         (self.line, self.searched) = (until + 1, until + 1);
-        Ok(is_whole.then_some(understood))
+        if is_whole {
+            take(ablated, rollout, understood, &start, &rules);
+        }
+        Ok(is_whole)
     }
 }
 
@@ -199,8 +212,8 @@ fn understand(line: &[u8]) -> Result<Line, Defect> {
 }
 
 /// A line that does not fit into the window, as a stream without its line break. The window keeps its last bytes.
-struct LongLine<'a, 'b> {
-    reading: &'a mut Reading<'b>,
+struct LongLine<'a, 'b, 'f> {
+    reading: &'a mut Reading<'b, 'f>,
     /// The next byte in the window, and where the line ends there, or the window.
     at: usize,
     until: usize,
@@ -210,7 +223,7 @@ struct LongLine<'a, 'b> {
     failed: Option<io::Error>,
 }
 
-impl LongLine<'_, '_> {
+impl LongLine<'_, '_, '_> {
     /// Reads what the parser has left.
     fn skip(&mut self) {
         while self.more() {
@@ -222,7 +235,7 @@ impl LongLine<'_, '_> {
     fn more(&mut self) -> bool {
         if self.at == self.until && !self.is_whole && self.failed.is_none() {
             self.at -= self.reading.forget(self.at);
-            if let Err(error) = self.reading.fill() {
+            if let Err(error) = self.reading.fill(usize::MAX) {
                 self.failed = Some(error);
             }
             let held = &self.reading.window[self.at..self.reading.held];
@@ -234,7 +247,7 @@ impl LongLine<'_, '_> {
     }
 }
 
-impl Read for LongLine<'_, '_> {
+impl Read for LongLine<'_, '_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.more() {
             return Ok(0);
@@ -247,104 +260,4 @@ impl Read for LongLine<'_, '_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    const META: &str =
-        r#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"session_meta","payload":{"id":"a"}}"#;
-
-    fn counted(total: u64) -> String {
-        format!(
-            r#"{{"timestamp":"2026-11-20T20:37:24.062Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"input_tokens":{total}}}}}}}}}"#
-        )
-    }
-
-    /// A line of a kind that does not matter, this long.
-    fn filler(bytes: usize) -> String {
-        format!(r#"{{"timestamp":"x","type":"response_item","payload":"{}"}}"#, "y".repeat(bytes))
-    }
-
-    fn file(text: &str) -> File {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file
-    }
-
-    fn inputs(rollout: &Rollout) -> u64 {
-        rollout.buckets.iter().map(|bucket| bucket.tokens.input).sum()
-    }
-
-    /// A text with lines around every length at which something changes.
-    fn text() -> String {
-        let mut text = format!("{META}\n");
-        let mut total = 0;
-        for bytes in
-            [0, TAIL - 60, TAIL, WINDOW - TAIL - 60, WINDOW - TAIL, WINDOW, WINDOW + TAIL, 3 * WINDOW + 7]
-        {
-            for extra in [0, 1, 59, 60, 61] {
-                total += 1;
-                text += &format!("{}\n{}\n", filler(bytes + extra), counted(total));
-            }
-        }
-        // One that matters and fits nowhere.
-        text + &counted(100).replace("\"info\"", &format!("\"more\":\"{}\",\"info\"", "z".repeat(2 * WINDOW)))
-            + "\n"
-    }
-
-    #[test]
-    fn reading_on_from_every_place_gives_what_reading_at_once_gives() {
-        let text = text();
-        let whole = file(&text);
-        let (mut reader, end) = (Reader::new(), text.len() as u64);
-        let (all, consumed) = reader.read(&whole, end).unwrap();
-        assert_eq!((consumed.bytes, all.lines, inputs(&all), reader.bytes), (end, 82, 100, end));
-        let breaks = text.match_indices('\n').map(|(at, _)| at as u64);
-        for stop in breaks.flat_map(|at| [at, at + 1, at + 2]).filter(|&stop| stop <= end) {
-            let (mut part, first) = reader.read(&whole, stop).unwrap();
-            let line = text[..usize::try_from(stop).unwrap()].rfind('\n').map_or(0, |at| at as u64 + 1);
-            assert_eq!(first.bytes, line, "a line without its end waits");
-            reader.bytes = 0;
-            let second = reader.read_on(&whole, end, first, &mut part).unwrap();
-            assert_eq!((second, &part), (Some(consumed), &all), "stopped at {stop}");
-            assert_eq!(
-                reader.bytes,
-                end - line.saturating_sub(TAIL as u64),
-                "the rest, and the tail before it"
-            );
-        }
-    }
-
-    #[test]
-    fn another_tail_and_a_shorter_file_are_noticed() {
-        let text = text();
-        let mut reader = Reader::new();
-        let stop = text.len() as u64 / 2;
-        let (mut rollout, first) = reader.read(&file(&text), stop).unwrap();
-        let before = rollout.clone();
-        let at = usize::try_from(first.bytes).unwrap();
-        for place in [at - 1, at - TAIL] {
-            let mut other = text.clone().into_bytes();
-            other[place] ^= 1;
-            let other = file(&String::from_utf8(other).unwrap());
-            assert_eq!(reader.read_on(&other, text.len() as u64, first, &mut rollout).unwrap(), None);
-        }
-        assert_eq!(reader.read_on(&file(&text[..at - 1]), stop, first, &mut rollout).unwrap(), None);
-        assert_eq!(rollout, before);
-    }
-
-    #[test]
-    fn a_long_line_without_an_end_waits_and_a_broken_one_is_counted() {
-        let mut reader = Reader::new();
-        let long =
-            counted(7).replace("\"info\"", &format!("\"more\":\"{}\",\"info\"", "z".repeat(2 * WINDOW)));
-        let text = format!("{META}\n{long}");
-        let (rollout, consumed) = reader.read(&file(&text), text.len() as u64).unwrap();
-        assert_eq!((consumed.bytes, rollout.lines), (META.len() as u64 + 1, 1));
-        let broken = format!("{META}\n{}\n{}\n", &long[..long.len() - 2], counted(9));
-        let (rollout, consumed) = reader.read(&file(&broken), broken.len() as u64).unwrap();
-        assert_eq!((consumed.bytes, rollout.lines, inputs(&rollout)), (broken.len() as u64, 3, 9));
-        assert_eq!(rollout.broken, [(2, Defect::NotJson)]);
-    }
-}
+mod tests;

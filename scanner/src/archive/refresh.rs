@@ -10,7 +10,7 @@ use super::ablation::Ablation;
 use super::compare::Work;
 use super::copies;
 use super::error::ArchiveError;
-use super::memo::Memo;
+use super::memo::{Memo, NotOpened};
 use super::part::Part;
 use super::result::{Phases, Problem, Refresh, Stats};
 use super::usage::Usage;
@@ -49,16 +49,18 @@ pub(super) fn refresh(
     let request =
         &Request { priority: request.priority.filter(|_| !options.lacks(Ablation::Join)), ..*request };
     let mut progress = Progress::default();
-    let memo = options.memo.as_ref().and_then(|folder| match Memo::open(folder, &home, options) {
-        Ok((memo, warning)) => {
+    let memo = match options.memo.as_ref().map(|folder| (folder, Memo::open(folder, &home, options))) {
+        Some((_, Ok((memo, warning)))) => {
             progress.warnings.extend(warning);
             Some(memo)
         }
-        Err(error) => {
+        Some((_, Err(NotOpened::Foreign(path)))) => return Err(ArchiveError::NoMemo { path }),
+        Some((folder, Err(NotOpened::Io(error)))) => {
             progress.warnings.push(not_written(folder, &error));
             None
         }
-    });
+        None => None,
+    };
     let context = Context {
         home: &home,
         options,
@@ -135,8 +137,11 @@ impl Progress {
         problems.extend(diverged);
         for part in parts {
             usage.extend(&part.sums.models, part.sums.totals);
-            stats.unknown_lines += part.sums.unknown;
-            stats.broken_lines += part.sums.broken;
+            let found = part.sums.found;
+            stats.unknown_lines += found.unknown;
+            stats.broken_lines += found.broken;
+            stats.untyped += found.untyped;
+            stats.inferred += found.inferred;
             sessions.extend(part.sessions);
             problems.extend(part.problems);
         }
@@ -199,6 +204,7 @@ impl Stats {
         self.unchanged += other.unchanged;
         self.continued += other.continued;
         self.parsed += other.parsed;
+        self.moved += other.moved;
         self.gone += other.gone;
         self.stale += other.stale;
         self.metadata_calls += other.metadata_calls;

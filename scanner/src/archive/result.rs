@@ -1,12 +1,13 @@
 //! What a refresh gives, and what it costs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::parse::Defect;
-use super::usage::Usage;
+use super::usage::{Usage, Used};
 
 /// The result of a refresh.
 #[derive(Debug)]
@@ -23,11 +24,13 @@ pub struct Refresh {
     pub stats: Stats,
 }
 
-/// One rollout.
+/// One rollout: a session, or a segment of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The id that the rollout says, else the one in its name.
+    /// The id that the rollout says, else the one in its name. All segments of a session have it.
     pub id: String,
+    /// Which segment it is, where its name says one.
+    pub segment: Option<String>,
     /// Its path below the home.
     pub path: PathBuf,
     /// The folder it worked in.
@@ -42,8 +45,26 @@ pub struct Session {
     pub usage: Usage,
     /// Whether the file could not be read now, so that this is what it held earlier.
     pub is_stale: bool,
+    /// Whether something in it counts nothing only because of the time of its lines: they follow each other as fast as a history
+    /// that is copied into a fork does.
+    pub is_inferred: bool,
     /// Whether its usage is part of the sum. That of a copy of another one is not.
     pub counts: bool,
+}
+
+impl Refresh {
+    /// What each session used, all its segments together, by its id: if sessions were asked for.
+    #[must_use]
+    pub fn by_session(&self) -> BTreeMap<&str, Used> {
+        let mut sums: BTreeMap<&str, Used> = BTreeMap::new();
+        for session in &self.sessions {
+            let sum = sums.entry(&session.id).or_default();
+            if session.counts {
+                *sum = sum.plus(session.usage.total());
+            }
+        }
+        sums
+    }
 }
 
 /// Something that could not be read or understood.
@@ -82,11 +103,15 @@ pub enum What {
         /// What the system says.
         reason: String,
     },
-    /// Both this archived session and another with its id count: neither is the beginning of the other.
+    /// Both this rollout and another one of its session and segment count: neither is the beginning of the other.
     Diverged {
         /// The other, below the home.
         from: PathBuf,
     },
+    /// The lines of the file have no type, as Codex wrote them until the summer of 2025. Nothing in it counts.
+    Untyped,
+    /// What counts of the file rests on the time of its lines; see [`Session::is_inferred`].
+    Inferred,
 }
 
 impl fmt::Display for Problem {
@@ -94,7 +119,7 @@ impl fmt::Display for Problem {
         let path = self.path.display();
         match &self.what {
             What::Line { line, defect } => {
-                write!(formatter, "{path}:{line}: {}; the line is skipped", defect.describe())
+                write!(formatter, "{path}:{line}: {}", defect.describe())
             }
             What::MoreLines(count) => write!(formatter, "{path}: {count} more lines like that are skipped"),
             What::Unreadable { is_known, reason } => {
@@ -109,6 +134,14 @@ impl fmt::Display for Problem {
                 formatter,
                 "{path}: has the session id of {}, and goes on otherwise; both count",
                 from.display()
+            ),
+            What::Untyped => write!(
+                formatter,
+                "{path}: its lines have no types, as Codex wrote them until the summer of 2025; the file is skipped"
+            ),
+            What::Inferred => write!(
+                formatter,
+                "{path}: inferred: a fork of before 0.100, whose copied history is told by the time of its lines"
             ),
         }
     }
@@ -136,6 +169,8 @@ pub struct Stats {
     pub continued: u64,
     /// Rollouts read from the beginning.
     pub parsed: u64,
+    /// Rollouts that were compressed or decompressed and are as they were otherwise: decompressed, not parsed.
+    pub moved: u64,
     /// Rollouts that are gone.
     pub gone: u64,
     /// Rollouts that could not be read, and count as they were.
@@ -146,6 +181,10 @@ pub struct Stats {
     pub unknown_lines: u64,
     /// Lines not understood, in all rollouts.
     pub broken_lines: u64,
+    /// Rollouts of 2025, which are skipped.
+    pub untyped: u64,
+    /// Rollouts whose result is inferred.
+    pub inferred: u64,
     /// Shards of the memo that were read and can be trusted.
     pub shards_read: u64,
     /// Shards of the memo that were written or removed.

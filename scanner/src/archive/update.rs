@@ -1,6 +1,6 @@
 //! Reads what changed and brings it into the memo, shard by shard.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -14,12 +14,14 @@ use rustix::fs::{Mode, OFlags, fstat, open};
 use super::ablation::Ablation;
 use super::compare::Work;
 use super::memo::Saved;
+use super::name;
 use super::parse::Rollout;
 use super::part::{self, Part};
 use super::reader::{Consumed, Reader};
 use super::refresh::Context;
 use super::result::{Problem, Stats, What};
 use super::shard::{self, Body, Detail, Head, Key, Record, Stamp, Stored};
+use super::source::{self, Source};
 use super::state::State;
 use super::walk::Found;
 
@@ -73,11 +75,15 @@ impl Context<'_> {
             });
         }
         let mut shard = Shard::new(self, key, reader);
+        let names: HashSet<OsString> = files.iter().map(|(name, _)| name.clone()).collect();
         for (name, found) in files {
             if self.is_cancelled() {
                 return;
             }
-            let before = old.take(&name);
+            let before = old.take(&name).or_else(|| {
+                let other = source::other_form(&name);
+                if names.contains(&other) { None } else { old.take(&other) }
+            });
             shard.file(&name, &found, before);
         }
         for (name, error) in failed {
@@ -174,7 +180,9 @@ impl Context<'_> {
         let read = |&place: &usize| {
             let (name, record) = (names.get(place)?, part.records.get(place)?);
             let file = open_file(&self.home.join(&part.key.folder).join(name));
-            let read = file.and_then(|file| reader.read(&file, record.state.size));
+            let read = file.and_then(|file| {
+                reader.read(&mut Source::of(name, &file, record.state.size)?, name::session(name))
+            });
             let (rollout, consumed) = read.unwrap_or_default();
             Some(Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout })
         };
@@ -271,12 +279,11 @@ impl<'a, 'r> Shard<'a, 'r> {
             }
             Err(error) => return self.unreadable(name, &error, before),
         };
-        match self.contents(&opened, before.as_ref()) {
+        match self.contents(name, &opened, before.as_ref()) {
             Ok((rollout, consumed)) => {
                 let (state, _) = opened;
-                let id = part::session_id(name, &rollout);
                 let is_fresh = state.is_fresh(now) && !self.context.options.lacks(Ablation::Tick);
-                let record = Record::new(name, state, id, is_shared, is_fresh);
+                let record = Record::new(name, state, rollout.id(), is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
                 self.changed |= before.as_ref() != Some(&(record, detail.clone()));
                 self.entries.push(Entry { record, detail, is_stale: false });
@@ -285,34 +292,46 @@ impl<'a, 'r> Shard<'a, 'r> {
         }
     }
 
-    /// What an open file holds, read from where it was read before if it only grew.
+    /// What an open file holds, read from where it was read before if it only grew or was compressed or decompressed.
     fn contents(
         &mut self,
+        name: &OsStr,
         (state, file): &(State, File),
         before: Option<&(Record, Detail)>,
     ) -> io::Result<(Rollout, Consumed)> {
-        if let Some((record, detail)) = before
-            && record.state.file() == state.file()
-            && state.size > record.state.size
-            && !self.context.options.lacks(Ablation::Grown)
-        {
-            let mut rollout = detail.rollout.clone();
-            if let Some(consumed) = self.reader.read_on(file, state.size, detail.consumed, &mut rollout)? {
-                self.stats.continued += 1;
-                return Ok((rollout, consumed));
+        let source = || Source::of(name, file, state.size);
+        let lacks = |rule| self.context.options.lacks(rule);
+        if let Some((record, Detail { consumed, rollout, .. })) = before {
+            let has_moved = !record.is_named(name);
+            let goes_on = if has_moved {
+                !record.is_fresh && !lacks(Ablation::CompressedMoves)
+            } else {
+                record.state.file() == state.file()
+                    && state.size > record.state.size
+                    && !lacks(Ablation::Grown)
+            };
+            let mut rollout = rollout.clone();
+            if goes_on && let Some(now) = self.reader.read_on(&mut source()?, *consumed, &mut rollout)? {
+                let is_same = has_moved && now == *consumed;
+                self.stats.moved += u64::from(is_same);
+                self.stats.continued += u64::from(!is_same);
+                return Ok((rollout, now));
             }
         }
-        let read = self.reader.read(file, state.size)?;
+        let read = self.reader.read(&mut source()?, name::session(name))?;
         self.stats.parsed += 1;
         Ok(read)
     }
 
-    /// Takes a file that could not be looked at or read: what was remembered of it stays.
+    /// Takes a file that could not be looked at or read: what was remembered of it, under this name or that of its other form, stays.
     fn unreadable(&mut self, name: &OsStr, error: &io::Error, before: Option<(Record, Detail)>) {
         let problem = What::unreadable(error, before.is_some());
         self.problems.push(Problem { path: part::path(&self.key, name), what: problem });
         if let Some((record, detail)) = before.filter(|_| !self.context.options.lacks(Ablation::Unreadable)) {
             self.stats.stale += 1;
+            self.changed |= !record.is_named(name);
+            let record = record.named(name);
+            let detail = Detail { name: name.as_encoded_bytes().to_vec(), ..detail };
             self.entries.push(Entry { record, detail, is_stale: true });
         }
     }

@@ -66,6 +66,15 @@ impl Usage {
         self.sums.push(Added { models, totals });
     }
 
+    /// Adds what `other` has.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let places: Vec<usize> = other.models.iter().map(|model| self.place(model)).collect();
+        for Added { models, totals } in &other.sums {
+            let models = models.iter().map(|place| places[*place]).collect();
+            self.sums.push(Added { models, totals: totals.clone() });
+        }
+    }
+
     fn place(&mut self, model: &str) -> usize {
         if let Some(place) = self.places.get(model) {
             return *place;

@@ -2,7 +2,7 @@
 //!
 //! Symbolic links are followed, to files and to folders. A folder is read once, however many ways lead to it; so circles
 //! end. Real folders are read first, then the linked ones in the order of their paths: the same archive is always found by
-//! the same paths.
+//! the same paths. Where a rollout stands both plain and compressed in a folder, only the plain one is found.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, OsStr, OsString};
@@ -18,6 +18,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 use super::Options;
 use super::ablation::Ablation;
 use super::listing::{self, Listing, Names, Span, is_rollout};
+use super::source::{is_compressed, other_form};
 use super::state::State;
 
 /// A rollout that was found.
@@ -112,6 +113,8 @@ struct Content {
     inner: Vec<PathBuf>,
     linked: Vec<PathBuf>,
     calls: u64,
+    /// Whether rollouts are compressed.
+    compresses: bool,
 }
 
 impl Walk<'_> {
@@ -138,7 +141,7 @@ impl Walk<'_> {
             state = self.lock();
             match read {
                 Ok(Some((content, took))) => {
-                    let Content { folder, inner, linked, calls } = content;
+                    let Content { folder, inner, linked, calls, .. } = content;
                     state.todo.extend(inner.into_iter().map(|path| (path, false)));
                     state.linked.extend(linked);
                     state.walked.folders += 1;
@@ -201,6 +204,9 @@ impl Walk<'_> {
             files.sort_unstable_by_key(|file| names.get(file.name));
         }
         content.folder.names = names;
+        if content.compresses && !self.options.lacks(Ablation::CompressedPlain) {
+            content.folder.leave_out_second_forms();
+        }
         Ok(Some((content, (listed - start, listed.elapsed()))))
     }
 }
@@ -209,6 +215,22 @@ impl Folder {
     /// The name of one of its files.
     pub(crate) fn name(&self, file: &Found) -> &OsStr {
         OsStr::from_bytes(self.names.get(file.name))
+    }
+
+    /// Leaves out each compressed rollout that stands there plain, too.
+    fn leave_out_second_forms(&mut self) {
+        let names: HashSet<OsString> = self
+            .files
+            .iter()
+            .map(|file| self.name(file))
+            .chain(self.failed.iter().map(|(name, _)| name.as_os_str()))
+            .filter(|name| !is_compressed(name))
+            .map(OsStr::to_owned)
+            .collect();
+        let is_second = |name: &OsStr| is_compressed(name) && names.contains(&other_form(name));
+        let Self { names: all, files, failed, .. } = self;
+        files.retain(|file| !is_second(OsStr::from_bytes(all.get(file.name))));
+        failed.retain(|(name, _)| !is_second(name));
     }
 }
 
@@ -222,7 +244,12 @@ impl Content {
         }
         // Where the folder does not tell, a link cannot be told from what it leads to: as it may be one, it is taken for one.
         let is_link = kind != FileType::RegularFile;
-        let named = is_rollout(name.to_bytes());
+        let compressed = is_compressed(text);
+        let named = is_rollout(name.to_bytes()) && !(compressed && options.lacks(Ablation::Compressed));
+        if !named && !is_link {
+            return;
+        }
+        self.compresses |= named && compressed;
         self.calls += 1;
         match statat(fd, name, AtFlags::empty()) {
             Ok(found) => match FileType::from_raw_mode(found.st_mode) {
@@ -276,6 +303,8 @@ mod tests {
             std::fs::write(path, "x").unwrap();
         };
         write("sessions/2026/11/20/rollout-b.jsonl");
+        write("sessions/2026/11/20/rollout-b.jsonl.zst");
+        write("sessions/2026/11/20/rollout-c.jsonl.zst");
         write("sessions/2026/11/20/rollout-a.jsonl");
         write("sessions/2026/11/20/notes.jsonl");
         write("sessions/2026/11/21/rollout-c.jsonl.tmp");
@@ -296,6 +325,7 @@ mod tests {
                     "! sessions/2026/rollout-self.jsonl",
                     "sessions/2026/11/20/rollout-a.jsonl",
                     "sessions/2026/11/20/rollout-b.jsonl",
+                    "sessions/2026/11/20/rollout-c.jsonl.zst",
                     "sessions/2026/rollout-linked.jsonl",
                     "sessions/y-linked/rollout-d.jsonl",
                 ]

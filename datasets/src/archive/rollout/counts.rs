@@ -10,7 +10,7 @@ impl Writer<'_> {
         let last = self.used();
         let before = self.state.total;
         let (total, told, counts) = match (self.dice.below(100), before) {
-            (0..4, Some(before)) => (Some(before), last, None),
+            (0..4, Some(before)) if self.state.has_total => (Some(before), last, None),
             (4, Some(before)) if before.input > last.input => (Some(last), last, Some(last)),
             (5, _) => (None, last, Some(last)),
             (6, _) => {
@@ -25,11 +25,13 @@ impl Writer<'_> {
         };
         if total.is_some() {
             self.state.total = total;
+            self.state.has_total = true;
         }
         let cumulative = total.map_or("null".to_owned(), |total| self.tokens(&total));
         let told = self.tokens(&told);
-        if self.is_newer() {
-            let (turn, id, thread) = (&self.state.turn, &self.session.id, cumulative.replace("null", "{}"));
+        // A count that is written again belongs to no response.
+        if self.is_newer() && counts.is_some() {
+            let (turn, id, thread) = (&self.state.turn, self.thread(), cumulative.replace("null", "{}"));
             let payload = format!(
                 r#"{{"thread_id":"{id}","turn_id":"{turn}","session_id":"{id}","root_turn_id":"{turn}","usage":{told},"turn_token_usage":{told},"thread_token_usage":{thread}}}"#
             );

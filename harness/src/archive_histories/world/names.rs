@@ -32,7 +32,8 @@ impl World {
         let Some(original) = original.filter(|_| self.dating.dates() != Dates::Modified) else {
             return Ok(false);
         };
-        let Some(path) = self.vacant(to, place, None)? else { return Ok(false) };
+        let name = self.name_as(to, place, &original);
+        let Some(path) = self.vacant(to, place, Some(&name))? else { return Ok(false) };
         let original = original.canonicalize()?;
         let before = fs::metadata(&original)?;
         fs::hard_link(&original, &path)?;
@@ -85,7 +86,7 @@ impl World {
     }
 
     /// Dates that a file has lost a name, if it has others.
-    fn lost_a_name(&mut self, before: &Metadata) -> io::Result<()> {
+    pub(super) fn lost_a_name(&mut self, before: &Metadata) -> io::Result<()> {
         let same = |path: &PathBuf| {
             fs::symlink_metadata(path)
                 .is_ok_and(|found| (found.dev(), found.ino()) == (before.dev(), before.ino()))

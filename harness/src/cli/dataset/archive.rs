@@ -13,7 +13,7 @@ use super::{fact, watched};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, no_recipe};
 use crate::interrupt;
-use crate::refresh::Answer;
+use crate::refresh::{Answer, fault};
 
 /// A recipe as it is listed.
 #[derive(Debug, Serialize)]
@@ -142,7 +142,7 @@ fn difference(dataset: &ArchiveDataset) -> anyhow::Result<Option<String>> {
                 refresh.stats.files, refresh.stats.unknown_lines, manifest.files, manifest.unknown_lines
             )));
         }
-        let problem = refresh.problems.first().map(ToString::to_string);
+        let problem = fault(&refresh.problems).map(ToString::to_string);
         let known = |turn: &str| priority.contains(turn);
         let expected = Answer::of_expected(&manifest.expected, &manifest.of_turns, known);
         let found = problem.or_else(|| Answer::of_usage(&refresh.usage).difference(&expected));
@@ -165,7 +165,7 @@ pub(super) fn inspect(manifest: &ArchiveManifest, name: &str, format: Format) ->
     line(
         "rollouts",
         format!(
-            "{}, of which {} are beginnings of others; {} lines, {} of unknown kinds",
+            "{}, of which {} are beginnings or copies of others; {} lines, {} of unknown kinds",
             units::count(manifest.files),
             manifest.copies,
             units::count(manifest.lines),

@@ -11,10 +11,10 @@ use crate::histories::{Engine, Python};
 
 /// Search for a history after which a refresh of a session archive is wrong, or reads more than it must.
 ///
-/// A history is a list of operations: rollouts are appended to, torn, truncated, replaced, moved, copied, linked, deleted and
-/// restored, rewritten with their times put back, made unreadable; the memo is damaged or another one's; the clock moves. At each refresh
-/// the answer must be that of a full rescan without a memo and those of two oracles, one of them in Python; files and bytes read and
-/// shards written must be what a model predicts.
+/// A history is a list of operations: rollouts are appended to, torn, truncated, replaced, moved, copied, forked, continued in segments,
+/// compressed, migrated, linked, deleted and restored, rewritten with their times put back, made unreadable; the memo is damaged or another
+/// one's; the clock moves. At each refresh the answer must be that of a full rescan without a memo and those of two oracles, one of them
+/// in Python; files and bytes read and shards written must be what a model predicts.
 ///
 /// Files are real ones, in memory where there is /dev/shm and TMPDIR names no other place. When they were changed is told by the clock
 /// of the history, but for one history in eight.

@@ -1,16 +1,17 @@
 //! Usage as a table and as JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tracerig_reports::{ByteSize, shortened, units};
-use tracerig_scanner::archive::{Refresh, Session, Tokens, Used};
+use tracerig_scanner::archive::{Refresh, Session, Stats, Tokens, Used};
 
-use super::{By, View};
-use crate::cli::output::plain;
+use super::Home;
+use super::told::{self, Note};
+use super::view::{By, Rows, View, sessions};
+use crate::cli::output::{counted, plain};
 
 /// The kinds of tokens, by name.
 fn kinds(tokens: Tokens) -> [(&'static str, u64); 6] {
@@ -30,12 +31,7 @@ fn amounts(used: Used) -> serde_json::Map<String, Json> {
     kinds.map(|(name, amount)| (name.to_owned(), amount.into())).collect()
 }
 
-pub(super) fn document(
-    home: &Path,
-    view: &View,
-    rows: &BTreeMap<Vec<String>, Used>,
-    refresh: &Refresh,
-) -> Json {
+pub(super) fn document(homes: &[Home], view: &View, rows: &Rows) -> Json {
     let row = |(key, used): (&Vec<String>, &Used)| {
         let mut row = amounts(*used);
         row.extend(view.by.iter().zip(key).map(|(by, part)| (by.name().to_owned(), part.as_str().into())));
@@ -43,10 +39,11 @@ pub(super) fn document(
     };
     let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
     let time = |at: i64| Timestamp::from_millisecond(at).map_or(Json::Null, |at| at.to_string().into());
-    let session = |session: &Session| {
+    let session = |(session, path): (&Session, String)| {
         json!({
             "id": session.id,
-            "path": session.path.display().to_string(),
+            "segment": session.segment,
+            "path": path,
             "cwd": session.cwd,
             "version": session.version,
             "provider": session.provider,
@@ -54,31 +51,59 @@ pub(super) fn document(
             "last": session.span.map(|(_, last)| time(last)),
             "counts": session.counts,
             "stale": session.is_stale,
+            "inferred": session.is_inferred,
             "used": amounts(session.usage.total()),
         })
     };
-    let stats = &refresh.stats;
+    let paths: Vec<String> = homes.iter().map(|home| home.path.display().to_string()).collect();
+    let all = |each: fn(&Home) -> Vec<String>| homes.iter().flat_map(each).collect::<Vec<_>>();
+    let stats = stats(homes);
     json!({
-        "home": home.display().to_string(),
+        "home": if let [home] = &paths[..] { Some(home) } else { None },
+        "homes": paths,
         "time_zone": view.zone.iana_name(),
         "by": view.by.iter().map(|by| by.name()).collect::<Vec<_>>(),
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
         "total": amounts(total),
-        "sessions": refresh.sessions.iter().map(session).collect::<Vec<_>>(),
-        "problems": refresh.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "warnings": refresh.warnings,
+        "sessions": sessions(homes).map(session).collect::<Vec<_>>(),
+        "skipped": told::notes(homes).iter().map(Note::document).collect::<Vec<_>>(),
+        "problems": all(|home| home.refresh.problems.iter().map(ToString::to_string).collect()),
+        "warnings": all(|home| home.refresh.warnings.clone()),
         "files": {
             "found": stats.files,
             "unchanged": stats.unchanged,
             "continued": stats.continued,
             "parsed": stats.parsed,
+            "moved": stats.moved,
             "gone": stats.gone,
             "stale": stats.stale,
+            "untyped": stats.untyped,
+            "inferred": stats.inferred,
             "bytes_read": stats.bytes_read,
             "unknown_lines": stats.unknown_lines,
             "broken_lines": stats.broken_lines,
         },
     })
+}
+
+/// What the refreshes of all homes did.
+fn stats(homes: &[Home]) -> Stats {
+    let mut all = Stats::default();
+    for Home { refresh: Refresh { stats, .. }, .. } in homes {
+        all.files += stats.files;
+        all.unchanged += stats.unchanged;
+        all.continued += stats.continued;
+        all.parsed += stats.parsed;
+        all.moved += stats.moved;
+        all.gone += stats.gone;
+        all.stale += stats.stale;
+        all.untyped += stats.untyped;
+        all.inferred += stats.inferred;
+        all.bytes_read += stats.bytes_read;
+        all.unknown_lines += stats.unknown_lines;
+        all.broken_lines += stats.broken_lines;
+    }
+    all
 }
 
 /// Columns of the table.
@@ -88,12 +113,7 @@ const LEAST: usize = 12;
 
 /// A table of at most 80 columns. Where that is too little a session is told by its id, and what is still too long loses its middle.
 /// Where two rows would then read the same, or little would be left, names stand in lines of their own. JSON has everything whole.
-pub(super) fn table(
-    home: &Path,
-    view: &View,
-    rows: &BTreeMap<Vec<String>, Used>,
-    refresh: &Refresh,
-) -> String {
+pub(super) fn table(homes: &[Home], view: &View, rows: &Rows) -> String {
     const HEADS: [&str; 5] = ["input", "cached", "output", "total", "events"];
     let cells = |used: &Used| {
         let Tokens { input, cached_input, output, total, .. } = used.tokens;
@@ -101,7 +121,8 @@ pub(super) fn table(
     };
     let mut text = String::new();
     if rows.is_empty() {
-        let _ = writeln!(text, "no usage in {}", plain(&home.display().to_string()));
+        let paths: Vec<String> = homes.iter().map(|home| home.path.display().to_string()).collect();
+        let _ = writeln!(text, "no usage in {}", plain(&paths.join(", ")));
     } else {
         let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
         let mut foot = vec![String::new(); view.by.len()];
@@ -114,25 +135,17 @@ pub(super) fn table(
         keys.push(foot);
         text.push_str(&aligned(&view.by, keys, &figures));
     }
-    let stats = &refresh.stats;
+    let stats = stats(homes);
     let _ = writeln!(
         text,
-        "\n{} files: {} unchanged, {} read on, {} read anew, {} stale; {} read",
-        units::count(stats.files),
-        units::count(stats.unchanged),
+        "\n{}: {} unchanged, {} read on, {} read anew, {} stale; {} read",
+        counted(stats.files, "file", "files"),
+        units::count(stats.unchanged + stats.moved),
         units::count(stats.continued),
         units::count(stats.parsed),
         units::count(stats.stale),
         ByteSize(stats.bytes_read)
     );
-    if stats.broken_lines + stats.unknown_lines > 0 {
-        let _ = writeln!(
-            text,
-            "lines skipped: {} broken, {} of unknown kinds",
-            units::count(stats.broken_lines),
-            units::count(stats.unknown_lines)
-        );
-    }
     text
 }
 
@@ -191,11 +204,12 @@ fn widest(keys: &[Vec<String>]) -> Vec<usize> {
     (0..columns).map(|at| keys.iter().map(|key| key[at].chars().count()).max().unwrap_or(0)).collect()
 }
 
-/// The id that the name of a session's file ends in, as `tracerig threads show` takes it; any other path as it is.
+/// The id in the name of a session's file, as `tracerig threads show` takes it; any other path as it is.
 fn id_of(path: &str) -> &str {
     const LONG: usize = 36;
     let name = path.rsplit('/').next().unwrap_or(path);
     let stem = name.split_once(".jsonl").map_or(name, |(stem, _)| stem);
+    let stem = stem.split_once('_').map_or(stem, |(stem, _)| stem);
     let id = stem.len().checked_sub(LONG).and_then(|from| stem.get(from..));
     let is_id = |id: &&str| {
         id.bytes().enumerate().all(|(at, byte)| match at {
@@ -243,6 +257,7 @@ mod tests {
     fn a_session_is_told_by_its_id() {
         let path = format!("sessions/2026/11/20/rollout-2026-11-20T20-42-19-{ID}.jsonl");
         assert_eq!(id_of(&path), ID);
+        assert_eq!(id_of(&format!("rollout-2026-11-20T20-42-19-{ID}_{ID}.jsonl.zst")), ID);
         for other in ["sessions/x.jsonl", "", "a/0123456789-0123456789-0123456789-01234.jsonl"] {
             assert_eq!(id_of(other), other);
         }

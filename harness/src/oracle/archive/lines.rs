@@ -7,11 +7,17 @@ const MATTER: [&str; 3] = ["session_meta", "turn_context", "token_usage_record"]
 const EVENTS_MATTER: [&str; 3] = ["token_count", "thread_settings_applied", "task_started"];
 
 /// Types that Codex is known to write and that do not matter.
-const KNOWN: [&str; 5] =
-    ["response_item", "world_state", "compacted", "ghost_snapshot", "inter_agent_message"];
+const KNOWN: [&str; 6] = [
+    "response_item",
+    "world_state",
+    "compacted",
+    "ghost_snapshot",
+    "inter_agent_message",
+    "inter_agent_communication_metadata",
+];
 const KNOWN_EVENTS: &str = "agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break \
     collab_agent_spawn_end context_compacted entered_review_mode error exec_command_end exited_review_mode item_completed \
-    item_started mcp_tool_call_end patch_apply_end plan_update task_complete thread_goal_updated thread_name_updated \
+    item_started mcp_tool_call_end patch_apply_end plan_update sub_agent_activity task_complete thread_goal_updated thread_name_updated \
     thread_rolled_back turn_aborted user_message web_search_end";
 
 /// What a line is.
@@ -19,6 +25,8 @@ pub(super) enum Line {
     Matters(Value),
     /// Whether its kind is known.
     Skipped(bool),
+    /// An object without a type.
+    Untyped,
     Broken(&'static str),
 }
 
@@ -29,7 +37,8 @@ pub(super) fn line_of(line: &[u8]) -> Line {
         Some(value) => types(value),
         None => types_of_beginning(&String::from_utf8_lossy(line)),
     };
-    let Some(kind) = kind else { return Line::Broken("no type") };
+    let has_no_type = value.as_ref().is_some_and(|value| value.get("type").is_none());
+    let Some(kind) = kind else { return if has_no_type { Line::Untyped } else { Line::Broken("no type") } };
     let payload = payload.unwrap_or_default();
     if MATTER.contains(&kind.as_str()) || kind == "event_msg" && EVENTS_MATTER.contains(&payload.as_str()) {
         value.map_or(Line::Broken("no JSON"), Line::Matters)
@@ -37,6 +46,19 @@ pub(super) fn line_of(line: &[u8]) -> Line {
         Line::Skipped(KNOWN_EVENTS.split(' ').any(|known| known == payload))
     } else {
         Line::Skipped(KNOWN.contains(&kind.as_str()))
+    }
+}
+
+/// The timestamp of a line, whole or not, whatever its kind.
+pub(super) fn stamp(line: &[u8]) -> Option<String> {
+    match serde_json::from_slice::<Value>(line).ok().filter(Value::is_object) {
+        Some(value) => text(&value, "timestamp"),
+        None => {
+            let line = String::from_utf8_lossy(line);
+            let (name, value) = member(after(&line, '{')?)?;
+            let (stamp, _) = string(value).filter(|_| name == "timestamp")?;
+            Some(stamp.to_owned())
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::text::is_compressed;
+
 /// A rollout that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
@@ -42,6 +44,12 @@ pub(crate) fn walk(home: &Path) -> Walk {
     while let Some(folder) = walk.linked.pop_first() {
         walk.folder(home, &folder);
     }
+    // Of a rollout that stands there plain and compressed, the plain one is the one.
+    let plain: BTreeSet<PathBuf> =
+        walk.files.iter().map(|found| found.path.clone()).chain(walk.failed.iter().cloned()).collect();
+    let is_the_one = |path: &Path| !is_compressed(path) || !plain.contains(&path.with_extension(""));
+    walk.files.retain(|found| is_the_one(&found.path));
+    walk.failed.retain(|path| is_the_one(path));
     walk
 }
 
@@ -60,7 +68,8 @@ impl Walk {
         for entry in entries.flatten() {
             let path = folder.join(entry.file_name());
             let name = entry.file_name().as_bytes().to_owned();
-            let is_rollout = name.starts_with(b"rollout-") && name.ends_with(b".jsonl");
+            let is_rollout =
+                name.starts_with(b"rollout-") && (name.ends_with(b".jsonl") || name.ends_with(b".jsonl.zst"));
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
                 self.folder(home, &path);

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::Known;
-use super::line::{Defect, Line, Meta, Says};
-use super::tokens::{Since, Tokens};
+use super::kind::{Known, time};
+use super::line::{Defect, Line, Meta, Record, Said, Says};
+use super::lineage::{Asked, Lineage, Whose, is_own};
+use super::rules::Rules;
+use super::seen::Seen;
+use super::tokens::{Counts, Since, Tokens};
 
 /// Broken lines that are remembered with their numbers; more are only counted.
 pub(crate) const BROKEN_KEPT: usize = 32;
@@ -64,6 +67,9 @@ pub(crate) struct Bucket {
 /// What the first lines of a rollout, so many as were read, add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rollout {
+    /// The id of its session that the name of its file says: whoever keeps it keeps that name, too.
+    #[serde(skip)]
+    pub(crate) named: String,
     /// Lines read.
     pub(crate) lines: u64,
     /// Of the first line that says which session it is.
@@ -80,27 +86,58 @@ pub(crate) struct Rollout {
     pub(crate) broken: Vec<(u64, Defect)>,
     /// All broken lines.
     pub(crate) broken_lines: u64,
+    /// Whether it begins with an object without a type: it is of 2025, and nothing in it is looked at but what later versions
+    /// write.
+    pub(crate) is_untyped: bool,
+    /// Whether something counts nothing only because the time of its lines suggests that it was copied.
+    pub(crate) is_inferred: bool,
     /// The last cumulative count.
-    total: Option<Tokens>,
+    total: Option<Counts>,
     model: Option<u32>,
     turn: Option<u32>,
     tier: Tier,
+    lineage: Lineage,
+    /// Whether responses were recorded.
+    has_records: bool,
+    responses: Seen,
 }
 
 impl Rollout {
-    /// Takes the next line, understood.
-    pub(crate) fn take(&mut self, line: Result<Line, Defect>) {
+    /// One whose name says that it is of the session `id`.
+    pub(crate) fn named(id: &str) -> Self {
+        Self { named: id.to_owned(), ..Self::default() }
+    }
+
+    /// The id of its session: what the first line about it says, else what its name does.
+    pub(crate) fn id(&self) -> &str {
+        self.meta.as_ref().and_then(|meta| meta.id.as_deref()).unwrap_or(&self.named)
+    }
+
+    /// Takes the next line, which begins with `start`, understood.
+    pub(crate) fn take(&mut self, line: Result<Line, Defect>, start: &[u8], rules: &Rules) {
         self.lines += 1;
+        if self.lineage.is_timed() {
+            let at = if let Ok(Line::Says(said)) = &line { Some(said.at) } else { time(start) };
+            at.into_iter().for_each(|at| self.lineage.line_at(at));
+        }
         match line {
             Ok(Line::Skipped(Known::Yes)) => {}
-            Ok(Line::Skipped(Known::No)) => self.unknown += 1,
-            Ok(Line::Says(at, says)) => self.says(at, says),
-            Err(defect) => {
-                self.broken_lines += 1;
-                if self.broken.len() < BROKEN_KEPT {
-                    self.broken.push((self.lines, defect));
-                }
+            Ok(Line::Skipped(Known::No)) => self.unknown += u64::from(!self.is_untyped),
+            Ok(Line::Untyped) if self.lines == 1 || self.is_untyped => self.is_untyped = true,
+            Ok(Line::Untyped) => self.is_broken(Defect::NoType),
+            Ok(Line::Says(said)) => {
+                let Said { at, says, defect } = *said;
+                defect.into_iter().for_each(|defect| self.is_broken(defect));
+                self.says(at, says, rules);
             }
+            Err(defect) => self.is_broken(defect),
+        }
+    }
+
+    fn is_broken(&mut self, defect: Defect) {
+        self.broken_lines += 1;
+        if self.broken.len() < BROKEN_KEPT {
+            self.broken.push((self.lines, defect));
         }
     }
 
@@ -109,43 +146,96 @@ impl Rollout {
         self.names.get(usize::try_from(place?).ok()?).map(String::as_str)
     }
 
-    fn says(&mut self, at: i64, says: Says) {
+    fn says(&mut self, at: i64, says: Says, rules: &Rules) {
         let (first, last) = self.span.unwrap_or((at, at));
         self.span = Some((first.min(at), last.max(at)));
         match says {
-            Says::Session(meta) => drop(self.meta.get_or_insert(meta)),
+            Says::Session(meta) => self.session(at, meta),
             Says::Turn { turn, model } => {
                 if let Some(turn) = turn {
+                    self.lineage.has_own_turn |= is_own(&turn, self.id());
                     self.turn = Some(self.place_of(turn));
                 }
                 if let Some(model) = model {
-                    self.model = Some(self.place_of(model));
+                    self.model = (!model.is_empty()).then(|| self.place_of(model));
                 }
             }
             // Settings are written whole, and whoever sets no tier gets the standard one.
             Says::Settings { tier } => self.tier = Tier::named(tier.as_deref()),
-            Says::Served { tier: Some(tier) } => self.tier = Tier::named(Some(&tier)),
-            Says::Served { tier: None } | Says::Nothing => {}
-            Says::Used { total, last } => {
-                if let Some(used) = self.used(total, last) {
-                    self.add(at, used);
+            Says::Record(record) => self.record(at, record, rules),
+            Says::Used { .. } if self.has_records && rules.records_end_counts => {}
+            Says::Used { ordinal, total, last } => {
+                if let Some(used) = self.used(ordinal, total, last, rules) {
+                    self.add(at, self.turn, used);
                 }
             }
+            Says::Nothing => {}
+        }
+    }
+
+    /// The first line about a session is the file's own; a copied history brings that of its parent.
+    fn session(&mut self, at: i64, meta: Meta) {
+        if self.meta.is_none() {
+            self.meta = Some(meta);
+        } else if meta.id.is_some_and(|id| id != self.id()) {
+            self.lineage.parent(at);
+        }
+    }
+
+    fn record(&mut self, at: i64, record: Record, rules: &Rules) {
+        let Record { thread, turn, response, usage, tier } = record;
+        if let Some(tier) = tier {
+            self.tier = Tier::named(Some(&tier));
+        }
+        if !rules.records {
+            return;
+        }
+        self.has_records = true;
+        if thread.as_deref() != Some(self.id()) && rules.own_thread {
+            return;
+        }
+        let is_new = response.is_none_or(|response| self.responses.insert(&response));
+        if let Some(usage) = usage.filter(|_| is_new || !rules.once) {
+            let turn = turn.map(|turn| self.place_of(turn)).or(self.turn);
+            self.add(at, turn, usage.tokens());
         }
     }
 
     /// What a count adds, if it adds anything.
-    fn used(&mut self, total: Option<Tokens>, last: Option<Tokens>) -> Option<Tokens> {
-        let Some(total) = total else { return last };
-        match total.since(self.total.replace(total).unwrap_or_default()) {
-            Since::Rose(tokens) => Some(tokens),
-            Since::Same => None,
-            Since::Fell => last,
+    fn used(
+        &mut self,
+        ordinal: Option<u64>,
+        total: Option<Counts>,
+        last: Option<Counts>,
+        rules: &Rules,
+    ) -> Option<Tokens> {
+        let before = self.total;
+        self.total = total.or(before);
+        let meta = self.meta.as_ref();
+        let version = meta.and_then(|meta| meta.version.as_deref());
+        let origin = meta.map(|meta| &meta.origin);
+        let (thread, turn) = (self.id(), self.name(self.turn));
+        let whose = self.lineage.of(&Asked { thread, turn, version, origin, ordinal }, rules);
+        let goes_on = origin.is_some_and(|origin| origin.is_fork || origin.has_base);
+        self.is_inferred |= whose == Whose::ParentsItSeems;
+        if whose != Whose::Own {
+            return None;
+        }
+        let Some(total) = total else { return last.map(Counts::tokens) };
+        let since = before.map(|before| total.since(before, rules.missing_kinds));
+        match (since, last) {
+            (Some(Since::Same), _) if rules.repetition => None,
+            (_, Some(last)) if rules.last_used => Some(last.tokens()),
+            (None, _) => (!goes_on || !rules.first_of_fork).then(|| total.tokens()),
+            (Some(Since::Same), _) => Some(Tokens::default()),
+            (Some(Since::Rose(tokens)), _) => Some(tokens),
+            (Some(Since::Fell), Some(last)) => Some(last.tokens()),
+            (Some(Since::Fell), None) => rules.fallen.then(|| total.tokens()),
         }
     }
 
-    fn add(&mut self, at: i64, used: Tokens) {
-        let turn = if self.tier == Tier::Unknown { self.turn } else { None };
+    fn add(&mut self, at: i64, turn: Option<u32>, used: Tokens) {
+        let turn = turn.filter(|_| self.tier == Tier::Unknown);
         let key = (at.div_euclid(1000 * QUARTER), self.model, self.tier, turn);
         let same = |bucket: &&mut Bucket| (bucket.quarter, bucket.model, bucket.tier, bucket.turn) == key;
         // What goes on was used last.
@@ -168,100 +258,5 @@ impl Rollout {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::kind::kind;
-    use super::super::line::from_slice;
-    use super::*;
-
-    fn rollout(events: &[&str]) -> Rollout {
-        let mut rollout = Rollout::default();
-        for event in events {
-            let line = format!(r#"{{"timestamp":"2026-11-20T20:37:24.062Z",{event}}}"#);
-            rollout.take(from_slice(line.as_bytes(), kind(line.as_bytes())));
-        }
-        rollout
-    }
-
-    fn count(total: &str, last: &str) -> String {
-        let tokens = |tokens: &str| {
-            if tokens.is_empty() { "null".into() } else { format!("{{\"input_tokens\":{tokens}}}") }
-        };
-        format!(
-            r#""type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{},"last_token_usage":{}}}}}"#,
-            tokens(total),
-            tokens(last)
-        )
-    }
-
-    fn inputs(rollout: &Rollout) -> Vec<(Option<&str>, Tier, u64, u64)> {
-        let of =
-            |bucket: &Bucket| (rollout.name(bucket.model), bucket.tier, bucket.tokens.input, bucket.events);
-        rollout.buckets.iter().map(of).collect()
-    }
-
-    #[test]
-    fn totals_rise_repeat_and_fall() {
-        let lines = [
-            count("10", "10"),
-            count("10", "10"),
-            count("15", "4"),
-            count("3", "2"),
-            count("", "7"),
-            count("4", "1"),
-        ];
-        let rollout = rollout(&lines.each_ref().map(String::as_str));
-        // 10, nothing, 5, began anew with 2, 7 without a total, and 1 since the last total.
-        assert_eq!(inputs(&rollout), [(None, Tier::Unknown, 10 + 5 + 2 + 7 + 1, 5)]);
-    }
-
-    #[test]
-    fn models_turns_and_tiers_hold_from_where_they_stand() {
-        let settings = |tier: &str| {
-            format!(
-                r#""type":"event_msg","payload":{{"type":"thread_settings_applied","thread_settings":{{{tier}}}}}"#
-            )
-        };
-        let (fast, none) = (settings(r#""service_tier":"fast""#), settings(""));
-        let (one, two, three, four) = (count("1", ""), count("2", ""), count("3", ""), count("4", ""));
-        let served = r#""type":"token_usage_record","payload":{"service_tier":"priority"}"#;
-        let rollout = rollout(&[
-            r#""type":"event_msg","payload":{"type":"task_started","turn_id":"t1"}"#,
-            r#""type":"turn_context","payload":{"turn_id":"t1","model":"m1"}"#,
-            &one,
-            &fast,
-            &two,
-            &none,
-            r#""type":"turn_context","payload":{"model":"m2"}"#,
-            &three,
-            served,
-            &four,
-        ]);
-        let found = inputs(&rollout);
-        assert_eq!(
-            found,
-            [
-                (Some("m1"), Tier::Unknown, 1, 1),
-                (Some("m1"), Tier::Priority, 1, 1),
-                (Some("m2"), Tier::Standard, 1, 1),
-                (Some("m2"), Tier::Priority, 1, 1)
-            ]
-        );
-        let turns: Vec<_> = rollout.buckets.iter().map(|bucket| rollout.name(bucket.turn)).collect();
-        assert_eq!(turns, [Some("t1"), None, None, None]);
-    }
-
-    #[test]
-    fn the_first_line_about_the_session_counts_and_broken_ones_are_numbered() {
-        let meta = |id: &str| format!(r#""type":"session_meta","payload":{{"id":"{id}"}}"#);
-        let rollout = rollout(&[
-            &meta("a"),
-            "rubbish",
-            &meta("b"),
-            r#""type":"hologram""#,
-            r#""type":"turn_context","#,
-        ]);
-        assert_eq!(rollout.meta.and_then(|meta| meta.id).as_deref(), Some("a"));
-        assert_eq!((rollout.lines, rollout.unknown, rollout.broken_lines), (5, 1, 2));
-        assert_eq!(rollout.broken, [(2, Defect::NoType), (5, Defect::NotJson)]);
-    }
-}
+#[path = "../fold_tests.rs"]
+mod tests;

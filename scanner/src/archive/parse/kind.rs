@@ -23,12 +23,18 @@ pub(crate) enum Known {
     No,
 }
 
-/// Types of lines that Codex 0.141 to 0.169 writes and that do not matter here.
-const OTHER_LINES: [&str; 5] =
-    ["response_item", "world_state", "compacted", "ghost_snapshot", "inter_agent_message"];
+/// Types of lines that Codex up to 0.171 writes and that do not matter here.
+const OTHER_LINES: [&str; 6] = [
+    "response_item",
+    "world_state",
+    "compacted",
+    "ghost_snapshot",
+    "inter_agent_message",
+    "inter_agent_communication_metadata",
+];
 
-/// Types of events that Codex 0.141 to 0.169 writes into rollouts and that do not matter here.
-const OTHER_EVENTS: [&str; 22] = [
+/// Types of events that Codex up to 0.171 writes into rollouts and that do not matter here.
+const OTHER_EVENTS: [&str; 23] = [
     "agent_message",
     "agent_reasoning",
     "agent_reasoning_raw_content",
@@ -44,6 +50,7 @@ const OTHER_EVENTS: [&str; 22] = [
     "mcp_tool_call_end",
     "patch_apply_end",
     "plan_update",
+    "sub_agent_activity",
     "task_complete",
     "thread_goal_updated",
     "thread_name_updated",
@@ -69,9 +76,15 @@ pub(crate) fn kind(start: &[u8]) -> Kind {
     by_beginning(start).unwrap_or(Kind::Unclear)
 }
 
+/// When a line that begins with `start` was written, in milliseconds of Unix time.
+pub(super) fn time(start: &[u8]) -> Option<i64> {
+    let time = Rest(start).find("timestamp")?;
+    Some(str::from_utf8(time).ok()?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+}
+
 fn by_beginning(start: &[u8]) -> Option<Kind> {
     let mut rest = Rest(start);
-    let line = rest.find_type()?;
+    let line = rest.find("type")?;
     let line = str::from_utf8(line).ok()?;
     if line != "event_msg" {
         return Some(by_types(line, None));
@@ -87,7 +100,7 @@ fn by_beginning(start: &[u8]) -> Option<Kind> {
         rest.scalar()?;
         rest.take(b',')?;
     }
-    let event = str::from_utf8(rest.find_type()?).ok()?;
+    let event = str::from_utf8(rest.find("type")?).ok()?;
     Some(by_types(line, Some(event)))
 }
 
@@ -95,13 +108,13 @@ fn by_beginning(start: &[u8]) -> Option<Kind> {
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
-    /// The value of the first member `type` of the object that begins here, if only plain values stand before it.
-    fn find_type(&mut self) -> Option<&'a [u8]> {
+    /// The value of the first member `name` of the object that begins here, if only plain values stand before it.
+    fn find(&mut self, name: &str) -> Option<&'a [u8]> {
         self.take(b'{')?;
         loop {
             let key = self.string()?;
             self.take(b':')?;
-            if key == b"type" {
+            if key == name.as_bytes() {
                 return self.string();
             }
             self.scalar()?;
@@ -174,6 +187,19 @@ mod tests {
             (r#"{"type":"event_msg","payload":{"n":1,"type":"hologram""#, UNKNOWN),
         ] {
             assert_eq!(kind(start.as_bytes()), found, "{start}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_line_is_read_from_its_beginning() {
+        for (start, at) in [
+            (r#"{"timestamp":"1970-01-01T00:00:01.5Z","type":"x""#, Some(1500)),
+            (r#"{"ordinal":1,"type":"x","timestamp":"1970-01-01T00:00:00Z","#, Some(0)),
+            (r#"{"timestamp":"yesterday","type":"x""#, None),
+            (r#"{"payload":{"timestamp":"1970-01-01T00:00:00Z"}}"#, None),
+            ("rubbish", None),
+        ] {
+            assert_eq!(time(start.as_bytes()), at, "{start}");
         }
     }
 

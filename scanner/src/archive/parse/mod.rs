@@ -4,12 +4,19 @@
 
 mod fold;
 mod kind;
+mod lenient;
 mod line;
+mod lineage;
+mod members;
+mod rules;
+mod seen;
+mod text;
 mod tokens;
 
 pub use fold::Tier;
 pub(super) use fold::{Bucket, QUARTER, Rollout};
 pub(super) use kind::{Kind, Known, kind};
 pub use line::Defect;
-pub(super) use line::{Line, Meta, Says, from_reader, from_slice};
+pub(super) use line::{Line, Meta, Said, Says, from_reader, from_slice};
+pub(super) use rules::Rules;
 pub use tokens::Tokens;
