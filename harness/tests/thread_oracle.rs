@@ -93,7 +93,14 @@ impl Dice {
         if self.0.random_bool(0.2) {
             payload["source"] = json!({ "subagent": { "other": "review" } });
         }
-        for name in ["thread_source", "agent_nickname", "agent_role", "agent_path", "memory_mode"] {
+        for name in ["timestamp", "source"] {
+            if self.0.random_bool(0.15) {
+                payload[name] = Json::Null;
+            }
+        }
+        for name in
+            ["thread_source", "agent_nickname", "agent_role", "agent_path", "memory_mode", "forked_from_id"]
+        {
             self.field(&mut payload, name, &["a", "b"]);
         }
         for name in ["cwd", "model_provider", "cli_version"] {

@@ -12,7 +12,8 @@ const WITNESSES: &[(&str, &str)] = witnesses! { "threads":
     "generation" "coalescing" "savepoints" "touch-delay" "touch-barrier" "busy-wait" "row-missing" "failed-kept"
     "failed-below" "failure-rests" "failure-superseded" "failure-own" "append-unfailed" "barrier-before"
     "barrier-after" "append-and-flush" "persist-deferred" "update-waits" "shutdown-pending" "shutdown-both"
-    "discard-waits" "discard-drops" "discard-refuses"
+    "discard-waits" "discard-drops" "discard-refuses" "archived" "segments-in-order" "segment-base" "compressed"
+    "plain-first" "restore-first" "named-title" "skipped-told"
 };
 
 /// Thread stores without each of their rules.

@@ -10,6 +10,7 @@ mod json;
 mod notes;
 mod published;
 mod rules;
+pub mod thread_home;
 pub mod threads;
 
 use std::collections::{BTreeMap, HashSet};

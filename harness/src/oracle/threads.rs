@@ -75,7 +75,7 @@ pub fn rows_through(connection: &Connection) -> rusqlite::Result<BTreeMap<String
 }
 
 /// The columns that say nothing until a line does.
-const EMPTY: [&str; 22] = [
+const EMPTY: [&str; 23] = [
     "created_at_ms",
     "updated_at_ms",
     "recency_at_ms",
@@ -98,6 +98,7 @@ const EMPTY: [&str; 22] = [
     "git_sha",
     "git_branch",
     "git_origin_url",
+    "forked_from",
 ];
 
 /// The lines of a history one by one, each with its line break and where it ends; a last one that breaks off is left out.
@@ -146,6 +147,17 @@ impl Replay {
         Self { thread: thread.to_owned(), row, title_is_explicit: false, turn_has_begun: false }
     }
 
+    /// Sets what no line says, such as where the history lies.
+    pub fn set(&mut self, column: &str, value: Value) {
+        self.row.insert(column.to_owned(), value);
+    }
+
+    /// Whether a title was set or cleared explicitly.
+    #[must_use]
+    pub fn title_is_explicit(&self) -> bool {
+        self.title_is_explicit
+    }
+
     /// The row as it is now.
     #[must_use]
     pub fn row(&self) -> &Row {
@@ -163,24 +175,37 @@ impl Replay {
         let event = payload["type"].as_str().unwrap_or_default();
         match (line["type"].as_str().unwrap_or_default(), event) {
             ("session_meta", _) if payload["id"] == thread.as_str() => {
-                let created = payload["timestamp"].as_str().and_then(milliseconds).unwrap_or(at);
-                row.insert("created_at_ms".into(), json!(created));
-                if !*turn_has_begun {
-                    row.insert("recency_at_ms".into(), json!(created));
+                let told = payload["timestamp"].as_str().and_then(milliseconds);
+                if told.is_some() || row["created_at_ms"].is_null() {
+                    let created = told.unwrap_or(at);
+                    row.insert("created_at_ms".into(), json!(created));
+                    if !*turn_has_begun {
+                        row.insert("recency_at_ms".into(), json!(created));
+                    }
                 }
-                for column in ["source", "thread_source", "agent_nickname", "agent_role", "agent_path"] {
+                for column in ["thread_source", "agent_nickname", "agent_role", "agent_path"] {
                     row.insert(column.into(), text(&payload[column]));
+                }
+                if !text(&payload["source"]).is_null() {
+                    row.insert("source".into(), text(&payload["source"]));
                 }
                 for column in ["model_provider", "cwd", "cli_version", "memory_mode"] {
                     if payload[column].is_string() {
                         row.insert(column.into(), payload[column].clone());
                     }
                 }
+                if row["forked_from"].is_null() && payload["forked_from_id"].as_str() != Some("") {
+                    row.insert("forked_from".into(), text(&payload["forked_from_id"]));
+                }
                 if payload["git"].is_object() {
                     row.insert("git_sha".into(), payload["git"]["commit_hash"].clone());
                     row.insert("git_branch".into(), payload["git"]["branch"].clone());
                     row.insert("git_origin_url".into(), payload["git"]["repository_url"].clone());
                 }
+            }
+            // A copied history begins with its parent's line.
+            ("session_meta", _) if row["forked_from"].is_null() => {
+                row.insert("forked_from".into(), text(&payload["id"]));
             }
             ("turn_context", _) => {
                 if row["cwd"].is_null() {

@@ -43,6 +43,14 @@ impl Runner {
             check_history(slot)?;
             check_row(slot, rows.remove(&slot.id.to_string()).as_ref())?;
         }
+        for (thread, due) in &self.settled {
+            // Lost with a database; whoever finds it again must find the same.
+            if let Some(difference) =
+                rows.remove(&slot::id(*thread).to_string()).and_then(|row| difference(&row, due))
+            {
+                return Err(wrong(Wrong::Row, format!("thread {thread}: {difference}")));
+            }
+        }
         match rows.pop_first() {
             None => Ok(()),
             Some((id, _)) => Err(wrong(Wrong::Row, format!("there is a row of {id}, which has no history"))),

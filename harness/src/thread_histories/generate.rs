@@ -4,7 +4,7 @@ use rand::{Rng, RngExt as _};
 use tracerig_store::threads::{Durability, Mode, Order, Point};
 
 use super::item::{ItemSpec, Words};
-use super::op::{Case, Death, DiskCall, Foreign, Op, Update};
+use super::op::{Case, Death, DiskCall, Foreign, Home, Op, Update};
 
 /// Threads of a history. Few, so that they are met in every state.
 const THREADS: u8 = 3;
@@ -76,7 +76,19 @@ impl<R: Rng> Generator<'_, R> {
                 thread,
                 self.pick(&[Foreign::Record, Foreign::Rubbish, Foreign::Unended, Foreign::Torn]),
             ),
-            88..89 => Op::RowLost(thread),
+            88 if self.random.random_bool(0.4) => Op::Home(
+                thread,
+                self.pick(&[
+                    Home::Restored,
+                    Home::Restored,
+                    Home::Archived,
+                    Home::Compressed,
+                    Home::Beside,
+                    Home::Named,
+                    Home::Segments,
+                ]),
+            ),
+            88 => Op::RowLost(thread),
             89..90 => Op::Open(self.mode(), self.durability()),
             90..92 => Op::Kill(self.random.random_bool(0.2)),
             92..94 => {

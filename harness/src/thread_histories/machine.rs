@@ -226,6 +226,15 @@ impl Disk for Machine {
         self.works().and_then(|()| FileSystem.remove(path))
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.works()?;
+        FileSystem.rename(from, to)?;
+        let mut state = self.state();
+        let safe = state.safe.remove(from);
+        state.safe.extend(safe.map(|safe| (to.to_owned(), safe)));
+        Ok(())
+    }
+
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
         self.sync(false, |state| {
             state.named.insert(path.to_owned());

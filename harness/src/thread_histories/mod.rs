@@ -18,6 +18,7 @@ mod checks;
 mod flow;
 mod gate;
 mod generate;
+mod homes;
 mod item;
 mod machine;
 mod op;
@@ -31,7 +32,7 @@ mod text;
 
 pub use generate::generate;
 pub use item::{ItemSpec, Words};
-pub use op::{Case, Death, DiskCall, Foreign, Op, Update};
+pub use op::{Case, Death, DiskCall, Foreign, Home, Op, Update};
 pub use run::run;
 
 use crate::failure::Why;

@@ -56,6 +56,10 @@ pub enum Op {
     Idle,
     /// Another program writes to the end of a history that nobody has open.
     Foreign(u8, Foreign),
+    /// What Codex does to a history that nobody has open.
+    Home(u8, Home),
+    /// A rollout of 2025 lies among the histories.
+    Untyped,
     /// So many calls of the file layer fail.
     DiskFails(DiskCall, u32),
     /// So many projections of this thread are refused by the database.
@@ -108,6 +112,46 @@ pub enum DiskCall {
     Write,
     /// A sync of a file.
     Sync,
+}
+
+/// What Codex does to a history that nobody has open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// It moves to the archived ones.
+    Archived,
+    /// It is compressed.
+    Compressed,
+    /// It is compressed and opened for appending, which restores it.
+    Restored,
+    /// A compressed file with another content comes to lie beside it.
+    Beside,
+    /// The thread gets a name.
+    Named,
+    /// It goes on in two segments, the second of which goes back behind the end of the first.
+    Segments,
+}
+
+impl Op {
+    /// The thread that it is about, if it is one.
+    pub(super) fn thread(&self) -> Option<u8> {
+        match self {
+            Self::Create(thread, _)
+            | Self::Append(thread, _)
+            | Self::AppendAndFlush(thread, _)
+            | Self::Together(thread, _)
+            | Self::Flush(thread, _)
+            | Self::Persist(thread)
+            | Self::Update(thread, _)
+            | Self::Shutdown(thread)
+            | Self::Discard(thread)
+            | Self::Resume(thread)
+            | Self::Foreign(thread, _)
+            | Self::Home(thread, _)
+            | Self::Refuse(thread, _)
+            | Self::RowLost(thread) => Some(*thread),
+            _ => None,
+        }
+    }
 }
 
 /// What another program leaves at the end of a history.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use rusqlite::Connection;
-use tracerig_store::threads::{self, Sessions, SweepOptions};
+use tracerig_store::threads;
 
 use super::gate::PATIENCE;
 use super::op::Foreign;
@@ -57,13 +57,9 @@ impl Runner {
     }
 
     pub(super) fn rebuild(&mut self, stale_only: bool) -> Result<(), Error> {
-        let options = SweepOptions {
-            jobs: std::num::NonZeroUsize::MIN,
-            busy_timeout: PATIENCE,
-            locks: Some(self.root.join(threads::LOCKS)),
-        };
+        let options = self.sweep();
         let database = self.root.join(threads::schema::FILE_NAME);
-        let sessions = Sessions::of(&self.root);
+        let sessions = self.sessions();
         let sweep = if stale_only { threads::repair } else { threads::rebuild };
         let done = sweep(&sessions, &database, &options, &mut |_| ControlFlow::Continue(()));
         let done = done.map_err(|error| wrong(Wrong::Outcome, format!("the rebuild fails: {error}")))?;

@@ -18,6 +18,7 @@ use super::outcome::{expect_outcome, unexpected};
 use super::slot::{self, Deferred, Handle, Line, Slot};
 use super::{Error, Failure, Wrong, wrong};
 use crate::histories::{Tally, said_by};
+use crate::oracle::threads::Row;
 
 /// For how long a busy database is waited for where projections are patient.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -71,7 +72,7 @@ pub(super) struct Runner {
     pub(super) mode: Mode,
     pub(super) durability: Durability,
     pub(super) patient: bool,
-    ablated: Ablations,
+    pub(super) ablated: Ablations,
     pub(super) clock: Arc<HandClock>,
     pub(super) machine: Machine,
     pub(super) gate: Gate,
@@ -79,6 +80,8 @@ pub(super) struct Runner {
     /// Reads the rows.
     pub(super) reader: Option<Connection>,
     pub(super) slots: BTreeMap<u8, Slot>,
+    /// The rows of threads that are left alone from now on.
+    pub(super) settled: BTreeMap<u8, Row>,
     pub(super) held: bool,
     /// What was under way when the machine died.
     pub(super) attempt: Option<Attempt>,
@@ -109,6 +112,7 @@ impl Runner {
             store: None,
             reader: None,
             slots: BTreeMap::new(),
+            settled: BTreeMap::new(),
             held: false,
             attempt: None,
             rows_lost: false,
@@ -184,6 +188,9 @@ impl Runner {
     }
 
     pub(super) fn perform(&mut self, op: &Op) -> Result<(), Error> {
+        if op.thread().is_some_and(|thread| self.settled.contains_key(&thread)) {
+            return Ok(());
+        }
         match op {
             Op::Create(thread, facts) => self.create(*thread, *facts),
             Op::Append(thread, items) => self.append(*thread, items),
@@ -209,6 +216,8 @@ impl Runner {
             }
             Op::Idle => self.idle(),
             Op::Foreign(thread, foreign) => self.foreign(*thread, *foreign),
+            Op::Home(thread, how) => self.home(*thread, *how),
+            Op::Untyped => self.untyped(),
             Op::DiskFails(call, times) => {
                 self.machine.fail(*call, *times);
                 Ok(())

@@ -217,7 +217,7 @@ fn says_more(line: &[u8], thread: &str, before: &Row, after: &Row) -> bool {
     let line: Value = serde_json::from_slice(line).unwrap_or_default();
     let payload = &line["payload"];
     match (line["type"].as_str().unwrap_or_default(), payload["type"].as_str().unwrap_or_default()) {
-        ("session_meta", _) => payload["id"] == thread,
+        ("session_meta", _) => payload["id"] == thread || before["forked_from"] != after["forked_from"],
         ("turn_context", _) | ("event_msg", "task_started" | "thread_metadata_updated") => true,
         ("event_msg", "token_count") => payload["info"].is_object(),
         // What is taken once only says nothing the second time.

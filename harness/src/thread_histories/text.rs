@@ -13,6 +13,8 @@
 //! open mode=sync durability=buffered
 //! clock +50
 //! foreign 1 unended
+//! home 1 archived
+//! untyped
 //! fails write 2
 //! refuse 1 2
 //! dies at torn 20
@@ -27,7 +29,7 @@ use std::str::FromStr;
 use tracerig_store::threads::{Durability, Mode, Order, Point};
 
 use super::item::{ItemSpec, nullable, nullable_text};
-use super::op::{Case, Death, DiskCall, Foreign, Op, Update};
+use super::op::{Case, Death, DiskCall, Foreign, Home, Op, Update};
 use crate::histories::ParseError;
 
 const DURABILITIES: [(&str, Durability); 2] =
@@ -37,6 +39,14 @@ const FOREIGN: [(&str, Foreign); 4] = [
     ("rubbish", Foreign::Rubbish),
     ("unended", Foreign::Unended),
     ("torn", Foreign::Torn),
+];
+const HOMES: [(&str, Home); 6] = [
+    ("archived", Home::Archived),
+    ("compressed", Home::Compressed),
+    ("restored", Home::Restored),
+    ("beside", Home::Beside),
+    ("named", Home::Named),
+    ("segments", Home::Segments),
 ];
 const ORDERS: [(&str, Order); 3] =
     [("created", Order::Created), ("updated", Order::Updated), ("recency", Order::Recency)];
@@ -186,6 +196,11 @@ impl FromStr for Op {
                 let (thread, rest) = thread(rest)?;
                 named(&FOREIGN, rest).map(|foreign| Self::Foreign(thread, foreign)).ok_or_else(wrong)
             }
+            "home" => {
+                let (thread, rest) = thread(rest)?;
+                named(&HOMES, rest).map(|how| Self::Home(thread, how)).ok_or_else(wrong)
+            }
+            "untyped" => alone(Self::Untyped),
             "fails" => match *words.as_slice() {
                 [call, times] => Ok(Self::DiskFails(named(&CALLS, call).ok_or_else(wrong)?, number(times)?)),
                 _ => Err(wrong()),
@@ -273,6 +288,8 @@ impl fmt::Display for Op {
             Self::Foreign(thread, foreign) => {
                 write!(formatter, "foreign {thread} {}", name_of(&FOREIGN, foreign))
             }
+            Self::Home(thread, how) => write!(formatter, "home {thread} {}", name_of(&HOMES, how)),
+            Self::Untyped => formatter.write_str("untyped"),
             Self::DiskFails(call, times) => write!(formatter, "fails {} {times}", name_of(&CALLS, call)),
             Self::Refuse(thread, times) => write!(formatter, "refuse {thread} {times}"),
             Self::Busy(times) => write!(formatter, "busy {times}"),

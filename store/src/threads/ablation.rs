@@ -85,6 +85,14 @@ ablations! {
     DiscardWaits "discard-waits" "A discarded thread is still being projected when that returns."
     DiscardDrops "discard-drops" "Discarding a thread projects what is pending."
     DiscardRefuses "discard-refuses" "A thread that was discarded still takes appends."
+    Archived "archived" "The history of an archived thread is not looked for."
+    SegmentsInOrder "segments-in-order" "The segments of a history replay in the order of their names."
+    SegmentBase "segment-base" "What a segment goes back behind stays in the row."
+    Compressed "compressed" "A compressed history is not looked for."
+    PlainFirst "plain-first" "A compressed copy counts although the plain file is there."
+    RestoreFirst "restore-first" "A compressed history is removed before its plain file is there."
+    NamedTitle "named-title" "The name that a user gave to a thread is not its title."
+    SkippedTold "skipped-told" "A file that is skipped is not told."
 }
 
 impl fmt::Display for Ablation {

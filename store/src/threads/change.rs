@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::threads::id::ThreadId;
 use crate::threads::time::Millis;
 
-pub(crate) use parse::inner_kind;
+pub(crate) use parse::{capped, inner_kind};
 
 /// Texts of messages are cut after so many characters.
 pub const MAX_TEXT_CHARS: usize = 4096;
@@ -70,6 +70,8 @@ pub struct SessionMeta {
     pub model_provider: Option<String>,
     /// Whether memories may be made of it.
     pub memory_mode: Option<String>,
+    /// The thread whose history it continues, if it is a fork.
+    pub forked_from: Option<String>,
     /// The repository; `None` says nothing of it.
     pub git: Option<Git>,
 }
@@ -90,6 +92,7 @@ impl SessionMeta {
             agent_path: None,
             model_provider: None,
             memory_mode: None,
+            forked_from: None,
             git: None,
         }
     }

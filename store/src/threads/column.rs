@@ -57,13 +57,16 @@ pub enum Column {
     GitOriginUrl,
     /// Whether memories may be made of it.
     MemoryMode,
-    /// Bytes of history that the row is the replay of, so that a stale row is seen with one `stat`.
+    /// The thread that it was forked from.
+    ForkedFrom,
+    /// Bytes of history that the row is the replay of, so that a stale row is seen with one `stat` a file: of a file that is
+    /// compressed its own size, of several segments their sum.
     HistoryBytes,
 }
 
 impl Column {
     /// Every column, in the order of the table.
-    pub const ALL: [Column; 26] = [
+    pub const ALL: [Column; 27] = [
         Column::RolloutPath,
         Column::CreatedAtMs,
         Column::UpdatedAtMs,
@@ -89,6 +92,7 @@ impl Column {
         Column::GitBranch,
         Column::GitOriginUrl,
         Column::MemoryMode,
+        Column::ForkedFrom,
         Column::HistoryBytes,
     ];
 
@@ -121,6 +125,7 @@ impl Column {
             Column::GitBranch => "git_branch",
             Column::GitOriginUrl => "git_origin_url",
             Column::MemoryMode => "memory_mode",
+            Column::ForkedFrom => "forked_from",
             Column::HistoryBytes => "history_bytes",
         }
     }

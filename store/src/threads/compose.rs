@@ -36,6 +36,8 @@ impl Item {
             #[serde(skip_serializing_if = "Option::is_none")]
             memory_mode: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            forked_from_id: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             git: Option<Git<'a>>,
         }
         #[derive(Serialize)]
@@ -61,6 +63,7 @@ impl Item {
                 agent_path: meta.agent_path.as_deref(),
                 model_provider: meta.model_provider.as_deref(),
                 memory_mode: meta.memory_mode.as_deref(),
+                forked_from_id: meta.forked_from.as_deref(),
                 git: meta.git.as_ref().map(|git| Git {
                     commit_hash: git.commit_hash.as_deref(),
                     branch: git.branch.as_deref(),

@@ -106,6 +106,7 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
         match schema::found(&connection)? {
             Found::Foreign => return Ok(None),
             Found::Empty => schema::create(&mut connection)?,
+            Found::Older => schema::upgrade(&mut connection)?,
             Found::Ours => {}
         }
         schema::configure(&connection)?;

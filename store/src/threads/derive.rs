@@ -30,6 +30,10 @@ impl Seen {
     pub const TITLE: Self = Self(1 << 4);
     /// The beginning of a turn.
     pub const TURN: Self = Self(1 << 5);
+    /// A title that was set or cleared explicitly.
+    pub const EXPLICIT_TITLE: Self = Self(1 << 6);
+    /// The thread that it was forked from.
+    pub const FORKED: Self = Self(1 << 7);
 
     /// All of it but `other`.
     pub(crate) const fn without(self, other: Self) -> Self {
@@ -83,7 +87,11 @@ pub(crate) fn derive_without(
         Change::SessionMeta(meta) if meta.id == thread || ablated.has(Ablation::OwnMeta) => {
             session_meta(&mut seen, meta, at, patch);
         }
-        Change::SessionMeta(_) | Change::Touch => {}
+        // What is copied begins with the parent's line, also where the fork's own line does not name the parent.
+        Change::SessionMeta(parent) => {
+            once(&mut seen, Seen::FORKED, Column::ForkedFrom, Some(&parent.id.to_string()), patch);
+        }
+        Change::Touch => {}
         Change::TurnContext(context) => turn_context(&mut seen, context, patch),
         Change::UserMessage { text, has_images } => {
             user_message(&mut seen, text.as_deref(), *has_images, patch);
@@ -139,6 +147,7 @@ fn session_meta(seen: &mut Seen, meta: &SessionMeta, at: Millis, patch: &mut Pat
     if meta.cwd.is_some() {
         *seen |= Seen::CWD;
     }
+    once(seen, Seen::FORKED, Column::ForkedFrom, meta.forked_from.as_deref(), patch);
     if is_first && meta.memory_mode.is_none() {
         patch.set(Column::MemoryMode, Column::MemoryMode.default_value());
     }
@@ -179,7 +188,7 @@ fn metadata(seen: &mut Seen, update: &MetadataUpdate, at: Millis, patch: &mut Pa
     }
     if update.title.is_some() {
         // Also where it was cleared: no message becomes the title after that.
-        *seen |= Seen::TITLE;
+        *seen |= Seen::TITLE | Seen::EXPLICIT_TITLE;
     }
     match &update.memory_mode {
         None => {}

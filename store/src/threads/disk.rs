@@ -31,6 +31,14 @@ pub trait Disk: Debug + Send + Sync {
     /// What the operating system says.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Gives a file another name, taking the place of one that has it.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
     /// Returns when the names in a folder are on the device.
     ///
     /// # Errors

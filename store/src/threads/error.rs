@@ -45,6 +45,14 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
+    /// The thread is archived: its history lies among the archived ones.
+    #[error("{}: thread {thread} is archived; move its history back below `sessions` to resume it", path.display())]
+    Archived {
+        /// The thread.
+        thread: ThreadId,
+        /// Its history.
+        path: PathBuf,
+    },
     /// A thread with this id exists.
     #[error("{}: thread {thread} exists already; resume it, or create one with another id", path.display())]
     Exists {

@@ -1,15 +1,20 @@
 //! A history loaded line by line.
 
 use std::convert::Infallible;
-use std::fs::File;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::vec;
 
+use crate::threads::error::Error;
+use crate::threads::id::ThreadId;
 use crate::threads::item::Item;
-use crate::threads::line::{self, MAX_LINE_BYTES};
+use crate::threads::line::{self, Entry, MAX_LINE_BYTES};
 use crate::threads::lines::{Lines, Next, Scratch};
+use crate::threads::pages::{self, Page};
 use crate::threads::problem::{Defect, HistoryError, Problem, Torn};
+use crate::threads::source::Source;
 use crate::threads::time::Millis;
+use crate::threads::walk::Sessions;
 
 /// One line of a loaded history.
 #[derive(Debug)]
@@ -30,20 +35,36 @@ pub enum Loaded {
 /// The lines of a history, in order, each held in memory only while it is looked at.
 #[derive(Debug)]
 pub struct History {
-    path: PathBuf,
-    lines: Lines<Scratch, fn(u64) -> ControlFlow<Infallible>, Infallible>,
-    number: u64,
-    is_over: bool,
+    pages: vec::IntoIter<Page>,
+    open: Option<Open>,
 }
 
-/// Opens the history at `path` to be loaded, whatever thread it is of.
+/// The file that is being loaded.
+#[derive(Debug)]
+struct Open {
+    page: Page,
+    lines: Lines<Scratch, fn(u64) -> ControlFlow<Infallible>, Infallible>,
+    number: u64,
+    ordinal: u64,
+}
+
+/// Opens the history at `path`, plain or compressed, to be loaded, whatever thread it is of.
 ///
 /// # Errors
 /// [`HistoryError::Io`].
 pub fn history(path: &Path) -> Result<History, HistoryError> {
-    let file = File::open(path).map_err(HistoryError::io(path))?;
-    let lines = Lines::new(file, Scratch::new(), go_on as fn(u64) -> _);
-    Ok(History { path: path.to_owned(), lines, number: 0, is_over: false })
+    History::of(vec![Page::only(path)])
+}
+
+impl Sessions {
+    /// Opens the history of a thread to be loaded, whatever number of files it has; `None` if there is none.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, a second history of this thread, and as [`history`].
+    pub fn history(&self, id: ThreadId) -> Result<Option<History>, Error> {
+        let Some(found) = self.find(id)? else { return Ok(None) };
+        Ok(Some(History::of(pages::in_order(&found.files, found.ablated)?)?))
+    }
 }
 
 /// Who loads a history breaks off by asking for no more.
@@ -55,16 +76,59 @@ impl Iterator for History {
     type Item = Result<Loaded, HistoryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
+        loop {
+            let open = self.open.as_mut()?;
+            let loaded = open.load().map_err(HistoryError::io(&open.page.path));
+            match loaded {
+                Ok(Some(Loaded::Torn(torn))) if self.pages.len() > 0 => {
+                    let reason = format!("it breaks off after {} bytes", torn.bytes);
+                    let path = open.page.path.clone();
+                    let problem = Problem { path, line: open.number, what: Defect::NotJson { reason } };
+                    return match self.turn() {
+                        Ok(()) => Some(Ok(Loaded::Problem(problem))),
+                        Err(error) => Some(Err(error)),
+                    };
+                }
+                Ok(None) => {
+                    if let Err(error) = self.turn() {
+                        return Some(Err(error));
+                    }
+                }
+                Ok(Some(loaded)) => {
+                    if matches!(loaded, Loaded::Torn(_)) {
+                        self.open = None;
+                    }
+                    return Some(Ok(loaded));
+                }
+                Err(error) => {
+                    self.open = None;
+                    return Some(Err(error));
+                }
+            }
         }
-        let loaded = self.load();
-        self.is_over = !matches!(loaded, Ok(Some(Loaded::Record { .. } | Loaded::Problem(_))));
-        loaded.map_err(HistoryError::io(&self.path)).transpose()
     }
 }
 
 impl History {
+    fn of(pages: Vec<Page>) -> Result<Self, HistoryError> {
+        let mut history = Self { pages: pages.into_iter(), open: None };
+        history.turn()?;
+        Ok(history)
+    }
+
+    /// Goes to the next file.
+    fn turn(&mut self) -> Result<(), HistoryError> {
+        self.open = None;
+        if let Some(page) = self.pages.next() {
+            let source = Source::open(&page.path).map_err(HistoryError::io(&page.path))?;
+            let lines = Lines::new(source, Scratch::new(), go_on as fn(u64) -> _);
+            self.open = Some(Open { number: 0, ordinal: page.start, page, lines });
+        }
+        Ok(())
+    }
+}
+
+impl Open {
     fn load(&mut self) -> std::io::Result<Option<Loaded>> {
         let (span, understood) = match self.lines.next()? {
             Next::End => return Ok(None),
@@ -80,18 +144,24 @@ impl History {
             }
         };
         self.number += 1;
+        let told = understood.as_ref().ok().and_then(|(entry, _)| entry.ordinal);
+        let ordinal = told.unwrap_or(self.ordinal);
+        if self.page.end.is_some_and(|end| ordinal >= end) {
+            return Ok(None);
+        }
+        self.ordinal = ordinal.saturating_add(1);
         Ok(Some(match understood {
-            Ok((at, item)) => Loaded::Record { at, item },
+            Ok((entry, item)) => Loaded::Record { at: entry.at, item },
             Err(what) if !span.is_ended && what.may_be_a_beginning() => {
                 Loaded::Torn(Torn { offset: span.offset, bytes: span.bytes })
             }
-            Err(what) => Loaded::Problem(Problem { path: self.path.clone(), line: self.number, what }),
+            Err(what) => Loaded::Problem(Problem { path: self.page.path.clone(), line: self.number, what }),
         }))
     }
 }
 
-fn understand(line: &[u8]) -> Result<(Millis, Item), Defect> {
+fn understand(line: &[u8]) -> Result<(Entry, Item), Defect> {
     let entry = line::parse(line)?;
     let item = Item::from_line(line).map_err(|error| Defect::NotARecord { reason: error.to_string() })?;
-    Ok((entry.at, item))
+    Ok((entry, item))
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rusqlite::ToSql;
 use rusqlite::types::ToSqlOutput;
 
+use crate::threads::name::HistoryName;
 use crate::threads::time::Millis;
 
 /// Length of a UUID as text.
@@ -31,12 +32,11 @@ impl ThreadId {
         Self(uuid::Uuid::now_v7().into_bytes())
     }
 
-    /// The id in `rollout-<timestamp>-<id>.jsonl`, `None` for any other name.
+    /// The thread of a history file with this name: `rollout-<timestamp>-<id>.jsonl`, or that of a segment or compressed.
+    /// `None` for any other name.
     #[must_use]
     pub fn from_file_name(name: &str) -> Option<Self> {
-        let middle = name.strip_prefix("rollout-")?.strip_suffix(".jsonl")?;
-        let (stamp, id) = middle.split_at_checked(middle.len().checked_sub(TEXT_LENGTH)?)?;
-        is_stamp(stamp.strip_suffix('-')?).then(|| id.parse().ok())?
+        HistoryName::parse(name).map(|name| name.thread)
     }
 
     /// The name of the history file of a thread created at `created`.
@@ -75,16 +75,6 @@ impl IdText {
         // Hexadecimal digits and hyphens.
         str::from_utf8(&self.0).unwrap_or_default()
     }
-}
-
-/// Whether `text` has the shape of `2026-11-20T20-37-24`.
-fn is_stamp(text: &str) -> bool {
-    let shape = b"dddd-dd-ddTdd-dd-dd";
-    text.len() == shape.len()
-        && text.bytes().zip(shape).all(|(byte, shape)| match shape {
-            b'd' => byte.is_ascii_digit(),
-            literal => byte == *literal,
-        })
 }
 
 fn parse(text: &str) -> Option<ThreadId> {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{BufReader, Read};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -25,6 +25,8 @@ pub const MAX_LINE_BYTES: u64 = 256 << 20;
 pub(crate) struct Entry {
     /// The time of the line.
     pub(crate) at: Millis,
+    /// Its place in the history, where the line tells it.
+    pub(crate) ordinal: Option<u64>,
     /// What it changes.
     pub(crate) change: Change,
 }
@@ -38,6 +40,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<Entry, Defect> {
         #[serde(borrow)]
         r#type: Cow<'a, str>,
         #[serde(borrow)]
+        ordinal: Option<&'a RawValue>,
+        #[serde(borrow)]
         payload: &'a RawValue,
     }
     let line = str::from_utf8(line).map_err(|_| Defect::NotUtf8)?;
@@ -49,7 +53,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<Entry, Defect> {
     if !envelope.payload.get().starts_with('{') {
         return Err(Defect::NotARecord { reason: "its payload is no object".to_owned() });
     }
-    Ok(Entry { at, change: Change::parse(&envelope.r#type, envelope.payload.get()) })
+    let ordinal = envelope.ordinal.and_then(|ordinal| ordinal.get().parse().ok());
+    Ok(Entry { at, ordinal, change: Change::parse(&envelope.r#type, envelope.payload.get()) })
 }
 
 /// Whether a text can be the `type` of a line: it is written between quotes as it is.
@@ -75,7 +80,7 @@ fn not_a_record(error: &serde_json::Error) -> Defect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Probe {
     /// It is a record that changes nothing but the updated time.
-    Touch(Millis),
+    Touch { at: Millis, ordinal: Option<u64> },
     /// It may change more, or is defective: [`parse`] must see it.
     Unclear,
 }
@@ -87,18 +92,75 @@ pub(crate) fn probe(line: impl Read) -> Probe {
     struct Envelope {
         timestamp: String,
         r#type: String,
+        #[serde(default)]
+        ordinal: Ordinal,
         payload: Payload,
     }
     // The parser asks for single bytes.
     let Ok(envelope) = serde_json::from_reader::<_, Envelope>(BufReader::new(line)) else {
         return Probe::Unclear;
     };
-    let Envelope { timestamp, r#type: kind, payload } = envelope;
+    let Envelope { timestamp, r#type: kind, ordinal: Ordinal(ordinal), payload } = envelope;
     match time(&timestamp) {
         Ok(at) if is_kind(&kind) && !Change::may_be_more_than_a_touch(&kind, payload.kind.as_deref()) => {
-            Probe::Touch(at)
+            Probe::Touch { at, ordinal }
         }
         _ => Probe::Unclear,
+    }
+}
+
+/// A number where there is one, whatever else may stand in its place.
+#[derive(Default)]
+struct Ordinal(Option<u64>);
+
+impl<'de> Deserialize<'de> for Ordinal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Nothing that stands there is held in memory.
+        deserializer.deserialize_any(NumberOrNot).map(Self)
+    }
+}
+
+struct NumberOrNot;
+
+impl<'de> Visitor<'de> for NumberOrNot {
+    type Value = Option<u64>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("anything")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The lines of a file through a buffer of fixed size, whatever their length.
 
 use std::borrow::BorrowMut;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
+
+use super::source::Source;
 
 /// What a file is read with, kept from one file to the next.
 #[derive(Debug)]
@@ -29,9 +30,9 @@ impl Scratch {
 /// The lines of a file, from its beginning to what was its end when that was reached.
 #[derive(Debug)]
 pub(crate) struct Lines<S, F, B> {
-    file: File,
+    source: Source,
     scratch: S,
-    /// Told how many bytes were read, each time; it can break off, also in the middle of a line.
+    /// Told how many bytes of the file were read, each time; it can break off, also in the middle of a line.
     read: F,
     /// Why it broke off. Then what seems the end is none.
     broken_off: Option<B>,
@@ -72,10 +73,11 @@ pub(crate) enum Next {
 }
 
 impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
-    pub(crate) fn new(file: File, mut scratch: S, read: F) -> Self {
+    pub(crate) fn new(source: impl Into<Source>, mut scratch: S, read: F) -> Self {
         // What a long line of another file took is given back.
         scratch.borrow_mut().long = Vec::new();
-        Self { file, scratch, read, broken_off: None, window: 0..0, offset: 0, at_end: false }
+        let source = source.into();
+        Self { source, scratch, read, broken_off: None, window: 0..0, offset: 0, at_end: false }
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Next> {
@@ -126,17 +128,14 @@ impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
 
     /// A long line again, whole, in memory. The next line is still the next.
     pub(crate) fn again(&mut self, line: &Span) -> io::Result<&[u8]> {
-        let next = self.file.stream_position()?;
-        self.file.seek(SeekFrom::Start(line.offset))?;
         let length = usize::try_from(line.bytes).map_err(io::Error::other)?;
         let long = &mut self.scratch.borrow_mut().long;
         long.clear();
         long.try_reserve_exact(length).map_err(io::Error::other)?;
-        let read = (&mut self.file).take(line.bytes).read_to_end(long)?;
+        let read = self.source.again(line.offset, line.bytes, long)?;
         if read != length {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was read"));
         }
-        self.file.seek(SeekFrom::Start(next))?;
         Ok(&self.scratch.borrow().long)
     }
 
@@ -150,15 +149,15 @@ impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
 
     /// Reads once, behind the window.
     fn fill(&mut self) -> io::Result<()> {
-        let read = loop {
-            match self.file.read(&mut self.scratch.borrow_mut().buffer[self.window.end..]) {
+        let (read, taken) = loop {
+            match self.source.read_counted(&mut self.scratch.borrow_mut().buffer[self.window.end..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }
         };
         self.window.end += read;
         self.at_end = read == 0;
-        if let ControlFlow::Break(why) = (self.read)(read as u64) {
+        if let ControlFlow::Break(why) = (self.read)(taken) {
             self.broken_off = Some(why);
             self.at_end = true;
         }
@@ -239,7 +238,8 @@ impl Utf8 {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::fs::File;
+    use std::io::{Seek, Write};
 
     use super::*;
 

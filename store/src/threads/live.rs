@@ -1,5 +1,6 @@
 //! A live thread: appending to its history, and the barriers that wait for its row.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::ablation::Ablation;
@@ -52,12 +53,24 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) history: HistoryWriter,
+    pub(super) before: Before,
     /// `None` once it was given up.
     pub(super) lock: Option<WriterLock>,
     pub(super) seen: Seen,
     pub(super) deferred: Deferred,
     pub(super) state: DeskState,
     pub(super) buffer: Vec<u8>,
+}
+
+/// What stands beside the file that goes on.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// All files of a history that was there when it was resumed.
+    pub(super) files: Vec<PathBuf>,
+    /// Bytes of those that do not go on.
+    pub(super) bytes: u64,
+    /// The name that the user gave to the thread.
+    pub(super) title: Option<String>,
 }
 
 /// Facts that wait for the first append.
@@ -339,7 +352,7 @@ impl LiveThread {
         for item in items {
             desk.seen = derive_without(ablated, desk.seen, id, item.change(), now, &mut patch);
         }
-        let bytes = i64::try_from(desk.history.length()).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(desk.before.bytes + desk.history.length()).unwrap_or(i64::MAX);
         patch.set(Column::HistoryBytes, Value::Integer(bytes));
         patch
     }
@@ -475,13 +488,19 @@ impl Live {
     fn whole_row(&self, desk: &Desk) -> Result<Patch> {
         let path = desk.history.path();
         let mut patch = self.store.row_of(path);
-        let replay = replay::replay(path, self.shared.id)?;
+        let replay = match &desk.before.files[..] {
+            [] => replay::replay(path, self.shared.id)?,
+            files => replay::replay_all(files, self.shared.id, self.store.options.ablated)?,
+        };
         if replay.bytes != desk.history.length() {
             // A write has failed, and what it left could not be cut yet: the next append begins with that.
             let source = std::io::Error::other("the history holds a line that was not accepted");
             return Err(Error::history(path, "replay it", source));
         }
         patch.merge(replay.patch);
+        if let Some(title) = desk.before.title.as_deref().filter(|_| !replay.seen.has(Seen::EXPLICIT_TITLE)) {
+            patch.set(Column::Title, Value::text(title));
+        }
         Ok(patch)
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::threads::id::ThreadId;
+use crate::threads::source::is_compressed;
 
 /// A line that is no record. It is skipped, and reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,14 @@ pub enum HistoryError {
         /// What the system said.
         source: io::Error,
     },
+    /// The compressed file cannot be decompressed.
+    #[error("{}: {source}; restore the file from a backup, or remove it", path.display())]
+    Damaged {
+        /// The history.
+        path: PathBuf,
+        /// What the decoder said.
+        source: io::Error,
+    },
     /// There is nothing in the file.
     #[error("{}: the history is empty; remove the file, nothing was ever written to it", path.display())]
     Empty {
@@ -107,6 +116,12 @@ pub enum HistoryError {
         /// What the first line is.
         reason: String,
     },
+    /// The file was begun in 2025, by a version whose lines have no types. It is passed over.
+    #[error("{}: the history is of 2025, when lines had no types; it is not read", path.display())]
+    Untyped {
+        /// The history.
+        path: PathBuf,
+    },
     /// The first line is about another thread than the file's name.
     #[error("{}:1: the file is named after thread {named}, and its session_meta is that of {found}; give it the name that belongs to it", path.display())]
     OtherThread {
@@ -123,7 +138,10 @@ impl HistoryError {
     /// For what the system said about the file at `path`.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        |source| Self::Io { path, source }
+        |source| match source.kind() {
+            io::ErrorKind::InvalidData if is_compressed(&path) => Self::Damaged { path, source },
+            _ => Self::Io { path, source },
+        }
     }
 
     /// The history that cannot be read.
@@ -134,6 +152,8 @@ impl HistoryError {
             | Self::Empty { path }
             | Self::TornAtStart { path, .. }
             | Self::NoSessionMeta { path, .. }
+            | Self::Untyped { path }
+            | Self::Damaged { path, .. }
             | Self::OtherThread { path, .. } => path,
         }
     }

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::column::{Column, Value};
+use super::ablation::Ablation;
 use super::database::DatabaseError;
 use super::error::Error;
 use super::id::ThreadId;
 use super::lock::WriterLock;
 use super::patch::Patch;
-use super::problem::{Problem, Torn};
+use super::problem::{HistoryError, Problem, Torn};
 use super::project::{ProjectError, Projection, Projector, Sqlite};
+use super::replay::Replay;
 use super::rows;
+use super::skipped::{Reason, Skipped};
 use super::sweep::{Outcome, SweepOptions, Watch, sweep};
 use super::walk::{Found, Sessions, Walk};
 
@@ -28,7 +30,9 @@ const CHECKPOINT_PAGES: u32 = 16_384;
 /// What a rebuild or a repair did. Whatever was wrong with one thread, the others are done.
 #[derive(Debug, Default)]
 pub struct Rebuilt {
-    /// Histories that were found.
+    /// Threads whose histories were found.
+    pub threads: u64,
+    /// Files of these histories: more than threads where histories have several.
     pub files: u64,
     /// Histories that were replayed and whose rows were written.
     pub written: u64,
@@ -42,6 +46,8 @@ pub struct Rebuilt {
     pub gone: u64,
     /// What was left out of the histories that were replayed.
     pub flaws: Flaws,
+    /// Files that were passed over.
+    pub skipped: Skipped,
     /// Why which threads have no row, or not a new one; and which folders could not be read.
     pub failures: Vec<Error>,
     /// It was broken off: what is written is right, and there is more to write.
@@ -121,17 +127,21 @@ impl<'a> Work<'a> {
     }
 
     fn run(mut self, scope: Scope, watch: Watch<'_>) -> Result<Rebuilt, DatabaseError> {
-        let Walk { mut found, failures, duplicated } = self.sessions.walk();
-        let known = self.known()?;
+        let Walk { mut found, files, failures, duplicated, skipped, titles } = self.sessions.walk();
+        let known = self.known(!titles.is_empty())?;
         let there: HashSet<ThreadId> = found.iter().map(|found| found.id).chain(duplicated).collect();
-        self.done.files = found.len() as u64;
-        self.done.failures = failures;
+        (self.done.threads, self.done.files) = (found.len() as u64, files);
+        (self.done.failures, self.done.skipped) = (failures, skipped);
+        self.done.flaws.lines(titles.problems);
         if scope == Scope::Stale {
             found.retain(|found| !self.is_fresh(found, &known));
-            self.done.fresh = self.done.files - found.len() as u64;
+            self.done.fresh = self.done.threads - found.len() as u64;
         }
         let finished = sweep(&found, self.options, watch, |found, outcome| self.take(found, outcome))?;
         self.write()?;
+        if self.sessions.ablated().has(Ablation::SkippedTold) {
+            self.done.skipped = Skipped::default();
+        }
         self.done.is_cut_short = !finished;
         if finished {
             let gone = known.into_iter().filter(|(id, row)| {
@@ -149,7 +159,10 @@ impl<'a> Work<'a> {
 
     fn is_fresh(&self, found: &Found, known: &HashMap<ThreadId, Known>) -> bool {
         known.get(&found.id).is_some_and(|row| {
-            row.bytes == found.bytes && self.sessions.in_row(&found.path) == Some(row.path.as_str())
+            let is_there = |file: &PathBuf| self.sessions.in_row(file) == Some(row.path.as_str());
+            row.bytes == found.bytes
+                && found.files.iter().any(is_there)
+                && (found.title.is_none() || found.title == row.title)
         })
     }
 
@@ -160,17 +173,20 @@ impl<'a> Work<'a> {
                 self.done.in_use += 1;
                 return Ok(());
             }
+            Outcome::Failed(Error::Unreadable(HistoryError::Untyped { path })) => {
+                self.done.skipped.add(Reason::Untyped, &path);
+                return Ok(());
+            }
             Outcome::Failed(error) => {
                 self.done.failures.push(error);
                 return Ok(());
             }
         };
-        self.done.flaws.add(found, &mut replay);
-        let Some(path) = self.sessions.in_row(&found.path) else {
-            self.done.failures.push(Error::PathNotText { path: found.path.clone() });
+        self.done.flaws.add(&mut replay);
+        if let Err(error) = self.sessions.complete(found, &mut replay) {
+            self.done.failures.push(error);
             return Ok(());
-        };
-        replay.patch.set(Column::RolloutPath, Value::text(path));
+        }
         self.batch.push(Ready { thread: found.id, patch: replay.patch, _lock: lock });
         let batch = if self.options.locks.is_some() { LOCKED_BATCH } else { BATCH };
         if self.batch.len() >= batch { self.write() } else { Ok(()) }
@@ -197,12 +213,13 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn known(&self) -> Result<HashMap<ThreadId, Known>, DatabaseError> {
+    fn known(&self, titles: bool) -> Result<HashMap<ThreadId, Known>, DatabaseError> {
         self.query(|connection| {
-            let mut statement = connection.prepare("SELECT id, history_bytes, rollout_path FROM threads")?;
-            let rows = statement.query_map([], |row| {
+            let sql = "SELECT id, history_bytes, rollout_path, CASE WHEN ? THEN title END FROM threads";
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([titles], |row| {
                 let bytes = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
-                Ok((rows::id(row, 0)?, Known { bytes, path: row.get(2)? }))
+                Ok((rows::id(row, 0)?, Known { bytes, path: row.get(2)?, title: row.get(3)? }))
             })?;
             rows.collect()
         })
@@ -233,14 +250,22 @@ impl<'a> Work<'a> {
 struct Known {
     bytes: u64,
     path: String,
+    /// Where the histories have names beside them.
+    title: Option<String>,
 }
 
 impl Flaws {
     /// Takes what is wrong with a history out of its replay.
-    pub(super) fn add(&mut self, found: &Found, replay: &mut super::replay::Replay) {
+    pub(super) fn add(&mut self, replay: &mut Replay) {
         self.problem_count += replay.problem_count;
         self.problems.append(&mut replay.problems);
-        self.torn.extend(replay.torn.map(|torn| (found.path.clone(), torn)));
+        self.torn.extend(replay.torn.map(|torn| (replay.path.clone(), torn)));
+    }
+
+    /// Takes what is wrong with lines beside the histories.
+    pub(super) fn lines(&mut self, problems: Vec<Problem>) {
+        self.problem_count += problems.len() as u64;
+        self.problems.extend(problems);
     }
 
     /// Whether nothing was left out.

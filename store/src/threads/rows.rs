@@ -44,6 +44,7 @@ pub struct ThreadRow {
     pub git_branch: Option<String>,
     pub git_origin_url: Option<String>,
     pub memory_mode: String,
+    pub forked_from: Option<String>,
     pub history_bytes: u64,
 }
 
@@ -127,6 +128,7 @@ pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<ThreadRow> {
         git_branch: get(row, Column::GitBranch)?,
         git_origin_url: get(row, Column::GitOriginUrl)?,
         memory_mode: get(row, Column::MemoryMode)?,
+        forked_from: get(row, Column::ForkedFrom)?,
         history_bytes: u64::try_from(get::<i64>(row, Column::HistoryBytes)?).unwrap_or(0),
     })
 }

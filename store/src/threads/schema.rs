@@ -9,7 +9,7 @@ pub const TABLE: &str = "threads";
 pub const FILE_NAME: &str = "threads.sqlite";
 
 /// `PRAGMA user_version` of a database with this schema.
-pub const USER_VERSION: i64 = 1;
+pub const USER_VERSION: i64 = 2;
 
 /// `PRAGMA application_id` of a database with this schema ("trth"): a table of the same name elsewhere is not ours.
 pub const APPLICATION_ID: u32 = 0x7472_7468;
@@ -46,6 +46,7 @@ CREATE TABLE threads (
     git_branch TEXT,
     git_origin_url TEXT,
     memory_mode TEXT NOT NULL DEFAULT 'enabled',
+    forked_from TEXT,
     history_bytes INTEGER NOT NULL DEFAULT 0
 )";
 
@@ -71,6 +72,8 @@ pub enum Found {
     Empty,
     /// A database with this schema.
     Ours,
+    /// A database with the schema before this one: see [`upgrade`].
+    Older,
     /// Something else, which is left alone.
     Foreign,
 }
@@ -91,6 +94,7 @@ pub fn found(connection: &Connection) -> rusqlite::Result<Found> {
     Ok(match (tables, ours, (application, version)) {
         (0, _, (0, 0)) => Found::Empty,
         (_, 1, (APPLICATION_ID, USER_VERSION)) => Found::Ours,
+        (_, 1, (APPLICATION_ID, 1)) => Found::Older,
         _ => Found::Foreign,
     })
 }
@@ -109,6 +113,22 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
             transaction.execute_batch(index)?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", USER_VERSION)?;
+    }
+    transaction.commit()
+}
+
+/// Gives a database with the schema before this one what it lacks, in one transaction. Its rows then count as stale, so that
+/// the next repair fills the new column.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another process may have been first.
+    if found(&transaction)? == Found::Older {
+        transaction.execute_batch("ALTER TABLE threads ADD COLUMN forked_from TEXT")?;
+        transaction.execute_batch("UPDATE threads SET history_bytes = 0")?;
         transaction.pragma_update(None, "user_version", USER_VERSION)?;
     }
     transaction.commit()
@@ -152,6 +172,28 @@ mod tests {
         });
         assert_eq!(columns[0].0, "id");
         assert_eq!(columns[1..], expected);
+    }
+
+    #[test]
+    fn the_schema_before_this_one_is_upgraded_and_its_rows_are_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+        let before = CREATE_TABLE.replace("    forked_from TEXT,\n", "");
+        connection.execute_batch(&before).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let row = "INSERT INTO threads (id, rollout_path, created_at_ms, updated_at_ms, recency_at_ms, history_bytes) \
+                   VALUES ('a', 'b', 1, 2, 3, 4)";
+        connection.execute_batch(row).unwrap();
+        assert_eq!(found(&connection).unwrap(), Found::Older);
+        for _ in 0..2 {
+            upgrade(&mut connection).unwrap();
+            assert_eq!(found(&connection).unwrap(), Found::Ours);
+        }
+        let kept = "SELECT updated_at_ms, history_bytes, forked_from FROM threads";
+        let kept: (i64, i64, Option<String>) =
+            connection.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        assert_eq!(kept, (2, 0, None));
     }
 
     #[test]

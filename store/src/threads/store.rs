@@ -11,20 +11,25 @@ use super::error::{Error, Result};
 use super::id::ThreadId;
 use super::item::Item;
 use super::list::{ListQuery, Page};
-use super::live::{Deferred, Desk, DeskState, LiveThread, Shared};
+use super::live::{Before, Deferred, Desk, DeskState, LiveThread, Shared};
 use super::lock::{NotLocked, WriterLock};
 use super::options::{Mode, Point, StoreOptions};
 use super::patch::Patch;
 use super::pending::Job;
 use super::problem::HistoryError;
 use super::project::{Projector, Readback, Sqlite, Through};
+use super::replay::Replay;
 use super::rows::{Rows, ThreadRow};
+use super::source::is_compressed;
+use super::walk::{Found, Sessions};
 use super::worker::{self, Context, InTurns, Worker};
 use super::writer::HistoryWriter;
-use super::{SessionMeta, find, replay, schema};
+use super::{SessionMeta, find, replay, restore, schema};
 
 /// The folder of the histories, below that of the store.
 pub const SESSIONS: &str = "sessions";
+/// The folder of the histories of archived threads, below that of the store.
+pub const ARCHIVED: &str = "archived_sessions";
 /// The folder of the writers' locks, below that of the store.
 pub const LOCKS: &str = "locks";
 
@@ -152,6 +157,7 @@ impl ThreadStore {
         let StoreOptions { disk, durability, ablated, .. } = &self.inner.options;
         let desk = Desk {
             history: HistoryWriter::new(Arc::clone(disk), path, *durability, *ablated),
+            before: Before::default(),
             lock,
             seen: Seen::default(),
             deferred: Deferred::Create(Box::new(Item::session_meta(meta)?)),
@@ -165,18 +171,29 @@ impl ThreadStore {
         Ok(live)
     }
 
-    /// A thread whose history exists, for appending to it. The row is brought up to date with the first append, or by
+    /// A thread whose history exists, for appending to it. If it is compressed, the plain file is restored first. The row is brought up to date with the first append, or by
     /// [`LiveThread::persist`].
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::InUse`]; [`Error::Duplicate`] when two histories have this id, and the errors of a replay.
+    /// [`Error::Unknown`], [`Error::InUse`], [`Error::Archived`]; [`Error::Duplicate`] when two histories have this id, and the errors of a replay.
     pub fn resume(&self, id: ThreadId) -> Result<LiveThread> {
         let lock = self.lock(id)?;
-        let path = match self.inner.known_path(id)? {
-            Some(path) => path,
-            None => find::anywhere(&self.sessions(), id)?.ok_or_else(|| self.inner.unknown(id))?,
-        };
-        let replay = replay::replay(&path, id)?;
+        let sessions = Sessions::of(&self.inner.root).without(self.inner.options.ablated);
+        let found = sessions.find(id)?.ok_or_else(|| self.inner.unknown(id))?;
+        if found.is_archived {
+            let path = found.files.last().cloned().unwrap_or_default();
+            return Err(Error::Archived { thread: id, path });
+        }
+        let (mut before, mut replay) = self.inner.replay(found, id)?;
+        if is_compressed(&replay.path) {
+            let compressed = replay.path.clone();
+            let StoreOptions { disk, ablated, .. } = &self.inner.options;
+            let restored = restore::restore(&**disk, *ablated, &compressed);
+            restored.map_err(|source| Error::history(&compressed, "restore its plain file", source))?;
+            let found = sessions.find(id)?.ok_or_else(|| self.inner.unknown(id))?;
+            (before, replay) = self.inner.replay(found, id)?;
+        }
+        let path = replay.path;
         let mut patch = self.inner.row_of(&path);
         patch.merge(replay.patch);
         if self.inner.options.ablated.has(Ablation::LineTime) {
@@ -193,6 +210,7 @@ impl ThreadStore {
                 replay.torn.map_or(0, |torn| torn.bytes),
                 !replay.is_ended,
             ),
+            before,
             lock,
             seen: replay.seen,
             deferred: if ablated.has(Ablation::DeferredResume) {
@@ -280,6 +298,14 @@ impl StoreInner {
     fn known_path(&self, id: ThreadId) -> Result<Option<PathBuf>> {
         let row = self.read(id)?;
         Ok(row.map(|row| self.root.join(row.rollout_path)).filter(|path| path.exists()))
+    }
+
+    /// Replays a history for a writer: the last of its files goes on.
+    fn replay(&self, mut found: Found, id: ThreadId) -> Result<(Before, Replay)> {
+        let mut replay = replay::replay_all(&found.files, id, self.options.ablated)?;
+        found.name(&mut replay.seen, |title| replay.patch.set(Column::Title, Value::text(title)));
+        let before = Before { bytes: replay.earlier, title: found.title.take(), files: found.files };
+        Ok((before, replay))
     }
 
     /// A whole row that says where the history is, and nothing else yet.

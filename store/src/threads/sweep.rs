@@ -16,9 +16,9 @@ use super::walk::Found;
 /// How far a sweep has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Histories that are done.
+    /// Files of histories that are done.
     pub files: u64,
-    /// Histories to do.
+    /// Files of histories to do.
     pub total_files: u64,
     /// Bytes that were read, of files that are not done too.
     pub bytes: u64,
@@ -78,7 +78,7 @@ pub(super) fn sweep<E>(
 ) -> Result<bool, E> {
     let (next, bytes, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let mut progress = Progress {
-        total_files: histories.len() as u64,
+        total_files: histories.iter().map(|found| found.files.len() as u64).sum(),
         total_bytes: histories.iter().map(|found| found.bytes).sum(),
         ..Progress::default()
     };
@@ -115,7 +115,7 @@ pub(super) fn sweep<E>(
             let outcome = outcomes.recv_timeout(TICK);
             match outcome {
                 Ok((found, outcome)) => {
-                    progress.files += 1;
+                    progress.files += found.files.len() as u64;
                     take(found, outcome).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -147,7 +147,7 @@ fn look(
             }
         },
     };
-    match replay_with(&found.path, found.id, scratch, read) {
+    match replay_with(&found.files, found.id, found.ablated, scratch, read) {
         Ok(ControlFlow::Break(())) => None,
         Ok(ControlFlow::Continue(replay)) => Some(Outcome::Replayed(Box::new(replay), lock)),
         Err(error) => Some(Outcome::Failed(error.into())),

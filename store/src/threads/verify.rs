@@ -5,20 +5,25 @@ use std::time::Duration;
 
 use rusqlite::OptionalExtension;
 
+use super::ablation::Ablation;
 use super::column::{Column, Value};
 use super::database::DatabaseError;
 use super::error::Error;
 use super::id::ThreadId;
+use super::problem::HistoryError;
 use super::rebuild::Flaws;
 use super::replay::Replay;
 use super::rows::{self, COLUMNS, Rows};
+use super::skipped::{Reason, Skipped};
 use super::sweep::{Outcome, SweepOptions, Watch, sweep};
 use super::walk::{Found, Sessions, Walk};
 
 /// What a verification found.
 #[derive(Debug, Default)]
 pub struct Verified {
-    /// Histories that were found.
+    /// Threads whose histories were found.
+    pub threads: u64,
+    /// Files of these histories: more than threads where histories have several.
     pub files: u64,
     /// Threads whose rows are the replay of their histories, in every column.
     pub equal: u64,
@@ -32,6 +37,8 @@ pub struct Verified {
     pub without_history: Vec<ThreadId>,
     /// What was left out of the histories.
     pub flaws: Flaws,
+    /// Files that were passed over.
+    pub skipped: Skipped,
     /// Which threads could not be verified, and why; and which folders could not be read.
     pub failures: Vec<Error>,
     /// It was broken off: there are threads that were not looked at.
@@ -71,19 +78,30 @@ pub fn verify(
     watch: Watch<'_>,
 ) -> Result<Verified, DatabaseError> {
     let rows = Rows::open_existing(database, options.busy_timeout)?;
-    let Walk { found, failures, duplicated } = sessions.walk();
-    let mut done = Verified { files: found.len() as u64, failures, ..Verified::default() };
+    let Walk { found, files, failures, duplicated, skipped, titles } = sessions.walk();
+    let threads = found.len() as u64;
+    let mut done = Verified { threads, files, failures, skipped, ..Verified::default() };
+    done.flaws.lines(titles.problems);
     let finished = sweep(&found, options, watch, |found, outcome| {
         match outcome {
             Outcome::Replayed(mut replay, _lock) => {
-                done.flaws.add(found, &mut replay);
-                compare(&rows, sessions, found, *replay, &mut done)?;
+                done.flaws.add(&mut replay);
+                match sessions.complete(found, &mut replay) {
+                    Ok(()) => compare(&rows, found, &replay, &mut done)?,
+                    Err(error) => done.failures.push(error),
+                }
             }
             Outcome::InUse => done.in_use += 1,
+            Outcome::Failed(Error::Unreadable(HistoryError::Untyped { path })) => {
+                done.skipped.add(Reason::Untyped, &path);
+            }
             Outcome::Failed(error) => done.failures.push(error),
         }
         Ok::<_, DatabaseError>(())
     })?;
+    if sessions.ablated().has(Ablation::SkippedTold) {
+        done.skipped = Skipped::default();
+    }
     done.is_cut_short = !finished;
     done.differences.sort_by_key(|difference| (difference.thread, difference.column));
     done.without_row.sort_unstable();
@@ -104,15 +122,7 @@ pub fn verify(
     Ok(done)
 }
 
-fn compare(
-    rows: &Rows,
-    sessions: &Sessions,
-    found: &Found,
-    mut replay: Replay,
-    done: &mut Verified,
-) -> Result<(), DatabaseError> {
-    let path = sessions.in_row(&found.path).map_or(Value::Null, Value::text);
-    replay.patch.set(Column::RolloutPath, path);
+fn compare(rows: &Rows, found: &Found, replay: &Replay, done: &mut Verified) -> Result<(), DatabaseError> {
     let sql = format!("SELECT {} FROM threads WHERE id = ?", *COLUMNS);
     let row: Option<Vec<Value>> = rows.query(|connection| {
         let read = |row: &rusqlite::Row<'_>| {

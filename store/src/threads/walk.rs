@@ -1,26 +1,42 @@
 //! The histories in a folder: every file that is named as one, wherever it lies below.
 
 use std::collections::HashMap;
+use std::fs::{DirEntry, FileType};
 use std::path::{Path, PathBuf};
 
+use super::ablation::{Ablation, Ablations};
+use super::column::{Column, Value};
+use super::derive::Seen;
 use super::error::Error;
 use super::id::ThreadId;
-use super::store::SESSIONS;
+use super::name::{COMPRESSED, HistoryName};
+use super::replay::Replay;
+use super::skipped::{Reason, Skipped};
+use super::store::{ARCHIVED, SESSIONS};
+use super::titles::{INDEX, Titles};
 
 /// A folder of histories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sessions {
     base: PathBuf,
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
+    ablated: Ablations,
 }
 
-/// A history that was found.
+/// The history of a thread that was found, in one or more files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) id: ThreadId,
-    pub(super) path: PathBuf,
-    /// Its length when it was found.
+    /// Its files, in the order of their names.
+    pub(super) files: Vec<PathBuf>,
+    /// Their length when they were found.
     pub(super) bytes: u64,
+    /// Whether all of them lie among the archived ones.
+    pub(super) is_archived: bool,
+    /// The name that the user gave to it.
+    pub(super) title: Option<String>,
+    /// The rules that are missing.
+    pub(super) ablated: Ablations,
 }
 
 /// What a walk finds.
@@ -28,21 +44,56 @@ pub(super) struct Found {
 pub(super) struct Walk {
     /// The histories, in the order of their paths; none of those whose thread has several.
     pub(super) found: Vec<Found>,
+    /// Files that belong to `found`.
+    pub(super) files: u64,
     /// Folders and files that could not be looked at, threads with several histories.
     pub(super) failures: Vec<Error>,
     /// Threads of `failures` that have a history nevertheless.
     pub(super) duplicated: Vec<ThreadId>,
+    /// Files that were passed over.
+    pub(super) skipped: Skipped,
+    /// What users named their threads.
+    pub(super) titles: Titles,
+}
+
+/// A file that is named as a history.
+struct File {
+    name: HistoryName,
+    path: PathBuf,
+    is_archived: bool,
 }
 
 impl Sessions {
-    /// The histories below `folder`: in its folder `sessions` if it has one, as the home of a store or of Codex does,
-    /// else in itself.
+    /// The histories below `folder`: in its folders `sessions` and `archived_sessions` if it has one of them, as the home of a
+    /// store or of Codex does, else in itself.
     #[must_use]
     pub fn of(folder: impl AsRef<Path>) -> Self {
         let base = folder.as_ref().to_owned();
-        let sessions = base.join(SESSIONS);
-        let folder = if sessions.is_dir() { sessions } else { base.clone() };
-        Self { base, folder }
+        let mut folders: Vec<PathBuf> = [SESSIONS, ARCHIVED]
+            .map(|name| base.join(name))
+            .into_iter()
+            .filter(|folder| folder.is_dir())
+            .collect();
+        if folders.is_empty() {
+            folders.push(base.clone());
+        }
+        Self { base, folders, ablated: Ablations::NONE }
+    }
+
+    /// The same without some of the rules of reading, to measure tests.
+    #[must_use]
+    pub fn without(mut self, ablated: Ablations) -> Self {
+        if ablated.has(Ablation::Archived) {
+            let archived = self.base.join(ARCHIVED);
+            self.folders.retain(|folder| *folder != archived);
+        }
+        self.ablated = ablated;
+        self
+    }
+
+    /// The rules that are missing.
+    pub(super) fn ablated(&self) -> Ablations {
+        self.ablated
     }
 
     /// The folder that the paths in rows begin at.
@@ -51,10 +102,10 @@ impl Sessions {
         &self.base
     }
 
-    /// The folder that the histories lie in.
+    /// The folders that the histories lie in.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
     }
 
     /// The path of a history as its row has it; `None` if it is no text.
@@ -70,11 +121,35 @@ impl Sessions {
         named != Some(thread) || matches!(path.try_exists(), Ok(false))
     }
 
-    /// Every history there is. Links are not followed, and other files are nobody's business here.
+    /// Every history there is. Links are not followed.
     pub(super) fn walk(&self) -> Walk {
+        self.look(None)
+    }
+
+    /// The history of one thread.
+    ///
+    /// # Errors
+    /// Whatever may hide it: a folder that cannot be read, a second history, an index of names that cannot be read.
+    pub(super) fn find(&self, id: ThreadId) -> Result<Option<Found>, Error> {
+        let mut walk = self.look(Some(id));
+        match walk.failures.pop() {
+            None => Ok(walk.found.pop()),
+            Some(error) => Err(error),
+        }
+    }
+
+    fn look(&self, only: Option<ThreadId>) -> Walk {
         let mut walk = Walk::default();
-        let mut folders = vec![self.folder.clone()];
+        let index = self.base.join(INDEX);
+        match Titles::read(&index) {
+            Ok(_) if self.ablated.has(Ablation::NamedTitle) => {}
+            Ok(titles) => walk.titles = titles,
+            Err(source) => walk.failures.push(Error::history(&index, "read the names in it", source)),
+        }
+        let mut files = Vec::new();
+        let mut folders = self.folders.clone();
         while let Some(folder) = folders.pop() {
+            let is_archived = folder.starts_with(self.base.join(ARCHIVED));
             let unreadable = |source| Error::history(&folder, "read the folder", source);
             let mut look = || -> Result<(), Error> {
                 for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
@@ -82,17 +157,11 @@ impl Sessions {
                     let kind = entry.file_type().map_err(unreadable)?;
                     if kind.is_dir() {
                         folders.push(entry.path());
-                        continue;
-                    }
-                    let Some(id) = entry.file_name().to_str().and_then(ThreadId::from_file_name) else {
-                        continue;
-                    };
-                    if kind.is_file() {
-                        let path = entry.path();
-                        match entry.metadata() {
-                            Ok(metadata) => walk.found.push(Found { id, path, bytes: metadata.len() }),
-                            Err(source) => walk.failures.push(Error::history(&path, "look at it", source)),
-                        }
+                    } else if let Some(name) = walk.named(&entry, kind)
+                        && only.is_none_or(|id| id == name.thread)
+                        && !(name.is_compressed && self.ablated.has(Ablation::Compressed))
+                    {
+                        files.push(File { name, path: entry.path(), is_archived });
                     }
                 }
                 Ok(())
@@ -101,29 +170,119 @@ impl Sessions {
                 walk.failures.push(error);
             }
         }
-        walk.found.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        walk.set_duplicates_aside();
+        walk.group(files, self.ablated);
         walk
+    }
+
+    /// Puts into the replay of a history what its lines do not say: where it lies, whether it is archived, its name. Gives the error
+    /// that keeps it from having a row.
+    pub(super) fn complete(&self, found: &Found, replay: &mut Replay) -> Result<(), Error> {
+        let Some(path) = self.in_row(&replay.path) else {
+            return Err(Error::PathNotText { path: replay.path.clone() });
+        };
+        replay.patch.set(Column::RolloutPath, Value::text(path));
+        if found.is_archived && matches!(replay.patch.get(Column::ArchivedAtMs), None | Some(Value::Null)) {
+            // Nothing is written when a thread is archived; nothing was written since.
+            if let Some(updated) = replay.patch.get(Column::UpdatedAtMs).cloned() {
+                replay.patch.set(Column::ArchivedAtMs, updated);
+            }
+        }
+        found.name(&mut replay.seen, |title| replay.patch.set(Column::Title, Value::text(title)));
+        Ok(())
+    }
+}
+
+impl Found {
+    /// Hands the name that the user gave to `set`, unless the history has an explicit title.
+    pub(super) fn name(&self, seen: &mut Seen, set: impl FnOnce(&str)) {
+        if let Some(title) = self.title.as_deref().filter(|_| !seen.has(Seen::EXPLICIT_TITLE)) {
+            set(title);
+            *seen |= Seen::TITLE;
+        }
     }
 }
 
 impl Walk {
-    /// Nobody can say which of two histories is that of their thread.
-    fn set_duplicates_aside(&mut self) {
-        let mut first: HashMap<ThreadId, &Path> = HashMap::with_capacity(self.found.len());
-        for found in &self.found {
-            if let Some(first) = first.insert(found.id, &found.path) {
-                self.duplicated.push(found.id);
-                self.failures.push(Error::Duplicate {
-                    thread: found.id,
-                    first: first.to_owned(),
-                    second: found.path.clone(),
-                });
+    /// The name of an entry, if it is that of a history that is to be read.
+    fn named(&mut self, entry: &DirEntry, kind: FileType) -> Option<HistoryName> {
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        if kind.is_symlink() {
+            if HistoryName::is_near(&text) || entry.path().is_dir() {
+                self.skipped.add(Reason::Link, &entry.path());
             }
+            return None;
         }
-        let duplicated = &self.duplicated;
+        let parsed = name.to_str().and_then(HistoryName::parse).filter(|_| kind.is_file());
+        if parsed.is_none() && HistoryName::is_near(&text) {
+            self.skipped.add(Reason::Name, &entry.path());
+        }
+        parsed
+    }
+
+    /// Puts the files of each thread together.
+    fn group(&mut self, mut files: Vec<File>, ablated: Ablations) {
+        if ablated.has(Ablation::PlainFirst) {
+            files.retain(|file| file.name.is_compressed || !with_compressed(&file.path).exists());
+        }
+        // A plain file comes right before its compressed copy.
+        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        let mut threads: HashMap<ThreadId, usize> = HashMap::with_capacity(files.len());
+        let mut parts: HashMap<(ThreadId, ThreadId), PathBuf> = HashMap::new();
+        let mut plain: Option<PathBuf> = None;
+        for File { name, path, is_archived } in files {
+            let beside = path.as_os_str().as_encoded_bytes().strip_suffix(COMPRESSED.as_bytes());
+            if beside.is_some() && plain.as_ref().map(|plain| plain.as_os_str().as_encoded_bytes()) == beside
+            {
+                self.skipped.add(Reason::Superseded, &path);
+                continue;
+            }
+            plain = Some(path.clone());
+            let bytes = match path.metadata() {
+                Ok(metadata) => metadata.len(),
+                Err(source) => {
+                    self.failures.push(Error::history(&path, "look at it", source));
+                    self.duplicated.push(name.thread);
+                    continue;
+                }
+            };
+            // A thread's first part is told by its own id.
+            let part = (name.thread, name.segment.unwrap_or(name.thread));
+            if let Some(first) = parts.insert(part, path.clone()) {
+                self.duplicated.push(name.thread);
+                self.failures.push(Error::Duplicate { thread: name.thread, first, second: path });
+                continue;
+            }
+            self.files += 1;
+            let place = *threads.entry(name.thread).or_insert_with(|| {
+                let title = self.titles.of(name.thread).map(str::to_owned);
+                self.found.push(Found {
+                    id: name.thread,
+                    files: Vec::new(),
+                    bytes: 0,
+                    is_archived,
+                    title,
+                    ablated,
+                });
+                self.found.len() - 1
+            });
+            let found = &mut self.found[place];
+            found.files.push(path);
+            found.bytes += bytes;
+            found.is_archived &= is_archived;
+        }
+        // Nobody can say which of two histories is that of their thread.
+        let (found, duplicated) = (&mut self.found, &self.duplicated);
         if !duplicated.is_empty() {
-            self.found.retain(|found| !duplicated.contains(&found.id));
+            found.retain(|found| !duplicated.contains(&found.id));
+            self.files = found.iter().map(|found| found.files.len() as u64).sum();
         }
     }
+}
+
+/// The compressed copy of a history.
+fn with_compressed(plain: &Path) -> PathBuf {
+    let mut name = plain.as_os_str().to_owned();
+    name.push(COMPRESSED);
+    name.into()
 }

@@ -202,7 +202,7 @@ impl HistoryWriter {
     }
 }
 
-fn write_all(file: &mut Box<dyn DiskFile>, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_all(file: &mut Box<dyn DiskFile>, bytes: &[u8]) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         match file.append(rest) {

@@ -88,7 +88,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         ListError::Cursor(error) => usage(&error),
         ListError::Database(error) => error.into(),
     })?;
-    let code = tell(&repaired.flaws, &repaired.failures);
+    let code = tell(&repaired.flaws, &repaired.skipped, &repaired.failures);
     match arguments.format {
         Format::Json => output::print_json(&json!({
             "threads": page.rows.iter().map(document).collect::<Vec<_>>(),

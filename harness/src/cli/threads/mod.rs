@@ -5,6 +5,7 @@ mod rebuild;
 mod show;
 mod verify;
 
+use std::mem::discriminant;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json};
 use tracerig_reports::{ByteSize, units};
 use tracerig_store::threads::{
-    Column, Error, Flaws, LOCKS, Millis, Progress, Rebuilt, Sessions, SweepOptions, ThreadRow, Torn, Value,
-    Watch, repair, schema,
+    Column, Error, Flaws, LOCKS, Millis, Progress, Rebuilt, Sessions, Skipped, SweepOptions, ThreadRow, Torn,
+    Value, Watch, repair, schema,
 };
 
 use super::output::{self, counted, plain};
@@ -28,6 +29,13 @@ use crate::interrupt;
 ///
 /// DIR is the home folder of Codex or of a thread store, or any folder with rollout-*.jsonl files somewhere below. They are
 /// only read. The rows derived from them are kept in a database of tracerig's own; that of Codex is never touched.
+///
+/// Of a home folder, `sessions` and `archived_sessions` are read; a thread in the latter is archived. The files of a thread that
+/// continue each other are one history. Compressed histories (.jsonl.zst) are read like plain ones. A name in
+/// `session_index.jsonl` is the thread's title.
+///
+/// Files that are skipped are reported, one line for each reason. A file that is damaged or cannot be read makes the exit code 1;
+/// files with other names, links, and rollouts of 2025 (no types on their lines) do not change it.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
@@ -148,9 +156,9 @@ fn watched<T>(doing: &str, sweep: impl FnOnce(Watch<'_>) -> T) -> T {
     done
 }
 
-/// Tells what was left out and what failed, a line each, and gives the exit code that it leads to: histories with broken lines
+/// Tells what was left out, what was skipped and what failed, and gives the exit code that it leads to: histories with broken lines
 /// have their rows, threads that failed have none.
-fn tell(flaws: &Flaws, failures: &[Error]) -> Code {
+fn tell(flaws: &Flaws, skipped: &Skipped, failures: &[Error]) -> Code {
     for problem in &flaws.problems {
         output::say(&format!("tracerig: warning: {problem}"));
     }
@@ -161,10 +169,38 @@ fn tell(flaws: &Flaws, failures: &[Error]) -> Code {
     for (path, torn) in &flaws.torn {
         output::say(&format!("tracerig: warning: {}", torn_end(path, *torn)));
     }
-    for failure in failures {
-        output::say(&format!("tracerig: {failure}"));
+    for (reason, number, example) in skipped.iter() {
+        let such_as = if number == 1 { "" } else { "such as " };
+        output::say(&format!(
+            "tracerig: warning: {} skipped ({reason}): {such_as}{}",
+            counted(number, "file", "files"),
+            example.display()
+        ));
+    }
+    for (failure, more) in by_kind(failures) {
+        let more = if more == 0 { String::new() } else { format!("; {} more like this", units::count(more)) };
+        output::say(&format!("tracerig: {failure}{more}"));
     }
     if failures.is_empty() { Code::FINE } else { Code::FAILED }
+}
+
+/// The first failure of each kind, and how many more there are of it.
+fn by_kind(failures: &[Error]) -> Vec<(&Error, u64)> {
+    let kind = |failure: &Error| {
+        let of_history = match failure {
+            Error::Unreadable(error) => Some(discriminant(error)),
+            _ => None,
+        };
+        (discriminant(failure), of_history)
+    };
+    let mut kinds: Vec<(&Error, u64)> = Vec::new();
+    for failure in failures {
+        match kinds.iter_mut().find(|(first, _)| kind(first) == kind(failure)) {
+            Some((_, more)) => *more += 1,
+            None => kinds.push((failure, 0)),
+        }
+    }
+    kinds
 }
 
 fn torn_end(path: &Path, torn: Torn) -> String {
@@ -177,7 +213,7 @@ fn document(row: &ThreadRow) -> Json {
 }
 
 /// Every column of a row by its name, times as RFC 3339 writes them.
-fn fields(row: &ThreadRow) -> [(&'static str, Json); 27] {
+fn fields(row: &ThreadRow) -> [(&'static str, Json); 28] {
     let text = |text: &Option<String>| text.as_deref().map_or(Json::Null, Json::from);
     let time = |at: Millis| Json::from(at.to_string());
     [
@@ -207,6 +243,7 @@ fn fields(row: &ThreadRow) -> [(&'static str, Json); 27] {
         ("git_branch", text(&row.git_branch)),
         ("git_origin_url", text(&row.git_origin_url)),
         ("memory_mode", row.memory_mode.as_str().into()),
+        ("forked_from", text(&row.forked_from)),
         ("history_bytes", row.history_bytes.into()),
     ]
 }

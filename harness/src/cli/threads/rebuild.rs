@@ -30,15 +30,20 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         })
     })?;
     let elapsed = start.elapsed();
-    let code = tell(&done.flaws, &done.failures);
+    let code = tell(&done.flaws, &done.skipped, &done.failures);
     if done.is_cut_short {
         return Err(Interrupted.into());
     }
     let mut told = format!(
-        "{} written, {} removed; {}, {} in {}\n",
+        "{} written, {} removed; {}{}, {} in {}\n",
         counted(done.written, "row", "rows"),
         units::count(done.removed),
-        counted(done.files, "history", "histories"),
+        counted(done.threads, "history", "histories"),
+        if done.files == done.threads {
+            String::new()
+        } else {
+            format!(" in {}", counted(done.files, "file", "files"))
+        },
         ByteSize(last.bytes),
         units::duration(elapsed)
     );

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value as Json, json};
 use tracerig_reports::{ByteSize, units, wrapped};
-use tracerig_store::threads::{
-    HistoryError, Loaded, Millis, Problem, Rows, ThreadId, ThreadRow, Torn, history,
-};
+use tracerig_store::threads::{History, Loaded, Millis, Problem, Rows, ThreadId, ThreadRow, Torn};
 
 use super::{Place, cut, document, fields, tell, torn_end};
 use crate::cli::output::{self, Format, plain};
@@ -36,15 +35,16 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let repaired = place.repair()?;
     let row = Rows::open(&place.database, place.options.busy_timeout)?.read(arguments.id)?;
     let Some(row) = row else {
-        tell(&repaired.flaws, &repaired.failures);
-        let folder = place.sessions.folder().display();
+        tell(&repaired.flaws, &repaired.skipped, &repaired.failures);
+        let folder = place.sessions.base().display();
         anyhow::bail!(
             "{folder}: there is no row of thread {}; list the threads to see which there are",
             arguments.id
         );
     };
     let path = place.sessions.base().join(&row.rollout_path);
-    let summary = Summary::of(&path)?;
+    let history = place.sessions.history(arguments.id)?.context("the row is there, its history is not")?;
+    let summary = Summary::of(history)?;
     let whole = || json!({ "thread": document(&row), "history": summary.document() });
     match arguments.format {
         Format::Json => output::print_json(&whole())?,
@@ -73,9 +73,9 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(path: &Path) -> anyhow::Result<Self> {
+    fn of(history: History) -> anyhow::Result<Self> {
         let mut summary = Self::default();
-        for loaded in history(path).map_err(gone)? {
+        for loaded in history {
             if interrupt::requested() {
                 return Err(Interrupted.into());
             }
@@ -108,10 +108,6 @@ impl Summary {
             "torn_bytes": self.torn.map_or(0, |torn| torn.bytes),
         })
     }
-}
-
-fn gone(error: HistoryError) -> anyhow::Error {
-    anyhow::Error::from(error).context("the row is there, its history is not")
 }
 
 fn table(row: &ThreadRow, path: &Path, summary: &Summary) -> String {

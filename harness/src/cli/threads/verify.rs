@@ -14,7 +14,7 @@ use crate::cli::{Code, Interrupted};
 
 /// Read every history of a folder and compare each column of its thread's row. Changes nothing.
 ///
-/// Ends with exit code 3 if any row differs, is missing, or has no history.
+/// Ends with exit code 3 if any row differs, is missing, or has no history, and with 1 if a history could not be read.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         );
     }
     let done = watched("verifying", |watch| verify(&place.sessions, &place.database, &place.options, watch))?;
-    let code = tell(&done.flaws, &done.failures);
+    let code = tell(&done.flaws, &done.skipped, &done.failures);
     if done.is_cut_short {
         return Err(Interrupted.into());
     }
@@ -66,10 +66,20 @@ fn table(done: &Verified) -> String {
     }
     let _ = write!(
         text,
-        "{} of {} threads are equal to the replay of their histories",
+        "{} of {} threads are equal to the replay of their histories; {} read",
         units::count(done.equal),
-        units::count(done.files)
+        units::count(done.threads),
+        counted(done.files, "file", "files")
     );
+    let skipped = done.skipped.unread();
+    if skipped > 0 {
+        let _ = write!(text, "; {}", counted(skipped, "file was skipped", "files were skipped"));
+    }
+    let failed = done.failures.len() as u64;
+    if failed > 0 {
+        let _ =
+            write!(text, "; {}", counted(failed, "history was not compared", "histories were not compared"));
+    }
     if done.in_use > 0 {
         let live = counted(done.in_use, "is live and was not looked at", "are live and were not looked at");
         let _ = write!(text, "; {live}");
@@ -97,12 +107,22 @@ fn document(done: &Verified) -> Json {
             })
         })
         .collect();
+    let skipped: Vec<Json> = done
+        .skipped
+        .iter()
+        .map(|(reason, files, example)| {
+            json!({ "reason": reason.name(), "files": files, "example": example.to_string_lossy() })
+        })
+        .collect();
     json!({
+        "threads": done.threads,
         "files": done.files,
         "equal": done.equal,
         "in_use": done.in_use,
         "differences": differences,
         "without_row": ids(&done.without_row),
         "without_history": ids(&done.without_history),
+        "skipped": skipped,
+        "failures": done.failures.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

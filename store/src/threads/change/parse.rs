@@ -14,7 +14,7 @@ fn words(text: &str) -> Option<String> {
     (!own.is_empty()).then(|| capped(own))
 }
 
-fn capped(text: &str) -> String {
+pub(crate) fn capped(text: &str) -> String {
     let end = text.char_indices().nth(MAX_TEXT_CHARS).map_or(text.len(), |(at, _)| at);
     text[..end].to_owned()
 }
@@ -58,6 +58,7 @@ pub(super) fn session_meta(payload: &str) -> Option<Change> {
         agent_path: Raw<'a>,
         model_provider: Raw<'a>,
         memory_mode: Raw<'a>,
+        forked_from_id: Raw<'a>,
         git: Raw<'a>,
     }
     #[derive(Deserialize)]
@@ -81,6 +82,7 @@ pub(super) fn session_meta(payload: &str) -> Option<Change> {
         agent_path: text(payload.agent_path),
         model_provider: filled(payload.model_provider),
         memory_mode: text(payload.memory_mode),
+        forked_from: filled(payload.forked_from_id),
         git: git.map(|git| Git {
             commit_hash: text(git.commit_hash),
             branch: text(git.branch),

@@ -112,10 +112,20 @@ fn a_later_session_meta_keeps_what_it_does_not_name() {
 }
 
 #[test]
-fn a_session_meta_of_another_thread_is_a_touch() {
-    let other = format!(r#"{{"id":"{OTHER}","cwd":"/other"}}"#);
-    for payload in [&other, r#"{"cwd":"/w"}"#, r#"{"id":"x"}"#, r#"{"id":7}"#] {
+fn a_session_meta_of_another_thread_names_the_parent_and_nothing_else() {
+    for payload in [r#"{"cwd":"/w"}"#, r#"{"id":"x"}"#, r#"{"id":7}"#] {
         row(&[("session_meta", payload)], &[]);
+    }
+    let copied = format!(r#"{{"id":"{OTHER}","cwd":"/other"}}"#);
+    row(&[("session_meta", &copied)], &[(Column::ForkedFrom, text(OTHER))]);
+    // What the thread's own line says comes first, and only the first copied line is the parent's.
+    let own = format!(r#"{{"id":"{THREAD}","timestamp":"1970-01-01T00:00:00Z","forked_from_id":"p"}}"#);
+    let grandparent = copied.replace("01a1faad", "01a1faac");
+    for (lines, parent) in [(vec![&own, &copied], "p"), (vec![&copied, &grandparent], OTHER)] {
+        let lines: Vec<(&str, &str)> =
+            lines.into_iter().map(|line| ("session_meta", line.as_str())).collect();
+        let (patch, _) = play(&lines);
+        assert_eq!(patch.get(Column::ForkedFrom), Some(&text(parent)));
     }
 }
 

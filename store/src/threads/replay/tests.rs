@@ -41,7 +41,7 @@ impl File {
     fn replay_through(&self, bytes: usize) -> Result<Replay, HistoryError> {
         let go_on = |_| ControlFlow::<Infallible>::Continue(());
         let ControlFlow::Continue(replay) =
-            replay_with(&self.path(), id(THREAD), &mut Scratch::of(bytes), go_on)?;
+            replay_with(&[self.path()], id(THREAD), Ablations::NONE, &mut Scratch::of(bytes), go_on)?;
         Ok(replay)
     }
 }
@@ -101,7 +101,7 @@ fn going_on_after_any_line_is_as_if_one_had_never_stopped() {
     let play = |lines: &[String], mut seen| {
         let mut patch = Patch::new();
         for line in lines {
-            let Entry { at, change } = line::parse(line.trim_end().as_bytes()).unwrap();
+            let Entry { at, change, .. } = line::parse(line.trim_end().as_bytes()).unwrap();
             seen = derive(seen, id(THREAD), &change, at, &mut patch);
         }
         (patch, seen)
@@ -135,7 +135,8 @@ fn a_history_cut_anywhere_is_the_replay_of_the_lines_before() {
                 (Some(before), Ok(found)) if !whole => {
                     let torn = Torn { offset: start as u64, bytes: length as u64 };
                     assert_eq!(found.torn, (length > 0).then_some(torn));
-                    assert_eq!(Replay { torn: None, ..found }, *before);
+                    let path = before.path.clone();
+                    assert_eq!(Replay { torn: None, path, ..found }, *before);
                 }
                 (_, Ok(found)) => {
                     assert!(whole, "{length} of {line}");

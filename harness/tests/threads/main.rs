@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod home;
 
 use std::fs::File;
 use std::io::Write as _;
