@@ -53,7 +53,8 @@ fn sessions_take_every_shape_that_the_recipe_asks_for() {
         .iter()
         .map(|path| (path.strip_prefix(&dataset.home).unwrap().display().to_string(), text(path)))
         .collect();
-    let count = |is_one: &dyn Fn(&str, &str) -> bool| all.iter().filter(|(path, text)| is_one(path, text)).count();
+    let count =
+        |is_one: &dyn Fn(&str, &str) -> bool| all.iter().filter(|(path, text)| is_one(path, text)).count();
     let first = |text: &str, part: &str| text.lines().next().unwrap().contains(part);
     let metas = |text: &str| text.lines().filter(|line| line.contains(r#""type":"session_meta""#)).count();
     let is_fork = |text: &str| first(text, "forked_from_id");

@@ -130,9 +130,9 @@ fn leftovers(program: &Program) -> Vec<PathBuf> {
 fn compressed(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
     entries
-        .map(|path| match path.is_dir() {
-            true => compressed(&path),
-            false => u64::from(path.extension().is_some_and(|end| end == "zst")),
+        .map(|path| {
+            let is_one = path.extension().is_some_and(|end| end == "zst");
+            if path.is_dir() { compressed(&path) } else { u64::from(is_one) }
         })
         .sum()
 }

@@ -120,7 +120,8 @@ fn the_files_of_parents_tell_the_same_of_what_forks_inherited() {
         let found = by_thread(&found(folder.path()));
         let mut used: BTreeMap<String, u64> = BTreeMap::new();
         for file in &files {
-            let is_parent = |other: &&Counts| Some(&other.thread) == file.parent.as_ref() && !other.is_segment;
+            let is_parent =
+                |other: &&Counts| Some(&other.thread) == file.parent.as_ref() && !other.is_segment;
             let common = files.iter().find(is_parent).map_or(0, |parent| {
                 file.counts.iter().zip(&parent.counts).take_while(|(one, other)| one == other).count()
             });
@@ -164,7 +165,8 @@ fn sequences_of_counts_add_up_to_what_was_worked_out_by_hand() {
         (&[(1000, 1000), (1000, 1000), (2000, 1000)], 2000),
     ] {
         let count = |(total, last): &(u64, u64)| {
-            let tokens = |tokens: &u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
+            let tokens =
+                |tokens: &u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
             let info = json!({ "total_token_usage": tokens(total), "last_token_usage": tokens(last) });
             line("event_msg", &json!({ "type": "token_count", "info": info }))
         };

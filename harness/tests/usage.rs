@@ -55,10 +55,10 @@ fn rows(program: &Program, by: &str, more: &[&str], homes: &[&Path]) -> (Vec<(St
     (rows, document["total"]["total"].as_u64().unwrap())
 }
 
-fn is(rows: (Vec<(String, u64)>, u64), expected: &[(&str, u64)]) {
-    let total = expected.iter().map(|(_, tokens)| tokens).sum();
-    let expected = expected.iter().map(|(key, tokens)| ((*key).to_owned(), *tokens)).collect();
-    assert_eq!(rows, (expected, total));
+fn is((rows, total): (Vec<(String, u64)>, u64), expected: &[(&str, u64)]) {
+    let expected: Vec<_> = expected.iter().map(|(key, tokens)| ((*key).to_owned(), *tokens)).collect();
+    assert_eq!(total, expected.iter().map(|(_, tokens)| tokens).sum::<u64>());
+    assert_eq!(rows, expected);
 }
 
 #[test]

@@ -90,8 +90,10 @@ pub(super) fn build(
 
 /// All folders of the plan, so that threads need not make them twice.
 fn make_folders(home: &Path, plan: &Plan) -> Result<()> {
-    let paths =
-        plan.sessions.iter().flat_map(|session| session.copy.iter().chain(&session.twin).chain([&session.path]));
+    let paths = plan
+        .sessions
+        .iter()
+        .flat_map(|session| session.copy.iter().chain(&session.twin).chain([&session.path]));
     let folders: BTreeSet<&Path> = paths.filter_map(|path| path.parent()).collect();
     for folder in folders {
         let folder = home.join(folder);

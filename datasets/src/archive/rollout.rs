@@ -331,7 +331,8 @@ mod tests {
         let plan = Plan::new(&recipe, 7, 1_795_210_000, &[]);
         for version in [Version::Oldest, Version::Older, Version::Newer] {
             let (mut meta, mut turn, mut count, mut ending) = (0, 0, 0, 0);
-            let is_one = |session: &&Session| session.version == version && matches!(session.shape, Shape::Own);
+            let is_one =
+                |session: &&Session| session.version == version && matches!(session.shape, Shape::Own);
             for session in plan.sessions.iter().filter(is_one) {
                 let pools = Pools::of(7);
                 let mut writer = Writer::new(session, &pools, 0, 7);
@@ -364,7 +365,10 @@ mod tests {
             ];
             let [meta, turn, count] = of(version, &ESTIMATES);
             for (found, estimate) in found.into_iter().zip([meta, turn, count, of(version, &ENDING)]) {
-                assert!((found as u64).abs_diff(estimate) * 20 <= estimate, "{version:?}: {found} {estimate}");
+                assert!(
+                    (found as u64).abs_diff(estimate) * 20 <= estimate,
+                    "{version:?}: {found} {estimate}"
+                );
             }
         }
     }

@@ -271,7 +271,10 @@ fn submission(body: &[u8]) -> Option<Intent> {
     let start = find(body, b"Submission sub=Submission {")?;
     let dump = String::from_utf8_lossy(&body[start..]);
     let turn = dump.split("id: \"").nth(1)?.split('"').next()?.to_owned();
-    let tier = dump.split("service_tier: ").nth(1).map_or(TierForm::Inherit, |tier| {
+    // A prompt that quotes a tier has its quotes escaped.
+    let is_quoted = |tier: &&str| tier.starts_with(r#"Some(Some(\""#);
+    let tier = dump.split("service_tier: ").skip(1).find(|tier| !is_quoted(tier));
+    let tier = tier.map_or(TierForm::Inherit, |tier| {
         let priority = ["\"priority\"", "\"fast\"", "Fast", "Priority"];
         let name = tier.strip_prefix("Some(Some(").and_then(|tier| tier.split(')').next());
         if name.is_some_and(|name| priority.contains(&name)) {

@@ -174,7 +174,8 @@ pub(super) const FORMS: [(&str, Form); 8] = [
     ("long-count", Form::Long),
     ("broken-count", Form::Broken),
 ];
-pub(super) const TIERS: [(&str, Tier); 3] = [("priority", Tier::Priority), ("fast", Tier::Fast), ("flex", Tier::Flex)];
+pub(super) const TIERS: [(&str, Tier); 3] =
+    [("priority", Tier::Priority), ("fast", Tier::Fast), ("flex", Tier::Flex)];
 pub(super) const PLAIN: [(&str, Plain); 13] = [
     ("item", Plain::Item),
     ("broken-item", Plain::BrokenItem),
@@ -237,7 +238,9 @@ impl LineSpec {
             Says::Count(count) => {
                 let info = count.info();
                 match count.form {
-                    Form::Usual | Form::Silent | Form::Few | Form::Mute | Form::Odd => event(&format!(r#""type":"token_count","info":{info}"#)),
+                    Form::Usual | Form::Silent | Form::Few | Form::Mute | Form::Odd => {
+                        event(&format!(r#""type":"token_count","info":{info}"#))
+                    }
                     Form::Late => event(&format!(r#""info":{info},"type":"token_count""#)),
                     Form::Long => {
                         let more = filler(LONG);
@@ -276,7 +279,9 @@ impl LineSpec {
                 Plain::Rubbish => "no line of a rollout".to_owned(),
                 Plain::NoType => "{}".to_owned(),
                 Plain::NoTime => r#"{"type":"turn_context","payload":{"model":"model-8"}}"#.to_owned(),
-                Plain::LongName => line("turn_context", &format!(r#"{{"model":"m{}"}}"#, "\u{e9}".repeat(2500))),
+                Plain::LongName => {
+                    line("turn_context", &format!(r#"{{"model":"m{}"}}"#, "\u{e9}".repeat(2500)))
+                }
                 Plain::NoName => line("turn_context", r#"{"model":" "}"#),
                 Plain::Blank => String::new(),
             },
@@ -370,4 +375,3 @@ pub(super) fn named<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
 pub(super) fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
     names.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name)
 }
-

@@ -115,7 +115,7 @@ pub(super) fn predict(
     }
     for (key, files) in shards {
         let stored = known.remove(&key);
-        if let Some(shard) = due.shard(home, &key.0, files, stored, asked, dating) {
+        if let Some(shard) = due.shard(home, &key.0, &files, stored, asked, dating) {
             due.memo.shards.insert(key, shard);
         }
     }
@@ -145,10 +145,7 @@ pub(super) fn predict(
 impl Asked<'_> {
     fn needs_details(self, shard: &Shard) -> bool {
         self.sessions
-            || shard
-                .records
-                .values()
-                .any(|record| record.is_told || !record.open.is_disjoint(self.priority))
+            || shard.records.values().any(|record| record.is_told || !record.open.is_disjoint(self.priority))
     }
 }
 
@@ -164,7 +161,7 @@ impl Prediction {
         &mut self,
         home: &Path,
         folder: &Path,
-        files: BTreeMap<OsString, Looked<'_>>,
+        files: &BTreeMap<OsString, Looked<'_>>,
         stored: Option<Shard>,
         asked: Asked<'_>,
         dating: &Dating,
@@ -198,9 +195,11 @@ impl Prediction {
         self.only_known &= stored.as_ref().is_some_and(|shard| shard.flaw != Flaw::Head);
         let mut old = usable.map(|shard| shard.records).unwrap_or_default();
         let (mut records, mut changed) = (BTreeMap::new(), false);
-        for (name, looked) in &files {
+        for (name, looked) in files {
             let (before, has_moved) = match (old.remove(name), other_form(name)) {
-                (None, other) if looked.is_some() && !files.contains_key(&other) => (old.remove(&other), true),
+                (None, other) if looked.is_some() && !files.contains_key(&other) => {
+                    (old.remove(&other), true)
+                }
                 (before, _) => (before, false),
             };
             let readable =

@@ -251,11 +251,7 @@ impl World {
     }
 
     /// Changes the content of a file where it stands.
-    fn change_bytes(
-        &mut self,
-        file: u8,
-        change: impl FnOnce(&Metadata, &mut Vec<u8>),
-    ) -> io::Result<bool> {
+    fn change_bytes(&mut self, file: u8, change: impl FnOnce(&Metadata, &mut Vec<u8>)) -> io::Result<bool> {
         let Some(path) = self.path(file) else { return Ok(false) };
         let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
         let was = text.clone();

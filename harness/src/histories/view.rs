@@ -141,8 +141,11 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// The same after other rows were read in vain.
+    /// The same after other rows were read in vain. The turns are those of the rows read last, if there were any.
     pub(super) fn after(mut self, in_vain: &Self) -> Self {
+        if self.rows == 0 {
+            self.hints.turns.clone_from(&in_vain.hints.turns);
+        }
         self.rows += in_vain.rows;
         self.body_bytes += in_vain.body_bytes;
         self.hints.unrecognised += in_vain.hints.unrecognised;

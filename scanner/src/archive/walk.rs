@@ -227,6 +227,9 @@ impl Folder {
             .filter(|name| !is_compressed(name))
             .map(OsStr::to_owned)
             .collect();
+        if names.is_empty() {
+            return;
+        }
         let is_second = |name: &OsStr| is_compressed(name) && names.contains(&other_form(name));
         let Self { names: all, files, failed, .. } = self;
         files.retain(|file| !is_second(OsStr::from_bytes(all.get(file.name))));

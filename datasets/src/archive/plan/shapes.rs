@@ -43,7 +43,8 @@ pub(super) fn shape(recipe: &ArchiveRecipe, seed: u64, last_day: i64, sessions: 
             }
         }
         let session = &mut sessions[at];
-        let [upgrade, twin] = [recipe.upgraded_per_mille, recipe.twins_per_mille].map(|part| dice.chance(part));
+        let [upgrade, twin] =
+            [recipe.upgraded_per_mille, recipe.twins_per_mille].map(|part| dice.chance(part));
         let compress = dice.below(100) < recipe.compressed_percent;
         session.is_upgraded =
             upgrade && session.version == Version::Older && is_free(session) && is_own(session);
@@ -68,12 +69,7 @@ fn is_own(session: &Session) -> bool {
 }
 
 /// A session that the one at `at` can go on with: an earlier one that is over, and smaller.
-fn parent<'a>(
-    sessions: &'a [Session],
-    at: usize,
-    is_segment: bool,
-    dice: &mut Dice,
-) -> Option<&'a Session> {
+fn parent<'a>(sessions: &'a [Session], at: usize, is_segment: bool, dice: &mut Dice) -> Option<&'a Session> {
     let session = &sessions[at];
     let first = usize::try_from(dice.below(sessions.len() as u64)).unwrap_or(0);
     let suits = |parent: &&Session| {

@@ -64,7 +64,9 @@ impl World {
 
 /// A line with its number, unless it has one or is none.
 fn numbered(line: &[u8], number: u16) -> Vec<u8> {
-    if !line.starts_with(BEGINNING) || !line.get(UNTIL_TYPE..).is_some_and(|rest| rest.starts_with(b"\"type\"")) {
+    if !line.starts_with(BEGINNING)
+        || !line.get(UNTIL_TYPE..).is_some_and(|rest| rest.starts_with(b"\"type\""))
+    {
         return line.to_vec();
     }
     let (before, after) = line.split_at(UNTIL_TYPE);

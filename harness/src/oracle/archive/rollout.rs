@@ -79,7 +79,9 @@ pub(crate) fn interpret(path: &Path, bytes: &[u8]) -> Rollout {
         match (line_of(line), at) {
             (Line::Untyped, _) if number == 1 || pass.rollout.is_untyped => pass.rollout.is_untyped = true,
             (Line::Untyped, _) => pass.rollout.broken.push((number, "no type")),
-            (Line::Skipped(known), _) => pass.rollout.unknown += u64::from(!known && !pass.rollout.is_untyped),
+            (Line::Skipped(known), _) => {
+                pass.rollout.unknown += u64::from(!known && !pass.rollout.is_untyped);
+            }
             (Line::Broken(why), _) => pass.rollout.broken.push((number, why)),
             (Line::Matters(_), None) => pass.rollout.broken.push((number, "no time")),
             (Line::Matters(value), Some(at)) => {
@@ -151,7 +153,9 @@ impl Pass {
     fn text(&mut self, said: &Value, name: &str) -> Option<String> {
         let mut text = text(said, name)?;
         self.has_long_text |= text.len() > LONGEST;
-        text.truncate(text.floor_char_boundary(LONGEST));
+        // No character is cut.
+        let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
         Some(text)
     }
 

@@ -138,3 +138,19 @@ fn a_compressed_copy_counts_once_and_another_one_is_reported() {
         assert_eq!((found, refresh.problems.len()), (counts.to_vec(), problems));
     }
 }
+
+#[test]
+fn what_had_just_changed_when_it_was_read_is_not_believed_compressed_either() {
+    let world = World::new();
+    let path = world.write(1, &(meta(1) + &used(10)));
+    let changed = fs::metadata(&path).unwrap().modified().unwrap();
+    let nanos = i64::try_from(changed.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+    let clock: Clock = Arc::new(move || nanos + 1_000_000);
+    let options = Options { memo: Some(world.memo.clone()), clock, ..Options::default() };
+    Archive::new(&world.home, options).refresh(&Request::default()).unwrap();
+    world.compress(1);
+    let stats = world.refresh().stats;
+    assert_eq!((stats.parsed, stats.moved, stats.gone), (1, 0, 0));
+    world.decompress(1);
+    assert_eq!(world.refresh().stats.moved, 1);
+}
