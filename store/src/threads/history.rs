@@ -60,9 +60,10 @@ impl Sessions {
     /// Opens the history of a thread to be loaded, whatever number of files it has; `None` if there is none.
     ///
     /// # Errors
-    /// A folder that cannot be read, a second history of this thread, and as [`history`].
+    /// A second history of this thread, a folder that cannot be read where there is none in the others, and as [`history`].
     pub fn history(&self, id: ThreadId) -> Result<Option<History>, Error> {
-        let Some(found) = self.find(id)? else { return Ok(None) };
+        let mut walk = self.look(Some(id));
+        let Some(found) = walk.found.pop() else { return walk.failures.pop().map_or(Ok(None), Err) };
         Ok(Some(History::of(pages::in_order(&found.files, found.ablated)?)?))
     }
 }

@@ -35,6 +35,11 @@ impl HistoryName {
         is_stamp(stamp.strip_suffix('-')?).then_some(Self { thread, segment, is_compressed })
     }
 
+    /// The part of a thread's history that the file holds; the thread's own id for the one that begins it.
+    pub(super) fn part(self) -> (ThreadId, ThreadId) {
+        (self.thread, self.segment.unwrap_or(self.thread))
+    }
+
     /// Whether a file of this name may be meant to be a history, whatever form its name has.
     pub(super) fn is_near(name: &str) -> bool {
         let plain = name.strip_suffix(COMPRESSED).unwrap_or(name);

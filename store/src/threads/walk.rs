@@ -1,6 +1,6 @@
 //! The histories in a folder: every file that is named as one, wherever it lies below.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{DirEntry, FileType};
 use std::path::{Path, PathBuf};
 
@@ -138,7 +138,8 @@ impl Sessions {
         }
     }
 
-    fn look(&self, only: Option<ThreadId>) -> Walk {
+    /// Every history there is, or that of one thread.
+    pub(super) fn look(&self, only: Option<ThreadId>) -> Walk {
         let mut walk = Walk::default();
         let index = self.base.join(INDEX);
         match Titles::read(&index) {
@@ -228,16 +229,15 @@ impl Walk {
         // A plain file comes right before its compressed copy.
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         let mut threads: HashMap<ThreadId, usize> = HashMap::with_capacity(files.len());
-        let mut parts: HashMap<(ThreadId, ThreadId), PathBuf> = HashMap::new();
-        let mut plain: Option<PathBuf> = None;
+        let mut parts: HashSet<(ThreadId, ThreadId)> = HashSet::with_capacity(files.len());
+        let mut last: Option<usize> = None;
         for File { name, path, is_archived } in files {
-            let beside = path.as_os_str().as_encoded_bytes().strip_suffix(COMPRESSED.as_bytes());
-            if beside.is_some() && plain.as_ref().map(|plain| plain.as_os_str().as_encoded_bytes()) == beside
-            {
+            let plain = path.as_os_str().as_encoded_bytes().strip_suffix(COMPRESSED.as_bytes());
+            let before = last.and_then(|place| self.found[place].files.last());
+            if plain.is_some() && before.map(|before| before.as_os_str().as_encoded_bytes()) == plain {
                 self.skipped.add(Reason::Superseded, &path);
                 continue;
             }
-            plain = Some(path.clone());
             let bytes = match path.metadata() {
                 Ok(metadata) => metadata.len(),
                 Err(source) => {
@@ -246,14 +246,6 @@ impl Walk {
                     continue;
                 }
             };
-            // A thread's first part is told by its own id.
-            let part = (name.thread, name.segment.unwrap_or(name.thread));
-            if let Some(first) = parts.insert(part, path.clone()) {
-                self.duplicated.push(name.thread);
-                self.failures.push(Error::Duplicate { thread: name.thread, first, second: path });
-                continue;
-            }
-            self.files += 1;
             let place = *threads.entry(name.thread).or_insert_with(|| {
                 let title = self.titles.of(name.thread).map(str::to_owned);
                 self.found.push(Found {
@@ -266,6 +258,18 @@ impl Walk {
                 });
                 self.found.len() - 1
             });
+            if !parts.insert(name.part()) {
+                let part = name.part();
+                let is_first = |file: &&PathBuf| {
+                    let name = file.file_name().and_then(|name| name.to_str()).and_then(HistoryName::parse);
+                    name.is_some_and(|first| first.part() == part)
+                };
+                let first = self.found[place].files.iter().find(is_first).cloned().unwrap_or_default();
+                self.duplicated.push(name.thread);
+                self.failures.push(Error::Duplicate { thread: name.thread, first, second: path });
+                continue;
+            }
+            last = Some(place);
             let found = &mut self.found[place];
             found.files.push(path);
             found.bytes += bytes;
@@ -275,8 +279,8 @@ impl Walk {
         let (found, duplicated) = (&mut self.found, &self.duplicated);
         if !duplicated.is_empty() {
             found.retain(|found| !duplicated.contains(&found.id));
-            self.files = found.iter().map(|found| found.files.len() as u64).sum();
         }
+        self.files = found.iter().map(|found| found.files.len() as u64).sum();
     }
 }
 
