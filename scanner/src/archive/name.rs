@@ -56,6 +56,9 @@ mod tests {
             is(format!("rollout-2026-11-29T19-48-54-{long}{end}"), (thread, Some(segment)));
             is(format!("rollout-2026-11-29T19-48-54-{thread}_{end}"), (&format!("{}_", &thread[1..]), None));
             is(format!("rollout-a_b{end}"), ("a_b", None));
+            // What is no id has no segments.
+            let (other, all) = ("z".repeat(36), format!("{}_x", "z".repeat(34)));
+            is(format!("rollout-2026-11-29T19-48-54-{other}_x{end}"), (&all, None));
             is(format!("notes{end}"), ("", None));
         }
     }
