@@ -149,7 +149,12 @@ impl<R: Rng> Generator<'_, R> {
             109..114 => self.and_back(Op::Compress(file), Op::Decompress(file)),
             114 => vec![Op::Decompress(file), Op::Append(file, self.lines(file))],
             115..117 => vec![Op::Pack(file, self.other())],
-            117 => self.and_back(Op::Damage(file), Op::Damage(file)),
+            117 => {
+                let mut ops = vec![Op::Compress(file)];
+                ops.extend(self.is(0.6).then(|| self.refresh()));
+                ops.extend(self.and_back(Op::Damage(file), Op::Damage(file)));
+                ops
+            }
             _ => vec![Op::Migrate(file)],
         }
     }
