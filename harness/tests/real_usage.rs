@@ -87,8 +87,11 @@ fn archive(home: &Path) {
     }
 }
 
-/// Each change of the files, one after the other.
-const CHANGES: [(&str, &[fn(&Path)]); 4] = [
+/// Something that happens to the files of a home.
+type Change = fn(&Path);
+
+/// What a home goes through, change by change.
+const CHANGES: [(&str, &[Change]); 4] = [
     ("as written", &[]),
     ("compressed", &[compress]),
     ("archived", &[archive]),
