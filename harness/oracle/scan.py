@@ -195,8 +195,7 @@ def tells_tier(row):
     if split is None or row["target"] not in TARGETS[split[0]]:
         return False
     marker, _, after = split
-    return (marker == REQUEST or marker == SUBMISSION and submission(after) is not None
-            or marker == TAGS and b'"service_tier"' in after)
+    return marker in (REQUEST, SUBMISSION) or marker == TAGS and b'"service_tier"' in after
 
 
 # ---- all facts, the answer ----------------------------------------------------------------------------------------

@@ -16,25 +16,16 @@ use crate::signature::Signature;
 pub(crate) struct Seen {
     rows: u64,
     turns: HashMap<Box<str>, Newest>,
+    /// Few, so that they are looked through.
+    models: Vec<Box<str>>,
 }
 
 /// The newest rows of one turn among those seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Newest {
     row: i64,
-    named: Option<(i64, Box<str>)>,
-}
-
-impl Newest {
-    fn merge(&mut self, row: i64, named: Option<(i64, &str)>) {
-        self.row = self.row.max(row);
-        match (&mut self.named, named) {
-            (Some((newest, _)), Some((id, _))) if *newest > id => {}
-            (Some((newest, known)), Some((id, model))) if **known == *model => *newest = id,
-            (_, Some((id, model))) => self.named = Some((id, model.into())),
-            (_, None) => {}
-        }
-    }
+    /// The newest that names a model, and the model's place.
+    named: Option<(i64, usize)>,
 }
 
 impl Seen {
@@ -47,19 +38,33 @@ impl Seen {
     /// Adds what was seen of other rows.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.rows += other.rows;
-        for (turn, Newest { row, named }) in &other.turns {
-            self.merge_turn(turn, *row, named.as_ref().map(|(id, model)| (*id, &**model)));
+        for (turn, newest) in &other.turns {
+            self.merge_turn(turn, newest.row, other.named(*newest));
         }
     }
 
     fn merge_turn(&mut self, turn: &str, row: i64, named: Option<(i64, &str)>) {
+        let named = named.map(|(id, model)| (id, self.place_of(model)));
         match self.turns.get_mut(turn) {
-            Some(newest) => newest.merge(row, named),
+            Some(newest) => {
+                newest.row = newest.row.max(row);
+                newest.named = newest.named.max(named);
+            }
             None => {
-                let named = named.map(|(id, model)| (id, model.into()));
                 self.turns.insert(turn.into(), Newest { row, named });
             }
         }
+    }
+
+    fn place_of(&mut self, model: &str) -> usize {
+        self.models.iter().position(|known| **known == *model).unwrap_or_else(|| {
+            self.models.push(model.into());
+            self.models.len() - 1
+        })
+    }
+
+    fn named(&self, newest: Newest) -> Option<(i64, &str)> {
+        newest.named.map(|(id, place)| (id, &*self.models[place]))
     }
 
     /// How many rows were seen.
@@ -74,9 +79,8 @@ impl Seen {
 
     /// The newest row of `turn`, and the newest that names a model with that model.
     pub(crate) fn of(&self, turn: &str) -> (Option<i64>, Option<(i64, &str)>) {
-        let newest = self.turns.get(turn);
-        let named = newest.and_then(|newest| newest.named.as_ref()).map(|(id, model)| (*id, &**model));
-        (newest.map(|newest| newest.row), named)
+        let newest = self.turns.get(turn).copied();
+        (newest.map(|newest| newest.row), newest.and_then(|newest| self.named(newest)))
     }
 }
 

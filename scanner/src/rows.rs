@@ -56,10 +56,9 @@ impl<'c> Reader<'c> {
             |sql: &str| connection.prepare(sql).map_err(|error| ScanError::from_sqlite(context.path, error));
         Ok(Self {
             context,
-            // Only what tells facts from other rows: the columns behind the body cost a walk over its overflow pages.
-            bodies: prepare(
-                "SELECT id, target, feedback_log_body FROM logs WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-            )?,
+            // Only what tells facts from other rows: the columns behind the body cost a walk over its overflow pages. An
+            // upper bound would be compared with every id once more.
+            bodies: prepare("SELECT id, target, feedback_log_body FROM logs WHERE id >= ?1 ORDER BY id")?,
             others: prepare("SELECT ts, ts_nanos, thread_id, process_uuid FROM logs WHERE id = ?1")?,
             read: Read::default(),
             picked: Picked::default(),
@@ -74,11 +73,14 @@ impl<'c> Reader<'c> {
         let mut told = *read;
         let mut position = from;
         let error = |error| ScanError::from_sqlite(path, error);
-        let mut rows = self.bodies.query((from, to)).map_err(error)?;
+        let mut rows = self.bodies.query([from]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             control.check(path)?;
-            read.rows += 1;
             let id = row.get(0).map_err(error)?;
+            if id > to {
+                break;
+            }
+            read.rows += 1;
             self.picked.offer(id);
             if read.rows - told.rows >= CHUNK_ROWS {
                 control.advance(read.rows - told.rows, read.body_bytes - told.body_bytes, id - position);

@@ -123,7 +123,7 @@ const MARKERS: [Marker; 4] = [
         text: "Submission sub=Submission {",
         targets: &["codex_core::session::handlers", "codex_core::codex"],
         read: submission,
-        tells_tier: |after| submission_id(after).is_some(),
+        tells_tier: |_| true,
     },
     Marker {
         text: "tags_json=",

@@ -7,13 +7,33 @@
 /// and one that is no UTF-8 count as absent; a later occurrence is not tried.
 pub(crate) fn field<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a str> {
     // Spans hold a dozen of these; to prepare a search for the name takes longer than to look at each.
-    let value = memchr::memchr_iter(b'=', text).find_map(|at| {
-        let before = text[..at].strip_suffix(name)?;
-        before.last().is_none_or(|&byte| !continues_name(byte)).then(|| &text[at + 1..])
-    })?;
-    let value = match value.strip_prefix(b"\"") {
+    value(memchr::memchr_iter(b'=', text).find_map(|at| begins(text, at, name))?)
+}
+
+/// The values of two fields, found in one go.
+pub(super) fn fields<'a>(text: &'a [u8], first: &[u8], second: &[u8]) -> (Option<&'a str>, Option<&'a str>) {
+    let (mut one, mut other) = (None, None);
+    for at in memchr::memchr_iter(b'=', text) {
+        one = one.or_else(|| begins(text, at, first));
+        other = other.or_else(|| begins(text, at, second));
+        if one.is_some() && other.is_some() {
+            break;
+        }
+    }
+    (one.and_then(value), other.and_then(value))
+}
+
+/// What follows the `=` at a place, if the whole name `name` stands before it.
+fn begins<'a>(text: &'a [u8], at: usize, name: &[u8]) -> Option<&'a [u8]> {
+    let before = text[..at].strip_suffix(name)?;
+    before.last().is_none_or(|&byte| !continues_name(byte)).then(|| &text[at + 1..])
+}
+
+/// The value that `text` begins with.
+fn value(text: &[u8]) -> Option<&str> {
+    let value = match text.strip_prefix(b"\"") {
         Some(quoted) => &quoted[..memchr::memchr(b'"', quoted)?],
-        None => &value[..value.iter().position(|&byte| ends_value(byte)).unwrap_or(value.len())],
+        None => &text[..text.iter().position(|&byte| ENDS_VALUE[usize::from(byte)]).unwrap_or(text.len())],
     };
     if value.is_empty() { None } else { str::from_utf8(value).ok() }
 }
@@ -23,9 +43,17 @@ fn continues_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.'
 }
 
-fn ends_value(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b')' | b'}' | b':')
-}
+/// Whether a byte ends a value without quotes.
+static ENDS_VALUE: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let is_mark = matches!(byte as u8, b',' | b']' | b')' | b'}' | b':');
+        ends[byte] = is_mark || (byte as u8).is_ascii_whitespace();
+        byte += 1;
+    }
+    ends
+};
 
 #[cfg(test)]
 mod tests {

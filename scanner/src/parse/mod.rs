@@ -172,15 +172,14 @@ fn submission(after: &[u8]) -> Result<Option<Says<'_>>, UnknownOperation> {
     }
 }
 
-/// Whether a row whose body holds `marked` is of a kind that tells the tier of turns, whichever it is. A hint: JSON is not
-/// read.
+/// Whether a row whose body holds `marked` is of a kind that tells the tier of turns, whichever it is. A hint: nothing is
+/// parsed.
 pub(crate) fn tells_tier(body: &[u8], marked: Marked, target: Option<&[u8]>) -> bool {
     static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"service_tier\""));
     marked.kind.is_logged_as(target)
         && match marked.kind {
-            MarkerKind::Request => true,
+            MarkerKind::Request | MarkerKind::Submission => true,
             MarkerKind::Completion => false,
-            MarkerKind::Submission => dump::submission(&body[marked.end..]).is_some(),
             MarkerKind::Tags => NAME.find(&body[marked.end..]).is_some(),
         }
 }

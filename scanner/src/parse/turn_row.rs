@@ -1,6 +1,6 @@
 //! Rows that prove that a turn ran: logged while it ran, with the turn's span around them.
 
-use super::fields::field;
+use super::fields::fields;
 use super::markers::Marked;
 
 /// The targets whose rows in a turn's span stand behind the submission that began it, in every version from 0.117 to 0.171.
@@ -28,7 +28,8 @@ pub(crate) fn turn_row<'a>(
         return None;
     }
     let spans = &body[..marked.map_or(body.len(), |marked| marked.start)];
-    Some(TurnRow { turn: field(spans, b"turn.id")?, model: field(spans, b"model") })
+    let (turn, model) = fields(spans, b"turn.id", b"model");
+    Some(TurnRow { turn: turn?, model })
 }
 
 #[cfg(test)]
