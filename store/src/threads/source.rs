@@ -24,7 +24,7 @@ impl Source {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         Ok(if is_compressed(path) {
-            Self::Compressed { path: path.to_owned(), decoder: Box::new(Decoder::new(file)) }
+            Self::Compressed { path: path.to_owned(), decoder: Box::new(Decoder::new(file)?) }
         } else {
             Self::Plain(file)
         })
@@ -56,7 +56,7 @@ impl Source {
                 Ok(read)
             }
             Self::Compressed { path, .. } => {
-                let mut decoder = Decoder::new(File::open(path)?);
+                let mut decoder = Decoder::new(File::open(path)?)?;
                 io::copy(&mut (&mut decoder).take(offset), &mut io::sink())?;
                 decoder.take(bytes).read_to_end(out)
             }
