@@ -8,7 +8,7 @@ pub(crate) type Fingerprint = [u8; 16];
 /// A test fails when those files change and this does not; it prints the new value. Nothing else is covered, so that a
 /// change elsewhere keeps every memo.
 pub(crate) const FINGERPRINT: Fingerprint =
-    [15, 102, 63, 248, 170, 112, 254, 3, 227, 35, 219, 52, 181, 29, 29, 184];
+    [16, 80, 4, 30, 59, 74, 48, 197, 216, 100, 203, 119, 53, 115, 130, 150];
 
 /// Parsers of earlier versions that find exactly the same facts, so that their memos stay valid.
 ///
