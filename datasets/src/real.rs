@@ -22,29 +22,31 @@ pub struct Codex {
     /// A tar archive of the home and the server's record, compressed.
     pack: &'static [u8],
     threads: &'static str,
+    tokens: u64,
     turns: Option<(&'static str, &'static str)>,
 }
 
 /// A home that has a trace database: then it also says what must be found in it.
 macro_rules! logged {
-    ($name:literal) => {
+    ($name:literal, $tokens:literal) => {
         Codex {
             turns: Some((
                 include_str!(concat!("../real/", $name, ".turns.json")),
                 include_str!(concat!("../real/", $name, ".published.json")),
             )),
             threads: include_str!(concat!("../real/", $name, ".threads.jsonl")),
-            ..unlogged!($name)
+            ..unlogged!($name, $tokens)
         }
     };
 }
 
 macro_rules! unlogged {
-    ($name:literal) => {
+    ($name:literal, $tokens:literal) => {
         Codex {
             name: $name,
             pack: include_bytes!(concat!("../real/", $name, ".tar.zst")),
             threads: "",
+            tokens: $tokens,
             turns: None,
         }
     };
@@ -75,25 +77,25 @@ pub enum RealError {
 
 impl Codex {
     /// 0.60.1, the terminal interface: totals that begin again, a fork that does not name its parent.
-    pub const V0_60_1: Self = unlogged!("codex-tui-0.60.1");
+    pub const V0_60_1: Self = unlogged!("codex-tui-0.60.1", 46_431);
     /// 0.98.0: forks without turn ids, sub-agents.
-    pub const V0_98_0: Self = unlogged!("codex-0.98.0");
+    pub const V0_98_0: Self = unlogged!("codex-0.98.0", 369_957);
     /// A thread of 0.98.0, forked by 0.171.0.
-    pub const MIXED: Self = unlogged!("codex-mix-0.98.0-0.171.0");
+    pub const MIXED: Self = unlogged!("codex-mix-0.98.0-0.171.0", 152_872);
     /// 0.120.0: tiers as an enum, requests over SSE.
-    pub const V0_120_0: Self = logged!("codex-tier-0.120.0");
+    pub const V0_120_0: Self = logged!("codex-tier-0.120.0", 139_305);
     /// 0.128.0: tiers as an enum, requests over a websocket.
-    pub const V0_128_0: Self = logged!("codex-tws-0.128.0");
+    pub const V0_128_0: Self = logged!("codex-tws-0.128.0", 150_582);
     /// 0.130.0: forks that copy their history, sub-agents, archived threads.
-    pub const V0_130_0: Self = logged!("codex-0.130.0");
+    pub const V0_130_0: Self = logged!("codex-0.130.0", 796_840);
     /// 0.141.0: requests, completions and submissions are in the log.
-    pub const V0_141_0: Self = logged!("codex-0.141.0");
+    pub const V0_141_0: Self = logged!("codex-0.141.0", 1_515_291);
     /// 0.155.1: submissions of one operation are, and no tags.
-    pub const V0_155_1: Self = logged!("codex-0.155.1");
+    pub const V0_155_1: Self = logged!("codex-0.155.1", 863_920);
     /// 0.169.0: only tags rows are.
-    pub const V0_169_0: Self = logged!("codex-0.169.0");
+    pub const V0_169_0: Self = logged!("codex-0.169.0", 915_109);
     /// 0.171.0: the same; forks that copy nothing, segments, compaction, archived threads.
-    pub const V0_171_0: Self = logged!("codex-0.171.0");
+    pub const V0_171_0: Self = logged!("codex-0.171.0", 920_568);
 
     /// Every home there is, oldest first.
     pub const ALL: [Self; 10] = [
@@ -125,6 +127,13 @@ impl Codex {
     #[must_use]
     pub fn has_logs(self) -> bool {
         self.turns.is_some()
+    }
+
+    /// The tokens of the responses that the server gave to all threads with a rollout. The servers of 0.141.0 and 0.169.0
+    /// recorded none: there it is the sum of Codex's own rows.
+    #[must_use]
+    pub fn tokens(self) -> u64 {
+        self.tokens
     }
 
     /// Writes the home into `folder`: sessions, archived sessions, their index and the trace database, as far as it has

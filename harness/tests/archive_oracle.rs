@@ -11,20 +11,6 @@ use serde_json::{Value, json};
 use tracerig_datasets::real::Codex;
 use tracerig_harness::oracle::archive::{View, view};
 
-/// Tokens of all threads that have a rollout, by the server's record.
-const TOKENS: [(Codex, u64); 10] = [
-    (Codex::V0_60_1, 46_431),
-    (Codex::V0_98_0, 369_957),
-    (Codex::MIXED, 152_872),
-    (Codex::V0_120_0, 139_305),
-    (Codex::V0_128_0, 150_582),
-    (Codex::V0_130_0, 796_840),
-    (Codex::V0_141_0, 1_515_291),
-    (Codex::V0_155_1, 863_920),
-    (Codex::V0_169_0, 915_109),
-    (Codex::V0_171_0, 920_568),
-];
-
 fn found(home: &Path) -> View {
     view(home, &BTreeSet::new(), 0)
 }
@@ -46,11 +32,11 @@ fn text(value: &Value) -> Option<&str> {
 #[test]
 fn each_thread_of_real_homes_used_what_the_server_recorded() {
     let mut with_a_record = 0;
-    for (codex, tokens) in TOKENS {
+    for codex in Codex::ALL {
         let folder = tempfile::tempdir().unwrap();
         codex.write(folder.path()).unwrap();
         let found = by_thread(&found(folder.path()));
-        assert_eq!(found.values().sum::<u64>(), tokens, "{codex:?}");
+        assert_eq!(found.values().sum::<u64>(), codex.tokens(), "{codex:?}");
         let mut server: BTreeMap<String, u64> = BTreeMap::new();
         for line in codex.requests().unwrap().lines() {
             let line: Value = serde_json::from_str(line).unwrap();

@@ -13,21 +13,6 @@ use tracerig_datasets::real::Codex;
 use tracerig_scanner::archive::{Archive, Options, Problem, Refresh, Request, What};
 use tracerig_scanner::{MemoPlace, Scan, Scanner};
 
-/// Tokens of all threads that have a rollout, by the server's record; of 0.141.0 and 0.169.0 by hand, for their servers
-/// recorded no tokens.
-const TOKENS: [(Codex, u64); 10] = [
-    (Codex::V0_60_1, 46_431),
-    (Codex::V0_98_0, 369_957),
-    (Codex::MIXED, 152_872),
-    (Codex::V0_120_0, 139_305),
-    (Codex::V0_128_0, 150_582),
-    (Codex::V0_130_0, 796_840),
-    (Codex::V0_141_0, 1_515_291),
-    (Codex::V0_155_1, 863_920),
-    (Codex::V0_169_0, 915_109),
-    (Codex::V0_171_0, 920_568),
-];
-
 fn request() -> Request<'static> {
     Request { sessions: true, ..Request::default() }
 }
@@ -100,7 +85,7 @@ const CHANGES: [(&str, &[Change]); 4] = [
 
 #[test]
 fn every_thread_used_what_the_server_recorded_however_its_files_are_kept() {
-    for (codex, tokens) in TOKENS {
+    for codex in Codex::ALL {
         for (name, changes) in CHANGES {
             let folder = tempfile::tempdir().unwrap();
             let (home, memo) = (folder.path().join("home"), folder.path().join("memo"));
@@ -108,7 +93,7 @@ fn every_thread_used_what_the_server_recorded_however_its_files_are_kept() {
             let before = refresh(&home, Some(&memo));
             changes.iter().for_each(|change| change(&home));
             let found = threads(&refresh(&home, None));
-            assert_eq!(found.values().sum::<u64>(), tokens, "{codex:?}, {name}");
+            assert_eq!(found.values().sum::<u64>(), codex.tokens(), "{codex:?}, {name}");
             let mut served = served(codex);
             served.retain(|thread, _| found.contains_key(thread));
             assert!(served.is_empty() || served == found, "{codex:?}, {name}: {served:?} {found:?}");
