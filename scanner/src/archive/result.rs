@@ -141,7 +141,7 @@ impl fmt::Display for Problem {
             ),
             What::Inferred => write!(
                 formatter,
-                "{path}: inferred: a fork of before 0.100, whose copied history is told by the time of its lines"
+                "{path}: inferred: a fork made before 0.100, which shows what it copied only by the time of its lines"
             ),
         }
     }

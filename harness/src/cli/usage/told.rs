@@ -96,8 +96,8 @@ impl Kind {
             ],
             Self::Inferred => [
                 "inferred_files",
-                "result is inferred: what a fork of before 0.100 copied is told by the time of its lines",
-                "results are inferred: what forks of before 0.100 copied is told by the time of their lines",
+                "result is inferred: a fork made before 0.100 shows which lines it copied only by their time",
+                "results are inferred: forks made before 0.100 show which lines they copied only by their time",
             ],
         }
     }
