@@ -130,7 +130,7 @@ impl<R: Rng> Generator<'_, R> {
         DataOp::Append((0..rows).map(|_| self.row()).collect())
     }
 
-    /// Rows of so many turns that it is no accident that none of them tells a tier.
+    /// Rows of as many turns as the coverage warning needs, none of which tells a tier.
     fn append_turns(&mut self) -> DataOp {
         let turns = self.random.random_range(9..12);
         let kinds = [RowKind::TurnTags, RowKind::TurnSession];

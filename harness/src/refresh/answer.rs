@@ -20,8 +20,8 @@ type Row = [u64; 7];
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer(BTreeMap<Class, Row>);
 
-/// The first problem that makes a result another one than it should be. That a fork of the oldest versions is told by the time of its
-/// lines is none.
+/// The first problem that makes a result wrong. An inferred one is expected where the oldest versions forked: only the time of the
+/// lines shows what they copied.
 #[must_use]
 pub fn fault(problems: &[Problem]) -> Option<&Problem> {
     problems.iter().find(|problem| !matches!(problem.what, What::Inferred))

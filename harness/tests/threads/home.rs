@@ -174,7 +174,7 @@ fn what_is_skipped_is_one_line_for_each_reason_and_never_equal() {
     assert_eq!(told["skipped"][1]["reason"], "untyped");
     assert_eq!(told["skipped"][1]["files"], 3);
 
-    // Damage is told once for each kind, and changes the exit code.
+    // Each kind of damage is reported once, and changes the exit code.
     for number in 5..8 {
         let name = name(&format!("01a0000{number}-0000-7000-8000-000000000000"));
         put(&home, DAY, &format!("{name}.zst"), "no zstd");

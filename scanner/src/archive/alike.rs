@@ -20,7 +20,7 @@ pub(super) type Place = (usize, usize);
 pub(super) struct Candidate {
     pub(super) place: Place,
     pub(super) file: PathBuf,
-    /// How it is told of.
+    /// How it is reported.
     pub(super) path: PathBuf,
     /// The ids of its session and of its segment.
     pub(super) id: (String, Option<String>),

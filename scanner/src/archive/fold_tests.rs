@@ -179,7 +179,7 @@ fn a_fork_that_names_turns_has_used_nothing_before_its_own() {
         ),
         (vec![own("0.171.0", ""), count("100", "100"), turn(TURN), count("150", "50")], 150, 150),
         (vec![own("0.98.0", forked), count("100", "100"), count("150", "50")], 150, 150),
-        // What is inherited is remembered, so that it is told when it is written again.
+        // An inherited total is remembered, so that its repetition is recognised.
         (vec![own("0.171.0", forked), count("100", "100"), turn(TURN), count("100", "100")], 0, 100),
     ] {
         assert_eq!(

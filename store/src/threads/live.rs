@@ -1,15 +1,14 @@
 //! A live thread: appending to its history, and the barriers that wait for its row.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::ablation::Ablation;
 use super::column::{Column, Value};
 use super::derive::{Seen, derive_without};
+use super::desk::{Deferred, Desk, DeskState};
 use super::error::{Error, Result, ShutdownError};
 use super::id::ThreadId;
 use super::item::Item;
-use super::lock::WriterLock;
 use super::options::Point;
 use super::patch::Patch;
 use super::pending::{Next, Pending, Standing};
@@ -17,7 +16,6 @@ use super::rows::ThreadRow;
 use super::store::StoreInner;
 use super::time::Millis;
 use super::worker::Worker;
-use super::writer::HistoryWriter;
 use super::{MetadataUpdate, replay};
 
 /// The buffer of a thread is given back above this, so that one huge line does not stay in memory.
@@ -47,57 +45,6 @@ pub(super) struct Shared {
     /// Held for moments only.
     pending: Mutex<Pending>,
     changed: Condvar,
-}
-
-/// Where lines are written, one append at a time.
-#[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) history: HistoryWriter,
-    pub(super) before: Before,
-    /// `None` once it was given up.
-    pub(super) lock: Option<WriterLock>,
-    pub(super) seen: Seen,
-    pub(super) deferred: Deferred,
-    pub(super) state: DeskState,
-    pub(super) buffer: Vec<u8>,
-}
-
-/// What stands beside the file that goes on.
-#[derive(Debug, Default)]
-pub(super) struct Before {
-    /// All files of a history that was there when it was resumed.
-    pub(super) files: Vec<PathBuf>,
-    /// Bytes of those that do not go on.
-    pub(super) bytes: u64,
-    /// The name that the user gave to the thread.
-    pub(super) title: Option<String>,
-}
-
-/// Facts that wait for the first append.
-#[derive(Debug)]
-pub(super) enum Deferred {
-    Nothing,
-    /// The line that a new thread begins with.
-    Create(Box<Item>),
-    /// What the history of a resumed thread says, for a row that may have fallen behind.
-    Resume(Box<Patch>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DeskState {
-    Open,
-    Closed,
-    Discarded,
-}
-
-impl Desk {
-    /// Why nothing can be done here any more.
-    fn refusal(&self, thread: ThreadId) -> Error {
-        match self.state {
-            DeskState::Discarded => Error::Discarded { thread },
-            DeskState::Open | DeskState::Closed => Error::Closed { thread },
-        }
-    }
 }
 
 impl Shared {

@@ -27,6 +27,7 @@ mod compose;
 mod database;
 mod decoder;
 mod derive;
+mod desk;
 mod disk;
 mod error;
 mod find;

@@ -1,4 +1,4 @@
-//! Files that are not read are told, with the reason.
+//! Files that are not read are reported with the reason.
 
 use tracerig_store::threads::Reason;
 

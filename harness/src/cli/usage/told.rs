@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// Its name in JSON, and what is told of one of them and of many.
+    /// Its name in JSON, and the message for one of them and for many.
     const fn words(self) -> [&'static str; 3] {
         match self {
             Self::Unreadable => ["unreadable_files", "file cannot be read", "files cannot be read"],

@@ -47,7 +47,7 @@ impl By {
     }
 }
 
-/// What counts, and how it is told apart.
+/// Which usage counts, and how it is grouped.
 pub(super) struct View {
     pub(super) by: Vec<By>,
     pub(super) zone: TimeZone,
@@ -135,7 +135,7 @@ impl View {
             homes.iter().for_each(|home| add(home.refresh.usage.by(|slot| self.key(slot, None))));
             return rows;
         }
-        // A session is told by the path of its first file.
+        // The path of its first file identifies a session.
         let mut first: BTreeMap<&str, String> = BTreeMap::new();
         for (session, path) in sessions(homes) {
             first.entry(&session.id).or_insert(path);
@@ -158,7 +158,7 @@ pub(super) fn sessions(homes: &[Home]) -> impl Iterator<Item = (&Session, String
     })
 }
 
-/// A path below one of the homes, as it is told.
+/// A path below one of the homes, as messages show it.
 pub(super) fn path(homes: &[Home], home: &Home, path: &std::path::Path) -> String {
     if homes.len() == 1 { path.display().to_string() } else { home.path.join(path).display().to_string() }
 }

@@ -109,7 +109,7 @@ fn what_cannot_be_decompressed_keeps_what_it_held() {
     }
     fs::write(zst(&path), &whole).unwrap();
     assert_eq!(world.input(), 12);
-    // One that was never known counts nothing, and is told each time.
+    // A file that was never read counts nothing, and is reported each time.
     fs::write(zst(&world.path(2)), "").unwrap();
     for _ in 0..2 {
         let refresh = world.refresh();

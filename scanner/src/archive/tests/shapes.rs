@@ -101,7 +101,7 @@ fn a_copy_anywhere_counts_once() {
     rollout(&world, "sessions/backup", PARENT, &[&lines[..], &[count(110, 10)]].concat());
     assert_eq!(world.input(), 110);
     assert_eq!(counts(&world), (vec!["sessions/backup".into()], 0));
-    // And one that goes on otherwise is told of beside the one that counts, not beside its beginnings.
+    // A diverged copy is reported beside the file that counts, not beside its beginnings.
     rollout(&world, ARCHIVED, PARENT, &[&lines[..], &[count(120, 20)]].concat());
     assert_eq!(world.input(), 110 + 120);
     assert_eq!(counts(&world), (vec![ARCHIVED.into(), "sessions/backup".into()], 1));

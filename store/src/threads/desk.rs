@@ -1,0 +1,62 @@
+//! What the one writer of a thread holds: its history file, and what belongs to it.
+
+use std::path::PathBuf;
+
+use super::derive::Seen;
+use super::error::Error;
+use super::id::ThreadId;
+use super::item::Item;
+use super::lock::WriterLock;
+use super::patch::Patch;
+use super::writer::HistoryWriter;
+
+/// Where lines are written, one append at a time.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) history: HistoryWriter,
+    pub(super) before: Before,
+    /// `None` once it was given up.
+    pub(super) lock: Option<WriterLock>,
+    pub(super) seen: Seen,
+    pub(super) deferred: Deferred,
+    pub(super) state: DeskState,
+    pub(super) buffer: Vec<u8>,
+}
+
+/// What stands beside the file that goes on.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// All files of a history that was there when it was resumed.
+    pub(super) files: Vec<PathBuf>,
+    /// Bytes of those that do not go on.
+    pub(super) bytes: u64,
+    /// The name that the user gave to the thread.
+    pub(super) title: Option<String>,
+}
+
+/// Facts that wait for the first append.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    Nothing,
+    /// The line that a new thread begins with.
+    Create(Box<Item>),
+    /// What the history of a resumed thread says, for a row that may have fallen behind.
+    Resume(Box<Patch>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DeskState {
+    Open,
+    Closed,
+    Discarded,
+}
+
+impl Desk {
+    /// Why nothing can be done here any more.
+    pub(super) fn refusal(&self, thread: ThreadId) -> Error {
+        match self.state {
+            DeskState::Discarded => Error::Discarded { thread },
+            DeskState::Open | DeskState::Closed => Error::Closed { thread },
+        }
+    }
+}
