@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tracerig_datasets::real::Codex;
-use tracerig_harness::oracle::archive::{View, view};
+use tracerig_oracle::archive::{View, view};
 
 fn found(home: &Path) -> View {
     view(home, &BTreeSet::new(), 0)

@@ -10,10 +10,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use tracerig_oracle::{self as oracle, Answer, Window};
+
 use common::program::{Program, Ran, text};
 use tracerig_datasets::real::Codex;
 use tracerig_datasets::{BuildOptions, Cache, Manifest, Recipe, Truth};
-use tracerig_harness::oracle::{self, Answer, Window};
 
 fn built(ran: &Ran) -> PathBuf {
     assert_eq!(ran.code, Some(0), "{ran:?}");

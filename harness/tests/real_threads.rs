@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::Value as Json;
 use tracerig_datasets::real::Codex;
-use tracerig_harness::oracle::thread_home;
-use tracerig_harness::oracle::threads::{Row, difference, rows};
+use tracerig_oracle::thread_home;
+use tracerig_oracle::threads::{Row, difference, rows};
 use tracerig_store::threads::{Loaded, Sessions, SweepOptions, Verified, history, rebuild, verify};
 
 /// Every file below a folder, in order.

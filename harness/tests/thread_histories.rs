@@ -9,12 +9,13 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use tracerig_oracle::threads::{Row, rows};
+
 use common::search::{assert_exercised, expect_nothing, expect_nothing_kept};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 use tracerig_harness::diff::{Bench, Threads};
-use tracerig_harness::oracle::threads::{Row, rows};
 use tracerig_harness::thread_histories::{Case, Op, generate, run};
 use tracerig_store::threads::{Ablations, Durability, Mode};
 

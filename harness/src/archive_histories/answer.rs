@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tracerig_oracle::archive::{Session, Used, View};
 use tracerig_scanner::archive::{Defect, Problem, Refresh, Tokens, Usage, What};
 
 use super::{Error, Wrong};
 use crate::histories::{Side, disagreement};
-use crate::oracle::archive::{Session, Used, View};
 
 /// What a refresh answered.
 #[derive(Debug, Clone, Default)]

@@ -28,7 +28,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tracerig_harness::histories::EPOCH;
-use tracerig_harness::oracle;
+use tracerig_oracle as oracle;
 use tracerig_scanner::{Check, MemoPlace, Mode, Options, Reason, Request, Scan, Scanner, Window};
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog};
 

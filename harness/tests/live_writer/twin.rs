@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
-use tracerig_harness::oracle::{self, Answer, Window};
+use tracerig_oracle::{self as oracle, Answer, Window};
 use tracerig_store::{OwnedBody, OwnedRow};
 
 use crate::script;

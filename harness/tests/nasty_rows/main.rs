@@ -12,7 +12,7 @@ use std::process::Command;
 
 use rows::{Cell, Nasty, Row};
 use rusqlite::{Connection, params};
-use tracerig_harness::oracle::{self, Answer, Turn, Window};
+use tracerig_oracle::{self as oracle, Answer, Turn, Window};
 use tracerig_scanner::{BUSY_TIMEOUT, Options, Request, Scan, Scanner, published};
 
 const ROWS: u64 = 6000;

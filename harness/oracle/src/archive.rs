@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use rollout::{Rollout, interpret};
-pub(crate) use text::{COMPRESSED, is_compressed, read};
-pub(crate) use walk::{Found, Walk, walk};
+pub use rollout::{Rollout, interpret};
+pub use text::{COMPRESSED, is_compressed, read};
+pub use walk::{Found, Walk, walk};
 
 /// Broken lines that are told one by one.
 const TOLD: usize = 32;
@@ -78,10 +78,10 @@ pub fn view(home: &Path, priority: &BTreeSet<String>, offset: i64) -> View {
 }
 
 /// The paths and texts of files of one thread and segment, in the order of paths.
-pub(crate) type Copies = Vec<(PathBuf, Vec<u8>)>;
+pub type Copies = Vec<(PathBuf, Vec<u8>)>;
 
 /// The same, and what had to be compared for it.
-pub(crate) fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: i64) -> (View, Vec<Copies>) {
+pub fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: i64) -> (View, Vec<Copies>) {
     let Walk { mut files, failed, failed_folders, .. } = walk(home);
     let unreadable = failed.iter().chain(&failed_folders).map(|path| path.display().to_string());
     let mut view = View { unreadable: unreadable.collect(), ..View::default() };

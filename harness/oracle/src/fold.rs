@@ -7,10 +7,11 @@ use super::{Turn, Window};
 
 /// What rows say, each with its id, in the order of ids.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Known<'a> {
-    pub(crate) facts: Vec<(i64, &'a Fact)>,
+pub struct Known<'a> {
+    /// The facts.
+    pub facts: Vec<(i64, &'a Fact)>,
     /// The turns that rows prove to have run.
-    pub(crate) ran: Vec<(i64, &'a Ran)>,
+    pub ran: Vec<(i64, &'a Ran)>,
 }
 
 impl<'a> Known<'a> {
@@ -38,7 +39,7 @@ impl<'a> Known<'a> {
     /// Whether each fact can change an answer, for any window, now or when rows are deleted: evidence; a submission or change
     /// of settings, if priority was named before in its place or is named by itself, but one that names a turn and no
     /// tier only if that turn ran; and the completions of turns with evidence.
-    pub(crate) fn relevant(&self) -> Vec<bool> {
+    pub fn relevant(&self) -> Vec<bool> {
         let proven: HashSet<&str> = self.evidence().iter().map(|(_, fact)| fact.turn.as_str()).collect();
         let (could, last_ran) = (self.could_be_at_priority(), self.last_ran());
         let matters = |(id, fact): &(i64, &Fact)| match fact.kind {
@@ -53,7 +54,7 @@ impl<'a> Known<'a> {
     }
 
     /// The ids of submissions and settings in whose place priority was named before, or by themselves.
-    pub(crate) fn could_be_at_priority(&self) -> HashSet<i64> {
+    pub fn could_be_at_priority(&self) -> HashSet<i64> {
         let mut places = HashSet::new();
         let mut could = HashSet::new();
         for &(id, fact) in &self.facts {
@@ -70,7 +71,7 @@ impl<'a> Known<'a> {
     }
 
     /// The facts that prove a turn ran at the priority tier.
-    pub(crate) fn evidence(&self) -> Vec<(i64, &'a Fact)> {
+    pub fn evidence(&self) -> Vec<(i64, &'a Fact)> {
         let last = self.last_ran();
         let has_run = |id: i64, turn: &str| last.get(turn).is_some_and(|&ran| ran > id);
         let submitted = self.starts_at_priority();
@@ -82,7 +83,7 @@ impl<'a> Known<'a> {
     }
 
     /// The submissions that name a turn and whose tier, said or inherited, is priority.
-    pub(crate) fn starts_at_priority(&self) -> Vec<(i64, &'a Fact)> {
+    pub fn starts_at_priority(&self) -> Vec<(i64, &'a Fact)> {
         // The tier last set in a thread of a process; None is a thread, or a process, of its own.
         let mut tiers = HashMap::<(Option<&str>, Option<&str>), Tier>::new();
         let mut found = Vec::new();
@@ -105,7 +106,7 @@ impl<'a> Known<'a> {
     }
 
     /// The model of each turn's latest completion, in the window or not.
-    pub(crate) fn completions(&self) -> HashMap<&'a str, &'a str> {
+    pub fn completions(&self) -> HashMap<&'a str, &'a str> {
         let completions = self.facts.iter().filter(|(_, fact)| fact.is_completion());
         completions.filter_map(|(_, fact)| Some((fact.turn.as_str(), fact.model.as_deref()?))).collect()
     }

@@ -11,29 +11,32 @@ use super::text::is_compressed;
 
 /// A rollout that was found.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) path: PathBuf,
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
     /// Whether a symbolic link leads to it, or several names.
-    pub(crate) is_shared: bool,
-    pub(crate) metadata: fs::Metadata,
+    pub is_shared: bool,
+    /// Of the file itself, links followed.
+    pub metadata: fs::Metadata,
 }
 
 /// What a walk found below a home.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Walk {
-    pub(crate) files: Vec<Found>,
+pub struct Walk {
+    /// The rollouts.
+    pub files: Vec<Found>,
     /// Rollouts that cannot be looked at.
-    pub(crate) failed: Vec<PathBuf>,
+    pub failed: Vec<PathBuf>,
     /// Folders that cannot be read.
-    pub(crate) failed_folders: Vec<PathBuf>,
+    pub failed_folders: Vec<PathBuf>,
     /// Folders read.
-    pub(crate) folders: u64,
+    pub folders: u64,
     seen: BTreeSet<(u64, u64)>,
     linked: BTreeSet<PathBuf>,
 }
 
 /// Finds what is below `home`: first by real folders, then by links in the order of their paths.
-pub(crate) fn walk(home: &Path) -> Walk {
+pub fn walk(home: &Path) -> Walk {
     let mut walk = Walk::default();
     for root in ["sessions", "archived_sessions"] {
         match fs::metadata(home.join(root)) {

@@ -11,7 +11,7 @@ use super::{Fact, Known, Ran, Seen, Turn, Verdict, Window, each_row};
 
 /// What every row up to the highest id says.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Notes {
+pub struct Notes {
     facts: BTreeMap<i64, Fact>,
     ran: BTreeMap<i64, Ran>,
     max_id: i64,
@@ -23,7 +23,7 @@ impl Notes {
     ///
     /// # Errors
     /// Whatever SQLite reports.
-    pub(crate) fn update(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    pub fn update(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let snapshot = connection.unchecked_transaction()?;
         let mut facts = std::mem::take(&mut self.facts);
         let mut ran = std::mem::take(&mut self.ran);
@@ -44,17 +44,17 @@ impl Notes {
     }
 
     /// The highest id.
-    pub(crate) fn max_id(&self) -> i64 {
+    pub fn max_id(&self) -> i64 {
         self.max_id
     }
 
     /// The oracle's answer to an open window.
-    pub(crate) fn turns(&self) -> BTreeMap<String, Turn> {
+    pub fn turns(&self) -> BTreeMap<String, Turn> {
         self.known().turns(Window::default())
     }
 
     /// The ids of the facts, oldest first: those that can change an answer, and the others.
-    pub(crate) fn ids(&self) -> (Vec<i64>, Vec<i64>) {
+    pub fn ids(&self) -> (Vec<i64>, Vec<i64>) {
         let matters = self.known().relevant();
         let (these, others): (Vec<_>, Vec<_>) =
             self.facts.keys().zip(matters).partition(|(_, matters)| *matters);
@@ -63,7 +63,7 @@ impl Notes {
     }
 
     /// Whether the row `id` is one that a turn logged while it ran.
-    pub(crate) fn is_of_turn(&self, id: i64) -> bool {
+    pub fn is_of_turn(&self, id: i64) -> bool {
         self.ran.contains_key(&id)
     }
 

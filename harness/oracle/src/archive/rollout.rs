@@ -18,23 +18,26 @@ const LONGEST: usize = 4096;
 
 /// What one rollout says.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rollout {
+pub struct Rollout {
     /// The thread: what the first line about it says, else the name.
-    pub(crate) thread: String,
-    pub(crate) segment: Option<String>,
+    pub thread: String,
+    /// The segment of the thread that the file holds, if its name tells one.
+    pub segment: Option<String>,
     pub(super) meta: Option<[Option<String>; 4]>,
     pub(super) span: Option<(i64, i64)>,
     pub(super) events: Vec<Event>,
-    pub(crate) unknown: u64,
-    pub(crate) broken: Vec<(u64, &'static str)>,
+    /// Lines of unknown types.
+    pub unknown: u64,
+    /// Lines that cannot be read: the number of the line, and why.
+    pub broken: Vec<(u64, &'static str)>,
     /// Its first line is an object without a type.
-    pub(crate) is_untyped: bool,
+    pub is_untyped: bool,
     /// Something counts nothing only because of the time of its lines.
-    pub(crate) is_inferred: bool,
+    pub is_inferred: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Event {
+pub(super) struct Event {
     at: i64,
     model: Option<String>,
     tier: &'static str,
@@ -44,7 +47,7 @@ pub(crate) struct Event {
 
 impl Rollout {
     /// Turns of which somebody else may know the tier.
-    pub(crate) fn open_turns(&self) -> BTreeSet<String> {
+    pub fn open_turns(&self) -> BTreeSet<String> {
         self.events
             .iter()
             .filter(|event| event.tier == "unknown")
@@ -68,7 +71,7 @@ impl Rollout {
 }
 
 /// What a rollout at `path` with this text says.
-pub(crate) fn interpret(path: &Path, bytes: &[u8]) -> Rollout {
+pub fn interpret(path: &Path, bytes: &[u8]) -> Rollout {
     let (thread, segment) = thread_and_segment(path);
     let mut pass = Pass { rollout: Rollout { thread, segment, ..Rollout::default() }, ..Pass::default() };
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &bytes[..end]);

@@ -14,7 +14,7 @@ pub(super) struct Row<'a> {
 
 /// What a row says about a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fact {
+pub struct Fact {
     pub(super) kind: Kind,
     pub(super) turn: String,
     pub(super) model: Option<String>,
@@ -25,27 +25,27 @@ pub(crate) struct Fact {
 
 impl Fact {
     /// Whether it names the model that answered.
-    pub(crate) fn is_completion(&self) -> bool {
+    pub fn is_completion(&self) -> bool {
         matches!(self.kind, Kind::Completion)
     }
 
     /// The turn that it names.
-    pub(crate) fn turn(&self) -> &str {
+    pub fn turn(&self) -> &str {
         &self.turn
     }
 
     /// The model that it names.
-    pub(crate) fn model(&self) -> Option<&str> {
+    pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
 
     /// Whether it is a submission that names a turn.
-    pub(crate) fn submits_turn(&self) -> bool {
+    pub fn submits_turn(&self) -> bool {
         matches!(self.kind, Kind::Submission { starts_turn: true, .. })
     }
 
     /// Whether it proves by itself that its turn ran at priority, and names no model.
-    pub(crate) fn is_proof_without_model(&self) -> bool {
+    pub fn is_proof_without_model(&self) -> bool {
         self.kind == Kind::Evidence && self.model.is_none()
     }
 }
@@ -69,7 +69,7 @@ pub(super) enum Tier {
 }
 
 /// What the marker of a row makes of it.
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It says something.
     Fact(Fact),
     /// It has no marker, or says nothing.
@@ -80,18 +80,21 @@ pub(crate) enum Verdict {
 
 /// A turn that logged a row while it ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ran {
-    pub(crate) turn: String,
-    pub(crate) model: Option<String>,
+pub struct Ran {
+    /// Its id.
+    pub turn: String,
+    /// The model that the row names.
+    pub model: Option<String>,
 }
 
 /// What a row is in every respect.
-pub(crate) struct Seen {
-    pub(crate) verdict: Verdict,
+pub struct Seen {
+    /// What its marker makes of it.
+    pub verdict: Verdict,
     /// The turn that it proves to have run.
-    pub(crate) ran: Option<Ran>,
+    pub ran: Option<Ran>,
     /// Whether it names the tier of a turn, whichever tier.
-    pub(crate) tells_tier: bool,
+    pub tells_tier: bool,
 }
 
 /// The targets of rows that a turn logs while it runs.

@@ -9,6 +9,7 @@ mod fold;
 mod json;
 mod notes;
 mod published;
+pub mod python;
 mod rules;
 pub mod thread_home;
 pub mod threads;
@@ -21,9 +22,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use fold::Known;
-pub(crate) use notes::Notes;
-pub(crate) use rules::{Fact, Ran, Seen, Verdict};
+pub use fold::Known;
+pub use notes::Notes;
+pub use rules::{Fact, Ran, Seen, Verdict};
 
 /// How long a locked database is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -137,21 +138,25 @@ pub fn scan_connection(connection: &Connection, window: Window) -> rusqlite::Res
 
 /// What is counted of rows beside their facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Hints {
-    pub(crate) unrecognised: u64,
-    pub(crate) turn_rows: u64,
-    pub(crate) tier_rows: u64,
-    pub(crate) turns: HashSet<String>,
+pub struct Hints {
+    /// Rows with a marker under another target, and submissions that set a tier by an unknown operation.
+    pub unrecognised: u64,
+    /// Rows that a turn logged while it ran.
+    pub turn_rows: u64,
+    /// Rows that tell the tier of a turn.
+    pub tier_rows: u64,
+    /// Turns that turn rows name.
+    pub turns: HashSet<String>,
 }
 
 impl Hints {
     /// Their figures, in the order of [`Answer::hints`].
-    pub(crate) fn figures(&self) -> [u64; 4] {
+    pub fn figures(&self) -> [u64; 4] {
         [self.unrecognised, self.turn_rows, self.turns.len() as u64, self.tier_rows]
     }
 
     /// Counts a row.
-    pub(crate) fn count(&mut self, seen: &Seen) {
+    pub fn count(&mut self, seen: &Seen) {
         self.unrecognised += u64::from(matches!(seen.verdict, Verdict::Unrecognised));
         self.tier_rows += u64::from(seen.tells_tier);
         if let Some(ran) = &seen.ran {
@@ -162,7 +167,7 @@ impl Hints {
 }
 
 /// Calls `found` for every TEXT row from the id `from` on, in the order of ids, with the id and what the row is.
-pub(crate) fn each_row(
+pub fn each_row(
     connection: &Connection,
     from: i64,
     mut found: impl FnMut(i64, Seen),
@@ -187,7 +192,7 @@ pub(crate) fn each_row(
 }
 
 /// The answer that what is known gives in `window`.
-pub(crate) fn answer(known: &Known<'_>, hints: &Hints, window: Window) -> Answer {
+pub fn answer(known: &Known<'_>, hints: &Hints, window: Window) -> Answer {
     let [unrecognised, turn_rows, turns_seen, tier_rows] = hints.figures();
     Answer {
         turns: known.turns(window),

@@ -7,10 +7,10 @@ use std::path::Path;
 use ruzstd::decoding::StreamingDecoder;
 
 /// What the name of a compressed rollout ends with.
-pub(crate) const COMPRESSED: &str = ".zst";
+pub const COMPRESSED: &str = ".zst";
 
 /// Whether the file at `path` is compressed.
-pub(crate) fn is_compressed(path: &Path) -> bool {
+pub fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "zst")
 }
 
@@ -18,7 +18,7 @@ pub(crate) fn is_compressed(path: &Path) -> bool {
 ///
 /// # Errors
 /// It cannot be read, or decompressed.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = fs::read(path)?;
     if is_compressed(path) { decompressed(&bytes) } else { Ok(bytes) }
 }
