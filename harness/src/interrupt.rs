@@ -1,54 +1,57 @@
-//! Ctrl-C and time limits: what ends a run early, and the child processes that must end with it.
+//! Ctrl-C and its like: the first signal asks for an orderly end, which must come within a second.
+//!
+//! Every long step looks at [`requested`], and every child is ended. A step that cannot look is ended with the process shortly before
+//! the second is over: children are killed and temporary folders removed first.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::platform;
-
-/// How often a running child is compared with its time limit: rarely, so that watching does not disturb the measuring.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
+use crate::{platform, watch};
 
 /// Signals closer to each other than this are one request: `timeout` and others send theirs to a process and then to its group, and a
 /// wrapper passes on what its child has had from the terminal.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
-#[derive(Debug)]
-struct State {
-    /// When an orderly end was asked for.
-    interrupted: Option<Instant>,
-    children: Vec<Child>,
-}
+/// From the first signal until the process is ended whatever it does.
+const LAST_RESORT: Duration = Duration::from_millis(800);
 
-/// A child that is being waited for.
-#[derive(Debug)]
-struct Child {
-    id: u32,
-    /// `None`: as long as it likes.
-    deadline: Option<Instant>,
-    timed_out: bool,
-}
+/// Between two tries to take a lock.
+const LOCK_TRIES: Duration = Duration::from_millis(10);
 
-static STATE: Mutex<State> = Mutex::new(State { interrupted: None, children: Vec::new() });
+/// The exit code of a process that a signal ended.
+const CODE: i32 = 130;
 
-fn state() -> MutexGuard<'static, State> {
-    STATE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and kills the children
-/// being waited for, a second, later one ends the process at once with exit code 130.
+/// Folders that are removed when the process is ended in the middle of something.
+static LITTER: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and ends the children; a
+/// second, later one ends the process at once with exit code 130.
 ///
 /// # Errors
 /// The operating system refuses, or handlers are installed already.
 pub fn install() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        let mut state = state();
-        match state.interrupted {
-            Some(first) if is_another(first, Instant::now()) => std::process::exit(130),
-            Some(_) => return,
-            None => state.interrupted = Some(Instant::now()),
-        }
-        for child in &state.children {
-            platform::kill(child.id);
+    platform::adopt_orphans();
+    let mut first = None;
+    ctrlc::set_handler(move || {
+        let now = Instant::now();
+        match first {
+            Some(first) if is_another(first, now) => end_now(),
+            Some(_) => {}
+            None => {
+                first = Some(now);
+                REQUESTED.store(true, Ordering::Relaxed);
+                watch::end_all();
+                std::thread::spawn(|| {
+                    std::thread::sleep(LAST_RESORT);
+                    end_now();
+                });
+            }
         }
     })
 }
@@ -58,57 +61,59 @@ fn is_another(first: Instant, now: Instant) -> bool {
     now.duration_since(first) >= ONE_REQUEST
 }
 
+/// Ends the process in the middle of whatever it does.
+fn end_now() -> ! {
+    watch::kill_all();
+    // Held until the end, so that nothing is begun any more. Who works in a folder may still write into it: hence twice.
+    let litter = litter();
+    for folder in litter.iter().chain(litter.iter()) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    let _ = writeln!(
+        io::stderr(),
+        "tracerig: interrupted in the middle of a step; the next run removes what is left of it"
+    );
+    std::process::exit(CODE)
+}
+
 /// Whether an orderly end was asked for.
 #[must_use]
 pub fn requested() -> bool {
-    state().interrupted.is_some()
+    REQUESTED.load(Ordering::Relaxed)
 }
 
-/// Registers `child` until [`Watched::release`]: it is killed on an interruption, or after `limit`.
-pub(crate) fn watch(child: u32, limit: Duration) -> Watched {
-    static WATCHDOG: OnceLock<()> = OnceLock::new();
-    WATCHDOG.get_or_init(|| {
-        std::thread::spawn(|| {
-            loop {
-                std::thread::sleep(WATCH_EVERY);
-                let mut state = state();
-                let now = Instant::now();
-                let late = |child: &&mut Child| child.deadline.is_some_and(|deadline| deadline <= now);
-                for child in state.children.iter_mut().filter(late) {
-                    child.timed_out = true;
-                    platform::kill(child.id);
-                }
-            }
-        });
-    });
-    let mut state = state();
-    state.children.push(Child { id: child, deadline: Instant::now().checked_add(limit), timed_out: false });
-    if state.interrupted.is_some() {
-        platform::kill(child);
+fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
+    LITTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the file at `path`, creating it if need be, and waits for its lock; `None` if a signal asks for the end before.
+pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if requested() => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRIES),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
-    Watched(child)
 }
 
-/// A child under watch.
+/// Says that a folder is of no use once this process has ended, for as long as this value lives.
 #[derive(Debug)]
-pub(crate) struct Watched(u32);
+pub(crate) struct Litter(PathBuf);
 
-impl Watched {
-    /// Ends the watch; to be called before the child's process id is freed. Returns whether its time was up.
-    pub(crate) fn release(self) -> bool {
-        self.end()
-    }
-
-    fn end(&self) -> bool {
-        let mut state = state();
-        let at = state.children.iter().position(|child| child.id == self.0);
-        at.is_some_and(|at| state.children.swap_remove(at).timed_out)
+impl Litter {
+    /// Of the folder at `path`, which this process has made for itself.
+    pub(crate) fn at(path: &Path) -> Self {
+        litter().push(path.to_owned());
+        Self(path.to_owned())
     }
 }
 
-impl Drop for Watched {
+impl Drop for Litter {
     fn drop(&mut self) {
-        self.end();
+        litter().retain(|path| *path != self.0);
     }
 }
 

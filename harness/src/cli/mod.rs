@@ -31,6 +31,7 @@ use crate::plan::RunProblem;
 use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
 use crate::repro::ReproError;
+use crate::watch;
 
 /// Measures and tests trace stores and incremental scanners: relaunches, appends, refreshes; every answer is verified.
 ///
@@ -156,6 +157,10 @@ fn no_run(place: &str, problem: RunProblem) -> anyhow::Error {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Before anything else: a signal may come at any moment.
+    if let Err(error) = interrupt::install() {
+        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
@@ -170,9 +175,6 @@ pub fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    if let Err(error) = interrupt::install() {
-        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
-    }
     let done = match cli.verb {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
@@ -187,6 +189,7 @@ pub fn main() -> ExitCode {
         Verb::Man(arguments) => generated::man(&arguments),
     };
     let code = done.unwrap_or_else(|error| told(&error));
+    watch::sweep_now();
     ExitCode::from(code.0)
 }
 

@@ -1,11 +1,12 @@
 //! A folder of a run's own, that is gone when the run is, however it ended.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::error::RunError;
+use crate::interrupt::{self, Litter};
 
 const PREFIX: &str = "run-";
 /// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database and a thread's row that of its history,
@@ -22,6 +23,7 @@ const TURN: &str = "turn";
 #[derive(Debug)]
 pub(crate) struct Workplace {
     folder: TempDir,
+    _litter: Litter,
     /// Held as long as the folder is in use.
     _lock: File,
 }
@@ -41,8 +43,9 @@ impl Workplace {
             .rand_bytes(RANDOM)
             .tempdir_in(&parent)
             .map_err(RunError::io(&parent, "create a folder in it"))?;
+        let litter = Litter::at(folder.path());
         let lock = lock(&folder.path().join(LOCK))?;
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, _litter: litter, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -58,8 +61,7 @@ fn padding(parent: &Path) -> String {
 
 /// Opens the file at `path`, creating it if need be, and waits for its lock.
 fn lock(path: &Path) -> Result<File, RunError> {
-    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path);
-    file.and_then(|file| file.lock().map(|()| file)).map_err(RunError::io(path, "lock it"))
+    interrupt::lock(path).map_err(RunError::io(path, "lock it"))?.ok_or(RunError::Interrupted)
 }
 
 /// Removes the folders of runs that are no more.
