@@ -331,7 +331,8 @@ mod tests {
     #[test]
     fn a_question_to_a_process_that_does_not_listen_ends() {
         let limits = Limits { time: Some(SHORT), ..Limits::default() };
-        let mut child = Child::start_to_talk(&mut shell("exec 3<&0; setsid sleep 9 <&3 & exit 0"), limits).unwrap();
+        let mut child =
+            Child::start_to_talk(&mut shell("exec 3<&0; setsid sleep 9 <&3 & exit 0"), limits).unwrap();
         assert!(child.write(&vec![b' '; 1 << 20]).is_err());
         assert_eq!(child.wait().unwrap().cut, Some(Cut::Held));
     }

@@ -20,7 +20,7 @@ pub struct Companion {
 }
 
 /// A question that is not answered yet.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Asked {
     start: Instant,
     before: Option<Io>,

@@ -4,11 +4,13 @@
 //! the second is over: children are killed and temporary folders removed first.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::{platform, watch};
 
@@ -17,7 +19,7 @@ use crate::{platform, watch};
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
 /// From the first signal until the process is ended whatever it does.
-const LAST_RESORT: Duration = Duration::from_millis(800);
+const LAST_RESORT: Duration = Duration::from_millis(650);
 
 /// Between two tries to take a lock.
 const LOCK_TRIES: Duration = Duration::from_millis(10);
@@ -99,17 +101,46 @@ pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Says that a folder is of no use once this process has ended, for as long as this value lives.
-#[derive(Debug)]
-pub(crate) struct Litter(PathBuf);
+/// Fails once an orderly end was asked for, for what reads or writes piece by piece.
+pub(crate) fn check() -> io::Result<()> {
+    if requested() { Err(io::Error::other("a signal asked for the end")) } else { Ok(()) }
+}
 
-impl Litter {
-    /// Of the folder at `path`, which this process has made for itself.
-    pub(crate) fn at(path: &Path) -> Self {
-        litter().push(path.to_owned());
-        Self(path.to_owned())
+/// Copies a file, and sees that no more than a piece of it waits for the disk: nothing ends a sync on its way.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    const PIECE: u64 = 64 << 20;
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    to.set_permissions(from.metadata()?.permissions())?;
+    while io::copy(&mut (&mut from).take(PIECE), &mut to)? > 0 {
+        to.sync_data()?;
+        check()?;
+    }
+    Ok(())
+}
+
+/// A folder of this process's own. It is removed when this value ends, or the process in the middle of something.
+#[derive(Debug)]
+pub(crate) struct TempFolder {
+    // Ends first: until it is gone, it is litter.
+    folder: TempDir,
+    _litter: Litter,
+}
+
+impl TempFolder {
+    /// A folder in `parent` that is named as `builder` says.
+    pub(crate) fn new(builder: &tempfile::Builder<'_, '_>, parent: &Path) -> io::Result<Self> {
+        let folder = builder.tempdir_in(parent)?;
+        litter().push(folder.path().to_owned());
+        Ok(Self { _litter: Litter(folder.path().to_owned()), folder })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
     }
 }
+
+#[derive(Debug)]
+struct Litter(PathBuf);
 
 impl Drop for Litter {
     fn drop(&mut self) {

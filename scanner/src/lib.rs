@@ -32,6 +32,7 @@ mod scanner;
 mod schema;
 mod signature;
 mod snapshot;
+mod stop;
 mod turns;
 mod work;
 
@@ -42,3 +43,4 @@ pub use control::{Point, Probe, Progress};
 pub use error::ScanError;
 pub use identity::{FileSystemIdentity, Identity, IdentitySource};
 pub use scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Running, Scanner};
+pub use stop::stop_when;

@@ -15,11 +15,15 @@ use serde_json::value::RawValue;
 
 use crate::answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 use crate::error::ScanError;
+use crate::stop;
 
 const EVENT: &str = "websocket event:";
 const REQUEST: &str = "websocket request:";
 const SUBMISSION: &str = "Submission sub=Submission {";
 const PRIORITY: &str = "service_tier: Some(Some(\"priority\"))";
+
+/// Steps of SQLite's machine between two looks whether the process is to end.
+const STEPS: std::ffi::c_int = 1000;
 
 /// Scans `database` by the published query.
 ///
@@ -31,7 +35,11 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
         std::fs::canonicalize(database).map_err(|error| ScanError::from_io(database, error))?;
     let fail = |error| ScanError::from_sqlite(&path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
+    let mut connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
+    if stop::is_wished() {
+        // Only there: it is called every so many steps, and this is measured.
+        connection.progress_handler(STEPS, Some(stop::is_to_stop)).map_err(fail)?;
+    }
     // SQLite counts milliseconds in 32 bits.
     connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64))).map_err(fail)?;
     connection.execute_batch("BEGIN").map_err(fail)?;

@@ -31,7 +31,7 @@ use crate::plan::RunProblem;
 use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
 use crate::repro::ReproError;
-use crate::watch;
+use crate::{platform, watch};
 
 /// Measures and tests trace stores and incremental scanners: relaunches, appends, refreshes; every answer is verified.
 ///
@@ -161,6 +161,12 @@ pub fn main() -> ExitCode {
     if let Err(error) = interrupt::install() {
         output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
     }
+    if platform::is_stdout_closed() {
+        output::say(
+            "tracerig: standard output is closed, so no result can be told; redirect it, to /dev/null if need be",
+        );
+        return ExitCode::from(Code::FAILED.0);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
@@ -175,6 +181,8 @@ pub fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
+    tracerig_store::stop_when(interrupt::requested);
+    tracerig_scanner::stop_when(interrupt::requested);
     let done = match cli.verb {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
@@ -198,8 +206,10 @@ fn told(error: &anyhow::Error) -> Code {
     if output::is_broken_pipe(error) {
         return Code::FINE;
     }
-    output::say(&format!("tracerig: {}", output::told(error)));
-    code_of(error)
+    let code = code_of(error);
+    let words = if code == Code::INTERRUPTED { Interrupted.to_string() } else { output::told(error) };
+    output::say(&format!("tracerig: {words}"));
+    code
 }
 
 fn code_of(error: &anyhow::Error) -> Code {
@@ -209,6 +219,9 @@ fn code_of(error: &anyhow::Error) -> Code {
         Code::INTERRUPTED
     } else if is_disagreement(error) {
         Code::MISMATCH
+    } else if interrupt::requested() {
+        // A step that a signal ended fails in its own words: a statement is interrupted, a process gives no answer.
+        Code::INTERRUPTED
     } else {
         Code::FAILED
     }

@@ -211,6 +211,7 @@ pub fn published(db: &Path, window: Window) -> Result<Answer, OracleError> {
 fn read<T>(db: &Path, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, OracleError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(db, flags)
+        .and_then(tracerig_store::stop::stoppable)
         .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection))
         .map_err(|source| OracleError::Open { path: db.to_owned(), source })?;
     work(&connection).map_err(|source| OracleError::Read { path: db.to_owned(), source })

@@ -3,10 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::error::RunError;
-use crate::interrupt::{self, Litter};
+use crate::interrupt::{self, TempFolder};
 
 const PREFIX: &str = "run-";
 /// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database and a thread's row that of its history,
@@ -22,8 +20,7 @@ const TURN: &str = "turn";
 /// A folder that a run works in. Dropping it removes it; what a killed run left is removed by the next.
 #[derive(Debug)]
 pub(crate) struct Workplace {
-    folder: TempDir,
-    _litter: Litter,
+    folder: TempFolder,
     /// Held as long as the folder is in use.
     _lock: File,
 }
@@ -37,15 +34,13 @@ impl Workplace {
         sweep(parent);
         // SQLite and the scanner see resolved paths; a link on the way would make them two.
         let parent = parent.canonicalize().map_err(RunError::io(parent, "resolve its path"))?;
-        let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .suffix(&padding(&parent))
-            .rand_bytes(RANDOM)
-            .tempdir_in(&parent)
-            .map_err(RunError::io(&parent, "create a folder in it"))?;
-        let litter = Litter::at(folder.path());
+        let padding = padding(&parent);
+        let mut name = tempfile::Builder::new();
+        name.prefix(PREFIX).suffix(&padding).rand_bytes(RANDOM);
+        let folder =
+            TempFolder::new(&name, &parent).map_err(RunError::io(&parent, "create a folder in it"))?;
         let lock = lock(&folder.path().join(LOCK))?;
-        Ok(Self { folder, _litter: litter, _lock: lock })
+        Ok(Self { folder, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> PathBuf {

@@ -128,7 +128,13 @@ pub fn crash(job: &CrashJob, tell: &mut dyn FnMut(u64)) -> Result<CrashReport, A
         let turn = usize::try_from(kill).unwrap_or(0);
         let mode = job.modes[turn % job.modes.len()];
         let end = End::draw(&mut random);
-        let acknowledged = one(job, mode, end, &books, &mut report)?;
+        let acknowledged = one(job, mode, end, &books, &mut report);
+        if interrupt::requested() {
+            // The writer was ended by the signal, not by what was to kill it.
+            report.interrupted = true;
+            break;
+        }
+        let acknowledged = acknowledged?;
         let struck = report.by_point.entry(end.name()).or_default();
         if let Err(what) = books.check(&conversation, &acknowledged, struck)? {
             let folder = books.keep(&job.workplaces)?;
