@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tracerig_store::schema::FILE_NAME;
+use tracerig_store::stop::is_to_stop;
 
 use crate::build;
 use crate::digest;
@@ -215,12 +216,13 @@ impl Cache {
     /// Removes a dataset and returns its folder's path. One that is being built or taken is waited for.
     ///
     /// # Errors
-    /// [`DatasetError::InUse`] while somebody uses it; as [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by
+    /// [`DatasetError::InUse`] while somebody uses it; [`DatasetError::Cancelled`] if this process is to end; as [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by
     /// its folder's name.
     pub fn remove(&self, name: &str) -> Result<PathBuf> {
         let name = self.resolve(name)?;
         let locks = Locks::of(&self.folder, &name);
-        let _change = locks.change(&mut |_| ControlFlow::Continue(()))?;
+        let _change = locks
+            .change(&mut |_| if is_to_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })?;
         let folder = self.folder.join(&name);
         let Some(_alone) = locks.try_alone()? else { return Err(DatasetError::InUse { path: folder }) };
         remove_if_there(&folder)?;

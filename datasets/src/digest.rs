@@ -12,6 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
 use tracerig_store::schema::{COLUMNS, TABLE};
+use tracerig_store::stop::stoppable;
 
 use crate::cache::{Progress, Stage};
 use crate::error::{DatasetError, Result};
@@ -214,7 +215,7 @@ pub(crate) fn open_finished(path: &Path) -> Result<Connection> {
             }
             escaped
         });
-        Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
+        stoppable(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
     };
     open().map_err(DatasetError::sqlite(path))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
+use tracerig_store::stop::stoppable;
 use tracerig_store::{LogRow, OwnedBody, OwnedRow, TraceLog};
 
 use crate::cache::{Dataset, Progress, Stage};
@@ -44,8 +45,10 @@ fn copied(
     let failed = |path: &Path, error| DatasetError::sqlite(path)(error);
     let source =
         Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .and_then(stoppable)
             .map_err(|error| failed(from, error))?;
-    let mut target = Connection::open(&database).map_err(|error| failed(&database, error))?;
+    let mut target =
+        Connection::open(&database).and_then(stoppable).map_err(|error| failed(&database, error))?;
     target.pragma_update(None, "synchronous", "OFF").map_err(|error| failed(&database, error))?;
     {
         // A read transaction makes it one snapshot: a backup starts over whenever the source was written to.
@@ -150,7 +153,7 @@ pub fn repeat_newest(log: &mut TraceLog, rows: u64) -> Result<u64> {
 
 fn read_newest(path: &Path, rows: u64) -> rusqlite::Result<Vec<OwnedRow>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = stoppable(Connection::open_with_flags(path, flags)?)?;
     let mut statement = connection.prepare(
         "SELECT ts, ts_nanos, CAST(level AS TEXT), CAST(target AS TEXT), feedback_log_body, module_path, file, line, \
          thread_id, process_uuid FROM logs ORDER BY id DESC LIMIT ?1",

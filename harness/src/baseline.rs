@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tracerig_reports::record::Status;
 use tracerig_reports::{Error, LARGEST_DOCUMENT, Record, read_whole, write_whole};
 
 use crate::machine;
@@ -66,6 +67,18 @@ pub enum BaselineError {
         "the records of a baseline must be of one machine, and these have the fingerprints {0} and {1}; save one baseline for each"
     )]
     Mixed(String, String),
+    /// A record that nothing can be compared with.
+    #[error(
+        "the run `{run}` {why}, so it is no baseline, and what is kept as `{name}` stays; make the run again"
+    )]
+    NoBase {
+        /// Of the baseline.
+        name: String,
+        /// Of the record.
+        run: String,
+        /// What is the matter with it.
+        why: &'static str,
+    },
     /// A file cannot be read or written.
     #[error("{}: cannot be read or written: {source}. Check its permissions, make room, or choose another folder with --baselines", path.display())]
     Io {
@@ -92,6 +105,15 @@ impl Baselines {
     /// See [`BaselineError`]; what was kept before is then still there.
     pub fn save(&self, name: &str, records: &[Named]) -> Result<PathBuf, BaselineError> {
         let path = self.path(name)?;
+        for (run, record) in records {
+            let why = match record.outcome.status {
+                Status::Complete | Status::Inconclusive => continue,
+                Status::Interrupted => "was cut short",
+                Status::Failed => "has processes that failed",
+                Status::Mismatch => "has wrong answers",
+            };
+            return Err(BaselineError::NoBase { name: name.to_owned(), run: run.clone(), why });
+        }
         let mut prints = records.iter().map(|(_, record)| &record.machine.fingerprint);
         let fingerprint = prints.next().cloned().unwrap_or_default();
         if let Some(other) = prints.find(|print| **print != fingerprint) {

@@ -1,54 +1,59 @@
-//! Ctrl-C and time limits: what ends a run early, and the child processes that must end with it.
+//! Ctrl-C and its like: the first signal asks for an orderly end, which must come within a second.
+//!
+//! Every long step looks at [`requested`], and every child is ended. A step that cannot look is ended with the process shortly before
+//! the second is over: children are killed and temporary folders removed first.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::platform;
+use tempfile::TempDir;
 
-/// How often a running child is compared with its time limit: rarely, so that watching does not disturb the measuring.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
+use crate::{platform, watch};
 
 /// Signals closer to each other than this are one request: `timeout` and others send theirs to a process and then to its group, and a
 /// wrapper passes on what its child has had from the terminal.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
-#[derive(Debug)]
-struct State {
-    /// When an orderly end was asked for.
-    interrupted: Option<Instant>,
-    children: Vec<Child>,
-}
+/// From the first signal until the process is ended whatever it does.
+const LAST_RESORT: Duration = Duration::from_millis(650);
 
-/// A child that is being waited for.
-#[derive(Debug)]
-struct Child {
-    id: u32,
-    /// `None`: as long as it likes.
-    deadline: Option<Instant>,
-    timed_out: bool,
-}
+/// Between two tries to take a lock.
+const LOCK_TRIES: Duration = Duration::from_millis(10);
 
-static STATE: Mutex<State> = Mutex::new(State { interrupted: None, children: Vec::new() });
+/// The exit code of a process that a signal ended.
+const CODE: i32 = 130;
 
-fn state() -> MutexGuard<'static, State> {
-    STATE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and kills the children
-/// being waited for, a second, later one ends the process at once with exit code 130.
+/// Folders that are removed when the process is ended in the middle of something.
+static LITTER: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and ends the children; a
+/// second, later one ends the process at once with exit code 130.
 ///
 /// # Errors
 /// The operating system refuses, or handlers are installed already.
 pub fn install() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        let mut state = state();
-        match state.interrupted {
-            Some(first) if is_another(first, Instant::now()) => std::process::exit(130),
-            Some(_) => return,
-            None => state.interrupted = Some(Instant::now()),
-        }
-        for child in &state.children {
-            platform::kill(child.id);
+    platform::adopt_orphans();
+    let mut first = None;
+    ctrlc::set_handler(move || {
+        let now = Instant::now();
+        match first {
+            Some(first) if is_another(first, now) => end_now(),
+            Some(_) => {}
+            None => {
+                first = Some(now);
+                REQUESTED.store(true, Ordering::Relaxed);
+                watch::end_all();
+                std::thread::spawn(|| {
+                    std::thread::sleep(LAST_RESORT);
+                    end_now();
+                });
+            }
         }
     })
 }
@@ -58,57 +63,88 @@ fn is_another(first: Instant, now: Instant) -> bool {
     now.duration_since(first) >= ONE_REQUEST
 }
 
+/// Ends the process in the middle of whatever it does.
+fn end_now() -> ! {
+    watch::kill_all();
+    // Held until the end, so that nothing is begun any more. Who works in a folder may still write into it: hence twice.
+    let litter = litter();
+    for folder in litter.iter().chain(litter.iter()) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    let _ = writeln!(
+        io::stderr(),
+        "tracerig: interrupted in the middle of a step; the next run removes what is left of it"
+    );
+    std::process::exit(CODE)
+}
+
 /// Whether an orderly end was asked for.
 #[must_use]
 pub fn requested() -> bool {
-    state().interrupted.is_some()
+    REQUESTED.load(Ordering::Relaxed)
 }
 
-/// Registers `child` until [`Watched::release`]: it is killed on an interruption, or after `limit`.
-pub(crate) fn watch(child: u32, limit: Duration) -> Watched {
-    static WATCHDOG: OnceLock<()> = OnceLock::new();
-    WATCHDOG.get_or_init(|| {
-        std::thread::spawn(|| {
-            loop {
-                std::thread::sleep(WATCH_EVERY);
-                let mut state = state();
-                let now = Instant::now();
-                let late = |child: &&mut Child| child.deadline.is_some_and(|deadline| deadline <= now);
-                for child in state.children.iter_mut().filter(late) {
-                    child.timed_out = true;
-                    platform::kill(child.id);
-                }
-            }
-        });
-    });
-    let mut state = state();
-    state.children.push(Child { id: child, deadline: Instant::now().checked_add(limit), timed_out: false });
-    if state.interrupted.is_some() {
-        platform::kill(child);
+fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
+    LITTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the file at `path`, creating it if need be, and waits for its lock; `None` if a signal asks for the end before.
+pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if requested() => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRIES),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
-    Watched(child)
 }
 
-/// A child under watch.
+/// Fails once an orderly end was asked for, for what reads or writes piece by piece.
+pub(crate) fn check() -> io::Result<()> {
+    if requested() { Err(io::Error::other("a signal asked for the end")) } else { Ok(()) }
+}
+
+/// Copies a file, and sees that no more than a piece of it waits for the disk: nothing ends a sync on its way.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    const PIECE: u64 = 64 << 20;
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    to.set_permissions(from.metadata()?.permissions())?;
+    while io::copy(&mut (&mut from).take(PIECE), &mut to)? > 0 {
+        to.sync_data()?;
+        check()?;
+    }
+    Ok(())
+}
+
+/// A folder of this process's own. It is removed when this value ends, or the process in the middle of something.
 #[derive(Debug)]
-pub(crate) struct Watched(u32);
+pub(crate) struct TempFolder {
+    // Ends first: until it is gone, it is litter.
+    folder: TempDir,
+    _litter: Litter,
+}
 
-impl Watched {
-    /// Ends the watch; to be called before the child's process id is freed. Returns whether its time was up.
-    pub(crate) fn release(self) -> bool {
-        self.end()
+impl TempFolder {
+    /// A folder in `parent` that is named as `builder` says.
+    pub(crate) fn new(builder: &tempfile::Builder<'_, '_>, parent: &Path) -> io::Result<Self> {
+        let folder = builder.tempdir_in(parent)?;
+        litter().push(folder.path().to_owned());
+        Ok(Self { _litter: Litter(folder.path().to_owned()), folder })
     }
 
-    fn end(&self) -> bool {
-        let mut state = state();
-        let at = state.children.iter().position(|child| child.id == self.0);
-        at.is_some_and(|at| state.children.swap_remove(at).timed_out)
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
     }
 }
 
-impl Drop for Watched {
+#[derive(Debug)]
+struct Litter(PathBuf);
+
+impl Drop for Litter {
     fn drop(&mut self) {
-        self.end();
+        litter().retain(|path| *path != self.0);
     }
 }
 

@@ -3,28 +3,25 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::process::CommandExt;
+use std::io::{self, Seek, SeekFrom};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{Exit, Launch};
 
-use crate::interrupt::{self, Watched};
-use crate::platform::{self, Ended};
-
-/// What is kept of a process's standard error.
-const STDERR_KEPT: u64 = 4096;
+use crate::child::{self, Child, Streams};
+use crate::platform::Ended;
+use crate::watch::{Cut, Limits};
 
 /// Starts processes of one program, one at a time; two launchers start two at once.
 #[derive(Debug)]
 pub struct Launcher {
     program: PathBuf,
     limit: Duration,
-    /// A file, not a pipe: two pipes would take a thread or a poll to empty.
     stderr: File,
     /// What a process of the program reads before it does anything, and in how many calls.
     start: (u64, u64),
@@ -41,8 +38,8 @@ pub struct Finished {
     pub stderr: String,
     /// How it ended.
     pub ended: Ended,
-    /// Whether it was killed because its time was up.
-    pub timed_out: bool,
+    /// Why it was ended, if it did not end by itself.
+    pub cut: Option<Cut>,
 }
 
 /// The launch of a process that could not be started: nothing is known of it.
@@ -85,9 +82,9 @@ impl Finished {
     /// What the process answered as JSON, or in words why that is no answer.
     ///
     /// # Errors
-    /// It was killed, it failed, it said nothing, or something else than expected.
+    /// It was ended, it failed, it said nothing, or something else than expected.
     pub fn answer<T: DeserializeOwned>(&self) -> Result<T, String> {
-        if let Some(error) = ended_badly(&self.ended, self.timed_out, &self.stderr) {
+        if let Some(error) = child::fault(&self.ended, self.cut, &self.stderr) {
             return Err(error);
         }
         if self.stdout.is_empty() {
@@ -98,7 +95,7 @@ impl Finished {
 }
 
 impl Launcher {
-    /// Launches `program`, and kills a process of it that takes longer than `limit`.
+    /// Launches `program`, and ends a process of it that takes longer than `limit` or writes without end.
     ///
     /// # Errors
     /// No temporary file can be made.
@@ -138,17 +135,9 @@ impl Launcher {
         self.stderr.set_len(0)?;
         self.stderr.seek(SeekFrom::Start(0))?;
         let mut command = Command::new(&self.program);
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(self.stderr.try_clone()?)
-            // A Ctrl-C in the terminal is for the harness, which then decides what becomes of its child.
-            .process_group(0);
-        let start = Instant::now();
-        let child = command.spawn()?;
-        let watched = interrupt::watch(child.id(), self.limit);
-        Ok(Launched { child, watched, start, stderr: &self.stderr, read: self.start })
+        let limits = Limits { time: Some(self.limit), ..Limits::default() };
+        let child = Child::start(command.args(arguments), &Streams::Read(&self.stderr), limits)?;
+        Ok(Launched { child, read: self.start, _launcher: PhantomData })
     }
 }
 
@@ -156,18 +145,17 @@ impl Launcher {
 #[derive(Debug)]
 pub struct Launched<'a> {
     child: Child,
-    watched: Watched,
-    start: Instant,
-    stderr: &'a File,
     /// What it has read before it does anything.
     read: (u64, u64),
+    /// Its standard error is the launcher's.
+    _launcher: PhantomData<&'a Launcher>,
 }
 
 impl Launched<'_> {
     /// When it was started.
     #[must_use]
     pub fn start(&self) -> Instant {
-        self.start
+        self.child.started()
     }
 
     /// Waits for its end.
@@ -175,38 +163,12 @@ impl Launched<'_> {
     /// # Errors
     /// It cannot be waited for.
     pub fn finish(self) -> io::Result<Finished> {
-        let Self { mut child, watched, start, stderr, read: (rchar, syscr) } = self;
-        let mut stdout = Vec::with_capacity(64 * 1024);
-        let read = child.stdout.take().map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut stdout));
-        let mut timed_out = false;
-        let mut ended = platform::wait(&mut child, || timed_out = watched.release())?;
-        read?;
+        let (start, (rchar, syscr)) = (self.start(), self.read);
+        let (stdout, child::End { mut ended, cut, said }) = self.child.finish()?;
         if let Some(io) = &mut ended.io {
             io.rchar = io.rchar.saturating_sub(rchar);
             io.syscr = io.syscr.saturating_sub(syscr);
         }
-        Ok(Finished { wall: ended.at - start, stdout, stderr: said(stderr)?, ended, timed_out })
-    }
-}
-
-/// The beginning of what a process wrote into its standard error.
-pub(crate) fn said(mut stderr: &File) -> io::Result<String> {
-    let mut said = Vec::new();
-    stderr.seek(SeekFrom::Start(0))?;
-    stderr.take(STDERR_KEPT).read_to_end(&mut said)?;
-    Ok(String::from_utf8_lossy(&said).trim().to_owned())
-}
-
-/// Why a process that ended like this gave no answer; `None` if it ended well. `said` is what it wrote on standard error.
-pub(crate) fn ended_badly(ended: &Ended, timed_out: bool, said: &str) -> Option<String> {
-    let said = if said.is_empty() { "it said nothing" } else { said };
-    if timed_out {
-        return Some("it took longer than the time limit and was killed".to_owned());
-    }
-    match ended.exit {
-        Exit::Code(0) => None,
-        Exit::Code(code) => Some(format!("exit code {code}: {said}")),
-        Exit::Signal(signal) => Some(format!("ended by signal {signal}: {said}")),
-        Exit::NotStarted | Exit::Running => Some("it did not end in a known way".to_owned()),
+        Ok(Finished { wall: ended.at - start, stdout, stderr: said, ended, cut })
     }
 }

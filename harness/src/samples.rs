@@ -37,11 +37,12 @@ pub(crate) fn interleaved<E>(
         order.shuffle(&mut random);
         for &arm in &order {
             let at = taken.len() as u64;
-            let (launches, state) = take(arm, at, of)?;
+            let made = take(arm, at, of);
             if interrupt::requested() {
-                // The sample may have been cut short: it is not one.
+                // The sample may have been cut short: it is not one, and that it went wrong says nothing.
                 return Ok((taken, true));
             }
+            let (launches, state) = made?;
             let ArmKey { name, cache } = &arms[arm];
             taken.push(Sample { order: at, round, arm: name.clone(), cache: *cache, launches, state });
         }

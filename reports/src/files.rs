@@ -32,6 +32,19 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Sees that a file can be written to `path` later on. What stands there stays.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    if path.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    temporary(folder).map(drop).map_err(failed)
+}
+
 /// A new temporary file, locked for as long as it is open: so others see that it is in use.
 fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();

@@ -61,7 +61,7 @@ mod words;
 pub use comparison::Comparison;
 pub use document::Document;
 pub use error::{Error, Result};
-pub use files::write_whole;
+pub use files::{check_writable, write_whole};
 pub use ladder::Ladder;
 pub use layout::{shortened, wrapped};
 pub use reading::{LARGEST_DOCUMENT, LARGEST_TEXT, read_text, read_whole};

@@ -19,11 +19,15 @@ use crate::answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 use crate::error::ScanError;
 use crate::guard::{guard, require_files};
 use crate::schema::examine;
+use crate::stop;
 
 const EVENT: &str = "websocket event:";
 const REQUEST: &str = "websocket request:";
 const SUBMISSION: &str = "Submission sub=Submission {";
 const PRIORITY: &str = "service_tier: Some(Some(\"priority\"))";
+
+/// Steps of SQLite's machine between two looks whether the process is to end.
+const STEPS: std::ffi::c_int = 1000;
 
 /// Scans `database` by the published query.
 ///
@@ -38,6 +42,10 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
     require_files(&path)?;
     let mut connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
     guard(&mut connection, &Arc::default()).map_err(fail)?;
+    if stop::is_wished() {
+        // Only there: it is called every so many steps, and this is measured.
+        connection.progress_handler(STEPS, Some(stop::is_to_stop)).map_err(fail)?;
+    }
     // SQLite counts milliseconds in 32 bits.
     connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64))).map_err(fail)?;
     connection.execute_batch("BEGIN").map_err(fail)?;

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{ARCHIVED, ArchiveError, Read, SESSIONS, read_rollout};
+use crate::stop;
 
 /// Quarters of an hour in a day.
 const QUARTERS: i64 = 96;
@@ -89,6 +90,7 @@ pub fn refresh(home: &Path, memo: &Path) -> Result<PublishedRefresh, ArchiveErro
     let root = home.canonicalize().map_err(failed(home))?;
     let (mut after, mut seen) = (Memo::default(), HashSet::new());
     for path in paths {
+        stop::check().map_err(failed(&path))?;
         let looking = clock();
         let Some((looked, canonical)) = look(&path, &root, &mut result).map_err(failed(&path))? else {
             continue;

@@ -23,6 +23,7 @@ mod retention;
 mod row;
 pub mod schema;
 mod sink;
+pub mod stop;
 pub mod threads;
 
 pub use error::{Error, Result};
@@ -31,3 +32,4 @@ pub use maintenance::{CheckpointOutcome, MAX_AGE_DAYS, StartupOutcome};
 pub use retention::{Pruning, Retention};
 pub use row::{Body, LogRow, OwnedBody, OwnedRow};
 pub use sink::{Interval, LogSink, SinkOptions, SinkStatistics};
+pub use stop::stop_when;

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::retention::{self, Pruning, Retention};
 use crate::row::LogRow;
 use crate::schema;
+use crate::stop::stoppable;
 
 /// What survives a crash of the machine or of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -304,7 +305,7 @@ fn connect(path: &Path, options: &LogOptions) -> rusqlite::Result<Connection> {
     if options.create {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
     }
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = stoppable(Connection::open_with_flags(path, flags)?)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
     if !schema::exists(&connection)? {

@@ -60,6 +60,12 @@ pub(super) fn of_home(
     total: u64,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<String> {
+    /// Between two looks whether it shall go on.
+    const PIECE: u64 = 4 << 20;
+    let mut tell = |done: u64| {
+        let told = Progress { stage: Stage::Verifying, done, total: total.max(done) };
+        if progress(told).is_break() { Err(DatasetError::Cancelled) } else { Ok(()) }
+    };
     let (mut done, mut entries) = (0, Vec::new());
     let mut buffer = vec![0; 256 << 10];
     for (path, _) in files(home)? {
@@ -73,13 +79,13 @@ pub(super) fn of_home(
             }
             hasher.update(&buffer[..count]);
             bytes += count as u64;
+            if bytes.is_multiple_of(PIECE) {
+                tell(done + bytes)?;
+            }
         }
         done += bytes;
         entries.push((path, bytes, hasher.finalize().into()));
-        let told = Progress { stage: Stage::Verifying, done, total: total.max(done) };
-        if progress(told).is_break() {
-            return Err(DatasetError::Cancelled);
-        }
+        tell(done)?;
     }
     Ok(of_entries(&mut entries))
 }

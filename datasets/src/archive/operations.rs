@@ -157,10 +157,10 @@ pub fn copy_home(
             } else {
                 let copied = fs::copy(entry.path(), into.join(entry.file_name()));
                 done += copied.map_err(DatasetError::io(&entry.path(), "copy it"))?;
+                if progress(Progress { stage: Stage::Copying, done, total }).is_break() {
+                    return Err(DatasetError::Cancelled);
+                }
             }
-        }
-        if progress(Progress { stage: Stage::Copying, done, total }).is_break() {
-            return Err(DatasetError::Cancelled);
         }
     }
     Ok(())

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
+use tracerig_store::stop;
 
 use super::sort::{Seen, find, kind_of, other};
 use crate::digest::open_finished;
@@ -15,9 +15,6 @@ use crate::own::check_is_file;
 use crate::recipe::Era;
 use crate::shapes::Shapes;
 use crate::truth::{Fact, Intent, Ran, TierForm, fold};
-
-/// How long a writer's lock is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 const SOCKET: &str = "codex_api::endpoint::responses_websocket";
 const HANDLERS: [&str; 2] = ["codex_core::session::handlers", "codex_core::codex"];
@@ -100,8 +97,7 @@ fn open(path: &Path) -> Result<Connection> {
         return open_finished(path);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(path, flags)
-        .and_then(|connection| connection.busy_timeout(PATIENCE).map(|()| connection));
+    let opened = Connection::open_with_flags(path, flags).and_then(stop::stoppable).and_then(stop::patient);
     opened.map_err(|source| DatasetError::Source { path: path.to_path_buf(), source })
 }
 

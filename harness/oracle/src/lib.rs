@@ -16,6 +16,7 @@ pub mod threads;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
@@ -216,9 +217,26 @@ pub fn published(db: &Path, window: Window) -> Result<Answer, OracleError> {
 fn read<T>(db: &Path, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, OracleError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(db, flags)
+        .and_then(stoppable)
         .and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection))
         .map_err(|source| OracleError::Open { path: db.to_owned(), source })?;
     work(&connection).map_err(|source| OracleError::Read { path: db.to_owned(), source })
+}
+
+static WISH: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Has the statements of this process's oracles end with an error once `wish` is true. The first call counts.
+pub fn stop_when(wish: fn() -> bool) {
+    let _ = WISH.set(wish);
+}
+
+fn stoppable(mut connection: Connection) -> rusqlite::Result<Connection> {
+    // Well below a millisecond of work.
+    const STEPS: std::ffi::c_int = 1000;
+    if let Some(&wish) = WISH.get() {
+        connection.progress_handler(STEPS, Some(wish))?;
+    }
+    Ok(connection)
 }
 
 fn text(value: ValueRef<'_>) -> Option<&[u8]> {

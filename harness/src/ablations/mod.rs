@@ -188,10 +188,12 @@ pub fn look<S: Subject>(
             if interrupt::requested() {
                 break;
             }
-            let row = row(fault, search)?;
-            if interrupt::requested() && !row.is_caught() {
+            let row = row(fault, search);
+            if interrupt::requested() {
+                // It may have been cut short, and its processes ended.
                 break;
             }
+            let row = row?;
             seen(&row);
             rows.lock().unwrap_or_else(PoisonError::into_inner).push((place, row));
         }

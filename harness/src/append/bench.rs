@@ -1,10 +1,8 @@
 //! The append scenario made ready: any program can be launched on it, each launch judged.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -20,10 +18,12 @@ use super::error::AppendError;
 use super::plan::{Arm, Condition, Plan};
 use super::worker::{self, Load, Reply, Task};
 use super::{Job, verify};
+use crate::child::{Child, Streams};
 use crate::handicap::Handicap;
 use crate::process::{Finished, not_started};
 use crate::relaunch::workplace::Workplace;
 use crate::subject::Subject;
+use crate::watch::Limits;
 
 /// What launches append, and where.
 #[derive(Debug)]
@@ -118,13 +118,13 @@ impl Bench {
         std::fs::create_dir_all(folder).map_err(AppendError::io(folder, "create the folder"))?;
         // Every arm finds the database made, and every arm shares the machine with the contender, also the one that needs no database.
         drop(ThreadStore::open(folder, StoreOptions::default())?);
-        let mut contending = match load.condition.contended {
+        let contending = match load.condition.contended {
             true => Some(self.contend(subject, folder)?),
             false => None,
         };
         let task = self.task("load", &Task::Load(load.clone()))?;
         let finished = subject.run(&worker::arguments(&task));
-        let contended = contending.as_mut().is_none_or(Contending::is_alive);
+        let contended = contending.as_ref().is_none_or(Contending::is_alive);
         drop(contending);
         let mut judged = match finished {
             Ok(finished) => self.judge(&load, &finished),
@@ -149,14 +149,13 @@ impl Bench {
         let Plan { hold_ms, pause_ms, .. } = self.plan;
         let contender = Contender { database: folder.join(schema::FILE_NAME), hold_ms, pause_ms };
         let task = self.task("contend", &Task::Contend(contender))?;
-        let child = Command::new(subject.program())
-            .args(worker::arguments(&task))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            // A Ctrl-C in the terminal is for the harness: it ends the launch first, and then this.
-            .process_group(0)
-            .spawn();
+        let mut command = Command::new(subject.program());
+        let limits = Limits { time: Some(LONGEST_START), ..Limits::default() };
+        let child = Child::start(
+            command.args(worker::arguments(&task)),
+            &Streams::Read(&tempfile::tempfile().map_err(AppendError::io(folder, "make a temporary file"))?),
+            limits,
+        );
         let mut contending = Contending(child.map_err(AppendError::io(subject.program(), "launch it"))?);
         contending.wait_until_held().map_err(AppendError::io(folder, "take the write lock in it"))?;
         Ok(contending)
@@ -236,25 +235,26 @@ pub(crate) const EXACT: [&str; 10] = [
     "rows",
 ];
 
+/// A contender that does not have the lock by then does not get it.
+const LONGEST_START: Duration = Duration::from_secs(60);
+
 /// A contender at work; dropping it ends it.
 struct Contending(Child);
 
 impl Contending {
     fn wait_until_held(&mut self) -> std::io::Result<()> {
-        let mut said = [0; contender::HELD.len()];
-        self.0.stdout.as_mut().map_or(Ok(()), |pipe| pipe.read_exact(&mut said))
+        if self.0.line()? != contender::HELD {
+            return Err(std::io::Error::other(match self.0.wait()?.fault() {
+                Some(fault) => fault,
+                None => "the contender ended without it".to_owned(),
+            }));
+        }
+        self.0.limit(None);
+        Ok(())
     }
 
-    fn is_alive(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(None))
-    }
-}
-
-impl Drop for Contending {
-    fn drop(&mut self) {
-        // It may have ended by itself, which fails the sample.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    fn is_alive(&self) -> bool {
+        self.0.is_alive()
     }
 }
 

@@ -31,6 +31,7 @@ use crate::plan::RunProblem;
 use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
 use crate::repro::ReproError;
+use crate::{platform, watch};
 
 /// Measures and tests trace stores and incremental scanners: relaunches, appends, refreshes; every answer is verified.
 ///
@@ -156,6 +157,16 @@ fn no_run(place: &str, problem: RunProblem) -> anyhow::Error {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Before anything else: a signal may come at any moment.
+    if let Err(error) = interrupt::install() {
+        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
+    }
+    if platform::is_stdout_closed() {
+        output::say(
+            "tracerig: standard output is closed, so no result can be told; redirect it, to /dev/null if need be",
+        );
+        return ExitCode::from(Code::FAILED.0);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
@@ -170,9 +181,9 @@ pub fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    if let Err(error) = interrupt::install() {
-        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
-    }
+    tracerig_store::stop_when(interrupt::requested);
+    tracerig_scanner::stop_when(interrupt::requested);
+    tracerig_oracle::stop_when(interrupt::requested);
     let done = match cli.verb {
         Verb::Scan(arguments) => scan::main(&arguments),
         Verb::Run(arguments) => run::main(&arguments),
@@ -187,6 +198,7 @@ pub fn main() -> ExitCode {
         Verb::Man(arguments) => generated::man(&arguments),
     };
     let code = done.unwrap_or_else(|error| told(&error));
+    watch::sweep_now();
     ExitCode::from(code.0)
 }
 
@@ -195,8 +207,10 @@ fn told(error: &anyhow::Error) -> Code {
     if output::is_broken_pipe(error) {
         return Code::FINE;
     }
-    output::say(&format!("tracerig: {}", output::told(error)));
-    code_of(error)
+    let code = code_of(error);
+    let words = if code == Code::INTERRUPTED { Interrupted.to_string() } else { output::told(error) };
+    output::say(&format!("tracerig: {words}"));
+    code
 }
 
 fn code_of(error: &anyhow::Error) -> Code {
@@ -206,6 +220,9 @@ fn code_of(error: &anyhow::Error) -> Code {
         Code::INTERRUPTED
     } else if is_disagreement(error) {
         Code::MISMATCH
+    } else if interrupt::requested() {
+        // A step that a signal ended fails in its own words: a statement is interrupted, a process gives no answer.
+        Code::INTERRUPTED
     } else {
         Code::FAILED
     }

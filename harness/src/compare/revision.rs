@@ -6,12 +6,26 @@
 //! tree's are not, and it is built in its own target folder. What was built says of which revision it is, and must be right.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
+
+use tracerig_reports::record::Exit;
 
 use super::CompareError;
+use crate::child::{Child, Streams};
+use crate::watch::Limits;
 use crate::{interrupt, protocol};
+
+/// A build of everything takes minutes, on a slow machine.
+const LONGEST_BUILD: Duration = Duration::from_secs(3 * 3600);
+
+/// What git is asked for takes seconds, a work tree on a slow disk perhaps minutes.
+const LONGEST_GIT: Duration = Duration::from_secs(600);
+
+/// The same where git puts something in order and a signal may have asked for the end.
+const LONGEST_TIDYING: Duration = Duration::from_millis(300);
 
 /// What is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +55,7 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     let target = std::path::absolute(&target).map_err(CompareError::io(&target, "find it"))?;
     let place = target.join("tracerig").join("compare");
     std::fs::create_dir_all(&place).map_err(CompareError::io(&place, "create the folder"))?;
-    let _turn = lock(&place)?;
+    let _turn = lock(&place.join("lock"))?;
     match source {
         Source::WorkTree => {
             tell("building the work tree");
@@ -78,11 +92,9 @@ const NO_REPOSITORY: &str =
     "Run it inside the git repository of tracerig, or give executables with --base-bin and --new-bin";
 const NO_REVISION: &str = "Give a commit, branch or tag that `git log` knows; a shallow clone may lack it";
 
-/// One build at a time: they share a folder.
-fn lock(place: &Path) -> Result<File, CompareError> {
-    let path = place.join("lock");
-    let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
-    file.and_then(|file| file.lock().map(|()| file)).map_err(CompareError::io(&path, "lock it"))
+/// Waits for the lock of the file at `path`: one build at a time, for they share a folder.
+fn lock(path: &Path) -> Result<File, CompareError> {
+    interrupt::lock(path).map_err(CompareError::io(path, "lock it"))?.ok_or(CompareError::Interrupted)
 }
 
 /// A work tree of a revision; dropping it removes it.
@@ -105,10 +117,12 @@ impl WorkTree {
 
     fn remove(&self) {
         let gone = [OsStr::new("worktree"), "remove".as_ref(), "--force".as_ref(), self.path.as_os_str()];
+        let time = if interrupt::requested() { LONGEST_TIDYING } else { LONGEST_GIT };
+        let limits = || Limits { time: Some(time), tidies: true, ..Limits::default() };
         // It may be there without git's knowing it, and the other way round.
-        let _ = git(&self.root, &gone, "");
+        let _ = run_git(&self.root, &gone, "", limits());
         let _ = std::fs::remove_dir_all(&self.path);
-        let _ = git(&self.root, &["worktree", "prune"], "");
+        let _ = run_git(&self.root, &["worktree", "prune"], "", limits());
     }
 }
 
@@ -126,20 +140,22 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
         said,
         remedy: "What cargo said stands above; build it by hand, and give the executable with --base-bin or --new-bin",
     };
-    let status = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["build", "--release", "--locked", "--package", "tracerig-harness", "--bin", "tracerig"])
         .current_dir(tree)
-        .env("CARGO_TARGET_DIR", build)
-        .stdin(Stdio::null())
-        // Cargo's messages go to standard error; results alone go to standard output.
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|error| failed(error.to_string()))?;
+        .env("CARGO_TARGET_DIR", build);
+    let limits = Limits { time: Some(LONGEST_BUILD), ..Limits::default() };
+    // Cargo's messages go to standard error; results alone go to standard output.
+    let built = Child::start(&mut command, &Streams::Shown, limits).and_then(Child::finish);
     if interrupt::requested() {
         return Err(CompareError::Interrupted);
     }
-    if !status.success() {
-        return Err(failed(status.to_string()));
+    let (_, end) = built.map_err(|error| failed(error.to_string()))?;
+    match end.ended.exit {
+        Exit::Code(0) if end.cut.is_none() => {}
+        Exit::Code(code) if end.cut.is_none() => return Err(failed(format!("exit code {code}"))),
+        _ => return Err(failed(end.fault().unwrap_or_default())),
     }
     std::fs::create_dir_all(folder).map_err(CompareError::io(folder, "create the folder"))?;
     let (from, new, path) = (build.join("release/tracerig"), folder.join("new"), folder.join("tracerig"));
@@ -151,20 +167,35 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
 
 /// What git says, in one line.
 fn git(folder: &Path, arguments: &[impl AsRef<OsStr>], remedy: &'static str) -> Result<String, CompareError> {
+    let limits = Limits { time: Some(LONGEST_GIT), ..Limits::default() };
+    run_git(folder, arguments, remedy, limits)
+}
+
+fn run_git(
+    folder: &Path,
+    arguments: &[impl AsRef<OsStr>],
+    remedy: &'static str,
+    limits: Limits,
+) -> Result<String, CompareError> {
     let told: Vec<String> =
         arguments.iter().map(|text| text.as_ref().to_string_lossy().into_owned()).collect();
     let failed = |said: String| CompareError::Build { what: format!("git {}", told.join(" ")), said, remedy };
-    let output = Command::new("git")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(failed(if said.is_empty() { output.status.to_string() } else { said }));
+    let is_tidying = limits.tidies;
+    let run = || {
+        let stderr = tempfile::tempfile()?;
+        let mut command = Command::new("git");
+        Child::start(command.args(arguments).current_dir(folder), &Streams::Read(&stderr), limits)?.finish()
+    };
+    let ran = run();
+    if interrupt::requested() && !is_tidying {
+        return Err(CompareError::Interrupted);
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let (stdout, end) = ran.map_err(|error| failed(error.to_string()))?;
+    match end.fault() {
+        Some(_) if end.cut.is_none() && !end.said.is_empty() => Err(failed(end.said)),
+        Some(fault) => Err(failed(fault)),
+        None => Ok(String::from_utf8_lossy(&stdout).trim().to_owned()),
+    }
 }
 
 /// The same error of something that has a name.

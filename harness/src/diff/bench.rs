@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::watch::{LIMIT, Watch};
 use super::{Error, Failure, Subject};
 use crate::histories::Tally;
+use crate::interrupt::TempFolder;
 
 /// What the names of their folders begin with.
 const PREFIX: &str = "tracerig-diff-";
@@ -30,7 +29,7 @@ pub struct Bench<'s, S: Subject> {
     subject: &'s S,
     // Ends before its folder does.
     setup: S::Setup,
-    folder: TempDir,
+    folder: TempFolder,
     // Locked as long as somebody works in the folder.
     _lock: File,
     watch: Watch,
@@ -49,7 +48,7 @@ impl<'s, S: Subject> Bench<'s, S> {
         let parent = place();
         let failed = |source| Error::Bench { folder: parent.clone(), source };
         remove_abandoned(&parent);
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(failed)?;
+        let folder = TempFolder::new(tempfile::Builder::new().prefix(PREFIX), &parent).map_err(failed)?;
         let lock = File::create_new(folder.path().join(LOCK)).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let setup = subject.set_up(folder.path()).map_err(failed)?;

@@ -181,7 +181,10 @@ impl<S: Subject> Searching<'_, S> {
     }
 
     fn execute_all(&self) -> Result<(), Error> {
-        let bench = Bench::new(&self.job.subject)?;
+        let bench = match Bench::new(&self.job.subject) {
+            Err(_) if interrupt::requested() => return Ok(()),
+            bench => bench?,
+        };
         let mut is_first = true;
         while !self.is_over() {
             let place = self.next.fetch_add(1, Ordering::Relaxed);
@@ -211,6 +214,10 @@ impl<S: Subject> Searching<'_, S> {
 
     fn execute(&self, bench: &Bench<'_, S>, origin: Origin, case: &S::Case) {
         let done = bench.run(case);
+        if interrupt::requested() {
+            // It may have been cut short, and its processes ended.
+            return;
+        }
         let failure = self.note(|report| {
             match &origin {
                 Origin::Kept(path) => report.kept.push(path.clone()),

@@ -16,6 +16,7 @@ use super::Subject;
 use crate::histories::{
     self, Breach, Case, Engine, Error, Failure, Fault, Hello, Profile, Python, Setup, Tally, Worker, Wrong,
 };
+use crate::interrupt;
 use crate::shrinking;
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
@@ -237,6 +238,9 @@ impl Subject for Trace {
         }
         let mut all = Tally::default();
         for attempt in 0..case.tries.get() {
+            if interrupt::requested() {
+                break;
+            }
             let folder = folder.join(attempt.to_string());
             std::fs::create_dir(&folder)?;
             all.add(histories::run(case, &folder, setup)?);

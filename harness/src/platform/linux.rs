@@ -88,11 +88,35 @@ fn parse_io(text: &str) -> Option<Io> {
     })
 }
 
-/// Kills the process `id`, which must not have been reaped.
-pub fn kill(id: u32) {
-    if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-        // It may have ended already; nothing is left to do then.
-        let _ = kill_process(id, Signal::KILL);
+/// Makes this process the parent of whatever its descendants leave behind, so that [`sweep`] finds it.
+pub fn adopt_orphans() {
+    // Without it what is left goes on beside this process; nothing else changes.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// Kills every child of this process but `known`: what their descendants left behind when they ended. Only after
+/// [`adopt_orphans`], for otherwise this process has no children but its own.
+pub fn sweep(known: &[u32]) {
+    if !matches!(rustix::process::child_subreaper(), Ok(Some(_))) {
+        return;
+    }
+    // What one of them has started becomes a child of this process in turn.
+    for _ in 0..20 {
+        let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return };
+        let lists =
+            tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let ids: Vec<u32> = lists
+            .flat_map(|list| list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<u32>>())
+            .filter(|id| !known.contains(id))
+            .collect();
+        if ids.is_empty() {
+            return;
+        }
+        for id in ids.into_iter().filter_map(|id| i32::try_from(id).ok().and_then(Pid::from_raw)) {
+            let _ = kill_process(id, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(id), rustix::process::WaitOptions::NOHANG);
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -194,8 +218,10 @@ pub fn file_system(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::os::unix::process::CommandExt;
     use std::process::{Command, Stdio};
 
+    use super::super::kill_group;
     use super::*;
 
     #[test]
@@ -213,8 +239,8 @@ mod tests {
 
     #[test]
     fn a_killed_child_is_told_by_its_signal() {
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        kill(child.id());
+        let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+        kill_group(child.id());
         assert_eq!(wait(&mut child, || ()).unwrap().exit, Exit::Signal(libc::SIGKILL));
     }
 

@@ -15,6 +15,8 @@ pub use portable::*;
 
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tracerig_reports::record::Exit;
 
 /// How a process ended and what it used, from the operating system.
@@ -58,4 +60,49 @@ pub struct Residency {
     pub resident: u64,
     /// Pages of the file.
     pub pages: u64,
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().and_then(Pid::from_raw)
+}
+
+fn signal_group(leader: u32, signal: Signal) {
+    if let Some(id) = pid(leader) {
+        // It may have ended already; nothing is left to do then.
+        let _ = kill_process_group(id, signal);
+    }
+}
+
+/// Asks the process group of `leader`, which must not have been reaped, to end.
+pub fn terminate_group(leader: u32) {
+    signal_group(leader, Signal::TERM);
+}
+
+/// Kills the process group of `leader`, which must not have been reaped.
+pub fn kill_group(leader: u32) {
+    signal_group(leader, Signal::KILL);
+}
+
+/// Whether this process was started with its standard output closed.
+///
+/// The runtime of Rust opens `/dev/null` in its place before anything else runs, for reading and writing. Nobody else does: a
+/// shell opens what output is redirected to for writing alone.
+#[must_use]
+pub fn is_stdout_closed() -> bool {
+    let out = std::io::stdout();
+    let is_both = rustix::fs::fcntl_getfl(&out).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
+    is_both && rustix::fs::fstat(&out).is_ok_and(|out| Ok(out.st_rdev) == null)
+}
+
+/// Kills this process, as whoever kills it from outside.
+pub fn kill_oneself() {
+    let _ = kill_process(rustix::process::getpid(), Signal::KILL);
+}
+
+/// Whether the child `id`, which must not have been reaped, has ended.
+#[must_use]
+pub fn has_ended(id: u32) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    pid(id).is_some_and(|id| matches!(waitid(WaitId::Pid(id), options), Ok(Some(_))))
 }

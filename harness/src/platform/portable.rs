@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tracerig_reports::record::Exit;
 
 use super::{Ended, Io, Residency};
@@ -39,13 +39,11 @@ pub fn io_of(_: u32) -> Option<Io> {
     None
 }
 
-/// Kills the process `id`, which must not have been reaped.
-pub fn kill(id: u32) {
-    if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-        // It may have ended already; nothing is left to do then.
-        let _ = kill_process(id, Signal::KILL);
-    }
-}
+/// Nothing here makes this process the parent of what its descendants leave behind.
+pub fn adopt_orphans() {}
+
+/// Nothing here finds what the descendants of this process leave behind.
+pub fn sweep(_: &[u32]) {}
 
 /// Nothing here tells a sleeping thread to wake more promptly.
 pub fn wake_promptly() {}

@@ -12,6 +12,7 @@ use tracerig_datasets::MANIFEST_FILE;
 use tracerig_oracle::{self as oracle, Notes};
 use tracerig_reports::record::SampleState;
 use tracerig_scanner::{MemoPlace, Turns};
+use tracerig_store::stop::stoppable;
 
 use super::error::RunError;
 use super::judge::Due;
@@ -141,7 +142,7 @@ impl Living {
         let mut notes = Notes::default();
         let mut begin = || -> rusqlite::Result<Connection> {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(&database, flags)?;
+            let connection = stoppable(Connection::open_with_flags(&database, flags)?)?;
             connection.busy_timeout(Duration::from_secs(10))?;
             notes.update(&connection)?;
             Ok(connection)

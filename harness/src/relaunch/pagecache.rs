@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tracerig_reports::record::Cache;
 
 use super::error::RunError;
-use crate::platform;
+use crate::{interrupt, platform};
 
 /// The files that a launch reads, and whose pages count.
 #[derive(Debug)]
@@ -65,7 +65,9 @@ fn known(path: &Path, file: &File) -> Result<Option<platform::Residency>, RunErr
 
 fn read_through(file: &mut File) -> std::io::Result<()> {
     let mut buffer = vec![0; 1 << 20];
-    while file.read(&mut buffer)? > 0 {}
+    while file.read(&mut buffer)? > 0 {
+        interrupt::check()?;
+    }
     Ok(())
 }
 

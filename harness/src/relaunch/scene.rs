@@ -10,11 +10,13 @@ use tracerig_datasets::workload::{self, Mix};
 use tracerig_datasets::{Dataset, Manifest, own};
 use tracerig_oracle as oracle;
 use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, Window};
+use tracerig_store::stop::stoppable;
 use tracerig_store::{LogOptions, Retention, TraceLog};
 
 use super::error::RunError;
 use super::judge::Due;
 use super::plan::{Arm, Examines, Memo};
+use crate::interrupt;
 use crate::worker::Engine;
 
 /// The newest rows of each partition that the retention of [`SceneKind::Pruned`] keeps.
@@ -227,7 +229,7 @@ impl Scene {
 }
 
 pub(super) fn copy(dataset: &Dataset, to: &Path) -> Result<(), RunError> {
-    std::fs::copy(&dataset.database, to).map(drop).map_err(RunError::io(to, "copy the dataset to it"))
+    interrupt::copy(&dataset.database, to).map_err(RunError::io(to, "copy the dataset to it"))
 }
 
 /// Scans in this process, without anything a worker could have left.
@@ -235,7 +237,7 @@ pub(super) fn scan(database: &Path, memo: MemoPlace) -> Result<Scan, RunError> {
     let scanner = Scanner::new(database, Options { memo, ..Options::default() });
     let running = scanner.start(Request::default());
     while !running.has_ended_within(Duration::from_millis(20)) {
-        if crate::interrupt::requested() {
+        if interrupt::requested() {
             running.cancel();
             let _ = running.wait();
             return Err(RunError::Interrupted);
@@ -260,7 +262,7 @@ fn append(database: &Path, material: Material<'_>, retention: Retention) -> Resu
 /// Deletes what a memo of the dataset remembers the database by: the last scanned row, and every second fact.
 fn delete_remembered(database: &Path, manifest: &Manifest) -> Result<(), RunError> {
     let failed = RunError::sqlite(database);
-    let connection = Connection::open(database).map_err(&failed)?;
+    let connection = Connection::open(database).and_then(stoppable).map_err(&failed)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(&failed)?;
     let facts = manifest.facts.iter().map(|fact| fact.id).step_by(2);
     for id in facts.chain([manifest.max_id]) {
@@ -284,6 +286,7 @@ fn examine(database: &Path, before: i64) -> Result<State, RunError> {
         database,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
+    .and_then(stoppable)
     .map_err(&failed)?;
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(&failed);
     let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);

@@ -1,11 +1,10 @@
 //! A folder of a run's own, that is gone when the run is, however it ended.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::error::RunError;
+use crate::interrupt::{self, TempFolder};
 
 const PREFIX: &str = "run-";
 /// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database and a thread's row that of its history,
@@ -21,7 +20,7 @@ const TURN: &str = "turn";
 /// A folder that a run works in. Dropping it removes it; what a killed run left is removed by the next.
 #[derive(Debug)]
 pub(crate) struct Workplace {
-    folder: TempDir,
+    folder: TempFolder,
     /// Held as long as the folder is in use.
     _lock: File,
 }
@@ -35,12 +34,11 @@ impl Workplace {
         sweep(parent);
         // SQLite and the scanner see resolved paths; a link on the way would make them two.
         let parent = parent.canonicalize().map_err(RunError::io(parent, "resolve its path"))?;
-        let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .suffix(&padding(&parent))
-            .rand_bytes(RANDOM)
-            .tempdir_in(&parent)
-            .map_err(RunError::io(&parent, "create a folder in it"))?;
+        let padding = padding(&parent);
+        let mut name = tempfile::Builder::new();
+        name.prefix(PREFIX).suffix(&padding).rand_bytes(RANDOM);
+        let folder =
+            TempFolder::new(&name, &parent).map_err(RunError::io(&parent, "create a folder in it"))?;
         let lock = lock(&folder.path().join(LOCK))?;
         Ok(Self { folder, _lock: lock })
     }
@@ -58,8 +56,7 @@ fn padding(parent: &Path) -> String {
 
 /// Opens the file at `path`, creating it if need be, and waits for its lock.
 fn lock(path: &Path) -> Result<File, RunError> {
-    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path);
-    file.and_then(|file| file.lock().map(|()| file)).map_err(RunError::io(path, "lock it"))
+    interrupt::lock(path).map_err(RunError::io(path, "lock it"))?.ok_or(RunError::Interrupted)
 }
 
 /// Removes the folders of runs that are no more.

@@ -37,6 +37,9 @@ struct Seen<'a> {
 impl Context<'_> {
     /// Sorts the files of a folder into shards, and finds out which of these are as they were.
     pub(super) fn compare(&self, mut folder: Folder) {
+        if self.is_cancelled() {
+            return;
+        }
         let start = Instant::now();
         let failed = std::mem::take(&mut folder.failed);
         let (mut parts, mut work) = (Vec::new(), Vec::new());

@@ -76,7 +76,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             session.counts = counts(&file);
         }
     }
-    if let Some((memo, question)) = asked.filter(|_| !is_known && found.is_sure) {
+    if let Some((memo, question)) = asked.filter(|_| !is_known && found.is_sure && !context.is_cancelled()) {
         match question.keep(&found, &kept_sums, memo) {
             Ok(bytes) => stats.memo_bytes_written += bytes,
             Err(error) => context.warn(&error),

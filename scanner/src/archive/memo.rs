@@ -18,6 +18,7 @@ use super::producer::FINGERPRINT;
 use super::settled;
 use super::shard::{self, Detail, Head, Key, Stamp, Stored};
 use crate::regular::open_regular;
+use crate::stop;
 
 const MAGIC: [u8; 8] = *b"trigsess";
 const VERSION: u32 = 4;
@@ -267,6 +268,7 @@ impl Memo {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) if start.elapsed() < self.busy_timeout => {
+                    stop::check()?;
                     std::thread::sleep(NAP);
                 }
                 Err(TryLockError::WouldBlock) => {

@@ -16,6 +16,7 @@ use super::result::{Phases, Problem, Refresh, Stats};
 use super::usage::Usage;
 use super::walk;
 use super::{ARCHIVED, Options, Request, SESSIONS};
+use crate::stop::is_to_stop;
 
 /// What is common to all steps of a refresh.
 pub(super) struct Context<'a> {
@@ -101,6 +102,10 @@ pub(super) fn refresh(
     let mut progress = std::mem::take(&mut *context.lock());
     progress.parts.sort_by(|one, other| one.order().cmp(&other.order()));
     let diverged = copies::set_aside(&context, &mut progress.parts, &mut progress.stats);
+    if is_to_stop() {
+        // What it read last may not be all.
+        return Err(ArchiveError::Cancelled { path: home.clone() });
+    }
     Ok(progress.into_refresh(failed, diverged, aggregating))
 }
 
@@ -186,7 +191,7 @@ impl Context<'_> {
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.cancelled.load(Ordering::Relaxed) || is_to_stop()
     }
 
     pub(super) fn done(&self, files: u64, bytes: u64) {

@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt;
 
 use zstd::stream::read::Decoder;
 
+use crate::stop;
+
 /// What the names of compressed rollouts end in.
 const SUFFIX: &str = ".zst";
 
@@ -97,6 +99,7 @@ impl<'a> Source<'a> {
 
 impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        stop::check()?;
         match self {
             Self::Plain(piece) => piece.read(buffer),
             Self::Compressed(decoder) => decoder.read(buffer),

@@ -86,6 +86,10 @@ impl Context<'_> {
             });
             shard.file(&name, &found, before);
         }
+        if self.is_cancelled() {
+            // The last file may not have been read to its end.
+            return;
+        }
         for (name, error) in failed {
             let before = old.take(&name);
             shard.unreadable(&name, &error, before);

@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{self, Found};
+use crate::stop::{is_to_stop, stoppable};
 
 /// Between two tries to open a database that others are using.
 const RETRY: Duration = Duration::from_millis(2);
+
+/// SQLite itself waits no longer than this at a time, because nothing ends its waiting.
+const PIECE: Duration = Duration::from_millis(50);
 
 /// What can go wrong with the database of the rows. The histories hold everything that is in it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -101,8 +105,8 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(busy_timeout)?;
+        let mut connection = stoppable(Connection::open_with_flags(path, flags)?)?;
+        connection.busy_timeout(busy_timeout.min(PIECE))?;
         match schema::found(&connection)? {
             Found::Foreign => return Ok(None),
             Found::Empty => schema::create(&mut connection)?,
@@ -110,6 +114,7 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
             Found::Ours => {}
         }
         schema::configure(&connection)?;
+        connection.busy_timeout(busy_timeout)?;
         Ok(Some(connection))
     };
     let started = Instant::now();
@@ -122,7 +127,9 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
         match DatabaseError::from_sqlite(path, &source) {
             // For some steps, such as the change to a write-ahead log, SQLite does not wait by itself; others may be
             // starting at this moment.
-            DatabaseError::Busy { .. } if started.elapsed() < busy_timeout => std::thread::sleep(RETRY),
+            DatabaseError::Busy { .. } if started.elapsed() < busy_timeout && !is_to_stop() => {
+                std::thread::sleep(RETRY);
+            }
             DatabaseError::Busy { path, .. } => {
                 return Err(DatabaseError::Busy { path, waited: started.elapsed() });
             }

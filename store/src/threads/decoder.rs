@@ -6,6 +6,8 @@ use std::io::{self, BufReader, Read};
 
 use zstd::stream::read::Decoder as Zstd;
 
+use crate::stop;
+
 /// Frames that refer further back are refused: 128 MiB, as the `zstd` program does. A decoder holds so much memory.
 const WINDOW_LOG: u32 = 27;
 
@@ -33,6 +35,7 @@ impl Decoder {
 
 impl Read for Decoder {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        stop::check()?;
         self.0.read(out).map_err(|error| match error.raw_os_error() {
             Some(_) => error,
             None => {

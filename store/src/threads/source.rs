@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::decoder::Decoder;
 use super::name::COMPRESSED;
+use crate::stop;
 
 /// A history file that is read from its beginning.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ impl Source {
     pub(super) fn read_counted(&mut self, out: &mut [u8]) -> io::Result<(usize, u64)> {
         match self {
             Self::Plain(file) => {
+                stop::check()?;
                 let read = file.read(out)?;
                 Ok((read, read as u64))
             }

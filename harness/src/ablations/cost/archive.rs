@@ -9,6 +9,7 @@ use tracerig_scanner::archive::{Ablation, Ablations, Archive, Options, PriorityT
 
 use super::super::Error;
 use super::{Launch, until_interrupted, workplace};
+use crate::interrupt::TempFolder;
 use crate::refresh::{Answer, Memo, Memos, TICK};
 
 const RECIPE: &str = "archive-6k";
@@ -20,7 +21,7 @@ pub(super) struct Set {
     memos: Memos,
     priority: PriorityTurns,
     right: Answer,
-    _folder: tempfile::TempDir,
+    _folder: TempFolder,
 }
 
 impl super::Set for Set {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tracerig_reports::stats::{Interval, paired_difference};
 
 use super::Error;
-use crate::interrupt;
+use crate::interrupt::{self, TempFolder};
 
 /// What a rule costs.
 #[derive(Clone, Debug, Serialize)]
@@ -149,9 +149,10 @@ fn until_interrupted<P>(_: P) -> ControlFlow<()> {
 }
 
 /// A folder for working copies, removed with what is in it.
-fn workplace() -> Result<tempfile::TempDir, Error> {
+fn workplace() -> Result<TempFolder, Error> {
     let root = tracerig_datasets::cache_root()?;
-    std::fs::create_dir_all(&root).and_then(|()| tempfile::tempdir_in(&root)).map_err(failed(&root))
+    let folder = || TempFolder::new(&tempfile::Builder::new(), &root);
+    std::fs::create_dir_all(&root).and_then(|()| folder()).map_err(failed(&root))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tracerig_store::TraceLog;
 
 use super::super::Error;
 use super::{Launch, failed, until_interrupted, workplace};
+use crate::interrupt::TempFolder;
 
 const RECIPE: &str = "quick";
 const SCALE: f64 = 0.25;
@@ -21,7 +22,7 @@ pub(super) struct Set {
     /// The memo from before the rows were appended.
     before: Vec<u8>,
     right: Turns,
-    _folder: tempfile::TempDir,
+    _folder: TempFolder,
 }
 
 impl super::Set for Set {

@@ -8,21 +8,23 @@ mod check;
 pub(super) mod writer;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use serde::Serialize;
 use tracerig_datasets::Conversation;
+use tracerig_reports::record::Exit;
 use tracerig_store::threads::{self, Mode, StoreOptions, ThreadId, ThreadStore};
 
 use super::error::AppendError;
 use super::worker::{self, Task};
+use crate::child::Child;
 use crate::interrupt;
 use crate::relaunch::workplace::Workplace;
+use crate::watch::{Cut, Limits};
 use check::{Acknowledged, Books};
 use writer::{CRASH_VARIABLE, CrashPoint, Writer};
 
@@ -126,7 +128,13 @@ pub fn crash(job: &CrashJob, tell: &mut dyn FnMut(u64)) -> Result<CrashReport, A
         let turn = usize::try_from(kill).unwrap_or(0);
         let mode = job.modes[turn % job.modes.len()];
         let end = End::draw(&mut random);
-        let acknowledged = one(job, mode, end, &books, &mut report)?;
+        let acknowledged = one(job, mode, end, &books, &mut report);
+        if interrupt::requested() {
+            // The writer was ended by the signal, not by what was to kill it.
+            report.interrupted = true;
+            break;
+        }
+        let acknowledged = acknowledged?;
         let struck = report.by_point.entry(end.name()).or_default();
         if let Err(what) = books.check(&conversation, &acknowledged, struck)? {
             let folder = books.keep(&job.workplaces)?;
@@ -187,35 +195,28 @@ fn one(
     let text = serde_json::to_vec(&Task::Crash(writer)).map_err(std::io::Error::other);
     text.and_then(|text| std::fs::write(&task, text)).map_err(AppendError::io(&task, "write it"))?;
     let mut command = Command::new(&job.program);
-    command
-        .args(worker::arguments(&task))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .env_remove(CRASH_VARIABLE);
+    command.args(worker::arguments(&task)).env_remove(CRASH_VARIABLE);
     if let End::At(point, hits) = end {
         command.env(CRASH_VARIABLE, format!("{}:{hits}", point.name()));
     }
-    let mut child = command.spawn().map_err(AppendError::io(&job.program, "launch it"))?;
+    let limits = Limits { time: Some(TIME_LIMIT), ..Limits::default() };
+    let mut child =
+        Child::start_to_talk(&mut command, limits).map_err(AppendError::io(&job.program, "launch it"))?;
     report.writers += 1;
-    let watched = interrupt::watch(child.id(), TIME_LIMIT);
     let read = follow(&mut child, end, books);
-    let hung = watched.release();
-    let status = child.wait().map_err(AppendError::io(&job.program, "wait for it"))?;
+    let ended = child.wait().map_err(AppendError::io(&job.program, "wait for it"))?;
     let (mut acknowledged, refused) = read.map_err(AppendError::io(&job.program, "read what it says"))?;
     report.refused += u64::from(refused);
     let struck = report.by_point.entry(end.name()).or_default();
-    if status.code().is_some() {
+    let mut failed = None;
+    if let Exit::Code(code) = ended.ended.exit {
         struck.missed += 1;
+        failed = (code != 0).then(|| format!("the writer failed with exit code {code}: {}", ended.said));
     } else {
         struck.kills += 1;
     }
-    let failed = status
-        .code()
-        .filter(|code| *code != 0)
-        .map(|code| format!("the writer failed with exit code {code}"));
-    let hung = hung.then(|| format!("the writer hung for {} s", TIME_LIMIT.as_secs()));
-    acknowledged.failed = acknowledged.failed.or(failed).or(hung);
+    let cut = ended.cut.filter(|cut| *cut != Cut::Interrupted).map(|cut| format!("the writer: {cut}"));
+    acknowledged.failed = acknowledged.failed.or(failed).or(cut);
     Ok(acknowledged)
 }
 
@@ -224,13 +225,13 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
     let mut acknowledged = Acknowledged::default();
     let mut refused = false;
     let mut killer = None;
-    let (Some(pipe), Some(mut go)) = (child.stdout.take(), child.stdin.take()) else {
-        return Ok((acknowledged, refused));
-    };
-    let id = child.id();
-    for line in BufReader::new(pipe).split(b'\n') {
-        let line = line?;
-        let text = String::from_utf8_lossy(&line);
+    loop {
+        let line = child.line()?;
+        if line.is_empty() {
+            break;
+        }
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let text = String::from_utf8_lossy(line);
         if text != "ready" {
             acknowledged.take(&text);
             continue;
@@ -243,16 +244,17 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
                 acknowledged.failed = Some(format!("a second writer was not refused but failed: {error}"));
             }
         }
-        go.write_all(b"\n")?;
+        child.write(b"\n")?;
         if let End::After(after) = end {
             // From a thread of its own: the pipe must be emptied meanwhile.
+            let kill = child.killer();
             killer = Some(std::thread::spawn(move || {
                 std::thread::sleep(after);
-                crate::platform::kill(id);
+                kill();
             }));
         }
     }
-    // It names the process by its number, which is free for another once it was waited for.
+    // What it has to kill is that of this writer alone.
     if let Some(killer) = killer {
         let _ = killer.join();
     }

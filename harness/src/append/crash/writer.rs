@@ -143,7 +143,7 @@ impl Trap {
     }
 
     fn kill() {
-        platform::kill(std::process::id());
+        platform::kill_oneself();
         // The signal may take a moment; nothing may happen in it.
         loop {
             std::thread::park();

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tracerig_reports::{units, wrapped, write_whole};
+use tracerig_reports::{check_writable, units, wrapped};
 
-use super::options::{jobs, program, time};
+use super::options::{jobs, keep, program, time};
 use crate::ablations::{self, Report, Row, Scene, Search, Tested};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
@@ -77,7 +77,7 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     archive_engines.retain(|fault| is_wanted(fault.name));
     if let Some(out) = &arguments.out {
         // Better now than after all of it.
-        write_whole(out, b"")?;
+        check_writable(out)?;
     }
 
     let time = arguments.time.or_else(|| arguments.cases.is_none().then_some(TIME));
@@ -103,7 +103,7 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
 
     let text = output::json(&report)?;
     let written = match &arguments.out {
-        Some(out) => write_whole(out, text.as_bytes()),
+        Some(out) => keep(out, text.as_bytes(), report.interrupted),
         None => Ok(()),
     };
     let printed = match arguments.format {
@@ -118,7 +118,7 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     } else {
         Code::FINE
     };
-    Ok(code.after(printed).after(written.map_err(Into::into)))
+    Ok(code.after(printed).after(written))
 }
 
 fn look<S: Subject>(

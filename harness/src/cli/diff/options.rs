@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use jiff::SignedDuration;
-use tracerig_reports::write_whole;
+use tracerig_reports::{check_writable, write_whole};
 
 use super::show::{Shown, outside, remarks, table, told};
 use crate::cli::output::{self, Format};
@@ -169,11 +169,24 @@ fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
 
 /// Sees that the result can be written: better now than after a night.
 fn begin(options: &Options) -> anyhow::Result<()> {
-    options.junit.as_ref().map_or(Ok(()), |junit| Ok(write_whole(junit, b"")?))
+    options.junit.as_ref().map_or(Ok(()), |junit| Ok(check_writable(junit)?))
 }
 
 fn end(options: &Options, reports: &[&Report]) -> anyhow::Result<()> {
-    options.junit.as_ref().map_or(Ok(()), |path| Ok(write_whole(path, diff::junit(reports).as_bytes())?))
+    let is_cut_short = reports.iter().any(|report| report.interrupted);
+    options.junit.as_ref().map_or(Ok(()), |path| keep(path, diff::junit(reports).as_bytes(), is_cut_short))
+}
+
+/// Writes a result to `path`. One that is cut short takes no other's place.
+pub(super) fn keep(path: &Path, text: &[u8], is_cut_short: bool) -> anyhow::Result<()> {
+    if is_cut_short && path.exists() {
+        output::say(&format!(
+            "tracerig: {}: left as it is, because this search was cut short",
+            path.display()
+        ));
+        return Ok(());
+    }
+    Ok(write_whole(path, text)?)
 }
 
 /// The exit code of searches: a mismatch outweighs whatever else failed, and that an interruption.

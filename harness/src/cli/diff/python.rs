@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use crate::diff::{AskPython, Share};
 use crate::histories::Python;
+use crate::interrupt::TempFolder;
 
 /// The cases that ask the Python oracle, unless it is said.
 const ASK_PYTHON: Share = Share::one_in(50);
@@ -30,7 +31,7 @@ pub(super) fn ask(
         return Ok(AskPython::No("not wanted".to_owned()));
     }
     let place = "the Python oracle has no place. Set TMPDIR to a folder that can be written to";
-    let folder = tempfile::tempdir().context(place)?;
+    let folder = TempFolder::new(&tempfile::Builder::new(), &std::env::temp_dir()).context(place)?;
     match (python(folder.path()).context(place)?.hello(), wanted) {
         (Ok(hello), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), hello)),
         (Err(why), None) => Ok(AskPython::No(why.to_string())),

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tracerig_datasets::real::Codex;
 use tracerig_datasets::{BuildOptions, Recipe, build_into};
 use tracerig_harness::damage::{Damaged, damage};
-use tracerig_harness::oracle;
+use tracerig_oracle as oracle;
 use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, ScanError, Scanner};
 
 /// Databases tried unless more are asked for.

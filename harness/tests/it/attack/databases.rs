@@ -191,7 +191,7 @@ fn a_row_beyond_the_limit_is_refused_and_one_within_is_read() {
 }
 
 /// Scans by the program, which must end by itself within a generous time.
-fn ends(program: &super::common::program::Program, arguments: &[&str]) -> (Option<i32>, String) {
+fn ends(program: &crate::common::program::Program, arguments: &[&str]) -> (Option<i32>, String) {
     let mut child = program.command(arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
     loop {
@@ -212,7 +212,7 @@ fn ends(program: &super::common::program::Program, arguments: &[&str]) -> (Optio
 fn what_is_no_file_beside_a_database_is_refused_before_it_is_opened() {
     for suffix in ["-wal", "-shm", "-journal"] {
         for kind in ["pipe", "folder", "link"] {
-            let program = super::common::program::Program::new();
+            let program = crate::common::program::Program::new();
             let path = program.path("logs_2.sqlite");
             let trace = turns(1);
             std::fs::copy(trace.path(), &path).unwrap();
@@ -238,7 +238,7 @@ fn what_is_no_file_beside_a_database_is_refused_before_it_is_opened() {
 fn a_memo_with_its_lock_and_its_new_file_is_never_a_pipe_or_a_link() {
     for name in ["memo", "memo.lock", ".memo.new"] {
         for kind in ["pipe", "link"] {
-            let program = super::common::program::Program::new();
+            let program = crate::common::program::Program::new();
             let path = program.path("logs_2.sqlite");
             std::fs::copy(turns(1).path(), &path).unwrap();
             let (planted, victim) = (program.path(name), program.path("victim"));

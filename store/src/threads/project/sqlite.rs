@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, params_from_iter};
 
 use super::{ProjectError, Projection, Projector};
+use crate::stop::is_to_stop;
 use crate::threads::ablation::{Ablation, Ablations};
 use crate::threads::column::{Column, Value};
 use crate::threads::database::{self, DatabaseError};
@@ -73,7 +74,7 @@ impl Sqlite {
             if source.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
                 return Err(self.error(&source));
             }
-            if waited >= self.busy_timeout || self.ablated.has(Ablation::BusyWait) {
+            if waited >= self.busy_timeout || self.ablated.has(Ablation::BusyWait) || is_to_stop() {
                 return Err(DatabaseError::Busy { path: self.path.clone(), waited }.into());
             }
             std::thread::sleep(RETRY.min(self.busy_timeout - waited));
