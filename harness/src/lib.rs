@@ -15,6 +15,8 @@ pub mod compare;
 pub mod diff;
 pub mod document;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handicap;
 pub mod histories;
 pub mod interrupt;

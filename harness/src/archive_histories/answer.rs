@@ -10,7 +10,7 @@ use crate::oracle::archive::{Session, Used, View};
 
 /// What a refresh answered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Without what is stale.
     pub(super) view: View,
     /// Whether sessions are in it.
@@ -24,7 +24,7 @@ impl Answer {
     ///
     /// # Errors
     /// The sum is not that of its sessions.
-    pub(super) fn of(refresh: &Refresh, offset: i64, has_sessions: bool) -> Result<Self, Error> {
+    pub(crate) fn of(refresh: &Refresh, offset: i64, has_sessions: bool) -> Result<Self, Error> {
         let is_stale = refresh.stats.stale > 0;
         let stale: BTreeSet<String> = refresh
             .sessions
@@ -79,6 +79,13 @@ impl Answer {
             }
         }
         Ok(Self { view, has_sessions, is_stale })
+    }
+}
+
+impl Answer {
+    /// What it says.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
     }
 }
 
@@ -143,7 +150,7 @@ fn facts(view: &View, answer: &Answer) -> BTreeSet<String> {
 }
 
 /// Fails unless all say the same, as far as `answer`, the one that is checked, can say it.
-pub(super) fn agree(answer: &Answer, others: &[(Side, &View)]) -> Result<(), Error> {
+pub(crate) fn agree(answer: &Answer, others: &[(Side, &View)]) -> Result<(), Error> {
     let mut said = vec![(Side::Scan, facts(&answer.view, answer))];
     said.extend(others.iter().map(|(side, view)| (*side, facts(view, answer))));
     let common = said.iter().map(|(_, facts)| facts.clone()).reduce(|one, other| &one & &other);

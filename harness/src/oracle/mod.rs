@@ -9,7 +9,7 @@ mod fold;
 mod json;
 mod notes;
 mod published;
-mod rules;
+pub(crate) mod rules;
 pub mod thread_home;
 pub mod threads;
 

@@ -5,22 +5,22 @@ use memchr::memmem::Finder;
 use super::json;
 
 /// The columns of a row beside its body.
-pub(super) struct Row<'a> {
-    pub(super) ts: i64,
-    pub(super) target: Option<&'a [u8]>,
-    pub(super) thread_id: Option<&'a str>,
-    pub(super) process_uuid: Option<&'a str>,
+pub(crate) struct Row<'a> {
+    pub(crate) ts: i64,
+    pub(crate) target: Option<&'a [u8]>,
+    pub(crate) thread_id: Option<&'a str>,
+    pub(crate) process_uuid: Option<&'a str>,
 }
 
 /// What a row says about a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fact {
-    pub(super) kind: Kind,
-    pub(super) turn: String,
-    pub(super) model: Option<String>,
-    pub(super) thread: Option<String>,
-    pub(super) process: Option<String>,
-    pub(super) ts: i64,
+    pub(crate) kind: Kind,
+    pub(crate) turn: String,
+    pub(crate) model: Option<String>,
+    pub(crate) thread: Option<String>,
+    pub(crate) process: Option<String>,
+    pub(crate) ts: i64,
 }
 
 impl Fact {
@@ -51,7 +51,7 @@ impl Fact {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Names the model that answered.
     Completion,
     /// A request or a tags row at the priority tier.
@@ -62,7 +62,7 @@ pub(super) enum Kind {
 
 /// What a submission says about the service tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tier {
+pub(crate) enum Tier {
     Inherited,
     Priority,
     Other,
@@ -141,10 +141,10 @@ struct Place {
 }
 
 /// Finds the first marker of any kind.
-pub(super) struct MarkerFinder([Finder<'static>; 4]);
+pub(crate) struct MarkerFinder([Finder<'static>; 4]);
 
 impl MarkerFinder {
-    pub(super) fn new() -> MarkerFinder {
+    pub(crate) fn new() -> MarkerFinder {
         MarkerFinder(MARKERS.each_ref().map(|marker| Finder::new(marker.text)))
     }
 
@@ -155,7 +155,7 @@ impl MarkerFinder {
 }
 
 /// Reads a row with this body.
-pub(super) fn read(row: &Row<'_>, body: &[u8], finder: &MarkerFinder) -> Seen {
+pub(crate) fn read(row: &Row<'_>, body: &[u8], finder: &MarkerFinder) -> Seen {
     let place = finder.first(body);
     let before = place.map_or(body, |place| &body[..place.at]);
     let is_of = |targets: &[&str]| targets.iter().any(|target| row.target == Some(target.as_bytes()));
@@ -331,12 +331,12 @@ fn field(text: &[u8], name: &str) -> Option<String> {
 }
 
 /// What stands before the byte that ends an unquoted value.
-pub(super) fn unquoted(value: &[u8]) -> &[u8] {
+pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
     let end = value.iter().position(|byte| byte.is_ascii_whitespace() || b",])}:".contains(byte));
     &value[..end.unwrap_or(value.len())]
 }
 
 /// The bytes as text, absent when empty or no UTF-8.
-pub(super) fn as_text(bytes: &[u8]) -> Option<String> {
+pub(crate) fn as_text(bytes: &[u8]) -> Option<String> {
     super::as_utf8(bytes).filter(|text| !text.is_empty()).map(str::to_owned)
 }
