@@ -144,10 +144,33 @@ def walk(home):
 
 # ---- one line -----------------------------------------------------------------------------------------------------
 
+def is_text(found):
+    """Whether it is a text: half of a surrogate pair is none, and neither is nothing."""
+    return isinstance(found, str) and found != "" and not any("\ud800" <= char <= "\udfff" for char in found)
+
+
 def text(value, name):
-    """value[name] where that is a text; an empty one is none."""
+    """value[name] where that is a text."""
     found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) and found else None
+    return found if is_text(found) else None
+
+
+def members(pairs):
+    """An object. Of several members `type` the first that is a text counts, of others the last."""
+    value = {}
+    for name, member in pairs:
+        if name != "type" or not is_text(value.get(name)):
+            value[name] = member
+    return value
+
+
+def no_json(word):
+    raise ValueError(word + " is no JSON")
+
+
+def parsed(raw):
+    """The JSON of a line."""
+    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json)
 
 
 def types(value):
@@ -157,7 +180,7 @@ def types(value):
 def classify(raw):
     """("matters", value), ("skipped", whether its kind is known) or ("broken", why)."""
     try:
-        value = json.loads(raw.decode("utf-8"))
+        value = parsed(raw)
     except ValueError:
         value = None
     if isinstance(value, dict):
@@ -168,6 +191,8 @@ def classify(raw):
         kind = found.group(1) if found else None
         found = EVENT.match(line, found.end()) if found else None
         event = found.group(1) if found else None
+        # Bytes that are no text name nothing.
+        kind, event = (None if name and "\ufffd" in name else name for name in (kind, event))
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet
     if kind is None:
@@ -180,7 +205,7 @@ def classify(raw):
 def stamp(raw):
     """The timestamp of a line, whole or not, whatever its kind."""
     try:
-        return text(json.loads(raw.decode("utf-8")), "timestamp")
+        return text(parsed(raw), "timestamp")
     except ValueError:
         found = STAMP.match(raw.decode("utf-8", "replace"))
         return found and found.group(1)

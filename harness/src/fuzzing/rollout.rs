@@ -55,6 +55,7 @@ impl Form {
 pub(super) fn run(input: &[u8]) {
     let &[form, one, two, ref text @ ..] = input else { return };
     let form = Form(form);
+    let asks_python = form.asks_python() && has_usual_times(text);
     let (text, names) = split(text, b"\n#names\n");
     let (text, second) = split(text, b"\n#second\n");
     place::empty(|place| {
@@ -72,9 +73,9 @@ pub(super) fn run(input: &[u8]) {
         }
         if form.is_packed() {
             fs::write(packed(&path), text).expect("a compressed rollout");
-            usage(&home, &memo, &form);
+            usage(&home, &memo, asks_python);
         } else {
-            grow(&path, text, [one, two], || usage(&home, &memo, &form));
+            grow(&path, text, [one, two], || usage(&home, &memo, asks_python));
             replays(&path);
         }
         rows(place, &home);
@@ -83,7 +84,7 @@ pub(super) fn run(input: &[u8]) {
             let compressed = compress_to_vec(text, CompressionLevel::Fastest);
             fs::write(packed(&path), compressed).expect("a compressed rollout");
             fs::remove_file(&path).expect("the plain one is removed");
-            usage(&home, &memo, &form);
+            usage(&home, &memo, asks_python);
             rows(place, &home);
         }
     });
@@ -95,6 +96,22 @@ fn split<'t>(text: &'t [u8], separator: &[u8]) -> (&'t [u8], Option<&'t [u8]>) {
         Some(at) => (&text[..=at], Some(&text[at + separator.len()..])),
         None => (text, None),
     }
+}
+
+/// Whether each time is written as Codex writes it: the oracle in Python knows no other form.
+fn has_usual_times(text: &[u8]) -> bool {
+    const USUAL: &[u8; 25] = b"0000-00-00T00:00:00.000Z\"";
+    memchr::memmem::find_iter(text, b"timestamp").all(|at| {
+        let value = &text[at + b"timestamp\"".len().min(text.len() - at)..];
+        let value = value.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.and_then(|value| value.strip_prefix(b"\"")).is_some_and(|value| {
+            let is_usual = |(usual, found): (&u8, &u8)| {
+                if *usual == b'0' { found.is_ascii_digit() } else { usual == found }
+            };
+            // A leap second has several readings.
+            value.len() >= USUAL.len() && USUAL.iter().zip(value).all(is_usual) && value[17] < b'6'
+        })
+    })
 }
 
 fn packed(path: &Path) -> PathBuf {
@@ -117,7 +134,7 @@ fn grow(path: &Path, text: &[u8], cuts: [u8; 2], looked: impl Fn()) {
 }
 
 /// Usage by everyone who can tell it.
-fn usage(home: &Path, memo: &Path, form: &Form) {
+fn usage(home: &Path, memo: &Path, asks_python: bool) {
     let refreshed = |memo: Option<&Path>| {
         let options = Options {
             memo: memo.map(Path::to_owned),
@@ -134,7 +151,7 @@ fn usage(home: &Path, memo: &Path, form: &Form) {
     let without = Answer::of(&refreshed(None), 0, true).unwrap_or_else(|error| panic!("{error}"));
     let rust = view(home, &BTreeSet::new(), 0);
     let mut sides = vec![(Side::FullRescan, without.view()), (Side::Rust, &rust)];
-    let python = if form.asks_python() { python(home) } else { None };
+    let python = if asks_python { python(home) } else { None };
     sides.extend(python.as_ref().map(|view| (Side::Python, view)));
     agree(&with, &sides).unwrap_or_else(|error| panic!("{error}"));
 }
@@ -157,7 +174,7 @@ fn python(home: &Path) -> Option<View> {
     let mut python = PYTHON.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
     match python.answer(&Question { home, priority: [], offset: 0 }) {
         Ok(view) => Some(view),
-        Err(NoAnswer::Lacking(_)) => None,
+        Err(NoAnswer::Lacking(_) | NoAnswer::Refused(_)) => None,
         Err(error) => panic!("the oracle in Python gives no answer: {error:?}"),
     }
 }

@@ -296,17 +296,7 @@ fn is_uuid7(id: &str) -> bool {
         && groups[2].starts_with('7')
 }
 
-/// Milliseconds of Unix time of a time as Codex writes it, such as `2026-11-20T20:37:24.062Z`.
+/// Milliseconds of Unix time of a time such as `2026-11-20T20:37:24.062Z`.
 fn milliseconds(time: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| time.get(from..to)?.parse::<i64>().ok();
-    if time.len() != 24 || !time.ends_with('Z') {
-        return None;
-    }
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let clock = (number(11, 13)? * 60 + number(14, 16)?) * 60_000 + number(17, 19)? * 1000 + number(20, 23)?;
-    // Days since 1970: years that begin in March have their leap day at the end.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leaps = year / 4 - year / 100 + year / 400;
-    let days = year * 365 + leaps + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(days * 86_400_000 + clock)
+    Some(time.parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }
