@@ -243,8 +243,9 @@ def tier_of(name):
 
 def is_from_0_100(version):
     """Whether a version, such as 0.128.0 or 0.130.0-alpha.3, writes turn ids."""
-    found = re.match(r"(\d+)\.(\d+)", version or "")
-    return found is not None and (int(found.group(1)), int(found.group(2))) >= (0, 100)
+    numbers = [int(part) if re.fullmatch("[0-9]+", part) else None for part in re.split("[.+-]", version or "")]
+    minor = numbers[1] if len(numbers) > 1 and numbers[1] is not None else 0
+    return numbers[0] is not None and (numbers[0], minor) >= (0, 100)
 
 
 class Rollout:

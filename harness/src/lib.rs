@@ -1,7 +1,7 @@
 //! Measures and tests trace stores and incremental scanners.
 //!
 //! **Recipe, dataset, plan, worker processes, samples, record.** A run takes a dataset, launches fresh processes on it as
-//! its plan says, verifies each answer against an independent [`oracle`], and hands a record with every raw sample to
+//! its plan says, verifies each answer against an independent [oracle](tracerig_oracle), and hands a record with every raw sample to
 //! the reports.
 
 pub mod ablations;
@@ -21,7 +21,6 @@ pub mod handicap;
 pub mod histories;
 pub mod interrupt;
 pub mod machine;
-pub mod oracle;
 pub mod plan;
 pub mod platform;
 pub mod process;

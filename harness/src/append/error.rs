@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use tracerig_datasets::ConversationError;
+use tracerig_oracle::threads::ThreadsError;
 use tracerig_store::threads;
 
-use crate::oracle::threads::ThreadsError;
 use crate::relaunch::RunError;
 
 /// Why there is no record of a run. Every message names the path and what to do.

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use tracerig_datasets::Conversation;
+use tracerig_oracle::threads::{self, Replay, Row, ThreadsError};
 use tracerig_store::threads::{SESSIONS, schema};
 
 use super::worker::Load;
-use crate::oracle::threads::{self, Replay, Row, ThreadsError};
 
 /// What was found in the folder of a launch.
 #[derive(Debug)]

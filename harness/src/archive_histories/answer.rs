@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tracerig_oracle::archive::{Session, Used, View};
 use tracerig_scanner::archive::{Defect, Problem, Refresh, Tokens, Usage, What};
 
 use super::{Error, Wrong};
 use crate::histories::{Side, disagreement};
-use crate::oracle::archive::{Session, Used, View};
 
 /// What a refresh answered.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +119,7 @@ fn sum(all: impl Iterator<Item = Vec<Used>>) -> Vec<Used> {
     let mut sums: BTreeMap<_, ([u64; 6], u64)> = BTreeMap::new();
     for (time, model, tier, tokens, events) in all.flatten() {
         let sum = sums.entry((time, model, tier)).or_default();
-        sum.0 = std::array::from_fn(|kind| sum.0[kind] + tokens[kind]);
+        sum.0 = std::array::from_fn(|kind| sum.0[kind].saturating_add(tokens[kind]));
         sum.1 += events;
     }
     sums.into_iter()

@@ -5,7 +5,7 @@
 //! the history's own clock says, so that nothing depends on how long anything takes; in some histories it stands (`dates system`). At
 //! each refresh
 //!
-//! - the answer is that of a full rescan without a memo, and of two [oracles](crate::oracle::archive) that share no code with the
+//! - the answer is that of a full rescan without a memo, and of two [oracles](tracerig_oracle::archive) that share no code with the
 //!   scanner, one of them in Python; what is stale is left out of all;
 //! - it did the work that a model predicts: files as they were are not read, those that grew are read from where they were read
 //!   before, and only shards that changed are written;

@@ -9,9 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tracerig_oracle::archive::{self, Walk};
+
 use super::dates::Dating;
 use super::memo::{Flaw, Memo, Record, Settled, Shard, line_ends};
-use crate::oracle::archive::{self, Walk};
 
 /// Bytes before the end of what was read of a file that it is recognised by.
 const TAIL: usize = 64 << 10;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use tracerig_oracle::archive::{self, View};
 use tracerig_scanner::archive::{
     Ablations, Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Stats,
 };
@@ -19,7 +20,6 @@ use super::op::{Case, Mode, Op};
 use super::world::World;
 use super::{Error, Failure, Wrong};
 use crate::histories::{Engine, NoAnswer, Python, Side, Tally, said_by};
-use crate::oracle::archive::{self, View};
 
 /// Who answers, and who else is asked.
 #[derive(Debug, Clone, Default)]

@@ -10,10 +10,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use tracerig_oracle::archive::{COMPRESSED, is_compressed};
+
 use super::dates::Dating;
 use super::line::{LineSpec, Meta, Says, session};
 use super::op::{Case, Dates, Op, Place};
-use crate::oracle::archive::{COMPRESSED, is_compressed};
 
 const SESSIONS: &str = "sessions";
 const ARCHIVED: &str = "archived_sessions";

@@ -15,7 +15,7 @@ use tracerig_store::schema;
 use super::patch::patched;
 use super::{place, scene};
 use crate::histories::{self, Case, NoAnswer, Profile, Python, Setup};
-use crate::oracle::{self, Answer, Turn, Window};
+use tracerig_oracle::{self as oracle, Answer, Turn, Window};
 
 /// Histories of more operations take too long.
 const MOST_OPERATIONS: usize = 24;

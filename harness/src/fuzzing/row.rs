@@ -2,9 +2,8 @@
 //!
 //! The first byte chooses the target and what the column `thread_id` holds; the rest is the body.
 
+use tracerig_oracle::{self as oracle, Seen, Verdict};
 use tracerig_scanner::parts::{self, RowFact, RowSays};
-
-use crate::oracle::rules::{self, Kind, MarkerFinder, Row, Seen, Tier, Verdict};
 
 /// The targets of rows that matter, one that does not, and a column that holds no text.
 const ROW_TARGETS: [Option<&str>; 7] = [
@@ -26,8 +25,7 @@ pub(super) fn run(input: &[u8]) {
     let target = ROW_TARGETS[choice % ROW_TARGETS.len()].map(str::as_bytes);
     let thread = THREADS[choice / ROW_TARGETS.len() % THREADS.len()];
     let found = parts::read_row(target, thread, body);
-    let row = Row { ts: 0, target, thread_id: thread, process_uuid: None };
-    let due = said(rules::read(&row, body, &MarkerFinder::new()));
+    let due = said(oracle::read_row(target, thread, body));
     assert_eq!(found, due, "the scanner (left) and the oracle (right) read a row differently");
 }
 
@@ -36,22 +34,14 @@ fn said(Seen { verdict, ran, tells_tier }: Seen) -> RowSays {
     let unrecognised = matches!(verdict, Verdict::Unrecognised);
     let fact = match verdict {
         Verdict::Nothing | Verdict::Unrecognised => None,
-        Verdict::Fact(fact) => {
-            let (kind, tier) = match fact.kind {
-                Kind::Completion => ("completion", None),
-                Kind::Evidence => ("evidence", None),
-                Kind::Submission { starts_turn: true, tier } => ("submission", Some(tier)),
-                Kind::Submission { starts_turn: false, tier } => ("settings", Some(tier)),
-            };
-            let tier = tier.map(|tier| match tier {
-                Tier::Inherited => "inherited",
-                Tier::Priority => "priority",
-                Tier::Other => "other",
-            });
+        Verdict::Fact(fact) => Some(RowFact {
+            kind: fact.kind(),
             // Settings name no turn; the oracle keeps their id.
-            let turn = (kind != "settings").then_some(fact.turn);
-            Some(RowFact { kind, turn, model: fact.model, thread: fact.thread, tier })
-        }
+            turn: (fact.kind() != "settings").then(|| fact.turn().to_owned()),
+            model: fact.model().map(str::to_owned),
+            thread: fact.thread().map(str::to_owned),
+            tier: fact.tier(),
+        }),
     };
     RowSays { fact, unrecognised, ran: ran.map(|ran| (ran.turn, ran.model)), tells_tier }
 }

@@ -16,7 +16,6 @@ use tracerig_store::threads::{Cursor, Millis, ThreadId};
 
 use crate::handicap::Planted;
 use crate::histories::Hello as PythonHello;
-use crate::oracle::{Answer, archive::View};
 use crate::plan::Plan;
 use crate::platform::Ended;
 use crate::process::Finished;
@@ -24,6 +23,7 @@ use crate::protocol::Hello;
 use crate::relaunch::judge;
 use crate::worker::{Done, Engine, Reply};
 use crate::{append, archive_histories, histories, refresh, thread_histories};
+use tracerig_oracle::{Answer, archive::View};
 
 pub(super) fn run(input: &[u8]) {
     replies(input);

@@ -11,7 +11,7 @@ use tracerig_scanner::{
     Ablations, Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner,
 };
 
-use crate::oracle::{Turn, Window};
+use tracerig_oracle::{Turn, Window};
 
 /// A scan that another process is asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use tracerig_oracle::{Answer, Window};
 use tracerig_scanner::{MemoPlace, Mode, Reason, Request};
 
 use super::answered::Answered;
@@ -11,7 +12,6 @@ use super::sides::{Side, Turns, agree};
 use super::verify::{check_work, expect, wrong};
 use super::view::View;
 use super::{Error, Wrong};
-use crate::oracle::{Answer, Window};
 
 impl Runner {
     /// Holds the answer, if there is one, against all that can say something about the same rows. `answered` has it with the

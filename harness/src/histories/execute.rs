@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracerig_oracle::Window;
 use tracerig_scanner::{
     Ablations, BUSY_TIMEOUT, Check, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
 };
@@ -25,7 +26,6 @@ use super::view::View;
 use super::worker::Worker;
 use super::world::World;
 use super::{Error, Failure, Tally, Wrong, said_by};
-use crate::oracle::Window;
 
 /// What histories are executed with.
 #[derive(Debug, Clone, Default)]

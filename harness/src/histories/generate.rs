@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
+use tracerig_oracle::Window;
 use tracerig_scanner::Point;
 
 use super::breach::{Breach, Part};
@@ -12,7 +13,6 @@ use super::op::{
     ScanOp, Victims, With, Writer,
 };
 use super::row::{EPOCH, RowKind, RowSpec};
-use crate::oracle::Window;
 
 /// Names of each sort to choose from. Few, so that they collide.
 const TURNS: u8 = 6;

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tracerig_oracle::Window;
 use tracerig_scanner::{Ablations, Point, Reason};
 
 use super::answered::{Asked, Stop};
@@ -16,7 +17,6 @@ use super::waiting::Waiting;
 use super::worker::Worker;
 use super::world::World;
 use super::{Error, Tally, Wrong};
-use crate::oracle::Window;
 
 /// What both the history and the events inside its scans work on.
 pub(super) struct Shared {

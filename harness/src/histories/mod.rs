@@ -3,7 +3,7 @@
 //!
 //! A [`Case`] is a list of operations in a readable text form ([`Case::from_str`](std::str::FromStr)), made at random
 //! ([`generate`]) or by hand. [`run`] executes it on real files. After each scan the answer must be that of a full rescan
-//! and that of the [`oracle`](crate::oracle); mode, reason, rows read and whether the memo was written must be what a
+//! and that of the [`oracle`](tracerig_oracle); mode, reason, rows read and whether the memo was written must be what a
 //! model predicts from what was done; and a memo that did not change must not have been touched. A failing case is made
 //! smaller step by step ([`Shrink`](crate::diff::Shrink)).
 //!
@@ -60,8 +60,9 @@ pub(crate) use sides::{Side, disagreement};
 pub use text::ParseError;
 pub use worker::{SUBCOMMAND, Worker, serve};
 
+use tracerig_oracle::{Turn, Window};
+
 use crate::failure::Why;
-use crate::oracle::{Turn, Window};
 
 /// In which way a scan went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use tracerig_oracle::{Fact, Known, Ran};
 use tracerig_scanner::{Check, Mode, Reason};
 
 use super::turn_rows::TurnRows;
 use super::view::{Signature, View, Work};
-use crate::oracle::{Fact, Known, Ran};
 
 /// What a memo holds.
 #[derive(Debug, Clone, Default, PartialEq)]

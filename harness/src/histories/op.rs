@@ -4,11 +4,11 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use tracerig_oracle::Window;
 use tracerig_scanner::Point;
 
 use super::breach::Breach;
 use super::row::RowSpec;
-use crate::oracle::Window;
 
 /// What a history may hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tracerig_oracle::{Answer, Window};
 
 use super::Error;
 use super::child::{Child, Fault, PATIENCE};
-use crate::oracle::{Answer, Window};
 
 /// The environment variable that names a Python 3 other than `python3`.
 const PROGRAM: &str = "TRACERIG_PYTHON";
@@ -20,8 +20,8 @@ const PROGRAM: &str = "TRACERIG_PYTHON";
 /// An oracle: the name of its file, and its text, so that a program that is installed has it.
 type Script = (&'static str, &'static str);
 
-const SCAN: Script = ("scan.py", include_str!("../../oracle/scan.py"));
-const USAGE: Script = ("usage.py", include_str!("../../oracle/usage.py"));
+const SCAN: Script = ("scan.py", tracerig_oracle::python::SCAN);
+const USAGE: Script = ("usage.py", tracerig_oracle::python::USAGE);
 
 /// Why the oracle in Python cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

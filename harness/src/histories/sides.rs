@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use tracerig_oracle::Turn;
+
 use super::{Error, Wrong};
-use crate::oracle::Turn;
 
 /// Turn id to turn.
 pub(super) type Turns = BTreeMap<String, Turn>;

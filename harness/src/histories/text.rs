@@ -28,11 +28,11 @@ use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 
+use tracerig_oracle::Window;
 use tracerig_scanner::Point;
 
 use super::op::{Act, ArtifactOp, Case, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp};
 use super::row::EPOCH;
-use crate::oracle::Window;
 
 /// What has a name of its own.
 pub(super) type Names<T> = &'static [(&'static str, T)];

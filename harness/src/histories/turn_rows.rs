@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tracerig_oracle::{Known, Ran};
 use tracerig_scanner::Check;
 
 use super::view::{Signature, View};
-use crate::oracle::{Known, Ran};
 
 /// The rows kept, by turn.
 #[derive(Debug, Clone, Default, PartialEq)]

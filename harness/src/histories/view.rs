@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
-use crate::oracle::{self, Answer, Fact, Hints, Known, Ran, Verdict, Window};
+use tracerig_oracle::{self as oracle, Answer, Fact, Hints, Known, Ran, Verdict, Window};
 
 /// Bytes of a body that tell rows apart, beside its length.
 const PREFIX_BYTES: usize = 256;

@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use tracerig_oracle::Answer;
 use tracerig_scanner::Point;
 
 use super::answered::{Answered, Asked, Refused, Stop};
@@ -10,7 +11,6 @@ use super::meanwhile::Shared;
 use super::verify::{expect, wrong};
 use super::worker::{Said, Task};
 use super::{Error, Fault, Wrong};
-use crate::oracle::Answer;
 
 /// A process that waits for the lock, and what it will have to answer then.
 #[derive(Debug)]

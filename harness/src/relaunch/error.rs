@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tracerig_datasets::DatasetError;
 use tracerig_scanner::ScanError;
 
-use crate::oracle::OracleError;
+use tracerig_oracle::OracleError;
 
 /// Why there is no record of a run. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tracerig_datasets::MANIFEST_FILE;
+use tracerig_oracle::{self as oracle, Notes};
 use tracerig_reports::record::SampleState;
 use tracerig_scanner::{MemoPlace, Turns};
 
@@ -17,7 +18,6 @@ use super::judge::Due;
 use super::pagecache::PageCache;
 use super::scene::{Material, copy, difference, scan, turns_of};
 use crate::companion::Companion;
-use crate::oracle::{self, Notes};
 use crate::worker::{Done, Task, writer_arguments};
 
 /// How processes are started.

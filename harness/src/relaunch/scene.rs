@@ -8,13 +8,13 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
 use tracerig_datasets::workload::{self, Mix};
 use tracerig_datasets::{Dataset, Manifest, own};
+use tracerig_oracle as oracle;
 use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, Window};
 use tracerig_store::{LogOptions, Retention, TraceLog};
 
 use super::error::RunError;
 use super::judge::Due;
 use super::plan::{Arm, Examines, Memo};
-use crate::oracle;
 use crate::worker::Engine;
 
 /// The newest rows of each partition that the retention of [`SceneKind::Pruned`] keeps.

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tracerig_oracle::threads::{Row, difference, rows_through};
 use tracerig_store::threads::{self, Durability, ListQuery, Order};
 
 use super::outcome::unexpected;
 use super::run::{Attempt, Runner};
 use super::slot::{self, Deferred, Handle, Slot};
 use super::{Error, Wrong, wrong};
-use crate::oracle::threads::{Row, difference, rows_through};
 
 impl Runner {
     /// The history files there are.

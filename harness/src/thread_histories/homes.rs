@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::json;
+use tracerig_oracle::thread_home;
+use tracerig_oracle::threads::{difference, rows};
 use tracerig_store::threads::{self, Millis, Sessions, SweepOptions};
 
 use super::gate::PATIENCE;
@@ -15,8 +17,6 @@ use super::op::{DiskCall, Home};
 use super::run::Runner;
 use super::slot::{self, Handle};
 use super::{Error, Wrong, wrong};
-use crate::oracle::thread_home;
-use crate::oracle::threads::{difference, rows};
 
 /// The files of a thread, as an operation leaves them.
 struct Files<'f> {

@@ -7,7 +7,7 @@
 //! projection and each error. After each operation
 //!
 //! - each history holds what was accepted, in its order, and nothing else;
-//! - each row is the replay of a prefix of its history by the [`oracle`](crate::oracle::threads), and of the prefix that
+//! - each row is the replay of a prefix of its history by the [`oracle`](tracerig_oracle::threads), and of the prefix that
 //!   is due: all of it after a barrier;
 //! - projections brought as many appends each as they had to, and barriers heard what they had to hear;
 //! - after a crash, everything acknowledged is there, and no row is behind the last barrier that was acknowledged.

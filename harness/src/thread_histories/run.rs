@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use tracerig_oracle::threads::Row;
 use tracerig_store::threads::{self, Ablations, Clock as _, Durability, Mode, StoreOptions, ThreadStore};
 
 use super::flow::TOUCH_AFTER;
@@ -18,7 +19,6 @@ use super::outcome::{expect_outcome, unexpected};
 use super::slot::{self, Deferred, Handle, Line, Slot};
 use super::{Error, Failure, Wrong, wrong};
 use crate::histories::{Tally, said_by};
-use crate::oracle::threads::Row;
 
 /// For how long a busy database is waited for where projections are patient.
 const PATIENT: Duration = Duration::from_secs(20);

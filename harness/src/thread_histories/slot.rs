@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tracerig_oracle::threads::{Replay, Row};
 use tracerig_store::threads::{Git, LiveThread, MetadataUpdate, Millis, SessionMeta, ThreadId};
 
 use super::flow::Flow;
@@ -11,7 +12,6 @@ use super::item::ItemSpec;
 use super::machine::EPOCH;
 use super::op::Update;
 use super::{Error, Wrong, wrong};
-use crate::oracle::threads::{Replay, Row};
 
 /// A line that is to be in a history.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tracerig_datasets::Conversation;
+use tracerig_oracle::threads::{self, Replay, Row};
 use tracerig_store::threads::{SESSIONS, ThreadId, schema};
 
 use super::Struck;
 use crate::append::error::AppendError;
 use crate::append::verify::is_line;
-use crate::oracle::threads::{self, Replay, Row};
 
 /// What a writer had acknowledged before its end: lines of each thread.
 #[derive(Debug, Default)]

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use tracerig_oracle::archive::{COMPRESSED, is_compressed, read};
 
 use super::{World, has_folder};
-use crate::oracle::archive::{COMPRESSED, is_compressed, read};
 
 /// Compressed in one of the ways in which it may be: with or without a gain, in one frame or two.
 fn compressed(text: &[u8]) -> Vec<u8> {

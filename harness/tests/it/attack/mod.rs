@@ -1,0 +1,1 @@
+//! Inputs and surroundings that mean harm: each ends in a right answer or a clear error, and leaves what is not ours alone.

@@ -1,0 +1,133 @@
+//! Comparisons that Ctrl-C cuts short: what there is stays, and says that it is not all.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tracerig_reports::Record;
+use tracerig_reports::comparison::Comparisons;
+use tracerig_reports::record::Status;
+
+use super::{REAL, WORK, assert_acceptable, compare, write_executable};
+use crate::common::program::{Program, text};
+
+/// Has a comparison run until it says a line that `is_it`, sends it what Ctrl-C sends, and expects its code.
+fn interrupted(program: &Program, arguments: &[&str], is_it: impl Fn(&str) -> bool) {
+    let mut command = program.command(&[&["compare"], arguments].concat());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| is_it(&line.unwrap())), "it ended before it was interrupted");
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+}
+
+#[test]
+fn ctrl_c_ends_a_comparison_with_what_it_has() {
+    let program = Program::new();
+    let out = program.path("out");
+    let pairs = ["--base-bin", REAL, "--pairs", "10000", "--out", text(&out)];
+    interrupted(&program, &[&pairs[..], &WORK].concat(), |line| line == "measuring");
+    // Without a single sample there is no comparison to write.
+    if out.join("comparison.json").exists() {
+        assert!(Comparisons::read(&out.join("comparison.json")).unwrap().interrupted);
+    }
+    let left = std::fs::read_dir(program.cache().join("work")).unwrap().flatten();
+    assert_eq!(left.filter(|entry| entry.path().is_dir()).count(), 0, "working copies are gone");
+}
+
+/// One launch is a sample, whatever the machine does meanwhile.
+const APPENDS: &str = r#"
+name = "appends"
+why = "a test"
+[compare]
+pairs = 100000
+margin_percent = 2
+budget_percent = 5
+why = "a test"
+[[run]]
+name = "appends"
+scenario = "append"
+why = "times."
+threads = 1
+appends = 50
+samples = 1
+why_samples = "a test"
+arms = ["sync"]
+compare = ["sync"]
+"#;
+
+#[test]
+fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
+    let program = Program::new();
+    std::fs::write(program.path("appends.toml"), APPENDS).unwrap();
+    // The seventh launch of the new program asks for the end and waits for it: one for the work, then five pairs, then this.
+    let count = program.path("count");
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = __append ]; then\necho >> '{0}'\n\
+         if [ $(wc -l < '{0}') -ge 7 ]; then kill -INT $PPID; exec sleep 1000; fi\nfi\nexec '{REAL}' \"$@\"\n",
+        text(&count)
+    );
+    let new = program.path("new");
+    write_executable(&new, &script);
+    let ran = compare(
+        &program,
+        &["--base-bin", REAL, "--new-bin", text(&new), "--plan", "./appends.toml", "--out", "out"],
+    );
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    assert!(ran.out.trim_end().ends_with("what is not here was not compared."), "{}", ran.out);
+    let page = std::fs::read_to_string(program.path("out/comparison.md")).unwrap();
+    assert!(page.contains("Cut short by Ctrl-C"), "{page}");
+    let kept = Comparisons::read(&program.path("out/comparison.json")).unwrap();
+    assert_eq!((kept.exit_code, kept.interrupted), (130, true));
+    assert_eq!(kept.runs[0].comparison.verdicts.arms[0].change.unwrap().pairs, 5);
+    for (name, samples) in [("base", 6), ("again", 5), ("new", 6)] {
+        let record = Record::read(&program.path("out/appends").join(name).with_extension("json")).unwrap();
+        assert_eq!((record.samples.len(), record.outcome.status), (samples, Status::Interrupted), "{name}");
+        assert_acceptable(&program, &record);
+    }
+    // From the outside: what was cut short is shown as such.
+    let shown = program.run(&["report", "out"]);
+    assert!(shown.out.contains("Cut short by Ctrl-C"), "{shown:?}");
+}
+
+/// Two runs: one is over at once, the other would take hours.
+const SHORT_AND_LONG: &str = r#"
+name = "two"
+why = "a test"
+[compare]
+pairs = 100000
+margin_percent = 2
+budget_percent = 5
+why = "a test"
+[[run]]
+name = "short"
+scenario = "relaunch"
+why = "only work."
+recipe = "tiny"
+samples = 1
+why_samples = "a test"
+arms = ["warm"]
+compare = ["warm:hot"]
+counters_only = true
+[[run]]
+name = "long"
+scenario = "relaunch"
+why = "times."
+recipe = "tiny"
+samples = 1
+why_samples = "a test"
+arms = ["warm"]
+compare = ["warm:hot"]
+"#;
+
+#[test]
+fn ctrl_c_in_a_later_run_leaves_the_comparisons_of_the_runs_before() {
+    let program = Program::new();
+    std::fs::write(program.path("two.toml"), SHORT_AND_LONG).unwrap();
+    let plan = ["--base-bin", REAL, "--plan", "./two.toml", "--out", "out"];
+    interrupted(&program, &plan, |line| line.starts_with("long: "));
+    let kept = Comparisons::read(&program.path("out/comparison.json")).unwrap();
+    assert_eq!((kept.exit_code, kept.interrupted, kept.runs[0].name.as_str()), (130, true, "short"));
+    Record::read(&program.path("out/short/new.json")).unwrap();
+}

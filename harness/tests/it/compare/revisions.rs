@@ -1,0 +1,139 @@
+//! Revisions: built and compared in a repository of their own, and found by `git bisect`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{REAL, WORK, one_row_more, recorded, wrapper, write_executable};
+use crate::common::program::{Program, Ran, text};
+
+/// A repository of a program whose revisions are scripts; `bad` is the first that examines a row too many.
+fn history(folder: &Path, revisions: usize, bad: usize) -> impl Fn(&[&str]) -> String {
+    let folder = folder.to_owned();
+    let git = move |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(&folder)
+            .env("TRACERIG_CACHE_DIR", folder.parent().unwrap().join("cache"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert!(output.status.success(), "git {arguments:?}: {said}");
+        said
+    };
+    git(&["init", "-q", "."]);
+    for revision in 0..revisions {
+        let edit = if revision >= bad { one_row_more() } else { ":".to_owned() };
+        let script = format!("{}# revision {revision}\n", wrapper(&edit));
+        write_executable(&git_path(&git, "tracerig"), &script);
+        git(&["add", "tracerig"]);
+        git(&["commit", "-q", "-m", &format!("revision {revision}")]);
+    }
+    git
+}
+
+fn git_path(git: &impl Fn(&[&str]) -> String, name: &str) -> PathBuf {
+    PathBuf::from(git(&["rev-parse", "--show-toplevel"]).trim()).join(name)
+}
+
+#[test]
+fn git_bisect_finds_a_planted_regression() {
+    let program = Program::new();
+    let record = recorded(&program, "run").join("record.json");
+    let repository = program.path("repository");
+    std::fs::create_dir(&repository).unwrap();
+    let git = history(&repository, 7, 4);
+    git(&["bisect", "start", "HEAD", "HEAD~6"]);
+    let said = git(&[
+        "bisect",
+        "run",
+        REAL,
+        "repro",
+        text(&record),
+        "--bisect",
+        "--counters-only",
+        "--bin",
+        "./tracerig",
+    ]);
+    assert!(said.contains("is the first bad commit") && said.contains("revision 4"), "{said}");
+}
+
+/// A program that hands everything to the real one.
+const FORWARDING: &str = r#"
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+fn main() {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments[0] == "__hello" {
+        let said = Command::new(REAL).arg("__hello").output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        let (before, rest) = said.split_once("\"revision\":").unwrap();
+        let rest = &rest[rest.find(",\"dirty\"").unwrap()..];
+        print!("{before}\"revision\":\"{}\"{rest}", env!("REVISION"));
+        return;
+    }
+    EDIT
+    arguments.shrink_to_fit();
+    panic!("{}", Command::new(REAL).args(&arguments).exec());
+}
+"#;
+
+/// Its build script.
+const BUILD: &str = r#"
+fn main() {
+    println!("cargo::rerun-if-changed=src");
+    let told = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap();
+    println!("cargo::rustc-env=REVISION={}", String::from_utf8(told.stdout).unwrap());
+}
+"#;
+
+#[test]
+fn revisions_are_built_in_work_trees_of_their_own() {
+    let program = Program::new();
+    let repository = program.path("repository");
+    std::fs::create_dir(&repository).unwrap();
+    let git = history(&repository, 1, 1);
+    // Says of which revision it is, and is the real one otherwise.
+    let source = |edit: &str| FORWARDING.replace("REAL", &format!("{REAL:?}")).replace("EDIT", edit);
+    std::fs::create_dir(repository.join("src")).unwrap();
+    let manifest = "[package]\nname = \"tracerig-harness\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+                    [[bin]]\nname = \"tracerig\"\npath = \"src/main.rs\"\n\n[workspace]\n";
+    std::fs::write(repository.join("Cargo.toml"), manifest).unwrap();
+    let lock = "version = 4\n\n[[package]]\nname = \"tracerig-harness\"\nversion = \"0.1.0\"\n";
+    std::fs::write(repository.join("Cargo.lock"), lock).unwrap();
+    std::fs::write(repository.join(".gitignore"), "/target\n/tracerig-out\n").unwrap();
+    std::fs::write(repository.join("src/main.rs"), source("")).unwrap();
+    std::fs::write(repository.join("build.rs"), BUILD).unwrap();
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "as it is"]);
+    // Not committed: the work tree as it stands is what is compared.
+    let edit = "if arguments[0] == \"__worker\" && arguments[2] != \"idle\" { \
+                arguments.insert(2, \"handicap={\\\"rows\\\":1}\".to_owned()); }";
+    std::fs::write(repository.join("src/main.rs"), source(edit)).unwrap();
+
+    let compare = |new: &[&str]| {
+        let arguments = [&["compare", "--base-rev", "HEAD", "--counters-only"], new, &WORK].concat();
+        let mut command = program.command(&arguments);
+        command.current_dir(&repository).env_remove("CARGO_TARGET_DIR").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        Ran::of(&command.output().unwrap())
+    };
+    let ran = compare(&[]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.out.contains("rows_examined"), "{}", ran.out);
+    git(&["commit", "-q", "-a", "-m", "one row more"]);
+    let committed = compare(&["--new-rev", "HEAD", "--out", "committed"]);
+    assert_eq!(committed.code, Some(0), "both are the last commit: {committed:?}");
+    assert_eq!(
+        compare(&["--new-rev", "HEAD~1", "--out", "back"]).code,
+        Some(0),
+        "less work is no regression"
+    );
+    let same = compare(&["--new-rev", "HEAD~0", "--out", "same"]);
+    assert_eq!(same.code, Some(0), "{same:?}");
+    assert!(!same.err.contains("building"), "what was built is kept: {}", same.err);
+    let unknown = compare(&["--new-rev", "no-such", "--out", "unknown"]);
+    assert!(unknown.code == Some(1) && unknown.err.contains("no-such"), "{unknown:?}");
+    assert_eq!(git(&["worktree", "list"]).lines().count(), 1, "no work tree is left behind");
+}
