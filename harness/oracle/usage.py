@@ -49,6 +49,8 @@ TYPE = r'[ \t\r]*\{(?:%s)*[ \t\r]*"type"[ \t\r]*:%s' % (MEMBER % "type", STRING)
 EVENT = re.compile(r',(?:%s)*[ \t\r]*"payload"[ \t\r]*:%s' % (MEMBER % "payload", TYPE))
 TYPE = re.compile(TYPE)
 STAMP = re.compile(r'[ \t\r]*\{[ \t\r]*"timestamp"[ \t\r]*:%s' % STRING)
+# No sum is larger.
+MOST = 2**64 - 1
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 TOLD = 32  # broken lines of a file that are told one by one
 COMPRESSED = ".zst"
@@ -231,7 +233,7 @@ def tokens(value):
 def filled(counts):
     """Tokens of every kind: a missing total is input and output, any other missing kind is 0."""
     input, cached, written, output, reasoning, total = (counts.get(kind) for kind in KINDS)
-    total = (input or 0) + (output or 0) if total is None else total
+    total = min((input or 0) + (output or 0), MOST) if total is None else total
     return [input or 0, cached or 0, written or 0, output or 0, reasoning or 0, total]
 
 
@@ -391,7 +393,7 @@ def usage(events, priority, slot):
         if tier == "unknown" and turn in priority:
             tier = "priority"
         entry = sums[slot(at), model, tier]
-        entry[0] = [one + other for one, other in zip(entry[0], used)]
+        entry[0] = [min(one + other, MOST) for one, other in zip(entry[0], used)]
         entry[1] += 1
     ordered = sorted(sums.items(), key=lambda item: (item[0][0], item[0][1] is not None, item[0][1] or "", item[0][2]))
     return [[*key, *entry] for key, entry in ordered]
