@@ -12,6 +12,7 @@ pub mod baseline;
 pub mod cli;
 pub mod companion;
 pub mod compare;
+pub mod damage;
 pub mod diff;
 pub mod document;
 mod failure;

@@ -1,7 +1,7 @@
 //! A small trace database whose bytes are damaged, or a history of operations on a sound one.
 //!
 //! An input that reads as a history is executed as one: incremental is full is the oracle's. Any other is damage, behind one byte that
-//! says who is asked: then a scan gives what the oracles give, or a typed error.
+//! says how it is written and who is asked: then a scan gives what the oracles give, or a typed error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +14,7 @@ use tracerig_store::schema;
 
 use super::patch::patched;
 use super::{place, scene};
+use crate::damage::damage;
 use crate::histories::{self, Case, NoAnswer, Profile, Python, Setup};
 use tracerig_oracle::{self as oracle, Answer, Turn, Window};
 
@@ -27,9 +28,16 @@ pub(super) fn run(input: &[u8]) {
         Some(case) if !case.ops.is_empty() => history(case),
         _ => {
             let Some((&how, damage)) = input.split_first() else { return };
-            damaged(&patched(&SOUND, damage), how % 8 == 0);
+            let bytes = if how & 1 == 0 { patched(&SOUND, damage) } else { seeded(damage) };
+            damaged(&bytes, how % 8 < 2);
         }
     }
+}
+
+/// The damage that the first eight bytes choose, and what is changed beside it.
+fn seeded(input: &[u8]) -> Vec<u8> {
+    let Some((seed, rest)) = input.split_first_chunk() else { return SOUND.clone() };
+    patched(&damage(&SOUND, u64::from_be_bytes(*seed)).bytes, rest)
 }
 
 fn history(mut case: Case) {

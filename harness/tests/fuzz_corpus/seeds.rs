@@ -222,8 +222,14 @@ fn databases() -> Seeds {
             [("type", 0, 5), ("cells", 3, 0), ("pointer", 8, 15), ("right", 11, 3), ("cell", 4000, 255)]
         {
             let place = (page * 4096 + offset).to_be_bytes();
-            seeds.insert(format!("{what}-{page}"), vec![page as u8, 5, place[1], place[2], place[3], with]);
+            seeds.insert(
+                format!("{what}-{page}"),
+                vec![page as u8 * 2, 5, place[1], place[2], place[3], with],
+            );
         }
+    }
+    for seed in 0..16u8 {
+        seeds.insert(format!("seed-{seed}"), [&[1u8][..], &u64::from(seed).to_be_bytes()].concat());
     }
     let mut histories: Vec<_> = ["corpus/trace", "corpus/trace/witnesses"]
         .iter()
