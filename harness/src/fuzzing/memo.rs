@@ -143,7 +143,9 @@ impl Scene {
             fs::write(sound, if sound == path { damaged } else { bytes }).expect("a shard");
         }
         if !is_checked {
-            let ablations = archive::Ablations::NONE.with(archive::Ablation::MemoChecksum);
+            let ablations = archive::Ablations::NONE
+                .with(archive::Ablation::MemoChecksum)
+                .with(archive::Ablation::ShardChecksum);
             let _ = archive_view(&self.home, Some(&self.shards), ablations);
             return;
         }

@@ -47,6 +47,11 @@ impl Form {
         self.0 & 4 != 0
     }
 
+    /// Rows are made of the compressed file, not of the plain one.
+    fn rows_are_of_packed(&self) -> bool {
+        self.0 & 32 != 0
+    }
+
     /// Whether the oracle in Python is asked as well.
     fn asks_python(&self) -> bool {
         self.0 & 24 == 24
@@ -79,13 +84,17 @@ pub(super) fn run(input: &[u8]) {
             grow(&path, text, [one, two], || usage(&home, &memo, asks_python));
             replays(&path);
         }
-        rows(place, &home);
+        if !form.rows_are_of_packed() {
+            rows(place, &home);
+        }
         if !form.is_packed() {
             // Codex keeps the time of the file; here only its content counts.
             let compressed = compress_to_vec(text, CompressionLevel::Fastest);
             fs::write(packed(&path), compressed).expect("a compressed rollout");
             fs::remove_file(&path).expect("the plain one is removed");
             usage(&home, &memo, asks_python);
+        }
+        if form.rows_are_of_packed() {
             rows(place, &home);
         }
     });
