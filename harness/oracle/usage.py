@@ -49,6 +49,8 @@ TYPE = r'[ \t\r]*\{(?:%s)*[ \t\r]*"type"[ \t\r]*:%s' % (MEMBER % "type", STRING)
 EVENT = re.compile(r',(?:%s)*[ \t\r]*"payload"[ \t\r]*:%s' % (MEMBER % "payload", TYPE))
 TYPE = re.compile(TYPE)
 STAMP = re.compile(r'[ \t\r]*\{[ \t\r]*"timestamp"[ \t\r]*:%s' % STRING)
+# No sum is larger.
+MOST = 2**64 - 1
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 TOLD = 32  # broken lines of a file that are told one by one
 COMPRESSED = ".zst"
@@ -144,10 +146,33 @@ def walk(home):
 
 # ---- one line -----------------------------------------------------------------------------------------------------
 
+def is_text(found):
+    """Whether it is a text: half of a surrogate pair is none, and neither is nothing."""
+    return isinstance(found, str) and found != "" and not any("\ud800" <= char <= "\udfff" for char in found)
+
+
 def text(value, name):
-    """value[name] where that is a text; an empty one is none."""
+    """value[name] where that is a text."""
     found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) and found else None
+    return found if is_text(found) else None
+
+
+def members(pairs):
+    """An object. Of several members `type` the first that is a text counts, of others the last."""
+    value = {}
+    for name, member in pairs:
+        if name != "type" or not is_text(value.get(name)):
+            value[name] = member
+    return value
+
+
+def no_json(word):
+    raise ValueError(word + " is no JSON")
+
+
+def parsed(raw):
+    """The JSON of a line."""
+    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json)
 
 
 def types(value):
@@ -157,7 +182,7 @@ def types(value):
 def classify(raw):
     """("matters", value), ("skipped", whether its kind is known) or ("broken", why)."""
     try:
-        value = json.loads(raw.decode("utf-8"))
+        value = parsed(raw)
     except ValueError:
         value = None
     if isinstance(value, dict):
@@ -168,6 +193,8 @@ def classify(raw):
         kind = found.group(1) if found else None
         found = EVENT.match(line, found.end()) if found else None
         event = found.group(1) if found else None
+        # Bytes that are no text name nothing.
+        kind, event = (None if name and "\ufffd" in name else name for name in (kind, event))
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet
     if kind is None:
@@ -180,7 +207,7 @@ def classify(raw):
 def stamp(raw):
     """The timestamp of a line, whole or not, whatever its kind."""
     try:
-        return text(json.loads(raw.decode("utf-8")), "timestamp")
+        return text(parsed(raw), "timestamp")
     except ValueError:
         found = STAMP.match(raw.decode("utf-8", "replace"))
         return found and found.group(1)
@@ -206,7 +233,7 @@ def tokens(value):
 def filled(counts):
     """Tokens of every kind: a missing total is input and output, any other missing kind is 0."""
     input, cached, written, output, reasoning, total = (counts.get(kind) for kind in KINDS)
-    total = (input or 0) + (output or 0) if total is None else total
+    total = min((input or 0) + (output or 0), MOST) if total is None else total
     return [input or 0, cached or 0, written or 0, output or 0, reasoning or 0, total]
 
 
@@ -218,8 +245,9 @@ def tier_of(name):
 
 def is_from_0_100(version):
     """Whether a version, such as 0.128.0 or 0.130.0-alpha.3, writes turn ids."""
-    found = re.match(r"(\d+)\.(\d+)", version or "")
-    return found is not None and (int(found.group(1)), int(found.group(2))) >= (0, 100)
+    numbers = [int(part) if re.fullmatch("[0-9]+", part) else None for part in re.split("[.+-]", version or "")]
+    minor = numbers[1] if len(numbers) > 1 and numbers[1] is not None else 0
+    return numbers[0] is not None and (numbers[0], minor) >= (0, 100)
 
 
 class Rollout:
@@ -365,7 +393,7 @@ def usage(events, priority, slot):
         if tier == "unknown" and turn in priority:
             tier = "priority"
         entry = sums[slot(at), model, tier]
-        entry[0] = [one + other for one, other in zip(entry[0], used)]
+        entry[0] = [min(one + other, MOST) for one, other in zip(entry[0], used)]
         entry[1] += 1
     ordered = sorted(sums.items(), key=lambda item: (item[0][0], item[0][1] is not None, item[0][1] or "", item[0][2]))
     return [[*key, *entry] for key, entry in ordered]

@@ -17,6 +17,8 @@ pub mod damage;
 pub mod diff;
 pub mod document;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handicap;
 pub mod histories;
 pub mod interrupt;

@@ -21,10 +21,17 @@ impl Document {
     /// # Errors
     /// As [`Record::read`] and [`Comparisons::read`].
     pub fn read(path: &Path) -> Result<Document> {
-        let bytes = read_whole(path, LARGEST_DOCUMENT)?;
-        if record::schema_of(path, &bytes)?.as_deref() == Some(comparison::FILE_SCHEMA) {
-            return Ok(Document::Comparisons(Comparisons::parse(path, &bytes)?));
+        Self::parse(path, &read_whole(path, LARGEST_DOCUMENT)?)
+    }
+
+    /// The same of the bytes of the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Document::read`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Document> {
+        if record::schema_of(path, bytes)?.as_deref() == Some(comparison::FILE_SCHEMA) {
+            return Ok(Document::Comparisons(Comparisons::parse(path, bytes)?));
         }
-        Ok(Document::Record(Box::new(Record::parse(path, &bytes)?)))
+        Ok(Document::Record(Box::new(Record::parse(path, bytes)?)))
     }
 }

@@ -164,7 +164,7 @@ pub(crate) fn left_out(left: &LeftOut) -> String {
 pub(crate) fn end(record: &Record) -> String {
     let outcome = &record.outcome;
     let taken = record.samples.len() as u64;
-    let planned = record.plan.samples * record.plan.arms.len() as u64;
+    let planned = record.plan.samples.saturating_mul(record.plan.arms.len() as u64);
     let how = match outcome.status {
         Status::Complete => "Complete".to_owned(),
         Status::Interrupted => "Cut short (interrupted on request)".to_owned(),
@@ -176,7 +176,7 @@ pub(crate) fn end(record: &Record) -> String {
         "{how}; {} of {} planned samples taken, {} left out; exit code {}.",
         units::count(taken),
         units::count(planned),
-        units::count(outcome.excluded + outcome.failures + outcome.mismatches),
+        units::count(outcome.excluded.saturating_add(outcome.failures).saturating_add(outcome.mismatches)),
         outcome.exit_code
     )
 }

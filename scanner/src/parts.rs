@@ -1,6 +1,6 @@
-//! Single parts of a scan, for benchmarks. Nothing here is a stable interface.
+//! Single parts of a scan, for benchmarks and fuzz targets. Nothing here is a stable interface.
 
-use crate::parse::{self, Parsed};
+use crate::parse::{self, Fact, Parsed, Says, TierWord};
 
 /// Where the first marker in `body` stands: the offsets of its first byte and of the byte behind it.
 #[must_use]
@@ -13,4 +13,73 @@ pub fn first_marker(body: &[u8]) -> Option<(usize, usize)> {
 pub fn is_fact(body: &[u8], target: &[u8]) -> bool {
     parse::first_marker(body)
         .is_some_and(|marked| matches!(parse::parse(body, marked, Some(target)), Parsed::Fact(_)))
+}
+
+/// What one row says of turns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowSays {
+    /// The fact it is, if it is one.
+    pub fact: Option<RowFact>,
+    /// Whether it has a marker and is of no kind known here.
+    pub unrecognised: bool,
+    /// The turn it proves to have run, and the model that this names.
+    pub ran: Option<(String, Option<String>)>,
+    /// Whether it tells the tier of a turn.
+    pub tells_tier: bool,
+}
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFact {
+    /// `evidence`, `completion`, `submission` or `settings`.
+    pub kind: &'static str,
+    /// The turn; `None` for settings, which name none.
+    pub turn: Option<String>,
+    /// The model.
+    pub model: Option<String>,
+    /// The thread.
+    pub thread: Option<String>,
+    /// What a submission or settings say of the tier: `inherited`, `priority` or `other`.
+    pub tier: Option<&'static str>,
+}
+
+/// Reads one row. `target` is `None` unless it is TEXT, `thread` unless that column is valid UTF-8.
+#[must_use]
+pub fn read_row(target: Option<&[u8]>, thread: Option<&str>, body: &[u8]) -> RowSays {
+    let marked = parse::first_marker(body);
+    let ran =
+        parse::turn_row(body, marked, target).map(|row| (row.turn.to_owned(), row.model.map(str::to_owned)));
+    let Some(marked) = marked else { return RowSays { ran, ..RowSays::default() } };
+    let parsed = parse::parse(body, marked, target);
+    RowSays {
+        unrecognised: parsed == Parsed::Unrecognised,
+        fact: match parsed {
+            Parsed::Fact(fact) => Some(row_fact(&fact, thread)),
+            Parsed::Nothing | Parsed::Unrecognised => None,
+        },
+        ran,
+        tells_tier: parse::tells_tier(body, marked, target),
+    }
+}
+
+fn row_fact(fact: &Fact<'_>, column: Option<&str>) -> RowFact {
+    let tier = |word: TierWord| match word {
+        TierWord::Inherit => "inherited",
+        TierWord::Priority => "priority",
+        TierWord::Other => "other",
+    };
+    let (kind, turn, model, tier) = match &fact.says {
+        Says::Request { turn, model } => ("evidence", Some(turn.as_ref()), model.as_deref(), None),
+        Says::Tags { turn, model } => ("evidence", Some(*turn), *model, None),
+        Says::Completion { turn, model } => ("completion", Some(turn.as_ref()), Some(model.as_ref()), None),
+        Says::Submission { turn, tier: word } => ("submission", Some(*turn), None, Some(tier(*word))),
+        Says::Settings { tier: word } => ("settings", None, None, Some(tier(*word))),
+    };
+    RowFact {
+        kind,
+        turn: turn.map(str::to_owned),
+        model: model.map(str::to_owned),
+        thread: fact.thread(column).map(str::to_owned),
+        tier,
+    }
 }

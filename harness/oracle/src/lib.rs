@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use fold::Known;
 pub use notes::Notes;
-pub use rules::{Fact, Ran, Seen, Verdict};
+pub use rules::{Fact, Ran, Seen, Verdict, read_row};
 
 /// How long a locked database is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

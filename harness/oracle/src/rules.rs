@@ -29,6 +29,31 @@ impl Fact {
         matches!(self.kind, Kind::Completion)
     }
 
+    /// `evidence`, `completion`, `submission`, or `settings` where a submission starts no turn.
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Completion => "completion",
+            Kind::Evidence => "evidence",
+            Kind::Submission { starts_turn: true, .. } => "submission",
+            Kind::Submission { starts_turn: false, .. } => "settings",
+        }
+    }
+
+    /// What a submission says of the tier: `inherited`, `priority` or `other`.
+    pub fn tier(&self) -> Option<&'static str> {
+        let Kind::Submission { tier, .. } = self.kind else { return None };
+        Some(match tier {
+            Tier::Inherited => "inherited",
+            Tier::Priority => "priority",
+            Tier::Other => "other",
+        })
+    }
+
+    /// The thread that it belongs to.
+    pub fn thread(&self) -> Option<&str> {
+        self.thread.as_deref()
+    }
+
     /// The turn that it names.
     pub fn turn(&self) -> &str {
         &self.turn
@@ -155,6 +180,11 @@ impl MarkerFinder {
         let places = self.0.iter().enumerate();
         places.filter_map(|(marker, finder)| finder.find(body).map(|at| Place { at, marker })).min()
     }
+}
+
+/// Reads a row by itself. `target` is `None` unless it is TEXT, `thread_id` unless that column is valid UTF-8.
+pub fn read_row(target: Option<&[u8]>, thread_id: Option<&str>, body: &[u8]) -> Seen {
+    read(&Row { ts: 0, target, thread_id, process_uuid: None }, body, &MarkerFinder::new())
 }
 
 /// Reads a row with this body.

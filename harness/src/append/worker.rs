@@ -76,7 +76,7 @@ pub(super) fn is_synchronous(mode: &str) -> bool {
 /// What a process tells that has appended.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// From the intended start of an append to its return.
     pub(super) append: Histogram,
     /// From its real start, where that is another.

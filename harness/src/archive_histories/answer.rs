@@ -10,7 +10,7 @@ use crate::histories::{Side, disagreement};
 
 /// What a refresh answered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Without what is stale.
     pub(super) view: View,
     /// Whether sessions are in it.
@@ -24,7 +24,7 @@ impl Answer {
     ///
     /// # Errors
     /// The sum is not that of its sessions.
-    pub(super) fn of(refresh: &Refresh, offset: i64, has_sessions: bool) -> Result<Self, Error> {
+    pub(crate) fn of(refresh: &Refresh, offset: i64, has_sessions: bool) -> Result<Self, Error> {
         let is_stale = refresh.stats.stale > 0;
         let stale: BTreeSet<String> = refresh
             .sessions
@@ -82,6 +82,13 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// What it says.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+}
+
 fn why(defect: Defect) -> String {
     let why = match defect {
         Defect::NoType => "no type",
@@ -112,7 +119,7 @@ fn sum(all: impl Iterator<Item = Vec<Used>>) -> Vec<Used> {
     let mut sums: BTreeMap<_, ([u64; 6], u64)> = BTreeMap::new();
     for (time, model, tier, tokens, events) in all.flatten() {
         let sum = sums.entry((time, model, tier)).or_default();
-        sum.0 = std::array::from_fn(|kind| sum.0[kind] + tokens[kind]);
+        sum.0 = std::array::from_fn(|kind| sum.0[kind].saturating_add(tokens[kind]));
         sum.1 += events;
     }
     sums.into_iter()
@@ -143,7 +150,7 @@ fn facts(view: &View, answer: &Answer) -> BTreeSet<String> {
 }
 
 /// Fails unless all say the same, as far as `answer`, the one that is checked, can say it.
-pub(super) fn agree(answer: &Answer, others: &[(Side, &View)]) -> Result<(), Error> {
+pub(crate) fn agree(answer: &Answer, others: &[(Side, &View)]) -> Result<(), Error> {
     let mut said = vec![(Side::Scan, facts(&answer.view, answer))];
     said.extend(others.iter().map(|(side, view)| (*side, facts(view, answer))));
     let common = said.iter().map(|(_, facts)| facts.clone()).reduce(|one, other| &one & &other);

@@ -24,6 +24,7 @@ mod shrink;
 mod text;
 mod world;
 
+pub(crate) use answer::{Answer, agree};
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};
 pub use op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};

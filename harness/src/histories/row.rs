@@ -322,7 +322,7 @@ impl RowSpec {
             _ => OwnedBody::Text(bytes),
         };
         OwnedRow {
-            ts: EPOCH + self.at,
+            ts: EPOCH.saturating_add(self.at),
             ts_nanos: serial,
             level: "TRACE".to_owned(),
             target: target.to_owned(),

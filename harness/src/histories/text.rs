@@ -171,7 +171,11 @@ impl FromStr for Op {
             "window" => {
                 let side = |name: &str| -> Result<Option<i64>, String> {
                     let value = rest.split_whitespace().find_map(|word| word.strip_prefix(name));
-                    value.map(|value| number(value).map(|at: i64| EPOCH + at)).transpose()
+                    let at = |value: &str| {
+                        let at = EPOCH.checked_add(number(value)?);
+                        at.ok_or_else(|| format!("`{value}` is too far from the beginning of time"))
+                    };
+                    value.map(at).transpose()
                 };
                 Ok(Self::Window(Window { since: side("since=")?, until: side("until=")? }))
             }

@@ -136,7 +136,7 @@ impl World {
                 let set_back = self.set_back;
                 let build = |(serial, row): (i64, &RowSpec)| {
                     let row = row.build(serial);
-                    OwnedRow { ts: row.ts - set_back, ..row }
+                    OwnedRow { ts: row.ts.saturating_sub(set_back), ..row }
                 };
                 let rows: Vec<OwnedRow> = (first..).zip(rows).map(build).collect();
                 self.serial += rows.len() as i64;
@@ -148,7 +148,7 @@ impl World {
                 self.log = None;
             }
             DataOp::PruneBefore(at) => {
-                self.log()?.prune_older_than(EPOCH + at)?;
+                self.log()?.prune_older_than(EPOCH.saturating_add(*at))?;
             }
             DataOp::Delete(victims) => self.delete(*victims)?,
             DataOp::Vacuum => self.log()?.vacuum()?,
@@ -206,7 +206,7 @@ impl World {
                 self.replace(By::Unlink, *with)?;
                 self.identity.file.store(number, Ordering::SeqCst);
             }
-            Breach::ClockBack(seconds) => self.set_back += seconds,
+            Breach::ClockBack(seconds) => self.set_back = self.set_back.saturating_add(*seconds),
         }
         Ok(())
     }

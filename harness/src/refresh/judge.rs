@@ -94,7 +94,8 @@ fn wrong(arm: &Arm, due: &Due, reply: &Reply, wrote: bool) -> Option<String> {
     })
 }
 
-fn describe(finished: &Finished, reply: Option<&Reply>) -> Launch {
+/// What is known of a launch.
+pub(crate) fn describe(finished: &Finished, reply: Option<&Reply>) -> Launch {
     let ended = &finished.ended;
     let mut launch = finished.launch();
     let mut counters: BTreeMap<&str, Counter> = BTreeMap::new();
@@ -107,7 +108,7 @@ fn describe(finished: &Finished, reply: Option<&Reply>) -> Launch {
         exact("folders", Some(reply.folders));
         exact("metadata_calls", Some(reply.metadata_calls));
         if let Some(trace) = &reply.trace {
-            exact("files_read", Some(reply.continued + reply.parsed));
+            exact("files_read", Some(reply.continued.saturating_add(reply.parsed)));
             exact("session_bytes", Some(reply.bytes_read));
             exact("rows_examined", Some(trace.rows_examined));
         }

@@ -8,7 +8,7 @@ mod answer;
 mod bench;
 mod error;
 mod floor;
-mod judge;
+pub(crate) mod judge;
 mod memos;
 mod plan;
 pub mod worker;

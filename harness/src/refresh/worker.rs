@@ -40,7 +40,7 @@ pub(super) struct Task {
 /// What a worker answers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// Digest of what was used; empty for an engine that answers nothing.
     pub(super) answer: String,
     /// Days, models and tiers in it.
@@ -66,7 +66,7 @@ pub(super) struct Reply {
 /// What the scan of the trace database found and did.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Trace {
+pub(crate) struct Trace {
     pub(super) turns: u64,
     /// Digest of the turns.
     pub(super) digest: String,

@@ -149,7 +149,7 @@ pub(super) fn describe(
 }
 
 /// What is known of a launch without its process.
-pub(super) fn account_of(
+pub(crate) fn account_of(
     engine: Engine,
     wall: Duration,
     io: Option<Io>,
@@ -216,7 +216,10 @@ fn phases(engine: Engine, reply: Option<&Reply>) -> Vec<Phase> {
                 ("persist", us.persist),
             ];
             let has = |name| engine == Engine::Scanner || matches!(name, "open" | "scan");
-            all.into_iter().filter(|(name, _)| has(*name)).map(|(name, us)| (name, us * 1000)).collect()
+            all.into_iter()
+                .filter(|(name, _)| has(*name))
+                .map(|(name, us)| (name, us.saturating_mul(1000)))
+                .collect()
         }
     };
     named

@@ -244,7 +244,7 @@ impl Header {
         let (details_sum, _) = rest.split_first_chunk::<16>()?;
         let (head, details) = (u64::from_le_bytes(*head), u64::from_le_bytes(*details));
         let fits = head.checked_add(details).is_some_and(|bytes| bytes <= MOST);
-        (*magic == MAGIC && of == memo && fits).then_some(Self {
+        (*magic == MAGIC && of == memo && fits).then(|| Self {
             stamp: *stamp,
             head: Span { at: HEADER as u64, bytes: head, sum: u128::from_le_bytes(*head_sum) },
             details: Span {

@@ -1,6 +1,10 @@
 //! What a line of a rollout is: one that matters, one to skip, or a broken one.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 /// Types of lines that matter, and of events.
 const MATTER: [&str; 3] = ["session_meta", "turn_context", "token_usage_record"];
@@ -30,9 +34,68 @@ pub(super) enum Line {
     Broken(&'static str),
 }
 
+/// The object that a line is.
+fn object(line: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<&RawValue>(line).ok().map(value).filter(Value::is_object)
+}
+
+/// A JSON value, one level after the other, as the grammar takes it: `serde_json` by itself refuses a text with half of a surrogate
+/// pair, a number that no double holds, and depth. Of several members `type` the first that is a text counts, of others the last.
+fn value(raw: &RawValue) -> Value {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            let Ok(Members(members)) = serde_json::from_str(text) else { return Value::Null };
+            let mut object = Map::new();
+            for (name, raw) in members {
+                // A name that is no text is that of no member.
+                let Ok(name) = serde_json::from_str::<String>(name.get()) else { continue };
+                if name != "type" || object.get("type").and_then(Value::as_str).is_none_or(str::is_empty) {
+                    object.insert(name, value(raw));
+                }
+            }
+            Value::Object(object)
+        }
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
+            items.into_iter().map(value).collect()
+        }
+        // A text that is none is absent; a number that is too large is no count.
+        Some(b'"') => serde_json::from_str(text).unwrap_or(Value::Null),
+        _ => serde_json::from_str(text).unwrap_or(json!(0.5)),
+    }
+}
+
+/// The members of an object, in their order.
+struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Each)
+    }
+}
+
 /// What a line is. Whatever begins with types that do not matter is skipped, whole or not.
 pub(super) fn line_of(line: &[u8]) -> Line {
-    let value = serde_json::from_slice::<Value>(line).ok().filter(Value::is_object);
+    let value = object(line);
     let (kind, payload) = match &value {
         Some(value) => types(value),
         None => types_of_beginning(&String::from_utf8_lossy(line)),
@@ -51,7 +114,7 @@ pub(super) fn line_of(line: &[u8]) -> Line {
 
 /// The timestamp of a line, whole or not, whatever its kind.
 pub(super) fn stamp(line: &[u8]) -> Option<String> {
-    match serde_json::from_slice::<Value>(line).ok().filter(Value::is_object) {
+    match object(line) {
         Some(value) => text(&value, "timestamp"),
         None => {
             let line = String::from_utf8_lossy(line);
@@ -93,7 +156,8 @@ fn first_type(object: &str) -> Option<(&str, &str)> {
     loop {
         let (name, value) = member(rest)?;
         if name == "type" {
-            return string(value);
+            // Bytes that are no text name nothing.
+            return string(value).filter(|(kind, _)| !kind.contains(char::REPLACEMENT_CHARACTER));
         }
         rest = after(plain(value)?, ',')?;
     }

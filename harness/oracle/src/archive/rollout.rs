@@ -61,7 +61,7 @@ impl Rollout {
             let known = event.turn.as_ref().is_some_and(|turn| priority.contains(turn));
             let tier = if event.tier == "unknown" && known { "priority" } else { event.tier };
             let sum = sums.entry((slot(event.at), event.model.clone(), tier)).or_default();
-            sum.0 = std::array::from_fn(|kind| sum.0[kind] + event.used[kind]);
+            sum.0 = std::array::from_fn(|kind| sum.0[kind].saturating_add(event.used[kind]));
             sum.1 += 1;
         }
         let used = sums.into_iter();
@@ -280,8 +280,9 @@ impl Pass {
     /// Whether the version that began the file writes turn ids, which can be compared with its own.
     fn has_turn_ids(&self) -> bool {
         let Some([_, _, Some(version), _]) = &self.rollout.meta else { return false };
-        let mut numbers = version.split(|character: char| !character.is_ascii_digit()).map(str::parse::<u32>);
-        let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return false };
+        let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u64>);
+        let Some(Ok(major)) = numbers.next() else { return false };
+        let minor = numbers.next().and_then(Result::ok).unwrap_or(0);
         is_uuid7(&self.rollout.thread) && (major, minor) >= (0, 100)
     }
 }
@@ -299,17 +300,7 @@ fn is_uuid7(id: &str) -> bool {
         && groups[2].starts_with('7')
 }
 
-/// Milliseconds of Unix time of a time as Codex writes it, such as `2026-11-20T20:37:24.062Z`.
+/// Milliseconds of Unix time of a time such as `2026-11-20T20:37:24.062Z`.
 fn milliseconds(time: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| time.get(from..to)?.parse::<i64>().ok();
-    if time.len() != 24 || !time.ends_with('Z') {
-        return None;
-    }
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let clock = (number(11, 13)? * 60 + number(14, 16)?) * 60_000 + number(17, 19)? * 1000 + number(20, 23)?;
-    // Days since 1970: years that begin in March have their leap day at the end.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leaps = year / 4 - year / 100 + year / 400;
-    let days = year * 365 + leaps + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(days * 86_400_000 + clock)
+    Some(time.parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }

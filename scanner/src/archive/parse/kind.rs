@@ -85,7 +85,8 @@ pub(super) fn time(start: &[u8]) -> Option<i64> {
 fn by_beginning(start: &[u8]) -> Option<Kind> {
     let mut rest = Rest(start);
     let line = rest.find("type")?;
-    let line = str::from_utf8(line).ok()?;
+    // An empty name is none.
+    let line = str::from_utf8(line).ok().filter(|line| !line.is_empty())?;
     if line != "event_msg" {
         return Some(by_types(line, None));
     }
@@ -214,6 +215,7 @@ mod tests {
             r#"{"timestamp":"x","type":"event_msg","payload":{"info":{},"type":"token_count"}}"#,
             r#"{"timestamp":"x","type":"session_me"#,
             r#"{"timestamp":"x","type":null}"#,
+            r#"{"timestamp":"x","type":"","payload":{}}"#,
             r#"{"ty\u0070e":"session_meta"}"#,
             r#"{"timestamp":"a \" b","type":"session_meta"}"#,
             "{\"a\":\"\x01\",\"type\":\"session_meta\"}",

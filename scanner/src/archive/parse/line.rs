@@ -9,6 +9,7 @@ use super::lineage::Origin;
 use super::members::Envelope;
 use super::text::Texts;
 use super::tokens::Counts;
+use super::utf8::Utf8;
 
 /// A line that was understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,9 +103,10 @@ impl Defect {
 
 /// Understands a line that is in memory. `kind` is what its beginning says.
 pub(crate) fn from_slice(line: &[u8], kind: Kind) -> Result<Line, Defect> {
-    let parsed = serde_json::from_slice(line);
+    let Ok(text) = str::from_utf8(line) else { return understand(None, kind) };
+    let parsed = serde_json::from_str(text).ok();
     // It may be a lone surrogate that the parser does not like.
-    if parsed.is_err() && memchr::memmem::find(line, b"\\u").is_some() {
+    if parsed.is_none() && memchr::memmem::find(line, b"\\u").is_some() {
         return from_reader(line, kind);
     }
     understand(parsed, kind)
@@ -112,11 +114,12 @@ pub(crate) fn from_slice(line: &[u8], kind: Kind) -> Result<Line, Defect> {
 
 /// Understands a line that comes in pieces.
 pub(crate) fn from_reader(line: impl Read, kind: Kind) -> Result<Line, Defect> {
-    understand(serde_json::from_reader(Texts::new(line)), kind)
+    understand(serde_json::from_reader(Texts::new(Utf8::new(line))).ok(), kind)
 }
 
-fn understand(parsed: serde_json::Result<Envelope>, kind: Kind) -> Result<Line, Defect> {
-    let Ok(envelope) = parsed else {
+/// `None` is no JSON.
+fn understand(parsed: Option<Envelope>, kind: Kind) -> Result<Line, Defect> {
+    let Some(envelope) = parsed else {
         return Err(if kind == Kind::Matters { Defect::NotJson } else { Defect::NoType });
     };
     let Envelope { timestamp, ordinal, kind, has_type, payload } = envelope;

@@ -12,6 +12,7 @@ mod rules;
 mod seen;
 mod text;
 mod tokens;
+mod utf8;
 
 pub use fold::Tier;
 pub(super) use fold::{Bucket, QUARTER, Rollout};

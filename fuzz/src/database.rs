@@ -1,0 +1,3 @@
+//! The target `database`.
+#![no_main]
+tracerig_fuzz::target!("database");

@@ -1,0 +1,3 @@
+//! The target `memo`.
+#![no_main]
+tracerig_fuzz::target!("memo");

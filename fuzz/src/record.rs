@@ -1,0 +1,3 @@
+//! The target `record`.
+#![no_main]
+tracerig_fuzz::target!("record");

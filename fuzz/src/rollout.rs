@@ -1,0 +1,3 @@
+//! The target `rollout`.
+#![no_main]
+tracerig_fuzz::target!("rollout");

@@ -1,0 +1,3 @@
+//! The target `row`.
+#![no_main]
+tracerig_fuzz::target!("row");

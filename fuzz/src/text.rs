@@ -1,0 +1,3 @@
+//! The target `text`.
+#![no_main]
+tracerig_fuzz::target!("text");

@@ -1,0 +1,116 @@
+//! Texts that people and child processes write: plans, recipes, histories, replies, cursors. What can be read can be written, and
+//! reads the same again; nothing that is made of it panics.
+//!
+//! Every reader is tried on every input: most refuse it at once.
+
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracerig_datasets::archive::{ArchiveManifest, ArchiveRecipe};
+use tracerig_datasets::{Manifest, Recipe};
+use tracerig_reports::record::Exit;
+use tracerig_store::threads::{Cursor, Millis, ThreadId};
+
+use crate::handicap::Planted;
+use crate::histories::Hello as PythonHello;
+use crate::plan::Plan;
+use crate::platform::Ended;
+use crate::process::Finished;
+use crate::protocol::Hello;
+use crate::relaunch::judge;
+use crate::worker::{Done, Engine, Reply};
+use crate::{append, archive_histories, histories, refresh, thread_histories};
+use tracerig_oracle::{Answer, archive::View};
+
+pub(super) fn run(input: &[u8]) {
+    replies(input);
+    let Ok(text) = str::from_utf8(input) else { return };
+    plan(text);
+    recipes(text);
+    written::<histories::Case>(text);
+    written::<archive_histories::Case>(text);
+    written::<thread_histories::Case>(text);
+    written::<Cursor>(text);
+    written::<Millis>(text);
+    written::<ThreadId>(text);
+    let _ = ThreadId::from_file_name(text);
+    let _ = text.parse::<Planted>().map(|planted| planted.of(Duration::from_secs(1)));
+}
+
+/// Something that has a text: reading it gives the same again.
+fn written<T: FromStr + Display + PartialEq + Debug>(text: &str) {
+    let Ok(read) = text.parse::<T>() else { return };
+    let again = read.to_string();
+    match again.parse::<T>() {
+        Ok(found) => assert_eq!(found, read, "{text:?} was written as {again:?}"),
+        Err(_) => panic!("{text:?} was written as {again:?}, which cannot be read"),
+    }
+}
+
+fn plan(text: &str) {
+    let Ok(plan) = Plan::parse(text, "plan.toml") else { return };
+    for run in &plan.runs {
+        let _ = (run.why(), run.compared(), run.prepared());
+    }
+}
+
+fn recipes(text: &str) {
+    if let Ok(recipe) = Recipe::parse(text, "recipe.toml") {
+        let again = recipe.canonical();
+        assert_eq!(Recipe::parse(&again, "again").ok().as_ref(), Some(&recipe), "{again}");
+        let _ = recipe.describe();
+        for scale in [0.001, 1.0, 1000.0] {
+            let _ = (recipe.rows(scale), recipe.file_bytes(scale));
+        }
+    }
+    if let Ok(recipe) = ArchiveRecipe::parse(text, "recipe.toml") {
+        let again = recipe.canonical();
+        assert_eq!(ArchiveRecipe::parse(&again, "again").ok().as_ref(), Some(&recipe), "{again}");
+        let _ = (recipe.sessions(), recipe.bytes(1000.0), recipe.trace());
+    }
+}
+
+/// What child processes answer, and what datasets say of themselves.
+fn replies(input: &[u8]) {
+    if let Some(reply) = json::<Reply>(input) {
+        for engine in [Engine::Floor, Engine::Scanner, Engine::Published] {
+            let _ = judge::account_of(engine, Duration::ZERO, None, None, Some(&reply));
+        }
+    }
+    if let Some(reply) = json::<refresh::worker::Reply>(input) {
+        refresh::judge::describe(&finished(), Some(&reply));
+    }
+    json::<append::worker::Reply>(input);
+    json::<Done>(input);
+    json::<Hello>(input);
+    json::<PythonHello>(input);
+    json::<Answer>(input);
+    json::<View>(input);
+    json::<Manifest>(input);
+    json::<ArchiveManifest>(input);
+}
+
+/// A process that ended well.
+fn finished() -> Finished {
+    let ended = Ended {
+        at: Instant::now(),
+        exit: Exit::Code(0),
+        user: None,
+        system: None,
+        major_faults: None,
+        io: None,
+    };
+    Finished { wall: Duration::ZERO, stdout: Vec::new(), stderr: String::new(), ended, timed_out: false }
+}
+
+/// Something that is JSON: what is written of it is written the same again.
+fn json<T: DeserializeOwned + Serialize>(input: &[u8]) -> Option<T> {
+    let read: T = serde_json::from_slice(input).ok()?;
+    let text = serde_json::to_string(&read).expect("what was read can be written");
+    let again: T = serde_json::from_str(&text).expect("what was written can be read");
+    assert_eq!(serde_json::to_string(&again).ok(), Some(text), "written twice");
+    Some(read)
+}
