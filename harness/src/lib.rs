@@ -18,6 +18,7 @@ mod failure;
 pub mod handicap;
 pub mod histories;
 pub mod interrupt;
+pub mod limits;
 pub mod machine;
 pub mod oracle;
 pub mod plan;
