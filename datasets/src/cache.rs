@@ -13,9 +13,11 @@ use sha2::{Digest, Sha256};
 use tracerig_store::schema::FILE_NAME;
 use tracerig_store::stop::is_to_stop;
 
+use crate::archive::ArchiveManifest;
 use crate::build;
 use crate::digest;
 use crate::error::{DatasetError, Result};
+use crate::limits::MOST_SCALE;
 use crate::lock::{Hold, Locks};
 use crate::manifest::Manifest;
 use crate::place::cache_root;
@@ -124,6 +126,7 @@ impl Cache {
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Dataset> {
         options.check(recipe.name())?;
+        recipe.check_scale(options.scale)?;
         let name = folder_name(recipe, options);
         let taken = |folder: &Path, progress: Report<'_>| {
             read(folder).and_then(|dataset| verify_quickly(&dataset, progress).map(|()| dataset))
@@ -182,6 +185,19 @@ impl Cache {
     /// [`DatasetError::Io`] when the folder exists and cannot be read.
     pub fn list(&self) -> Result<Vec<Dataset>> {
         Ok(self.names()?.iter().filter_map(|name| read(&self.folder.join(name)).ok()).collect())
+    }
+
+    /// The folders in the cache that hold no dataset and no archive that can be read.
+    ///
+    /// # Errors
+    /// As [`Cache::list`].
+    pub fn unreadable(&self) -> Result<Vec<String>> {
+        let mut names = self.names()?;
+        names.retain(|name| {
+            let folder = self.folder.join(name);
+            Manifest::read(&folder).is_err() && ArchiveManifest::read(&folder).is_err()
+        });
+        Ok(names)
     }
 
     /// A dataset by the name of its folder, or by the name of its recipe when only one was built from it. Verifies nothing.
@@ -272,6 +288,7 @@ pub fn build_into(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Dataset> {
     options.check(recipe.name())?;
+    recipe.check_scale(options.scale)?;
     empty_folder(folder, recipe.file_bytes(options.scale), |folder| {
         build::build(folder, recipe, options, progress)
     })
@@ -296,9 +313,6 @@ pub(crate) fn empty_folder<D>(
     }
     built
 }
-
-/// The largest factor that a dataset can be scaled by.
-pub const MOST_SCALE: f64 = 1000.0;
 
 impl BuildOptions {
     pub(crate) fn check(&self, recipe: &str) -> Result<()> {

@@ -1,17 +1,18 @@
 //! Recipes: what a dataset should be like, as data.
 
+mod check;
 pub(crate) mod common;
 
 use std::fmt;
 use std::path::Path;
 
-use common::{builtin_text, check_name, parsed, read, require, scaled, text_of};
+use common::{builtin_text, parsed, read, scaled, text_of, too_large};
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::{Dialect, FACT_SHAPES};
+use crate::dialect::Dialect;
 use crate::error::{DatasetError, Result};
 use crate::levels::Levels;
-use crate::shapes::Shapes;
+use crate::limits::{self, MOST_FILE_BYTES, MOST_ROWS};
 
 /// The version of the Codex CLI that a dataset imitates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -193,9 +194,7 @@ impl Recipe {
     /// # Errors
     /// [`DatasetError::Recipe`] with the line where it is known.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
-        let recipe: Self = parsed(text, place, "datasets/recipes/quick.toml")?;
-        recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
-        Ok(recipe)
+        parsed(text, place, "datasets/recipes/quick.toml", limits::RECIPE, Self::check)
     }
 
     /// The name.
@@ -258,127 +257,19 @@ impl Recipe {
         toml::to_string(self).unwrap_or_default()
     }
 
-    fn check(&self) -> std::result::Result<(), String> {
-        let page = u64::from(tracerig_store::schema::PAGE_SIZE);
-        check_name(&self.name)?;
-        require(
-            self.file_bytes.is_multiple_of(page),
-            "`file_bytes` must be a multiple of the page size, 4096",
-        )?;
-        require(self.rows > 0 && self.file_bytes > 0, "`rows` and `file_bytes` must be positive")?;
-        require(
-            (1..=216).contains(&self.span_hours),
-            "`span_hours` must be from 1 to 216: a writer deletes rows older than ten days",
-        )?;
-        require(self.deleted_percent <= 95, "`deleted_percent` must be at most 95")?;
-        require(self.free_percent <= 95, "`free_percent` must be at most 95")?;
-        require(self.threads_per_process > 0, "`threads_per_process` must be positive")?;
-        let facts = &self.facts;
-        require(facts.long_threads <= facts.threads, "`long_threads` must be at most `threads`")?;
-        require(
-            facts.processes <= facts.threads,
-            "`processes` of the facts must be at most their `threads`",
-        )?;
-        require(facts.pruned_turns == 0 || facts.long_threads > 0, "`pruned_turns` need `long_threads`")?;
-        let told = if self.era == Era::V0_141 { facts.completions } else { facts.turns };
-        require(
-            told >= facts.priority_turns && (told == 0 || facts.threads > 0),
-            "turns at priority need `completions` (0.141) or `turns` (later), at least as many, and `threads`",
-        )?;
-        require(
-            (facts.dialects.is_empty() && facts.steers == 0) || self.era == Era::V0_145,
-            "`dialects` and `steers` need `era = \"0.145\"`, in which submissions tell the tier",
-        )?;
-        require(
-            facts.dialects.last().is_none_or(|dialect| dialect.submissions_say_tiers()),
-            "the last of `dialects` must be one whose submissions say a tier, not 0.120",
-        )?;
-        require(facts.dialects.len() as u64 <= facts.processes, "`dialects` must be at most `processes`")?;
-        require(facts.steers <= told, "`steers` must be at most the turns")?;
-        let sorted = |sizes: &Sizes| sizes.is_sorted();
-        let fact_sizes = [&facts.submission_bytes, &facts.request_bytes, &facts.completion_bytes];
-        require(fact_sizes.into_iter().all(sorted), "the five numbers of a size must rise")?;
-        require(
-            self.levels.is_none_or(|levels| levels.total() == self.rows),
-            "the numbers of `levels` must add up to `rows`",
-        )?;
-        let exact = self.levels.is_some() || self.threads.is_some() || self.processes.is_some();
-        require(
-            !(self.oddities && exact),
-            "with `oddities` there can be no `levels`, `threads` and `processes`",
-        )?;
-        require(
-            self.threads.is_some() == self.processes.is_some(),
-            "`threads` and `processes` go together: give both or neither",
-        )?;
-        let each = facts.threads / facts.processes.max(1);
-        require(
-            facts.resumed_threads == 0 || facts.resumed_threads + facts.long_threads <= each,
-            "`resumed_threads` and `long_threads` together must not exceed the threads of a process: a full thread has no room",
-        )?;
-        require(
-            facts.resumed_threads == 0 || self.threads.is_none(),
-            "with `resumed_threads` there can be no `threads` and `processes`",
-        )?;
-        let shapes = Shapes::of(self.era).map_err(|error| error.to_string())?;
-        for shares in [&self.thread_rows, &self.process_rows] {
-            require(
-                shares.iter().any(|share| share.weight > 0),
-                "`thread_rows` and `process_rows` must not be empty",
-            )?;
-            for share in shares {
-                let known =
-                    || shapes.all.iter().map(|shape| shape.name.as_str()).collect::<Vec<_>>().join(", ");
-                if shapes.find(&share.kind).is_none() {
-                    return Err(format!(
-                        "there is no kind of row `{}` in {}; there are {}",
-                        share.kind,
-                        self.era,
-                        known()
-                    ));
-                }
-                let is_fact = share.kind == "completion" || FACT_SHAPES.contains(&share.kind.as_str());
-                if is_fact && !(share.kind == "submission" && self.era == Era::V0_169) {
-                    return Err(format!(
-                        "`{}` rows are facts; they come from `[facts]`, not from the mix",
-                        share.kind
-                    ));
-                }
-                require(sorted(&share.bytes), "the five numbers of a size must rise")?;
-            }
+    /// Whether a database of this recipe can be built at a scale.
+    ///
+    /// # Errors
+    /// [`DatasetError::Recipe`] with the limit.
+    pub(crate) fn check_scale(&self, scale: f64) -> std::result::Result<(), DatasetError> {
+        let refused = |what, amount, most| Err(too_large(&self.name, scale, what, amount, most));
+        match (self.rows(scale), self.file_bytes(scale)) {
+            (rows, _) if rows > MOST_ROWS => refused("rows", rows, MOST_ROWS),
+            (_, bytes) if bytes > MOST_FILE_BYTES => refused("bytes", bytes, MOST_FILE_BYTES),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_builtin_recipe_parses_and_bears_its_name() {
-        for (name, _) in BUILTIN {
-            let recipe = Recipe::builtin(name).unwrap();
-            assert_eq!((recipe.name(), recipe.why().ends_with('.')), (name, true));
-            assert!(recipe.describe().contains(name));
-            assert_eq!(Recipe::parse(&recipe.canonical(), "again").unwrap(), recipe);
-        }
-        let sizes: Vec<u64> = Recipe::all().iter().map(|recipe| recipe.file_bytes(1.0)).collect();
-        assert!(sizes.is_sorted() && sizes.len() == BUILTIN.len());
-    }
-
-    #[test]
-    fn errors_name_place_line_and_remedy() {
-        let text = BUILTIN[1].1.replace("span_hours", "spam_hours");
-        let error = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
-        let line = 1 + text.lines().position(|line| line.starts_with("spam_hours")).unwrap();
-        assert!(error.starts_with(&format!("my.toml, line {line}: unknown field `spam_hours`")), "{error}");
-        assert!(error.contains("datasets/recipes"), "{error}");
-        let text = BUILTIN[1].1.replace("kind = \"frame\"", "kind = \"framed\"");
-        let error = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
-        assert!(error.contains("no kind of row `framed`") && error.contains("payload"), "{error}");
-        let error = Recipe::find("quik").unwrap_err().to_string();
-        assert!(error.contains("`quik`") && error.contains("codex-799mb"), "{error}");
-        assert!(Recipe::find("./quik").unwrap_err().to_string().contains("cannot read the recipe"));
-    }
-}
+mod tests;

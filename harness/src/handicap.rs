@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::MOST_PLANTED;
+
 /// What a worker does beyond its work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -89,7 +91,7 @@ impl FromStr for Planted {
             };
         }
         let (what, many) = text.split_once('=').ok_or_else(wrong)?;
-        let many = many.parse().ok().filter(|many| (1..=1000).contains(many)).ok_or_else(wrong)?;
+        let many = many.parse().ok().filter(|many| (1..=MOST_PLANTED).contains(many)).ok_or_else(wrong)?;
         match what {
             "rows" => Ok(Self::Rows(many)),
             "fsync" => Ok(Self::Syncs(many)),
@@ -104,10 +106,23 @@ mod tests {
 
     #[test]
     fn handicaps_are_read_and_told_in_the_same_words() {
-        for text in ["5%", "0.5%", "rows=1", "fsync=12"] {
+        for text in ["5%", "0.5%", "rows=1", "fsync=12", "rows=1000"] {
             assert_eq!(text.parse::<Planted>().unwrap().to_string(), text);
         }
-        for text in ["", "5", "-5%", "0%", "500%", "rows", "rows=0", "rows=x", "cpu=1", "NaN%"] {
+        for text in [
+            "",
+            "5",
+            "-5%",
+            "0%",
+            "500%",
+            "rows",
+            "rows=0",
+            "rows=1001",
+            "fsync=18446744073709551615",
+            "rows=x",
+            "cpu=1",
+            "NaN%",
+        ] {
             assert!(text.parse::<Planted>().is_err(), "{text}");
         }
     }

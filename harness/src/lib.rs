@@ -22,6 +22,7 @@ pub mod fuzzing;
 pub mod handicap;
 pub mod histories;
 pub mod interrupt;
+pub mod limits;
 pub mod machine;
 pub mod plan;
 pub mod platform;

@@ -19,8 +19,10 @@ use super::rollout::Writer;
 use super::{ArchiveDataset, HOME};
 use crate::cache::{BuildOptions, Dataset, Progress, Report, Stage};
 use crate::error::{DatasetError, Result};
+use crate::limits::MOST_SESSION_BYTES;
 use crate::lock::Hold;
 use crate::prose::Pools;
+use crate::recipe::common::{scaled, too_large};
 
 /// How often the caller hears of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(50);
@@ -50,6 +52,11 @@ pub(super) fn build(
     let seed = options.seed.unwrap_or(recipe.seed);
     let manifest = &trace.manifest;
     let plan = Plan::new(recipe, seed, manifest.continuation.last_ts, &manifest.truth.turns);
+    let largest = plan.sessions.iter().map(|session| scaled(session.bytes, options.scale)).max().unwrap_or(0);
+    if largest > MOST_SESSION_BYTES {
+        let what = "bytes in its largest session";
+        return Err(too_large(recipe.name(), options.scale, what, largest, MOST_SESSION_BYTES));
+    }
     let home = folder.join(HOME);
     make_folders(&home, &plan)?;
     let job = Job {

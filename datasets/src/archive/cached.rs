@@ -33,6 +33,7 @@ impl Cache {
         progress: Report<'_>,
     ) -> Result<ArchiveDataset> {
         options.check(recipe.name())?;
+        recipe.check_scale(options.scale)?;
         let trace = self.ensure(&recipe.trace()?, &BuildOptions::default(), progress)?;
         let name = archive_name(recipe, options, &trace.manifest.rows_digest);
         let needed = room(recipe, options.scale);
@@ -107,6 +108,7 @@ pub fn build_archive_into(
     progress: Report<'_>,
 ) -> Result<ArchiveDataset> {
     options.check(recipe.name())?;
+    recipe.check_scale(options.scale)?;
     let trace = cache.ensure(&recipe.trace()?, &BuildOptions::default(), progress)?;
     empty_folder(folder, room(recipe, options.scale), |folder| {
         build::build(folder, recipe, options, trace, progress)

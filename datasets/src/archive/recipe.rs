@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
-use crate::recipe::common::{builtin_text, check_name, parsed, require, scaled, text_of};
+use crate::limits::{self, MOST_FILE_BYTES};
+use crate::recipe::common::{Fault, builtin_text, check_name, parsed, require, scaled, text_of, too_large};
 use crate::recipe::{Recipe, Sizes};
 
 /// A recipe of an archive, checked.
@@ -101,8 +102,10 @@ impl ArchiveRecipe {
     #[must_use]
     pub fn is_one(name: &str) -> bool {
         let says = |text: String| {
-            let table = text.parse::<toml::Table>().ok();
-            table.is_some_and(|table| table.get("kind").and_then(|kind| kind.as_str()) == Some("archive"))
+            // Numbers that no integer holds are told when it is read.
+            let table = toml::de::DeTable::parse(&text).ok();
+            let kind = table.as_ref().and_then(|table| table.get_ref().get("kind")?.get_ref().as_str());
+            kind == Some("archive")
         };
         match text_of(name) {
             Ok(Some(text)) => says(text),
@@ -115,9 +118,7 @@ impl ArchiveRecipe {
     /// # Errors
     /// [`DatasetError::Recipe`] with the line where it is known.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
-        let recipe: Self = parsed(text, place, "datasets/recipes/archive-60k.toml")?;
-        recipe.check().map_err(|detail| DatasetError::Recipe { place: place.to_owned(), detail })?;
-        Ok(recipe)
+        parsed(text, place, "datasets/recipes/archive-60k.toml", limits::ARCHIVE_RECIPE, Self::check)
     }
 
     /// The name.
@@ -179,27 +180,27 @@ impl ArchiveRecipe {
         toml::to_string(self).unwrap_or_default()
     }
 
-    fn check(&self) -> std::result::Result<(), String> {
+    /// Whether an archive of this recipe can be built at a scale.
+    ///
+    /// # Errors
+    /// [`DatasetError::Recipe`] with the limit.
+    pub(crate) fn check_scale(&self, scale: f64) -> std::result::Result<(), DatasetError> {
+        match self.bytes(scale) {
+            bytes if bytes > MOST_FILE_BYTES => {
+                Err(too_large(&self.name, scale, "bytes", bytes, MOST_FILE_BYTES))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self) -> std::result::Result<(), Fault> {
         check_name(&self.name)?;
-        require(self.sessions > 0 && self.bytes > 0, "`sessions` and `bytes` must be positive")?;
-        require((1..=3660).contains(&self.days), "`days` must be from 1 to 3660")?;
+        require(self.sizes.is_sorted(), "sizes", "the five numbers of `sizes` must rise")?;
         require(
-            self.sizes.is_sorted() && self.sizes[0] > 0,
-            "the five numbers of `sizes` must be positive and rise",
-        )?;
-        let percents =
-            [self.newer_percent, self.archived_percent, self.oldest_percent, self.compressed_percent];
-        require(percents.iter().all(|percent| *percent <= 100), "a percentage must be at most 100")?;
-        let shapes = self.forks_per_mille.saturating_add(self.segments_per_mille);
-        let per_milles = [
-            self.copies_per_mille,
-            self.resumed_per_mille,
-            self.unknown_per_mille,
-            self.upgraded_per_mille,
-            self.twins_per_mille,
-            shapes,
-        ];
-        require(per_milles.iter().all(|part| *part <= 1000), "a part of a thousand must be at most 1000")
+            self.forks_per_mille + self.segments_per_mille <= 1000,
+            "segments_per_mille",
+            "`forks_per_mille` and `segments_per_mille` together must be at most 1000",
+        )
     }
 }
 

@@ -221,9 +221,9 @@ fn turns(recipe: &Recipe, dice: &mut Dice) -> Vec<Turn> {
         (0..plan.priority_turns).map(|at| (at * count + count / 2) / plan.priority_turns).collect();
     let steered: Vec<u64> = (0..plan.steers).map(|at| (at * count + count / 2) / plan.steers).collect();
     let turn = |(at, requests)| Turn {
-        priority: at_priority.contains(&(at as u64)),
+        priority: at_priority.binary_search(&(at as u64)).is_ok(),
         requests,
-        is_steered: steered.contains(&(at as u64)),
+        is_steered: steered.binary_search(&(at as u64)).is_ok(),
     };
     requests.into_iter().enumerate().map(turn).collect()
 }

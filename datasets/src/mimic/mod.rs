@@ -14,12 +14,16 @@ use tracerig_store::schema::PAGE_SIZE;
 use crate::error::Result;
 use crate::generate;
 use crate::levels::LEVELS;
+use crate::limits::{MOST_BODY_BYTES, MOST_TURNS};
 use crate::recipe::{Era, FactPlan, Recipe, Share, Sizes};
 use crate::shapes::Shapes;
 use survey::Survey;
 
 /// Turns of a thread with facts: few enough that retention takes none of their rows.
 const TURNS_A_THREAD: u64 = 40;
+
+/// Turns that a recipe takes from a database, at most.
+const MOST_MIMICKED_TURNS: u64 = 40_000;
 
 /// Fewer rows than these cannot be steered to exact levels.
 const LEAST_ROWS: u64 = 1_000;
@@ -49,6 +53,7 @@ fn recipe_of(survey: &Survey, name: &str) -> Result<Recipe> {
     let page = u64::from(PAGE_SIZE);
     let rows = survey.rows;
     let given = u64::try_from(survey.max_id).unwrap_or(0).max(rows);
+    let [threads, processes] = [survey.threads, survey.processes].map(|count| count.min(MOST_TURNS));
     // Half of what is missing comes from retention while rows are written, the rest from gaps in the ids: retention by bytes
     // may take more than was planned, and an id that was handed out is never taken back.
     let deleted = (100 - (rows as f64 * 100.0 / given as f64).ceil() as u64) / 2;
@@ -92,10 +97,10 @@ fn recipe_of(survey: &Survey, name: &str) -> Result<Recipe> {
         span_hours: seconds.div_ceil(3600).clamp(1, 216),
         deleted_percent: deleted.min(50),
         free_percent: (survey.free_pages * 100 / survey.pages.max(1)).min(95),
-        max_id: Some(survey.max_id),
-        threads: Some(survey.threads),
-        processes: Some(survey.processes),
-        threads_per_process: survey.threads.div_ceil(survey.processes.max(1)).max(1),
+        max_id: Some(survey.max_id.min(i64::MAX / 2)),
+        threads: Some(threads),
+        processes: Some(processes),
+        threads_per_process: threads.div_ceil(processes.max(1)).clamp(1, 10_000),
         oddities: false,
         levels: (rows >= LEAST_ROWS).then(|| survey.levels.into()),
         facts,
@@ -111,7 +116,8 @@ fn facts(survey: &Survey) -> FactPlan {
         // Tags of other turns are ordinary rows.
         Era::V0_169 => survey.priority_turns,
     };
-    let told = told.max(survey.priority_turns);
+    // All facts of a dataset are planned in memory.
+    let told = told.max(survey.priority_turns).min(MOST_MIMICKED_TURNS);
     let threads = told.div_ceil(TURNS_A_THREAD);
     let (completions, turns) = if survey.era == Era::V0_141 { (told, 0) } else { (0, told) };
     FactPlan {
@@ -123,7 +129,7 @@ fn facts(survey: &Survey) -> FactPlan {
         steers: 0,
         completions,
         turns,
-        priority_turns: survey.priority_turns,
+        priority_turns: survey.priority_turns.min(told),
         pruned_turns: 0,
         rows_per_turn: 3,
         submission_bytes: sizes(&survey.submission_bytes),
@@ -158,5 +164,6 @@ fn sizes(bytes: &[u64]) -> Sizes {
     let mut sorted = bytes.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().saturating_sub(1);
-    [0, 50, 90, 99, 100].map(|percent| sorted.get(last * percent / 100).copied().unwrap_or(0))
+    let size = |percent| sorted.get(last * percent / 100).copied().unwrap_or(0).min(MOST_BODY_BYTES);
+    [0, 50, 90, 99, 100].map(size)
 }

@@ -96,6 +96,7 @@ fn why(defect: Defect) -> String {
         Defect::NoTime => "no time",
         Defect::NoCount => "no count",
         Defect::LongText => "long text",
+        Defect::TooMany => "too many",
     };
     why.to_owned()
 }

@@ -27,10 +27,10 @@ pub(super) struct Append {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     /// Threads that append at once; several numbers are measured one after the other.
-    #[arg(long, value_name = "N,M", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    #[arg(long, value_name = "N,M", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDERS))]
     threads: Vec<u64>,
     /// Appends a second over all threads, measured from the intended start of each [default: as fast as it goes].
-    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_RATE))]
     rate: Option<u64>,
     /// When an append is acknowledged: when the operating system has its bytes, or the device.
     #[arg(long, value_enum, default_value = "buffered")]
@@ -39,10 +39,10 @@ pub(super) struct Append {
     #[arg(long)]
     contended: bool,
     /// Samples of each arm [default: 10].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
     /// Appends of one launch over all threads [default: 20000, or 2000 with fsync; at a rate, those of five seconds].
-    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDS))]
     appends: Option<u64>,
     /// Seed of the order of arms and of what is appended.
     #[arg(long, value_name = "S", default_value = "1")]
@@ -52,7 +52,7 @@ pub(super) struct Append {
     #[arg(long, conflicts_with_all = ["rate", "contended", "threads", "samples", "appends", "out"])]
     crash: bool,
     /// How often it is killed.
-    #[arg(long, value_name = "N", requires = "crash", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "crash", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_KILLS))]
     kills: u64,
     /// Where record and report are written [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]

@@ -69,7 +69,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "recipe")]
     arms: Vec<String>,
     /// Pairs of samples of each arm, and as many again for a second run of what is not clear [default: those of the plan].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     pairs: Option<u64>,
     /// Compare work only, from one sample of each: to the digit, in seconds.
     #[arg(long)]
@@ -87,7 +87,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
     self_check: bool,
     /// How many comparisons a self-check makes [default: 200].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
     comparisons: Option<u64>,
     /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each relaunch), fsync=1 (in each
     /// synchronous append).

@@ -17,7 +17,7 @@ use tracerig_datasets::{Dataset, DatasetError, Manifest, Progress, Stage};
 use tracerig_reports::wrapped;
 
 use super::output::{self, Format};
-use super::{Code, Interrupted};
+use super::{Code, Interrupted, no_recipe};
 use crate::interrupt;
 
 /// Build, list, verify, inspect and remove the databases and archives that runs stand on.
@@ -91,7 +91,7 @@ fn watched<D>(
     bar.finish_and_clear();
     match done {
         Err(DatasetError::Cancelled) => Err(Interrupted.into()),
-        done => Ok(done?),
+        done => done.map_err(no_recipe),
     }
 }
 

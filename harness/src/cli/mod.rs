@@ -27,6 +27,7 @@ use tracerig_datasets::{DatasetError, MOST_SCALE, Recipe};
 
 use crate::compare::CompareError;
 use crate::interrupt;
+use crate::limits::MOST_JOBS;
 use crate::plan::RunProblem;
 use crate::refresh::RefreshError;
 use crate::relaunch::RunError;
@@ -107,9 +108,6 @@ impl Code {
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted; nothing is left half-done")]
 struct Interrupted;
-
-/// Threads that an option may ask for: more than any machine has cores, and few enough to be started.
-const MOST_JOBS: usize = 1024;
 
 /// A number of threads, as `--jobs` takes it.
 fn jobs(text: &str) -> Result<NonZeroUsize, String> {

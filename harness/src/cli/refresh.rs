@@ -33,7 +33,7 @@ pub(super) struct Refresh {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     /// Samples of each arm [default: 10].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
     /// Seed of the order of arms and of what is appended.
     #[arg(long, value_name = "S", default_value = "1")]

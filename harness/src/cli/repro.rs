@@ -47,7 +47,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
     /// Samples of each arm, instead of as many as in the record.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
     /// Where the record of the repetition is written [default: nowhere].
     #[arg(long, value_name = "DIR")]

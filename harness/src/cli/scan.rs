@@ -50,7 +50,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// How many seconds to wait for a database that another process keeps locked.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_BUSY_SECONDS))]
     busy_timeout: u64,
 }
 

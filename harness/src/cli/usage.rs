@@ -26,6 +26,9 @@ use crate::interrupt;
 /// Sessions are read only. A memo remembers what was read, so that the next run reads only files that changed; the result is
 /// always that of reading everything. Each session is charged with its own responses: what a fork copied from its parent
 /// counts for the parent. Compressed rollouts are read, too, and a copy of a rollout counts once.
+///
+/// What is skipped is reported, one line for each kind. A file or folder that cannot be read makes the exit code 1; broken lines and
+/// rollouts of 2025 (no types on their lines) do not change it.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Homes of Codex; a session that stands in several counts once [default: $CODEX_HOME, else ~/.codex].
@@ -81,7 +84,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Format::Json => output::print_json(&show::document(&homes, &view, &rows))?,
         Format::Table => output::print(&show::table(&homes, &view, &rows))?,
     }
-    Ok(Code::FINE)
+    // As for `threads`: what is broken in a file is told, but a file that is not read leaves the result incomplete.
+    Ok(if told::is_incomplete(&homes) { Code::FAILED } else { Code::FINE })
 }
 
 fn paths(arguments: &Arguments) -> anyhow::Result<Vec<PathBuf>> {

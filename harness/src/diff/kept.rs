@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use tracerig_reports::{LARGEST_TEXT, read_text};
 
 use super::{Error, Found, History};
+use crate::histories::ParseError;
+use crate::limits::{MOST_DIGITS, MOST_OPERATIONS};
 
 /// The histories of `folder`: its files `*.txt`, in the order of their names.
 ///
@@ -27,8 +29,28 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 pub fn read<C: History>(path: &Path) -> Result<C, Error> {
     let named = || path.to_owned();
     let text = read_text(path, LARGEST_TEXT)?;
+    within_limits(&text).map_err(|source| Error::Parse { path: named(), source })?;
     let case: C = text.parse().map_err(|source| Error::Parse { path: named(), source })?;
     if case.operations() == 0 { Err(Error::Empty { path: named() }) } else { Ok(case) }
+}
+
+/// Whether a history has few enough operations to be executed, and numbers that can be added up.
+fn within_limits(text: &str) -> Result<(), ParseError> {
+    let mut operations = 0;
+    for (line, text) in (1..).zip(text.lines()) {
+        let text = text.split('#').next().unwrap_or_default();
+        operations += u64::from(!text.trim().is_empty());
+        if operations > MOST_OPERATIONS {
+            let problem = format!("it has more than {MOST_OPERATIONS} operations, the limit");
+            return Err(ParseError { line, problem });
+        }
+        let mut numbers = text.split(|character: char| !character.is_ascii_digit());
+        if numbers.any(|digits| digits.len() > MOST_DIGITS) {
+            let problem = format!("a number has more than {MOST_DIGITS} digits, the limit");
+            return Err(ParseError { line, problem });
+        }
+    }
+    Ok(())
 }
 
 /// Keeps a failing history in a file, whose folder is created if need be: as a comment how it was found and what went wrong, then
@@ -42,4 +64,23 @@ pub(super) fn keep(path: &Path, found: &Found) -> Result<(), Error> {
     let why: String = found.detail.lines().map(|line| format!("# {line}\n")).collect();
     let text = format!("# Found as {}.\n{why}{}", found.origin, found.history);
     Ok(tracerig_reports::write_whole(path, text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn histories_have_a_limit_of_operations_and_of_digits() {
+        let most = usize::try_from(MOST_OPERATIONS).unwrap();
+        let text = "relaunch\n# no operation\n".repeat(most);
+        assert_eq!(within_limits(&text), Ok(()));
+        let error = within_limits(&(text + "relaunch\n")).unwrap_err();
+        assert!(error.line == 2 * most + 1 && error.problem.contains("100000 operations"), "{error}");
+        assert_eq!(within_limits(&format!("window since={}", "9".repeat(MOST_DIGITS))), Ok(()));
+        for number in ["9223372036854775807", "-9223372036854775808", "18446744073709551616"] {
+            let error = within_limits(&format!("relaunch # {number}\nwindow since={number}")).unwrap_err();
+            assert!(error.line == 2 && error.problem.contains("12 digits"), "{error}");
+        }
+    }
 }

@@ -33,6 +33,7 @@ use tracerig_scanner::Point;
 
 use super::op::{Act, ArtifactOp, Case, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp};
 use super::row::EPOCH;
+use crate::limits::{MOST_CONNECTIONS, MOST_TRIES};
 
 /// What has a name of its own.
 pub(super) type Names<T> = &'static [(&'static str, T)];
@@ -109,10 +110,13 @@ impl FromStr for Case {
                 case.identity =
                     named(IDENTITIES, name).ok_or_else(|| error(format!("`{name}` is no identity")))?;
             } else if let Some(count) = text.strip_prefix("connections ") {
-                case.connections =
-                    count.parse().map_err(|_| error(format!("`{count}` is no number of connections")))?;
+                let wrong = || error(format!("give a number of connections from 1 to {MOST_CONNECTIONS}"));
+                let count = count.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MOST_CONNECTIONS);
+                case.connections = count.ok_or_else(wrong)?;
             } else if let Some(count) = text.strip_prefix("tries ") {
-                case.tries = count.parse().map_err(|_| error(format!("`{count}` is no number of tries")))?;
+                let wrong = || error(format!("give a number of tries from 1 to {MOST_TRIES}"));
+                let count = count.parse().ok().filter(|count: &NonZeroU32| count.get() <= MOST_TRIES);
+                case.tries = count.ok_or_else(wrong)?;
             } else if text == FRESH {
                 case.fresh = true;
             } else if text == PYTHON {
@@ -314,9 +318,16 @@ mod tests {
         assert_eq!((error.line, error.problem.as_str()), (4, "`nowhere` is no point of a scan"));
         let error = "outside overwrite\nrelaunch\n".parse::<Case>().unwrap_err();
         assert!(error.line == 1 && error.problem.contains("profile hostile"), "{error}");
-        for wrong in
-            ["delete every 3", "retention rows=x bytes=1", "append nois", "window since=y", "frobnicate"]
-        {
+        for wrong in [
+            "delete every 3",
+            "retention rows=x bytes=1",
+            "append nois",
+            "connections 65",
+            "tries 10001",
+            "connections 0",
+            "window since=y",
+            "frobnicate",
+        ] {
             assert!(wrong.parse::<Case>().is_err(), "{wrong}");
         }
     }

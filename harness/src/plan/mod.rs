@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
-use tracerig_reports::{LARGEST_TEXT, read_text};
+use tracerig_datasets::limits::{Checked, MOST_NAME_BYTES, MOST_RECIPE_BYTES, Wrong};
+use tracerig_reports::{ByteSize, read_text};
+
+use crate::limits::PLAN;
 
 pub use run::{AppendRun, Place, Prepared, RefreshRun, RelaunchRun, Run, RunProblem};
 
@@ -68,6 +71,9 @@ pub enum PlanError {
     },
 }
 
+/// A plan that makes no sense: the key concerned, which of its values from 0, and what is wrong.
+struct Fault(&'static str, usize, String);
+
 impl Plan {
     /// A built-in plan by name or, when `name` has a path separator or ends in `.toml`, a plan file.
     ///
@@ -75,7 +81,7 @@ impl Plan {
     /// See [`PlanError`].
     pub fn find(name: &str) -> Result<Self, PlanError> {
         if name.ends_with(".toml") || name.contains(std::path::is_separator) {
-            return Self::parse(&read_text(Path::new(name), LARGEST_TEXT)?, name);
+            return Self::parse(&read_text(Path::new(name), ByteSize(MOST_RECIPE_BYTES))?, name);
         }
         let (_, text) = BUILTIN
             .iter()
@@ -89,14 +95,11 @@ impl Plan {
     /// # Errors
     /// [`PlanError::Malformed`], with the line where it is known.
     pub fn parse(text: &str, place: &str) -> Result<Self, PlanError> {
-        let plan: Self = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            PlanError::Malformed {
-                place: line.map_or_else(|| place.to_owned(), |line| format!("{place}, line {line}")),
-                detail: error.message().to_owned(),
-            }
-        })?;
-        plan.check().map_err(|detail| PlanError::Malformed { place: place.to_owned(), detail })?;
+        let malformed =
+            |wrong: Wrong| PlanError::Malformed { place: wrong.place(place), detail: wrong.detail };
+        let checked = Checked::new(text, PLAN).map_err(malformed)?;
+        let plan: Self = checked.read().map_err(malformed)?;
+        plan.check().map_err(|Fault(key, nth, detail)| malformed(checked.wrong(key, nth, detail)))?;
         Ok(plan)
     }
 
@@ -105,32 +108,36 @@ impl Plan {
     /// # Errors
     /// In words: what makes no sense.
     pub fn checked(&self) -> Result<(), String> {
-        self.check()
+        self.check().map_err(|Fault(.., detail)| detail)
     }
 
     /// What makes no sense in it.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), Fault> {
         let Compare { pairs, margin_percent, budget_percent, .. } = self.compare;
         if pairs == 0 || !(margin_percent > 0.0 && margin_percent < budget_percent && budget_percent < 100.0)
         {
-            return Err(
-                "a comparison needs pairs, and a margin above 0 % and below its noise budget".to_owned()
-            );
+            let detail = "a comparison needs pairs, and a margin above 0 % and below its noise budget";
+            return Err(Fault("compare.margin_percent", 0, detail.to_owned()));
         }
         if self.runs.is_empty() {
-            return Err("it has no [[run]]".to_owned());
+            return Err(Fault("run", 0, "it has no [[run]]".to_owned()));
         }
         let mut names = BTreeSet::new();
-        for run in &self.runs {
+        for (at, run) in self.runs.iter().enumerate() {
+            let fault = |detail| Fault("run.name", at, detail);
             let name = run.name();
             let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
-                return Err(format!("`{name}` names a folder of results: letters, digits, - _ . only"));
+                let detail = format!("`{name}` names a folder of results: letters, digits, - _ . only");
+                return Err(fault(detail));
+            }
+            if name.len() > MOST_NAME_BYTES {
+                return Err(fault(format!("a name of {} bytes; the limit is {MOST_NAME_BYTES}", name.len())));
             }
             if !names.insert(name) {
-                return Err(format!("the run `{name}` is there twice"));
+                return Err(fault(format!("the run `{name}` is there twice")));
             }
-            run.check().map_err(|what| format!("run `{name}`: {what}"))?;
+            run.check().map_err(|what| fault(format!("run `{name}`: {what}")))?;
         }
         Ok(())
     }
@@ -181,7 +188,11 @@ mod tests {
         };
         assert!(Plan::parse(LEAST, "it").is_ok());
         for (from, to, said) in [
-            ("samples = 1", "samples = 0", "sample"),
+            (
+                "samples = 1",
+                "samples = 0",
+                "line 14: `run.samples` is 0; give a whole number from 1 to 10000",
+            ),
             ("[\"warm\"]", "[\"lukewarm\"]", "lukewarm"),
             ("[\"warm:hot\"]", "[\"full:hot\"]", "full:hot"),
             ("[\"warm:hot\"]", "[\"warm:cold\"]", "hot page cache"),

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::context::hex;
+use super::histogram::budget;
 use super::{Record, SCHEMA, VERSION};
 use crate::files::write_whole;
 use crate::{Error, LARGEST_DOCUMENT, Result, read_whole};
@@ -105,7 +106,8 @@ impl Record {
         if actual != envelope.checksum {
             return Err(Error::Edited { path: at(), expected: envelope.checksum, actual });
         }
-        let record: Record = serde_json::from_str(envelope.record.get()).map_err(malformed)?;
+        let record: Record =
+            budget::within(|| serde_json::from_str(envelope.record.get())).map_err(malformed)?;
         match record.contradiction() {
             Some(what) => Err(Error::Inconsistent { path: at(), what }),
             None => Ok(record),

@@ -1,8 +1,10 @@
 //! Latencies of single operations: too many to keep one by one, so they are kept as an HdrHistogram.
 
 use std::fmt;
+use std::io::Read;
 use std::time::Duration;
 
+use flate2::read::ZlibDecoder;
 use hdrhistogram::serialization::{Deserializer as Decoder, Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
@@ -103,13 +105,65 @@ impl Histogram {
         if length.map(|length| u64::from(length) + 8) != Some(bytes.len() as u64) {
             return Err(format!("{} bytes are not its length", bytes.len()));
         }
+        check_header(&bytes)?;
         let mut counts: hdrhistogram::Histogram<u64> =
             Decoder::new().deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
         if (counts.low(), counts.sigfig()) != (1, DIGITS) {
             return Err(format!("it keeps {} digits in steps of {} ns", counts.sigfig(), counts.low()));
         }
+        budget::spend((counts.distinct_values() * size_of::<u64>()) as u64)?;
         counts.auto(true);
         Ok(Histogram { counts })
+    }
+}
+
+/// Bytes of a histogram in its encoding before it is compressed. One of three digits has at most 55,000 bins of 9 bytes each.
+const MOST_ENCODED_BYTES: u32 = 512 << 10;
+
+/// Looks at the length and the precision that a histogram says it has: the decoder takes memory for them before it reads on.
+fn check_header(bytes: &[u8]) -> Result<(), String> {
+    let mut header = [0; 16];
+    ZlibDecoder::new(&bytes[8..]).read_exact(&mut header).map_err(|error| error.to_string())?;
+    let word = |at: usize| header[at..at + 4].try_into().map_or(0, u32::from_be_bytes);
+    let (length, digits) = (word(4), word(12));
+    if length > MOST_ENCODED_BYTES {
+        return Err(format!("it has {length} bytes; the limit is {MOST_ENCODED_BYTES}"));
+    }
+    if digits > 5 {
+        return Err(format!("it keeps {digits} digits"));
+    }
+    Ok(())
+}
+
+/// How much memory the histograms of one document may take: a few bytes of text can mean a megabyte of bins.
+pub(crate) mod budget {
+    use std::cell::Cell;
+
+    /// Bytes of all histograms of a document.
+    pub(crate) const MOST_HISTOGRAM_BYTES: u64 = 1 << 30;
+
+    thread_local! {
+        /// What is left for the document that this thread reads.
+        static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// Reads a document with a budget for its histograms.
+    pub(crate) fn within<T>(read: impl FnOnce() -> T) -> T {
+        let before = LEFT.replace(Some(MOST_HISTOGRAM_BYTES));
+        let done = read();
+        LEFT.set(before);
+        done
+    }
+
+    pub(super) fn spend(bytes: u64) -> Result<(), String> {
+        let Some(left) = LEFT.get() else { return Ok(()) };
+        let left = left.checked_sub(bytes);
+        LEFT.set(Some(left.unwrap_or(0)));
+        left.map(drop).ok_or_else(|| {
+            format!(
+                "all histograms together take more than {MOST_HISTOGRAM_BYTES} bytes of memory, the limit"
+            )
+        })
     }
 }
 
@@ -286,6 +340,53 @@ mod tests {
                 assert!(byte >= 10 || found.is_err(), "byte {byte}, bit {bit}");
             }
         }
+    }
+
+    #[test]
+    fn a_histogram_that_says_it_is_large_is_refused_before_it_takes_memory() {
+        use std::io::Write;
+        let encoded = |length: u32, digits: u32, high: u64| {
+            let mut inner = Vec::new();
+            inner.extend_from_slice(&0x1c84_9313_u32.to_be_bytes());
+            inner.extend_from_slice(&length.to_be_bytes());
+            inner.extend_from_slice(&0_u32.to_be_bytes());
+            inner.extend_from_slice(&digits.to_be_bytes());
+            inner.extend_from_slice(&1_u64.to_be_bytes());
+            inner.extend_from_slice(&high.to_be_bytes());
+            inner.extend_from_slice(&1.0_f64.to_be_bytes());
+            let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            packed.write_all(&inner).unwrap();
+            let packed = packed.finish().unwrap();
+            let mut bytes = 0x1c84_9314_u32.to_be_bytes().to_vec();
+            bytes.extend_from_slice(&u32::try_from(packed.len()).unwrap().to_be_bytes());
+            bytes.extend_from_slice(&packed);
+            base64::encode(&bytes)
+        };
+        assert!(Histogram::decoded(&encoded(0, 3, 1 << 30)).unwrap().is_empty());
+        let error = Histogram::decoded(&encoded(u32::MAX, 3, 1 << 30)).unwrap_err();
+        assert!(error.contains("4294967295 bytes; the limit is 524288"), "{error}");
+        let error = Histogram::decoded(&encoded(MOST_ENCODED_BYTES + 1, 3, 1 << 30)).unwrap_err();
+        assert!(error.contains("the limit"), "{error}");
+        // As many bytes as the limit allows are looked for, and are not there.
+        let error = Histogram::decoded(&encoded(MOST_ENCODED_BYTES, 3, 1 << 30)).unwrap_err();
+        assert!(!error.contains("the limit"), "{error}");
+        assert!(Histogram::decoded(&encoded(0, u32::MAX, u64::MAX)).unwrap_err().contains("digits"));
+        assert!(Histogram::decoded(&encoded(0, 3, u64::MAX)).is_ok_and(|histogram| histogram.is_empty()));
+    }
+
+    #[test]
+    fn histograms_of_a_document_together_have_a_limit() {
+        let text = serde_json::to_string(&of(&[LONGEST])).unwrap();
+        let decoded: Histogram = serde_json::from_str(&text).unwrap();
+        let one = (decoded.counts.distinct_values() * size_of::<u64>()) as u64;
+        let fit = budget::MOST_HISTOGRAM_BYTES / one;
+        // Not so many are kept: the budget counts what was decoded.
+        let read = |count: u64| {
+            (0..count).map(|_| serde_json::from_str::<Histogram>(&text)).filter(Result::is_err).count()
+        };
+        assert_eq!(budget::within(|| read(fit)), 0);
+        assert_eq!(budget::within(|| read(fit + 1)), 1);
+        assert_eq!(read(1), 0, "without a budget there is no limit");
     }
 
     #[test]

@@ -15,7 +15,10 @@ pub use append::{AppendPlan, names};
 pub use context::{Build, Dataset, Machine};
 pub(crate) use file::{checksum, digest, opened, schema_of};
 pub use histogram::Histogram;
-pub use plan::{ArmKey, ArmPlan, Cache, LaunchPolicy, Plan, Process};
+pub use plan::{
+    ArmKey, ArmPlan, Cache, LaunchPolicy, MOST_APPENDED_ROWS, MOST_APPENDERS, MOST_APPENDS, MOST_LAUNCHES,
+    MOST_RATE, Plan, Process,
+};
 pub use sample::{Counter, CounterClass, Exit, Launch, Phase, Sample, SampleState};
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,9 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: &str = "tracerig.record";
 /// Version of the format this crate reads and writes.
 pub const VERSION: u64 = 1;
+
+/// Samples of an arm. The work of a summary grows with the square of their number.
+pub const MOST_SAMPLES: u64 = 20_000;
 
 /// Everything known about one run. From it alone every figure can be computed again, and the same plan run on the same
 /// bytes again.
@@ -129,6 +135,15 @@ impl Outcome {
 }
 
 impl Record {
+    /// The arm with the most samples.
+    fn most_samples(&self) -> Option<(ArmKey, u64)> {
+        let mut counts: std::collections::BTreeMap<ArmKey, u64> = std::collections::BTreeMap::new();
+        for sample in &self.samples {
+            *counts.entry(sample.key()).or_default() += 1;
+        }
+        counts.into_iter().max_by_key(|(_, count)| *count)
+    }
+
     /// What contradicts itself in the record, in words; `None` when nothing does. Reading and writing both ask, because
     /// a sample of an arm that is not in the plan would silently be missing from every table.
     #[must_use]
@@ -137,9 +152,17 @@ impl Record {
         if let Some(twice) = self.plan.arms.iter().find(|arm| !arms.insert(arm.key())) {
             return Some(format!("the plan has the arm {} twice", twice.key()));
         }
+        if let Some(what) = self.plan.beyond_limit() {
+            return Some(what);
+        }
         let append = self.plan.append.as_ref();
         if let Some(what) = append.and_then(|append| append.contradiction(&self.plan)) {
             return Some(what);
+        }
+        if let Some((key, count)) = self.most_samples()
+            && count > MOST_SAMPLES
+        {
+            return Some(format!("the arm {key} has {count} samples; the limit is {MOST_SAMPLES}"));
         }
         let mut taken = std::collections::BTreeSet::new();
         for (at, sample) in self.samples.iter().enumerate() {

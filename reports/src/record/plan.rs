@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::AppendPlan;
+use super::{AppendPlan, MOST_SAMPLES};
 use crate::units::nanos;
 
 /// What a run does, before it does it.
@@ -31,7 +31,42 @@ pub struct Plan {
     pub arms: Vec<ArmPlan>,
 }
 
+/// Rows appended before each launch.
+pub const MOST_APPENDED_ROWS: u64 = 1_000_000;
+
+/// Launches of one sample.
+pub const MOST_LAUNCHES: u64 = 10_000;
+
+/// Threads that append at once.
+pub const MOST_APPENDERS: u64 = 4096;
+
+/// Appends a second over all threads. Each append is planned before a launch.
+pub const MOST_RATE: u64 = 1_000_000;
+
+/// Appends of one launch, those to warm up included. Their histories are read back and compared.
+pub const MOST_APPENDS: u64 = 20_000_000;
+
 impl Plan {
+    /// What is beyond its limit, in words: a record may be foreign, and is run again by its numbers.
+    pub(super) fn beyond_limit(&self) -> Option<String> {
+        let append = self.append.as_ref();
+        let launches = self.arms.iter().map(|arm| arm.launches_per_sample).max();
+        let numbers = [
+            ("samples", Some(self.samples), MOST_SAMPLES),
+            ("appended_rows", Some(self.appended_rows), MOST_APPENDED_ROWS),
+            ("launches_per_sample", launches, MOST_LAUNCHES),
+            ("threads", append.map(|append| append.threads), MOST_APPENDERS),
+            ("rate", append.and_then(|append| append.rate), MOST_RATE),
+            ("appends", append.map(|append| append.appends), MOST_APPENDS),
+            ("warmup", append.map(|append| append.warmup), MOST_APPENDS),
+        ];
+        let beyond = |(name, number, most): (&str, Option<u64>, u64)| {
+            let number = number.filter(|number| *number > most)?;
+            Some(format!("`{name}` of its plan is {number}; the limit is {most}"))
+        };
+        numbers.into_iter().find_map(beyond)
+    }
+
     /// The arm with this identity.
     #[must_use]
     pub fn arm(&self, key: &ArmKey) -> Option<&ArmPlan> {

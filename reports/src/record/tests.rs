@@ -145,7 +145,7 @@ fn an_append_run_that_contradicts_itself_is_neither_written_nor_read() {
         (|r| condition(r).durability = "fast".into(), "neither buffered nor fsync"),
         (|r| condition(r).rate = Some(0), "0 appends a second"),
         (|r| condition(r).warmup = 500, "none is measured"),
-        (|r| condition(r).warmup = u64::MAX, "none is measured"),
+        (|r| condition(r).warmup = MOST_APPENDS, "none is measured"),
         (|r| r.plan.arms[1].cache = Cache::Hot, "asks for a state of the page cache"),
         (|r| histograms(r).clear(), "sample 4 is valid but its histogram `append` holds 0 of 3600 appends"),
         (|r| drop(histograms(r).remove("service")), "its histogram `service` holds 0 of 3600"),
@@ -243,4 +243,51 @@ fn an_arm_without_a_valid_sample_makes_a_run_inconclusive() {
     assert_eq!(of(&record), (Status::Inconclusive, 5));
     record.samples[cold[1]].state = SampleState::Failed { error: "x".into() };
     assert_eq!(of(&record), (Status::Failed, 1));
+}
+
+#[test]
+fn numbers_of_a_foreign_plan_have_limits() {
+    type Set = fn(&mut Record, u64);
+    let numbers: [(&str, Set, u64); 3] = [
+        ("samples", |record, to| record.plan.samples = to, MOST_SAMPLES),
+        ("appended_rows", |record, to| record.plan.appended_rows = to, MOST_APPENDED_ROWS),
+        ("launches_per_sample", |record, to| record.plan.arms[0].launches_per_sample = to, MOST_LAUNCHES),
+    ];
+    let of_append: [(&str, Set, u64); 4] = [
+        ("threads", |record, to| record.plan.append.as_mut().unwrap().threads = to, MOST_APPENDERS),
+        ("rate", |record, to| record.plan.append.as_mut().unwrap().rate = Some(to), MOST_RATE),
+        ("appends", |record, to| record.plan.append.as_mut().unwrap().appends = to, MOST_APPENDS),
+        ("warmup", |record, to| record.plan.append.as_mut().unwrap().warmup = to, MOST_APPENDS),
+    ];
+    let of_relaunch = numbers.iter().map(|number| (fixture::record(), number));
+    for (original, (name, set, most)) in
+        of_relaunch.chain(of_append.iter().map(|number| (fixture::append::open(), number)))
+    {
+        let told = |number| {
+            let mut record = original.clone();
+            set(&mut record, number);
+            record.contradiction().filter(|what| what.contains("the limit is"))
+        };
+        assert_eq!(told(*most), None, "{name}");
+        for beyond in [most + 1, 1 << 62, u64::MAX] {
+            let said = told(beyond).unwrap();
+            assert!(
+                said.contains(&format!("`{name}` of its plan is {beyond}; the limit is {most}")),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_arm_has_a_limited_number_of_samples() {
+    let mut record = fixture::record();
+    let sample = record.samples[0].clone();
+    let count = record.samples.iter().filter(|other| other.key() == sample.key()).count() as u64;
+    let more = |rounds: u64| (0..rounds).map(|round| Sample { round: 1000 + round, ..sample.clone() });
+    record.samples.extend(more(MOST_SAMPLES - count));
+    let told = |record: &Record| record.contradiction().filter(|what| what.contains("the limit is"));
+    assert_eq!(told(&record), None);
+    record.samples.extend(more(1));
+    assert!(told(&record).unwrap().contains("has 20001 samples; the limit is 20000"));
 }

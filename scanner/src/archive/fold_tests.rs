@@ -9,6 +9,7 @@ const PARENT: &str = "01a00000-0000-7000-8000-000000000000";
 const PARENT_TURN: &str = "01a00000-0001-7000-8000-000000000000";
 const THREAD: &str = "01a00001-0000-7000-8000-000000000000";
 const TURN: &str = "01a00001-0001-7000-8000-000000000000";
+const NEXT_TURN: &str = "01a00001-0002-7000-8000-000000000000";
 
 fn take(rollout: &mut Rollout, milliseconds: u32, event: &str, rules: &Rules) {
     let (seconds, milliseconds) = (milliseconds / 1000, milliseconds % 1000);
@@ -309,4 +310,44 @@ fn a_rollout_of_2025_is_told_by_its_first_line() {
         rollout(&[r#""id":"a","instructions":null"#, r#""type":"message""#, r#""record_type":"state""#]);
     assert!(rollout.is_untyped);
     assert_eq!((rollout.unknown, rollout.broken_lines, rollout.lines), (0, 0, 3));
+}
+
+#[test]
+fn turns_and_models_are_told_apart_up_to_a_limit_and_tokens_count_beyond_it() {
+    let mut rollout = Rollout::named(THREAD);
+    rollout.names = (0..MOST_NAMES - 2).map(|number| format!("name {number}")).collect();
+    let events = [turn(TURN), count("1", "1"), turn(NEXT_TURN), count("3", "2"), turn(TURN), count("6", "3")];
+    for (second, event) in (0..).zip(&events) {
+        take(&mut rollout, 1000 * second, event, &Rules::ALL);
+    }
+    // The model and the first turn fit; the second turn does not.
+    assert_eq!(rollout.names.len(), MOST_NAMES);
+    assert_eq!(rollout.broken, [(3, Defect::TooMany)]);
+    assert_eq!(input(&rollout), 6);
+    let turns: Vec<_> = rollout.buckets.iter().map(|bucket| rollout.name(bucket.turn)).collect();
+    assert_eq!(turns, [Some(TURN), None]);
+}
+
+#[test]
+fn names_of_a_file_take_a_limited_number_of_bytes() {
+    let long = |number: usize| format!("{number:04096}");
+    let mut rollout = Rollout::named(THREAD);
+    rollout.names = (0..MOST_NAMES_BYTES / 4096 - 1).map(long).collect();
+    take(&mut rollout, 0, &turn(&long(9_999_998)).replace("\"m\"", "null"), &Rules::ALL);
+    assert_eq!((rollout.names.len(), rollout.broken_lines), (MOST_NAMES_BYTES / 4096, 0));
+    take(&mut rollout, 1000, &turn("t").replace("\"m\"", "null"), &Rules::ALL);
+    assert_eq!((rollout.names.len(), rollout.broken_lines), (MOST_NAMES_BYTES / 4096, 1));
+}
+
+#[test]
+fn sums_of_a_file_have_a_limit_and_what_is_beyond_is_told() {
+    let mut rollout = rollout(&[&turn(TURN), &count("1", "1")]);
+    let bucket = rollout.buckets[0];
+    let other = |quarter| Bucket { quarter, ..bucket };
+    rollout.buckets.extend((0..MOST_SUMS as i64 - 1).map(other));
+    take(&mut rollout, 2000, &count("3", "2"), &Rules::ALL);
+    assert_eq!((rollout.buckets[0].tokens.input, rollout.broken_lines), (3, 0), "a known sum grows");
+    take(&mut rollout, 3000, &turn(NEXT_TURN), &Rules::ALL);
+    take(&mut rollout, 4000, &count("6", "3"), &Rules::ALL);
+    assert_eq!((rollout.buckets.len(), &rollout.broken[..]), (MOST_SUMS, &[(5, Defect::TooMany)][..]));
 }

@@ -81,7 +81,7 @@ pub use options::{Durability, Mode, Observer, Point, ProjectionReport, StoreOpti
 pub use patch::Patch;
 pub use problem::{Defect, HistoryError, Problem, Torn};
 pub use project::{ProjectError, Projection, Projector, Through};
-pub use rebuild::{Flaws, Rebuilt, rebuild, repair};
+pub use rebuild::{Flaws, MOST_PROBLEMS, Rebuilt, rebuild, repair};
 pub use replay::{MAX_PROBLEMS, Replay, replay};
 pub use rows::{Rows, ThreadRow};
 pub use skipped::{Reason, Skipped};

@@ -18,6 +18,7 @@ use super::replay::Replay;
 use super::rows;
 use super::skipped::{Reason, Skipped};
 use super::sweep::{Outcome, SweepOptions, Watch, sweep};
+use super::titles::Titles;
 use super::walk::{Found, Sessions, Walk};
 
 /// Rows that are written in one transaction.
@@ -54,10 +55,13 @@ pub struct Rebuilt {
     pub is_cut_short: bool,
 }
 
+/// How many problems of all histories together are described; the others are counted.
+pub const MOST_PROBLEMS: usize = 1000;
+
 /// What was left out of replayed histories.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Flaws {
-    /// Lines that are no records: the first hundred of each history.
+    /// Lines that are no records: the first hundred of each history, and at most [`MOST_PROBLEMS`].
     pub problems: Vec<Problem>,
     /// How many such lines there are.
     pub problem_count: u64,
@@ -127,12 +131,12 @@ impl<'a> Work<'a> {
     }
 
     fn run(mut self, scope: Scope, watch: Watch<'_>) -> Result<Rebuilt, DatabaseError> {
-        let Walk { mut found, files, failures, duplicated, skipped, titles } = self.sessions.walk();
+        let Walk { mut found, files, failures, duplicated, skipped, mut titles } = self.sessions.walk();
         let known = self.known(!titles.is_empty())?;
         let there: HashSet<ThreadId> = found.iter().map(|found| found.id).chain(duplicated).collect();
         (self.done.threads, self.done.files) = (found.len() as u64, files);
         (self.done.failures, self.done.skipped) = (failures, skipped);
-        self.done.flaws.lines(titles.problems);
+        self.done.flaws.lines(&mut titles);
         if scope == Scope::Stale {
             found.retain(|found| !self.is_fresh(found, &known));
             self.done.fresh = self.done.threads - found.len() as u64;
@@ -258,14 +262,19 @@ impl Flaws {
     /// Takes what is wrong with a history out of its replay.
     pub(super) fn add(&mut self, replay: &mut Replay) {
         self.problem_count += replay.problem_count;
-        self.problems.append(&mut replay.problems);
+        self.describe(std::mem::take(&mut replay.problems));
         self.torn.extend(replay.torn.map(|torn| (replay.path.clone(), torn)));
     }
 
     /// Takes what is wrong with lines beside the histories.
-    pub(super) fn lines(&mut self, problems: Vec<Problem>) {
-        self.problem_count += problems.len() as u64;
-        self.problems.extend(problems);
+    pub(super) fn lines(&mut self, titles: &mut Titles) {
+        self.problem_count += titles.problem_count;
+        self.describe(std::mem::take(&mut titles.problems));
+    }
+
+    fn describe(&mut self, problems: Vec<Problem>) {
+        let room = MOST_PROBLEMS.saturating_sub(self.problems.len());
+        self.problems.extend(problems.into_iter().take(room));
     }
 
     /// Whether nothing was left out.

@@ -13,16 +13,23 @@ use super::change::capped;
 use super::id::ThreadId;
 use super::lines::{Lines, Next, Scratch};
 use super::problem::{Defect, Problem};
+use super::replay::MAX_PROBLEMS;
 
 /// The file of names, below a home.
 pub(super) const INDEX: &str = "session_index.jsonl";
+
+/// Bytes of the names of an index. All of them are held in memory.
+const MOST_TITLES_BYTES: usize = 64 << 20;
 
 /// What an index says.
 #[derive(Debug, Default)]
 pub(super) struct Titles {
     names: HashMap<ThreadId, String>,
-    /// Lines that say nothing.
+    /// Bytes of all names, and a little for each.
+    bytes: usize,
+    /// The first lines that say nothing, and how many there are.
     pub(super) problems: Vec<Problem>,
+    pub(super) problem_count: u64,
 }
 
 impl Titles {
@@ -47,11 +54,34 @@ impl Titles {
             };
             match understood {
                 // The last line of a thread counts; a blank name is none.
-                Ok((id, name)) if name.trim().is_empty() => drop(titles.names.remove(&id)),
-                Ok((id, name)) => drop(titles.names.insert(id, capped(name.trim()))),
-                Err(what) => titles.problems.push(Problem { path: path.to_owned(), line: number, what }),
+                Ok((id, name)) if name.trim().is_empty() => titles.unname(id),
+                Ok((id, name)) => titles.name(id, capped(name.trim()))?,
+                Err(what) => {
+                    titles.problem_count += 1;
+                    if titles.problems.len() < MAX_PROBLEMS {
+                        titles.problems.push(Problem { path: path.to_owned(), line: number, what });
+                    }
+                }
             }
         }
+    }
+
+    fn unname(&mut self, id: ThreadId) {
+        if let Some(old) = self.names.remove(&id) {
+            self.bytes -= old.len() + size_of::<(ThreadId, String)>();
+        }
+    }
+
+    /// Names a thread.
+    fn name(&mut self, id: ThreadId, name: String) -> io::Result<()> {
+        self.unname(id);
+        self.bytes += name.len() + size_of::<(ThreadId, String)>();
+        self.names.insert(id, name);
+        if self.bytes > MOST_TITLES_BYTES {
+            let what = format!("its names take more than {MOST_TITLES_BYTES} bytes, the limit");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        }
+        Ok(())
     }
 
     /// The name of a thread.
@@ -100,5 +130,26 @@ mod tests {
         let of = |id: &str| titles.of(id.parse().unwrap());
         assert_eq!([of(&one), of(&two), of(&three)], [Some("second"), Some("other"), None]);
         assert_eq!(titles.problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [4, 7]);
+        assert_eq!(titles.problem_count, 2);
+    }
+
+    #[test]
+    fn names_are_held_up_to_a_limit_and_of_broken_lines_the_first() {
+        let id = |number: usize| format!("01a1faad-9ba1-7b10-b548-{number:012}").parse::<ThreadId>().unwrap();
+        let mut titles = Titles::default();
+        let each = 1 << 20;
+        let fit = MOST_TITLES_BYTES / (each + size_of::<(ThreadId, String)>());
+        for number in 0..fit {
+            titles.name(id(number), "n".repeat(each)).unwrap();
+        }
+        // A name in the place of another takes no room.
+        titles.name(id(0), "m".repeat(each)).unwrap();
+        let error = titles.name(id(fit), "n".repeat(each)).unwrap_err();
+        assert!(error.to_string().contains("67108864 bytes"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(INDEX);
+        std::fs::write(&path, "rubbish\n".repeat(MAX_PROBLEMS + 5)).unwrap();
+        let titles = Titles::read(&path).unwrap();
+        assert_eq!((titles.problems.len(), titles.problem_count), (MAX_PROBLEMS, MAX_PROBLEMS as u64 + 5));
     }
 }

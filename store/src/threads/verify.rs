@@ -78,10 +78,10 @@ pub fn verify(
     watch: Watch<'_>,
 ) -> Result<Verified, DatabaseError> {
     let rows = Rows::open_existing(database, options.busy_timeout)?;
-    let Walk { found, files, failures, duplicated, skipped, titles } = sessions.walk();
+    let Walk { found, files, failures, duplicated, skipped, mut titles } = sessions.walk();
     let threads = found.len() as u64;
     let mut done = Verified { threads, files, failures, skipped, ..Verified::default() };
-    done.flaws.lines(titles.problems);
+    done.flaws.lines(&mut titles);
     let finished = sweep(&found, options, watch, |found, outcome| {
         match outcome {
             Outcome::Replayed(mut replay, _lock) => {

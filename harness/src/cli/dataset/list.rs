@@ -9,7 +9,7 @@ use tracerig_reports::{ByteSize, units, wrapped};
 
 use super::{Shown, archive};
 use crate::cli::Code;
-use crate::cli::output::{self, Format};
+use crate::cli::output::{self, Format, counted, plain};
 
 /// A recipe as it is listed.
 #[derive(Debug, Serialize)]
@@ -49,6 +49,14 @@ pub(super) fn main(format: Format) -> anyhow::Result<Code> {
     match format {
         Format::Json => output::print_json(&listing)?,
         Format::Table => output::print(&listing_table(&listing))?,
+    }
+    let unreadable = cache.unreadable()?;
+    if let Some(example) = unreadable.first() {
+        output::say(&format!(
+            "tracerig: {} left out, with no manifest that can be read: for example {}",
+            counted(unreadable.len() as u64, "folder is", "folders are"),
+            plain(&cache.folder().join(example).display().to_string())
+        ));
     }
     Ok(Code::FINE)
 }

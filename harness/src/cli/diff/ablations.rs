@@ -14,6 +14,7 @@ use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::Subject;
 use crate::interrupt;
+use crate::limits::{MOST_CASES, MOST_OPERATIONS};
 
 /// Time for each rule, if neither that nor a number of cases is given.
 const TIME: Duration = Duration::from_secs(10);
@@ -31,7 +32,7 @@ pub(super) struct Ablations {
     #[arg(long, value_name = "T", value_parser = time)]
     time: Option<Duration>,
     /// Random cases for each rule, at most.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_CASES))]
     cases: Option<u64>,
     /// Only this rule or engine, with what goes wrong and the history that shows it; may be repeated.
     #[arg(long, value_name = "NAME")]
@@ -40,7 +41,7 @@ pub(super) struct Ablations {
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
     /// Operations of each random case.
-    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(4..=100_000))]
+    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(4..=MOST_OPERATIONS))]
     ops: u64,
     /// Threads [default: one a core, at most 8].
     #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]

@@ -14,6 +14,7 @@ use super::show::{Shown, outside, remarks, table, told};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::{self, Error, Found, History, Job, Limits, Replayed, Report, Shard, Subject, kept};
+use crate::limits::{MOST_CASES, MOST_OPERATIONS, MOST_TIME};
 
 /// Random cases, if neither their number nor a time is given.
 const CASES: u64 = 3000;
@@ -28,13 +29,13 @@ pub(super) struct Options {
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
     /// Random cases, over all shares [default: 3000, or as many as the time allows].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_CASES))]
     cases: Option<u64>,
     /// Stop after this time, such as 20s, 10m or 8h.
     #[arg(long, value_name = "T", value_parser = time)]
     time: Option<Duration>,
     /// Operations of each random case.
-    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(2..=100_000))]
+    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(2..=MOST_OPERATIONS))]
     ops: u64,
     /// Threads [default: one a core, at most 8].
     #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
@@ -61,7 +62,11 @@ pub(super) struct Options {
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time: write for example 20s, 10m or 8h");
     let time: SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)
+    let time = Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)?;
+    if time <= MOST_TIME {
+        return Ok(time);
+    }
+    Err(format!("`{text}` is longer than the limit of {} days", MOST_TIME.as_secs() / 86_400))
 }
 
 /// Executes what `options` ask for, of `subject`.

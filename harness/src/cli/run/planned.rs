@@ -25,7 +25,7 @@ pub(super) struct Planned {
     #[arg(long, value_name = "PLAN", required = true)]
     plan: Option<String>,
     /// Samples of each arm, instead of those the plan names.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
     /// Seed of the order of arms and of what is appended.
     #[arg(long, value_name = "S", default_value = "1")]

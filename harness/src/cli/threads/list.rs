@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
     /// How many threads to list.
-    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::limits::MOST_LISTED)))]
     limit: u32,
     /// List what comes after the cursor that the page before gave.
     #[arg(long, value_name = "CURSOR")]

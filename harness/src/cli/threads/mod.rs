@@ -17,8 +17,8 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json};
 use tracerig_reports::{ByteSize, units};
 use tracerig_store::threads::{
-    Column, Error, Flaws, LOCKS, Millis, Progress, Rebuilt, Sessions, Skipped, SweepOptions, ThreadRow, Torn,
-    Value, Watch, repair, schema,
+    Column, Error, Flaws, LOCKS, Millis, Problem, Progress, Rebuilt, Sessions, Skipped, SweepOptions,
+    ThreadRow, Torn, Value, Watch, repair, schema,
 };
 
 use super::output::{self, counted, plain};
@@ -159,15 +159,9 @@ fn watched<T>(doing: &str, sweep: impl FnOnce(Watch<'_>) -> T) -> T {
 /// Tells what was left out, what was skipped and what failed, and gives the exit code that it leads to: histories with broken lines
 /// have their rows, threads that failed have none.
 fn tell(flaws: &Flaws, skipped: &Skipped, failures: &[Error]) -> Code {
-    for problem in &flaws.problems {
-        output::say(&format!("tracerig: warning: {problem}"));
-    }
-    let more = flaws.problem_count - flaws.problems.len() as u64;
-    if more > 0 {
-        output::say(&format!("tracerig: warning: {} more lines are left out", units::count(more)));
-    }
-    for (path, torn) in &flaws.torn {
-        output::say(&format!("tracerig: warning: {}", torn_end(path, *torn)));
+    tell_lines(&flaws.problems, flaws.problem_count);
+    for ((path, torn), more) in by_kind(&flaws.torn, |_| ()) {
+        output::say(&format!("tracerig: warning: {}{}", torn_end(path, *torn), like_this(more)));
     }
     for (reason, number, example) in skipped.iter() {
         let such_as = if number == 1 { "" } else { "such as " };
@@ -177,27 +171,43 @@ fn tell(flaws: &Flaws, skipped: &Skipped, failures: &[Error]) -> Code {
             example.display()
         ));
     }
-    for (failure, more) in by_kind(failures) {
-        let more = if more == 0 { String::new() } else { format!("; {} more like this", units::count(more)) };
-        output::say(&format!("tracerig: {failure}{more}"));
+    for (failure, more) in by_kind(failures, kind) {
+        output::say(&format!("tracerig: {failure}{}", like_this(more)));
     }
     if failures.is_empty() { Code::FINE } else { Code::FAILED }
 }
 
-/// The first failure of each kind, and how many more there are of it.
-fn by_kind(failures: &[Error]) -> Vec<(&Error, u64)> {
-    let kind = |failure: &Error| {
-        let of_history = match failure {
-            Error::Unreadable(error) => Some(discriminant(error)),
-            _ => None,
-        };
-        (discriminant(failure), of_history)
+/// Tells the lines that were left out, one of each kind; `problems` are the first of `count`.
+fn tell_lines(problems: &[Problem], count: u64) {
+    for (problem, more) in by_kind(problems, |problem| discriminant(&problem.what)) {
+        output::say(&format!("tracerig: warning: {problem}{}", like_this(more)));
+    }
+    let more = count - problems.len() as u64;
+    if more > 0 {
+        output::say(&format!("tracerig: warning: {} more lines are left out", units::count(more)));
+    }
+}
+
+fn like_this(more: u64) -> String {
+    if more == 0 { String::new() } else { format!("; {} more like this", units::count(more)) }
+}
+
+/// The kind of a failure.
+fn kind(failure: &Error) -> impl PartialEq + use<> {
+    let of_history = match failure {
+        Error::Unreadable(error) => Some(discriminant(error)),
+        _ => None,
     };
-    let mut kinds: Vec<(&Error, u64)> = Vec::new();
-    for failure in failures {
-        match kinds.iter_mut().find(|(first, _)| kind(first) == kind(failure)) {
+    (discriminant(failure), of_history)
+}
+
+/// The first of each kind, and how many more there are of it.
+fn by_kind<T, K: PartialEq>(all: &[T], kind: impl Fn(&T) -> K) -> Vec<(&T, u64)> {
+    let mut kinds: Vec<(&T, u64)> = Vec::new();
+    for one in all {
+        match kinds.iter_mut().find(|(first, _)| kind(first) == kind(one)) {
             Some((_, more)) => *more += 1,
-            None => kinds.push((failure, 0)),
+            None => kinds.push((one, 0)),
         }
     }
     kinds

@@ -8,9 +8,11 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value as Json, json};
 use tracerig_reports::{ByteSize, units, wrapped};
-use tracerig_store::threads::{History, Loaded, Millis, Problem, Rows, ThreadId, ThreadRow, Torn};
+use tracerig_store::threads::{
+    History, Loaded, MAX_PROBLEMS, Millis, Problem, Rows, ThreadId, ThreadRow, Torn,
+};
 
-use super::{Place, cut, document, fields, tell, torn_end};
+use super::{Place, cut, document, fields, tell, tell_lines, torn_end};
 use crate::cli::output::{self, Format, plain};
 use crate::cli::{Code, Interrupted};
 use crate::interrupt;
@@ -51,14 +53,16 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Format::Table => output::print(&table(&row, &path, &summary))?,
     }
     // What is wrong with other threads is not the matter here; `rebuild` and `verify` tell it.
-    for problem in &summary.problems {
-        output::say(&format!("tracerig: warning: {problem}"));
-    }
+    tell_lines(&summary.problems, summary.problem_count);
     if let Some(torn) = summary.torn {
         output::say(&format!("tracerig: warning: {}", torn_end(&path, torn)));
     }
     Ok(Code::FINE)
 }
+
+/// Kinds of records that are counted apart, and characters of their names.
+const MOST_KINDS: usize = 1000;
+const LONGEST_KIND: usize = 100;
 
 /// What a history holds.
 #[derive(Default)]
@@ -68,7 +72,9 @@ struct Summary {
     kinds: BTreeMap<String, u64>,
     payload_bytes: u64,
     times: Option<(Millis, Millis)>,
+    /// The first lines that are left out, and how many there are.
     problems: Vec<Problem>,
+    problem_count: u64,
     torn: Option<Torn>,
 }
 
@@ -88,13 +94,25 @@ impl Summary {
                         Some(inner) => format!("{}/{inner}", item.kind()),
                         None => item.kind().to_owned(),
                     };
-                    *summary.kinds.entry(kind).or_default() += 1;
+                    summary.count(kind);
                 }
-                Loaded::Problem(problem) => summary.problems.push(problem),
+                Loaded::Problem(problem) => {
+                    summary.problem_count += 1;
+                    if summary.problems.len() < MAX_PROBLEMS {
+                        summary.problems.push(problem);
+                    }
+                }
                 Loaded::Torn(torn) => summary.torn = Some(torn),
             }
         }
         Ok(summary)
+    }
+
+    fn count(&mut self, mut kind: String) {
+        let end = kind.char_indices().nth(LONGEST_KIND).map_or(kind.len(), |(at, _)| at);
+        kind.truncate(end);
+        let is_other = self.kinds.len() >= MOST_KINDS && !self.kinds.contains_key(&kind);
+        *self.kinds.entry(if is_other { "other kinds".to_owned() } else { kind }).or_default() += 1;
     }
 
     fn document(&self) -> Json {
@@ -104,6 +122,7 @@ impl Summary {
             "first_at": self.times.map(|(first, _)| first.to_string()),
             "last_at": self.times.map(|(_, last)| last.to_string()),
             "kinds": self.kinds,
+            "left_out_lines": self.problem_count,
             "left_out": self.problems.iter().map(|problem| problem.line).collect::<Vec<_>>(),
             "torn_bytes": self.torn.map_or(0, |torn| torn.bytes),
         })

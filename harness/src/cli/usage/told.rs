@@ -19,6 +19,7 @@ enum Kind {
     NoTime,
     NoCount,
     LongText,
+    TooMany,
     MoreLines,
     UnknownLines,
     Untyped,
@@ -37,6 +38,7 @@ impl Kind {
                     Defect::NoTime => Self::NoTime,
                     Defect::NoCount => Self::NoCount,
                     Defect::LongText => Self::LongText,
+                    Defect::TooMany => Self::TooMany,
                 };
                 (kind, 1)
             }
@@ -77,6 +79,11 @@ impl Kind {
                 "long_names",
                 "line has a name of more than 4 KiB, which is cut",
                 "lines have names of more than 4 KiB, which are cut",
+            ],
+            Self::TooMany => [
+                "lines_beyond_limits",
+                "line comes after too many turns, models or quarter-hours of its file; its name or its use is left out",
+                "lines come after too many turns, models or quarter-hours of their files; their names or their use are left out",
             ],
             Self::MoreLines => ["more_lines", "more line like that", "more lines like those"],
             Self::UnknownLines => [
@@ -137,6 +144,12 @@ pub(super) fn notes(homes: &[Home]) -> Vec<Note> {
         }
     }
     kinds.into_iter().map(|(kind, (count, example))| Note { kind, count, example }).collect()
+}
+
+/// Whether files or folders could not be read.
+pub(super) fn is_incomplete(homes: &[Home]) -> bool {
+    let mut problems = homes.iter().flat_map(|home| &home.refresh.problems);
+    problems.any(|problem| matches!(Kind::of(&problem.what).0, Kind::Unreadable | Kind::Folders))
 }
 
 impl Note {

@@ -2,3 +2,5 @@
 
 mod damaged;
 mod databases;
+mod limits;
+mod sizes;

@@ -12,6 +12,13 @@ use super::tokens::{Counts, Since, Tokens};
 /// Broken lines that are remembered with their numbers; more are only counted.
 pub(crate) const BROKEN_KEPT: usize = 32;
 
+/// Turns and models of a file, and bytes of their names. Each new one is compared with all before it.
+pub(crate) const MOST_NAMES: usize = 20_000;
+pub(crate) const MOST_NAMES_BYTES: usize = 8 << 20;
+
+/// Sums of a file: one for each turn, model, tier and quarter-hour that was used together.
+pub(crate) const MOST_SUMS: usize = 20_000;
+
 /// Seconds of a quarter of an hour. Every time zone in use today begins its days at one.
 pub(crate) const QUARTER: i64 = 15 * 60;
 
@@ -100,6 +107,9 @@ pub(crate) struct Rollout {
     /// Whether responses were recorded.
     has_records: bool,
     responses: Seen,
+    /// Whether the line that is being taken went beyond a limit.
+    #[serde(skip)]
+    is_beyond: bool,
 }
 
 impl Rollout {
@@ -127,8 +137,9 @@ impl Rollout {
             Ok(Line::Untyped) => self.is_broken(Defect::NoType),
             Ok(Line::Says(said)) => {
                 let Said { at, says, defect } = *said;
-                defect.into_iter().for_each(|defect| self.is_broken(defect));
                 self.says(at, says, rules);
+                let beyond = std::mem::take(&mut self.is_beyond).then_some(Defect::TooMany);
+                defect.or(beyond).into_iter().for_each(|defect| self.is_broken(defect));
             }
             Err(defect) => self.is_broken(defect),
         }
@@ -154,10 +165,10 @@ impl Rollout {
             Says::Turn { turn, model } => {
                 if let Some(turn) = turn {
                     self.lineage.has_own_turn |= is_own(&turn, self.id());
-                    self.turn = Some(self.place_of(turn));
+                    self.turn = self.place_of(turn);
                 }
                 if let Some(model) = model {
-                    self.model = (!model.is_empty()).then(|| self.place_of(model));
+                    self.model = if model.is_empty() { None } else { self.place_of(model) };
                 }
             }
             // Settings are written whole, and whoever sets no tier gets the standard one.
@@ -196,7 +207,10 @@ impl Rollout {
         }
         let is_new = response.is_none_or(|response| self.responses.insert(&response));
         if let Some(usage) = usage.filter(|_| is_new || !rules.once) {
-            let turn = turn.map(|turn| self.place_of(turn)).or(self.turn);
+            let turn = match turn {
+                Some(turn) => self.place_of(turn),
+                None => self.turn,
+            };
             self.add(at, turn, usage.tokens());
         }
     }
@@ -242,18 +256,34 @@ impl Rollout {
         if let Some(bucket) = self.buckets.iter_mut().rev().find(same) {
             bucket.tokens = bucket.tokens.plus(used);
             bucket.events += 1;
+        } else if self.buckets.len() == MOST_SUMS {
+            self.is_beyond = true;
         } else {
             let (quarter, model, tier, turn) = key;
             self.buckets.push(Bucket { quarter, model, tier, turn, tokens: used, events: 1 });
         }
     }
 
-    fn place_of(&mut self, name: String) -> u32 {
-        let place = self.names.iter().rposition(|known| *known == name).unwrap_or_else(|| {
-            self.names.push(name);
-            self.names.len() - 1
+    /// The place of a name; `None` for a new one beyond the limits.
+    fn place_of(&mut self, name: String) -> Option<u32> {
+        let known = self.names.iter().rposition(|known| *known == name);
+        let place = known.or_else(|| {
+            let is_full = self.names.len() == MOST_NAMES || self.name_bytes() + name.len() > MOST_NAMES_BYTES;
+            self.is_beyond |= is_full;
+            (!is_full).then(|| {
+                self.names.push(name);
+                self.names.len() - 1
+            })
         });
-        u32::try_from(place).unwrap_or(u32::MAX)
+        place.and_then(|place| u32::try_from(place).ok())
+    }
+
+    /// Bytes of all names. They are counted only where they could be too many.
+    fn name_bytes(&self) -> usize {
+        if self.names.len() < MOST_NAMES_BYTES / super::text::LONGEST {
+            return 0;
+        }
+        self.names.iter().map(String::len).sum()
     }
 }
 

@@ -83,6 +83,8 @@ pub enum Defect {
     NoCount,
     /// A text that matters is longer than 4 KiB.
     LongText,
+    /// The file has more turns, models or times than are counted apart.
+    TooMany,
 }
 
 impl Defect {
@@ -97,6 +99,9 @@ impl Defect {
                 "a token count is negative, fractional or above 2^64 - 1; it is taken as missing"
             }
             Self::LongText => "a name is longer than 4 KiB; its beginning is taken",
+            Self::TooMany => {
+                "the file has too many turns, models or quarter-hours before it; its name or its use is left out"
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Payloads understood field by field: one of a wrong type must not hide the others.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use super::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
@@ -38,9 +40,29 @@ fn word(raw: Raw<'_>) -> Option<String> {
 }
 
 fn is_filled_list(raw: Raw<'_>) -> bool {
-    raw.is_some_and(|raw| {
-        serde_json::from_str::<Vec<&RawValue>>(raw.get()).is_ok_and(|list| !list.is_empty())
-    })
+    // It is JSON, and may be long.
+    let inside = raw.and_then(|raw| raw.get().strip_prefix('['));
+    inside.is_some_and(|inside| !inside.trim_ascii_start().starts_with(']'))
+}
+
+/// Hands every value of a list to `take`, one at a time. `None` if it is no list.
+fn each<'a>(list: &'a str, take: impl FnMut(&'a RawValue)) -> Option<()> {
+    struct Each<F>(F);
+    impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Each<F> {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+            while let Some(value) = list.next_element()? {
+                self.0(value);
+            }
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_str(list).deserialize_seq(Each(take)).ok()
 }
 
 pub(super) fn session_meta(payload: &str) -> Option<Change> {
@@ -174,16 +196,16 @@ fn item_completed(payload: &str) -> Option<Change> {
     if item.r#type != "UserMessage" {
         return None;
     }
-    let parts: Vec<&RawValue> = serde_json::from_str(item.content?.get()).ok()?;
     let (mut message, mut has_images) = (String::new(), false);
-    for part in parts.into_iter().filter_map(|part| serde_json::from_str::<Part<'_>>(part.get()).ok()) {
+    each(item.content?.get(), |part| {
+        let Ok(part) = serde_json::from_str::<Part<'_>>(part.get()) else { return };
         match text(part.r#type).as_deref() {
             // The writer shows the texts of a message with nothing between them.
             Some("text") => message.push_str(&text(part.text).unwrap_or_default()),
             Some("image" | "local_image") => has_images = true,
             _ => {}
         }
-    }
+    })?;
     Some(Change::UserMessage { text: words(&message), has_images })
 }
 
