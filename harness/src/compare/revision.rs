@@ -6,9 +6,11 @@
 //! tree's are not, and it is built in its own target folder. What was built says of which revision it is, and must be right.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use tracerig_store::files::open_lock;
 
 use super::CompareError;
 use crate::{interrupt, protocol};
@@ -81,8 +83,7 @@ const NO_REVISION: &str = "Give a commit, branch or tag that `git log` knows; a 
 /// One build at a time: they share a folder.
 fn lock(place: &Path) -> Result<File, CompareError> {
     let path = place.join("lock");
-    let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
-    file.and_then(|file| file.lock().map(|()| file)).map_err(CompareError::io(&path, "lock it"))
+    open_lock(&path).and_then(|file| file.lock().map(|()| file)).map_err(CompareError::io(&path, "lock it"))
 }
 
 /// A work tree of a revision; dropping it removes it.
@@ -107,7 +108,10 @@ impl WorkTree {
         let gone = [OsStr::new("worktree"), "remove".as_ref(), "--force".as_ref(), self.path.as_os_str()];
         // It may be there without git's knowing it, and the other way round.
         let _ = git(&self.root, &gone, "");
-        let _ = std::fs::remove_dir_all(&self.path);
+        // Whatever else is there is no work tree, and git says so.
+        if self.path.join(".git").is_file() {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
         let _ = git(&self.root, &["worktree", "prune"], "");
     }
 }

@@ -129,7 +129,7 @@ impl Memo {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 _ => {
                     let _lock = self.lock()?;
-                    if self.is_current() && !matches!(self.read(&path), Ok(Some(_))) {
+                    if self.is_current() && !matches!(self.read(&path), Ok(Some(_))) && is_ours(&path) {
                         std::fs::remove_file(path)?;
                     }
                 }
@@ -199,8 +199,10 @@ impl Memo {
 
     /// Whether no other memo has been begun in the folder.
     fn is_current(&self) -> bool {
-        let stamp = std::fs::read(self.folder.join(MANIFEST));
-        stamp.is_ok_and(|bytes| bytes.get(28..44) == Some(&self.stamp))
+        let mut start = Vec::new();
+        let read =
+            open_regular(&self.folder.join(MANIFEST)).and_then(|file| file.take(44).read_to_end(&mut start));
+        read.is_ok() && start.get(28..) == Some(&self.stamp)
     }
 
     /// Fails if a file that a new memo would remove or replace is nobody's memo.
@@ -231,9 +233,11 @@ impl Memo {
     /// torn ones, and losing one costs reading its sessions. The lock must be held.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.folder.join(NEW);
-        if !is_ours(&temporary) {
-            let why = format!("{} belongs to something else", temporary.display());
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        for path in [&temporary, &self.folder.join(name)] {
+            if !is_ours(path) {
+                let why = format!("{} belongs to something else", path.display());
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+            }
         }
         match std::fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
