@@ -15,7 +15,7 @@ const SUFFIX: &str = ".tmp";
 /// What reports and records say somewhere in their beginning.
 const NAME: &[u8] = b"tracerig";
 const THEIRS: &str = "a file that tracerig did not write is there, which is left as it is";
-const LOOKED_AT: u64 = 64 << 10;
+const LOOKED_AT: u64 = 1 << 20;
 
 /// Puts `bytes` at `path` by way of a temporary file in the same folder and a rename, so that a full disk or a kill
 /// leaves whatever stood there before. Synced first: a run may have taken an hour, and a rename can reach the disk
@@ -232,12 +232,13 @@ mod tests {
             for writer in 0..4_u8 {
                 let path = &path;
                 scope.spawn(move || {
-                    (0..10).for_each(|_| write_whole(path, &[writer; 1000]).unwrap());
+                    let text = format!("tracerig {writer} ").repeat(100);
+                    (0..10).for_each(|_| write_whole(path, text.as_bytes()).unwrap());
                 });
             }
         });
         let left = std::fs::read(&path).unwrap();
-        assert!(left.len() == 1000 && left.iter().all(|byte| *byte == left[0]));
+        assert!(left.len() == 1100 && left.chunks(11).all(|part| part == &left[..11]));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -129,7 +129,7 @@ impl Memo {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 _ => {
                     let _lock = self.lock()?;
-                    if self.is_current() && !matches!(self.read(&path), Ok(Some(_))) && is_ours(&path) {
+                    if self.is_current() && !matches!(self.read(&path), Ok(Some(_))) && self.is_its(&path) {
                         std::fs::remove_file(path)?;
                     }
                 }
@@ -214,6 +214,13 @@ impl Memo {
         }
     }
 
+    /// Whether a file is of a memo, or not there. One whose beginning is damaged still bears the stamp of this memo.
+    fn is_its(&self, path: &Path) -> bool {
+        let mut start = Vec::new();
+        let mut read = || open_regular(path)?.take(256).read_to_end(&mut start);
+        is_ours(path) || read().is_ok() && start.windows(self.stamp.len()).any(|part| part == self.stamp)
+    }
+
     fn shard_files(&self) -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -234,7 +241,7 @@ impl Memo {
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.folder.join(NEW);
         for path in [&temporary, &self.folder.join(name)] {
-            if !is_ours(path) {
+            if !self.is_its(path) {
                 let why = format!("{} belongs to something else", path.display());
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
             }
