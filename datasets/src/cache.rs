@@ -17,6 +17,7 @@ use crate::archive::ArchiveManifest;
 use crate::build;
 use crate::digest;
 use crate::error::{DatasetError, Result};
+use crate::folder;
 use crate::limits::MOST_SCALE;
 use crate::lock::{Hold, Locks};
 use crate::manifest::Manifest;
@@ -162,19 +163,19 @@ impl Cache {
             // Missing, or not what was built: it is built again, once nobody uses it as it is.
             Err(_) => {
                 let _alone = locks.alone(progress)?;
-                remove_if_there(&folder)?;
+                folder::remove(&folder)?;
             }
         }
         let building = self.folder.join(format!("{BUILDING}{name}"));
-        remove_if_there(&building)?;
+        folder::remove(&building)?;
         check_room(&self.folder, needed)?;
-        fs::create_dir(&building).map_err(DatasetError::io(&building, "create"))?;
+        folder::begin(&building)?;
         let dataset = built(&building, progress).and_then(|dataset| {
             fs::rename(&building, &folder).map_err(DatasetError::io(&folder, "put the dataset"))?;
             Ok(dataset)
         });
         if dataset.is_err() {
-            remove_if_there(&building)?;
+            folder::remove(&building)?;
         }
         Ok((dataset?, locks.hold(progress)?, true))
     }
@@ -232,7 +233,8 @@ impl Cache {
     /// Removes a dataset and returns its folder's path. One that is being built or taken is waited for.
     ///
     /// # Errors
-    /// [`DatasetError::InUse`] while somebody uses it; [`DatasetError::Cancelled`] if this process is to end; as [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by
+    /// [`DatasetError::InUse`] while somebody uses it; [`DatasetError::Foreign`] for a folder that is no dataset; [`DatasetError::Cancelled`] if
+    /// this process is to end; as [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by
     /// its folder's name.
     pub fn remove(&self, name: &str) -> Result<PathBuf> {
         let name = self.resolve(name)?;
@@ -241,7 +243,11 @@ impl Cache {
             .change(&mut |_| if is_to_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })?;
         let folder = self.folder.join(&name);
         let Some(_alone) = locks.try_alone()? else { return Err(DatasetError::InUse { path: folder }) };
-        remove_if_there(&folder)?;
+        if !folder::is_marked(&folder) {
+            let what = "it is not a dataset: it has neither a manifest nor the mark of one".to_owned();
+            return Err(DatasetError::Foreign { path: folder, what });
+        }
+        folder::remove(&folder)?;
         Ok(folder)
     }
 
@@ -308,8 +314,7 @@ pub(crate) fn empty_folder<D>(
     check_room(folder, needed)?;
     let built = build(folder);
     if built.is_err() {
-        remove_if_there(folder)?;
-        fs::create_dir(folder).map_err(DatasetError::io(folder, "create"))?;
+        folder::clear(folder)?;
     }
     built
 }
@@ -354,15 +359,6 @@ pub(crate) fn folder_name_of(recipe: &str, parts: [String; 4]) -> String {
 fn read(folder: &Path) -> Result<Dataset> {
     let manifest = Manifest::read(folder)?;
     Ok(Dataset { database: folder.join(FILE_NAME), manifest, hold: Hold::default() })
-}
-
-fn remove_if_there(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(DatasetError::io(folder, "remove")(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Whether the file system has room for a dataset of so many bytes, and a little more.

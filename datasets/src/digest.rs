@@ -1,7 +1,6 @@
 //! Digests of a database: of its rows, whatever pages they stand in, and of its file.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
+use tracerig_store::files::open_regular;
 use tracerig_store::schema::{COLUMNS, TABLE};
 use tracerig_store::stop::stoppable;
 
@@ -122,7 +122,7 @@ fn watch(meter: &Meter, total: u64, stage: Stage, working: &dyn Fn() -> bool, re
 }
 
 fn of_file_metered(path: &Path, meter: &Meter) -> Result<(String, u64)> {
-    let mut file = File::open(path).map_err(DatasetError::io(path, "open"))?;
+    let mut file = open_regular(path).map_err(DatasetError::io(path, "open"))?;
     let mut buffer = vec![0; 256 << 10];
     let (mut hasher, mut length) = (Sha256::new(), 0);
     loop {

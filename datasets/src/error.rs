@@ -86,6 +86,14 @@ pub enum DatasetError {
         /// The dataset's folder.
         path: PathBuf,
     },
+    /// A folder that was to be removed is no dataset, or holds something else, too.
+    #[error("{}: left as it is, because {what}; move away what you need and remove the folder yourself", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
     /// The target of a build exists.
     #[error("{}: the folder is not empty; give another one or empty it", path.display())]
     NotEmpty {

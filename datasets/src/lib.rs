@@ -26,6 +26,7 @@ mod dialect;
 mod dice;
 mod digest;
 mod error;
+mod folder;
 mod generate;
 mod levels;
 pub mod limits;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracerig_store::files::open_lock;
+
 use crate::cache::{Progress, Stage};
 use crate::error::{DatasetError, Result};
 
@@ -47,8 +49,7 @@ enum Sharing {
 
 /// Takes a lock, or tells that somebody has it.
 fn try_take(path: &Path, sharing: Sharing) -> Result<Option<Lock>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(DatasetError::io(path, "open the lock"))?;
+    let file = open_lock(path).map_err(DatasetError::io(path, "open the lock"))?;
     let taken = match sharing {
         Sharing::Shared => file.try_lock_shared(),
         Sharing::Alone => file.try_lock(),

@@ -1,9 +1,11 @@
 //! The manifest beside a dataset: what it was made from, its digests, and what a scanner should find in it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tracerig_store::files::{create_regular, read_regular};
 
 use crate::error::{DatasetError, Result};
 use crate::levels::Levels;
@@ -11,6 +13,9 @@ use crate::truth::{Fact, Ran, Truth};
 
 /// The name of the manifest in a dataset's folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// The largest manifest that is read. Facts and turns take some hundred bytes each.
+pub(crate) const MOST_BYTES: u64 = 1 << 30;
 
 /// Everything known about a dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,7 +113,8 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST_FILE);
         let damaged = |detail: String| DatasetError::Damaged { path: path.clone(), detail };
-        let bytes = std::fs::read(&path).map_err(|error| damaged(format!("no manifest: {error}")))?;
+        let bytes =
+            read_regular(&path, MOST_BYTES).map_err(|error| damaged(format!("no manifest: {error}")))?;
         serde_json::from_slice(&bytes).map_err(|error| damaged(format!("unreadable manifest: {error}")))
     }
 
@@ -118,6 +124,7 @@ impl Manifest {
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| DatasetError::Broken { path: path.clone(), detail: error.to_string() })?;
         text.push('\n');
-        std::fs::write(&path, text).map_err(DatasetError::io(&path, "write the manifest"))
+        let written = create_regular(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(DatasetError::io(&path, "write the manifest"))
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
+use tracerig_store::files::require_database;
+use tracerig_store::schema::oddity;
 use tracerig_store::stop::stoppable;
 use tracerig_store::{LogRow, OwnedBody, OwnedRow, TraceLog};
 
@@ -52,13 +54,14 @@ fn copied(
     target.pragma_update(None, "synchronous", "OFF").map_err(|error| failed(&database, error))?;
     {
         // A read transaction makes it one snapshot: a backup starts over whenever the source was written to.
-        let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'logs'";
-        let is_trace_log = source
-            .execute_batch("BEGIN")
-            .and_then(|()| source.query_row(sql, [], |row| row.get::<_, i64>(0)))
-            .map_err(|error| failed(from, error))?;
-        if is_trace_log == 0 {
-            let detail = "it has no table `logs`".to_owned();
+        source.execute_batch("BEGIN").map_err(|error| failed(from, error))?;
+        check_is_trace_log(&source, from)?;
+        // Rows will be inserted into the copy.
+        let triggers =
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE 'CREATE TRIGGER%'";
+        let triggers = source.query_row(triggers, [], |row| row.get::<_, i64>(0));
+        if triggers.map_err(|error| failed(from, error))? > 0 {
+            let detail = "it has a trigger, which would run when rows are added to the copy".to_owned();
             return Err(DatasetError::NoTraceLog { path: from.to_path_buf(), detail });
         }
         let backup = Backup::new(&source, &mut target).map_err(|error| failed(from, error))?;
@@ -126,14 +129,17 @@ fn copied(
     Ok(Dataset { database, manifest, hold: Hold::default() })
 }
 
-/// Whether there is a file at `path`: SQLite says "disk I/O error" of a folder.
+/// Whether SQLite would open nothing but files: it waits for the writer of a pipe, and says "disk I/O error" of a folder.
 pub(crate) fn check_is_file(path: &Path) -> Result<()> {
-    let metadata = std::fs::metadata(path).map_err(DatasetError::io(path, "open the database"))?;
-    if metadata.is_file() {
-        return Ok(());
-    }
-    let detail = "it is not a file".to_owned();
-    Err(DatasetError::NoTraceLog { path: path.to_path_buf(), detail })
+    std::fs::metadata(path).map_err(DatasetError::io(path, "open the database"))?;
+    require_database(path).map_err(|(path, why)| DatasetError::NoTraceLog { path, detail: why.to_string() })
+}
+
+/// Whether the rows of a database can be read without running anything that stands in it.
+pub(crate) fn check_is_trace_log(connection: &Connection, path: &Path) -> Result<()> {
+    let oddity =
+        oddity(connection).map_err(|source| DatasetError::Source { path: path.to_path_buf(), source })?;
+    oddity.map_or(Ok(()), |detail| Err(DatasetError::NoTraceLog { path: path.to_path_buf(), detail }))
 }
 
 /// Appends the newest `rows` rows once more, a second later each: what one's own writer would write next is not known, but

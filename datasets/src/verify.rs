@@ -6,16 +6,22 @@
 //! guards against accidents.)
 
 use std::fs;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tracerig_store::files::{create_regular, read_regular};
 
 use crate::cache::{Dataset, Progress};
 use crate::digest;
 use crate::error::{DatasetError, Result};
 
-const VERIFIED_FILE: &str = "verified.json";
+/// The name of the file in a dataset's folder that remembers the last verification.
+pub(crate) const VERIFIED_FILE: &str = "verified.json";
+
+/// That file has a few hundred bytes.
+pub(crate) const MOST_VERIFIED: u64 = 1 << 16;
 
 /// What a file looked like when its digest was right.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +62,7 @@ fn verified_path(dataset: &Dataset) -> PathBuf {
 pub(crate) fn remember(dataset: &Dataset) {
     let text = Verified::now(dataset).and_then(|verified| serde_json::to_string(&verified).ok());
     if let Some(text) = text {
-        let _ = fs::write(verified_path(dataset), text);
+        let _ = create_regular(&verified_path(dataset)).and_then(|mut file| file.write_all(text.as_bytes()));
     }
 }
 
@@ -79,7 +85,9 @@ pub(crate) fn verify_quickly(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<()> {
     check_unwritten(dataset)?;
-    let known = fs::read(verified_path(dataset)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let known = read_regular(&verified_path(dataset), MOST_VERIFIED)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok());
     if known.is_some() && known == Verified::now(dataset) {
         return Ok(());
     }

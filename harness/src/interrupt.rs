@@ -3,7 +3,7 @@
 //! Every long step looks at [`requested`], and every child is ended. A step that cannot look is ended with the process shortly before
 //! the second is over: children are killed and temporary folders removed first.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,7 +90,7 @@ fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
 
 /// Opens the file at `path`, creating it if need be, and waits for its lock; `None` if a signal asks for the end before.
 pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
+    let file = tracerig_store::files::open_lock(path)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),

@@ -1,7 +1,7 @@
 //! Writing a file whole or not at all.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -12,19 +12,41 @@ use crate::{Error, Result};
 const PREFIX: &str = ".tracerig-";
 const SUFFIX: &str = ".tmp";
 
+/// What reports and records say somewhere in their beginning.
+const NAME: &[u8] = b"tracerig";
+const THEIRS: &str = "a file that tracerig did not write is there, which is left as it is";
+const LOOKED_AT: u64 = 1 << 20;
+
 /// Puts `bytes` at `path` by way of a temporary file in the same folder and a rename, so that a full disk or a kill
 /// leaves whatever stood there before. Synced first: a run may have taken an hour, and a rename can reach the disk
 /// before the bytes it names. The temporary file of a write that was killed is removed by the next write into the folder.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written. What is not ours is left as it is: a symbolic link, anything else but a regular file, and a
+/// file whose content tracerig did not write.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, true)
+}
+
+/// The same of a file that is not there yet.
+///
+/// # Errors
+/// As [`write_whole`], and when there is something at `path`.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, false)
+}
+
+fn write(path: &Path, bytes: &[u8], replaces: bool) -> Result<()> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if look(path).map_err(failed)? && replaces && !is_ours(path, bytes).map_err(failed)? {
+        return Err(failed(io::Error::other(THEIRS)));
+    }
+    let folder = folder_of(path);
     sweep(folder);
     let mut file = temporary(folder).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    let put = if replaces { file.persist(path) } else { file.persist_noclobber(path) };
+    put.map_err(|error| failed(error.error))?;
     // So that a power cut leaves the new name. The content is safe either way, and not every file system can do this.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
@@ -32,17 +54,50 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Sees that a file can be written to `path` later on. What stands there stays.
+/// Whether [`write_whole`] could write a file to `path`, as far as can be told without writing it.
 ///
 /// # Errors
-/// When it cannot.
+/// As [`write_whole`].
 pub fn check_writable(path: &Path) -> Result<()> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
-    if path.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    if look(path).map_err(failed)? && !is_ours(path, b"").map_err(failed)? {
+        return Err(failed(io::Error::other(THEIRS)));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    temporary(folder).map(drop).map_err(failed)
+    temporary(folder_of(path)).map(drop).map_err(failed)
+}
+
+/// Whether the file at `path` is an earlier one of ours, told by its content: it names tracerig or begins as the new one does, or is
+/// empty.
+fn is_ours(path: &Path, new: &[u8]) -> io::Result<bool> {
+    let mut old = Vec::new();
+    File::open(path)?.take(LOOKED_AT).read_to_end(&mut old)?;
+    let begins = |bytes: &[u8], count| -> Vec<u8> {
+        bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(count).collect()
+    };
+    // Every page of HTML begins alike, and many a list in JSON.
+    let alike = match new.first() {
+        Some(b'<') => false,
+        Some(b'{' | b'[') => begins(&old, 24) == begins(new, 24),
+        _ => begins(&old, 8) == begins(new, 8),
+    };
+    Ok(old.is_empty() || alike || old.windows(NAME.len()).any(|part| part == NAME))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether a regular file is at `path`. Fails if anything else is.
+fn look(path: &Path) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(found) => {
+            let what = if found.is_symlink() { "a symbolic link" } else { "something that is no file" };
+            Err(io::Error::other(format!("{what} is there, which is left as it is")))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// A new temporary file, locked for as long as it is open: so others see that it is in use.
@@ -72,6 +127,10 @@ fn sweep(folder: &Path) {
             continue;
         }
         let path = entry.path();
+        // A pipe of that name would be waited for, and a link leads to what is not ours.
+        if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
         let Ok(file) = OpenOptions::new().write(true).open(&path) else { continue };
         if file.try_lock().is_ok() {
             // What cannot be removed is litter, and no harm.
@@ -98,12 +157,55 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
+    fn a_file_of_somebody_else_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.html");
+        let page = b"<!DOCTYPE html><title>tracerig: report</title>";
+        for theirs in ["<!DOCTYPE html><title>accounts</title>", "# Notes", "{\"a\": 1}"] {
+            std::fs::write(&path, theirs).unwrap();
+            let error = write_whole(&path, page).unwrap_err();
+            assert!(error.to_string().contains("did not write"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+        }
+        for ours in ["", "<html>tracerig: report of 4 runs"] {
+            std::fs::write(&path, ours).unwrap();
+            write_whole(&path, page).unwrap();
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_is_neither_followed_nor_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("theirs"), "untouched").unwrap();
+        for target in ["theirs", "nothing"] {
+            let link = at(&format!("to-{target}"));
+            std::os::unix::fs::symlink(at(target), &link).unwrap();
+            let error = write_whole(&link, b"new").unwrap_err();
+            assert!(error.to_string().contains("a symbolic link is there"), "{error}");
+            assert!(link.is_symlink());
+        }
+        assert_eq!(std::fs::read(at("theirs")).unwrap(), b"untouched");
+        assert!(!at("nothing").exists());
+        // What looks like a temporary file of ours, and is a link.
+        std::os::unix::fs::symlink(at("theirs"), at(".tracerig-planted.tmp")).unwrap();
+        write_whole(&at("file"), b"new").unwrap();
+        assert!(at(".tracerig-planted.tmp").is_symlink());
+        let error = write_new(&at("file"), b"newer").unwrap_err();
+        assert!(error.to_string().contains("file") && std::fs::read(at("file")).unwrap() == b"new");
+    }
+
+    #[test]
     fn a_write_replaces_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        write_whole(&path, b"first, and longer").unwrap();
+        write_whole(&path, b"report of tracerig, first, and longer").unwrap();
         write_whole(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        // One that begins as the new one does.
+        write_whole(&path, b"second").unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -117,7 +219,7 @@ mod tests {
         assert!(!left.exists());
         assert!(others.path().exists());
         std::fs::write(folder.path().join(".tracerig-notes"), "a user's").unwrap();
-        write_whole(&folder.path().join("file"), b"newer").unwrap();
+        write_whole(&folder.path().join("file"), b"new").unwrap();
         drop(others);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
@@ -130,12 +232,13 @@ mod tests {
             for writer in 0..4_u8 {
                 let path = &path;
                 scope.spawn(move || {
-                    (0..10).for_each(|_| write_whole(path, &[writer; 1000]).unwrap());
+                    let text = format!("tracerig {writer} ").repeat(100);
+                    (0..10).for_each(|_| write_whole(path, text.as_bytes()).unwrap());
                 });
             }
         });
         let left = std::fs::read(&path).unwrap();
-        assert!(left.len() == 1000 && left.iter().all(|byte| *byte == left[0]));
+        assert!(left.len() == 1100 && left.chunks(11).all(|part| part == &left[..11]));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -144,7 +144,7 @@ pub fn svg(ladder: &Ladder) -> String {
 
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+         font-size=\"12\">\n<!-- written by tracerig -->\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     let step = (tallest / 8.0).ceil().max(1.0);
     let mut mark = 0.0;

@@ -1,5 +1,7 @@
 //! Tables: the same rows as aligned text of a given width, or as Markdown.
 
+use crate::foreign::{LONGEST_WORD, columns, one_line, padded, shortened, steers};
+
 /// A table. Its first columns name the row; they are repeated where the others do not fit side by side.
 #[derive(Clone)]
 pub(crate) struct Table {
@@ -9,6 +11,12 @@ pub(crate) struct Table {
     words: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
+
+/// Columns of a cell of text. No figure has as many; a name that has more loses its middle.
+const MOST_COLUMNS: usize = 76;
+
+/// The same of a cell in a report.
+const MOST_CHARACTERS: usize = 1_000;
 
 /// Between two columns of text.
 const GAP: &str = "  ";
@@ -27,8 +35,10 @@ impl Table {
     }
 
     /// Adds a row: one cell a column.
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, mut cells: Vec<String>) {
         debug_assert_eq!(cells.len(), self.titles.len());
+        // Renderers escape, each in its own way; none has room for a name of megabytes.
+        cells.iter_mut().for_each(|cell| *cell = shortened(cell, MOST_CHARACTERS));
         self.rows.push(cells);
     }
 
@@ -87,9 +97,11 @@ impl Table {
     /// The table as text of at most `width` columns. Columns that do not fit beside the others form a further block
     /// below, under the same keys. A single column wider than that is not cut: a wrong figure is worse than a long line.
     pub(crate) fn text(&self, width: usize) -> String {
+        let fitting = |cells: &[String]| cells.iter().map(|cell| one_line(cell, MOST_COLUMNS)).collect();
+        let rows: Vec<Vec<String>> = self.rows.iter().map(|row| fitting(row)).collect();
         let of = |at: usize| {
-            let cells = self.rows.iter().map(|row| &row[at]).chain([&self.titles[at]]);
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            let cells = rows.iter().map(|row| &row[at]).chain([&self.titles[at]]);
+            cells.map(|cell| columns(cell)).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.titles.len()).map(of).collect();
         let keys: usize = widths[..self.keys].iter().map(|width| width + GAP.len()).sum();
@@ -116,18 +128,14 @@ impl Table {
                     line.push_str(GAP);
                 }
                 let (cell, width) = (&cells[at], widths[at]);
-                if self.words.contains(&at) {
-                    line.push_str(&format!("{cell:<width$}"));
-                } else {
-                    line.push_str(&format!("{cell:>width$}"));
-                }
+                line.push_str(&padded(cell, width, !self.words.contains(&at)));
             }
             line.truncate(line.trim_end().len());
             line.push('\n');
             line
         };
         let block = |block: &Vec<usize>| {
-            let rows: String = self.rows.iter().map(|row| line(row, block)).collect();
+            let rows: String = rows.iter().map(|row| line(row, block)).collect();
             line(&self.titles, block) + &rows
         };
         blocks.iter().map(block).collect::<Vec<_>>().join("\n")
@@ -165,34 +173,18 @@ pub(crate) fn escaped(text: &str) -> String {
             '_' if within => out.push(c),
             '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#' | '~' => out.extend(['\\', c]),
             '&' => out.push_str("&amp;"),
-            c if c.is_control() => out.push(' '),
+            c if steers(c) => out.push(' '),
             c => out.push(c),
         }
     }
     out
 }
 
-/// `text` in at most `width` characters: of a longer one the middle is left out, since names differ in their beginnings and in their
-/// ends.
-#[must_use]
-pub fn shortened(text: &str, width: usize) -> String {
-    const GONE: &str = "..";
-    let long = text.chars().count();
-    if long <= width {
-        return text.to_owned();
-    }
-    let kept = width.saturating_sub(GONE.len());
-    let (first, last) = (kept.div_ceil(2), kept / 2);
-    let first: String = text.chars().take(first).collect();
-    let last: String = text.chars().skip(long - last).collect();
-    first + GONE + &last
-}
-
 /// `text` in lines of at most `width` columns, broken at spaces; all but the first begin with `indent`. Control
 /// characters become spaces, so that an error message cannot move the cursor or end a line.
 #[must_use]
 pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text.chars().map(|c| if steers(c) { ' ' } else { c }).collect();
     let mut lines = vec![String::new()];
     let mut used = 0;
     // Leading spaces are the caller's indentation.
@@ -200,7 +192,8 @@ pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     lines[0].push_str(&clean[..lead]);
     used += lead;
     for (nth, word) in unbroken(&clean).iter().enumerate() {
-        let long = word.chars().count();
+        let word = &shortened(word, LONGEST_WORD);
+        let long = columns(word);
         if nth > 0 && used + 1 + long > width {
             lines.push(format!("{indent}{word}"));
             used = indent.chars().count() + long;
@@ -305,15 +298,6 @@ a|b   10
             "arm        n  mode\nwarm, hot  8  full\nsync       9  -\n"
         );
         assert_eq!(self::table().with_keys_in_one().text(80), self::table().text(80));
-    }
-
-    #[test]
-    fn a_long_name_loses_its_middle() {
-        assert_eq!(
-            ["", "abc", "abcdefgh", "abcdefghi"].map(|text| shortened(text, 8)),
-            ["", "abc", "abcdefgh", "abc..ghi"]
-        );
-        assert_eq!(shortened("\u{e4}\u{f6}\u{fc}xyz", 5), "\u{e4}\u{f6}..z");
     }
 
     #[test]

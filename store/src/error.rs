@@ -22,6 +22,14 @@ pub enum Error {
         /// The database.
         path: PathBuf,
     },
+    /// The file, or one that SQLite keeps beside it, is a folder, a link, a pipe, a socket or a device.
+    #[error("{}: {detail}; move it aside, it was not opened", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        detail: String,
+    },
     /// The file is not an SQLite database.
     #[error("{}: this is not an SQLite database; move it aside and let a new trace log be created", path.display())]
     NotADatabase {

@@ -16,6 +16,7 @@
 //! ```
 
 mod error;
+pub mod files;
 mod ledger;
 mod log;
 mod maintenance;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use crate::error::{Error, Result};
+use crate::files::require_database;
 use crate::ledger::Ledger;
 use crate::retention::{self, Pruning, Retention};
 use crate::row::LogRow;
@@ -96,12 +97,13 @@ impl TraceLog {
     /// Opens the log at `path` with options.
     ///
     /// # Errors
-    /// As [`TraceLog::open`]; a missing file is [`Error::Missing`] too when `create` is off.
+    /// [`Error::NotAFile`] before anything is opened; as [`TraceLog::open`]; a missing file is [`Error::Missing`] too when `create` is off.
     pub fn open_with(path: impl AsRef<Path>, options: LogOptions) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         if !options.create && !path.exists() {
             return Err(Error::Missing { path });
         }
+        require_database(&path).map_err(|(path, why)| Error::NotAFile { path, detail: why.to_string() })?;
         let connection = connect(&path, &options).map_err(|source| Error::from_sqlite(&path, source))?;
         Ok(Self { connection, path, options, ledger: None, uncommitted: 0 })
     }

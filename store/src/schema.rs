@@ -1,6 +1,6 @@
 //! The one home of the `logs` schema: table, indexes, and the settings a new file gets.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 /// The file name that the Codex CLI gives its trace database.
 pub const FILE_NAME: &str = "logs_2.sqlite";
@@ -61,6 +61,50 @@ pub fn exists(connection: &Connection) -> rusqlite::Result<bool> {
     connection.table_exists(None, TABLE)
 }
 
+/// What keeps the rows of [`TABLE`] from being read as those of a trace log, in words; `None` if nothing does. It must be an
+/// ordinary table with all of [`COLUMNS`], none of its columns generated: a view, a virtual table or a generated column would run what
+/// somebody else wrote.
+///
+/// To be asked before anything else of a database that is not our own. (`sqlite3_table_column_metadata`, which `column_exists` calls,
+/// is no way to ask: for a virtual table whose module is not loaded yet it reads through a null pointer.)
+///
+/// # Errors
+/// Whatever SQLite reports while it reads the schema, such as a file that is no database.
+pub fn oddity(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let entry: Option<(String, Option<String>)> = connection
+        .query_row(
+            "SELECT type, sql FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type <> 'index' AND type <> 'trigger'",
+            [TABLE],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let Some((kind, sql)) = entry else { return Ok(Some(format!("it has no table `{TABLE}`"))) };
+    let sql = sql.unwrap_or_default().to_ascii_lowercase();
+    if kind == "view" {
+        return Ok(Some(format!("`{TABLE}` is a view, not a table")));
+    }
+    if sql.starts_with("create virtual table") {
+        return Ok(Some(format!("`{TABLE}` is a virtual table")));
+    }
+    // SQLite goes by the statement and not by the name beside it. Both say the same unless somebody wrote the schema by hand.
+    let is_mark = |character: char| " \"`['](".contains(character);
+    let named =
+        sql.strip_prefix("create table").and_then(|rest| rest.split(is_mark).find(|word| !word.is_empty()));
+    if named != Some(TABLE) {
+        return Ok(Some(format!("its schema does not create `{TABLE}` as a table")));
+    }
+    let mut statement = connection.prepare("SELECT name, hidden FROM pragma_table_xinfo(?1)")?;
+    let columns = statement
+        .query_map([TABLE], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
+    if let Some((column, _)) = columns.iter().find(|(_, hidden)| *hidden != 0) {
+        return Ok(Some(format!("the column `{column}` of its table `{TABLE}` is generated")));
+    }
+    let has = |wanted: &&str| columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    let missing = COLUMNS.iter().find(|column| !has(column));
+    Ok(missing.map(|column| format!("its table `{TABLE}` has no column `{column}`")))
+}
+
 /// Gives an empty database its page size, its vacuum mode, the table and the indexes.
 ///
 /// The journal mode is left to the caller; it can change during the life of a file, these settings cannot.
@@ -81,6 +125,28 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_an_ordinary_table_of_logs_is_told_without_reading_it() {
+        let said = |sql: &str| {
+            let connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(sql).unwrap();
+            oddity(&connection).unwrap().unwrap_or_default()
+        };
+        assert_eq!(said(CREATE_TABLE), "");
+        assert_eq!(said(&CREATE_TABLE.replace("logs (", "\"LOGS\"(")), "");
+        assert_eq!(said("CREATE TABLE logs_2 (id)"), "it has no table `logs`");
+        assert_eq!(said("CREATE VIEW logs AS SELECT 1 AS id"), "`logs` is a view, not a table");
+        assert_eq!(said("CREATE VIRTUAL TABLE logs USING fts5(x)"), "`logs` is a virtual table");
+        let generated = CREATE_TABLE.replace("line INTEGER", "line INTEGER AS (ts)");
+        assert_eq!(said(&generated), "the column `line` of its table `logs` is generated");
+        let lacking = CREATE_TABLE.replace("    line INTEGER,\n", "");
+        assert_eq!(said(&lacking), "its table `logs` has no column `line`");
+        // A schema written by hand, which says one thing and does another.
+        let forged =
+            "CREATE TABLE t (x); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET name = 'logs'";
+        assert_eq!(said(forged), "its schema does not create `logs` as a table");
+    }
 
     #[test]
     fn a_new_file_has_the_settings_and_indexes_of_real_ones() {

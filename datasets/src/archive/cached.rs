@@ -1,9 +1,10 @@
 //! Archives in the cache: the same verbs as those of databases, with the same locks.
 
-use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tracerig_store::files::{create_regular, read_regular};
 
 use super::manifest::ArchiveManifest;
 use super::recipe::ArchiveRecipe;
@@ -11,8 +12,7 @@ use super::{ArchiveDataset, HOME, build, digest};
 use crate::cache::{BuildOptions, Cache, Report, empty_folder, folder_name_of};
 use crate::error::{DatasetError, Result};
 use crate::lock::{Hold, Locks};
-
-const VERIFIED_FILE: &str = "verified.json";
+use crate::verify::{MOST_VERIFIED, VERIFIED_FILE};
 
 /// What the files looked like when their digest was right.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,13 +135,15 @@ fn remember(dataset: &ArchiveDataset) {
     let text = verified.ok().and_then(|verified| serde_json::to_string(&verified).ok());
     if let Some((text, folder)) = text.zip(dataset.home.parent()) {
         // Where that fails the digest is simply computed again.
-        let _ = fs::write(folder.join(VERIFIED_FILE), text);
+        let _ =
+            create_regular(&folder.join(VERIFIED_FILE)).and_then(|mut file| file.write_all(text.as_bytes()));
     }
 }
 
 fn verify_quickly(dataset: &ArchiveDataset, progress: Report<'_>) -> Result<()> {
     let path = dataset.home.with_file_name(VERIFIED_FILE);
-    let known: Option<Verified> = fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let known: Option<Verified> =
+        read_regular(&path, MOST_VERIFIED).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let known = known.filter(|known| known.digest == dataset.manifest.digest);
     match known {
         Some(known) if known.states == digest::of_states(&dataset.home)? => Ok(()),

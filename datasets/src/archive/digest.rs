@@ -1,11 +1,12 @@
 //! Digests of an archive: of what stands in it, and of the states of its files.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use tracerig_store::files::open_regular;
 
 use super::plan::{ARCHIVED, SESSIONS};
 use crate::cache::{Progress, Stage};
@@ -70,7 +71,7 @@ pub(super) fn of_home(
     let mut buffer = vec![0; 256 << 10];
     for (path, _) in files(home)? {
         let whole = home.join(&path);
-        let mut file = File::open(&whole).map_err(DatasetError::io(&whole, "open it"))?;
+        let mut file = open_regular(&whole).map_err(DatasetError::io(&whole, "open it"))?;
         let (mut hasher, mut bytes) = (Sha256::new(), 0);
         loop {
             let count = file.read(&mut buffer).map_err(DatasetError::io(&whole, "read it"))?;

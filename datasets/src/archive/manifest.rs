@@ -1,12 +1,15 @@
 //! The manifest beside an archive: what it was made from, its digest, and what a refresh should find in it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tracerig_store::files::{create_regular, read_regular};
 
 use super::expected::Expected;
 use crate::error::{DatasetError, Result};
+use crate::manifest::MOST_BYTES;
 
 /// The name of the manifest in an archive's folder.
 pub const ARCHIVE_MANIFEST_FILE: &str = "archive.json";
@@ -54,7 +57,8 @@ impl ArchiveManifest {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(ARCHIVE_MANIFEST_FILE);
         let damaged = |detail: String| DatasetError::Damaged { path: path.clone(), detail };
-        let bytes = std::fs::read(&path).map_err(|error| damaged(format!("no manifest: {error}")))?;
+        let bytes =
+            read_regular(&path, MOST_BYTES).map_err(|error| damaged(format!("no manifest: {error}")))?;
         serde_json::from_slice(&bytes).map_err(|error| damaged(format!("unreadable manifest: {error}")))
     }
 
@@ -64,6 +68,7 @@ impl ArchiveManifest {
         let mut text = serde_json::to_string(self)
             .map_err(|error| DatasetError::Broken { path: path.clone(), detail: error.to_string() })?;
         text.push('\n');
-        std::fs::write(&path, text).map_err(DatasetError::io(&path, "write the manifest"))
+        let written = create_regular(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(DatasetError::io(&path, "write the manifest"))
     }
 }

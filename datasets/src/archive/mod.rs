@@ -26,7 +26,7 @@ use crate::cache::Dataset;
 use crate::lock::Hold;
 
 /// The folder of the rollouts within that of the dataset.
-const HOME: &str = "home";
+pub(crate) const HOME: &str = "home";
 
 /// An archive that stands on disk. One from a cache cannot be removed from it, by this or any other process, as long as it
 /// or a clone of it lives.

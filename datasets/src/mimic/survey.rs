@@ -5,13 +5,14 @@ use std::path::Path;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
+use tracerig_store::files::open_regular;
 use tracerig_store::stop;
 
 use super::sort::{Seen, find, kind_of, other};
 use crate::digest::open_finished;
 use crate::error::{DatasetError, Result};
 use crate::levels::{Counts, position};
-use crate::own::check_is_file;
+use crate::own::{check_is_file, check_is_trace_log};
 use crate::recipe::Era;
 use crate::shapes::Shapes;
 use crate::truth::{Fact, Intent, Ran, TierForm, fold};
@@ -52,15 +53,7 @@ pub(super) fn of(path: &Path) -> Result<Survey> {
     let mut connection = open(path)?;
     let unreadable = |source| DatasetError::Source { path: path.to_path_buf(), source };
     let no_log = |detail: &str| DatasetError::NoTraceLog { path: path.to_path_buf(), detail: detail.into() };
-    if !connection.table_exists(None, "logs").map_err(unreadable)? {
-        return Err(no_log("it has no table `logs`"));
-    }
-    let missing = tracerig_store::schema::COLUMNS
-        .iter()
-        .find(|column| !connection.column_exists(None, "logs", column).unwrap_or(false));
-    if let Some(column) = missing {
-        return Err(no_log(&format!("its table `logs` has no column `{column}`")));
-    }
+    check_is_trace_log(&connection, path)?;
     let snapshot = connection.transaction().map_err(unreadable)?;
     let totals =
         "SELECT count(*), coalesce(max(id), 0), coalesce(min(ts), 0), coalesce(max(ts), 0) FROM logs";
@@ -88,7 +81,7 @@ pub(super) fn of(path: &Path) -> Result<Survey> {
 
 fn open(path: &Path) -> Result<Connection> {
     check_is_file(path)?;
-    std::fs::File::open(path).map_err(DatasetError::io(path, "open the database"))?;
+    open_regular(path).map_err(DatasetError::io(path, "open the database"))?;
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let unwritten = std::fs::metadata(&log).is_ok_and(|metadata| metadata.len() > 0);

@@ -13,7 +13,8 @@ const ROOM: u64 = 16 << 20;
 /// such results, `what` what it is.
 pub(super) fn prepare(out: &Path, file: &str, what: &str) -> anyhow::Result<()> {
     let file = out.join(file);
-    if file.exists() {
+    // A link that leads to nothing is there, too.
+    if file.symlink_metadata().is_ok() {
         bail!("{}: {what} is there already; choose another --out, or remove it", file.display());
     }
     std::fs::create_dir_all(out)

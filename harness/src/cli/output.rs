@@ -2,12 +2,15 @@
 //! terminal.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use tracerig_reports::foreign::message;
+pub(super) use tracerig_reports::foreign::{columns, one_line, plain};
 use tracerig_reports::{units, wrapped};
 
 /// How a result is printed.
@@ -44,7 +47,7 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints a line for people on standard error. Whoever closed it does not want to hear, and that is no failure.
 pub(super) fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", plain(text));
+    let _ = writeln!(io::stderr(), "{}", message(text));
 }
 
 /// The same in lines of at most 80 columns.
@@ -71,19 +74,20 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// `text` with everything visible: control characters and the like are written as escapes.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut plain, character| {
-        // Directional marks reorder what stands around them.
-        let steers =
-            matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character != '\n' && character.is_control() || steers {
-            plain.extend(character.escape_default());
-        } else {
-            plain.push(character);
-        }
-        plain
-    })
+/// Columns that an id or a name from elsewhere may take in a table. Those of Codex have 36.
+pub(super) const MOST_COLUMNS: usize = 64;
+
+/// Columns that a path may take. No system has longer ones.
+pub(super) const MOST_OF_A_PATH: usize = 4_096;
+
+/// A path on one line, for people.
+pub(super) fn path(path: &Path) -> String {
+    one_line(&path.display().to_string(), MOST_OF_A_PATH)
+}
+
+/// `text` with spaces up to `width` columns.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    text.to_owned() + &" ".repeat(width.saturating_sub(columns(text)))
 }
 
 /// A progress bar on standard error, for a terminal only.
@@ -109,10 +113,5 @@ mod tests {
         let known = anyhow::Error::new(inner()).context("x: cannot write: disk on fire; buy another");
         assert_eq!(told(&known), "x: cannot write: disk on fire; buy another");
         assert_eq!(told(&anyhow::Error::new(inner()).context("x")), "x: disk on fire");
-    }
-
-    #[test]
-    fn text_from_elsewhere_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\u{1b}[31mb\tc\u{202e}d\u{9b}\nö"), "a\\u{1b}[31mb\\tc\\u{202e}d\\u{9b}\nö");
     }
 }

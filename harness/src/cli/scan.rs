@@ -14,7 +14,7 @@ use tracerig_scanner::{
     MemoPlace, Mode, Options, Reason, Request, Scan, ScanError, Scanner, Turn, Window, published,
 };
 
-use super::output::{self, Format, plain};
+use super::output::{self, Format, MOST_COLUMNS, columns, one_line, padded};
 use super::{Code, Interrupted, Usage, cache};
 use crate::document::Document;
 use crate::interrupt;
@@ -165,7 +165,7 @@ fn table(database: &Path, scan: &Scan) -> String {
     let mut text = String::new();
     let turns = scan.turns.len();
     let plural = if turns == 1 { "turn" } else { "turns" };
-    let _ = writeln!(text, "{turns} priority {plural} in {}", plain(&database.display().to_string()));
+    let _ = writeln!(text, "{turns} priority {plural} in {}", output::path(database));
     if turns > 0 {
         text.push_str(&turn_lines(scan));
     }
@@ -218,15 +218,16 @@ fn turn_lines(scan: &Scan) -> String {
             threads.push(turn.thread_id.as_deref());
         }
     }
-    let width = turns.iter().map(|(id, _)| plain(id).chars().count()).max().unwrap_or(0);
+    let shown = |text: &str| one_line(text, MOST_COLUMNS);
+    let width = turns.iter().map(|(id, _)| columns(&shown(id))).max().unwrap_or(0);
     let mut text = String::new();
     for thread in threads {
-        let _ = writeln!(text, "\nthread {}", plain(thread.unwrap_or("not named")));
+        let _ = writeln!(text, "\nthread {}", shown(thread.unwrap_or("not named")));
         for (id, turn) in turns.iter().filter(|(_, turn)| turn.thread_id.as_deref() == thread) {
             let when = Timestamp::from_second(turn.timestamp)
                 .map_or_else(|_| turn.timestamp.to_string(), |moment| moment.to_string());
-            let model = plain(turn.model.as_deref().unwrap_or("-"));
-            let _ = writeln!(text, "  {when:20}  {:width$}  {model}", plain(id));
+            let model = shown(turn.model.as_deref().unwrap_or("-"));
+            let _ = writeln!(text, "  {when:20}  {}  {model}", padded(&shown(id), width));
         }
     }
     text

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
+use tracerig_store::files::open_regular;
 
 use super::CompareError;
 use super::bench::Side;
@@ -73,7 +74,7 @@ impl Executables {
 
 /// Copies the executable `from` to the new file `to`, whose pages are then in the page cache and on the disk.
 fn copy(from: &Path, to: &Path) -> Result<(), CompareError> {
-    let mut source = File::open(from).map_err(CompareError::io(from, "open it to copy it"))?;
+    let mut source = open_regular(from).map_err(CompareError::io(from, "open it to copy it"))?;
     let mut written = || -> std::io::Result<()> {
         let mut copy = File::create_new(to)?;
         // Not `std::fs::copy`: a file system that shares blocks would write nothing, and nothing would be in the page cache.

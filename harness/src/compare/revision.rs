@@ -121,7 +121,10 @@ impl WorkTree {
         let limits = || Limits { time: Some(time), tidies: true, ..Limits::default() };
         // It may be there without git's knowing it, and the other way round.
         let _ = run_git(&self.root, &gone, "", limits());
-        let _ = std::fs::remove_dir_all(&self.path);
+        // Whatever else is there is no work tree, and git says so.
+        if self.path.join(".git").is_file() {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
         let _ = run_git(&self.root, &["worktree", "prune"], "", limits());
     }
 }

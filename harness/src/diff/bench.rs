@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tracerig_store::files::open_regular;
+
 use super::watch::{LIMIT, Watch};
 use super::{Error, Failure, Subject};
 use crate::histories::Tally;
 use crate::interrupt::TempFolder;
+use crate::relaunch::workplace::is_abandoned;
 
 /// What the names of their folders begin with.
 const PREFIX: &str = "tracerig-diff-";
@@ -78,7 +81,8 @@ fn hangs(history: &str, replay: &str) {
     let path = std::env::temp_dir().join(format!("tracerig-hangs-{}.txt", std::process::id()));
     let limit = LIMIT.as_secs();
     let text = format!("# This history did not end within {limit} s.\n{history}");
-    let kept = std::fs::write(&path, text);
+    // The name can be guessed, and a link planted there.
+    let kept = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     let mut stderr = std::io::stderr();
     // Nobody may be listening any more.
     let _ = writeln!(stderr, "MISMATCH hangs: this history did not end within {limit} s:\n\n{history}");
@@ -97,11 +101,12 @@ fn remove_abandoned(parent: &Path) {
     };
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let lock = entry.path().join(LOCK);
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&lock) {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is_folder || !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&lock) {
             continue;
         }
         // The lock goes with the process that holds it, whatever becomes of that.
-        if File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok()) {
+        if open_regular(&lock).is_ok_and(|lock| is_abandoned(&lock)) {
             // What cannot be removed is not ours.
             let _ = std::fs::remove_dir_all(entry.path());
         }

@@ -10,7 +10,8 @@ use super::{Found, Origin, Report};
 /// every run; the kept cases are another, with one for each file. What was not executed is not in it.
 #[must_use]
 pub fn junit(reports: &[&Report]) -> String {
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let mut text =
+        String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"tracerig\">\n");
     for report in reports {
         suites(&mut text, report);
     }

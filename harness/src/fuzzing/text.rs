@@ -103,7 +103,7 @@ fn finished() -> Finished {
         major_faults: None,
         io: None,
     };
-    Finished { wall: Duration::ZERO, stdout: Vec::new(), stderr: String::new(), ended, timed_out: false }
+    Finished { wall: Duration::ZERO, stdout: Vec::new(), stderr: String::new(), ended, cut: None }
 }
 
 /// Something that is JSON: what is written of it is written the same again.

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use tracerig_store::files::open_regular;
+
 use super::error::RunError;
 use crate::interrupt::{self, TempFolder};
 
@@ -64,19 +66,23 @@ fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let folder = entry.path();
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is_folder || !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let abandoned = match File::open(folder.join(LOCK)) {
-            Ok(lock) => lock.try_lock().is_ok(),
-            // Killed before it had one: nobody is between creating a folder and locking it now.
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        // What cannot be removed now is the next run's to try.
+        let _ = match open_regular(&folder.join(LOCK)) {
+            Ok(lock) if is_abandoned(&lock) => std::fs::remove_dir_all(folder),
+            // Killed before it had one: nobody is between creating a folder and locking it now. With anything in it, it is not a run's.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => std::fs::remove_dir(folder),
+            _ => Ok(()),
         };
-        if abandoned {
-            // What cannot be removed now is the next run's to try.
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
+}
+
+/// Whether a file is the lock of a run, always empty, and nobody holds it.
+pub(crate) fn is_abandoned(lock: &File) -> bool {
+    lock.metadata().is_ok_and(|found| found.len() == 0) && lock.try_lock().is_ok()
 }
 
 #[cfg(test)]
@@ -94,9 +100,18 @@ mod tests {
         let other = parent.path().join("notes");
         std::fs::create_dir(&other).unwrap();
         std::fs::write(other.join(LOCK), "").unwrap();
+        // Called like those of runs, and somebody else's.
+        let [theirs, locked] = ["run-notes", "run-locked"].map(|name| parent.path().join(name));
+        std::fs::create_dir(&theirs).unwrap();
+        std::fs::write(theirs.join("notes.txt"), "mine").unwrap();
+        std::fs::create_dir(&locked).unwrap();
+        std::fs::write(locked.join(LOCK), "a key").unwrap();
+        let empty = parent.path().join("run-empty");
+        std::fs::create_dir(&empty).unwrap();
 
         let next = Workplace::new(parent.path()).unwrap();
-        assert!(!killed.exists());
+        assert!(!killed.exists() && !empty.exists());
+        assert!(theirs.join("notes.txt").exists() && locked.exists());
         assert!(alive.path().exists() && next.path().exists() && other.exists());
         let path = next.path();
         drop(next);

@@ -298,15 +298,19 @@ fn a_full_disk_or_a_kill_leaves_the_report_that_was_there() {
     let program = Program::new();
     let folder = program.path("pages");
     std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("report.html"), "the one before").unwrap();
+    std::fs::write(folder.join("report.html"), "the page of tracerig before").unwrap();
     let left = || std::fs::read_dir(&folder).unwrap().count();
     let before = || std::fs::read_to_string(folder.join("report.html")).unwrap();
     let record = kept("record-v1.json");
     let page = ["report", text(&record), "--format", "html", "--out", "pages"];
     assert_eq!(with_limit(&program, FULL, &page).code, Some(1));
-    assert_eq!((before().as_str(), left()), ("the one before", 1), "nothing is left half-written");
+    assert_eq!(
+        (before().as_str(), left()),
+        ("the page of tracerig before", 1),
+        "nothing is left half-written"
+    );
     assert_eq!(with_limit(&program, ":", &page).code, None, "a signal ends it");
-    assert_eq!(before(), "the one before");
+    assert_eq!(before(), "the page of tracerig before");
     // What a kill leaves is no report, and the next one is written all the same, and removes it.
     let ran = program.run(&page);
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::foreign::steers;
+
 /// Attributes of an element, in their order.
 pub(super) type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
 
@@ -56,7 +58,7 @@ impl Markup {
         }
     }
 
-    /// Text, shown as it is. A control character is none that HTML or XML may hold.
+    /// Text, shown as it is. A control character is none that HTML or XML may hold, and neither are the last two code points of a plane.
     pub(super) fn text(&mut self, text: &str) {
         for character in text.chars() {
             match character {
@@ -66,7 +68,7 @@ impl Markup {
                 '"' => self.0.push_str("&quot;"),
                 '\n' => self.0.push('\n'),
                 '\t' => self.0.push(' '),
-                c if c.is_control() || steers(c) => self.0.push('\u{fffd}'),
+                c if steers(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => self.0.push('\u{fffd}'),
                 c => self.0.push(c),
             }
         }
@@ -76,11 +78,6 @@ impl Markup {
     pub(super) fn verbatim(&mut self, text: &'static str) {
         self.0.push_str(text);
     }
-}
-
-/// Marks that reorder the text around them, and code points that XML forbids.
-fn steers(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Elements after which a line ends, so that a difference between two reports can be read.

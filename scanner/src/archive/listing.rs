@@ -52,7 +52,7 @@ pub(crate) struct Listing {
     pub(crate) names: Names,
     /// Regular files that are called like rollouts, in the order of their names.
     pub(crate) rollouts: Vec<Span>,
-    /// Folders, links, and what the folder does not tell the kind of.
+    /// Folders, links, what the folder does not tell the kind of, and pipes and the like that are called like rollouts.
     pub(crate) others: Vec<(Span, FileType)>,
 }
 
@@ -81,6 +81,10 @@ pub(crate) fn list(fd: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<Listing> {
             FileType::Directory | FileType::Symlink | FileType::Unknown
                 if !matches!(name.to_bytes(), b"." | b"..") =>
             {
+                let name = listing.names.push(name)?;
+                listing.others.push((name, kind));
+            }
+            kind if is_rollout(name.to_bytes()) => {
                 let name = listing.names.push(name)?;
                 listing.others.push((name, kind));
             }

@@ -130,7 +130,7 @@ impl Memo {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 _ => {
                     let _lock = self.lock()?;
-                    if self.is_current() && !matches!(self.read(&path), Ok(Some(_))) {
+                    if self.is_current() && !matches!(self.read(&path), Ok(Some(_))) && self.is_its(&path) {
                         std::fs::remove_file(path)?;
                     }
                 }
@@ -200,8 +200,10 @@ impl Memo {
 
     /// Whether no other memo has been begun in the folder.
     fn is_current(&self) -> bool {
-        let stamp = std::fs::read(self.folder.join(MANIFEST));
-        stamp.is_ok_and(|bytes| bytes.get(28..44) == Some(&self.stamp))
+        let mut start = Vec::new();
+        let read =
+            open_regular(&self.folder.join(MANIFEST)).and_then(|file| file.take(44).read_to_end(&mut start));
+        read.is_ok() && start.get(28..) == Some(&self.stamp)
     }
 
     /// Fails if a file that a new memo would remove or replace is nobody's memo.
@@ -211,6 +213,13 @@ impl Memo {
             Some(path) => Err(NotOpened::Foreign(path)),
             None => Ok(()),
         }
+    }
+
+    /// Whether a file is of a memo, or not there. One whose beginning is damaged still bears the stamp of this memo.
+    fn is_its(&self, path: &Path) -> bool {
+        let mut start = Vec::new();
+        let mut read = || open_regular(path)?.take(256).read_to_end(&mut start);
+        is_ours(path) || read().is_ok() && start.windows(self.stamp.len()).any(|part| part == self.stamp)
     }
 
     fn shard_files(&self) -> io::Result<Vec<PathBuf>> {
@@ -232,9 +241,11 @@ impl Memo {
     /// torn ones, and losing one costs reading its sessions. The lock must be held.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.folder.join(NEW);
-        if !is_ours(&temporary) {
-            let why = format!("{} belongs to something else", temporary.display());
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        for path in [&temporary, &self.folder.join(name)] {
+            if !self.is_its(path) {
+                let why = format!("{} belongs to something else", path.display());
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+            }
         }
         match std::fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

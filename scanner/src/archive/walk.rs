@@ -264,6 +264,12 @@ impl Content {
                     is_shared: is_link || found.st_nlink > 1,
                 }),
                 FileType::Directory => self.linked.push(self.folder.path.join(text)),
+                FileType::RegularFile => {}
+                // A pipe would be waited for, and a device may have no end.
+                _ if named => {
+                    let error = io::Error::other("it is a pipe, a socket or a device");
+                    self.folder.failed.push((text.to_owned(), error));
+                }
                 _ => {}
             },
             // Gone since, or a link to nothing.

@@ -1,6 +1,5 @@
 //! Opening the database of the rows, and what can go wrong with it.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{self, Found};
+use crate::files::{open_regular, require_database};
 use crate::stop::{is_to_stop, stoppable};
 
 /// Between two tries to open a database that others are using.
@@ -20,6 +20,14 @@ const PIECE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
+    /// The file, or one that SQLite keeps beside it, is a folder, a link, a pipe, a socket or a device.
+    #[error("{}: {detail}; move it aside or choose another path, it was not opened", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        detail: String,
+    },
     /// Its folder does not exist.
     #[error("{}: the database cannot be created there; check the path, or create its folder first", path.display())]
     Missing {
@@ -98,6 +106,8 @@ impl DatabaseError {
 
 /// Opens the database at `path` for writing, creating it if it is missing.
 pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, DatabaseError> {
+    require_database(path)
+        .map_err(|(path, why)| DatabaseError::NotAFile { path, detail: why.to_string() })?;
     if is_foreign(path) {
         return Err(DatabaseError::Foreign { path: path.to_owned() });
     }
@@ -142,7 +152,7 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
 /// database last folds its write-ahead log into it.
 fn is_foreign(path: &Path) -> bool {
     let mut header = [0; 72];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    let read = open_regular(path).and_then(|mut file| file.read_exact(&mut header));
     // What cannot be read, is empty or is no database is SQLite's to report.
     read.is_ok()
         && header.starts_with(b"SQLite format 3\0")

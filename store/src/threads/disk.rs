@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::files::require_regular;
+
 /// Opens and removes history files.
 pub trait Disk: Debug + Send + Sync {
     /// Creates a folder and those above it; one that exists is fine.
@@ -87,6 +89,7 @@ impl Disk for FileSystem {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        require_regular(path)?;
         Ok(Box::new(OpenOptions::new().append(true).open(path)?))
     }
 

@@ -3,9 +3,11 @@
 //! An advisory lock of the operating system on a file of the thread's own: whoever dies loses it. The file is removed when the lock
 //! is given up, so that a folder of fifty thousand threads holds a lock file for each live one only.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::files::open_lock;
 
 /// Held as long as a thread has a live writer.
 #[derive(Debug)]
@@ -27,13 +29,7 @@ impl WriterLock {
     /// Takes the lock file at `path`, without waiting. Its folder must exist.
     pub(super) fn take(path: &Path) -> Result<Self, NotLocked> {
         loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)
-                .map_err(NotLocked::Io)?;
+            let file = open_lock(path).map_err(NotLocked::Io)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(NotLocked::Held),
@@ -51,7 +47,7 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // Removed while it is still held: whoever opened it before will see that its name is gone. Where that is not
         // possible the file stays, unlocked.
-        if cfg!(unix) {
+        if cfg!(unix) && matches!(is_at(&self.file, &self.path), Ok(true)) {
             let _ = std::fs::remove_file(&self.path);
         }
         let _ = self.file.unlock();

@@ -1,6 +1,6 @@
 //! Bringing back the plain file of a compressed history, so that it can be appended to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -27,7 +27,7 @@ pub(super) fn restore(disk: &dyn Disk, ablated: Ablations, compressed: &Path) ->
         _ => {}
     }
     let mut source = Source::open(compressed)?;
-    let modified = File::open(compressed)?.metadata()?.modified()?;
+    let modified = std::fs::metadata(compressed)?.modified()?;
     if ablated.has(Ablation::RestoreFirst) {
         disk.remove(compressed)?;
     }

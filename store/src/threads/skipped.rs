@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub enum Reason {
     /// It may be meant to be a history, but has not the name of one.
     Name,
+    /// It is no file: a pipe, a socket or a device.
+    NotAFile,
     /// It is a symbolic link, to a file or to a folder.
     Link,
     /// It is compressed, and the plain file is there.
@@ -24,6 +26,7 @@ impl Reason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Name => "name",
+            Self::NotAFile => "not_a_file",
             Self::Link => "link",
             Self::Superseded => "superseded",
             Self::Untyped => "untyped",
@@ -35,6 +38,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Name => "not named as a history",
+            Self::NotAFile => "pipe, socket or device, not opened",
             Self::Link => "symbolic link, not followed",
             Self::Superseded => "compressed, and its plain file is there",
             Self::Untyped => "written in 2025, no types on its lines",

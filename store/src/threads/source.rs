@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::decoder::Decoder;
 use super::name::COMPRESSED;
+use crate::files::open_regular;
 use crate::stop;
 
 /// A history file that is read from its beginning.
@@ -23,7 +24,7 @@ pub(super) fn is_compressed(path: &Path) -> bool {
 impl Source {
     /// Opens the file at `path`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = open_regular(path)?;
         Ok(if is_compressed(path) {
             Self::Compressed { path: path.to_owned(), decoder: Box::new(Decoder::new(file)?) }
         } else {
@@ -58,7 +59,7 @@ impl Source {
                 Ok(read)
             }
             Self::Compressed { path, .. } => {
-                let mut decoder = Decoder::new(File::open(path)?)?;
+                let mut decoder = Decoder::new(open_regular(path)?)?;
                 io::copy(&mut (&mut decoder).take(offset), &mut io::sink())?;
                 decoder.take(bytes).read_to_end(out)
             }

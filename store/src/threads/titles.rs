@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -14,6 +13,7 @@ use super::id::ThreadId;
 use super::lines::{Lines, Next, Scratch};
 use super::problem::{Defect, Problem};
 use super::replay::MAX_PROBLEMS;
+use crate::files::open_regular;
 
 /// The file of names, below a home.
 pub(super) const INDEX: &str = "session_index.jsonl";
@@ -36,7 +36,7 @@ impl Titles {
     /// The index at `path`; nothing if there is none.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
         let mut titles = Self::default();
-        let file = match File::open(path) {
+        let file = match open_regular(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(titles),
             file => file?,
         };

@@ -214,7 +214,13 @@ impl Walk {
             }
             return None;
         }
-        let parsed = name.to_str().and_then(HistoryName::parse).filter(|_| kind.is_file());
+        if !kind.is_file() {
+            if HistoryName::is_near(&text) {
+                self.skipped.add(Reason::NotAFile, &entry.path());
+            }
+            return None;
+        }
+        let parsed = name.to_str().and_then(HistoryName::parse);
         if parsed.is_none() && HistoryName::is_near(&text) {
             self.skipped.add(Reason::Name, &entry.path());
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tracerig_datasets::archive::{ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into};
 use tracerig_datasets::{BuildOptions, Cache, DatasetError, Recipe};
-use tracerig_reports::{ByteSize, shortened, units};
+use tracerig_reports::{ByteSize, units};
 use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request};
 
 use super::{fact, watched};
@@ -174,7 +174,7 @@ pub(super) fn inspect(manifest: &ArchiveManifest, name: &str, format: Format) ->
     );
     line("bytes", units::count(manifest.bytes));
     let (largest, bytes) = &manifest.largest;
-    let path = shortened(&largest.display().to_string(), 69);
+    let path = output::one_line(&largest.display().to_string(), 69);
     line("largest", format!("{} bytes: {path}", units::count(*bytes)));
     line("sha", manifest.digest.clone());
     line("trace sha", manifest.trace_rows_digest.clone());

@@ -8,7 +8,7 @@ use tracerig_reports::{ByteSize, units};
 
 use super::{Named, archive, fact, folder_name};
 use crate::cli::Code;
-use crate::cli::output::{self, Format};
+use crate::cli::output::{self, Format, MOST_COLUMNS, one_line, padded};
 
 pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
     if let Some((name, manifest)) = Cache::default()?.inspect_archive(&arguments.name)? {
@@ -81,7 +81,8 @@ fn kinds(manifest: &Manifest) -> String {
     for (kind, count) in sorted {
         let _ = writeln!(
             text,
-            "  {kind:26} {:>12} {:>10} {:>11}",
+            "  {} {:>12} {:>10} {:>11}",
+            padded(&one_line(kind, MOST_COLUMNS), 26),
             units::count(count.rows),
             ByteSize(count.body_bytes).to_string(),
             ByteSize(count.body_bytes / count.rows.max(1)).to_string()

@@ -9,7 +9,7 @@ use tracerig_reports::{ByteSize, units, wrapped};
 
 use super::{Shown, archive};
 use crate::cli::Code;
-use crate::cli::output::{self, Format, counted, plain};
+use crate::cli::output::{self, Format, MOST_COLUMNS, counted, one_line, padded};
 
 /// A recipe as it is listed.
 #[derive(Debug, Serialize)]
@@ -55,7 +55,7 @@ pub(super) fn main(format: Format) -> anyhow::Result<Code> {
         output::say(&format!(
             "tracerig: {} left out, with no manifest that can be read: for example {}",
             counted(unreadable.len() as u64, "folder is", "folders are"),
-            plain(&cache.folder().join(example).display().to_string())
+            output::path(&cache.folder().join(example))
         ));
     }
     Ok(Code::FINE)
@@ -80,15 +80,15 @@ fn listing_table(listing: &Listing) -> String {
         let _ = writeln!(text, "  {recipe:14} {bytes:>7} {sessions:>10} sessions, trace database {trace}");
         text.push_str(&explained(why));
     }
-    let _ = writeln!(text, "\nDatasets in {}", listing.cache.display());
+    let _ = writeln!(text, "\nDatasets in {}", output::path(&listing.cache));
     if listing.datasets.is_empty() && listing.archives.is_empty() {
         text.push_str("  none yet; build one with `tracerig dataset build NAME`\n");
     }
     for dataset in &listing.datasets {
         let _ = writeln!(
             text,
-            "  {:28} {:>7} {:>9} rows, seed {}, scale {}",
-            dataset.name,
+            "  {} {:>7} {:>9} rows, seed {}, scale {}",
+            padded(&one_line(&dataset.name, MOST_COLUMNS), 28),
             ByteSize(dataset.file_bytes).to_string(),
             units::count(dataset.rows),
             dataset.seed,
@@ -98,8 +98,8 @@ fn listing_table(listing: &Listing) -> String {
     for archive in &listing.archives {
         let _ = writeln!(
             text,
-            "  {:28} {:>7} {:>9} files, seed {}, scale {}",
-            archive.name,
+            "  {} {:>7} {:>9} files, seed {}, scale {}",
+            padded(&one_line(&archive.name, MOST_COLUMNS), 28),
             ByteSize(archive.bytes).to_string(),
             units::count(archive.files),
             archive.seed,

@@ -1,11 +1,10 @@
 //! `tracerig dataset mimic`: writes a recipe for databases like one's own.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use tracerig_reports::write_new;
 
 use crate::cli::Code;
 use crate::cli::output;
@@ -37,8 +36,7 @@ pub(super) fn main(arguments: &Mimic) -> anyhow::Result<Code> {
         output::print(&text)?;
         return Ok(Code::FINE);
     };
-    let written = File::create_new(out).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.with_context(|| {
+    write_new(out, text.as_bytes()).with_context(|| {
         format!(
             "{}: cannot write the recipe; give a file that is not there yet, in a folder that is",
             out.display()

@@ -21,7 +21,7 @@ use tracerig_store::threads::{
     ThreadRow, Torn, Value, Watch, repair, schema,
 };
 
-use super::output::{self, counted, plain};
+use super::output::{self, columns, counted, plain};
 use super::{Code, Interrupted, cache};
 use crate::interrupt;
 
@@ -269,14 +269,13 @@ fn shown(column: Column, value: &Value) -> String {
 }
 
 /// Text on one line, cut to so many columns of a terminal.
-fn cut(text: &str, columns: usize) -> String {
+fn cut(text: &str, most: usize) -> String {
     let line = plain(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-    // Where a character may be wide it is taken as wide: a line too short looks better than one too long.
-    let width = |character: char| if character < '\u{1100}' { 1 } else { 2 };
-    if line.chars().map(width).sum::<usize>() <= columns {
+    let width = |character: char| columns(character.encode_utf8(&mut [0; 4]));
+    if columns(&line) <= most {
         return line;
     }
-    let mut left = columns.saturating_sub(3);
+    let mut left = most.saturating_sub(3);
     let fits = line.chars().take_while(|character| {
         let is_room = width(*character) <= left;
         left = left.saturating_sub(width(*character));

@@ -55,7 +55,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         );
         told.push_str(&format!("{live}\n"));
     }
-    told.push_str(&format!("database {}\n", output::plain(&place.database.display().to_string())));
+    told.push_str(&format!("database {}\n", output::path(&place.database)));
     output::print(&told)?;
     Ok(code)
 }

@@ -13,7 +13,7 @@ use tracerig_store::threads::{
 };
 
 use super::{Place, cut, document, fields, tell, tell_lines, torn_end};
-use crate::cli::output::{self, Format, plain};
+use crate::cli::output::{self, Format, MOST_COLUMNS, one_line};
 use crate::cli::{Code, Interrupted};
 use crate::interrupt;
 
@@ -140,7 +140,7 @@ fn table(row: &ThreadRow, path: &Path, summary: &Summary) -> String {
         };
         let _ = writeln!(text, "{name:18}  {shown}");
     }
-    let _ = writeln!(text, "\nhistory {}", plain(&path.display().to_string()));
+    let _ = writeln!(text, "\nhistory {}", output::path(path));
     if let Some((first, last)) = summary.times {
         let said = format!(
             "{} records from {first} to {last}, {} of payloads",
@@ -152,7 +152,7 @@ fn table(row: &ThreadRow, path: &Path, summary: &Summary) -> String {
     let mut kinds: Vec<(&String, &u64)> = summary.kinds.iter().collect();
     kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(**number), *kind));
     for (kind, number) in kinds {
-        let _ = writeln!(text, "{:>8}  {}", units::count(*number), plain(kind));
+        let _ = writeln!(text, "{:>8}  {}", units::count(*number), one_line(kind, MOST_COLUMNS));
     }
     text
 }

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use tracerig_reports::{ByteSize, shortened, units};
+use tracerig_reports::foreign::shortened;
+use tracerig_reports::{ByteSize, units};
 use tracerig_scanner::archive::{Refresh, Session, Stats, Tokens, Used};
 
 use super::Home;
 use super::told::{self, Note};
 use super::view::{By, Rows, View, sessions};
-use crate::cli::output::{counted, plain};
+use crate::cli::output::{MOST_OF_A_PATH, columns, counted, one_line, padded};
 
 /// The kinds of tokens, by name.
 fn kinds(tokens: Tokens) -> [(&'static str, u64); 6] {
@@ -108,6 +109,8 @@ fn stats(homes: &[Home]) -> Stats {
 
 /// Columns of the table.
 const WIDTH: usize = 80;
+/// Columns of a name in a line of its own.
+const MOST_OF_A_NAME: usize = 512;
 /// Characters to which a name may be cut.
 const LEAST: usize = 12;
 
@@ -122,7 +125,7 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows) -> String {
     let mut text = String::new();
     if rows.is_empty() {
         let paths: Vec<String> = homes.iter().map(|home| home.path.display().to_string()).collect();
-        let _ = writeln!(text, "no usage in {}", plain(&paths.join(", ")));
+        let _ = writeln!(text, "no usage in {}", one_line(&paths.join(", "), MOST_OF_A_PATH));
     } else {
         let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
         let mut foot = vec![String::new(); view.by.len()];
@@ -131,7 +134,7 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows) -> String {
         let mut figures = vec![HEADS.map(str::to_owned)];
         figures.extend(rows.values().chain([&total]).map(cells));
         let mut keys = vec![names];
-        keys.extend(rows.keys().map(|key| key.iter().map(|part| plain(part)).collect()));
+        keys.extend(rows.keys().map(|key| key.iter().map(|part| one_line(part, MOST_OF_A_NAME)).collect()));
         keys.push(foot);
         text.push_str(&aligned(&view.by, keys, &figures));
     }
@@ -183,8 +186,7 @@ fn aligned(by: &[By], mut keys: Vec<Vec<String>>, figures: &[[String; 5]]) -> St
     }
     let mut text = String::new();
     for (key, cells) in keys.iter().zip(figures) {
-        let parts: Vec<String> =
-            key.iter().zip(&widths).map(|(part, width)| format!("{part:width$}")).collect();
+        let parts: Vec<String> = key.iter().zip(&widths).map(|(part, width)| padded(part, *width)).collect();
         text.push_str(&parts.join("  "));
         if !fits {
             text.truncate(text.trim_end().len());
@@ -200,8 +202,8 @@ fn aligned(by: &[By], mut keys: Vec<Vec<String>>, figures: &[[String; 5]]) -> St
 
 /// How wide each column of keys is.
 fn widest(keys: &[Vec<String>]) -> Vec<usize> {
-    let columns = keys.first().map_or(0, Vec::len);
-    (0..columns).map(|at| keys.iter().map(|key| key[at].chars().count()).max().unwrap_or(0)).collect()
+    let count = keys.first().map_or(0, Vec::len);
+    (0..count).map(|at| keys.iter().map(|key| columns(&key[at])).max().unwrap_or(0)).collect()
 }
 
 /// The id in the name of a session's file, as `tracerig threads show` takes it; any other path as it is.

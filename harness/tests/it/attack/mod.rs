@@ -2,5 +2,7 @@
 
 mod damaged;
 mod databases;
+mod foreign;
 mod limits;
+mod shown;
 mod sizes;

@@ -70,7 +70,7 @@ pub(super) fn short(arm: &ArmKey) -> String {
 
 /// A name as it fits beside a plot: the middle of a long one is left out.
 fn fitting(name: &str) -> String {
-    crate::layout::shortened(name, 16)
+    crate::foreign::shortened(name, 16)
 }
 
 /// A figure of the page: the picture `draw` draws, `height` high, and below it what `legend` names.
