@@ -5,7 +5,7 @@ use serde_json::json;
 use tracerig_store::schema::CREATE_TABLE;
 
 use crate::common::program::{Program, text};
-use crate::foreign::home;
+use super::foreign::home;
 
 /// Names that no table has room for, or that would steer a terminal.
 fn names() -> Vec<String> {
