@@ -16,9 +16,9 @@ use crate::threads::change::Change;
 use crate::threads::problem::Defect;
 use crate::threads::time::Millis;
 
-/// The longest line that is held in memory, 64 MiB. Longer ones are read past, unless they would change more of the row than
+/// The longest line that is held in memory, 80 MiB. Longer ones are read past, unless they would change more of the row than
 /// its updated time; items that would become such a line are refused.
-pub const MAX_LINE_BYTES: u64 = 64 << 20;
+pub const MAX_LINE_BYTES: u64 = 80 << 20;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]

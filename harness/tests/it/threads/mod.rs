@@ -212,8 +212,8 @@ fn what_is_broken_is_named_with_path_and_line_and_costs_no_other_thread() {
     let at = garbled.len() - 30;
     garbled[at] = 0xff;
     let garbled = write(&folder, 3, &garbled);
-    // A line of 60 MiB that changes nothing but a time, and one that is the first message.
-    let pad = "x".repeat(60 << 20);
+    // A line of 64 MiB that changes nothing but a time, and one that is the first message.
+    let pad = "x".repeat(64 << 20);
     for (number, payload) in [
         (4, format!(r#"{{"type":"message","text":"{pad}"}}"#)),
         (5, format!(r#"{{"type":"user_message","message":"{pad}"}}"#)),
