@@ -153,7 +153,7 @@ impl Scene {
         for _ in 0..2 {
             match archive_view(&self.home, Some(&self.shards), archive::Ablations::NONE) {
                 Ok(view) => {
-                    assert!(view == self.view, "{view:?} beside a damaged memo, {:?} without", self.view)
+                    assert!(view == self.view, "{view:?} beside a damaged memo, {:?} without", self.view);
                 }
                 // It looks like somebody else's, and stays.
                 Err(ArchiveError::NoMemo { path }) => assert!(path.exists(), "{}", path.display()),
