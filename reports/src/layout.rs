@@ -116,11 +116,11 @@ impl Table {
                     line.push_str(GAP);
                 }
                 let (cell, width) = (&cells[at], widths[at]);
-                if self.words.contains(&at) {
-                    line.push_str(&format!("{cell:<width$}"));
-                } else {
-                    line.push_str(&format!("{cell:>width$}"));
-                }
+                // A format takes no width above 65,535.
+                let room = " ".repeat(width.saturating_sub(cell.chars().count()));
+                let (first, second) = if self.words.contains(&at) { (cell, &room) } else { (&room, cell) };
+                line.push_str(first);
+                line.push_str(second);
             }
             line.truncate(line.trim_end().len());
             line.push('\n');
