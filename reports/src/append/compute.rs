@@ -61,7 +61,9 @@ impl Rows {
         Rows {
             launches: launches().count() as u64,
             verified_launches: verified().count() as u64,
-            verified: verified().filter_map(|launch| launch.counter(names::ROWS)).fold(0, u64::saturating_add),
+            verified: verified()
+                .filter_map(|launch| launch.counter(names::ROWS))
+                .fold(0, u64::saturating_add),
             mismatches: record.outcome.mismatches,
             failures: record.outcome.failures,
         }
