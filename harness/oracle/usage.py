@@ -195,6 +195,7 @@ def classify(raw):
         event = found.group(1) if found else None
         # Bytes that are no text name nothing.
         kind, event = (None if name and "\ufffd" in name else name for name in (kind, event))
+        kind = kind or None
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet
     if kind is None:

@@ -11,7 +11,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tracerig_scanner::archive::{self, Archive, ArchiveError};
+use tracerig_scanner::archive::{self, Archive, ArchiveError, Refresh};
 use tracerig_scanner::{Ablation, Ablations, MemoPlace, Options, Request, Scanner, Turns};
 use tracerig_store::schema;
 use tracerig_store::threads::{ListQuery, Rows, Sessions, SweepOptions, rebuild, verify};
@@ -146,13 +146,14 @@ impl Scene {
             let ablations = archive::Ablations::NONE
                 .with(archive::Ablation::MemoChecksum)
                 .with(archive::Ablation::ShardChecksum);
-            let _ = archive_view(&self.home, Some(&self.shards), ablations);
+            // Its sums may contradict each other.
+            let _ = refreshed(&self.home, Some(&self.shards), ablations);
             return;
         }
         for _ in 0..2 {
             match archive_view(&self.home, Some(&self.shards), archive::Ablations::NONE) {
                 Ok(view) => {
-                    assert!(view == self.view, "{view:?} beside a damaged memo, {:?} without", self.view)
+                    assert!(view == self.view, "{view:?} beside a damaged memo, {:?} without", self.view);
                 }
                 // It looks like somebody else's, and stays.
                 Err(ArchiveError::NoMemo { path }) => assert!(path.exists(), "{}", path.display()),
@@ -191,6 +192,16 @@ fn archive_view(
     memo: Option<&Path>,
     ablations: archive::Ablations,
 ) -> Result<View, ArchiveError> {
+    let refresh = refreshed(home, memo, ablations)?;
+    let answer = Answer::of(&refresh, 0, true).unwrap_or_else(|error| panic!("{error}"));
+    Ok(answer.view().clone())
+}
+
+fn refreshed(
+    home: &Path,
+    memo: Option<&Path>,
+    ablations: archive::Ablations,
+) -> Result<Refresh, ArchiveError> {
     let options = archive::Options {
         memo: memo.map(Path::to_owned),
         threads: NonZeroUsize::MIN,
@@ -199,9 +210,7 @@ fn archive_view(
         ..archive::Options::default()
     };
     let request = archive::Request { sessions: true, ..archive::Request::default() };
-    let refresh = Archive::new(home, options).refresh(&request)?;
-    let answer = Answer::of(&refresh, 0, true).unwrap_or_else(|error| panic!("{error}"));
-    Ok(answer.view().clone())
+    Archive::new(home, options).refresh(&request)
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -23,8 +23,11 @@ use std::time::{Duration, SystemTime};
 pub use mutate::mutated;
 use tracerig_scanner::archive::Clock;
 
+/// What panics at an input that the program would be wrong about.
+pub type Target = fn(&[u8]);
+
 /// Every target: its name, and the function.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("row", row::run),
     ("text", text::run),
     ("record", record::run),
@@ -35,7 +38,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
 
 /// The target with this name.
 #[must_use]
-pub fn target(name: &str) -> Option<fn(&[u8])> {
+pub fn target(name: &str) -> Option<Target> {
     TARGETS.iter().find(|(known, _)| *known == name).map(|(_, run)| *run)
 }
 

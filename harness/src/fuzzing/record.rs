@@ -31,7 +31,7 @@ fn sealed(input: &[u8], found: &str, due: &str) -> Vec<u8> {
 
 /// What was read is written, read and written again: both texts are the same. Figures are rounded in writing, so the values need not
 /// be.
-fn written(text: String, again: impl FnOnce(&[u8]) -> Result<String, Error>) {
+fn written(text: &str, again: impl FnOnce(&[u8]) -> Result<String, Error>) {
     match again(text.as_bytes()) {
         Ok(second) => {
             let different = text.lines().zip(second.lines()).find(|(one, other)| one != other);
@@ -43,7 +43,7 @@ fn written(text: String, again: impl FnOnce(&[u8]) -> Result<String, Error>) {
 
 fn of_record(record: &Record) {
     let json = |record: &Record| record.to_json().expect("a record that was read can be written");
-    written(json(record), |text| Ok(json(&Record::parse(Path::new("again.json"), text)?)));
+    written(&json(record), |text| Ok(json(&Record::parse(Path::new("again.json"), text)?)));
     let _ = (render::terminal(record), render::markdown(record), render::json(record), hdr::log(record));
     let records = std::slice::from_ref(record);
     let _ = (export::bencher(records), export::smaller_is_better(records));
@@ -59,7 +59,7 @@ fn of_record(record: &Record) {
 
 fn of_comparisons(read: &Comparisons) {
     let json = |read: &Comparisons| read.to_json().expect("a comparison that was read can be written");
-    written(json(read), |text| match Document::parse(Path::new("again.json"), text)? {
+    written(&json(read), |text| match Document::parse(Path::new("again.json"), text)? {
         Document::Comparisons(again) => Ok(json(&again)),
         Document::Record(_) => panic!("a comparison was written, and a record was read"),
     });

@@ -181,7 +181,7 @@ fn rollouts() -> Seeds {
             seeds.insert(format!("{}-{number}", codex.name()), [&[form, 90, 170], text.as_bytes()].concat());
         }
     }
-    let cases = Path::new(ROOT).join("harness/tests/cases/shapes");
+    let cases = Path::new(ROOT).join("harness/tests/it/cases/shapes");
     for case in ["m1", "m2", "m3", "m5"] {
         let texts: Vec<String> =
             files(&cases.join(case)).iter().map(|path| fs::read_to_string(path).unwrap()).collect();

@@ -132,7 +132,10 @@ pub(super) fn types(value: &Value) -> (Option<String>, Option<String>) {
 
 /// The same of what is no JSON, if only plain values stand before the types.
 fn types_of_beginning(line: &str) -> (Option<String>, Option<String>) {
-    let Some((kind, rest)) = first_type(line) else { return (None, None) };
+    // An empty name is none.
+    let Some((kind, rest)) = first_type(line).filter(|(kind, _)| !kind.is_empty()) else {
+        return (None, None);
+    };
     let payload = || {
         let mut rest = after(rest, ',')?;
         loop {
