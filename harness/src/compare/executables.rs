@@ -17,6 +17,7 @@ use rand_chacha::ChaCha12Rng;
 
 use super::CompareError;
 use super::bench::Side;
+use crate::interrupt;
 use crate::protocol::{self, Hello};
 use crate::relaunch::workplace::Workplace;
 
@@ -81,7 +82,12 @@ fn copy(from: &Path, to: &Path) -> Result<(), CompareError> {
         loop {
             match source.read(&mut piece) {
                 Ok(0) => break,
-                Ok(bytes) => copy.write_all(&piece[..bytes])?,
+                Ok(bytes) => {
+                    copy.write_all(&piece[..bytes])?;
+                    // Nothing ends a sync on its way, so little waits for the last one.
+                    copy.sync_data()?;
+                    interrupt::check()?;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
