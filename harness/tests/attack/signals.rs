@@ -129,7 +129,8 @@ impl Field {
                 .any(|begin| verb.starts_with(begin))
         }) {
             let ran = Ran::of(&field.command(verb, 0).output().unwrap());
-            assert_eq!(ran.code, Some(0), "{verb}: {ran:?}");
+            // Threads of which there are copies are told.
+            assert!(matches!(ran.code, Some(0 | 1)), "{verb}: {ran:?}");
         }
         field
     }
@@ -315,7 +316,7 @@ fn two_hundred_signals_at_random_instants_end_every_verb_and_leave_everything_wh
         "threads verify HOME --db ROWS",
     ] {
         let ran = Ran::of(&field.command(verb, 0).output().unwrap());
-        assert_eq!(ran.code, Some(0), "{verb}: {ran:?}");
+        assert!(ran.code == Some(0) || verb.starts_with("threads") && ran.code == Some(1), "{verb}: {ran:?}");
     }
     for (remembered, anew) in [
         ("scan --db DB --memo MEMO --format json", "scan --db DB --no-memo --format json"),
@@ -356,7 +357,8 @@ fn a_signal_ends_the_wait_for_a_lock() {
     let usage = ["usage", text(&home), "--memo", "memo"];
     assert_eq!(program.run(&usage).code, Some(0));
     let rows = ["threads", "rebuild", text(&home), "--db", "rows.sqlite"];
-    assert_eq!(program.run(&rows).code, Some(0));
+    // Threads of which there are copies are told.
+    assert!(matches!(program.run(&rows).code, Some(0 | 1)));
     // Somebody holds each lock for as long as the test takes.
     let lock = |path: PathBuf| {
         let file = std::fs::File::options().create(true).truncate(false).write(true).open(path).unwrap();
