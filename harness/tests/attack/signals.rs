@@ -160,7 +160,11 @@ impl Field {
         for folder in ["record", "baselines", "home", "cache/datasets"] {
             list(&self.program.path(folder), &mut files);
         }
-        files.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
+        files.retain(|path| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            // Locks, and what readers of a database share.
+            !name.starts_with('.') && !name.ends_with("-shm") && !name.ends_with("-wal")
+        });
         files
             .into_iter()
             .map(|path| {
