@@ -104,7 +104,13 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let done = repeat(arguments);
     match done {
         // What cannot be tried is neither good nor bad; only Ctrl-C ends a bisection.
-        Err(error) if arguments.bisect && !error.is::<Interrupted>() && !output::is_broken_pipe(&error) => {
+        // What a signal cuts short fails in words of its own.
+        Err(error)
+            if arguments.bisect
+                && !error.is::<Interrupted>()
+                && !crate::interrupt::requested()
+                && !output::is_broken_pipe(&error) =>
+        {
             output::say(&format!("tracerig: {}", output::told(&error)));
             Ok(Code(SKIP))
         }

@@ -18,6 +18,7 @@ use tracerig_store::files::open_regular;
 
 use super::CompareError;
 use super::bench::Side;
+use crate::interrupt;
 use crate::protocol::{self, Hello};
 use crate::relaunch::workplace::Workplace;
 
@@ -82,7 +83,12 @@ fn copy(from: &Path, to: &Path) -> Result<(), CompareError> {
         loop {
             match source.read(&mut piece) {
                 Ok(0) => break,
-                Ok(bytes) => copy.write_all(&piece[..bytes])?,
+                Ok(bytes) => {
+                    copy.write_all(&piece[..bytes])?;
+                    // Nothing ends a sync on its way, so little waits for the last one.
+                    copy.sync_data()?;
+                    interrupt::check()?;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

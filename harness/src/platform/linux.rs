@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Advice, fadvise};
@@ -86,6 +87,28 @@ fn parse_io(text: &str) -> Option<Io> {
         syscw: value("syscw")?,
         device_write: value("write_bytes")?,
     })
+}
+
+static STDOUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process was started with its standard output closed.
+///
+/// The runtime of Rust opens `/dev/null` in its place before `main`, for reading and writing, as others do who want no output. So
+/// it is looked at before that.
+#[must_use]
+pub fn is_stdout_closed() -> bool {
+    STDOUT_IS_CLOSED.load(Ordering::Relaxed)
+}
+
+#[expect(unsafe_code, reason = "nothing runs before the runtime of Rust but what stands in this section")]
+#[used]
+// SAFETY: the section holds pointers to functions of this type, and this one makes a system call and sets a flag.
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = look_at_stdout;
+
+extern "C" fn look_at_stdout() {
+    let is_closed = rustix::io::fcntl_getfd(rustix::stdio::stdout()) == Err(rustix::io::Errno::BADF);
+    STDOUT_IS_CLOSED.store(is_closed, Ordering::Relaxed);
 }
 
 /// Makes this process the parent of whatever its descendants leave behind, so that [`sweep`] finds it.

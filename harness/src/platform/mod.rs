@@ -15,7 +15,6 @@ pub use portable::*;
 
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tracerig_reports::record::Exit;
 
@@ -81,18 +80,6 @@ pub fn terminate_group(leader: u32) {
 /// Kills the process group of `leader`, which must not have been reaped.
 pub fn kill_group(leader: u32) {
     signal_group(leader, Signal::KILL);
-}
-
-/// Whether this process was started with its standard output closed.
-///
-/// The runtime of Rust opens `/dev/null` in its place before anything else runs, for reading and writing. Nobody else does: a
-/// shell opens what output is redirected to for writing alone.
-#[must_use]
-pub fn is_stdout_closed() -> bool {
-    let out = std::io::stdout();
-    let is_both = rustix::fs::fcntl_getfl(&out).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
-    let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
-    is_both && rustix::fs::fstat(&out).is_ok_and(|out| Ok(out.st_rdev) == null)
 }
 
 /// Kills this process, as whoever kills it from outside.

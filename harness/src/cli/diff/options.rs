@@ -14,6 +14,7 @@ use super::show::{Shown, outside, remarks, table, told};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::diff::{self, Error, Found, History, Job, Limits, Replayed, Report, Shard, Subject, kept};
+use crate::interrupt;
 use crate::limits::{MOST_CASES, MOST_OPERATIONS, MOST_TIME};
 
 /// Random cases, if neither their number nor a time is given.
@@ -93,6 +94,10 @@ pub(super) fn program() -> anyhow::Result<PathBuf> {
 fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Result<Code> {
     let case: S::Case = kept::read(file).map_err(usage)?;
     let Replayed { found, outside: counted } = diff::replay(subject, file, &case)?;
+    if interrupt::requested() {
+        // It may have been cut short, and its processes ended.
+        return Err(Interrupted.into());
+    }
     let operations = case.operations();
     let printed = match options.format {
         Format::Json => output::print_json(

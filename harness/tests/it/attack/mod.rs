@@ -5,4 +5,6 @@ mod databases;
 mod foreign;
 mod limits;
 mod shown;
+mod signals;
 mod sizes;
+mod waits;
