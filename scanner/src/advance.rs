@@ -2,12 +2,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::ablation::{self, Ablation};
+use crate::ablation::{self, Ablation, Ablations};
 use crate::anchors;
 use crate::answer::Mode;
 use crate::checks::{self, Refusal, Verified};
 use crate::control::{Point, reached};
+use crate::error::ScanError;
 use crate::memo::Memo;
+use crate::proof;
 use crate::rows::{Lookup, Reader};
 use crate::snapshot::{Context, Snapshot};
 use crate::turns::needed;
@@ -53,6 +55,9 @@ fn try_advance(
     // One look-up for all rows that are gone from the lower end: facts that no check looks at would never be forgotten.
     if !ablated.has(Ablation::FactsBelow) {
         let least = lookup.at_or_above(i64::MIN)?.unwrap_or(i64::MAX);
+        for fact in memo.facts.iter().take_while(|fact| fact.id < least) {
+            lookup.gone(fact.id, &fact.signature)?;
+        }
         verified.dropped += memo.facts.forget_below(least);
     }
     checks::facts(memo, cursor, &mut verified, lookup, ablated)?;
@@ -63,6 +68,7 @@ fn try_advance(
     reached(context.probe, context.path, Point::Checked)?;
     work.lap(|phases| &mut phases.check);
     if snapshot.max_id == cursor {
+        none_missed(context, memo, snapshot, 0)?;
         if verified.dropped > 0 {
             let needed = needed(&memo.facts, ablated);
             memo.facts.keep_only(&needed);
@@ -75,7 +81,14 @@ fn try_advance(
     let facts = Mutex::new(std::mem::take(&mut memo.facts));
     let outcome = reader.range(cursor.saturating_add(1), snapshot.max_id, &facts);
     work.add_reader(&reader);
-    outcome?;
+    let piece = outcome?;
+    if is_one_state(ablated) {
+        proof::joined(context.path, &[piece], piece.first, snapshot.max_id)?;
+    }
+    none_missed(context, memo, snapshot, reader.read().rows)?;
+    if reader.is_doubtful() {
+        proof::sound(context.path, snapshot.first())?;
+    }
     memo.facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     memo.facts.sort();
     let seen = reader.turn_rows();
@@ -94,4 +107,17 @@ fn try_advance(
         anchors::choose(&mut memo.anchors, reader.picked(), memo.cursor, |id| lookup.signature(id))?;
     }
     Ok((Mode::Incremental, true))
+}
+
+/// Whether everything is read in one state of the database, so that what does not fit together is damage.
+pub(crate) fn is_one_state(ablated: Ablations) -> bool {
+    !ablated.has(Ablation::Snapshot) && !ablated.has(Ablation::SnapshotShared)
+}
+
+fn none_missed(context: Context<'_>, memo: &Memo, snapshot: &Snapshot, rows: u64) -> Result<(), ScanError> {
+    if is_one_state(context.ablated) {
+        proof::none_missed(context.path, snapshot.first(), memo, rows)
+    } else {
+        Ok(())
+    }
 }

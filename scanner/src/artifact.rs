@@ -67,7 +67,7 @@ pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
 /// were never written.
 fn is_of_someone_else(path: &Path) -> io::Result<bool> {
     let mut start = Vec::with_capacity(MAGIC.len());
-    match File::open(path) {
+    match open_regular(path) {
         Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut start)?,
         // What cannot be read cannot be told apart: it stands where the memo was asked for.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {

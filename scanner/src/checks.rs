@@ -102,11 +102,18 @@ impl From<ScanError> for Refusal {
 pub(crate) trait Rows {
     /// The signature of row `id`, if it is there.
     fn signature(&mut self, id: i64) -> Result<Option<Signature>, ScanError>;
+
+    /// Fails if the row `id` of this signature, which was not found, was not deleted either: then the file is damaged.
+    fn gone(&mut self, id: i64, signature: &Signature) -> Result<(), ScanError>;
 }
 
 impl Rows for Lookup<'_> {
     fn signature(&mut self, id: i64) -> Result<Option<Signature>, ScanError> {
         Lookup::signature(self, id)
+    }
+
+    fn gone(&mut self, id: i64, signature: &Signature) -> Result<(), ScanError> {
+        Lookup::gone(self, id, signature)
     }
 }
 
@@ -144,7 +151,7 @@ pub(crate) fn anchors(memo: &mut Memo, rows: &mut impl Rows, ablated: Ablations)
         let Anchor { id, signature } = anchor;
         match rows.signature(id)? {
             Some(found) if found.is_like(&signature, ablated) => kept.push(anchor),
-            None if !only_last => {}
+            None if !only_last => rows.gone(id, &signature)?,
             _ => return Err(Refusal::from(Check::Anchors)),
         }
     }
@@ -277,7 +284,10 @@ fn look_up(
         match rows.signature(fact.id)? {
             Some(found) if is_same(&found, fact) => verified.ids.push(fact.id),
             Some(_) => return Err(Refusal::from(Check::Facts)),
-            None => gone.push(fact.id),
+            None => {
+                rows.gone(fact.id, &fact.signature)?;
+                gone.push(fact.id);
+            }
         }
     }
     verified.ids.sort_unstable();

@@ -7,6 +7,7 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rustix::fs::{Access, access};
 
+use crate::guard::MAX_VALUE_BYTES;
 use crate::path::with_suffix;
 
 /// Why a scan failed. Every message names the path and what to do; the memo on disk is as it was.
@@ -25,6 +26,12 @@ pub enum ScanError {
         /// The path as given.
         path: PathBuf,
     },
+    /// What stands beside the database, where SQLite keeps its log, index or journal, is no regular file.
+    #[error("{}: not a file of SQLite's, which would follow the link or wait for the pipe. Move it away, and find out who put it there", path.display())]
+    SidecarNotAFile {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// The file is no SQLite database.
     #[error("{}: not a SQLite database. Check the path, or restore the file from a copy", path.display())]
     NotADatabase {
@@ -38,6 +45,22 @@ pub enum ScanError {
         path: PathBuf,
         /// Whether the file holds nothing at all.
         empty: bool,
+    },
+    /// `logs` is no ordinary table: to read it could run what its author wants, for as long as they want.
+    #[error("{}: `logs` is {what}, and not the ordinary table that Codex writes. Nothing was read; name the database that Codex wrote", path.display())]
+    ForeignTable {
+        /// The path as given.
+        path: PathBuf,
+        /// What it is instead.
+        what: String,
+    },
+    /// A row holds a value larger than what is read.
+    #[error("{}: a row is larger than {} MiB, the largest that is read. Codex deletes rows from 10 MiB on; check the database with `sqlite3 … 'PRAGMA integrity_check'`", path.display(), limit_bytes >> 20)]
+    RowTooLarge {
+        /// The path as given.
+        path: PathBuf,
+        /// The limit, in bytes.
+        limit_bytes: u64,
     },
     /// The trace table lacks columns.
     #[error("{}: table `logs` has no column {}. This version of Codex is not known here; please report it", path.display(), columns.join(", "))]
@@ -157,6 +180,11 @@ impl ScanError {
         let detail = || detail.clone().unwrap_or_else(|| failure.to_string());
         match failure.code {
             ErrorCode::NotADatabase => Self::NotADatabase { path },
+            // Nothing else ends a statement early.
+            ErrorCode::OperationInterrupted => Self::Cancelled { path },
+            ErrorCode::TooBig => {
+                Self::RowTooLarge { path, limit_bytes: u64::from(MAX_VALUE_BYTES.unsigned_abs()) }
+            }
             ErrorCode::DatabaseCorrupt => Self::Corrupt { path, detail: detail() },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
                 Self::Locked { path, waited: Duration::ZERO }

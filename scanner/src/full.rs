@@ -2,15 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::ablation;
-use crate::advance::Advanced;
+use crate::advance::{Advanced, is_one_state};
 use crate::anchors::{self, Picked};
 use crate::answer::Mode;
 use crate::error::ScanError;
 use crate::facts::FactSet;
 use crate::kept::Seen;
 use crate::memo::Memo;
+use crate::proof::{self, Piece};
 use crate::rows::{Lookup, Reader};
 use crate::schema::{self, Trust};
 use crate::signature::Signature;
@@ -47,7 +49,12 @@ pub(crate) fn full(
             }
             (facts, anchors)
         }
-        None => (FactSet::default(), Vec::new()),
+        None => {
+            if is_one_state(context.ablated) {
+                proof::counted(context, snapshot.first(), 0, Duration::ZERO)?;
+            }
+            (FactSet::default(), Vec::new())
+        }
     };
     let cursor = ablation::cursor(context, snapshot, &facts)?;
     let memo = Memo { identity: snapshot.identity, cursor, anchors, facts };
@@ -60,20 +67,27 @@ fn read_all(
     min_id: i64,
     work: &mut Work,
 ) -> Result<(FactSet, Picked, Seen), ScanError> {
+    let (start, read_before) = (Instant::now(), work.read.rows);
     let facts = Mutex::new(FactSet::default());
     let connections = snapshot.connections.len();
     let ranges = ranges(min_id, snapshot.max_id, connections);
     let done = Mutex::new((work, Picked::default(), Seen::default()));
     let failed = AtomicBool::new(false);
+    let pieces = Mutex::new(vec![Piece::default(); ranges.len()]);
     let share = |connection: &rusqlite::Connection, place: usize| -> Result<(), ScanError> {
         let mut reader = Reader::new(connection, context)?;
         let outcome = ranges
             .iter()
+            .enumerate()
             .skip(place)
             .step_by(connections)
             // Once one share has failed the answer is lost, whatever the others find.
             .take_while(|_| !failed.load(Ordering::Relaxed))
-            .try_for_each(|&(from, to)| reader.range(from, to, &facts));
+            .try_for_each(|(at, &(from, to))| {
+                let piece = reader.range(from, to, &facts)?;
+                pieces.lock().unwrap_or_else(PoisonError::into_inner)[at] = piece;
+                Ok(())
+            });
         if outcome.is_err() {
             failed.store(true, Ordering::Relaxed);
         }
@@ -99,6 +113,14 @@ fn read_all(
     facts.sort();
     let (work, picked, seen) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     work.turns_seen = seen.turns();
+    if is_one_state(context.ablated) {
+        let pieces = pieces.into_inner().unwrap_or_else(PoisonError::into_inner);
+        proof::joined(context.path, &pieces, Some(min_id), snapshot.max_id)?;
+        proof::counted(context, snapshot.first(), work.read.rows - read_before, start.elapsed())?;
+    }
+    if work.doubtful {
+        proof::sound(context.path, snapshot.first())?;
+    }
     Ok((facts, picked, seen))
 }
 

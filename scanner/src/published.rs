@@ -7,14 +7,18 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, StatementStatus, ToSql};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
+use crate::ablation::Ablations;
 use crate::answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 use crate::error::ScanError;
+use crate::guard::{guard, require_files};
+use crate::schema::examine;
 
 const EVENT: &str = "websocket event:";
 const REQUEST: &str = "websocket request:";
@@ -31,17 +35,16 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
         std::fs::canonicalize(database).map_err(|error| ScanError::from_io(database, error))?;
     let fail = |error| ScanError::from_sqlite(&path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
+    require_files(&path)?;
+    let mut connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
+    guard(&mut connection, &Arc::default()).map_err(fail)?;
     // SQLite counts milliseconds in 32 bits.
     connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64))).map_err(fail)?;
     connection.execute_batch("BEGIN").map_err(fail)?;
+    examine(&connection, &path, Ablations::NONE)?;
     let cursor = connection
         .query_row("SELECT max(id) FROM logs", [], |row| row.get::<_, Option<i64>>(0))
-        .map_err(|error| {
-            crate::schema::examine(&connection, &path, crate::ablation::Ablations::NONE)
-                .err()
-                .unwrap_or_else(|| fail(error))
-        })?;
+        .map_err(fail)?;
     let open = start.elapsed();
 
     let mut won: HashMap<String, Turn> = HashMap::new();

@@ -12,8 +12,10 @@ use crate::error::ScanError;
 use crate::facts::FactSet;
 use crate::kept::Seen;
 use crate::parse::{self, Parsed};
+use crate::proof::{self, Piece, corrupt};
 use crate::signature::{BodyType, PREFIX_BYTES, Signature};
 use crate::snapshot::Context;
+use crate::whole::{are_columns_doubtful, is_doubtful};
 
 /// The table and the column that hold what is searched.
 const TABLE: &str = "logs";
@@ -48,6 +50,7 @@ pub(crate) struct Reader<'c> {
     read: Read,
     picked: Picked,
     turn_rows: Seen,
+    doubtful: bool,
 }
 
 impl<'c> Reader<'c> {
@@ -63,23 +66,33 @@ impl<'c> Reader<'c> {
             read: Read::default(),
             picked: Picked::default(),
             turn_rows: Seen::default(),
+            doubtful: false,
         })
     }
 
-    /// Adds the facts of the rows `from ..= to` to `facts`.
-    pub(crate) fn range(&mut self, from: i64, to: i64, facts: &Mutex<FactSet>) -> Result<(), ScanError> {
+    /// Adds the facts of the rows `from ..= to` to `facts`, and says where they begin and end.
+    pub(crate) fn range(&mut self, from: i64, to: i64, facts: &Mutex<FactSet>) -> Result<Piece, ScanError> {
         let Context { path, control, ablated, .. } = self.context;
         let read = &mut self.read;
         let mut told = *read;
         let mut position = from;
+        let mut piece = Piece::default();
+        let mut before = i128::from(from) - 1;
         let error = |error| ScanError::from_sqlite(path, error);
         let mut rows = self.bodies.query([from]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             control.check(path)?;
-            let id = row.get(0).map_err(error)?;
+            let id: i64 = row.get(0).map_err(error)?;
+            if i128::from(id) <= before {
+                return Err(corrupt(path, format!("row {id} stands behind row {before}")));
+            }
+            before = id.into();
+            piece.first.get_or_insert(id);
             if id > to {
+                piece.behind = Some(id);
                 break;
             }
+            piece.last = Some(id);
             read.rows += 1;
             self.picked.offer(id);
             if read.rows - told.rows >= CHUNK_ROWS {
@@ -89,7 +102,12 @@ impl<'c> Reader<'c> {
             let body = match row.get_ref(2).map_err(error)? {
                 ValueRef::Text(body) => body,
                 ValueRef::Blob(body) if ablated.has(Ablation::RowBlob) => body,
-                _ => continue,
+                ValueRef::Null => continue,
+                // Codex writes none, but a wrong record header may say so.
+                _ => {
+                    self.doubtful = true;
+                    continue;
+                }
             };
             read.body_bytes += body.len() as u64;
             let marked = parse::first_marker(body);
@@ -97,13 +115,17 @@ impl<'c> Reader<'c> {
             if let Some(turn_row) = parse::turn_row(body, marked, bytes(target)) {
                 self.turn_rows.add(id, &turn_row);
             }
-            let Some(marked) = marked else { continue };
+            let Some(marked) = marked else {
+                self.doubtful |= is_doubtful(body, bytes(target), None, None);
+                continue;
+            };
             read.tier_rows += u64::from(parse::tells_tier(body, marked, bytes(target)));
             let parsed = if ablated.is_empty() {
                 parse::parse(body, marked, bytes(target))
             } else {
                 ablation::parse(ablated, body, marked, bytes(target))
             };
+            self.doubtful |= is_doubtful(body, bytes(target), Some(marked), Some(&parsed));
             let fact = match parsed {
                 Parsed::Nothing => continue,
                 Parsed::Unrecognised => {
@@ -124,8 +146,10 @@ impl<'c> Reader<'c> {
                 body.len() as u64,
                 body,
             );
-            let thread = fact.thread(text(columns.get_ref(2).map_err(error)?));
+            let column = text(columns.get_ref(2).map_err(error)?);
             let process = text(columns.get_ref(3).map_err(error)?);
+            self.doubtful |= are_columns_doubtful(body, column, fact.thread(None), process);
+            let thread = fact.thread(column);
             let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
             facts.push(id, signature, process, thread, &fact.says);
         }
@@ -135,7 +159,12 @@ impl<'c> Reader<'c> {
             read.body_bytes - told.body_bytes,
             to.saturating_add(1).saturating_sub(position),
         );
-        Ok(())
+        Ok(piece)
+    }
+
+    /// Whether a row looked as if the file were damaged.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful
     }
 
     /// The rows picked to recognise the database by.
@@ -185,6 +214,11 @@ impl<'c> Lookup<'c> {
     pub(crate) fn signature(&mut self, id: i64) -> Result<Option<Signature>, ScanError> {
         self.rows += 1;
         self.find(id).map_err(|error| ScanError::from_sqlite(self.path, error))
+    }
+
+    /// Fails if the row of this signature, which was not found, was not deleted either.
+    pub(crate) fn gone(&self, id: i64, signature: &Signature) -> Result<(), ScanError> {
+        proof::gone(self.path, self.connection, id, signature)
     }
 
     /// The signature of a row that was read in this snapshot.
@@ -246,7 +280,7 @@ impl<'c> Lookup<'c> {
 
 /// Within one snapshot only a damaged tree leads to a row in order and not by its id.
 fn not_found(path: &Path, id: i64) -> ScanError {
-    ScanError::Corrupt { path: path.to_owned(), detail: format!("row {id} is not where its id says") }
+    corrupt(path, format!("row {id} is not where its id says"))
 }
 
 fn steps(statement: &Statement<'_>) -> u64 {

@@ -106,7 +106,7 @@ fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
         start.memo.map_err(Refusal::Reason).and_then(|memo| advance(context, memo, &snapshot, &mut work));
     let (mut advanced, reason) = match advanced {
         Ok(advanced) => (advanced, Reason::None),
-        Err(Refusal::Error(error)) => return Err(error),
+        Err(Refusal::Error(error)) => return Err(or_changed(error, &snapshot, path)),
         Err(Refusal::Reason(reason)) => {
             work.lap(|phases| &mut phases.check);
             if snapshot.connections.len() < at_most {
@@ -119,7 +119,8 @@ fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
                 (Err(_), _) => Reason::Check(Check::Schema),
             };
             reached(probe, path, Point::Checked)?;
-            (full(context, &mut snapshot, &mut work)?, reason)
+            let scanned = full(context, &mut snapshot, &mut work);
+            (scanned.map_err(|error| or_changed(error, &snapshot, path))?, reason)
         }
     };
     snapshot.confirm(path)?;
@@ -183,6 +184,14 @@ fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
     work.lap(|phases| &mut phases.persist);
     stats.elapsed = work.elapsed;
     Ok(Done { scan: Scan { turns: answer, stats, warnings }, held })
+}
+
+/// What does not fit together in a file that changed while it was read as unchanging is no damage.
+fn or_changed(error: ScanError, snapshot: &Snapshot, path: &Path) -> ScanError {
+    match error {
+        ScanError::Corrupt { .. } => snapshot.confirm(path).err().unwrap_or(error),
+        error => error,
+    }
 }
 
 fn is_large(path: &Path, from_bytes: u64) -> bool {

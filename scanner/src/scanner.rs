@@ -103,7 +103,7 @@ impl Scanner {
     /// # Errors
     /// See [`ScanError`]. After an error the memo is as it was.
     pub fn scan(&self, request: &Request) -> Result<Scan, ScanError> {
-        self.shared.answer(request, &Control::default())
+        self.shared.answer(request, &Arc::default())
     }
 
     /// Scans on a thread of its own, to be watched and cancelled.
@@ -168,11 +168,11 @@ impl Running {
 }
 
 impl Shared {
-    fn answer(&self, request: &Request, control: &Control) -> Result<Scan, ScanError> {
+    fn answer(&self, request: &Request, control: &Arc<Control>) -> Result<Scan, ScanError> {
         self.scan(request, control).or_else(|error| ablation::empty_answer(self.options.ablations, error))
     }
 
-    fn scan(&self, request: &Request, control: &Control) -> Result<Scan, ScanError> {
+    fn scan(&self, request: &Request, control: &Arc<Control>) -> Result<Scan, ScanError> {
         let named = &self.database;
         // Metadata of a link is not that of its target, and SQLite keeps its log beside the target.
         let path = match std::fs::canonicalize(named) {

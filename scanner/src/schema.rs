@@ -3,8 +3,8 @@
 use std::ffi::CStr;
 use std::path::Path;
 
-use rusqlite::Connection;
 use rusqlite::ffi::SQLITE_ERROR;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::ablation::{Ablation, Ablations};
 use crate::error::ScanError;
@@ -29,8 +29,62 @@ pub(crate) enum Trust {
     Unknown,
 }
 
-/// Looks at the schema in the connection's transaction.
+/// Fails if `logs` is a view, a virtual table or a table with generated columns: to read these runs code of whoever wrote
+/// the schema. Nothing of the table is read. That there is such a table at all is not checked.
+///
+/// # Errors
+/// [`ScanError::ForeignTable`], or what SQLite says.
+pub fn require_ordinary_table(connection: &Connection, path: &Path) -> Result<(), ScanError> {
+    let sqlite = |error| ScanError::from_sqlite(path, error);
+    let mut statement = connection
+        .prepare(
+            "SELECT type, rootpage, sql FROM sqlite_schema \
+             WHERE name = 'logs' COLLATE nocase AND type IN ('table', 'view')",
+        )
+        .map_err(sqlite)?;
+    let mut rows = statement.query([]).map_err(sqlite)?;
+    let mut may_generate = false;
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        let word = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
+        let sql = word(2).map_err(sqlite)?.to_ascii_uppercase();
+        let root: i64 = row.get(1).unwrap_or_default();
+        let what = match word(0).map_err(sqlite)? {
+            b"view" => "a view",
+            _ if root <= 0 => "a virtual table",
+            _ if !sql.starts_with(b"CREATE TABLE") => "something else in its definition",
+            _ => {
+                may_generate |= memchr::memmem::find(&sql, b"AS").is_some();
+                continue;
+            }
+        };
+        return Err(ScanError::ForeignTable { path: path.to_owned(), what: what.to_owned() });
+    }
+    if may_generate {
+        refuse_generated(connection, path)?;
+    }
+    Ok(())
+}
+
+/// Fails if a column is computed as it is read: by what expression, and into how large a value, is its author's choice.
+fn refuse_generated(connection: &Connection, path: &Path) -> Result<(), ScanError> {
+    let generated = connection
+        .query_row("SELECT name FROM pragma_table_xinfo('logs') WHERE hidden <> 0 LIMIT 1", [], |row| {
+            row.get::<_, String>(0)
+        })
+        .optional()
+        .map_err(|error| ScanError::from_sqlite(path, error))?;
+    match generated {
+        Some(name) => {
+            let what = format!("a table with a generated column, `{}`", name.escape_debug());
+            Err(ScanError::ForeignTable { path: path.to_owned(), what })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Looks at the schema in the connection's transaction, before any row is read.
 pub(crate) fn examine(connection: &Connection, path: &Path, ablated: Ablations) -> Result<Trust, ScanError> {
+    require_ordinary_table(connection, path)?;
     let mut missing = Vec::new();
     let mut trust = Trust::Rising;
     for (name, declared) in COLUMNS {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use crate::ablation::{self, Ablation, Ablations};
 use crate::control::{Control, Point, Probe, reached};
 use crate::error::ScanError;
+use crate::guard::{guard, require_files};
 use crate::identity::{Identity, IdentitySource};
 use crate::path::with_suffix;
 use crate::schema::{self, Trust};
@@ -35,7 +36,7 @@ pub(crate) struct Context<'a> {
     pub(crate) busy_timeout: Duration,
     pub(crate) identity: &'a dyn IdentitySource,
     pub(crate) probe: Option<&'a Arc<dyn Probe>>,
-    pub(crate) control: &'a Control,
+    pub(crate) control: &'a Arc<Control>,
     pub(crate) ablated: Ablations,
 }
 
@@ -134,11 +135,9 @@ impl Snapshot {
 }
 
 impl Context<'_> {
+    /// The identity of the file that is about to be opened.
     fn identify(&self) -> Result<Identity, ScanError> {
-        let metadata = std::fs::metadata(self.path).map_err(|error| ScanError::from_io(self.path, error))?;
-        if !metadata.is_file() {
-            return Err(ScanError::NotAFile { path: self.path.to_owned() });
-        }
+        require_files(self.path)?;
         self.look().map_err(|error| ScanError::from_io(self.path, error))
     }
 
@@ -189,20 +188,20 @@ impl Context<'_> {
         self.patiently(|| connection.query_row("PRAGMA data_version", [], |row| row.get(0)))
     }
 
-    /// Begins a read transaction by reading the maximum id, and looks at the schema in it.
+    /// Begins a read transaction, looks at the schema in it and only then at the table, for the maximum id.
     fn begin(&self, connection: &Connection) -> Result<Begun, ScanError> {
-        let max_id = self.patiently(|| {
+        self.patiently(|| {
             if connection.is_autocommit() && !self.ablated.has(Ablation::Snapshot) {
                 connection.execute_batch("BEGIN")?;
             }
+            // The first read of the transaction, which may meet a lock.
+            connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())).optional()
+        })?;
+        let schema = schema::examine(connection, self.path, self.ablated)?;
+        let max_id = self.patiently(|| {
             connection.query_row("SELECT max(id) FROM logs", [], |row| row.get::<_, Option<i64>>(0))
-        });
-        if matches!(max_id, Ok(_) | Err(ScanError::Sqlite { .. })) {
-            // The reason for a failure may be that there is no such table or column: then that is the error.
-            let schema = schema::examine(connection, self.path, self.ablated)?;
-            return Ok(Begun { max_id: max_id?.unwrap_or(0), schema });
-        }
-        Err(max_id.err().unwrap_or_else(|| ScanError::Stopped { path: self.path.to_owned() }))
+        })?;
+        Ok(Begun { max_id: max_id.unwrap_or(0), schema })
     }
 
     fn connect(&self, place: Place) -> Result<Connection, ScanError> {
@@ -210,7 +209,8 @@ impl Context<'_> {
             Place::InPlace => Connection::open_with_flags(self.path, flags()),
             Place::Immutable => Connection::open_with_flags(immutable_uri(self.path), flags()),
         };
-        let connection = self.sql(connection)?;
+        let mut connection = self.sql(connection)?;
+        self.sql(guard(&mut connection, self.control))?;
         self.sql(connection.busy_timeout(NAP.min(self.busy_timeout)))?;
         // The first statement reads the schema, and so may be the first to meet a lock.
         self.patiently(|| connection.pragma_update(None, "cache_size", CACHE_PAGES))?;

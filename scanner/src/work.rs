@@ -16,6 +16,8 @@ pub(crate) struct Work {
     pub(crate) turns_seen: u64,
     /// Remembered rows looked up.
     pub(crate) rows_checked: u64,
+    /// Whether one of the rows examined looked damaged.
+    pub(crate) doubtful: bool,
     /// Virtual-machine steps of both.
     pub(crate) vm_steps: u64,
     /// Where the time went so far.
@@ -31,6 +33,7 @@ impl Work {
             turn_rows: 0,
             turns_seen: 0,
             rows_checked: 0,
+            doubtful: false,
             vm_steps: 0,
             elapsed: Phases::default(),
             lap: Instant::now(),
@@ -53,6 +56,7 @@ impl Work {
     /// Books what a reader did in all.
     pub(crate) fn add_reader(&mut self, reader: &Reader<'_>) {
         self.read += reader.read();
+        self.doubtful |= reader.is_doubtful();
         self.turn_rows += reader.turn_rows().rows();
         self.vm_steps += reader.vm_steps();
     }

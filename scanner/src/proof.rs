@@ -1,0 +1,187 @@
+//! Proof that every row was read: pieces that join, a second count from an index, and SQLite's own check where a row
+//! looks damaged.
+
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
+
+use crate::error::ScanError;
+use crate::memo::Memo;
+use crate::signature::Signature;
+use crate::snapshot::Context;
+
+/// The index that Codex keeps over the times of rows.
+const INDEX: &str = "idx_logs_ts";
+
+/// How long counting the entries of an index may take at least; longer if reading the rows took long.
+const COUNT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where the rows of one range of ids begin and where the next ones do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// The first row at or above the beginning of the range, in it or behind it.
+    pub(crate) first: Option<i64>,
+    /// The last row in the range.
+    pub(crate) last: Option<i64>,
+    /// The first row behind the range.
+    pub(crate) behind: Option<i64>,
+}
+
+/// Fails unless `pieces`, in the order of their ranges, are all rows from `first` to `last`.
+///
+/// A piece ends with the row that the next one begins with: a wrong page pointer or key that leads one walk elsewhere
+/// would have to lead the other to the same row.
+pub(crate) fn joined(path: &Path, pieces: &[Piece], first: Option<i64>, last: i64) -> Result<(), ScanError> {
+    let mut due = first.or_else(|| pieces.first().and_then(|piece| piece.first));
+    for piece in pieces {
+        if piece.first != due {
+            return Err(corrupt(
+                path,
+                format!("row {} is not found from its id", shown(due.max(piece.first))),
+            ));
+        }
+        due = piece.behind;
+    }
+    let end = pieces.iter().filter_map(|piece| piece.last).max();
+    if due.is_some() || end != Some(last) {
+        return Err(corrupt(path, format!("the last row is {} and not {last}", shown(due.or(end)))));
+    }
+    Ok(())
+}
+
+fn shown(id: Option<i64>) -> String {
+    id.map_or_else(|| "none".to_owned(), |id| id.to_string())
+}
+
+/// The error that the structure of the file is wrong.
+pub(crate) fn corrupt(path: &Path, detail: String) -> ScanError {
+    ScanError::Corrupt { path: path.to_owned(), detail }
+}
+
+/// Fails unless an index has as many entries as `rows` were read. `took` is how long reading them took.
+///
+/// A page that lost cells keeps its rows in order; only another count tells.
+pub(crate) fn counted(
+    context: Context<'_>,
+    connection: &Connection,
+    rows: u64,
+    took: Duration,
+) -> Result<(), ScanError> {
+    let sqlite = |error| ScanError::from_sqlite(context.path, error);
+    let is_indexed = connection
+        .query_row("SELECT 1 FROM pragma_index_list('logs') WHERE NOT partial LIMIT 1", [], |_| Ok(()))
+        .optional()
+        .map_err(sqlite)?;
+    if is_indexed.is_none() {
+        return Ok(());
+    }
+    // SQLite counts in the smallest index there is, page by page.
+    let count = interrupted_after(context, connection, COUNT_LIMIT.max(took * 10), || {
+        connection
+            .query_row("SELECT count(*) FROM logs", [], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+    });
+    match count {
+        Ok(count) if count == rows => Ok(()),
+        Ok(count) => Err(corrupt(context.path, format!("{rows} rows are found, and {count} in an index"))),
+        // The pages of an index may lead to each other so that there is no end to them.
+        Err(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.code == ErrorCode::OperationInterrupted && !context.control.is_cancelled() =>
+        {
+            sound(context.path, connection)?;
+            Err(corrupt(context.path, "an index does not end".to_owned()))
+        }
+        Err(error) => Err(sqlite(error)),
+    }
+}
+
+/// Does `work`, and interrupts the statements of `connection` once the scan is cancelled or the time is over: SQLite asks
+/// nobody while it counts.
+fn interrupted_after<T>(
+    context: Context<'_>,
+    connection: &Connection,
+    limit: Duration,
+    work: impl FnOnce() -> T,
+) -> T {
+    const LOOK: Duration = Duration::from_millis(20);
+    let (control, handle) = (context.control, connection.get_interrupt_handle());
+    std::thread::scope(|scope| {
+        let (working, ended) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            let start = Instant::now();
+            while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                if control.is_cancelled() || start.elapsed() > limit {
+                    handle.interrupt();
+                }
+            }
+        });
+        let done = work();
+        drop(working);
+        done
+    })
+}
+
+/// Fails unless SQLite's quick check finds nothing wrong with the file: every page in one place, every chain whole.
+pub(crate) fn sound(path: &Path, connection: &Connection) -> Result<(), ScanError> {
+    let check = || {
+        // Constraints are code of the schema.
+        connection.pragma_update(None, "ignore_check_constraints", true)?;
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+    };
+    let found = check().map_err(|error| ScanError::from_sqlite(path, error))?;
+    if found == "ok" { Ok(()) } else { Err(corrupt(path, found.replace('\n', " "))) }
+}
+
+/// Fails if the row `id`, which is not found any more, still has its entry in the index: then it was not deleted.
+pub(crate) fn gone(
+    path: &Path,
+    connection: &Connection,
+    id: i64,
+    signature: &Signature,
+) -> Result<(), ScanError> {
+    let sql =
+        format!("SELECT 1 FROM logs INDEXED BY {INDEX} WHERE ts = ?1 AND ts_nanos = ?2 AND id = ?3 LIMIT 1");
+    match ask(path, connection, &sql, [signature.ts, signature.ts_nanos, id])? {
+        Some(_) => Err(corrupt(path, format!("row {id} is in an index and not in its table"))),
+        None => Ok(()),
+    }
+}
+
+/// Fails if the index has more rows above the cursor of `memo` than the `rows` that were read, as far as their times do
+/// not lie before that of the row at the cursor: a look at few entries, which finds rows that a page lost.
+pub(crate) fn none_missed(
+    path: &Path,
+    connection: &Connection,
+    memo: &Memo,
+    rows: u64,
+) -> Result<(), ScanError> {
+    let Some(last) = memo.anchors.last().filter(|anchor| anchor.id == memo.cursor) else { return Ok(()) };
+    let sql = format!("SELECT count(*) FROM logs INDEXED BY {INDEX} WHERE ts >= ?1 AND id > ?2");
+    match ask(path, connection, &sql, [last.signature.ts, last.id])? {
+        Some(count) if count.cast_unsigned() > rows => {
+            Err(corrupt(path, format!("{rows} new rows are found, and {count} in an index")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A number that the index tells; `None` if there is no such index.
+fn ask<const N: usize>(
+    path: &Path,
+    connection: &Connection,
+    sql: &str,
+    values: [i64; N],
+) -> Result<Option<i64>, ScanError> {
+    let mut statement = match connection.prepare_cached(sql) {
+        Ok(statement) => statement,
+        Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::Unknown => {
+            return Ok(None);
+        }
+        Err(error) => return Err(ScanError::from_sqlite(path, error)),
+    };
+    statement
+        .query_row(rusqlite::params_from_iter(values), |row| row.get(0))
+        .optional()
+        .map_err(|error| ScanError::from_sqlite(path, error))
+}
