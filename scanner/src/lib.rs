@@ -34,6 +34,7 @@ mod scanner;
 mod schema;
 mod signature;
 mod snapshot;
+mod tail;
 mod turns;
 mod whole;
 mod work;

@@ -4,13 +4,16 @@
 //! end as such rows end, or lacks the marker that begins them. Such rows do not occur in sound files (none in seven of
 //! the real Codex CLI), so they are worth a check of the whole file.
 
-use memchr::memchr2;
+use std::sync::LazyLock;
 
-use crate::parse::{Marked, MarkerKind, Parsed};
+use memchr::memchr2;
+use memchr::memmem::{self, Finder};
+
+use crate::parse::{Marked, MarkerKind, Parsed, field};
 
 /// Bytes from which a body is taken to reach beyond its page. A page of 4096 bytes holds rows of up to 4,061 bytes, all
 /// columns together.
-const SPILLS: usize = 3_400;
+pub(crate) const SPILLS: usize = 3_400;
 
 /// Targets whose rows name turns without a marker.
 const TURN_TARGETS: [&[u8]; 2] = [b"feedback_tags", b"codex_core::session::turn"];
@@ -35,6 +38,9 @@ pub(crate) fn is_doubtful(
         return body.len() >= SPILLS && tells();
     };
     let after = body[marked.end..].trim_ascii();
+    if marked.kind == MarkerKind::Request && body.len() >= SPILLS && is_of_another_turn(body, marked) {
+        return true;
+    }
     match (marked.kind, parsed) {
         // Its marker ends with the opening brace.
         (MarkerKind::Submission, _) => !is_closed(after, 1),
@@ -47,16 +53,13 @@ pub(crate) fn is_doubtful(
     }
 }
 
-/// Whether the columns that stand behind the body of a row look like another row's: `thread` is what the row's spans name.
-pub(crate) fn are_columns_doubtful(
-    body: &[u8],
-    column: Option<&str>,
-    thread: Option<&str>,
-    process: Option<&str>,
-) -> bool {
-    body.len() >= SPILLS
-        && (column.zip(thread).is_some_and(|(column, thread)| column != thread)
-            || process.is_some_and(|process| !process.starts_with("pid:")))
+/// Whether a request names turns at its end, and not the one that its spans name.
+fn is_of_another_turn(body: &[u8], marked: Marked) -> bool {
+    const END: usize = 3_000;
+    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("turn_id"));
+    let end = &body[marked.end.max(body.len().saturating_sub(END))..];
+    field(&body[..marked.start], b"turn.id")
+        .is_some_and(|turn| NAME.find(end).is_some() && memmem::find(end, turn.as_bytes()).is_none())
 }
 
 /// Whether an event says at its beginning that it is no completion.
@@ -133,14 +136,5 @@ mod tests {
         }
         assert!(doubtful("feedback_tags", &long) && doubtful("codex_core::session::turn", &long));
         assert!(is_doubtful(b"a", None, None, None));
-    }
-
-    #[test]
-    fn columns_of_another_row_are_seen_behind_a_long_body() {
-        let long = [b'x'; SPILLS];
-        assert!(!are_columns_doubtful(&long, Some("a"), Some("a"), Some("pid:1:b")));
-        assert!(are_columns_doubtful(&long, Some("a"), Some("b"), None));
-        assert!(are_columns_doubtful(&long, None, None, Some("text")));
-        assert!(!are_columns_doubtful(b"x", Some("a"), Some("b"), Some("text")));
     }
 }
