@@ -156,12 +156,15 @@ pub(crate) fn none_missed(
     memo: &Memo,
     rows: u64,
 ) -> Result<(), ScanError> {
+    // The row was just found in the table.
     let Some(last) = memo.anchors.last().filter(|anchor| anchor.id == memo.cursor) else { return Ok(()) };
-    let sql = format!("SELECT count(*) FROM logs INDEXED BY {INDEX} WHERE ts >= ?1 AND id > ?2");
-    match ask(path, connection, &sql, [last.signature.ts, last.id])? {
-        Some(count) if count.cast_unsigned() > rows => {
-            Err(corrupt(path, format!("{rows} new rows are found, and {count} in an index")))
+    let sql = format!("SELECT count(*) FROM logs INDEXED BY {INDEX} WHERE ts >= ?1 AND id >= ?2");
+    match ask(path, connection, &sql, [last.signature.ts, last.id])?.map(i64::cast_unsigned) {
+        Some(count) if count > rows + 1 => {
+            Err(corrupt(path, format!("{rows} new rows are found, and {} in an index", count - 1)))
         }
+        // The index does not even find the row at the cursor, so it proves nothing.
+        Some(0) => sound(path, connection),
         _ => Ok(()),
     }
 }
@@ -184,4 +187,62 @@ fn ask<const N: usize>(
         .query_row(rusqlite::params_from_iter(values), |row| row.get(0))
         .optional()
         .map_err(|error| ScanError::from_sqlite(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ablation::Ablations;
+    use crate::control::Control;
+    use crate::identity::FileSystemIdentity;
+
+    const NOWHERE: &str = "x";
+
+    #[test]
+    fn counting_ends_when_its_time_is_over_or_the_scan_is_cancelled() {
+        const ENDLESS: &str =
+            "WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT count(*) FROM r";
+        let connection = Connection::open_in_memory().unwrap();
+        for (is_cancelled, limit) in [(false, Duration::from_millis(30)), (true, Duration::from_secs(3600))] {
+            let control = Arc::new(Control::default());
+            if is_cancelled {
+                control.cancel();
+            }
+            let context = Context {
+                path: Path::new(NOWHERE),
+                busy_timeout: Duration::ZERO,
+                identity: &FileSystemIdentity,
+                probe: None,
+                control: &control,
+                ablated: Ablations::NONE,
+            };
+            let ask = || connection.query_row(ENDLESS, [], |_| Ok(()));
+            let ended = interrupted_after(context, &connection, limit, ask);
+            let is_interrupted =
+                ended.is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted));
+            assert!(is_interrupted);
+        }
+    }
+
+    #[test]
+    fn pieces_join_only_where_one_ends_with_the_row_that_the_next_begins_with() {
+        let piece = |first, last, behind| Piece { first: Some(first), last, behind };
+        let (first, gap, last) =
+            (piece(1, Some(9), Some(25)), piece(25, None, Some(25)), piece(25, Some(30), None));
+        let check = |pieces: &[Piece], end| joined(Path::new(NOWHERE), pieces, Some(1), end);
+        assert!(check(&[first, gap, last], 30).is_ok());
+        for (wrong, end) in [
+            (&[first, gap, last][..], 31),
+            (&[first, gap, piece(26, Some(30), None)], 30),
+            (&[piece(1, Some(9), Some(24)), gap, last], 30),
+            (&[piece(2, Some(9), Some(25)), gap, last], 30),
+            (&[first, gap, piece(25, Some(30), Some(31))], 30),
+            (&[first, gap], 9),
+            (&[], 1),
+        ] {
+            assert!(matches!(check(wrong, end), Err(ScanError::Corrupt { .. })), "{wrong:?}");
+        }
+    }
 }
