@@ -51,7 +51,8 @@ pub(crate) fn full(
         }
         None => {
             if is_one_state(context.ablated) {
-                proof::counted(context, snapshot.first(), 0, Duration::ZERO)?;
+                let entries = proof::entries(context, snapshot.first(), Duration::ZERO)?;
+                proof::counted(context.path, 0, entries)?;
             }
             (FactSet::default(), Vec::new())
         }
@@ -97,17 +98,20 @@ fn read_all(
         done.2.merge(reader.turn_rows());
         outcome
     };
-    std::thread::scope(|scope| {
+    let entries = std::thread::scope(|scope| {
         let (first, others) = snapshot.connections.split_at_mut(1);
         let share = &share;
         let others: Vec<_> = (1..)
             .zip(others)
             .map(|(place, connection)| scope.spawn(move || share(connection, place)))
             .collect();
-        let own = first.iter().try_for_each(|connection| share(connection, 0));
+        let own = share(&first[0], 0).and_then(|()| {
+            let is_due = is_one_state(context.ablated);
+            if is_due { proof::entries(context, &first[0], start.elapsed()) } else { Ok(None) }
+        });
         let stopped = || ScanError::Stopped { path: context.path.to_owned() };
         let joined = others.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(stopped())));
-        joined.fold(own, Result::and)
+        joined.fold(own, |own, other| own.and_then(|entries| other.map(|()| entries)))
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     facts.sort();
@@ -116,7 +120,7 @@ fn read_all(
     if is_one_state(context.ablated) {
         let pieces = pieces.into_inner().unwrap_or_else(PoisonError::into_inner);
         proof::joined(context.path, &pieces, Some(min_id), snapshot.max_id)?;
-        proof::counted(context, snapshot.first(), work.read.rows - read_before, start.elapsed())?;
+        proof::counted(context.path, work.read.rows - read_before, entries)?;
     }
     if work.doubtful {
         proof::sound(context.path, snapshot.first())?;

@@ -60,31 +60,38 @@ pub(crate) fn corrupt(path: &Path, detail: String) -> ScanError {
     ScanError::Corrupt { path: path.to_owned(), detail }
 }
 
-/// Fails unless an index has as many entries as `rows` were read. `took` is how long reading them took.
+/// Fails unless an index has as many `entries` as `rows` were read, if there is one.
 ///
 /// A page that lost cells keeps its rows in order; only another count tells.
-pub(crate) fn counted(
+pub(crate) fn counted(path: &Path, rows: u64, entries: Option<u64>) -> Result<(), ScanError> {
+    match entries {
+        Some(entries) if entries != rows => {
+            Err(corrupt(path, format!("{rows} rows are found, and {entries} in an index")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How many entries an index of all rows has; `None` if there is no such index. `took` is how long reading the rows took.
+pub(crate) fn entries(
     context: Context<'_>,
     connection: &Connection,
-    rows: u64,
     took: Duration,
-) -> Result<(), ScanError> {
+) -> Result<Option<u64>, ScanError> {
     let sqlite = |error| ScanError::from_sqlite(context.path, error);
     let is_indexed = connection
         .query_row("SELECT 1 FROM pragma_index_list('logs') WHERE NOT partial LIMIT 1", [], |_| Ok(()))
         .optional()
         .map_err(sqlite)?;
     if is_indexed.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     // SQLite counts in the smallest index there is, page by page.
     let count = interrupted_after(context, connection, COUNT_LIMIT.max(took * 10), || {
-        connection
-            .query_row("SELECT count(*) FROM logs", [], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+        connection.query_row("SELECT count(*) FROM logs", [], |row| row.get::<_, i64>(0))
     });
     match count {
-        Ok(count) if count == rows => Ok(()),
-        Ok(count) => Err(corrupt(context.path, format!("{rows} rows are found, and {count} in an index"))),
+        Ok(count) => Ok(Some(count.cast_unsigned())),
         // The pages of an index may lead to each other so that there is no end to them.
         Err(rusqlite::Error::SqliteFailure(failure, _))
             if failure.code == ErrorCode::OperationInterrupted && !context.control.is_cancelled() =>

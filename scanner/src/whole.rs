@@ -38,8 +38,11 @@ pub(crate) fn is_doubtful(
         return body.len() >= SPILLS && tells();
     };
     let after = body[marked.end..].trim_ascii();
-    if marked.kind == MarkerKind::Request && body.len() >= SPILLS && is_of_another_turn(body, marked) {
-        return true;
+    if marked.kind == MarkerKind::Request
+        && body.len() >= SPILLS
+        && let Some(is_own) = names_its_turn(body, marked)
+    {
+        return !is_own || body.trim_ascii_end().last() != Some(&b'}');
     }
     match (marked.kind, parsed) {
         // Its marker ends with the opening brace.
@@ -53,13 +56,13 @@ pub(crate) fn is_doubtful(
     }
 }
 
-/// Whether a request names turns at its end, and not the one that its spans name.
-fn is_of_another_turn(body: &[u8], marked: Marked) -> bool {
+/// Whether a request names at its end the turn that its spans name; `None` if one of both names none.
+fn names_its_turn(body: &[u8], marked: Marked) -> Option<bool> {
     const END: usize = 3_000;
     static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("turn_id"));
     let end = &body[marked.end.max(body.len().saturating_sub(END))..];
-    field(&body[..marked.start], b"turn.id")
-        .is_some_and(|turn| NAME.find(end).is_some() && memmem::find(end, turn.as_bytes()).is_none())
+    NAME.find(end)?;
+    Some(memmem::find(end, field(&body[..marked.start], b"turn.id")?.as_bytes()).is_some())
 }
 
 /// Whether an event says at its beginning that it is no completion.
