@@ -16,6 +16,7 @@ mod dataset;
 mod diff;
 mod diff_archive;
 mod diff_threads;
+mod fuzz_corpus;
 mod histories;
 mod hostile;
 mod live_writer;

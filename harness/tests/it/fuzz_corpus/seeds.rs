@@ -1,6 +1,6 @@
 //! The inputs that fuzzing begins with, made of what the repository has: homes of the real Codex CLI, plans, recipes, histories.
 //!
-//! Made anew by `cargo test -p tracerig-harness --test fuzz_corpus -- --ignored`, where formats changed. Found inputs, and what
+//! Made anew by `cargo test -p tracerig-harness --test it fuzz_corpus -- --ignored`, where formats changed. Found inputs, and what
 //! `cargo fuzz cmin` kept, stand beside them and stay.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use tracerig_reports::Record;
 use tracerig_reports::comparison::{Comparisons, Run, of_records};
 use tracerig_reports::verdict::Rules;
 
-use crate::corpus;
+use super::corpus;
 
 /// Inputs by name.
 type Seeds = BTreeMap<String, Vec<u8>>;

@@ -4,8 +4,6 @@
 //! `TRACERIG_SEED` and `TRACERIG_CHANGES` choose other changes and more of them. What fails is written to a file that
 //! `cargo fuzz run` takes, too.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-
 mod seeds;
 
 use std::fs;
