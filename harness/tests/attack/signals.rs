@@ -217,7 +217,7 @@ fn copy(from: &Path, to: &Path) {
     for path in entries(from) {
         let there = to.join(path.file_name().unwrap());
         if path.is_dir() {
-            copy(&path, &there)
+            copy(&path, &there);
         } else {
             std::fs::copy(&path, &there).unwrap();
         }
