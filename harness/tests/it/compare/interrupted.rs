@@ -41,7 +41,7 @@ const APPENDS: &str = r#"
 name = "appends"
 why = "a test"
 [compare]
-pairs = 100000
+pairs = 10000
 margin_percent = 2
 budget_percent = 5
 why = "a test"
@@ -96,7 +96,7 @@ const SHORT_AND_LONG: &str = r#"
 name = "two"
 why = "a test"
 [compare]
-pairs = 100000
+pairs = 10000
 margin_percent = 2
 budget_percent = 5
 why = "a test"
