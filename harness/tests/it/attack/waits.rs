@@ -161,23 +161,24 @@ fn a_search_that_is_cut_short_takes_no_other_s_place() {
         [(&["diff", "trace"][..], "--junit"), (&["diff", "ablations", "--without-costs"], "--out")]
     {
         let kept = program.path("kept");
-        std::fs::write(&kept, "an earlier result").unwrap();
+        std::fs::write(&kept, "an earlier result of tracerig").unwrap();
         let arguments = [arguments, &["--time", "1h", option, text(&kept)]].concat();
         let mut command = program.command(&arguments);
         command.env("TRACERIG_PYTHON", "/nonexistent").env("TMPDIR", program.path(""));
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Once histories are executed it has looked at the file.
-        while !std::fs::read_dir(program.path(""))
-            .unwrap()
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().starts_with("tracerig-diff-"))
+        while child.try_wait().unwrap().is_none()
+            && !std::fs::read_dir(program.path(""))
+                .unwrap()
+                .flatten()
+                .any(|entry| entry.file_name().to_string_lossy().starts_with("tracerig-diff-"))
         {
             std::thread::sleep(Duration::from_millis(5));
         }
         super::signals::send(&child, rustix::process::Signal::TERM);
         let ran = Ran::of(&child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(130), "{ran:?}");
-        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "an earlier result", "{ran:?}");
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "an earlier result of tracerig", "{ran:?}");
         assert!(ran.err.contains("left as it is"), "{ran:?}");
     }
 }
