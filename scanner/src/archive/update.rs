@@ -86,7 +86,7 @@ impl Context<'_> {
             });
             shard.file(&name, &found, before);
         }
-        if self.is_cancelled() {
+        if crate::stop::is_to_stop() {
             // The last file may not have been read to its end.
             return;
         }
