@@ -80,20 +80,22 @@ impl<'c> Reader<'c> {
         let mut told = *read;
         let mut position = from;
         let mut piece = Piece::default();
-        let mut before = i128::from(from) - 1;
+        let mut least = from;
         let error = |error| ScanError::from_sqlite(path, error);
         let mut rows = self.bodies.query([from]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             control.check(path)?;
             let id: i64 = row.get(0).map_err(error)?;
-            if i128::from(id) <= before {
-                return Err(corrupt(path, format!("row {id} stands behind row {before}")));
+            if id < least {
+                return Err(corrupt(path, format!("row {id} stands where one from {least} on is due")));
             }
-            before = id.into();
-            piece.first.get_or_insert(id);
             if id > to {
                 piece.behind = Some(id);
                 break;
+            }
+            least = id.saturating_add(1);
+            if piece.first.is_none() {
+                piece.first = Some(id);
             }
             piece.last = Some(id);
             read.rows += 1;
@@ -166,6 +168,7 @@ impl<'c> Reader<'c> {
             facts.push(id, signature, process, thread, &fact.says);
         }
         drop(rows);
+        piece.first = piece.first.or(piece.behind);
         control.advance(
             read.rows - told.rows,
             read.body_bytes - told.body_bytes,

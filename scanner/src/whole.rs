@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use memchr::memchr2;
-use memchr::memmem::{self, Finder};
+use memchr::memmem::{self, FinderRev};
 
 use crate::parse::{Marked, MarkerKind, Parsed, field};
 
@@ -59,10 +59,14 @@ pub(crate) fn is_doubtful(
 /// Whether a request names at its end the turn that its spans name; `None` if one of both names none.
 fn names_its_turn(body: &[u8], marked: Marked) -> Option<bool> {
     const END: usize = 3_000;
-    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("turn_id"));
+    // Backwards: the name is in the last few hundred bytes as a rule.
+    static NAME: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("turn_id"));
     let end = &body[marked.end.max(body.len().saturating_sub(END))..];
-    NAME.find(end)?;
-    Some(memmem::find(end, field(&body[..marked.start], b"turn.id")?.as_bytes()).is_some())
+    let turn = field(&body[..marked.start], b"turn.id")?.as_bytes();
+    let value = &end[NAME.rfind(end)?..];
+    // Behind the name come quotes, which may be escaped, and a colon.
+    let said = value.get(..(turn.len() + 16).min(value.len()))?;
+    Some(said.windows(turn.len()).any(|part| part == turn) || memmem::find(end, turn).is_some())
 }
 
 /// Whether an event says at its beginning that it is no completion.
