@@ -170,9 +170,14 @@ def no_json(word):
     raise ValueError(word + " is no JSON")
 
 
+def whole(digits):
+    """A whole number. Python refuses one of thousands of digits, which is no count."""
+    return int(digits) if len(digits) < 100 else float(digits)
+
+
 def parsed(raw):
     """The JSON of a line."""
-    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json)
+    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json, parse_int=whole)
 
 
 def types(value):
