@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use serde_json::json;
 use tracerig_store::schema::CREATE_TABLE;
 
-use crate::common::program::{Program, text};
 use super::foreign::home;
+use crate::common::program::{Program, text};
 
 /// Names that no table has room for, or that would steer a terminal.
 fn names() -> Vec<String> {
