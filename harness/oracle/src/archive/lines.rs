@@ -45,7 +45,7 @@ pub(super) fn line_of(line: &[u8]) -> Line {
     let value = object(line);
     let (kind, payload) = match &value {
         Some(value) => types(value),
-        None => types_of_beginning(&String::from_utf8_lossy(line)),
+        None => types_of_beginning(&lossy(line)),
     };
     let has_no_type = value.as_ref().is_some_and(|value| value.get("type").is_none());
     let Some(kind) = kind else { return if has_no_type { Line::Untyped } else { Line::Broken("no type") } };
@@ -64,12 +64,25 @@ pub(super) fn stamp(line: &[u8]) -> Option<String> {
     match object(line) {
         Some(value) => text(&value, "timestamp"),
         None => {
-            let line = String::from_utf8_lossy(line);
+            let line = lossy(line);
             let (name, value) = member(after(&line, '{')?)?;
             let (stamp, _) = string(value).filter(|_| name == "timestamp")?;
             Some(stamp.to_owned())
         }
     }
+}
+
+/// Stands in the place of bytes that are no text.
+const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
+
+/// The text of a line that need not be one. A [`NO_TEXT`] that was written becomes another character, which no known type has.
+fn lossy(line: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in line.utf8_chunks() {
+        text += &chunk.valid().replace(NO_TEXT, "?");
+        text.extend((!chunk.invalid().is_empty()).then_some(NO_TEXT));
+    }
+    text
 }
 
 /// The types of a line and of its payload.
@@ -107,7 +120,7 @@ fn first_type(object: &str) -> Option<(&str, &str)> {
         let (name, value) = member(rest)?;
         if name == "type" {
             // Bytes that are no text name nothing.
-            return string(value).filter(|(kind, _)| !kind.contains(char::REPLACEMENT_CHARACTER));
+            return string(value).filter(|(kind, _)| !kind.contains(NO_TEXT));
         }
         rest = after(plain(value)?, ',')?;
     }
