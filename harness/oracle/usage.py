@@ -170,9 +170,14 @@ def no_json(word):
     raise ValueError(word + " is no JSON")
 
 
+def whole(digits):
+    """A whole number. Python refuses one of thousands of digits, which is no count."""
+    return int(digits) if len(digits) < 100 else float(digits)
+
+
 def parsed(raw):
     """The JSON of a line."""
-    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json)
+    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json, parse_int=whole)
 
 
 def types(value):
@@ -188,13 +193,13 @@ def classify(raw):
     if isinstance(value, dict):
         kind, event = types(value)
     else:
-        line = raw.decode("utf-8", "replace")
+        line = raw.decode("utf-8", "surrogateescape")
         value, found = None, TYPE.match(line)
         kind = found.group(1) if found else None
         found = EVENT.match(line, found.end()) if found else None
         event = found.group(1) if found else None
         # Bytes that are no text name nothing.
-        kind, event = (None if name and "\ufffd" in name else name for name in (kind, event))
+        kind, event = (None if name and not is_text(name) else name for name in (kind, event))
         kind = kind or None
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet

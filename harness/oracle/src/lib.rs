@@ -13,6 +13,7 @@ pub mod python;
 mod rules;
 pub mod thread_home;
 pub mod threads;
+mod value;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};

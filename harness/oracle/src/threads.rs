@@ -12,6 +12,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
+use crate::value::json_value;
+
 /// A row: the name of each column, and what stands in it.
 pub type Row = BTreeMap<String, Value>;
 
@@ -118,7 +120,7 @@ pub fn lines(
             Ok(0) => None,
             Ok(read) => {
                 end += read as u64;
-                let breaks_off = !line.ends_with(b"\n") && serde_json::from_slice::<Value>(&line).is_err();
+                let breaks_off = !line.ends_with(b"\n") && json(&line).is_none();
                 (!breaks_off).then_some(Ok((end, line)))
             }
         }
@@ -168,12 +170,16 @@ impl Replay {
     pub fn line(&mut self, line: &[u8], end: u64) {
         let Self { thread, row, title_is_explicit, turn_has_begun } = self;
         row.insert("history_bytes".into(), json!(end));
-        let Ok(line) = serde_json::from_slice::<Value>(line) else { return };
+        let Some(line) = json(line) else { return };
         let Some(at) = line["timestamp"].as_str().and_then(milliseconds) else { return };
-        row.insert("updated_at_ms".into(), json!(at));
+        let Some(kind) = line["type"].as_str().filter(|kind| is_kind(kind)) else { return };
         let payload = &line["payload"];
+        if !payload.is_object() {
+            return;
+        }
+        row.insert("updated_at_ms".into(), json!(at));
         let event = payload["type"].as_str().unwrap_or_default();
-        match (line["type"].as_str().unwrap_or_default(), event) {
+        match (kind, event) {
             ("session_meta", _) if payload["id"] == thread.as_str() => {
                 let told = payload["timestamp"].as_str().and_then(milliseconds);
                 if told.is_some() || row["created_at_ms"].is_null() {
@@ -183,40 +189,41 @@ impl Replay {
                         row.insert("recency_at_ms".into(), json!(created));
                     }
                 }
-                for column in ["thread_source", "agent_nickname", "agent_role", "agent_path"] {
+                row.insert("thread_source".into(), text_or_object(&payload["thread_source"]));
+                for column in ["agent_nickname", "agent_role", "agent_path"] {
                     row.insert(column.into(), text(&payload[column]));
                 }
-                if !text(&payload["source"]).is_null() {
-                    row.insert("source".into(), text(&payload["source"]));
+                keep(row, "source", text_or_object(&payload["source"]));
+                for column in ["model_provider", "cwd", "cli_version"] {
+                    keep(row, column, filled(&payload[column]));
                 }
-                for column in ["model_provider", "cwd", "cli_version", "memory_mode"] {
-                    if payload[column].is_string() {
-                        row.insert(column.into(), payload[column].clone());
-                    }
-                }
-                if row["forked_from"].is_null() && payload["forked_from_id"].as_str() != Some("") {
-                    row.insert("forked_from".into(), text(&payload["forked_from_id"]));
+                keep(row, "memory_mode", text(&payload["memory_mode"]));
+                if row["forked_from"].is_null() {
+                    row.insert("forked_from".into(), filled(&payload["forked_from_id"]));
                 }
                 if payload["git"].is_object() {
-                    row.insert("git_sha".into(), payload["git"]["commit_hash"].clone());
-                    row.insert("git_branch".into(), payload["git"]["branch"].clone());
-                    row.insert("git_origin_url".into(), payload["git"]["repository_url"].clone());
+                    row.insert("git_sha".into(), text(&payload["git"]["commit_hash"]));
+                    row.insert("git_branch".into(), text(&payload["git"]["branch"]));
+                    row.insert("git_origin_url".into(), text(&payload["git"]["repository_url"]));
                 }
             }
             // A copied history begins with its parent's line.
             ("session_meta", _) if row["forked_from"].is_null() => {
-                row.insert("forked_from".into(), text(&payload["id"]));
+                let parent = payload["id"].as_str().filter(|id| is_thread(id));
+                row.insert("forked_from".into(), json!(parent));
             }
             ("turn_context", _) => {
                 if row["cwd"].is_null() {
-                    row.insert("cwd".into(), payload["cwd"].clone());
+                    row.insert("cwd".into(), filled(&payload["cwd"]));
                 }
-                row.insert("model".into(), payload["model"].clone());
-                row.insert("reasoning_effort".into(), payload["effort"].clone());
-                row.insert("approval_mode".into(), text(&payload["approval_policy"]));
+                keep(row, "model", text(&payload["model"]));
+                if payload["effort"].is_null() || payload["effort"].is_string() {
+                    row.insert("reasoning_effort".into(), payload["effort"].clone());
+                }
+                keep(row, "approval_mode", text_or_object(&payload["approval_policy"]));
                 let profile = &payload["permission_profile"];
                 let sandbox = if profile.is_null() { &payload["sandbox_policy"] } else { profile };
-                row.insert("sandbox_policy".into(), text(sandbox));
+                keep(row, "sandbox_policy", text_or_object(sandbox));
             }
             ("event_msg", "user_message") => {
                 let own = request(payload["message"].as_str().unwrap_or_default());
@@ -228,14 +235,15 @@ impl Replay {
             ("event_msg", "item_completed") if payload["item"]["type"] == "UserMessage" => {
                 let none = Vec::new();
                 let parts = payload["item"]["content"].as_array().unwrap_or(&none);
-                let texts: Vec<&str> = parts.iter().filter_map(|part| part["text"].as_str()).collect();
-                let pictures =
-                    parts.iter().any(|part| part["type"].as_str().unwrap_or_default().contains("image"));
+                let of = |kind: &'static str| parts.iter().filter(move |part| part["type"] == kind);
+                let texts: Vec<&str> = of("text").filter_map(|part| part["text"].as_str()).collect();
+                let pictures = of("image").chain(of("local_image")).next().is_some();
                 said(row, &request(&texts.concat()), pictures, *title_is_explicit);
             }
             ("event_msg", "token_count") => {
                 let total = &payload["info"]["total_token_usage"]["total_tokens"];
-                if total.is_i64() {
+                // What is no count says nothing.
+                if total.as_i64().is_some_and(|total| total >= 0) {
                     row.insert("tokens_used".into(), total.clone());
                 }
             }
@@ -250,12 +258,15 @@ impl Replay {
                 row.insert("recency_at_ms".into(), json!(at));
             }
             ("event_msg", "thread_metadata_updated") => {
+                // A text sets, `null` clears.
+                let told =
+                    |column: &str| payload.get(column).filter(|value| value.is_string() || value.is_null());
                 for column in ["title", "git_sha", "git_branch", "git_origin_url", "memory_mode"] {
-                    if let Some(value) = payload.get(column) {
+                    if let Some(value) = told(column) {
                         row.insert(column.into(), value.clone());
                     }
                 }
-                *title_is_explicit |= payload.get("title").is_some();
+                *title_is_explicit |= told("title").is_some();
                 if row["memory_mode"].is_null() {
                     row.insert("memory_mode".into(), json!("enabled"));
                 }
@@ -284,7 +295,7 @@ pub fn difference(row: &Row, replay: &Row) -> Option<String> {
 /// Whether two values are the same; objects are kept as text, and the order of their fields says nothing.
 fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     let object = |value: Option<&Value>| -> Option<Value> {
-        serde_json::from_str(value?.as_str().filter(|text| text.starts_with('{'))?).ok()
+        json(value?.as_str().filter(|text| text.starts_with('{'))?.as_bytes())
     };
     one == other || object(one).is_some_and(|one| object(other) == Some(one))
 }
@@ -318,13 +329,42 @@ fn capped(text: &str) -> String {
     text.chars().take(4096).collect()
 }
 
-/// A text as it is, an object as compact JSON, anything else nothing.
-fn text(value: &Value) -> Value {
-    match value {
-        Value::String(_) => value.clone(),
-        Value::Object(_) => json!(value.to_string()),
-        _ => Value::Null,
+/// The JSON of a line or text; of several members with one name the last counts.
+fn json(text: &[u8]) -> Option<Value> {
+    json_value(text, |_, _| false)
+}
+
+/// Whether a text can be the type of a line, which is written between quotes as it is.
+fn is_kind(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|character| character.is_control() || "\"\\".contains(character))
+}
+
+/// Whether a text is the id of a thread: a UUID in small letters.
+fn is_thread(id: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && id.bytes().all(|byte| byte == b'-' || is_digit(byte))
+}
+
+/// Sets a column to what is told; it keeps what it has if nothing is.
+fn keep(row: &mut Row, column: &str, told: Value) {
+    if !told.is_null() {
+        row.insert(column.into(), told);
     }
+}
+
+/// A text as it is, anything else nothing.
+fn text(value: &Value) -> Value {
+    json!(value.as_str())
+}
+
+/// A text that says something.
+fn filled(value: &Value) -> Value {
+    json!(value.as_str().filter(|text| !text.is_empty()))
+}
+
+/// A text as it is, an object as compact JSON, anything else nothing.
+fn text_or_object(value: &Value) -> Value {
+    if value.is_object() { json!(value.to_string()) } else { text(value) }
 }
 
 fn milliseconds(text: &str) -> Option<i64> {

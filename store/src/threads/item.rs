@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::threads::change::{self, Change};
@@ -96,15 +96,13 @@ impl Item {
     /// # Errors
     /// [`ItemError::Line`] for what is no line of a history, and as [`Item::new`].
     pub fn from_line(line: &[u8]) -> Result<Self, ItemError> {
-        #[derive(Deserialize)]
-        struct Line<'a> {
-            #[serde(borrow)]
-            r#type: Cow<'a, str>,
-            payload: Box<RawValue>,
-        }
-        let line: Line<'_> =
-            serde_json::from_slice(line).map_err(|error| ItemError::Line { reason: error.to_string() })?;
-        Self::new(&line.r#type, line.payload)
+        let no_line = |reason: String| ItemError::Line { reason };
+        let line = str::from_utf8(line).map_err(|error| no_line(error.to_string()))?;
+        let [kind, payload] =
+            json::members(line, ["type", "payload"]).map_err(|error| no_line(error.to_string()))?;
+        let kind = kind.and_then(json::text).ok_or_else(|| no_line("it has no type".to_owned()))?;
+        let payload = payload.ok_or_else(|| no_line("it has no payload".to_owned()))?;
+        Self::new(&kind, payload.to_owned())
     }
 
     /// The `type` of the line.

@@ -1,6 +1,67 @@
-//! JSON text as bytes: taken as valid, made compact without being parsed.
+//! JSON text as bytes: members of an object as they are written, and compact text without parsing it.
 
 use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A member of an object as it is written, `null` included; `None` if the object has no such member.
+pub(crate) type Raw<'a> = Option<&'a RawValue>;
+
+/// The members of an object that have these names. Of several members with one name the last counts.
+///
+/// Names and values are checked as far as the grammar goes: half of a surrogate pair, or a number that no double holds, is an
+/// error only for whoever reads that text or number.
+///
+/// # Errors
+/// `object` is no JSON object.
+pub(crate) fn members<'a, const N: usize>(
+    object: &'a str,
+    names: [&str; N],
+) -> serde_json::Result<[Raw<'a>; N]> {
+    struct Wanted<'n, const N: usize>([&'n str; N]);
+    impl<'de, const N: usize> Visitor<'de> for Wanted<'_, N> {
+        type Value = [Raw<'de>; N];
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = [None; N];
+            while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                let place = text(name).and_then(|name| self.0.iter().position(|wanted| *wanted == name));
+                if let Some(place) = place {
+                    found[place] = Some(value);
+                }
+            }
+            Ok(found)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(object);
+    let found = reader.deserialize_map(Wanted(names))?;
+    reader.end()?;
+    Ok(found)
+}
+
+/// The member at the end of a path through objects.
+pub(crate) fn at<'a>(object: &'a str, path: &[&str]) -> Raw<'a> {
+    let (name, rest) = path.split_first()?;
+    let [member] = members(object, [name]).ok()?;
+    if rest.is_empty() { member } else { at(member?.get(), rest) }
+}
+
+/// The text that a value is; `None` for other values and for a text with half of a surrogate pair.
+pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        serde_json::from_str(value.get()).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
+}
 
 /// Valid JSON without the white space between its tokens. What is compact already is given back as it is.
 pub(crate) fn compact(json: &str) -> Cow<'_, str> {
@@ -35,6 +96,18 @@ pub(crate) fn one_line(json: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_members_with_one_name_the_last_counts() {
+        let json = r#"{"a":1,"b":{"c":{"d":5}},"\u0061":[2],"b":{"c":{"d":6,"d":1e999}},"\ud800":1e999}"#;
+        let [a, z] = members(json, ["a", "z"]).unwrap();
+        assert_eq!((a.map(RawValue::get), z.map(RawValue::get)), (Some("[2]"), None));
+        assert_eq!(at(json, &["b", "c", "d"]).map(RawValue::get), Some("1e999"));
+        assert!(at(json, &["a", "c"]).is_none() && at(json, &[]).is_none());
+        for no_object in ["[1]", "7", "{\"a\":1", "{\"a\":1}x", "{\"a\":\"\t\"}", ""] {
+            assert!(members(no_object, ["a"]).is_err(), "{no_object}");
+        }
+    }
 
     #[test]
     fn white_space_between_tokens_goes_and_inside_of_strings_stays() {

@@ -3,16 +3,15 @@
 //! Every line is checked in full: UTF-8, JSON to its end, a time. Skipping through JSON runs at several gigabytes a second, so
 //! that nothing would be gained by trusting the beginning of a line.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::threads::change::Change;
+use crate::threads::json;
 use crate::threads::problem::Defect;
 use crate::threads::time::Millis;
 
@@ -33,28 +32,22 @@ pub(crate) struct Entry {
 
 /// Understands a line, given without its line break.
 pub(crate) fn parse(line: &[u8]) -> Result<Entry, Defect> {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        timestamp: Cow<'a, str>,
-        #[serde(borrow)]
-        r#type: Cow<'a, str>,
-        #[serde(borrow)]
-        ordinal: Option<&'a RawValue>,
-        #[serde(borrow)]
-        payload: &'a RawValue,
-    }
     let line = str::from_utf8(line).map_err(|_| Defect::NotUtf8)?;
-    let envelope: Envelope<'_> = serde_json::from_str(line).map_err(|error| not_a_record(&error))?;
-    let at = time(&envelope.timestamp)?;
-    if !is_kind(&envelope.r#type) {
+    let [timestamp, kind, ordinal, payload] =
+        json::members(line, ["timestamp", "type", "ordinal", "payload"])
+            .map_err(|error| not_an_object(line, &error))?;
+    let lacks = |what: &str| Defect::NotARecord { reason: format!("it has no {what}") };
+    let at = time(&timestamp.and_then(json::text).ok_or_else(|| lacks("timestamp"))?)?;
+    let kind = kind.and_then(json::text).ok_or_else(|| lacks("type"))?;
+    if !is_kind(&kind) {
         return Err(Defect::NotARecord { reason: "its type is no kind of item".to_owned() });
     }
-    if !envelope.payload.get().starts_with('{') {
+    let payload = payload.ok_or_else(|| lacks("payload"))?.get();
+    if !payload.starts_with('{') {
         return Err(Defect::NotARecord { reason: "its payload is no object".to_owned() });
     }
-    let ordinal = envelope.ordinal.and_then(|ordinal| ordinal.get().parse().ok());
-    Ok(Entry { at, ordinal, change: Change::parse(&envelope.r#type, envelope.payload.get()) })
+    let ordinal = ordinal.and_then(|ordinal| ordinal.get().parse().ok());
+    Ok(Entry { at, ordinal, change: Change::parse(&kind, payload) })
 }
 
 /// Whether a text can be the `type` of a line: it is written between quotes as it is.
@@ -67,12 +60,14 @@ fn time(text: &str) -> Result<Millis, Defect> {
     text.parse().map_err(|_| Defect::NoTime { text: text.chars().take(32).collect() })
 }
 
-fn not_a_record(error: &serde_json::Error) -> Defect {
+/// What a line is that is no object. The parser stops where it knows that, whatever follows: only a look at all of the line tells
+/// JSON of another kind from a line that breaks off.
+fn not_an_object(line: &str, error: &serde_json::Error) -> Defect {
     // The parser's line is always the first; its column is of use.
-    let reason = error.to_string().replace(" at line 1 column ", ", byte ");
-    match error.classify() {
-        Category::Data => Defect::NotARecord { reason },
-        Category::Io | Category::Syntax | Category::Eof => Defect::NotJson { reason },
+    let reason = |error: &serde_json::Error| error.to_string().replace(" at line 1 column ", ", byte ");
+    match serde_json::from_str::<&RawValue>(line) {
+        Ok(_) => Defect::NotARecord { reason: reason(error) },
+        Err(error) => Defect::NotJson { reason: reason(&error) },
     }
 }
 
@@ -96,8 +91,12 @@ pub(crate) fn probe(line: impl Read) -> Probe {
         ordinal: Ordinal,
         payload: Payload,
     }
-    // The parser asks for single bytes.
-    let Ok(envelope) = serde_json::from_reader::<_, Envelope>(BufReader::new(line)) else {
+    // The parser asks for single bytes, and takes a list for an object.
+    let mut line = BufReader::new(line);
+    if !line.fill_buf().is_ok_and(|start| start.trim_ascii_start().starts_with(b"{")) {
+        return Probe::Unclear;
+    }
+    let Ok(envelope) = serde_json::from_reader::<_, Envelope>(line) else {
         return Probe::Unclear;
     };
     let Envelope { timestamp, r#type: kind, ordinal: Ordinal(ordinal), payload } = envelope;

@@ -4,10 +4,8 @@ use std::cmp::Ordering;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::ablation::{Ablation, Ablations};
+use super::json::{self, Raw};
 use super::line::MAX_LINE_BYTES;
 use super::name::HistoryName;
 use super::problem::HistoryError;
@@ -82,55 +80,28 @@ impl Place {
 }
 
 fn place(path: &Path) -> Result<Place, HistoryError> {
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        #[serde(borrow)]
-        timestamp: Option<&'a RawValue>,
-        #[serde(borrow)]
-        payload: Option<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        history_base: Option<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Base {
-        end_ordinal_exclusive: u64,
-    }
     let first = first_line(path).map_err(HistoryError::io(path))?;
     let name = path.file_name().and_then(|name| name.to_str()).and_then(HistoryName::parse);
     // What is no record says nothing here; whoever replays the page tells it.
-    let line = serde_json::from_slice::<Line<'_>>(&first).ok();
-    let at = line.as_ref().and_then(|line| serde_json::from_str::<String>(line.timestamp?.get()).ok());
-    let base = line
-        .and_then(|line| serde_json::from_str::<Payload<'_>>(line.payload?.get()).ok())
-        .and_then(|payload| serde_json::from_str::<Base>(payload.history_base?.get()).ok());
+    let first = str::from_utf8(&first).unwrap_or_default();
+    let at = json::at(first, &["timestamp"]).and_then(json::text);
+    let base = json::at(first, &["payload", "history_base", "end_ordinal_exclusive"]);
     Ok(Place {
         path: path.to_owned(),
         is_segment: name.is_some_and(|name| name.segment.is_some()),
         at: at.and_then(|at| at.parse().ok()),
-        base: base.map(|base| base.end_ordinal_exclusive),
+        base: base.and_then(|base| base.get().parse().ok()),
     })
 }
 
 /// Whether the file is a rollout of 2025, whose lines have no types: then the first one has the thread and its time at its top.
 pub(crate) fn is_untyped(path: &Path) -> bool {
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        #[serde(borrow)]
-        id: &'a RawValue,
-        #[serde(borrow)]
-        timestamp: &'a RawValue,
-        #[serde(borrow)]
-        r#type: Option<&'a RawValue>,
-        #[serde(borrow)]
-        payload: Option<&'a RawValue>,
-    }
-    let is_text = |raw: &RawValue| raw.get().starts_with('"');
+    let is_text = |raw: Raw<'_>| raw.and_then(json::text).is_some();
+    let is_there = |raw: Raw<'_>| raw.is_some_and(|raw| raw.get() != "null");
     first_line(path).is_ok_and(|line| {
-        serde_json::from_slice::<Line<'_>>(&line).is_ok_and(|line| {
-            is_text(line.id) && is_text(line.timestamp) && line.r#type.is_none() && line.payload.is_none()
+        let line = str::from_utf8(&line).unwrap_or_default();
+        json::members(line, ["id", "timestamp", "type", "payload"]).is_ok_and(|[id, at, kind, payload]| {
+            is_text(id) && is_text(at) && !is_there(kind) && !is_there(payload)
         })
     })
 }

@@ -6,10 +6,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::change::capped;
 use super::id::ThreadId;
+use super::json;
 use super::lines::{Lines, Next, Scratch};
 use super::problem::{Defect, Problem};
 use super::replay::MAX_PROBLEMS;
@@ -95,17 +94,14 @@ impl Titles {
 }
 
 fn entry(line: &[u8]) -> Result<(ThreadId, String), Defect> {
-    #[derive(Deserialize)]
-    struct Entry {
-        id: String,
-        #[serde(alias = "name")]
-        thread_name: String,
-    }
+    let not_a_record = |reason: String| Defect::NotARecord { reason };
     let line = str::from_utf8(line).map_err(|_| Defect::NotUtf8)?;
-    let entry: Entry =
-        serde_json::from_str(line).map_err(|error| Defect::NotARecord { reason: error.to_string() })?;
-    let id = entry.id.parse().map_err(|error| Defect::NotARecord { reason: format!("{error}") })?;
-    Ok((id, entry.thread_name))
+    let [id, thread_name, name] = json::members(line, ["id", "thread_name", "name"])
+        .map_err(|error| not_a_record(error.to_string()))?;
+    let id = id.and_then(json::text).ok_or_else(|| not_a_record("it has no id".to_owned()))?;
+    let id = id.parse().map_err(|error| not_a_record(format!("{error}")))?;
+    let name = thread_name.and_then(json::text).or_else(|| json::text(name?));
+    Ok((id, name.ok_or_else(|| not_a_record("it has no name".to_owned()))?.into_owned()))
 }
 
 #[cfg(test)]
@@ -121,7 +117,7 @@ mod tests {
         let text = format!(
             "{{\"id\":\"{one}\",\"thread_name\":\"first\",\"updated_at\":\"2026-11-29T19:56:26Z\"}}\n\
              {{\"id\":\"{two}\",\"name\":\" other \"}}\n\
-             {{\"id\":\"{one}\",\"thread_name\":\"second\"}}\nrubbish\n\
+             {{\"id\":\"{two}\",\"id\":\"{one}\",\"name\":\"x\",\"thread_name\":\"second\"}}\nrubbish\n\
              {{\"id\":\"{three}\",\"thread_name\":\"x\"}}\n{{\"id\":\"{three}\",\"thread_name\":\" \"}}\n\
              {{\"id\":\"{two}\"}}"
         );

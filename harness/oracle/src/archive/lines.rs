@@ -1,10 +1,8 @@
 //! What a line of a rollout is: one that matters, one to skip, or a broken one.
 
-use std::fmt;
+use serde_json::Value;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use crate::value::json_value;
 
 /// Types of lines that matter, and of events.
 const MATTER: [&str; 3] = ["session_meta", "turn_context", "token_usage_record"];
@@ -34,63 +32,12 @@ pub(super) enum Line {
     Broken(&'static str),
 }
 
-/// The object that a line is.
+/// The object that a line is. Of several members `type` the first that is a text counts.
 fn object(line: &[u8]) -> Option<Value> {
-    serde_json::from_slice::<&RawValue>(line).ok().map(value).filter(Value::is_object)
-}
-
-/// A JSON value, one level after the other, as the grammar takes it: `serde_json` by itself refuses a text with half of a surrogate
-/// pair, a number that no double holds, and depth. Of several members `type` the first that is a text counts, of others the last.
-fn value(raw: &RawValue) -> Value {
-    let text = raw.get();
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let Ok(Members(members)) = serde_json::from_str(text) else { return Value::Null };
-            let mut object = Map::new();
-            for (name, raw) in members {
-                // A name that is no text is that of no member.
-                let Ok(name) = serde_json::from_str::<String>(name.get()) else { continue };
-                if name != "type" || object.get("type").and_then(Value::as_str).is_none_or(str::is_empty) {
-                    object.insert(name, value(raw));
-                }
-            }
-            Value::Object(object)
-        }
-        Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
-            items.into_iter().map(value).collect()
-        }
-        // A text that is none is absent; a number that is too large is no count.
-        Some(b'"') => serde_json::from_str(text).unwrap_or(Value::Null),
-        _ => serde_json::from_str(text).unwrap_or(json!(0.5)),
-    }
-}
-
-/// The members of an object, in their order.
-struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Each)
-    }
+    json_value(line, |name, before| {
+        name == "type" && before.as_str().is_some_and(|before| !before.is_empty())
+    })
+    .filter(Value::is_object)
 }
 
 /// What a line is. Whatever begins with types that do not matter is skipped, whole or not.
@@ -98,7 +45,7 @@ pub(super) fn line_of(line: &[u8]) -> Line {
     let value = object(line);
     let (kind, payload) = match &value {
         Some(value) => types(value),
-        None => types_of_beginning(&String::from_utf8_lossy(line)),
+        None => types_of_beginning(&lossy(line)),
     };
     let has_no_type = value.as_ref().is_some_and(|value| value.get("type").is_none());
     let Some(kind) = kind else { return if has_no_type { Line::Untyped } else { Line::Broken("no type") } };
@@ -117,12 +64,25 @@ pub(super) fn stamp(line: &[u8]) -> Option<String> {
     match object(line) {
         Some(value) => text(&value, "timestamp"),
         None => {
-            let line = String::from_utf8_lossy(line);
+            let line = lossy(line);
             let (name, value) = member(after(&line, '{')?)?;
             let (stamp, _) = string(value).filter(|_| name == "timestamp")?;
             Some(stamp.to_owned())
         }
     }
+}
+
+/// Stands in the place of bytes that are no text.
+const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
+
+/// The text of a line that need not be one. A [`NO_TEXT`] that was written becomes another character, which no known type has.
+fn lossy(line: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in line.utf8_chunks() {
+        text += &chunk.valid().replace(NO_TEXT, "?");
+        text.extend((!chunk.invalid().is_empty()).then_some(NO_TEXT));
+    }
+    text
 }
 
 /// The types of a line and of its payload.
@@ -160,7 +120,7 @@ fn first_type(object: &str) -> Option<(&str, &str)> {
         let (name, value) = member(rest)?;
         if name == "type" {
             // Bytes that are no text name nothing.
-            return string(value).filter(|(kind, _)| !kind.contains(char::REPLACEMENT_CHARACTER));
+            return string(value).filter(|(kind, _)| !kind.contains(NO_TEXT));
         }
         rest = after(plain(value)?, ',')?;
     }

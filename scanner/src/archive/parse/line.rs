@@ -109,12 +109,11 @@ impl Defect {
 /// Understands a line that is in memory. `kind` is what its beginning says.
 pub(crate) fn from_slice(line: &[u8], kind: Kind) -> Result<Line, Defect> {
     let Ok(text) = str::from_utf8(line) else { return understand(None, kind) };
-    let parsed = serde_json::from_str(text).ok();
-    // It may be a lone surrogate that the parser does not like.
-    if parsed.is_none() && memchr::memmem::find(line, b"\\u").is_some() {
-        return from_reader(line, kind);
+    match serde_json::from_str(text) {
+        Ok(parsed) => understand(Some(parsed), kind),
+        // It may be half of a surrogate pair, or a number that no double holds.
+        Err(_) => from_reader(line, kind),
     }
-    understand(parsed, kind)
 }
 
 /// Understands a line that comes in pieces.
@@ -196,20 +195,30 @@ mod tests {
                 "info":{{"last_token_usage":{{"input_tokens":{count},"output_tokens":2}}}}}}}}"#
             )
         };
-        for count in ["-1", "1.5", "1e3", "18446744073709551616", "1e400"] {
+        // The last four are larger than any double.
+        let digits = "9".repeat(10_000);
+        for count in [
+            "-1",
+            "1.5",
+            "1e3",
+            "18446744073709551616",
+            "1e400",
+            "-18446744073709551615E+308",
+            "0.7e999",
+            &digits,
+        ] {
             let last = Some(Counts([None, None, None, Some(2), None, None]));
             let used = Says::Used { ordinal: Some(4), total: None, last };
-            // Of what no float holds either nothing is known.
-            if count == "1e400" {
-                assert_eq!(says(&line(count)), Err(Defect::NotJson));
-                continue;
-            }
             assert_eq!(
                 says(&line(count)),
                 Ok(Line::Says(Box::new(Said { at: 1500, says: used, defect: Some(Defect::NoCount) })))
             );
         }
         assert_eq!(defect(&line("18446744073709551615")), None);
+        // A number is one by its grammar, however large.
+        for no_number in ["1e400e400", "1e+-400", "0400", "1e", "-", "1.e400", &format!("{digits}-")] {
+            assert_eq!(says(&line(no_number)), Err(Defect::NotJson), "{no_number}");
+        }
     }
 
     #[test]

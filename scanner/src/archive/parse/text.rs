@@ -1,7 +1,9 @@
-//! JSON on its way to the parser: what the parser would refuse or hold in memory without need is taken out of its texts.
+//! JSON on its way to the parser: what the parser would refuse or hold in memory without need is taken out of its texts and numbers.
 //!
 //! A lone surrogate is no text, and the parser would refuse the whole line for it: [`MARK`] stands in its place, and whoever
-//! reads a text with that mark takes it as absent. Texts end after [`MOST`] bytes; nothing that matters is that long.
+//! reads a text with that mark takes it as absent. Texts end after [`MOST`] bytes; nothing that matters is that long. The parser refuses
+//! numbers that no double holds, too: digits beyond [`MOST_DIGITS`] and those of exponents beyond the first are left out, so that
+//! such a number is another one that can be no count.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -13,6 +15,9 @@ pub(super) const LONGEST: usize = 4 << 10;
 
 /// Bytes of a text as it is written that are let through: one byte takes six as an escape.
 const MOST: usize = 6 * (LONGEST + 4);
+
+/// Digits of a number that are let through: more than a counter holds, and fewer than a double does.
+const MOST_DIGITS: usize = 21;
 
 /// Bytes taken at a time.
 const PIECE: usize = 64 << 10;
@@ -27,6 +32,8 @@ pub(super) struct Texts<R> {
     text: Option<Text>,
     /// The first half of a pair of surrogates, whose second has not come yet.
     half: Option<[u8; 6]>,
+    /// Digits that are let through until something else comes.
+    digits: usize,
 }
 
 /// A text that is being let through.
@@ -41,7 +48,7 @@ struct Text {
 impl<R: Read> Texts<R> {
     pub(super) fn new(inner: R) -> Self {
         let inner = BufReader::with_capacity(PIECE, inner);
-        Self { inner, ready: Vec::new(), read: 0, text: None, half: None }
+        Self { inner, ready: Vec::new(), read: 0, text: None, half: None, digits: MOST_DIGITS }
     }
 
     /// Makes more ready. `false` at the end.
@@ -73,24 +80,51 @@ impl<R: Read> Texts<R> {
     /// Lets bytes through. A text that is too long ends between two characters.
     fn push(&mut self, bytes: &[u8]) {
         let Some(Text { length, is_cut }) = &mut self.text else {
-            return self.ready.extend_from_slice(bytes);
+            return self.push_outside(bytes);
         };
+        // What may not stand in a text stays, so that the parser finds it.
+        let forbidden = |bytes: &[u8]| bytes.iter().copied().find(|byte| *byte < b' ');
         if *is_cut {
-            return;
+            return self.ready.extend(forbidden(bytes));
         }
         let is_inside = |byte: &&u8| (0x80..0xc0).contains(*byte);
         let room = MOST.saturating_sub(*length).min(bytes.len());
         let end = room + bytes[room..].iter().take_while(is_inside).count();
         self.ready.extend_from_slice(&bytes[..end]);
+        self.ready.extend(forbidden(&bytes[end..]));
         *length += end;
         *is_cut = end < bytes.len();
     }
 
-    /// Lets an escape through, or none of it.
+    /// Lets through what stands between texts, without digits that no number needs.
+    fn push_outside(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.digits = match byte {
+                b'0'..=b'9' if self.digits == 0 => continue,
+                b'0'..=b'9' => self.digits - 1,
+                b'e' | b'E' => 1,
+                // The sign of an exponent; before the digits of a whole number stands something else.
+                b'+' | b'-' => self.digits,
+                _ => MOST_DIGITS,
+            };
+            self.ready.push(*byte);
+        }
+    }
+
+    /// Lets an escape through, or none of it if it is one.
     fn push_whole(&mut self, escape: &[u8]) {
         if let Some(text) = &mut self.text {
             text.is_cut |= text.length >= MOST;
-            if text.is_cut {
+            let is_right = match escape {
+                [b'\\', b'u', digits @ ..] => {
+                    digits.len() >= 4 && digits[..4].iter().all(u8::is_ascii_hexdigit)
+                }
+                [b'\\', rest @ ..] => {
+                    matches!(rest, [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'])
+                }
+                _ => true,
+            };
+            if text.is_cut && is_right {
                 return;
             }
             text.length += escape.len();
@@ -181,6 +215,20 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_no_double_holds_become_others_that_are_no_count() {
+        for (json, read) in [
+            ("[0,-1,1.5,2e3,true,\"4e400\"]", "[0,-1,1.5,2e3,true,\"4e400\"]"),
+            ("[1e400,1E-308,-7e+99,8]", "[1e4,1E-3,-7e+9,8]"),
+            ("18446744073709551616000,5", "184467440737095516160,5"),
+        ] {
+            assert_eq!(through(json), read);
+        }
+        let long = "9".repeat(PIECE + 1);
+        let cut = through(&format!("{long}.{long}e{long}"));
+        assert!(cut.parse::<f64>().unwrap().is_finite() && cut.len() < 50, "{cut}");
+    }
+
+    #[test]
     fn lone_surrogates_are_marked() {
         for (json, marks) in [
             (r#""\ud800""#, 1),
@@ -202,6 +250,25 @@ mod tests {
             let (long, end): (String, String) = serde_json::from_str(&through(&json)).unwrap();
             assert!((LONGEST..=MOST + 12).contains(&long.len()), "{unit}: {}", long.len());
             assert_eq!(end, "end");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_long_text_must_be_right() {
+        let long = "x".repeat(MOST + 5);
+        for right in ["\u{e9}", r#"\""#, r"\u00e9", r"\/", r"\ud83d\ude00", r"\udc00", r"\ud800"] {
+            let json = through(&format!(r#"["{long}{right}","end"]"#));
+            assert!(json.len() < MOST + 20 && serde_json::from_str::<[String; 2]>(&json).is_ok(), "{right}");
+        }
+        for wrong in ["\u{1}", "\n", r"\x", r"\u12g4", r"\u+123", "\\\n"] {
+            for long in [&long, &long[..MOST - 1], &long[..MOST]] {
+                let json = through(&format!(r#"["{long}{wrong}x","end"]"#));
+                assert!(
+                    serde_json::from_str::<[String; 2]>(&json).is_err(),
+                    "{wrong:?} after {}",
+                    long.len()
+                );
+            }
         }
     }
 }

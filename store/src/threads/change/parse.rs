@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserializer as _;
 use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use super::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
-use crate::threads::json;
+use crate::threads::json::{self, Raw};
 
 /// The words of a message without what an editor has put before them; `None` if there are none.
 fn words(text: &str) -> Option<String> {
@@ -21,11 +21,8 @@ pub(crate) fn capped(text: &str) -> String {
     text[..end].to_owned()
 }
 
-// A field as it stands there.
-type Raw<'a> = Option<&'a RawValue>;
-
 fn text(raw: Raw<'_>) -> Option<String> {
-    serde_json::from_str(raw?.get()).ok()
+    json::text(raw?).map(Cow::into_owned)
 }
 
 /// A text that says something.
@@ -35,8 +32,14 @@ fn filled(raw: Raw<'_>) -> Option<String> {
 
 /// A text as it is, an object as compact JSON.
 fn word(raw: Raw<'_>) -> Option<String> {
-    let raw = raw?.get();
-    if raw.starts_with('{') { Some(json::compact(raw).into_owned()) } else { serde_json::from_str(raw).ok() }
+    let raw = raw?;
+    if raw.get().starts_with('{') { Some(json::compact(raw.get()).into_owned()) } else { text(Some(raw)) }
+}
+
+/// A text sets, `null` clears, anything else says nothing.
+fn field(raw: Raw<'_>) -> Option<Option<String>> {
+    let raw = raw?;
+    if raw.get() == "null" { Some(None) } else { text(Some(raw)).map(Some) }
 }
 
 fn is_filled_list(raw: Raw<'_>) -> bool {
@@ -66,85 +69,77 @@ fn each<'a>(list: &'a str, take: impl FnMut(&'a RawValue)) -> Option<()> {
 }
 
 pub(super) fn session_meta(payload: &str) -> Option<Change> {
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        id: Raw<'a>,
-        timestamp: Raw<'a>,
-        cwd: Raw<'a>,
-        cli_version: Raw<'a>,
-        source: Raw<'a>,
-        thread_source: Raw<'a>,
-        agent_nickname: Raw<'a>,
-        agent_role: Raw<'a>,
-        agent_path: Raw<'a>,
-        model_provider: Raw<'a>,
-        memory_mode: Raw<'a>,
-        forked_from_id: Raw<'a>,
-        git: Raw<'a>,
-    }
-    #[derive(Deserialize)]
-    struct RawGit<'a> {
-        #[serde(borrow)]
-        commit_hash: Raw<'a>,
-        branch: Raw<'a>,
-        repository_url: Raw<'a>,
-    }
-    let payload: Payload<'_> = serde_json::from_str(payload).ok()?;
-    let git = payload.git.and_then(|git| serde_json::from_str::<RawGit<'_>>(git.get()).ok());
+    const NAMES: [&str; 13] = [
+        "id",
+        "timestamp",
+        "cwd",
+        "cli_version",
+        "source",
+        "thread_source",
+        "agent_nickname",
+        "agent_role",
+        "agent_path",
+        "model_provider",
+        "memory_mode",
+        "forked_from_id",
+        "git",
+    ];
+    let [
+        id,
+        timestamp,
+        cwd,
+        cli_version,
+        source,
+        thread_source,
+        agent_nickname,
+        agent_role,
+        agent_path,
+        model_provider,
+        memory_mode,
+        forked_from,
+        git,
+    ] = json::members(payload, NAMES).ok()?;
+    let git = git.and_then(|git| json::members(git.get(), ["commit_hash", "branch", "repository_url"]).ok());
     Some(Change::SessionMeta(Box::new(SessionMeta {
-        id: text(payload.id)?.parse().ok()?,
-        timestamp: text(payload.timestamp).and_then(|text| text.parse().ok()),
-        cwd: filled(payload.cwd),
-        cli_version: filled(payload.cli_version),
-        source: word(payload.source),
-        thread_source: word(payload.thread_source),
-        agent_nickname: text(payload.agent_nickname),
-        agent_role: text(payload.agent_role),
-        agent_path: text(payload.agent_path),
-        model_provider: filled(payload.model_provider),
-        memory_mode: text(payload.memory_mode),
-        forked_from: filled(payload.forked_from_id),
-        git: git.map(|git| Git {
-            commit_hash: text(git.commit_hash),
-            branch: text(git.branch),
-            repository_url: text(git.repository_url),
+        id: json::text(id?)?.parse().ok()?,
+        timestamp: timestamp.and_then(json::text).and_then(|text| text.parse().ok()),
+        cwd: filled(cwd),
+        cli_version: filled(cli_version),
+        source: word(source),
+        thread_source: word(thread_source),
+        agent_nickname: text(agent_nickname),
+        agent_role: text(agent_role),
+        agent_path: text(agent_path),
+        model_provider: filled(model_provider),
+        memory_mode: text(memory_mode),
+        forked_from: filled(forked_from),
+        git: git.map(|[commit_hash, branch, repository_url]| Git {
+            commit_hash: text(commit_hash),
+            branch: text(branch),
+            repository_url: text(repository_url),
         }),
     })))
 }
 
 pub(super) fn turn_context(payload: &str) -> Option<Change> {
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        cwd: Raw<'a>,
-        model: Raw<'a>,
-        effort: Raw<'a>,
-        approval_policy: Raw<'a>,
-        sandbox_policy: Raw<'a>,
-        permission_profile: Raw<'a>,
-    }
-    let payload: Payload<'_> = serde_json::from_str(payload).ok()?;
+    let [cwd, model, effort, approval_policy, sandbox_policy, permission_profile] = json::members(
+        payload,
+        ["cwd", "model", "effort", "approval_policy", "sandbox_policy", "permission_profile"],
+    )
+    .ok()?;
+    let permission_profile = permission_profile.filter(|profile| profile.get() != "null");
     Some(Change::TurnContext(Box::new(TurnContext {
-        cwd: filled(payload.cwd),
-        model: text(payload.model),
-        effort: match payload.effort {
-            None => Some(None),
-            effort => text(effort).map(Some),
-        },
-        approval_policy: word(payload.approval_policy),
-        sandbox_policy: word(payload.permission_profile.or(payload.sandbox_policy)),
+        cwd: filled(cwd),
+        model: text(model),
+        effort: if effort.is_none() { Some(None) } else { field(effort) },
+        approval_policy: word(approval_policy),
+        sandbox_policy: word(permission_profile.or(sandbox_policy)),
     })))
 }
 
 /// The `type` inside of a payload.
 pub(crate) fn inner_kind(payload: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        r#type: Cow<'a, str>,
-    }
-    Some(serde_json::from_str::<Payload<'_>>(payload).ok()?.r#type)
+    json::at(payload, &["type"]).and_then(json::text)
 }
 
 pub(super) fn event(payload: &str) -> Option<Change> {
@@ -160,48 +155,25 @@ pub(super) fn event(payload: &str) -> Option<Change> {
 }
 
 fn user_message(payload: &str) -> Option<Change> {
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        message: Raw<'a>,
-        images: Raw<'a>,
-        local_images: Raw<'a>,
-    }
-    let payload: Payload<'_> = serde_json::from_str(payload).ok()?;
+    let [message, images, local_images] =
+        json::members(payload, ["message", "images", "local_images"]).ok()?;
     Some(Change::UserMessage {
-        text: text(payload.message).and_then(|message| words(&message)),
-        has_images: is_filled_list(payload.images) || is_filled_list(payload.local_images),
+        text: message.and_then(json::text).and_then(|message| words(&message)),
+        has_images: is_filled_list(images) || is_filled_list(local_images),
     })
 }
 
 fn item_completed(payload: &str) -> Option<Change> {
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        item: Item<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Item<'a> {
-        #[serde(borrow)]
-        r#type: Cow<'a, str>,
-        content: Raw<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Part<'a> {
-        #[serde(borrow)]
-        r#type: Raw<'a>,
-        text: Raw<'a>,
-    }
-    let item = serde_json::from_str::<Payload<'_>>(payload).ok()?.item;
-    if item.r#type != "UserMessage" {
+    let [kind, content] = json::members(json::at(payload, &["item"])?.get(), ["type", "content"]).ok()?;
+    if json::text(kind?)? != "UserMessage" {
         return None;
     }
     let (mut message, mut has_images) = (String::new(), false);
-    each(item.content?.get(), |part| {
-        let Ok(part) = serde_json::from_str::<Part<'_>>(part.get()) else { return };
-        match text(part.r#type).as_deref() {
+    each(content?.get(), |part| {
+        let Ok([kind, text]) = json::members(part.get(), ["type", "text"]) else { return };
+        match kind.and_then(json::text).as_deref() {
             // The writer shows the texts of a message with nothing between them.
-            Some("text") => message.push_str(&text(part.text).unwrap_or_default()),
+            Some("text") => message.push_str(&text.and_then(json::text).unwrap_or_default()),
             Some("image" | "local_image") => has_images = true,
             _ => {}
         }
@@ -210,66 +182,28 @@ fn item_completed(payload: &str) -> Option<Change> {
 }
 
 fn token_count(payload: &str) -> Option<Change> {
-    #[derive(Deserialize)]
-    struct Payload {
-        info: Info,
-    }
-    #[derive(Deserialize)]
-    struct Info {
-        total_token_usage: Usage,
-    }
-    #[derive(Deserialize)]
-    struct Usage {
-        total_tokens: i64,
-    }
-    let tokens = serde_json::from_str::<Payload>(payload).ok()?.info.total_token_usage.total_tokens;
-    Some(Change::Tokens(tokens.max(0)))
+    let tokens = json::at(payload, &["info", "total_token_usage", "total_tokens"])?;
+    tokens.get().parse().ok().filter(|tokens| *tokens >= 0).map(Change::Tokens)
 }
 
 fn goal(payload: &str) -> Option<Change> {
-    #[derive(Deserialize)]
-    struct Payload {
-        goal: Goal,
-    }
-    #[derive(Deserialize)]
-    struct Goal {
-        objective: String,
-    }
-    let objective = serde_json::from_str::<Payload>(payload).ok()?.goal.objective;
+    let objective = json::text(json::at(payload, &["goal", "objective"])?)?;
     let objective = objective.trim();
     (!objective.is_empty()).then(|| Change::Goal(capped(objective)))
 }
 
 fn metadata(payload: &str) -> Option<Change> {
-    // A field that is there, `null` included.
-    fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Raw<'de>, D::Error> {
-        <&RawValue>::deserialize(deserializer).map(Some)
-    }
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow, default, deserialize_with = "present")]
-        title: Raw<'a>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        git_sha: Raw<'a>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        git_branch: Raw<'a>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        git_origin_url: Raw<'a>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        memory_mode: Raw<'a>,
-        archived: Raw<'a>,
-    }
-    // A text sets, null clears, anything else says nothing.
-    fn field(raw: Raw<'_>) -> Option<Option<String>> {
-        serde_json::from_str(raw?.get()).ok()
-    }
-    let payload: Payload<'_> = serde_json::from_str(payload).ok()?;
+    let [title, git_sha, git_branch, git_origin_url, memory_mode, archived] = json::members(
+        payload,
+        ["title", "git_sha", "git_branch", "git_origin_url", "memory_mode", "archived"],
+    )
+    .ok()?;
     Some(Change::Metadata(Box::new(MetadataUpdate {
-        title: field(payload.title),
-        git_sha: field(payload.git_sha),
-        git_branch: field(payload.git_branch),
-        git_origin_url: field(payload.git_origin_url),
-        memory_mode: field(payload.memory_mode),
-        archived: payload.archived.and_then(|archived| serde_json::from_str(archived.get()).ok()),
+        title: field(title),
+        git_sha: field(git_sha),
+        git_branch: field(git_branch),
+        git_origin_url: field(git_origin_url),
+        memory_mode: field(memory_mode),
+        archived: archived.and_then(|archived| archived.get().parse().ok()),
     })))
 }

@@ -254,7 +254,9 @@ fn tokens_and_turns() {
         &[("event_msg", &tokens("5")), ("event_msg", &tokens("7"))],
         &[(Column::TokensUsed, Value::Integer(7))],
     );
-    row(&[("event_msg", &tokens("-5"))], &[(Column::TokensUsed, Value::Integer(0))]);
+    for no_count in ["-5", "1.5", "1e3", "9223372036854775808", "1e999"] {
+        row(&[("event_msg", &tokens(no_count))], &[]);
+    }
     row(
         &[("event_msg", &tokens("5")), ("event_msg", r#"{"type":"token_count","info":null}"#)],
         &[(Column::TokensUsed, Value::Integer(5))],
