@@ -154,7 +154,9 @@ fn try_one(base: &Base, seed: u64, tally: &Mutex<Tally>) {
             Ok(scan) => {
                 let found = Some(turns(scan));
                 let remembers = scan.stats.mode != Mode::Full;
-                if found.as_ref() == Some(&base.turns) && (!sound || remembers || expected == found) {
+                // The oracle wants a time of every row, the scanner of those that it uses.
+                let agrees = expected.is_none() || expected == found;
+                if found.as_ref() == Some(&base.turns) && (!sound || remembers || agrees) {
                     "right"
                 } else if sound && found == expected {
                     // What was changed is a value, and no structure is wrong.
