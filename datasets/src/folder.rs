@@ -51,7 +51,7 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
         }
         own.push(path);
     }
-    // An empty one may be what a removal that was killed has left. Whoever names it is told that it is no dataset.
+    // A removal that was killed may leave an empty folder. `remove` refuses it by name as no dataset.
     if !is_marked(folder) && !own.is_empty() {
         return refused("it is not a dataset: it has neither a manifest nor the mark of one".to_owned());
     }

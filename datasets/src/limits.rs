@@ -243,7 +243,7 @@ impl<'a> Checked<'a> {
                     Some(Range::UpTo(most)) => {
                         whole.is_some_and(|number| number > 0 && number as f64 <= most)
                     }
-                    // What stands at an unknown key is told when the file is read.
+                    // Reading the file reports unknown keys.
                     None => digits.len() <= 40,
                 };
                 if holds { Ok(()) } else { Err(self.out_of_range(path, at, &number.to_string(), limit())) }

@@ -102,7 +102,7 @@ impl ArchiveRecipe {
     #[must_use]
     pub fn is_one(name: &str) -> bool {
         let says = |text: String| {
-            // Numbers that no integer holds are told when it is read.
+            // Reading the recipe reports numbers that no integer holds.
             let table = toml::de::DeTable::parse(&text).ok();
             let kind = table.as_ref().and_then(|table| table.get_ref().get("kind")?.get_ref().as_str());
             kind == Some("archive")

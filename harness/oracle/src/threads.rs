@@ -345,7 +345,7 @@ fn is_thread(id: &str) -> bool {
     id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && id.bytes().all(|byte| byte == b'-' || is_digit(byte))
 }
 
-/// Sets a column to what is told; it keeps what it has if nothing is.
+/// Sets a column to the given value. Without one, the column keeps what it has.
 fn keep(row: &mut Row, column: &str, told: Value) {
     if !told.is_null() {
         row.insert(column.into(), told);

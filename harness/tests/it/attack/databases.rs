@@ -269,7 +269,7 @@ fn a_memo_with_its_lock_and_its_new_file_is_never_a_pipe_or_a_link() {
 }
 
 #[test]
-fn a_relaunch_takes_pruned_rows_for_pruned_and_lost_ones_for_lost() {
+fn a_relaunch_takes_pruned_rows_for_pruned() {
     let mut trace = turns(3);
     assert_eq!(trace.relaunch().turns.len(), 3);
     trace.sql("DELETE FROM logs WHERE id = 1");
