@@ -11,13 +11,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracerig_datasets::archive::{ArchiveManifest, ArchiveRecipe};
 use tracerig_datasets::{Manifest, Recipe};
-use tracerig_reports::record::Exit;
 use tracerig_store::threads::{Cursor, Millis, ThreadId};
 
 use crate::handicap::Planted;
 use crate::histories::Hello as PythonHello;
 use crate::plan::Plan;
-use crate::platform::Ended;
+use crate::platform::{Ended, Exit};
 use crate::process::Finished;
 use crate::protocol::Hello;
 use crate::relaunch::judge;

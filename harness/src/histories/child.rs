@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tracerig_reports::record::Exit;
 
 use crate::child;
 use crate::interrupt;
+use crate::platform::Exit;
 use crate::watch::{Cut, Limits};
 
 /// How long a process may take to answer.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use tracerig_store::files::open_regular;
+use tracerig_store::files::{open_lock, open_regular};
 
 use super::error::RunError;
 use crate::interrupt::{self, TempFolder};
@@ -58,7 +58,10 @@ fn padding(parent: &Path) -> String {
 
 /// Opens the file at `path`, creating it if need be, and waits for its lock.
 fn lock(path: &Path) -> Result<File, RunError> {
-    interrupt::lock(path).map_err(RunError::io(path, "lock it"))?.ok_or(RunError::Interrupted)
+    open_lock(path)
+        .and_then(interrupt::lock)
+        .map_err(RunError::io(path, "lock it"))?
+        .ok_or(RunError::Interrupted)
 }
 
 /// Removes the folders of runs that are no more.

@@ -26,7 +26,7 @@ const GRACE_OF_INTERRUPTED: Duration = Duration::from_millis(250);
 const DRAIN: Duration = Duration::from_millis(100);
 
 /// The most bytes of standard error that are kept; a child that writes more is ended.
-pub(crate) const MOST_STDERR: u64 = 1 << 20;
+pub const MOST_STDERR: u64 = 1 << 20;
 
 /// Why a child was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +69,13 @@ impl fmt::Display for Cut {
 
 /// What a child is ended for.
 #[derive(Debug, Default)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Time from its start; `None`: as long as it likes.
-    pub(crate) time: Option<Duration>,
+    pub time: Option<Duration>,
     /// The file that is its standard error.
-    pub(crate) stderr: Option<File>,
+    pub stderr: Option<File>,
     /// Whether it starts and goes on when a signal asks for the end, because it puts something in order.
-    pub(crate) tidies: bool,
+    pub tidies: bool,
 }
 
 #[derive(Debug)]
@@ -184,7 +184,7 @@ fn watch() {
 ///
 /// # Errors
 /// It cannot be started, or a signal asked for the end before.
-pub(crate) fn spawn(
+pub fn spawn(
     command: &mut Command,
     limits: Limits,
 ) -> io::Result<(std::process::Child, Watched, PipeReader, Instant)> {
@@ -215,27 +215,27 @@ pub(crate) fn spawn(
 }
 
 /// Begins to end all children, because a signal asked for the end.
-pub(crate) fn end_all() {
+pub fn end_all() {
     let mut all = children();
     all.iter_mut().filter(|entry| !entry.tidies).for_each(|entry| entry.end(Cut::Interrupted));
     CHANGED.notify_all();
 }
 
 /// Kills all children and what they left at once.
-pub(crate) fn kill_all() {
+pub fn kill_all() {
     let mut all = children();
     all.iter_mut().for_each(Entry::kill);
     sweep(&all);
 }
 
 /// Kills what children that have ended left behind.
-pub(crate) fn sweep_now() {
+pub fn sweep_now() {
     sweep(&children());
 }
 
 /// A child under watch, until this value ends. That must be before its process id is freed.
 #[derive(Debug)]
-pub(crate) struct Watched(u32);
+pub struct Watched(u32);
 
 impl Watched {
     fn with<T>(&self, what: impl FnOnce(&mut Entry) -> T) -> Option<T> {
@@ -243,29 +243,30 @@ impl Watched {
     }
 
     /// Gives the child so much time from now; `None`: as long as it likes.
-    pub(crate) fn limit(&self, time: Option<Duration>) {
+    pub fn limit(&self, time: Option<Duration>) {
         self.with(|entry| entry.deadline = time.and_then(|time| Instant::now().checked_add(time)));
     }
 
     /// Why it is being ended.
-    pub(crate) fn cut(&self) -> Option<Cut> {
+    #[must_use]
+    pub fn cut(&self) -> Option<Cut> {
         self.with(|entry| entry.cut).flatten()
     }
 
     /// Begins to end it.
-    pub(crate) fn end(&self, cut: Cut) {
+    pub fn end(&self, cut: Cut) {
         self.with(|entry| entry.end(cut));
         CHANGED.notify_all();
     }
 
     /// Kills the group at once, for no fault of the child.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         self.with(Entry::kill);
         CHANGED.notify_all();
     }
 
     /// What may kill the child from elsewhere, and knows when it is too late.
-    pub(crate) fn killer(&self) -> impl FnOnce() + Send + 'static {
+    pub fn killer(&self) -> impl FnOnce() + Send + 'static {
         let id = self.0;
         move || {
             if let Some(entry) = children().iter_mut().find(|entry| entry.id == id) {
@@ -275,7 +276,7 @@ impl Watched {
     }
 
     /// Ends the watch, and tells why the child was ended.
-    pub(crate) fn release(self) -> Option<Cut> {
+    pub fn release(self) -> Option<Cut> {
         self.leave()
     }
 

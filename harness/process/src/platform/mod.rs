@@ -1,6 +1,6 @@
 //! What only the operating system knows: what a process used, what the page cache holds, how to drop it from there.
 //!
-//! The rest of the harness is portable. Where a platform lacks a figure it is `None`, "unavailable", and never zero. The
+//! The rest of the workspace is portable. Where a platform lacks a figure it is `None`, "unavailable", and never zero. The
 //! fallback can be built anywhere with `--cfg tracerig_portable`, so that it is compiled on every machine that tests.
 
 #[cfg(all(target_os = "linux", not(tracerig_portable)))]
@@ -16,7 +16,15 @@ pub use portable::*;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
-use tracerig_reports::record::Exit;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
 
 /// How a process ended and what it used, from the operating system.
 #[derive(Clone, Debug)]

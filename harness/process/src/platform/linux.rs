@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Advice, fadvise};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-use tracerig_reports::record::Exit;
 
-use super::{Ended, Io, Residency};
+use super::{Ended, Exit, Io, Residency};
 
 /// Waits until `child` has ended, without freeing its process id yet: `before_reaping` runs in between, and whoever may
 /// send it a signal must have stopped by its end.

@@ -7,9 +7,8 @@ use std::process::Child;
 use std::time::Instant;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use tracerig_reports::record::Exit;
 
-use super::{Ended, Io, Residency};
+use super::{Ended, Exit, Io, Residency};
 
 /// Waits until `child` has ended; `before_reaping` runs before its process id is freed.
 ///
@@ -28,7 +27,7 @@ pub fn wait(child: &mut Child, before_reaping: impl FnOnce()) -> io::Result<Ende
     let exit = match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),
         (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::NotStarted,
+        (None, None) => return Err(io::Error::other("the child ended in an unknown way")),
     };
     Ok(Ended { at, exit, user: None, system: None, major_faults: None, io: None })
 }

@@ -7,20 +7,19 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use tracerig_reports::record::Exit;
 
-use crate::platform::{self, Ended};
+use crate::platform::{self, Ended, Exit};
 use crate::watch::{self, Cut, Limits, Watched};
 
 /// The most bytes that are read of standard output, or of one answer of a process that lives on.
-pub(crate) const MOST_STDOUT: u64 = 64 << 20;
+pub const MOST_STDOUT: u64 = 64 << 20;
 
 /// How much of standard error a message quotes, in bytes.
 const QUOTED: u64 = 4096;
 
 /// Where standard output and error of a child go.
 #[derive(Debug)]
-pub(crate) enum Streams<'a> {
+pub enum Streams<'a> {
     /// Output is read, error goes to this file. Not to a second pipe: it would take a thread or a second poll to empty.
     Read(&'a File),
     /// Output is dropped, error is that of this process: for what tells the user of its progress.
@@ -29,7 +28,7 @@ pub(crate) enum Streams<'a> {
 
 /// A child. It is killed, and its whole group, when this value ends.
 #[derive(Debug)]
-pub(crate) struct Child {
+pub struct Child {
     process: std::process::Child,
     /// `None` once it was waited for: its id may be another's by now.
     watched: Option<Watched>,
@@ -41,23 +40,26 @@ pub(crate) struct Child {
 
 /// How a child ended.
 #[derive(Debug)]
-pub(crate) struct End {
-    pub(crate) ended: Ended,
+pub struct End {
+    /// How it ended and what it used.
+    pub ended: Ended,
     /// Why it was ended, if it did not end by itself.
-    pub(crate) cut: Option<Cut>,
+    pub cut: Option<Cut>,
     /// The beginning of what it wrote on standard error.
-    pub(crate) said: String,
+    pub said: String,
 }
 
 impl End {
     /// Why a process that ended like this gave no answer; `None` if it ended well.
-    pub(crate) fn fault(&self) -> Option<String> {
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
         fault(&self.ended, self.cut, &self.said)
     }
 }
 
 /// Why a process that ended like this gave no answer; `None` if it ended well. `said` is what it wrote on standard error.
-pub(crate) fn fault(ended: &Ended, cut: Option<Cut>, said: &str) -> Option<String> {
+#[must_use]
+pub fn fault(ended: &Ended, cut: Option<Cut>, said: &str) -> Option<String> {
     let said = if said.is_empty() { "it said nothing" } else { said };
     if let Some(cut) = cut {
         return Some(cut.to_string());
@@ -66,19 +68,24 @@ pub(crate) fn fault(ended: &Ended, cut: Option<Cut>, said: &str) -> Option<Strin
         Exit::Code(0) => None,
         Exit::Code(code) => Some(format!("exit code {code}: {said}")),
         Exit::Signal(signal) => Some(format!("ended by signal {signal}: {said}")),
-        Exit::NotStarted | Exit::Running => Some("it did not end in a known way".to_owned()),
     }
 }
 
 impl Child {
     /// Starts `command`, which has nothing on standard input.
-    pub(crate) fn start(command: &mut Command, streams: &Streams<'_>, limits: Limits) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be started, or a signal asked for the end before.
+    pub fn start(command: &mut Command, streams: &Streams<'_>, limits: Limits) -> io::Result<Self> {
         command.stdin(Stdio::null());
         Self::spawn(command, streams, limits)
     }
 
     /// Starts `command` to talk to it, with a standard error of its own.
-    pub(crate) fn start_to_talk(command: &mut Command, limits: Limits) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be started, or a signal asked for the end before.
+    pub fn start_to_talk(command: &mut Command, limits: Limits) -> io::Result<Self> {
         command.stdin(Stdio::piped());
         Self::spawn(command, &Streams::Read(&tempfile::tempfile()?), limits)
     }
@@ -106,40 +113,45 @@ impl Child {
     }
 
     /// The moment before it was started.
-    pub(crate) fn started(&self) -> Instant {
+    #[must_use]
+    pub fn started(&self) -> Instant {
         self.start
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.process.id()
     }
 
     /// Gives it so much time from now; `None`: as long as it likes.
-    pub(crate) fn limit(&self, time: Option<Duration>) {
+    pub fn limit(&self, time: Option<Duration>) {
         if let Some(watched) = &self.watched {
             watched.limit(time);
         }
     }
 
     /// Whether it has not ended yet.
-    pub(crate) fn is_alive(&self) -> bool {
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
         self.watched.is_some() && !platform::has_ended(self.id())
     }
 
     /// Why it is being ended.
-    pub(crate) fn cut(&self) -> Option<Cut> {
+    #[must_use]
+    pub fn cut(&self) -> Option<Cut> {
         self.watched.as_ref().and_then(Watched::cut)
     }
 
     /// Kills its group at once.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         if let Some(watched) = &self.watched {
             watched.kill();
         }
     }
 
     /// What kills it from elsewhere.
-    pub(crate) fn killer(&self) -> impl FnOnce() + Send + 'static {
+    pub fn killer(&self) -> impl FnOnce() + Send + 'static {
         let killer = self.watched.as_ref().map(Watched::killer);
         move || {
             if let Some(killer) = killer {
@@ -149,14 +161,20 @@ impl Child {
     }
 
     /// Writes on its standard input.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// It does not read any more.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.input
             .as_mut()
             .map_or_else(|| Err(io::ErrorKind::BrokenPipe.into()), |input| input.write_all(bytes))
     }
 
     /// The next line of its output, with its end; nothing once there is no more. A line that is too long is the last.
-    pub(crate) fn line(&mut self) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Its output cannot be read.
+    pub fn line(&mut self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         self.output.read_until(b'\n', &mut line)?;
         self.is_within();
@@ -164,7 +182,10 @@ impl Child {
     }
 
     /// The same as an answer, of which each may be as long as all output of a process.
-    pub(crate) fn answer(&mut self) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// Its output cannot be read.
+    pub fn answer(&mut self) -> io::Result<Vec<u8>> {
         self.output.get_mut().left = MOST_STDOUT;
         self.line()
     }
@@ -178,7 +199,10 @@ impl Child {
     }
 
     /// Reads its output to the end, and waits for its own.
-    pub(crate) fn finish(mut self) -> io::Result<(Vec<u8>, End)> {
+    ///
+    /// # Errors
+    /// Its output cannot be read, or it cannot be waited for.
+    pub fn finish(mut self) -> io::Result<(Vec<u8>, End)> {
         let mut stdout = Vec::with_capacity(64 * 1024);
         let read = self.output.read_to_end(&mut stdout);
         self.is_within();
@@ -188,7 +212,10 @@ impl Child {
     }
 
     /// Closes its standard input, and waits for its end.
-    pub(crate) fn wait(&mut self) -> io::Result<End> {
+    ///
+    /// # Errors
+    /// It cannot be waited for, or was waited for already.
+    pub fn wait(&mut self) -> io::Result<End> {
         self.input = None;
         let watched = self.watched.take().ok_or_else(|| io::Error::other("it was waited for already"))?;
         let mut cut = None;

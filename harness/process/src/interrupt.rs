@@ -88,9 +88,11 @@ fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
     LITTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the file at `path`, creating it if need be, and waits for its lock; `None` if a signal asks for the end before.
-pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file = tracerig_store::files::open_lock(path)?;
+/// Waits for the lock of `file`; `None` if a signal asks for the end before.
+///
+/// # Errors
+/// It cannot be locked.
+pub fn lock(file: File) -> io::Result<Option<File>> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
@@ -102,12 +104,18 @@ pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// Fails once an orderly end was asked for, for what reads or writes piece by piece.
-pub(crate) fn check() -> io::Result<()> {
+///
+/// # Errors
+/// An orderly end was asked for.
+pub fn check() -> io::Result<()> {
     if requested() { Err(io::Error::other("a signal asked for the end")) } else { Ok(()) }
 }
 
 /// Copies a file, and sees that no more than a piece of it waits for the disk: nothing ends a sync on its way.
-pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// A file cannot be read or written, or an orderly end was asked for.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     const PIECE: u64 = 64 << 20;
     let (mut from, mut to) = (File::open(from)?, File::create(to)?);
     to.set_permissions(from.metadata()?.permissions())?;
@@ -120,7 +128,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// A folder of this process's own. It is removed when this value ends, or the process in the middle of something.
 #[derive(Debug)]
-pub(crate) struct TempFolder {
+pub struct TempFolder {
     // Ends first: until it is gone, it is litter.
     folder: TempDir,
     _litter: Litter,
@@ -128,13 +136,18 @@ pub(crate) struct TempFolder {
 
 impl TempFolder {
     /// A folder in `parent` that is named as `builder` says.
-    pub(crate) fn new(builder: &tempfile::Builder<'_, '_>, parent: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn new(builder: &tempfile::Builder<'_, '_>, parent: &Path) -> io::Result<Self> {
         let folder = builder.tempdir_in(parent)?;
         litter().push(folder.path().to_owned());
         Ok(Self { _litter: Litter(folder.path().to_owned()), folder })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
