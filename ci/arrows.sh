@@ -13,7 +13,8 @@ tracerig-scanner:
 tracerig-oracle:
 tracerig-reports:
 tracerig-datasets: tracerig-store
-tracerig-harness: tracerig-datasets tracerig-oracle tracerig-process tracerig-reports tracerig-scanner tracerig-store
+tracerig-differential: tracerig-oracle tracerig-process tracerig-scanner tracerig-store
+tracerig-harness: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-reports tracerig-scanner tracerig-store
 "
 found=
 for manifest in */Cargo.toml harness/*/Cargo.toml; do

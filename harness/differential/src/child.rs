@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::child;
-use crate::interrupt;
-use crate::platform::Exit;
-use crate::watch::{Cut, Limits};
+use tracerig_process::child;
+use tracerig_process::interrupt;
+use tracerig_process::platform::Exit;
+use tracerig_process::watch::{Cut, Limits};
 
 /// How long a process may take to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a process failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +79,7 @@ impl fmt::Display for Fault {
 
 /// A process, for as long as this value lives.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     process: child::Child,
     patience: Duration,
 }
@@ -88,12 +87,12 @@ pub(super) struct Child {
 impl Child {
     /// Starts `command`, which has `patience` for each answer. It is not waited for: while it starts, there is time for
     /// something else.
-    pub(super) fn start(command: &mut Command, patience: Duration) -> io::Result<Self> {
+    pub(crate) fn start(command: &mut Command, patience: Duration) -> io::Result<Self> {
         Ok(Self { process: child::Child::start_to_talk(command, Limits::default())?, patience })
     }
 
     /// Says something. Whether it is heard shows when an answer is waited for.
-    pub(super) fn say(&mut self, message: &impl Serialize) {
+    pub(crate) fn say(&mut self, message: &impl Serialize) {
         let Ok(mut line) = serde_json::to_vec(message) else { return };
         line.push(b'\n');
         self.process.limit(Some(self.patience));
@@ -101,7 +100,7 @@ impl Child {
     }
 
     /// Waits for what it says next.
-    pub(super) fn hear<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
+    pub(crate) fn hear<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
         self.process.limit(Some(self.patience));
         let line = self.process.answer();
         match self.process.cut() {
@@ -119,7 +118,7 @@ impl Child {
     }
 
     /// Kills it, if it lives.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill();
     }
 
@@ -133,19 +132,19 @@ impl Child {
         }
         match end.ended.exit {
             Exit::Code(code) => Some(code),
-            _ => None,
+            Exit::Signal(_) => None,
         }
     }
 
     /// Ends it after `fault`, and says how it failed and which exit code it had.
-    pub(super) fn end_after(&mut self, fault: Fault) -> (Fault, Option<i32>) {
+    pub(crate) fn end_after(&mut self, fault: Fault) -> (Fault, Option<i32>) {
         let code = self.end();
         (if fault == Fault::Crashed && code == Some(0) { Fault::Silent } else { fault }, code)
     }
 }
 
 /// Writes `message` as a line.
-pub(super) fn send(mut stream: impl Write, message: &impl Serialize) -> io::Result<()> {
+pub(crate) fn send(mut stream: impl Write, message: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     stream.write_all(&line)?;

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::sides::Turns;
-
 /// What answers. All but the first are wrong, to see that it is noticed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Engine {
@@ -46,24 +44,6 @@ impl Engine {
             Self::Stale => "It gives the answer of the scan before.",
             Self::Lying => "It finds the right turns, and names another model.",
             Self::Rescanning => "It is right, and examines every row each time.",
-        }
-    }
-
-    /// Makes of the scanner's answer what this engine answers. `before` is the scanner's answer of the scan before; all
-    /// that is told of how the answer came about stays as it was, so that only looking at answers finds the engine out.
-    pub(super) fn spoil(self, turns: &mut Turns, before: &mut Option<Turns>) {
-        match self {
-            Self::Scanner | Self::Rescanning => {}
-            Self::Empty => turns.clear(),
-            Self::Stale => {
-                let right = turns.clone();
-                if let Some(before) = before.replace(right) {
-                    *turns = before;
-                }
-            }
-            Self::Lying => {
-                turns.values_mut().for_each(|turn| turn.model = Some("another-model".to_owned()));
-            }
         }
     }
 }

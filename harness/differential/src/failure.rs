@@ -1,5 +1,6 @@
 //! Where a history failed, and why: the same for histories of every sort, which differ in what can go wrong.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 
@@ -55,4 +56,11 @@ impl<E: Why> From<io::Error> for Failure<E> {
     fn from(error: io::Error) -> Self {
         Self { op: 0, error: error.into() }
     }
+}
+
+/// What somebody said who panicked.
+pub(crate) fn said_by(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    said.unwrap_or("without a message").to_owned()
 }

@@ -1,35 +1,24 @@
-//! The search for histories that go wrong: random ones and kept ones, on all cores, each failure made smaller and kept.
+//! Tests trace stores, scanners and archives by histories: sequences of operations, random or kept, with everything compared
+//! after each.
 //!
-//! A [`Subject`] is what histories are of, a [`Job`] says which to execute; [`search`] executes them and gives a [`Report`]. The
-//! kept cases ([`kept`]) come first. A random case is a function of seed, number and count of operations; shards take numbers
-//! in turns, so that they never execute the same one. What is printed and kept of a failure is the history itself, which no change of the generator
-//! can make another.
+//! [`trace`], [`threads`] and [`archive`] are three sorts of histories: operations as text, made at random, executed on real files
+//! and held against oracles and models. [`search`] looks for those that go wrong and makes them smaller; [`ablations`] tells how strong the
+//! tests are. This crate starts processes from paths that its caller gives, and prints nothing but what hangs.
 
-mod archive;
-mod bench;
-mod error;
-mod found;
-mod junit;
-pub mod kept;
-mod outside;
-mod search;
-mod shard;
-mod subject;
-mod threads;
-mod trace;
-mod watch;
-
-pub use archive::Archives;
-pub use bench::Bench;
-pub use error::Error;
-pub use found::{Found, Origin};
-pub use junit::junit;
-pub use outside::Outside;
-pub use search::{Job, Limits, Replayed, Report, Seen, case, replay, search};
-pub use shard::Shard;
-pub use subject::{History, Subject};
-pub use threads::Threads;
-pub use trace::{AskPython, Share, Trace};
-
-pub use crate::failure::{Failure, Why};
-pub use crate::shrinking::Shrink;
+pub mod ablations;
+pub mod archive;
+pub mod child;
+pub mod damage;
+pub mod engine;
+pub mod failure;
+pub mod limits;
+pub mod parse_error;
+pub mod python;
+pub mod search;
+pub mod share;
+pub mod shrinking;
+pub mod sides;
+pub mod subject;
+pub mod tally;
+pub mod threads;
+pub mod trace;

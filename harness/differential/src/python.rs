@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tracerig_oracle::{Answer, Window};
 
-use super::Error;
-use super::child::{Child, Fault, PATIENCE};
+use crate::child::{Child, Fault, PATIENCE};
+use crate::share::Share;
 
 /// The environment variable that names a Python 3 other than `python3`.
 const PROGRAM: &str = "TRACERIG_PYTHON";
@@ -48,14 +47,6 @@ pub struct Hello {
     pub version: String,
 }
 
-/// What it is asked for.
-#[derive(Serialize)]
-struct Asked<'a> {
-    database: &'a Path,
-    since: Option<i64>,
-    until: Option<i64>,
-}
-
 /// What it says then.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -67,7 +58,7 @@ enum Said<A> {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum NoAnswer {
+pub enum NoAnswer {
     /// It says why.
     Refused(String),
     /// It says what this Python lacks to answer.
@@ -128,20 +119,11 @@ impl Python {
         Ok(hello)
     }
 
-    /// Its answer about `database`. Whatever became of it, it can be asked again.
+    /// Its answer to `asked`. Whatever became of it, it can be asked again.
     ///
     /// # Errors
-    /// [`Error::Python`]: it gave none.
-    pub(super) fn ask(&mut self, database: &Path, window: Window) -> Result<Answer, Error> {
-        let Window { since, until } = window;
-        self.answer(&Asked { database, since, until }).map_err(|no| match no {
-            NoAnswer::Refused(why) | NoAnswer::Lacking(why) => Error::PythonRefused(why),
-            NoAnswer::Fault(fault) => Error::Python(fault),
-        })
-    }
-
-    /// Its answer to `asked`. Whatever became of it, it can be asked again.
-    pub(crate) fn answer<A: DeserializeOwned>(&mut self, asked: &impl Serialize) -> Result<A, NoAnswer> {
+    /// It gave none, or nothing that is one.
+    pub fn answer<A: DeserializeOwned>(&mut self, asked: &impl Serialize) -> Result<A, NoAnswer> {
         let not_started = |_| NoAnswer::Fault(Fault::NotStarted);
         if self.child.is_none() {
             self.hello().map_err(not_started)?;
@@ -161,6 +143,40 @@ impl Python {
     }
 }
 
+/// The part that the oracle in Python has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskPython {
+    /// It is asked by these random cases and by all kept ones.
+    Of(Share, Hello),
+    /// It is not asked, and why.
+    No(String),
+}
+
+impl AskPython {
+    /// Whether a random case for which this number was drawn asks it.
+    pub(crate) fn has(&self, drawn: u64) -> bool {
+        matches!(self, Self::Of(share, _) if share.has(drawn))
+    }
+
+    /// What a report says of it, in a word.
+    pub(crate) fn setting(&self) -> String {
+        match self {
+            Self::Of(share, _) => share.to_string(),
+            Self::No(why) => format!("not run ({why})"),
+        }
+    }
+
+    /// The same in a sentence.
+    pub(crate) fn remark(&self) -> String {
+        match self {
+            Self::Of(share, Hello { name, version }) => {
+                format!("python oracle: asked by these cases: {share}, and the kept ones ({name} {version})")
+            }
+            Self::No(why) => format!("python oracle: not run ({why})"),
+        }
+    }
+}
+
 /// What is started as Python.
 fn program() -> OsString {
     let named = std::env::var_os(PROGRAM).filter(|name| !name.is_empty());
@@ -169,6 +185,7 @@ fn program() -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -189,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (script, kind) in [
             ("exec sleep 60", "oracle-hung"),
-            ("echo '{\"turns\": 7}'; exec sleep 60", "oracle-rubbish"),
+            ("echo '{\"turns\": []}'; exec sleep 60", "oracle-rubbish"),
             ("exit 3", "oracle-crashed"),
             ("exit 0", "oracle-silent"),
             ("echo '{\"error\": \"no\"}'; read asked; echo '{\"error\": \"no\"}'", "oracle-refused"),
@@ -198,8 +215,11 @@ mod tests {
             let mut python = Python::of(&program, SCAN, folder.path(), PATIENCE).unwrap();
             // The second time by a process that takes its place.
             for _ in 0..2 {
-                let error = python.ask(Path::new("/nonexistent"), Window::default()).unwrap_err();
-                assert_eq!(crate::histories::Failure { op: 0, error }.kind(), kind);
+                let found = match python.answer::<BTreeMap<String, u64>>(&()).unwrap_err() {
+                    NoAnswer::Fault(fault) => fault.name_of_oracle(),
+                    NoAnswer::Refused(_) | NoAnswer::Lacking(_) => "oracle-refused",
+                };
+                assert_eq!(found, kind);
             }
         }
     }

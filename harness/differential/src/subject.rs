@@ -8,8 +8,9 @@ use std::str::FromStr;
 use rand_chacha::ChaCha8Rng;
 
 use crate::failure::{Failure, Why};
-use crate::histories::{ParseError, Tally};
+use crate::parse_error::ParseError;
 use crate::shrinking::{self, Shrink};
+use crate::tally::Tally;
 
 /// Histories of one sort, and what executes them.
 pub trait Subject: Debug + Sync {

@@ -6,13 +6,13 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{platform, watch};
+pub use crate::request::{check, requested};
+use crate::{platform, request, watch};
 
 /// Signals closer to each other than this are one request: `timeout` and others send theirs to a process and then to its group, and a
 /// wrapper passes on what its child has had from the terminal.
@@ -26,8 +26,6 @@ const LOCK_TRIES: Duration = Duration::from_millis(10);
 
 /// The exit code of a process that a signal ended.
 const CODE: i32 = 130;
-
-static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// Folders that are removed when the process is ended in the middle of something.
 static LITTER: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -47,7 +45,7 @@ pub fn install() -> Result<(), ctrlc::Error> {
             Some(_) => {}
             None => {
                 first = Some(now);
-                REQUESTED.store(true, Ordering::Relaxed);
+                request::make();
                 watch::end_all();
                 std::thread::spawn(|| {
                     std::thread::sleep(LAST_RESORT);
@@ -78,12 +76,6 @@ fn end_now() -> ! {
     std::process::exit(CODE)
 }
 
-/// Whether an orderly end was asked for.
-#[must_use]
-pub fn requested() -> bool {
-    REQUESTED.load(Ordering::Relaxed)
-}
-
 fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
     LITTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -103,12 +95,10 @@ pub fn lock(file: File) -> io::Result<Option<File>> {
     }
 }
 
-/// Fails once an orderly end was asked for, for what reads or writes piece by piece.
-///
-/// # Errors
-/// An orderly end was asked for.
-pub fn check() -> io::Result<()> {
-    if requested() { Err(io::Error::other("a signal asked for the end")) } else { Ok(()) }
+/// Whether a file is a lock, always empty, that nobody holds.
+#[must_use]
+pub fn is_abandoned(lock: &File) -> bool {
+    lock.metadata().is_ok_and(|found| found.len() == 0) && lock.try_lock().is_ok()
 }
 
 /// Copies a file, and sees that no more than a piece of it waits for the disk: nothing ends a sync on its way.

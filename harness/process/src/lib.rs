@@ -3,4 +3,5 @@
 pub mod child;
 pub mod interrupt;
 pub mod platform;
+mod request;
 pub mod watch;

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{interrupt, platform};
+use crate::{platform, request};
 
 /// How often children are looked at. A program that writes to its standard error without end fills the disk until then.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -195,7 +195,7 @@ pub fn spawn(
     command.process_group(0);
     // Under the lock, so that no sweep takes it for a process that somebody left.
     let mut all = children();
-    if interrupt::requested() && !limits.tidies {
+    if request::requested() && !limits.tidies {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "a signal asked for the end"));
     }
     let start = Instant::now();

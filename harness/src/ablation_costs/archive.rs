@@ -7,8 +7,7 @@ use tracerig_datasets::archive::{ArchiveRecipe, Sessions, operations};
 use tracerig_datasets::{BuildOptions, Cache};
 use tracerig_scanner::archive::{Ablation, Ablations, Archive, Options, PriorityTurns, Refresh, Request};
 
-use super::super::Error;
-use super::{Launch, until_interrupted, workplace};
+use super::{Error, Launch, until_interrupted, workplace};
 use crate::interrupt::TempFolder;
 use crate::refresh::{Answer, Memo, Memos, TICK};
 

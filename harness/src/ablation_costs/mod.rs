@@ -3,6 +3,8 @@
 //! Only rules whose absence leaves work out of that launch, or brings more, are measured. The others decide, or change what is done.
 
 mod archive;
+mod error;
+mod report;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,9 @@ use std::path::Path;
 use serde::Serialize;
 use tracerig_reports::stats::{Interval, paired_difference};
 
-use super::Error;
+pub use error::Error;
+pub use report::{Report, Rule, SCHEMA};
+
 use crate::interrupt::{self, TempFolder};
 
 /// What a rule costs.

@@ -8,8 +8,7 @@ use tracerig_datasets::{BuildOptions, Cache, Recipe};
 use tracerig_scanner::{Ablation, Ablations, MemoPlace, Mode, Options, Request, Scan, Scanner, Turns};
 use tracerig_store::TraceLog;
 
-use super::super::Error;
-use super::{Launch, failed, until_interrupted, workplace};
+use super::{Error, Launch, failed, until_interrupted, workplace};
 use crate::interrupt::TempFolder;
 
 const RECIPE: &str = "quick";

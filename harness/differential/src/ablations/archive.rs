@@ -3,7 +3,7 @@
 use tracerig_scanner::archive::{Ablation, Ablations};
 
 use super::{Tested, witness, wrong_engines};
-use crate::diff::Archives;
+use crate::archive::Archives;
 
 const WITNESSES: &[(&str, &str)] = witnesses! { "archive":
     "memo-checksum" "memo-version" "memo-parser" "memo-home" "memo-private" "memo-said" "shard-checksum"

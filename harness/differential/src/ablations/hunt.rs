@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{Search, Tested};
-use crate::diff::{self, Bench, Error, History as _, Subject};
-use crate::interrupt;
+use crate::search::{self, Bench, Error};
+use crate::subject::{History as _, Subject};
+use tracerig_process::interrupt;
 
 /// Histories tried at most to make a failing one smaller.
 const TRIES: u32 = 1000;
@@ -48,7 +49,7 @@ pub(super) fn hunt<S: Subject>(subject: &S, search: Search) -> Result<Hunted, Er
             || interrupt::requested()
     };
     while !is_enough(cases) {
-        let case = diff::case(subject, search.seed, cases, search.ops);
+        let case = search::case(subject, search.seed, cases, search.ops);
         let number = cases;
         cases += 1;
         let Err(failure) = bench.run(&case) else { continue };

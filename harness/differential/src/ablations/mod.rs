@@ -2,18 +2,16 @@
 //!
 //! Rules mask each other: without one, another often prevents the wrong answer. So each has a **witness**, the smallest known
 //! history that goes wrong when that rule alone is missing, and besides is looked for at random. A rule without either is not
-//! tested, or of no use. What a rule costs at a relaunch stands beside what it prevents.
+//! tested, or of no use.
 
 /// Makes the table of the witnesses that stand in a folder of `corpus`, for this program to have them with it.
 macro_rules! witnesses {
     ($folder:literal: $($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../../corpus/", $folder, "/witnesses/", $name, ".txt")))),*]
+        &[$(($name, include_str!(concat!("../../../../corpus/", $folder, "/witnesses/", $name, ".txt")))),*]
     };
 }
 
 mod archive;
-mod cost;
-mod error;
 mod hunt;
 mod threads;
 mod trace;
@@ -26,18 +24,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use archive::{archive_engines, archive_rules};
-pub use cost::{Cost, Costs, Scene, costs};
-pub use error::Error;
 pub use hunt::{Random, Shown};
 pub use threads::thread_rules;
 pub use trace::{engines, rules};
 
-use crate::diff::Subject;
-use crate::histories::Engine;
-use crate::interrupt;
-
-/// Version of the form in which a [`Report`] is written.
-pub const SCHEMA: u32 = 1;
+use crate::engine::Engine;
+use crate::subject::Subject;
+use tracerig_process::interrupt;
 
 /// Something that is wrong on purpose, for the tests to notice.
 #[derive(Clone, Debug)]
@@ -108,8 +101,6 @@ pub struct Row {
     pub witness: Option<Shown>,
     /// Why a witness, or the search, says nothing.
     pub trouble: Option<String>,
-    /// What the rule costs at a relaunch, if it does any work there.
-    pub cost: Option<Cost>,
 }
 
 impl Row {
@@ -117,57 +108,6 @@ impl Row {
     #[must_use]
     pub fn is_caught(&self) -> bool {
         self.trouble.is_none() && (self.random.is_some() || self.witness.is_some())
-    }
-}
-
-/// How strong the tests are.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// How it was looked for.
-    pub search: Search,
-    /// Seconds for each fault, at most.
-    pub seconds_each: Option<f64>,
-    /// Threads.
-    pub jobs: usize,
-    /// The rules, each missing alone.
-    pub rules: Vec<Row>,
-    /// Answers that are wrong whatever the rules are.
-    pub engines: Vec<Row>,
-    /// What costs were measured on; empty if none were.
-    pub scenes: Vec<Scene>,
-    /// Whether it was cut short by Ctrl-C.
-    pub interrupted: bool,
-}
-
-impl Report {
-    /// A report of rows.
-    #[must_use]
-    pub fn new(search: Search, jobs: NonZeroUsize, rules: Vec<Row>, engines: Vec<Row>) -> Self {
-        Self {
-            schema: SCHEMA,
-            search,
-            seconds_each: search.time.map(|time| time.as_secs_f64()),
-            jobs: jobs.get(),
-            rules,
-            engines,
-            scenes: Vec::new(),
-            interrupted: interrupt::requested(),
-        }
-    }
-
-    /// Notes what rules cost.
-    pub fn add_costs(&mut self, mut costs: Costs) {
-        self.scenes = costs.scenes;
-        for row in &mut self.rules {
-            row.cost = costs.of.remove(&(row.subject, row.name));
-        }
-    }
-
-    /// What was not noticed.
-    pub fn missed(&self) -> impl Iterator<Item = &Row> {
-        self.rules.iter().chain(&self.engines).filter(|row| !row.is_caught())
     }
 }
 
@@ -180,7 +120,7 @@ pub fn look<S: Subject>(
     search: Search,
     jobs: NonZeroUsize,
     seen: &(dyn Fn(&Row) + Sync),
-) -> Result<Vec<Row>, crate::diff::Error> {
+) -> Result<Vec<Row>, crate::search::Error> {
     let next = AtomicUsize::new(0);
     let rows = Mutex::new(Vec::new());
     let work = || {
@@ -197,7 +137,7 @@ pub fn look<S: Subject>(
             seen(&row);
             rows.lock().unwrap_or_else(PoisonError::into_inner).push((place, row));
         }
-        Ok::<(), crate::diff::Error>(())
+        Ok::<(), crate::search::Error>(())
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(work)).collect();
@@ -212,7 +152,7 @@ pub fn look<S: Subject>(
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-fn row<S: Subject>(fault: &Tested<S>, search: Search) -> Result<Row, crate::diff::Error> {
+fn row<S: Subject>(fault: &Tested<S>, search: Search) -> Result<Row, crate::search::Error> {
     let mut trouble = None;
     let witness = match fault.witness.map(|text| hunt::witness(fault, text)).transpose()? {
         Some(Err(why)) => {
@@ -231,5 +171,5 @@ fn row<S: Subject>(fault: &Tested<S>, search: Search) -> Result<Row, crate::diff
     });
     let Tested { name, summary, .. } = *fault;
     let cases = hunted.cases;
-    Ok(Row { subject: S::VERB, name, summary, cases, seconds, random, witness, trouble, cost: None })
+    Ok(Row { subject: S::VERB, name, summary, cases, seconds, random, witness, trouble })
 }

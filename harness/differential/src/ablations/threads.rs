@@ -3,7 +3,7 @@
 use tracerig_store::threads::{Ablation, Ablations};
 
 use super::{Tested, witness};
-use crate::diff::Threads;
+use crate::threads::Threads;
 
 const WITNESSES: &[(&str, &str)] = witnesses! { "threads":
     "one-writer" "deferred-create" "deferred-resume" "line-time" "empty-append" "transient" "row-first" "torn-tail"

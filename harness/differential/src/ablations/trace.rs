@@ -1,11 +1,9 @@
 //! What can be wrong with scans of trace databases: each rule of the scanner, missing alone, and four engines.
 
-use std::path::Path;
-
 use tracerig_scanner::{Ablation, Ablations};
 
 use super::{Tested, witness, wrong_engines};
-use crate::diff::Trace;
+use crate::trace::{Program, Trace};
 
 const WITNESSES: &[(&str, &str)] = witnesses! { "trace":
     "artifact-checksum" "artifact-version" "artifact-database" "artifact-link" "artifact-private" "artifact-rename"
@@ -19,10 +17,10 @@ const WITNESSES: &[(&str, &str)] = witnesses! { "trace":
     "tier-fast" "tier-inherited" "tier-resumed" "tags" "coverage" "errors"
 };
 
-/// The scanner without each of its rules; `program` is this very program, of which another process is started.
+/// The scanner without each of its rules; `program` is started as another process.
 #[must_use]
-pub fn rules(program: &Path) -> Vec<Tested<Trace>> {
-    let sound = Trace::new(program.to_owned());
+pub fn rules(program: &Program) -> Vec<Tested<Trace>> {
+    let sound = Trace::new(program.clone());
     let tested = |ablation: Ablation| {
         let subject = Trace { ablations: Ablations::NONE.with(ablation), ..sound.clone() };
         Tested {
@@ -39,7 +37,7 @@ pub fn rules(program: &Path) -> Vec<Tested<Trace>> {
 
 /// The engines that no test of a scanner may let pass.
 #[must_use]
-pub fn engines(program: &Path) -> Vec<Tested<Trace>> {
-    let sound = Trace::new(program.to_owned());
+pub fn engines(program: &Program) -> Vec<Tested<Trace>> {
+    let sound = Trace::new(program.clone());
     wrong_engines(&sound, |engine| Trace { engine, ..sound.clone() })
 }

@@ -6,11 +6,11 @@ use tracerig_oracle::archive::{Session, Used, View};
 use tracerig_scanner::archive::{Defect, Problem, Refresh, Tokens, Usage, What};
 
 use super::{Error, Wrong};
-use crate::histories::{Side, disagreement};
+use crate::sides::{Side, disagreement};
 
 /// What a refresh answered.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// Without what is stale.
     pub(super) view: View,
     /// Whether sessions are in it.
@@ -24,7 +24,7 @@ impl Answer {
     ///
     /// # Errors
     /// The sum is not that of its sessions.
-    pub(crate) fn of(refresh: &Refresh, offset: i64, has_sessions: bool) -> Result<Self, Error> {
+    pub fn of(refresh: &Refresh, offset: i64, has_sessions: bool) -> Result<Self, Error> {
         let is_stale = refresh.stats.stale > 0;
         let stale: BTreeSet<String> = refresh
             .sessions
@@ -84,7 +84,7 @@ impl Answer {
 
 impl Answer {
     /// What it says.
-    pub(crate) fn view(&self) -> &View {
+    pub fn view(&self) -> &View {
         &self.view
     }
 }
@@ -151,7 +151,7 @@ fn facts(view: &View, answer: &Answer) -> BTreeSet<String> {
 }
 
 /// Fails unless all say the same, as far as `answer`, the one that is checked, can say it.
-pub(crate) fn agree(answer: &Answer, others: &[(Side, &View)]) -> Result<(), Error> {
+pub fn agree(answer: &Answer, others: &[(Side, &View)]) -> Result<(), Error> {
     let mut said = vec![(Side::Scan, facts(&answer.view, answer))];
     said.extend(others.iter().map(|(side, view)| (*side, facts(view, answer))));
     let common = said.iter().map(|(_, facts)| facts.clone()).reduce(|one, other| &one & &other);

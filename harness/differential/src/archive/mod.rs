@@ -21,17 +21,19 @@ mod model;
 mod op;
 mod run;
 mod shrink;
+mod subject;
 mod text;
 mod world;
 
-pub(crate) use answer::{Answer, agree};
+pub use answer::{Answer, agree};
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};
 pub use op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
 pub use run::{Setup, run};
+pub use subject::Archives;
 
+use crate::child::Fault;
 use crate::failure::Why;
-use crate::histories::Fault;
 
 /// In which way a refresh went wrong, or who else did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -19,7 +19,11 @@ use super::model::{Asked, DAMAGED, Prediction, Work, predict};
 use super::op::{Case, Mode, Op};
 use super::world::World;
 use super::{Error, Failure, Wrong};
-use crate::histories::{Engine, NoAnswer, Python, Side, Tally, said_by};
+use crate::engine::Engine;
+use crate::failure::said_by;
+use crate::python::{NoAnswer, Python};
+use crate::sides::Side;
+use crate::tally::Tally;
 
 /// Who answers, and who else is asked.
 #[derive(Debug, Clone, Default)]

@@ -8,9 +8,15 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use tracerig_scanner::archive::{Ablation, Ablations};
 
-use super::{AskPython, Subject};
-use crate::archive_histories::{self, Case, Error, Failure, Setup, Wrong};
-use crate::histories::{Engine, Fault, Python, Tally};
+use super::generate::generate;
+use super::op::Case;
+use super::run::{Setup, run};
+use super::{Error, Failure, Wrong};
+use crate::child::Fault;
+use crate::engine::Engine;
+use crate::python::{AskPython, Python};
+use crate::subject::Subject;
+use crate::tally::Tally;
 
 /// Ways to fail that are neither a wrong answer nor a fault of a process.
 const OTHERS: [&str; 3] = ["oracle-refused", "panic", "file"];
@@ -79,7 +85,7 @@ impl Subject for Archives {
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
         // Drawn in any case, so that the share does not change what the histories are.
         let asked: u64 = random.random();
-        let case = archive_histories::generate(random, operations);
+        let case = generate(random, operations);
         Case { python: self.python.has(asked), ..case }
     }
 
@@ -99,6 +105,6 @@ impl Subject for Archives {
     }
 
     fn run(&self, setup: &Setup, folder: &Path, case: &Case) -> Result<Tally, Failure> {
-        archive_histories::run(case, folder, setup)
+        run(case, folder, setup)
     }
 }

@@ -40,7 +40,7 @@ use std::str::FromStr;
 
 use super::line::{LineSpec, name_of, named};
 use super::op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
-use crate::histories::ParseError;
+use crate::parse_error::ParseError;
 
 const DATES: [(&str, Dates); 4] = [
     ("ticks", Dates::Ticks),
@@ -348,7 +348,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::archive_histories::generate;
+    use crate::archive::generate;
 
     #[test]
     fn what_is_printed_is_read_back() {

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tracerig_process::interrupt::{TempFolder, is_abandoned};
 use tracerig_store::files::open_regular;
 
+use super::error::Error;
 use super::watch::{LIMIT, Watch};
-use super::{Error, Failure, Subject};
-use crate::histories::Tally;
-use crate::interrupt::TempFolder;
-use crate::relaunch::workplace::is_abandoned;
+use crate::failure::Failure;
+use crate::subject::Subject;
+use crate::tally::Tally;
 
 /// What the names of their folders begin with.
 const PREFIX: &str = "tracerig-diff-";

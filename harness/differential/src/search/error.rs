@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::histories::ParseError;
+use crate::parse_error::ParseError;
 
 /// Why histories could not be read, executed or kept.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum Error {
     },
     /// The folder that has kept histories cannot be read.
     #[error("{}: cannot be read: {source}. Name a folder of histories (*.txt)", path.display())]
-    Read {
+    Folder {
         /// The folder.
         path: PathBuf,
         /// What the system says.
@@ -46,7 +46,12 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// A history could not be read, or one that fails not be written.
-    #[error(transparent)]
-    File(#[from] tracerig_reports::Error),
+    /// A history cannot be read.
+    #[error("cannot read {}: {source}; check that it exists and that you may read it", path.display())]
+    Read {
+        /// Its file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
 }

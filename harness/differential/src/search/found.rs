@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Failure, History, Subject, Why};
+use crate::failure::{Failure, Why};
+use crate::subject::{History, Subject};
 
 /// Where a failing history came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -105,12 +106,12 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diff::Trace;
-    use crate::histories::Engine;
+    use crate::engine::Engine;
+    use crate::trace::{Program, Trace};
 
     #[test]
     fn a_replay_command_is_one_that_a_shell_understands() {
-        let of = |engine| Trace { engine, ..Trace::new(PathBuf::new()) };
+        let of = |engine| Trace { engine, ..Trace::new(Program::default()) };
         let command = |file: &str| replay(Path::new(file), &of(Engine::Scanner));
         assert_eq!(command("a/b-1.txt"), "tracerig diff trace --replay a/b-1.txt");
         assert_eq!(command("it's here"), r"tracerig diff trace --replay 'it'\''s here'");

@@ -28,12 +28,14 @@ mod run;
 mod shrink;
 mod slot;
 mod steps;
+mod subject;
 mod text;
 
 pub use generate::generate;
 pub use item::{ItemSpec, Words};
 pub use op::{Case, Death, DiskCall, Foreign, Home, Op, Update};
 pub use run::run;
+pub use subject::Threads;
 
 use crate::failure::Why;
 

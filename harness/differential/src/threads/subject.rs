@@ -6,9 +6,12 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use tracerig_store::threads::{Ablation, Ablations};
 
-use super::Subject;
-use crate::histories::Tally;
-use crate::thread_histories::{self, Case, Error, Failure, Wrong};
+use super::generate::generate;
+use super::op::Case;
+use super::run::run;
+use super::{Error, Failure, Wrong};
+use crate::subject::Subject;
+use crate::tally::Tally;
 
 /// Ways to fail that are no wrong state.
 const OTHERS: [&str; 4] = ["panic", "file", "sqlite", "executor"];
@@ -42,7 +45,7 @@ impl Subject for Threads {
     }
 
     fn generate(&self, random: &mut ChaCha8Rng, operations: usize) -> Case {
-        thread_histories::generate(random, operations)
+        generate(random, operations)
     }
 
     fn set_up(&self, _: &Path) -> io::Result<()> {
@@ -50,6 +53,6 @@ impl Subject for Threads {
     }
 
     fn run(&self, (): &(), folder: &Path, case: &Case) -> Result<Tally, Failure> {
-        thread_histories::run(case, folder, self.ablations)
+        run(case, folder, self.ablations)
     }
 }

@@ -30,7 +30,7 @@ use tracerig_store::threads::{Durability, Mode, Order, Point};
 
 use super::item::{ItemSpec, nullable, nullable_text};
 use super::op::{Case, Death, DiskCall, Foreign, Home, Op, Update};
-use crate::histories::ParseError;
+use crate::parse_error::ParseError;
 
 const DURABILITIES: [(&str, Durability); 2] =
     [("buffered", Durability::Buffered), ("fsync", Durability::Fsync)];
@@ -318,7 +318,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::thread_histories::generate;
+    use crate::threads::generate;
 
     #[test]
     fn what_is_printed_is_read_back() {

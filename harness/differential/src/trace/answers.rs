@@ -1,17 +1,29 @@
 //! An answer held against all that can say something about the same rows.
 
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use serde::Serialize;
 use tracerig_oracle::{Answer, Window};
 use tracerig_scanner::{MemoPlace, Mode, Reason, Request};
 
+use super::agree::{Turns, agree};
 use super::answered::Answered;
 use super::execute::Runner;
 use super::model::predict;
-use super::sides::{Side, Turns, agree};
 use super::verify::{check_work, expect, wrong};
 use super::view::View;
 use super::{Error, Wrong};
+use crate::python::{NoAnswer, Python};
+use crate::sides::Side;
+
+/// What the oracle in Python is asked for.
+#[derive(Serialize)]
+struct Asked<'a> {
+    database: &'a Path,
+    since: Option<i64>,
+    until: Option<i64>,
+}
 
 impl Runner {
     /// Holds the answer, if there is one, against all that can say something about the same rows. `answered` has it with the
@@ -36,7 +48,7 @@ impl Runner {
         let asked = match &self.python {
             Some(python) => {
                 let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(python.ask(&self.shared().world.database, window)?)
+                Some(ask(&mut python, &self.shared().world.database, window)?)
             }
             None => None,
         };
@@ -80,4 +92,13 @@ impl Runner {
         let [unrecognised, turn_rows, turns_seen, tier_rows] = hints;
         Ok(Answer { turns, facts, completions, unrecognised, turn_rows, turns_seen, tier_rows })
     }
+}
+
+/// What the oracle in Python says of `database`.
+fn ask(python: &mut Python, database: &Path, window: Window) -> Result<Answer, Error> {
+    let Window { since, until } = window;
+    python.answer(&Asked { database, since, until }).map_err(|no| match no {
+        NoAnswer::Refused(why) | NoAnswer::Lacking(why) => Error::PythonRefused(why),
+        NoAnswer::Fault(fault) => Error::Python(fault),
+    })
 }

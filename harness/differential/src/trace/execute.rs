@@ -11,21 +11,23 @@ use tracerig_scanner::{
     Ablations, BUSY_TIMEOUT, Check, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
 };
 
+use super::agree::{Turns, spoil};
 use super::answered::Refused;
 use super::ending::ending;
-use super::engine::Engine;
 use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
 use super::model::{self, Artifact, Memo, Standing, full, predict};
 use super::op::{Act, Case, DataOp, Defect, Op, ScanOp};
-use super::python::Python;
-use super::sides::Turns;
 use super::stage::Stage;
 use super::verify::{check_scan, expect, wrong};
 use super::view::View;
 use super::worker::Worker;
 use super::world::World;
-use super::{Error, Failure, Tally, Wrong, said_by};
+use super::{Error, Failure, Wrong};
+use crate::engine::Engine;
+use crate::failure::said_by;
+use crate::python::Python;
+use crate::tally::Tally;
 
 /// What histories are executed with.
 #[derive(Debug, Clone, Default)]
@@ -244,7 +246,7 @@ impl Runner {
         let (mut result, fired) = if is_fresh { self.launch_fresh(op)? } else { self.launch(op)? };
         self.shared().end_waiting()?;
         if let Ok(scan) = &mut result {
-            self.engine.spoil(&mut scan.turns, &mut self.answered);
+            spoil(self.engine, &mut scan.turns, &mut self.answered);
         }
         if fired {
             self.view = None;

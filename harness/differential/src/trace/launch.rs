@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tracerig_scanner::{Request, Scan, ScanError};
 
+use super::Error;
 use super::answered::{Answered, Asked, Refused, Stop};
 use super::ending::is_locked;
-use super::engine::Engine;
 use super::execute::Runner;
 use super::op::{Act, Event, ScanOp};
 use super::worker::{Said, Task, Word};
-use super::{Error, Fault};
+use crate::child::Fault;
+use crate::engine::Engine;
 
 impl Runner {
     /// Scans, with what happens meanwhile. Gives whether that happened, too.

@@ -16,7 +16,8 @@ use super::verify::{expect, wrong};
 use super::waiting::Waiting;
 use super::worker::Worker;
 use super::world::World;
-use super::{Error, Tally, Wrong};
+use super::{Error, Wrong};
+use crate::tally::Tally;
 
 /// What both the history and the events inside its scans work on.
 pub(super) struct Shared {

@@ -5,19 +5,18 @@
 //! ([`generate`]) or by hand. [`run`] executes it on real files. After each scan the answer must be that of a full rescan
 //! and that of the [`oracle`](tracerig_oracle); mode, reason, rows read and whether the memo was written must be what a
 //! model predicts from what was done; and a memo that did not change must not have been touched. A failing case is made
-//! smaller step by step ([`Shrink`](crate::diff::Shrink)).
+//! smaller step by step ([`Shrink`](crate::shrinking::Shrink)).
 //!
 //! Under the contract, rows are appended with rising ids, any row may be deleted, and the file may be rewritten, shrunk or
 //! replaced at any time, also while a scan runs. Every operation keeps to it, but for a [`Breach`]: what a scan makes of
 //! one is counted, unless it is the work of a rule that is switched off.
 
+mod agree;
 mod answered;
 mod answers;
 mod breach;
-mod child;
 mod data_text;
 mod ending;
-mod engine;
 mod execute;
 mod generate;
 mod launch;
@@ -26,13 +25,12 @@ mod memo_file;
 mod model;
 mod op;
 mod orders;
-mod python;
 mod race;
 mod race_text;
 mod row;
 mod shrink;
-mod sides;
 mod stage;
+mod subject;
 mod text;
 mod turn_rows;
 mod verify;
@@ -41,27 +39,22 @@ mod waiting;
 mod worker;
 mod world;
 
-use std::any::Any;
 use std::collections::BTreeMap;
 
 pub use breach::{Breach, Part};
-pub use child::Fault;
-pub use engine::Engine;
 pub use execute::{Setup, run};
 pub use generate::{generate, generate_processes};
 pub use op::{
     Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
     ScanOp, Victims, With, Writer,
 };
-pub(crate) use python::NoAnswer;
-pub use python::{Hello, NoPython, Python};
 pub use row::{EPOCH, RowKind, RowSpec};
-pub(crate) use sides::{Side, disagreement};
-pub use text::ParseError;
-pub use worker::{SUBCOMMAND, Worker, serve};
+pub use subject::Trace;
+pub use worker::{Program, Worker, serve};
 
 use tracerig_oracle::{Turn, Window};
 
+use crate::child::Fault;
 use crate::failure::Why;
 
 /// In which way a scan went wrong.
@@ -197,30 +190,6 @@ impl Why for Error {
 
 /// Where a history failed, and why.
 pub type Failure = crate::failure::Failure<Error>;
-
-/// What somebody said who panicked.
-pub(crate) fn said_by(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-    said.unwrap_or("without a message").to_owned()
-}
-
-/// What histories have exercised, to see that none of it is left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally(pub BTreeMap<String, u64>);
-
-impl Tally {
-    pub(crate) fn count(&mut self, what: impl Into<String>) {
-        *self.0.entry(what.into()).or_default() += 1;
-    }
-
-    /// Adds what others have exercised.
-    pub fn add(&mut self, other: Self) {
-        for (what, count) in other.0 {
-            *self.0.entry(what).or_default() += count;
-        }
-    }
-}
 
 /// The same window as the scanner spells it.
 fn window(window: Window) -> tracerig_scanner::Window {

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use tracerig_scanner::{MemoPlace, Mode, Reason, Request};
 
+use super::agree::spoil;
 use super::answered::{Answered, Asked, Stop};
-use super::child::Child;
-use super::engine::Engine;
 use super::execute::Runner;
 use super::meanwhile::Shared;
 use super::model::{Memo, predict};
@@ -22,6 +21,8 @@ use super::verify::{check_scan, expect, wrong};
 use super::view::View;
 use super::worker::{Said, Task};
 use super::{Error, Wrong};
+use crate::child::Child;
+use crate::engine::Engine;
 
 /// What a race leaves.
 pub(super) struct Left {
@@ -40,7 +41,7 @@ impl Runner {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let (engine, answered) = (self.engine, &mut self.answered);
         let Left { contents, view } = shared.race(race, &view, engine == Engine::Rescanning, |answer| {
-            engine.spoil(&mut answer.turns, answered);
+            spoil(engine, &mut answer.turns, answered);
         })?;
         let (memo, window) = (shared.memo.path.clone(), super::window(shared.window));
         drop(shared);
@@ -48,7 +49,7 @@ impl Runner {
         let scanner = self.new_scanner(MemoPlace::File(memo));
         let scan = scanner.scan(&Request { window, rescan: self.engine == Engine::Rescanning });
         let mut scan = scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
-        self.engine.spoil(&mut scan.turns, &mut self.answered);
+        spoil(self.engine, &mut scan.turns, &mut self.answered);
 
         // What the memo says after that: what is known by then, or, where nothing was written, what it said before.
         let mut stands: Vec<Result<Memo, Reason>> = Vec::new();

@@ -1,23 +1,28 @@
 //! Histories of a trace database and its memo, as the subject of a search.
 
-use std::fmt;
 use std::io;
-use std::num::{NonZeroU32, NonZeroU64};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::str::FromStr;
+use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
+use tracerig_process::interrupt;
 use tracerig_scanner::{Ablation, Ablations};
 
-use super::Subject;
-use crate::histories::{
-    self, Breach, Case, Engine, Error, Failure, Fault, Hello, Profile, Python, Setup, Tally, Worker, Wrong,
-};
-use crate::interrupt;
+use super::breach::Breach;
+use super::execute::{Setup, run};
+use super::generate::{generate, generate_processes};
+use super::op::{Case, Profile};
+use super::worker::{Program, Worker};
+use super::{Error, Failure, Wrong};
+use crate::child::Fault;
+use crate::engine::Engine;
+use crate::python::{AskPython, Python};
+use crate::share::Share;
 use crate::shrinking;
+use crate::subject::Subject;
+use crate::tally::Tally;
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 6] = ["oracle-refused", "panic", "impossible", "file", "sqlite", "store"];
@@ -28,97 +33,11 @@ const TRIES_OF_SHRINKING: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// The same for one that is kept.
 const TRIES_OF_KEPT: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
-/// One of so many random cases, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share(Option<NonZeroU64>);
-
-impl Share {
-    /// Of no case.
-    pub const NONE: Self = Self(None);
-
-    /// Of every case.
-    pub const ALL: Self = Self(Some(NonZeroU64::MIN));
-
-    /// Of one case in `of`; of none if that is 0.
-    #[must_use]
-    pub const fn one_in(of: u64) -> Self {
-        Self(NonZeroU64::new(of))
-    }
-
-    /// Whether it is of no case.
-    #[must_use]
-    pub const fn is_none(self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Whether a case for which this number was drawn is one of them.
-    fn has(self, drawn: u64) -> bool {
-        self.0.is_some_and(|of| drawn % of == 0)
-    }
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            None => formatter.write_str("none"),
-            Some(NonZeroU64::MIN) => formatter.write_str("all"),
-            Some(of) => write!(formatter, "1/{of}"),
-        }
-    }
-}
-
-impl FromStr for Share {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let of = || text.strip_prefix("1/").and_then(|of| of.parse().ok()).map(|of| Self(Some(of)));
-        match text {
-            "none" => Ok(Self::NONE),
-            "all" => Ok(Self::ALL),
-            _ => of().ok_or_else(|| format!("`{text}` is no share: write 1/N, all or none")),
-        }
-    }
-}
-
-/// The part that the oracle in Python has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AskPython {
-    /// It is asked by these random cases and by all kept ones.
-    Of(Share, Hello),
-    /// It is not asked, and why.
-    No(String),
-}
-
-impl AskPython {
-    /// Whether a random case for which this number was drawn asks it.
-    pub(super) fn has(&self, drawn: u64) -> bool {
-        matches!(self, Self::Of(share, _) if share.has(drawn))
-    }
-
-    /// What a report says of it, in a word.
-    pub(super) fn setting(&self) -> String {
-        match self {
-            Self::Of(share, _) => share.to_string(),
-            Self::No(why) => format!("not run ({why})"),
-        }
-    }
-
-    /// The same in a sentence.
-    pub(super) fn remark(&self) -> String {
-        match self {
-            Self::Of(share, Hello { name, version }) => {
-                format!("python oracle: asked by these cases: {share}, and the kept ones ({name} {version})")
-            }
-            Self::No(why) => format!("python oracle: not run ({why})"),
-        }
-    }
-}
-
 /// Scans of trace databases.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    /// This program, of which each thread starts another process.
-    pub program: PathBuf,
+    /// The program of which each thread starts another process.
+    pub program: Program,
     /// Whose answers are checked.
     pub engine: Engine,
     /// What random histories may hold.
@@ -134,9 +53,9 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Scans by the scanner as it is, under its contract, in one process and without Python. `program` is this program.
+    /// Scans by the scanner as it is, under its contract, in one process and without Python. `program` is what calls [`serve`](super::serve).
     #[must_use]
-    pub fn new(program: PathBuf) -> Self {
+    pub fn new(program: Program) -> Self {
         Self {
             program,
             engine: Engine::Scanner,
@@ -206,9 +125,9 @@ impl Subject for Trace {
         let (fresh, asked): (u64, u64) = (random.random(), random.random());
         let is_asked = self.python.has(asked);
         let case = if self.processes.has(fresh) && self.profile == Profile::Contract {
-            histories::generate_processes(random, operations)
+            generate_processes(random, operations)
         } else {
-            histories::generate(random, operations, self.profile)
+            generate(random, operations, self.profile)
         };
         Case { python: is_asked, ..case }
     }
@@ -218,9 +137,7 @@ impl Subject for Trace {
     }
 
     fn set_up(&self, folder: &Path) -> io::Result<Setup> {
-        let mut command = Command::new(&self.program);
-        command.arg(histories::SUBCOMMAND);
-        let worker = Some(Arc::new(Mutex::new(Worker::start(command)?)));
+        let worker = Some(Arc::new(Mutex::new(Worker::start(&self.program)?)));
         let python = self.asks_python().then(|| Python::new(folder)).transpose()?;
         let python = python.map(|python| Arc::new(Mutex::new(python)));
         Ok(Setup {
@@ -234,7 +151,7 @@ impl Subject for Trace {
 
     fn run(&self, setup: &Setup, folder: &Path, case: &Case) -> Result<Tally, Failure> {
         if case.tries == NonZeroU32::MIN {
-            return histories::run(case, folder, setup);
+            return run(case, folder, setup);
         }
         let mut all = Tally::default();
         for attempt in 0..case.tries.get() {
@@ -243,7 +160,7 @@ impl Subject for Trace {
             }
             let folder = folder.join(attempt.to_string());
             std::fs::create_dir(&folder)?;
-            all.add(histories::run(case, &folder, setup)?);
+            all.add(run(case, &folder, setup)?);
             std::fs::remove_dir_all(folder)?;
         }
         Ok(all)

@@ -34,6 +34,7 @@ use tracerig_scanner::Point;
 use super::op::{Act, ArtifactOp, Case, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp};
 use super::row::EPOCH;
 use crate::limits::{MOST_CONNECTIONS, MOST_TRIES};
+use crate::parse_error::ParseError;
 
 /// What has a name of its own.
 pub(super) type Names<T> = &'static [(&'static str, T)];
@@ -84,18 +85,6 @@ pub(super) fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
 
 pub(super) fn name_of<T: PartialEq>(names: Names<T>, value: &T) -> &'static str {
     names.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name)
-}
-
-/// A line that is no operation.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "line {line}: {problem}. Each line is one operation; the folder `corpus` of the source has histories of every sort"
-)]
-pub struct ParseError {
-    /// Which line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub problem: String,
 }
 
 impl FromStr for Case {
@@ -296,7 +285,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::histories::generate::{generate, generate_processes};
+    use crate::trace::generate::{generate, generate_processes};
 
     #[test]
     fn what_is_printed_is_read_back() {

@@ -6,11 +6,11 @@ use tracerig_oracle::Answer;
 use tracerig_scanner::Point;
 
 use super::answered::{Answered, Asked, Refused, Stop};
-use super::child::Child;
 use super::meanwhile::Shared;
 use super::verify::{expect, wrong};
 use super::worker::{Said, Task};
-use super::{Error, Fault, Wrong};
+use super::{Error, Wrong};
+use crate::child::{Child, Fault};
 
 /// A process that waits for the lock, and what it will have to answer then.
 #[derive(Debug)]

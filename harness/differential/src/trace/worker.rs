@@ -4,6 +4,7 @@
 //! [`serve`] is the child's side. It answers each line of JSON on its standard input with others, the last of which is the
 //! outcome.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,12 +16,9 @@ use tracerig_scanner::{Identity, Point, Probe};
 
 use super::Error;
 use super::answered::{Answered, Asked, Refused, Stop, Told};
-use super::child::{Child, Fault, PATIENCE, send};
 use super::memo_file::stamp;
 use super::world::Writing;
-
-/// The hidden subcommand of the program that calls [`serve`].
-pub const SUBCOMMAND: &str = "__histories";
+use crate::child::{Child, Fault, PATIENCE, send};
 
 /// The exit code of a child that was told to die.
 const DIED: i32 = 9;
@@ -62,6 +60,23 @@ pub(super) struct Word {
     pub(super) identity: Identity,
 }
 
+/// The program that calls [`serve`]: a library cannot know where it is.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// Its file.
+    pub path: PathBuf,
+    /// What it is told, for it to call [`serve`].
+    pub arguments: Vec<OsString>,
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.arguments);
+        command
+    }
+}
+
 /// A child process that scans again and again, for as long as this value lives.
 #[derive(Debug)]
 pub struct Worker {
@@ -71,12 +86,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts `command`, which has to call [`serve`].
+    /// Starts `program`.
     ///
     /// # Errors
-    /// The command cannot be started.
-    pub fn start(command: Command) -> io::Result<Self> {
-        Self::start_patient(command, PATIENCE)
+    /// It cannot be started.
+    pub fn start(program: &Program) -> io::Result<Self> {
+        Self::start_patient(program.command(), PATIENCE)
     }
 
     fn start_patient(mut command: Command, patience: Duration) -> io::Result<Self> {
@@ -216,7 +231,7 @@ mod tests {
         assert_eq!(faults("read asked; exit 3"), [Fault::Crashed; 2]);
         assert_eq!(faults("read asked; kill -9 $$"), [Fault::Crashed; 2]);
         assert_eq!(faults("read asked"), [Fault::Silent; 2]);
-        let worker = Worker::start(Command::new("/nonexistent/program"));
+        let worker = Worker::start(&Program { path: "/nonexistent/program".into(), ..Program::default() });
         assert!(worker.is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! The same histories each time. To look further, use `tracerig diff archive`; it also executes a single one (`--replay`).
 
 use crate::common::search::{assert_exercised, expect_nothing, expect_nothing_kept};
-use tracerig_harness::diff::Archives;
+use tracerig_differential::archive::Archives;
 
 /// About three seconds of two cores.
 const HISTORIES: u64 = 700;

@@ -11,8 +11,8 @@ use crate::common::search::{assert_exercised, expect_nothing, expect_nothing_kep
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
-use tracerig_harness::diff::{Bench, Threads};
-use tracerig_harness::thread_histories::{Case, Op, generate, run};
+use tracerig_differential::search::Bench;
+use tracerig_differential::threads::{Case, Op, Threads, generate, run};
 use tracerig_store::threads::{Ablations, Durability, Mode};
 
 const HISTORIES: u64 = 900;

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Found, Origin, Report};
+use tracerig_differential::search::{Found, Origin, Report};
 
 /// `reports` as JUnit XML.
 ///
 /// A random search is one suite with a test case for each kind of failure, so that a CI system sees the same names in
 /// every run; the kept cases are another, with one for each file. What was not executed is not in it.
-#[must_use]
-pub fn junit(reports: &[&Report]) -> String {
+pub(super) fn junit(reports: &[&Report]) -> String {
     let mut text =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"tracerig\">\n");
     for report in reports {

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tracerig_harness::diff::{Found, Job, Limits, Report, Shard, Subject, kept, search};
+use tracerig_differential::search::{Found, Job, Limits, Report, Shard, kept, search};
+use tracerig_differential::subject::Subject;
 
 /// Operations of each random history.
 pub const OPS: usize = 20;
@@ -16,7 +17,9 @@ pub fn jobs() -> NonZeroUsize {
 
 /// The folder of the repository that has the kept histories of a sort.
 pub fn corpus(sort: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(sort)
+    // Crates lie in folders of the repository, and some in folders of those.
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("corpus"));
+    above.find(|folder| folder.is_dir()).unwrap().join(sort)
 }
 
 /// Executes so many random histories; fails with what is found.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use tracerig_harness::ablations::{Search, Tested, look};
-use tracerig_harness::diff::Subject;
+use tracerig_differential::ablations::{Search, Tested, look};
+use tracerig_differential::subject::Subject;
 
 use super::search::corpus;
 
