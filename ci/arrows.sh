@@ -7,12 +7,14 @@ cd "$(dirname "$0")/.."
 cargo_tree() { cargo tree --locked --package "$1" --depth 1 --edges normal,build --prefix none --format '{lib}'; }
 
 drawn="
+tracerig-process:
 tracerig-store:
 tracerig-scanner:
 tracerig-oracle:
 tracerig-reports:
 tracerig-datasets: tracerig-store
-tracerig-harness: tracerig-datasets tracerig-oracle tracerig-reports tracerig-scanner tracerig-store
+tracerig-differential: tracerig-oracle tracerig-process tracerig-scanner tracerig-store
+tracerig-harness: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-reports tracerig-scanner tracerig-store
 "
 found=
 for manifest in */Cargo.toml harness/*/Cargo.toml; do

@@ -4,28 +4,21 @@
 //! its plan says, verifies each answer against an independent [oracle](tracerig_oracle), and hands a record with every raw sample to
 //! the reports.
 
-pub mod ablations;
+pub mod ablation_costs;
 pub mod append;
-pub mod archive_histories;
 pub mod arms;
 pub mod baseline;
-mod child;
 pub mod cli;
 pub mod companion;
 pub mod compare;
-pub mod damage;
-pub mod diff;
 pub mod document;
-mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod handicap;
-pub mod histories;
-pub mod interrupt;
+pub mod history_child;
 pub mod limits;
 pub mod machine;
 pub mod plan;
-pub mod platform;
 pub mod process;
 pub mod protocol;
 pub mod refresh;
@@ -33,8 +26,8 @@ pub mod relaunch;
 pub mod repro;
 mod samples;
 mod session;
-mod shrinking;
 pub mod subject;
-pub mod thread_histories;
-pub mod watch;
 pub mod worker;
+
+use tracerig_process::child;
+pub use tracerig_process::{interrupt, platform, watch};

@@ -1,9 +1,8 @@
 //! The limits of numbers on the command line and in plans. `docs/limits.md` has them all in one table.
 
-use std::time::Duration;
-
 use tracerig_datasets::MOST_SCALE;
 use tracerig_datasets::limits::{Limit, Range};
+pub use tracerig_differential::limits::{MOST_CASES, MOST_OPERATIONS, MOST_TIME};
 pub use tracerig_reports::record::{MOST_APPENDERS, MOST_RATE};
 
 /// Samples of an arm. A record with more could not be read back.
@@ -17,24 +16,6 @@ pub const MOST_KILLS: u64 = 10_000_000;
 
 /// Appends of one launch. Their histories are read back and compared.
 pub const MOST_APPENDS: u64 = 10_000_000;
-
-/// Random cases of a search.
-pub const MOST_CASES: u64 = 1_000_000_000_000;
-
-/// Operations of a random case.
-pub const MOST_OPERATIONS: u64 = 100_000;
-
-/// Digits of a number in a history: sums of a few of them stay far within 64 bits.
-pub const MOST_DIGITS: usize = 12;
-
-/// Connections of a scan in a history. Each is a thread.
-pub const MOST_CONNECTIONS: usize = 64;
-
-/// How often a history is tried.
-pub const MOST_TRIES: u32 = 10_000;
-
-/// The time of a search: a year.
-pub const MOST_TIME: Duration = Duration::from_secs(366 * 86_400);
 
 /// Threads that `--jobs` may ask for: more than any machine has cores, and few enough to be started.
 pub const MOST_JOBS: usize = 1024;

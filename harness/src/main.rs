@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use tracerig_harness::{append, cli, histories, protocol, refresh, worker};
+use tracerig_differential::trace;
+use tracerig_harness::{append, cli, history_child, protocol, refresh, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -10,7 +11,7 @@ fn main() -> ExitCode {
         Some(first) if first == worker::SUBCOMMAND => worker::main(arguments),
         Some(first) if first == append::worker::SUBCOMMAND => append::worker::main(arguments),
         Some(first) if first == refresh::worker::SUBCOMMAND => refresh::worker::main(arguments),
-        Some(first) if first == histories::SUBCOMMAND => match histories::serve() {
+        Some(first) if first == history_child::SUBCOMMAND => match trace::serve() {
             Ok(()) => ExitCode::SUCCESS,
             // The parent is gone, and with it whoever could be told.
             Err(_) => ExitCode::FAILURE,

@@ -14,7 +14,7 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{Exit, Launch};
 
 use crate::child::{self, Child, Streams};
-use crate::platform::Ended;
+use crate::platform::{self, Ended};
 use crate::watch::{Cut, Limits};
 
 /// Starts processes of one program, one at a time; two launchers start two at once.
@@ -64,6 +64,14 @@ pub(crate) fn not_started() -> Launch {
     }
 }
 
+/// An end as records tell it.
+pub(crate) fn recorded(exit: platform::Exit) -> Exit {
+    match exit {
+        platform::Exit::Code(code) => Exit::Code(code),
+        platform::Exit::Signal(signal) => Exit::Signal(signal),
+    }
+}
+
 impl Finished {
     /// The launch as far as the operating system knows it.
     pub(crate) fn launch(&self) -> Launch {
@@ -74,7 +82,7 @@ impl Finished {
             system: ended.system,
             major_faults: ended.major_faults,
             device_read: ended.io.map(|io| ByteSize(io.device_read)),
-            exit: ended.exit,
+            exit: recorded(ended.exit),
             ..not_started()
         }
     }
@@ -112,7 +120,7 @@ impl Launcher {
     pub fn without_start(program: &Path, limit: Duration, nothing: &[OsString]) -> io::Result<Self> {
         let mut launcher = Self::new(program, limit)?;
         if let Ok(finished) = launcher.run(nothing)
-            && let (Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
+            && let (platform::Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
         {
             launcher.start = (io.rchar, io.syscr);
         }

@@ -3,6 +3,7 @@
 mod ablations;
 mod all;
 mod archive;
+mod junit;
 mod options;
 mod python;
 mod show;

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tracerig_reports::record::Exit;
+use tracerig_store::files::open_lock;
 
 use super::CompareError;
 use crate::child::{Child, Streams};
+use crate::platform::Exit;
 use crate::watch::Limits;
 use crate::{interrupt, protocol};
 
@@ -94,7 +95,10 @@ const NO_REVISION: &str = "Give a commit, branch or tag that `git log` knows; a 
 
 /// Waits for the lock of the file at `path`: one build at a time, for they share a folder.
 fn lock(path: &Path) -> Result<File, CompareError> {
-    interrupt::lock(path).map_err(CompareError::io(path, "lock it"))?.ok_or(CompareError::Interrupted)
+    open_lock(path)
+        .and_then(interrupt::lock)
+        .map_err(CompareError::io(path, "lock it"))?
+        .ok_or(CompareError::Interrupted)
 }
 
 /// A work tree of a revision; dropping it removes it.

@@ -14,8 +14,9 @@ use tracerig_store::schema;
 
 use super::patch::patched;
 use super::{place, scene};
-use crate::damage::damage;
-use crate::histories::{self, Case, NoAnswer, Profile, Python, Setup};
+use tracerig_differential::damage::damage;
+use tracerig_differential::python::{NoAnswer, Python};
+use tracerig_differential::trace::{self, Case, Profile, Setup};
 use tracerig_oracle::{self as oracle, Answer, Turn, Window};
 
 /// Histories of more operations take too long.
@@ -49,7 +50,7 @@ fn history(mut case: Case) {
     place::empty(|place| {
         let folder = place.join("history");
         fs::create_dir(&folder).expect("a folder for a history");
-        match histories::run(&case, &folder, &Setup::default()) {
+        match trace::run(&case, &folder, &Setup::default()) {
             Err(failure) if failure.is_mismatch() => panic!("{failure}\n{case}"),
             // What cannot be done is no finding.
             _ => {}

@@ -18,7 +18,7 @@ use tracerig_store::threads::{ListQuery, Rows, Sessions, SweepOptions, rebuild, 
 
 use super::patch::patched;
 use super::{place, scene};
-use crate::archive_histories::Answer;
+use tracerig_differential::archive::Answer;
 use tracerig_oracle::archive::View;
 
 /// A rollout of a few lines, and one that continues it.

@@ -18,8 +18,9 @@ use tracerig_scanner::archive::{Archive, Options, Request};
 use tracerig_store::threads::{Column, Sessions, SweepOptions, ThreadId, Value, rebuild, replay, verify};
 
 use super::place;
-use crate::archive_histories::{Answer, agree};
-use crate::histories::{NoAnswer, Python, Side};
+use tracerig_differential::archive::{Answer, agree};
+use tracerig_differential::python::{NoAnswer, Python};
+use tracerig_differential::sides::Side;
 use tracerig_oracle::archive::{View, view};
 use tracerig_oracle::threads::{self, Replay, Row};
 

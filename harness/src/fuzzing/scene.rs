@@ -6,7 +6,7 @@ use std::path::Path;
 use tracerig_store::{TraceLog, schema};
 
 use super::place;
-use crate::histories::{EPOCH, RowKind, RowSpec};
+use tracerig_differential::trace::{EPOCH, RowKind, RowSpec};
 
 /// Rows with a body of several pages stand among the others.
 const LONG_EVERY: usize = 9;

@@ -11,18 +11,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracerig_datasets::archive::{ArchiveManifest, ArchiveRecipe};
 use tracerig_datasets::{Manifest, Recipe};
-use tracerig_reports::record::Exit;
 use tracerig_store::threads::{Cursor, Millis, ThreadId};
 
 use crate::handicap::Planted;
-use crate::histories::Hello as PythonHello;
 use crate::plan::Plan;
-use crate::platform::Ended;
+use crate::platform::{Ended, Exit};
 use crate::process::Finished;
 use crate::protocol::Hello;
 use crate::relaunch::judge;
 use crate::worker::{Done, Engine, Reply};
-use crate::{append, archive_histories, histories, refresh, thread_histories};
+use crate::{append, refresh};
+use tracerig_differential::python::Hello as PythonHello;
+use tracerig_differential::{archive, threads, trace};
 use tracerig_oracle::{Answer, archive::View};
 
 pub(super) fn run(input: &[u8]) {
@@ -30,9 +30,9 @@ pub(super) fn run(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     plan(text);
     recipes(text);
-    written::<histories::Case>(text);
-    written::<archive_histories::Case>(text);
-    written::<thread_histories::Case>(text);
+    written::<trace::Case>(text);
+    written::<archive::Case>(text);
+    written::<threads::Case>(text);
     written::<Cursor>(text);
     written::<Millis>(text);
     written::<ThreadId>(text);

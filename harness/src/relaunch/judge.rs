@@ -143,7 +143,7 @@ pub(super) fn describe(
         user: ended.user,
         system: ended.system,
         major_faults: ended.major_faults,
-        exit: ended.exit,
+        exit: process::recorded(ended.exit),
         ..account_of(arm.engine, finished.wall, ended.io, resident_before, reply)
     }
 }

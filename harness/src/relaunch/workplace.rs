@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use tracerig_store::files::open_regular;
+use tracerig_store::files::{open_lock, open_regular};
 
 use super::error::RunError;
-use crate::interrupt::{self, TempFolder};
+use crate::interrupt::{self, TempFolder, is_abandoned};
 
 const PREFIX: &str = "run-";
 /// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database and a thread's row that of its history,
@@ -58,7 +58,10 @@ fn padding(parent: &Path) -> String {
 
 /// Opens the file at `path`, creating it if need be, and waits for its lock.
 fn lock(path: &Path) -> Result<File, RunError> {
-    interrupt::lock(path).map_err(RunError::io(path, "lock it"))?.ok_or(RunError::Interrupted)
+    open_lock(path)
+        .and_then(interrupt::lock)
+        .map_err(RunError::io(path, "lock it"))?
+        .ok_or(RunError::Interrupted)
 }
 
 /// Removes the folders of runs that are no more.
@@ -78,11 +81,6 @@ fn sweep(parent: &Path) {
             _ => Ok(()),
         };
     }
-}
-
-/// Whether a file is the lock of a run, always empty, and nobody holds it.
-pub(crate) fn is_abandoned(lock: &File) -> bool {
-    lock.metadata().is_ok_and(|found| found.len() == 0) && lock.try_lock().is_ok()
 }
 
 #[cfg(test)]

@@ -7,14 +7,15 @@ use std::process::Stdio;
 use crate::common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tracerig_harness::diff::{self, Trace};
+use tracerig_differential::search::{self, kept};
+use tracerig_differential::trace::{Program as Child, Trace};
 
 #[test]
 fn the_scanner_passes_and_the_corpus_is_replayed_first() {
     let program = Program::new();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/trace").canonicalize().unwrap();
     // The witnesses in a folder of their own are another story.
-    let (out, files) = (program.path("out.xml"), diff::kept::files(&corpus).unwrap());
+    let (out, files) = (program.path("out.xml"), kept::files(&corpus).unwrap());
     let report =
         program.diff_json("trace", &["--cases", "40", "--corpus", text(&corpus), "--junit", text(&out)], 0);
     assert_eq!(report["random"], 40);
@@ -124,8 +125,8 @@ fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
 
 #[test]
 fn a_case_is_a_function_of_seed_number_and_length() {
-    let subject = Trace::new("".into());
-    let case = |seed, number, ops| diff::case(&subject, seed, number, ops);
+    let subject = Trace::new(Child::default());
+    let case = |seed, number, ops| search::case(&subject, seed, number, ops);
     assert_eq!(case(1, 5, 20), case(1, 5, 20));
     let others = [case(1, 6, 20), case(2, 5, 20), case(5, 1, 20)];
     assert!(others.iter().all(|other| *other != case(1, 5, 20)), "{others:?}");

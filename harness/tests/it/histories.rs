@@ -2,13 +2,15 @@
 //!
 //! The same histories each time. To look further, use `tracerig diff trace`; it also executes a single one (`--replay`).
 
+use crate::common::program::history_child;
 use crate::common::search::{assert_exercised, expect_nothing, expect_nothing_kept};
-use tracerig_harness::diff::{Share, Trace};
+use tracerig_differential::share::Share;
+use tracerig_differential::trace::Trace;
 
 const HISTORIES: u64 = 3000;
 
 fn subject() -> Trace {
-    Trace { processes: Share::one_in(60), ..Trace::new(env!("CARGO_BIN_EXE_tracerig").into()) }
+    Trace { processes: Share::one_in(60), ..Trace::new(history_child()) }
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 mod append;
 mod archive;
-mod archive_histories;
 mod archive_oracle;
 mod attack;
 mod bench_baselines;
@@ -30,9 +29,7 @@ mod relaunch;
 mod report;
 mod scan;
 mod surroundings;
-mod thread_histories;
 mod thread_oracle;
-mod thread_witnesses;
 mod threads;
 mod usage;
 mod witnesses;

@@ -1,18 +1,16 @@
 //! Races of real processes find a scanner that lacks a rule which only they put to the test.
 
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use tracerig_harness::histories::{self, Case, Failure, SUBCOMMAND, Setup, Worker};
+use crate::common::program::history_child;
+use tracerig_differential::trace::{self, Case, Failure, Setup, Worker};
 use tracerig_scanner::{Ablation, Ablations};
 
 /// How often a race is tried at most until a scanner without the rule is found out.
 const TRIES: u64 = 1000;
 
 fn setup(ablations: Ablations) -> Setup {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tracerig"));
-    command.arg(SUBCOMMAND);
-    let worker = Arc::new(Mutex::new(Worker::start(command).unwrap()));
+    let worker = Arc::new(Mutex::new(Worker::start(&history_child()).unwrap()));
     Setup { worker: Some(worker), ablations, ..Setup::default() }
 }
 
@@ -24,7 +22,7 @@ fn first_failure(text: &str, ablations: Ablations, tries: u64) -> Option<Failure
     (1..=tries).find_map(|number| {
         let folder = folder.path().join(number.to_string());
         std::fs::create_dir(&folder).unwrap();
-        histories::run(&case, &folder, &setup).err()
+        trace::run(&case, &folder, &setup).err()
     })
 }
 

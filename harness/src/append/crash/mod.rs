@@ -16,13 +16,13 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use serde::Serialize;
 use tracerig_datasets::Conversation;
-use tracerig_reports::record::Exit;
 use tracerig_store::threads::{self, Mode, StoreOptions, ThreadId, ThreadStore};
 
 use super::error::AppendError;
 use super::worker::{self, Task};
 use crate::child::Child;
 use crate::interrupt;
+use crate::platform::Exit;
 use crate::relaunch::workplace::Workplace;
 use crate::watch::{Cut, Limits};
 use check::{Acknowledged, Books};

@@ -9,12 +9,13 @@ use clap::Args;
 use tracerig_reports::{check_writable, units, wrapped};
 
 use super::options::{jobs, keep, program, time};
-use crate::ablations::{self, Report, Row, Scene, Search, Tested};
+use crate::ablation_costs::{Report, Scene, costs as measured};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
-use crate::diff::Subject;
 use crate::interrupt;
 use crate::limits::{MOST_CASES, MOST_OPERATIONS};
+use tracerig_differential::ablations::{self, Row, Search, Tested};
+use tracerig_differential::subject::Subject;
 
 /// Time for each rule, if neither that nor a number of cases is given.
 const TIME: Duration = Duration::from_secs(10);
@@ -93,7 +94,7 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let mut report = Report::new(search, jobs, rules, engines);
     if !arguments.without_costs && !report.interrupted {
         let bar = output::progress_bar(0, "{spinner} measuring what rules cost: {msg}");
-        let costs = ablations::costs(|_, name| is_wanted(name), &|name| bar.set_message(name));
+        let costs = measured(|_, name| is_wanted(name), &|name| bar.set_message(name));
         bar.finish_and_clear();
         report.interrupted = interrupt::requested();
         match costs {
@@ -153,7 +154,7 @@ fn table(report: &Report) -> String {
     line(["", "random", "", "witness", ""]);
     line(["without", "case", "after", "ops", "goes wrong"]);
     let mut subject = "";
-    for row in report.rules.iter().chain(&report.engines) {
+    for row in report.rows() {
         if row.subject != subject {
             subject = row.subject;
             line([&format!("diff {subject}"), "", "", "", ""]);
@@ -168,7 +169,7 @@ fn table(report: &Report) -> String {
         line([row.name, &case, &time, &ops, wrong(row)]);
     }
     let faults = report.rules.len() + report.engines.len();
-    let at_random = report.rules.iter().chain(&report.engines).filter(|row| row.random.is_some()).count();
+    let at_random = report.rows().filter(|row| row.random.is_some()).count();
     let each = report.seconds_each.map_or(String::new(), |time| format!(", {time} s each"));
     let _ = writeln!(
         text,
@@ -197,11 +198,16 @@ fn costs(report: &Report, scene: &Scene) -> String {
     };
     line("", "longer", "", "");
     line("with", "by, us", "99 % interval", "work for it, exactly");
-    for row in report.rules.iter().filter(|row| row.subject == scene.subject) {
-        let Some(cost) = &row.cost else { continue };
+    for rule in report.rules.iter().filter(|rule| rule.row.subject == scene.subject) {
+        let Some(cost) = &rule.cost else { continue };
         let interval = cost.interval.map_or(String::new(), |it| format!("{:.0} to {:.0}", it.low, it.high));
         let mut work = cost.work.iter().map(|(what, more)| format!("{} {what}", signed(*more)));
-        line(row.name, &format!("{:.0}", cost.microseconds), &interval, &work.next().unwrap_or_default());
+        line(
+            rule.row.name,
+            &format!("{:.0}", cost.microseconds),
+            &interval,
+            &work.next().unwrap_or_default(),
+        );
         // One a line: names of counters are long.
         work.for_each(|more| line("", "", "", &more));
     }
@@ -210,7 +216,7 @@ fn costs(report: &Report, scene: &Scene) -> String {
 
 /// What goes wrong without each rule, with the witness, or what was found at random where there is none.
 fn details(report: &Report) -> String {
-    let rows = report.rules.iter().chain(&report.engines);
+    let rows = report.rows();
     rows.map(|row| {
         let shown = row.witness.as_ref().map(|shown| (&shown.detail, &shown.history));
         let found = row.random.as_ref().map(|random| (&random.detail, &random.history));

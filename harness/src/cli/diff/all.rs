@@ -5,7 +5,7 @@ use clap::Args;
 use super::options::{Options, run_all};
 use super::{archive, trace};
 use crate::cli::Code;
-use crate::diff;
+use tracerig_differential::threads;
 
 /// Search for histories that go wrong, of trace databases, of thread stores and of session archives, each with a third of the cases or
 /// of the time.
@@ -19,5 +19,5 @@ pub(super) struct All {
 }
 
 pub(super) fn main(arguments: &All) -> anyhow::Result<Code> {
-    run_all(&arguments.options, (trace::subject()?, diff::Threads::default(), archive::subject()?))
+    run_all(&arguments.options, (trace::subject()?, threads::Threads::default(), archive::subject()?))
 }

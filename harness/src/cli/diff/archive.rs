@@ -6,8 +6,10 @@ use tracerig_scanner::archive::Ablation;
 use super::options::{Options, run};
 use super::python::{ask, oracle};
 use crate::cli::Code;
-use crate::diff::{self, AskPython, Share};
-use crate::histories::{Engine, Python};
+use tracerig_differential::archive::Archives;
+use tracerig_differential::engine::Engine;
+use tracerig_differential::python::{AskPython, Python};
+use tracerig_differential::share::Share;
 
 /// Search for a history after which a refresh of a session archive is wrong, or reads more than it must.
 ///
@@ -42,16 +44,16 @@ fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
 }
 
 /// Refreshes as they are tested where nothing else is said.
-pub(super) fn subject() -> anyhow::Result<diff::Archives> {
-    Ok(diff::Archives { python: ask_python(None)?, ..diff::Archives::default() })
+pub(super) fn subject() -> anyhow::Result<Archives> {
+    Ok(Archives { python: ask_python(None)?, ..Archives::default() })
 }
 
 pub(super) fn main(arguments: &Archive) -> anyhow::Result<Code> {
-    let subject = diff::Archives {
+    let subject = Archives {
         engine: arguments.engine,
         ablations: arguments.ablate.iter().copied().collect(),
         python: ask_python(arguments.oracle)?,
-        ..diff::Archives::default()
+        ..Archives::default()
     };
     run(&arguments.options, subject)
 }

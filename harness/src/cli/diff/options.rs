@@ -8,14 +8,17 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use jiff::SignedDuration;
+use tracerig_differential::trace::Program;
 use tracerig_reports::{check_writable, write_whole};
 
 use super::show::{Shown, outside, remarks, table, told};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, Usage};
-use crate::diff::{self, Error, Found, History, Job, Limits, Replayed, Report, Shard, Subject, kept};
+use crate::history_child;
 use crate::interrupt;
 use crate::limits::{MOST_CASES, MOST_OPERATIONS, MOST_TIME};
+use tracerig_differential::search::{self, Error, Found, Job, Limits, Replayed, Report, Shard, kept};
+use tracerig_differential::subject::{History as _, Subject};
 
 /// Random cases, if neither their number nor a time is given.
 const CASES: u64 = 3000;
@@ -87,13 +90,13 @@ fn usage(error: Error) -> anyhow::Error {
 }
 
 /// This program, which subjects start again.
-pub(super) fn program() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("the path of this program")
+pub(super) fn program() -> anyhow::Result<Program> {
+    Ok(history_child::program(std::env::current_exe().context("the path of this program")?))
 }
 
 fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Result<Code> {
     let case: S::Case = kept::read(file).map_err(usage)?;
-    let Replayed { found, outside: counted } = diff::replay(subject, file, &case)?;
+    let Replayed { found, outside: counted } = search::replay(subject, file, &case)?;
     if interrupt::requested() {
         // It may have been cut short, and its processes ended.
         return Err(Interrupted.into());
@@ -184,7 +187,10 @@ fn begin(options: &Options) -> anyhow::Result<()> {
 
 fn end(options: &Options, reports: &[&Report]) -> anyhow::Result<()> {
     let is_cut_short = reports.iter().any(|report| report.interrupted);
-    options.junit.as_ref().map_or(Ok(()), |path| keep(path, diff::junit(reports).as_bytes(), is_cut_short))
+    options
+        .junit
+        .as_ref()
+        .map_or(Ok(()), |path| keep(path, super::junit::junit(reports).as_bytes(), is_cut_short))
 }
 
 /// Writes a result to `path`. One that is cut short takes no other's place.
@@ -209,7 +215,7 @@ fn concluded(reports: &[&Report]) -> Code {
 fn searched<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Report> {
     let job = job(options, subject)?;
     let shown = Shown::new(&job);
-    let searched = diff::search(&job, &mut |seen| shown.seen(&seen));
+    let searched = search::search(&job, &mut |seen| shown.seen(&seen));
     shown.bar.finish_and_clear();
     searched.map_err(usage)
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::diff::{AskPython, Share};
-use crate::histories::Python;
 use crate::interrupt::TempFolder;
+use tracerig_differential::python::{AskPython, Python};
+use tracerig_differential::share::Share;
 
 /// The cases that ask the Python oracle, unless it is said.
 const ASK_PYTHON: Share = Share::one_in(50);

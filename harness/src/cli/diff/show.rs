@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 use tracerig_reports::wrapped;
 
 use crate::cli::output;
-use crate::diff::{Found, Job, Outside, Report, Seen};
+use tracerig_differential::search::{Found, Job, Outside, Report, Seen};
 
 /// A search in words; of what its histories exercised, how often `checked`.
 pub(super) fn table(report: &Report, checked: &str) -> String {

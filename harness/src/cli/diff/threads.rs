@@ -5,7 +5,7 @@ use tracerig_store::threads::Ablation;
 
 use super::options::{Options, run};
 use crate::cli::Code;
-use crate::diff;
+use tracerig_differential::threads;
 
 /// Search for a history after which a thread's row or history is wrong, late, or lost.
 ///
@@ -25,5 +25,5 @@ pub(super) struct Threads {
 }
 
 pub(super) fn main(arguments: &Threads) -> anyhow::Result<Code> {
-    run(&arguments.options, diff::Threads { ablations: arguments.ablate.iter().copied().collect() })
+    run(&arguments.options, threads::Threads { ablations: arguments.ablate.iter().copied().collect() })
 }

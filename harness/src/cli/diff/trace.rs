@@ -6,8 +6,10 @@ use tracerig_scanner::Ablation;
 use super::options::{Options, program, run};
 use super::python::{ask, oracle};
 use crate::cli::Code;
-use crate::diff::{self, AskPython, Share};
-use crate::histories::{Engine, Profile, Python};
+use tracerig_differential::engine::Engine;
+use tracerig_differential::python::{AskPython, Python};
+use tracerig_differential::share::Share;
+use tracerig_differential::trace::{self, Profile};
 
 /// Search for a history after which an incremental scan is wrong, or costs more than it must.
 ///
@@ -55,19 +57,19 @@ fn profile(name: &str) -> Result<Profile, String> {
 const PROCESSES: Share = Share::one_in(50);
 
 /// Scans as they are tested where nothing else is said.
-pub(super) fn subject() -> anyhow::Result<diff::Trace> {
-    Ok(diff::Trace { python: ask_python(None)?, processes: PROCESSES, ..diff::Trace::new(program()?) })
+pub(super) fn subject() -> anyhow::Result<trace::Trace> {
+    Ok(trace::Trace { python: ask_python(None)?, processes: PROCESSES, ..trace::Trace::new(program()?) })
 }
 
 pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {
     let Trace { engine, profile, processes, .. } = *arguments;
-    let subject = diff::Trace {
+    let subject = trace::Trace {
         engine,
         profile,
         ablations: arguments.ablate.iter().copied().collect(),
         processes,
         python: ask_python(arguments.oracle)?,
-        ..diff::Trace::new(program()?)
+        ..trace::Trace::new(program()?)
     };
     run(&arguments.options, subject)
 }

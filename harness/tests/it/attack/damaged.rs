@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use tracerig_datasets::real::Codex;
 use tracerig_datasets::{BuildOptions, Recipe, build_into};
-use tracerig_harness::damage::{Damaged, damage};
+use tracerig_differential::damage::{Damaged, damage};
 use tracerig_oracle as oracle;
 use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, ScanError, Scanner};
 

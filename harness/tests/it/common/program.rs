@@ -5,6 +5,12 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tracerig_differential::trace;
+
+/// The program, as histories of traces start it beside themselves.
+pub fn history_child() -> trace::Program {
+    tracerig_harness::history_child::program(env!("CARGO_BIN_EXE_tracerig").into())
+}
 
 /// The program, with a cache folder of its own.
 pub struct Program {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use tracerig_harness::histories::{EPOCH, RowSpec};
+use tracerig_differential::trace::{EPOCH, RowSpec};
 use tracerig_scanner::{
     Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner, Window,
 };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use rusqlite::Connection;
-use tracerig_harness::histories::RowSpec;
+use tracerig_differential::trace::RowSpec;
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 use tracerig_store::{LogOptions, Retention, TraceLog};
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::common::trace::{At, Trace, assert_scan, turns, way};
 use rusqlite::Connection;
-use tracerig_harness::histories::{EPOCH, RowSpec};
+use tracerig_differential::trace::{EPOCH, RowSpec};
 use tracerig_scanner::{MemoPlace, Options, Point, Probe, Request, ScanError, Scanner};
 
 fn noise(count: usize) -> Vec<RowSpec> {

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use tracerig_harness::histories::EPOCH;
+use tracerig_differential::trace::EPOCH;
 use tracerig_oracle as oracle;
 use tracerig_scanner::{Check, MemoPlace, Mode, Options, Reason, Request, Scan, Scanner, Window};
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog};

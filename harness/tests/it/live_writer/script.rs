@@ -2,7 +2,7 @@
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tracerig_harness::histories::{RowKind, RowSpec};
+use tracerig_differential::trace::{RowKind, RowSpec};
 use tracerig_store::OwnedRow;
 
 /// Rows without facts, of a thread that nobody else writes, each longer than a page.

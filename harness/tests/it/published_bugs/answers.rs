@@ -1,6 +1,6 @@
 //! Which rows make the answer.
 
-use tracerig_harness::histories::EPOCH;
+use tracerig_differential::trace::EPOCH;
 use tracerig_scanner::{BUSY_TIMEOUT, Window, published};
 
 use crate::common::trace::{Trace, assert_scan, turns};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tracerig_harness::histories::RowSpec;
+use tracerig_differential::trace::RowSpec;
 use tracerig_scanner::{Options, Request, Scanner};
 
 use crate::common::trace::{Decided, Trace, assert_scan, turns, way};

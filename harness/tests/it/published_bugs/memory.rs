@@ -1,6 +1,6 @@
 //! What a memo remembers, and what it has to do without.
 
-use tracerig_harness::histories::RowSpec;
+use tracerig_differential::trace::RowSpec;
 use tracerig_scanner::Request;
 
 use crate::common::trace::{Trace, assert_scan, turns, way};

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tracerig_harness::diff::{self, Bench};
+use tracerig_differential::search::Bench;
+use tracerig_differential::trace;
 use tracerig_scanner::{MemoPlace, Options, Point, Request, ScanError, Scanner};
 
+use crate::common::program::history_child;
 use crate::common::trace::{At, Trace, assert_scan, way};
 
 // 8. The maximum id, the look-ups, the rows and the anchor came from different snapshots.
@@ -73,7 +75,7 @@ fn bug_10_a_failed_step_moves_no_cursor() {
 
 /// Executes a history with another process at hand.
 fn expect_history(text: &str) {
-    let subject = diff::Trace::new(env!("CARGO_BIN_EXE_tracerig").into());
+    let subject = trace::Trace::new(history_child());
     let bench = Bench::new(&subject).unwrap();
     bench.run(&text.parse().unwrap()).unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tracerig_harness::histories::RowSpec;
+use tracerig_differential::trace::RowSpec;
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
 
 /// The user `nobody` of every Linux system; no account is needed for it.
