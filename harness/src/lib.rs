@@ -4,6 +4,7 @@
 //! its plan says, verifies each answer against an independent [oracle](tracerig_oracle), and hands a record with every raw sample to
 //! the reports.
 
+#[cfg(feature = "ablations")]
 pub mod ablations;
 pub mod append;
 pub mod archive_histories;
@@ -17,6 +18,7 @@ pub mod damage;
 pub mod diff;
 pub mod document;
 mod failure;
+#[cfg(feature = "ablations")]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod handicap;
@@ -35,6 +37,7 @@ mod samples;
 mod session;
 mod shrinking;
 pub mod subject;
+pub mod switches;
 pub mod thread_histories;
 pub mod watch;
 pub mod worker;

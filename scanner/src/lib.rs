@@ -40,6 +40,8 @@ mod turns;
 mod whole;
 mod work;
 
+#[cfg(feature = "ablations")]
+#[doc(hidden)]
 pub use ablation::{Ablation, Ablations};
 pub use answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 pub use checks::Check;

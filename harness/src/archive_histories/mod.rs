@@ -24,6 +24,7 @@ mod shrink;
 mod text;
 mod world;
 
+#[cfg(feature = "ablations")]
 pub(crate) use answer::{Answer, agree};
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use tracerig_scanner::archive::{Ablation, Ablations};
 
 use super::{AskPython, Subject};
 use crate::archive_histories::{self, Case, Error, Failure, Setup, Wrong};
 use crate::histories::{Engine, Fault, Python, Tally};
+use crate::switches::archive::{Ablation, Ablations};
 
 /// Ways to fail that are neither a wrong answer nor a fault of a process.
 const OTHERS: [&str; 3] = ["oracle-refused", "panic", "file"];

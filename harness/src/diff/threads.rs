@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
-use tracerig_store::threads::{Ablation, Ablations};
 
 use super::Subject;
 use crate::histories::Tally;
+use crate::switches::threads::{Ablation, Ablations};
 use crate::thread_histories::{self, Case, Error, Failure, Wrong};
 
 /// Ways to fail that are no wrong state.

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use tracerig_scanner::{Ablation, Ablations};
 
 use super::Subject;
 use crate::histories::{
@@ -18,6 +17,7 @@ use crate::histories::{
 };
 use crate::interrupt;
 use crate::shrinking;
+use crate::switches::trace::{Ablation, Ablations};
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 6] = ["oracle-refused", "panic", "impossible", "file", "sqlite", "store"];

@@ -1,13 +1,13 @@
 //! `tracerig diff archive`: refreshes of session archives against full rescans, oracles and a model of their cost.
 
 use clap::Args;
-use tracerig_scanner::archive::Ablation;
 
 use super::options::{Options, run};
 use super::python::{ask, oracle};
 use crate::cli::Code;
 use crate::diff::{self, AskPython, Share};
 use crate::histories::{Engine, Python};
+use crate::switches::archive::Ablation;
 
 /// Search for a history after which a refresh of a session archive is wrong, or reads more than it must.
 ///

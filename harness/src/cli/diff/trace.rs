@@ -1,13 +1,13 @@
 //! `tracerig diff trace`: incremental scans of trace databases against full ones, an oracle and a model of their cost.
 
 use clap::Args;
-use tracerig_scanner::Ablation;
 
 use super::options::{Options, program, run};
 use super::python::{ask, oracle};
 use crate::cli::Code;
 use crate::diff::{self, AskPython, Share};
 use crate::histories::{Engine, Profile, Python};
+use crate::switches::trace::Ablation;
 
 /// Search for a history after which an incremental scan is wrong, or costs more than it must.
 ///
