@@ -12,7 +12,8 @@ tracerig-scanner:
 tracerig-oracle:
 tracerig-reports:
 tracerig-datasets: tracerig-store
-tracerig-harness: tracerig-datasets tracerig-oracle tracerig-reports tracerig-scanner tracerig-store
+tracerig-published: tracerig-scanner
+tracerig-harness: tracerig-datasets tracerig-oracle tracerig-published tracerig-reports tracerig-scanner tracerig-store
 "
 found=
 for manifest in */Cargo.toml harness/*/Cargo.toml; do

@@ -25,8 +25,6 @@ mod path;
 mod persist;
 mod producer;
 mod proof;
-pub mod published;
-pub mod published_archive;
 mod regular;
 mod rows;
 mod scan;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 use tracerig_datasets::archive::{Expected, UseClass, UsedTier, UsedTokens};
+use tracerig_published::archive as published_archive;
 use tracerig_scanner::archive::{Problem, Tier, Tokens, Usage, Used, What};
-use tracerig_scanner::published_archive;
 
 /// Quarters of an hour in a day.
 const QUARTERS: i64 = 96;

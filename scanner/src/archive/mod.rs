@@ -159,17 +159,24 @@ impl std::fmt::Debug for Request<'_> {
 }
 
 /// What one rollout says, read by itself.
-pub(crate) struct Read {
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Read {
     /// The id of its session.
-    pub(crate) session: String,
-    pub(crate) used: Usage,
+    pub session: String,
+    /// What was used in it.
+    pub used: Usage,
     /// Bytes read.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 /// Reads one plain rollout from its beginning, with the parser of the archive and nothing else of it, and counts by earlier rules: what
 /// the totals rose by since the last one, from zero on.
-pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
+///
+/// # Errors
+/// The file cannot be read.
+#[doc(hidden)]
+pub fn read_rollout(path: &Path) -> std::io::Result<Read> {
     let file = update::open_file(path)?;
     let mut reader = reader::Reader::by(parse::Rules::EARLIER);
     let name = path.file_name().unwrap_or_default();
