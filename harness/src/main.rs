@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use tracerig_harness::{append, cli, histories, protocol, refresh, worker};
 
 fn main() -> ExitCode {
+    // Before any other thread, and before SQLite is used.
+    tracerig_scanner::count_no_memory();
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         Some(first) if first == worker::SUBCOMMAND => worker::main(arguments),

@@ -18,6 +18,7 @@ mod guard;
 mod identity;
 mod kept;
 mod memo;
+mod memory;
 mod parse;
 #[doc(hidden)]
 pub mod parts;
@@ -46,6 +47,7 @@ pub use checks::Check;
 pub use control::{Point, Probe, Progress};
 pub use error::ScanError;
 pub use identity::{FileSystemIdentity, Identity, IdentitySource};
+pub use memory::{count_no_memory, counts_memory};
 pub use scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Running, Scanner};
 pub use schema::require_ordinary_table;
 pub use stop::stop_when;
