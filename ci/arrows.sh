@@ -13,8 +13,9 @@ tracerig-scanner:
 tracerig-oracle:
 tracerig-reports:
 tracerig-datasets: tracerig-store
+tracerig-published: tracerig-scanner
 tracerig-differential: tracerig-oracle tracerig-process tracerig-scanner tracerig-store
-tracerig-harness: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-reports tracerig-scanner tracerig-store
+tracerig-harness: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-published tracerig-reports tracerig-scanner tracerig-store
 "
 found=
 for manifest in */Cargo.toml harness/*/Cargo.toml; do

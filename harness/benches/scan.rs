@@ -14,8 +14,9 @@ use common::{criterion, folder, must};
 use criterion::{BatchSize, Criterion, SamplingMode};
 use tracerig_datasets::archive::{ArchiveDataset, ArchiveRecipe};
 use tracerig_datasets::{BuildOptions, Cache};
+use tracerig_published::trace as published;
 use tracerig_scanner::archive::{Archive, Options, Refresh, Request};
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Window, published};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Window};
 
 fn main() {
     let mut criterion = criterion();

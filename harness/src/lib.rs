@@ -4,6 +4,7 @@
 //! its plan says, verifies each answer against an independent [oracle](tracerig_oracle), and hands a record with every raw sample to
 //! the reports.
 
+#[cfg(feature = "ablations")]
 pub mod ablation_costs;
 pub mod append;
 pub mod arms;
@@ -12,6 +13,7 @@ pub mod cli;
 pub mod companion;
 pub mod compare;
 pub mod document;
+#[cfg(feature = "ablations")]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod handicap;

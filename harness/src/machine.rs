@@ -1,5 +1,6 @@
 //! What a record says about where and by what it was made: the machine, its load, the build.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::{Timestamp, Unit};
@@ -7,6 +8,9 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{Build, Machine};
 
 use crate::platform;
+
+/// Vendors of machines that are always virtual.
+const HYPERVISORS: [&str; 6] = ["QEMU", "Amazon EC2", "Google", "Microsoft", "VMware", "Parallels"];
 
 /// Now, as RFC 3339 in UTC, to the millisecond.
 #[must_use]
@@ -48,35 +52,81 @@ pub fn build() -> Build {
         profile: env!("TRACERIG_PROFILE").to_owned(),
         rustc: env!("TRACERIG_RUSTC").to_owned(),
         sqlite: rusqlite::version().to_owned(),
+        sqlite_options: sqlite_options().unwrap_or_default(),
     }
+}
+
+/// What SQLite was compiled with, and what this program sets when it starts.
+fn sqlite_options() -> rusqlite::Result<Vec<String>> {
+    let connection = rusqlite::Connection::open_in_memory()?;
+    let mut statement = connection.prepare("PRAGMA compile_options")?;
+    let mut options: Vec<String> =
+        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    options
+        .push(format!("memory statistics {}", if tracerig_scanner::counts_memory() { "on" } else { "off" }));
+    Ok(options)
 }
 
 /// The machine that runs, with the file system under `data`.
 #[must_use]
 pub fn machine(data: &Path) -> Machine {
+    let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let mut machine = Machine {
-        cpu: field("/proc/cpuinfo", "model name"),
+        cpu: models(&processors),
         cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64),
-        memory_bytes: field("/proc/meminfo", "MemTotal")
-            .and_then(|text| text.strip_suffix(" kB")?.parse::<u64>().ok())
+        memory_bytes: std::fs::read_to_string("/proc/meminfo")
+            .ok()
+            .and_then(|text| value(&text, "MemTotal")?.strip_suffix(" kB")?.parse::<u64>().ok())
             .map(|kib| ByteSize(kib * 1024)),
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         os: std::env::consts::OS.to_owned(),
         arch: std::env::consts::ARCH.to_owned(),
         file_system: platform::file_system(data),
+        is_virtual: is_virtual(&processors),
         fingerprint: String::new(),
     };
     machine.fingerprint = machine.computed_fingerprint();
     machine
 }
 
-/// The value of the first line `name : value` in `file`.
-fn field(file: &str, name: &str) -> Option<String> {
-    let text = std::fs::read_to_string(file).ok()?;
+/// The value of the first line `name : value` in `text`.
+fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then(|| value.trim().to_owned())
+        (key.trim() == name).then(|| value.trim())
     })
+}
+
+/// The models of the processors in `/proc/cpuinfo`: one name, or each with its number where they differ. ARM processors have no
+/// names there, but the numbers of who made them and of what.
+fn models(processors: &str) -> Option<String> {
+    let mut models: BTreeMap<String, u64> = BTreeMap::new();
+    for processor in processors.split("\n\n") {
+        let value = |name| value(processor, name);
+        let model = value("model name").map(str::to_owned).or_else(|| {
+            Some(format!("implementer {} part {}", value("CPU implementer")?, value("CPU part")?))
+        });
+        *models.entry(model.unwrap_or_default()).or_default() += 1;
+    }
+    models.remove("");
+    match models.len() {
+        0 | 1 => models.into_keys().next(),
+        _ => Some(
+            models.iter().map(|(model, count)| format!("{count} x {model}")).collect::<Vec<_>>().join(", "),
+        ),
+    }
+}
+
+/// Whether the machine is virtual: x86 processors tell; on others, so does what the machine calls itself.
+fn is_virtual(processors: &str) -> Option<bool> {
+    if let Some(flags) = value(processors, "flags") {
+        return Some(flags.split(' ').any(|flag| flag == "hypervisor"));
+    }
+    if Path::new("/proc/device-tree/hypervisor").exists() {
+        return Some(true);
+    }
+    let vendor = std::fs::read_to_string("/sys/class/dmi/id/sys_vendor").ok()?;
+    Some(HYPERVISORS.iter().any(|name| vendor.contains(name)))
 }
 
 #[cfg(test)]
@@ -88,6 +138,23 @@ mod tests {
         let id = run_id("relaunch", "2026-11-21T07:00:00.123Z");
         assert!(id.starts_with("relaunch-20261121T070000Z-"), "{id}");
         assert!(run_id("relaunch", "2026-11-21T07:00:00Z").starts_with("relaunch-20261121T070000Z-"));
+    }
+
+    #[test]
+    fn processors_are_named_whatever_the_architecture() {
+        let x86 = "processor\t: 0\nmodel name\t: A\nflags\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: A\nflags\t: fpu\n\n";
+        assert_eq!((models(x86).as_deref(), is_virtual(x86)), (Some("A"), Some(true)));
+        assert_eq!(is_virtual("flags\t: fpu vmx\n"), Some(false));
+        let arm = |part| {
+            format!("processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: {part}\n\n")
+        };
+        assert_eq!(models(&arm("0xd0c").repeat(4)).as_deref(), Some("implementer 0x41 part 0xd0c"));
+        let mixed = arm("0xd05").repeat(4) + &arm("0xd0b").repeat(2);
+        assert_eq!(
+            models(&mixed).as_deref(),
+            Some("4 x implementer 0x41 part 0xd05, 2 x implementer 0x41 part 0xd0b")
+        );
+        assert_eq!(models("Hardware\t: x\n"), None);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use tracerig_differential::trace;
 use tracerig_harness::{append, cli, history_child, protocol, refresh, worker};
 
 fn main() -> ExitCode {
+    // Before any other thread, and before SQLite is used.
+    tracerig_scanner::count_no_memory();
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         Some(first) if first == worker::SUBCOMMAND => worker::main(arguments),

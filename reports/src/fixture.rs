@@ -121,7 +121,8 @@ pub(crate) fn record() -> Record {
         process: Process::Fresh,
         launches_per_sample: *launches,
     });
-    let mut machine = Machine {
+    // As an earlier version wrote it, which the kept record shows.
+    let machine = Machine {
         cpu: Some("AMD EPYC 7763".to_owned()),
         cores: 2,
         memory_bytes: Some(ByteSize(8_338_886_656)),
@@ -129,9 +130,9 @@ pub(crate) fn record() -> Record {
         os: "linux".to_owned(),
         arch: "x86_64".to_owned(),
         file_system: None,
-        fingerprint: String::new(),
+        is_virtual: None,
+        fingerprint: "9931dc19380f808f".to_owned(),
     };
-    machine.fingerprint = machine.computed_fingerprint();
     Record {
         id: "relaunch-20261121T070000Z-002a".to_owned(),
         scenario: "relaunch".to_owned(),
@@ -175,6 +176,7 @@ pub(crate) fn record() -> Record {
             profile: "release".to_owned(),
             rustc: "rustc 1.94.0".to_owned(),
             sqlite: "3.51.1".to_owned(),
+            sqlite_options: Vec::new(),
         },
         machine,
         load_start: Some([0.12, 0.3, 0.25]),

@@ -91,11 +91,13 @@ fn intervals(sample: &Sample) -> Vec<(String, Histogram)> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::*;
-    use crate::{base64, fixture};
+    use crate::fixture;
 
     /// The log as any reader takes it: start, length, maximum and histogram of each interval, by tag.
     type Intervals = BTreeMap<String, Vec<(Duration, Duration, f64, hdrhistogram::Histogram<u64>)>>;
@@ -105,7 +107,7 @@ mod tests {
         let mut deserializer = Deserializer::new();
         for entry in IntervalLogIterator::new(text) {
             let LogEntry::Interval(interval) = entry.unwrap() else { continue };
-            let bytes = base64::decode(interval.encoded_histogram()).unwrap();
+            let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
             let histogram = deserializer.deserialize(&mut bytes.as_slice()).unwrap();
             let entry = (interval.start_timestamp(), interval.duration(), interval.max(), histogram);
             found.entry(interval.tag().unwrap().as_str().to_owned()).or_default().push(entry);

@@ -26,7 +26,6 @@
 //! renders.
 
 pub mod append;
-mod base64;
 mod bootstrap;
 pub mod comparison;
 mod document;

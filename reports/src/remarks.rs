@@ -224,7 +224,10 @@ pub(crate) fn machine(record: &Record) -> [(&'static str, String); 12] {
         ("processor", machine.cpu.clone().unwrap_or_else(unavailable)),
         ("cores", machine.cores.to_string()),
         ("memory", machine.memory_bytes.map_or_else(unavailable, |size| size.to_string())),
-        ("system", format!("{} {} on {}", machine.os, machine.kernel, machine.arch)),
+        ("system", {
+            let kind = if machine.is_virtual == Some(true) { ", virtual" } else { "" };
+            format!("{} {} on {}{kind}", machine.os, machine.kernel, machine.arch)
+        }),
         ("file system", machine.file_system.clone().unwrap_or_else(unavailable)),
         ("fingerprint", machine.fingerprint.clone()),
         ("load before (1, 5, 15 minutes)", load(record.load_start)),
@@ -232,7 +235,13 @@ pub(crate) fn machine(record: &Record) -> [(&'static str, String); 12] {
         ("tracerig", format!("{}, profile {}", build.version, build.profile)),
         ("revision", source),
         ("compiler", build.rustc.clone()),
-        ("SQLite", build.sqlite.clone()),
+        (
+            "SQLite",
+            match build.sqlite_options.as_slice() {
+                [] => build.sqlite.clone(),
+                options => format!("{}, with {}", build.sqlite, options.join(", ")),
+            },
+        ),
     ]
 }
 

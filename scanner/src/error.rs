@@ -172,7 +172,9 @@ pub enum ScanError {
 
 impl ScanError {
     /// Sorts an error of SQLite into the kinds a caller can act upon.
-    pub(crate) fn from_sqlite(path: &Path, error: rusqlite::Error) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_sqlite(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
         let rusqlite::Error::SqliteFailure(failure, detail) = &error else {
             return Self::Sqlite { path, source: error };
@@ -201,7 +203,10 @@ impl ScanError {
         }
     }
 
-    pub(crate) fn from_io(path: &Path, source: std::io::Error) -> Self {
+    /// Likewise an error of the file system.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_io(path: &Path, source: std::io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             std::io::ErrorKind::NotFound => Self::Missing { path },

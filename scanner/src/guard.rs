@@ -36,7 +36,10 @@ pub(crate) fn guard(connection: &mut Connection, control: &Arc<Control>) -> rusq
 
 /// Fails unless the database at `path` is a regular file and what stands beside it is none or regular files. SQLite would
 /// wait for a pipe, and would write its index through a link.
-pub(crate) fn require_files(path: &Path) -> Result<(), ScanError> {
+///
+/// # Errors
+/// [`ScanError::NotAFile`], [`ScanError::SidecarNotAFile`], or the file cannot be looked at.
+pub fn require_files(path: &Path) -> Result<(), ScanError> {
     let metadata = std::fs::metadata(path).map_err(|error| ScanError::from_io(path, error))?;
     if !metadata.is_file() {
         return Err(ScanError::NotAFile { path: path.to_owned() });

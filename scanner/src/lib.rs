@@ -18,6 +18,7 @@ mod guard;
 mod identity;
 mod kept;
 mod memo;
+mod memory;
 mod parse;
 #[doc(hidden)]
 pub mod parts;
@@ -25,8 +26,6 @@ mod path;
 mod persist;
 mod producer;
 mod proof;
-pub mod published;
-pub mod published_archive;
 mod regular;
 mod rows;
 mod scan;
@@ -40,12 +39,15 @@ mod turns;
 mod whole;
 mod work;
 
+#[cfg(feature = "ablations")]
+#[doc(hidden)]
 pub use ablation::{Ablation, Ablations};
 pub use answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
 pub use checks::Check;
 pub use control::{Point, Probe, Progress};
 pub use error::ScanError;
 pub use identity::{FileSystemIdentity, Identity, IdentitySource};
+pub use memory::{count_no_memory, counts_memory};
 pub use scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Running, Scanner};
 pub use schema::require_ordinary_table;
 pub use stop::stop_when;

@@ -1,6 +1,33 @@
-//! Single parts of a scan, for benchmarks and fuzz targets. Nothing here is a stable interface.
+//! Single parts of a scan, for benchmarks, fuzz targets and baselines. Nothing here is a stable interface.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::ablation::Ablations;
+use crate::error::ScanError;
 use crate::parse::{self, Fact, Parsed, Says, TierWord};
+
+pub use crate::archive::{Read, read_rollout};
+pub use crate::guard::require_files;
+pub use crate::stop::{check as check_stop, is_to_stop, is_wished as is_stop_wished};
+
+/// Keeps a foreign database from harming this process.
+///
+/// # Errors
+/// What SQLite says.
+pub fn guard(connection: &mut Connection) -> rusqlite::Result<()> {
+    crate::guard::guard(connection, &Arc::default())
+}
+
+/// Fails unless the database at `path` has the table `logs` with its columns.
+///
+/// # Errors
+/// See [`ScanError`].
+pub fn examine(connection: &Connection, path: &Path) -> Result<(), ScanError> {
+    crate::schema::examine(connection, path, Ablations::NONE).map(|_| ())
+}
 
 /// Where the first marker in `body` stands: the offsets of its first byte and of the byte behind it.
 #[must_use]

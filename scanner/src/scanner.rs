@@ -46,8 +46,22 @@ pub struct Options {
     pub identity: Arc<dyn IdentitySource>,
     /// Sees every point a scan reaches; for tests.
     pub probe: Option<Arc<dyn Probe>>,
-    /// Rules that are switched off. For differential runs only: it makes the scanner wrong.
+    /// Rules that are switched off: tests of tests only, since it makes the answers wrong.
+    #[cfg(feature = "ablations")]
+    #[doc(hidden)]
     pub ablations: Ablations,
+}
+
+impl Options {
+    /// Rules that are switched off.
+    const fn ablated(&self) -> Ablations {
+        #[cfg(feature = "ablations")]
+        {
+            self.ablations
+        }
+        #[cfg(not(feature = "ablations"))]
+        Ablations::NONE
+    }
 }
 
 impl Default for Options {
@@ -60,6 +74,7 @@ impl Default for Options {
             large_from_bytes: 8 << 20,
             identity: Arc::new(FileSystemIdentity),
             probe: None,
+            #[cfg(feature = "ablations")]
             ablations: Ablations::NONE,
         }
     }
@@ -169,14 +184,14 @@ impl Running {
 
 impl Shared {
     fn answer(&self, request: &Request, control: &Arc<Control>) -> Result<Scan, ScanError> {
-        self.scan(request, control).or_else(|error| ablation::empty_answer(self.options.ablations, error))
+        self.scan(request, control).or_else(|error| ablation::empty_answer(self.options.ablated(), error))
     }
 
     fn scan(&self, request: &Request, control: &Arc<Control>) -> Result<Scan, ScanError> {
         let named = &self.database;
         // Metadata of a link is not that of its target, and SQLite keeps its log beside the target.
         let path = match std::fs::canonicalize(named) {
-            Ok(_) if self.options.ablations.has(Ablation::DatabaseLink) => named.clone(),
+            Ok(_) if self.options.ablated().has(Ablation::DatabaseLink) => named.clone(),
             resolved => resolved.map_err(|error| ScanError::from_io(named, error))?,
         };
         if let MemoPlace::File(memo) = &self.options.memo
@@ -201,7 +216,7 @@ impl Shared {
                 identity: self.options.identity.as_ref(),
                 probe: self.options.probe.as_ref(),
                 control,
-                ablated: self.options.ablations,
+                ablated: self.options.ablated(),
             },
             memo,
             rescan: request.rescan,

@@ -14,15 +14,21 @@ pub fn stop_when(wish: fn() -> bool) {
 }
 
 /// Whether anybody told a wish.
-pub(crate) fn is_wished() -> bool {
+#[must_use]
+pub fn is_wished() -> bool {
     WISH.get().is_some()
 }
 
-pub(crate) fn is_to_stop() -> bool {
+/// Whether this process is to end.
+#[must_use]
+pub fn is_to_stop() -> bool {
     WISH.get().is_some_and(|wish| wish())
 }
 
 /// Fails once this process is to end.
-pub(crate) fn check() -> io::Result<()> {
+///
+/// # Errors
+/// The wish of [`stop_when`] is true.
+pub fn check() -> io::Result<()> {
     if is_to_stop() { Err(io::Error::other("a signal asked for the end")) } else { Ok(()) }
 }

@@ -2,9 +2,10 @@
 //! after each.
 //!
 //! [`trace`], [`threads`] and [`archive`] are three sorts of histories: operations as text, made at random, executed on real files
-//! and held against oracles and models. [`search`] looks for those that go wrong and makes them smaller; [`ablations`] tells how strong the
+//! and held against oracles and models. [`search`] looks for those that go wrong and makes them smaller; `ablations` tells how strong the
 //! tests are. This crate starts processes from paths that its caller gives, and prints nothing but what hangs.
 
+#[cfg(feature = "ablations")]
 pub mod ablations;
 pub mod archive;
 pub mod child;
@@ -19,6 +20,7 @@ pub mod share;
 pub mod shrinking;
 pub mod sides;
 pub mod subject;
+pub mod switches;
 pub mod tally;
 pub mod threads;
 pub mod trace;

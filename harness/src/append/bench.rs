@@ -201,8 +201,7 @@ impl Bench {
                 bytes += (kind.len() + payload.len()) as u64;
             }
         }
-        let digits: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let digest = format!("sha256:{digits}");
+        let digest = format!("sha256:{}", base16ct::lower::encode_string(&digest.finalize()));
         Ok(record::Dataset {
             recipe,
             recipe_text: Conversation::definition().to_owned(),

@@ -9,7 +9,7 @@ pub(super) fn file(folder: &str, of: &Path, extension: &str) -> anyhow::Result<P
     // A path that does not resolve is for whoever uses it to report.
     let path = of.canonicalize().unwrap_or_else(|_| of.to_owned());
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    let tag: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = base16ct::lower::encode_string(&digest[..8]);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let root = tracerig_datasets::cache_root()?;
     Ok(root.join(folder).join(format!("{stem}-{tag}.{extension}")))

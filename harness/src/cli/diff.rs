@@ -1,5 +1,6 @@
 //! `tracerig diff`: searches for histories that go wrong.
 
+#[cfg(feature = "ablations")]
 mod ablations;
 mod all;
 mod archive;
@@ -28,7 +29,19 @@ enum What {
     Threads(threads::Threads),
     Archive(archive::Archive),
     All(all::All),
+    #[cfg(feature = "ablations")]
     Ablations(ablations::Ablations),
+    /// Switch off each rule in turn and see whether the differential tests notice: needs a build with the feature `ablations`.
+    #[cfg(not(feature = "ablations"))]
+    Ablations(Unavailable),
+}
+
+/// Whatever arguments are given, in a build that cannot use them.
+#[cfg(not(feature = "ablations"))]
+#[derive(Debug, Args)]
+struct Unavailable {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _arguments: Vec<std::ffi::OsString>,
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
@@ -37,6 +50,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         What::Threads(arguments) => threads::main(arguments),
         What::Archive(arguments) => archive::main(arguments),
         What::All(arguments) => all::main(arguments),
+        #[cfg(feature = "ablations")]
         What::Ablations(arguments) => ablations::main(arguments),
+        #[cfg(not(feature = "ablations"))]
+        What::Ablations(_) => Err(super::Usage(tracerig_differential::switches::REMEDY.to_owned()).into()),
     }
 }

@@ -9,10 +9,9 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use tracerig_published::trace as published;
 use tracerig_reports::{ByteSize, units};
-use tracerig_scanner::{
-    MemoPlace, Mode, Options, Reason, Request, Scan, ScanError, Scanner, Turn, Window, published,
-};
+use tracerig_scanner::{MemoPlace, Mode, Options, Reason, Request, Scan, ScanError, Scanner, Turn, Window};
 
 use super::output::{self, Format, MOST_COLUMNS, columns, one_line, padded};
 use super::{Code, Interrupted, Usage, cache};

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use base16ct::lower::encode_string;
 use sha2::{Digest, Sha256};
 use tracerig_datasets::archive::{Expected, UseClass, UsedTier, UsedTokens};
+use tracerig_published::archive as published_archive;
 use tracerig_scanner::archive::{Problem, Tier, Tokens, Usage, Used, What};
-use tracerig_scanner::published_archive;
 
 /// Quarters of an hour in a day.
 const QUARTERS: i64 = 96;
@@ -125,8 +126,7 @@ impl Answer {
                 digest.update(text.unwrap_or_default());
             }
         }
-        let digits: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("sha256:{digits}")
+        format!("sha256:{}", encode_string(&digest.finalize()))
     }
 
     /// The first difference to what it should be, in words.

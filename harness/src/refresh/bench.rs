@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tracerig_datasets::BuildOptions;
 use tracerig_datasets::archive::{ArchiveDataset, Sessions, operations};
+use tracerig_published::archive as published_archive;
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, ArmPlan, Launch, LaunchPolicy, SampleState};
 use tracerig_scanner::archive::{Archive, Options, PriorityTurns, Refresh, Request};
-use tracerig_scanner::published_archive;
 
 use super::answer::{Answer, fault};
 use super::error::RefreshError;

@@ -24,7 +24,9 @@ pub use bench::Bench;
 pub use error::RefreshError;
 pub use plan::{Arm, Memo, Plan, Reads};
 
+#[cfg(feature = "ablations")]
 pub(crate) use bench::TICK;
+#[cfg(feature = "ablations")]
 pub(crate) use memos::Memos;
 
 use crate::relaunch::Event;

@@ -9,10 +9,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tracerig_published::{archive as published_archive, trace as published};
 use tracerig_scanner::archive::{self, Archive, Phases, PriorityTurns};
-use tracerig_scanner::{
-    BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window, published, published_archive,
-};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window};
 
 use super::answer::{Answer, fault};
 use super::floor;

@@ -245,6 +245,5 @@ pub(crate) fn digest(turns: &Turns) -> String {
         text(turn.model.as_deref());
         text(Some(&turn.timestamp.to_string()));
     }
-    let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
+    format!("sha256:{}", base16ct::lower::encode_string(&hash.finalize()))
 }

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window, published};
+use tracerig_published::trace as published;
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window};
 
 use crate::document::Document;
 use crate::handicap::Handicap;

@@ -253,6 +253,7 @@ fn the_published_schema_and_what_is_written_say_the_same() {
     elsewhere.machine.fingerprint = "x".to_owned();
     let mut debug = base.clone();
     debug.build.profile = "dev".to_owned();
+    debug.build.sqlite_options = vec!["THREADSAFE=1".to_owned()];
     let mut all = vec![
         paired(&base, 8),
         paired(&quiet(), 8),
@@ -280,7 +281,7 @@ fn the_published_schema_and_what_is_written_say_the_same() {
         let data: Value = serde_json::from_str(&json(comparison).unwrap()).unwrap();
         checker.check(&root, &data, "file").unwrap();
     }
-    assert_eq!(named(&root, &["rules.beside"]), checker.seen);
+    assert_eq!(named(&root, &["rules.beside", "build.sqlite_options"]), checker.seen);
     let mut data: Value = serde_json::from_str(&json(&all[0]).unwrap()).unwrap();
     // What came later is not in files that were written before.
     data["rules"].as_object_mut().unwrap().remove("beside");

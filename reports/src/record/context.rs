@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base16ct::lower::encode_string;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -64,13 +65,17 @@ pub struct Build {
     pub rustc: String,
     /// Version of SQLite.
     pub sqlite: String,
+    /// What SQLite was compiled with, as `PRAGMA compile_options` tells, and how it was set up at the start; empty in records of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sqlite_options: Vec<String>,
 }
 
 /// The machine that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// Model of the processor; `None` where the platform does not tell.
+    /// Models of the processors; `None` where the platform does not tell.
     pub cpu: Option<String>,
     /// Cores the process may use.
     pub cores: u64,
@@ -84,24 +89,23 @@ pub struct Machine {
     pub arch: String,
     /// File system under the dataset; `None` where the platform does not tell.
     pub file_system: Option<String>,
-    /// Short digest of the above: wall times of records are comparable only where it is the same.
+    /// Whether it is a virtual machine; `None` where the platform does not tell, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_virtual: Option<bool>,
+    /// Short digest of what makes times comparable: wall times of records are compared only where it is the same.
     pub fingerprint: String,
 }
 
 impl Machine {
-    /// The fingerprint that belongs to the other fields: 16 hexadecimal digits.
+    /// The fingerprint of a new record: 16 hexadecimal digits that follow from processors, architecture, operating system, file
+    /// system, and whether the machine is virtual. An update of the kernel or a reservation of memory makes no other machine. (In
+    /// records of earlier versions it follows from kernel and memory, too.)
     #[must_use]
     pub fn computed_fingerprint(&self) -> String {
-        let Machine { cpu, cores, memory_bytes, kernel, os, arch, file_system, fingerprint: _ } = self;
-        let fields =
-            format!("{:?}", (cpu, cores, memory_bytes.map(ByteSize::bytes), kernel, os, arch, file_system));
-        hex(&Sha256::digest(fields)[..8])
+        let Machine { cpu, cores, os, arch, file_system, is_virtual, .. } = self;
+        let fields = format!("{:?}", (cpu, cores, os, arch, file_system, is_virtual));
+        encode_string(&Sha256::digest(fields)[..8])
     }
-}
-
-/// Lower-case hexadecimal digits of `bytes`.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -109,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fingerprint_follows_every_field_but_itself() {
+    fn the_fingerprint_follows_what_makes_times_comparable() {
         let machine = Machine {
             cpu: Some("c".into()),
             cores: 2,
@@ -118,6 +122,7 @@ mod tests {
             os: "linux".into(),
             arch: "x86_64".into(),
             file_system: None,
+            is_virtual: None,
             fingerprint: String::new(),
         };
         let of = |change: fn(&mut Machine)| {
@@ -128,17 +133,18 @@ mod tests {
         let own = machine.computed_fingerprint();
         assert_eq!(own.len(), 16);
         assert_eq!(of(|m| m.fingerprint = "x".into()), own);
-        let changes: [fn(&mut Machine); 7] = [
+        assert_eq!(of(|m| m.kernel = "l".into()), own);
+        assert_eq!(of(|m| m.memory_bytes = None), own);
+        let changes: [fn(&mut Machine); 6] = [
             |m| m.cpu = None,
             |m| m.cores = 3,
-            |m| m.memory_bytes = None,
-            |m| m.kernel = "l".into(),
             |m| m.os = "macos".into(),
             |m| m.arch = "aarch64".into(),
             |m| m.file_system = Some("ext4".into()),
+            |m| m.is_virtual = Some(true),
         ];
         let mut all: std::collections::BTreeSet<String> = changes.into_iter().map(of).collect();
         all.insert(own);
-        assert_eq!(all.len(), 8);
+        assert_eq!(all.len(), 7);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use base16ct::lower::encode_string;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::context::hex;
 use super::histogram::budget;
 use super::{Record, SCHEMA, VERSION};
 use crate::files::write_whole;
@@ -165,5 +165,5 @@ pub(crate) fn checksum(json: &str) -> String {
 
 /// SHA-256 of bytes, with its name.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+    format!("sha256:{}", encode_string(&Sha256::digest(bytes)))
 }

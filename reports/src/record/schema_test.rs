@@ -11,7 +11,8 @@ use crate::schema::{Checker, named};
 const SCHEMA_TEXT: &str = include_str!("../../schema/record-v1.schema.json");
 
 /// What stands only in the records that need it. Every other field is always written, and therefore required.
-const OPTIONAL: [&str; 2] = ["plan.append", "launch.histograms"];
+const OPTIONAL: [&str; 4] =
+    ["plan.append", "launch.histograms", "build.sqlite_options", "machine.is_virtual"];
 
 /// A record in which every variant of every type occurs.
 fn every_variant() -> Record {
@@ -29,6 +30,8 @@ fn every_variant() -> Record {
     record.plan.arms[1].process = Process::Resident;
     record.plan.arms[2].process = Process::Paired;
     record.outcome = Outcome::of(&record.samples, false);
+    record.build.sqlite_options = vec!["THREADSAFE=1".to_owned()];
+    record.machine.is_virtual = Some(true);
     record
 }
 

@@ -50,7 +50,7 @@ impl Context<'_> {
             shards_read += u64::from(stored.is_some());
             let stored = match stored {
                 Some(stored)
-                    if !self.rescans() && seen.is_as(&folder, &stored.head, self.options.ablations) =>
+                    if !self.rescans() && seen.is_as(&folder, &stored.head, self.options.ablated()) =>
                 {
                     if let Some(part) = self.as_it_was(stored, false) {
                         unchanged += part.records.len() as u64;

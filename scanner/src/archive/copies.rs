@@ -109,7 +109,7 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
     }
     let anywhere = !context.options.lacks(Ablation::CopiesAnywhere);
     let pairs = |one: &Candidate, other: &Candidate| anywhere || one.is_archived != other.is_archived;
-    alike::find(candidates, context.options.ablations, &pairs, &mut stats.bytes_read)
+    alike::find(candidates, context.options.ablated(), &pairs, &mut stats.bytes_read)
 }
 
 /// The files that several paths may lead to, and those of which there may be copies.

@@ -71,7 +71,7 @@ impl Memo {
         home: &Path,
         options: &Options,
     ) -> Result<(Self, Option<String>), NotOpened> {
-        let (busy_timeout, ablated) = (options.busy_timeout, options.ablations);
+        let (busy_timeout, ablated) = (options.busy_timeout, options.ablated());
         let memo = |stamp| Self { folder: folder.to_owned(), stamp, busy_timeout, ablated };
         let problem = match read_manifest(&folder.join(MANIFEST), home, ablated) {
             Ok(stamp) => return Ok((memo(stamp), None)),

@@ -40,7 +40,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "ablations")]
+#[doc(hidden)]
 pub use ablation::{Ablation, Ablations};
+#[cfg(not(feature = "ablations"))]
+use ablation::{Ablation, Ablations};
 pub use error::ArchiveError;
 pub use parse::{Defect, Tier, Tokens};
 pub use priority::PriorityTurns;
@@ -77,14 +81,26 @@ pub struct Options {
     /// What takes the place of what the file system says of a file: for tests, since how finely changes are dated depends on
     /// the file system.
     pub observed: Option<Observed>,
-    /// Rules that are switched off: none, but where a test measures whether it would notice.
+    /// Rules that are switched off: tests of tests only, since it makes the answers wrong.
+    #[cfg(feature = "ablations")]
+    #[doc(hidden)]
     pub ablations: Ablations,
 }
 
 impl Options {
+    /// Rules that are switched off.
+    const fn ablated(&self) -> Ablations {
+        #[cfg(feature = "ablations")]
+        {
+            self.ablations
+        }
+        #[cfg(not(feature = "ablations"))]
+        Ablations::NONE
+    }
+
     /// Whether this rule is switched off.
     const fn lacks(&self, rule: Ablation) -> bool {
-        self.ablations.has(rule)
+        self.ablated().has(rule)
     }
 
     fn state(&self, stat: &rustix::fs::Stat) -> FileState {
@@ -112,6 +128,7 @@ impl Default for Options {
             busy_timeout: BUSY_TIMEOUT,
             clock: Arc::new(state::now),
             observed: None,
+            #[cfg(feature = "ablations")]
             ablations: Ablations::NONE,
         }
     }
@@ -142,17 +159,24 @@ impl std::fmt::Debug for Request<'_> {
 }
 
 /// What one rollout says, read by itself.
-pub(crate) struct Read {
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Read {
     /// The id of its session.
-    pub(crate) session: String,
-    pub(crate) used: Usage,
+    pub session: String,
+    /// What was used in it.
+    pub used: Usage,
     /// Bytes read.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 /// Reads one plain rollout from its beginning, with the parser of the archive and nothing else of it, and counts by earlier rules: what
 /// the totals rose by since the last one, from zero on.
-pub(crate) fn read_rollout(path: &Path) -> std::io::Result<Read> {
+///
+/// # Errors
+/// The file cannot be read.
+#[doc(hidden)]
+pub fn read_rollout(path: &Path) -> std::io::Result<Read> {
     let file = update::open_file(path)?;
     let mut reader = reader::Reader::by(parse::Rules::EARLIER);
     let name = path.file_name().unwrap_or_default();

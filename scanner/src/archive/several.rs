@@ -24,7 +24,7 @@ pub fn refresh_all(archives: &[Archive], request: &Request<'_>) -> Result<Vec<Re
     if let [first, ..] = archives
         && archives.len() > 1
     {
-        let (ablated, mut read) = (first.options.ablations, 0);
+        let (ablated, mut read) = (first.options.ablated(), 0);
         let in_two = |one: &Candidate, other: &Candidate| one.place.0 != other.place.0;
         let found = alike::find(candidates(archives, &all), ablated, &in_two, &mut read);
         for &(home, session) in &found.aside {

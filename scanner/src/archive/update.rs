@@ -38,7 +38,7 @@ impl Context<'_> {
         let work: Vec<Mutex<Option<Work>>> = work.into_iter().map(|work| Mutex::new(Some(work))).collect();
         let next = AtomicUsize::new(0);
         let each = || {
-            let mut reader = Reader::without(self.options.ablations);
+            let mut reader = Reader::without(self.options.ablated());
             while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.is_cancelled() {
                     break;
@@ -180,7 +180,7 @@ impl Context<'_> {
         } else {
             &part.names
         };
-        let mut reader = Reader::without(self.options.ablations);
+        let mut reader = Reader::without(self.options.ablated());
         let read = |&place: &usize| {
             let (name, record) = (names.get(place)?, part.records.get(place)?);
             let file = open_file(&self.home.join(&part.key.folder).join(name));
@@ -259,7 +259,7 @@ impl<'a, 'r> Shard<'a, 'r> {
         let Found { state, is_shared, .. } = found;
         let read_before = self.reader.bytes;
         match before {
-            Some((record, detail)) if record.is_of(name, state, self.context.options.ablations) => {
+            Some((record, detail)) if record.is_of(name, state, self.context.options.ablated()) => {
                 self.stats.unchanged += 1;
                 self.entries.push(Entry { record, detail, is_stale: false });
             }

@@ -1,43 +1,16 @@
 //! The rules of thread stores that can be switched off by name, to measure whether a test would notice that one is missing.
 //!
 //! The switch stands where the rule is; what it takes to do the wrong thing is here, where it takes more than a condition.
+//! Without the feature `ablations` nothing can be switched off, and the compiler leaves out what only a switch would reach.
 
-use std::fmt;
-use std::str::FromStr;
+#[cfg_attr(not(feature = "ablations"), path = "ablation/fixed.rs")]
+mod rules;
 
 use super::column::Value;
 use super::patch::Patch;
+use rules::rules;
 
-/// Makes the enum and its tables of one list, so that they cannot differ.
-macro_rules! ablations {
-    ($($variant:ident $name:literal $summary:literal)*) => {
-        /// One rule of thread stores, by what goes wrong without it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Ablation {
-            $(#[doc = $summary] $variant,)*
-        }
-
-        impl Ablation {
-            /// Every rule that can be switched off, in the order in which an append comes to them.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
-
-            /// Its name on command lines and in files.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// What goes wrong without the rule, in a sentence.
-            #[must_use]
-            pub const fn summary(self) -> &'static str {
-                match self { $(Self::$variant => $summary,)* }
-            }
-        }
-    };
-}
-
-ablations! {
+rules! {
     OneWriter "one-writer" "A thread that is open for appending is opened once more."
     DeferredCreate "deferred-create" "A thread without items leaves a file."
     DeferredResume "deferred-resume" "A stale row gets what is appended now, but not what it lacks."
@@ -95,60 +68,6 @@ ablations! {
     SkippedTold "skipped-told" "A file that is skipped is not told."
 }
 
-impl fmt::Display for Ablation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for Ablation {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|ablation| ablation.name() == name);
-        known.ok_or_else(|| {
-            format!(
-                "`{name}` is no rule that can be switched off; known are {}",
-                Self::ALL.map(Self::name).join(", ")
-            )
-        })
-    }
-}
-
-/// Rules that are switched off: none, unless a test measures its own power.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ablations(u64);
-
-const _: () = assert!(Ablation::ALL.len() <= u64::BITS as usize, "a bit for each rule");
-
-impl Ablations {
-    /// Every rule holds.
-    pub const NONE: Self = Self(0);
-
-    /// Whether `ablation` is switched off.
-    #[must_use]
-    pub const fn has(self, ablation: Ablation) -> bool {
-        self.0 & 1 << ablation as u64 != 0
-    }
-
-    /// These and one more.
-    #[must_use]
-    pub const fn with(self, ablation: Ablation) -> Self {
-        Self(self.0 | 1 << ablation as u64)
-    }
-
-    /// Each of them.
-    pub fn iter(self) -> impl Iterator<Item = Ablation> {
-        Ablation::ALL.into_iter().filter(move |ablation| self.has(*ablation))
-    }
-}
-
-impl FromIterator<Ablation> for Ablations {
-    fn from_iter<I: IntoIterator<Item = Ablation>>(ablations: I) -> Self {
-        ablations.into_iter().fold(Self::NONE, Self::with)
-    }
-}
-
 /// Adds what a newer patch says to an older one.
 pub(super) fn merge(off: Ablations, older: &mut Patch, mut newer: Patch) {
     if off.has(Ablation::AbsentKeeps) && !newer.is_touch() {
@@ -170,24 +89,5 @@ pub(super) fn merge(off: Ablations, older: &mut Patch, mut newer: Patch) {
         *older = newer;
     } else {
         older.merge(newer);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_has_a_name_and_a_bit_of_its_own() {
-        for (place, ablation) in Ablation::ALL.into_iter().enumerate() {
-            assert_eq!(ablation.name().parse::<Ablation>().unwrap(), ablation);
-            let only = Ablations::NONE.with(ablation);
-            assert!(only.iter().eq([ablation]) && only != Ablations::NONE);
-            assert!(Ablation::ALL[..place].iter().all(|other| other.name() != ablation.name()));
-            assert!(ablation.summary().ends_with('.') && ablation.summary().len() < 100, "{ablation}");
-        }
-        let all: Ablations = Ablation::ALL.into_iter().collect();
-        assert!(all.iter().eq(Ablation::ALL) && Ablations::NONE.iter().next().is_none());
-        assert!("everything".parse::<Ablation>().unwrap_err().contains("torn-tail"));
     }
 }

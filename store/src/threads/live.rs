@@ -75,7 +75,7 @@ impl LiveThread {
         let shared = Arc::new(Shared {
             id,
             desk: Mutex::new(desk),
-            pending: Mutex::new(Pending::new(store.options.ablated)),
+            pending: Mutex::new(Pending::new(store.options.ablated())),
             changed: Condvar::new(),
         });
         Self(Arc::new(Live { shared, store, worker }))
@@ -199,7 +199,7 @@ impl LiveThread {
 
     /// Whether a rule is switched off.
     fn lacks(&self, rule: Ablation) -> bool {
-        self.0.store.options.ablated.has(rule)
+        self.0.store.options.ablated().has(rule)
     }
 
     /// Writes what waited for the first append, then `items`, and observes all of it.
@@ -286,7 +286,7 @@ impl LiveThread {
         items: impl Iterator<Item = &'a Item>,
         now: Millis,
     ) -> Patch {
-        let (id, ablated) = (self.id(), self.0.store.options.ablated);
+        let (id, ablated) = (self.id(), self.0.store.options.ablated());
         let mut patch = match deferred {
             Deferred::Nothing => Patch::new(),
             Deferred::Resume(patch) => *patch,
@@ -328,7 +328,7 @@ impl Live {
         }
         desk.state = DeskState::Closed;
         drop(desk);
-        let ablated = self.store.options.ablated;
+        let ablated = self.store.options.ablated();
         let projection =
             if ablated.has(Ablation::ShutdownPending) { None } else { self.wait_for_row().err() };
         // What could not be projected is forgotten: the next writer reads it from the history, and must not be overtaken.
@@ -351,7 +351,7 @@ impl Live {
         let mut pending = self.shared.pending();
         pending.discard();
         self.shared.changed();
-        while pending.is_in_flight() && !self.store.options.ablated.has(Ablation::DiscardWaits) {
+        while pending.is_in_flight() && !self.store.options.ablated().has(Ablation::DiscardWaits) {
             pending = self.rest(pending);
         }
         drop(pending);
@@ -437,7 +437,7 @@ impl Live {
         let mut patch = self.store.row_of(path);
         let replay = match &desk.before.files[..] {
             [] => replay::replay(path, self.shared.id)?,
-            files => replay::replay_all(files, self.shared.id, self.store.options.ablated)?,
+            files => replay::replay_all(files, self.shared.id, self.store.options.ablated())?,
         };
         if replay.bytes != desk.history.length() {
             // A write has failed, and what it left could not be cut yet: the next append begins with that.

@@ -63,6 +63,8 @@ mod walk;
 mod worker;
 mod writer;
 
+#[cfg(feature = "ablations")]
+#[doc(hidden)]
 pub use ablation::{Ablation, Ablations};
 pub use change::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
 pub use clock::{Clock, SystemClock};

@@ -96,8 +96,22 @@ pub struct StoreOptions {
     pub disk: Arc<dyn Disk>,
     /// Told of every projection.
     pub observer: Option<Arc<dyn Observer>>,
-    /// Rules that are switched off. For differential runs only: it makes the store wrong.
-    pub ablated: Ablations,
+    /// Rules that are switched off: tests of tests only, since it makes the answers wrong.
+    #[cfg(feature = "ablations")]
+    #[doc(hidden)]
+    pub ablations: Ablations,
+}
+
+impl StoreOptions {
+    /// Rules that are switched off.
+    pub(super) const fn ablated(&self) -> Ablations {
+        #[cfg(feature = "ablations")]
+        {
+            self.ablations
+        }
+        #[cfg(not(feature = "ablations"))]
+        Ablations::NONE
+    }
 }
 
 impl Default for StoreOptions {
@@ -111,7 +125,8 @@ impl Default for StoreOptions {
             clock: Arc::new(SystemClock::default()),
             disk: Arc::new(FileSystem),
             observer: None,
-            ablated: Ablations::NONE,
+            #[cfg(feature = "ablations")]
+            ablations: Ablations::NONE,
         }
     }
 }

@@ -83,7 +83,7 @@ impl ThreadStore {
         let projector: Box<dyn Projector> = match options.mode {
             Mode::SyncReadback => Box::new(Readback::open(&path, options.busy_timeout, counted)?),
             Mode::Sync | Mode::AsyncPerThread | Mode::Async => {
-                Box::new(Sqlite::open(&path, options.busy_timeout, counted)?.without(options.ablated))
+                Box::new(Sqlite::open(&path, options.busy_timeout, counted)?.without(options.ablated()))
             }
         };
         Self::assemble(root.as_ref(), options, projector, through, transactions)
@@ -155,9 +155,10 @@ impl ThreadStore {
             self.give_way(id, path)?;
         }
         let path = self.sessions().join(at.folder()).join(id.file_name(at));
-        let StoreOptions { disk, durability, ablated, .. } = &self.inner.options;
+        let StoreOptions { disk, durability, .. } = &self.inner.options;
+        let ablated = self.inner.options.ablated();
         let desk = Desk {
-            history: HistoryWriter::new(Arc::clone(disk), path, *durability, *ablated),
+            history: HistoryWriter::new(Arc::clone(disk), path, *durability, ablated),
             before: Before::default(),
             lock,
             seen: Seen::default(),
@@ -166,7 +167,7 @@ impl ThreadStore {
             buffer: Vec::new(),
         };
         let live = self.live(id, desk)?;
-        if self.inner.options.ablated.has(Ablation::DeferredCreate) {
+        if self.inner.options.ablated().has(Ablation::DeferredCreate) {
             live.write_deferred()?;
         }
         Ok(live)
@@ -179,7 +180,7 @@ impl ThreadStore {
     /// [`Error::Unknown`], [`Error::InUse`], [`Error::Archived`]; [`Error::Duplicate`] when two histories have this id, and the errors of a replay.
     pub fn resume(&self, id: ThreadId) -> Result<LiveThread> {
         let lock = self.lock(id)?;
-        let sessions = Sessions::of(&self.inner.root).without(self.inner.options.ablated);
+        let sessions = Sessions::of(&self.inner.root).lacking(self.inner.options.ablated());
         let found = sessions.find(id)?.ok_or_else(|| self.inner.unknown(id))?;
         if found.is_archived {
             let path = found.files.last().cloned().unwrap_or_default();
@@ -188,8 +189,8 @@ impl ThreadStore {
         let (mut before, mut replay) = self.inner.replay(found, id)?;
         if is_compressed(&replay.path) {
             let compressed = replay.path.clone();
-            let StoreOptions { disk, ablated, .. } = &self.inner.options;
-            let restored = restore::restore(&**disk, *ablated, &compressed);
+            let StoreOptions { disk, .. } = &self.inner.options;
+            let restored = restore::restore(&**disk, self.inner.options.ablated(), &compressed);
             restored.map_err(|source| Error::history(&compressed, "restore its plain file", source))?;
             let found = sessions.find(id)?.ok_or_else(|| self.inner.unknown(id))?;
             (before, replay) = self.inner.replay(found, id)?;
@@ -197,16 +198,17 @@ impl ThreadStore {
         let path = replay.path;
         let mut patch = self.inner.row_of(&path);
         patch.merge(replay.patch);
-        if self.inner.options.ablated.has(Ablation::LineTime) {
+        if self.inner.options.ablated().has(Ablation::LineTime) {
             patch.set(Column::UpdatedAtMs, Value::Integer(self.inner.options.clock.now().0));
         }
-        let StoreOptions { disk, durability, ablated, .. } = &self.inner.options;
+        let StoreOptions { disk, durability, .. } = &self.inner.options;
+        let ablated = self.inner.options.ablated();
         let desk = Desk {
             history: HistoryWriter::resume(
                 Arc::clone(disk),
                 path,
                 *durability,
-                *ablated,
+                ablated,
                 replay.bytes,
                 replay.torn.map_or(0, |torn| torn.bytes),
                 !replay.is_ended,
@@ -251,7 +253,7 @@ impl ThreadStore {
     }
 
     fn lock(&self, id: ThreadId) -> Result<Option<WriterLock>> {
-        if self.inner.options.ablated.has(Ablation::OneWriter) {
+        if self.inner.options.ablated().has(Ablation::OneWriter) {
             return Ok(None);
         }
         let path = self.inner.root.join(LOCKS).join(id.to_string());
@@ -303,7 +305,7 @@ impl StoreInner {
 
     /// Replays a history for a writer: the last of its files goes on.
     fn replay(&self, mut found: Found, id: ThreadId) -> Result<(Before, Replay)> {
-        let mut replay = replay::replay_all(&found.files, id, self.options.ablated)?;
+        let mut replay = replay::replay_all(&found.files, id, self.options.ablated())?;
         found.name(&mut replay.seen, |title| replay.patch.set(Column::Title, Value::text(title)));
         let before = Before { bytes: replay.earlier, title: found.title.take(), files: found.files };
         Ok((before, replay))

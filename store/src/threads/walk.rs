@@ -81,8 +81,15 @@ impl Sessions {
     }
 
     /// The same without some of the rules of reading, to measure tests.
+    #[cfg(feature = "ablations")]
+    #[doc(hidden)]
     #[must_use]
-    pub fn without(mut self, ablated: Ablations) -> Self {
+    pub fn without(self, ablations: Ablations) -> Self {
+        self.lacking(ablations)
+    }
+
+    /// The same without some of the rules of reading.
+    pub(super) fn lacking(mut self, ablated: Ablations) -> Self {
         if ablated.has(Ablation::Archived) {
             let archived = self.base.join(ARCHIVED);
             self.folders.retain(|folder| *folder != archived);

@@ -36,7 +36,7 @@ impl Context {
             clock: Arc::clone(&options.clock),
             observer: options.observer.clone(),
             nap: options.nap,
-            touch_after: if options.ablated.has(Ablation::TouchDelay) {
+            touch_after: if options.ablated().has(Ablation::TouchDelay) {
                 Duration::ZERO
             } else {
                 options.touch_after

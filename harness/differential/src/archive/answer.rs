@@ -84,6 +84,7 @@ impl Answer {
 
 impl Answer {
     /// What it says.
+    #[cfg(feature = "ablations")]
     pub fn view(&self) -> &View {
         &self.view
     }

@@ -25,6 +25,7 @@ mod subject;
 mod text;
 mod world;
 
+#[cfg(feature = "ablations")]
 pub use answer::{Answer, agree};
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};

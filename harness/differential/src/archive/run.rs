@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use tracerig_oracle::archive::{self, View};
-use tracerig_scanner::archive::{
-    Ablations, Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Stats,
-};
+use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Stats};
 
 use super::answer::{self, Answer};
 use super::line::turn;
@@ -24,6 +22,7 @@ use crate::failure::said_by;
 use crate::python::{NoAnswer, Python};
 use crate::sides::Side;
 use crate::tally::Tally;
+use crate::switches::archive::Ablations;
 
 /// Who answers, and who else is asked.
 #[derive(Debug, Clone, Default)]
@@ -131,6 +130,7 @@ impl<'a> Runner<'a> {
             threads,
             clock: self.world.dating.clock(),
             observed: self.world.dating.observed(),
+            #[cfg(feature = "ablations")]
             ablations: if memo { self.setup.ablations } else { Ablations::NONE },
             ..Options::default()
         };

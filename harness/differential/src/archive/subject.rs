@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use tracerig_scanner::archive::{Ablation, Ablations};
 
 use super::generate::generate;
 use super::op::Case;
@@ -17,6 +16,7 @@ use crate::engine::Engine;
 use crate::python::{AskPython, Python};
 use crate::subject::Subject;
 use crate::tally::Tally;
+use crate::switches::archive::{Ablation, Ablations};
 
 /// Ways to fail that are neither a wrong answer nor a fault of a process.
 const OTHERS: [&str; 3] = ["oracle-refused", "panic", "file"];

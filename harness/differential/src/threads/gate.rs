@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tracerig_store::threads::{
-    Ablation, Ablations, Observer, Point, ProjectError, Projection, ProjectionReport, Projector, ThreadId,
-    Through,
+    Observer, Point, ProjectError, Projection, ProjectionReport, Projector, ThreadId, Through,
 };
 
 use super::machine::Machine;
+use crate::switches::threads::Ablations;
 
 /// How long something is waited for that must happen; only a failing history waits so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,12 +37,13 @@ struct Patience {
 
 impl Patience {
     fn with(ablated: Ablations) -> Self {
-        let without = |rule| if ablated.has(rule) { LONG_MOMENT } else { MOMENT };
+        let off = |name| ablated.iter().any(|rule| rule.name() == name);
+        let without = |name| if off(name) { LONG_MOMENT } else { MOMENT };
         Self {
             // Where something is meant to go wrong, nobody waits long for it not to.
             must: if ablated == Ablations::NONE { PATIENCE } else { PATIENCE / 8 },
-            busy: without(Ablation::BusyWait),
-            crowded: without(Ablation::ObservedInOrder),
+            busy: without("busy-wait"),
+            crowded: without("observed-in-order"),
         }
     }
 }

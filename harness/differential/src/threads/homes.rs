@@ -116,7 +116,10 @@ impl Runner {
     }
 
     pub(super) fn sessions(&self) -> Sessions {
-        Sessions::of(&self.root).without(self.ablated)
+        let sessions = Sessions::of(&self.root);
+        #[cfg(feature = "ablations")]
+        let sessions = sessions.without(self.ablated);
+        sessions
     }
 
     pub(super) fn sweep(&self) -> SweepOptions {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tracerig_oracle::threads::Row;
-use tracerig_store::threads::{self, Ablations, Clock as _, Durability, Mode, StoreOptions, ThreadStore};
+use tracerig_store::threads::{self, Clock as _, Durability, Mode, StoreOptions, ThreadStore};
 
 use super::flow::TOUCH_AFTER;
 use super::gate::Gate;
@@ -20,6 +20,7 @@ use super::slot::{self, Deferred, Handle, Line, Slot};
 use super::{Error, Failure, Wrong, wrong};
 use crate::failure::said_by;
 use crate::tally::Tally;
+use crate::switches::threads::Ablations;
 
 /// For how long a busy database is waited for where projections are patient.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -137,7 +138,8 @@ impl Runner {
             clock: self.clock.clone(),
             disk: Arc::new(self.machine.clone()),
             observer: Some(Arc::new(self.gate.clone())),
-            ablated: self.ablated,
+            #[cfg(feature = "ablations")]
+            ablations: self.ablated,
         };
         self.gate.close(self.mode.is_async());
         let opened = ThreadStore::open_through(&self.root, options, Some(Arc::new(self.gate.clone())));

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
-use tracerig_store::threads::{Ablation, Ablations};
 
 use super::generate::generate;
 use super::op::Case;
@@ -12,6 +11,7 @@ use super::run::run;
 use super::{Error, Failure, Wrong};
 use crate::subject::Subject;
 use crate::tally::Tally;
+use crate::switches::threads::{Ablation, Ablations};
 
 /// Ways to fail that are no wrong state.
 const OTHERS: [&str; 4] = ["panic", "file", "sqlite", "executor"];

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tracerig_scanner::{
-    Ablations, Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner,
+    Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner,
 };
 
 use tracerig_oracle::{Turn, Window};
+
+use crate::switches::trace::Ablations;
 
 /// A scan that another process is asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -117,6 +119,7 @@ impl Asked {
     ) -> Result<Answered, Refused> {
         let options = Options {
             memo: MemoPlace::File(self.memo),
+            #[cfg(feature = "ablations")]
             ablations: self.ablations,
             identity,
             connections: self.connections,

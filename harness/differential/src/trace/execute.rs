@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracerig_oracle::Window;
 use tracerig_scanner::{
-    Ablations, BUSY_TIMEOUT, Check, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
+    BUSY_TIMEOUT, Check, MemoPlace, Mode, Options, Point, Reason, Request, ScanError, Scanner,
 };
 
 use super::agree::{Turns, spoil};
@@ -28,6 +28,7 @@ use crate::engine::Engine;
 use crate::failure::said_by;
 use crate::python::Python;
 use crate::tally::Tally;
+use crate::switches::trace::Ablations;
 
 /// What histories are executed with.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +101,6 @@ pub(super) struct Runner {
     pub(super) python: Option<Arc<Mutex<Python>>>,
     /// What stands in the database, until something happens to it.
     pub(super) view: Option<Arc<View>>,
-    pub(super) ablations: Ablations,
     /// The scanner of the other memo, and what that holds.
     pub(super) other: (Option<Scanner>, Option<(Memo, Standing)>),
     /// The last thing outside the contract, until a scan has shown what comes of it.
@@ -152,7 +152,6 @@ impl Runner {
             fresh,
             python,
             view: None,
-            ablations: setup.ablations,
             other: (None, None),
             breach: None,
         })
@@ -193,15 +192,13 @@ impl Runner {
         let identity = Arc::clone(&shared.world.identity);
         let probe = Arc::clone(&self.stage);
         // A scan without a memo is what others are held against, and as simple as can be.
-        let (ablations, connections) = match memo {
-            MemoPlace::Disabled => (Ablations::NONE, NonZeroUsize::MIN),
-            _ => (self.ablations, self.connections),
-        };
+        let is_plain = matches!(memo, MemoPlace::Disabled);
         let options = Options {
             memo,
-            ablations,
+            #[cfg(feature = "ablations")]
+            ablations: if is_plain { Ablations::NONE } else { shared.ablations },
             identity,
-            connections,
+            connections: if is_plain { NonZeroUsize::MIN } else { self.connections },
             large_from_bytes: 0,
             busy_timeout: BUSY_TIMEOUT,
             probe: Some(probe),

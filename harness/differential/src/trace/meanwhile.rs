@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracerig_oracle::Window;
-use tracerig_scanner::{Ablations, Point, Reason};
+use tracerig_scanner::{Point, Reason};
 
 use super::answered::{Asked, Stop};
 use super::ending::is_locked;
@@ -18,6 +18,7 @@ use super::worker::Worker;
 use super::world::World;
 use super::{Error, Wrong};
 use crate::tally::Tally;
+use crate::switches::trace::Ablations;
 
 /// What both the history and the events inside its scans work on.
 pub(super) struct Shared {

@@ -49,8 +49,7 @@ impl fmt::Debug for Seen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} bytes", self.bytes.len())?;
         if let Some(checksum) = self.bytes.get(CHECKSUM..CHECKSUM + 4) {
-            write!(formatter, " with checksum ")?;
-            checksum.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))?;
+            write!(formatter, " with checksum {}", base16ct::lower::encode_string(checksum))?;
         }
         let (seconds, nanoseconds) = self.changed;
         write!(formatter, ", changed at {seconds}.{nanoseconds:09}, inode {}", self.inode)

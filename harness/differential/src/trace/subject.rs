@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use tracerig_process::interrupt;
-use tracerig_scanner::{Ablation, Ablations};
 
 use super::breach::Breach;
 use super::execute::{Setup, run};
@@ -23,6 +22,7 @@ use crate::share::Share;
 use crate::shrinking;
 use crate::subject::Subject;
 use crate::tally::Tally;
+use crate::switches::trace::{Ablation, Ablations};
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 6] = ["oracle-refused", "panic", "impossible", "file", "sqlite", "store"];

@@ -192,7 +192,7 @@ impl Probe for Telling {
 mod tests {
     use std::num::NonZeroUsize;
 
-    use tracerig_scanner::Ablations;
+    use crate::switches::trace::Ablations;
 
     use super::*;
 

@@ -1,7 +1,6 @@
 //! `tracerig diff archive`: refreshes of session archives against full rescans, oracles and a model of their cost.
 
 use clap::Args;
-use tracerig_scanner::archive::Ablation;
 
 use super::options::{Options, run};
 use super::python::{ask, oracle};
@@ -10,6 +9,7 @@ use tracerig_differential::archive::Archives;
 use tracerig_differential::engine::Engine;
 use tracerig_differential::python::{AskPython, Python};
 use tracerig_differential::share::Share;
+use tracerig_differential::switches::archive::Ablation;
 
 /// Search for a history after which a refresh of a session archive is wrong, or reads more than it must.
 ///

@@ -1,11 +1,11 @@
 //! `tracerig diff threads`: histories and rows of thread stores against an oracle and a model of their projections.
 
 use clap::Args;
-use tracerig_store::threads::Ablation;
 
 use super::options::{Options, run};
 use crate::cli::Code;
 use tracerig_differential::threads;
+use tracerig_differential::switches::threads::Ablation;
 
 /// Search for a history after which a thread's row or history is wrong, late, or lost.
 ///

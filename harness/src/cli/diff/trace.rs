@@ -1,7 +1,6 @@
 //! `tracerig diff trace`: incremental scans of trace databases against full ones, an oracle and a model of their cost.
 
 use clap::Args;
-use tracerig_scanner::Ablation;
 
 use super::options::{Options, program, run};
 use super::python::{ask, oracle};
@@ -10,6 +9,7 @@ use tracerig_differential::engine::Engine;
 use tracerig_differential::python::{AskPython, Python};
 use tracerig_differential::share::Share;
 use tracerig_differential::trace::{self, Profile};
+use tracerig_differential::switches::trace::Ablation;
 
 /// Search for a history after which an incremental scan is wrong, or costs more than it must.
 ///

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rustix::fs::{CWD, FileType, mknodat};
-use tracerig_scanner::{Options, Request, ScanError, Scanner, Window, published};
+use tracerig_published::trace as published;
+use tracerig_scanner::{Options, Request, ScanError, Scanner, Window};
 
 use crate::common::trace::{Trace, assert_scan, way};
 

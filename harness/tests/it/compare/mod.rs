@@ -224,7 +224,7 @@ fn baselines_are_kept_whole_and_a_missing_one_is_no_pass() {
 
     // Another machine: times are refused, work is compared.
     let mut record = Record::read(&run.join("record.json")).unwrap();
-    record.machine.kernel.push_str("-other");
+    record.machine.arch.push_str("-other");
     record.machine.fingerprint = record.machine.computed_fingerprint();
     let elsewhere = program.path("elsewhere.json");
     record.write(&elsewhere).unwrap();

@@ -11,7 +11,8 @@ use std::process::Command;
 use rows::{Cell, Nasty, Row};
 use rusqlite::{Connection, params};
 use tracerig_oracle::{self as oracle, Answer, Turn, Window};
-use tracerig_scanner::{BUSY_TIMEOUT, Options, Request, Scan, Scanner, published};
+use tracerig_published::trace as published;
+use tracerig_scanner::{BUSY_TIMEOUT, Options, Request, Scan, Scanner};
 
 const ROWS: u64 = 6000;
 

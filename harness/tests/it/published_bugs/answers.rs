@@ -1,7 +1,8 @@
 //! Which rows make the answer.
 
 use tracerig_differential::trace::EPOCH;
-use tracerig_scanner::{BUSY_TIMEOUT, Window, published};
+use tracerig_published::trace as published;
+use tracerig_scanner::{BUSY_TIMEOUT, Window};
 
 use crate::common::trace::{Trace, assert_scan, turns};
 

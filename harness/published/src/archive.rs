@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{ARCHIVED, ArchiveError, Read, SESSIONS, read_rollout};
-use crate::stop;
+use tracerig_scanner::archive::{ARCHIVED, ArchiveError, Phases, SESSIONS};
+use tracerig_scanner::parts::{Read, check_stop, read_rollout};
 
 /// Quarters of an hour in a day.
 const QUARTERS: i64 = 96;
@@ -45,7 +45,7 @@ pub struct PublishedRefresh {
     /// Bytes of the memo written.
     pub memo_bytes_written: u64,
     /// Where the time went.
-    pub phases: crate::archive::Phases,
+    pub phases: Phases,
 }
 
 /// What is remembered of a file.
@@ -90,7 +90,7 @@ pub fn refresh(home: &Path, memo: &Path) -> Result<PublishedRefresh, ArchiveErro
     let root = home.canonicalize().map_err(failed(home))?;
     let (mut after, mut seen) = (Memo::default(), HashSet::new());
     for path in paths {
-        stop::check().map_err(failed(&path))?;
+        check_stop().map_err(failed(&path))?;
         let looking = clock();
         let Some((looked, canonical)) = look(&path, &root, &mut result).map_err(failed(&path))? else {
             continue;

@@ -7,19 +7,14 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, StatementStatus, ToSql};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-use crate::ablation::Ablations;
-use crate::answer::{Mode, Phases, Reason, Scan, Stats, Turn, Turns, Window};
-use crate::error::ScanError;
-use crate::guard::{guard, require_files};
-use crate::schema::examine;
-use crate::stop;
+use tracerig_scanner::parts::{examine, guard, is_stop_wished, is_to_stop, require_files};
+use tracerig_scanner::{Mode, Phases, Reason, Scan, ScanError, Stats, Turn, Turns, Window};
 
 const EVENT: &str = "websocket event:";
 const REQUEST: &str = "websocket request:";
@@ -41,15 +36,15 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     require_files(&path)?;
     let mut connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
-    guard(&mut connection, &Arc::default()).map_err(fail)?;
-    if stop::is_wished() {
+    guard(&mut connection).map_err(fail)?;
+    if is_stop_wished() {
         // Only there: it is called every so many steps, and this is measured.
-        connection.progress_handler(STEPS, Some(stop::is_to_stop)).map_err(fail)?;
+        connection.progress_handler(STEPS, Some(is_to_stop)).map_err(fail)?;
     }
     // SQLite counts milliseconds in 32 bits.
     connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64))).map_err(fail)?;
     connection.execute_batch("BEGIN").map_err(fail)?;
-    examine(&connection, &path, Ablations::NONE)?;
+    examine(&connection, &path)?;
     let cursor = connection
         .query_row("SELECT max(id) FROM logs", [], |row| row.get::<_, Option<i64>>(0))
         .map_err(fail)?;
