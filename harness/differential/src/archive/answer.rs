@@ -84,7 +84,6 @@ impl Answer {
 
 impl Answer {
     /// What it says.
-    #[cfg(feature = "ablations")]
     pub fn view(&self) -> &View {
         &self.view
     }

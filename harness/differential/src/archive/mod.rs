@@ -25,7 +25,6 @@ mod subject;
 mod text;
 mod world;
 
-#[cfg(feature = "ablations")]
 pub use answer::{Answer, agree};
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};

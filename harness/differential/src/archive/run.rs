@@ -21,8 +21,8 @@ use crate::engine::Engine;
 use crate::failure::said_by;
 use crate::python::{NoAnswer, Python};
 use crate::sides::Side;
-use crate::tally::Tally;
 use crate::switches::archive::Ablations;
+use crate::tally::Tally;
 
 /// Who answers, and who else is asked.
 #[derive(Debug, Clone, Default)]

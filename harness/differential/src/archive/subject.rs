@@ -15,8 +15,8 @@ use crate::child::Fault;
 use crate::engine::Engine;
 use crate::python::{AskPython, Python};
 use crate::subject::Subject;
-use crate::tally::Tally;
 use crate::switches::archive::{Ablation, Ablations};
+use crate::tally::Tally;
 
 /// Ways to fail that are neither a wrong answer nor a fault of a process.
 const OTHERS: [&str; 3] = ["oracle-refused", "panic", "file"];

@@ -19,8 +19,8 @@ use super::outcome::{expect_outcome, unexpected};
 use super::slot::{self, Deferred, Handle, Line, Slot};
 use super::{Error, Failure, Wrong, wrong};
 use crate::failure::said_by;
-use crate::tally::Tally;
 use crate::switches::threads::Ablations;
+use crate::tally::Tally;
 
 /// For how long a busy database is waited for where projections are patient.
 const PATIENT: Duration = Duration::from_secs(20);

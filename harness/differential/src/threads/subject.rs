@@ -10,8 +10,8 @@ use super::op::Case;
 use super::run::run;
 use super::{Error, Failure, Wrong};
 use crate::subject::Subject;
-use crate::tally::Tally;
 use crate::switches::threads::{Ablation, Ablations};
+use crate::tally::Tally;
 
 /// Ways to fail that are no wrong state.
 const OTHERS: [&str; 4] = ["panic", "file", "sqlite", "executor"];

@@ -27,8 +27,8 @@ use super::{Error, Failure, Wrong};
 use crate::engine::Engine;
 use crate::failure::said_by;
 use crate::python::Python;
-use crate::tally::Tally;
 use crate::switches::trace::Ablations;
+use crate::tally::Tally;
 
 /// What histories are executed with.
 #[derive(Debug, Clone, Default)]

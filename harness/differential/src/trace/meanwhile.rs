@@ -17,8 +17,8 @@ use super::waiting::Waiting;
 use super::worker::Worker;
 use super::world::World;
 use super::{Error, Wrong};
-use crate::tally::Tally;
 use crate::switches::trace::Ablations;
+use crate::tally::Tally;
 
 /// What both the history and the events inside its scans work on.
 pub(super) struct Shared {

@@ -21,8 +21,8 @@ use crate::python::{AskPython, Python};
 use crate::share::Share;
 use crate::shrinking;
 use crate::subject::Subject;
-use crate::tally::Tally;
 use crate::switches::trace::{Ablation, Ablations};
+use crate::tally::Tally;
 
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 6] = ["oracle-refused", "panic", "impossible", "file", "sqlite", "store"];

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::options::{Options, run};
 use crate::cli::Code;
-use tracerig_differential::threads;
 use tracerig_differential::switches::threads::Ablation;
+use tracerig_differential::threads;
 
 /// Search for a history after which a thread's row or history is wrong, late, or lost.
 ///

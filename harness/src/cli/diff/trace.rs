@@ -8,8 +8,8 @@ use crate::cli::Code;
 use tracerig_differential::engine::Engine;
 use tracerig_differential::python::{AskPython, Python};
 use tracerig_differential::share::Share;
-use tracerig_differential::trace::{self, Profile};
 use tracerig_differential::switches::trace::Ablation;
+use tracerig_differential::trace::{self, Profile};
 
 /// Search for a history after which an incremental scan is wrong, or costs more than it must.
 ///
