@@ -80,7 +80,8 @@ fn read_all(
         let outcome = ranges
             .iter()
             .enumerate()
-            .filter(|&(at, _)| reader_of(at, ranges.len(), connections) == place)
+            .skip(place)
+            .step_by(connections)
             // Once one share has failed the answer is lost, whatever the others find.
             .take_while(|_| !failed.load(Ordering::Relaxed))
             .try_for_each(|(at, &(from, to))| {
@@ -127,20 +128,12 @@ fn read_all(
     Ok((facts, picked, seen))
 }
 
-/// The ranges of a full scan.
+/// The ranges of a full scan; reader `n` of `readers` takes every `readers`-th from the `n`-th on.
 fn ranges(min_id: i64, max_id: i64, readers: usize) -> Vec<(i64, i64)> {
     if readers == 1 {
         return vec![(min_id, max_id)];
     }
     split(min_id, max_id, RANGES_PER_CONNECTION * readers as i128)
-}
-
-/// Which of `readers` takes the range `at` of `ranges`: each in turn. But of many ranges the first reader leaves its last one to
-/// the last reader, because it counts the entries of an index meanwhile.
-fn reader_of(at: usize, ranges: usize, readers: usize) -> usize {
-    let is_last_of_first = at + readers == ranges && at.is_multiple_of(readers);
-    let are_many = ranges as i128 == RANGES_PER_CONNECTION * readers as i128;
-    if is_last_of_first && are_many { readers - 1 } else { at % readers }
 }
 
 /// Splits `min ..= max` into at most `parts` ranges of about the same width, without gap or overlap.
