@@ -11,8 +11,18 @@ fn main() {
     {
         println!("cargo::rerun-if-changed={log}");
     }
-    for folder in ["store", "scanner", "datasets", "reports", "harness"] {
-        println!("cargo::rerun-if-changed=../{folder}/src");
+    for folder in [
+        "../store",
+        "../scanner",
+        "../datasets",
+        "../reports",
+        ".",
+        "differential",
+        "oracle",
+        "process",
+        "published",
+    ] {
+        println!("cargo::rerun-if-changed={folder}/src");
     }
     let revision = git(&["rev-parse", "HEAD"]).unwrap_or_default();
     let dirty =

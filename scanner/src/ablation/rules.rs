@@ -40,7 +40,7 @@ macro_rules! rules {
                 let known = Self::ALL.into_iter().find(|ablation| ablation.name() == name);
                 known.ok_or_else(|| {
                     format!(
-                        "`{name}` is no rule that can be switched off; known are {}",
+                        "there is no rule `{name}` to switch off; the rules are {}",
                         Self::ALL.map(Self::name).join(", ")
                     )
                 })

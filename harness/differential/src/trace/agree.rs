@@ -26,8 +26,8 @@ const fn accusation(side: Side) -> Wrong {
     }
 }
 
-/// Makes of the scanner's answer what `engine` answers. `before` is the scanner's answer of the scan before; all
-/// that is told of how the answer came about stays as it was, so that only looking at answers finds the engine out.
+/// Turns the scanner's answer into the one that `engine` gives. `before` is the scanner's answer to the previous scan. Mode, reason and
+/// counters stay as they were, so that only a comparison of the answers reveals a wrong engine.
 pub(super) fn spoil(engine: Engine, turns: &mut Turns, before: &mut Option<Turns>) {
     match engine {
         Engine::Scanner | Engine::Rescanning => {}

@@ -65,7 +65,7 @@ pub(super) struct Word {
 pub struct Program {
     /// Its file.
     pub path: PathBuf,
-    /// What it is told, for it to call [`serve`].
+    /// The arguments with which it calls [`serve`].
     pub arguments: Vec<OsString>,
 }
 
