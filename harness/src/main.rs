@@ -8,6 +8,7 @@ use tracerig_harness::{append, cli, history_child, protocol, refresh, worker};
 fn main() -> ExitCode {
     // Before any other thread, and before SQLite is used.
     tracerig_scanner::count_no_memory();
+    tracerig_scanner::read_by_system_call();
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         Some(first) if first == worker::SUBCOMMAND => worker::main(arguments),

@@ -19,6 +19,7 @@ pub(crate) const APPENDED: u64 = 200;
 /// Short enough that all benchmarks together take less than four minutes on two cores; `--measurement-time` and the like change it.
 pub(crate) fn criterion() -> Criterion {
     tracerig_scanner::count_no_memory();
+    tracerig_scanner::read_by_system_call();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(message) = baseline::missing(&arguments, baseline::folder) {
         stop(&message);
