@@ -14,14 +14,15 @@ tracerig-oracle:
 tracerig-reports:
 tracerig-datasets: tracerig-store
 tracerig-published: tracerig-scanner
+tracerig-real:
 tracerig-differential: tracerig-oracle tracerig-process tracerig-scanner tracerig-store
-tracerig-harness: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-published tracerig-reports tracerig-scanner tracerig-store
+tracerig: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-published tracerig-reports tracerig-scanner tracerig-store
 "
 found=
-for manifest in */Cargo.toml harness/*/Cargo.toml; do
+for manifest in */Cargo.toml datasets/*/Cargo.toml harness/*/Cargo.toml; do
     # A workspace of its own, since it needs a nightly toolchain.
     [ "$manifest" != fuzz/Cargo.toml ] || continue
-    crate=$(sed -n 's/^name = "\(tracerig-[a-z]*\)"$/\1/p' "$manifest" | head -n 1)
+    crate=$(sed -n 's/^name = "\(tracerig\(-[a-z]*\)\?\)"$/\1/p' "$manifest" | head -n 1)
     known=$(cargo_tree "$crate" | tail -n +2 | sed -n 's/^\(tracerig\)_/\1-/p' | sort | tr '\n' ' ')
     found+="$crate: $known"$'\n'
 done

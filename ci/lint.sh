@@ -7,5 +7,5 @@ ci/arrows.sh
 cargo fmt --all --check
 cargo clippy --locked --workspace --all-targets -- -D warnings
 # Tests switch rules of scanner and store off; the program that users get cannot.
-cargo clippy --locked --package tracerig-harness --bins -- -D warnings
+cargo clippy --locked --package tracerig --bins -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

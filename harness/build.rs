@@ -6,6 +6,37 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     link_to_start_fast();
+    let Revision { name: revision, is_dirty: dirty } = published().or_else(in_clone).unwrap_or_default();
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let rustc = told(Command::new(rustc).arg("--version")).unwrap_or_else(|| "unknown".to_owned());
+    println!("cargo::rustc-env=TRACERIG_REVISION={revision}");
+    println!(
+        "cargo::rustc-env=TRACERIG_DIRTY={}",
+        dirty.map(|is_dirty| is_dirty.to_string()).unwrap_or_default()
+    );
+    println!("cargo::rustc-env=TRACERIG_RUSTC={rustc}");
+    println!("cargo::rustc-env=TRACERIG_PROFILE={}", std::env::var("PROFILE").unwrap_or_default());
+}
+
+/// What was built.
+#[derive(Default)]
+struct Revision {
+    name: String,
+    is_dirty: Option<bool>,
+}
+
+/// The revision that a published package was made of, which cargo writes beside its manifest. It comes first: a package may lie in
+/// somebody's repository that is not of tracerig.
+fn published() -> Option<Revision> {
+    let text = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
+    let (_, after) = text.split_once("\"sha1\": \"")?;
+    let (name, rest) = after.split_once('"')?;
+    Some(Revision { name: name.to_owned(), is_dirty: Some(rest.contains("\"dirty\": true")) })
+}
+
+/// The revision of the clone around the package, if the package is a part of it.
+fn in_clone() -> Option<Revision> {
+    git(&["ls-files", "--error-unmatch", "Cargo.toml"])?;
     // A commit or checkout moves this; changed sources make cargo build the crates anyway.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
         && Path::new(&log).exists()
@@ -25,15 +56,8 @@ fn main() {
     ] {
         println!("cargo::rerun-if-changed={folder}/src");
     }
-    let revision = git(&["rev-parse", "HEAD"]).unwrap_or_default();
-    let dirty =
-        git(&["status", "--porcelain", "--untracked-files=no"]).map(|text| (!text.is_empty()).to_string());
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    let rustc = told(Command::new(rustc).arg("--version")).unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=TRACERIG_REVISION={revision}");
-    println!("cargo::rustc-env=TRACERIG_DIRTY={}", dirty.unwrap_or_default());
-    println!("cargo::rustc-env=TRACERIG_RUSTC={rustc}");
-    println!("cargo::rustc-env=TRACERIG_PROFILE={}", std::env::var("PROFILE").unwrap_or_default());
+    let is_dirty = git(&["status", "--porcelain", "--untracked-files=no"]).map(|text| !text.is_empty());
+    Some(Revision { name: git(&["rev-parse", "HEAD"])?, is_dirty })
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

@@ -37,8 +37,6 @@ mod mix;
 pub mod own;
 mod place;
 mod prose;
-#[cfg(feature = "real")]
-pub mod real;
 mod recipe;
 mod rows;
 mod shapes;

@@ -46,12 +46,22 @@ pub struct Built {
     pub path: PathBuf,
 }
 
-/// Builds `source` in the repository around `folder`, unless it was built before. `tell` hears what is done.
+/// Builds `source` in the clone around `folder`, wherever this program itself comes from, unless it was built before. `tell` hears what is done.
 ///
 /// # Errors
 /// It is no repository, git does not know the revision, or cargo cannot build it.
 pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Built, CompareError> {
     let root = PathBuf::from(git(folder, &["rev-parse", "--show-toplevel"], NO_REPOSITORY)?);
+    // Before anything is written into a repository of something else.
+    let program = ["grep", "--quiet", "--fixed-strings", "name = \"tracerig\"", "--", "*Cargo.toml"];
+    git(&root, &program, NO_REPOSITORY).map_err(|error| match error {
+        CompareError::Build { remedy, .. } => CompareError::Build {
+            what: format!("the repository {}", root.display()),
+            said: "no Cargo.toml in it names a program `tracerig`".to_owned(),
+            remedy,
+        },
+        error => error,
+    })?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let target = std::path::absolute(&target).map_err(CompareError::io(&target, "find it"))?;
     let place = target.join("tracerig").join("compare");
@@ -149,7 +159,7 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     };
     let mut command = Command::new(program);
     command
-        .args(["build", "--release", "--locked", "--package", "tracerig-harness", "--bin", "tracerig"])
+        .args(["build", "--release", "--locked", "--bin", "tracerig"])
         .current_dir(tree)
         .env("CARGO_TARGET_DIR", build);
     let limits = Limits { time: Some(LONGEST_BUILD), ..Limits::default() };

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::common::program::{Program, text};
-use tracerig_datasets::real::Codex;
 use tracerig_harness::refresh;
+use tracerig_real::Codex;
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};
 use tracerig_scanner::archive::{Archive, Options, PriorityTurns, Refresh, Request, Tier};

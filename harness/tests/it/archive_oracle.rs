@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tracerig_datasets::real::Codex;
 use tracerig_oracle::archive::{View, view};
+use tracerig_real::Codex;
 
 fn found(home: &Path) -> View {
     view(home, &BTreeSet::new(), 0)

@@ -9,8 +9,8 @@ use std::process::Stdio;
 use tracerig_oracle::{self as oracle, Answer, Window};
 
 use crate::common::program::{Program, Ran, text};
-use tracerig_datasets::real::Codex;
 use tracerig_datasets::{BuildOptions, Cache, Manifest, Recipe, Truth};
+use tracerig_real::Codex;
 
 fn built(ran: &Ran) -> PathBuf {
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, ToSql};
 use serde_json::Value;
-use tracerig_datasets::real::Codex;
 use tracerig_oracle::{self as oracle, Answer, Window};
+use tracerig_real::Codex;
 use tracerig_scanner::{MemoPlace, Options, Request, Scanner};
 
 /// Of each home with a trace database: priority turns that ran, those that left a row which tells the tier, those that

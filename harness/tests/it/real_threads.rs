@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::Value as Json;
-use tracerig_datasets::real::Codex;
 use tracerig_oracle::thread_home;
 use tracerig_oracle::threads::{Row, difference, rows};
+use tracerig_real::Codex;
 use tracerig_store::threads::{Loaded, Sessions, SweepOptions, Verified, history, rebuild, verify};
 
 /// Every file below a folder, in order.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::Value;
-use tracerig_datasets::real::Codex;
+use tracerig_real::Codex;
 use tracerig_scanner::archive::{Archive, Options, Problem, Refresh, Request, What};
 use tracerig_scanner::{MemoPlace, Scan, Scanner};
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::common::program::{Program, text};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use tracerig_datasets::real::Codex;
+use tracerig_real::Codex;
 
 fn real(program: &Program, codex: Codex) -> PathBuf {
     let folder = program.path(codex.version());

@@ -5,8 +5,8 @@ use std::path::Path;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
-use tracerig_datasets::real::Codex;
 use tracerig_oracle::threads::{Replay, Row, difference, lines};
+use tracerig_real::Codex;
 use tracerig_store::threads::{Column, Millis, ThreadId, Value, replay};
 
 const THREAD: &str = "01a1faad-9ba1-7b10-b548-adc1b617767a";

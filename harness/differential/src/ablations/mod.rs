@@ -4,10 +4,11 @@
 //! history that goes wrong when that rule alone is missing, and besides is looked for at random. A rule without either is not
 //! tested, or of no use.
 
-/// Makes the table of the witnesses that stand in a folder of `corpus`, for this program to have them with it.
+/// Makes the table of the witnesses that stand in a folder of `corpus`, for this program to have them with it. The package has a link to
+/// that folder, which is a copy of the witnesses where the package is published.
 macro_rules! witnesses {
     ($folder:literal: $($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../../../corpus/", $folder, "/witnesses/", $name, ".txt")))),*]
+        &[$(($name, include_str!(concat!("../../corpus/", $folder, "/witnesses/", $name, ".txt")))),*]
     };
 }
 

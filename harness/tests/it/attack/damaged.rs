@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
-use tracerig_datasets::real::Codex;
 use tracerig_datasets::{BuildOptions, Recipe, build_into};
 use tracerig_differential::damage::{Damaged, damage};
 use tracerig_oracle as oracle;
+use tracerig_real::Codex;
 use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, ScanError, Scanner};
 
 /// Databases tried unless more are asked for.

@@ -90,6 +90,21 @@ fn main() {
 "#;
 
 #[test]
+fn a_repository_of_something_else_is_refused_before_anything_is_written_into_it() {
+    let program = Program::new();
+    let repository = program.path("repository");
+    std::fs::create_dir(&repository).unwrap();
+    let git = history(&repository, 1, 1);
+    let before = git(&["status", "--porcelain", "--ignored"]);
+    let mut command = program.command(&[&["compare", "--base-rev", "HEAD"], &WORK[..]].concat());
+    command.current_dir(&repository).env_remove("CARGO_TARGET_DIR");
+    let ran = Ran::of(&command.output().unwrap());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("no Cargo.toml in it names a program `tracerig`"), "{}", ran.err);
+    assert_eq!(git(&["status", "--porcelain", "--ignored"]), before);
+}
+
+#[test]
 fn revisions_are_built_in_work_trees_of_their_own() {
     let program = Program::new();
     let repository = program.path("repository");
@@ -98,10 +113,10 @@ fn revisions_are_built_in_work_trees_of_their_own() {
     // Says of which revision it is, and is the real one otherwise.
     let source = |edit: &str| FORWARDING.replace("REAL", &format!("{REAL:?}")).replace("EDIT", edit);
     std::fs::create_dir(repository.join("src")).unwrap();
-    let manifest = "[package]\nname = \"tracerig-harness\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+    let manifest = "[package]\nname = \"tracerig\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
                     [[bin]]\nname = \"tracerig\"\npath = \"src/main.rs\"\n\n[workspace]\n";
     std::fs::write(repository.join("Cargo.toml"), manifest).unwrap();
-    let lock = "version = 4\n\n[[package]]\nname = \"tracerig-harness\"\nversion = \"0.1.0\"\n";
+    let lock = "version = 4\n\n[[package]]\nname = \"tracerig\"\nversion = \"0.1.0\"\n";
     std::fs::write(repository.join("Cargo.lock"), lock).unwrap();
     std::fs::write(repository.join(".gitignore"), "/target\n/tracerig-out\n").unwrap();
     std::fs::write(repository.join("src/main.rs"), source("")).unwrap();

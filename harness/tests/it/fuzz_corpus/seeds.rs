@@ -1,6 +1,6 @@
 //! The inputs that fuzzing begins with, made of what the repository has: homes of the real Codex CLI, plans, recipes, histories.
 //!
-//! Made anew by `cargo test -p tracerig-harness --test it fuzz_corpus -- --ignored`, where formats changed. Found inputs, and what
+//! Made anew by `cargo test -p tracerig --test it fuzz_corpus -- --ignored`, where formats changed. Found inputs, and what
 //! `cargo fuzz cmin` kept, stand beside them and stay.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use tracerig_datasets::real::Codex;
+use tracerig_real::Codex;
 use tracerig_reports::Record;
 use tracerig_reports::comparison::{Comparisons, Run, of_records};
 use tracerig_reports::verdict::Rules;

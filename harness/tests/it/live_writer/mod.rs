@@ -8,7 +8,7 @@
 //! the database, so that nothing rests on its being right about retention.
 //!
 //! ```text
-//! TRACERIG_LIVE_SCANS=50000 cargo test -p tracerig-harness --test it live_writer
+//! TRACERIG_LIVE_SCANS=50000 cargo test -p tracerig --test it live_writer
 //! ```
 
 mod script;

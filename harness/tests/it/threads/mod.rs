@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::common::program::{Program, Ran, text};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use tracerig_datasets::real::Codex;
+use tracerig_real::Codex;
 use tracerig_store::threads::{Item, Millis, SessionMeta, StoreOptions, ThreadId, ThreadStore};
 
 fn real(program: &Program, codex: Codex) -> PathBuf {

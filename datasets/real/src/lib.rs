@@ -31,10 +31,10 @@ macro_rules! logged {
     ($name:literal, $tokens:literal) => {
         Codex {
             turns: Some((
-                include_str!(concat!("../real/", $name, ".turns.json")),
-                include_str!(concat!("../real/", $name, ".published.json")),
+                include_str!(concat!("../", $name, ".turns.json")),
+                include_str!(concat!("../", $name, ".published.json")),
             )),
-            threads: include_str!(concat!("../real/", $name, ".threads.jsonl")),
+            threads: include_str!(concat!("../", $name, ".threads.jsonl")),
             ..unlogged!($name, $tokens)
         }
     };
@@ -44,7 +44,7 @@ macro_rules! unlogged {
     ($name:literal, $tokens:literal) => {
         Codex {
             name: $name,
-            pack: include_bytes!(concat!("../real/", $name, ".tar.zst")),
+            pack: include_bytes!(concat!("../", $name, ".tar.zst")),
             threads: "",
             tokens: $tokens,
             turns: None,
