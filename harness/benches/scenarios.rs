@@ -13,9 +13,9 @@ use std::time::Duration;
 use common::{criterion, must, recipe, stop};
 use criterion::{Criterion, SamplingMode};
 use tracerig_datasets::Cache as Datasets;
-use tracerig_harness::append::{self, Condition};
-use tracerig_harness::relaunch::{self, Source};
-use tracerig_harness::subject::Subject;
+use tracerig_harness::scenario::append::{self, Condition};
+use tracerig_harness::scenario::candidate::Subject;
+use tracerig_harness::scenario::relaunch::{self, Source};
 use tracerig_reports::record::{Cache, Launch, SampleState};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tracerig");

@@ -6,11 +6,8 @@
 
 #[cfg(feature = "ablations")]
 pub mod ablation_costs;
-pub mod append;
-pub mod arms;
 pub mod baseline;
 pub mod cli;
-pub mod companion;
 pub mod compare;
 pub mod document;
 #[cfg(feature = "ablations")]
@@ -21,15 +18,8 @@ pub mod history_child;
 pub mod limits;
 pub mod machine;
 pub mod plan;
-pub mod process;
 pub mod protocol;
-pub mod refresh;
-pub mod relaunch;
-pub mod repro;
-mod samples;
-mod session;
-pub mod subject;
-pub mod worker;
+pub mod scenario;
 
 use tracerig_process::child;
 pub use tracerig_process::{interrupt, platform, watch};

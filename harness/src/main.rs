@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use tracerig_differential::trace;
-use tracerig_harness::{append, cli, history_child, protocol, refresh, worker};
+use tracerig_harness::scenario::relaunch::worker;
+use tracerig_harness::scenario::{append, refresh};
+use tracerig_harness::{cli, history_child, protocol};
 
 fn main() -> ExitCode {
     // Before any other thread, and before SQLite is used.

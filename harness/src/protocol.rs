@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tracerig_reports::record::Build;
 
 use crate::machine;
-use crate::process::Launcher;
+use crate::scenario::process::Launcher;
 
 /// The hidden subcommand that answers with a [`Hello`].
 pub const SUBCOMMAND: &str = "__hello";

@@ -9,7 +9,7 @@ use tracerig_scanner::archive::{Ablation, Ablations, Archive, Options, PriorityT
 
 use super::{Error, Launch, until_interrupted, workplace};
 use crate::interrupt::TempFolder;
-use crate::refresh::{Answer, Memo, Memos, TICK};
+use crate::scenario::refresh::{Answer, Memo, Memos, TICK};
 
 const RECIPE: &str = "archive-6k";
 const GONE_ON: usize = 20;

@@ -6,7 +6,7 @@ use tracerig_datasets::DatasetError;
 use tracerig_scanner::ScanError;
 use tracerig_scanner::archive::ArchiveError;
 
-use crate::refresh::RefreshError;
+use crate::scenario::refresh::RefreshError;
 
 /// Why there is no figure. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use super::output::Format;
 use super::{Code, Usage, run};
 use crate::handicap::Planted;
 use crate::plan::{Plan, RelaunchRun, Run};
-use crate::{append, relaunch};
+use crate::scenario::{append, relaunch};
 
 /// Compare two programs: first their work, to the digit, then their times, in pairs, with the noise beside them.
 ///

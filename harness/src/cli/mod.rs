@@ -1,6 +1,5 @@
 //! The command line: its verbs, its exit codes, and what all verbs share.
 
-mod append;
 mod cache;
 mod compare;
 mod dataset;
@@ -8,7 +7,6 @@ mod diff;
 mod generated;
 mod kept;
 mod output;
-mod refresh;
 mod report;
 mod repro;
 mod run;
@@ -29,9 +27,9 @@ use crate::compare::CompareError;
 use crate::interrupt;
 use crate::limits::MOST_JOBS;
 use crate::plan::RunProblem;
-use crate::refresh::RefreshError;
-use crate::relaunch::RunError;
-use crate::repro::ReproError;
+use crate::scenario::refresh::RefreshError;
+use crate::scenario::relaunch::RunError;
+use crate::scenario::repro::ReproError;
 use crate::{platform, watch};
 
 /// Measures and tests trace stores and incremental scanners: relaunches, appends, refreshes; every answer is verified.

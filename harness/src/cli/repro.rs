@@ -16,8 +16,8 @@ use super::shown::Shown;
 use super::{Code, Interrupted, Usage, run, told};
 use crate::plan::Place;
 use crate::protocol;
-use crate::relaunch::RunError;
-use crate::repro::{self, Again, Event, ReproError};
+use crate::scenario::relaunch::RunError;
+use crate::scenario::repro::{self, Again, Event, ReproError};
 
 /// Make the run of a record again, from the record alone, and say whether it agrees.
 ///

@@ -11,8 +11,8 @@ use super::CompareError;
 use super::executables::Executables;
 use crate::handicap::{Handicap, Planted};
 use crate::plan::{Place, Prepared};
-use crate::subject::Subject;
-use crate::{append, relaunch};
+use crate::scenario::candidate::Subject;
+use crate::scenario::{append, relaunch};
 
 /// Launches of the base that say how long one takes just now.
 const RECENT: usize = 5;

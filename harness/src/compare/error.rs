@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::append::AppendError;
 use crate::plan::RunProblem;
 use crate::protocol::ProtocolError;
-use crate::relaunch::RunError;
+use crate::scenario::append::AppendError;
+use crate::scenario::relaunch::RunError;
 
 /// Why there is no comparison. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]

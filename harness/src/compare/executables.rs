@@ -20,7 +20,7 @@ use super::CompareError;
 use super::bench::Side;
 use crate::interrupt;
 use crate::protocol::{self, Hello};
-use crate::relaunch::workplace::Workplace;
+use crate::scenario::workplace::Workplace;
 
 /// Bytes written at once: file systems that know large pieces in the page cache make one of them.
 const PIECE: usize = 1 << 20;

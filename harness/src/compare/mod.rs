@@ -24,9 +24,10 @@ pub use error::CompareError;
 pub use revision::{Built, Source, build};
 pub use self_check::{Arm, Checked, SelfCheck, self_check};
 
+use crate::machine;
 use crate::plan::{Place, Run};
-use crate::session::{Measured, Session};
-use crate::{machine, relaunch};
+use crate::scenario::relaunch;
+use crate::scenario::session::{Measured, Session};
 use bench::Side;
 use executables::Executables;
 use rounds::Rounds;

@@ -8,9 +8,9 @@ use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_datasets::{Cache as Datasets, DatasetError, Recipe};
 use tracerig_reports::record::{Cache, Process};
 
-use crate::append::{self, Condition};
-use crate::refresh;
-use crate::relaunch::{self, Source};
+use crate::scenario::append::{self, Condition};
+use crate::scenario::refresh;
+use crate::scenario::relaunch::{self, Source};
 
 /// A scenario with what the plan asks of it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use crate::common::program::{Program, text};
 use rustix::process::{Pid, Signal, kill_process};
-use tracerig_harness::append::{self, Condition, Job, Plan};
+use tracerig_harness::scenario::append::{self, Condition, Job, Plan};
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::common::program::{Program, text};
-use tracerig_harness::refresh;
+use tracerig_harness::scenario::refresh;
 use tracerig_real::Codex;
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};

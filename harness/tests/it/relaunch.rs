@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use crate::common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tracerig_datasets::{Cache as Datasets, Recipe};
-use tracerig_harness::relaunch::{self, Job, Plan, Source};
+use tracerig_harness::scenario::relaunch::{self, Job, Plan, Source};
 use tracerig_real::Codex;
 use tracerig_reports::record::{
     ArmKey, Cache, Counter, CounterClass, Exit, Launch, Process, SampleState, Status,

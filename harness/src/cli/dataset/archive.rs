@@ -13,7 +13,7 @@ use super::{fact, watched};
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, Interrupted, no_recipe};
 use crate::interrupt;
-use crate::refresh::{Answer, fault};
+use crate::scenario::refresh::{Answer, fault};
 
 /// A recipe as it is listed.
 #[derive(Debug, Serialize)]

@@ -14,9 +14,10 @@ use super::{Code, Format, RECORD, Usage, code, command, output, prepare, warn_of
 use crate::cli::no_run;
 use crate::cli::shown::Shown;
 use crate::plan::{Place, Plan, PlanError, Prepared, Run};
-use crate::refresh::RefreshError;
-use crate::relaunch::RunError;
-use crate::{append, interrupt, machine, refresh, relaunch};
+use crate::scenario::refresh::RefreshError;
+use crate::scenario::relaunch::RunError;
+use crate::scenario::{append, refresh, relaunch};
+use crate::{interrupt, machine};
 
 /// What a plan is run with.
 #[derive(Debug, Args)]

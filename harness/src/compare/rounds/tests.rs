@@ -8,7 +8,7 @@ use tracerig_reports::verdict::{Gate, Verdict, Work};
 
 use super::*;
 use crate::handicap::Planted;
-use crate::process::not_started;
+use crate::scenario::process::not_started;
 
 /// Launches of 10 ms with a little noise; what is asked of it changes those of the new program.
 struct Fake {

@@ -1,0 +1,80 @@
+//! `tracerig run append --crash`: kills the process that appends, and shows what was found after each kill.
+
+use anyhow::Context;
+
+use super::append::{Acknowledged, Append};
+use crate::cli::output::{self, Format};
+use crate::cli::shown::Shown;
+use crate::cli::{Code, Interrupted, Usage};
+use crate::scenario::append::{CrashJob, CrashReport, Plan, crash};
+
+pub(super) fn main(arguments: &Append, plan: &Plan) -> anyhow::Result<Code> {
+    let modes: Vec<_> = plan.arms.iter().filter_map(|arm| arm.mode).collect();
+    if modes.is_empty() {
+        return Err(Usage("only arms with a store can be killed: `bare` promises nothing".to_owned()).into());
+    }
+    let job = CrashJob {
+        modes,
+        kills: arguments.kills,
+        fsync: arguments.durability == Acknowledged::Fsync,
+        workplaces: tracerig_datasets::cache_root()?.join("work"),
+        seed: arguments.seed,
+        program: std::env::current_exe().context("the path of this program")?,
+    };
+    let mut shown = Shown::default();
+    let done = crash(&job, &mut |kill| shown.sample(kill, job.kills, "killing"));
+    shown.finish();
+    let report = done?;
+    let printed = output::print(&match arguments.format {
+        Format::Table => table(&report),
+        Format::Json => output::json(&report)?,
+    });
+    let code = if report.violation.is_some() {
+        Code::MISMATCH
+    } else if report.interrupted {
+        Code::FINE.after(Err(Interrupted.into()))
+    } else {
+        Code::FINE
+    };
+    Ok(code.after(printed))
+}
+
+fn table(report: &CrashReport) -> String {
+    let mut text = String::from(
+        "Kills of a process that appends to three threads, and what was found after each\n\n\
+         where it struck    kills  missed  appends  barriers  torn  rows level  behind\n",
+    );
+    for (point, struck) in &report.by_point {
+        text += &format!(
+            "{point:<17} {:>6} {:>7} {:>8} {:>9} {:>5} {:>11} {:>7}\n",
+            struck.kills,
+            struck.missed,
+            struck.appends,
+            struck.barriers,
+            struck.torn,
+            struck.level,
+            struck.behind
+        );
+    }
+    text += &format!(
+        "\nmissed: the writer ended by itself before it came to the point. appends: those\n\
+         that were acknowledged. torn: histories that broke off in a line. level, behind:\n\
+         rows that were the replay of their whole history, or of a prefix no shorter than\n\
+         the last acknowledged barrier.\n\
+         A second writer was refused {} times in {} while one lived, and the next one\n\
+         was admitted at once after each death.\n",
+        report.refused, report.writers
+    );
+    text += &match &report.violation {
+        None => "Every acknowledged append was in its history, whole and in order.\n".to_owned(),
+        Some(violation) => format!(
+            "BROKEN PROMISE after kill {} ({}, mode {}): {}\nThe folder is kept: {}\n",
+            violation.kill,
+            violation.point,
+            violation.mode,
+            violation.what,
+            violation.folder.display()
+        ),
+    };
+    text
+}

@@ -1,0 +1,91 @@
+//! The memos of an archive that launches start from: kept beside, and put in place before each launch.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::definition::Memo;
+use super::error::RefreshError;
+
+/// Files of a memo by name, each with what changes when it is written: inode and times.
+type States = BTreeMap<std::ffi::OsString, (u64, i64, i64)>;
+
+/// A memo, which is a folder or a file, and its earlier states.
+#[derive(Debug)]
+pub(crate) struct Memos {
+    /// Where engines find it.
+    pub(crate) place: PathBuf,
+    kept: BTreeMap<Memo, PathBuf>,
+}
+
+impl Memos {
+    pub(crate) fn at(place: PathBuf) -> Self {
+        Self { place, kept: BTreeMap::new() }
+    }
+
+    /// Keeps the memo that stands there now.
+    pub(crate) fn keep(&mut self, name: Memo) -> Result<(), RefreshError> {
+        let kept = self.place.with_extension(format!("{name:?}").to_lowercase());
+        copy(&self.place, &kept)?;
+        self.kept.insert(name, kept);
+        Ok(())
+    }
+
+    /// Puts the memo that a launch starts from in its place. Gives what its files look like.
+    pub(crate) fn restore(&self, name: Memo) -> Result<States, RefreshError> {
+        let removed =
+            if self.place.is_dir() { fs::remove_dir_all(&self.place) } else { fs::remove_file(&self.place) };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(RefreshError::io(&self.place, "remove it")(error));
+            }
+            _ => {}
+        }
+        if let Some(kept) = self.kept.get(&name) {
+            copy(kept, &self.place)?;
+        }
+        self.states()
+    }
+
+    /// Whether a launch left another memo: told from its files, not by the launch.
+    pub(crate) fn is_other_than(&self, before: &States) -> Result<bool, RefreshError> {
+        Ok(self.states()? != *before)
+    }
+
+    fn states(&self) -> Result<States, RefreshError> {
+        let mut states = States::new();
+        for path in files(&self.place)? {
+            let found = fs::metadata(&path).map_err(RefreshError::io(&path, "look at it"))?;
+            let name = path.file_name().unwrap_or_default().to_owned();
+            // Its lock is opened by whoever writes, and tells nothing.
+            if !name.to_string_lossy().ends_with(".lock") {
+                states.insert(name, (found.ino(), found.mtime(), found.mtime_nsec()));
+            }
+        }
+        Ok(states)
+    }
+}
+
+/// The files of a memo, none if it is not there.
+fn files(place: &Path) -> Result<Vec<PathBuf>, RefreshError> {
+    if !place.is_dir() {
+        return Ok(if place.exists() { vec![place.to_owned()] } else { Vec::new() });
+    }
+    let read =
+        || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(place)?.map(|entry| Ok(entry?.path())).collect() };
+    read().map_err(RefreshError::io(place, "read the folder"))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), RefreshError> {
+    let failed = |error| RefreshError::io(to, "copy the memo")(error);
+    if !from.is_dir() {
+        return fs::copy(from, to).map(drop).map_err(failed);
+    }
+    fs::create_dir_all(to).map_err(failed)?;
+    for path in files(from)? {
+        let to = to.join(path.file_name().unwrap_or_default());
+        fs::copy(&path, &to).map_err(|error| RefreshError::io(&to, "copy the memo")(error))?;
+    }
+    Ok(())
+}

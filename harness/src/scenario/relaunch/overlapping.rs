@@ -1,0 +1,224 @@
+//! The arm of two at once: two launches that share a memo, and a writer beside them.
+//!
+//! What the scanner promises: each answers for the state that it saw, whatever becomes of the memo. A launch replaces the memo
+//! only if the one it had read still stands, so that of two that read the same one the first to finish writes, and the
+//! other drops what it would have written. Hence the memo that is left is that of the launch that wrote last, and
+//! covers at least the rows that any memo before it covered; not always those that both have seen.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand_chacha::ChaCha12Rng;
+use tracerig_reports::record::{Cache, Launch, SampleState};
+use tracerig_scanner::{MemoPlace, Mode, Request};
+
+use super::definition::Arm;
+use super::judge::{self, describe, verdict, wrong};
+use super::live_database::{Halt, Known, Living, Moment, Program};
+use super::prepared_database::scan;
+use crate::handicap::Handicap;
+use crate::scenario::error::RunError;
+use crate::scenario::process::{Finished, Launcher};
+use crate::scenario::relaunch::worker::{self, Reply};
+
+/// Rows of the transaction beside the launches: few, so that it is over before they are.
+const BESIDE: u64 = 8;
+
+/// How two launches are made at once.
+#[derive(Debug)]
+pub(super) struct Pairs {
+    launchers: [Launcher; 2],
+    /// Decides by how much the launches and the transaction beside them are apart.
+    random: ChaCha12Rng,
+    /// How long the last launch took.
+    pace: Duration,
+}
+
+/// Two launches that answered.
+struct Ran {
+    finished: [Finished; 2],
+    /// Whether the second was started before the first had ended.
+    overlap: bool,
+}
+
+impl Pairs {
+    pub(super) fn new(launchers: [Launcher; 2], random: ChaCha12Rng) -> Self {
+        Self { launchers, random, pace: Duration::ZERO }
+    }
+
+    /// Two launches, judged.
+    pub(super) fn launch(
+        &mut self,
+        living: &mut Living,
+        program: Program<'_>,
+        arm: &Arm,
+        cache: Cache,
+    ) -> Result<(Vec<Launch>, SampleState), RunError> {
+        match self.attempt(living, program, arm, cache) {
+            Ok(done) => Ok(done),
+            Err(Halt::Run(error)) => Err(error),
+            Err(Halt::Sample(state)) => {
+                living.known = None;
+                Ok((vec![judge::not_started(None)], state))
+            }
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        living: &mut Living,
+        program: Program<'_>,
+        arm: &Arm,
+        cache: Cache,
+    ) -> Result<(Vec<Launch>, SampleState), Halt> {
+        let known = catch_up(living)?;
+        living.known = None;
+        living.write_between(program, known)?;
+        let before = living.moment(&[known])?;
+        let resident_before = living.cache.bring(cache)?;
+        let ran = living.write_beside(BESIDE.min(living.appended / 2), |living| self.run(living))?;
+        let after = living.moment(&[known, before.max_id])?;
+        let Ran { finished, overlap } = ran.map_err(|error| Halt::failed("scanner", &error.to_string()))?;
+        self.pace = finished[0].wall;
+
+        let replies = [finished[0].answer::<Reply>(), finished[1].answer::<Reply>()];
+        let mut launches: Vec<Launch> = finished
+            .iter()
+            .zip(&replies)
+            .map(|(finished, reply)| describe(arm, finished, resident_before, reply.as_ref().ok()))
+            .collect();
+        launches.iter_mut().for_each(judge::beside_a_writer);
+        let [Ok(one), Ok(other)] = &replies else {
+            let error = replies.into_iter().find_map(Result::err).unwrap_or_default();
+            return Ok((launches, SampleState::Failed { error }));
+        };
+        let states = States { known, before, after };
+        let mut state = SampleState::Valid;
+        for (launch, (own, other)) in launches.iter_mut().zip([(one, other), (other, one)]) {
+            let seen = states.seen_by(own);
+            let found = states.wrong(own, other, arm);
+            let judged = verdict(found, launch, cache, seen.due(known, &arm.reasons));
+            if state == SampleState::Valid {
+                state = judged;
+            }
+        }
+        if let Some(detail) = left_behind(living, &states, [one, other])? {
+            for launch in &mut launches {
+                launch.verified = false;
+            }
+            return Ok((launches, SampleState::Mismatch { detail }));
+        }
+        living.known = Some(Known::Memo(states.after.max_id));
+        if state == SampleState::Valid && !overlap {
+            let reason = "the second launch was started after the first had ended".to_owned();
+            state = SampleState::Excluded { reason };
+        }
+        Ok((launches, state))
+    }
+
+    /// Runs both. The transaction beside them was begun so early, as far as the last one tells, that it ends while the first
+    /// of them runs.
+    fn run(&mut self, living: &Living) -> std::io::Result<Ran> {
+        let arguments = worker::arguments(
+            worker::Engine::Scanner,
+            &living.database,
+            Some(&living.memo),
+            Request::default(),
+            Handicap::default(),
+        );
+        let up_to_now = |random: &mut ChaCha12Rng, most: Duration| most.mul_f64(random.random());
+        let early = up_to_now(&mut self.random, self.pace);
+        let apart = up_to_now(&mut self.random, self.pace / 2);
+        std::thread::sleep(living.writing.saturating_sub(early));
+        let [first, second] = &mut self.launchers;
+        let first = first.start(&arguments)?;
+        std::thread::sleep(apart);
+        let second = second.start(&arguments)?;
+        let begun = second.start();
+        let one_begun = first.start();
+        let (one, other) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| second.finish());
+            let one = first.finish();
+            (one, other.join().unwrap_or_else(|_| Err(std::io::Error::other("nobody waited for it"))))
+        });
+        let (one, other) = (one?, other?);
+        Ok(Ran { overlap: begun < one_begun + one.wall, finished: [one, other] })
+    }
+}
+
+/// The states that a pair may see, and what its memo knew before.
+struct States {
+    known: i64,
+    before: Moment,
+    after: Moment,
+}
+
+impl States {
+    fn seen_by(&self, reply: &Reply) -> &Moment {
+        if reply.cursor == self.after.max_id { &self.after } else { &self.before }
+    }
+
+    /// What is wrong with the answer of one, or with the way to it. It may have started from the memo that stood before, or
+    /// from the one that the other wrote.
+    fn wrong(&self, own: &Reply, other: &Reply, arm: &Arm) -> Option<String> {
+        let seen = self.seen_by(own);
+        let found = wrong(seen.due(self.known, &arm.reasons), own)?;
+        let may_follow = other.persisted && other.cursor <= own.cursor;
+        let also = may_follow.then(|| wrong(seen.due(other.cursor, &arm.reasons), own)).flatten();
+        if may_follow && also.is_none() { None } else { Some(found) }
+    }
+
+    /// Whether one went on from the memo that the other wrote.
+    fn follows(&self, own: &Reply, other: &Reply) -> bool {
+        let rows = self.seen_by(own).rows_above(other.cursor);
+        own.answer.as_ref().is_some_and(|answer| answer.scan.rows_examined == rows)
+    }
+}
+
+/// What is wrong with the memo that a pair left, told by a launch that starts from it: how many rows it reads says where the
+/// memo ended.
+fn left_behind(living: &Living, states: &States, pair: [&Reply; 2]) -> Result<Option<String>, RunError> {
+    let States { known, before, after } = states;
+    let [one, other] = pair;
+    let last = match (one.persisted, other.persisted) {
+        (false, false) => return Ok(Some("neither wrote the memo, and both had new rows".to_owned())),
+        (true, false) => one.cursor,
+        (false, true) => other.cursor,
+        (true, true) if one.cursor < other.cursor && states.follows(other, one) => other.cursor,
+        (true, true) if other.cursor < one.cursor && states.follows(one, other) => one.cursor,
+        (true, true) => {
+            return Ok(Some("one of them replaced a memo that it had not read".to_owned()));
+        }
+    };
+    let next = scan(&living.database, MemoPlace::File(living.memo.clone()))?;
+    let rows = next.stats.rows_examined;
+    let stored = match next.stats.mode {
+        Mode::Full => {
+            return Ok(Some(format!("the memo left behind costs a full scan ({})", next.stats.reason)));
+        }
+        Mode::Unchanged => after.max_id,
+        Mode::Incremental if rows == after.rows_above(before.max_id) => before.max_id,
+        Mode::Incremental if rows == after.rows_above(*known) => *known,
+        Mode::Incremental => {
+            return Ok(Some(format!("the memo left behind knows all but {rows} rows, which no launch saw")));
+        }
+    };
+    if stored != last {
+        let back = if stored < last { "went back" } else { "went on" };
+        return Ok(Some(format!("the stored cursor {back} to {stored} after {last} was written")));
+    }
+    Ok(after.difference(&next.turns).map(|difference| format!("with the memo left behind, {difference}")))
+}
+
+/// Makes sure that the memo knows every row, and returns the highest id. Not measured, but verified.
+fn catch_up(living: &mut Living) -> Result<i64, Halt> {
+    if let Some(Known::Memo(cursor)) = living.known {
+        return Ok(cursor);
+    }
+    let found = scan(&living.database, MemoPlace::File(living.memo.clone()))?;
+    let now = living.moment(&[])?;
+    match now.difference(&found.turns) {
+        None => Ok(now.max_id),
+        Some(difference) => Err(Halt::mismatch(difference)),
+    }
+}

@@ -1,0 +1,345 @@
+//! What launches stand on: one database in one state, the memos to start from, and the right answers.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use serde::Deserialize;
+use tracerig_datasets::workload::{self, Mix};
+use tracerig_datasets::{Dataset, Manifest, own};
+use tracerig_oracle as oracle;
+use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, Window};
+use tracerig_store::stop::stoppable;
+use tracerig_store::{LogOptions, Retention, TraceLog};
+
+use super::definition::{Arm, Examines, Memo};
+use super::judge::Due;
+use crate::interrupt;
+use crate::scenario::error::RunError;
+use crate::scenario::relaunch::worker::Engine;
+
+/// The newest rows of each partition that the retention of [`SceneKind::Pruned`] keeps.
+const PRUNED_TO: usize = 120;
+
+/// What happened between the memo that launches start from and the launches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SceneKind {
+    /// Rows were appended, with the retention that goes with it.
+    #[default]
+    Appended,
+    /// Rows were appended under a tight retention, and the last scanned row and every second fact were deleted.
+    Pruned,
+    /// Another database was renamed over it.
+    Replaced,
+    /// It was unlinked, and an older copy of it was created under its name.
+    Recreated,
+}
+
+/// One database in one state.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// Keeps the write-ahead log with the appended rows, as a running Codex does.
+    _writer: Option<TraceLog>,
+    pub(crate) database: PathBuf,
+    pub(crate) memo: PathBuf,
+    memo_before: Vec<u8>,
+    memo_after: Vec<u8>,
+    /// What the database looks like to every launch.
+    pub(crate) state: State,
+    /// A day that begins in the middle of the turns.
+    moved: Window,
+    /// The right answers, by engine and by whether the window is the moved one.
+    expected: BTreeMap<(Engine, bool), Turns>,
+}
+
+/// The database as every launch sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    pub(super) rows: u64,
+    /// Rows that the memo from before does not know.
+    pub(super) appended: u64,
+    pub(crate) max_id: i64,
+    /// Bytes of the pages of the `logs` tree.
+    pub(super) logs_bytes: u64,
+}
+
+/// What a scene is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Material<'a> {
+    pub(crate) dataset: &'a Dataset,
+    pub(crate) appended: u64,
+    pub(crate) seed: u64,
+}
+
+impl Scene {
+    /// Makes a working copy in `folder`, a memo of it, and then brings it into the state that is measured.
+    pub(crate) fn set(
+        kind: SceneKind,
+        folder: &Path,
+        material: Material<'_>,
+        step: &mut dyn FnMut(&'static str) -> Result<(), RunError>,
+    ) -> Result<Self, RunError> {
+        let Material { dataset, appended, .. } = material;
+        std::fs::create_dir_all(folder).map_err(RunError::io(folder, "create the folder"))?;
+        let database = folder.join("logs_2.sqlite");
+        let memo = folder.join("trace.memo");
+        let remembered = || -> Result<Vec<u8>, RunError> {
+            scan(&database, MemoPlace::File(memo.clone()))?;
+            std::fs::read(&memo).map_err(RunError::io(&memo, "read it"))
+        };
+
+        step("copying the dataset")?;
+        copy(dataset, &database)?;
+        step("making the memo")?;
+        let mut memo_before = remembered()?;
+        step("changing the database")?;
+        let before = dataset.manifest.max_id;
+        let writer = match kind {
+            SceneKind::Appended => Some(append(&database, material, Retention::default())?),
+            SceneKind::Pruned => {
+                let tight = Retention { rows: PRUNED_TO, ..Retention::default() };
+                let writer = append(&database, material, tight)?;
+                delete_remembered(&database, &dataset.manifest)?;
+                Some(writer)
+            }
+            SceneKind::Replaced => {
+                let other = folder.join("other.sqlite");
+                copy(dataset, &other)?;
+                drop(append(&other, material, Retention::default())?);
+                std::fs::rename(&other, &database).map_err(RunError::io(&database, "replace it"))?;
+                None
+            }
+            SceneKind::Recreated => {
+                drop(append(&database, material, Retention::default())?);
+                memo_before = remembered()?;
+                std::fs::remove_file(&database).map_err(RunError::io(&database, "remove it"))?;
+                copy(dataset, &database)?;
+                None
+            }
+        };
+        let state = examine(&database, before)?;
+        let memo_after = remembered()?;
+
+        step("establishing the right answers")?;
+        let whole = oracle::scan(&database, oracle::Window::default())?;
+        let moved = middle_day(&whole);
+        let in_moved = oracle::Window { since: moved.since, until: moved.until };
+        let expected: BTreeMap<_, _> = [
+            ((Engine::Scanner, true), oracle::scan(&database, in_moved)?),
+            ((Engine::Published, false), oracle::published(&database, oracle::Window::default())?),
+            ((Engine::Scanner, false), whole),
+        ]
+        .map(|(key, answer)| (key, turns_of(answer.turns)))
+        .into();
+        let right = &expected[&(Engine::Scanner, false)];
+
+        // Else a launch that overlooks the appended rows would be verified all the same.
+        let known = dataset.manifest.truth.turns.iter().map(|turn| turn.turn.as_str());
+        if dataset.manifest.is_generated()
+            && kind == SceneKind::Appended
+            && appended > 0
+            && right.keys().map(String::as_str).eq(known)
+        {
+            return Err(RunError::NothingNew { path: database, rows: appended });
+        }
+        let disagree = |difference: String| RunError::Disagreement { path: database.clone(), difference };
+        if let Some(difference) = difference(right, &scan(&database, MemoPlace::Disabled)?.turns) {
+            return Err(disagree(difference));
+        }
+        // Whatever happened costs one launch: the next one finds nothing new.
+        let settled = scan(&database, MemoPlace::File(memo.clone()))?.stats.mode;
+        if settled != Mode::Unchanged {
+            return Err(disagree(format!("a second launch is {settled} instead of unchanged")));
+        }
+        Ok(Self { _writer: writer, database, memo, memo_before, memo_after, state, moved, expected })
+    }
+
+    /// The turns there are, all windows open.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.expected[&(Engine::Scanner, false)]
+    }
+
+    /// Those that the published query finds.
+    pub(crate) fn published_turns(&self) -> &Turns {
+        &self.expected[&(Engine::Published, false)]
+    }
+
+    /// Puts the memo that a launch starts from in its place.
+    pub(crate) fn restore(&self, memo: Memo) -> Result<(), RunError> {
+        let bytes = match memo {
+            Memo::None => return Ok(()),
+            Memo::Absent => {
+                return match std::fs::remove_file(&self.memo) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        Err(RunError::io(&self.memo, "remove it")(error))
+                    }
+                    _ => Ok(()),
+                };
+            }
+            Memo::Before => &self.memo_before,
+            Memo::After => &self.memo_after,
+        };
+        std::fs::write(&self.memo, bytes).map_err(RunError::io(&self.memo, "write it"))
+    }
+
+    /// Whether a launch that started from `memo` left another one: told from the file, not by the launch.
+    pub(super) fn wrote_memo(&self, memo: Memo) -> Result<bool, RunError> {
+        let before = match memo {
+            Memo::None => return Ok(false),
+            Memo::Absent => None,
+            Memo::Before => Some(&self.memo_before),
+            Memo::After => Some(&self.memo_after),
+        };
+        match std::fs::read(&self.memo) {
+            Ok(now) => Ok(before.is_none_or(|before| *before != now)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(before.is_some()),
+            Err(error) => Err(RunError::io(&self.memo, "read it")(error)),
+        }
+    }
+
+    /// The files that a launch reads.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut log = self.database.clone().into_os_string();
+        log.push("-wal");
+        vec![self.database.clone(), log.into(), self.memo.clone()]
+    }
+
+    /// What must come of each launch of an arm.
+    pub(super) fn due<'a>(&'a self, arm: &'a Arm) -> Due<'a> {
+        Due {
+            max_id: self.state.max_id,
+            turns: self.expected.get(&(arm.engine, arm.moved)),
+            mode: arm.mode.as_deref(),
+            reasons: &arm.reasons,
+            rows: Some(match arm.examines {
+                Examines::Nothing => 0,
+                Examines::Appended => self.state.appended,
+                Examines::All => self.state.rows,
+            }),
+            least_read: if arm.examines == Examines::All { self.state.logs_bytes } else { 1 },
+        }
+    }
+
+    /// What an arm asks its launches for.
+    pub(super) fn request(&self, arm: &Arm) -> Request {
+        Request { rescan: arm.rescan, window: if arm.moved { self.moved } else { Window::default() } }
+    }
+}
+
+pub(super) fn copy(dataset: &Dataset, to: &Path) -> Result<(), RunError> {
+    interrupt::copy(&dataset.database, to).map_err(RunError::io(to, "copy the dataset to it"))
+}
+
+/// Scans in this process, without anything a worker could have left.
+pub(super) fn scan(database: &Path, memo: MemoPlace) -> Result<Scan, RunError> {
+    let scanner = Scanner::new(database, Options { memo, ..Options::default() });
+    let running = scanner.start(Request::default());
+    while !running.has_ended_within(Duration::from_millis(20)) {
+        if interrupt::requested() {
+            running.cancel();
+            let _ = running.wait();
+            return Err(RunError::Interrupted);
+        }
+    }
+    Ok(running.wait()?)
+}
+
+/// Appends as a running Codex would. Returns its connection, which is to be kept open or closed.
+fn append(database: &Path, material: Material<'_>, retention: Retention) -> Result<TraceLog, RunError> {
+    let options = LogOptions { create: false, retention, ..LogOptions::default() };
+    let mut log = TraceLog::open_with(database, options)?;
+    let manifest = &material.dataset.manifest;
+    if manifest.is_generated() {
+        workload::append(&mut log, manifest, material.seed, material.appended, Mix::Realistic)?;
+    } else {
+        own::repeat_newest(&mut log, material.appended)?;
+    }
+    Ok(log)
+}
+
+/// Deletes what a memo of the dataset remembers the database by: the last scanned row, and every second fact.
+fn delete_remembered(database: &Path, manifest: &Manifest) -> Result<(), RunError> {
+    let failed = RunError::sqlite(database);
+    let connection = Connection::open(database).and_then(stoppable).map_err(&failed)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(&failed)?;
+    let facts = manifest.facts.iter().map(|fact| fact.id).step_by(2);
+    for id in facts.chain([manifest.max_id]) {
+        connection.execute("DELETE FROM logs WHERE id = ?1", [id]).map_err(&failed)?;
+    }
+    Ok(())
+}
+
+/// The day that begins with the turn in the middle.
+fn middle_day(answer: &oracle::Answer) -> Window {
+    let mut times: Vec<i64> = answer.turns.values().map(|turn| turn.timestamp).collect();
+    times.sort_unstable();
+    let since = times.get(times.len() / 2).copied();
+    Window { since, until: since.map(|since| since.saturating_add(86_400)) }
+}
+
+/// Counts what launches will find, by queries that share nothing with what is measured.
+fn examine(database: &Path, before: i64) -> Result<State, RunError> {
+    let failed = RunError::sqlite(database);
+    let connection = Connection::open_with_flags(
+        database,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .and_then(stoppable)
+    .map_err(&failed)?;
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(&failed);
+    let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+    Ok(State {
+        rows: unsigned(count("SELECT count(*) FROM logs NOT INDEXED")?),
+        appended: unsigned(count(&format!("SELECT count(*) FROM logs NOT INDEXED WHERE id > {before}"))?),
+        max_id: count("SELECT coalesce(max(id), 0) FROM logs")?,
+        logs_bytes: unsigned(count("SELECT sum(pgsize) FROM dbstat WHERE name = 'logs'")?),
+    })
+}
+
+/// The oracle's answer in the words of the scanner.
+pub(super) fn turns_of(answer: BTreeMap<String, oracle::Turn>) -> Turns {
+    let turn = |turn: oracle::Turn| tracerig_scanner::Turn {
+        thread_id: turn.thread_id,
+        model: turn.model,
+        timestamp: turn.timestamp,
+    };
+    answer.into_iter().map(|(id, found)| (id, turn(found))).collect()
+}
+
+/// The first difference between two answers, in words.
+pub(super) fn difference(expected: &Turns, found: &Turns) -> Option<String> {
+    for (id, turn) in expected {
+        match found.get(id) {
+            None => return Some(format!("turn {id} is missing")),
+            Some(other) if other != turn => {
+                return Some(format!("turn {id} is {other:?} instead of {turn:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    found.keys().find(|id| !expected.contains_key(*id)).map(|id| format!("turn {id} is not one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_difference_between_answers_is_found() {
+        let turn = |timestamp| tracerig_scanner::Turn { thread_id: None, model: None, timestamp };
+        let answer = |turns: &[(&str, i64)]| -> Turns {
+            turns.iter().map(|&(id, timestamp)| (id.to_owned(), turn(timestamp))).collect()
+        };
+        let right = answer(&[("a", 1), ("b", 2)]);
+        assert_eq!(difference(&right, &right), None);
+        assert_eq!(difference(&right, &answer(&[("a", 1)])).unwrap(), "turn b is missing");
+        assert!(difference(&right, &answer(&[("a", 1), ("b", 3)])).unwrap().starts_with("turn b is Turn"));
+        assert_eq!(
+            difference(&right, &answer(&[("a", 1), ("b", 2), ("c", 1)])).unwrap(),
+            "turn c is not one"
+        );
+        assert!(difference(&right, &answer(&[])).is_some());
+    }
+}
