@@ -1,103 +1,67 @@
-//! `cargo bench --bench scenarios`: relaunches and appends as they are, in fresh processes, every answer verified.
+//! `cargo bench --bench scenarios`: relaunches, appends and refreshes as they are, in fresh processes, every answer verified.
 //!
 //! `tracerig run` measures the same with cold page caches, all arms in random order and every raw sample on record; this is for following a
-//! change with criterion's baselines. TRACERIG_BENCH_RECIPE names another dataset than `quick`.
+//! change with criterion's baselines. TRACERIG_BENCH_RECIPE names another dataset for relaunches than `quick`.
 
 mod common;
 
 use std::cell::{LazyCell, RefCell};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use common::{criterion, must, recipe, stop};
 use criterion::{Criterion, SamplingMode};
 use tracerig_datasets::Cache as Datasets;
-use tracerig_harness::scenario::append::{self, Condition};
-use tracerig_harness::scenario::candidate::Subject;
-use tracerig_harness::scenario::relaunch::{self, Source};
+use tracerig_harness::scenario::append::Condition;
+use tracerig_harness::scenario::candidate::Candidate;
+use tracerig_harness::scenario::{Definition, Made, Place, append, refresh, relaunch};
 use tracerig_reports::record::{Cache, Launch, SampleState};
+use tracerig_reports::verdict::Metric;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tracerig");
-const RELAUNCHES: [&str; 6] = ["floor", "published", "full", "cold", "warm", "unchanged"];
-const APPENDS: [&str; 5] = ["bare", "sync-readback", "sync", "async-per-thread", "async"];
 /// A launch beside which something else used the disk is made again, but not for ever.
 const TRIES: usize = 100;
 
 fn main() {
     let mut criterion = criterion();
-    relaunches(&mut criterion);
-    appends(&mut criterion);
+    let condition = Condition { threads: 1, fsync: false, rate: None, contended: false };
+    scenario(&mut criterion, "relaunch", must(relaunch::on_recipe(Some(&recipe()), 1.0)));
+    scenario(&mut criterion, "append-process", must(append::on(condition, None)));
+    scenario(&mut criterion, "refresh", must(refresh::on_recipe(Some("archive-tiny"), 1.0)));
     criterion.final_summary();
 }
 
-/// Whole launches, with a hot page cache.
-fn relaunches(criterion: &mut Criterion) {
-    let bench = LazyCell::new(|| {
-        let mut plan = must(relaunch::Plan::builtin());
-        must(plan.choose(&RELAUNCHES.map(|arm| format!("{arm}:hot"))));
-        let job = relaunch::Job {
-            plan,
-            source: Source::Recipe { recipe: Box::new(recipe()), scale: 1.0 },
+/// The usual arms of a scenario, but for those with a cold page cache.
+fn scenario(criterion: &mut Criterion, name: &str, mut definition: Definition) {
+    must(definition.choose(&[]));
+    definition.plan.arms.retain(|arm| arm.cache != Cache::Cold);
+    let arms: Vec<String> = definition.plan.arms.iter().map(|arm| arm.name.clone()).collect();
+    let metric = Metric::of(&definition.plan);
+    let ready = LazyCell::new(move || {
+        let place = Place {
             datasets: must(Datasets::default()),
             workplaces: must(tracerig_datasets::cache_root()).join("work"),
             seed: 1,
             program: PROGRAM.into(),
             command: Vec::new(),
-            launches: BTreeMap::new(),
-            expected_rows: None,
         };
-        let bench = must(relaunch::Bench::set(&job, &mut |_| ()));
-        let subject = must(Subject::new(Path::new(PROGRAM), bench.plan().time_limit()));
-        RefCell::new((bench, subject))
+        let candidate = must(Candidate::new(Path::new(PROGRAM), definition.time_limit));
+        RefCell::new((must(definition.prepare(&place, &mut |_| ())), candidate))
     });
-    let mut group = criterion.benchmark_group("relaunch");
+    let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
-    for name in RELAUNCHES {
-        group.bench_function(name, |bencher| {
-            let mut made = bench.borrow_mut();
-            let (bench, subject) = &mut *made;
-            let arm = bench.plan().arms.iter().find(|arm| arm.name == name).cloned();
-            let arm = arm.unwrap_or_else(|| stop("the plan has lost an arm"));
-            bencher.iter_custom(|times| {
-                (0..times)
-                    .map(|_| {
-                        let launch = valid(|| must(bench.launch(subject, &arm, Cache::Hot)));
-                        launch.wall
-                    })
-                    .sum()
-            });
-        });
+    if metric == Metric::AppendP50 {
+        // A launch is a second or less; warming up is part of it.
+        group.warm_up_time(Duration::from_millis(1));
     }
-    group.finish();
-}
-
-/// What one append takes its caller, the mean of the appends of a launch.
-fn appends(criterion: &mut Criterion) {
-    let bench = LazyCell::new(|| {
-        let job = append::Job {
-            plan: must(append::Plan::builtin()),
-            condition: Condition { threads: 1, fsync: false, rate: None, contended: false },
-            workplaces: must(tracerig_datasets::cache_root()).join("work"),
-            seed: 1,
-            program: PROGRAM.into(),
-            command: Vec::new(),
-        };
-        let subject = must(Subject::new(Path::new(PROGRAM), job.plan.time_limit()));
-        RefCell::new((must(append::Bench::set(&job)), subject))
-    });
-    let mut group = criterion.benchmark_group("append-process");
-    // A launch is a second or less; warming up is part of it.
-    group.sampling_mode(SamplingMode::Flat).sample_size(10).warm_up_time(Duration::from_millis(1));
-    for name in APPENDS {
-        group.bench_function(name, |bencher| {
-            let mut made = bench.borrow_mut();
-            let (bench, subject) = &mut *made;
-            let arm = bench.plan().arms.iter().find(|arm| arm.name == name).cloned();
-            let arm = arm.unwrap_or_else(|| stop("the plan has lost an arm"));
-            bencher.iter_custom(|times| {
-                let launch = valid(|| must(bench.launch(subject, &arm)));
-                mean_append(&launch).mul_f64(times as f64)
+    for (at, arm) in arms.iter().enumerate() {
+        group.bench_function(arm, |bencher| {
+            let mut ready = ready.borrow_mut();
+            let (scenario, candidate) = &mut *ready;
+            let mut launch = || valid(|| must(scenario.launch(candidate, at)));
+            bencher.iter_custom(|times| match metric {
+                Metric::Launch => (0..times).map(|_| launch().wall).sum(),
+                Metric::AppendP50 => mean_append(&launch()).mul_f64(times as f64),
             });
         });
     }
@@ -114,10 +78,13 @@ fn mean_append(launch: &Launch) -> Duration {
 }
 
 /// A launch that counts. One that answers wrongly ends the benchmark.
-fn valid(mut launch: impl FnMut() -> (Launch, SampleState)) -> Launch {
+fn valid(mut launch: impl FnMut() -> Made) -> Launch {
     for _ in 0..TRIES {
         match launch() {
-            (launch, SampleState::Valid) => return launch,
+            (launches, SampleState::Valid) => match launches.into_iter().next() {
+                Some(launch) => return launch,
+                None => stop("nothing was launched"),
+            },
             (_, SampleState::Mismatch { detail }) => stop(&format!("a wrong answer: {detail}")),
             (_, SampleState::Failed { error }) => stop(&format!("a process failed: {error}")),
             _ => {}

@@ -14,9 +14,9 @@ use crate::limits::MOST_PLANTED;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Handicap {
-    /// A busy loop of so many nanoseconds: one a launch of the relaunch scenario, one an append of the append scenario.
+    /// A busy loop of so many nanoseconds: one a launch of a relaunch or refresh, one an append.
     pub busy_ns: u64,
-    /// Rows read once more in each relaunch.
+    /// Rows of the trace database read once more in each launch of the scanner.
     pub rows: u64,
     /// Synchronisations of the history after each append that projects its row before it returns.
     pub syncs: u64,
@@ -45,7 +45,7 @@ impl Handicap {
 pub enum Planted {
     /// Each launch takes this part longer than it usually does, in a busy loop: 0.05 for `5%`.
     Slowdown(f64),
-    /// Each relaunch of the scanner examines so many rows more.
+    /// Each launch of the scanner examines so many rows more.
     Rows(u64),
     /// Each synchronous append makes so many fsyncs more.
     Syncs(u64),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tracerig_reports::record::Build;
 
 use crate::machine;
-use crate::scenario::process::Launcher;
+use crate::scenario::candidate::Candidate;
 
 /// The hidden subcommand that answers with a [`Hello`].
 pub const SUBCOMMAND: &str = "__hello";
@@ -79,8 +79,8 @@ pub fn say() -> ExitCode {
 /// See [`ProtocolError`].
 pub fn ask(path: &Path) -> Result<Hello, ProtocolError> {
     let unknown = |said: String| ProtocolError::Unknown { path: path.to_owned(), said };
-    let finished = Launcher::new(path, PATIENCE)
-        .and_then(|mut launcher| launcher.run(&[SUBCOMMAND.into()]))
+    let finished = Candidate::with_start(path, PATIENCE)
+        .and_then(|mut candidate| candidate.finished(&[SUBCOMMAND.into()]))
         .map_err(|error| unknown(error.to_string()))?;
     // Only the first line of what it said: an older one prints how it is used.
     let hello: Hello =

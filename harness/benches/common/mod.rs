@@ -63,15 +63,18 @@ pub(crate) fn stop(message: &str) -> ! {
 }
 
 /// The recipe of the run: `quick`, or what TRACERIG_BENCH_RECIPE names.
-pub(crate) fn recipe() -> Recipe {
-    let name = std::env::var("TRACERIG_BENCH_RECIPE").unwrap_or_else(|_| "quick".to_owned());
-    must(Recipe::find(&name))
+pub(crate) fn recipe() -> String {
+    std::env::var("TRACERIG_BENCH_RECIPE").unwrap_or_else(|_| "quick".to_owned())
 }
 
 /// The dataset of the run, built if need be.
 pub(crate) fn dataset() -> Dataset {
     let cache = must(Cache::default());
-    must(cache.ensure(&recipe(), &BuildOptions::default(), &mut |_| ControlFlow::Continue(())))
+    must(
+        cache.ensure(&must(Recipe::find(&recipe())), &BuildOptions::default(), &mut |_| {
+            ControlFlow::Continue(())
+        }),
+    )
 }
 
 /// A folder on the disk that has the datasets, gone when this value is.

@@ -6,7 +6,7 @@ use tracerig_datasets::DatasetError;
 use tracerig_scanner::ScanError;
 use tracerig_scanner::archive::ArchiveError;
 
-use crate::scenario::refresh::RefreshError;
+use crate::scenario::ScenarioError;
 
 /// Why there is no figure. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum Error {
     Archive(#[from] ArchiveError),
     /// The memo that a refresh begins from cannot be put in place.
     #[error(transparent)]
-    Memo(#[from] RefreshError),
+    Memo(#[from] ScenarioError),
     /// A file cannot be read or written.
     #[error("{}: {source}. Check the permissions of the folder and the room on its disk", path.display())]
     Io {

@@ -14,8 +14,8 @@ use tracerig_reports::verdict::Rules;
 use super::output::Format;
 use super::{Code, Usage, run};
 use crate::handicap::Planted;
-use crate::plan::{Plan, RelaunchRun, Run};
-use crate::scenario::{append, relaunch};
+use crate::plan::{Plan, Run};
+use crate::scenario::KINDS;
 
 /// Compare two programs: first their work, to the digit, then their times, in pairs, with the noise beside them.
 ///
@@ -62,7 +62,7 @@ pub(super) struct Arguments {
     /// Only these runs of the plan.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     only: Vec<String>,
-    /// Relaunches on this dataset instead of a plan: a recipe's name or path.
+    /// Launch on this dataset instead of a plan: refreshes on an archive, relaunches on a database. A recipe's name or path.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "only"])]
     recipe: Option<String>,
     /// The arms launched on that dataset [default: full, warm and unchanged].
@@ -89,7 +89,7 @@ pub(super) struct Arguments {
     /// How many comparisons a self-check makes [default: 200].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
     comparisons: Option<u64>,
-    /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each relaunch), fsync=1 (in each
+    /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each launch), fsync=1 (in each
     /// synchronous append).
     #[arg(long, value_name = "WHAT")]
     handicap: Option<Planted>,
@@ -136,31 +136,20 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     let mut plan = run::planned_by(&arguments.plan)?;
     if let Some(recipe) = &arguments.recipe {
-        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let arms: Vec<String> = match arguments.arms.is_empty() {
-            true => named(&["full:hot", "warm:hot", "unchanged:hot"]),
+        let arms = match arguments.arms.is_empty() {
+            true => ["full:hot", "warm:hot", "unchanged:hot"].map(str::to_owned).into(),
             false => arguments.arms.clone(),
         };
-        plan.runs = vec![Run::Relaunch(RelaunchRun {
-            name: "relaunch".to_owned(),
-            why: "The arms asked for, on one dataset.".to_owned(),
-            recipe: recipe.clone(),
-            scale: 1.0,
-            compare: arms.clone(),
-            arms,
-            counters_only: false,
-            samples: 1,
-            why_samples: "One, for a run that only compares.".to_owned(),
-        })];
+        plan.runs = vec![Run::comparing_on(recipe, "The arms asked for, on one dataset.", arms)];
     }
     for name in &arguments.only {
-        if !plan.runs.iter().any(|run| run.name() == name) {
-            let known: Vec<&str> = plan.runs.iter().map(Run::name).collect();
+        if !plan.runs.iter().any(|run| run.name == *name) {
+            let known: Vec<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
             return Err(Usage(format!("the plan has no run `{name}`; it has {}", known.join(", "))).into());
         }
     }
-    plan.runs.retain(|run| arguments.only.is_empty() || arguments.only.iter().any(|name| name == run.name()));
-    plan.runs.retain(|run| !run.compared().is_empty());
+    plan.runs.retain(|run| arguments.only.is_empty() || arguments.only.iter().any(|name| *name == run.name));
+    plan.runs.retain(|run| !run.compare.is_empty());
     if plan.runs.is_empty() {
         return Err(Usage("no arm of these runs is compared between executables".to_owned()).into());
     }
@@ -191,5 +180,5 @@ fn rules(arguments: &Arguments, plan: &Plan, exact: &BTreeSet<&str>) -> Result<R
 
 /// The exact counters of what executables are compared by.
 fn exact_counters() -> BTreeSet<&'static str> {
-    relaunch::EXACT.into_iter().chain(append::EXACT).collect()
+    KINDS.iter().flat_map(|kind| kind.exact).copied().collect()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::scenario::relaunch::databases::free_room;
+use crate::scenario::workplace::free_room;
 
 /// Room that results may take, in bytes: the largest record of the plan `release` takes a tenth of it.
 const ROOM: u64 = 16 << 20;

@@ -21,15 +21,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use tracerig_datasets::{DatasetError, MOST_SCALE, Recipe};
+use tracerig_datasets::{DatasetError, MOST_SCALE};
 
 use crate::compare::CompareError;
 use crate::interrupt;
 use crate::limits::MOST_JOBS;
-use crate::plan::RunProblem;
-use crate::scenario::refresh::RefreshError;
-use crate::scenario::relaunch::RunError;
 use crate::scenario::repro::ReproError;
+use crate::scenario::{DefinitionError, ScenarioError};
 use crate::{platform, watch};
 
 /// Measures and tests trace stores and incremental scanners: relaunches, appends, refreshes; every answer is verified.
@@ -124,11 +122,6 @@ fn executable(path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
 }
 
-/// The recipe that an argument names.
-fn recipe(name: &str) -> anyhow::Result<Recipe> {
-    Recipe::find(name).map_err(no_recipe)
-}
-
 /// Why there is no such recipe. A name that is not known, and words in a file that make none, are wrong arguments; a file that
 /// cannot be read is a failure.
 fn no_recipe(error: DatasetError) -> anyhow::Error {
@@ -138,16 +131,19 @@ fn no_recipe(error: DatasetError) -> anyhow::Error {
     }
 }
 
-/// Why a run of a plan cannot be made, told of `place`; likewise.
-fn no_run(place: &str, problem: RunProblem) -> anyhow::Error {
-    match problem {
-        RunProblem::Words(words) => Usage(format!("{place}: {words}")).into(),
-        RunProblem::Recipe(error) => {
-            let told = format!("{place}: {error}");
-            let error = no_recipe(error);
-            if error.is::<Usage>() { Usage(told).into() } else { error.context(told) }
-        }
+/// Why nothing like that can be measured; likewise.
+fn no_definition(error: DefinitionError) -> anyhow::Error {
+    match error {
+        DefinitionError::Words(words) => Usage(words).into(),
+        DefinitionError::Recipe(error) => no_recipe(error),
     }
+}
+
+/// Why a run of a plan cannot be made, told of `place`; likewise.
+fn no_run(place: &str, error: DefinitionError) -> anyhow::Error {
+    let told = format!("{place}: {error}");
+    let error = no_definition(error);
+    if error.is::<Usage>() { Usage(told).into() } else { error.context(told) }
 }
 
 /// Runs the command that the process was started with.
@@ -224,27 +220,25 @@ fn code_of(error: &anyhow::Error) -> Code {
     }
 }
 
-/// Whether the right answer itself is in doubt: scanner and oracle, or a refresh and its generator, do not agree.
+/// Whether the right answer itself is in doubt: what should agree about it does not.
 fn is_disagreement(error: &anyhow::Error) -> bool {
     let of_compare = match error.downcast_ref() {
-        Some(CompareError::Relaunch(error)) => Some(error),
+        Some(CompareError::Scenario(error)) => Some(error),
         _ => None,
     };
-    let (of_repro, refresh_of_repro) = match error.downcast_ref() {
-        Some(ReproError::Relaunch(error)) => (Some(error), None),
-        Some(ReproError::Refresh(error)) => (None, Some(error)),
-        _ => (None, None),
+    let of_repro = match error.downcast_ref() {
+        Some(ReproError::Run(error)) => Some(error),
+        _ => None,
     };
-    let run = error.downcast_ref().or(of_compare).or(of_repro);
-    let refresh = error.downcast_ref().or(refresh_of_repro);
-    matches!(run, Some(RunError::Disagreement { .. })) || refresh.is_some_and(RefreshError::is_disagreement)
+    let error = error.downcast_ref().or(of_compare).or(of_repro);
+    matches!(error, Some(ScenarioError::Disagreement { .. }))
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
-    use super::{Code, CompareError, RefreshError, ReproError, RunError, code_of};
+    use super::{Code, CompareError, ReproError, ScenarioError, code_of};
 
     #[test]
     fn what_was_found_is_not_hidden_by_what_cannot_be_printed() {
@@ -260,14 +254,13 @@ mod tests {
 
     #[test]
     fn a_right_answer_in_doubt_is_a_mismatch_whatever_asked_for_it() {
-        let doubt = || RunError::Disagreement { path: "db".into(), difference: "a turn".to_owned() };
-        let errors: [anyhow::Error; 5] = [
-            doubt().into(),
-            CompareError::from(doubt()).into(),
-            ReproError::from(doubt()).into(),
-            RefreshError::Trace(doubt()).into(),
-            ReproError::from(RefreshError::Trace(doubt())).into(),
-        ];
+        let doubt = || ScenarioError::Disagreement {
+            path: "db".into(),
+            who: "somebody".to_owned(),
+            difference: "a turn".to_owned(),
+        };
+        let errors: [anyhow::Error; 3] =
+            [doubt().into(), CompareError::from(doubt()).into(), ReproError::from(doubt()).into()];
         for error in errors {
             assert_eq!(code_of(&error), Code::MISMATCH, "{error:?}");
         }

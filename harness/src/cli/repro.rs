@@ -6,7 +6,6 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tracerig_datasets::Cache;
 use tracerig_reports::record::{Sample, SampleState};
 use tracerig_reports::verdict::{Gate, Rules, Verdict, Work};
 use tracerig_reports::{Comparison, Record, comparison};
@@ -14,10 +13,9 @@ use tracerig_reports::{Comparison, Record, comparison};
 use super::output::{self, Format};
 use super::shown::Shown;
 use super::{Code, Interrupted, Usage, run, told};
-use crate::plan::Place;
 use crate::protocol;
-use crate::scenario::relaunch::RunError;
-use crate::scenario::repro::{self, Again, Event, ReproError};
+use crate::scenario::Place;
+use crate::scenario::repro::{self, Again, ReproError};
 
 /// Make the run of a record again, from the record alone, and say whether it agrees.
 ///
@@ -131,25 +129,14 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     };
     let hello = protocol::ask(&program)?;
     let again = Again {
-        place: Place {
-            datasets: Cache::default()?,
-            workplaces: tracerig_datasets::cache_root()?.join("work"),
-            seed: record.seed,
-            program,
-            command: run::command(),
-        },
+        place: Place { program, ..run::place(record.seed)? },
         database: arguments.db.clone(),
         samples: arguments.samples,
     };
     let mut shown = Shown::default();
-    let repeated = repro::again(&record, &again, &mut |event| match event {
-        Event::Relaunch(event) => shown.event(&event),
-        Event::Append(event) => shown.sample(event.at, event.of, &event.arm.name),
-    });
+    let repeated = repro::again(&record, &again, &mut |event| shown.event(&event));
     shown.finish();
     let mut repeated = repeated.map_err(|error| match error {
-        ReproError::Relaunch(RunError::Interrupted) => Interrupted.into(),
-        ReproError::Refresh(error) if error.is_interruption() => Interrupted.into(),
         ReproError::OwnDatabase | ReproError::NoDatabase(_) => Usage(error.to_string()).into(),
         error => anyhow::Error::from(error),
     })?;

@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use tracerig_datasets::Stage;
 
 use super::output;
-use crate::scenario::relaunch::Event;
+use crate::scenario::Event;
 
 /// What a run shows of its progress: a bar in a terminal, a line for each step elsewhere.
 #[derive(Debug, Default)]

@@ -2,29 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::plan::RunProblem;
 use crate::protocol::ProtocolError;
-use crate::scenario::append::AppendError;
-use crate::scenario::relaunch::RunError;
+use crate::scenario::{DefinitionError, ScenarioError};
 
 /// Why there is no comparison. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
-    /// The relaunch scenario cannot be made ready.
+    /// The scenario cannot be made ready, or launched.
     #[error(transparent)]
-    Relaunch(RunError),
-    /// The append scenario cannot be made ready.
-    #[error(transparent)]
-    Append(#[from] AppendError),
-    /// The scenario is measured, and not compared between executables.
-    #[error(
-        "runs of the scenario `{scenario}` are not compared between executables; measure it with each by `tracerig run {scenario}`"
-    )]
-    NotCompared {
-        /// The scenario.
-        scenario: String,
-    },
+    Scenario(ScenarioError),
     /// An executable is none that can be compared.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
@@ -34,7 +21,7 @@ pub enum CompareError {
         /// The run.
         run: String,
         /// What is the matter.
-        source: RunProblem,
+        source: DefinitionError,
     },
     /// A file cannot be read or written.
     #[error("{}: cannot {action}: {source}. Check the path, the permissions of the folder and the room on its disk", path.display())]
@@ -61,11 +48,11 @@ pub enum CompareError {
     Interrupted,
 }
 
-impl From<RunError> for CompareError {
-    fn from(error: RunError) -> Self {
+impl From<ScenarioError> for CompareError {
+    fn from(error: ScenarioError) -> Self {
         match error {
-            RunError::Interrupted => Self::Interrupted,
-            error => Self::Relaunch(error),
+            ScenarioError::Interrupted => Self::Interrupted,
+            error => Self::Scenario(error),
         }
     }
 }

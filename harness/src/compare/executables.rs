@@ -17,7 +17,7 @@ use rand_chacha::ChaCha12Rng;
 use tracerig_store::files::open_regular;
 
 use super::CompareError;
-use super::bench::Side;
+use super::sides::Side;
 use crate::interrupt;
 use crate::protocol::{self, Hello};
 use crate::scenario::workplace::Workplace;

@@ -1,16 +1,16 @@
 //! Two executables compared, arm by arm: exact work first, then pairs of samples in random order.
 //!
 //! Both run on the same database in the same state, and every answer of both is verified. The verdicts are those of the reports; what is here
-//! finds out how long a sample must be (`pilot`), takes the samples (`rounds`), makes scenarios ready for both programs (`bench`), puts these side by side (`executables`), builds revisions
+//! finds out how long a sample must be (`pilot`), takes the samples (`rounds`), launches both programs on a scenario (`sides`), puts these side by side (`executables`), builds revisions
 //! (`revision`), and shows what such comparisons find (`self_check`).
 
-mod bench;
 mod error;
 mod executables;
 mod pilot;
 mod revision;
 mod rounds;
 mod self_check;
+mod sides;
 
 use std::path::PathBuf;
 
@@ -18,19 +18,19 @@ use serde::Serialize;
 use tracerig_reports::Comparison;
 use tracerig_reports::comparison::{Program, Refusal};
 use tracerig_reports::record::{ArmKey, Build, Record};
-use tracerig_reports::verdict::{Metric, Rules};
+use tracerig_reports::verdict::Rules;
 
 pub use error::CompareError;
 pub use revision::{Built, Source, build};
 pub use self_check::{Arm, Checked, SelfCheck, self_check};
 
 use crate::machine;
-use crate::plan::{Place, Run};
-use crate::scenario::relaunch;
-use crate::scenario::session::{Measured, Session};
-use bench::Side;
+use crate::plan::Run;
+use crate::scenario::run::{Measured, Session};
+use crate::scenario::{self, Definition, Place};
 use executables::Executables;
 use rounds::Rounds;
+use sides::{Launched, Side, Sides};
 
 /// What is compared, and how.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ pub struct Job {
 impl Job {
     /// The arms that are timed in other runs than this one.
     fn timed_beside(&self, run: &Run) -> u64 {
-        let others = self.runs.iter().filter(|other| other.name() != run.name() && !other.counters_only());
-        others.map(|other| other.compared().len() as u64).sum()
+        let others = self.runs.iter().filter(|other| other.name != run.name && !other.counters_only);
+        others.map(|other| other.compare.len() as u64).sum()
     }
 }
 
@@ -65,7 +65,7 @@ pub enum Event<'a> {
     /// A run of the plan begins.
     Run(&'a Run),
     /// Its scenario is made ready.
-    Preparing(relaunch::Event<'a>),
+    Preparing(scenario::Event<'a>),
     /// A sample is taken.
     Sample {
         /// Samples taken so far.
@@ -133,28 +133,26 @@ fn one(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<(Compared, Option<CompareError>), CompareError> {
     let place = &job.place;
-    let prepared = prepared(run)?;
-    let mut bench = bench::set(prepared, place, executables, &mut |event| tell(Event::Preparing(event)))?;
+    let mut sides =
+        Sides::of(compared(run)?, place, executables, &mut |event| tell(Event::Preparing(event)))?;
     let machine = machine::machine(&place.workplaces);
     let program = |name: &str, build: &Build| Program::new(name, build.clone(), &machine);
     let base = program(&job.base.0, &executables.hello(Side::Base).build);
     let new = program(&job.new.0, &executables.hello(Side::New).build);
     let times_refused = Refusal::of(&base, &new);
-    let work_alone = job.counters_only || run.counters_only() || times_refused.is_some();
+    let work_alone = job.counters_only || run.counters_only || times_refused.is_some();
     let pairs = if work_alone { 0 } else { job.pairs };
     let rules = Rules { beside: if work_alone { 0 } else { job.timed_beside(run) }, ..job.rules.clone() };
+    let metric = sides.metric();
     if pairs > 0 {
-        tell(Event::Preparing(relaunch::Event::Preparing("finding out how many launches make a sample")));
-        let metric = Metric::of(&bench.plan(1, 0)?);
-        pilot::settle(bench.as_mut(), metric, pairs, &rules, place.seed)?;
+        tell(Event::Preparing(scenario::Event::Preparing("finding out how many launches make a sample")));
+        pilot::settle(&mut sides, metric, pairs, &rules, place.seed)?;
     }
-    let arms = bench.arms().len() as u64;
-    let of = arms * (2 + 2 * 3 * pairs);
-    let plan = bench.plan(pairs.max(1), place.seed)?;
-    let dataset = bench.dataset()?;
+    let of = sides.arms().len() as u64 * (2 + 2 * 3 * pairs);
+    sides.definition.plan.samples = pairs.max(1);
 
     let session = Session::begin(&place.command, place.seed);
-    let mut rounds = Rounds::new(bench.as_mut(), Metric::of(&plan), place.seed);
+    let mut rounds = Rounds::new(&mut sides, metric, place.seed);
     let verdicts = rounds.run(pairs, &rules, &mut |at, arm| tell(Event::Sample { at, of, arm }));
     let Rounds { samples, taken, cut, .. } = rounds;
     let cut = match cut {
@@ -164,6 +162,7 @@ fn one(
     };
     let is_cut = cut.is_some();
     let [of_base, of_again, of_new] = samples;
+    let (plan, dataset) = (sides.definition.plan, sides.scenario.dataset().clone());
     let record = |side: Side, build: &Build, samples| {
         let measured =
             Measured { plan: plan.clone(), dataset: dataset.clone(), samples, interrupted: is_cut };
@@ -175,7 +174,7 @@ fn one(
         record(Side::New, &new.build, of_new),
     ];
     let compared = Compared {
-        name: run.name().to_owned(),
+        name: run.name.clone(),
         comparison: Comparison {
             scenario: plan.scenario.clone(),
             recipe: plan.recipe.clone(),
@@ -192,8 +191,7 @@ fn one(
     Ok((compared, cut))
 }
 
-/// The compared arms of a run, with everything that their names stand for.
-fn prepared(run: &Run) -> Result<crate::plan::Prepared, CompareError> {
-    let compared = run.of_compared();
-    compared.prepared().map_err(|source| CompareError::Run { run: run.name().to_owned(), source })
+/// What is asked of the compared arms of a run.
+fn compared(run: &Run) -> Result<Definition, CompareError> {
+    run.of_compared().map_err(|source| CompareError::Run { run: run.name.clone(), source })
 }

@@ -10,7 +10,7 @@ use tracerig_reports::stats::median;
 use tracerig_reports::verdict::{Metric, Rules, launches_needed};
 
 use super::CompareError;
-use super::bench::{Bench, Side};
+use super::sides::{Launched, Side};
 use crate::interrupt;
 
 /// Launches of each of two equal sides that tell how far launches scatter. Thirty are too few: how many make a sample follows
@@ -28,32 +28,32 @@ const LONGEST_SAMPLE: Duration = Duration::from_millis(500);
 /// Sets the launches of a sample of each arm: as many as take long enough, and more where they scatter so far that `pairs` of
 /// such samples would miss a change as large as the noise budget.
 pub(super) fn settle(
-    bench: &mut dyn Bench,
+    sides: &mut dyn Launched,
     metric: Metric,
     pairs: u64,
     rules: &Rules,
     seed: u64,
 ) -> Result<(), CompareError> {
-    bench.calibrate()?;
+    sides.calibrate()?;
     if metric != Metric::Launch {
         // One launch makes thousands of appends: it is a sample.
         return Ok(());
     }
     let mut random = ChaCha12Rng::seed_from_u64(seed);
     let mut arms: Vec<Scatter> =
-        bench.arms().iter().map(|arm| Scatter::new(arm.launches_per_sample)).collect();
+        sides.arms().iter().map(|arm| Scatter::new(arm.launches_per_sample)).collect();
     // By turns, because a machine is as noisy as its others are just then.
     while !interrupt::requested() && arms.iter().any(|arm| !arm.is_known()) {
         for (at, arm) in arms.iter_mut().enumerate().filter(|(_, arm)| !arm.is_known()) {
-            let mut sides = [Side::Base, Side::Again];
-            sides.shuffle(&mut random);
-            let one = launch(bench, sides[0], at)?;
-            let other = launch(bench, sides[1], at)?;
+            let mut order = [Side::Base, Side::Again];
+            order.shuffle(&mut random);
+            let one = launch(sides, order[0], at)?;
+            let other = launch(sides, order[1], at)?;
             arm.add(one, other);
         }
     }
     for (at, arm) in arms.iter().enumerate() {
-        bench.set_launches(at, arm.launches(pairs, arms.len(), rules));
+        sides.set_launches(at, arm.launches(pairs, arms.len(), rules));
     }
     Ok(())
 }
@@ -104,8 +104,8 @@ impl Scatter {
     }
 }
 
-fn launch(bench: &mut dyn Bench, side: Side, arm: usize) -> Result<Option<Duration>, CompareError> {
-    let (launch, state) = bench.launch(side, arm)?;
+fn launch(sides: &mut dyn Launched, side: Side, arm: usize) -> Result<Option<Duration>, CompareError> {
+    let (launch, state) = sides.launch(side, arm)?;
     let answers = matches!(state, SampleState::Valid | SampleState::Excluded { .. });
     Ok(Metric::Launch.of_launch(&launch).filter(|_| answers))
 }

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha12Rng;
 use tracerig_reports::record::{ArmKey, Launch, Sample, SampleState};
 use tracerig_reports::verdict::{Measured, Metric, Rules, Set, Verdicts, judge};
 
-use super::bench::{Bench, Side};
+use super::sides::{Launched, Side};
 use super::{CompareError, TakenSample};
 use crate::interrupt;
 
@@ -19,7 +19,7 @@ const TRIES: usize = 5;
 
 /// A comparison on its way.
 pub(super) struct Rounds<'a> {
-    bench: &'a mut dyn Bench,
+    launched: &'a mut dyn Launched,
     random: ChaCha12Rng,
     measured: Vec<Measured>,
     round: u64,
@@ -42,10 +42,10 @@ struct Part {
 
 impl<'a> Rounds<'a> {
     /// A comparison whose order comes from `seed`.
-    pub(super) fn new(bench: &'a mut dyn Bench, metric: Metric, seed: u64) -> Self {
-        let measured = bench.arms().iter().map(|arm| Measured::new(arm.key(), metric)).collect();
+    pub(super) fn new(launched: &'a mut dyn Launched, metric: Metric, seed: u64) -> Self {
+        let measured = launched.arms().iter().map(|arm| Measured::new(arm.key(), metric)).collect();
         Self {
-            bench,
+            launched,
             random: ChaCha12Rng::seed_from_u64(seed),
             measured,
             round: 0,
@@ -100,7 +100,7 @@ impl<'a> Rounds<'a> {
         if arms.is_empty() || self.cut.is_some() {
             return;
         }
-        if let Err(error) = self.bench.renew(&mut self.random) {
+        if let Err(error) = self.launched.renew(&mut self.random) {
             self.cut = Some(error);
             return;
         }
@@ -125,7 +125,7 @@ impl<'a> Rounds<'a> {
     /// Launches that were disturbed are made once more, all sides of that moment together, and stand in samples of their own, which
     /// are left out.
     fn taken(&mut self, sides: &[Side], arm: usize) -> Option<Vec<Sample>> {
-        let launches = self.bench.arms()[arm].launches_per_sample.max(1);
+        let launches = self.launched.arms()[arm].launches_per_sample.max(1);
         let mut parts: Vec<Part> =
             sides.iter().map(|_| Part { launches: Vec::new(), state: SampleState::Valid }).collect();
         // As many times as it has launches; a machine that disturbs more is no place for it.
@@ -175,7 +175,7 @@ impl<'a> Rounds<'a> {
         if self.cut.is_some() {
             return None;
         }
-        let launched = self.bench.launch(side, arm);
+        let launched = self.launched.launch(side, arm);
         if interrupt::requested() {
             // Killed on its way it is no launch, and that it went wrong says nothing.
             self.cut = Some(CompareError::Interrupted);

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tracerig_reports::record::{ArmKey, ArmPlan, Cache};
-use tracerig_reports::verdict::{ArmVerdict, Metric, Rules, Verdict, Work};
+use tracerig_reports::verdict::{ArmVerdict, Rules, Verdict, Work};
 
-use super::bench;
 use super::executables::Executables;
 use super::rounds::Rounds;
-use super::{CompareError, Event, pilot, prepared};
+use super::sides::{Launched, Sides};
+use super::{CompareError, Event, compared, pilot};
 use crate::handicap::Planted;
-use crate::plan::{Place, Run};
+use crate::plan::Run;
+use crate::scenario::Place;
 
 /// What is checked.
 #[derive(Debug)]
@@ -101,16 +102,14 @@ impl Checked {
 pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Checked, CompareError> {
     let executables = Executables::of(&job.program, &job.program, &job.place.workplaces)?;
     tell(Event::Run(&job.run));
-    let mut bench = bench::set(prepared(&job.run)?, &job.place, &executables, &mut |event| {
+    let mut sides = Sides::of(compared(&job.run)?, &job.place, &executables, &mut |event| {
         tell(Event::Preparing(event));
     })?;
     let by_work = matches!(job.planted, Some(Planted::Rows(_) | Planted::Syncs(_)));
     let pairs = if by_work { 0 } else { job.pairs };
-    let metric = Metric::of(&bench.plan(1, 0)?);
-    if let Some(planted) = job.planted {
-        bench.plant(planted);
-    }
-    let keys: Vec<ArmKey> = bench.arms().iter().map(ArmPlan::key).collect();
+    let metric = sides.metric();
+    sides.planted = job.planted;
+    let keys: Vec<ArmKey> = sides.arms().iter().map(ArmPlan::key).collect();
     let mut checked = Checked {
         planted: job.planted.map(|planted| planted.to_string()),
         comparisons: 0,
@@ -125,9 +124,9 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
         let seed = job.place.seed.wrapping_add(at);
         if !by_work {
             // Each is made as a user makes one: how long its samples are is a part of it.
-            pilot::settle(bench.as_mut(), metric, pairs, &job.rules, seed)?;
+            pilot::settle(&mut sides, metric, pairs, &job.rules, seed)?;
         }
-        let mut rounds = Rounds::new(bench.as_mut(), metric, seed);
+        let mut rounds = Rounds::new(&mut sides, metric, seed);
         let verdicts = rounds.run(pairs, &job.rules, &mut |_, arm| tell(Event::Sample { at, of, arm }));
         match rounds.cut {
             None => {}

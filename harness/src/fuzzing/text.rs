@@ -17,7 +17,7 @@ use crate::handicap::Planted;
 use crate::plan::Plan;
 use crate::platform::{Ended, Exit};
 use crate::protocol::Hello;
-use crate::scenario::process::Finished;
+use crate::scenario::finished::Finished;
 use crate::scenario::relaunch::judge;
 use crate::scenario::relaunch::worker::{Done, Engine, Reply};
 use crate::scenario::{append, refresh};
@@ -53,7 +53,7 @@ fn written<T: FromStr + Display + PartialEq + Debug>(text: &str) {
 fn plan(text: &str) {
     let Ok(plan) = Plan::parse(text, "plan.toml") else { return };
     for run in &plan.runs {
-        let _ = (run.why(), run.compared(), run.prepared());
+        let _ = (run.definition(), run.of_compared());
     }
 }
 

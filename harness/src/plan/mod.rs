@@ -12,7 +12,7 @@ use tracerig_reports::{ByteSize, read_text};
 
 use crate::limits::PLAN;
 
-pub use run::{AppendRun, Place, Prepared, RefreshRun, RelaunchRun, Run, RunProblem};
+pub use run::Run;
 
 /// The plans that come with the program, by name.
 const BUILTIN: [(&str, &str); 3] = [
@@ -22,7 +22,7 @@ const BUILTIN: [(&str, &str); 3] = [
 ];
 
 /// What is run, one scenario after the other.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Its name.
@@ -125,7 +125,7 @@ impl Plan {
         let mut names = BTreeSet::new();
         for (at, run) in self.runs.iter().enumerate() {
             let fault = |detail| Fault("run.name", at, detail);
-            let name = run.name();
+            let name = &run.name;
             let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
                 let detail = format!("`{name}` names a folder of results: letters, digits, - _ . only");
@@ -172,10 +172,10 @@ mod tests {
             let plan = Plan::find(name).unwrap();
             assert_eq!(plan.name, name);
             for run in &plan.runs {
-                assert!(run.prepared().is_ok(), "{name}: {}", run.name());
-                assert!(run.why().ends_with('.'), "{name}: {}", run.name());
+                assert!(run.definition().is_ok(), "{name}: {}", run.name);
+                assert!(run.why.ends_with('.'), "{name}: {}", run.name);
             }
-            let compared = plan.runs.iter().any(|run| !run.compared().is_empty());
+            let compared = plan.runs.iter().any(|run| !run.compare.is_empty());
             assert!(compared, "{name} compares nothing");
         }
     }

@@ -1,35 +1,118 @@
-//! A program under measurement: where it is, and what is planted in its workers.
+//! A program under measurement. Every process of a scenario is started here: alone, two at once, or to live on.
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
+use super::ScenarioError;
+use super::companion::Companion;
+use super::finished::Finished;
+use super::relaunch::worker;
+use crate::child::{self, Child, Streams};
 use crate::handicap::Handicap;
-use crate::scenario::process::{Finished, Launcher};
-use crate::scenario::relaunch::worker;
+use crate::platform;
+use crate::watch::Limits;
 
-/// An executable that workers are started from.
+/// An executable that processes are started from.
 #[derive(Debug)]
-pub struct Subject {
+pub struct Candidate {
     program: PathBuf,
-    launcher: Launcher,
-    /// What its workers do beyond their work.
+    limit: Duration,
+    /// What its processes do beyond their work.
     pub handicap: Handicap,
+    /// What a process of it reads before it does anything, and in how many calls.
+    start: (u64, u64),
+    /// What processes write on standard error: one at a time, and one beside it.
+    said: [File; 2],
 }
 
-impl Subject {
-    /// Starts workers from `program`, and kills one that takes longer than `limit`. What a process reads before it works is
-    /// left out of what they read.
+impl Candidate {
+    /// Starts processes from `program`, and ends one that takes longer than `limit` or writes without end. What a process reads
+    /// before it does anything, told by one that does nothing, is left out of what processes read. The C library reads
+    /// `/proc/self/maps` then, which is longer where the path of the program is: without this, moving a program would seem to change
+    /// its work.
     ///
     /// # Errors
-    /// No temporary file can be made.
-    pub fn new(program: &Path, limit: Duration) -> io::Result<Self> {
+    /// No temporary file can be made. That the program cannot be started shows when it is.
+    pub fn new(program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
+        let mut candidate = Self::with_start(program, limit)
+            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        if let Ok(finished) = candidate.finished(&worker::idle_arguments())
+            && let (platform::Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
+        {
+            candidate.start = (io.rchar, io.syscr);
+        }
+        Ok(candidate)
+    }
+
+    /// The same, with what a process reads before it does anything counted.
+    pub(crate) fn with_start(program: &Path, limit: Duration) -> io::Result<Self> {
         Ok(Self {
             program: program.to_owned(),
-            launcher: Launcher::without_start(program, limit, &worker::idle_arguments())?,
+            limit,
             handicap: Handicap::default(),
+            start: (0, 0),
+            said: [tempfile::tempfile()?, tempfile::tempfile()?],
         })
+    }
+
+    /// Runs a process to its end. `Err` says in words that it could not be started.
+    pub(super) fn run(&mut self, arguments: &[OsString]) -> Result<Finished, String> {
+        self.finished(arguments).map_err(|error| self.not_launched(&error))
+    }
+
+    /// The same, with what the system says.
+    pub(crate) fn finished(&mut self, arguments: &[OsString]) -> io::Result<Finished> {
+        let child = self.begin(0, arguments)?;
+        self.end(child)
+    }
+
+    /// Runs two processes at once, the second started so long after the first. Also says whether it was started before the first had
+    /// ended.
+    pub(super) fn two(
+        &mut self,
+        arguments: &[OsString],
+        apart: Duration,
+    ) -> Result<([Finished; 2], bool), String> {
+        let run = || -> io::Result<_> {
+            let first = self.begin(0, arguments)?;
+            std::thread::sleep(apart);
+            let second = self.begin(1, arguments)?;
+            let begun = second.started() - first.started();
+            let (one, other) = std::thread::scope(|scope| {
+                let other = scope.spawn(|| self.end(second));
+                let one = self.end(first);
+                (one, other.join().unwrap_or_else(|_| Err(io::Error::other("nobody waited for it"))))
+            });
+            let (one, other) = (one?, other?);
+            Ok((begun < one.wall, [one, other]))
+        };
+        run().map(|(overlap, finished)| (finished, overlap)).map_err(|error| self.not_launched(&error))
+    }
+
+    /// Starts a process that answers each line of JSON with one.
+    pub(super) fn live_on(&self, arguments: &[OsString]) -> Result<Companion, String> {
+        let child = self.child(arguments, None, None).map_err(|error| self.not_launched(&error))?;
+        Ok(Companion::new(child, self.limit))
+    }
+
+    /// Starts a process to talk to, with this environment variable or without it, and ends it after `limit`.
+    pub(super) fn child(
+        &self,
+        arguments: &[OsString],
+        limit: Option<Duration>,
+        variable: Option<(&str, Option<String>)>,
+    ) -> io::Result<Child> {
+        let mut command = Command::new(&self.program);
+        match variable {
+            Some((name, Some(value))) => command.env(name, value),
+            Some((name, None)) => command.env_remove(name),
+            None => &mut command,
+        };
+        Child::start_to_talk(command.args(arguments), Limits { time: limit, ..Limits::default() })
     }
 
     /// The executable.
@@ -38,10 +121,25 @@ impl Subject {
         &self.program
     }
 
-    /// Runs a worker to its end. `Err` says in words that it could not be started.
-    pub(crate) fn run(&mut self, arguments: &[OsString]) -> Result<Finished, String> {
-        self.launcher
-            .run(arguments)
-            .map_err(|error| format!("{}: cannot be launched: {error}", self.program.display()))
+    fn begin(&self, at: usize, arguments: &[OsString]) -> io::Result<Child> {
+        let mut said = &self.said[at];
+        said.set_len(0)?;
+        said.seek(SeekFrom::Start(0))?;
+        let limits = Limits { time: Some(self.limit), ..Limits::default() };
+        Child::start(Command::new(&self.program).args(arguments), &Streams::Read(said), limits)
+    }
+
+    fn end(&self, child: Child) -> io::Result<Finished> {
+        let begun = child.started();
+        let (stdout, child::End { mut ended, cut, said }) = child.finish()?;
+        if let Some(io) = &mut ended.io {
+            io.rchar = io.rchar.saturating_sub(self.start.0);
+            io.syscr = io.syscr.saturating_sub(self.start.1);
+        }
+        Ok(Finished { wall: ended.at - begun, stdout, stderr: said, ended, cut })
+    }
+
+    fn not_launched(&self, error: &io::Error) -> String {
+        format!("{}: cannot be launched: {error}", self.program.display())
     }
 }

@@ -1,8 +1,5 @@
 //! A process that lives on beside the harness, and answers each line of JSON with one.
 
-use std::ffi::OsString;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -10,25 +7,24 @@ use serde::de::DeserializeOwned;
 
 use crate::child::Child;
 use crate::platform::{self, Io};
-use crate::watch::Limits;
 
 /// A process that lives on. It ends when this value does.
 #[derive(Debug)]
-pub struct Companion {
+pub(super) struct Companion {
     child: Child,
     limit: Duration,
 }
 
 /// A question that is not answered yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub(super) struct Asked {
     start: Instant,
     before: Option<Io>,
 }
 
 /// An answer, and what it took.
 #[derive(Debug)]
-pub struct Answered<A> {
+pub(super) struct Answered<A> {
     /// What it says.
     pub answer: A,
     /// From before the question was written until the answer was read.
@@ -38,22 +34,20 @@ pub struct Answered<A> {
 }
 
 impl Companion {
-    /// Starts `program` with `arguments`. An answer that takes longer than `limit` is its last.
-    ///
-    /// # Errors
-    /// In words: it cannot be started.
-    pub fn start(program: &Path, arguments: &[OsString], limit: Duration) -> Result<Self, String> {
-        let mut command = Command::new(program);
-        Child::start_to_talk(command.args(arguments), Limits::default())
-            .map(|child| Self { child, limit })
-            .map_err(|error| format!("{}: cannot be launched: {error}", program.display()))
+    /// Talks to `child`. An answer that takes longer than `limit` is its last.
+    #[must_use]
+    pub(super) fn new(child: Child, limit: Duration) -> Self {
+        Self { child, limit }
     }
 
     /// Asks, and waits for the answer.
     ///
     /// # Errors
     /// In words: it gave none, or one that cannot be read. It will not answer again.
-    pub fn ask<A: DeserializeOwned>(&mut self, question: &impl Serialize) -> Result<Answered<A>, String> {
+    pub(super) fn ask<A: DeserializeOwned>(
+        &mut self,
+        question: &impl Serialize,
+    ) -> Result<Answered<A>, String> {
         let asked = self.begin(question)?;
         self.finish(asked)
     }
@@ -62,7 +56,7 @@ impl Companion {
     ///
     /// # Errors
     /// As [`Companion::ask`].
-    pub fn begin(&mut self, question: &impl Serialize) -> Result<Asked, String> {
+    pub(super) fn begin(&mut self, question: &impl Serialize) -> Result<Asked, String> {
         let mut line = serde_json::to_vec(question).map_err(|error| error.to_string())?;
         line.push(b'\n');
         let before = platform::io_of(self.child.id());
@@ -77,7 +71,7 @@ impl Companion {
     ///
     /// # Errors
     /// As [`Companion::ask`].
-    pub fn finish<A: DeserializeOwned>(&mut self, asked: Asked) -> Result<Answered<A>, String> {
+    pub(super) fn finish<A: DeserializeOwned>(&mut self, asked: Asked) -> Result<Answered<A>, String> {
         let Asked { start, before } = asked;
         let line = self.child.answer().unwrap_or_default();
         let wall = start.elapsed();

@@ -1,35 +1,49 @@
-//! Why a relaunch run could not be made. What goes wrong in a launch is no error but a row of the result.
+//! Why a scenario could not be run. What goes wrong in a launch is no error but a row of the result.
 
 use std::path::{Path, PathBuf};
 
-use tracerig_datasets::DatasetError;
-use tracerig_scanner::ScanError;
-
+use tracerig_datasets::{ConversationError, DatasetError};
 use tracerig_oracle::OracleError;
+use tracerig_oracle::threads::ThreadsError;
+use tracerig_scanner::ScanError;
+use tracerig_scanner::archive::ArchiveError;
+use tracerig_store::threads;
 
 /// Why there is no record of a run. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RunError {
+pub enum ScenarioError {
     /// The dataset cannot be had.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
+    Dataset(DatasetError),
+    /// There is nothing to append.
+    #[error(transparent)]
+    Conversation(#[from] ConversationError),
     /// The appended rows cannot be written.
     #[error(transparent)]
-    Store(#[from] tracerig_store::Error),
-    /// The memos that launches start from cannot be made.
+    Log(#[from] tracerig_store::Error),
+    /// A store of threads cannot be made.
+    #[error(transparent)]
+    Store(#[from] threads::Error),
+    /// The memos of a trace database that launches start from cannot be made.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// The memos of an archive that launches start from cannot be made.
+    #[error(transparent)]
+    Archive(ArchiveError),
     /// The right answer cannot be established.
     #[error(transparent)]
     Oracle(#[from] OracleError),
-    /// The scanner's full rescan and the oracle do not agree, so there is nothing to measure.
-    #[error(
-        "{}: a full rescan and the oracle answer differently ({difference}). This is a defect; please report it with the recipe and the seed", path.display()
-    )]
+    /// What was appended cannot be looked at.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
+    /// What should agree about the right answer does not, so there is nothing to measure.
+    #[error("{}: {who} ({difference}). This is a defect; please report it with the recipe and the seed", path.display())]
     Disagreement {
-        /// The database.
+        /// The database or the archive.
         path: PathBuf,
+        /// Who disagrees, in words.
+        who: String,
         /// The first difference.
         difference: String,
     },
@@ -41,17 +55,31 @@ pub enum RunError {
         /// How many rows were appended.
         rows: u64,
     },
+    /// The sessions that can go on are fewer than the plan asks for.
+    #[error("{}: only {there} sessions can go on, and {asked} are asked for. Choose a larger archive, or name arms that read fewer", path.display())]
+    TooFew {
+        /// The archive.
+        path: PathBuf,
+        /// How many can go on.
+        there: usize,
+        /// How many should.
+        asked: usize,
+    },
     /// The dataset is not the one that a run is to be repeated on.
     #[error(
-        "the rows of `{recipe}` are not those of the record: {found} instead of {expected}. Repeat it with the tracerig that made the record (its version and revision stand in it), or with --db and the same database"
+        "the {what} of `{recipe}` are not those of the record: {found} instead of {expected}. Repeat it with the tracerig that made the record (its version and revision stand in it){or}"
     )]
-    OtherRows {
+    OtherData {
+        /// What differs.
+        what: &'static str,
         /// The name of the recipe.
         recipe: String,
-        /// Digest of the rows of the record.
+        /// The digest of the record.
         expected: String,
-        /// Digest of the rows there are.
+        /// The digest of what there is.
         found: String,
+        /// What else may be done.
+        or: &'static str,
     },
     /// The file system cannot drop pages from memory, and nothing but arms with a cold page cache was asked for.
     #[error("{}: pages of files here cannot be dropped from the page cache, and only arms with a cold one were asked for. Move the cache with {} to a disk", path.display(), tracerig_datasets::CACHE_VARIABLE)]
@@ -92,14 +120,38 @@ pub enum RunError {
     Interrupted,
 }
 
-impl RunError {
+impl From<DatasetError> for ScenarioError {
+    fn from(error: DatasetError) -> Self {
+        match error {
+            DatasetError::Cancelled => Self::Interrupted,
+            error => Self::Dataset(error),
+        }
+    }
+}
+
+impl From<ArchiveError> for ScenarioError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Cancelled { .. } => Self::Interrupted,
+            error => Self::Archive(error),
+        }
+    }
+}
+
+impl ScenarioError {
     /// Turns an I/O error into one that says what was tried on what.
-    pub(super) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), action, source }
     }
 
     /// The same for SQLite.
     pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self {
         move |source| Self::Sqlite { path: path.to_owned(), source }
+    }
+
+    /// A full rescan and the oracle answer differently.
+    pub(super) fn disagreement(path: &Path, difference: String) -> Self {
+        let who = "a full rescan and the oracle answer differently".to_owned();
+        Self::Disagreement { path: path.to_owned(), who, difference }
     }
 }

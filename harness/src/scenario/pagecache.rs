@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tracerig_reports::record::Cache;
 
-use super::error::RunError;
+use super::ScenarioError;
 use crate::{interrupt, platform};
 
 /// The files that a launch reads, and whose pages count.
@@ -21,14 +21,14 @@ impl PageCache {
     }
 
     /// Brings about `state`. Returns the pages in memory then, where the platform tells.
-    pub(crate) fn bring(&self, state: Cache) -> Result<Option<u64>, RunError> {
+    pub(crate) fn bring(&self, state: Cache) -> Result<Option<u64>, ScenarioError> {
         let mut resident = Some(0);
         for path in &self.files {
             // The memo is not always there.
             let Ok(mut file) = File::open(path) else { continue };
             let now = match state {
                 Cache::Cold => {
-                    platform::evict(&file).map_err(RunError::io(path, "drop it from the page cache"))?;
+                    platform::evict(&file).map_err(ScenarioError::io(path, "drop it from the page cache"))?;
                     known(path, &file)?
                 }
                 Cache::Any => known(path, &file)?,
@@ -37,7 +37,7 @@ impl PageCache {
                     if before.is_some_and(|before| before.resident == before.pages) {
                         before
                     } else {
-                        read_through(&mut file).map_err(RunError::io(path, "read it"))?;
+                        read_through(&mut file).map_err(ScenarioError::io(path, "read it"))?;
                         known(path, &file)?
                     }
                 }
@@ -50,8 +50,8 @@ impl PageCache {
 
 /// Whether pages of files in `folder` can be dropped from the page cache: not where files live in memory, and not on a
 /// platform that has no such call. Creates the folder if need be.
-pub(super) fn can_be_cold(folder: &Path) -> Result<bool, RunError> {
-    let failed = |error| RunError::io(folder, "try the page cache in it")(error);
+pub(super) fn can_be_cold(folder: &Path) -> Result<bool, ScenarioError> {
+    let failed = |error| ScenarioError::io(folder, "try the page cache in it")(error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
     std::io::Write::write_all(&mut file, &[1; 1 << 16]).map_err(failed)?;
@@ -59,8 +59,8 @@ pub(super) fn can_be_cold(folder: &Path) -> Result<bool, RunError> {
     Ok(platform::residency(&file).map_err(failed)?.is_some_and(|now| now.resident == 0))
 }
 
-fn known(path: &Path, file: &File) -> Result<Option<platform::Residency>, RunError> {
-    platform::residency(file).map_err(RunError::io(path, "ask what of it is in the page cache"))
+fn known(path: &Path, file: &File) -> Result<Option<platform::Residency>, ScenarioError> {
+    platform::residency(file).map_err(ScenarioError::io(path, "ask what of it is in the page cache"))
 }
 
 fn read_through(file: &mut File) -> std::io::Result<()> {

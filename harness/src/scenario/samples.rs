@@ -8,15 +8,13 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha12Rng;
 use tracerig_reports::record::{ArmKey, Launch, Sample, SampleState};
 
+use super::Made;
 use crate::interrupt;
 
 /// More launches than this never make one sample, however short they are.
 const MAX_LAUNCHES: u128 = 100;
 /// Launches to find out how long one takes.
 const CALIBRATION_LAUNCHES: usize = 5;
-
-/// Launches made together, and what they are as a sample.
-pub(crate) type Made = (Vec<Launch>, SampleState);
 
 /// The samples of a run, and whether it was interrupted.
 pub(crate) type Taken = (Vec<Sample>, bool);
@@ -89,8 +87,8 @@ pub(crate) fn repeated<E>(launches: u64, mut attempt: impl FnMut() -> Result<Mad
 }
 
 /// A launch as those that are made at once.
-pub(crate) fn one<E>(launched: Result<(Launch, SampleState), E>) -> Result<Made, E> {
-    launched.map(|(launch, state)| (vec![launch], state))
+pub(super) fn one((launch, state): (Launch, SampleState)) -> Made {
+    (vec![launch], state)
 }
 
 #[cfg(test)]
@@ -98,7 +96,7 @@ mod tests {
     use tracerig_reports::record::Cache;
 
     use super::*;
-    use crate::scenario::process::not_started;
+    use crate::scenario::finished::not_started;
 
     #[test]
     fn every_round_has_every_arm_once_in_an_order_of_the_seed() {

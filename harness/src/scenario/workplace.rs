@@ -1,11 +1,11 @@
-//! A folder of a run's own, that is gone when the run is, however it ended.
+//! A folder of a run's own, that is gone when the run is, however it ended; and whether there is room for it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use tracerig_store::files::{open_lock, open_regular};
 
-use super::error::RunError;
+use super::ScenarioError;
 use crate::interrupt::{self, TempFolder, is_abandoned};
 
 const PREFIX: &str = "run-";
@@ -29,18 +29,18 @@ pub(crate) struct Workplace {
 
 impl Workplace {
     /// A new folder in `parent`, which is created if need be.
-    pub(crate) fn new(parent: &Path) -> Result<Self, RunError> {
-        std::fs::create_dir_all(parent).map_err(RunError::io(parent, "create the folder"))?;
+    pub(crate) fn new(parent: &Path) -> Result<Self, ScenarioError> {
+        std::fs::create_dir_all(parent).map_err(ScenarioError::io(parent, "create the folder"))?;
         // No other run may look for abandoned folders while this one has none locked yet.
         let _turn = lock(&parent.join(TURN))?;
         sweep(parent);
         // SQLite and the scanner see resolved paths; a link on the way would make them two.
-        let parent = parent.canonicalize().map_err(RunError::io(parent, "resolve its path"))?;
+        let parent = parent.canonicalize().map_err(ScenarioError::io(parent, "resolve its path"))?;
         let padding = padding(&parent);
         let mut name = tempfile::Builder::new();
         name.prefix(PREFIX).suffix(&padding).rand_bytes(RANDOM);
         let folder =
-            TempFolder::new(&name, &parent).map_err(RunError::io(&parent, "create a folder in it"))?;
+            TempFolder::new(&name, &parent).map_err(ScenarioError::io(&parent, "create a folder in it"))?;
         let lock = lock(&folder.path().join(LOCK))?;
         Ok(Self { folder, _lock: lock })
     }
@@ -57,11 +57,11 @@ fn padding(parent: &Path) -> String {
 }
 
 /// Opens the file at `path`, creating it if need be, and waits for its lock.
-fn lock(path: &Path) -> Result<File, RunError> {
+fn lock(path: &Path) -> Result<File, ScenarioError> {
     open_lock(path)
         .and_then(interrupt::lock)
-        .map_err(RunError::io(path, "lock it"))?
-        .ok_or(RunError::Interrupted)
+        .map_err(ScenarioError::io(path, "lock it"))?
+        .ok_or(ScenarioError::Interrupted)
 }
 
 /// Removes the folders of runs that are no more.
@@ -81,6 +81,21 @@ fn sweep(parent: &Path) {
             _ => Ok(()),
         };
     }
+}
+
+/// Whether the file system has room for so many bytes.
+pub(crate) fn check_room(folder: &Path, needed: u64) -> Result<(), ScenarioError> {
+    let available = free_room(folder).map_err(ScenarioError::io(folder, "ask for its free room"))?;
+    if available < needed {
+        return Err(ScenarioError::NoRoom { path: folder.to_owned(), needed, available });
+    }
+    Ok(())
+}
+
+/// Bytes that may still be written below `folder`, as far as its file system tells: one of no size at all does not.
+pub(crate) fn free_room(folder: &Path) -> std::io::Result<u64> {
+    let told = rustix::fs::statvfs(folder)?;
+    Ok(if told.f_blocks == 0 { u64::MAX } else { told.f_bavail.saturating_mul(told.f_frsize) })
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::process::Stdio;
 
 use crate::common::program::{Program, text};
 use rustix::process::{Pid, Signal, kill_process};
-use tracerig_harness::scenario::append::{self, Condition, Job, Plan};
+use tracerig_harness::scenario;
+use tracerig_harness::scenario::append::{self, Condition};
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};
 
@@ -84,19 +85,11 @@ fn saboteur(program: &Program, name: &str, afterwards: &str) -> PathBuf {
 }
 
 fn run_with(program: &Program, worker: &Path, arm: &str) -> Record {
-    let mut plan = Plan::builtin().unwrap();
-    plan.samples = 1;
-    plan.appends = 60;
-    plan.choose(&[arm.to_owned()]).unwrap();
-    let job = Job {
-        plan,
-        condition: Condition { threads: 2, fsync: false, rate: None, contended: false },
-        workplaces: program.cache().join("work"),
-        seed: 1,
-        program: worker.to_owned(),
-        command: vec!["tracerig".to_owned()],
-    };
-    append::run(&job, &mut |_| {}).unwrap()
+    let condition = Condition { threads: 2, fsync: false, rate: None, contended: false };
+    let mut definition = append::on(condition, Some(60)).unwrap();
+    definition.plan.samples = 1;
+    definition.choose(&[arm.to_owned()]).unwrap();
+    scenario::run(&mut definition, &program.place(worker), &mut |_| {}).unwrap()
 }
 
 #[test]

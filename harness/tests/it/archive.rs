@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::common::program::{Program, text};
-use tracerig_harness::scenario::refresh;
+use tracerig_harness::scenario::{self, refresh};
 use tracerig_real::Codex;
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};
@@ -195,20 +195,9 @@ fn a_scanner_that_does_nothing_is_found_out() {
     let idle = program.path("idle");
     std::fs::write(&idle, "#!/bin/sh\necho '{}'\n").unwrap();
     std::fs::set_permissions(&idle, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut plan = refresh::Plan::builtin().unwrap();
-    plan.choose(&["floor".to_owned(), "unchanged".to_owned()]).unwrap();
-    plan.samples = 1;
-    let job = refresh::Job {
-        plan,
-        recipe: Box::new(tracerig_datasets::archive::ArchiveRecipe::builtin("archive-tiny").unwrap()),
-        scale: 0.5,
-        datasets: tracerig_datasets::Cache::at(program.path("datasets")),
-        workplaces: program.path("work"),
-        seed: 1,
-        program: idle,
-        expected_digest: None,
-        command: Vec::new(),
-    };
-    let record = refresh::run(&job, &mut |_| {}).unwrap();
+    let mut definition = refresh::on_recipe(Some("archive-tiny"), 0.5).unwrap();
+    definition.choose(&["floor".to_owned(), "unchanged".to_owned()]).unwrap();
+    definition.plan.samples = 1;
+    let record = scenario::run(&mut definition, &program.place(&idle), &mut |_| {}).unwrap();
     assert_eq!((record.outcome.failures, record.outcome.exit_code), (2, 1));
 }

@@ -9,8 +9,7 @@ use std::process::{Child, Stdio};
 
 use crate::common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
-use tracerig_datasets::{Cache as Datasets, Recipe};
-use tracerig_harness::scenario::relaunch::{self, Job, Plan, Source};
+use tracerig_harness::scenario::{self, relaunch};
 use tracerig_real::Codex;
 use tracerig_reports::record::{
     ArmKey, Cache, Counter, CounterClass, Exit, Launch, Process, SampleState, Status,
@@ -242,22 +241,11 @@ fn leftovers(program: &Program) -> Vec<PathBuf> {
 
 /// A run of every hot arm with `worker` as the program that is launched.
 fn run_with(program: &Program, worker: &Path) -> Record {
-    let mut plan = Plan::builtin().unwrap();
+    let mut definition = relaunch::on_recipe(Some("tiny"), 1.0).unwrap();
     let arms: Vec<String> = ARMS.iter().chain(&BESIDE_A_WRITER).map(|arm| format!("{arm}:hot")).collect();
-    plan.choose(&arms).unwrap();
-    plan.samples = 1;
-    let job = Job {
-        plan,
-        source: Source::Recipe { recipe: Box::new(Recipe::find("tiny").unwrap()), scale: 1.0 },
-        datasets: Datasets::at(program.path("datasets")),
-        workplaces: program.path("work"),
-        seed: 1,
-        program: worker.to_owned(),
-        command: Vec::new(),
-        launches: std::collections::BTreeMap::new(),
-        expected_rows: None,
-    };
-    relaunch::run(&job, &mut |_| ()).unwrap()
+    definition.choose(&arms).unwrap();
+    definition.plan.samples = 1;
+    scenario::run(&mut definition, &program.place(worker), &mut |_| ()).unwrap()
 }
 
 /// A worker that launches the real one and changes its answer by `sed`.

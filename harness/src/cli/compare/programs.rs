@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tracerig_datasets::Cache;
 use tracerig_reports::comparison::Run;
 
 use super::{Arguments, exact_counters, plan, results, rules};
@@ -11,7 +10,7 @@ use crate::cli::shown::Shown;
 use crate::cli::{self, Code, Interrupted, Usage, code_of, output, run};
 use crate::compare::{self, CompareError, Event, Job, Source};
 use crate::machine;
-use crate::plan::Place;
+use crate::scenario::Place;
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let plan = plan(arguments)?;
@@ -28,13 +27,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         None if arguments.base_rev.is_some() => built(&Source::WorkTree)?,
         None => ("this tracerig".to_owned(), std::env::current_exe().context("the path of this program")?),
     };
-    let place = Place {
-        datasets: Cache::default()?,
-        workplaces: tracerig_datasets::cache_root()?.join("work"),
-        seed: arguments.seed,
-        program: new.1.clone(),
-        command: run::command(),
-    };
+    let place = Place { program: new.1.clone(), ..run::place(arguments.seed)? };
     let job = Job {
         base,
         new,
@@ -101,7 +94,7 @@ pub(super) fn show(shown: &mut Shown, event: &Event<'_>) {
     match event {
         Event::Run(run) => {
             shown.finish();
-            output::say_wrapped(&format!("{}: {}", run.name(), run.why()));
+            output::say_wrapped(&format!("{}: {}", run.name, run.why));
         }
         Event::Preparing(event) => shown.event(event),
         Event::Sample { at, of, arm } => shown.sample(*at, *of, &arm.to_string()),

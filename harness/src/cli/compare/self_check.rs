@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Context;
 use serde::Serialize;
-use tracerig_datasets::Cache;
 use tracerig_reports::{units, wrapped};
 
 use super::programs::{show, told};
@@ -17,7 +15,8 @@ use crate::cli::{Code, run};
 use crate::compare::{Checked, SelfCheck, self_check};
 use crate::handicap::Planted;
 use crate::machine;
-use crate::plan::{AppendRun, Place, RelaunchRun, Run};
+use crate::plan::Run;
+use crate::scenario::Kind;
 
 /// Comparisons, if their number is not given.
 const COMPARISONS: u64 = 200;
@@ -25,8 +24,6 @@ const COMPARISONS: u64 = 200;
 const FALSE_ALARMS: f64 = 0.01;
 /// A planted slowdown must be found so often; planted work always.
 const FOUND: f64 = 0.95;
-/// Appends of a launch where only its fsyncs are counted.
-const APPENDS: u64 = 50;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -49,16 +46,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     plan.compare.margin_percent = arguments.margin.unwrap_or(plan.compare.margin_percent);
     plan.compare.budget_percent = arguments.budget.unwrap_or(plan.compare.budget_percent);
     let rules = rules(arguments, &plan, &exact_counters())?;
-    let program = std::env::current_exe().context("the path of this program")?;
+    let place = run::place(arguments.seed)?;
     let job = SelfCheck {
-        place: Place {
-            datasets: Cache::default()?,
-            workplaces: tracerig_datasets::cache_root()?.join("work"),
-            seed: arguments.seed,
-            program: program.clone(),
-            command: run::command(),
-        },
-        program,
+        program: place.program.clone(),
+        place,
         run: launched(arguments),
         planted: arguments.handicap,
         comparisons: arguments.comparisons.unwrap_or(COMPARISONS),
@@ -102,40 +93,21 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 /// What is launched: what the command line names, or what shows the handicap on little data.
 fn launched(arguments: &Arguments) -> Run {
     let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    let why_samples = "One, for a run that only compares.".to_owned();
-    if let Some(Planted::Syncs(_)) = arguments.handicap {
-        let arms = named(&["sync-readback", "sync"]);
-        return Run::Append(AppendRun {
-            name: "append".to_owned(),
-            why: "Appends whose row is projected before they return.".to_owned(),
-            threads: 1,
-            rate: None,
-            durability: Default::default(),
-            contended: false,
-            appends: Some(APPENDS),
-            compare: arms.clone(),
-            arms,
-            counters_only: false,
-            samples: 1,
-            why_samples,
-        });
+    if let (Some(Planted::Syncs(_)), Some(kind)) = (arguments.handicap, Kind::find("append")) {
+        let why = "Appends whose row is projected before they return.";
+        let keys = toml::toml! {
+            threads = 1
+            appends = 50
+        };
+        return Run::comparing(kind, why, named(&["sync-readback", "sync"]), keys);
     }
     let usual: &[&str] = match arguments.handicap {
         Some(Planted::Rows(_)) => &["full:hot", "warm:hot", "unchanged:hot"],
         _ => &["full:hot", "warm:hot"],
     };
     let arms = if arguments.arms.is_empty() { named(usual) } else { arguments.arms.clone() };
-    Run::Relaunch(RelaunchRun {
-        name: "relaunch".to_owned(),
-        why: "Launches on one database in one state.".to_owned(),
-        recipe: arguments.recipe.clone().unwrap_or_else(|| "tiny".to_owned()),
-        scale: 1.0,
-        compare: arms.clone(),
-        arms,
-        counters_only: false,
-        samples: 1,
-        why_samples,
-    })
+    let recipe = arguments.recipe.as_deref().unwrap_or("tiny");
+    Run::comparing_on(recipe, "Launches on one database in one state.", arms)
 }
 
 /// Whether it is as good as it must be. Too many changes called where there are none is a failure; too few found is one unless nobody

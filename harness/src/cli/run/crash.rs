@@ -1,31 +1,33 @@
 //! `tracerig run append --crash`: kills the process that appends, and shows what was found after each kill.
 
-use anyhow::Context;
-
-use super::append::{Acknowledged, Append};
+use super::append::Append;
+use super::place;
 use crate::cli::output::{self, Format};
 use crate::cli::shown::Shown;
 use crate::cli::{Code, Interrupted, Usage};
-use crate::scenario::append::{CrashJob, CrashReport, Plan, crash};
+use crate::scenario::Definition;
+use crate::scenario::append::{Acknowledged, CrashJob, CrashReport, crash};
 
-pub(super) fn main(arguments: &Append, plan: &Plan) -> anyhow::Result<Code> {
-    let modes: Vec<_> = plan.arms.iter().filter_map(|arm| arm.mode).collect();
+pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Result<Code> {
+    // The mode of an arm is its name; one without a store has none.
+    let modes: Vec<_> = definition.plan.arms.iter().filter_map(|arm| arm.name.parse().ok()).collect();
     if modes.is_empty() {
         return Err(Usage("only arms with a store can be killed: `bare` promises nothing".to_owned()).into());
     }
+    let place = place(arguments.common.seed)?;
     let job = CrashJob {
         modes,
         kills: arguments.kills,
         fsync: arguments.durability == Acknowledged::Fsync,
-        workplaces: tracerig_datasets::cache_root()?.join("work"),
-        seed: arguments.seed,
-        program: std::env::current_exe().context("the path of this program")?,
+        workplaces: place.workplaces,
+        seed: place.seed,
+        program: place.program,
     };
     let mut shown = Shown::default();
     let done = crash(&job, &mut |kill| shown.sample(kill, job.kills, "killing"));
     shown.finish();
     let report = done?;
-    let printed = output::print(&match arguments.format {
+    let printed = output::print(&match arguments.common.format {
         Format::Table => table(&report),
         Format::Json => output::json(&report)?,
     });

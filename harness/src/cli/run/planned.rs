@@ -4,19 +4,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use tracerig_datasets::Cache;
-use tracerig_reports::{Record, units, wrapped, write_whole};
+use tracerig_reports::{units, wrapped, write_whole};
 
-use super::{Code, Format, RECORD, Usage, code, command, output, prepare, warn_of_debug_build, write};
-use crate::cli::no_run;
-use crate::cli::shown::Shown;
-use crate::plan::{Place, Plan, PlanError, Prepared, Run};
-use crate::scenario::refresh::RefreshError;
-use crate::scenario::relaunch::RunError;
-use crate::scenario::{append, refresh, relaunch};
+use super::{Code, Format, RECORD, Usage, code, measure, output, place, prepare, warn_of_debug_build, write};
+use crate::cli::{code_of, no_definition, no_run};
+use crate::plan::{Plan, PlanError, Run};
+use crate::scenario::Place;
 use crate::{interrupt, machine};
 
 /// What a plan is run with.
@@ -83,17 +78,11 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
         None => Path::new("tracerig-out").join(machine::run_id(&plan.name, &machine::now())),
     };
     for run in &plan.runs {
-        run.prepared().map_err(|what| no_run(&format!("{name}: run `{}`", run.name()), what))?;
-        prepare(&out.join(run.name()))?;
+        run.definition().map_err(|what| no_run(&format!("{name}: run `{}`", run.name), what))?;
+        prepare(&out.join(&run.name))?;
     }
     warn_of_debug_build();
-    let place = Place {
-        datasets: Cache::default()?,
-        workplaces: tracerig_datasets::cache_root()?.join("work"),
-        seed: arguments.seed,
-        program: std::env::current_exe().context("the path of this program")?,
-        command: command(),
-    };
+    let place = place(arguments.seed)?;
     let mut done = Done {
         schema: "tracerig.plan-run",
         version: 1,
@@ -104,7 +93,7 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     };
     let mut ended = Code::FINE;
     for run in &plan.runs {
-        output::say_wrapped(&format!("{}: {}", run.name(), run.why()));
+        output::say_wrapped(&format!("{}: {}", &run.name, run.why));
         let (one, printed) = one(run, arguments, &place, &out);
         ended = ended.graver(Code(one.exit_code)).after(printed);
         done.runs.push(one);
@@ -137,8 +126,8 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
     let mut printed = Ok(());
     let begun = Instant::now();
     let mut done = DoneRun {
-        name: run.name().to_owned(),
-        why: run.why().to_owned(),
+        name: run.name.clone(),
+        why: run.why.clone(),
         seconds: 0.0,
         exit_code: Code::FAILED.0,
         record: None,
@@ -146,9 +135,13 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
         excluded: 0,
         error: None,
     };
-    match measure(run, arguments, place) {
+    let measured = run.definition().map_err(no_definition).and_then(|mut definition| {
+        definition.plan.samples = arguments.samples.unwrap_or(definition.plan.samples);
+        measure(&mut definition, place)
+    });
+    match measured {
         Ok(record) => {
-            let folder = out.join(run.name());
+            let folder = out.join(&run.name);
             let written = write(&record, &folder);
             if arguments.format == Format::Table {
                 printed = output::print(&format!("{}\n", tracerig_reports::render::terminal(&record)));
@@ -167,38 +160,6 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
     }
     done.seconds = begun.elapsed().as_secs_f64();
     (done, printed)
-}
-
-/// The code of a run that could not be made.
-fn code_of(error: &anyhow::Error) -> Code {
-    let of_refresh: Option<&RefreshError> = error.downcast_ref();
-    let is_interruption = matches!(error.downcast_ref(), Some(RunError::Interrupted))
-        || of_refresh.is_some_and(RefreshError::is_interruption);
-    if is_interruption { Code::INTERRUPTED } else { crate::cli::code_of(error) }
-}
-
-fn measure(run: &Run, arguments: &Planned, place: &Place) -> anyhow::Result<Record> {
-    let mut shown = Shown::default();
-    let record = match run.prepared()? {
-        Prepared::Relaunch { mut plan, recipe, scale } => {
-            plan.samples = arguments.samples.unwrap_or(plan.samples);
-            let job = place.relaunch(plan, recipe, scale);
-            relaunch::run(&job, &mut |event| shown.event(&event)).map_err(anyhow::Error::from)
-        }
-        Prepared::Refresh { mut plan, recipe, scale } => {
-            plan.samples = arguments.samples.unwrap_or(plan.samples);
-            let job = place.refresh(plan, recipe, scale);
-            refresh::run(&job, &mut |event| shown.event(&event)).map_err(anyhow::Error::from)
-        }
-        Prepared::Append { mut plan, condition } => {
-            plan.samples = arguments.samples.unwrap_or(plan.samples);
-            let job = place.append(plan, condition);
-            append::run(&job, &mut |event| shown.sample(event.at, event.of, &event.arm.name))
-                .map_err(anyhow::Error::from)
-        }
-    };
-    shown.finish();
-    record
 }
 
 /// One line a run, of 80 columns or less where the names allow it; why a run could not be made stands below.

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tracerig_reports::record::{ArmPlan, Cache, Counter, Dataset, Launch, Plan, Process};
+use tracerig_reports::record::{ArmPlan, Cache, Counter, Launch, Process};
 use tracerig_reports::verdict::{Gate, Verdict, Work};
 
 use super::*;
-use crate::handicap::Planted;
-use crate::scenario::process::not_started;
+use crate::scenario::finished::not_started;
 
 /// Launches of 10 ms with a little noise; what is asked of it changes those of the new program.
 struct Fake {
@@ -64,7 +63,7 @@ fn full() -> CompareError {
     CompareError::io("somewhere".as_ref(), "write it")(full)
 }
 
-impl Bench for Fake {
+impl Launched for Fake {
     fn arms(&self) -> &[ArmPlan] {
         &self.arms
     }
@@ -109,16 +108,6 @@ impl Bench for Fake {
             SampleState::Valid
         };
         Ok((launch, state))
-    }
-
-    fn plant(&mut self, _planted: Planted) {}
-
-    fn plan(&self, _samples: u64, _seed: u64) -> Result<Plan, CompareError> {
-        unreachable!("rounds do not ask for it")
-    }
-
-    fn dataset(&self) -> Result<Dataset, CompareError> {
-        unreachable!("rounds do not ask for it")
     }
 }
 

@@ -1,61 +1,57 @@
-//! The plan of the refresh scenario, read from TOML: its arms and what must come of them.
+//! What a refresh run is asked for: the arms of its TOML, and an archive.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracerig_reports::record::{ArmPlan, Cache, Process};
+use tracerig_datasets::archive::ArchiveRecipe;
+use tracerig_reports::Record;
+use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
-use crate::scenario::arms::{self, UnknownArm};
 use crate::scenario::relaunch::worker::Engine;
+use crate::scenario::repro::ReproError;
+use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/refresh.toml");
 
-/// What a refresh run does.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// What the TOML of the scenario says.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// Name of the scenario.
-    pub scenario: String,
-    /// Name of the archive's recipe.
-    pub recipe: String,
-    /// Samples of each arm.
-    pub samples: u64,
-    /// Rows appended to the trace database after the first memos.
-    pub appended_rows: u64,
-    /// Sessions that got a turn since the memo from before.
-    pub few_sessions: u64,
-    /// Of a thousand sessions, those that got one since the memo from long before.
-    pub many_per_mille: u64,
+struct Builtin {
+    scenario: String,
+    recipe: String,
+    samples: u64,
+    appended_rows: u64,
+    few_sessions: u64,
+    many_per_mille: u64,
     at_least_ms: u64,
     time_limit_s: u64,
-    /// What is compared.
     #[serde(rename = "arm")]
-    pub arms: Vec<Arm>,
+    arms: Vec<Arm>,
 }
 
 /// What is launched, from which state, and what must come of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Arm {
-    /// Its name.
-    pub name: String,
+pub(super) struct Arm {
+    pub(super) name: String,
     /// Why it is in the plan, in a sentence.
-    pub why: String,
+    why: String,
     /// What runs.
-    pub engine: Engine,
+    pub(super) engine: Engine,
     /// The memos it starts from.
-    pub memo: Memo,
+    pub(super) memo: Memo,
     /// The sessions it must read.
-    pub reads: Reads,
+    pub(super) reads: Reads,
     /// Whether it must write what it remembers; if not, it must not.
     #[serde(default)]
-    pub persists: bool,
+    pub(super) persists: bool,
 }
 
 /// The memos that a launch starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Memo {
+pub(crate) enum Memo {
     /// The engine is told of none.
     None,
     /// There is none yet.
@@ -71,7 +67,7 @@ pub enum Memo {
 /// The sessions that a launch must read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reads {
+pub(super) enum Reads {
     /// None.
     Nothing,
     /// The few that grew last, from where they ended.
@@ -82,68 +78,111 @@ pub enum Reads {
     All,
 }
 
-impl Arm {
-    /// The arm as it stands in a record.
-    pub(crate) fn described(&self, launches_per_sample: u64) -> ArmPlan {
-        ArmPlan {
-            name: self.name.clone(),
+/// What only this scenario knows of its definition.
+#[derive(Debug)]
+pub(super) struct Refresh {
+    pub(super) arms: Vec<Arm>,
+    pub(super) recipe: Box<ArchiveRecipe>,
+    /// Factor on the bytes of the archive that do not matter.
+    pub(super) scale: f64,
+    /// Sessions that got a turn since the memo from before.
+    pub(super) few_sessions: u64,
+    /// Of a thousand sessions, those that got one since the memo from long before.
+    pub(super) many_per_mille: u64,
+}
+
+/// Refreshes of the archive of a recipe, by its name or path, with a factor on its bytes; every arm there is.
+///
+/// # Errors
+/// The recipe is not there, or is none.
+pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, DefinitionError> {
+    let builtin: Builtin = toml::from_str(BUILTIN)?;
+    let name = recipe.unwrap_or(&builtin.recipe).to_owned();
+    let recipe = ArchiveRecipe::find(&name)?;
+    Ok(builtin.definition(name, recipe, scale))
+}
+
+impl Builtin {
+    fn definition(self, name: String, recipe: ArchiveRecipe, scale: f64) -> Definition {
+        let Self { scenario, samples, appended_rows, few_sessions, many_per_mille, arms, .. } = self;
+        let planned = arms.iter().map(|arm| ArmPlan {
+            name: arm.name.clone(),
             cache: Cache::Hot,
-            engine: self.engine.name().to_owned(),
+            engine: arm.engine.name().to_owned(),
             process: Process::Fresh,
-            why: self.why.clone(),
-            launches_per_sample,
+            why: arm.why.clone(),
+            launches_per_sample: 0,
+        });
+        let plan = record::Plan {
+            scenario,
+            recipe: name,
+            samples,
+            launches: LaunchPolicy { at_least: Duration::from_millis(self.at_least_ms) },
+            appended_rows,
+            order_seed: 0,
+            arms: planned.collect(),
+            append: None,
+        };
+        let own = Refresh { arms, recipe: Box::new(recipe), scale, few_sessions, many_per_mille };
+        Definition {
+            plan,
+            time_limit: Duration::from_secs(self.time_limit_s),
+            on_request: Vec::new(),
+            expected: None,
+            own: Box::new(own),
         }
     }
 }
 
-impl Plan {
-    /// The plan that comes with the program.
-    ///
-    /// # Errors
-    /// None but for a defect of the program.
-    pub fn builtin() -> Result<Self, toml::de::Error> {
-        toml::from_str(BUILTIN)
-    }
+/// The keys of a run of a plan.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    recipe: String,
+    #[serde(default = "one")]
+    scale: f64,
+}
 
-    /// How long the launches of one sample take together, at least.
-    #[must_use]
-    pub fn at_least(&self) -> Duration {
-        Duration::from_millis(self.at_least_ms)
-    }
+fn one() -> f64 {
+    1.0
+}
 
-    /// How long one launch may take.
-    #[must_use]
-    pub fn time_limit(&self) -> Duration {
-        Duration::from_secs(self.time_limit_s)
-    }
+pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {
+    let Keys { recipe, scale } = keys.try_into()?;
+    on_recipe(Some(&recipe), scale)
+}
 
-    /// Keeps the arms in `chosen`.
-    ///
-    /// # Errors
-    /// [`UnknownArm`] for a name that no arm has.
-    pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
-        arms::choose(&mut self.arms, |arm| &arm.name, chosen)
+pub(super) fn of_record(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
+    let name = record.plan.recipe.clone();
+    if database.is_some() {
+        return Err(ReproError::NoDatabase(name));
     }
+    let builtin: Builtin = toml::from_str(BUILTIN).map_err(DefinitionError::from)?;
+    let recipe = ArchiveRecipe::parse(&record.dataset.recipe_text, "the recipe in the record")?;
+    let expected = Some(record.dataset.file_digest.clone());
+    Ok(Definition { expected, ..builtin.definition(name, recipe, record.dataset.scale) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::definition::named;
 
     #[test]
     fn the_builtin_plan_has_the_arms_of_the_scenario() {
-        let plan = Plan::builtin().unwrap();
-        let names: Vec<&str> = plan.arms.iter().map(|arm| arm.name.as_str()).collect();
-        assert_eq!(names, ["floor", "published", "full", "cold", "appended", "warm", "unchanged"]);
-        assert!(plan.arms.iter().all(|arm| arm.why.ends_with('.')));
+        let mut definition = on_recipe(None, 1.0).unwrap();
+        assert!(definition.plan.arms.iter().all(|arm| arm.why.ends_with('.')));
+        definition.choose(&[]).unwrap();
+        let names = ["floor", "published", "full", "cold", "appended", "warm", "unchanged"];
+        assert_eq!(named(&definition), names.map(|name| format!("{name}:hot")));
     }
 
     #[test]
     fn arms_are_chosen_by_name() {
-        let mut plan = Plan::builtin().unwrap();
-        plan.choose(&["warm".to_owned(), "floor".to_owned()]).unwrap();
-        assert_eq!(plan.arms.len(), 2);
-        let error = plan.choose(&["lukewarm".to_owned()]).unwrap_err().to_string();
+        let mut definition = on_recipe(None, 1.0).unwrap();
+        definition.choose(&["warm".to_owned(), "floor".to_owned()]).unwrap();
+        assert_eq!(named(&definition), ["floor:hot", "warm:hot"]);
+        let error = definition.choose(&["lukewarm".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("`lukewarm`") && error.contains("floor, warm"), "{error}");
     }
 }

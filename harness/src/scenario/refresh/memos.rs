@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::definition::Memo;
-use super::error::RefreshError;
+use crate::scenario::ScenarioError;
 
 /// Files of a memo by name, each with what changes when it is written: inode and times.
 type States = BTreeMap<std::ffi::OsString, (u64, i64, i64)>;
@@ -25,7 +25,7 @@ impl Memos {
     }
 
     /// Keeps the memo that stands there now.
-    pub(crate) fn keep(&mut self, name: Memo) -> Result<(), RefreshError> {
+    pub(crate) fn keep(&mut self, name: Memo) -> Result<(), ScenarioError> {
         let kept = self.place.with_extension(format!("{name:?}").to_lowercase());
         copy(&self.place, &kept)?;
         self.kept.insert(name, kept);
@@ -33,12 +33,12 @@ impl Memos {
     }
 
     /// Puts the memo that a launch starts from in its place. Gives what its files look like.
-    pub(crate) fn restore(&self, name: Memo) -> Result<States, RefreshError> {
+    pub(crate) fn restore(&self, name: Memo) -> Result<States, ScenarioError> {
         let removed =
             if self.place.is_dir() { fs::remove_dir_all(&self.place) } else { fs::remove_file(&self.place) };
         match removed {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(RefreshError::io(&self.place, "remove it")(error));
+                return Err(ScenarioError::io(&self.place, "remove it")(error));
             }
             _ => {}
         }
@@ -49,14 +49,14 @@ impl Memos {
     }
 
     /// Whether a launch left another memo: told from its files, not by the launch.
-    pub(crate) fn is_other_than(&self, before: &States) -> Result<bool, RefreshError> {
+    pub(crate) fn is_other_than(&self, before: &States) -> Result<bool, ScenarioError> {
         Ok(self.states()? != *before)
     }
 
-    fn states(&self) -> Result<States, RefreshError> {
+    fn states(&self) -> Result<States, ScenarioError> {
         let mut states = States::new();
         for path in files(&self.place)? {
-            let found = fs::metadata(&path).map_err(RefreshError::io(&path, "look at it"))?;
+            let found = fs::metadata(&path).map_err(ScenarioError::io(&path, "look at it"))?;
             let name = path.file_name().unwrap_or_default().to_owned();
             // Its lock is opened by whoever writes, and tells nothing.
             if !name.to_string_lossy().ends_with(".lock") {
@@ -68,24 +68,24 @@ impl Memos {
 }
 
 /// The files of a memo, none if it is not there.
-fn files(place: &Path) -> Result<Vec<PathBuf>, RefreshError> {
+fn files(place: &Path) -> Result<Vec<PathBuf>, ScenarioError> {
     if !place.is_dir() {
         return Ok(if place.exists() { vec![place.to_owned()] } else { Vec::new() });
     }
     let read =
         || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(place)?.map(|entry| Ok(entry?.path())).collect() };
-    read().map_err(RefreshError::io(place, "read the folder"))
+    read().map_err(ScenarioError::io(place, "read the folder"))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), RefreshError> {
-    let failed = |error| RefreshError::io(to, "copy the memo")(error);
+fn copy(from: &Path, to: &Path) -> Result<(), ScenarioError> {
+    let failed = |error| ScenarioError::io(to, "copy the memo")(error);
     if !from.is_dir() {
         return fs::copy(from, to).map(drop).map_err(failed);
     }
     fs::create_dir_all(to).map_err(failed)?;
     for path in files(from)? {
         let to = to.join(path.file_name().unwrap_or_default());
-        fs::copy(&path, &to).map_err(|error| RefreshError::io(&to, "copy the memo")(error))?;
+        fs::copy(&path, &to).map_err(|error| ScenarioError::io(&to, "copy the memo")(error))?;
     }
     Ok(())
 }

@@ -17,8 +17,8 @@ use super::answer::{Answer, fault};
 use super::floor;
 use crate::handicap::Handicap;
 use crate::platform;
-use crate::scenario::relaunch::judge::digest;
-use crate::scenario::relaunch::worker::{Engine, say};
+use crate::scenario::prepared_database::digest;
+use crate::scenario::relaunch::worker::{Engine, Planted, say};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__refresh";
@@ -92,7 +92,12 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         let parent = next()?.parse().map_err(|error| format!("parent: {error}"))?;
         platform::die_with_parent(parent);
         let task: Task = serde_json::from_str(&next()?).map_err(|error| format!("task: {error}"))?;
-        let reply = task.work()?;
+        let planted = Planted::read(task.engine, &task.database, task.handicap)
+            .map_err(|error| format!("{}: {error}", task.database.display()))?;
+        let mut reply = task.work()?;
+        if let Some(trace) = &mut reply.trace {
+            trace.rows_examined += planted.rows;
+        }
         task.handicap.spend();
         say(&Reply { peak_memory_bytes: platform::peak_memory(), ..reply })
     };

@@ -1,103 +1,80 @@
-//! The plan of the relaunch scenario, read from TOML: its arms and what must come of them.
+//! What a relaunch run is asked for: the arms of its TOML, and a database.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracerig_reports::record::{ArmKey, ArmPlan, Cache, Process};
+use tracerig_datasets::Recipe;
+use tracerig_reports::Record;
+use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
-use super::prepared_database::SceneKind;
-use crate::scenario::arms::{self, UnknownArm};
-use crate::scenario::relaunch::worker::Engine;
+use super::worker::Engine;
+use crate::scenario::prepared_database::{Change, Memo};
+use crate::scenario::repro::ReproError;
+use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/relaunch.toml");
+/// The name that stands for the recipe of one's own database.
+const OWN: &str = "own";
 
-/// What a relaunch run does.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// Name of the scenario.
-    pub scenario: String,
-    /// Name of the dataset recipe.
-    pub recipe: String,
-    /// Samples of each arm.
-    pub samples: u64,
-    /// Rows appended before the warm launches.
-    pub appended_rows: u64,
-    #[serde(rename = "at_least_ms")]
-    at_least: Millis,
-    #[serde(rename = "time_limit_s")]
-    time_limit: Seconds,
-    /// What is compared.
+struct Builtin {
+    scenario: String,
+    recipe: String,
+    samples: u64,
+    appended_rows: u64,
+    at_least_ms: u64,
+    time_limit_s: u64,
     #[serde(rename = "arm")]
-    pub arms: Vec<Arm>,
+    arms: Vec<Arm>,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-struct Millis(u64);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-struct Seconds(u64);
 
 /// What is launched, from which state, and what must come of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Arm {
-    /// Its name.
-    pub name: String,
+pub(super) struct Arm {
+    pub(super) name: String,
     /// Why it is in the plan, in a sentence.
-    pub why: String,
+    why: String,
     /// What runs.
-    pub engine: Engine,
+    pub(super) engine: Engine,
     /// What a launch is. Other than fresh processes have a database of their own that a writer appends to and prunes, between
     /// them and beside them, so that what they examine and answer is different each time.
     #[serde(default)]
-    pub process: Process,
+    pub(super) process: Process,
     /// The memo it starts from.
-    pub memo: Memo,
+    pub(super) memo: Memo,
     /// What happened to the database before; for fresh processes only.
     #[serde(default)]
-    pub scene: SceneKind,
+    pub(super) change: Change,
     /// Whether it asks for a full scan whatever the memo says.
     #[serde(default)]
-    pub rescan: bool,
+    pub(super) rescan: bool,
     /// Whether it asks for another window than the launch that left the memo: one day in the middle of the turns.
     #[serde(default)]
-    pub moved: bool,
+    pub(super) moved: bool,
     /// Whether it runs only when asked for by name.
     #[serde(default)]
-    pub on_request: bool,
+    on_request: bool,
     /// The mode it must take; `None` for an engine without modes.
-    pub mode: Option<String>,
+    pub(super) mode: Option<String>,
     /// The reasons it may name for that mode; which check speaks first can depend on the file system.
     #[serde(default)]
-    pub reasons: Vec<String>,
+    pub(super) reasons: Vec<String>,
     /// The rows it must examine.
-    pub examines: Examines,
+    pub(super) examines: Examines,
     /// Whether it must write its memo; if not, it must not.
     #[serde(default)]
-    pub persists: bool,
+    pub(super) persists: bool,
     /// The states of the page cache it is launched with.
-    pub caches: Vec<Cache>,
-}
-
-/// The memo that a launch starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Memo {
-    /// The engine is told of none.
-    None,
-    /// There is none yet.
-    Absent,
-    /// The one of a launch before the database changed.
-    Before,
-    /// The one of a launch after that.
-    After,
+    caches: Vec<Cache>,
 }
 
 /// The rows that a launch must examine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Examines {
+pub(super) enum Examines {
     /// None.
     Nothing,
     /// Those appended.
@@ -106,120 +83,123 @@ pub enum Examines {
     All,
 }
 
-impl Arm {
-    /// The arm as it stands in a record.
-    pub(crate) fn described(&self, key: &ArmKey, launches_per_sample: u64) -> ArmPlan {
-        ArmPlan {
-            name: key.name.clone(),
-            cache: key.cache,
-            engine: self.engine.name().to_owned(),
-            process: self.process,
-            why: self.why.clone(),
-            launches_per_sample,
-        }
-    }
+/// What only this scenario knows of its definition.
+#[derive(Debug)]
+pub(super) struct Relaunch {
+    pub(super) arms: Vec<Arm>,
+    pub(super) source: Source,
 }
 
-impl Plan {
-    /// The plan that comes with the program.
-    ///
-    /// # Errors
-    /// None but for a defect of the program.
-    pub fn builtin() -> Result<Self, toml::de::Error> {
-        toml::from_str(BUILTIN)
-    }
+/// Where the database of a run comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// It is built from a recipe, with this factor on its rows.
+    Recipe(Box<Recipe>, f64),
+    /// It is a private copy of one's own, at this path.
+    Own(PathBuf),
+}
 
-    /// How long the launches of one sample take together, at least.
-    #[must_use]
-    pub fn at_least(&self) -> Duration {
-        Duration::from_millis(self.at_least.0)
-    }
+/// Relaunches on the dataset of a recipe, by its name or path, with a factor on its rows; every arm there is.
+///
+/// # Errors
+/// The recipe is not there, or is none.
+pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, DefinitionError> {
+    let recipe =
+        recipe.map_or_else(|| Ok(builtin()?.recipe), |recipe| Ok::<_, DefinitionError>(recipe.to_owned()))?;
+    let source = Source::Recipe(Box::new(Recipe::find(&recipe)?), scale);
+    definition(recipe, source)
+}
 
-    /// Changes that, to the millisecond.
-    pub(crate) fn set_at_least(&mut self, at_least: Duration) {
-        self.at_least = Millis(u64::try_from(at_least.as_millis()).unwrap_or(u64::MAX));
-    }
+/// Relaunches on a private copy of the user's own database; every arm there is.
+///
+/// # Errors
+/// None but for a defect of the program.
+pub fn on_own(database: &Path) -> Result<Definition, DefinitionError> {
+    definition(OWN.to_owned(), Source::Own(database.to_owned()))
+}
 
-    /// How long one launch may take.
-    #[must_use]
-    pub fn time_limit(&self) -> Duration {
-        Duration::from_secs(self.time_limit.0)
-    }
+fn builtin() -> Result<Builtin, DefinitionError> {
+    Ok(toml::from_str(BUILTIN)?)
+}
 
-    /// Keeps the arms that run without being asked for.
-    pub fn choose_usual(&mut self) {
-        self.arms.retain(|arm| !arm.on_request);
-    }
+fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionError> {
+    let Builtin { scenario, samples, appended_rows, at_least_ms, time_limit_s, arms, .. } = builtin()?;
+    let keyed = arms.iter().flat_map(|arm| arm.caches.iter().map(move |&cache| (arm, cache)));
+    let planned = keyed.map(|(arm, cache)| ArmPlan {
+        name: arm.name.clone(),
+        cache,
+        engine: arm.engine.name().to_owned(),
+        process: arm.process,
+        why: arm.why.clone(),
+        launches_per_sample: 0,
+    });
+    let plan = record::Plan {
+        scenario,
+        recipe,
+        samples,
+        launches: LaunchPolicy { at_least: Duration::from_millis(at_least_ms) },
+        appended_rows,
+        order_seed: 0,
+        arms: planned.collect(),
+        append: None,
+    };
+    Ok(Definition {
+        plan,
+        time_limit: Duration::from_secs(time_limit_s),
+        on_request: arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect(),
+        expected: None,
+        own: Box::new(Relaunch { arms, source }),
+    })
+}
 
-    /// Keeps the arms in `chosen`, each named alone or with a cache state: `warm`, `warm:hot`; `all` means every arm.
-    ///
-    /// # Errors
-    /// [`UnknownArm`] for a name that no arm has.
-    pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
-        if chosen.iter().any(|asked| asked == "all") {
-            return Ok(());
+/// The keys of a run of a plan.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    recipe: String,
+    #[serde(default = "one")]
+    scale: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {
+    let Keys { recipe, scale } = keys.try_into()?;
+    on_recipe(Some(&recipe), scale)
+}
+
+pub(super) fn of_record(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
+    let recipe = record.plan.recipe.clone();
+    let source = match (recipe == OWN, database) {
+        (true, Some(path)) => Source::Own(path.to_owned()),
+        (true, None) => return Err(ReproError::OwnDatabase),
+        (false, Some(_)) => return Err(ReproError::NoDatabase(recipe)),
+        (false, None) => {
+            let recipe = Recipe::parse(&record.dataset.recipe_text, "the recipe in the record")?;
+            Source::Recipe(Box::new(recipe), record.dataset.scale)
         }
-        let offered: Vec<ArmKey> = self.keyed().map(|(key, _)| key).collect();
-        let mut kept: Vec<&ArmKey> = Vec::new();
-        for asked in chosen {
-            let (name, cache) = match asked.split_once(':') {
-                Some((name, cache)) => (name, Some(cache)),
-                None => (asked.as_str(), None),
-            };
-            let before = kept.len();
-            kept.extend(
-                offered.iter().filter(|key| {
-                    key.name == name && cache.is_none_or(|cache| key.cache.to_string() == cache)
-                }),
-            );
-            if kept.len() == before {
-                let names = arms::names(&self.arms, |arm| &arm.name);
-                let offered = format!("all, {names}, each also as NAME:hot or NAME:cold where it has both");
-                return Err(UnknownArm::new(asked, offered));
-            }
-        }
-        for arm in &mut self.arms {
-            let name = &arm.name;
-            arm.caches.retain(|&cache| kept.iter().any(|key| key.name == *name && key.cache == cache));
-        }
-        self.arms.retain(|arm| !arm.caches.is_empty());
-        Ok(())
-    }
-
-    /// Keeps the arms with this state of the page cache only.
-    pub fn keep(&mut self, state: Cache) {
-        for arm in &mut self.arms {
-            arm.caches.retain(|&cache| cache == state);
-        }
-        self.arms.retain(|arm| !arm.caches.is_empty());
-    }
-
-    /// Every arm with every cache state it is launched with.
-    pub fn keyed(&self) -> impl Iterator<Item = (ArmKey, &Arm)> {
-        self.arms
-            .iter()
-            .flat_map(|arm| arm.caches.iter().map(move |&cache| (ArmKey::new(&arm.name, cache), arm)))
-    }
+    };
+    Ok(Definition { expected: Some(record.dataset.rows_digest.clone()), ..definition(recipe, source)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::definition::named;
 
     fn chosen(names: &[&str]) -> Result<Vec<String>, String> {
-        let mut plan = Plan::builtin().unwrap();
+        let mut definition = on_recipe(None, 1.0).unwrap();
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        plan.choose(&names).map_err(|error| error.to_string())?;
-        Ok(plan.keyed().map(|(key, _)| format!("{}:{}", key.name, key.cache)).collect())
+        definition.choose(&names).map_err(|error| error.to_string())?;
+        Ok(named(&definition))
     }
 
     #[test]
     fn the_builtin_plan_has_the_arms_of_the_scenario() {
-        let mut plan = Plan::builtin().unwrap();
-        plan.choose_usual();
-        let arms: Vec<String> = plan.keyed().map(|(key, _)| format!("{}:{}", key.name, key.cache)).collect();
         assert_eq!(
-            arms,
+            chosen(&[]).unwrap(),
             [
                 "floor:hot",
                 "published:hot",
@@ -238,6 +218,7 @@ mod tests {
     fn arms_are_chosen_by_name_and_cache_state() {
         assert_eq!(chosen(&["warm:cold", "floor", "floor:hot"]).unwrap(), ["floor:hot", "warm:cold"]);
         assert_eq!(chosen(&["published"]).unwrap(), ["published:hot", "published:cold"]);
+        assert_eq!(chosen(&["all"]).unwrap().len(), chosen(&[]).unwrap().len() + 7);
         assert!(chosen(&["floor:cold"]).unwrap_err().contains("`floor:cold`"));
         assert!(
             chosen(&["lukewarm"])
@@ -249,8 +230,8 @@ mod tests {
     #[test]
     fn arms_beside_a_writer_find_the_page_cache_hot() {
         // Their launches cannot be judged by the bytes that a scan must read from the device.
-        for (key, arm) in Plan::builtin().unwrap().keyed() {
-            assert!(arm.process == Process::Fresh || key.cache == Cache::Hot, "{key}");
+        for arm in on_recipe(None, 1.0).unwrap().plan.arms {
+            assert!(arm.process == Process::Fresh || arm.cache == Cache::Hot, "{}", arm.key());
         }
     }
 }

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{Cache, Counter, CounterClass, Exit, Launch, Phase, SampleState};
 use tracerig_scanner::Turns;
 
-use super::definition::Arm;
-use super::prepared_database::difference;
+use super::definition::{Arm, Examines};
+use super::worker::{Engine, Reply};
 use crate::platform::Io;
-use crate::scenario::process::{self, Finished};
-use crate::scenario::relaunch::worker::{Engine, Reply};
+use crate::scenario::finished::{self, Finished};
+use crate::scenario::prepared_database::{PreparedDatabase, difference, digest};
 
 /// The counters of launches that are exact, by name.
 pub(crate) const EXACT: [&str; 8] =
@@ -42,6 +41,25 @@ pub(super) struct Due<'a> {
     pub(super) rows: Option<u64>,
     /// Bytes that it cannot help reading from the device when nothing is in memory.
     pub(super) least_read: u64,
+}
+
+impl<'a> Due<'a> {
+    /// What must come of each launch of an arm.
+    pub(super) fn of(arm: &'a Arm, prepared: &'a PreparedDatabase) -> Self {
+        let state = &prepared.state;
+        Self {
+            max_id: state.max_id,
+            turns: prepared.expected.get(&(arm.engine, arm.moved)),
+            mode: arm.mode.as_deref(),
+            reasons: &arm.reasons,
+            rows: Some(match arm.examines {
+                Examines::Nothing => 0,
+                Examines::Appended => state.appended,
+                Examines::All => state.rows,
+            }),
+            least_read: if arm.examines == Examines::All { state.logs_bytes } else { 1 },
+        }
+    }
 }
 
 /// Judges what became of a launch of `arm` and writes it down.
@@ -82,7 +100,7 @@ pub(super) fn misplaced(must: bool, wrote: bool, who: &str) -> Option<String> {
 
 /// The launch of a process that could not be started.
 pub(super) fn not_started(resident_before: Option<u64>) -> Launch {
-    Launch { resident_pages_before: resident_before, ..process::not_started() }
+    Launch { resident_pages_before: resident_before, ..finished::not_started() }
 }
 
 /// What is wrong with the answer, or with the way to it.
@@ -143,7 +161,7 @@ pub(super) fn describe(
         user: ended.user,
         system: ended.system,
         major_faults: ended.major_faults,
-        exit: process::recorded(ended.exit),
+        exit: finished::recorded(ended.exit),
         ..account_of(arm.engine, finished.wall, ended.io, resident_before, reply)
     }
 }
@@ -226,24 +244,4 @@ fn phases(engine: Engine, reply: Option<&Reply>) -> Vec<Phase> {
         .into_iter()
         .map(|(name, ns)| Phase { name: name.to_owned(), elapsed: Duration::from_nanos(ns) })
         .collect()
-}
-
-/// Digest of an answer: SHA-256 over its turns in the order of their ids, each field with its length.
-pub(crate) fn digest(turns: &Turns) -> String {
-    let mut hash = Sha256::new();
-    let mut text = |text: Option<&str>| match text {
-        None => hash.update([0]),
-        Some(text) => {
-            hash.update([1]);
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text);
-        }
-    };
-    for (id, turn) in turns {
-        text(Some(id));
-        text(turn.thread_id.as_deref());
-        text(turn.model.as_deref());
-        text(Some(&turn.timestamp.to_string()));
-    }
-    format!("sha256:{}", base16ct::lower::encode_string(&hash.finalize()))
 }

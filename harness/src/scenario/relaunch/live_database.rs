@@ -15,20 +15,12 @@ use tracerig_scanner::{MemoPlace, Turns};
 use tracerig_store::stop::stoppable;
 
 use super::judge::Due;
-use super::prepared_database::{Material, copy, difference, scan, turns_of};
+use super::worker::{Done, Task, writer_arguments};
+use crate::scenario::candidate::Candidate;
 use crate::scenario::companion::Companion;
-use crate::scenario::error::RunError;
 use crate::scenario::pagecache::PageCache;
-use crate::scenario::relaunch::worker::{Done, Task, writer_arguments};
-
-/// How processes are started.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Program<'a> {
-    /// What is started.
-    pub(super) path: &'a Path,
-    /// How long an answer may take.
-    pub(super) limit: Duration,
-}
+use crate::scenario::prepared_database::{Material, copy, difference, scan, turns_of};
+use crate::scenario::{Event, ScenarioError, Tell, step};
 
 /// Why a launch was not made.
 #[derive(Debug)]
@@ -36,11 +28,11 @@ pub(super) enum Halt {
     /// Something that is the launch's own.
     Sample(SampleState),
     /// Something that ends the run.
-    Run(RunError),
+    Run(ScenarioError),
 }
 
-impl From<RunError> for Halt {
-    fn from(error: RunError) -> Self {
+impl From<ScenarioError> for Halt {
+    fn from(error: ScenarioError) -> Self {
         Self::Run(error)
     }
 }
@@ -68,7 +60,7 @@ pub(super) enum Known {
 
 /// A database, its writer, and what the oracle knows of it.
 #[derive(Debug)]
-pub(super) struct Living {
+pub(super) struct LiveDatabase {
     pub(super) database: PathBuf,
     pub(super) memo: PathBuf,
     pub(super) cache: PageCache,
@@ -121,24 +113,24 @@ impl Moment {
     }
 }
 
-impl Living {
+impl LiveDatabase {
     /// Makes a working copy in `folder`.
-    pub(super) fn set(
+    pub(super) fn make(
         folder: &Path,
         material: Material<'_>,
-        step: &mut dyn FnMut(&'static str) -> Result<(), RunError>,
-    ) -> Result<Self, RunError> {
+        tell: &mut Tell<'_>,
+    ) -> Result<Self, ScenarioError> {
         let Material { dataset, appended, seed } = material;
-        std::fs::create_dir_all(folder).map_err(RunError::io(folder, "create the folder"))?;
+        std::fs::create_dir_all(folder).map_err(ScenarioError::io(folder, "create the folder"))?;
         let database = folder.join("logs_2.sqlite");
-        step("copying the dataset")?;
+        step(tell, "copying the dataset")?;
         copy(dataset, &database)?;
         let manifest = folder.join(MANIFEST_FILE);
         let text = serde_json::to_vec(&dataset.manifest).map_err(std::io::Error::from);
         text.and_then(|text| std::fs::write(&manifest, text))
-            .map_err(RunError::io(&manifest, "write the manifest"))?;
+            .map_err(ScenarioError::io(&manifest, "write the manifest"))?;
 
-        step("establishing the right answers")?;
+        step(tell, "establishing the right answers")?;
         let mut notes = Notes::default();
         let mut begin = || -> rusqlite::Result<Connection> {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -147,12 +139,12 @@ impl Living {
             notes.update(&connection)?;
             Ok(connection)
         };
-        let connection = begin().map_err(RunError::sqlite(&database))?;
+        let connection = begin().map_err(ScenarioError::sqlite(&database))?;
         let (matter, others) = notes.ids();
         let mut log = database.clone().into_os_string();
         log.push("-wal");
         let memo = folder.join("trace.memo");
-        let living = Self {
+        let live = Self {
             cache: PageCache::of(vec![database.clone(), log.into(), memo.clone()]),
             database,
             memo,
@@ -166,22 +158,23 @@ impl Living {
             seed,
             writing: Duration::ZERO,
         };
-        living.settle(&scan(&living.database, MemoPlace::Disabled)?.turns)?;
-        Ok(living)
+        live.settle(&scan(&live.database, MemoPlace::Disabled)?.turns)?;
+        Ok(live)
     }
 
     /// Fails unless the notes, and `found`, are what the oracle finds in every row.
-    fn settle(&self, found: &Turns) -> Result<(), RunError> {
+    fn settle(&self, found: &Turns) -> Result<(), ScenarioError> {
         let whole = turns_of(oracle::scan(&self.database, oracle::Window::default())?.turns);
         let noted = turns_of(self.notes.turns());
         match difference(&whole, &noted).or_else(|| difference(&whole, found)) {
             None => Ok(()),
-            Some(difference) => Err(RunError::Disagreement { path: self.database.clone(), difference }),
+            Some(difference) => Err(ScenarioError::disagreement(&self.database, difference)),
         }
     }
 
     /// Confirms, after the last launch, that the notes by which launches were judged are right.
-    pub(super) fn confirm(&mut self) -> Result<(), RunError> {
+    pub(super) fn confirm(&mut self, tell: &mut Tell<'_>) -> Result<(), ScenarioError> {
+        tell(Event::Preparing("confirming the right answers"));
         // It may have been cut short in the middle of a transaction; what is committed counts.
         self.writer = None;
         self.resident = None;
@@ -190,8 +183,8 @@ impl Living {
     }
 
     /// The database now, with its writer at rest, and how many rows stand above each of `ids`.
-    pub(super) fn moment(&mut self, ids: &[i64]) -> Result<Moment, RunError> {
-        let failed = RunError::sqlite(&self.database);
+    pub(super) fn moment(&mut self, ids: &[i64]) -> Result<Moment, ScenarioError> {
+        let failed = ScenarioError::sqlite(&self.database);
         self.notes.update(&self.connection).map_err(&failed)?;
         let mut rows_above = Vec::new();
         for &id in ids {
@@ -205,7 +198,7 @@ impl Living {
     /// Has the writer append, until a launch that knows the rows up to `scanned` finds as many new ones as the plan says; and
     /// delete what such a launch recognises the database by: the last scanned row if no turn logged it, the oldest fact, and so many others, the
     /// oldest first, that there are no more of them than in the beginning.
-    pub(super) fn write_between(&mut self, program: Program<'_>, scanned: i64) -> Result<(), Halt> {
+    pub(super) fn write_between(&mut self, candidate: &Candidate, scanned: i64) -> Result<(), Halt> {
         let unseen = self.moment(&[scanned])?.rows_above(scanned);
         let (matter, others) = self.notes.ids();
         let oldest = |ids: Vec<i64>, at_first: usize, at_least: usize| {
@@ -218,8 +211,8 @@ impl Living {
         delete.extend(oldest(matter, self.facts.0, 0));
         delete.extend(oldest(others, self.facts.1, 1));
         // Those of the transaction beside the launch, too: making rows up is no part of a writer's work.
-        self.tell(program, &Task::Prepare(2 * self.appended))?;
-        self.tell(program, &Task::Write { delete, append: self.appended.saturating_sub(unseen) }).map(drop)
+        self.tell(candidate, &Task::Prepare(2 * self.appended))?;
+        self.tell(candidate, &Task::Write { delete, append: self.appended.saturating_sub(unseen) }).map(drop)
     }
 
     /// Has the writer append `rows` rows, no more than a launch is to find, while `meanwhile` runs.
@@ -241,14 +234,11 @@ impl Living {
         Ok(done)
     }
 
-    fn tell(&mut self, program: Program<'_>, task: &Task) -> Result<Done, Halt> {
+    fn tell(&mut self, candidate: &Candidate, task: &Task) -> Result<Done, Halt> {
         let mut told = || -> Result<Done, String> {
             let writer = match &mut self.writer {
                 Some(writer) => writer,
-                none => {
-                    let arguments = writer_arguments(&self.database, self.seed);
-                    none.insert(Companion::start(program.path, &arguments, program.limit)?)
-                }
+                none => none.insert(candidate.live_on(&writer_arguments(&self.database, self.seed))?),
             };
             Ok(writer.ask(task)?.answer)
         };

@@ -10,55 +10,48 @@ use std::time::Duration;
 use rand::RngExt;
 use rand_chacha::ChaCha12Rng;
 use tracerig_reports::record::{Cache, Launch, SampleState};
-use tracerig_scanner::{MemoPlace, Mode, Request};
+use tracerig_scanner::{MemoPlace, Mode};
 
 use super::definition::Arm;
 use super::judge::{self, describe, verdict, wrong};
-use super::live_database::{Halt, Known, Living, Moment, Program};
-use super::prepared_database::scan;
-use crate::handicap::Handicap;
-use crate::scenario::error::RunError;
-use crate::scenario::process::{Finished, Launcher};
-use crate::scenario::relaunch::worker::{self, Reply};
+use super::launch::ask_two;
+use super::live_database::{Halt, Known, LiveDatabase, Moment};
+use super::worker::Reply;
+use crate::scenario::candidate::Candidate;
+use crate::scenario::finished::Finished;
+use crate::scenario::prepared_database::scan;
+use crate::scenario::{Made, ScenarioError};
 
 /// Rows of the transaction beside the launches: few, so that it is over before they are.
 const BESIDE: u64 = 8;
 
 /// How two launches are made at once.
 #[derive(Debug)]
-pub(super) struct Pairs {
-    launchers: [Launcher; 2],
+pub(super) struct Overlapping {
     /// Decides by how much the launches and the transaction beside them are apart.
     random: ChaCha12Rng,
     /// How long the last launch took.
     pace: Duration,
 }
 
-/// Two launches that answered.
-struct Ran {
-    finished: [Finished; 2],
-    /// Whether the second was started before the first had ended.
-    overlap: bool,
-}
-
-impl Pairs {
-    pub(super) fn new(launchers: [Launcher; 2], random: ChaCha12Rng) -> Self {
-        Self { launchers, random, pace: Duration::ZERO }
+impl Overlapping {
+    pub(super) fn new(random: ChaCha12Rng) -> Self {
+        Self { random, pace: Duration::ZERO }
     }
 
     /// Two launches, judged.
     pub(super) fn launch(
         &mut self,
-        living: &mut Living,
-        program: Program<'_>,
+        live: &mut LiveDatabase,
+        candidate: &mut Candidate,
         arm: &Arm,
         cache: Cache,
-    ) -> Result<(Vec<Launch>, SampleState), RunError> {
-        match self.attempt(living, program, arm, cache) {
+    ) -> Result<Made, ScenarioError> {
+        match self.attempt(live, candidate, arm, cache) {
             Ok(done) => Ok(done),
             Err(Halt::Run(error)) => Err(error),
             Err(Halt::Sample(state)) => {
-                living.known = None;
+                live.known = None;
                 Ok((vec![judge::not_started(None)], state))
             }
         }
@@ -66,19 +59,20 @@ impl Pairs {
 
     fn attempt(
         &mut self,
-        living: &mut Living,
-        program: Program<'_>,
+        live: &mut LiveDatabase,
+        candidate: &mut Candidate,
         arm: &Arm,
         cache: Cache,
-    ) -> Result<(Vec<Launch>, SampleState), Halt> {
-        let known = catch_up(living)?;
-        living.known = None;
-        living.write_between(program, known)?;
-        let before = living.moment(&[known])?;
-        let resident_before = living.cache.bring(cache)?;
-        let ran = living.write_beside(BESIDE.min(living.appended / 2), |living| self.run(living))?;
-        let after = living.moment(&[known, before.max_id])?;
-        let Ran { finished, overlap } = ran.map_err(|error| Halt::failed("scanner", &error.to_string()))?;
+    ) -> Result<Made, Halt> {
+        let known = catch_up(live)?;
+        live.known = None;
+        live.write_between(candidate, known)?;
+        let before = live.moment(&[known])?;
+        let resident_before = live.cache.bring(cache)?;
+        let beside = BESIDE.min(live.appended / 2);
+        let asked = live.write_beside(beside, |live| self.ask(live, candidate))?;
+        let after = live.moment(&[known, before.max_id])?;
+        let (finished, overlap) = asked.map_err(|error| Halt::failed("scanner", &error))?;
         self.pace = finished[0].wall;
 
         let replies = [finished[0].answer::<Reply>(), finished[1].answer::<Reply>()];
@@ -102,13 +96,13 @@ impl Pairs {
                 state = judged;
             }
         }
-        if let Some(detail) = left_behind(living, &states, [one, other])? {
+        if let Some(detail) = left_behind(live, &states, [one, other])? {
             for launch in &mut launches {
                 launch.verified = false;
             }
             return Ok((launches, SampleState::Mismatch { detail }));
         }
-        living.known = Some(Known::Memo(states.after.max_id));
+        live.known = Some(Known::Memo(states.after.max_id));
         if state == SampleState::Valid && !overlap {
             let reason = "the second launch was started after the first had ended".to_owned();
             state = SampleState::Excluded { reason };
@@ -116,33 +110,18 @@ impl Pairs {
         Ok((launches, state))
     }
 
-    /// Runs both. The transaction beside them was begun so early, as far as the last one tells, that it ends while the first
+    /// Asks both. The transaction beside them was begun so early, as far as the last one tells, that it ends while the first
     /// of them runs.
-    fn run(&mut self, living: &Living) -> std::io::Result<Ran> {
-        let arguments = worker::arguments(
-            worker::Engine::Scanner,
-            &living.database,
-            Some(&living.memo),
-            Request::default(),
-            Handicap::default(),
-        );
+    fn ask(
+        &mut self,
+        live: &LiveDatabase,
+        candidate: &mut Candidate,
+    ) -> Result<([Finished; 2], bool), String> {
         let up_to_now = |random: &mut ChaCha12Rng, most: Duration| most.mul_f64(random.random());
         let early = up_to_now(&mut self.random, self.pace);
         let apart = up_to_now(&mut self.random, self.pace / 2);
-        std::thread::sleep(living.writing.saturating_sub(early));
-        let [first, second] = &mut self.launchers;
-        let first = first.start(&arguments)?;
-        std::thread::sleep(apart);
-        let second = second.start(&arguments)?;
-        let begun = second.start();
-        let one_begun = first.start();
-        let (one, other) = std::thread::scope(|scope| {
-            let other = scope.spawn(|| second.finish());
-            let one = first.finish();
-            (one, other.join().unwrap_or_else(|_| Err(std::io::Error::other("nobody waited for it"))))
-        });
-        let (one, other) = (one?, other?);
-        Ok(Ran { overlap: begun < one_begun + one.wall, finished: [one, other] })
+        std::thread::sleep(live.writing.saturating_sub(early));
+        ask_two(candidate, live, apart)
     }
 }
 
@@ -177,7 +156,11 @@ impl States {
 
 /// What is wrong with the memo that a pair left, told by a launch that starts from it: how many rows it reads says where the
 /// memo ended.
-fn left_behind(living: &Living, states: &States, pair: [&Reply; 2]) -> Result<Option<String>, RunError> {
+fn left_behind(
+    live: &LiveDatabase,
+    states: &States,
+    pair: [&Reply; 2],
+) -> Result<Option<String>, ScenarioError> {
     let States { known, before, after } = states;
     let [one, other] = pair;
     let last = match (one.persisted, other.persisted) {
@@ -190,7 +173,7 @@ fn left_behind(living: &Living, states: &States, pair: [&Reply; 2]) -> Result<Op
             return Ok(Some("one of them replaced a memo that it had not read".to_owned()));
         }
     };
-    let next = scan(&living.database, MemoPlace::File(living.memo.clone()))?;
+    let next = scan(&live.database, MemoPlace::File(live.memo.clone()))?;
     let rows = next.stats.rows_examined;
     let stored = match next.stats.mode {
         Mode::Full => {
@@ -211,12 +194,12 @@ fn left_behind(living: &Living, states: &States, pair: [&Reply; 2]) -> Result<Op
 }
 
 /// Makes sure that the memo knows every row, and returns the highest id. Not measured, but verified.
-fn catch_up(living: &mut Living) -> Result<i64, Halt> {
-    if let Some(Known::Memo(cursor)) = living.known {
+fn catch_up(live: &mut LiveDatabase) -> Result<i64, Halt> {
+    if let Some(Known::Memo(cursor)) = live.known {
         return Ok(cursor);
     }
-    let found = scan(&living.database, MemoPlace::File(living.memo.clone()))?;
-    let now = living.moment(&[])?;
+    let found = scan(&live.database, MemoPlace::File(live.memo.clone()))?;
+    let now = live.moment(&[])?;
     match now.difference(&found.turns) {
         None => Ok(now.max_id),
         Some(difference) => Err(Halt::mismatch(difference)),

@@ -1,158 +1,159 @@
-//! The relaunch scenario made ready: any program can be launched on it, each launch judged.
+//! The relaunch scenario made ready: databases, memos and right answers, and how launches on them are judged.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tracerig_datasets::{BuildOptions, Dataset, DatasetError, own};
+use rand::SeedableRng;
+use rand_chacha::ChaCha12Rng;
+use tracerig_datasets::{BuildOptions, Dataset, own};
 use tracerig_reports::ByteSize;
-use tracerig_reports::record::{self, ArmPlan, Cache, Launch, LaunchPolicy, SampleState};
+use tracerig_reports::record::{self, Cache, Launch, Process, SampleState};
 
-use super::databases::Stage;
-use super::definition::{Arm, Memo, Plan};
-use super::prepared_database::Material;
-use super::{Event, Job, Source, judge};
-use crate::interrupt;
-use crate::scenario::candidate::Subject;
-use crate::scenario::error::RunError;
-use crate::scenario::pagecache;
-use crate::scenario::relaunch::worker;
-use crate::scenario::samples::{launches_for, one};
-use crate::scenario::workplace::Workplace;
+use super::definition::{Arm, Relaunch, Source};
+use super::judge::{self, Due};
+use super::launch::ask;
+use super::live_database::LiveDatabase;
+use super::overlapping::Overlapping;
+use super::resident;
+use crate::scenario::candidate::Candidate;
+use crate::scenario::definition::Prepare;
+use crate::scenario::pagecache::PageCache;
+use crate::scenario::prepared_database::{Change, Material, PreparedDatabase};
+use crate::scenario::samples::one;
+use crate::scenario::workplace::{Workplace, check_room};
+use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, watched};
 
-/// Databases, memos and right answers, and how launches on them are judged.
+/// Room beside the copies of the database: write-ahead logs, memos, and the records of the run.
+const ROOM_BESIDE: u64 = 64 << 20;
+
+/// Room for what a writer process adds to its database, and for the rows it has ready.
+const ROOM_WRITTEN: u64 = 256 << 20;
+
+/// What all launches of a run are made on.
 #[derive(Debug)]
-pub struct Bench {
-    /// The job's, without the arms that are impossible here.
-    plan: Plan,
-    pub(super) stage: Stage,
+struct Relaunches {
+    /// In the order of the plan.
+    arms: Vec<(Arm, Cache)>,
+    /// By what happened to them, each with the page cache of its files. Dropped before their folder: their connections are open.
+    databases: BTreeMap<Change, (PreparedDatabase, PageCache)>,
+    /// The database of the arms whose launches are not one fresh process after the other.
+    live: Option<LiveDatabase>,
+    overlapping: Overlapping,
     dataset: record::Dataset,
     /// Whether a launch that does other work than its arm says is wrong.
     strict: bool,
+    _workplace: Workplace,
 }
 
-impl Bench {
-    /// Builds the dataset if need be, and makes working copies, memos and right answers.
-    ///
-    /// # Errors
-    /// See [`RunError`].
-    pub fn set(job: &Job, tell: &mut dyn FnMut(Event<'_>)) -> Result<Self, RunError> {
-        let mut plan = job.plan.clone();
-        if plan.keyed().any(|(key, _)| key.cache == Cache::Cold) && !pagecache::can_be_cold(&job.workplaces)?
-        {
-            tell(Event::NeverCold(&job.workplaces));
-            plan.keep(Cache::Hot);
-            if plan.arms.is_empty() {
-                return Err(RunError::NeverCold { path: job.workplaces.clone() });
-            }
-        }
-        let mut progress = |progress| {
-            tell(Event::Dataset(progress));
-            if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        // Holds the copy of one's own database until the stage has its own.
+impl Prepare for Relaunch {
+    fn prepare(
+        &self,
+        definition: &Definition,
+        place: &Place,
+        tell: &mut Tell<'_>,
+    ) -> Result<Box<dyn Scenario>, ScenarioError> {
+        // Holds the copy of one's own database until the run has its own.
         let private;
-        let dataset = match &job.source {
-            Source::Recipe { recipe, scale } => {
+        let dataset = match &self.source {
+            Source::Recipe(recipe, scale) => {
                 let options = BuildOptions { scale: *scale, ..BuildOptions::default() };
-                job.datasets.ensure(recipe, &options, &mut progress)
+                place.datasets.ensure(recipe, &options, &mut watched(tell))?
             }
             Source::Own(path) => {
-                private = Workplace::new(&job.workplaces)?;
-                own::copy_of(path, &private.path(), &mut progress)
+                private = Workplace::new(&place.workplaces)?;
+                own::copy_of(path, &private.path(), &mut watched(tell))?
             }
         };
-        let dataset = dataset.map_err(|error| match error {
-            DatasetError::Cancelled => RunError::Interrupted,
-            error => error.into(),
-        })?;
         let described = describe(&dataset);
-        if let Some(expected) = job.expected_rows.as_ref().filter(|rows| **rows != described.rows_digest) {
-            let (recipe, found) = (described.recipe, described.rows_digest);
-            return Err(RunError::OtherRows { recipe, expected: expected.clone(), found });
+        let or = ", or with --db and the same database";
+        definition.accept(("rows", or), &described.recipe, &described.rows_digest)?;
+        let appended = definition.plan.appended_rows;
+        let material = Material { dataset: &dataset, appended, seed: place.seed };
+
+        let arms = definition.arms_of(&self.arms, |arm| &arm.name);
+        let workplace = Workplace::new(&place.workplaces)?;
+        let folder = workplace.path();
+        let (still, moving): (Vec<_>, Vec<_>) = arms.iter().partition(|arm| arm.process == Process::Fresh);
+        let changes: BTreeSet<Change> = still.iter().map(|arm| arm.change).collect();
+        // One database has two copies for a moment.
+        let copies = changes.len() + usize::from(changes.contains(&Change::Replaced)) + moving.len().min(1);
+        let written = if moving.is_empty() { 0 } else { ROOM_WRITTEN };
+        check_room(&folder, copies as u64 * dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
+        let mut databases = BTreeMap::new();
+        for change in changes {
+            let folder = folder.join(format!("{change:?}").to_lowercase());
+            let prepared = PreparedDatabase::make(change, &folder, material, tell)?;
+            let cache = PageCache::of(prepared.files());
+            databases.insert(change, (prepared, cache));
         }
-        let material = Material { dataset: &dataset, appended: plan.appended_rows, seed: job.seed };
-        let stage = Stage::set(&job.workplaces, &plan, material, &mut |what| {
-            tell(Event::Preparing(what));
-            if interrupt::requested() { Err(RunError::Interrupted) } else { Ok(()) }
-        })?;
-        Ok(Self { plan, stage, dataset: described, strict: true })
+        let live = match moving.is_empty() {
+            true => None,
+            false => Some(LiveDatabase::make(&folder.join("live"), material, tell)?),
+        };
+        let mut random = ChaCha12Rng::seed_from_u64(place.seed);
+        random.set_stream(1);
+        let caches = definition.plan.arms.iter().map(|arm| arm.cache);
+        Ok(Box::new(Relaunches {
+            arms: arms.into_iter().zip(caches).collect(),
+            databases,
+            live,
+            overlapping: Overlapping::new(random),
+            dataset: described,
+            strict: true,
+            _workplace: workplace,
+        }))
     }
+}
 
-    /// What is launched.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// What launches are made on.
-    #[must_use]
-    pub fn dataset(&self) -> &record::Dataset {
+impl Scenario for Relaunches {
+    fn dataset(&self) -> &record::Dataset {
         &self.dataset
     }
 
-    /// From now on a launch may examine other rows than its arm says: its work is compared with another's. Its answer, its mode and
-    /// its reason are judged as before.
-    pub fn compare_work(&mut self) {
+    fn launch(&mut self, candidate: &mut Candidate, arm: usize) -> Result<Made, ScenarioError> {
+        let Self { arms, databases, live, overlapping, strict, .. } = self;
+        let (arm, cache) = &arms[arm];
+        match (arm.process, live) {
+            (Process::Resident, Some(live)) => resident::refresh(live, candidate, arm, *cache).map(one),
+            (Process::Paired, Some(live)) => overlapping.launch(live, candidate, arm, *cache),
+            _ => match databases.get(&arm.change) {
+                Some(database) => fresh(database, *strict, candidate, arm, *cache).map(one),
+                None => {
+                    let error = "it has no database".to_owned();
+                    Ok(one((judge::not_started(None), SampleState::Failed { error })))
+                }
+            },
+        }
+    }
+
+    fn compare_work(&mut self) {
         self.strict = false;
     }
 
-    /// The plan as it stands in a record.
-    pub(crate) fn record_plan(&self, arms: Vec<ArmPlan>, samples: u64, order_seed: u64) -> record::Plan {
-        record::Plan {
-            scenario: self.plan.scenario.clone(),
-            recipe: self.plan.recipe.clone(),
-            samples,
-            launches: LaunchPolicy { at_least: self.plan.at_least() },
-            appended_rows: self.plan.appended_rows,
-            order_seed,
-            arms,
-            append: None,
-        }
+    fn confirm(&mut self, tell: &mut Tell<'_>) -> Result<(), ScenarioError> {
+        self.live.as_mut().map_or(Ok(()), |live| live.confirm(tell))
     }
+}
 
-    /// How many launches of `subject` make a sample of an arm of fresh processes.
-    pub(crate) fn launches_of(
-        &mut self,
-        subject: &mut Subject,
-        arm: &Arm,
-        cache: Cache,
-    ) -> Result<u64, RunError> {
-        let at_least = self.plan.at_least();
-        launches_for(at_least, 1, || one(self.launch(subject, arm, cache)))
-    }
-
-    /// One launch of a fresh process, judged.
-    ///
-    /// # Errors
-    /// See [`RunError`]. A launch that fails or answers wrongly is no error but the state of the sample.
-    pub fn launch(
-        &mut self,
-        subject: &mut Subject,
-        arm: &Arm,
-        cache: Cache,
-    ) -> Result<(Launch, SampleState), RunError> {
-        let Some((scene, files)) = self.stage.scene(arm.scene) else {
-            return Ok((
-                judge::not_started(None),
-                SampleState::Failed { error: "it has no scene".to_owned() },
-            ));
-        };
-        scene.restore(arm.memo)?;
-        let resident_before = files.bring(cache)?;
-        let memo = (arm.memo != Memo::None).then_some(scene.memo.as_path());
-        let arguments =
-            worker::arguments(arm.engine, &scene.database, memo, scene.request(arm), subject.handicap);
-        match subject.run(&arguments) {
-            Ok(finished) => {
-                let seen = judge::Seen { resident_before, wrote_memo: scene.wrote_memo(arm.memo)? };
-                let mut due = scene.due(arm);
-                if !self.strict {
-                    due.rows = None;
-                }
-                Ok(judge::judge(arm, cache, due, &finished, seen))
+/// One launch of a fresh process, judged.
+fn fresh(
+    (prepared, files): &(PreparedDatabase, PageCache),
+    strict: bool,
+    candidate: &mut Candidate,
+    arm: &Arm,
+    cache: Cache,
+) -> Result<(Launch, SampleState), ScenarioError> {
+    prepared.restore(arm.memo)?;
+    let resident_before = files.bring(cache)?;
+    match ask(candidate, arm, prepared) {
+        Ok(finished) => {
+            let seen = judge::Seen { resident_before, wrote_memo: prepared.wrote_memo(arm.memo)? };
+            let mut due = Due::of(arm, prepared);
+            if !strict {
+                due.rows = None;
             }
-            Err(error) => Ok((judge::not_started(resident_before), SampleState::Failed { error })),
+            Ok(judge::judge(arm, cache, due, &finished, seen))
         }
+        Err(error) => Ok((judge::not_started(resident_before), SampleState::Failed { error })),
     }
 }
 

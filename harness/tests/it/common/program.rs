@@ -5,7 +5,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tracerig_datasets::Cache;
 use tracerig_differential::trace;
+use tracerig_harness::scenario::Place;
 
 /// The program, as histories of traces start it beside themselves.
 pub fn history_child() -> trace::Program {
@@ -37,6 +39,17 @@ impl Program {
 
     pub fn cache(&self) -> PathBuf {
         self.path("cache")
+    }
+
+    /// Where runs are made that launch `worker`.
+    pub fn place(&self, worker: &Path) -> Place {
+        Place {
+            datasets: Cache::at(self.path("datasets")),
+            workplaces: self.path("work"),
+            seed: 1,
+            program: worker.to_owned(),
+            command: vec!["tracerig".to_owned()],
+        }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

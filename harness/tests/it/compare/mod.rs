@@ -1,6 +1,7 @@
 //! Comparisons, baselines, repetitions and bisection as a script sees them: by their exit codes and files.
 
 mod interrupted;
+mod refreshes;
 mod revisions;
 
 use std::os::unix::fs::PermissionsExt;

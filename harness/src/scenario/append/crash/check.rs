@@ -8,7 +8,7 @@ use tracerig_oracle::threads::{self, Replay, Row};
 use tracerig_store::threads::{SESSIONS, ThreadId, schema};
 
 use super::Struck;
-use crate::scenario::append::error::AppendError;
+use crate::scenario::ScenarioError;
 use crate::scenario::append::verify::is_line;
 
 /// What a writer had acknowledged before its end: lines of each thread.
@@ -83,19 +83,19 @@ impl Books {
         self.threads.iter().map(|thread| (thread.id.to_string(), thread.lines)).collect()
     }
 
-    pub(super) fn remove(&self) -> Result<(), AppendError> {
+    pub(super) fn remove(&self) -> Result<(), ScenarioError> {
         match std::fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(AppendError::io(&self.folder, "remove the folder")(error))
+                Err(ScenarioError::io(&self.folder, "remove the folder")(error))
             }
             _ => Ok(()),
         }
     }
 
     /// Moves the folder to where the run does not remove it.
-    pub(super) fn keep(&mut self, beside: &Path) -> Result<PathBuf, AppendError> {
+    pub(super) fn keep(&mut self, beside: &Path) -> Result<PathBuf, ScenarioError> {
         let kept = beside.join(format!("violation-{}", self.threads[0].id));
-        std::fs::rename(&self.folder, &kept).map_err(AppendError::io(&self.folder, "move the folder"))?;
+        std::fs::rename(&self.folder, &kept).map_err(ScenarioError::io(&self.folder, "move the folder"))?;
         Ok(kept)
     }
 
@@ -105,7 +105,7 @@ impl Books {
         conversation: &Conversation,
         acknowledged: &Acknowledged,
         struck: &mut Struck,
-    ) -> Result<Result<(), String>, AppendError> {
+    ) -> Result<Result<(), String>, ScenarioError> {
         if let Some(failed) = &acknowledged.failed {
             return Ok(Err(failed.clone()));
         }
@@ -180,7 +180,7 @@ fn read(
     index: usize,
     id: &str,
     row: Option<&Row>,
-) -> Result<Result<Read, String>, AppendError> {
+) -> Result<Result<Read, String>, ScenarioError> {
     let path = history.strip_prefix(folder).unwrap_or(history).to_string_lossy().into_owned();
     let mut replay = Replay::new(id, &path);
     let mut expected = conversation.of_thread(index);
@@ -209,7 +209,7 @@ fn read(
             read.row_at = Some(read.lines);
         }
     }
-    let length = std::fs::metadata(history).map_err(AppendError::io(history, "look at it"))?.len();
+    let length = std::fs::metadata(history).map_err(ScenarioError::io(history, "look at it"))?.len();
     read.is_torn = length > whole;
     Ok(Ok(read))
 }

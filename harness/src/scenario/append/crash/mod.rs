@@ -9,7 +9,6 @@ pub(super) mod writer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -18,15 +17,16 @@ use serde::Serialize;
 use tracerig_datasets::Conversation;
 use tracerig_store::threads::{self, Mode, StoreOptions, ThreadId, ThreadStore};
 
-use super::error::AppendError;
-use super::worker::{self, Task};
+use super::launch::ask_to_crash;
 use crate::child::Child;
 use crate::interrupt;
 use crate::platform::Exit;
+use crate::scenario::ScenarioError;
+use crate::scenario::candidate::Candidate;
 use crate::scenario::workplace::Workplace;
-use crate::watch::{Cut, Limits};
+use crate::watch::Cut;
 use check::{Acknowledged, Books};
-use writer::{CRASH_VARIABLE, CrashPoint, Writer};
+use writer::{CrashPoint, Writer};
 
 /// Writers that are killed one after the other in the same folder, before the next folder is begun.
 const KILLS_A_FOLDER: u64 = 20;
@@ -37,7 +37,7 @@ const LATEST: Duration = Duration::from_millis(12);
 /// Points are hit at most so often before the kill.
 const MOST_HITS: u64 = 60;
 /// How long a writer may live if its point never comes: it stops by itself much earlier.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// What to kill, and how often.
 #[derive(Debug)]
@@ -108,10 +108,11 @@ pub struct Violation {
 /// Kills writers as `job` says. Ctrl-C ends it with what there is.
 ///
 /// # Errors
-/// See [`AppendError`]. A broken promise is no error but a violation in the report.
-pub fn crash(job: &CrashJob, tell: &mut dyn FnMut(u64)) -> Result<CrashReport, AppendError> {
+/// See [`ScenarioError`]. A broken promise is no error but a violation in the report.
+pub fn crash(job: &CrashJob, tell: &mut dyn FnMut(u64)) -> Result<CrashReport, ScenarioError> {
     let conversation = Conversation::of(job.seed)?;
     let workplace = Workplace::new(&job.workplaces)?;
+    let candidate = Candidate::new(&job.program, TIME_LIMIT)?;
     let mut random = ChaCha12Rng::seed_from_u64(job.seed);
     let mut report = CrashReport::default();
     let mut books = Books::new(workplace.path().join("0"), THREADS);
@@ -128,7 +129,7 @@ pub fn crash(job: &CrashJob, tell: &mut dyn FnMut(u64)) -> Result<CrashReport, A
         let turn = usize::try_from(kill).unwrap_or(0);
         let mode = job.modes[turn % job.modes.len()];
         let end = End::draw(&mut random);
-        let acknowledged = one(job, mode, end, &books, &mut report);
+        let acknowledged = one(job, &candidate, mode, end, &books, &mut report);
         if interrupt::requested() {
             // The writer was ended by the signal, not by what was to kill it.
             report.interrupted = true;
@@ -179,12 +180,12 @@ impl End {
 /// One writer from its launch to its end. Returns what it had acknowledged.
 fn one(
     job: &CrashJob,
+    candidate: &Candidate,
     mode: Mode,
     end: End,
     books: &Books,
     report: &mut CrashReport,
-) -> Result<Acknowledged, AppendError> {
-    let task = books.folder().with_extension("json");
+) -> Result<Acknowledged, ScenarioError> {
     let writer = Writer {
         folder: books.folder().to_owned(),
         mode: mode.name().to_owned(),
@@ -192,20 +193,15 @@ fn one(
         seed: job.seed,
         threads: books.threads(),
     };
-    let text = serde_json::to_vec(&Task::Crash(writer)).map_err(std::io::Error::other);
-    text.and_then(|text| std::fs::write(&task, text)).map_err(AppendError::io(&task, "write it"))?;
-    let mut command = Command::new(&job.program);
-    command.args(worker::arguments(&task)).env_remove(CRASH_VARIABLE);
-    if let End::At(point, hits) = end {
-        command.env(CRASH_VARIABLE, format!("{}:{hits}", point.name()));
-    }
-    let limits = Limits { time: Some(TIME_LIMIT), ..Limits::default() };
-    let mut child =
-        Child::start_to_talk(&mut command, limits).map_err(AppendError::io(&job.program, "launch it"))?;
+    let point = match end {
+        End::At(point, hits) => Some(format!("{}:{hits}", point.name())),
+        End::After(_) => None,
+    };
+    let mut child = ask_to_crash(candidate, writer, point)?;
     report.writers += 1;
     let read = follow(&mut child, end, books);
-    let ended = child.wait().map_err(AppendError::io(&job.program, "wait for it"))?;
-    let (mut acknowledged, refused) = read.map_err(AppendError::io(&job.program, "read what it says"))?;
+    let ended = child.wait().map_err(ScenarioError::io(&job.program, "wait for it"))?;
+    let (mut acknowledged, refused) = read.map_err(ScenarioError::io(&job.program, "read what it says"))?;
     report.refused += u64::from(refused);
     let struck = report.by_point.entry(end.name()).or_default();
     let mut failed = None;

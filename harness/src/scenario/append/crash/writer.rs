@@ -15,7 +15,7 @@ use tracerig_store::threads::{
 use crate::platform;
 
 /// The environment variable that names the point at which a writer kills itself, and at which hit: `written:17`.
-pub(super) const CRASH_VARIABLE: &str = "TRACERIG_CRASH";
+pub(in crate::scenario::append) const CRASH_VARIABLE: &str = "TRACERIG_CRASH";
 /// Rounds over the threads before a writer that nobody kills ends by itself.
 const ROUNDS: usize = 200;
 /// Rounds between two barriers of a thread.
@@ -51,7 +51,7 @@ impl CrashPoint {
 /// What a writer does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::scenario::append) struct Writer {
-    pub(super) folder: PathBuf,
+    pub(in crate::scenario::append) folder: PathBuf,
     pub(super) mode: String,
     pub(super) fsync: bool,
     pub(super) seed: u64,

@@ -23,7 +23,7 @@ use crate::document::Document;
 use crate::handicap::Handicap;
 use crate::platform;
 pub(crate) use lasting::{Refresh, resident_arguments};
-use planted::Planted;
+pub(crate) use planted::Planted;
 pub(crate) use writer::{Done, Task, writer_arguments};
 
 /// The hidden subcommand.

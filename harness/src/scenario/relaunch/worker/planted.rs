@@ -9,15 +9,15 @@ use crate::handicap::Handicap;
 
 /// What was examined in vain.
 #[derive(Debug, Default)]
-pub(super) struct Planted {
-    rows: u64,
+pub(crate) struct Planted {
+    pub(crate) rows: u64,
     body_bytes: u64,
     vm_steps: u64,
 }
 
 impl Planted {
     /// Reads as many of the newest rows as `handicap` asks for; only the scanner examines rows one by one.
-    pub(super) fn read(engine: Engine, database: &Path, handicap: Handicap) -> rusqlite::Result<Self> {
+    pub(crate) fn read(engine: Engine, database: &Path, handicap: Handicap) -> rusqlite::Result<Self> {
         let mut planted = Self::default();
         if engine != Engine::Scanner || handicap.rows == 0 {
             return Ok(planted);

@@ -1,4 +1,4 @@
-//! What launches stand on: one database in one state, the memos to start from, and the right answers.
+//! A trace database that launches are made on: one copy in one state, the memos to start from, and the right answers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tracerig_datasets::workload::{self, Mix};
 use tracerig_datasets::{Dataset, Manifest, own};
 use tracerig_oracle as oracle;
@@ -13,19 +14,17 @@ use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, 
 use tracerig_store::stop::stoppable;
 use tracerig_store::{LogOptions, Retention, TraceLog};
 
-use super::definition::{Arm, Examines, Memo};
-use super::judge::Due;
+use super::relaunch::worker::Engine;
+use super::{ScenarioError, Tell, step};
 use crate::interrupt;
-use crate::scenario::error::RunError;
-use crate::scenario::relaunch::worker::Engine;
 
-/// The newest rows of each partition that the retention of [`SceneKind::Pruned`] keeps.
+/// The newest rows of each partition that the retention of [`Change::Pruned`] keeps.
 const PRUNED_TO: usize = 120;
 
 /// What happened between the memo that launches start from and the launches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SceneKind {
+pub(super) enum Change {
     /// Rows were appended, with the retention that goes with it.
     #[default]
     Appended,
@@ -37,84 +36,98 @@ pub enum SceneKind {
     Recreated,
 }
 
+/// The memo that a launch starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Memo {
+    /// The engine is told of none.
+    None,
+    /// There is none yet.
+    Absent,
+    /// The one of a launch before the database changed.
+    Before,
+    /// The one of a launch after that.
+    After,
+}
+
 /// One database in one state.
 #[derive(Debug)]
-pub(crate) struct Scene {
+pub(super) struct PreparedDatabase {
     /// Keeps the write-ahead log with the appended rows, as a running Codex does.
     _writer: Option<TraceLog>,
-    pub(crate) database: PathBuf,
-    pub(crate) memo: PathBuf,
+    pub(super) database: PathBuf,
+    pub(super) memo: PathBuf,
     memo_before: Vec<u8>,
     memo_after: Vec<u8>,
     /// What the database looks like to every launch.
-    pub(crate) state: State,
+    pub(super) state: State,
     /// A day that begins in the middle of the turns.
-    moved: Window,
+    pub(super) moved: Window,
     /// The right answers, by engine and by whether the window is the moved one.
-    expected: BTreeMap<(Engine, bool), Turns>,
+    pub(super) expected: BTreeMap<(Engine, bool), Turns>,
 }
 
 /// The database as every launch sees it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct State {
+pub(super) struct State {
     pub(super) rows: u64,
     /// Rows that the memo from before does not know.
     pub(super) appended: u64,
-    pub(crate) max_id: i64,
+    pub(super) max_id: i64,
     /// Bytes of the pages of the `logs` tree.
     pub(super) logs_bytes: u64,
 }
 
-/// What a scene is made of.
+/// What such a database is made of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Material<'a> {
-    pub(crate) dataset: &'a Dataset,
-    pub(crate) appended: u64,
-    pub(crate) seed: u64,
+pub(super) struct Material<'a> {
+    pub(super) dataset: &'a Dataset,
+    pub(super) appended: u64,
+    pub(super) seed: u64,
 }
 
-impl Scene {
+impl PreparedDatabase {
     /// Makes a working copy in `folder`, a memo of it, and then brings it into the state that is measured.
-    pub(crate) fn set(
-        kind: SceneKind,
+    pub(super) fn make(
+        kind: Change,
         folder: &Path,
         material: Material<'_>,
-        step: &mut dyn FnMut(&'static str) -> Result<(), RunError>,
-    ) -> Result<Self, RunError> {
+        tell: &mut Tell<'_>,
+    ) -> Result<Self, ScenarioError> {
         let Material { dataset, appended, .. } = material;
-        std::fs::create_dir_all(folder).map_err(RunError::io(folder, "create the folder"))?;
+        std::fs::create_dir_all(folder).map_err(ScenarioError::io(folder, "create the folder"))?;
         let database = folder.join("logs_2.sqlite");
         let memo = folder.join("trace.memo");
-        let remembered = || -> Result<Vec<u8>, RunError> {
+        let remembered = || -> Result<Vec<u8>, ScenarioError> {
             scan(&database, MemoPlace::File(memo.clone()))?;
-            std::fs::read(&memo).map_err(RunError::io(&memo, "read it"))
+            std::fs::read(&memo).map_err(ScenarioError::io(&memo, "read it"))
         };
 
-        step("copying the dataset")?;
+        step(tell, "copying the dataset")?;
         copy(dataset, &database)?;
-        step("making the memo")?;
+        step(tell, "making the memo")?;
         let mut memo_before = remembered()?;
-        step("changing the database")?;
+        step(tell, "changing the database")?;
         let before = dataset.manifest.max_id;
         let writer = match kind {
-            SceneKind::Appended => Some(append(&database, material, Retention::default())?),
-            SceneKind::Pruned => {
+            Change::Appended => Some(append(&database, material, Retention::default())?),
+            Change::Pruned => {
                 let tight = Retention { rows: PRUNED_TO, ..Retention::default() };
                 let writer = append(&database, material, tight)?;
                 delete_remembered(&database, &dataset.manifest)?;
                 Some(writer)
             }
-            SceneKind::Replaced => {
+            Change::Replaced => {
                 let other = folder.join("other.sqlite");
                 copy(dataset, &other)?;
                 drop(append(&other, material, Retention::default())?);
-                std::fs::rename(&other, &database).map_err(RunError::io(&database, "replace it"))?;
+                std::fs::rename(&other, &database).map_err(ScenarioError::io(&database, "replace it"))?;
                 None
             }
-            SceneKind::Recreated => {
+            Change::Recreated => {
                 drop(append(&database, material, Retention::default())?);
                 memo_before = remembered()?;
-                std::fs::remove_file(&database).map_err(RunError::io(&database, "remove it"))?;
+                std::fs::remove_file(&database).map_err(ScenarioError::io(&database, "remove it"))?;
                 copy(dataset, &database)?;
                 None
             }
@@ -122,7 +135,7 @@ impl Scene {
         let state = examine(&database, before)?;
         let memo_after = remembered()?;
 
-        step("establishing the right answers")?;
+        step(tell, "establishing the right answers")?;
         let whole = oracle::scan(&database, oracle::Window::default())?;
         let moved = middle_day(&whole);
         let in_moved = oracle::Window { since: moved.since, until: moved.until };
@@ -138,13 +151,13 @@ impl Scene {
         // Else a launch that overlooks the appended rows would be verified all the same.
         let known = dataset.manifest.truth.turns.iter().map(|turn| turn.turn.as_str());
         if dataset.manifest.is_generated()
-            && kind == SceneKind::Appended
+            && kind == Change::Appended
             && appended > 0
             && right.keys().map(String::as_str).eq(known)
         {
-            return Err(RunError::NothingNew { path: database, rows: appended });
+            return Err(ScenarioError::NothingNew { path: database, rows: appended });
         }
-        let disagree = |difference: String| RunError::Disagreement { path: database.clone(), difference };
+        let disagree = |difference: String| ScenarioError::disagreement(&database, difference);
         if let Some(difference) = difference(right, &scan(&database, MemoPlace::Disabled)?.turns) {
             return Err(disagree(difference));
         }
@@ -157,23 +170,23 @@ impl Scene {
     }
 
     /// The turns there are, all windows open.
-    pub(crate) fn turns(&self) -> &Turns {
+    pub(super) fn turns(&self) -> &Turns {
         &self.expected[&(Engine::Scanner, false)]
     }
 
     /// Those that the published query finds.
-    pub(crate) fn published_turns(&self) -> &Turns {
+    pub(super) fn published_turns(&self) -> &Turns {
         &self.expected[&(Engine::Published, false)]
     }
 
     /// Puts the memo that a launch starts from in its place.
-    pub(crate) fn restore(&self, memo: Memo) -> Result<(), RunError> {
+    pub(super) fn restore(&self, memo: Memo) -> Result<(), ScenarioError> {
         let bytes = match memo {
             Memo::None => return Ok(()),
             Memo::Absent => {
                 return match std::fs::remove_file(&self.memo) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        Err(RunError::io(&self.memo, "remove it")(error))
+                        Err(ScenarioError::io(&self.memo, "remove it")(error))
                     }
                     _ => Ok(()),
                 };
@@ -181,11 +194,11 @@ impl Scene {
             Memo::Before => &self.memo_before,
             Memo::After => &self.memo_after,
         };
-        std::fs::write(&self.memo, bytes).map_err(RunError::io(&self.memo, "write it"))
+        std::fs::write(&self.memo, bytes).map_err(ScenarioError::io(&self.memo, "write it"))
     }
 
     /// Whether a launch that started from `memo` left another one: told from the file, not by the launch.
-    pub(super) fn wrote_memo(&self, memo: Memo) -> Result<bool, RunError> {
+    pub(super) fn wrote_memo(&self, memo: Memo) -> Result<bool, ScenarioError> {
         let before = match memo {
             Memo::None => return Ok(false),
             Memo::Absent => None,
@@ -195,59 +208,38 @@ impl Scene {
         match std::fs::read(&self.memo) {
             Ok(now) => Ok(before.is_none_or(|before| *before != now)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(before.is_some()),
-            Err(error) => Err(RunError::io(&self.memo, "read it")(error)),
+            Err(error) => Err(ScenarioError::io(&self.memo, "read it")(error)),
         }
     }
 
     /// The files that a launch reads.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
+    pub(super) fn files(&self) -> Vec<PathBuf> {
         let mut log = self.database.clone().into_os_string();
         log.push("-wal");
         vec![self.database.clone(), log.into(), self.memo.clone()]
     }
-
-    /// What must come of each launch of an arm.
-    pub(super) fn due<'a>(&'a self, arm: &'a Arm) -> Due<'a> {
-        Due {
-            max_id: self.state.max_id,
-            turns: self.expected.get(&(arm.engine, arm.moved)),
-            mode: arm.mode.as_deref(),
-            reasons: &arm.reasons,
-            rows: Some(match arm.examines {
-                Examines::Nothing => 0,
-                Examines::Appended => self.state.appended,
-                Examines::All => self.state.rows,
-            }),
-            least_read: if arm.examines == Examines::All { self.state.logs_bytes } else { 1 },
-        }
-    }
-
-    /// What an arm asks its launches for.
-    pub(super) fn request(&self, arm: &Arm) -> Request {
-        Request { rescan: arm.rescan, window: if arm.moved { self.moved } else { Window::default() } }
-    }
 }
 
-pub(super) fn copy(dataset: &Dataset, to: &Path) -> Result<(), RunError> {
-    interrupt::copy(&dataset.database, to).map_err(RunError::io(to, "copy the dataset to it"))
+pub(super) fn copy(dataset: &Dataset, to: &Path) -> Result<(), ScenarioError> {
+    interrupt::copy(&dataset.database, to).map_err(ScenarioError::io(to, "copy the dataset to it"))
 }
 
 /// Scans in this process, without anything a worker could have left.
-pub(super) fn scan(database: &Path, memo: MemoPlace) -> Result<Scan, RunError> {
+pub(super) fn scan(database: &Path, memo: MemoPlace) -> Result<Scan, ScenarioError> {
     let scanner = Scanner::new(database, Options { memo, ..Options::default() });
     let running = scanner.start(Request::default());
     while !running.has_ended_within(Duration::from_millis(20)) {
         if interrupt::requested() {
             running.cancel();
             let _ = running.wait();
-            return Err(RunError::Interrupted);
+            return Err(ScenarioError::Interrupted);
         }
     }
     Ok(running.wait()?)
 }
 
 /// Appends as a running Codex would. Returns its connection, which is to be kept open or closed.
-fn append(database: &Path, material: Material<'_>, retention: Retention) -> Result<TraceLog, RunError> {
+fn append(database: &Path, material: Material<'_>, retention: Retention) -> Result<TraceLog, ScenarioError> {
     let options = LogOptions { create: false, retention, ..LogOptions::default() };
     let mut log = TraceLog::open_with(database, options)?;
     let manifest = &material.dataset.manifest;
@@ -260,8 +252,8 @@ fn append(database: &Path, material: Material<'_>, retention: Retention) -> Resu
 }
 
 /// Deletes what a memo of the dataset remembers the database by: the last scanned row, and every second fact.
-fn delete_remembered(database: &Path, manifest: &Manifest) -> Result<(), RunError> {
-    let failed = RunError::sqlite(database);
+fn delete_remembered(database: &Path, manifest: &Manifest) -> Result<(), ScenarioError> {
+    let failed = ScenarioError::sqlite(database);
     let connection = Connection::open(database).and_then(stoppable).map_err(&failed)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(&failed)?;
     let facts = manifest.facts.iter().map(|fact| fact.id).step_by(2);
@@ -280,8 +272,8 @@ fn middle_day(answer: &oracle::Answer) -> Window {
 }
 
 /// Counts what launches will find, by queries that share nothing with what is measured.
-fn examine(database: &Path, before: i64) -> Result<State, RunError> {
-    let failed = RunError::sqlite(database);
+fn examine(database: &Path, before: i64) -> Result<State, ScenarioError> {
+    let failed = ScenarioError::sqlite(database);
     let connection = Connection::open_with_flags(
         database,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -320,6 +312,26 @@ pub(super) fn difference(expected: &Turns, found: &Turns) -> Option<String> {
         }
     }
     found.keys().find(|id| !expected.contains_key(*id)).map(|id| format!("turn {id} is not one"))
+}
+
+/// Digest of an answer: SHA-256 over its turns in the order of their ids, each field with its length.
+pub(super) fn digest(turns: &Turns) -> String {
+    let mut hash = Sha256::new();
+    let mut text = |text: Option<&str>| match text {
+        None => hash.update([0]),
+        Some(text) => {
+            hash.update([1]);
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+    };
+    for (id, turn) in turns {
+        text(Some(id));
+        text(turn.thread_id.as_deref());
+        text(turn.model.as_deref());
+        text(Some(&turn.timestamp.to_string()));
+    }
+    format!("sha256:{}", base16ct::lower::encode_string(&hash.finalize()))
 }
 
 #[cfg(test)]

@@ -1,0 +1,181 @@
+//! What is asked of a scenario: arms, samples, data. It comes from a plan, the command line or a record.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use tracerig_datasets::{ConversationError, DatasetError};
+use tracerig_reports::record::{ArmPlan, Cache, Plan, Process};
+
+use super::pagecache::can_be_cold;
+use super::{Event, Place, Scenario, ScenarioError, Tell};
+
+/// What is asked of a scenario.
+#[derive(Debug)]
+pub struct Definition {
+    /// It as a record says it. How many launches make a sample is found out for arms that have none.
+    pub plan: Plan,
+    /// How long one launch may take.
+    pub time_limit: Duration,
+    /// The arms that are launched only when asked for by name.
+    pub(super) on_request: Vec<String>,
+    /// The digest of the data, where only that will do.
+    pub(super) expected: Option<String>,
+    /// What only the scenario knows: of its arms, and of its data.
+    pub(super) own: Box<dyn Prepare>,
+}
+
+/// What only a scenario knows of its definition.
+pub(super) trait Prepare: Debug {
+    /// Builds the dataset if need be, and makes working copies, memos and right answers.
+    fn prepare(
+        &self,
+        definition: &Definition,
+        place: &Place,
+        tell: &mut Tell<'_>,
+    ) -> Result<Box<dyn Scenario>, ScenarioError>;
+}
+
+/// Why there is no such definition.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// What is asked for is not there, in words.
+    #[error("{0}")]
+    Words(String),
+    /// The recipe is not there, or is none.
+    #[error(transparent)]
+    Recipe(#[from] DatasetError),
+}
+
+/// A choice of arms that the definition does not offer.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no arm `{asked}`; choose among {offered}")]
+pub struct UnknownArm {
+    asked: String,
+    offered: String,
+}
+
+impl From<String> for DefinitionError {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}
+
+impl From<UnknownArm> for DefinitionError {
+    fn from(unknown: UnknownArm) -> Self {
+        Self::Words(unknown.to_string())
+    }
+}
+
+/// TOML that comes with the program, or keys of a plan.
+impl From<toml::de::Error> for DefinitionError {
+    fn from(error: toml::de::Error) -> Self {
+        Self::Words(error.message().to_owned())
+    }
+}
+
+impl From<ConversationError> for DefinitionError {
+    fn from(error: ConversationError) -> Self {
+        Self::Words(error.to_string())
+    }
+}
+
+impl Definition {
+    /// Keeps the arms in `chosen`, each named alone or with the state of its page cache: `warm`, `warm:hot`. `all` means every arm,
+    /// and no name every arm that does not wait to be asked for.
+    ///
+    /// # Errors
+    /// [`UnknownArm`] for a name that no arm has.
+    pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
+        let Self { plan, on_request, .. } = self;
+        let is_meant = |asked: &str, arm: &ArmPlan| {
+            let (name, cache) =
+                asked.split_once(':').map_or((asked, None), |(name, cache)| (name, Some(cache)));
+            asked == "all" || arm.name == name && cache.is_none_or(|cache| arm.cache.to_string() == cache)
+        };
+        if let Some(asked) = chosen.iter().find(|asked| !plan.arms.iter().any(|arm| is_meant(asked, arm))) {
+            return Err(UnknownArm { asked: asked.clone(), offered: offered(&plan.arms) });
+        }
+        plan.arms.retain(|arm| match chosen {
+            [] => !on_request.contains(&arm.name),
+            chosen => chosen.iter().any(|asked| is_meant(asked, arm)),
+        });
+        Ok(())
+    }
+
+    /// Why an arm cannot be compared between executables, in words, if there is one.
+    #[must_use]
+    pub fn not_compared(&self) -> Option<String> {
+        let mut arms = self.plan.arms.iter();
+        let arm = arms.find(|arm| arm.cache == Cache::Cold || arm.process != Process::Fresh)?;
+        Some(format!(
+            "{}: only fresh processes with a hot page cache are compared between executables",
+            arm.key()
+        ))
+    }
+
+    /// Makes it ready: builds the dataset if need be, and makes working copies, memos and right answers. Arms that are impossible
+    /// there are left out.
+    ///
+    /// # Errors
+    /// See [`ScenarioError`].
+    pub fn prepare(
+        &mut self,
+        place: &Place,
+        tell: &mut Tell<'_>,
+    ) -> Result<Box<dyn Scenario>, ScenarioError> {
+        let arms = &mut self.plan.arms;
+        if arms.iter().any(|arm| arm.cache == Cache::Cold) && !can_be_cold(&place.workplaces)? {
+            tell(Event::NeverCold(&place.workplaces));
+            arms.retain(|arm| arm.cache != Cache::Cold);
+            if arms.is_empty() {
+                return Err(ScenarioError::NeverCold { path: place.workplaces.clone() });
+            }
+        }
+        self.plan.order_seed = place.seed;
+        self.own.prepare(self, place, tell)
+    }
+
+    /// The arms of the plan, in its order, as their scenario knows them: each comes from `known`.
+    pub(super) fn arms_of<A: Clone>(&self, known: &[A], name: fn(&A) -> &str) -> Vec<A> {
+        let of = |arm: &ArmPlan| known.iter().find(|known| name(known) == arm.name).cloned();
+        self.plan.arms.iter().filter_map(of).collect()
+    }
+
+    /// Refuses data that are not those of the record that is repeated. `or` says what else may be done.
+    pub(super) fn accept(
+        &self,
+        (what, or): (&'static str, &'static str),
+        recipe: &str,
+        found: &str,
+    ) -> Result<(), ScenarioError> {
+        match &self.expected {
+            Some(expected) if expected != found => Err(ScenarioError::OtherData {
+                what,
+                recipe: recipe.to_owned(),
+                expected: expected.clone(),
+                found: found.to_owned(),
+                or,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The names of `arms`, and how they are asked for, as a text.
+fn offered(arms: &[ArmPlan]) -> String {
+    let mut names: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
+    names.dedup();
+    let has_both = names.len() < arms.len();
+    let names = names.join(", ");
+    if has_both {
+        format!("all, {names}, each also as NAME:hot or NAME:cold where it has both")
+    } else {
+        names
+    }
+}
+
+/// The names of its arms, as they are asked for.
+#[cfg(test)]
+pub(super) fn named(definition: &Definition) -> Vec<String> {
+    definition.plan.arms.iter().map(|arm| format!("{}:{}", arm.name, arm.cache)).collect()
+}

@@ -1,0 +1,108 @@
+//! A run, from its definition to its record: every scenario is measured by the same loop.
+
+use std::path::Path;
+
+use tracerig_reports::Record;
+use tracerig_reports::record::{ArmKey, ArmPlan, Build, Dataset, Outcome, Plan, Process, Sample};
+
+use super::candidate::Candidate;
+use super::samples::{interleaved, launches_for, repeated};
+use super::{Definition, Event, Place, Scenario, ScenarioError, Tell};
+use crate::machine;
+
+/// Runs a scenario. Ctrl-C ends it with the samples there are.
+///
+/// # Errors
+/// See [`ScenarioError`]. A launch that fails, answers wrongly or does not meet its conditions is no error but a sample.
+pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> Result<Record, ScenarioError> {
+    let mut scenario = definition.prepare(place, tell)?;
+    let mut candidate = Candidate::new(&place.program, definition.time_limit)?;
+    let plan = &mut definition.plan;
+    if plan.arms.iter().any(|arm| arm.launches_per_sample == 0) {
+        tell(Event::Preparing("finding out how many launches make a sample"));
+    }
+    for at in 0..plan.arms.len() {
+        if plan.arms[at].launches_per_sample == 0 {
+            plan.arms[at].launches_per_sample = launches_of(scenario.as_mut(), &mut candidate, plan, at)?;
+        }
+    }
+    let session = Session::begin(&place.command, place.seed);
+    let keys: Vec<ArmKey> = plan.arms.iter().map(ArmPlan::key).collect();
+    let (samples, interrupted) = interleaved(&keys, plan.samples, place.seed, |arm, at, of| {
+        tell(Event::Sample { at, of, arm: &keys[arm] });
+        repeated(plan.arms[arm].launches_per_sample, || scenario.launch(&mut candidate, arm))
+    })?;
+    if !interrupted {
+        scenario.confirm(tell)?;
+    }
+    let measured = Measured { plan: plan.clone(), dataset: scenario.dataset().clone(), samples, interrupted };
+    Ok(session.record(measured, &place.workplaces))
+}
+
+/// How many launches of the arm at this place take as long as a sample should, found out by launches that are not kept.
+pub(crate) fn launches_of(
+    scenario: &mut dyn Scenario,
+    candidate: &mut Candidate,
+    plan: &Plan,
+    at: usize,
+) -> Result<u64, ScenarioError> {
+    let at_once = if plan.arms[at].process == Process::Paired { 2 } else { 1 };
+    launches_for(plan.launches.at_least, at_once, || scenario.launch(candidate, at))
+}
+
+/// A run under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    started: String,
+    load_start: Option<[f64; 3]>,
+    command: Vec<String>,
+    seed: u64,
+    build: Build,
+}
+
+/// What was measured, and on what.
+pub(crate) struct Measured {
+    pub(crate) plan: Plan,
+    pub(crate) dataset: Dataset,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) interrupted: bool,
+}
+
+impl Session {
+    /// To be called before the first sample.
+    pub(crate) fn begin(command: &[String], seed: u64) -> Self {
+        Self {
+            started: machine::now(),
+            load_start: machine::load(),
+            command: command.to_vec(),
+            seed,
+            build: machine::build(),
+        }
+    }
+
+    /// The same session of another build than this one.
+    pub(crate) fn of(&self, build: Build) -> Self {
+        Self { build, ..self.clone() }
+    }
+
+    /// To be called after the last sample. `data` is where the measured files were.
+    pub(crate) fn record(self, measured: Measured, data: &Path) -> Record {
+        let Measured { plan, dataset, samples, interrupted } = measured;
+        Record {
+            id: machine::run_id(&plan.scenario, &self.started),
+            scenario: plan.scenario.clone(),
+            started: self.started,
+            finished: machine::now(),
+            command: self.command,
+            seed: self.seed,
+            plan,
+            dataset,
+            build: self.build,
+            machine: machine::machine(data),
+            load_start: self.load_start,
+            load_end: machine::load(),
+            outcome: Outcome::of(&samples, interrupted),
+            samples,
+        }
+    }
+}
