@@ -1,7 +1,9 @@
-//! `cargo bench --bench scenarios`: relaunches, appends and refreshes as they are, in fresh processes, every answer verified.
+//! `cargo bench --bench scenarios`: relaunches, appends and refreshes as they are, in fresh
+//! processes, every answer verified.
 //!
-//! `tracerig run` measures the same with cold page caches, all arms in random order and every raw sample on record; this is for following a
-//! change with criterion's baselines. TRACERIG_BENCH_RECIPE names another dataset for relaunches than `quick`.
+//! `tracerig run` measures the same with cold page caches, all arms in random order and every raw
+//! sample on record; this is for following a change with criterion's baselines.
+//! TRACERIG_BENCH_RECIPE names another dataset for relaunches than `quick`.
 
 mod common;
 

@@ -62,7 +62,8 @@ pub(super) struct Arguments {
     /// Only these runs of the plan.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     only: Vec<String>,
-    /// Launch on this dataset instead of a plan: refreshes on an archive, relaunches on a database. A recipe's name or path.
+    /// Launch on this dataset instead of a plan: refreshes on an archive, relaunches on a database.
+    /// A recipe's name or path.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "only"])]
     recipe: Option<String>,
     /// The arms launched on that dataset [default: full, warm and unchanged].
@@ -89,8 +90,8 @@ pub(super) struct Arguments {
     /// How many comparisons a self-check makes [default: 200].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
     comparisons: Option<u64>,
-    /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each launch), fsync=1 (in each
-    /// synchronous append).
+    /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each
+    /// launch), fsync=1 (in each synchronous append).
     #[arg(long, value_name = "WHAT")]
     handicap: Option<Planted>,
     /// Seed of the orders and of what is appended.

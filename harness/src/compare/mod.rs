@@ -1,8 +1,10 @@
 //! Two executables compared, arm by arm: exact work first, then pairs of samples in random order.
 //!
-//! Both run on the same database in the same state, and every answer of both is verified. The verdicts are those of the reports; what is here
-//! finds out how long a sample must be (`pilot`), takes the samples (`rounds`), launches both programs on a scenario (`sides`), puts these side by side (`executables`), builds revisions
-//! (`revision`), and shows what such comparisons find (`self_check`).
+//! Both run on the same database in the same state, and every answer of both is verified. The
+//! verdicts are those of the reports; what is here finds out how long a sample must be (`pilot`),
+//! takes the samples (`rounds`), launches both programs on a scenario (`sides`), puts these side by
+//! side (`executables`), builds revisions (`revision`), and shows what such comparisons find
+//! (`self_check`).
 
 mod error;
 mod executables;

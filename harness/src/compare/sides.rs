@@ -68,8 +68,8 @@ pub(super) struct Sides<'e> {
     candidates: [Candidate; 3],
     /// What is planted in every launch of the new program.
     pub(super) planted: Option<Planted>,
-    /// The times that a planted slowdown is a part of, by arm, the latest last: those of the last launches of the base, because a
-    /// machine is not as fast at all times.
+    /// The times that a planted slowdown is a part of, by arm, the latest last: those of the last
+    /// launches of the base, because a machine is not as fast at all times.
     recent: BTreeMap<usize, VecDeque<Duration>>,
 }
 

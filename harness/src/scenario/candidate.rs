@@ -1,4 +1,5 @@
-//! A program under measurement. Every process of a scenario is started here: alone, two at once, or to live on.
+//! A program under measurement. Every process of a scenario is started here: alone, two at once, or
+//! to live on.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -30,10 +31,11 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Starts processes from `program`, and ends one that takes longer than `limit` or writes without end. What a process reads
-    /// before it does anything, told by one that does nothing, is left out of what processes read. The C library reads
-    /// `/proc/self/maps` then, which is longer where the path of the program is: without this, moving a program would seem to change
-    /// its work.
+    /// Starts processes from `program`, and ends one that takes longer than `limit` or writes
+    /// without end. What a process reads before it does anything, told by one that does nothing, is
+    /// left out of what processes read. The C library reads `/proc/self/maps` then, which is longer
+    /// where the path of the program is: without this, moving a program would seem to change its
+    /// work.
     ///
     /// # Errors
     /// No temporary file can be made. That the program cannot be started shows when it is.
@@ -70,8 +72,8 @@ impl Candidate {
         self.end(child)
     }
 
-    /// Runs two processes at once, the second started so long after the first. Also says whether it was started before the first had
-    /// ended.
+    /// Runs two processes at once, the second started so long after the first. Also says whether it
+    /// was started before the first had ended.
     pub(super) fn two(
         &mut self,
         arguments: &[OsString],
@@ -99,7 +101,8 @@ impl Candidate {
         Ok(Companion::new(child, self.limit))
     }
 
-    /// Starts a process to talk to, with this environment variable or without it, and ends it after `limit`.
+    /// Starts a process to talk to, with this environment variable or without it, and ends it after
+    /// `limit`.
     pub(super) fn child(
         &self,
         arguments: &[OsString],

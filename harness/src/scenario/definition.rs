@@ -1,8 +1,10 @@
-//! What is asked of a scenario: arms, samples, data. It comes from a plan, the command line or a record.
+//! What is asked of a scenario: arms, samples, data. It comes from a plan, the command line or a
+//! record.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
+use serde::Deserialize;
 use tracerig_datasets::{ConversationError, DatasetError};
 use tracerig_reports::record::{ArmPlan, Cache, Plan, Process};
 
@@ -12,7 +14,8 @@ use super::{Event, Place, Scenario, ScenarioError, Tell};
 /// What is asked of a scenario.
 #[derive(Debug)]
 pub struct Definition {
-    /// It as a record says it. How many launches make a sample is found out for arms that have none.
+    /// The plan as a record holds it. Of an arm with 0 launches a sample, the run finds out how
+    /// many it needs.
     pub plan: Plan,
     /// How long one launch may take.
     pub time_limit: Duration,
@@ -20,7 +23,7 @@ pub struct Definition {
     pub(super) on_request: Vec<String>,
     /// The digest of the data, where only that will do.
     pub(super) expected: Option<String>,
-    /// What only the scenario knows: of its arms, and of its data.
+    /// What only the scenario knows of its arms and its data.
     pub(super) own: Box<dyn Prepare>,
 }
 
@@ -33,6 +36,21 @@ pub(super) trait Prepare: Debug {
         place: &Place,
         tell: &mut Tell<'_>,
     ) -> Result<Box<dyn Scenario>, ScenarioError>;
+}
+
+/// The keys of a run of a plan whose data come from a recipe.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OnRecipe {
+    /// Its name or path.
+    pub(super) recipe: String,
+    /// Factor on its size.
+    #[serde(default = "one")]
+    pub(super) scale: f64,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// Why there is no such definition.
@@ -80,8 +98,8 @@ impl From<ConversationError> for DefinitionError {
 }
 
 impl Definition {
-    /// Keeps the arms in `chosen`, each named alone or with the state of its page cache: `warm`, `warm:hot`. `all` means every arm,
-    /// and no name every arm that does not wait to be asked for.
+    /// Keeps the arms in `chosen`, each named alone or with the state of its page cache: `warm`,
+    /// `warm:hot`. `all` means every arm, and no name every arm that does not wait to be asked for.
     ///
     /// # Errors
     /// [`UnknownArm`] for a name that no arm has.
@@ -113,8 +131,8 @@ impl Definition {
         ))
     }
 
-    /// Makes it ready: builds the dataset if need be, and makes working copies, memos and right answers. Arms that are impossible
-    /// there are left out.
+    /// Makes it ready: builds the dataset if need be, and makes working copies, memos and right
+    /// answers. Arms that are impossible there are left out.
     ///
     /// # Errors
     /// See [`ScenarioError`].
@@ -141,7 +159,8 @@ impl Definition {
         self.plan.arms.iter().filter_map(of).collect()
     }
 
-    /// Refuses data that are not those of the record that is repeated. `or` says what else may be done.
+    /// Refuses data that are not those of the record that is repeated. `or` says what else may be
+    /// done.
     pub(super) fn accept(
         &self,
         (what, or): (&'static str, &'static str),

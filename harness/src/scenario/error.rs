@@ -1,4 +1,5 @@
-//! Why a scenario could not be run. What goes wrong in a launch is no error but a row of the result.
+//! Why a scenario could not be run. What goes wrong in a launch is no error but a row of the
+//! result.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,9 @@
 //! Scenarios: what is measured, how it is launched, and how each launch is judged.
 //!
-//! A scenario is a [`Definition`], made ready, then launched. The definition says what is asked, and comes from a plan, the command
-//! line or a record. Made ready it is a [`Scenario`], on which any [`Candidate`] can be launched. Runs, comparisons, self-checks,
-//! repetitions, plans and benchmarks know no more of a scenario than that; [`KINDS`] lists all of them.
+//! A scenario is a [`Definition`], made ready, then launched. The definition says what is asked,
+//! and comes from a plan, the command line or a record. Made ready it is a [`Scenario`], on which
+//! any [`Candidate`] can be launched. Runs, comparisons, self-checks, repetitions, plans and
+//! benchmarks know no more of a scenario than that; [`KINDS`] lists all of them.
 
 pub mod append;
 pub mod candidate;
@@ -47,7 +48,8 @@ pub struct Kind {
     /// The counters of its launches that are exact, or may be, by name.
     pub exact: &'static [&'static str],
     of_plan: fn(toml::Table) -> Result<Definition, DefinitionError>,
-    /// Its definition, with every arm, from a record and the user's own database, if the record is of one.
+    /// Its definition, with every arm, from a record and the user's own database, if the record is
+    /// of one.
     of_record: fn(&Record, Option<&Path>) -> Result<Definition, ReproError>,
 }
 
@@ -58,7 +60,8 @@ impl Kind {
         KINDS.into_iter().find(|kind| kind.name == name)
     }
 
-    /// Its definition, with every arm, from the keys that a run of a plan has for this scenario alone.
+    /// Its definition, with every arm, from the keys that a run of a plan has for this scenario
+    /// alone.
     ///
     /// # Errors
     /// See [`DefinitionError`].
@@ -66,7 +69,8 @@ impl Kind {
         (self.of_plan)(keys)
     }
 
-    /// The scenario that is measured on the dataset of this recipe: refreshes on an archive, relaunches on a database.
+    /// The scenario that is measured on the dataset of this recipe: refreshes on an archive,
+    /// relaunches on a database.
     #[must_use]
     pub fn on(recipe: &str) -> &'static Self {
         if ArchiveRecipe::is_one(recipe) { &refresh::KIND } else { &relaunch::KIND }
@@ -81,14 +85,15 @@ pub trait Scenario: Debug {
     /// What launches are made on, as a record says it.
     fn dataset(&self) -> &Dataset;
 
-    /// Makes the launches that the arm at this place of the definition makes at once, of most arms one, and judges them.
+    /// Makes the launches that the arm at this place of the definition makes at once, of most arms
+    /// one, and judges them.
     ///
     /// # Errors
     /// See [`ScenarioError`]. A launch that fails or answers wrongly is no error but a state.
     fn launch(&mut self, candidate: &mut Candidate, arm: usize) -> Result<Made, ScenarioError>;
 
-    /// From now on a launch may do other work than its arm says: its work is compared with another's. Its answer and the way to it
-    /// are judged as before.
+    /// From now on a launch may do other work than its arm says: its work is compared with
+    /// another's. Its answer and the way to it are judged as before.
     fn compare_work(&mut self) {}
 
     /// Confirms, after the last launch, that launches were judged by what is right.
@@ -122,7 +127,8 @@ pub enum Event<'a> {
     Dataset(Progress),
     /// Something else is made ready.
     Preparing(&'static str),
-    /// Pages of files there cannot be dropped from the page cache: arms with a cold one are left out.
+    /// Pages of files there cannot be dropped from the page cache: arms with a cold one are left
+    /// out.
     NeverCold(&'a Path),
     /// A sample is taken.
     Sample {

@@ -1,4 +1,5 @@
-//! A trace database that launches are made on: one copy in one state, the memos to start from, and the right answers.
+//! A trace database that launches are made on: one copy in one state, the memos to start from, and
+//! the right answers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -314,7 +315,8 @@ pub(super) fn difference(expected: &Turns, found: &Turns) -> Option<String> {
     found.keys().find(|id| !expected.contains_key(*id)).map(|id| format!("turn {id} is not one"))
 }
 
-/// Digest of an answer: SHA-256 over its turns in the order of their ids, each field with its length.
+/// Digest of an answer: SHA-256 over its turns in the order of their ids, each field with its
+/// length.
 pub(super) fn digest(turns: &Turns) -> String {
     let mut hash = Sha256::new();
     let mut text = |text: Option<&str>| match text {

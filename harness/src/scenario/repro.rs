@@ -1,4 +1,5 @@
-//! A run made again from its record alone: the same plan, the same rows, the same order from the same seeds.
+//! A run made again from its record alone: the same plan, the same rows, the same order from the
+//! same seeds.
 
 use std::path::PathBuf;
 

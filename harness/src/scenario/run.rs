@@ -13,7 +13,8 @@ use crate::machine;
 /// Runs a scenario. Ctrl-C ends it with the samples there are.
 ///
 /// # Errors
-/// See [`ScenarioError`]. A launch that fails, answers wrongly or does not meet its conditions is no error but a sample.
+/// See [`ScenarioError`]. A launch that fails, answers wrongly or does not meet its conditions is
+/// no error but a sample.
 pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> Result<Record, ScenarioError> {
     let mut scenario = definition.prepare(place, tell)?;
     let mut candidate = Candidate::new(&place.program, definition.time_limit)?;
@@ -39,7 +40,8 @@ pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> R
     Ok(session.record(measured, &place.workplaces))
 }
 
-/// How many launches of the arm at this place take as long as a sample should, found out by launches that are not kept.
+/// How many launches of the arm at this place take as long as a sample should, found out by
+/// launches that are not kept.
 pub(crate) fn launches_of(
     scenario: &mut dyn Scenario,
     candidate: &mut Candidate,

@@ -1,4 +1,5 @@
-//! A folder of a run's own, that is gone when the run is, however it ended; and whether there is room for it.
+//! A folder of a run's own, that is gone when the run is, however it ended; and whether there is
+//! room for it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,8 @@ pub(crate) fn check_room(folder: &Path, needed: u64) -> Result<(), ScenarioError
     Ok(())
 }
 
-/// Bytes that may still be written below `folder`, as far as its file system tells: one of no size at all does not.
+/// Bytes that may still be written below `folder`, as far as its file system tells: one of no size
+/// at all does not.
 pub(crate) fn free_room(folder: &Path) -> std::io::Result<u64> {
     let told = rustix::fs::statvfs(folder)?;
     Ok(if told.f_blocks == 0 { u64::MAX } else { told.f_bavail.saturating_mul(told.f_frsize) })

@@ -16,7 +16,7 @@ use crate::compare::{Checked, SelfCheck, self_check};
 use crate::handicap::Planted;
 use crate::machine;
 use crate::plan::Run;
-use crate::scenario::Kind;
+use crate::scenario::append;
 
 /// Comparisons, if their number is not given.
 const COMPARISONS: u64 = 200;
@@ -93,13 +93,13 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 /// What is launched: what the command line names, or what shows the handicap on little data.
 fn launched(arguments: &Arguments) -> Run {
     let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    if let (Some(Planted::Syncs(_)), Some(kind)) = (arguments.handicap, Kind::find("append")) {
+    if let Some(Planted::Syncs(_)) = arguments.handicap {
         let why = "Appends whose row is projected before they return.";
         let keys = toml::toml! {
             threads = 1
             appends = 50
         };
-        return Run::comparing(kind, why, named(&["sync-readback", "sync"]), keys);
+        return Run::comparing(&append::KIND, why, named(&["sync-readback", "sync"]), keys);
     }
     let usual: &[&str] = match arguments.handicap {
         Some(Planted::Rows(_)) => &["full:hot", "warm:hot", "unchanged:hot"],

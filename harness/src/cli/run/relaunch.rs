@@ -1,4 +1,5 @@
-//! `tracerig run relaunch`: what a relaunch on a large trace database costs, at one scale or at several.
+//! `tracerig run relaunch`: what a relaunch on a large trace database costs, at one scale or at
+//! several.
 
 use std::path::PathBuf;
 
@@ -11,23 +12,28 @@ use crate::scenario::{Definition, relaunch};
 
 /// Measure what a relaunch on a large trace database costs, cold and warm.
 ///
-/// Builds the dataset if it is not there yet, launches each arm in fresh processes and in random order, verifies every
-/// answer, prints a table, and writes record.json with every raw sample, latencies.hdr and report.md.
+/// Builds the dataset if it is not there yet, launches each arm in fresh processes and in random
+/// order, verifies every answer, prints a table, and writes record.json with every raw sample,
+/// latencies.hdr and report.md.
 ///
-/// Arms: floor (open, read the maximum id, exit), published (one LIKE query a launch), full (full scan, no memo), cold
-/// (full scan and persist), warm (memo, rows appended in between), unchanged (nothing appended). All with a hot page
-/// cache; published, cold and warm also with a cold one, proven.
+/// Arms: floor (open, read the maximum id, exit), published (one LIKE query a launch), full (full
+/// scan, no memo), cold (full scan and persist), warm (memo, rows appended in between), unchanged
+/// (nothing appended). All with a hot page cache; published, cold and warm also with a cold one,
+/// proven.
 ///
-/// On request, with --arms: pruned (anchors and facts among the rows deleted in between), window (another window),
-/// replaced (another database renamed over it), recreated (an older copy under its name), forced (a full scan asked for),
-/// live (one process, its memo in memory, refreshed again and again beside a writer that appends and prunes), two (two
-/// launches at once that share a memo, beside a writer).
+/// On request, with --arms: pruned (anchors and facts among the rows deleted in between), window
+/// (another window), replaced (another database renamed over it), recreated (an older copy under
+/// its name), forced (a full scan asked for), live (one process, its memo in memory, refreshed
+/// again and again beside a writer that appends and prunes), two (two launches at once that share a
+/// memo, beside a writer).
 #[derive(Debug, Args)]
 pub(super) struct Relaunch {
-    /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file [default: quick].
+    /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file
+    /// [default: quick].
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
-    /// A database of one's own instead of a dataset; a private copy of it is used, and it is not changed.
+    /// A database of one's own instead of a dataset; a private copy of it is used, and it is not
+    /// changed.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["recipe", "scale"])]
     db: Option<PathBuf>,
     /// Factor on the dataset's rows; its facts stay the same.
@@ -36,7 +42,8 @@ pub(super) struct Relaunch {
     /// Measure at several scales, one after the other, and show how the times grow.
     #[arg(long, value_name = "F,G", value_delimiter = ',', value_parser = crate::cli::scale, conflicts_with_all = ["scale", "db", "format"])]
     scales: Vec<f64>,
-    /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page cache, `all` every arm.
+    /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page
+    /// cache, `all` every arm.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     #[command(flatten)]
@@ -61,7 +68,8 @@ fn defined(arguments: &Relaunch, scale: f64) -> anyhow::Result<Definition> {
     Ok(definition)
 }
 
-/// Measures at one scale after the other; the first that does not end well ends it, with what there is.
+/// Measures at one scale after the other; the first that does not end well ends it, with what there
+/// is.
 fn climb(arguments: &Relaunch, scales: &[f64]) -> anyhow::Result<Code> {
     let definitions = scales.iter().map(|&scale| Ok((scale, defined(arguments, scale)?)));
     let definitions = definitions.collect::<anyhow::Result<Vec<_>>>()?;

@@ -1,4 +1,5 @@
-//! What an append run is asked for: the arms and amounts of its TOML, and the conditions under which every arm appends.
+//! What an append run is asked for: the arms and amounts of its TOML, and the conditions under
+//! which every arm appends.
 
 use std::path::Path;
 use std::time::Duration;
@@ -65,7 +66,8 @@ pub struct Condition {
     pub threads: u64,
     /// When an append is acknowledged.
     pub fsync: bool,
-    /// Appends a second over all threads, from the intended start; `None` appends as fast as it goes.
+    /// Appends a second over all threads, from the intended start; `None` appends as fast as it
+    /// goes.
     pub rate: Option<u64>,
     /// Whether another process keeps taking the write lock of the database.
     pub contended: bool,
@@ -155,7 +157,8 @@ impl Builtin {
     }
 }
 
-/// Appends under this condition, so many in one launch, or as many as the scenario says; every arm there is.
+/// Appends under this condition, so many in one launch, or as many as the scenario says; every arm
+/// there is.
 ///
 /// # Errors
 /// None but for a defect of the program.

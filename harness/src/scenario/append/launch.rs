@@ -1,4 +1,5 @@
-//! What processes are asked in this scenario. Another protocol would change this file and `candidate`, and nothing else.
+//! What processes are asked in this scenario. Another protocol would change this file and
+//! `candidate`, and nothing else.
 
 use std::ffi::OsString;
 use std::io;
@@ -17,7 +18,8 @@ use crate::scenario::finished::Finished;
 /// A contender that does not have the lock by then does not get it.
 const LONGEST_START: Duration = Duration::from_secs(60);
 
-/// Asks a fresh process for appends. `Err` in the inner result says in words that it could not be started.
+/// Asks a fresh process for appends. `Err` in the inner result says in words that it could not be
+/// started.
 pub(super) fn ask(candidate: &mut Candidate, load: &Load) -> Result<Result<Finished, String>, ScenarioError> {
     let task = told(load.folder.with_file_name("load.json"), &Task::Load(load.clone()))?;
     Ok(candidate.run(&task))
@@ -44,7 +46,8 @@ pub(super) fn ask_to_contend(
     Ok(child)
 }
 
-/// Asks a process to append until it is killed: by itself at a point, if one is named, and at which time it comes to it.
+/// Asks a process to append until it is killed: by itself at a point, if one is named, and at which
+/// time it comes to it.
 pub(super) fn ask_to_crash(
     candidate: &Candidate,
     writer: Writer,

@@ -1,7 +1,9 @@
-//! The append scenario: what an append costs its caller when the row of metadata is projected before it returns, or after.
+//! The append scenario: what an append costs its caller when the row of metadata is projected
+//! before it returns, or after.
 //!
-//! A launch is one fresh process that appends the same lines on the same number of threads, to a folder of its own (`launch`). When it has
-//! ended, every history is compared with what was to be appended, and every row with an independent replay of its history (`verify`).
+//! A launch is one fresh process that appends the same lines on the same number of threads, to a
+//! folder of its own (`launch`). When it has ended, every history is compared with what was to be
+//! appended, and every row with an independent replay of its history (`verify`).
 
 mod contender;
 mod counting;
@@ -18,7 +20,7 @@ pub use definition::{Acknowledged, Condition, on};
 use super::Kind;
 
 /// The scenario.
-pub(super) static KIND: Kind = Kind {
+pub(crate) static KIND: Kind = Kind {
     name: "append",
     exact: &ready::EXACT,
     of_plan: definition::of_plan,

@@ -8,6 +8,7 @@ use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
+use crate::scenario::definition::OnRecipe;
 use crate::scenario::relaunch::worker::Engine;
 use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
@@ -91,7 +92,8 @@ pub(super) struct Refresh {
     pub(super) many_per_mille: u64,
 }
 
-/// Refreshes of the archive of a recipe, by its name or path, with a factor on its bytes; every arm there is.
+/// Refreshes of the archive of a recipe, by its name or path, with a factor on its bytes; every arm
+/// there is.
 ///
 /// # Errors
 /// The recipe is not there, or is none.
@@ -134,21 +136,8 @@ impl Builtin {
     }
 }
 
-/// The keys of a run of a plan.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Keys {
-    recipe: String,
-    #[serde(default = "one")]
-    scale: f64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
 pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {
-    let Keys { recipe, scale } = keys.try_into()?;
+    let OnRecipe { recipe, scale } = keys.try_into()?;
     on_recipe(Some(&recipe), scale)
 }
 

@@ -1,4 +1,5 @@
-//! The archive of a run: brought into the state that is measured, with the memos of three moments and the right answers.
+//! The archive of a run: brought into the state that is measured, with the memos of three moments
+//! and the right answers.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,7 +38,8 @@ pub(super) struct Grown {
 }
 
 impl Growing<'_> {
-    /// Makes a memo, lets many sessions go on, makes another, lets a few go on, and makes the last one.
+    /// Makes a memo, lets many sessions go on, makes another, lets a few go on, and makes the last
+    /// one.
     pub(super) fn grow(
         &mut self,
         asked: &Refresh,
@@ -81,7 +83,8 @@ impl Growing<'_> {
         agree("a full refresh", &self.refresh(None)?, &answer)?;
         let refresh = published_archive::refresh(self.home, &self.published.place)?;
         let (published, published_files) = (Answer::of_published(&refresh.used), refresh.files);
-        // Of forks and compressed rollouts it knows nothing: there its launches are held against each other.
+        // Of forks and compressed rollouts it knows nothing: there its launches are held against
+        // each other.
         if !asked.recipe.has_new_shapes() {
             agree("the published refresh", &published, &answer.as_published())?;
         }

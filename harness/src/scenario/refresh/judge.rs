@@ -41,7 +41,8 @@ pub(super) struct Due {
 
 /// Judges what became of a launch of `arm` and writes it down. `wrote` says, from outside, whether it wrote what it remembers.
 ///
-/// Where work is compared and not judged, it is not `strict`: then a launch may read other files than its arm says.
+/// Where work is compared and not judged, it is not `strict`: then a launch may read other files
+/// than its arm says.
 pub(super) fn judge(
     arm: &Arm,
     due: &Due,

@@ -1,4 +1,5 @@
-//! What processes are asked in this scenario. Another protocol would change this file and `candidate`, and nothing else.
+//! What processes are asked in this scenario. Another protocol would change this file and
+//! `candidate`, and nothing else.
 
 use super::worker::{self, Task};
 use crate::scenario::candidate::Candidate;

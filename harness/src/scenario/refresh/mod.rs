@@ -1,7 +1,9 @@
-//! The refresh scenario: what a relaunch costs that reads a trace database and an archive of rollouts, and where its time goes.
+//! The refresh scenario: what a relaunch costs that reads a trace database and an archive of
+//! rollouts, and where its time goes.
 //!
-//! All launches are made on one copy of the archive and one of its trace database, in one state. Before a launch its memos are put in
-//! place (`ready`); the process is asked (`launch`); afterwards the answer, the files read and the memo written are judged (`judge`).
+//! All launches are made on one copy of the archive and one of its trace database, in one state.
+//! Before a launch its memos are put in place (`ready`); the process is asked (`launch`);
+//! afterwards the answer, the files read and the memo written are judged (`judge`).
 
 mod answer;
 mod definition;
@@ -26,7 +28,7 @@ pub(crate) use memos::Memos;
 use super::Kind;
 
 /// The scenario.
-pub(super) static KIND: Kind = Kind {
+pub(crate) static KIND: Kind = Kind {
     name: "refresh",
     exact: &judge::EXACT,
     of_plan: definition::of_plan,

@@ -1,4 +1,5 @@
-//! The refresh scenario made ready: an archive and its trace database in one state, and how launches on them are judged.
+//! The refresh scenario made ready: an archive and its trace database in one state, and how
+//! launches on them are judged.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -162,7 +163,8 @@ impl Scenario for Refreshes {
 }
 
 impl Refreshes {
-    /// Brings into memory what a launch of this arm reads: a kernel may drop what nobody has asked for lately.
+    /// Brings into memory what a launch of this arm reads: a kernel may drop what nobody has asked
+    /// for lately.
     fn warm(&self, arm: &Arm) -> Result<(), ScenarioError> {
         let threads = Options::default().threads.get();
         floor::walk(&self.home, threads).map_err(ScenarioError::io(&self.home, "walk it"))?;

@@ -9,6 +9,7 @@ use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
 use super::worker::Engine;
+use crate::scenario::definition::OnRecipe;
 use crate::scenario::prepared_database::{Change, Memo};
 use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
@@ -99,7 +100,8 @@ pub(super) enum Source {
     Own(PathBuf),
 }
 
-/// Relaunches on the dataset of a recipe, by its name or path, with a factor on its rows; every arm there is.
+/// Relaunches on the dataset of a recipe, by its name or path, with a factor on its rows; every arm
+/// there is.
 ///
 /// # Errors
 /// The recipe is not there, or is none.
@@ -152,21 +154,8 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
     })
 }
 
-/// The keys of a run of a plan.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Keys {
-    recipe: String,
-    #[serde(default = "one")]
-    scale: f64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
 pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {
-    let Keys { recipe, scale } = keys.try_into()?;
+    let OnRecipe { recipe, scale } = keys.try_into()?;
     on_recipe(Some(&recipe), scale)
 }
 

@@ -1,4 +1,5 @@
-//! What processes are asked in this scenario. Another protocol would change this file and `candidate`, and nothing else.
+//! What processes are asked in this scenario. Another protocol would change this file and
+//! `candidate`, and nothing else.
 
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ pub(super) fn ask(
     candidate.run(&worker::arguments(arm.engine, &prepared.database, memo, request, handicap))
 }
 
-/// Asks two fresh processes at once, the second so long after the first. Also says whether they overlapped.
+/// Asks two fresh processes at once, the second so long after the first. Also says whether they
+/// overlapped.
 pub(super) fn ask_two(
     candidate: &mut Candidate,
     live: &LiveDatabase,

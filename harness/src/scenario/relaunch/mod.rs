@@ -1,8 +1,10 @@
-//! The relaunch scenario: what a launch on a large trace database costs, cold and warm, every answer verified.
+//! The relaunch scenario: what a launch on a large trace database costs, cold and warm, every
+//! answer verified.
 //!
-//! All launches of an arm are made on one database in one state, which most arms share. Before a launch its memo is put in place and the
-//! page cache is brought into the state the arm asks for (`ready`); the process is asked (`launch`); afterwards the answer, the way to it
-//! and the conditions are judged (`judge`).
+//! All launches of an arm are made on one database in one state, which most arms share. Before a
+//! launch its memo is put in place and the page cache is brought into the state the arm asks for
+//! (`ready`); the process is asked (`launch`); afterwards the answer, the way to it and the
+//! conditions are judged (`judge`).
 
 mod definition;
 pub(crate) mod judge;
@@ -18,7 +20,7 @@ pub use definition::{on_own, on_recipe};
 use super::Kind;
 
 /// The scenario.
-pub(super) static KIND: Kind = Kind {
+pub(crate) static KIND: Kind = Kind {
     name: "relaunch",
     exact: &judge::EXACT,
     of_plan: definition::of_plan,

@@ -110,8 +110,8 @@ impl Overlapping {
         Ok((launches, state))
     }
 
-    /// Asks both. The transaction beside them was begun so early, as far as the last one tells, that it ends while the first
-    /// of them runs.
+    /// Asks both. The transaction beside them was begun so early, as far as the last one tells,
+    /// that it ends while the first of them runs.
     fn ask(
         &mut self,
         live: &LiveDatabase,

@@ -1,4 +1,5 @@
-//! The relaunch scenario made ready: databases, memos and right answers, and how launches on them are judged.
+//! The relaunch scenario made ready: databases, memos and right answers, and how launches on them
+//! are judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +34,8 @@ const ROOM_WRITTEN: u64 = 256 << 20;
 struct Relaunches {
     /// In the order of the plan.
     arms: Vec<(Arm, Cache)>,
-    /// By what happened to them, each with the page cache of its files. Dropped before their folder: their connections are open.
+    /// By what happened to them, each with the page cache of its files. Dropped before their
+    /// folder: their connections are open.
     databases: BTreeMap<Change, (PreparedDatabase, PageCache)>,
     /// The database of the arms whose launches are not one fresh process after the other.
     live: Option<LiveDatabase>,

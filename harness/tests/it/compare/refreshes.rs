@@ -5,7 +5,8 @@ use super::*;
 /// The arm whose work is compared.
 const WARM: [&str; 4] = ["--recipe", "archive-tiny", "--arms", "warm"];
 
-/// A program that has lost its memo of the archive at each refresh: its answer is right, and it reads every rollout.
+/// A program that has lost its memo of the archive at each refresh: its answer is right, and it
+/// reads every rollout.
 fn forgetful(program: &Program) -> PathBuf {
     let path = program.path("forgetful");
     let memo = r#"$(printf %s "$3" | sed -n 's/.*"archive_memo":"\([^"]*\)".*/\1/p')"#;
