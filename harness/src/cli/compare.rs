@@ -149,7 +149,7 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
             return Err(Usage(format!("the plan has no run `{name}`; it has {}", known.join(", "))).into());
         }
     }
-    plan.runs.retain(|run| arguments.only.is_empty() || arguments.only.iter().any(|name| *name == run.name));
+    plan.runs.retain(|run| arguments.only.is_empty() || arguments.only.contains(&run.name));
     plan.runs.retain(|run| !run.compare.is_empty());
     if plan.runs.is_empty() {
         return Err(Usage("no arm of these runs is compared between executables".to_owned()).into());

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::contender::{self, Contender};
@@ -21,7 +21,7 @@ const LONGEST_START: Duration = Duration::from_secs(60);
 /// Asks a fresh process for appends. `Err` in the inner result says in words that it could not be
 /// started.
 pub(super) fn ask(candidate: &mut Candidate, load: &Load) -> Result<Result<Finished, String>, ScenarioError> {
-    let task = told(load.folder.with_file_name("load.json"), &Task::Load(load.clone()))?;
+    let task = told(&load.folder.with_file_name("load.json"), &Task::Load(load.clone()))?;
     Ok(candidate.run(&task))
 }
 
@@ -31,7 +31,7 @@ pub(super) fn ask_to_contend(
     folder: &Path,
     contender: Contender,
 ) -> Result<Child, ScenarioError> {
-    let task = told(folder.with_file_name("contend.json"), &Task::Contend(contender))?;
+    let task = told(&folder.with_file_name("contend.json"), &Task::Contend(contender))?;
     let child = candidate.child(&task, Some(LONGEST_START), None);
     let mut child = child.map_err(ScenarioError::io(candidate.program(), "launch it"))?;
     let mut wait_until_held = || -> io::Result<()> {
@@ -53,14 +53,14 @@ pub(super) fn ask_to_crash(
     writer: Writer,
     point: Option<String>,
 ) -> Result<Child, ScenarioError> {
-    let task = told(writer.folder.with_extension("json"), &Task::Crash(writer))?;
+    let task = told(&writer.folder.with_extension("json"), &Task::Crash(writer))?;
     let child = candidate.child(&task, Some(TIME_LIMIT), Some((CRASH_VARIABLE, point)));
     child.map_err(ScenarioError::io(candidate.program(), "launch it"))
 }
 
 /// Writes down what a process is to do. Returns its arguments.
-fn told(path: PathBuf, task: &Task) -> Result<Vec<OsString>, ScenarioError> {
+fn told(path: &Path, task: &Task) -> Result<Vec<OsString>, ScenarioError> {
     let text = serde_json::to_vec(task).map_err(io::Error::other);
-    text.and_then(|text| std::fs::write(&path, text)).map_err(ScenarioError::io(&path, "write it"))?;
-    Ok(worker::arguments(&path))
+    text.and_then(|text| std::fs::write(path, text)).map_err(ScenarioError::io(path, "write it"))?;
+    Ok(worker::arguments(path))
 }
