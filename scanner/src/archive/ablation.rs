@@ -112,7 +112,7 @@ pub(super) fn rules(ablated: Ablations) -> Rules {
 pub(super) fn take(
     ablated: Ablations,
     rollout: &mut Rollout,
-    line: Result<Line, Defect>,
+    line: Result<Line<'_>, Defect>,
     start: &[u8],
     rules: &Rules,
 ) {
@@ -124,12 +124,12 @@ pub(super) fn take(
         Err(_) if ablated.has(Ablation::Broken) => skipped,
         Ok(Line::Skipped(Known::No)) if ablated.has(Ablation::UnknownKind) => skipped,
         Ok(Line::Says(said)) => {
-            let Said { at, says, defect } = *said;
+            let Said { at, says, defect } = said;
             if ablated.has(Ablation::FirstMeta) && matches!(says, Says::Session(_)) {
                 rollout.meta = None;
             }
             let defect = defect.filter(|_| !ablated.has(Ablation::Broken));
-            Ok(Line::Says(Box::new(Said { at, says: heard(ablated, says), defect })))
+            Ok(Line::Says(Said { at, says: heard(ablated, says), defect }))
         }
         line => line,
     };
@@ -140,17 +140,15 @@ pub(super) fn take(
 }
 
 /// What is heard of what a line says.
-fn heard(ablated: Ablations, says: Says) -> Says {
-    let slow = |tier: Option<String>| {
-        tier.map(|tier| if ablated.has(Ablation::Fast) && tier == "fast" { "slow".to_owned() } else { tier })
-    };
+fn heard(ablated: Ablations, says: Says<'_>) -> Says<'_> {
+    let no_fast = |tier| if ablated.has(Ablation::Fast) && tier == "fast" { "slow" } else { tier };
     match says {
         Says::Turn { turn, .. } if ablated.has(Ablation::Model) => Says::Turn { turn, model: None },
         Says::Settings { .. } if ablated.has(Ablation::Said) => Says::Nothing,
         Says::Settings { tier: None } if ablated.has(Ablation::NoTier) => Says::Nothing,
-        Says::Settings { tier } => Says::Settings { tier: slow(tier) },
+        Says::Settings { tier } => Says::Settings { tier: tier.map(no_fast) },
         Says::Record(mut record) => {
-            record.tier = slow(record.tier.filter(|_| !ablated.has(Ablation::Said)));
+            record.tier = record.tier.filter(|_| !ablated.has(Ablation::Said)).map(no_fast);
             Says::Record(record)
         }
         Says::Used { total: None, .. } if ablated.has(Ablation::NoTotal) => Says::Nothing,

@@ -66,12 +66,32 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             all(sums.clone(), part);
             continue;
         }
-        let details = context.details(part, &mut stats.bytes_read);
         let counts = |file: &usize| !found.aside.contains(&(place, *file));
-        let sums =
-            |priority| part::sums(shard::rollouts(&details).filter(|(file, _)| counts(file)), priority);
-        kept_sums.insert(place, sums(None));
-        all(sums(priority), part);
+        // The few that do not count are taken out, where that can be done; a file that cannot be read any more leaves nothing to take.
+        let keeps = asked.is_some();
+        let without = |details: &[shard::Detail]| {
+            let is_all = details.iter().all(|detail| detail.rollout.lines > 0);
+            let rollouts = details.iter().map(|detail| &detail.rollout);
+            part::without(&part.sums, rollouts, priority).filter(|_| is_all)
+        };
+        let aside: Vec<usize> = (0..part.records.len()).filter(|file| !counts(file)).collect();
+        let can_take = !(joins && keeps);
+        let taken = can_take.then(|| context.details_of(part, &aside, &mut stats.bytes_read));
+        let sums = match taken.and_then(|details| without(&details)) {
+            Some(sums) => {
+                kept_sums.insert(place, sums.clone());
+                sums
+            }
+            None => {
+                let details = context.details(part, &mut stats.bytes_read);
+                let sums = |priority| {
+                    part::sums(shard::rollouts(&details).filter(|(file, _)| counts(file)), priority)
+                };
+                kept_sums.insert(place, sums(None));
+                sums(priority)
+            }
+        };
+        all(sums, part);
         for (file, session) in part.sessions.iter_mut().enumerate() {
             session.counts = counts(&file);
         }

@@ -1,7 +1,7 @@
 //! What lines add up to: each rule of counting by small sequences.
 
 use super::super::kind::kind;
-use super::super::line::from_slice;
+use super::super::line::Parser;
 use super::*;
 
 /// A thread, its parent, and turns of both, in the order of time.
@@ -14,9 +14,10 @@ const NEXT_TURN: &str = "01a00001-0002-7000-8000-000000000000";
 fn take(rollout: &mut Rollout, milliseconds: u32, event: &str, rules: &Rules) {
     let (seconds, milliseconds) = (milliseconds / 1000, milliseconds % 1000);
     let line = format!(r#"{{"timestamp":"2026-11-20T20:37:{seconds:02}.{milliseconds:03}Z",{event}}}"#);
+    let mut parser = Parser::default();
     let understood = match kind(line.as_bytes()) {
         super::super::kind::Kind::Skipped(known) => Ok(Line::Skipped(known)),
-        kind => from_slice(line.as_bytes(), kind),
+        kind => parser.understand(line.as_bytes(), kind),
     };
     rollout.take(understood, line.as_bytes(), rules);
 }

@@ -178,7 +178,7 @@ pub struct Read {
 #[doc(hidden)]
 pub fn read_rollout(path: &Path) -> std::io::Result<Read> {
     let file = update::open_file(path)?;
-    let mut reader = reader::Reader::by(parse::Rules::EARLIER);
+    let mut reader = reader::Reader::by(parse::Rules::EARLIER).once();
     let name = path.file_name().unwrap_or_default();
     let mut source = source::Source::of(name, &file, file.metadata()?.len())?;
     let (rollout, _) = reader.read(&mut source, name::session(name))?;

@@ -111,25 +111,57 @@ pub(super) fn joined<'a>(
             if tier(bucket.tier, rollout.name(bucket.turn), Some(priority)) == bucket.tier {
                 continue;
             }
-            let model = match rollout.name(bucket.model) {
-                Some(name) => Some(u32::try_from(sums.models.iter().position(|model| model == name)?).ok()?),
-                None => None,
-            };
             let Bucket { quarter, tokens, events, .. } = *bucket;
-            let place = sums.totals.binary_search_by_key(&(model, bucket.tier, quarter), order).ok()?;
-            let left = &mut sums.totals[place];
-            if left.tokens.is_at_its_end() {
-                return None;
-            }
-            left.tokens = left.tokens.minus(tokens);
-            left.events = left.events.checked_sub(events)?;
+            let model = take(&mut sums, rollout, bucket, bucket.tier)?;
             moved.push(Total { quarter, model, tier: Tier::Priority, tokens, events });
         }
     }
     sums.totals.retain(|total| total.events > 0);
     sums.totals.append(&mut moved);
     sums.totals.sort_by_key(order);
+    sums.totals.dedup_by(|total, before| {
+        let is_same = order(total) == order(before);
+        if is_same {
+            before.tokens = before.tokens.plus(total.tokens);
+            before.events += total.events;
+        }
+        is_same
+    });
     Some(sums)
+}
+
+/// `sums`, which were made with the same `priority`, without `rollouts`, which are in them. `None` where numbers have reached their
+/// end, and cannot be taken from each other.
+pub(super) fn without<'a>(
+    sums: &Sums,
+    rollouts: impl Iterator<Item = &'a Rollout>,
+    priority: Option<&PriorityTurns>,
+) -> Option<Sums> {
+    let mut sums = sums.clone();
+    for rollout in rollouts {
+        for bucket in &rollout.buckets {
+            let tier = tier(bucket.tier, rollout.name(bucket.turn), priority);
+            take(&mut sums, rollout, bucket, tier)?;
+        }
+    }
+    sums.totals.retain(|total| total.events > 0);
+    Some(sums)
+}
+
+/// Takes what a rollout used at once, at this tier, out of `sums`. Gives the place of its model in them.
+fn take(sums: &mut Sums, rollout: &Rollout, bucket: &Bucket, tier: Tier) -> Option<Option<u32>> {
+    let model = match rollout.name(bucket.model) {
+        Some(name) => Some(u32::try_from(sums.models.iter().position(|model| model == name)?).ok()?),
+        None => None,
+    };
+    let place = sums.totals.binary_search_by_key(&(model, tier, bucket.quarter), order).ok()?;
+    let left = &mut sums.totals[place];
+    if left.tokens.is_at_its_end() {
+        return None;
+    }
+    left.tokens = left.tokens.minus(bucket.tokens);
+    left.events = left.events.checked_sub(bucket.events)?;
+    Some(model)
 }
 
 fn tier(said: Tier, turn: Option<&str>, priority: Option<&PriorityTurns>) -> Tier {
@@ -226,10 +258,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_out_is_what_would_not_have_been_added_up() {
+        let all = [rollout("a", 3), rollout("b", 4), rollout("c", 5)];
+        for known in [&["b-1"][..], &["a-1", "a-2", "b-1", "b-2", "c-1", "c-2"], &[]] {
+            let priority: PriorityTurns = known.iter().copied().collect();
+            for priority in [None, Some(&priority)] {
+                let joined = |before| {
+                    priority.map_or(Some(Sums::clone(&before)), |known| joined(&before, all.iter(), known))
+                };
+                for before in [
+                    sums(all.iter().enumerate(), priority),
+                    joined(sums(all.iter().enumerate(), None)).unwrap(),
+                ] {
+                    let after = without(&before, [&all[0], &all[2]].into_iter(), priority).unwrap();
+                    assert_eq!(usage(after), usage(sums([(1, &all[1])].into_iter(), priority)), "{known:?}");
+                    let none = without(&before, all.iter(), priority).unwrap();
+                    assert_eq!(usage(none), Usage::default());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_a_counter_could_not_hold_is_not_taken_apart() {
         let all = [rollout("a", u64::MAX), rollout("b", 4)];
         let before = sums(all.iter().enumerate(), None);
         let priority: PriorityTurns = ["b-1"].into_iter().collect();
         assert!(joined(&before, [&all[1]].into_iter(), &priority).is_none());
+        assert!(without(&before, [&all[1]].into_iter(), None).is_none());
     }
 }

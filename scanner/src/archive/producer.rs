@@ -5,7 +5,7 @@
 /// A test fails when those files change and this does not; it prints the new value. The memo of the trace scan has a
 /// fingerprint of its own.
 pub(super) const FINGERPRINT: [u8; 16] =
-    [177, 120, 120, 184, 166, 59, 103, 94, 93, 18, 64, 90, 138, 196, 126, 205];
+    [152, 238, 36, 170, 115, 42, 155, 97, 234, 14, 169, 57, 99, 124, 168, 69];
 
 #[cfg(test)]
 mod tests {
@@ -18,16 +18,14 @@ mod tests {
         let sources = [
             ("mod.rs", include_str!("parse/mod.rs")),
             ("fold.rs", include_str!("parse/fold.rs")),
+            ("json.rs", include_str!("parse/json.rs")),
             ("kind.rs", include_str!("parse/kind.rs")),
-            ("lenient.rs", include_str!("parse/lenient.rs")),
             ("line.rs", include_str!("parse/line.rs")),
             ("lineage.rs", include_str!("parse/lineage.rs")),
             ("members.rs", include_str!("parse/members.rs")),
             ("rules.rs", include_str!("parse/rules.rs")),
             ("seen.rs", include_str!("parse/seen.rs")),
-            ("text.rs", include_str!("parse/text.rs")),
             ("tokens.rs", include_str!("parse/tokens.rs")),
-            ("utf8.rs", include_str!("parse/utf8.rs")),
         ];
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/archive/parse");
         assert_eq!(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::ablation::{Ablation, Ablations, rules, take};
-use super::parse::{Defect, Kind, Known, Line, Rollout, Rules, from_reader, from_slice, kind};
+use super::parse::{Defect, Kind, Known, Line, Parser, Pieces, Rollout, Rules, kind};
 use super::source::Source;
 
 /// Bytes before the end of what was consumed that a file is recognised by.
@@ -40,16 +40,21 @@ pub(crate) struct Reader {
     window: Box<[u8]>,
     /// Bytes read from all files.
     pub(crate) bytes: u64,
+    /// How many bytes before the end of what was consumed are digested.
+    tail: usize,
+    parser: Parser,
     ablated: Ablations,
     rules: Rules,
 }
 
-/// One file being read. In the window stand, in this order, a tail of what was consumed, the line that is being read, and
+/// One file being read. In the window stand, in this order, the tail of what was consumed, the line that is being read, and
 /// what follows.
 struct Reading<'a, 'f> {
     source: &'a mut Source<'f>,
     window: &'a mut [u8],
     bytes: &'a mut u64,
+    tail: usize,
+    parser: &'a mut Parser,
     ablated: Ablations,
     rules: Rules,
     /// Where in the content the window ends.
@@ -69,7 +74,14 @@ impl Reader {
 
     /// One that counts by these rules.
     pub(crate) fn by(rules: Rules) -> Self {
-        Self { window: vec![0; WINDOW].into_boxed_slice(), bytes: 0, ablated: Ablations::NONE, rules }
+        let window = vec![0; WINDOW].into_boxed_slice();
+        let parser = Parser::default();
+        Self { window, bytes: 0, tail: TAIL, parser, ablated: Ablations::NONE, rules }
+    }
+
+    /// One whose files nobody will read on: it digests nothing of them.
+    pub(crate) fn once(self) -> Self {
+        Self { tail: 0, ..self }
     }
 
     /// Reads all lines of `source` into a new rollout of the session `id`. A last one without a line break waits.
@@ -109,10 +121,11 @@ impl Reader {
     }
 
     fn reading<'a, 'f>(&'a mut self, source: &'a mut Source<'f>, begin: u64) -> Reading<'a, 'f> {
-        let Self { window, bytes, ablated, rules } = self;
+        let Self { window, bytes, tail, parser, ablated, rules } = self;
         let at = source.start_at(begin);
-        let (ablated, rules) = (*ablated, *rules);
-        Reading { source, window, bytes, ablated, rules, at, held: 0, line: 0, searched: 0 }
+        let (tail, ablated, rules) = (*tail, *ablated, *rules);
+        let (held, line, searched) = (0, 0, 0);
+        Reading { source, window, bytes, tail, parser, ablated, rules, at, held, line, searched }
     }
 }
 
@@ -123,7 +136,7 @@ impl Reading<'_, '_> {
             while let Some(length) = memchr::memchr(b'\n', &self.window[self.searched..self.held]) {
                 let end = self.searched + length;
                 let line = &self.window[self.line..end];
-                take(self.ablated, rollout, understand(line), line, &self.rules);
+                take(self.ablated, rollout, held(self.parser, line), line, &self.rules);
                 (self.line, self.searched) = (end + 1, end + 1);
             }
             self.searched = self.held;
@@ -139,7 +152,7 @@ impl Reading<'_, '_> {
         }
         if self.ablated.has(Ablation::Torn) && self.line < self.held {
             let line = &self.window[self.line..self.held];
-            take(self.ablated, rollout, understand(line), line, &self.rules);
+            take(self.ablated, rollout, held(self.parser, line), line, &self.rules);
             self.line = self.held;
         }
         Ok(self.consumed(consumed))
@@ -151,12 +164,12 @@ impl Reading<'_, '_> {
             return before;
         }
         let bytes = self.at - (self.held - self.line) as u64;
-        Consumed { bytes, tail: xxh3_128(&self.window[self.line.saturating_sub(TAIL)..self.line]) }
+        Consumed { bytes, tail: xxh3_128(&self.window[self.line.saturating_sub(self.tail)..self.line]) }
     }
 
     /// Forgets what stands before `place` in the window, but for a tail. Returns how far everything moved.
     fn forget(&mut self, place: usize) -> usize {
-        let by = place.saturating_sub(TAIL);
+        let by = place.saturating_sub(self.tail);
         if by > 0 {
             self.window.copy_within(by..self.held, 0);
             self.held -= by;
@@ -185,11 +198,12 @@ impl Reading<'_, '_> {
         let (kind, start) = (kind(line), line[..line.len().min(START)].to_vec());
         let (ablated, rules) = (self.ablated, self.rules);
         let (at, until) = (self.line, self.held);
+        let mut parser = std::mem::take(self.parser);
         let mut rest = LongLine { at, until, is_whole: false, failed: None, reading: self };
         let understood = match kind {
             _ if ablated.has(Ablation::LongLine) => Ok(Line::Skipped(Known::Yes)),
             Kind::Skipped(known) => Ok(Line::Skipped(known)),
-            kind => from_reader(&mut rest, kind),
+            kind => parser.understand(&mut rest, kind),
         };
         rest.skip();
         let LongLine { until, is_whole, failed, .. } = rest;
@@ -204,10 +218,11 @@ impl Reading<'_, '_> {
     }
 }
 
-fn understand(line: &[u8]) -> Result<Line, Defect> {
+/// Understands a line that the window holds.
+fn held<'a>(parser: &'a mut Parser, line: &[u8]) -> Result<Line<'a>, Defect> {
     match kind(line) {
         Kind::Skipped(known) => Ok(Line::Skipped(known)),
-        kind => from_slice(line, kind),
+        kind => parser.understand(line, kind),
     }
 }
 
@@ -247,15 +262,14 @@ impl LongLine<'_, '_, '_> {
     }
 }
 
-impl Read for LongLine<'_, '_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.more() {
-            return Ok(0);
-        }
-        let count = buffer.len().min(self.until - self.at);
-        buffer[..count].copy_from_slice(&self.reading.window[self.at..self.at + count]);
-        self.at += count;
-        Ok(count)
+impl Pieces for &mut LongLine<'_, '_, '_> {
+    fn piece(&mut self) -> &[u8] {
+        self.more();
+        &self.reading.window[self.at..self.until]
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.at = self.until.min(self.at + bytes);
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use rustix::fs::{Mode, OFlags, fstat, open};
+use rustix::fs::{Mode, OFlags, fstat, open, openat};
 
 use super::ablation::Ablation;
 use super::compare::Work;
@@ -38,7 +39,8 @@ impl Context<'_> {
         let work: Vec<Mutex<Option<Work>>> = work.into_iter().map(|work| Mutex::new(Some(work))).collect();
         let next = AtomicUsize::new(0);
         let each = || {
-            let mut reader = Reader::without(self.options.ablated());
+            let reader = Reader::without(self.options.ablated());
+            let mut reader = if self.memo.is_some() { reader } else { reader.once() };
             while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if self.is_cancelled() {
                     break;
@@ -75,15 +77,18 @@ impl Context<'_> {
             });
         }
         let mut shard = Shard::new(self, key, reader);
-        let names: HashSet<OsString> = files.iter().map(|(name, _)| name.clone()).collect();
+        let is_new = old.left() == 0;
+        let names = files.iter().map(|(name, _)| name).filter(|_| !is_new);
+        let names: HashSet<OsString> = names.cloned().collect();
         for (name, found) in files {
             if self.is_cancelled() {
                 return;
             }
-            let before = old.take(&name).or_else(|| {
-                let other = source::other_form(&name);
-                if names.contains(&other) { None } else { old.take(&other) }
-            });
+            let other = || Some(source::other_form(&name)).filter(|other| !names.contains(other));
+            let before = match is_new {
+                true => None,
+                false => old.take(&name).or_else(|| old.take(&other()?)),
+            };
             shard.file(&name, &found, before);
         }
         if crate::stop::is_to_stop() {
@@ -165,11 +170,8 @@ impl Context<'_> {
     /// The details of some files of a part, in the order of their places in it, read from the memo or from these files. None if they
     /// cannot be told.
     pub(super) fn details_of(&self, part: &Part, files: &[usize], bytes_read: &mut u64) -> Vec<Detail> {
-        if let Some(details) = part.body.as_ref().and_then(|body| body.details().ok()?) {
-            let mut files = files.iter().copied().peekable();
-            let wanted =
-                details.into_iter().enumerate().filter(|(place, _)| files.next_if_eq(place).is_some());
-            return wanted.map(|(_, detail)| detail).collect();
+        if let Some(details) = part.body.as_ref().and_then(|body| body.some(files).ok()?) {
+            return details;
         }
         if part.body.is_some() && self.options.lacks(Ablation::CopiesDamaged) {
             return Vec::new();
@@ -180,7 +182,7 @@ impl Context<'_> {
         } else {
             &part.names
         };
-        let mut reader = Reader::without(self.options.ablated());
+        let mut reader = Reader::without(self.options.ablated()).once();
         let read = |&place: &usize| {
             let (name, record) = (names.get(place)?, part.records.get(place)?);
             let file = open_file(&self.home.join(&part.key.folder).join(name));
@@ -204,9 +206,12 @@ impl Context<'_> {
     }
 }
 
+/// How rollouts are opened: a pipe would be waited for.
+const OPENED: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+
 /// Opens a rollout.
 pub(super) fn open_file(path: &Path) -> io::Result<File> {
-    Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?.into())
+    Ok(open(path, OPENED, Mode::empty())?.into())
 }
 
 /// What is remembered of the files of a shard.
@@ -234,6 +239,8 @@ impl Old {
 struct Shard<'a, 'r> {
     context: &'a Context<'a>,
     key: Key,
+    /// The folder, once a file in it was opened.
+    folder: Option<OwnedFd>,
     reader: &'r mut Reader,
     entries: Vec<Entry>,
     problems: Vec<Problem>,
@@ -251,7 +258,8 @@ struct Entry {
 impl<'a, 'r> Shard<'a, 'r> {
     fn new(context: &'a Context<'a>, key: Key, reader: &'r mut Reader) -> Self {
         let (entries, problems) = (Vec::new(), Vec::new());
-        Self { context, key, reader, entries, problems, stats: Stats::default(), changed: false }
+        let stats = Stats::default();
+        Self { context, key, folder: None, reader, entries, problems, stats, changed: false }
     }
 
     /// Takes a file that was found, and what was remembered of it.
@@ -272,9 +280,8 @@ impl<'a, 'r> Shard<'a, 'r> {
         // Before the file is looked at, so that whatever happens to it afterwards is later.
         let now = (self.context.options.clock)();
         self.stats.metadata_calls += 1;
-        let path = self.context.home.join(&self.key.folder).join(name);
         let state = |file: File| Ok((self.context.options.state(&fstat(&file)?), file));
-        let opened = match open_file(&path).and_then(state) {
+        let opened = match self.open(name).and_then(state) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.changed |= before.is_some();
@@ -289,11 +296,24 @@ impl<'a, 'r> Shard<'a, 'r> {
                 let is_fresh = state.is_fresh(now) && !self.context.options.lacks(Ablation::Tick);
                 let record = Record::new(name, state, rollout.id(), is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
-                self.changed |= before.as_ref() != Some(&(record, detail.clone()));
+                let is_same = |before: &(Record, Detail)| before.0 == record && before.1 == detail;
+                self.changed |= !before.as_ref().is_some_and(is_same);
                 self.entries.push(Entry { record, detail, is_stale: false });
             }
             Err(error) => self.unreadable(name, &error, before),
         }
+    }
+
+    /// Opens a file by its folder, which is opened once: the way to it is long.
+    fn open(&mut self, name: &OsStr) -> io::Result<File> {
+        let folder = match &mut self.folder {
+            Some(folder) => folder,
+            none => {
+                let path = self.context.home.join(&self.key.folder);
+                none.insert(open(path, OFlags::DIRECTORY | OPENED, Mode::empty())?)
+            }
+        };
+        Ok(openat(folder, name, OPENED, Mode::empty())?.into())
     }
 
     /// What an open file holds, read from where it was read before if it only grew or was compressed or decompressed.

@@ -124,7 +124,7 @@ impl Rollout {
     }
 
     /// Takes the next line, which begins with `start`, understood.
-    pub(crate) fn take(&mut self, line: Result<Line, Defect>, start: &[u8], rules: &Rules) {
+    pub(crate) fn take(&mut self, line: Result<Line<'_>, Defect>, start: &[u8], rules: &Rules) {
         self.lines += 1;
         if self.lineage.is_timed() {
             let at = if let Ok(Line::Says(said)) = &line { Some(said.at) } else { time(start) };
@@ -136,7 +136,7 @@ impl Rollout {
             Ok(Line::Untyped) if self.lines == 1 || self.is_untyped => self.is_untyped = true,
             Ok(Line::Untyped) => self.is_broken(Defect::NoType),
             Ok(Line::Says(said)) => {
-                let Said { at, says, defect } = *said;
+                let Said { at, says, defect } = said;
                 self.says(at, says, rules);
                 let beyond = std::mem::take(&mut self.is_beyond).then_some(Defect::TooMany);
                 defect.or(beyond).into_iter().for_each(|defect| self.is_broken(defect));
@@ -157,14 +157,14 @@ impl Rollout {
         self.names.get(usize::try_from(place?).ok()?).map(String::as_str)
     }
 
-    fn says(&mut self, at: i64, says: Says, rules: &Rules) {
+    fn says(&mut self, at: i64, says: Says<'_>, rules: &Rules) {
         let (first, last) = self.span.unwrap_or((at, at));
         self.span = Some((first.min(at), last.max(at)));
         match says {
             Says::Session(meta) => self.session(at, meta),
             Says::Turn { turn, model } => {
                 if let Some(turn) = turn {
-                    self.lineage.has_own_turn |= is_own(&turn, self.id());
+                    self.lineage.has_own_turn |= is_own(turn, self.id());
                     self.turn = self.place_of(turn);
                 }
                 if let Some(model) = model {
@@ -172,7 +172,7 @@ impl Rollout {
                 }
             }
             // Settings are written whole, and whoever sets no tier gets the standard one.
-            Says::Settings { tier } => self.tier = Tier::named(tier.as_deref()),
+            Says::Settings { tier } => self.tier = Tier::named(tier),
             Says::Record(record) => self.record(at, record, rules),
             Says::Used { .. } if self.has_records && rules.records_end_counts => {}
             Says::Used { ordinal, total, last } => {
@@ -193,19 +193,19 @@ impl Rollout {
         }
     }
 
-    fn record(&mut self, at: i64, record: Record, rules: &Rules) {
+    fn record(&mut self, at: i64, record: Record<'_>, rules: &Rules) {
         let Record { thread, turn, response, usage, tier } = record;
         if let Some(tier) = tier {
-            self.tier = Tier::named(Some(&tier));
+            self.tier = Tier::named(Some(tier));
         }
         if !rules.records {
             return;
         }
         self.has_records = true;
-        if thread.as_deref() != Some(self.id()) && rules.own_thread {
+        if thread != Some(self.id()) && rules.own_thread {
             return;
         }
-        let is_new = response.is_none_or(|response| self.responses.insert(&response));
+        let is_new = response.is_none_or(|response| self.responses.insert(response));
         if let Some(usage) = usage.filter(|_| is_new || !rules.once) {
             let turn = match turn {
                 Some(turn) => self.place_of(turn),
@@ -265,13 +265,13 @@ impl Rollout {
     }
 
     /// The place of a name; `None` for a new one beyond the limits.
-    fn place_of(&mut self, name: String) -> Option<u32> {
+    fn place_of(&mut self, name: &str) -> Option<u32> {
         let known = self.names.iter().rposition(|known| *known == name);
         let place = known.or_else(|| {
             let is_full = self.names.len() == MOST_NAMES || self.name_bytes() + name.len() > MOST_NAMES_BYTES;
             self.is_beyond |= is_full;
             (!is_full).then(|| {
-                self.names.push(name);
+                self.names.push(name.to_owned());
                 self.names.len() - 1
             })
         });
@@ -280,7 +280,7 @@ impl Rollout {
 
     /// Bytes of all names. They are counted only where they could be too many.
     fn name_bytes(&self) -> usize {
-        if self.names.len() < MOST_NAMES_BYTES / super::text::LONGEST {
+        if self.names.len() < MOST_NAMES_BYTES / super::json::LONGEST {
             return 0;
         }
         self.names.iter().map(String::len).sum()

@@ -3,6 +3,9 @@
 //! The kind is the first member `type` of a line, and of its payload. In what Codex writes, it stands within the first
 //! 160 bytes, after members that are plain strings and numbers. Whatever looks different is unclear, and read as JSON.
 
+use super::json::plain;
+use super::members::milliseconds;
+
 /// What the beginning of a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -21,6 +24,61 @@ pub(crate) enum Known {
     Yes,
     /// It is of a later version, or nobody's.
     No,
+}
+
+/// The type of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    /// `session_meta`.
+    Session,
+    /// `turn_context`.
+    Turn,
+    /// `token_usage_record`.
+    Record,
+    /// `event_msg`, of which the payload says more.
+    Event,
+    Other(Known),
+}
+
+/// The type of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// `token_count`.
+    Count,
+    /// `thread_settings_applied`.
+    Settings,
+    /// `task_started`.
+    Started,
+    Other(Known),
+}
+
+impl Type {
+    pub(super) fn named(name: &[u8]) -> Self {
+        match name {
+            b"session_meta" => Self::Session,
+            b"turn_context" => Self::Turn,
+            b"token_usage_record" => Self::Record,
+            b"event_msg" => Self::Event,
+            name => Self::Other(Known::among(&OTHER_LINES, name)),
+        }
+    }
+}
+
+impl Event {
+    pub(super) fn named(name: &[u8]) -> Self {
+        match name {
+            b"token_count" => Self::Count,
+            b"thread_settings_applied" => Self::Settings,
+            b"task_started" => Self::Started,
+            name => Self::Other(Known::among(&OTHER_EVENTS, name)),
+        }
+    }
+}
+
+impl Known {
+    fn among(names: &[&str], name: &[u8]) -> Self {
+        if names.iter().any(|known| known.as_bytes() == name) { Self::Yes } else { Self::No }
+    }
 }
 
 /// Types of lines that Codex up to 0.171 writes and that do not matter here.
@@ -61,13 +119,11 @@ const OTHER_EVENTS: [&str; 23] = [
 ];
 
 /// The kind of a line by its types: its own and its payload's.
-pub(crate) fn by_types(line: &str, payload: Option<&str>) -> Kind {
-    let skipped = |is_known| Kind::Skipped(if is_known { Known::Yes } else { Known::No });
-    match (line, payload) {
-        ("session_meta" | "turn_context" | "token_usage_record", _)
-        | ("event_msg", Some("token_count" | "thread_settings_applied" | "task_started")) => Kind::Matters,
-        ("event_msg", payload) => skipped(payload.is_some_and(|payload| OTHER_EVENTS.contains(&payload))),
-        (line, _) => skipped(OTHER_LINES.contains(&line)),
+pub(super) fn by_types(line: Type, event: Option<Event>) -> Kind {
+    match (line, event) {
+        (Type::Event, Some(Event::Other(known))) | (Type::Other(known), _) => Kind::Skipped(known),
+        (Type::Event, None) => Kind::Skipped(Known::No),
+        _ => Kind::Matters,
     }
 }
 
@@ -78,16 +134,18 @@ pub(crate) fn kind(start: &[u8]) -> Kind {
 
 /// When a line that begins with `start` was written, in milliseconds of Unix time.
 pub(super) fn time(start: &[u8]) -> Option<i64> {
-    let time = Rest(start).find("timestamp")?;
-    Some(str::from_utf8(time).ok()?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+    milliseconds(text(Rest(start).find(b"timestamp")?)?)
 }
 
 fn by_beginning(start: &[u8]) -> Option<Kind> {
     let mut rest = Rest(start);
-    let line = rest.find("type")?;
     // An empty name is none.
-    let line = str::from_utf8(line).ok().filter(|line| !line.is_empty())?;
-    if line != "event_msg" {
+    let name = rest.find(b"type").filter(|name| !name.is_empty())?;
+    let line = Type::named(name);
+    if line == Type::Other(Known::No) {
+        text(name)?;
+    }
+    if line != Type::Event {
         return Some(by_types(line, None));
     }
     rest.take(b',')?;
@@ -101,8 +159,17 @@ fn by_beginning(start: &[u8]) -> Option<Kind> {
         rest.scalar()?;
         rest.take(b',')?;
     }
-    let event = str::from_utf8(rest.find("type")?).ok()?;
+    let name = rest.find(b"type")?;
+    let event = Event::named(name);
+    if event == Event::Other(Known::No) {
+        text(name)?;
+    }
     Some(by_types(line, Some(event)))
+}
+
+/// The bytes of a name, if they are a text.
+fn text(name: &[u8]) -> Option<&[u8]> {
+    str::from_utf8(name).ok().map(str::as_bytes)
 }
 
 /// What was not read yet.
@@ -110,12 +177,13 @@ struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
     /// The value of the first member `name` of the object that begins here, if only plain values stand before it.
-    fn find(&mut self, name: &str) -> Option<&'a [u8]> {
+    #[inline]
+    fn find(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         self.take(b'{')?;
         loop {
             let key = self.string()?;
             self.take(b':')?;
-            if key == name.as_bytes() {
+            if key == name {
                 return self.string();
             }
             self.scalar()?;
@@ -133,10 +201,9 @@ impl<'a> Rest<'a> {
     /// Takes a string without escapes; its end must be there.
     fn string(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
-        let end = memchr::memchr2(b'"', b'\\', self.0)?;
-        let (string, rest) = self.0.split_at(end);
+        let (string, rest) = self.0.split_at(plain::<true>(self.0).0);
         self.0 = rest.strip_prefix(b"\"")?;
-        (!string.iter().any(u8::is_ascii_control)).then_some(string)
+        Some(string)
     }
 
     /// Takes a string without escapes, or a number or a word, whatever it is.

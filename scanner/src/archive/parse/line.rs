@@ -1,48 +1,43 @@
 //! One line that matters, from JSON to what it says.
-//!
-//! `serde_json` reads it, from memory or as it comes: what is not looked at takes no memory, however large it is.
 
-use std::io::Read;
-
+use super::json::Pieces;
 use super::kind::{Kind, Known, by_types};
 use super::lineage::Origin;
 use super::members::Envelope;
-use super::text::Texts;
 use super::tokens::Counts;
-use super::utf8::Utf8;
 
 /// A line that was understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line {
+pub(crate) enum Line<'a> {
     /// It says nothing that matters.
     Skipped(Known),
     /// An object without a type, as rollouts of 2025 begin with.
     Untyped,
     /// It says something.
-    Says(Box<Said>),
+    Says(Said<'a>),
 }
 
 /// What a line that matters says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct Said<'a> {
     /// When it was written, in milliseconds of Unix time.
     pub(crate) at: i64,
-    pub(crate) says: Says,
+    pub(crate) says: Says<'a>,
     /// What is wrong with a part of it, which counts as absent.
     pub(crate) defect: Option<Defect>,
 }
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Says {
+pub(crate) enum Says<'a> {
     /// Which session this is, or which one its history was copied from.
     Session(Meta),
     /// A turn goes on with this model; a blank name of a model is one that nobody knows.
-    Turn { turn: Option<String>, model: Option<String> },
+    Turn { turn: Option<&'a str>, model: Option<&'a str> },
     /// The settings of the session name this tier, or none.
-    Settings { tier: Option<String> },
+    Settings { tier: Option<&'a str> },
     /// What one response used.
-    Record(Record),
+    Record(Record<'a>),
     /// What was used: since the session began, and by the last response.
     Used { ordinal: Option<u64>, total: Option<Counts>, last: Option<Counts> },
     /// Nothing that counts.
@@ -61,13 +56,13 @@ pub(crate) struct Meta {
 
 /// What is written of one response.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) thread: Option<String>,
-    pub(crate) turn: Option<String>,
-    pub(crate) response: Option<String>,
+pub(crate) struct Record<'a> {
+    pub(crate) thread: Option<&'a str>,
+    pub(crate) turn: Option<&'a str>,
+    pub(crate) response: Option<&'a str>,
     pub(crate) usage: Option<Counts>,
     /// The tier it was served at.
-    pub(crate) tier: Option<String>,
+    pub(crate) tier: Option<&'a str>,
 }
 
 /// What is wrong with a line.
@@ -106,56 +101,47 @@ impl Defect {
     }
 }
 
-/// Understands a line that is in memory. `kind` is what its beginning says.
-pub(crate) fn from_slice(line: &[u8], kind: Kind) -> Result<Line, Defect> {
-    let Ok(text) = str::from_utf8(line) else { return understand(None, kind) };
-    match serde_json::from_str(text) {
-        Ok(parsed) => understand(Some(parsed), kind),
-        // It may be half of a surrogate pair, or a number that no double holds.
-        Err(_) => from_reader(line, kind),
-    }
-}
+/// Understands lines, one after the other, in the same memory.
+#[derive(Debug, Default)]
+pub(crate) struct Parser(Envelope);
 
-/// Understands a line that comes in pieces.
-pub(crate) fn from_reader(line: impl Read, kind: Kind) -> Result<Line, Defect> {
-    understand(serde_json::from_reader(Texts::new(Utf8::new(line))).ok(), kind)
-}
-
-/// `None` is no JSON.
-fn understand(parsed: Option<Envelope>, kind: Kind) -> Result<Line, Defect> {
-    let Some(envelope) = parsed else {
-        return Err(if kind == Kind::Matters { Defect::NotJson } else { Defect::NoType });
-    };
-    let Envelope { timestamp, ordinal, kind, has_type, payload } = envelope;
-    let Some(line) = kind else {
-        return if has_type { Err(Defect::NoType) } else { Ok(Line::Untyped) };
-    };
-    match by_types(&line.text, payload.text("type")) {
-        Kind::Matters => {}
-        Kind::Skipped(known) => return Ok(Line::Skipped(known)),
-        Kind::Unclear => return Ok(Line::Skipped(Known::No)),
+impl Parser {
+    /// Understands a line. `kind` is what its beginning says.
+    pub(crate) fn understand(&mut self, line: impl Pieces, kind: Kind) -> Result<Line<'_>, Defect> {
+        if self.0.read(line).is_none() {
+            return Err(if kind == Kind::Matters { Defect::NotJson } else { Defect::NoType });
+        }
+        let Envelope { at, ordinal, kind, has_type, ref payload, .. } = self.0;
+        let Some(line) = kind else {
+            return if has_type { Err(Defect::NoType) } else { Ok(Line::Untyped) };
+        };
+        if let Kind::Skipped(known) = by_types(line, payload.event) {
+            return Ok(Line::Skipped(known));
+        }
+        let at = at.ok_or(Defect::NoTime)?;
+        let mut defect = None;
+        let says = payload.says(line, ordinal, &mut defect);
+        Ok(Line::Says(Said { at, says, defect }))
     }
-    let at = timestamp.and_then(|time| time.text.parse::<jiff::Timestamp>().ok()).ok_or(Defect::NoTime)?;
-    let mut defect = None;
-    let says = payload.says(&line.text, ordinal, &mut defect);
-    Ok(Line::Says(Box::new(Said { at: at.as_millisecond(), says, defect })))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::json::LONGEST;
+    use super::super::json::tests::Slow;
     use super::super::kind::kind;
-    use super::super::text::LONGEST;
     use super::*;
 
-    fn says(line: &str) -> Result<Line, Defect> {
+    fn says(line: &str) -> Result<Line<'static>, Defect> {
         let kind = kind(line.as_bytes());
-        let held = from_slice(line.as_bytes(), kind);
-        let streamed = from_reader(line.as_bytes(), kind);
+        let [held, streamed] = [(); 2].map(|()| Box::leak(Box::<Parser>::default()));
+        let held = held.understand(line.as_bytes(), kind);
+        let streamed = streamed.understand(Slow(line.as_bytes(), 1), kind);
         assert_eq!(held, streamed, "{line}");
         held
     }
 
-    fn event(payload: &str) -> Says {
+    fn event(payload: &str) -> Says<'static> {
         let line =
             format!(r#"{{"timestamp":"1970-01-01T00:00:01.5Z","type":"event_msg","payload":{payload}}}"#);
         match says(&line) {
@@ -211,7 +197,7 @@ mod tests {
             let used = Says::Used { ordinal: Some(4), total: None, last };
             assert_eq!(
                 says(&line(count)),
-                Ok(Line::Says(Box::new(Said { at: 1500, says: used, defect: Some(Defect::NoCount) })))
+                Ok(Line::Says(Said { at: 1500, says: used, defect: Some(Defect::NoCount) }))
             );
         }
         assert_eq!(defect(&line("18446744073709551615")), None);
@@ -271,28 +257,23 @@ mod tests {
         let record = says(
             r#"{"timestamp":"1970-01-01T00:00:00Z","type":"token_usage_record","payload":{"thread_id":"a","turn_id":"t","response_id":"r","usage":{"input_tokens":1}}}"#,
         );
-        let text = |text: &str| Some(text.to_owned());
-        let (thread, turn, response) = (text("a"), text("t"), text("r"));
+        let (thread, turn, response) = (Some("a"), Some("t"), Some("r"));
         let usage = Some(Counts([Some(1), None, None, None, None, None]));
         let record_says = Says::Record(Record { thread, turn, response, usage, tier: None });
-        assert_eq!(record, Ok(Line::Says(Box::new(Said { at: 0, says: record_says, defect: None }))));
-        for (model, read) in [("\" \"", text("")), ("\"\"", text("")), ("null", None), ("7", None)] {
+        assert_eq!(record, Ok(Line::Says(Said { at: 0, says: record_says, defect: None })));
+        for (model, read) in [("\" \"", Some("")), ("\"\"", Some("")), ("null", None), ("7", None)] {
             let line = format!(
                 r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"turn_context","payload":{{"model":{model}}}}}"#
             );
             let says_turn = Says::Turn { turn: None, model: read };
-            assert_eq!(
-                says(&line),
-                Ok(Line::Says(Box::new(Said { at: 0, says: says_turn, defect: None }))),
-                "{model}"
-            );
+            assert_eq!(says(&line), Ok(Line::Says(Said { at: 0, says: says_turn, defect: None })), "{model}");
         }
     }
 
     #[test]
     fn a_tier_is_told_from_settings_without_one_and_from_no_settings() {
         let settings = |settings: &str| event(&format!(r#"{{"type":"thread_settings_applied"{settings}}}"#));
-        let tier = |tier: &str| Says::Settings { tier: Some(tier.into()) };
+        let tier = |tier| Says::Settings { tier: Some(tier) };
         assert_eq!(
             settings(r#","thread_settings":{"model":"m","service_tier":"priority"}"#),
             tier("priority")
@@ -306,11 +287,8 @@ mod tests {
     fn of_several_members_the_last_counts_but_of_types_the_first() {
         let line = r#"{"timestamp":"1970-01-01T00:00:00Z","type":"turn_context","type":"x",
             "payload":{"turn_id":"a","model":"m","turn_id":"b","model":5}}"#;
-        let turn = Says::Turn { turn: Some("b".into()), model: None };
-        assert_eq!(
-            says(&line.replace('\n', "")),
-            Ok(Line::Says(Box::new(Said { at: 0, says: turn, defect: None })))
-        );
+        let turn = Says::Turn { turn: Some("b"), model: None };
+        assert_eq!(says(&line.replace('\n', "")), Ok(Line::Says(Said { at: 0, says: turn, defect: None })));
     }
 
     #[test]
@@ -342,8 +320,8 @@ mod tests {
     #[test]
     fn a_payload_before_its_type_and_one_of_any_shape_are_read() {
         let early = r#"{"payload":{"model":"m"},"timestamp":"1970-01-01T00:00:00Z","type":"turn_context"}"#;
-        let turn = Says::Turn { turn: None, model: Some("m".into()) };
-        assert_eq!(says(early), Ok(Line::Says(Box::new(Said { at: 0, says: turn, defect: None }))));
+        let turn = Says::Turn { turn: None, model: Some("m") };
+        assert_eq!(says(early), Ok(Line::Says(Said { at: 0, says: turn, defect: None })));
         assert_eq!(says(r#"{"payload":[],"type":"event_msg"}"#), Ok(Line::Skipped(Known::No)));
         assert_eq!(says(r#"{"payload":{"a":{}},"type":"response_item"}"#), Ok(Line::Skipped(Known::Yes)));
     }

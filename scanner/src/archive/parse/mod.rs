@@ -3,21 +3,20 @@
 //! The fingerprint that every shard of the memo carries covers exactly the files of this folder.
 
 mod fold;
+mod json;
 mod kind;
-mod lenient;
 mod line;
 mod lineage;
 mod members;
 mod rules;
 mod seen;
-mod text;
 mod tokens;
-mod utf8;
 
 pub use fold::Tier;
 pub(super) use fold::{Bucket, QUARTER, Rollout};
+pub(super) use json::Pieces;
 pub(super) use kind::{Kind, Known, kind};
 pub use line::Defect;
-pub(super) use line::{Line, Meta, Said, Says, from_reader, from_slice};
+pub(super) use line::{Line, Meta, Parser, Said, Says};
 pub(super) use rules::Rules;
 pub use tokens::Tokens;
