@@ -20,6 +20,7 @@ rules! {
     FileLinks "file-links" "Symbolic links to files are not followed."
     FolderLinks "folder-links" "Symbolic links to folders are not followed."
     FolderOnce "folder-once" "A folder is read by each way that leads to it."
+    Listing "listing" "A folder is taken to hold what it held although its state is another one."
     Inode "inode" "A file is taken for another that stood in its place."
     Size "size" "A file is taken to be as it was although it grew or shrank."
     Modified "modified" "A file is taken to be as it was although its content was changed later."

@@ -3,17 +3,19 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::ablation::{Ablation, Ablations};
+use super::listing::Listing;
 use super::memo::{Damaged, Saved};
 use super::part::{self, Part};
 use super::refresh::Context;
 use super::result::{Problem, What};
 use super::shard::{self, Body, Detail, Head, Key, Stored};
-use super::walk::{Folder, Found};
+use super::state::State;
+use super::walk::{Folder, Found, Hears};
 
 /// Shards kept open at most: well below the 256 files that some systems allow a process.
 const HELD_OPEN: usize = 128;
@@ -25,6 +27,8 @@ pub(super) struct Work {
     pub(super) files: Vec<(OsString, Found)>,
     pub(super) failed: Vec<(OsString, io::Error)>,
     pub(super) stored: Option<Stored>,
+    /// The state of the folder, if nothing stands in it but `files`.
+    pub(super) listed: Option<State>,
 }
 
 /// The files of a folder that belong to one shard.
@@ -34,19 +38,30 @@ struct Seen<'a> {
     failed: Vec<(OsString, io::Error)>,
 }
 
-impl Context<'_> {
+impl Hears for Context<'_> {
+    fn known(&self, folder: &Path, state: &State) -> Option<(Option<Listing>, Stored)> {
+        if self.rescans() {
+            return None;
+        }
+        let mut stored = self.memo.as_ref()?.load(&Key::of_day(folder)?).ok()??;
+        Some((stored.listing(state), stored))
+    }
+
     /// Sorts the files of a folder into shards, and finds out which of these are as they were.
-    pub(super) fn compare(&self, mut folder: Folder) {
+    fn found(&self, mut folder: Folder) {
         if self.is_cancelled() {
             return;
         }
         let start = Instant::now();
         let failed = std::mem::take(&mut folder.failed);
+        let mut known = folder.stored.take();
         let (mut parts, mut work) = (Vec::new(), Vec::new());
         let (mut unchanged, mut shards_read) = (0, 0);
-        for seen in shards(&folder, failed) {
+        let all = shards(&folder, failed);
+        let listed = folder.listed.filter(|_| all.len() == 1);
+        for seen in all {
             let key = Key { folder: folder.path.clone(), date: seen.date.clone() };
-            let stored = self.load(&key);
+            let stored = known.take_if(|known| known.head.key == key).or_else(|| self.load(&key));
             shards_read += u64::from(stored.is_some());
             let stored = match stored {
                 Some(stored)
@@ -62,7 +77,7 @@ impl Context<'_> {
                 stored => stored.map(|stored| self.held(stored)),
             };
             let files = seen.files.into_iter().map(|file| (folder.name(file).to_owned(), *file)).collect();
-            work.push(Work { key, files, failed: seen.failed, stored });
+            work.push(Work { key, files, failed: seen.failed, stored, listed });
         }
         self.done(unchanged, 0);
         let mut state = self.lock();
@@ -73,7 +88,9 @@ impl Context<'_> {
         state.stats.shards_read += shards_read;
         state.stats.phases.load += start.elapsed();
     }
+}
 
+impl Context<'_> {
     /// What the memo has of a shard, if that can be trusted.
     fn load(&self, key: &Key) -> Option<Stored> {
         let memo = self.memo.as_ref()?;
@@ -97,19 +114,22 @@ impl Context<'_> {
 
     /// A shard that is as it was. `None` if it is not whole.
     fn as_it_was(&self, stored: Stored, is_stale: bool) -> Option<Part> {
-        let Stored { head: Head { key, records, sums }, mut body } = stored;
+        let Stored { head: Head { key, records, sums, .. }, mut body } = stored;
         let mut part = Part {
             stale: vec![is_stale; if is_stale { records.len() } else { 0 }],
             key,
             records,
             sums,
+            joins: false,
             body: None,
             names: Vec::new(),
             sessions: Vec::new(),
             problems: Vec::new(),
         };
+        let files = part.may_join(self.request.priority);
         let is_told = part.sums.found.is_told() || self.request.sessions;
-        let known = if is_told { self.tell_all(&mut part, &body) } else { self.join(&mut part, &body) };
+        let known =
+            if is_told { self.tell_all(&mut part, &body) } else { self.join(&mut part, &body, &files) };
         if known.is_none() {
             self.damaged();
             return None;
@@ -128,14 +148,10 @@ impl Context<'_> {
 
     /// Adds to `part` at which tier its turns were served, where only the trace database knows. `None` if its details are not
     /// whole.
-    fn join(&self, part: &mut Part, body: &Body) -> Option<()> {
+    fn join(&self, part: &mut Part, body: &Body, files: &[usize]) -> Option<()> {
         let asked = self.request.priority.filter(|_| !self.options.lacks(Ablation::JoinRemembered));
-        let Some(priority) = asked else { return Some(()) };
-        let files = part.sums.open_turns.files(priority);
-        if files.is_empty() {
-            return Some(());
-        }
-        let details = body.some(&files).ok().flatten()?;
+        let Some(priority) = asked.filter(|_| !files.is_empty()) else { return Some(()) };
+        let details = body.some(files).ok().flatten()?;
         match part::joined(&part.sums, details.iter().map(|detail| &detail.rollout), priority) {
             Some(sums) => part.sums = sums,
             None => self.tell_all(part, body)?,
@@ -146,7 +162,7 @@ impl Context<'_> {
     /// Adds to `part` what only its details tell.
     pub(super) fn tell(&self, part: &mut Part, details: &[Detail]) {
         let priority = self.request.priority;
-        if priority.is_some_and(|priority| !part.sums.open_turns.files(priority).is_empty()) {
+        if part.joins {
             part.sums = part::sums(shard::rollouts(details), priority);
         }
         for (file, detail) in details.iter().enumerate() {
@@ -254,6 +270,6 @@ impl Seen<'_> {
                 .files
                 .iter()
                 .zip(&head.records)
-                .all(|(file, record)| record.is_of(folder.name(file), &file.state, ablated))
+                .all(|(file, record)| record.is_of(folder.name(file), file.state.as_ref(), ablated))
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
     for place in places {
         let part = &mut parts[place];
         // Sessions are told one by one, and a turn whose tier the trace database knows is in the details only.
-        let joins = priority.is_some_and(|priority| !part.sums.open_turns.files(priority).is_empty());
+        let joins = part.joins;
         // Lines that are not understood are told of every rollout.
         let all = |sums: Sums, part: &mut Part| {
             let found = part.sums.found;
@@ -139,8 +139,14 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         parts.flat_map(|(place, part)| (0..).map(move |file| (place, file)).zip(&part.records))
     };
     // A link to a file does not show on the file itself.
-    let shared = places().filter(|(_, record)| record.is_shared);
-    let shared: HashSet<(u64, u64)> = shared.map(|(_, record)| record.state.file()).collect();
+    let mut shared: HashSet<(u64, u64)> = HashSet::new();
+    let mut sessions = Vec::with_capacity(parts.iter().map(|part| part.records.len()).sum());
+    for (_, record) in places() {
+        sessions.push(record.session);
+        if record.is_shared {
+            shared.insert(record.state.file());
+        }
+    }
     let mut wanted = BTreeSet::new();
     if !shared.is_empty() {
         let same = places().filter(|(_, record)| {
@@ -152,7 +158,7 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         });
         wanted.extend(same.map(|(place, _)| place));
     }
-    let twice = twice(|| places().map(|(_, record)| record.session));
+    let twice = twice(&sessions);
     if !twice.is_empty() {
         let same = places().filter(|(_, record)| twice.contains(&record.session));
         wanted.extend(same.map(|(place, _)| place));
@@ -160,13 +166,13 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
     wanted
 }
 
-/// The digests that `all` gives several times. Every refresh asks, of all rollouts, and hardly any is there twice: so a table of bits
-/// tells first which ones may be.
-fn twice<I: Iterator<Item = u64>>(all: impl Fn() -> I) -> Digests {
-    let bits = (16 * all().count()).next_power_of_two().max(64);
+/// The digests that stand in `all` several times. Every refresh asks, of all rollouts, and hardly any is there twice: so a table of
+/// bits tells first which ones may be.
+fn twice(all: &[u64]) -> Digests {
+    let bits = (16 * all.len()).next_power_of_two().max(64);
     let mut table = vec![0_u64; bits / 64];
     let mut maybe = Digests::default();
-    for digest in all() {
+    for &digest in all {
         let at = usize::try_from(digest % bits as u64).unwrap_or_default();
         let (word, bit) = (&mut table[at / 64], 1 << (at % 64));
         if *word & bit != 0 {
@@ -176,7 +182,8 @@ fn twice<I: Iterator<Item = u64>>(all: impl Fn() -> I) -> Digests {
     }
     let (mut once, mut twice) = (Digests::default(), Digests::default());
     if !maybe.is_empty() {
-        twice.extend(all().filter(|digest| maybe.contains(digest) && !once.insert(*digest)));
+        let mut is_again = |digest: &u64| maybe.contains(digest) && !once.insert(*digest);
+        twice.extend(all.iter().copied().filter(|digest| is_again(digest)));
     }
     twice
 }
@@ -188,11 +195,10 @@ mod tests {
     #[test]
     fn what_is_there_twice_is_found_whatever_shares_its_bit() {
         let mut digests: Vec<u64> = (0..3000_u64).map(|number| xxh3_64(&number.to_le_bytes())).collect();
-        let find = |digests: &[u64]| twice(|| digests.iter().copied());
-        assert!(find(&digests).is_empty() && find(&[]).is_empty());
+        assert!(twice(&digests).is_empty() && twice(&[]).is_empty());
         // These three share a bit whatever the size of the table.
         digests.extend([1 << 60, 1 << 61, 1 << 62, digests[7], digests[9], digests[9], 1 << 61]);
         let expected: Digests = [digests[7], digests[9], 1 << 61].into_iter().collect();
-        assert_eq!(find(&digests), expected);
+        assert_eq!(twice(&digests), expected);
     }
 }

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::FileType;
 
 /// The names of a folder, one behind the other, each with the zero byte that ends it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Names(Vec<u8>);
 
 /// Where a name stands among those of its folder.
@@ -28,6 +28,11 @@ impl Names {
         let span = Span { at: number(self.0.len())?, bytes: number(name.len())? };
         self.0.extend_from_slice(name);
         Ok(span)
+    }
+
+    /// Those of a folder that were kept.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_owned())
     }
 
     /// The name that stands there.
@@ -54,6 +59,20 @@ pub(crate) struct Listing {
     pub(crate) rollouts: Vec<Span>,
     /// Folders, links, what the folder does not tell the kind of, and pipes and the like that are called like rollouts.
     pub(crate) others: Vec<(Span, FileType)>,
+}
+
+impl Listing {
+    /// Of rollouts whose names, in their order, were kept. `None` where they are no names.
+    pub(crate) fn of(names: Names) -> Option<Self> {
+        let mut at = 0;
+        let ended = names.0.split_inclusive(|byte| *byte == 0).map(|name| {
+            let span = Span { at, bytes: u32::try_from(name.len()).ok()? };
+            at = at.checked_add(span.bytes)?;
+            (name.last() == Some(&0)).then_some(span)
+        });
+        let rollouts = ended.collect::<Option<_>>()?;
+        Some(Self { names, rollouts, others: Vec::new() })
+    }
 }
 
 /// Whether a file of this name is a rollout, plain or compressed.

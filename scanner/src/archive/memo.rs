@@ -21,7 +21,7 @@ use crate::regular::open_regular;
 use crate::stop;
 
 const MAGIC: [u8; 8] = *b"trigsess";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const MANIFEST: &str = "archive.memo";
 const LOCK: &str = "archive.lock";
 const SUFFIX: &str = ".shard";

@@ -78,6 +78,9 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Where the time comes from; a file that changed within 20 ms of it is read again by the next refresh.
     pub clock: Clock,
+    /// The same for folders: one that changed within 3 s of it is listed again by the next refresh, whatever its state. For tests,
+    /// too, whose folders have to bear a later date then after each change.
+    pub folder_clock: Clock,
     /// What takes the place of what the file system says of a file: for tests, since how finely changes are dated depends on
     /// the file system.
     pub observed: Option<Observed>,
@@ -127,6 +130,7 @@ impl Default for Options {
             threads: cores.min(const { NonZeroUsize::new(8).unwrap() }),
             busy_timeout: BUSY_TIMEOUT,
             clock: Arc::new(state::now),
+            folder_clock: Arc::new(state::now),
             observed: None,
             #[cfg(feature = "ablations")]
             ablations: Ablations::NONE,

@@ -21,6 +21,8 @@ pub(super) struct Part {
     /// In the order of names.
     pub(super) records: Vec<Record>,
     pub(super) sums: Sums,
+    /// Whether turns in it may be known to a trace database.
+    pub(super) joins: bool,
     /// The details, where the memo has them.
     pub(super) body: Option<Body>,
     /// The names of its files where no memo has them.
@@ -33,6 +35,14 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// The places of the files that may hold turns that `priority` knows. Nobody else asks for these turns.
+    pub(super) fn may_join(&mut self, priority: Option<&PriorityTurns>) -> Vec<usize> {
+        let turns = std::mem::take(&mut self.sums.open_turns);
+        let files = priority.map(|priority| turns.files(priority)).unwrap_or_default();
+        self.joins = !files.is_empty();
+        files
+    }
+
     /// Whether its files are archived.
     pub(super) fn is_archived(&self) -> bool {
         self.key.folder.starts_with(ARCHIVED)

@@ -76,7 +76,7 @@ pub(super) fn refresh(
     let threads = options.threads.get();
     let opened = start.elapsed();
     let walking = Instant::now();
-    let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], options, &|folder| context.compare(folder));
+    let walked = walk::walk(&home, &[SESSIONS, ARCHIVED], options, &context);
     {
         let stats = &mut context.lock().stats;
         stats.folders = walked.folders;

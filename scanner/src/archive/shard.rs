@@ -15,14 +15,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::ARCHIVED;
 use super::ablation::{Ablation, Ablations, is_same};
+use super::listing::{Listing, Names};
 use super::name;
 use super::parse::Rollout;
 use super::priority::OpenTurns;
 use super::reader::Consumed;
 use super::state::State;
 use super::sums::Sums;
+use super::{ARCHIVED, SESSIONS};
 use crate::regular::open_regular;
 
 pub(super) const MAGIC: [u8; 8] = *b"trigarch";
@@ -71,6 +72,15 @@ pub(crate) fn is_of(date: &str, name: &OsStr) -> bool {
 }
 
 impl Key {
+    /// The only shard of a folder of the sessions of a day, if this is one as Codex makes them.
+    pub(crate) fn of_day(folder: &Path) -> Option<Self> {
+        let names = folder.strip_prefix(SESSIONS).ok()?.to_str()?;
+        let date = names.replace('/', "-");
+        let is_day =
+            names.len() == DATE.len() && date_of(folder, OsStr::new(&format!("rollout-{date}"))) == date;
+        is_day.then(|| Self { folder: folder.to_owned(), date })
+    }
+
     /// The name of its file.
     pub(crate) fn file_name(&self) -> String {
         let mut bytes = self.folder.as_os_str().as_bytes().to_vec();
@@ -135,9 +145,10 @@ impl Record {
     }
 
     /// Whether it is of a file of this name in this state, and can be believed.
-    pub(crate) fn is_of(&self, name: &OsStr, state: &State, ablated: Ablations) -> bool {
-        let is_same =
-            if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) };
+    pub(crate) fn is_of(&self, name: &OsStr, state: Option<&State>, ablated: Ablations) -> bool {
+        let is_same = state.is_some_and(|state| {
+            if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) }
+        });
         is_same && !self.is_fresh && self.is_named(name)
     }
 }
@@ -148,6 +159,15 @@ pub(crate) struct Head {
     pub(crate) key: Key,
     pub(crate) records: Vec<Record>,
     pub(crate) sums: Sums,
+    /// The folder as it was when all that stood in it were these files.
+    pub(crate) listed: Option<State>,
+}
+
+impl Head {
+    /// Whether these files are all that stands in a folder in this state.
+    fn lists(&self, now: &State, ablated: Ablations) -> bool {
+        self.listed.is_some_and(|listed| listed == *now || ablated.has(Ablation::Listing))
+    }
 }
 
 /// One file of a shard, in full.
@@ -182,6 +202,8 @@ pub(crate) struct Body {
     details: Span,
     /// How many files it tells of.
     files: usize,
+    /// Their names, until somebody takes them.
+    names: Names,
     ablated: Ablations,
 }
 
@@ -201,6 +223,11 @@ struct Rest<'a> {
     #[serde(borrow)]
     open_turns: &'a [u8],
     sums: Sums,
+    /// The state of the folder, and the names of all files that stand in it; or neither.
+    #[serde(borrow)]
+    listed: &'a [u8],
+    #[serde(borrow)]
+    names: &'a [u8],
 }
 
 /// The stamp of the shard that begins with these bytes, if it belongs to the memo `memo`.
@@ -262,10 +289,19 @@ impl Stored {
         let file = open_regular(path)?;
         let Some(header) = Header::of(&file, memo)? else { return Ok(None) };
         let Some(head) = read(&file, &header.head)? else { return Ok(None) };
-        let Some(head) = Head::decode(&head, &header.head, ablated) else { return Ok(None) };
+        let Some((head, names)) = Head::decode(&head, &header.head, ablated) else { return Ok(None) };
         let Header { stamp, details, .. } = header;
         let (file, path, files) = (Some(file), path.to_owned(), head.records.len());
-        Ok(Some(Self { head, body: Body { stamp, file, path, details, files, ablated } }))
+        Ok(Some(Self { head, body: Body { stamp, file, path, details, files, names, ablated } }))
+    }
+
+    /// What stands in the folder, if that is in the state that it was in when these files were all of it.
+    pub(crate) fn listing(&mut self, now: &State) -> Option<Listing> {
+        let names = std::mem::take(&mut self.body.names);
+        if !self.head.lists(now, self.body.ablated) {
+            return None;
+        }
+        Listing::of(names).filter(|listing| listing.rollouts.len() == self.head.records.len())
     }
 }
 
@@ -273,6 +309,7 @@ impl Body {
     /// Closes it; it is opened again for its details. An archive may have more shards than a process may have files open.
     pub(crate) fn close(&mut self) {
         self.file = None;
+        self.names = Names::default();
     }
 
     /// Reads it. `None` if it is not whole, or another shard stands there by now.
@@ -326,7 +363,7 @@ pub(crate) fn rollouts(details: &[Detail]) -> impl Iterator<Item = (usize, &Roll
 }
 
 impl Head {
-    fn decode(bytes: &[u8], span: &Span, ablated: Ablations) -> Option<Self> {
+    fn decode(bytes: &[u8], span: &Span, ablated: Ablations) -> Option<(Self, Names)> {
         if xxh3_128(bytes) != span.sum && !ablated.has(Ablation::ShardChecksum) {
             return None;
         }
@@ -334,13 +371,15 @@ impl Head {
         let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
         let (records, rest) = rest.split_at_checked(count.checked_mul(RECORD)?)?;
         let (records, _) = records.as_chunks::<RECORD>();
-        let Rest { folder, date, open_turns, sums } = postcard::from_bytes(rest).ok()?;
+        let Rest { folder, date, open_turns, sums, listed, names } = postcard::from_bytes(rest).ok()?;
         let sums = Sums { open_turns: OpenTurns::from_bytes(open_turns), ..sums };
         let key = Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), date: date.to_owned() };
-        Some(Self { key, records: records.iter().map(Record::from_bytes).collect(), sums })
+        let records = records.iter().map(Record::from_bytes).collect();
+        let listed = listed.try_into().ok().map(State::from_bytes);
+        Some((Self { key, records, sums, listed }, Names::from_bytes(names)))
     }
 
-    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+    fn encode(&self, details: &[Detail]) -> Result<Vec<u8>, postcard::Error> {
         let mut bytes = Vec::with_capacity(64 + RECORD * self.records.len());
         bytes.extend_from_slice(&(self.records.len() as u64).to_le_bytes());
         for record in &self.records {
@@ -348,10 +387,12 @@ impl Head {
         }
         let folder = self.key.folder.as_os_str().as_bytes();
         let open_turns = self.sums.open_turns.as_bytes();
-        postcard::to_extend(
-            &Rest { folder, date: &self.key.date, open_turns, sums: self.sums.clone() },
-            bytes,
-        )
+        let listed = self.listed.map(State::to_bytes);
+        let names = details.iter().filter(|_| listed.is_some());
+        let names: Vec<u8> = names.flat_map(|detail| detail.name.iter().copied().chain([0])).collect();
+        let (date, sums) = (&*self.key.date, self.sums.clone());
+        let listed = listed.as_ref().map_or(&[][..], |listed| listed);
+        postcard::to_extend(&Rest { folder, date, open_turns, sums, listed, names: &names }, bytes)
     }
 }
 
@@ -362,7 +403,7 @@ pub(crate) fn encode(
     memo: &Stamp,
     stamp: &Stamp,
 ) -> Result<Vec<u8>, postcard::Error> {
-    let head = head.encode()?;
+    let head = head.encode(details)?;
     let details = encode_details(details)?;
     let mut bytes = Vec::with_capacity(HEADER + head.len() + details.len());
     bytes.extend_from_slice(&MAGIC);

@@ -7,6 +7,9 @@ use rustix::fs::Stat;
 /// A file changed this shortly before it was looked at may change again within the same tick of the clock that dates it.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 
+/// A folder changed this shortly before it was looked at is listed again: some file systems date changes by seconds.
+const REST: Duration = Duration::from_secs(3);
+
 /// Which file stands at a path, and in which state. Equal states are the same content, under the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
@@ -44,8 +47,17 @@ impl State {
 
     /// Whether it changed so shortly before `now`, or after, that a later change may leave no trace.
     pub(crate) fn is_fresh(&self, now: i64) -> bool {
-        let tick = i64::try_from(TICK.as_nanos()).unwrap_or(i64::MAX);
-        now.saturating_sub(self.modified.max(self.changed)) < tick
+        !self.is_older(TICK, now)
+    }
+
+    /// The same of a folder whose content nobody looks at again as long as its state is this one.
+    pub(crate) fn has_rested(&self, now: i64) -> bool {
+        self.is_older(REST, now)
+    }
+
+    fn is_older(&self, than: Duration, now: i64) -> bool {
+        let than = i64::try_from(than.as_nanos()).unwrap_or(i64::MAX);
+        now.saturating_sub(self.modified.max(self.changed)) >= than
     }
 
     pub(crate) fn to_bytes(self) -> [u8; 40] {

@@ -33,7 +33,9 @@ impl Context<'_> {
         if work.is_empty() {
             return;
         }
-        let size = |work: &Work| work.files.iter().map(|(_, found)| found.state.size).sum::<u64>();
+        let size = |work: &Work| {
+            work.files.iter().map(|(_, found)| found.state.map_or(1, |state| state.size)).sum::<u64>()
+        };
         work.sort_by_cached_key(|work| std::cmp::Reverse(size(work)));
         let threads = threads.min(work.len());
         let work: Vec<Mutex<Option<Work>>> = work.into_iter().map(|work| Mutex::new(Some(work))).collect();
@@ -63,7 +65,7 @@ impl Context<'_> {
     /// Reads what changed in one shard, and writes it.
     fn read(&self, work: Work, reader: &mut Reader) {
         let start = Instant::now();
-        let Work { key, files, failed, stored } = work;
+        let Work { key, files, failed, stored, listed } = work;
         // One that is damaged may bear a stamp nevertheless.
         let stamp = match &stored {
             Some(stored) => Some(stored.body.stamp),
@@ -76,7 +78,9 @@ impl Context<'_> {
                 Old::default()
             });
         }
+        let count = files.len();
         let mut shard = Shard::new(self, key, reader);
+        shard.entries.reserve_exact(count);
         let is_new = old.left() == 0;
         let names = files.iter().map(|(name, _)| name).filter(|_| !is_new);
         let names: HashSet<OsString> = names.cloned().collect();
@@ -115,14 +119,16 @@ impl Context<'_> {
             stale.push(is_stale);
         }
         let sums = part::sums(shard::rollouts(&details), None);
-        let head = Head { key, records, sums };
+        // What could not be read, or is gone by now, is another matter.
+        let listed = listed.filter(|_| records.len() == count && !stale.contains(&true));
+        let head = Head { key, records, sums, listed };
         stats.phases.parse = read;
         let persisting = Instant::now();
         if changed || self.options.lacks(Ablation::ShardUnchanged) {
             self.save(&head, &details, stamp, &mut stats);
         }
         stats.phases.persist = persisting.elapsed();
-        let Head { key, records, sums } = head;
+        let Head { key, records, sums, .. } = head;
         let stored = self.memo.as_ref().and_then(|memo| memo.load(&key).ok()?);
         let mut body = stored.filter(|stored| stored.head.records == records).map(|stored| stored.body);
         body.iter_mut().for_each(Body::close);
@@ -130,7 +136,9 @@ impl Context<'_> {
             Some(_) => Vec::new(),
             None => details.iter().map(|detail| detail.name().to_owned()).collect(),
         };
-        let mut part = Part { key, records, sums, body, names, stale, sessions: Vec::new(), problems };
+        let mut part =
+            Part { key, records, sums, joins: false, body, names, stale, sessions: Vec::new(), problems };
+        part.may_join(self.request.priority);
         self.tell(&mut part, &details);
         let mut state = self.lock();
         state.parts.push(part);
@@ -267,7 +275,7 @@ impl<'a, 'r> Shard<'a, 'r> {
         let Found { state, is_shared, .. } = found;
         let read_before = self.reader.bytes;
         match before {
-            Some((record, detail)) if record.is_of(name, state, self.context.options.ablated()) => {
+            Some((record, detail)) if record.is_of(name, state.as_ref(), self.context.options.ablated()) => {
                 self.stats.unchanged += 1;
                 self.entries.push(Entry { record, detail, is_stale: false });
             }
@@ -280,8 +288,8 @@ impl<'a, 'r> Shard<'a, 'r> {
         // Before the file is looked at, so that whatever happens to it afterwards is later.
         let now = (self.context.options.clock)();
         self.stats.metadata_calls += 1;
-        let state = |file: File| Ok((self.context.options.state(&fstat(&file)?), file));
-        let opened = match self.open(name).and_then(state) {
+        let look = |file: File| Ok((fstat(&file)?, file));
+        let (found, file) = match self.open(name).and_then(look) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.changed |= before.is_some();
@@ -290,9 +298,9 @@ impl<'a, 'r> Shard<'a, 'r> {
             }
             Err(error) => return self.unreadable(name, &error, before),
         };
-        match self.contents(name, &opened, before.as_ref()) {
+        let (state, is_shared) = (self.context.options.state(&found), is_shared || found.st_nlink > 1);
+        match self.contents(name, (state, &file), before.as_ref()) {
             Ok((rollout, consumed)) => {
-                let (state, _) = opened;
                 let is_fresh = state.is_fresh(now) && !self.context.options.lacks(Ablation::Tick);
                 let record = Record::new(name, state, rollout.id(), is_shared, is_fresh);
                 let detail = Detail { name: name.as_encoded_bytes().to_vec(), consumed, rollout };
@@ -320,7 +328,7 @@ impl<'a, 'r> Shard<'a, 'r> {
     fn contents(
         &mut self,
         name: &OsStr,
-        (state, file): &(State, File),
+        (state, file): (State, &File),
         before: Option<&(Record, Detail)>,
     ) -> io::Result<(Rollout, Consumed)> {
         let source = || Source::of(name, file, state.size);

@@ -18,6 +18,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 use super::Options;
 use super::ablation::Ablation;
 use super::listing::{self, Listing, Names, Span, is_rollout};
+use super::shard::Stored;
 use super::source::{is_compressed, other_form};
 use super::state::State;
 
@@ -26,7 +27,8 @@ use super::state::State;
 pub(crate) struct Found {
     /// Where its name stands among those of its folder.
     pub(crate) name: Span,
-    pub(crate) state: State,
+    /// How it was found; nothing where no memo can know it: then it is looked at only when it is read.
+    pub(crate) state: Option<State>,
     /// Whether other paths may lead to it.
     pub(crate) is_shared: bool,
 }
@@ -42,6 +44,10 @@ pub(crate) struct Folder {
     pub(crate) files: Vec<Found>,
     /// Rollouts that could not be looked at.
     pub(crate) failed: Vec<(OsString, io::Error)>,
+    /// The state it was in before it was listed, if nothing stands in it but `files`.
+    pub(crate) listed: Option<State>,
+    /// What the memo has of it, as far as that was looked at.
+    pub(crate) stored: Option<Stored>,
 }
 
 /// What a walk found beside the folders it handed over.
@@ -58,11 +64,19 @@ pub(crate) struct Walked {
     pub(crate) metadata: Duration,
 }
 
-/// Walks the folders `roots` below `home` as `options` say; those that are not there are left out. Every folder with
-/// rollouts is handed to `each` by the thread that read it.
-pub(crate) fn walk(home: &Path, roots: &[&str], options: &Options, each: &(dyn Fn(Folder) + Sync)) -> Walked {
+/// Who hears of folders.
+pub(crate) trait Hears: Sync {
+    /// What the memo has of a folder; and what stands in it, where it is in a state of which the memo knows that.
+    fn known(&self, folder: &Path, state: &State) -> Option<(Option<Listing>, Stored)>;
+
+    /// Takes a folder with rollouts, in the thread that read it.
+    fn found(&self, folder: Folder);
+}
+
+/// Walks the folders `roots` below `home` as `options` say; those that are not there are left out.
+pub(crate) fn walk(home: &Path, roots: &[&str], options: &Options, hears: &dyn Hears) -> Walked {
     let threads = options.threads.get();
-    let walk = Walk { home, options, each, state: Mutex::default(), changed: Condvar::new() };
+    let walk = Walk { home, options, hears, state: Mutex::default(), changed: Condvar::new() };
     let mut wave: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
     let mut linked = Vec::new();
     let mut is_root = true;
@@ -86,7 +100,7 @@ pub(crate) fn walk(home: &Path, roots: &[&str], options: &Options, each: &(dyn F
 struct Walk<'a> {
     home: &'a Path,
     options: &'a Options,
-    each: &'a (dyn Fn(Folder) + Sync),
+    hears: &'a dyn Hears,
     state: Mutex<Progress>,
     changed: Condvar,
 }
@@ -151,7 +165,7 @@ impl Walk<'_> {
                     if !folder.files.is_empty() || !folder.failed.is_empty() {
                         self.notify(&state);
                         drop(state);
-                        (self.each)(folder);
+                        self.hears.found(folder);
                         state = self.lock();
                     }
                 }
@@ -187,15 +201,23 @@ impl Walk<'_> {
         if !is_new && !again {
             return Ok(None);
         }
-        let Listing { names, rollouts, others } = listing::list(&fd, buffer)?;
+        // Before the folder is listed, so that whatever happens to it afterwards is later.
+        let (now, state) = ((self.options.folder_clock)(), State::of(&itself));
+        let (listing, stored) = self.hears.known(path, &state).unzip();
+        let Listing { names, rollouts, others } = match listing.flatten() {
+            Some(listing) => listing,
+            None => listing::list(&fd, buffer)?,
+        };
         let listed = Instant::now();
         let files = Vec::with_capacity(rollouts.len());
-        let folder = Folder { path: path.to_owned(), files, ..Folder::default() };
+        let folder = Folder { path: path.to_owned(), files, stored, ..Folder::default() };
         let mut content = Content { folder, calls: 1, ..Content::default() };
+        let expected = rollouts.len();
         for name in rollouts {
             content.look(fd.as_fd(), name, names.c_str(name), FileType::RegularFile, self.options);
         }
         let in_order = content.folder.files.len();
+        let is_plain = in_order == expected && others.is_empty();
         for (name, kind) in others {
             content.look(fd.as_fd(), name, names.c_str(name), kind, self.options);
         }
@@ -207,6 +229,8 @@ impl Walk<'_> {
         if content.compresses && !self.options.lacks(Ablation::CompressedPlain) {
             content.folder.leave_out_second_forms();
         }
+        let is_all = is_plain && content.folder.files.len() == expected;
+        content.folder.listed = Some(state).filter(|state| is_all && state.has_rested(now));
         Ok(Some((content, (listed - start, listed.elapsed()))))
     }
 }
@@ -253,6 +277,9 @@ impl Content {
             return;
         }
         self.compresses |= named && compressed;
+        if !is_link && options.memo.is_none() {
+            return self.folder.files.push(Found { name: place, state: None, is_shared: false });
+        }
         self.calls += 1;
         match statat(fd, name, AtFlags::empty()) {
             Ok(found) => match FileType::from_raw_mode(found.st_mode) {
@@ -260,7 +287,7 @@ impl Content {
                 FileType::Directory if options.lacks(Ablation::FolderLinks) => {}
                 FileType::RegularFile if named => self.folder.files.push(Found {
                     name: place,
-                    state: options.state(&found),
+                    state: Some(options.state(&found)),
                     is_shared: is_link || found.st_nlink > 1,
                 }),
                 FileType::Directory => self.linked.push(self.folder.path.join(text)),
@@ -288,15 +315,26 @@ mod tests {
     use super::*;
 
     fn found(home: &Path, threads: usize) -> (Vec<String>, Walked) {
-        let found = Mutex::new(Vec::new());
+        #[derive(Default)]
+        struct Paths(Mutex<Vec<String>>);
+
+        impl Hears for Paths {
+            fn known(&self, _: &Path, _: &State) -> Option<(Option<Listing>, Stored)> {
+                None
+            }
+
+            fn found(&self, folder: Folder) {
+                let path = |name: &OsStr| folder.path.join(name).display().to_string();
+                let mut found = self.0.lock().unwrap();
+                found.extend(folder.files.iter().map(|file| path(folder.name(file))));
+                found.extend(folder.failed.iter().map(|(name, _)| format!("! {}", path(name))));
+            }
+        }
+
+        let found = Paths::default();
         let options = Options { threads: threads.try_into().unwrap(), ..Options::default() };
-        let walked = walk(home, &["sessions", "archived_sessions"], &options, &|folder| {
-            let path = |name: &OsStr| folder.path.join(name).display().to_string();
-            let mut found = found.lock().unwrap();
-            found.extend(folder.files.iter().map(|file| path(folder.name(file))));
-            found.extend(folder.failed.iter().map(|(name, _)| format!("! {}", path(name))));
-        });
-        let mut found = found.into_inner().unwrap();
+        let walked = walk(home, &["sessions", "archived_sessions"], &options, &found);
+        let mut found = found.0.into_inner().unwrap();
         found.sort();
         (found, walked)
     }

@@ -7,7 +7,7 @@ use crate::archive::Archives;
 
 const WITNESSES: &[(&str, &str)] = witnesses! { "archive":
     "memo-checksum" "memo-version" "memo-parser" "memo-home" "memo-private" "memo-said" "shard-checksum"
-    "shard-stamp" "shard-unchanged" "file-links" "folder-links" "folder-once" "inode" "size" "modified"
+    "shard-stamp" "shard-unchanged" "file-links" "folder-links" "folder-once" "listing" "inode" "size" "modified"
     "changed" "tick" "gone" "unreadable" "unreadable-folder" "rescan-reads" "grown" "tail" "torn" "long-line"
     "broken" "unknown-kind" "cumulative" "records" "records-thread" "records-once" "records-end-counts"
     "inherited-turn" "inherited-fork" "inherited-burst" "inherited-ordinal" "repetition" "last-used"

@@ -1,15 +1,16 @@
 //! How the files of a history are dated: by its own clock, so that it does not matter how long anything takes, or by the system.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
-use tracerig_scanner::archive::{Clock, FileState, Observed};
+use tracerig_scanner::archive::{Clock, FileState, Observed, Options};
 
 use super::op::Dates;
 
@@ -23,6 +24,9 @@ const TRACELESS: i64 = 20 * MILLISECOND;
 
 /// Device and inode of a file.
 type Id = (u64, u64);
+
+/// Folders: the state of each, and the names in it with the numbers of what they lead to.
+pub(super) type Folders = BTreeMap<PathBuf, (FileState, BTreeSet<(OsString, u64)>)>;
 
 /// When a file was changed: its content, and anything about it.
 type Times = (i64, i64);
@@ -86,6 +90,36 @@ impl Dating {
         Arc::new(move || now)
     }
 
+    /// The same for folders. Only the system dates these.
+    pub(super) fn folder_clock(&self) -> Clock {
+        if self.dates == Dates::System { self.clock() } else { Options::default().folder_clock }
+    }
+
+    /// `roots` and the folders below, where the system dates them: what they are to be held against after a change.
+    pub(super) fn folders(&self, roots: &[PathBuf]) -> Folders {
+        let mut folders = Folders::new();
+        let mut todo = roots.to_vec();
+        while let Some(folder) = todo.pop().filter(|_| self.dates == Dates::System) {
+            let found = fs::symlink_metadata(&folder).ok().filter(Metadata::is_dir);
+            let Some(found) = found else { continue };
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let names: BTreeSet<_> = entries.map(|entry| (entry.file_name(), entry.ino())).collect();
+            todo.extend(names.iter().map(|(name, _)| folder.join(name)));
+            folders.insert(folder, (state(&found), names));
+        }
+        folders
+    }
+
+    /// Has the system date each folder that holds something else than `before` later than it was then.
+    pub(super) fn folders_changed(&self, roots: &[PathBuf], before: &Folders) -> io::Result<()> {
+        for (path, (_, names)) in self.folders(roots) {
+            if let Some((then, _)) = before.get(&path).filter(|(_, before)| *before != names) {
+                later(&path, |now| is_later(now, *then), None)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What a refresh is told of a file instead of what the system says.
     pub(super) fn observed(&self) -> Option<Observed> {
         if self.dates == Dates::System {
@@ -135,7 +169,8 @@ impl Dating {
     ) -> io::Result<()> {
         let put_back = put_back.filter(|_| self.dates != Dates::Modified);
         if self.dates == Dates::System {
-            return later(path, before, put_back);
+            let then = before.map(state);
+            return later(path, |now| then.is_none_or(|then| is_later(now, then)), put_back);
         }
         let found = fs::metadata(path)?;
         loop {
@@ -160,8 +195,13 @@ impl Dating {
     }
 }
 
-/// Has the system date the file at `path` later than it was `before`.
-fn later(path: &Path, before: Option<&Metadata>, put_back: Option<i64>) -> io::Result<()> {
+/// Whether a state is another one than `then` to everybody.
+fn is_later(now: FileState, then: FileState) -> bool {
+    (now.device, now.inode) != (then.device, then.inode) || now.changed > then.changed
+}
+
+/// Has the system date what stands at `path` until that is late enough.
+fn later(path: &Path, is_later: impl Fn(FileState) -> bool, put_back: Option<i64>) -> io::Result<()> {
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     const AS_IT_IS: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     // By its path: nobody may be able to open it.
@@ -174,13 +214,7 @@ fn later(path: &Path, before: Option<&Metadata>, put_back: Option<i64>) -> io::R
     if let Some(modified) = modified {
         touch(modified)?;
     }
-    let is_later = |found: &Metadata| {
-        before.is_none_or(|before| {
-            let (now, then) = (state(found), state(before));
-            (now.device, now.inode) != (then.device, then.inode) || now.changed > then.changed
-        })
-    };
-    while !is_later(&fs::metadata(path)?) {
+    while !is_later(state(&fs::metadata(path)?)) {
         std::thread::sleep(Duration::from_millis(1));
         touch(modified.unwrap_or(NOW))?;
     }

@@ -116,7 +116,12 @@ impl<'a> Runner<'a> {
                 self.refresh(*mode)?;
                 true
             }
-            op => self.world.apply(op)?,
+            op => {
+                let before = self.world.folders();
+                let is_done = self.world.apply(op)?;
+                self.world.folders_changed(&before)?;
+                is_done
+            }
         };
         if is_done {
             self.tally.count(verb);
@@ -129,6 +134,7 @@ impl<'a> Runner<'a> {
             memo: memo.then(|| self.memo.path.clone()),
             threads,
             clock: self.world.dating.clock(),
+            folder_clock: self.world.dating.folder_clock(),
             observed: self.world.dating.observed(),
             #[cfg(feature = "ablations")]
             ablations: if memo { self.setup.ablations } else { Ablations::NONE },

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use tracerig_oracle::archive::{COMPRESSED, is_compressed};
 
-use super::dates::Dating;
+use super::dates::{Dating, Folders};
 use super::line::{LineSpec, Meta, Says, session};
 use super::op::{Case, Dates, Op, Place};
 
@@ -53,6 +53,20 @@ impl World {
         fs::create_dir(root.join("outside"))?;
         let (root, dating) = (root.to_owned(), Dating::new(case.dates));
         Ok(Self { root, home, dating, files: BTreeMap::new(), serial: 0 })
+    }
+
+    /// The folders as they are.
+    pub(super) fn folders(&self) -> Folders {
+        self.dating.folders(&self.roots())
+    }
+
+    /// Dates the folders that changed since then.
+    pub(super) fn folders_changed(&self, before: &Folders) -> io::Result<()> {
+        self.dating.folders_changed(&self.roots(), before)
+    }
+
+    fn roots(&self) -> [PathBuf; 2] {
+        [self.home.clone(), self.root.join("outside")]
     }
 
     /// Whether the home has a folder of sessions of either sort.

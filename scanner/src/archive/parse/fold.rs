@@ -164,7 +164,7 @@ impl Rollout {
             Says::Session(meta) => self.session(at, meta),
             Says::Turn { turn, model } => {
                 if let Some(turn) = turn {
-                    self.lineage.has_own_turn |= is_own(turn, self.id());
+                    self.lineage.has_own_turn = self.lineage.has_own_turn || is_own(turn, self.id());
                     self.turn = self.place_of(turn);
                 }
                 if let Some(model) = model {

@@ -4,7 +4,7 @@
 //! 160 bytes, after members that are plain strings and numbers. Whatever looks different is unclear, and read as JSON.
 
 use super::json::plain;
-use super::members::milliseconds;
+use super::time::milliseconds;
 
 /// What the beginning of a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

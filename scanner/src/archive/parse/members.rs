@@ -1,12 +1,11 @@
 //! The members of lines that matter. A member of another type than it should have counts as absent. Of several with one name the
 //! last counts, but of several types of a line or payload the first.
 
-use jiff::fmt::temporal::DateTimeParser;
-
 use super::json::{Json, Number, Pieces, Spelled, Text};
 use super::kind::{Event, Type};
 use super::line::{Defect, Meta, Record, Says};
 use super::lineage::Origin;
+use super::time::milliseconds;
 use super::tokens::Counts;
 
 /// Takes a name of a member or type.
@@ -102,12 +101,6 @@ impl Envelope {
         json.end()?;
         is_object.then_some(())
     }
-}
-
-/// Milliseconds of Unix time.
-pub(super) fn milliseconds(time: &[u8]) -> Option<i64> {
-    const TIMES: DateTimeParser = DateTimeParser::new();
-    Some(TIMES.parse_timestamp(time).ok()?.as_millisecond())
 }
 
 /// The members of every payload that matters.

@@ -10,6 +10,7 @@ mod lineage;
 mod members;
 mod rules;
 mod seen;
+mod time;
 mod tokens;
 
 pub use fold::Tier;
