@@ -64,13 +64,15 @@ pub(crate) struct Listing {
 impl Listing {
     /// Of rollouts whose names, in their order, were kept. `None` where they are no names.
     pub(crate) fn of(names: Names) -> Option<Self> {
+        let mut rollouts = Vec::new();
         let mut at = 0;
-        let ended = names.0.split_inclusive(|byte| *byte == 0).map(|name| {
-            let span = Span { at, bytes: u32::try_from(name.len()).ok()? };
-            at = at.checked_add(span.bytes)?;
-            (name.last() == Some(&0)).then_some(span)
-        });
-        let rollouts = ended.collect::<Option<_>>()?;
+        for end in memchr::memchr_iter(0, &names.0) {
+            let bytes = u32::try_from(end + 1).ok()?.checked_sub(at)?;
+            rollouts.push(Span { at, bytes });
+            at += bytes;
+        }
+        let is_all = usize::try_from(at).ok()? == names.0.len();
+        let rollouts = Some(rollouts).filter(|_| is_all)?;
         Some(Self { names, rollouts, others: Vec::new() })
     }
 }

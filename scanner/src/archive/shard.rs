@@ -388,8 +388,11 @@ impl Head {
         let folder = self.key.folder.as_os_str().as_bytes();
         let open_turns = self.sums.open_turns.as_bytes();
         let listed = self.listed.map(State::to_bytes);
-        let names = details.iter().filter(|_| listed.is_some());
-        let names: Vec<u8> = names.flat_map(|detail| detail.name.iter().copied().chain([0])).collect();
+        let mut names = Vec::new();
+        for detail in details.iter().filter(|_| listed.is_some()) {
+            names.extend_from_slice(&detail.name);
+            names.push(0);
+        }
         let (date, sums) = (&*self.key.date, self.sums.clone());
         let listed = listed.as_ref().map_or(&[][..], |listed| listed);
         postcard::to_extend(&Rest { folder, date, open_turns, sums, listed, names: &names }, bytes)

@@ -278,12 +278,13 @@ impl<'a, P: Pieces> Json<'a, P> {
         let mut count = 0;
         loop {
             let piece = self.pieces.piece();
-            let mut length = 0;
-            while let Some(digit @ b'0'..=b'9') = piece.get(length).copied() {
-                let digit = u64::from(digit - b'0');
-                *number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit));
-                length += 1;
-            }
+            let length = piece.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let digits = piece[..length].iter().map(|digit| u64::from(digit - b'0'));
+            *number = match *number {
+                // So many fit.
+                Some(0) if length < 20 => Some(digits.fold(0, |number, digit| 10 * number + digit)),
+                start => digits.fold(start, |number, digit| number?.checked_mul(10)?.checked_add(digit)),
+            };
             let is_end = length == 0 || length < piece.len();
             self.pieces.pass(length);
             count += length;

@@ -180,6 +180,9 @@ impl<'a> Rest<'a> {
     #[inline]
     fn find(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         self.take(b'{')?;
+        if name != b"timestamp" {
+            self.pass_usual();
+        }
         loop {
             let key = self.string()?;
             self.take(b':')?;
@@ -188,6 +191,25 @@ impl<'a> Rest<'a> {
             }
             self.scalar()?;
             self.take(b',')?;
+        }
+    }
+
+    /// Passes the members that Codex writes before a type, where they are spelled as it does: a time and a number.
+    #[inline]
+    fn pass_usual(&mut self) {
+        let time = self.0.strip_prefix(b"\"timestamp\":\"").and_then(<[u8]>::split_first_chunk);
+        if let Some((time, rest)) = time.filter(|(time, _)| looks_like_time(time))
+            && let Some(rest) = rest.strip_prefix(b"\",")
+        {
+            self.0 = rest;
+        }
+        if let Some(rest) = self.0.strip_prefix(b"\"ordinal\":") {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if let [b',', rest @ ..] = &rest[digits..]
+                && digits > 0
+            {
+                self.0 = rest;
+            }
         }
     }
 
@@ -225,6 +247,17 @@ impl<'a> Rest<'a> {
     }
 }
 
+/// Whether a time is spelled as Codex does, where each digit may be a sign with a number near those of digits.
+fn looks_like_time(time: &[u8; 24]) -> bool {
+    const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+    let (words, _) = time.as_chunks::<8>();
+    let (forms, _) = FORM.as_chunks::<8>();
+    words.iter().zip(forms).all(|(word, form)| {
+        let mask = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 0xf0 } else { 0xff }));
+        u64::from_le_bytes(*word) & mask == u64::from_le_bytes(*form)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +285,14 @@ mod tests {
             (r#"{"timestamp":"x","type":"event_msg","payload":{"type":"agent_message","mess"#, KNOWN),
             (r#"{"timestamp":"x","type":"response_item","payload":{"type":"message","role""#, KNOWN),
             (r#"{ "type" : "hologram" , "payload" : 1 }"#, UNKNOWN),
+            (
+                r#"{"timestamp":"2026-11-20T20:37:24.062Z","ordinal":07,"type":"event_msg","payload":{"type":"error""#,
+                KNOWN,
+            ),
+            (
+                r#"{"timestamp":"2026-11-20T20:37:24.062Z","x":"2026-11-20T20:37:24.062Z","type":"hologram""#,
+                UNKNOWN,
+            ),
             (r#"{"type":"event_msg","payload":{"n":1,"type":"hologram""#, UNKNOWN),
         ] {
             assert_eq!(kind(start.as_bytes()), found, "{start}");
@@ -285,6 +326,9 @@ mod tests {
             r#"{"timestamp":"x","type":"","payload":{}}"#,
             r#"{"ty\u0070e":"session_meta"}"#,
             r#"{"timestamp":"a \" b","type":"session_meta"}"#,
+            r#"{"timestamp":"2026-11-20T20:37:24.06\"","type":"session_meta"}"#,
+            r#"{"timestamp":"2026-11-20T20:37:24.062Z","ordinal":,"type":"session_meta"}"#,
+            r#"{"timestamp":"2026-11-20T20:37:24.062Z" "type":"session_meta"}"#,
             "{\"a\":\"\x01\",\"type\":\"session_meta\"}",
             r#"["type","session_meta"]"#,
         ] {
