@@ -22,7 +22,7 @@ use crate::identity::Identity;
 use crate::memo::Memo;
 use crate::path::with_suffix;
 use crate::producer::{self, FINGERPRINT, Fingerprint};
-use crate::regular::open_regular;
+use crate::regular::{self, open_regular};
 
 const MAGIC: [u8; 8] = *b"trigmemo";
 const VERSION: u32 = 2;
@@ -282,7 +282,7 @@ pub(crate) fn replace<E: From<io::Error>>(
     at_half()?;
     file.write_all(second)?;
     at_whole()?;
-    std::fs::rename(&temporary.0, path)?;
+    regular::replace(&temporary.0, path)?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Opening files of a memo: regular ones, and never through a symbolic link.
+//! Files of a memo: opened only if they are regular ones, never through a symbolic link, and replaced in one step.
 
 use std::fs::File;
 use std::io;
@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
 /// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what
@@ -22,6 +24,30 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
         file => file?,
     };
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// Puts the file `new` in the place of whatever stands at `path`, in one step.
+///
+/// A rename over a file makes some file systems begin to write the new one to the disk before they return, so two files are
+/// exchanged, where that can be done, and the old one is removed.
+pub(crate) fn replace(new: &Path, path: &Path) -> io::Result<()> {
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    if is_file && exchange(new, path) {
+        // What cannot be removed is replaced by the next write.
+        let _ = std::fs::remove_file(new);
+        return Ok(());
+    }
+    std::fs::rename(new, path)
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn exchange(one: &Path, other: &Path) -> bool {
+    rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn exchange(_: &Path, _: &Path) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -59,5 +85,26 @@ mod tests {
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(opened.iter().all(|&opened| opened), "one of them stands there at any time");
         });
+    }
+
+    #[test]
+    fn whatever_stands_there_is_replaced_but_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (new, memo) = (at("new"), at("memo"));
+        let write = |text: &str| std::fs::write(&new, text).unwrap();
+        for text in ["first", "second"] {
+            write(text);
+            replace(&new, &memo).unwrap();
+            assert_eq!((std::fs::read_to_string(&memo).unwrap(), new.exists()), (text.to_owned(), false));
+        }
+        std::fs::write(at("target"), "untouched").unwrap();
+        symlink(at("target"), at("link")).unwrap();
+        write("third");
+        replace(&new, &at("link")).unwrap();
+        assert!(!at("link").is_symlink() && std::fs::read_to_string(at("target")).unwrap() == "untouched");
+        std::fs::create_dir(at("folder")).unwrap();
+        write("fourth");
+        assert!(replace(&new, &at("folder")).is_err() && at("folder").is_dir() && new.exists());
     }
 }

@@ -17,7 +17,7 @@ use super::ablation::{Ablation, Ablations};
 use super::producer::FINGERPRINT;
 use super::settled;
 use super::shard::{self, Detail, Head, Key, Stamp, Stored};
-use crate::regular::open_regular;
+use crate::regular::{self, open_regular};
 use crate::stop;
 
 const MAGIC: [u8; 8] = *b"trigsess";
@@ -257,7 +257,7 @@ impl Memo {
             .mode(if self.ablated.has(Ablation::MemoPrivate) { 0o644 } else { 0o600 })
             .open(&temporary)
             .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| std::fs::rename(&temporary, self.folder.join(name)));
+            .and_then(|()| regular::replace(&temporary, &self.folder.join(name)));
         if written.is_err() {
             // What cannot be removed is replaced by the next write.
             let _ = std::fs::remove_file(&temporary);

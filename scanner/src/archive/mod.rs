@@ -4,7 +4,8 @@
 //! file whose state is remembered is not read, one that grew is read from where it was read before, any other from its
 //! beginning. The result is that of reading everything anew, as long as files are changed as Codex and people change them:
 //! written at their end, truncated, replaced, renamed, deleted, restored, rewritten. What is not seen is a rewrite of the
-//! beginning of a file together with an append, where the last 64 KiB before that stay as they are.
+//! beginning of a file together with an append, where the last 64 KiB before that stay as they are; and a new file in a
+//! folder whose file system does not date that.
 //!
 //! A session is charged with its own responses, each once; what a fork inherits from its parent belongs to the parent. Compressed
 //! rollouts are read as they are.

@@ -198,7 +198,7 @@ impl<'a> Rest<'a> {
     #[inline]
     fn pass_usual(&mut self) {
         let time = self.0.strip_prefix(b"\"timestamp\":\"").and_then(<[u8]>::split_first_chunk);
-        if let Some((time, rest)) = time.filter(|(time, _)| looks_like_time(time))
+        if let Some((_, rest)) = time.filter(|(time, _)| looks_like_time(time))
             && let Some(rest) = rest.strip_prefix(b"\",")
         {
             self.0 = rest;
