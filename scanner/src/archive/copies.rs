@@ -50,7 +50,7 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
     let asked = context.memo.as_ref().and_then(|memo| Some((memo, Question::about(parts, &wanted)?)));
     let known = asked.as_ref().filter(|_| !looks_anew).and_then(|(memo, question)| question.answer(memo));
     let is_known = known.is_some();
-    let (found, sums) = known.unwrap_or_else(|| (find(context, parts, &wanted, stats), BTreeMap::new()));
+    let (found, mut sums) = known.unwrap_or_else(|| (find(context, parts, &wanted, stats), BTreeMap::new()));
     let mut kept_sums = BTreeMap::new();
     let places: BTreeSet<usize> = found.aside.iter().map(|(place, _)| *place).collect();
     for place in places {
@@ -62,8 +62,8 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             let found = part.sums.found;
             part.sums = Sums { found, ..sums };
         };
-        if let Some(sums) = sums.get(&place).filter(|_| !joins && !sessions) {
-            all(sums.clone(), part);
+        if let Some(sums) = sums.remove(&place).filter(|_| !joins && !sessions) {
+            all(sums, part);
             continue;
         }
         let counts = |file: &usize| !found.aside.contains(&(place, *file));
@@ -158,17 +158,21 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
         });
         wanted.extend(same.map(|(place, _)| place));
     }
-    let twice = twice(&sessions);
-    if !twice.is_empty() {
-        let same = places().filter(|(_, record)| twice.contains(&record.session));
-        wanted.extend(same.map(|(place, _)| place));
+    let mut twice = twice(&sessions).into_iter();
+    let (mut next, mut before) = (twice.next(), 0);
+    for (place, part) in parts.iter().enumerate() {
+        while let Some(at) = next.filter(|at| at - before < part.records.len()) {
+            wanted.insert((place, at - before));
+            next = twice.next();
+        }
+        before += part.records.len();
     }
     wanted
 }
 
-/// The digests that stand in `all` several times. Every refresh asks, of all rollouts, and hardly any is there twice: so a table of
-/// bits tells first which ones may be.
-fn twice(all: &[u64]) -> Digests {
+/// The places, in their order, of the digests that stand in `all` several times. Every refresh asks, of all rollouts, and hardly any
+/// is there twice: so a table of bits tells first which ones may be.
+fn twice(all: &[u64]) -> Vec<usize> {
     let bits = (16 * all.len()).next_power_of_two().max(64);
     let mut table = vec![0_u64; bits / 64];
     let mut maybe = Digests::default();
@@ -180,12 +184,14 @@ fn twice(all: &[u64]) -> Digests {
         }
         *word |= bit;
     }
-    let (mut once, mut twice) = (Digests::default(), Digests::default());
-    if !maybe.is_empty() {
-        let mut is_again = |digest: &u64| maybe.contains(digest) && !once.insert(*digest);
-        twice.extend(all.iter().copied().filter(|digest| is_again(digest)));
+    if maybe.is_empty() {
+        return Vec::new();
     }
-    twice
+    let hits: Vec<(usize, u64)> =
+        all.iter().copied().enumerate().filter(|(_, digest)| maybe.contains(digest)).collect();
+    let (mut once, mut twice) = (Digests::default(), Digests::default());
+    twice.extend(hits.iter().map(|(_, digest)| *digest).filter(|digest| !once.insert(*digest)));
+    hits.into_iter().filter(|(_, digest)| twice.contains(digest)).map(|(place, _)| place).collect()
 }
 
 #[cfg(test)]
@@ -198,7 +204,6 @@ mod tests {
         assert!(twice(&digests).is_empty() && twice(&[]).is_empty());
         // These three share a bit whatever the size of the table.
         digests.extend([1 << 60, 1 << 61, 1 << 62, digests[7], digests[9], digests[9], 1 << 61]);
-        let expected: Digests = [digests[7], digests[9], 1 << 61].into_iter().collect();
-        assert_eq!(twice(&digests), expected);
+        assert_eq!(twice(&digests), [7, 9, 3001, 3003, 3004, 3005, 3006]);
     }
 }

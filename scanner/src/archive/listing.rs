@@ -11,7 +11,11 @@ use rustix::fs::FileType;
 
 /// The names of a folder, one behind the other, each with the zero byte that ends it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Names(Vec<u8>);
+pub(crate) struct Names {
+    bytes: Vec<u8>,
+    /// Where the first one begins.
+    begin: usize,
+}
 
 /// Where a name stands among those of its folder.
 #[derive(Clone, Copy, Debug)]
@@ -25,14 +29,19 @@ impl Names {
     fn push(&mut self, name: &CStr) -> io::Result<Span> {
         let name = name.to_bytes_with_nul();
         let number = |bytes: usize| u32::try_from(bytes).map_err(|_| io::Error::from(FileTooLarge));
-        let span = Span { at: number(self.0.len())?, bytes: number(name.len())? };
-        self.0.extend_from_slice(name);
+        let span = Span { at: number(self.all().len())?, bytes: number(name.len())? };
+        self.bytes.extend_from_slice(name);
         Ok(span)
     }
 
-    /// Those of a folder that were kept.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        Self(bytes.to_owned())
+    /// Those of a folder that were kept, the last `length` of `bytes`.
+    pub(crate) fn at_end(bytes: Vec<u8>, length: usize) -> Self {
+        let begin = bytes.len().saturating_sub(length);
+        Self { bytes, begin }
+    }
+
+    fn all(&self) -> &[u8] {
+        self.bytes.get(self.begin..).unwrap_or_default()
     }
 
     /// The name that stands there.
@@ -46,7 +55,7 @@ impl Names {
     }
 
     fn ended(&self, Span { at, bytes }: Span) -> &[u8] {
-        let rest = usize::try_from(at).ok().and_then(|at| self.0.get(at..));
+        let rest = usize::try_from(at).ok().and_then(|at| self.all().get(at..));
         rest.and_then(|rest| rest.get(..usize::try_from(bytes).ok()?)).unwrap_or_default()
     }
 }
@@ -66,12 +75,12 @@ impl Listing {
     pub(crate) fn of(names: Names) -> Option<Self> {
         let mut rollouts = Vec::new();
         let mut at = 0;
-        for end in memchr::memchr_iter(0, &names.0) {
+        for end in memchr::memchr_iter(0, names.all()) {
             let bytes = u32::try_from(end + 1).ok()?.checked_sub(at)?;
             rollouts.push(Span { at, bytes });
             at += bytes;
         }
-        let is_all = usize::try_from(at).ok()? == names.0.len();
+        let is_all = usize::try_from(at).ok()? == names.all().len();
         let rollouts = Some(rollouts).filter(|_| is_all)?;
         Some(Self { names, rollouts, others: Vec::new() })
     }

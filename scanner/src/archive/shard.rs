@@ -289,7 +289,7 @@ impl Stored {
         let file = open_regular(path)?;
         let Some(header) = Header::of(&file, memo)? else { return Ok(None) };
         let Some(head) = read(&file, &header.head)? else { return Ok(None) };
-        let Some((head, names)) = Head::decode(&head, &header.head, ablated) else { return Ok(None) };
+        let Some((head, names)) = Head::decode(head, &header.head, ablated) else { return Ok(None) };
         let Header { stamp, details, .. } = header;
         let (file, path, files) = (Some(file), path.to_owned(), head.records.len());
         Ok(Some(Self { head, body: Body { stamp, file, path, details, files, names, ablated } }))
@@ -363,8 +363,8 @@ pub(crate) fn rollouts(details: &[Detail]) -> impl Iterator<Item = (usize, &Roll
 }
 
 impl Head {
-    fn decode(bytes: &[u8], span: &Span, ablated: Ablations) -> Option<(Self, Names)> {
-        if xxh3_128(bytes) != span.sum && !ablated.has(Ablation::ShardChecksum) {
+    fn decode(bytes: Vec<u8>, span: &Span, ablated: Ablations) -> Option<(Self, Names)> {
+        if xxh3_128(&bytes) != span.sum && !ablated.has(Ablation::ShardChecksum) {
             return None;
         }
         let (count, rest) = bytes.split_first_chunk::<8>()?;
@@ -376,7 +376,8 @@ impl Head {
         let key = Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), date: date.to_owned() };
         let records = records.iter().map(Record::from_bytes).collect();
         let listed = listed.try_into().ok().map(State::from_bytes);
-        Some((Self { key, records, sums, listed }, Names::from_bytes(names)))
+        let names = names.len();
+        Some((Self { key, records, sums, listed }, Names::at_end(bytes, names)))
     }
 
     fn encode(&self, details: &[Detail]) -> Result<Vec<u8>, postcard::Error> {

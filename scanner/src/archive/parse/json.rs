@@ -345,7 +345,7 @@ pub(super) fn plain<const DEL: bool>(piece: &[u8]) -> (usize, bool) {
         let word = u64::from_le_bytes(*word);
         // The lowest bit that this sets is right; what an earlier byte lends to a later one is not.
         let less = |word: u64, than: u64| word.wrapping_sub(than * EACH) & !word & HIGH;
-        let is = |byte: u8| less(word ^ u64::from(byte) * EACH, 1);
+        let is = |byte: u8| less(word ^ (u64::from(byte) * EACH), 1);
         let ends = is(b'"') | is(b'\\') | less(word, 0x20) | if DEL { is(0x7f) } else { 0 };
         if ends != 0 {
             let before = ends.trailing_zeros() / 8;
@@ -420,7 +420,10 @@ impl Spelled {
     fn bytes(&mut self, bytes: &[u8], ends: bool) -> Option<()> {
         if self.begun.is_empty() {
             match str::from_utf8(bytes) {
-                Ok(text) => return Some(self.push(text)),
+                Ok(text) => {
+                    self.push(text);
+                    return Some(());
+                }
                 Err(error) if error.error_len().is_some() => return None,
                 Err(_) => {}
             }

@@ -7,6 +7,7 @@ use super::members::Envelope;
 use super::tokens::Counts;
 
 /// A line that was understood.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and none of it has to be allocated")]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     /// It says nothing that matters.
@@ -55,7 +56,7 @@ pub(crate) struct Meta {
 }
 
 /// What is written of one response.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) thread: Option<&'a str>,
     pub(crate) turn: Option<&'a str>,
