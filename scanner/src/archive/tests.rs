@@ -13,6 +13,7 @@ use super::*;
 
 mod compressed;
 mod foreign;
+mod listed;
 mod several;
 mod shapes;
 

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tracerig_scanner::archive::{Session, Slot, Used};
+use tracerig_scanner::archive::{self, Session, Slot, Tier, Used};
 
 use super::{Arguments, Home};
 use crate::cli::Usage;
@@ -97,17 +97,28 @@ impl View {
         self.by.iter().any(|by| matches!(by, By::Session | By::Project))
     }
 
-    fn date(&self, slot: &Slot<'_>) -> Option<Date> {
-        Some(Timestamp::from_second(slot.begins_at()).ok()?.to_zoned(self.zone.clone()).date())
+    /// Whether a slot counts.
+    fn counts(&self, slot: &Slot<'_>) -> bool {
+        let at = slot.begins_at();
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
     }
 
-    /// The line that a slot counts in, if it does.
-    fn key(&self, slot: &Slot<'_>, labels: Option<&Labels>) -> Option<Vec<String>> {
-        let at = slot.begins_at();
-        if self.since.is_some_and(|since| at < since) || self.until.is_some_and(|until| at >= until) {
-            return None;
-        }
-        let date = |format: fn(Date) -> String| self.date(slot).map_or_else(|| "-".to_owned(), format);
+    /// The day that a slot is in, if it is grouped by.
+    fn date(&self, slot: &Slot<'_>) -> Option<Date> {
+        let is_asked = self.by.iter().any(|by| matches!(by, By::Day | By::Week | By::Month));
+        let begin = is_asked.then(|| Timestamp::from_second(slot.begins_at()).ok()).flatten();
+        begin.map(|begin| self.zone.to_datetime(begin).date())
+    }
+
+    /// The line that a class of slots counts in.
+    fn key(
+        &self,
+        day: Option<Date>,
+        model: Option<&str>,
+        tier: Tier,
+        labels: Option<&Labels>,
+    ) -> Vec<String> {
+        let date = |format: fn(Date) -> String| day.map_or_else(|| "-".to_owned(), format);
         let part = |by: &By| match by {
             By::Day => date(|date| date.to_string()),
             By::Week => date(|date| {
@@ -115,24 +126,32 @@ impl View {
                 format!("{:04}-W{:02}", week.year(), week.week())
             }),
             By::Month => date(|date| format!("{:04}-{:02}", date.year(), date.month())),
-            By::Model => slot.model.unwrap_or("unknown").to_owned(),
-            By::Tier => slot.tier.name().to_owned(),
+            By::Model => model.unwrap_or("unknown").to_owned(),
+            By::Tier => tier.name().to_owned(),
             By::Project => labels.map_or_else(String::new, |labels| labels.project.clone()),
             By::Session => labels.map_or_else(String::new, |labels| labels.session.clone()),
         };
-        Some(self.by.iter().map(part).collect())
+        self.by.iter().map(part).collect()
+    }
+
+    /// The lines of some usage. Their text is made once a class, not once a slot.
+    fn lines(&self, usage: &archive::Usage, labels: Option<&Labels>) -> Vec<(Vec<String>, Used)> {
+        let class = |slot: &Slot<'_>| self.counts(slot).then(|| self.date(slot));
+        let classes = usage.by(|slot| Some((class(slot)?, slot.model, slot.tier)));
+        let line = |((day, model, tier), used)| (self.key(day, model, tier, labels), used);
+        classes.into_iter().map(line).collect()
     }
 
     pub(super) fn rows(&self, homes: &[Home]) -> Rows {
         let mut rows = Rows::new();
-        let mut add = |used: Rows| {
+        let mut add = |used: Vec<(Vec<String>, Used)>| {
             for (key, used) in used {
                 let sum = rows.entry(key).or_default();
                 *sum = sum.plus(used);
             }
         };
         if !self.needs_sessions() {
-            homes.iter().for_each(|home| add(home.refresh.usage.by(|slot| self.key(slot, None))));
+            homes.iter().for_each(|home| add(self.lines(&home.refresh.usage, None)));
             return rows;
         }
         // The path of its first file identifies a session.
@@ -145,7 +164,7 @@ impl View {
                 project: session.cwd.clone().unwrap_or_else(|| "unknown".to_owned()),
                 session: first[&*session.id].clone(),
             };
-            add(session.usage.by(|slot| self.key(slot, Some(&labels))));
+            add(self.lines(&session.usage, Some(&labels)));
         }
         rows
     }
