@@ -13,7 +13,7 @@ fn listed(world: &World, state: &FileState) -> Option<usize> {
 }
 
 fn state(world: &World) -> FileState {
-    FileState::of(&rustix::fs::stat(&world.home.join(DAY)).unwrap())
+    FileState::of(&rustix::fs::stat(world.home.join(DAY)).unwrap())
 }
 
 fn refresh(world: &World, folder_clock: Clock) -> u64 {
@@ -53,11 +53,8 @@ fn a_folder_with_links_or_folders_in_it_is_always_listed() {
         let world = World::new();
         world.write(1, &meta(1));
         let other = world.home.join(DAY).join("other");
-        if is_link {
-            symlink("nowhere", other).unwrap()
-        } else {
-            fs::create_dir(other).unwrap()
-        }
+        let made = if is_link { symlink("nowhere", other) } else { fs::create_dir(other) };
+        made.unwrap();
         assert_eq!((refresh(&world, later()), listed(&world, &state(&world))), (1, None));
     }
 }
