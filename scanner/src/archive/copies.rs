@@ -174,21 +174,22 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
 /// is there twice: so a table of bits tells first which ones may be.
 fn twice(all: &[u64]) -> Vec<usize> {
     let bits = (16 * all.len()).next_power_of_two().max(64);
-    let mut table = vec![0_u64; bits / 64];
-    let mut maybe = Digests::default();
-    for &digest in all {
+    let (mut seen, mut again) = (vec![0_u64; bits / 64], vec![0_u64; bits / 64]);
+    let place = |digest: u64| {
         let at = usize::try_from(digest % bits as u64).unwrap_or_default();
-        let (word, bit) = (&mut table[at / 64], 1 << (at % 64));
-        if *word & bit != 0 {
-            maybe.insert(digest);
-        }
-        *word |= bit;
+        (at / 64, 1 << (at % 64))
+    };
+    for &digest in all {
+        let (word, bit) = place(digest);
+        again[word] |= seen[word] & bit;
+        seen[word] |= bit;
     }
-    if maybe.is_empty() {
-        return Vec::new();
-    }
+    let may_be = |digest: u64| {
+        let (word, bit) = place(digest);
+        again[word] & bit != 0
+    };
     let hits: Vec<(usize, u64)> =
-        all.iter().copied().enumerate().filter(|(_, digest)| maybe.contains(digest)).collect();
+        all.iter().copied().enumerate().filter(|(_, digest)| may_be(*digest)).collect();
     let (mut once, mut twice) = (Digests::default(), Digests::default());
     twice.extend(hits.iter().map(|(_, digest)| *digest).filter(|digest| !once.insert(*digest)));
     hits.into_iter().filter(|(_, digest)| twice.contains(digest)).map(|(place, _)| place).collect()
