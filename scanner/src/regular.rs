@@ -1,4 +1,5 @@
-//! Files of a memo: opened only if they are regular ones, never through a symbolic link, and replaced in one step.
+//! Files of a memo: opened only if they are regular ones, never through a symbolic link, and
+//! replaced in one step.
 
 use std::fs::File;
 use std::io;
@@ -28,8 +29,8 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 
 /// Puts the file `new` in the place of whatever stands at `path`, in one step.
 ///
-/// A rename over a file makes some file systems begin to write the new one to the disk before they return, so two files are
-/// exchanged, where that can be done, and the old one is removed.
+/// A rename over a file makes some file systems begin to write the new one to the disk before they
+/// return, so two files are exchanged, where that can be done, and the old one is removed.
 pub(crate) fn replace(new: &Path, path: &Path) -> io::Result<()> {
     let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     if is_file && exchange(new, path) {

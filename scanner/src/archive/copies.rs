@@ -67,7 +67,8 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             continue;
         }
         let counts = |file: &usize| !found.aside.contains(&(place, *file));
-        // The few that do not count are taken out, where that can be done; a file that cannot be read any more leaves nothing to take.
+        // The few that do not count are taken out, where that can be done; a file that cannot be
+        // read any more leaves nothing to take.
         let keeps = asked.is_some();
         let without = |details: &[shard::Detail]| {
             let is_all = details.iter().all(|detail| detail.rollout.lines > 0);
@@ -170,8 +171,9 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
     wanted
 }
 
-/// The places, in their order, of the digests that stand in `all` several times. Every refresh asks, of all rollouts, and hardly any
-/// is there twice: so a table of bits tells first which ones may be.
+/// The places, in their order, of the digests that stand in `all` several times. Every refresh
+/// asks, of all rollouts, and hardly any is there twice: so a table of bits tells first which ones
+/// may be.
 fn twice(all: &[u64]) -> Vec<usize> {
     let bits = (16 * all.len()).next_power_of_two().max(64);
     let (mut seen, mut again) = (vec![0_u64; bits / 64], vec![0_u64; bits / 64]);

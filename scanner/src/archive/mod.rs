@@ -1,11 +1,12 @@
 //! The session archive: the rollouts below a Codex home, and what was used in them.
 //!
-//! An [`Archive`] is refreshed as often as one likes. Every refresh walks the folders and makes one metadata call a file; a
-//! file whose state is remembered is not read, one that grew is read from where it was read before, any other from its
-//! beginning. The result is that of reading everything anew, as long as files are changed as Codex and people change them:
-//! written at their end, truncated, replaced, renamed, deleted, restored, rewritten. What is not seen is a rewrite of the
-//! beginning of a file together with an append, where the last 64 KiB before that stay as they are; and a new file in a
-//! folder whose file system does not date that.
+//! An [`Archive`] is refreshed as often as one likes. Every refresh walks the folders and makes one
+//! metadata call a file; a file whose state is remembered is not read, one that grew is read from
+//! where it was read before, any other from its beginning. The result is that of reading everything
+//! anew, as long as files are changed as Codex and people change them: written at their end,
+//! truncated, replaced, renamed, deleted, restored, rewritten. What is not seen is a rewrite of the
+//! beginning of a file together with an append, where the last 64 KiB before that stay as they are;
+//! and a new file in a folder whose file system does not date that.
 //!
 //! A session is charged with its own responses, each once; what a fork inherits from its parent belongs to the parent. Compressed
 //! rollouts are read as they are.
@@ -79,8 +80,9 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Where the time comes from; a file that changed within 20 ms of it is read again by the next refresh.
     pub clock: Clock,
-    /// The same for folders: one that changed within 3 s of it is listed again by the next refresh, whatever its state. For tests,
-    /// too, whose folders have to bear a later date then after each change.
+    /// The same for folders: one that changed within 3 s of it is listed again by the next refresh,
+    /// whatever its state. For tests, too, whose folders have to bear a later date then after each
+    /// change.
     pub folder_clock: Clock,
     /// What takes the place of what the file system says of a file: for tests, since how finely changes are dated depends on
     /// the file system.

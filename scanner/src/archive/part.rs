@@ -35,7 +35,8 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The places of the files that may hold turns that `priority` knows. Nobody else asks for these turns.
+    /// The places of the files that may hold turns that `priority` knows. Nobody else asks for
+    /// these turns.
     pub(super) fn may_join(&mut self, priority: Option<&PriorityTurns>) -> Vec<usize> {
         let turns = std::mem::take(&mut self.sums.open_turns);
         let files = priority.map(|priority| turns.files(priority)).unwrap_or_default();
@@ -140,8 +141,8 @@ pub(super) fn joined<'a>(
     Some(sums)
 }
 
-/// `sums`, which were made with the same `priority`, without `rollouts`, which are in them. `None` where numbers have reached their
-/// end, and cannot be taken from each other.
+/// `sums`, which were made with the same `priority`, without `rollouts`, which are in them. `None`
+/// where numbers have reached their end, and cannot be taken from each other.
 pub(super) fn without<'a>(
     sums: &Sums,
     rollouts: impl Iterator<Item = &'a Rollout>,
@@ -158,7 +159,8 @@ pub(super) fn without<'a>(
     Some(sums)
 }
 
-/// Takes what a rollout used at once, at this tier, out of `sums`. Gives the place of its model in them.
+/// Takes what a rollout used at once, at this tier, out of `sums`. Gives the place of its model in
+/// them.
 fn take(sums: &mut Sums, rollout: &Rollout, bucket: &Bucket, tier: Tier) -> Option<Option<u32>> {
     let model = match rollout.name(bucket.model) {
         Some(name) => Some(u32::try_from(sums.models.iter().position(|model| model == name)?).ok()?),

@@ -47,8 +47,8 @@ pub(crate) struct Reader {
     rules: Rules,
 }
 
-/// One file being read. In the window stand, in this order, the tail of what was consumed, the line that is being read, and
-/// what follows.
+/// One file being read. In the window stand, in this order, the tail of what was consumed, the line
+/// that is being read, and what follows.
 struct Reading<'a, 'f> {
     source: &'a mut Source<'f>,
     window: &'a mut [u8],

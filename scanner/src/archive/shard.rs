@@ -295,7 +295,8 @@ impl Stored {
         Ok(Some(Self { head, body: Body { stamp, file, path, details, files, names, ablated } }))
     }
 
-    /// What stands in the folder, if that is in the state that it was in when these files were all of it.
+    /// What stands in the folder, if that is in the state that it was in when these files were all
+    /// of it.
     pub(crate) fn listing(&mut self, now: &State) -> Option<Listing> {
         let names = std::mem::take(&mut self.body.names);
         if !self.head.lists(now, self.body.ablated) {

@@ -7,7 +7,8 @@ use rustix::fs::Stat;
 /// A file changed this shortly before it was looked at may change again within the same tick of the clock that dates it.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 
-/// A folder changed this shortly before it was looked at is listed again: some file systems date changes by seconds.
+/// A folder changed this shortly before it was looked at is listed again: some file systems date
+/// changes by seconds.
 const REST: Duration = Duration::from_secs(3);
 
 /// Which file stands at a path, and in which state. Equal states are the same content, under the contract.

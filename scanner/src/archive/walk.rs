@@ -27,7 +27,8 @@ use super::state::State;
 pub(crate) struct Found {
     /// Where its name stands among those of its folder.
     pub(crate) name: Span,
-    /// How it was found; nothing where no memo can know it: then it is looked at only when it is read.
+    /// How it was found; nothing where no memo can know it: then it is looked at only when it is
+    /// read.
     pub(crate) state: Option<State>,
     /// Whether other paths may lead to it.
     pub(crate) is_shared: bool,
@@ -66,7 +67,8 @@ pub(crate) struct Walked {
 
 /// Who hears of folders.
 pub(crate) trait Hears: Sync {
-    /// What the memo has of a folder; and what stands in it, where it is in a state of which the memo knows that.
+    /// What the memo has of a folder; and what stands in it, where it is in a state of which the
+    /// memo knows that.
     fn known(&self, folder: &Path, state: &State) -> Option<(Option<Listing>, Stored)>;
 
     /// Takes a folder with rollouts, in the thread that read it.

@@ -95,7 +95,8 @@ impl Dating {
         if self.dates == Dates::System { self.clock() } else { Options::default().folder_clock }
     }
 
-    /// `roots` and the folders below, where the system dates them: what they are to be held against after a change.
+    /// `roots` and the folders below, where the system dates them: what they are to be held against
+    /// after a change.
     pub(super) fn folders(&self, roots: &[PathBuf]) -> Folders {
         let mut folders = Folders::new();
         let mut todo = roots.to_vec();
@@ -110,7 +111,8 @@ impl Dating {
         folders
     }
 
-    /// Has the system date each folder that holds something else than `before` later than it was then.
+    /// Has the system date each folder that holds something else than `before` later than it was
+    /// then.
     pub(super) fn folders_changed(&self, roots: &[PathBuf], before: &Folders) -> io::Result<()> {
         for (path, (_, names)) in self.folders(roots) {
             if let Some((then, _)) = before.get(&path).filter(|(_, before)| *before != names) {

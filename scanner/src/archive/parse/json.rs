@@ -1,8 +1,8 @@
-//! JSON checked from its first byte to its last, without building values: what is asked for is handed over, and the rest takes no
-//! memory, however large it is.
+//! JSON checked from its first byte to its last, without building values: what is asked for is
+//! handed over, and the rest takes no memory, however large it is.
 //!
-//! Every method gives `None` where the JSON is none. A member of another type than asked for counts as absent, and so does a text
-//! with half of a surrogate pair.
+//! Every method gives `None` where the JSON is none. A member of another type than asked for counts
+//! as absent, and so does a text with half of a surrogate pair.
 
 /// Bytes of a text that are looked at, at most.
 pub(super) const LONGEST: usize = 4 << 10;
@@ -61,12 +61,14 @@ pub(super) struct Json<'a, P> {
 }
 
 impl<'a, P: Pieces> Json<'a, P> {
-    /// Reads from `pieces`. Texts that do not stand there as they are, are put together in `spelled`.
+    /// Reads from `pieces`. Texts that do not stand there as they are, are put together in
+    /// `spelled`.
     pub(super) fn new(pieces: P, spelled: &'a mut Spelled) -> Self {
         Self { pieces, spelled }
     }
 
-    /// Reads an object: `take` reads the value of each member whose name `known` knows. `false` for anything else, which is skipped.
+    /// Reads an object: `take` reads the value of each member whose name `known` knows. `false` for
+    /// anything else, which is skipped.
     pub(super) fn object<K>(
         &mut self,
         known: impl Fn(&[u8]) -> Option<K>,
@@ -182,7 +184,8 @@ impl<'a, P: Pieces> Json<'a, P> {
         self.take(b':')
     }
 
-    /// Reads what follows a quotation mark up to the next one. A text with half of a surrogate pair is none.
+    /// Reads what follows a quotation mark up to the next one. A text with half of a surrogate pair
+    /// is none.
     #[inline]
     fn string<T>(&mut self, of: impl FnOnce(Text<'_>) -> T) -> Option<Option<T>> {
         let piece = self.pieces.piece();
@@ -328,7 +331,8 @@ impl<'a, P: Pieces> Json<'a, P> {
     }
 }
 
-/// How many bytes stand before one that ends or interrupts a text, and whether all of them are ASCII.
+/// How many bytes stand before one that ends or interrupts a text, and whether all of them are
+/// ASCII.
 #[inline]
 fn run(piece: &[u8]) -> (usize, bool) {
     plain::<false>(piece)
@@ -416,7 +420,8 @@ impl Spelled {
         (!self.is_lone && self.half.is_none()).then(|| Text::of(self.text.as_bytes()))
     }
 
-    /// Takes bytes as they are written. `ends` says that something else follows, and no more of a character.
+    /// Takes bytes as they are written. `ends` says that something else follows, and no more of a
+    /// character.
     fn bytes(&mut self, bytes: &[u8], ends: bool) -> Option<()> {
         if self.begun.is_empty() {
             match str::from_utf8(bytes) {

@@ -194,7 +194,8 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// Passes the members that Codex writes before a type, where they are spelled as it does: a time and a number.
+    /// Passes the members that Codex writes before a type, where they are spelled as it does: a
+    /// time and a number.
     #[inline]
     fn pass_usual(&mut self) {
         let time = self.0.strip_prefix(b"\"timestamp\":\"").and_then(<[u8]>::split_first_chunk);
@@ -247,7 +248,8 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// Whether a time is spelled as Codex does, where each digit may be a sign with a number near those of digits.
+/// Whether a time is spelled as Codex does, where each digit may be a sign with a number near those
+/// of digits.
 fn looks_like_time(time: &[u8; 24]) -> bool {
     const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
     let (words, _) = time.as_chunks::<8>();

@@ -1,5 +1,5 @@
-//! The members of lines that matter. A member of another type than it should have counts as absent. Of several with one name the
-//! last counts, but of several types of a line or payload the first.
+//! The members of lines that matter. A member of another type than it should have counts as absent.
+//! Of several with one name the last counts, but of several types of a line or payload the first.
 
 use super::json::{Json, Number, Pieces, Spelled, Text};
 use super::kind::{Event, Type};
