@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -35,7 +36,12 @@ pub(crate) struct Memo {
     stamp: Stamp,
     busy_timeout: Duration,
     ablated: Ablations,
+    /// Whose turn it is among the threads of this refresh: they need not poll for the lock.
+    turn: Mutex<()>,
 }
+
+/// Held while something is written: the lock of the folder, and the turn among threads.
+type Lock<'a> = (File, MutexGuard<'a, ()>);
 
 /// A shard is there that cannot be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +78,8 @@ impl Memo {
         options: &Options,
     ) -> Result<(Self, Option<String>), NotOpened> {
         let (busy_timeout, ablated) = (options.busy_timeout, options.ablated());
-        let memo = |stamp| Self { folder: folder.to_owned(), stamp, busy_timeout, ablated };
+        let memo =
+            |stamp| Self { folder: folder.to_owned(), stamp, busy_timeout, ablated, turn: Mutex::default() };
         let problem = match read_manifest(&folder.join(MANIFEST), home, ablated) {
             Ok(stamp) => return Ok((memo(stamp), None)),
             Err(problem) => problem,
@@ -84,9 +91,10 @@ impl Memo {
         getrandom::fill(&mut stamp).map_err(io::Error::other)?;
         let memo = memo(stamp);
         memo.foreign()?;
-        let _lock = memo.lock()?;
+        let lock = memo.lock()?;
         // Another refresh may have begun one meanwhile.
         if let Ok(stamp) = read_manifest(&folder.join(MANIFEST), home, ablated) {
+            drop(lock);
             return Ok((Self { stamp, ..memo }, None));
         }
         for path in memo.shard_files()? {
@@ -99,6 +107,7 @@ impl Memo {
                 folder.display()
             )
         });
+        drop(lock);
         Ok((memo, warning))
     }
 
@@ -266,8 +275,9 @@ impl Memo {
     }
 
     /// Waits for the lock, which others hold for as long as a small write takes.
-    fn lock(&self) -> io::Result<File> {
+    fn lock(&self) -> io::Result<Lock<'_>> {
         const NAP: Duration = Duration::from_millis(1);
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.folder.join(LOCK);
         let create = || File::options().write(true).create_new(true).mode(0o600).open(&path);
         let file = match create() {
@@ -277,7 +287,7 @@ impl Memo {
         let start = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
+                Ok(()) => return Ok((file, turn)),
                 Err(TryLockError::WouldBlock) if start.elapsed() < self.busy_timeout => {
                     stop::check()?;
                     std::thread::sleep(NAP);

@@ -161,7 +161,8 @@ pub struct Stats {
     /// Folders read.
     pub folders: u64,
     /// Calls that ask for the state of a file: one for each rollout and folder, one for each other name that may be a link to
-    /// one, and one for each rollout that is opened to be read.
+    /// one, and one for each rollout that is opened to be read. Without a memo a rollout is looked at
+    /// only then.
     pub metadata_calls: u64,
     /// Rollouts that are as they were: not read.
     pub unchanged: u64,
