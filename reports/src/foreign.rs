@@ -1,7 +1,10 @@
 //! Text that others wrote, made fit to be shown: it cannot steer a terminal, break a line or be longer than there is room for.
 //!
 //! Ids, names, paths and messages come from databases, sessions and records that anybody may have made. Whatever is shown of them to people
-//! goes through here. JSON has them as they are.
+//! goes through here, for each medium through one function: [`plain`], [`one_line`] and [`message`] for terminals, [`xml`] for pages,
+//! pictures and JUnit, [`json`] for JSON that is printed. Markdown has its own beside the tables.
+
+use std::fmt::Write as _;
 
 /// What stands for the part of a text that is left out.
 const GONE: &str = "..";
@@ -80,10 +83,50 @@ pub(crate) fn padded(text: &str, width: usize, to_the_right: bool) -> String {
     if to_the_right { spaces + text } else { text.to_owned() + &spaces }
 }
 
-/// Whether a character moves the cursor, ends the line, or reorders the text around it.
+/// `text` for an attribute or between the tags of XML, HTML or SVG. Line breaks stay; what steers and what XML cannot hold is replaced.
+#[must_use]
+pub fn xml(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' => escaped.push('\n'),
+            '\t' => escaped.push(' '),
+            // The last two code points of a plane are no characters.
+            c if steers(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+        escaped
+    })
+}
+
+/// A JSON text with the same values and without a character that steers: outside its strings there is none but the line break, and
+/// inside each has an escape.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if steers(character) && character != '\n' {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether a character moves the cursor, ends the line, reorders the text around it, or is not seen at all. The two that join
+/// and separate letters stay: Persian and emoji need them.
 pub(crate) fn steers(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(character, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn column(character: char) -> usize {
@@ -112,6 +155,23 @@ mod tests {
     fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(plain("a\u{1b}[31mb\tc\u{202e}d\u{9b}\nö"), "a\\u{1b}[31mb\\tc\\u{202e}d\\u{9b}\nö");
         assert_eq!(one_line("a\nb\r\u{2028}", 40), "a\\nb\\r\\u{2028}");
+    }
+
+    #[test]
+    fn what_xml_cannot_say_is_replaced() {
+        assert_eq!(
+            xml("a<b>&\"\u{0}\u{1b}\r\u{feff}\u{ffff}\n\t"),
+            "a&lt;b&gt;&amp;&quot;\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\n "
+        );
+    }
+
+    #[test]
+    fn json_says_the_same_without_what_steers() {
+        let text = "a\u{1b}\u{9b}\u{202e}\u{e0041}\r\n\u{2028}\u{e9}";
+        let written = serde_json::to_string_pretty(&[text]).unwrap();
+        let shown = json(&written);
+        assert!(!shown.contains(|c| steers(c) && c != '\n'), "{shown}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), [text]);
     }
 
     #[test]

@@ -3,10 +3,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::layout::Table;
+use crate::foreign::{one_line, xml};
+use crate::layout::{Table, escaped};
 use crate::record::{ArmKey, Record};
 use crate::summary::Summary;
 use crate::units::{self, ByteSize};
+
+/// Columns that a name may take where it is shown beside others.
+const MOST_COLUMNS: usize = 64;
 
 /// The same run at several scales of one dataset.
 #[derive(Debug, Clone)]
@@ -93,7 +97,8 @@ impl Ladder {
 /// The medians of all arms at all scales, as text of at most 80 columns.
 #[must_use]
 pub fn table(ladder: &Ladder) -> String {
-    let mut text = format!("growth on {}, median whole-process times\n", ladder.recipe);
+    let mut text =
+        format!("growth on {}, median whole-process times\n", one_line(&ladder.recipe, MOST_COLUMNS));
     for rung in &ladder.rungs {
         let _ = writeln!(
             text,
@@ -112,10 +117,10 @@ pub fn table(ladder: &Ladder) -> String {
 #[must_use]
 pub fn markdown(ladder: &Ladder, picture: &str) -> String {
     format!(
-        "# How do the times grow with the data?\n\nThe same run on `{}` at several scales, which multiply rows and leave the facts as \
+        "# How do the times grow with the data?\n\nThe same run on {} at several scales, which multiply rows and leave the facts as \
          they are ({}). Medians of whole-process times; growth is the last scale's beside the first's.\n\n{}\n\n![Time as a \
          multiple of that at the first scale, by scale]({picture})\n",
-        ladder.recipe,
+        escaped(&ladder.recipe),
         ladder.sizes(),
         ladder.medians().markdown().trim_end(),
     )
@@ -199,16 +204,12 @@ pub fn svg(ladder: &Ladder) -> String {
             line - 4.0,
             line - 4.0,
             WIDTH - right + 38.0,
-            escaped(&arm.name),
+            xml(&one_line(&arm.name, MOST_COLUMNS)),
             arm.cache
         );
     }
     svg.push_str("</svg>\n");
     svg
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 #[cfg(test)]

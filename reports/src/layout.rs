@@ -97,10 +97,14 @@ impl Table {
     /// The table as text of at most `width` columns. Columns that do not fit beside the others form a further block
     /// below, under the same keys. A single column wider than that is not cut: a wrong figure is worse than a long line.
     pub(crate) fn text(&self, width: usize) -> String {
-        let fitting = |cells: &[String]| cells.iter().map(|cell| one_line(cell, MOST_COLUMNS)).collect();
+        let fitting = |cells: &[String]| -> Vec<String> {
+            cells.iter().map(|cell| one_line(cell, MOST_COLUMNS)).collect()
+        };
         let rows: Vec<Vec<String>> = self.rows.iter().map(|row| fitting(row)).collect();
+        // Phases and counters of a record make titles, too.
+        let titles: Vec<String> = fitting(&self.titles);
         let of = |at: usize| {
-            let cells = rows.iter().map(|row| &row[at]).chain([&self.titles[at]]);
+            let cells = rows.iter().map(|row| &row[at]).chain([&titles[at]]);
             cells.map(|cell| columns(cell)).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.titles.len()).map(of).collect();
@@ -136,7 +140,7 @@ impl Table {
         };
         let block = |block: &Vec<usize>| {
             let rows: String = rows.iter().map(|row| line(row, block)).collect();
-            line(&self.titles, block) + &rows
+            line(&titles, block) + &rows
         };
         blocks.iter().map(block).collect::<Vec<_>>().join("\n")
     }

@@ -42,6 +42,8 @@ pub mod ladder;
 mod layout;
 mod limits;
 pub mod markdown;
+#[cfg(test)]
+mod nasty_test;
 mod page;
 mod reading;
 pub mod record;
@@ -64,7 +66,7 @@ pub use error::{Error, Result};
 pub use files::{check_writable, write_new, write_whole};
 pub use ladder::Ladder;
 pub use layout::wrapped;
-pub use reading::{LARGEST_DOCUMENT, LARGEST_TEXT, read_text, read_whole};
+pub use reading::{LARGEST_DOCUMENT, read_text, read_whole};
 pub use record::Record;
 pub use summary::Summary;
 pub use units::ByteSize;

@@ -1,6 +1,7 @@
 //! A report in Markdown while it is written, and the parts that every report has.
 
 use crate::Record;
+use crate::foreign::plain;
 use crate::layout::{Table, escaped};
 use crate::remarks;
 use crate::summary::LeftOut;
@@ -39,8 +40,9 @@ impl Page {
         }
     }
 
-    /// Text that is to be copied or kept to the letter.
+    /// Text that is to be copied or kept, with what cannot be seen as escapes.
     pub(crate) fn code(&mut self, language: &str, text: &str) {
+        let text = plain(text);
         // The fence has to be longer than any within.
         let mut fence = "```".to_owned();
         while text.contains(&fence) {

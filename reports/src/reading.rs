@@ -9,9 +9,6 @@ use crate::{ByteSize, Error, Result};
 /// The largest record, comparison or baseline that is read. A launch takes about 2 kB, so this is half a million of them.
 pub const LARGEST_DOCUMENT: ByteSize = ByteSize(1 << 30);
 
-/// The largest text that people write, a plan or a history, that is read.
-pub const LARGEST_TEXT: ByteSize = ByteSize(16 << 20);
-
 /// The bytes of the file at `path`, at most `limit`.
 ///
 /// # Errors
@@ -67,6 +64,8 @@ fn named(kind: FileType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LARGEST_TEXT: ByteSize = ByteSize(16 << 20);
 
     #[test]
     fn a_file_of_the_largest_size_is_read_and_none_that_is_larger() {

@@ -9,11 +9,11 @@ use crate::bootstrap;
 use crate::units::figures;
 
 /// Confidence of every interval given.
-pub const CONFIDENCE: f64 = 0.99;
+pub(crate) const CONFIDENCE: f64 = 0.99;
 
 /// Pairs needed for an interval. The whole range of n values holds the median with probability `1 - 2^(1-n)`, and no
 /// interval drawn from them can hold it with more: seven pairs give 98.4 %, eight 99.2 %.
-pub const FEWEST_PAIRS: usize = 8;
+pub(crate) const FEWEST_PAIRS: usize = 8;
 
 /// The middle of the values, or the mean of the two in the middle. `None` without values.
 #[must_use]
@@ -26,7 +26,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
 ///
 /// It never exceeds the highest value seen: with 20 values or fewer, the 95th percentile lies between the highest two.
 #[must_use]
-pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
+pub(crate) fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     of_sorted(&sorted, q)
@@ -44,13 +44,13 @@ fn of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
 
 /// Width of the middle half of the values: the third quartile less the first. `None` without values.
 #[must_use]
-pub fn interquartile_range(values: &[f64]) -> Option<f64> {
+pub(crate) fn interquartile_range(values: &[f64]) -> Option<f64> {
     Some(quantile(values, 0.75)? - quantile(values, 0.25)?)
 }
 
 /// The geometric mean, which suits values that vary by factors. `None` without values or when one is not above 0.
 #[must_use]
-pub fn geometric_mean(values: &[f64]) -> Option<f64> {
+pub(crate) fn geometric_mean(values: &[f64]) -> Option<f64> {
     if values.is_empty() || values.iter().any(|value| value.is_nan() || *value <= 0.0) {
         return None;
     }
@@ -85,7 +85,7 @@ pub struct PairedRatio {
 /// so exchanging the members gives the inverse, interval included. With an even number of pairs the median is the geometric mean of the
 /// two in the middle.
 #[must_use]
-pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<PairedRatio> {
+pub(crate) fn paired_ratio(pairs: &[(f64, f64)]) -> Option<PairedRatio> {
     let mut logs = Vec::with_capacity(pairs.len());
     for &(first, second) in pairs {
         if first.is_nan() || second.is_nan() || first <= 0.0 || second <= 0.0 {

@@ -35,7 +35,7 @@ pub fn duration(value: Duration) -> String {
 
 /// A duration with a sign, for differences: `+1.26 ms`, `-40.0 us`.
 #[must_use]
-pub fn signed_duration(nanos: f64) -> String {
+pub(crate) fn signed_duration(nanos: f64) -> String {
     let sign = if nanos < 0.0 { '-' } else { '+' };
     format!("{sign}{}", duration(Duration::from_nanos(nanos.abs().round() as u64)))
 }

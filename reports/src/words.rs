@@ -1,6 +1,7 @@
 //! Figures as the words and cells that every renderer uses.
 
 use crate::ByteSize;
+use crate::foreign::steers;
 use crate::record::{Cache, Process};
 use crate::stats::{CONFIDENCE, Interval};
 use crate::summary::{ArmSummary, CounterSummary, ModeCount, RatioSummary, Seen};
@@ -166,6 +167,16 @@ pub(crate) fn shell(words: &[String], width: usize) -> String {
     let quoted = |word: &String| {
         if !word.is_empty() && word.chars().all(plain) {
             word.clone()
+        } else if word.contains(steers) {
+            let seen = |c: char| match u32::from(c) {
+                _ if matches!(c, '\'' | '\\') => format!("\\{c}"),
+                _ if !steers(c) => c.to_string(),
+                code @ ..=0x7f => format!("\\{code:03o}"),
+                code @ ..=0xffff => format!("\\u{code:04x}"),
+                code => format!("\\U{code:08x}"),
+            };
+            // As bash and zsh read it: a command to be copied must not steer the terminal that it is shown in.
+            format!("$'{}'", word.chars().map(seen).collect::<String>())
         } else {
             format!("'{}'", word.replace('\'', r"'\''"))
         }
@@ -265,11 +276,11 @@ mod tests {
 
     #[test]
     fn a_shell_reads_the_words_back() {
-        let words = ["plain-1.0/x", "my runs", "it's", "", "$HOME", "a\nb"].map(str::to_owned);
+        let words = ["plain-1.0/x", "my runs", "it's", "", "$HOME", "a\nb", "\u{1b}[1m\u{202e}\u{e0041}it's"]
+            .map(str::to_owned);
         assert_eq!(
-            shell(&words, 80),
-            r"plain-1.0/x 'my runs' 'it'\''s' '' '$HOME' 'a
-b'"
+            shell(&words, 200),
+            r"plain-1.0/x 'my runs' 'it'\''s' '' '$HOME' $'a\012b' $'\033[1m\u202e\U000e0041it\'s'"
         );
     }
 

@@ -146,6 +146,16 @@ fn no_run(place: &str, error: DefinitionError) -> anyhow::Error {
     if error.is::<Usage>() { Usage(told).into() } else { error.context(told) }
 }
 
+/// Prints what is wrong with the arguments. They are quoted, and a script may have taken them from anywhere.
+fn complain(error: &clap::Error) {
+    let text = error.render().to_string();
+    if text == output::plain(&text) {
+        let _ = error.print();
+    } else {
+        output::say(text.trim_end());
+    }
+}
+
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -163,7 +173,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
             // To `git bisect run` the code of bad usage would mean that every revision is bad.
-            let _ = error.print();
+            complain(&error);
             return ExitCode::from(repro::SKIP);
         }
         Err(asked) if !asked.use_stderr() => {
@@ -171,7 +181,10 @@ pub fn main() -> ExitCode {
             let printed = asked.print().context("standard output");
             return ExitCode::from(Code::FINE.after(printed).0);
         }
-        Err(error) => error.exit(),
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(Code::USAGE.0);
+        }
     };
     tracerig_store::stop_when(interrupt::requested);
     tracerig_scanner::stop_when(interrupt::requested);

@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use tracerig_reports::foreign::message;
 pub(super) use tracerig_reports::foreign::{columns, one_line, plain};
+use tracerig_reports::foreign::{json as harmless_json, message};
 use tracerig_reports::{units, wrapped};
 
 /// How a result is printed.
@@ -22,7 +22,12 @@ pub(super) enum Format {
     Json,
 }
 
-/// Prints text as it is.
+/// Prints text for people: nothing in it that others wrote steers the terminal.
+pub(super) fn show(text: &str) -> anyhow::Result<()> {
+    print(&plain(text))
+}
+
+/// Prints text as it is: JSON, or what is to be kept to the letter.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")
@@ -35,9 +40,7 @@ pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
 
 /// A value as JSON, indented for a reader, ended by a line break.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
-    let mut text = serde_json::to_string_pretty(value)?;
-    text.push('\n');
-    Ok(text)
+    Ok(harmless_json(&serde_json::to_string_pretty(value)?) + "\n")
 }
 
 /// Prints a value as JSON.

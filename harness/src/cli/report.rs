@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use tracerig_reports::comparison::{self, Comparisons};
 use tracerig_reports::record::Status;
 use tracerig_reports::{
-    Document, LARGEST_DOCUMENT, Record, export, hdr, html, read_whole, render, write_whole,
+    Document, LARGEST_DOCUMENT, Record, export, foreign, hdr, html, read_whole, render, write_whole,
 };
 
 use super::compare::results;
@@ -202,7 +202,7 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
             let content = html::Content { records, comparisons, ablations: ablations.as_ref() };
             ("report.html", html::page(&content))
         }
-        Format::Json => ("report.json", json(shown)?),
+        Format::Json => ("report.json", foreign::json(&json(shown)?)),
     })
 }
 

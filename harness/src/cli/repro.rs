@@ -228,7 +228,7 @@ fn give(
                     code.0
                 );
             }
-            output::print(&text)
+            output::show(&text)
         }
         Format::Json => {
             let document = Document {

@@ -84,7 +84,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     }
     match arguments.format {
         Format::Json => output::print_json(&Document::from(scan))?,
-        Format::Table => output::print(&table(&arguments.db, &scan))?,
+        Format::Table => output::show(&table(&arguments.db, &scan))?,
     }
     Ok(Code::FINE)
 }
@@ -173,7 +173,7 @@ fn table(database: &Path, scan: &Scan) -> String {
         (Mode::Full, Reason::Forced) => ": asked for",
         (Mode::Full, Reason::Disabled) => ": without a memo",
         (Mode::Full, Reason::Check(_)) => ": the memo failed a check",
-        (Mode::Full, Reason::None) => "",
+        (Mode::Full, _) => "",
         (Mode::Incremental, _) => ": only the rows added since",
         (Mode::Unchanged, _) => ": no row added since",
     };

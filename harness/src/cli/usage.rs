@@ -82,7 +82,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let rows = view.rows(&homes);
     match arguments.format {
         Format::Json => output::print_json(&show::document(&homes, &view, &rows))?,
-        Format::Table => output::print(&show::table(&homes, &view, &rows))?,
+        Format::Table => output::show(&show::table(&homes, &view, &rows))?,
     }
     // As for `threads`: what is broken in a file is told, but a file that is not read leaves the result incomplete.
     Ok(if told::is_incomplete(&homes) { Code::FAILED } else { Code::FINE })

@@ -71,7 +71,7 @@ impl Rows {
 
     /// Whether there were rows, and each was compared and equal.
     #[must_use]
-    pub fn all_right(&self) -> bool {
+    pub(crate) fn all_right(&self) -> bool {
         self.verified > 0
             && self.launches == self.verified_launches
             && self.mismatches == 0

@@ -7,7 +7,7 @@ mod records;
 pub(crate) mod tables;
 mod terminal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod words;
 
 pub use file::{Comparisons, FILE_SCHEMA, FILE_VERSION, Run};
@@ -88,6 +88,7 @@ impl Program {
 /// Why the times of two programs are not compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Refusal {
     /// They ran on different machines.
     OtherMachine {

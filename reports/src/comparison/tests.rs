@@ -50,7 +50,7 @@ fn changed(record: &Record, percent: u32) -> Record {
 }
 
 /// A comparison in pairs, as a program makes it that runs both.
-fn paired(base: &Record, percent: u32) -> Comparison {
+pub(crate) fn paired(base: &Record, percent: u32) -> Comparison {
     let new = changed(base, percent);
     let mut arms = Vec::new();
     for arm in &base.plan.arms {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::foreign::steers;
+use crate::foreign::xml;
 
 /// Attributes of an element, in their order.
 pub(super) type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
@@ -58,20 +58,9 @@ impl Markup {
         }
     }
 
-    /// Text, shown as it is. A control character is none that HTML or XML may hold, and neither are the last two code points of a plane.
+    /// Text, shown as it is.
     pub(super) fn text(&mut self, text: &str) {
-        for character in text.chars() {
-            match character {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                '\n' => self.0.push('\n'),
-                '\t' => self.0.push(' '),
-                c if steers(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => self.0.push('\u{fffd}'),
-                c => self.0.push(c),
-            }
-        }
+        self.0 += &xml(text);
     }
 
     /// Text of this program that is markup or style already.

@@ -15,7 +15,7 @@ mod parts;
 mod plot;
 mod relaunch;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde_json::Value;
 

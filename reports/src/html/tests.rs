@@ -8,7 +8,7 @@ use crate::record::{Outcome, SampleState};
 
 /// A reader of XML that knows just enough: every element is closed by its own name, every attribute quoted, every reference known,
 /// no id given twice. Gives the names of the elements in order.
-fn elements(page: &str) -> Vec<String> {
+pub(crate) fn elements(page: &str) -> Vec<String> {
     let mut rest = page.strip_prefix("<!DOCTYPE html>\n").expect("a document type");
     let (mut open, mut seen, mut ids): (Vec<String>, Vec<String>, Vec<String>) = Default::default();
     while let Some(at) = rest.find('<') {

@@ -68,7 +68,7 @@ impl Histogram {
     /// The shortest time that the part `q` (0 to 1) of all times does not exceed, never one below the truth and at most a
     /// thousandth above it. Zero without times.
     #[must_use]
-    pub fn quantile(&self, q: f64) -> Duration {
+    pub(crate) fn quantile(&self, q: f64) -> Duration {
         if self.is_empty() {
             return Duration::ZERO;
         }

@@ -10,6 +10,7 @@ use crate::words;
 /// Why a verdict is inconclusive. Parts are of the time of the base: 0.05 is 5 %.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doubt", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Doubt {
     /// Too few pairs for any interval.
     TooFewPairs {

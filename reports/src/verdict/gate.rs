@@ -59,7 +59,7 @@ impl ArmVerdict {
 
     /// Whether anything of the arm was compared that may decide.
     #[must_use]
-    pub fn is_compared(&self) -> bool {
+    pub(crate) fn is_compared(&self) -> bool {
         self.time.is_some() || self.work != Work::Advisory
     }
 }

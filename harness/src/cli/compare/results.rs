@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use tracerig_reports::comparison::{self, Comparisons, Run};
-use tracerig_reports::write_whole;
+use tracerig_reports::{foreign, write_whole};
 
 use crate::cli::output::{self, Format};
 use crate::cli::{Code, kept};
@@ -48,7 +48,7 @@ pub(super) fn give(runs: Vec<Run>, ended: Code, out: Option<&Path>, format: Form
     let is_written = written.is_ok();
     let printed = output::print(&match format {
         Format::Table => each(comparison::terminal),
-        Format::Json => comparisons.to_json()?,
+        Format::Json => foreign::json(&comparisons.to_json()?),
     });
     // Told after the result: what cannot be kept can still be read.
     let code = code.after(printed).after(written.map_err(Into::into));

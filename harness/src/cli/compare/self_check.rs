@@ -84,7 +84,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         None => Ok(()),
     };
     let printed = match arguments.format {
-        Format::Table => output::print(&table(&checked, arguments.handicap, begun.elapsed(), code)),
+        Format::Table => output::show(&table(&checked, arguments.handicap, begun.elapsed(), code)),
         Format::Json => output::print(&text),
     };
     Ok(code.after(printed).after(written.map_err(Into::into)))

@@ -116,7 +116,7 @@ pub(super) fn verify(name: &str, format: Format) -> anyhow::Result<Code> {
         return Ok(Code::MISMATCH);
     }
     match format {
-        Format::Table => output::print(&format!(
+        Format::Table => output::show(&format!(
             "{}: as it was built, and a refresh finds what was written\n",
             dataset.home.display()
         ))?,
@@ -193,6 +193,6 @@ pub(super) fn inspect(manifest: &ArchiveManifest, name: &str, format: Format) ->
                 .len()
         ),
     );
-    output::print(&text)?;
+    output::show(&text)?;
     Ok(())
 }

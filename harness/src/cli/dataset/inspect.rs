@@ -18,7 +18,7 @@ pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
     let dataset = Cache::default()?.inspect(&arguments.name)?;
     match arguments.format {
         Format::Json => output::print_json(&dataset.manifest)?,
-        Format::Table => output::print(&inspection(&dataset))?,
+        Format::Table => output::show(&inspection(&dataset))?,
     }
     Ok(Code::FINE)
 }

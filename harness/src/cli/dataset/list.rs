@@ -48,7 +48,7 @@ pub(super) fn main(format: Format) -> anyhow::Result<Code> {
     };
     match format {
         Format::Json => output::print_json(&listing)?,
-        Format::Table => output::print(&listing_table(&listing))?,
+        Format::Table => output::show(&listing_table(&listing))?,
     }
     let unreadable = cache.unreadable()?;
     if let Some(example) = unreadable.first() {

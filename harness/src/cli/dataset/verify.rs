@@ -12,7 +12,7 @@ pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
     }
     let dataset = watched(|progress| Cache::default()?.verify(&arguments.name, progress))?;
     match arguments.format {
-        Format::Table => output::print(&format!("{}: as it was built\n", dataset.database.display()))?,
+        Format::Table => output::show(&format!("{}: as it was built\n", dataset.database.display()))?,
         Format::Json => output::print_json(&Shown::of(&dataset))?,
     }
     Ok(Code::FINE)

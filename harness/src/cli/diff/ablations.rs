@@ -109,8 +109,8 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
         None => Ok(()),
     };
     let printed = match arguments.format {
-        Format::Table if arguments.only.is_empty() => output::print(&table(&report)),
-        Format::Table => output::print(&(table(&report) + &details(&report))),
+        Format::Table if arguments.only.is_empty() => output::show(&table(&report)),
+        Format::Table => output::show(&(table(&report) + &details(&report))),
         Format::Json => output::print(&text),
     };
     let code = if report.missed().next().is_some() {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use tracerig_differential::search::{Found, Origin, Report};
+use tracerig_reports::foreign::xml;
 
 /// `reports` as JUnit XML.
 ///
@@ -43,7 +44,7 @@ fn suites(text: &mut String, report: &Report) {
 
 fn suite(text: &mut String, name: &str, cases: &[(String, Option<&Found>)], seconds: f64) {
     let failures = cases.iter().filter(|(_, found)| found.is_some()).count();
-    let name = escaped(name);
+    let name = xml(name);
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
@@ -51,7 +52,7 @@ fn suite(text: &mut String, name: &str, cases: &[(String, Option<&Found>)], seco
         cases.len()
     );
     for (case, found) in cases {
-        let case = escaped(case);
+        let case = xml(case);
         let _ = match found {
             None => writeln!(text, "    <testcase classname=\"{name}\" name=\"{case}\"/>"),
             Some(found) => writeln!(
@@ -59,38 +60,10 @@ fn suite(text: &mut String, name: &str, cases: &[(String, Option<&Found>)], seco
                 "    <testcase classname=\"{name}\" name=\"{case}\">\n      <failure type=\"{}\" message=\"{}\">{}</failure>\n    \
                  </testcase>",
                 found.kind,
-                escaped(&found.detail),
-                escaped(&format!("{}\n{}\n\nReplay it with: {}", found.origin, found.history, found.replay))
+                xml(&found.detail),
+                xml(&format!("{}\n{}\n\nReplay it with: {}", found.origin, found.history, found.replay))
             ),
         };
     }
     text.push_str("  </testsuite>\n");
-}
-
-/// `text` for an attribute or between tags. Characters that XML has no way to write are replaced.
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push_str("&#10;"),
-            '\t' => escaped.push_str("&#9;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            character if character.is_control() => escaped.push('\u{fffd}'),
-            character => escaped.push(character),
-        }
-        escaped
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_xml_cannot_say_is_replaced() {
-        assert_eq!(escaped("a<b>&\"\u{0}\u{1b}\n"), "a&lt;b&gt;&amp;&quot;\u{fffd}\u{fffd}&#10;");
-    }
 }

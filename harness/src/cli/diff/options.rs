@@ -114,7 +114,7 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
                 }
                 None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
             };
-            output::print(&(told + &outside(&counted) + &remarks(&subject.remarks())))
+            output::show(&(told + &outside(&counted) + &remarks(&subject.remarks())))
         }
     };
     Ok(code(&found).after(printed))
@@ -148,7 +148,7 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
     let printed = match options.format {
         Format::Table => {
             let tables: Vec<String> = done.iter().map(|(report, checked)| table(report, checked)).collect();
-            output::print(&tables.join("\n"))
+            output::show(&tables.join("\n"))
         }
         Format::Json => {
             let all: BTreeMap<&str, &Report> =
@@ -174,7 +174,7 @@ fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
     begin(options)?;
     let report = searched(options, subject)?;
     let printed = match options.format {
-        Format::Table => output::print(&table(&report, S::CHECKED)),
+        Format::Table => output::show(&table(&report, S::CHECKED)),
         Format::Json => output::print_json(&report),
     };
     Ok(concluded(&[&report]).after(printed).after(end(options, &[&report])))

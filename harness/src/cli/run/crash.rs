@@ -28,7 +28,7 @@ pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Resul
     shown.finish();
     let report = done?;
     let printed = output::print(&match arguments.common.format {
-        Format::Table => table(&report),
+        Format::Table => output::plain(&table(&report)),
         Format::Json => output::json(&report)?,
     });
     let code = if report.violation.is_some() {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use tracerig_datasets::Cache;
-use tracerig_reports::{Record, hdr, render, write_whole};
+use tracerig_reports::{Record, foreign, hdr, render, write_whole};
 
 use super::output::{self, Format};
 use super::shown::Shown;
@@ -150,7 +150,7 @@ pub(super) fn give(record: &Record, out: &Path, format: Format) -> anyhow::Resul
     let is_written = written.is_ok();
     let printed = output::print(&match format {
         Format::Table => render::terminal(record),
-        Format::Json => render::json(record)?,
+        Format::Json => foreign::json(&render::json(record)?),
     });
     // Told after the result: what cannot be kept can still be read.
     let code = code(record).after(printed).after(written);

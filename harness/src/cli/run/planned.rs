@@ -105,7 +105,7 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     let table = table(&done);
     let written = write_whole(&out.join("summary.txt"), table.as_bytes());
     let printed = match arguments.format {
-        Format::Table => output::print(&table),
+        Format::Table => output::show(&table),
         Format::Json => output::print_json(&done),
     };
     let ended = ended.after(printed).after(written.map_err(Into::into));

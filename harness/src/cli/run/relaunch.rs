@@ -92,7 +92,7 @@ fn climb(arguments: &Relaunch, scales: &[f64]) -> anyhow::Result<Code> {
     let written = write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes()).and_then(|()| {
         write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())
     });
-    let ended = ended.after(output::print(&ladder::table(&ladder))).after(written.map_err(Into::into));
+    let ended = ended.after(output::show(&ladder::table(&ladder))).after(written.map_err(Into::into));
     output::say(&format!("\na record for each scale, and the ladder: {}", out.display()));
     Ok(ended)
 }

@@ -86,7 +86,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let rows = Rows::open(&place.database, place.options.busy_timeout)?;
     let page = rows.list(&query).map_err(|error| match error {
         ListError::Cursor(error) => usage(&error),
-        ListError::Database(error) => error.into(),
+        error => error.into(),
     })?;
     let code = tell(&repaired.flaws, &repaired.skipped, &repaired.failures);
     match arguments.format {
@@ -94,7 +94,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
             "threads": page.rows.iter().map(document).collect::<Vec<_>>(),
             "next": page.next.map(|next| next.to_string()),
         }))?,
-        Format::Table => output::print(&table(&page, query.order))?,
+        Format::Table => output::show(&table(&page, query.order))?,
     }
     if repaired.gone > 0 {
         output::say(&format!(

@@ -56,6 +56,6 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         told.push_str(&format!("{live}\n"));
     }
     told.push_str(&format!("database {}\n", output::path(&place.database)));
-    output::print(&told)?;
+    output::show(&told)?;
     Ok(code)
 }

@@ -50,7 +50,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let whole = || json!({ "thread": document(&row), "history": summary.document() });
     match arguments.format {
         Format::Json => output::print_json(&whole())?,
-        Format::Table => output::print(&table(&row, &path, &summary))?,
+        Format::Table => output::show(&table(&row, &path, &summary))?,
     }
     // What is wrong with other threads is not the matter here; `rebuild` and `verify` tell it.
     tell_lines(&summary.problems, summary.problem_count);

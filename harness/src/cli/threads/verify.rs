@@ -39,7 +39,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     }
     let printed = match arguments.format {
         Format::Json => output::print_json(&document(&done)),
-        Format::Table => output::print(&table(&done)),
+        Format::Table => output::show(&table(&done)),
     };
     let code = if done.is_equal() { code } else { Code::MISMATCH };
     Ok(code.after(printed))

@@ -21,13 +21,21 @@ fn names() -> Vec<String> {
     ]
 }
 
-/// Nothing in it moves the cursor or reorders text, and no line is long.
-fn assert_harmless(printed: &str) {
+/// Nothing in it moves the cursor or reorders text.
+#[track_caller]
+fn assert_unmoved(printed: &str) {
     let steers = |character: char| {
         (character.is_control() && character != '\n')
-            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{200e}' | '\u{200f}')
+            || matches!(character, '\u{61c}' | '\u{feff}')
     };
     assert!(!printed.contains(steers), "{printed:?}");
+}
+
+/// The same, and no line is long.
+#[track_caller]
+fn assert_harmless(printed: &str) {
+    assert_unmoved(printed);
     let longest = printed.lines().map(|line| line.chars().count()).max().unwrap_or(0);
     assert!(longest < 1_200, "a line of {longest} characters");
 }
@@ -100,6 +108,146 @@ fn names_of_models_projects_and_titles_cannot_steer_the_terminal() {
         assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
         assert_harmless(&ran.out);
         assert_harmless(&ran.err);
+    }
+}
+
+/// A name of a file or anything else that has all of it at once.
+const ODD: &str = "\u{1b}]0;t\u{7}\r\u{9b}2J\u{202e}\u{61c}\u{feff}<script>a<b>|`*x*`\nb";
+
+#[test]
+fn no_argument_steers_whichever_verb_it_is_given_to() {
+    let program = Program::new();
+    let home = home(&program, "home");
+    let home = text(&home);
+    let odd = program.path(ODD);
+    let odd = text(&odd);
+    let there = program.path("there");
+    std::fs::create_dir(&there).unwrap();
+    for arguments in [
+        &[ODD][..],
+        &["scan", "--db", odd],
+        &["scan", ODD],
+        &["scan", "--since", ODD],
+        &["usage", odd],
+        &["usage", home, "--by", ODD],
+        &["usage", home, "--db", odd],
+        &["threads", ODD],
+        &["threads", "list", odd],
+        &["threads", "list", home, "--after", ODD],
+        &["threads", "show", home, ODD],
+        &["threads", "rebuild", odd],
+        &["threads", "verify", odd],
+        &["dataset", "build", ODD],
+        &["dataset", "build", odd],
+        &["dataset", "inspect", ODD],
+        &["dataset", "remove", ODD],
+        &["dataset", "verify", ODD],
+        &["dataset", "mimic", "--from", odd],
+        &["run", ODD],
+        &["run", "--plan", ODD],
+        &["run", "--plan", odd],
+        &["run", "relaunch", "--recipe", ODD],
+        &["run", "relaunch", "--db", odd],
+        &["run", "relaunch", "--recipe", "tiny", "--arms", ODD],
+        &["run", "append", "--arms", ODD],
+        &["run", "refresh", "--recipe", ODD],
+        &["compare", odd, odd],
+        &["compare", "--base-bin", odd],
+        &["compare", "--base-rev", ODD],
+        &["compare", "--baseline", ODD, odd],
+        &["compare", "--baseline", "none", "--baselines", odd, odd],
+        &["compare", "--base-bin", "x", "--plan", ODD],
+        &["report", odd],
+        &["report", odd, "--format", ODD],
+        &["repro", odd],
+        &["diff", "trace", "--replay", odd],
+        &["diff", "threads", "--replay", odd],
+        &["diff", "archive", "--replay", odd],
+        &["diff", "trace", "--corpus", odd, "--cases", "1"],
+        &["diff", "trace", "--profile", ODD],
+        &["diff", "all", "--time", ODD],
+        &["completions", ODD],
+        &["man", ODD],
+    ] {
+        let ran = program.run(arguments);
+        assert!(matches!(ran.code, Some(1 | 2)), "{arguments:?}: {ran:?}");
+        assert_harmless(&ran.out);
+        assert_harmless(&ran.err);
+    }
+}
+
+#[test]
+fn results_of_files_with_odd_names_are_harmless_in_every_medium() {
+    let program = Program::new();
+    let folder = program.path(ODD);
+    std::fs::create_dir(&folder).unwrap();
+    let at = |name: &str| text(&folder.join(name)).to_owned();
+    std::fs::rename(home(&program, "home"), folder.join("home")).unwrap();
+    let history = format!("# {ODD}").replace('\n', " ")
+        + "\nappend settings-priority turn=0 thread=0 process=0 at=1\nrelaunch\n";
+    std::fs::write(at("history.txt"), history).unwrap();
+    let fine = |arguments: &[&str]| {
+        let ran = program.run(arguments);
+        assert!(matches!(ran.code, Some(0 | 5)), "{arguments:?}: {ran:?}");
+        assert_harmless(&ran.out);
+        assert_harmless(&ran.err);
+    };
+    let (home, out, data) = (at("home"), at("out"), at("data"));
+    fine(&["usage", &home, "--memo", &at("memo")]);
+    fine(&["usage", &home, "--by", "session", "--format", "json"]);
+    for verb in ["rebuild", "list", "verify"] {
+        fine(&["threads", verb, &home, "--db", &at("rows.sqlite")]);
+    }
+    // What is printed is a path to be used as it is.
+    assert_eq!(program.run(&["dataset", "build", "tiny", "--out", &data]).code, Some(0));
+    let database = at("data/logs_2.sqlite");
+    fine(&["scan", "--db", &database, "--memo", &at("scan.memo")]);
+    fine(&["scan", "--db", &database, "--format", "json", "--no-memo"]);
+    fine(&["dataset", "mimic", "--from", &database, "--out", &at("recipe.toml")]);
+    fine(&[
+        "run",
+        "relaunch",
+        "--recipe",
+        &at("recipe.toml"),
+        "--arms",
+        "warm:hot",
+        "--samples",
+        "1",
+        "--out",
+        &out,
+    ]);
+    fine(&["report", &out]);
+    fine(&["report", &out, "--format", "json"]);
+    fine(&["report", &out, "--export", "bencher"]);
+    fine(&["compare", &out, &out]);
+    fine(&["compare", "--save-baseline", "odd", "--baselines", &at("baselines"), &out]);
+    fine(&["compare", "--baseline", "odd", "--baselines", &at("baselines"), &out, "--out", &at("compared")]);
+    fine(&["report", &out, &at("compared"), "--format", "html", "--out", &at("page")]);
+    fine(&["report", &out, "--format", "markdown", "--out", &at("page")]);
+    fine(&["diff", "trace", "--replay", &at("history.txt"), "--oracle", "none"]);
+    let kept = program.path("kept");
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::copy(at("history.txt"), kept.join(format!("{ODD}.txt"))).unwrap();
+    fine(&[
+        "diff",
+        "trace",
+        "--cases",
+        "1",
+        "--ops",
+        "2",
+        "--oracle",
+        "none",
+        "--corpus",
+        text(&kept),
+        "--junit",
+        &at("junit.xml"),
+    ]);
+    for page in ["out/report.md", "compared/comparison.md", "page/report.html", "page/report.md", "junit.xml"]
+    {
+        let shown = std::fs::read_to_string(at(page)).unwrap();
+        assert_unmoved(&shown);
+        // In Markdown it is escaped, or within a fence: the tests of the reports read that.
+        assert!(page.ends_with(".md") || !shown.contains("<script"), "{page}: {shown}");
     }
 }
 
