@@ -197,7 +197,7 @@ impl Walk<'_> {
             Mode::empty(),
         )?;
         let itself = fstat(&fd)?;
-        let is_new = self.lock().seen.insert((itself.st_dev, itself.st_ino));
+        let is_new = self.lock().seen.insert(State::of(&itself).file());
         // Without the rule circles have no end, but for this one.
         let again = self.options.lacks(Ablation::FolderOnce) && path.components().count() < 8;
         if !is_new && !again {

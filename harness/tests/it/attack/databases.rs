@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rustix::fs::{CWD, FileType, mknodat};
 use tracerig_published::trace as published;
 use tracerig_scanner::{Options, Request, ScanError, Scanner, Window};
 
+use super::foreign::pipe;
 use crate::common::trace::{Trace, assert_scan, way};
 
 /// The columns that a scan reads, as a foreign hand may declare them.
@@ -228,7 +228,7 @@ fn what_is_no_file_beside_a_database_is_refused_before_it_is_opened() {
             let victim = program.path("victim");
             std::fs::write(&victim, "untouched").unwrap();
             match kind {
-                "pipe" => mknodat(CWD, &beside, FileType::Fifo, 0o600.into(), 0).unwrap(),
+                "pipe" => pipe(&beside),
                 "folder" => std::fs::create_dir(&beside).unwrap(),
                 _ => symlink(&victim, &beside).unwrap(),
             }
@@ -252,7 +252,7 @@ fn a_memo_with_its_lock_and_its_new_file_is_never_a_pipe_or_a_link() {
             let (planted, victim) = (program.path(name), program.path("victim"));
             std::fs::write(&victim, "untouched").unwrap();
             match kind {
-                "pipe" => mknodat(CWD, &planted, FileType::Fifo, 0o600.into(), 0).unwrap(),
+                "pipe" => pipe(&planted),
                 _ => symlink(&victim, &planted).unwrap(),
             }
             let memo = program.path("memo");

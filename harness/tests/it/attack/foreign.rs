@@ -43,7 +43,7 @@ fn refused(program: &Program, arguments: &[&str], said: &[&str]) {
     assert!(said.iter().all(|words| ran.err.contains(words)), "{arguments:?}: {}", ran.err);
 }
 
-fn pipe(path: &Path) {
+pub(crate) fn pipe(path: &Path) {
     let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
     assert!(made.success());
 }
