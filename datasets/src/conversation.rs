@@ -19,6 +19,7 @@ pub struct Conversation {
 
 /// Why there is no conversation: a defect of the definition that comes with the program.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConversationError {
     /// The definition cannot be read.
     #[error("the definition of the conversation cannot be read: {0}; please report it")]

@@ -7,6 +7,7 @@ pub type Result<T> = std::result::Result<T, DatasetError>;
 
 /// A failed operation on a recipe or a dataset. Every message names what it is about and what to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DatasetError {
     /// No built-in recipe has this name.
     #[error("there is no recipe `{name}`; built in are {known}; a recipe file can be given by its path")]

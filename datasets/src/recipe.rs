@@ -4,9 +4,8 @@ mod check;
 pub(crate) mod common;
 
 use std::fmt;
-use std::path::Path;
 
-use common::{builtin_text, parsed, read, scaled, text_of, too_large};
+use common::{builtin_text, parsed, scaled, text_of, too_large};
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
@@ -170,18 +169,11 @@ impl Recipe {
         BUILTIN.iter().filter_map(|(name, _)| Self::builtin(name).ok()).collect()
     }
 
-    /// Reads a recipe file.
-    ///
-    /// # Errors
-    /// [`DatasetError::Io`] when it cannot be read, [`DatasetError::Recipe`] with file and line when it is no recipe.
-    pub fn from_file(path: &Path) -> Result<Self> {
-        Self::parse(&read(path)?, &path.display().to_string())
-    }
-
     /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe file.
     ///
     /// # Errors
-    /// As [`Recipe::builtin`] and [`Recipe::from_file`].
+    /// As [`Recipe::builtin`]; [`DatasetError::Io`] for a file that cannot be read, [`DatasetError::Recipe`] with file and line for one that is
+    /// no recipe.
     pub fn find(name: &str) -> Result<Self> {
         match text_of(name)? {
             Some(text) => Self::parse(&text, name),

@@ -65,6 +65,7 @@ impl fmt::Display for Mode {
 
 /// Why a scan was full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reason {
     /// It was not: the memo was trusted.
     None,

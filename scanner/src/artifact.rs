@@ -123,6 +123,12 @@ impl Header {
     }
 }
 
+/// The format version of what begins like a memo.
+fn version(bytes: &[u8]) -> Option<u32> {
+    let (version, _) = bytes.strip_prefix(&MAGIC)?.split_first_chunk()?;
+    Some(u32::from_le_bytes(*version))
+}
+
 /// What stands at `path`.
 pub(crate) fn standing(path: &Path, ablated: Ablations) -> Standing {
     let mut header = [0; HEADER_BYTES];
@@ -160,7 +166,13 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
         return (cannot_be_read(error), Standing::Foreign);
     }
     let Some(header) = Header::read(&bytes, ablated) else {
-        return (refused("is damaged or of another format version".into()), Standing::Foreign);
+        let why = match version(&bytes) {
+            Some(version) if version != VERSION => {
+                format!("is of format version {version}, and this program reads version {VERSION}")
+            }
+            _ => "is damaged".to_owned(),
+        };
+        return (refused(why), Standing::Foreign);
     };
     let standing = Standing::Stamped(header.stamp);
     if let Err(error) = read_rest(&file, &mut bytes) {

@@ -22,6 +22,7 @@ use crate::turns::{Asked, asked_of_turn_rows, relevant};
 /// The checks that can force a full scan, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Check {
     /// The persisted memo is whole, of this format version, of this database path.
     Artifact,

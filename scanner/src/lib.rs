@@ -51,5 +51,4 @@ pub use identity::{FileSystemIdentity, Identity, IdentitySource};
 pub use memory::{count_no_memory, counts_memory};
 pub use reads::read_by_system_call;
 pub use scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Running, Scanner};
-pub use schema::require_ordinary_table;
 pub use stop::stop_when;

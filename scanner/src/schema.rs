@@ -34,7 +34,7 @@ pub(crate) enum Trust {
 ///
 /// # Errors
 /// [`ScanError::ForeignTable`], or what SQLite says.
-pub fn require_ordinary_table(connection: &Connection, path: &Path) -> Result<(), ScanError> {
+pub(crate) fn require_ordinary_table(connection: &Connection, path: &Path) -> Result<(), ScanError> {
     let sqlite = |error| ScanError::from_sqlite(path, error);
     let mut statement = connection
         .prepare(

@@ -9,6 +9,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failed operation on a trace log. Every message names the database and what to do about it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The file, or the folder it should be created in, does not exist.
     #[error("{}: there is no such trace log; check the path, or create its folder first", path.display())]

@@ -88,6 +88,7 @@ impl Answer {
 
 /// Why the oracle has no answer.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OracleError {
     /// The database could not be opened.
     #[error("cannot open {path} for the oracle: {source}; check that it exists and can be read")]

@@ -341,9 +341,11 @@ fn read_manifest(path: &Path, home: &Path, ablated: Ablations) -> Result<Stamp, 
         let (stamp, of) = rest.split_first_chunk::<16>()?;
         Some((whole, *magic == MAGIC, u32::from_le_bytes(*version), *producer, *stamp, of))
     };
+    let other;
     let problem = match parse() {
         Some((_, true, version, ..)) if version != VERSION && !ablated.has(Ablation::MemoVersion) => {
-            "is of another format version"
+            other = format!("is of format version {version}, and this program reads version {VERSION}");
+            other.as_str()
         }
         Some((true, true, _, producer, ..))
             if producer != FINGERPRINT && !ablated.has(Ablation::MemoParser) =>

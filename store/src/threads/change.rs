@@ -16,7 +16,7 @@ pub(crate) use parse::{capped, inner_kind};
 pub const MAX_TEXT_CHARS: usize = 4096;
 
 /// What stands before a user's own words where an editor has added its context. What follows the first one is the request.
-pub const REQUEST_MARKER: &str = "## My request for Codex:";
+pub(crate) const REQUEST_MARKER: &str = "## My request for Codex:";
 
 /// What a line says of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]

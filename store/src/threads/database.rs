@@ -68,6 +68,14 @@ pub enum DatabaseError {
         /// The database.
         path: PathBuf,
     },
+    /// A later version of this crate wrote it.
+    #[error("{}: the database has schema version {version}, and this program knows versions up to {}; use the later one, or choose another path, it is left as it is", path.display(), schema::USER_VERSION)]
+    Later {
+        /// The database.
+        path: PathBuf,
+        /// The version of its schema.
+        version: u32,
+    },
     /// Anything else that SQLite reported.
     #[error("{}: the database failed: {detail}; rebuild it from the histories if this repeats", path.display())]
     Failed {
@@ -108,9 +116,7 @@ impl DatabaseError {
 pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, DatabaseError> {
     require_database(path)
         .map_err(|(path, why)| DatabaseError::NotAFile { path, detail: why.to_string() })?;
-    if is_foreign(path) {
-        return Err(DatabaseError::Foreign { path: path.to_owned() });
-    }
+    refuse_others(path)?;
     let open = || -> rusqlite::Result<Option<Connection>> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -148,13 +154,22 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
     }
 }
 
-/// Whether the file says of itself that it is a database of something else. To open one would be to touch it: who closes a
-/// database last folds its write-ahead log into it.
-fn is_foreign(path: &Path) -> bool {
+/// Refuses a file that says of itself that it is a database of something else, or of a later version. To open one would be to touch it:
+/// who closes a database last folds its write-ahead log into it.
+fn refuse_others(path: &Path) -> Result<(), DatabaseError> {
     let mut header = [0; 72];
     let read = open_regular(path).and_then(|mut file| file.read_exact(&mut header));
     // What cannot be read, is empty or is no database is SQLite's to report.
-    read.is_ok()
-        && header.starts_with(b"SQLite format 3\0")
-        && header[68..] != schema::APPLICATION_ID.to_be_bytes()
+    if read.is_err() || !header.starts_with(b"SQLite format 3\0") {
+        return Ok(());
+    }
+    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let (version, application) = (number(60), number(68));
+    if application != schema::APPLICATION_ID {
+        return Err(DatabaseError::Foreign { path: path.to_owned() });
+    }
+    if i64::from(version) > schema::USER_VERSION {
+        return Err(DatabaseError::Later { path: path.to_owned(), version });
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::threads::patch::Patch;
 use crate::threads::time::Millis;
 
 /// The first message and the preview of a message that has images and no words.
-pub const IMAGE_PLACEHOLDER: &str = "[Image]";
+pub(crate) const IMAGE_PLACEHOLDER: &str = "[Image]";
 
 /// What earlier lines of the history have settled: all that the meaning of a line depends on besides itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -20,6 +20,7 @@ pub struct Item {
 
 /// Why something is no item.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ItemError {
     /// The kind could not stand in a line as it is.
     #[error("`{kind}` is no kind of item: use letters, digits and underscores, such as event_msg")]

@@ -138,6 +138,7 @@ impl FromStr for Cursor {
 
 /// A cursor that is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CursorError {
     /// No list gave this.
     #[error("`{text}` is no cursor; take the one that the page before gave, as it is")]
@@ -159,6 +160,7 @@ pub enum CursorError {
 
 /// Why there is no list.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum ListError {
     /// The database cannot be read.
     #[error(transparent)]

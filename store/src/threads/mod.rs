@@ -66,11 +66,11 @@ mod writer;
 #[cfg(feature = "ablations")]
 #[doc(hidden)]
 pub use ablation::{Ablation, Ablations};
-pub use change::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
+pub use change::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, SessionMeta, TurnContext};
 pub use clock::{Clock, SystemClock};
 pub use column::{Column, Value};
 pub use database::DatabaseError;
-pub use derive::{IMAGE_PLACEHOLDER, Seen};
+pub use derive::Seen;
 pub use disk::{Disk, DiskFile, FileSystem};
 pub use error::{Error, Result, ShutdownError};
 pub use history::{History, Loaded, history};

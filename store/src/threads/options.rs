@@ -157,6 +157,7 @@ pub trait Observer: Debug + Send + Sync {
 
 /// A point in the life of an append, at which a test may end the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Point {
     /// Accepted, not yet written.
     Accepted,

@@ -89,7 +89,7 @@ impl Patch {
     }
 
     /// Says that the patch is the whole row.
-    pub fn mark_complete(&mut self) {
+    pub(crate) fn mark_complete(&mut self) {
         self.complete = true;
     }
 

@@ -26,6 +26,7 @@ impl fmt::Display for Problem {
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Defect {
     /// Its bytes are no text.
     #[error("not UTF-8")]
@@ -77,6 +78,7 @@ pub struct Torn {
 
 /// Why a history cannot be read. Every message names the file and what to do about it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HistoryError {
     /// The file cannot be opened or read.
     #[error("{}: the history cannot be read: {source}; check that the file is there, and its permissions", path.display())]

@@ -38,6 +38,7 @@ pub struct Projection<'a> {
 
 /// Why a patch was not applied. It is kept.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProjectError {
     /// The database could not be written.
     #[error(transparent)]

@@ -138,7 +138,7 @@ pub fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn configure(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")
 }

@@ -76,7 +76,7 @@ impl Millis {
 
     /// The time in the name of a history file: `2026-11-20T20-37-24`, UTC.
     #[must_use]
-    pub fn file_stamp(self) -> String {
+    pub(crate) fn file_stamp(self) -> String {
         self.rfc3339().as_str()[..19].replace(':', "-")
     }
 
