@@ -15,6 +15,7 @@ mod dataset;
 mod diff;
 mod diff_archive;
 mod diff_threads;
+mod formats;
 mod fuzz_corpus;
 mod histories;
 mod hostile;
