@@ -167,3 +167,42 @@ fn sizes(bytes: &[u64]) -> Sizes {
     let size = |percent| sorted.get(last * percent / 100).copied().unwrap_or(0).min(MOST_BODY_BYTES);
     [0, 50, 90, 99, 100].map(size)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survey(count: u64) -> Survey {
+        Survey {
+            era: Era::V0_141,
+            rows: 200_000,
+            max_id: 200_000,
+            first_ts: 0,
+            last_ts: 3600,
+            file_bytes: 1 << 30,
+            pages: 1 << 18,
+            free_pages: 0,
+            threads: count,
+            processes: count,
+            levels: [200_000, 0, 0, 0, 0],
+            completions: count,
+            turns: count,
+            priority_turns: 0,
+            submission_bytes: Vec::new(),
+            request_bytes: Vec::new(),
+            completion_bytes: vec![MOST_BODY_BYTES, MOST_BODY_BYTES + count],
+            thread_rows: Default::default(),
+            process_rows: Default::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_limits_of_a_recipe_is_taken_as_the_limit() {
+        for (count, turns) in [(40_000, 40_000), (40_001, 40_000), (200_000, 40_000)] {
+            let recipe = recipe_of(&survey(count), "mine").unwrap();
+            assert_eq!(recipe.facts.completions, turns);
+            assert_eq!(recipe.facts.completion_bytes[4], MOST_BODY_BYTES);
+            assert_eq!(recipe.threads, Some(count.min(MOST_TURNS)));
+        }
+    }
+}

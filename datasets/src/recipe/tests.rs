@@ -1,7 +1,9 @@
 //! Recipes: the built-in ones, and what makes none.
 
+use super::common::within;
 use super::*;
-use crate::limits::{MOST_DRAWS, MOST_FACT_ROWS, MOST_MEAN_BYTES};
+use crate::archive::ArchiveRecipe;
+use crate::limits::{MOST_DRAWS, MOST_FACT_ROWS, MOST_FILE_BYTES, MOST_MEAN_BYTES};
 
 #[test]
 fn every_builtin_recipe_parses_and_bears_its_name() {
@@ -153,6 +155,52 @@ fn work_that_only_several_numbers_make_too_large_is_refused_with_its_limit() {
     let large =
         Recipe::builtin("codex-799mb").unwrap().check_scale(limits::MOST_SCALE).unwrap_err().to_string();
     assert!(large.contains("scaled by 1000 it has 330000000 rows; the limit is 100000000"), "{large}");
+}
+
+#[test]
+fn what_numbers_make_together_is_taken_up_to_its_limit() {
+    for most in [MOST_DRAWS, MOST_FACT_ROWS, limits::MOST_FACT_BYTES, MOST_MEAN_BYTES, MOST_ROWS] {
+        assert!(within(most.into(), most, "key", "work").is_ok());
+        assert!(within(u128::from(most) + 1, most, "key", "work").is_err());
+    }
+    let tiny = |rows: u64, bytes: u64| {
+        let text = BUILTIN[0].1.replacen("\nrows = 2_400", &format!("\nrows = {rows}"), 1);
+        let text = text.replacen("file_bytes = 8_388_608", &format!("file_bytes = {bytes}"), 1);
+        Recipe::parse(&text, "my.toml").unwrap()
+    };
+    // Bodies of facts that take more than 16 GiB.
+    let large = BUILTIN[0].1.replacen(
+        "[3_000, 8_000, 20_000, 33_000, 34_000]",
+        "[262_144, 262_144, 262_144, 262_144, 262_144]",
+        1,
+    );
+    let large = large.replacen("rows_per_turn = 6", "rows_per_turn = 0", 1).replacen(
+        "completions = 10\n",
+        "completions = 70_000\n",
+        1,
+    );
+    let said = Recipe::parse(&large, "my.toml").unwrap_err().to_string();
+    assert!(
+        said.contains("bytes that the facts may take") && said.contains("the limit is 17179869184"),
+        "{said}"
+    );
+    // Scaled.
+    assert_eq!(tiny(100_000, 8_388_608).rows(1000.0), MOST_ROWS);
+    assert!(tiny(100_000, 8_388_608).check_scale(1000.0).is_ok());
+    assert!(tiny(100_001, 8_388_608).check_scale(1000.0).is_err());
+    let half = MOST_FILE_BYTES / 2;
+    assert!(tiny(3_000_000, half).check_scale(2.0).is_ok());
+    assert!(tiny(3_000_000, half + 4096).check_scale(2.0).is_err());
+    let archive = |bytes: u64| {
+        let text = include_str!("../../recipes/archive-tiny.toml").replacen(
+            "bytes = 3_000_000",
+            &format!("bytes = {bytes}"),
+            1,
+        );
+        ArchiveRecipe::parse(&text, "my.toml").unwrap()
+    };
+    assert!(archive(half).check_scale(2.0).is_ok());
+    assert!(archive(half + 1).check_scale(2.0).is_err());
 }
 
 #[test]

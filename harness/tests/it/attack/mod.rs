@@ -2,6 +2,7 @@
 
 mod damaged;
 mod databases;
+mod edges;
 mod foreign;
 mod limits;
 mod shown;
