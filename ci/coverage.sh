@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Lines of scanner, store and reports that the tests of the workspace execute: ci/coverage.sh [LEAST-PERCENT]. It fails where one of the
-# three has less. It needs cargo-llvm-cov and the component llvm-tools. tracerig-out/coverage has a page with every line.
+# Lines of scanner, store and reports that the tests of the workspace execute: ci/coverage.sh
+# [LEAST-PERCENT]. It fails where one of the three has less. It needs cargo-llvm-cov and the
+# component llvm-tools. tracerig-out/coverage has a page with every line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 least=${1:-90}
 out=tracerig-out/coverage
 mkdir -p "$out"
-# Tests that start `tracerig` count what that executes, too. What is executed by tests alone, or is no code of the crate, is left out.
+# Tests that start `tracerig` count what that executes, too. What is executed by tests alone, or is
+# no code of the crate, is left out.
 cargo llvm-cov test --locked --workspace --no-report
 cargo llvm-cov report --json --summary-only --output-path "$out/summary.json"
 cargo llvm-cov report --html --output-dir "$out"

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Packages every crate in a clean clone, builds each package, installs the packaged `tracerig` outside any workspace, and lets that compare
-# two revisions: ci/package.sh. What is not committed is not packaged.
+# Packages every crate in a clean clone, builds each package, installs the packaged `tracerig`
+# outside any workspace, and lets that compare two revisions: ci/package.sh. What is not committed
+# is not packaged.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# A new folder each time: cargo would take packages of the same version from its cache, by the path of the registry that it makes here.
+# A new folder each time: cargo would take packages of the same version from its cache, by the path
+# of the registry that it makes here.
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 mkdir "$place/unpacked"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds `tracerig` for this machine as releases are built, and packs it: ci/release.sh. It needs cargo-auditable, which notes in the
-# executable what it is made of. The archive and its checksum go to tracerig-out/release.
+# Builds `tracerig` for this machine as releases are built, and packs it: ci/release.sh. It needs
+# cargo-auditable, which notes in the executable what it is made of. The archive and its checksum go
+# to tracerig-out/release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What is public breaks nobody who uses the last release: ci/semver.sh [REVISION], by default the newest tag `v*` before HEAD. It needs
-# cargo-semver-checks and a clone with tags. Before the first tag there is nothing to break.
+# What is public breaks nobody who uses the last release: ci/semver.sh [REVISION], by default the
+# newest tag `v*` before HEAD. It needs cargo-semver-checks and a clone with tags. Before the first
+# tag there is nothing to break.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
-//! Text of a record that would do something where it is shown (steer a terminal, end a line or a cell, be markup) does nothing, in
-//! every medium.
+//! Text of a record that would do something where it is shown (steer a terminal, end a line or a
+//! cell, be markup) does nothing, in every medium.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
@@ -12,7 +12,8 @@ use crate::{Ladder, Record, comparison, fixture, ladder, render};
 /// What a name may bring along.
 const NASTY: &str = "\u{1b}]0;t\u{7}\r\n\u{85}\u{2028}# h\n- i\u{202e}\u{61c}\u{9b}2J|`*_~<script>a</script><blink x=\"'>&lt;[l](http://e)![p](e)";
 
-/// Whether nothing but the end of a line moves anything: a list of its own, not that of the renderers.
+/// Whether nothing but the end of a line moves anything: a list of its own, not that of the
+/// renderers.
 fn assert_unmoved(shown: &str) {
     let at = shown.find(|character| {
         let marks = "\u{61c}\u{180e}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
@@ -62,7 +63,8 @@ fn assert_only_own_elements(page: &str) {
     assert!(!page.contains("<script") && !page.contains("<blink"));
 }
 
-/// The record with every text that `keeps` does not keep made nasty, keys included, as far as it is then still a record.
+/// The record with every text that `keeps` does not keep made nasty, keys included, as far as it is
+/// then still a record.
 fn nasty(record: &Record, keeps: impl Fn(&str) -> bool) -> Record {
     let mut document = serde_json::to_value(record).unwrap();
     let mut texts = std::collections::BTreeSet::new();
@@ -118,7 +120,8 @@ fn records() -> Vec<Record> {
 #[test]
 fn no_text_of_a_record_does_anything_where_it_is_shown() {
     for record in records() {
-        // With their names, arms, phases and counters have words and units of their own; without, everything else is shown.
+        // With their names, arms, phases and counters have words and units of their own; without,
+        // everything else is shown.
         let names: Vec<String> =
             record.plan.arms.iter().flat_map(|arm| [arm.name.clone(), arm.engine.clone()]).collect();
         let known = |text: &str| {

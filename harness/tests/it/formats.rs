@@ -1,4 +1,5 @@
-//! What earlier versions wrote (`corpus/formats`) is read, migrated, or refused by its version; `docs/compatibility.md` says which.
+//! What earlier versions wrote (`corpus/formats`) is read, migrated, or refused by its version;
+//! `docs/compatibility.md` says which.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ fn kept(name: &str) -> PathBuf {
     root().join("corpus/formats").join(name)
 }
 
-/// A copy of what is kept under `name` in the folder of this test: whoever opens a file may change it.
+/// A copy of what is kept under `name` in the folder of this test: whoever opens a file may change
+/// it.
 fn copied(program: &Program, name: &str) -> PathBuf {
     let to = program.path(name);
     copy(&kept(name), &to);
