@@ -258,7 +258,8 @@ mod tests {
         let key = |by, day: &str| {
             let quarter = moment(day, &TimeZone::UTC).unwrap() / QUARTER;
             let slot = Slot { quarter, model: None, tier: tracerig_scanner::archive::Tier::Unknown };
-            view(by).key(&slot, None).unwrap().remove(0)
+            let view = view(by);
+            view.key(view.date(&slot), slot.model, slot.tier, None).remove(0)
         };
         for (day, week, month) in [
             ("2026-11-29", "2026-W48", "2026-11"),
