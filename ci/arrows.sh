@@ -11,6 +11,7 @@ tracerig-process:
 tracerig-store:
 tracerig-scanner:
 tracerig-oracle:
+tracerig-protocol:
 tracerig-reports:
 tracerig-datasets: tracerig-store
 tracerig-published: tracerig-scanner

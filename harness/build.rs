@@ -52,6 +52,7 @@ fn in_clone() -> Option<Revision> {
         "differential",
         "oracle",
         "process",
+        "protocol",
         "published",
     ] {
         println!("cargo::rerun-if-changed={folder}/src");

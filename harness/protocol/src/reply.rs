@@ -1,0 +1,233 @@
+//! What a candidate answers: one line of JSON with a result or an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::usage::{UsageAnswer, UsageDeclared};
+use crate::{Ask, number};
+
+/// A line that a candidate writes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The version of the protocol.
+    pub tracerig: u64,
+    /// The `id` of the request.
+    pub id: String,
+    /// What was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// Why there is no result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Refusal>,
+    /// What the candidate says of its own work.
+    #[serde(default)]
+    pub claims: Claims,
+}
+
+/// What a candidate says of its own work. Nothing here is believed; it is shown apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Claims {
+    /// Nanoseconds of each phase.
+    pub phases_ns: BTreeMap<String, u64>,
+    /// Work counters.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What the harness may conclude.
+    pub kind: ErrorKind,
+    /// For people: what happened, to which path, what to do.
+    #[serde(default)]
+    pub message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.kind.name(), self.message)
+    }
+}
+
+/// What the harness may conclude from an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// Definite: the candidate does not offer that. The memo is as it was.
+    Unsupported,
+    /// Definite: the request makes no sense. The memo is as it was.
+    Malformed,
+    /// Definite: somebody else has what is needed. The memo is as it was.
+    Busy,
+    /// Indefinite: the memo is the old one or the new one.
+    Failed,
+    /// In reply to `hello`: the program that an adapter starts is not installed.
+    Unavailable,
+}
+
+impl ErrorKind {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unsupported => "unsupported",
+            Self::Malformed => "malformed",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// Whether the memo must be byte-identical afterwards.
+    #[must_use]
+    pub const fn is_definite(self) -> bool {
+        !matches!(self, Self::Failed)
+    }
+}
+
+/// A question that a candidate can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Contract {
+    /// Which turns ran at the priority tier?
+    Trace,
+    /// How many tokens did this Codex home use?
+    Usage,
+    /// What does an append cost, and is anything lost?
+    Threads,
+}
+
+impl Contract {
+    /// Every contract.
+    pub const ALL: [Self; 3] = [Self::Trace, Self::Usage, Self::Threads];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Usage => "usage",
+            Self::Threads => "threads",
+        }
+    }
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Something that a candidate can do beside answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// It keeps a memo from launch to launch.
+    Memo,
+    /// It answers line after line in one process.
+    Serve,
+    /// It ends at SIGTERM within a second and leaves a whole memo.
+    Cancel,
+    /// It can be stopped at named points.
+    Points,
+    /// Its work counters repeat to the digit.
+    Counters,
+    /// It can be made slower on request.
+    Handicap,
+    /// One that this version does not know, and ignores.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Who a candidate is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hello {
+    /// Its name.
+    pub name: String,
+    /// Its version; a branch is none.
+    pub version: String,
+    /// The contracts that it offers. Those that this version does not know are ignored.
+    #[serde(deserialize_with = "known_contracts")]
+    pub contracts: Vec<Contract>,
+    /// What else it can do.
+    pub capabilities: Vec<Capability>,
+    /// Versions of the protocol that it speaks; absent: version 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<u64>,
+    /// What its usage is split by and counts, if it offers that contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageDeclared>,
+}
+
+fn known_contracts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Contract>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    Ok(Contract::ALL.into_iter().filter(|known| names.iter().any(|name| name == known.name())).collect())
+}
+
+impl Hello {
+    /// Whether it can do this.
+    #[must_use]
+    pub fn can(&self, what: Capability) -> bool {
+        self.capabilities.contains(&what)
+    }
+
+    /// Whether it offers this contract.
+    #[must_use]
+    pub fn offers(&self, contract: Contract) -> bool {
+        self.contracts.contains(&contract)
+    }
+}
+
+/// What is known of a turn that ran at the priority tier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Its thread, if that is known.
+    #[serde(default)]
+    pub thread_id: Option<String>,
+    /// Its model, if that is known.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Unix seconds of its evidence with the highest row id.
+    #[serde(with = "number::required")]
+    pub timestamp: i64,
+}
+
+/// The result of `scan`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceAnswer {
+    /// Turn id to what is known of it.
+    pub turns: BTreeMap<String, Turn>,
+    /// How it came about: `full`, `incremental` or `unchanged`. A claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+}
+
+/// A result, as its request asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Of `hello`.
+    Hello(Hello),
+    /// Of `idle`.
+    Idle,
+    /// Of `scan`.
+    Trace(TraceAnswer),
+    /// Of `usage`.
+    Usage(UsageAnswer),
+}
+
+impl Answer {
+    /// Reads `result` as the answer to `ask`.
+    pub(crate) fn read(ask: &Ask, result: Value) -> Result<Self, serde_json::Error> {
+        Ok(match ask {
+            Ask::Hello { .. } => Self::Hello(serde_json::from_value(result)?),
+            Ask::Idle => Self::Idle,
+            Ask::Scan(_) => Self::Trace(serde_json::from_value(result)?),
+            Ask::Usage(_) => Self::Usage(serde_json::from_value(result)?),
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! What the harness asks for: one line of JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{VERSION, WirePath, number};
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The version of the protocol.
+    pub tracerig: u64,
+    /// What the reply repeats.
+    pub id: String,
+    /// What is wanted.
+    #[serde(flatten)]
+    pub ask: Ask,
+    /// Milliseconds from the start of the process until it is ended.
+    pub limit_ms: u64,
+}
+
+impl Request {
+    /// A request of this version.
+    #[must_use]
+    pub fn new(id: impl Into<String>, ask: Ask, limit_ms: u64) -> Self {
+        Self { tracerig: VERSION, id: id.into(), ask, limit_ms }
+    }
+
+    /// The line of JSON, with its end.
+    #[must_use]
+    pub fn line(&self) -> Vec<u8> {
+        // Every field is a string, a number or a path that has a form of its own.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Ask {
+    /// Who the candidate is. Once a run, never timed.
+    Hello {
+        /// The versions of the protocol that the harness speaks.
+        versions: Vec<u64>,
+    },
+    /// To start and to exit: what a process of this candidate costs before it does anything.
+    Idle,
+    /// The turns of a trace database that ran at the priority tier.
+    Scan(ScanAsked),
+    /// The tokens that a Codex home used.
+    Usage(UsageAsked),
+}
+
+/// Which turns ran at the priority tier?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanAsked {
+    /// The SQLite database.
+    pub database: WirePath,
+    /// A folder that lasts from launch to launch; null for a candidate that keeps no memo.
+    pub memo: Option<WirePath>,
+    /// First Unix second that counts.
+    #[serde(default, with = "number::optional")]
+    pub since: Option<i64>,
+    /// First Unix second that no longer counts.
+    #[serde(default, with = "number::optional")]
+    pub until: Option<i64>,
+    /// Whether to ignore the memo, and to replace it.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// How many tokens did a Codex home use?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageAsked {
+    /// The Codex home: the folder with `sessions` and `archived_sessions`.
+    pub home: WirePath,
+    /// A folder that lasts from launch to launch; null for a candidate that keeps no memo.
+    pub memo: Option<WirePath>,
+    /// Minutes by which days begin before those of UTC.
+    #[serde(default)]
+    pub zone_minutes: i64,
+    /// Turns that ran at the priority tier where a rollout does not say its tier.
+    #[serde(default)]
+    pub priority: Vec<String>,
+    /// Whether to ignore the memo, and to replace it.
+    #[serde(default)]
+    pub force: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_line_with_the_fields_of_the_specification() {
+        let asked = ScanAsked {
+            database: WirePath("/d/logs_2.sqlite".into()),
+            memo: Some(WirePath("/m".into())),
+            since: None,
+            until: Some(1 << 60),
+            force: false,
+        };
+        let request = Request::new("7", Ask::Scan(asked), 30_000);
+        let line = String::from_utf8(request.line()).unwrap();
+        let due = concat!(
+            r#"{"tracerig":1,"id":"7","ask":"scan","database":"/d/logs_2.sqlite","memo":"/m","#,
+            r#""since":null,"until":"1152921504606846976","force":false,"limit_ms":30000}"#,
+            "\n"
+        );
+        assert_eq!(line, due);
+        assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_ignored() {
+        let line = r#"{"tracerig":1,"id":"1","ask":"idle","limit_ms":5,"new":{"a":1}}"#;
+        assert_eq!(serde_json::from_str::<Request>(line).unwrap(), Request::new("1", Ask::Idle, 5));
+    }
+}
