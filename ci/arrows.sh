@@ -16,8 +16,8 @@ tracerig-reports:
 tracerig-datasets: tracerig-store
 tracerig-published: tracerig-scanner
 tracerig-real:
-tracerig-differential: tracerig-oracle tracerig-process tracerig-scanner tracerig-store
-tracerig: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-published tracerig-reports tracerig-scanner tracerig-store
+tracerig-differential: tracerig-oracle tracerig-process tracerig-protocol tracerig-scanner tracerig-store
+tracerig: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-protocol tracerig-published tracerig-reports tracerig-scanner tracerig-store
 "
 found=
 for manifest in */Cargo.toml datasets/*/Cargo.toml harness/*/Cargo.toml; do

@@ -12,6 +12,7 @@ pub mod child;
 pub mod damage;
 pub mod engine;
 pub mod failure;
+pub mod foreign;
 pub mod limits;
 pub mod parse_error;
 pub mod python;

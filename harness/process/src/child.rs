@@ -86,8 +86,20 @@ impl Child {
     /// # Errors
     /// It cannot be started, or a signal asked for the end before.
     pub fn start_to_talk(command: &mut Command, limits: Limits) -> io::Result<Self> {
+        Self::start_with_input(command, &Streams::Read(&tempfile::tempfile()?), limits)
+    }
+
+    /// Starts `command` with a pipe as its standard input, which [`Child::finish`] closes.
+    ///
+    /// # Errors
+    /// It cannot be started, or a signal asked for the end before.
+    pub fn start_with_input(
+        command: &mut Command,
+        streams: &Streams<'_>,
+        limits: Limits,
+    ) -> io::Result<Self> {
         command.stdin(Stdio::piped());
-        Self::spawn(command, &Streams::Read(&tempfile::tempfile()?), limits)
+        Self::spawn(command, streams, limits)
     }
 
     fn spawn(command: &mut Command, streams: &Streams<'_>, mut limits: Limits) -> io::Result<Self> {
@@ -198,11 +210,19 @@ impl Child {
         }
     }
 
-    /// Reads its output to the end, and waits for its own.
+    /// Asks its group to end, for no fault of its own.
+    pub fn terminate(&self) {
+        if self.watched.is_some() {
+            platform::terminate_group(self.id());
+        }
+    }
+
+    /// Closes its standard input, reads its output to the end, and waits for its own.
     ///
     /// # Errors
     /// Its output cannot be read, or it cannot be waited for.
     pub fn finish(mut self) -> io::Result<(Vec<u8>, End)> {
+        self.input = None;
         let mut stdout = Vec::with_capacity(64 * 1024);
         let read = self.output.read_to_end(&mut stdout);
         self.is_within();
@@ -347,6 +367,27 @@ mod tests {
         }
         let (_, end) = run("trap '' TERM; while :; do sleep 1; done", SHORT);
         assert_eq!((end.cut, end.ended.exit), (Some(Cut::TimedOut), Exit::Signal(libc::SIGKILL)));
+    }
+
+    #[test]
+    fn output_that_is_held_after_the_end_is_given_up_long_before_the_time_limit() {
+        let stderr = tempfile::tempfile().unwrap();
+        let limits = Limits { time: Some(LONG), gives_up_held: true, ..Limits::default() };
+        let mut command = shell("echo said; setsid sleep 99 & exit 0");
+        let (stdout, end) =
+            Child::start(&mut command, &Streams::Read(&stderr), limits).unwrap().finish().unwrap();
+        assert_eq!((&stdout[..], end.cut), (&b"said\n"[..], Some(Cut::Held)));
+    }
+
+    #[test]
+    fn a_child_that_reads_its_input_to_the_end_ends() {
+        let stderr = tempfile::tempfile().unwrap();
+        let limits = Limits { time: Some(LONG), ..Limits::default() };
+        let mut command = shell("exec cat");
+        let mut child =
+            Child::start_with_input(&mut command, &Streams::Read(&stderr), limits).unwrap();
+        child.write(b"a line\n").unwrap();
+        assert_eq!(child.finish().unwrap().0, b"a line\n");
     }
 
     #[test]

@@ -22,6 +22,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The same after an interruption, when the harness itself has a second.
 const GRACE_OF_INTERRUPTED: Duration = Duration::from_millis(250);
 
+/// From the end of a child until the pipes that somebody else holds are given up, if that is wished. Long, since a
+/// busy machine may keep the reader from running.
+const HELD: Duration = Duration::from_secs(1);
+
 /// From SIGKILL until the pipes are given up.
 const DRAIN: Duration = Duration::from_millis(100);
 
@@ -76,6 +80,8 @@ pub struct Limits {
     pub stderr: Option<File>,
     /// Whether it starts and goes on when a signal asks for the end, because it puts something in order.
     pub tidies: bool,
+    /// Whether its output is given up a second after its end, if another process holds it, and not only at its time limit.
+    pub gives_up_held: bool,
 }
 
 #[derive(Debug)]
@@ -84,6 +90,9 @@ struct Entry {
     deadline: Option<Instant>,
     stderr: Option<File>,
     tidies: bool,
+    gives_up_held: bool,
+    /// When it was first seen to have ended without having been waited for.
+    ended: Option<Instant>,
     cut: Option<Cut>,
     /// When SIGKILL is due, once it is being ended.
     kill_at: Option<Instant>,
@@ -129,6 +138,11 @@ impl Entry {
                 && stderr.len() > MOST_STDERR
             {
                 self.end(Cut::TooMuchError);
+            } else if self.gives_up_held && platform::has_ended(self.id) {
+                let ended = *self.ended.get_or_insert(now);
+                if now.duration_since(ended) >= HELD {
+                    self.end(Cut::Held);
+                }
             }
         }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -205,6 +219,8 @@ pub fn spawn(
         deadline: limits.time.and_then(|time| start.checked_add(time)),
         stderr: limits.stderr,
         tidies: limits.tidies,
+        gives_up_held: limits.gives_up_held,
+        ended: None,
         cut: None,
         kill_at: None,
         stop_at: None,
@@ -231,6 +247,25 @@ pub fn kill_all() {
 /// Kills what children that have ended left behind.
 pub fn sweep_now() {
     sweep(&children());
+}
+
+/// What a child that has ended left running: the names of its descendants, which are those whose environment holds `mark`. They
+/// have a moment to end by themselves, and are killed then.
+#[must_use]
+pub fn left_behind(mark: &[u8]) -> Vec<String> {
+    let until = Instant::now() + DRAIN;
+    loop {
+        // Under the lock, so that no child of this process is taken for one.
+        let all = children();
+        let known: Vec<u32> = all.iter().map(|entry| entry.id).collect();
+        let is_late = Instant::now() >= until;
+        let left = platform::left_behind(&known, mark, is_late);
+        drop(all);
+        if left.is_empty() || is_late {
+            return left;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// A child under watch, until this value ends. That must be before its process id is freed.

@@ -13,6 +13,7 @@
 
 mod answer;
 mod dates;
+mod foreign;
 mod generate;
 mod line;
 mod line_text;
@@ -26,6 +27,7 @@ mod text;
 mod world;
 
 pub use answer::{Answer, agree};
+pub use foreign::{CandidateArchive, run_foreign};
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};
 pub use op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};

@@ -18,6 +18,7 @@ mod breach;
 mod data_text;
 mod ending;
 mod execute;
+mod foreign;
 mod generate;
 mod launch;
 mod meanwhile;
@@ -43,6 +44,7 @@ use std::collections::BTreeMap;
 
 pub use breach::{Breach, Part};
 pub use execute::{Setup, run};
+pub use foreign::{CandidateTrace, run_foreign};
 pub use generate::{generate, generate_processes};
 pub use op::{
     Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,

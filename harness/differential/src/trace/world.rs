@@ -313,6 +313,13 @@ impl World {
         (self.log, self.side) = (None, None);
     }
 
+    /// Closes what was opened only to look, unless the writer runs: others may then be the last to use the database.
+    pub(super) fn leave(&mut self) {
+        if self.log.is_none() {
+            self.side = None;
+        }
+    }
+
     fn saved(&self) -> PathBuf {
         self.folder.join("saved.sqlite")
     }

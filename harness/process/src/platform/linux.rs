@@ -124,13 +124,7 @@ pub fn sweep(known: &[u32]) {
     }
     // What one of them has started becomes a child of this process in turn.
     for _ in 0..20 {
-        let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return };
-        let lists =
-            tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-        let ids: Vec<u32> = lists
-            .flat_map(|list| list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<u32>>())
-            .filter(|id| !known.contains(id))
-            .collect();
+        let ids: Vec<u32> = children().into_iter().filter(|id| !known.contains(id)).collect();
         if ids.is_empty() {
             return;
         }
@@ -140,6 +134,48 @@ pub fn sweep(known: &[u32]) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// The names of processes that became children of this one and are not `known`, whose environment holds `mark` or cannot be
+/// read. With `kill` they are killed. Only after [`adopt_orphans`], like [`sweep`].
+#[must_use]
+pub fn left_behind(known: &[u32], mark: &[u8], kill: bool) -> Vec<String> {
+    if !matches!(rustix::process::child_subreaper(), Ok(Some(_))) {
+        return Vec::new();
+    }
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if known.is_empty() && matches!(waitid(WaitId::All, options), Err(rustix::io::Errno::CHILD)) {
+        // The usual case, in one call.
+        return Vec::new();
+    }
+    let mut left = Vec::new();
+    for id in children().into_iter().filter(|id| !known.contains(id) && !is_zombie(*id)) {
+        let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) else { continue };
+        let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        // That of another launch is somebody else's; one without any environment is nobody's.
+        if !environment.is_empty() && memchr::memmem::find(&environment, mark).is_none() {
+            continue;
+        }
+        let name = std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+        left.push(format!("{} (process {id})", name.trim()));
+        if kill {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+    left
+}
+
+/// Whether the process `id` has ended and is not reaped, perhaps because another thread is about to.
+fn is_zombie(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
+/// The process ids of the children of this process.
+fn children() -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let lists = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<u32>>()).collect()
 }
 
 /// Makes this thread wake from a sleep when it is due. By default the kernel may let it sleep 50 us longer, which would

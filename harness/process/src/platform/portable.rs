@@ -50,6 +50,12 @@ pub fn adopt_orphans() {}
 /// Nothing here finds what the descendants of this process leave behind.
 pub fn sweep(_: &[u32]) {}
 
+/// Unavailable: nobody becomes a child of this process.
+#[must_use]
+pub fn left_behind(_: &[u32], _: &[u8], _: bool) -> Vec<String> {
+    Vec::new()
+}
+
 /// Nothing here tells a sleeping thread to wake more promptly.
 pub fn wake_promptly() {}
 

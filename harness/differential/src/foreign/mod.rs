@@ -1,0 +1,161 @@
+//! Histories for programs of others: the same operations, with a candidate in the place of the scanner.
+//!
+//! A candidate is asked through [`Foreign`] and answers in the words of `tracerig-protocol`. Nothing
+//! is known of its inside, so answers are compared and work is not. What happens within a scan of
+//! our own scanner happens before a scan of a candidate.
+
+mod answers;
+mod asking;
+mod memo;
+
+pub use answers::{trace_answer, usage_answer};
+pub(crate) use asking::Asking;
+pub(crate) use memo::{Damage, Memo};
+
+use std::fmt::Debug;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracerig_protocol::{Ask, Fault, Hello, Outcome};
+
+use crate::failure::Why;
+use crate::share::Share;
+
+/// A program that is asked in the place of the scanner.
+pub trait Foreign: Send + Debug {
+    /// Who it is.
+    fn hello(&self) -> &Hello;
+
+    /// A history begins. With `fresh`, every request of it is a process of its own.
+    fn begin(&mut self, fresh: bool);
+
+    /// Asks it.
+    ///
+    /// # Errors
+    /// The harness cannot start processes or handle its own files. What the program does wrong is an
+    /// outcome.
+    fn ask(&mut self, ask: &Ask) -> io::Result<Outcome>;
+
+    /// Asks it, and ends its process before it has answered, or soon afterwards.
+    ///
+    /// # Errors
+    /// As [`Foreign::ask`].
+    fn interrupt(&mut self, ask: &Ask, how: Interruption) -> io::Result<Outcome>;
+}
+
+/// How a process is ended in the middle of what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// By SIGKILL after this time.
+    Kill(Duration),
+    /// By SIGTERM, about half-way.
+    Cancel,
+}
+
+/// Opens a candidate once for each thread of a search.
+pub trait Opener: Send + Sync + Debug {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// It does not say who it is, or the harness cannot handle its own files.
+    fn open(&self) -> io::Result<Box<dyn Foreign>>;
+}
+
+/// A candidate, as a search names and opens it.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// What opens it.
+    pub opener: Arc<dyn Opener>,
+    /// What names it on the command line: `NAME=COMMAND`.
+    pub named: String,
+    /// Its name and version, for reports.
+    pub version: String,
+    /// The cases in which every request is a process of its own.
+    pub processes: Share,
+}
+
+impl Candidate {
+    /// The option that names it, for a replay command.
+    pub(crate) fn flag(&self) -> String {
+        format!(" --candidate '{}'", self.named.replace('\'', r"'\''"))
+    }
+
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("candidate", self.version.clone()), ("processes", self.processes.to_string())]
+    }
+
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        vec![
+            format!("candidate: {} ({})", self.version, self.named),
+            format!("every request a process of its own: {} of the cases", self.processes),
+        ]
+    }
+}
+
+/// Why a history of a candidate failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It misbehaved, or gave a wrong answer.
+    #[error("{fault}: {detail}")]
+    Fault {
+        /// In which way.
+        fault: Fault,
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// It refused what it has to answer.
+    #[error("refused: an answer was due, and it refused: {0}")]
+    Refused(String),
+    /// It answered what it has to refuse.
+    #[error("not-refused: {0}")]
+    NotRefused(String),
+    /// It changed its memo although it said that it did nothing.
+    #[error("memo-changed: it refused with `{0}`, after which the memo must be as it was")]
+    MemoChanged(&'static str),
+    /// The history cannot be executed.
+    #[error("cannot be done: {0}. Change the history")]
+    Impossible(String),
+    /// A file could not be handled.
+    #[error("a file of the history: {0}. Check the room on the disk that holds temporary files")]
+    Io(#[from] io::Error),
+}
+
+/// Every way to fail, in one word each.
+pub(crate) fn kinds() -> Vec<&'static str> {
+    let others = ["refused", "not-refused", "memo-changed", "impossible", "file"];
+    Fault::ALL.into_iter().map(Fault::name).chain(others).collect()
+}
+
+impl Why for Error {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Fault { fault, .. } => fault.name(),
+            Self::Refused(_) => "refused",
+            Self::NotRefused(_) => "not-refused",
+            Self::MemoChanged(_) => "memo-changed",
+            Self::Impossible(_) => "impossible",
+            Self::Io(_) => "file",
+        }
+    }
+
+    fn is_mismatch(&self) -> bool {
+        !matches!(self, Self::Impossible(_) | Self::Io(_))
+    }
+
+    fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::Io(_))
+    }
+}
+
+/// Where a history of a candidate failed, and why.
+pub type Failure = crate::failure::Failure<Error>;
+
+impl From<crate::trace::Error> for Error {
+    fn from(error: crate::trace::Error) -> Self {
+        match error {
+            crate::trace::Error::Io(error) => Self::Io(error),
+            other => Self::Impossible(other.to_string()),
+        }
+    }
+}
