@@ -384,8 +384,7 @@ mod tests {
         let stderr = tempfile::tempfile().unwrap();
         let limits = Limits { time: Some(LONG), ..Limits::default() };
         let mut command = shell("exec cat");
-        let mut child =
-            Child::start_with_input(&mut command, &Streams::Read(&stderr), limits).unwrap();
+        let mut child = Child::start_with_input(&mut command, &Streams::Read(&stderr), limits).unwrap();
         child.write(b"a line\n").unwrap();
         assert_eq!(child.finish().unwrap().0, b"a line\n");
     }

@@ -14,7 +14,8 @@ use crate::{Ask, number};
 pub struct Reply {
     /// The version of the protocol.
     pub tracerig: u64,
-    /// The `id` of the request.
+    /// The `id` of the request; null or empty where it could not be read.
+    #[serde(deserialize_with = "null_is_empty")]
     pub id: String,
     /// What was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,6 +26,10 @@ pub struct Reply {
     /// What the candidate says of its own work.
     #[serde(default)]
     pub claims: Claims,
+}
+
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// What a candidate says of its own work. Nothing here is believed; it is shown apart.

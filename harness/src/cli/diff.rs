@@ -4,6 +4,7 @@
 mod ablations;
 mod all;
 mod archive;
+mod candidate;
 mod junit;
 mod options;
 mod python;
@@ -14,6 +15,7 @@ mod trace;
 use clap::{Args, Subcommand};
 
 use super::Code;
+pub(super) use options::{jobs as threads, time};
 
 /// Search for histories after which an answer is wrong: random ones and kept ones, each held against oracles.
 #[derive(Debug, Args)]

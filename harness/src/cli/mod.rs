@@ -1,6 +1,7 @@
 //! The command line: its verbs, its exit codes, and what all verbs share.
 
 mod cache;
+mod candidate;
 mod compare;
 mod dataset;
 mod diff;
@@ -57,6 +58,7 @@ enum Verb {
     Diff(diff::Arguments),
     Report(report::Arguments),
     Repro(repro::Arguments),
+    Candidate(candidate::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
     Usage(usage::Arguments),
@@ -196,6 +198,7 @@ pub fn main() -> ExitCode {
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
+        Verb::Candidate(arguments) => candidate::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),
         Verb::Usage(arguments) => usage::main(&arguments),

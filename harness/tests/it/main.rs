@@ -8,6 +8,7 @@ mod archive;
 mod archive_oracle;
 mod attack;
 mod bench_baselines;
+mod candidates;
 mod cases;
 mod common;
 mod compare;

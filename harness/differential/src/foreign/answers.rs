@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::{Date, date};
 use jiff::Span;
+use jiff::civil::{Date, date};
 use tracerig_oracle::Turn;
 use tracerig_oracle::archive::View;
 use tracerig_protocol::{self as protocol, Answer, TraceAnswer, UsageAnswer, UsageRow};

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use tracerig_protocol::{
-    Answer, Ask, Capability, ErrorKind, Expected, Fault, Finding, Outcome, WirePath,
-};
+use tracerig_protocol::{Answer, Ask, Capability, ErrorKind, Expected, Fault, Finding, Outcome, WirePath};
 
 use super::memo::{Damage, Memo};
 use super::{Error, Foreign, Interruption};
@@ -75,6 +73,10 @@ impl<'a> Asking<'a> {
                 self.tally.count("answers");
                 self.last = Some((ask.clone(), answer));
             }
+            // Nothing is wrong with who says what he cannot do; reports tell how often.
+            Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unsupported => {
+                self.tally.count("unsupported");
+            }
             Outcome::Refused(refusal) => return Err(Error::Refused(refusal.to_string())),
             Outcome::Faulty(Finding { fault, detail, .. }) => return Err(Error::Fault { fault, detail }),
         }
@@ -122,4 +124,3 @@ impl<'a> Asking<'a> {
         }
     }
 }
-

@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracerig_protocol::{Ask, Fault, Hello, Outcome};
+use tracerig_protocol::{Ask, Contract, Fault, Hello, Outcome};
 
 use crate::failure::Why;
 use crate::share::Share;
@@ -71,11 +71,19 @@ pub struct Candidate {
     pub named: String,
     /// Its name and version, for reports.
     pub version: String,
+    /// The contracts that it offers.
+    pub contracts: Vec<Contract>,
     /// The cases in which every request is a process of its own.
     pub processes: Share,
 }
 
 impl Candidate {
+    /// Whether it offers this contract.
+    #[must_use]
+    pub fn offers(&self, contract: Contract) -> bool {
+        self.contracts.contains(&contract)
+    }
+
     /// The option that names it, for a replay command.
     pub(crate) fn flag(&self) -> String {
         format!(" --candidate '{}'", self.named.replace('\'', r"'\''"))

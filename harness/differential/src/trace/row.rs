@@ -151,6 +151,12 @@ impl RowKind {
     pub fn all() -> impl ExactSizeIterator<Item = Self> {
         KINDS.iter().map(|&(kind, _)| kind)
     }
+
+    /// Its name in histories.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|(known, _)| *known == self).map_or("", |&(_, name)| name)
+    }
 }
 
 /// A row to append.

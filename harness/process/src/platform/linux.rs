@@ -175,7 +175,9 @@ fn is_zombie(id: u32) -> bool {
 fn children() -> Vec<u32> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<u32>>()).collect()
+    lists
+        .flat_map(|list| list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<u32>>())
+        .collect()
 }
 
 /// Makes this thread wake from a sleep when it is due. By default the kernel may let it sleep 50 us longer, which would

@@ -2,14 +2,16 @@
 
 use clap::Args;
 
+use super::candidate::candidate;
 use super::options::{Options, run};
 use super::python::{ask, oracle};
 use crate::cli::Code;
-use tracerig_differential::archive::Archives;
+use tracerig_differential::archive::{Archives, CandidateArchive};
 use tracerig_differential::engine::Engine;
 use tracerig_differential::python::{AskPython, Python};
 use tracerig_differential::share::Share;
 use tracerig_differential::switches::archive::Ablation;
+use tracerig_protocol::Contract;
 
 /// Search for a history after which a refresh of a session archive is wrong, or reads more than it must.
 ///
@@ -34,6 +36,10 @@ pub(super) struct Archive {
     /// Check the answers of another engine than the scanner, a wrong one, to see that it is found out.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
+    /// Ask this candidate instead of our scanner: NAME=COMMAND, or one of `tracerig candidate list`. Answers are compared; how they
+    /// came about is not.
+    #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "oracle", "ablate"])]
+    candidate: Option<String>,
     /// Switch off this rule of the archive, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
     #[arg(long, value_name = "RULE")]
     ablate: Vec<Ablation>,
@@ -49,6 +55,11 @@ pub(super) fn subject() -> anyhow::Result<Archives> {
 }
 
 pub(super) fn main(arguments: &Archive) -> anyhow::Result<Code> {
+    if let Some(named) = &arguments.candidate {
+        return candidate(named, Contract::Usage, |candidate| {
+            run(&arguments.options, CandidateArchive(candidate))
+        });
+    }
     let subject = Archives {
         engine: arguments.engine,
         ablations: arguments.ablate.iter().copied().collect(),

@@ -63,7 +63,7 @@ pub(super) struct Options {
 }
 
 /// A time as arguments spell it.
-pub(super) fn time(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time: write for example 20s, 10m or 8h");
     let time: SignedDuration = text.parse().map_err(|_| wrong())?;
     let time = Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)?;
@@ -243,7 +243,7 @@ fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
 }
 
 /// Threads: as many as asked for, else one a core, at most eight.
-pub(super) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+pub(in crate::cli) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     asked.unwrap_or(cores.min(const { NonZeroUsize::new(8).unwrap() }))
 }

@@ -2,14 +2,17 @@
 
 use clap::Args;
 
+use super::candidate::candidate;
 use super::options::{Options, program, run};
 use super::python::{ask, oracle};
 use crate::cli::Code;
 use tracerig_differential::engine::Engine;
+use tracerig_differential::foreign::Candidate;
 use tracerig_differential::python::{AskPython, Python};
 use tracerig_differential::share::Share;
 use tracerig_differential::switches::trace::Ablation;
-use tracerig_differential::trace::{self, Profile};
+use tracerig_differential::trace::{self, CandidateTrace, Profile};
+use tracerig_protocol::Contract;
 
 /// Search for a history after which an incremental scan is wrong, or costs more than it must.
 ///
@@ -41,6 +44,10 @@ pub(super) struct Trace {
     /// promises nothing for. Of these it is counted how often the next scan was right, noticed it, or was wrong.
     #[arg(long, value_name = "NAME", default_value = "contract", value_parser = profile)]
     profile: Profile,
+    /// Ask this candidate instead of our scanner: NAME=COMMAND, or one of `tracerig candidate list`. Answers are compared; how they
+    /// came about is not.
+    #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "profile", "oracle", "ablate"])]
+    candidate: Option<String>,
     /// Switch off this rule of the scanner, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
     #[arg(long, value_name = "RULE")]
     ablate: Vec<Ablation>,
@@ -62,6 +69,12 @@ pub(super) fn subject() -> anyhow::Result<trace::Trace> {
 }
 
 pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {
+    if let Some(named) = &arguments.candidate {
+        return candidate(named, Contract::Trace, |candidate| {
+            let candidate = Candidate { processes: arguments.processes, ..candidate };
+            run(&arguments.options, CandidateTrace(candidate))
+        });
+    }
     let Trace { engine, profile, processes, .. } = *arguments;
     let subject = trace::Trace {
         engine,

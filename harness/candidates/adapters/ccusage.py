@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""An adapter to ccusage, whose binary for the platform is the npm package @ccusage/ccusage-PLATFORM."""
+
+import sys
+
+sys.dont_write_bytecode = True
+import adapter
+
+USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "output", "reasoning", "total"],
+         "input_includes_cached": False}
+
+
+def rows(home, zone):
+    words = ["ccusage", "codex", "daily", "--json", "--offline", "--timezone", zone]
+    for day in adapter.report(words, home)["daily"]:
+        for model, tokens in day["models"].items():
+            yield {"day": day["date"], "model": model, "input": tokens["inputTokens"],
+                   "cached_input": tokens["cacheReadTokens"], "output": tokens["outputTokens"],
+                   "reasoning": tokens["reasoningOutputTokens"], "total": tokens["totalTokens"]}
+
+
+adapter.serve("ccusage", "npm install -g ccusage", USAGE, rows)

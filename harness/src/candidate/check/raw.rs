@@ -1,0 +1,184 @@
+//! Requests that no history makes: lines that are none, and data with odd names.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use tracerig_protocol::{Ask, Contract, ErrorKind, Expected, Fault, Finding, Outcome, Request};
+
+use super::super::host::Candidate;
+use super::super::input::{asked_of, prepared, right_answer};
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw {
+    /// A line that is no JSON.
+    NotJson,
+    /// Nothing.
+    Nothing,
+    /// A request of a sort that does not exist.
+    UnknownAsk,
+    /// A request with fields that do not exist.
+    UnknownField,
+    /// Data in a folder whose name means something in a URL.
+    OddName,
+    /// Data in a folder whose name is not UTF-8.
+    ByteName,
+    /// A file of rubbish in the place of the database.
+    Rubbish,
+    /// An empty file in the place of the database.
+    EmptyFile,
+    /// A home that does not exist.
+    NoHome,
+}
+
+/// The `id` of each of these requests.
+const ID: &str = "raw";
+
+impl Raw {
+    /// Those of a contract.
+    pub(super) fn of(contract: Contract) -> impl Iterator<Item = Self> {
+        let common = [
+            Self::NotJson,
+            Self::Nothing,
+            Self::UnknownAsk,
+            Self::UnknownField,
+            Self::OddName,
+            Self::ByteName,
+        ];
+        let own = match contract {
+            Contract::Trace => &[Self::Rubbish, Self::EmptyFile][..],
+            Contract::Usage => &[Self::NoHome],
+            Contract::Threads => &[],
+        };
+        common.into_iter().chain(own.iter().copied())
+    }
+
+    /// Its name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::NotJson => "not-json",
+            Self::Nothing => "nothing",
+            Self::UnknownAsk => "unknown-ask",
+            Self::UnknownField => "unknown-field",
+            Self::OddName => "odd-name",
+            Self::ByteName => "byte-name",
+            Self::Rubbish => "rubbish",
+            Self::EmptyFile => "empty-file",
+            Self::NoHome => "no-home",
+        }
+    }
+
+    /// The rule that it tests.
+    pub(super) const fn rule(self) -> &'static str {
+        match self {
+            Self::NotJson => "A line that is no JSON gets an error, or an exit code that is not 0.",
+            Self::Nothing => "Without a request, end. Do not wait, and do not answer.",
+            Self::UnknownAsk => "A request of an unknown sort gets the error `unsupported`.",
+            Self::UnknownField => "Fields that you do not know are ignored.",
+            Self::OddName => {
+                "A path may hold spaces, `?`, `#` and `%`: escape it where you make a URL of it."
+            }
+            Self::ByteName => {
+                "A path that is not UTF-8 comes as {\"bytes\": base64}: use it, or answer `unsupported`."
+            }
+            Self::Rubbish => "A file that is no database is an error, not an empty result.",
+            Self::EmptyFile => "An empty file is an error, not an empty result.",
+            Self::NoHome => "A home that does not exist is an error, not an empty result.",
+        }
+    }
+
+    /// Makes its data in `folder`, and says what is asked.
+    pub(crate) fn prepare(self, contract: Contract, folder: &Path) -> io::Result<(Request, Vec<u8>)> {
+        let data = prepared(contract, folder)?;
+        let ask = match self {
+            Self::OddName => moved(&data, OsStr::new("odd ?name#1%41&b=c"))?,
+            Self::ByteName => moved(&data, OsStr::from_bytes(b"data-\xff"))?,
+            Self::Rubbish => written(data, &b"this is not a database ".repeat(500))?,
+            Self::EmptyFile => written(data, b"")?,
+            Self::NoHome => folder.join("nowhere"),
+            Self::NotJson | Self::Nothing | Self::UnknownAsk | Self::UnknownField => data,
+        };
+        let request = Request::new(ID, asked_of(contract, &ask), 10_000);
+        let line = request.line();
+        Ok(match self {
+            // The id is not known to who cannot read the request.
+            Self::NotJson => (Request { id: String::new(), ..request }, b"this is not JSON\n".to_vec()),
+            Self::Nothing => (request, Vec::new()),
+            Self::UnknownAsk => {
+                let line = String::from_utf8_lossy(&line)
+                    .replace(&format!("\"ask\":\"{}\"", name(&request.ask)), "\"ask\":\"no-such-ask\"");
+                (request, line.into_bytes())
+            }
+            Self::UnknownField => {
+                let line = String::from_utf8_lossy(&line).replacen('{', "{\"later\":{\"a\":[1,null]},", 1);
+                // A line of ours begins in a fixed way, a line of a later version need not.
+                (request, line.into_bytes())
+            }
+            _ => (request, line),
+        })
+    }
+
+    /// Asks, and gives the way in which the answer breaks the rule. `Ok(false)`: it does not offer that.
+    pub(super) fn run(
+        self,
+        contract: Contract,
+        candidate: &mut Candidate,
+        folder: &Path,
+    ) -> io::Result<Result<bool, (&'static str, String)>> {
+        let (request, line) = self.prepare(contract, folder)?;
+        let ask = request.ask.clone();
+        let outcome = candidate.launch_line(request, &line, None)?.outcome;
+        let fault = |fault: Fault, detail: String| Ok(Err((fault.name(), detail)));
+        match (self, outcome) {
+            (Self::NotJson | Self::Nothing, Outcome::Refused(_)) => Ok(Ok(true)),
+            (
+                Self::NotJson | Self::Nothing,
+                Outcome::Faulty(Finding { fault: Fault::Crashed | Fault::WrongId, .. }),
+            ) => Ok(Ok(true)),
+            (Self::UnknownField | Self::OddName | Self::ByteName, outcome) => {
+                let right = right_answer(&ask)?;
+                let declared = candidate.said().usage.as_ref();
+                let expected = Expected { right: &right, earlier: &[], again: None, declared };
+                match outcome.against(&expected) {
+                    Outcome::Answered(..) => Ok(Ok(true)),
+                    Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unsupported => Ok(Ok(false)),
+                    Outcome::Refused(refusal) => Ok(Err(("refused", refusal.to_string()))),
+                    Outcome::Faulty(finding) => fault(finding.fault, finding.detail),
+                }
+            }
+            (Self::UnknownAsk, Outcome::Refused(refusal)) if !refusal.kind.is_definite() => {
+                let told = format!("the error must be `unsupported`: {refusal}");
+                Ok(Err(("refused", told)))
+            }
+            (_, Outcome::Refused(_)) => Ok(Ok(true)),
+            (_, Outcome::Answered(..)) => {
+                Ok(Err(("not-refused", "it answered with a result instead of an error".to_owned())))
+            }
+            (_, Outcome::Faulty(finding)) => fault(finding.fault, finding.detail),
+        }
+    }
+}
+
+const fn name(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Hello { .. } => "hello",
+        Ask::Idle => "idle",
+        Ask::Scan(_) => "scan",
+        Ask::Usage(_) => "usage",
+    }
+}
+
+/// Renames the folder that `data` stands in.
+fn moved(data: &Path, name: &OsStr) -> io::Result<PathBuf> {
+    let folder = data.parent().unwrap_or(Path::new("."));
+    let to = folder.with_file_name(name);
+    std::fs::rename(folder, &to)?;
+    Ok(to.join(data.file_name().map(OsString::from).unwrap_or_default()))
+}
+
+fn written(path: PathBuf, bytes: &[u8]) -> io::Result<PathBuf> {
+    std::fs::write(&path, bytes)?;
+    Ok(path)
+}

@@ -1,0 +1,101 @@
+//! Whether a launch changed the data that it was to read.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use tracerig_protocol::{Ask, ScanAsked, UsageAsked};
+
+/// Files up to this size are compared byte by byte, as far as a digest tells.
+const MOST_DIGESTED: u64 = 1 << 20;
+
+/// A file as far as a change of it shows.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    digest: Option<u64>,
+}
+
+/// The data of a request, before or after a launch.
+#[derive(Debug)]
+pub(super) struct Guard(BTreeMap<PathBuf, State>);
+
+impl Guard {
+    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it, with contents; a home
+    /// only if `thorough`, since it may hold tens of thousands of files.
+    pub(super) fn look(ask: &Ask, thorough: bool) -> Self {
+        let mut guard = Self(BTreeMap::new());
+        match ask {
+            Ask::Scan(ScanAsked { database, .. }) if thorough => {
+                // A link stands in another folder than the file that it leads to.
+                let path = database.0.canonicalize().unwrap_or_else(|_| database.0.clone());
+                guard.walk(path.parent().unwrap_or(Path::new(".")));
+            }
+            Ask::Scan(ScanAsked { database, .. }) => {
+                guard.note(&database.0, false);
+                guard.note(&with_suffix(&database.0, "-wal"), false);
+            }
+            Ask::Usage(UsageAsked { home, .. }) if thorough => guard.walk(&home.0),
+            Ask::Usage(_) | Ask::Hello { .. } | Ask::Idle => {}
+        }
+        guard
+    }
+
+    fn walk(&mut self, folder: &Path) {
+        // What cannot be read cannot be compared.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => self.walk(&entry.path()),
+                Ok(_) => self.note(&entry.path(), true),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn note(&mut self, path: &Path, thorough: bool) {
+        // SQLite's index of the log belongs to whoever reads.
+        if path.to_string_lossy().ends_with("-shm") {
+            return;
+        }
+        let Ok(found) = path.symlink_metadata() else { return };
+        let is_small = found.is_file() && found.len() <= MOST_DIGESTED;
+        let digest = (thorough && is_small).then(|| digest(path)).flatten();
+        let state = State {
+            inode: found.ino(),
+            size: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            digest,
+        };
+        // An empty log is one that a reader may make, and take away.
+        if !(path.to_string_lossy().ends_with("-wal") && state.size == 0) {
+            self.0.insert(path.to_owned(), state);
+        }
+    }
+
+    /// What has changed since, in words.
+    pub(super) fn changed(&self, after: &Self) -> Option<String> {
+        let told = |path: &Path, what| format!("{} was {what}", path.display());
+        let before = self.0.iter().find_map(|(path, state)| match after.0.get(path) {
+            None => Some(told(path, "removed")),
+            Some(now) if now != state => Some(told(path, "changed")),
+            Some(_) => None,
+        });
+        let created = || after.0.keys().find(|path| !self.0.contains_key(*path));
+        before.or_else(|| created().map(|path| told(path, "created")))
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+fn digest(path: &Path) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(path).ok()?.hash(&mut hasher);
+    Some(hasher.finish())
+}

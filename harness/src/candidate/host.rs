@@ -1,0 +1,359 @@
+//! Starting a candidate for one request, ending it, and naming what became of it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tracerig_differential::foreign::Interruption;
+use tracerig_protocol::{
+    Answer, Ask, End, Fault, Finding, Hello, Outcome, Request, Seen, VERSION, judge, judge_line,
+};
+
+use super::definition::Definition;
+use super::guard::Guard;
+use crate::child::{self, Child, Streams};
+use crate::interrupt::TempFolder;
+use crate::platform::{Ended, Exit};
+use crate::watch::{self, Cut, Limits};
+
+/// Variables of this process that a candidate sees, too.
+const ALLOWED: [&str; 7] = ["PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE"];
+
+/// What the names of the folders of launches begin with.
+const PREFIX: &str = "tracerig-launch-";
+
+/// From SIGTERM until a candidate that can be cancelled must have ended.
+const CANCELLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Half of what a launch takes, as long as none was made.
+const HALF_WAY: Duration = Duration::from_millis(20);
+
+/// One launch, judged.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// What was asked.
+    pub request: Request,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// From before the start until the end was noticed.
+    pub wall: Duration,
+    /// How it ended and what it used; `None` if it could not be started.
+    pub ended: Option<Ended>,
+    /// The beginning of its standard error.
+    pub stderr: String,
+}
+
+/// A candidate that can be launched again and again.
+#[derive(Debug)]
+pub struct Candidate {
+    definition: Definition,
+    program: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    /// Folders that are empty at the beginning of each launch.
+    folders: [PathBuf; 3],
+    /// What the environment of its processes holds, and no other's does.
+    mark: Vec<u8>,
+    stderr: File,
+    limit: Duration,
+    hello: Hello,
+    asked: u64,
+    is_thorough: bool,
+    half: Duration,
+    serving: Option<Child>,
+    // Ends last.
+    _place: TempFolder,
+}
+
+impl Candidate {
+    /// Prepares to launch what `definition` says; each launch is ended after `limit`.
+    ///
+    /// # Errors
+    /// This machine has no room for temporary files. What is wrong with the candidate shows at a launch.
+    pub fn open(definition: &Definition, limit: Duration) -> io::Result<Self> {
+        let parent = std::env::temp_dir();
+        let place = TempFolder::new(tempfile::Builder::new().prefix(PREFIX), &parent)?;
+        let folders = ["home", "tmp", "run"].map(|name| place.path().join(name));
+        let mut environment: Vec<(OsString, OsString)> = Vec::new();
+        let mut set = |name: &str, value: OsString| environment.push((name.into(), value));
+        for name in ALLOWED {
+            if let Some(value) = std::env::var_os(name) {
+                set(name, value);
+            }
+        }
+        let [home, tmp, run] = &folders;
+        for folder in &folders {
+            std::fs::create_dir(folder)?;
+        }
+        for (name, folder) in [
+            ("HOME", home.clone()),
+            ("TMPDIR", tmp.clone()),
+            ("XDG_RUNTIME_DIR", run.clone()),
+            ("XDG_CACHE_HOME", home.join(".cache")),
+            ("XDG_CONFIG_HOME", home.join(".config")),
+            ("XDG_DATA_HOME", home.join(".local/share")),
+            ("XDG_STATE_HOME", home.join(".local/state")),
+        ] {
+            set(name, folder.into());
+        }
+        let mut definition = definition.clone();
+        if !definition.files.is_empty() {
+            definition.folder = place.path().join("program");
+            std::fs::create_dir(&definition.folder)?;
+        }
+        for (name, text) in &definition.files {
+            std::fs::write(definition.folder.join(name), text)?;
+        }
+        for (name, value) in &definition.env {
+            set(name, value.into());
+        }
+        Ok(Self {
+            program: definition.program(),
+            definition,
+            mark: place.path().as_os_str().as_bytes().to_owned(),
+            environment,
+            folders,
+            stderr: tempfile::tempfile()?,
+            limit,
+            hello: Hello::default(),
+            asked: 0,
+            is_thorough: false,
+            half: HALF_WAY,
+            serving: None,
+            _place: place,
+        })
+    }
+
+    /// Has every launch look for changes of all data, contents included, and not only of a database.
+    pub fn be_thorough(&mut self) {
+        self.is_thorough = true;
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// What it said of itself; empty before [`Candidate::hello`].
+    #[must_use]
+    pub fn said(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// `name@version`.
+    #[must_use]
+    pub fn named(&self) -> String {
+        format!("{}@{}", self.hello.name, self.hello.version)
+    }
+
+    /// The SHA-256 of the executable that is started, in hexadecimal.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn sha256(&self) -> io::Result<String> {
+        let (mut file, mut digest) = (File::open(&self.program)?, Sha256::new());
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(base16ct::lower::encode_string(&digest.finalize())),
+                read => digest.update(&piece[..read]),
+            }
+        }
+    }
+
+    /// Asks it who it is, and remembers that.
+    ///
+    /// # Errors
+    /// As [`Candidate::launch`].
+    pub fn hello(&mut self) -> io::Result<Launch> {
+        let launch = self.launch(&Ask::Hello { versions: vec![VERSION] })?;
+        if let Outcome::Answered(Answer::Hello(hello), _) = &launch.outcome {
+            self.hello = hello.clone();
+        }
+        Ok(launch)
+    }
+
+    /// Starts it for one request, and waits for its end.
+    ///
+    /// # Errors
+    /// A signal asked for the end of this program, or this machine has no room or no process left.
+    pub fn launch(&mut self, ask: &Ask) -> io::Result<Launch> {
+        let request = self.request(ask);
+        let line = request.line();
+        self.launch_line(request, &line, None)
+    }
+
+    /// The same, but its process is ended before it has answered, or soon afterwards.
+    ///
+    /// # Errors
+    /// As [`Candidate::launch`].
+    pub fn interrupt(&mut self, ask: &Ask, how: Interruption) -> io::Result<Launch> {
+        let request = self.request(ask);
+        let line = request.line();
+        self.launch_line(request, &line, Some(how))
+    }
+
+    /// The same with `line` on its standard input, whatever that is; it is judged as an answer to `request`.
+    ///
+    /// # Errors
+    /// As [`Candidate::launch`].
+    pub fn launch_line(
+        &mut self,
+        request: Request,
+        line: &[u8],
+        interruption: Option<Interruption>,
+    ) -> io::Result<Launch> {
+        self.be_fresh()?;
+        let before = Guard::look(&request.ask, self.is_thorough);
+        let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
+        let streams = Streams::Read(&self.stderr);
+        let mut child = match Child::start_with_input(&mut self.command(), &streams, limits) {
+            Ok(child) => child,
+            Err(error) if is_ours(&error) => return Err(error),
+            Err(error) => return Ok(not_started(request, &error)),
+        };
+        // One that does not read it shows by its answer.
+        let _ = child.write(line);
+        match interruption {
+            None => {}
+            Some(Interruption::Kill(after)) => {
+                std::thread::sleep(after);
+                child.kill();
+            }
+            Some(Interruption::Cancel) => {
+                std::thread::sleep(self.half);
+                child.terminate();
+                child.limit(Some(CANCELLED_WITHIN));
+            }
+        }
+        let start = child.started();
+        let (stdout, child::End { ended, cut, said }) = child.finish()?;
+        let end = end_of(&ended, cut)?;
+        let wall = ended.at - start;
+        if interruption.is_none() && matches!(end, End::Code(0)) {
+            self.half = wall / 2;
+        }
+        let left = watch::left_behind(&self.mark).into_iter().next();
+        let left = left.map(|name| format!("{name} outlived it"));
+        let wrote = before.changed(&Guard::look(&request.ask, self.is_thorough));
+        let seen = Seen { stdout: &stdout, stderr: &said, end, left, wrote };
+        Ok(Launch { outcome: judge(&request, &seen), request, wall, ended: Some(ended), stderr: said })
+    }
+
+    /// Asks a process that goes on answering. It is started if none is there, and ended by any fault.
+    ///
+    /// # Errors
+    /// As [`Candidate::launch`].
+    pub fn serve(&mut self, ask: &Ask) -> io::Result<Outcome> {
+        let request = self.request(ask);
+        let mut child = match self.serving.take() {
+            Some(child) => child,
+            None => {
+                self.be_fresh()?;
+                let limits = Limits { gives_up_held: true, ..Limits::default() };
+                match Child::start_with_input(&mut self.command(), &Streams::Read(&self.stderr), limits) {
+                    Ok(child) => child,
+                    Err(error) if is_ours(&error) => return Err(error),
+                    Err(error) => return Ok(not_started(request, &error).outcome),
+                }
+            }
+        };
+        let before = Guard::look(&request.ask, self.is_thorough);
+        child.limit(Some(self.limit));
+        let _ = child.write(&request.line());
+        let line = child.answer()?;
+        let is_alive = line.ends_with(b"\n") && child.cut().is_none();
+        let (end, said) = if is_alive {
+            child.limit(None);
+            (End::Serving, String::new())
+        } else {
+            let child::End { ended, cut, said } = child.wait()?;
+            (end_of(&ended, cut)?, said)
+        };
+        let wrote = before.changed(&Guard::look(&request.ask, self.is_thorough));
+        let outcome = match wrote {
+            Some(detail) => Outcome::Faulty(Finding { fault: Fault::WroteOutside, detail, answer: None }),
+            None => judge_line(&request, &line, end, &said),
+        };
+        if is_alive && !matches!(outcome, Outcome::Faulty(_)) {
+            self.serving = Some(child);
+        }
+        Ok(outcome)
+    }
+
+    /// Ends the process that serves, if there is one.
+    pub fn stop_serving(&mut self) {
+        self.serving = None;
+    }
+
+    /// The line that the next launch would have on its standard input.
+    pub(super) fn request(&mut self, ask: &Ask) -> Request {
+        self.asked += 1;
+        let limit = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
+        Request::new(self.asked.to_string(), ask.clone(), limit)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(self.definition.arguments()).env_clear();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if !self.definition.folder.as_os_str().is_empty() {
+            command.current_dir(&self.definition.folder);
+        }
+        command
+    }
+
+    /// Empties whatever the launch before left in its folders.
+    fn be_fresh(&mut self) -> io::Result<()> {
+        self.stderr.set_len(0)?;
+        self.stderr.seek(SeekFrom::Start(0))?;
+        for folder in &self.folders {
+            if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {
+                continue;
+            }
+            remove(folder)?;
+            std::fs::create_dir(folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a folder that a candidate may have made hard to remove.
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a process could not be started for a reason that lies here: then nothing is known of the candidate.
+fn is_ours(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, OutOfMemory, ResourceBusy, WouldBlock};
+    matches!(error.kind(), Interrupted | OutOfMemory | ResourceBusy | WouldBlock)
+}
+
+fn not_started(request: Request, error: &io::Error) -> Launch {
+    let end = End::NotStarted(error.to_string());
+    let outcome = judge(&request, &Seen { stdout: b"", stderr: "", end, left: None, wrote: None });
+    Launch { request, outcome, wall: Duration::ZERO, ended: None, stderr: String::new() }
+}
+
+/// How a process ended, in the words of the protocol.
+fn end_of(ended: &Ended, cut: Option<Cut>) -> io::Result<End> {
+    Ok(match (cut, ended.exit) {
+        (Some(Cut::Interrupted), _) => {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "a signal asked for the end"));
+        }
+        (Some(Cut::TimedOut), _) => End::TimedOut,
+        (Some(Cut::Held), _) => End::Held,
+        (Some(Cut::TooMuchOutput), _) => End::TooMuchOutput("it wrote more than 64 MiB to standard output"),
+        (Some(Cut::TooMuchError), _) => End::TooMuchOutput("it wrote more than 1 MiB to standard error"),
+        (None, Exit::Code(code)) => End::Code(code),
+        (None, Exit::Signal(signal)) => End::Signal(signal),
+    })
+}

@@ -1,0 +1,21 @@
+//! Candidates: programs of others, in any language, that answer one of tracerig's contracts.
+//!
+//! A [`Definition`] says what is started. A [`Candidate`] starts it: one process for each request, in
+//! fresh folders, with an environment of its own and limits, and names what became of it. A fault of
+//! the program is a value; an error is one of this machine. [`check`] tests a candidate rule by rule.
+
+pub mod check;
+mod definition;
+mod guard;
+mod host;
+pub mod input;
+mod opener;
+pub mod own;
+mod shipped;
+mod words;
+
+pub use definition::{Definition, DefinitionError, FILE_NAME};
+pub use host::{Candidate, Launch};
+pub use opener::{NotOpened, Opened, opened};
+pub use shipped::{SHIPPED, Shipped, shipped};
+pub use words::split;

@@ -1,0 +1,89 @@
+//! What `tracerig candidate check` prints: the verdict, a table of levels, then the failures.
+
+use tracerig_reports::wrapped;
+
+use crate::candidate::check::{Failure, Report, Verdict};
+use crate::cli::output::{counted, plain};
+
+/// Columns of a line.
+const WIDTH: usize = 100;
+
+/// A report in words.
+pub(super) fn told(report: &Report) -> String {
+    let Report { candidate, contract, .. } = report;
+    let failed: u64 = report.levels.iter().map(|level| level.failures.len() as u64).sum();
+    let mut text = match &report.verdict {
+        Verdict::Passed => {
+            let passed = counted(report.passed(), "case passed", "cases passed");
+            format!("PASSED: {candidate} keeps the contract `{contract}`: {passed}\n")
+        }
+        Verdict::Failed => {
+            let failed = counted(failed, "failure", "failures");
+            format!("FAILED: {candidate} breaks the contract `{contract}`: {failed}\n")
+        }
+        Verdict::NotRunning(first) => wrapped(
+            &format!(
+                "FAILED: not-running: {candidate} failed every request of the contract `{contract}`. The first: {first}"
+            ),
+            WIDTH,
+            "  ",
+        ),
+        Verdict::Unavailable(why) => format!("unavailable: {candidate}: {why}\n"),
+        Verdict::Unsupported(why) => format!("unsupported: {candidate}: {why}\n"),
+    };
+    text += &format!("  command: {}\n", report.command);
+    if let Some(digest) = &report.sha256 {
+        text += &format!("  sha256:  {digest}\n");
+    }
+    if !report.levels.is_empty() {
+        text += "\n";
+    }
+    for level in &report.levels {
+        let mut parts = vec![format!("{:>5} passed", level.passed)];
+        let mut part = |count: u64, what: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        };
+        part(level.failures.len() as u64, "FAILED");
+        part(level.known, "known to fail");
+        part(level.unsupported, "unsupported");
+        part(level.not_run, "not run after five failures of one kind");
+        text += &format!("  {:<12}{}\n", level.level, parts.join(", "));
+    }
+    for level in &report.levels {
+        let mut kinds: Vec<&str> = Vec::new();
+        for failure in &level.failures {
+            // Of each kind the first is shown whole.
+            if kinds.contains(&failure.kind.as_str()) {
+                text += &brief(failure);
+            } else {
+                kinds.push(&failure.kind);
+                text += &whole(failure);
+            }
+        }
+    }
+    plain(&text).to_string()
+}
+
+fn brief(failure: &Failure) -> String {
+    format!(
+        "\n{} {}\n  rule:    {}\n  repeat:  {}\n",
+        failure.kind, failure.case, failure.rule, failure.repeat
+    )
+}
+
+fn whole(failure: &Failure) -> String {
+    let Failure { case, kind, rule, at, detail, history, repeat, by_hand } = failure;
+    let found = wrapped(&format!("  found:   {detail}"), WIDTH, "           ");
+    let mut text = format!("\n{kind} {case}\n  rule:    {rule}\n  written: {at}\n{found}");
+    if !history.is_empty() {
+        text += "  history:\n";
+        text.extend(history.lines().map(|line| format!("    {line}\n")));
+    }
+    text += &format!("  repeat:  {repeat}\n");
+    if !by_hand.is_empty() {
+        text += &format!("  by hand: {by_hand}\n");
+    }
+    text
+}

@@ -1,0 +1,37 @@
+//! A candidate in the place of our scanner, as `--candidate` names it.
+
+use std::time::Duration;
+
+use tracerig_differential::foreign::Candidate;
+use tracerig_protocol::Contract;
+
+use crate::candidate::{Definition, NotOpened, opened};
+use crate::cli::output;
+use crate::cli::{Code, Usage};
+
+/// A launch is ended after this time.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Opens the candidate that `named` names and has `run` search with it. One that is not there, or does not say who it is, is told.
+pub(super) fn candidate(
+    named: &str,
+    contract: Contract,
+    run: impl FnOnce(Candidate) -> anyhow::Result<Code>,
+) -> anyhow::Result<Code> {
+    let definition = Definition::named(named).map_err(|error| Usage(error.to_string()))?;
+    match opened(&definition, LIMIT, named)? {
+        Ok(candidate) if candidate.offers(contract) => run(candidate),
+        Ok(candidate) => {
+            let told = format!("{} does not offer the contract `{contract}`", candidate.version);
+            Err(Usage(told).into())
+        }
+        Err(NotOpened::Unavailable(why)) => {
+            output::say(&format!("tracerig: unavailable: {}: {why}", definition.name));
+            Ok(Code::INCONCLUSIVE)
+        }
+        Err(NotOpened::Faulty(finding)) => {
+            output::say(&format!("tracerig: {}: {}: {}", definition.name, finding.fault, finding.detail));
+            Ok(Code::MISMATCH)
+        }
+    }
+}

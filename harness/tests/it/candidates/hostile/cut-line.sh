@@ -1,0 +1,3 @@
+. "${0%/*}/common"
+begin
+printf '{"tracerig":1,"id":"%s","result":{"turns":' "$id"

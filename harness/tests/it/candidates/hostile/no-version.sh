@@ -1,0 +1,2 @@
+. "${0%/*}/common"
+say '{"name":"hostile","version":"main","contracts":["trace"]}'

@@ -1,0 +1,4 @@
+. "${0%/*}/common"
+begin
+echo "scanning ..."
+say "$right"

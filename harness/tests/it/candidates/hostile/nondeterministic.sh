@@ -1,0 +1,3 @@
+. "${0%/*}/common"
+begin
+say '{"turns":{}}'

@@ -1,0 +1,4 @@
+. "${0%/*}/common"
+begin
+say "$right"
+exit 3

@@ -1,0 +1,3 @@
+. "${0%/*}/common"
+begin
+exec cat /dev/zero

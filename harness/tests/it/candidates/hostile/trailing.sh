@@ -1,0 +1,4 @@
+. "${0%/*}/common"
+begin
+say "$right"
+echo "done"

@@ -1,0 +1,4 @@
+. "${0%/*}/common"
+begin
+id=another
+say "$right"

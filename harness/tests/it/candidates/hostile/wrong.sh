@@ -1,0 +1,2 @@
+. "${0%/*}/common"
+case $request in *'"ask":"scan"'*) say '{"turns":{}}' ;; *) begin ;; esac

@@ -1,0 +1,4 @@
+. "${0%/*}/common"
+begin
+echo "a hidden cache" > "${database%/*}/cache"
+say "$right"
