@@ -5,6 +5,7 @@ with that; docs/own-scanner.md walks through it. The scan itself is right: pytho
 
 import json
 import os
+import pathlib
 import sqlite3
 import sys
 
@@ -12,11 +13,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "python"))
 import scan
 
-HELLO = {"name": "wrong", "version": "1", "contracts": ["trace"], "capabilities": ["memo"]}
+HELLO = {"name": "wrong", "version": "1", "contracts": ["trace"], "capabilities": ["memo", "serve"]}
 
 
 def highest_id(database):
-    connection = sqlite3.connect("file:%s?mode=ro" % database, uri=True)
+    connection = sqlite3.connect(pathlib.Path(database).resolve().as_uri() + "?mode=ro", uri=True)
     try:
         return connection.execute("SELECT max(id) FROM logs").fetchone()[0]
     finally:
@@ -37,15 +38,19 @@ def turns(asked):
     return found
 
 
-asked = json.loads(sys.stdin.readline())
-reply = {"tracerig": 1, "id": asked["id"]}
-try:
-    if asked["ask"] == "hello":
-        reply["result"] = HELLO
-    elif asked["ask"] == "scan":
-        reply["result"] = {"turns": turns(asked)}
-    else:
-        reply["error"] = {"kind": "unsupported", "message": "this candidate answers `scan` only"}
-except sqlite3.Error as error:
-    reply["error"] = {"kind": "failed", "message": str(error)}
-print(json.dumps(reply))
+def reply(asked):
+    said = {"tracerig": 1, "id": asked["id"]}
+    try:
+        if asked["ask"] == "hello":
+            said["result"] = HELLO
+        elif asked["ask"] == "scan" and isinstance(asked["database"], str):
+            said["result"] = {"turns": turns(asked)}
+        else:
+            said["error"] = {"kind": "unsupported", "message": "only `scan`, and paths in UTF-8"}
+    except sqlite3.Error as error:
+        said["error"] = {"kind": "failed", "message": str(error)}
+    return said
+
+
+for line in sys.stdin:
+    print(json.dumps(reply(json.loads(line))), flush=True)

@@ -6,7 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 import adapter
 
-USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "output", "reasoning", "total"],
+USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "cache_write", "output", "reasoning", "total"],
          "input_includes_cached": False}
 
 
@@ -14,8 +14,9 @@ def rows(home, zone):
     words = ["ccusage", "codex", "daily", "--json", "--offline", "--timezone", zone]
     for day in adapter.report(words, home)["daily"]:
         for model, tokens in day["models"].items():
-            yield {"day": day["date"], "model": model, "input": tokens["inputTokens"],
-                   "cached_input": tokens["cacheReadTokens"], "output": tokens["outputTokens"],
+            written = tokens["cacheCreationTokens"]  # taken off the input, which Codex does not do
+            yield {"day": day["date"], "model": model, "input": tokens["inputTokens"] + written,
+                   "cached_input": tokens["cacheReadTokens"], "cache_write": written, "output": tokens["outputTokens"],
                    "reasoning": tokens["reasoningOutputTokens"], "total": tokens["totalTokens"]}
 
 

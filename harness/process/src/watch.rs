@@ -22,6 +22,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The same after an interruption, when the harness itself has a second.
 const GRACE_OF_INTERRUPTED: Duration = Duration::from_millis(250);
 
+/// Who looks so much later than he should was stopped, and the children probably with him: they get that time back.
+const STOPPED: Duration = Duration::from_secs(2);
+
 /// From the end of a child until the pipes that somebody else holds are given up, if that is wished. Long, since a
 /// busy machine may keep the reader from running.
 const HELD: Duration = Duration::from_secs(1);
@@ -177,8 +180,15 @@ fn sweep(children: &[Entry]) {
 
 fn watch() {
     let mut all = children();
+    let mut wakes = Instant::now();
     loop {
         let now = Instant::now();
+        let stopped = now.saturating_duration_since(wakes);
+        if stopped >= STOPPED {
+            for deadline in all.iter_mut().filter_map(|entry| entry.deadline.as_mut()) {
+                *deadline += stopped;
+            }
+        }
         let mut next = now + LOOK_EVERY;
         let mut kills = false;
         for entry in all.iter_mut() {
@@ -190,6 +200,7 @@ fn watch() {
             sweep(&all);
         }
         let wait = next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        wakes = Instant::now() + wait;
         all = CHANGED.wait_timeout(all, wait).unwrap_or_else(PoisonError::into_inner).0;
     }
 }

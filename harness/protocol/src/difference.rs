@@ -24,11 +24,22 @@ impl Difference {
     /// How `said` differs from `right`. Usage is compared as far as `declared` can split it.
     #[must_use]
     pub fn of(said: &Answer, right: &Answer, declared: Option<&UsageDeclared>) -> Self {
+        Self::with(said, right, declared, true)
+    }
+
+    /// How `said` differs from what the same candidate said `before`.
+    #[must_use]
+    pub fn since(said: &Answer, before: &Answer, declared: Option<&UsageDeclared>) -> Self {
+        Self::with(said, before, declared, false)
+    }
+
+    /// `is_ours` tells that `right` counts as Codex does, whatever the candidate counts.
+    fn with(said: &Answer, right: &Answer, declared: Option<&UsageDeclared>, is_ours: bool) -> Self {
         match (said, right) {
             (Answer::Trace(said), Answer::Trace(right)) => Self::between(&said.turns, &right.turns, "turn"),
             (Answer::Usage(said), Answer::Usage(right)) => match declared {
                 Some(declared) => {
-                    Self::between(&said.summed(declared, false), &right.summed(declared, true), "row")
+                    Self::between(&said.summed(declared, false), &right.summed(declared, is_ours), "row")
                 }
                 None => Self {
                     extra: vec!["its hello does not say what usage it counts".into()],

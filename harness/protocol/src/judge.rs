@@ -92,7 +92,8 @@ impl Outcome {
         let Expected { right, earlier, again, declared } = *expected;
         let difference = Difference::of(answer, right, declared);
         let is = |other: &Answer| Difference::of(answer, other, declared).is_empty();
-        let changed = again.filter(|before| !is(before));
+        let since = |before: &Answer| Difference::since(answer, before, declared);
+        let changed = again.filter(|before| !since(before).is_empty());
         let fault = match (difference.is_empty(), changed) {
             (_, Some(_)) => Fault::Nondeterministic,
             (true, None) => return self,
@@ -100,9 +101,7 @@ impl Outcome {
             (false, None) => Fault::Wrong,
         };
         let detail = match changed {
-            Some(before) => {
-                format!("the second launch differs: {}", Difference::of(answer, before, declared))
-            }
+            Some(before) => format!("the second launch differs: {}", since(before)),
             None => difference.to_string(),
         };
         Self::Faulty(Finding { fault, detail, answer: Some(answer.clone()) })

@@ -73,6 +73,19 @@ pub struct UsageDeclared {
     pub output_includes_reasoning: bool,
 }
 
+impl UsageDeclared {
+    /// Everything that there is, counted as Codex counts.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            by: vec![Split::Day, Split::Model, Split::Session, Split::Tier],
+            tokens: TokenKind::ALL.to_vec(),
+            input_includes_cached: true,
+            output_includes_reasoning: true,
+        }
+    }
+}
+
 const fn yes() -> bool {
     true
 }

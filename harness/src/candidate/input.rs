@@ -8,7 +8,7 @@ use tracerig_differential::{archive, trace};
 use tracerig_oracle as oracle;
 use tracerig_protocol::{
     Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Outcome, Refusal, Request, ScanAsked,
-    UsageAsked, WirePath,
+    UsageAsked, UsageDeclared, WirePath,
 };
 
 use super::check::What;
@@ -47,7 +47,8 @@ struct Oracle {
 
 impl Oracle {
     fn new(until: Option<usize>) -> Self {
-        let hello = Hello { capabilities: vec![Capability::Memo], ..Hello::default() };
+        let usage = Some(UsageDeclared::whole());
+        let hello = Hello { capabilities: vec![Capability::Memo], usage, ..Hello::default() };
         Self { hello, asked: Vec::new(), until }
     }
 
@@ -85,7 +86,6 @@ impl Foreign for Oracle {
 fn executed(what: &What, folder: &Path, until: Option<usize>) -> io::Result<Vec<Ask>> {
     let mut oracle = Oracle::new(until);
     let failed = match what {
-        // The oracle declares no usage, so nothing is compared.
         What::Trace(case) => trace::run_foreign(case, folder, &mut oracle).err(),
         What::Archive(case) => archive::run_foreign(case, folder, &mut oracle).err(),
         What::Raw(_) => None,
@@ -108,7 +108,7 @@ pub fn write(
     step: Option<usize>,
 ) -> io::Result<(Vec<u8>, Option<Answer>)> {
     if let What::Raw(raw) = what {
-        let (_, line) = raw.prepare(contract, folder)?;
+        let (_, line) = raw.prepare(contract, folder, true)?;
         return Ok((line, None));
     }
     let step = match step {
@@ -143,15 +143,16 @@ pub(super) fn prepared(contract: Contract, folder: &Path) -> io::Result<PathBuf>
     }
 }
 
-/// A request of a contract about the data at `path`, without a memo.
-pub(super) fn asked_of(contract: Contract, path: &Path) -> Ask {
+/// A request of a contract about the data at `path`.
+pub(super) fn asked_of(contract: Contract, path: &Path, memo: Option<PathBuf>) -> Ask {
+    let memo = memo.map(WirePath);
     match contract {
         Contract::Trace => {
             Ask::Scan(ScanAsked { database: path.into(), memo: None, since: None, until: None, force: false })
         }
         _ => Ask::Usage(UsageAsked {
             home: WirePath(path.to_owned()),
-            memo: None,
+            memo,
             zone_minutes: 0,
             priority: Vec::new(),
             force: false,

@@ -5,8 +5,8 @@ use std::io::{self, BufRead as _, Write as _};
 use tracerig_differential::archive::Answer as Refreshed;
 use tracerig_differential::foreign::usage_answer;
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked, Split,
-    TokenKind, TraceAnswer, Turn, UsageAsked, UsageDeclared, VERSION,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked,
+    TraceAnswer, Turn, UsageAsked, UsageDeclared, VERSION,
 };
 use tracerig_scanner::archive::{self as session_archive, Archive, PriorityTurns};
 use tracerig_scanner::{MemoPlace, Options, ScanError, Scanner, Window};
@@ -68,12 +68,7 @@ fn hello() -> Hello {
         contracts: vec![Contract::Trace, Contract::Usage],
         capabilities: vec![Capability::Memo, Capability::Serve],
         versions: vec![VERSION],
-        usage: Some(UsageDeclared {
-            by: vec![Split::Day, Split::Model, Split::Session, Split::Tier],
-            tokens: TokenKind::ALL.to_vec(),
-            input_includes_cached: true,
-            output_includes_reasoning: true,
-        }),
+        usage: Some(UsageDeclared::whole()),
     }
 }
 

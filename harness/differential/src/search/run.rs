@@ -26,7 +26,7 @@ use crate::tally::Tally;
 /// Cases tried at most to make a failing one smaller.
 const TRIES: u64 = 5000;
 
-/// How long is tried.
+/// How long is tried where nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to execute.
@@ -57,6 +57,8 @@ pub struct Limits {
     pub cases: Option<u64>,
     /// Time from the start.
     pub time: Option<Duration>,
+    /// How long a failing case is made smaller; a minute if it is not said.
+    pub shrinking: Option<Duration>,
 }
 
 /// How far a search is.
@@ -286,7 +288,7 @@ impl<S: Subject> Searching<'_, S> {
             self.over.store(true, Ordering::Relaxed);
             (case.clone(), failure)
         } else {
-            let budget = Budget::new();
+            let budget = Budget::new(self.job.limits.shrinking.unwrap_or(PATIENCE));
             let smaller = subject.shrink(case, failure, |case| {
                 if budget.allows() { bench.run(case).map(drop) } else { Ok(()) }
             });
@@ -308,14 +310,15 @@ impl<S: Subject> Searching<'_, S> {
 /// How much may be tried to make one failing case smaller.
 struct Budget {
     start: Instant,
+    patience: Duration,
     tries: Cell<u64>,
     /// What it was used up by.
     stopped: RefCell<Option<String>>,
 }
 
 impl Budget {
-    fn new() -> Self {
-        Self { start: Instant::now(), tries: Cell::new(0), stopped: RefCell::new(None) }
+    fn new(patience: Duration) -> Self {
+        Self { start: Instant::now(), patience, tries: Cell::new(0), stopped: RefCell::new(None) }
     }
 
     /// Whether one more may be tried.
@@ -325,8 +328,8 @@ impl Budget {
             format!("Ctrl-C, after {tries} tries")
         } else if tries >= TRIES {
             format!("{tries} tries")
-        } else if self.start.elapsed() >= PATIENCE {
-            format!("{} s, {tries} tries", PATIENCE.as_secs())
+        } else if self.start.elapsed() >= self.patience {
+            format!("{} s, {tries} tries", self.patience.as_secs())
         } else {
             self.tries.set(tries + 1);
             return true;

@@ -128,6 +128,10 @@ fn numbers_above_2_to_the_53_may_be_strings_and_usage_is_summed_to_what_is_decla
     let read = |text: &str| Answer::Usage(serde_json::from_str(text).unwrap());
     let difference = Difference::of(&read(said), &read(right), Some(&declared));
     assert!(difference.is_empty(), "{difference}");
+    // What the candidate said itself needs no conversion.
+    let cached = read(r#"{"rows":[{"day":"d","input":9,"cached_input":5}]}"#);
+    assert!(Difference::since(&cached, &cached, Some(&declared)).is_empty());
+    assert!(!Difference::of(&cached, &cached, Some(&declared)).is_empty());
     let other = read(r#"{"rows":[{"day":"d","input":1,"output":2}]}"#);
     let told = Difference::of(&other, &read(right), Some(&declared)).to_string();
     assert!(told.starts_with("1 different: row `d`: input 1, output 2, instead of input 1844"), "{told}");

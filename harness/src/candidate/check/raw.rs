@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use tracerig_protocol::{Ask, Contract, ErrorKind, Expected, Fault, Finding, Outcome, Request};
+use tracerig_protocol::{Ask, Capability, Contract, ErrorKind, Expected, Fault, Finding, Outcome, Request};
 
 use super::super::host::Candidate;
 use super::super::input::{asked_of, prepared, right_answer};
@@ -90,8 +90,17 @@ impl Raw {
     }
 
     /// Makes its data in `folder`, and says what is asked.
-    pub(crate) fn prepare(self, contract: Contract, folder: &Path) -> io::Result<(Request, Vec<u8>)> {
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn prepare(
+        self,
+        contract: Contract,
+        folder: &Path,
+        keeps_memo: bool,
+    ) -> io::Result<(Request, Vec<u8>)> {
         let data = prepared(contract, folder)?;
+        let memo = keeps_memo.then(|| folder.join("memo"));
         let ask = match self {
             Self::OddName => moved(&data, OsStr::new("odd ?name#1%41&b=c"))?,
             Self::ByteName => moved(&data, OsStr::from_bytes(b"data-\xff"))?,
@@ -100,7 +109,7 @@ impl Raw {
             Self::NoHome => folder.join("nowhere"),
             Self::NotJson | Self::Nothing | Self::UnknownAsk | Self::UnknownField => data,
         };
-        let request = Request::new(ID, asked_of(contract, &ask), 10_000);
+        let request = Request::new(ID, asked_of(contract, &ask, memo), 10_000);
         let line = request.line();
         Ok(match self {
             // The id is not known to who cannot read the request.
@@ -113,7 +122,6 @@ impl Raw {
             }
             Self::UnknownField => {
                 let line = String::from_utf8_lossy(&line).replacen('{', "{\"later\":{\"a\":[1,null]},", 1);
-                // A line of ours begins in a fixed way, a line of a later version need not.
                 (request, line.into_bytes())
             }
             _ => (request, line),
@@ -127,7 +135,7 @@ impl Raw {
         candidate: &mut Candidate,
         folder: &Path,
     ) -> io::Result<Result<bool, (&'static str, String)>> {
-        let (request, line) = self.prepare(contract, folder)?;
+        let (request, line) = self.prepare(contract, folder, candidate.said().can(Capability::Memo))?;
         let ask = request.ask.clone();
         let outcome = candidate.launch_line(request, &line, None)?.outcome;
         let fault = |fault: Fault, detail: String| Ok(Err((fault.name(), detail)));

@@ -43,7 +43,8 @@ pub(super) struct Arguments {
     /// Check this contract: trace, usage or threads [default: those of the definition, else all that the candidate offers].
     #[arg(long, value_name = "NAME", value_parser = super::contract)]
     contract: Option<Contract>,
-    /// Execute only cases whose names begin with this; may be repeated. `tracerig candidate list --cases` names all.
+    /// Execute only this case, or those below a name such as trace/relaunch; may be repeated. `tracerig candidate list --cases`
+    /// names all.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
     /// Number of random histories; 0 for none [default: 200, or 40 if each request is a process of its own].

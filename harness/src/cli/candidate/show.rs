@@ -8,6 +8,9 @@ use crate::cli::output::{counted, plain};
 /// Columns of a line.
 const WIDTH: usize = 100;
 
+/// As wide as what stands before a text.
+const LABEL: &str = "           ";
+
 /// A report in words.
 pub(super) fn told(report: &Report) -> String {
     let Report { candidate, contract, .. } = report;
@@ -75,8 +78,8 @@ fn brief(failure: &Failure) -> String {
 
 fn whole(failure: &Failure) -> String {
     let Failure { case, kind, rule, at, detail, history, repeat, by_hand } = failure;
-    let found = wrapped(&format!("  found:   {detail}"), WIDTH, "           ");
-    let mut text = format!("\n{kind} {case}\n  rule:    {rule}\n  written: {at}\n{found}");
+    let found = wrapped(detail, WIDTH - LABEL.len(), "").trim_end().replace('\n', &format!("\n{LABEL}"));
+    let mut text = format!("\n{kind} {case}\n  rule:    {rule}\n  written: {at}\n  found:   {found}\n");
     if !history.is_empty() {
         text += "  history:\n";
         text.extend(history.lines().map(|line| format!("    {line}\n")));

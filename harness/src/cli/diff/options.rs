@@ -234,7 +234,7 @@ fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
         subject,
         seed: options.seed,
         ops: usize::try_from(options.ops)?,
-        limits: Limits { cases, time: options.time },
+        limits: Limits { cases, time: options.time, shrinking: None },
         jobs: jobs(options.jobs),
         shard: options.shard,
         corpus: options.corpus.as_deref().map_or(Ok(Vec::new()), kept::files).map_err(usage)?,

@@ -55,7 +55,7 @@ fn searched<S: Subject>(subject: S, histories: u64, corpus: Vec<PathBuf>) -> Rep
         subject,
         seed: 1,
         ops: OPS,
-        limits: Limits { cases: Some(histories), time: None },
+        limits: Limits { cases: Some(histories), ..Limits::default() },
         jobs: jobs(),
         shard: Shard::WHOLE,
         corpus,
