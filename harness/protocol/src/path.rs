@@ -63,7 +63,7 @@ fn encode(bytes: &[u8]) -> String {
 /// The bytes of such a text.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    if text.len() % 4 != 0 || text.len() - digits.len() > 2 {
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
     let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);

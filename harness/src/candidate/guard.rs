@@ -24,45 +24,47 @@ struct State {
 pub(super) struct Guard(BTreeMap<PathBuf, State>);
 
 impl Guard {
-    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it, with contents; a home
-    /// only if `thorough`, since it may hold tens of thousands of files.
+    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it; a home with its contents,
+    /// but only if `thorough`, since it may hold tens of thousands of files.
+    ///
+    /// A database is never opened: to close it again would drop the locks of every connection that this process has to it.
     pub(super) fn look(ask: &Ask, thorough: bool) -> Self {
         let mut guard = Self(BTreeMap::new());
         match ask {
             Ask::Scan(ScanAsked { database, .. }) if thorough => {
                 // A link stands in another folder than the file that it leads to.
                 let path = database.0.canonicalize().unwrap_or_else(|_| database.0.clone());
-                guard.walk(path.parent().unwrap_or(Path::new(".")));
+                guard.walk(path.parent().unwrap_or(Path::new(".")), false);
             }
             Ask::Scan(ScanAsked { database, .. }) => {
                 guard.note(&database.0, false);
                 guard.note(&with_suffix(&database.0, "-wal"), false);
             }
-            Ask::Usage(UsageAsked { home, .. }) if thorough => guard.walk(&home.0),
+            Ask::Usage(UsageAsked { home, .. }) if thorough => guard.walk(&home.0, true),
             Ask::Usage(_) | Ask::Hello { .. } | Ask::Idle => {}
         }
         guard
     }
 
-    fn walk(&mut self, folder: &Path) {
+    fn walk(&mut self, folder: &Path, digests: bool) {
         // What cannot be read cannot be compared.
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => self.walk(&entry.path()),
-                Ok(_) => self.note(&entry.path(), true),
+                Ok(kind) if kind.is_dir() => self.walk(&entry.path(), digests),
+                Ok(_) => self.note(&entry.path(), digests),
                 Err(_) => {}
             }
         }
     }
 
-    fn note(&mut self, path: &Path, thorough: bool) {
+    fn note(&mut self, path: &Path, digests: bool) {
         // SQLite's index of the log belongs to whoever reads.
         if path.to_string_lossy().ends_with("-shm") {
             return;
         }
         let Ok(found) = path.symlink_metadata() else { return };
         let is_small = found.is_file() && found.len() <= MOST_DIGESTED;
-        let digest = (thorough && is_small).then(|| digest(path)).flatten();
+        let digest = (digests && is_small).then(|| digest(path)).flatten();
         let state = State {
             inode: found.ino(),
             size: found.len(),

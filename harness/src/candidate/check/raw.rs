@@ -52,7 +52,8 @@ impl Raw {
             Contract::Usage => &[Self::NoHome],
             Contract::Threads => &[],
         };
-        common.into_iter().chain(own.iter().copied())
+        let is_checked = contract != Contract::Threads;
+        common.into_iter().filter(move |_| is_checked).chain(own.iter().copied())
     }
 
     /// Its name.

@@ -318,11 +318,18 @@ impl Checking<'_> {
 
     fn failure(&self, case: &Case, kind: String, detail: String) -> Failure {
         let Options { contract, named, .. } = self.options;
+        let (mut rule, mut at) = (case.rule.clone(), case.at.clone());
+        // Whoever writes elsewhere or crashes breaks another rule than the one that the case is about.
+        let of_answers = [Fault::Wrong, Fault::Stale, Fault::Nondeterministic];
+        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == kind);
+        if let Some(fault) = fault.filter(|fault| !of_answers.contains(fault)) {
+            (rule, at) = (fault.rule().to_owned(), "docs/protocol.md, \"Faults\"".to_owned());
+        }
         Failure {
             case: case.name.clone(),
             kind,
-            rule: case.rule.clone(),
-            at: case.at.clone(),
+            rule,
+            at,
             detail,
             history: case.history(),
             repeat: format!("tracerig candidate check --contract {contract} --case {} {named}", case.name),

@@ -55,25 +55,26 @@ pub(super) fn told(report: &Report) -> String {
         text += &format!("  {:<12}{}\n", level.level, parts.join(", "));
     }
     for level in &report.levels {
+        // Of each kind the first is shown whole.
         let mut kinds: Vec<&str> = Vec::new();
+        let mut others = String::new();
         for failure in &level.failures {
-            // Of each kind the first is shown whole.
             if kinds.contains(&failure.kind.as_str()) {
-                text += &brief(failure);
+                others += &brief(failure);
             } else {
                 kinds.push(&failure.kind);
                 text += &whole(failure);
             }
+        }
+        if !others.is_empty() {
+            text += &format!("\nalso, of the level {}:\n{others}", level.level);
         }
     }
     plain(&text).to_string()
 }
 
 fn brief(failure: &Failure) -> String {
-    format!(
-        "\n{} {}\n  rule:    {}\n  repeat:  {}\n",
-        failure.kind, failure.case, failure.rule, failure.repeat
-    )
+    format!("{} {}: {}\n", failure.kind, failure.case, failure.rule)
 }
 
 fn whole(failure: &Failure) -> String {
