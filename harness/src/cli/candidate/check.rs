@@ -131,7 +131,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     }
     let printed = match arguments.format {
         Format::Json => output::print_json(&reports),
-        Format::Table => output::print(&reports.iter().map(told).collect::<Vec<_>>().join("\n")),
+        Format::Table => output::show(&reports.iter().map(told).collect::<Vec<_>>().join("\n")),
     };
     Ok(reports.iter().map(code).fold(Code::FINE, Code::graver).after(printed))
 }

@@ -71,7 +71,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
                 )
             };
             let head = format!("{:17} {:12} {:14} state\n", "candidate", "version", "contracts");
-            output::print(&(head + &entries.iter().map(line).collect::<String>()))?;
+            output::show(&(head + &entries.iter().map(line).collect::<String>()))?;
         }
     }
     Ok(Code::FINE)
@@ -109,7 +109,7 @@ fn list_cases(format: Format) -> anyhow::Result<Code> {
         Format::Json => output::print_json(&entries)?,
         Format::Table => {
             let line = |case: &CaseEntry| format!("{} {}\n", padded(&case.name, 38), case.rule);
-            output::print(&entries.iter().map(line).collect::<String>())?;
+            output::show(&entries.iter().map(line).collect::<String>())?;
         }
     }
     Ok(Code::FINE)
