@@ -98,7 +98,7 @@ impl Ladder {
 #[must_use]
 pub fn table(ladder: &Ladder) -> String {
     let mut text =
-        format!("growth on {}, median whole-process times\n", one_line(&ladder.recipe, MOST_COLUMNS));
+        format!("growth on {}, median wall times of launches\n", one_line(&ladder.recipe, MOST_COLUMNS));
     for rung in &ladder.rungs {
         let _ = writeln!(
             text,
@@ -117,9 +117,9 @@ pub fn table(ladder: &Ladder) -> String {
 #[must_use]
 pub fn markdown(ladder: &Ladder, picture: &str) -> String {
     format!(
-        "# How do the times grow with the data?\n\nThe same run on {} at several scales, which multiply rows and leave the facts as \
-         they are ({}). Medians of whole-process times; growth is the last scale's beside the first's.\n\n{}\n\n![Time as a \
-         multiple of that at the first scale, by scale]({picture})\n",
+        "# How do the times grow with the data?\n\nThe same run on {} at several scales, which multiply rows but not facts ({}). \
+         Median wall times of launches; growth compares the last scale with the first.\n\n{}\n\n![Time relative to the first \
+         scale, by scale]({picture})\n",
         escaped(&ladder.recipe),
         ladder.sizes(),
         ladder.medians().markdown().trim_end(),

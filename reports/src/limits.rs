@@ -1,4 +1,4 @@
-//! What the figures of a run rest on and what limits them: everything a reader who distrusts them would ask.
+//! What limits the figures of a run: everything a reader who distrusts them would ask.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     let mut said = build_and_machine(record);
     for arm in &summary.arms {
         if arm.sample_time.is_none() {
-            said.push(format!("{} has no valid sample, hence no figures.", words::arm_of(arm)));
+            said.push(format!("{} has no valid sample, so it has no figures.", words::arm_of(arm)));
         }
-        // Which of two at once finds more is a matter of luck.
+        // Which of two simultaneous launches finds more is a matter of luck.
         if arm.modes.len() > 1 && arm.process != Process::Paired {
             said.push(format!(
-                "{} did not always take the same mode: {}.",
+                "{} did not always run in the same mode: {}.",
                 words::arm_of(arm),
                 words::modes(&arm.modes)
             ));
@@ -31,7 +31,7 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
     if summary.arms.iter().any(few) {
         said.push(
-            "With 20 samples or fewer, p95 lies between the highest two: read it as the bad end, not as a tail."
+            "With 20 samples or fewer, p95 lies between the two slowest samples and says little about the tail."
                 .to_owned(),
         );
     }
@@ -45,14 +45,13 @@ pub(crate) fn build_and_machine(record: &Record) -> Vec<String> {
     let mut said = Vec::new();
     if record.build.profile != "release" {
         said.push(format!(
-            "Built with profile {:?}: times of such a build say nothing about a release build.",
+            "Built with profile {:?}: its times say nothing about a release build.",
             record.build.profile
         ));
     }
     if record.build.dirty == Some(true) {
         said.push(
-            "Built from a source with uncommitted changes: the revision alone does not give this build."
-                .to_owned(),
+            "Built with uncommitted changes: the revision alone does not reproduce this build.".to_owned(),
         );
     }
     if let Some([one, ..]) = record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0) {
@@ -70,12 +69,12 @@ fn no_process_of_its_own(arm: &ArmSummary) -> Option<String> {
     match arm.process {
         Process::Fresh => None,
         Process::Resident => Some(format!(
-            "{name}: its times are those of a question to a process that lives on, not of a process, and are compared \
-             with the time inside other processes only. Its data, and so its work, is another at each question."
+            "{name}: its times are those of a question to a long-lived process, and are compared only with \
+             the time inside other processes. Its data, and so its work, differs at each question."
         )),
         Process::Paired => Some(format!(
-            "{name}: each of its launches ran beside another one and a writer. Its data, and so its work, is another at \
-             each launch."
+            "{name}: each of its launches ran at the same time as another one and a writer. Its data, and so \
+             its work, differs at each launch."
         )),
     }
 }
@@ -93,11 +92,7 @@ fn short_samples(record: &Record, summary: &Summary) -> Option<String> {
         }
     }
     (!short.is_empty()).then(|| {
-        format!(
-            "Samples shorter than the {} that keep noise down: {}.",
-            units::duration(wanted),
-            short.join(", ")
-        )
+        format!("Samples shorter than {}, so noisier: {}.", units::duration(wanted), short.join(", "))
     })
 }
 
@@ -118,7 +113,7 @@ fn few_pairs(summary: &Summary) -> Option<String> {
     let without: Vec<String> = ratios().filter_map(lacking).collect();
     (!without.is_empty()).then(|| {
         format!(
-            "Ratios without an interval, which takes {FEWEST_PAIRS} common rounds: {}.",
+            "Ratios without an interval, which needs {FEWEST_PAIRS} common rounds: {}.",
             without.join(", ")
         )
     })
@@ -136,8 +131,8 @@ fn varying(summary: &Summary) -> Option<String> {
     let names: Vec<&str> = found.into_iter().collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Exact counters that differ between launches of an arm, because its data grew or its work changed, or (rchar and syscr \
-             by one) because the allocator of the C library read a byte: {} (the table of work has the ranges).",
+            "Exact counters that differ between launches of an arm, because its data grew, its work changed, or \
+             (rchar and syscr by one) the C library's allocator read a byte: {} (the work table has the ranges).",
             names.join(", ")
         )
     })
@@ -152,7 +147,7 @@ fn without_baseline(summary: &Summary, baseline: &str) -> Option<String> {
     let lacking: Vec<String> = summary.arms.iter().filter(|arm| !ran(arm.cache)).map(words::arm_of).collect();
     (!lacking.is_empty()).then(|| {
         format!(
-            "Not compared with {baseline}, which was not run in that state of the cache: {}.",
+            "Not compared with {baseline}, which did not run with that cache state: {}.",
             lacking.join(", ")
         )
     })
@@ -171,7 +166,7 @@ pub(crate) fn cache_states(record: &Record) -> Vec<String> {
             let values = launches.iter().map(|launch| value(launch));
             let range = CounterSummary::of(CounterClass::Advisory, values);
             let text = words::amount(Some(&range), bytes, Precision::Short);
-            if range.seen.is_none() { "an unavailable number of".to_owned() } else { text }
+            if range.seen.is_none() { "an unknown number of".to_owned() } else { text }
         };
         let pages = range(|launch| launch.resident_pages_before, false);
         let read = match range(|launch| launch.device_read.map(ByteSize::bytes), true) {
@@ -179,7 +174,7 @@ pub(crate) fn cache_states(record: &Record) -> Vec<String> {
             text => text,
         };
         said.push(format!(
-            "{} with the cache {cache} found {pages} pages of the database in memory and read {read} from the device.",
+            "{} with the cache {cache}: {pages} pages of the database in memory before, {read} read from the device.",
             words::launches(launches.len() as u64)
         ));
         if cache == Cache::Cold {
@@ -201,7 +196,7 @@ fn cold_scans(record: &Record, launches: &[&Launch]) -> Option<String> {
     let whole = || launches.iter().filter(|launch| examined(launch) == Some(every));
     let least = whole().map(|launch| launch.device_read).collect::<Option<Vec<_>>>()?.into_iter().min()?;
     Some(format!(
-        "The {} among them that examined every row read at least {least} each; the pages of the rows are {}.",
+        "The {} of these that examined every row read at least {least} each; the table has {}.",
         words::launches(whole().count() as u64),
         record.dataset.logs_bytes()
     ))
@@ -236,8 +231,7 @@ mod tests {
         assert!(!limits_of(&record).contains("shorter than"));
         record.plan.launches.at_least = std::time::Duration::from_millis(27);
         assert!(
-            limits_of(&record)
-                .contains("shorter than the 27.0 ms that keep noise down: floor (cache hot) 26."),
+            limits_of(&record).contains("shorter than 27.0 ms, so noisier: floor (cache hot) 26."),
             "{}",
             limits_of(&record)
         );
@@ -251,7 +245,7 @@ mod tests {
         scans.next().unwrap().device_read = Some(ByteSize(246_500_000));
         let said = cache_states(&record).join("\n");
         assert!(
-            said.contains("17 launches among them that examined every row read at least 246 MB each"),
+            said.contains("17 launches of these that examined every row read at least 246 MB each"),
             "{said}"
         );
     }
@@ -272,8 +266,8 @@ mod tests {
             launch.device_read = None;
         }
         let said = cache_states(&record).join("\n");
-        assert!(said.contains("found an unavailable number of pages"), "{said}");
-        assert!(said.contains("read an unavailable number of bytes from the device"), "{said}");
+        assert!(said.contains(": an unknown number of pages"), "{said}");
+        assert!(said.contains("an unknown number of bytes read from the device"), "{said}");
         assert!(!said.contains("examined every row"), "{said}");
     }
 }

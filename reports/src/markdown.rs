@@ -8,8 +8,8 @@ use crate::units;
 use crate::words::{self, Precision};
 use crate::{limits, refresh, remarks, tables};
 
-/// The report of a run: the question and its answer, the figures behind it, what they stand on, and the command that
-/// gets them again. GitHub renders it.
+/// The report of a run for GitHub: question, answer, figures, what they are based on, and the command
+/// that repeats the run.
 #[must_use]
 pub fn report(record: &Record, summary: &Summary) -> String {
     let mut out = Page::default();
@@ -33,9 +33,9 @@ impl Page {
         } else if record.scenario == "relaunch" {
             self.block("# What does a relaunch cost?\n");
             self.paragraph(&format!(
-                "A scanner opens a trace database of {data} in a fresh process. How long until it has the answer: with \
-                 a memo of its last scan or without, the page cache hot or cold, beside the published query, and beside \
-                 the floor, which only opens the database and asks for the highest id? And is the answer the same?"
+                "A scanner opens a trace database of {data} in a fresh process. How long until it has the answer, with \
+                 a memo of its last scan or without, with a hot or cold page cache? It is compared with the published query \
+                 and with the floor, which only opens the database and reads the highest id. Every answer is verified."
             ));
         } else {
             self.block(&format!("# What does {} cost?\n", escaped(&record.scenario)));
@@ -49,23 +49,23 @@ impl Page {
         self.heading("Times");
         let interval = words::confidence();
         self.paragraph(&format!(
-            "Wall time of whole processes, from before the start to after the wait. A sample is one launch, or the mean \
-             of as many as take {} together (x in the last column). Every round has one sample of each arm, in random \
-             order. Spread is the interquartile range as a part of the median. Ratios are medians over the rounds in \
-             which both arms have a valid sample, never across states of the cache; their intervals come from the bootstrap of that median, \
-             widened for few rounds.",
+            "Wall time of whole processes, measured from outside. A sample is one launch, or the mean of as many as take {} \
+             together (x in the last column). Every round has one sample of each arm, in random order. Spread is the \
+             interquartile range divided by the median. Ratios are medians over the rounds in which both arms have a \
+             valid sample, never across cache states. Their intervals come from the bootstrap of that median, widened \
+             for few rounds.",
             units::duration(record.plan.launches.at_least),
         ));
         self.block(&tables::times(summary).markdown());
-        let title = format!("{interval} bootstrap intervals of these ratios, and the rounds they come from");
+        let title = format!("{interval} bootstrap intervals of these ratios, and their common rounds");
         self.table(&title, &tables::ratios(summary));
-        self.table("Single launches, which no mean has smoothed", &tables::launches(summary));
+        self.table("Single launches, not averaged", &tables::launches(summary));
         self.table(
-            "Time inside the process, from the first phase of the engine to its last: means of a sample, and the ratio to warm within rounds with its interval",
+            "Time inside the process, from the first phase of the engine to its last: means of a sample, and the ratio to warm within rounds, with its interval",
             &tables::inside(summary),
         );
         self.table(
-            "Where the time goes: median over launches, and part of the whole; process is what the engine does not see, start and end of its process, or the way to one that lives on",
+            "Where the time goes: median over launches, and share of the whole. \"process\" is what the engine does not see: start and end of its process, or the way to a long-lived one",
             &tables::phases(summary, true),
         );
     }
@@ -73,13 +73,16 @@ impl Page {
     fn work(&mut self, summary: &Summary) {
         self.heading("Work");
         self.paragraph(
-            "Exact counters of a launch, in every digit: on the same data they repeat, whatever the machine does. Two \
-             figures are the lowest and the highest where launches differ.",
+            "Exact counters of a launch in full. They repeat on the same data, whatever the machine does. If launches \
+             differ, two figures show the lowest and the highest.",
         );
         self.block(&tables::exact_work(summary).markdown());
-        self.table("Advisory counters, which depend on the moment", &tables::advisory_work(summary));
         self.table(
-            "Taken from the machine: processor time (medians), the rest as ranges over launches",
+            "Advisory counters, which depend on the moment and decide nothing",
+            &tables::advisory_work(summary),
+        );
+        self.table(
+            "Resources: processor time (medians), the rest as ranges over launches",
             &tables::resources(summary, Precision::Short),
         );
         let unavailable = tables::unavailable(summary);
@@ -97,7 +100,7 @@ impl Page {
         self.left_out(&summary.left_out);
         let limits = limits::limits(record, summary);
         if !limits.is_empty() {
-            self.block("**To bear in mind**\n");
+            self.block("**Limits of these figures**\n");
             self.list(limits);
         }
     }
@@ -131,7 +134,7 @@ impl Page {
             ),
             ("rows", format!("{}, highest id {}", units::count(data.rows), data.max_id)),
             ("pages of the rows", format!("{} ({})", units::count(data.logs_pages), data.logs_bytes())),
-            ("known to be in it", if truth.is_empty() { "-".to_owned() } else { truth.join(", ") }),
+            ("known contents", if truth.is_empty() { "-".to_owned() } else { truth.join(", ") }),
             ("digest of the rows", data.rows_digest.clone()),
             ("digest of the file", data.file_digest.clone()),
         ]);
@@ -195,7 +198,7 @@ mod tests {
         assert_eq!(record.contradiction(), None);
         let text = text_of(&record);
         assert!(text.starts_with("# What does append cost?\n"));
-        assert!(!text.contains("relaunch takes"));
+        assert!(!text.contains("A relaunch with"));
         assert!(text.contains("| append-warm | hot | 2.69 ms |"));
     }
 }

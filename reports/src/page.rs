@@ -62,9 +62,9 @@ impl Page {
     /// The samples that are not in the figures, each with its reason.
     pub(crate) fn left_out(&mut self, samples: &[LeftOut]) {
         if samples.is_empty() {
-            self.paragraph("No sample was left out.");
+            self.paragraph("Every sample is in the figures.");
         } else {
-            self.block("**Samples left out of the figures**\n");
+            self.block("**Samples not in the figures**\n");
             self.list(samples.iter().map(remarks::left_out));
         }
     }
@@ -84,11 +84,11 @@ impl Page {
         self.block(&table.markdown());
     }
 
-    /// Which run this is, and the command that gets it again.
+    /// Which run this is, and the command that repeats it.
     pub(crate) fn again(&mut self, record: &Record) {
-        self.heading("Again");
+        self.heading("Repeat this run");
         self.paragraph(&format!(
-            "Run {}, from {} to {}, seed {}. The record beside this report holds every raw sample; this gets the figures again:",
+            "Run {}, from {} to {}, seed {}. record.json next to this report has every raw sample. This command repeats the run:",
             record.id, record.started, record.finished, record.seed
         ));
         self.code("sh", &remarks::again(record, 100));

@@ -1,8 +1,9 @@
-//! What a run of refreshes says in sentences: a launch that reads a trace database and an archive of rollouts, and where its time goes.
+//! The sentences about a run of refreshes: launches that read a trace database and an archive of
+//! rollouts.
 
 use crate::ByteSize;
 use crate::record::{ArmKey, Cache, Record};
-use crate::remarks::{self, FULL};
+use crate::remarks::{self, FULL, Length};
 use crate::summary::{ArmSummary, PUBLISHED, Summary, WARM};
 use crate::words;
 
@@ -12,14 +13,21 @@ const NAME: &str = "refresh";
 /// The arm in which nothing is new.
 const UNCHANGED: &str = "unchanged";
 
+/// The subjects of the main sentences.
+const SUBJECTS: [(&str, &str); 3] = [
+    (UNCHANGED, "A refresh if nothing changed"),
+    (WARM, "A refresh after a few rows and turns"),
+    (FULL, "A refresh without a memo"),
+];
+
 /// What is asked.
-pub(crate) const QUESTION: &str = "What does a launch cost that reads a trace database and an archive of session files, with a memo of the last one and without; where does \
-     its time go; and is the answer still exactly the same?";
+pub(crate) const QUESTION: &str = "What does a launch cost that reads a trace database and an archive of session files? Where does its time go, and is the \
+     answer the same with a memo and without?";
 
 /// The main figures: arm, state of the cache, what it is.
 pub(crate) const FIGURES: [(&str, Cache, &str); 4] = [
-    (UNCHANGED, Cache::Hot, "a refresh with nothing new"),
-    (WARM, Cache::Hot, "with a few rows and a turn more"),
+    (UNCHANGED, Cache::Hot, "a refresh if nothing changed"),
+    (WARM, Cache::Hot, "after a few rows and turns"),
     (FULL, Cache::Hot, "without a memo"),
     (PUBLISHED, Cache::Hot, "as published"),
 ];
@@ -27,6 +35,16 @@ pub(crate) const FIGURES: [(&str, Cache, &str); 4] = [
 /// Whether the record is of such a run.
 pub(crate) fn is_one(record: &Record) -> bool {
     record.scenario == NAME
+}
+
+/// What the arm `floor` does, and what `published` does.
+pub(crate) fn floor(record: &Record) -> String {
+    if is_one(record) {
+        "floor: walk the folders and look at each file once. published: the refresh before tracerig's."
+            .to_owned()
+    } else {
+        "floor: open the database and exit. published: one LIKE query over every row.".to_owned()
+    }
 }
 
 /// The data of any run of launches: its bytes, and what they hold.
@@ -44,28 +62,28 @@ pub(crate) fn data(record: &Record) -> String {
 }
 
 /// What the run found; the order is that of the questions people ask.
-pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
-    let appended = words::plural(record.plan.appended_rows, "row");
-    let subjects = [
-        (UNCHANGED, "With nothing new since the last launch, a refresh".to_owned()),
-        (WARM, format!("After {appended} and a turn of a few sessions, a refresh")),
-        (FULL, "Without a memo, a refresh".to_owned()),
-    ];
+pub(crate) fn answer(summary: &Summary, length: Length) -> Vec<String> {
+    let subjects = match length {
+        Length::Full => &SUBJECTS[..],
+        Length::Brief => &SUBJECTS[1..],
+    };
     let arm = |name: &str| summary.arm(&ArmKey::new(name, Cache::Hot));
     let mut said = Vec::new();
     for (name, subject) in subjects {
         let Some(arm) = arm(name) else { continue };
-        said.extend(remarks::sentence(&subject, arm, "as published"));
-        said.extend(shares(arm));
+        said.extend(remarks::sentence(subject, arm, "the published refresh", length));
+        if length == Length::Full {
+            said.extend(shares(arm));
+        }
     }
     said
 }
 
-/// `Of that the trace scan is 4.0 %, metadata 61 %, ...`
+/// `Where the time goes: trace 4.0 %, metadata 61 %, ...`
 fn shares(arm: &ArmSummary) -> Option<String> {
     let shares: Vec<String> =
         arm.phases.iter().map(|phase| format!("{} {}", phase.name, words::percent(phase.share))).collect();
-    (!shares.is_empty()).then(|| format!("Of its time: {}.", shares.join(", ")))
+    (!shares.is_empty()).then(|| format!("Where the time goes: {}.", shares.join(", ")))
 }
 
 #[cfg(test)]
@@ -85,8 +103,13 @@ mod tests {
             said.contains("rollouts in") && said.contains("2,400 rows of a trace database in 8.39 MB"),
             "{said}"
         );
-        let said = answer(&record, &Summary::of(&record)).join("\n");
-        for words in ["nothing new", "a turn of a few sessions", "Of its time: ", "than as published"] {
+        let said = answer(&Summary::of(&record), Length::Full).join("\n");
+        for words in [
+            "if nothing changed",
+            "a few rows and turns",
+            "Where the time goes: ",
+            "than the published refresh",
+        ] {
             assert!(said.contains(words), "{words}: {said}");
         }
     }

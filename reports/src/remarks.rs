@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{ArmKey, Cache, Process, Record, SampleState, Status};
+use crate::record::{ArmKey, Cache, Outcome, Process, Record, SampleState, Status};
 use crate::refresh;
 use crate::summary::{ArmSummary, CounterSummary, LeftOut, Summary, WARM};
 use crate::units;
@@ -14,81 +14,139 @@ pub(crate) const FULL: &str = "full";
 /// What launches are compared with.
 const QUERY: &str = "the published query";
 
-/// What the run found, in sentences. Wrong answers come first: the time of a wrong answer is of no use.
+/// The subjects of the main sentences.
+const WITH_MEMO: &str = "A relaunch with a memo";
+const WITHOUT_MEMO: &str = "A full scan without a memo";
+
+/// What the run found, in sentences. Causes of failure come first: the time of a wrong answer has no
+/// value.
 pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
-    let mut said = Vec::new();
-    if summary.answers.mismatches > 0 {
-        said.push(format!(
-            "{} gave a WRONG ANSWER; no figure of this run is of use until that is explained.",
-            words::plural(summary.answers.mismatches, "sample")
-        ));
-    }
+    let mut said: Vec<String> = cause(&summary.outcome, &summary.left_out).into_iter().collect();
+    let sentences = |caches: &[Cache], arm: &'static str, subject: &str| -> Vec<String> {
+        let of = |cache: &Cache| summary.arm(&ArmKey::new(arm, *cache));
+        caches.iter().filter_map(of).filter_map(|arm| sentence(subject, arm, QUERY, Length::Full)).collect()
+    };
     if refresh::is_one(record) {
-        said.extend(refresh::answer(record, summary));
-        said.push(answers(summary));
-        return said;
-    }
-    for cache in [Cache::Hot, Cache::Cold] {
-        let relaunch = summary.arm(&ArmKey::new(WARM, cache));
-        said.extend(relaunch.and_then(|arm| sentence(&relaunch_subject(record, cache), arm, QUERY)));
-    }
-    let lives_on = |arm: &&ArmSummary| arm.process == Process::Resident;
-    said.extend(summary.arms.iter().filter(lives_on).filter_map(|arm| resident(record, arm)));
-    for cache in [Cache::Hot, Cache::Cold] {
-        let full = summary.arm(&ArmKey::new(FULL, cache));
-        said.extend(
-            full.and_then(|arm| sentence(&format!("Without a memo, cache {cache}, a full scan"), arm, QUERY)),
-        );
+        said.extend(refresh::answer(summary, Length::Full));
+    } else {
+        let both = [Cache::Hot, Cache::Cold];
+        said.extend(sentences(&both, WARM, WITH_MEMO));
+        let lives_on = |arm: &&ArmSummary| arm.process == Process::Resident;
+        said.extend(summary.arms.iter().filter(lives_on).filter_map(|arm| resident(record, arm)));
+        said.extend(sentences(&both, FULL, WITHOUT_MEMO));
     }
     said.push(answers(summary));
     said
 }
 
-fn relaunch_subject(record: &Record, cache: Cache) -> String {
-    format!(
-        "With a memo, {} appended, cache {cache}, a relaunch",
-        words::plural(record.plan.appended_rows, "row")
-    )
+/// The same in at most five lines of a terminal.
+pub(crate) fn brief(record: &Record, summary: &Summary) -> Vec<String> {
+    let mut said: Vec<String> = cause(&summary.outcome, &summary.left_out).into_iter().collect();
+    if refresh::is_one(record) {
+        said.extend(refresh::answer(summary, Length::Brief).into_iter().take(2));
+    } else {
+        let hot = |name| summary.arm(&ArmKey::new(name, Cache::Hot));
+        let brief = |(name, subject)| sentence(subject, hot(name)?, QUERY, Length::Brief);
+        said.extend([(WARM, WITH_MEMO), (FULL, WITHOUT_MEMO)].into_iter().filter_map(brief));
+    }
+    // Where answers are missing, the cause has said so.
+    if said.is_empty() || summary.answers.all_right() {
+        said.push(answers(summary));
+    }
+    said
 }
 
-/// `... takes 2.64 ms, 447x faster than published (445 to 449) and 1.91x the floor (1.90 to 1.92), +1.26 ms.`
-pub(crate) fn sentence(subject: &str, arm: &ArmSummary, published: &str) -> Option<String> {
+/// Why the run did not end well: the first sample that shows it, and how many there are. `None` for a
+/// run that did.
+pub(crate) fn cause(outcome: &Outcome, left_out: &[LeftOut]) -> Option<String> {
+    let first = |wanted: fn(&SampleState) -> Option<&str>| {
+        let place = |left: &LeftOut| format!("{}, round {}", words::arm(&left.arm, left.cache), left.round);
+        left_out.iter().find_map(|left| Some(format!("{}: {}", place(left), wanted(&left.state)?)))
+    };
+    if outcome.mismatches > 0 {
+        let found = first(|state| match state {
+            SampleState::Mismatch { detail } => Some(detail),
+            _ => None,
+        });
+        return Some(format!(
+            "WRONG ANSWER: {}. {} gave a wrong answer: do not use any figure of this run.",
+            found.as_deref().unwrap_or("see the record").trim_end_matches('.'),
+            words::plural(outcome.mismatches, "sample")
+        ));
+    }
+    if outcome.failures > 0 {
+        let found = first(|state| match state {
+            SampleState::Failed { error } => Some(error),
+            _ => None,
+        });
+        return Some(format!(
+            "FAILED: {}. {} gave no answer.",
+            found.as_deref().unwrap_or("see the record").trim_end_matches('.'),
+            words::plural(outcome.failures, "sample")
+        ));
+    }
+    (outcome.status == Status::Inconclusive).then(|| {
+        let found = first(|state| match state {
+            SampleState::Excluded { reason } => Some(reason),
+            _ => None,
+        });
+        format!(
+            "INCONCLUSIVE: an arm has no valid sample; the first excluded: {}.",
+            found.as_deref().unwrap_or("see the record").trim_end_matches('.')
+        )
+    })
+}
+
+/// How much a sentence says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// The figures.
+    Brief,
+    /// Their intervals and numbers of samples, too.
+    Full,
+}
+
+/// `A relaunch with a memo takes 2.64 ms (page cache hot): 447x faster than the published query, 1.91x the floor.`
+pub(crate) fn sentence(subject: &str, arm: &ArmSummary, published: &str, length: Length) -> Option<String> {
     let times = arm.sample_time.as_ref()?;
-    let mut text = format!(
-        "{subject} takes {} (median of {})",
-        units::duration(times.median),
-        words::plural(times.n, "sample")
-    );
+    let full = length == Length::Full;
+    let samples =
+        if full { format!("median of {}, ", words::plural(times.n, "sample")) } else { String::new() };
+    let mut text =
+        format!("{subject} takes {} ({samples}page cache {})", units::duration(times.median), arm.cache);
+    let mut parts = Vec::new();
     if let Some(ratio) = &arm.of_published {
-        text += &format!(", {}", words::versus(ratio));
-        text += if words::versus(ratio) == "no difference" { " from " } else { " than " };
-        text += published;
-        let interval = words::versus_interval(ratio);
-        text += &words::or_empty(interval, |ends| format!(" ({} interval {ends})", words::confidence()));
+        let versus = words::versus(ratio);
+        let than = if versus == words::NO_DIFFERENCE { "from" } else { "than" };
+        let interval = words::versus_interval(ratio).filter(|_| full);
+        let interval =
+            words::or_empty(interval, |ends| format!(" ({} interval {ends})", words::confidence()));
+        parts.push(format!("{versus} {than} {published}{interval}"));
     }
     if let Some(floor) = &arm.of_floor {
-        text += &format!(", {}x the floor", units::ratio(floor.ratio));
-        text += &words::or_empty(floor.interval, |ends| format!(" ({})", words::interval(ends)));
+        let interval = floor.interval.filter(|_| full);
+        let interval = words::or_empty(interval, |ends| format!(" ({})", words::interval(ends)));
+        parts.push(format!("{}x the floor{interval}", units::ratio(floor.ratio)));
     }
-    if let Some(beyond) = arm.beyond_floor_ns {
-        text += &format!(", {} beyond it", units::signed_duration(beyond as f64));
+    if !parts.is_empty() {
+        text += &format!(": {}", parts.join(", "));
     }
     Some(text + ".")
 }
 
-/// `In a process that lives on, ... a refresh takes 1.31 ms inside it, 0.562x what a warm relaunch takes inside its own.`
+/// `In a long-lived process (live), a refresh takes 1.31 ms, 0.562x the time inside a warm relaunch.`
 fn resident(record: &Record, arm: &ArmSummary) -> Option<String> {
     let times = arm.inside.as_ref()?;
     let mut text = format!(
-        "In a process that lives on ({}), {} appended between, cache {}, a refresh takes {} inside it (median of {})",
+        "In a long-lived process ({}), a refresh after {} takes {} (median of {}, page cache {})",
         arm.name,
-        words::plural(record.plan.appended_rows, "row"),
-        arm.cache,
+        words::plural(record.plan.appended_rows, "new row"),
         units::duration(times.median),
         words::plural(times.n, "sample"),
+        arm.cache,
     );
     if let Some(warm) = &arm.inside_of_warm {
-        text += &format!(", {}x what {WARM} takes inside its process", units::ratio(warm.ratio));
+        text += &format!(", {}x the time inside a {WARM} relaunch", units::ratio(warm.ratio));
         text += &words::or_empty(warm.interval, |ends| {
             format!(" ({} interval {})", words::confidence(), words::interval(ends))
         });
@@ -101,15 +159,15 @@ pub(crate) fn answers(summary: &Summary) -> String {
     let answers = &summary.answers;
     if answers.all_right() {
         return format!(
-            "Every answer is right: all {} were compared with an independently established answer and equal to it.",
+            "All answers of {} are right: each was compared with the oracle's.",
             words::launches(answers.launches)
         );
     }
     if answers.launches == 0 {
-        return "No launch was made, so nothing is proven.".to_owned();
+        return "No launch was made, so nothing is verified.".to_owned();
     }
     format!(
-        "{} of {} launches gave an answer equal to the independently established one; {} wrong, {} without an answer.",
+        "{} of {} launches gave the oracle's answer; {} wrong, {} without an answer.",
         units::count(answers.verified),
         units::count(answers.launches),
         words::plural(answers.mismatches, "sample"),
@@ -117,7 +175,7 @@ pub(crate) fn answers(summary: &Summary) -> String {
     )
 }
 
-/// How many turns each engine finds, beside what the data is known to hold.
+/// How many turns each engine finds, and how many the dataset was built with.
 pub(crate) fn turns(record: &Record, summary: &Summary) -> Option<String> {
     let mut engines: BTreeMap<&str, Vec<CounterSummary>> = BTreeMap::new();
     for arm in &summary.arms {
@@ -140,8 +198,7 @@ pub(crate) fn turns(record: &Record, summary: &Summary) -> Option<String> {
         return None;
     }
     let known = record.dataset.truth.get("priority_turns");
-    let known =
-        known.map(|n| format!("; before any append the data holds {} by construction", units::count(*n)));
+    let known = known.map(|n| format!("; the dataset was built with {}", units::count(*n)));
     Some(format!(
         "Turns found, each engine by its own rules: {}{}.",
         found.join(", "),
@@ -166,17 +223,20 @@ pub(crate) fn end(record: &Record) -> String {
     let taken = record.samples.len() as u64;
     let planned = record.plan.samples.saturating_mul(record.plan.arms.len() as u64);
     let how = match outcome.status {
-        Status::Complete => "Complete".to_owned(),
-        Status::Interrupted => "Cut short (interrupted on request)".to_owned(),
-        Status::Inconclusive => "Inconclusive: an arm has no sample that met its conditions".to_owned(),
-        Status::Failed => format!("Failed: {} without an answer", words::plural(outcome.failures, "sample")),
-        Status::Mismatch => format!("Mismatch: {} wrong", words::plural(outcome.mismatches, "answer")),
+        Status::Complete => "Complete",
+        Status::Interrupted => "Interrupted",
+        Status::Inconclusive => "Inconclusive, an arm has no valid sample",
+        Status::Failed => "Failed",
+        Status::Mismatch => "Mismatch",
     };
+    let counts =
+        [(outcome.excluded, "excluded"), (outcome.failures, "failed"), (outcome.mismatches, "wrong")];
+    let told = counts.into_iter().filter(|(count, _)| *count > 0);
+    let told: String = told.map(|(count, what)| format!(", {} {what}", units::count(count))).collect();
     format!(
-        "{how}; {} of {} planned samples taken, {} left out; exit code {}.",
+        "{how}: {} of {} samples taken{told}; exit code {}.",
         units::count(taken),
         units::count(planned),
-        units::count(outcome.excluded.saturating_add(outcome.failures).saturating_add(outcome.mismatches)),
         outcome.exit_code
     )
 }
@@ -258,12 +318,11 @@ pub(crate) fn again(record: &Record, width: usize) -> String {
 mod tests {
     use super::*;
     use crate::fixture::flawless;
-    use crate::record::Outcome;
 
     #[test]
     fn every_answer_is_right_only_if_every_launch_was_verified() {
         let mut record = flawless();
-        assert!(answers(&Summary::of(&record)).starts_with("Every answer is right: all 439 launches "));
+        assert!(answers(&Summary::of(&record)).starts_with("All answers of 439 launches are right"));
         // An excluded sample counts as well: its time is left out, its answer is not.
         record.samples[0].launches[0].verified = false;
         record.samples[0].state = SampleState::Excluded { reason: "busy".to_owned() };
@@ -281,7 +340,7 @@ mod tests {
         published.interval = Some(crate::stats::Interval { low: 0.95, high: 1.02 });
         let said = answer(&record, &summary).remove(0);
         assert!(
-            said.contains(", no difference from the published query (99 % interval 0.980 to 1.05), "),
+            said.contains(": no difference from the published query (99 % interval 0.980 to 1.05), "),
             "{said}"
         );
         summary.arms.iter_mut().for_each(|arm| arm.of_published = None);

@@ -1,17 +1,28 @@
-//! Any record, rendered as its scenario is: what a program calls that does not know which one it has.
+//! Renders any record in the way of its scenario.
 
 use crate::{
     Record, Summary, append, json as relaunch_json, markdown as relaunch_markdown,
     terminal as relaunch_terminal,
 };
 
-/// What the run found, as text of 80 columns; ends with a line feed.
+/// What the run found, on one screen of 80 columns: answer, one table, what was excluded. Ends with a
+/// line feed.
 #[must_use]
 pub fn terminal(record: &Record) -> String {
     if record.plan.append.is_some() {
         append::terminal(record, &append::Summary::of(record))
     } else {
-        relaunch_terminal::table(record, &Summary::of(record))
+        relaunch_terminal::brief(record, &Summary::of(record))
+    }
+}
+
+/// Everything the run found, as text of 80 columns. Ends with a line feed.
+#[must_use]
+pub fn details(record: &Record) -> String {
+    if record.plan.append.is_some() {
+        append::details(record, &append::Summary::of(record))
+    } else {
+        relaunch_terminal::details(record, &Summary::of(record))
     }
 }
 

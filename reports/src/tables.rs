@@ -32,7 +32,7 @@ fn keys(arm: &ArmSummary) -> Vec<String> {
 
 /// What a launch of each arm costs.
 pub(crate) fn times(summary: &Summary) -> Table {
-    let titles = ["arm", "cache", "median", "p95", "spread", "x floor", "vs published", "valid"];
+    let titles = ["arm", "cache", "median", "p95", "spread", "vs floor", "vs published", "valid"];
     let mut table = Table::new(2, titles).words("vs published");
     for arm in &summary.arms {
         let times = arm.sample_time.as_ref();
@@ -42,7 +42,7 @@ pub(crate) fn times(summary: &Summary) -> Table {
             or_nothing(times, |times| units::duration(times.median)),
             or_nothing(times, |times| units::duration(times.p95)),
             or_nothing(times, |times| words::percent(times.spread)),
-            baseline_or(arm, FLOOR, arm.of_floor.as_ref(), |ratio| units::ratio(ratio.ratio)),
+            baseline_or(arm, FLOOR, arm.of_floor.as_ref(), |ratio| times_as_long(ratio.ratio)),
             baseline_or(arm, PUBLISHED, arm.of_published.as_ref(), words::versus),
             match arm.launches_per_sample {
                 0 | 1 => format!("{}/{}", counts.valid, counts.planned),
@@ -52,6 +52,17 @@ pub(crate) fn times(summary: &Summary) -> Table {
         table.row(row);
     }
     table
+}
+
+/// The same without spread and counts, for a terminal.
+pub(crate) fn times_in_short(summary: &Summary) -> Table {
+    let kept = ["arm", "cache", "median", "p95", "vs floor", "vs published"];
+    times(summary).only(&kept).without_empty_columns()
+}
+
+/// `1.92x`.
+pub(crate) fn times_as_long(ratio: f64) -> String {
+    format!("{}x", units::ratio(ratio))
 }
 
 fn baseline_or(
@@ -65,7 +76,7 @@ fn baseline_or(
 
 /// What the arms are, and why each is there.
 pub(crate) fn arms(record: &Record) -> Table {
-    let mut table = Table::new(2, ["arm", "cache", "engine", "process", "launches a sample", "why"])
+    let mut table = Table::new(2, ["arm", "cache", "engine", "process", "launches per sample", "why"])
         .words("engine")
         .words("process")
         .words("why");
@@ -79,7 +90,7 @@ pub(crate) fn arms(record: &Record) -> Table {
 
 /// How sure the ratios are.
 pub(crate) fn ratios(summary: &Summary) -> Table {
-    let titles = ["arm", "cache", "beyond floor", "x floor", "faster than published", "rounds"];
+    let titles = ["arm", "cache", "beyond floor", "vs floor", "faster than published", "rounds"];
     let mut table = Table::new(2, titles);
     for arm in &summary.arms {
         if arm.of_floor.is_none() && arm.of_published.is_none() {
@@ -104,7 +115,7 @@ pub(crate) fn ratios(summary: &Summary) -> Table {
     table.without_empty_columns()
 }
 
-/// Single launches, whose times no mean has smoothed.
+/// Times of single launches, without averaging.
 pub(crate) fn launches(summary: &Summary) -> Table {
     let titles = ["arm", "cache", "launches", "min", "median", "p95", "p99", "max"];
     let mut table = Table::new(2, titles);
@@ -123,12 +134,12 @@ pub(crate) fn work_in_short(summary: &Summary) -> Table {
     work(summary, Precision::Short, &counters(summary, CounterClass::Exact), true)
 }
 
-/// Mode, turns and exact work counters of each arm to the digit.
+/// Mode, turns and exact work counters of each arm, in full.
 pub(crate) fn exact_work(summary: &Summary) -> Table {
     work(summary, Precision::Full, &counters(summary, CounterClass::Exact), false)
 }
 
-/// The counters that inform and decide nothing.
+/// The advisory counters.
 pub(crate) fn advisory_work(summary: &Summary) -> Table {
     let names = counters(summary, CounterClass::Advisory);
     let mut table = Table::new(2, ["arm", "cache"].into_iter().chain(names.iter().copied()));
@@ -220,7 +231,7 @@ pub(crate) fn resources(summary: &Summary, precision: Precision) -> Table {
 /// lives on, for which there is no other time to compare.
 pub(crate) fn inside(summary: &Summary) -> Table {
     let mut table =
-        Table::new(2, ["arm", "cache", "process", "median", "p95", "spread", "x warm", "interval"])
+        Table::new(2, ["arm", "cache", "process", "median", "p95", "spread", "vs warm", "interval"])
             .words("process");
     let lives_on = |arm: &ArmSummary| arm.process == Process::Resident;
     if !summary.arms.iter().any(lives_on) {
@@ -234,7 +245,7 @@ pub(crate) fn inside(summary: &Summary) -> Table {
             units::duration(times.median),
             units::duration(times.p95),
             words::percent(times.spread),
-            baseline_or(arm, WARM, arm.inside_of_warm.as_ref(), |ratio| units::ratio(ratio.ratio)),
+            baseline_or(arm, WARM, arm.inside_of_warm.as_ref(), |ratio| times_as_long(ratio.ratio)),
             or_nothing(arm.inside_of_warm.as_ref().and_then(|ratio| ratio.interval), words::interval),
         ]);
         table.row(row);

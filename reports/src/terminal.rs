@@ -3,96 +3,151 @@
 use crate::Record;
 use crate::layout::{Table, wrapped};
 use crate::refresh;
-use crate::summary::{LeftOut, Summary};
+use crate::summary::{FLOOR, LeftOut, Summary};
 use crate::units;
 use crate::words;
 use crate::{limits, remarks, tables};
 
 /// Columns of the text. Fixed, so that the same record gives the same text everywhere.
 pub(crate) const WIDTH: usize = 80;
-/// Samples left out that are named one by one; more would push the tables off the screen.
+/// Excluded samples that are listed one by one; more would push the tables off the screen.
 const NAMED: usize = 20;
 
-/// What a run found, as text of 80 columns without any control character: it reads the same in a terminal, in a log
-/// and in a file. Ends with a line feed.
-///
-/// The tables come first and the verdict last, because the last line is what stays in sight.
+/// Warnings about machine and build that a brief result shows.
+const WARNINGS: usize = 3;
+
+/// What a run found, on one screen of 80 columns: the answer, one table, what was excluded, warnings.
+/// It has no control characters, so it reads the same in a terminal, a log and a file. Ends with a
+/// line feed.
 #[must_use]
-pub fn table(record: &Record, summary: &Summary) -> String {
-    let dataset = &record.dataset;
-    let mut out = wrapped(
-        &format!(
-            "{} on {}: {}, {} an arm, {} appended where an arm appends",
-            record.scenario,
-            dataset.recipe,
-            refresh::data(record),
-            words::plural(record.plan.samples, "sample"),
-            words::plural(record.plan.appended_rows, "row"),
-        ),
-        WIDTH,
-        "  ",
+pub fn brief(record: &Record, summary: &Summary) -> String {
+    let mut out = String::new();
+    paragraphs(&mut out, remarks::brief(record, summary));
+    let title = format!(
+        "{} on {}: {}, {} per arm",
+        record.scenario,
+        record.dataset.recipe,
+        refresh::data(record),
+        words::plural(record.plan.samples, "sample"),
     );
-    out += &wrapped(&remarks::setting(record), WIDTH, "  ");
+    section(&mut out, &title, &tables::times_in_short(summary));
+    out.push('\n');
+    let floor_ran = summary.arms.iter().any(|arm| arm.name == FLOOR);
+    if floor_ran {
+        paragraphs(&mut out, [refresh::floor(record)]);
+    }
+    notes(&mut out, record, &summary.left_out);
+    out
+}
+
+/// Everything a run found, as text of 80 columns without control characters. Ends with a line feed.
+#[must_use]
+pub fn details(record: &Record, summary: &Summary) -> String {
+    let mut out = String::new();
+    paragraphs(&mut out, remarks::answer(record, summary));
+    paragraphs(&mut out, [remarks::end(record)]);
+    out.push('\n');
+    let dataset = &record.dataset;
+    paragraphs(
+        &mut out,
+        [
+            format!(
+                "{} on {}: {}, {} per arm, {} before launches that find something new",
+                record.scenario,
+                dataset.recipe,
+                refresh::data(record),
+                words::plural(record.plan.samples, "sample"),
+                words::plural(record.plan.appended_rows, "row"),
+            ),
+            remarks::setting(record),
+        ],
+    );
     section(
         &mut out,
-        "Whole-process time of a launch (valid: samples of planned, x launches in each)",
+        "Wall time of a launch (valid: samples of planned, x launches in each)",
         &tables::times(summary),
     );
-    let title = format!("{} intervals of the ratios, from the rounds that have both", words::confidence());
+    let title = format!("{} intervals of the ratios, and their common rounds", words::confidence());
     section(&mut out, &title, &tables::ratios(summary));
     section(
         &mut out,
         if refresh::is_one(record) {
-            "Work of a launch: rows, files, looks at files, bytes of sessions, shards"
+            "Work of a launch: rows, files, metadata calls, bytes of sessions, shards"
         } else {
-            "Work of a launch: rows examined and checked, bytes of bodies, facts, and more"
+            "Work of a launch: rows examined and checked, bytes of bodies, facts"
         },
         &tables::work_in_short(summary),
     );
-    section(&mut out, "Inside the process, without its start and end", &tables::inside(summary));
+    section(&mut out, "Time inside the process, without its start and end", &tables::inside(summary));
     section(
         &mut out,
         "Where the time goes (medians over launches)",
         &tables::phases(summary, refresh::is_one(record)),
     );
     left_out(&mut out, &summary.left_out);
-    out += "\nConditions and limits\n";
     let states = limits::cache_states(record);
-    for said in states.into_iter().chain(limits::limits(record, summary)) {
-        out += &wrapped(&format!("  - {said}"), WIDTH, "    ");
-    }
-    out.push('\n');
-    for said in remarks::answer(record, summary) {
-        out += &wrapped(&said, WIDTH, "  ");
-    }
-    end(&mut out, record);
+    bullets(&mut out, "Conditions and limits", states.into_iter().chain(limits::limits(record, summary)));
+    again(&mut out, record);
     out
 }
 
-/// The samples left out, the first of them by name.
+/// Sentences, each from the beginning of a line.
+pub(crate) fn paragraphs(out: &mut String, said: impl IntoIterator<Item = String>) {
+    for said in said {
+        *out += &wrapped(&said, WIDTH, "  ");
+    }
+}
+
+/// A list under a title, or nothing if it is empty.
+pub(crate) fn bullets(out: &mut String, title: &str, said: impl IntoIterator<Item = String>) {
+    let mut said = said.into_iter().peekable();
+    if said.peek().is_some() {
+        *out += &format!("\n{title}\n");
+    }
+    for said in said {
+        *out += &wrapped(&format!("  - {said}"), WIDTH, "    ");
+    }
+}
+
+/// How the run ended, what was excluded, and what spoils its times, a line each.
+pub(crate) fn notes(out: &mut String, record: &Record, left_out: &[LeftOut]) {
+    let mut said = vec![remarks::end(record)];
+    let mut arms: Vec<(String, u64)> = Vec::new();
+    for left in left_out {
+        let name = words::arm(&left.arm, left.cache);
+        match arms.iter_mut().find(|(arm, _)| *arm == name) {
+            Some((_, count)) => *count += 1,
+            None => arms.push((name, 1)),
+        }
+    }
+    if !arms.is_empty() {
+        arms.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let most: Vec<String> = arms.iter().take(3).map(|(arm, count)| format!("{arm} {count}")).collect();
+        let more = if arms.len() > 3 { ", and others" } else { "" };
+        said.push(format!("Not in the figures: {}{more}.", most.join(", ")));
+    }
+    let warnings = limits::build_and_machine(record).into_iter().take(WARNINGS);
+    said.extend(warnings.map(|warning| format!("Warning: {warning}")));
+    paragraphs(out, said);
+}
+
+/// The excluded samples, the first of them by name.
 pub(crate) fn left_out(out: &mut String, samples: &[LeftOut]) {
-    if samples.is_empty() {
-        return;
-    }
-    *out += "\nLeft out of the figures\n";
-    for left in samples.iter().take(NAMED) {
-        *out += &wrapped(&format!("  - {}", remarks::left_out(left)), WIDTH, "    ");
-    }
-    if let Some(more) = samples.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        *out += &format!("  - and {} more, all in the record\n", units::count(more as u64));
-    }
+    let named = samples.iter().take(NAMED).map(remarks::left_out);
+    let more = samples.len().checked_sub(NAMED).filter(|more| *more > 0);
+    let more = more.map(|more| format!("and {} more, see the record", units::count(more as u64)));
+    bullets(out, "Not in the figures", named.chain(more));
 }
 
-/// How the run ended, and the command that makes it again.
-pub(crate) fn end(out: &mut String, record: &Record) {
-    *out += &wrapped(&remarks::end(record), WIDTH, "  ");
+/// The command that repeats the run.
+pub(crate) fn again(out: &mut String, record: &Record) {
     let again = remarks::again(record, WIDTH);
-    // Beside its title where it fits, else below it.
-    let gap = if "Again: ".len() + again.lines().next().map_or(0, str::len) <= WIDTH { ' ' } else { '\n' };
-    *out += &format!("Again:{gap}{again}\n");
+    // Beside its title if it fits, else below it.
+    let gap = if "Repeat: ".len() + again.lines().next().map_or(0, str::len) <= WIDTH { ' ' } else { '\n' };
+    *out += &format!("\nRepeat:{gap}{again}\n");
 }
 
-/// A table under a title, or nothing where it has no rows.
+/// A table under a title, or nothing if it has no rows.
 pub(crate) fn section(out: &mut String, title: &str, table: &Table) {
     if !table.is_empty() {
         *out += &format!("\n{title}\n\n{}", table.text(WIDTH));
@@ -106,12 +161,49 @@ mod tests {
     use crate::record::{Outcome, SampleState};
 
     fn text_of(record: &Record) -> String {
-        table(record, &Summary::of(record))
+        details(record, &Summary::of(record))
+    }
+
+    fn brief_of(record: &Record) -> String {
+        brief(record, &Summary::of(record))
     }
 
     #[test]
     fn a_run_reads_as_kept() {
-        assert_golden("terminal.txt", &text_of(&record()));
+        assert_golden("terminal.txt", &brief_of(&record()));
+        assert_golden("terminal-details.txt", &text_of(&record()));
+    }
+
+    #[test]
+    fn a_brief_result_fits_a_screen_and_answers_first() {
+        for record in [record(), crate::fixture::flawless()] {
+            let text = brief_of(&record);
+            // Four lines are left for what the program says about its files.
+            assert!(text.lines().count() <= 26, "{text}");
+            assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+            let first: String = text.lines().take(5).collect();
+            assert!(first.contains("A relaunch with a memo takes"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_failure_names_its_cause_first() {
+        let mut record = crate::fixture::flawless();
+        record.samples[5].state = SampleState::Failed { error: "exit code 1: memo: not a memo".to_owned() };
+        record.outcome = Outcome::of(&record.samples, false);
+        let text = brief_of(&record);
+        assert!(text.starts_with("FAILED: "), "{text}");
+        assert!(text.lines().next().unwrap().contains("exit code 1: memo: not a memo"), "{text}");
+        for sample in record.samples.iter_mut().filter(|sample| sample.arm == "warm") {
+            sample.state = SampleState::Excluded { reason: "busy".to_owned() };
+        }
+        record.samples[5].state = SampleState::Valid;
+        record.outcome = Outcome::of(&record.samples, false);
+        let text = brief_of(&record);
+        assert!(
+            text.starts_with("INCONCLUSIVE: an arm has no valid sample; the first excluded: warm"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -162,10 +254,10 @@ mod tests {
         record.samples[5].state = SampleState::Mismatch { detail: "turn t-1 is missing".to_owned() };
         record.outcome = Outcome::of(&record.samples, false);
         let text = text_of(&record);
-        let wrong = text.find("1 sample gave a WRONG ANSWER").unwrap();
-        assert!(wrong < text.find("a relaunch takes").unwrap());
+        assert!(text.starts_with("WRONG ANSWER: "), "{text}");
+        assert!(brief_of(&record).starts_with("WRONG ANSWER: "));
         assert!(text.contains("WRONG ANSWER: turn t-1 is missing"));
-        assert!(text.contains("Mismatch: 1 answer wrong; 81 of 81") && text.contains(" 3.\nAgain"), "{text}");
+        assert!(text.contains("Mismatch: 81 of 81 samples taken, 3 excluded, 1 failed, 1 wrong"), "{text}");
         assert!(text.contains("448 of 450 launches"), "{text}");
     }
 
@@ -175,8 +267,8 @@ mod tests {
         record.samples.clear();
         record.outcome = Outcome::of(&record.samples, true);
         let text = text_of(&record);
-        assert!(text.contains("No launch was made, so nothing is proven."), "{text}");
-        assert!(text.contains("Cut short (interrupted on request); 0 of 81 planned samples taken"), "{text}");
+        assert!(text.contains("No launch was made, so nothing is verified."), "{text}");
+        assert!(text.contains("Interrupted: 0 of 81 samples taken"), "{text}");
         assert!(text.contains("warm (cache hot) has no valid sample"), "{text}");
         assert!(!text.contains(" takes "), "{text}");
     }
@@ -190,6 +282,6 @@ mod tests {
         record.outcome = Outcome::of(&record.samples, false);
         let text = text_of(&record);
         assert_eq!(text.matches("excluded: busy").count(), NAMED);
-        assert!(text.contains("  - and 61 more, all in the record\n"), "{text}");
+        assert!(text.contains("  - and 61 more, see the record\n"), "{text}");
     }
 }

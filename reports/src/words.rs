@@ -7,7 +7,7 @@ use crate::stats::{CONFIDENCE, Interval};
 use crate::summary::{ArmSummary, CounterSummary, ModeCount, RatioSummary, Seen};
 use crate::units;
 
-/// What stands in a cell that has nothing to tell.
+/// The text of an empty cell.
 pub(crate) const NOTHING: &str = "-";
 
 /// How amounts are written.
@@ -15,7 +15,7 @@ pub(crate) const NOTHING: &str = "-";
 pub(crate) enum Precision {
     /// Byte sizes with three figures and a unit.
     Short,
-    /// Every digit, because exact counters repeat to the digit.
+    /// Every digit, because exact counters repeat exactly.
     Full,
 }
 
@@ -29,8 +29,8 @@ pub(crate) fn or_empty<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> S
     value.map(text).unwrap_or_default()
 }
 
-/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed. `async` where the cache is no
-/// condition.
+/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed. `async` if the
+/// cache is not a condition.
 pub(crate) fn arm(name: &str, cache: Cache) -> String {
     if cache == Cache::Any {
         return name.to_owned();
@@ -46,16 +46,19 @@ pub(crate) fn arm_of(summary: &ArmSummary) -> String {
 /// What a launch of an arm is, in two words.
 pub(crate) fn process(process: Process) -> &'static str {
     match process {
-        Process::Fresh => "its own",
-        Process::Resident => "lives on",
+        Process::Fresh => "fresh",
+        Process::Resident => "long-lived",
         Process::Paired => "two at once",
     }
 }
 
-/// `12.3x faster`, `1.07x slower`, or `no difference` when the interval holds both.
+/// What [`versus`] says if an interval includes 1.
+pub(crate) const NO_DIFFERENCE: &str = "no difference";
+
+/// `12.3x faster`, `1.07x slower`, or `no difference` if the interval includes 1.
 pub(crate) fn versus(ratio: &RatioSummary) -> String {
     if ratio.interval.is_some_and(|Interval { low, high }| low <= 1.0 && 1.0 <= high) {
-        "no difference".to_owned()
+        NO_DIFFERENCE.to_owned()
     } else if ratio.ratio < 1.0 {
         format!("{}x faster", units::ratio(1.0 / ratio.ratio))
     } else {

@@ -3,23 +3,19 @@
 use std::time::Duration;
 
 use super::{ASYNC, ASYNC_PER_THREAD, ArmSummary, BARE, Comparison, SYNC, SYNC_READBACK, Summary, condition};
+use crate::remarks::{self, Length};
 use crate::stats::Interval;
 use crate::summary::RatioSummary;
 use crate::units;
 use crate::words;
 
-/// What the run found. Wrong rows come first: the time of an append that loses something is of no use.
+/// What the run found. Causes of failure come first: the time of an append that loses something has no
+/// value.
 pub(crate) fn answer(summary: &Summary) -> Vec<String> {
-    let mut said = Vec::new();
-    if summary.rows.mismatches > 0 {
-        said.push(format!(
-            "{} left a history or a row that is WRONG; no figure of this run is of use until that is explained.",
-            words::plural(summary.rows.mismatches, "sample")
-        ));
-    }
-    said.extend(before_or_after(summary));
+    let mut said: Vec<String> = remarks::cause(&summary.outcome, &summary.left_out).into_iter().collect();
+    said.extend(before_or_after(summary, Length::Full));
     said.extend(beside_bare(summary));
-    said.extend(lateness(summary));
+    said.extend(lateness(summary, Length::Full));
     said.push(rows(summary));
     said.extend(readback(summary));
     said.extend(one_worker(summary));
@@ -27,8 +23,19 @@ pub(crate) fn answer(summary: &Summary) -> Vec<String> {
     said
 }
 
-/// The question itself: what does an append cost its caller, the row projected after it returned, or before?
-fn before_or_after(summary: &Summary) -> Option<String> {
+/// The same in a few lines of a terminal.
+pub(crate) fn brief(summary: &Summary) -> Vec<String> {
+    let mut said: Vec<String> = remarks::cause(&summary.outcome, &summary.left_out).into_iter().collect();
+    said.extend(before_or_after(summary, Length::Brief));
+    said.extend(lateness(summary, Length::Brief));
+    if said.is_empty() || summary.rows.all_right() {
+        said.push(rows(summary));
+    }
+    said
+}
+
+/// What an append costs its caller if the row is projected after it returned, and if before.
+fn before_or_after(summary: &Summary, length: Length) -> Option<String> {
     let measured = |name: &&str| summary.arm(name).and_then(|arm| arm.append.as_ref().map(|_| arm));
     let after = [ASYNC, ASYNC_PER_THREAD].iter().find_map(measured);
     let before = [SYNC_READBACK, SYNC].iter().find_map(measured);
@@ -40,44 +47,49 @@ fn before_or_after(summary: &Summary) -> Option<String> {
     };
     let mut costs = Vec::new();
     if let Some(arm) = after {
-        costs.push(format!("{} when its row is projected after it returned ({})", cost(arm), arm.name));
+        costs.push(format!("{} if its row is projected after it returned ({})", cost(arm), arm.name));
     }
     if let Some(arm) = before {
         let published = if arm.name == SYNC_READBACK { ", as published" } else { "" };
-        let row = if after.is_some() { "when projected" } else { "when its row is projected" };
+        let row = if after.is_some() { "if projected" } else { "if its row is projected" };
         costs.push(format!("{} {row} before it returns ({}{published})", cost(arm), arm.name));
     }
     if costs.is_empty() {
         return None;
     }
     let both = after.zip(before).and_then(|(after, before)| summary.comparison(&before.name, &after.name));
-    let times = words::or_empty(both, |found| format!(": {}", as_long(found)));
-    Some(format!(
-        "An append costs its caller {}{times}. Measured with {}.",
-        costs.join(", and "),
-        condition::short(plan)
-    ))
+    let costs = costs.join(", and ");
+    if length == Length::Brief {
+        let times = words::or_empty(both, |found| format!(": {}", as_long(&found.p50, " as long")));
+        return Some(format!("An append costs its caller {costs}{times}."));
+    }
+    let times = words::or_empty(both, |found| format!(": {}", both_as_long(found)));
+    Some(format!("An append costs its caller {costs}{times}. Measured with {}.", condition::short(plan)))
 }
 
-/// `131x as long (99 % interval 130 to 132), 131x at p99 (129 to 133)`; `no difference` where an interval holds 1.
-fn as_long(found: &Comparison) -> String {
-    let times = |ratio: &RatioSummary, as_long: &str| match ratio.interval {
-        Some(Interval { low, high }) if low <= 1.0 && 1.0 <= high => "no difference".to_owned(),
-        _ => format!("{}x{as_long}", units::ratio(ratio.ratio)),
-    };
+/// `131x as long`, or `no difference` if the interval includes 1.
+fn as_long(ratio: &RatioSummary, words: &str) -> String {
+    match ratio.interval {
+        Some(Interval { low, high }) if low <= 1.0 && 1.0 <= high => words::NO_DIFFERENCE.to_owned(),
+        _ => format!("{}x{words}", units::ratio(ratio.ratio)),
+    }
+}
+
+/// `131x as long (99 % interval 130 to 132), 131x at p99 (129 to 133)`.
+fn both_as_long(found: &Comparison) -> String {
     let interval = |ratio: &RatioSummary, title: &str| {
         words::or_empty(ratio.interval, |ends| format!(" ({title}{})", words::interval(ends)))
     };
     format!(
         "{}{}, {} at p99{}",
-        times(&found.p50, " as long"),
+        as_long(&found.p50, " as long"),
         interval(&found.p50, &format!("{} interval ", words::confidence())),
-        times(&found.p99, ""),
+        as_long(&found.p99, ""),
         interval(&found.p99, "")
     )
 }
 
-/// What every mode costs beside the floor.
+/// What every mode costs compared with the floor.
 fn beside_bare(summary: &Summary) -> Option<String> {
     let bare = summary.arm(BARE)?.append.as_ref()?;
     let each: Vec<String> = summary
@@ -89,47 +101,50 @@ fn beside_bare(summary: &Summary) -> Option<String> {
         })
         .collect();
     let floor = format!(
-        "Writing the same lines without any row ({BARE}) takes {} (p99 {})",
+        "Writing the same lines without a row ({BARE}) takes {} (p99 {})",
         units::duration(bare.p50),
         units::duration(bare.p99)
     );
     Some(if each.is_empty() {
         format!("{floor}.")
     } else {
-        format!("{floor}; as multiples of that: {}.", each.join(", "))
+        format!("{floor}. Compared with that: {}.", each.join(", "))
     })
 }
 
-/// What of the published mode is the read-back. In an open loop the times are those of a line of waiting appends, in which
-/// parts cannot be told apart.
+/// How much of the published mode is the read-back. In an open loop, times include waiting for
+/// earlier appends, so parts cannot be separated.
 fn readback(summary: &Summary) -> Option<String> {
     let parts =
         summary.readback.filter(|_| summary.condition.as_ref().is_some_and(|plan| plan.rate.is_none()))?;
     let beyond = units::duration(parts.beyond_bare);
     if parts.read_back_ns < 0 || parts.write_ns < 0 {
         return Some(format!(
-            "Of the {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50) no part can be told: {SYNC} does not lie between them.",
+            "The {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50) cannot be split: {SYNC} does not lie between them.",
         ));
     }
     Some(format!(
-        "Of the {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50), reading the row, before and after, takes {} ({}) and writing it {}.",
+        "{SYNC_READBACK} takes {beyond} more than {BARE} (p50): {} ({}) to read the row before and after, {} to write it.",
         units::duration(Duration::from_nanos(parts.read_back_ns.unsigned_abs())),
         words::percent(parts.read_back_share),
         units::duration(Duration::from_nanos(parts.write_ns.unsigned_abs())),
     ))
 }
 
-/// What one worker for the store changes against one for each thread.
+/// One worker for the store compared with one for each thread.
 fn one_worker(summary: &Summary) -> Option<String> {
     let (one, many) = (summary.arm(ASYNC)?, summary.arm(ASYNC_PER_THREAD)?);
     let found = summary.comparison(ASYNC, ASYNC_PER_THREAD)?;
     let mut text = format!(
-        "One worker for the store instead of one for each thread, for the caller of an append: {}",
-        as_long(found)
+        "One worker for the store instead of one per thread, for the caller of an append: {}",
+        both_as_long(found)
     );
     if let (Some(own), Some(other)) = (one.per_append.transactions, many.per_append.transactions) {
-        text +=
-            &format!("; {} transactions an append instead of {}", units::average(own), units::average(other));
+        text += &format!(
+            "; {} transactions per append instead of {}",
+            units::average(own),
+            units::average(other)
+        );
     }
     if let (Some(own), Some(other)) = (&one.staleness, &many.staleness) {
         text += &format!(
@@ -144,12 +159,12 @@ fn one_worker(summary: &Summary) -> Option<String> {
 }
 
 /// How late rows were.
-fn lateness(summary: &Summary) -> Option<String> {
+fn lateness(summary: &Summary, length: Length) -> Option<String> {
     let late = |name: &&str| Some((summary.arm(name)?.name.as_str(), summary.arm(name)?.staleness?));
     let (name, times) = [ASYNC, ASYNC_PER_THREAD].iter().find_map(late)?;
+    let since = if length == Length::Full { ", counted from the earliest append they lack" } else { "" };
     Some(format!(
-        "The price: a row of {name} lags behind its history, counted from the earliest append it lacks, by {} (p50), {} (p99), \
-         {} at most.",
+        "Rows of {name} are late by {} (p50), {} (p99), at most {}{since}.",
         units::duration(times.p50),
         units::duration(times.p99),
         units::duration(times.max)
@@ -161,17 +176,17 @@ pub(crate) fn rows(summary: &Summary) -> String {
     let rows = &summary.rows;
     if rows.all_right() {
         return format!(
-            "Nothing was lost: all {} final rows equalled the replay of their histories, in {} of {} that projected.",
+            "Nothing was lost: all {} final rows equal the replay of their histories, in {} of {} that projected.",
             units::count(rows.verified),
             units::count(rows.verified_launches),
             words::launches(rows.launches)
         );
     }
     if rows.launches == 0 && rows.mismatches == 0 && rows.failures == 0 {
-        return "No launch that projects rows was made, so nothing is proven of rows.".to_owned();
+        return "No launch projected rows, so no row is verified.".to_owned();
     }
     format!(
-        "{} final rows equalled the replay of their histories, in {} of {} that projected; {} wrong, {} without an answer.",
+        "{} final rows equal the replay of their histories, in {} of {} that projected; {} wrong, {} without an answer.",
         units::count(rows.verified),
         units::count(rows.verified_launches),
         words::launches(rows.launches),
@@ -180,12 +195,12 @@ pub(crate) fn rows(summary: &Summary) -> String {
     )
 }
 
-/// The figures published with the design, where there is one to stand beside them.
+/// The figures published with the design, for comparison.
 fn published(summary: &Summary) -> Option<String> {
     let measured = |name: &&str| summary.arm(name).is_some_and(|arm| arm.append.is_some());
     [ASYNC, ASYNC_PER_THREAD].iter().any(measured).then(|| {
-        "Published, to stand beside (openai/codex #30669, one trace, another machine): an append took its caller 3.485 ms while \
-         projections of 112.632 ms and 133.694 ms went on."
+        "Published for comparison (openai/codex #30669, one trace, another machine): an append took its caller 3.485 ms during \
+         projections of 112.632 ms and 133.694 ms."
             .to_owned()
     })
 }

@@ -5,29 +5,29 @@ use crate::record::AppendPlan;
 use crate::units;
 use crate::words;
 
-/// `8 threads, each append acknowledged when the operating system has it (buffered), as fast as they can (closed loop), ...`
+/// `8 threads; appends acknowledged once the operating system has it (buffered); ...`
 pub(super) fn condition(plan: &AppendPlan) -> String {
     let durability = if plan.durability == AppendPlan::FSYNC {
-        "acknowledged when the device has it (fsync)"
+        "acknowledged once it is on the device (fsync)"
     } else {
-        "acknowledged when the operating system has it (buffered)"
+        "acknowledged once the operating system has it (buffered)"
     };
     format!(
-        "{}, an append {durability}, {}, {}",
+        "{}; appends {durability}; {}; {}",
         words::plural(plan.threads, "thread"),
         pace(plan),
         if plan.contended {
-            "another process keeps taking the database's write lock (contended)"
+            "another process keeps taking the write lock (contended)"
         } else {
-            "nobody else at the database (idle)"
+            "no other user of the database (idle)"
         },
     )
 }
 
 fn pace(plan: &AppendPlan) -> String {
     match plan.rate {
-        None => "the next as soon as the one before returned (closed loop)".to_owned(),
-        Some(rate) => format!("{} a second, each when it is due (open loop)", words::plural(rate, "append")),
+        None => "each as soon as the one before returned (closed loop)".to_owned(),
+        Some(rate) => format!("{} per second at fixed times (open loop)", words::plural(rate, "append")),
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn run(record: &Record, plan: &AppendPlan) -> String {
         format!(", the first {} unmeasured", units::count(unmeasured))
     };
     format!(
-        "{} on {}: {} an arm, each a process of its own that makes {}{warmup}",
+        "{} on {}: {} per arm, each a fresh process that makes {}{warmup}",
         record.scenario,
         record.dataset.recipe,
         words::plural(record.plan.samples, "sample"),
@@ -52,7 +52,7 @@ pub(super) fn run(record: &Record, plan: &AppendPlan) -> String {
 pub(crate) fn short(plan: &AppendPlan) -> String {
     let pace = match plan.rate {
         None => "closed loop".to_owned(),
-        Some(rate) => format!("open loop at {} a second", words::plural(rate, "append")),
+        Some(rate) => format!("open loop at {} per second", words::plural(rate, "append")),
     };
     let database = if plan.contended { "write lock contended" } else { "database idle" };
     format!("{}, {}, {pace}, {database}", words::plural(plan.threads, "thread"), plan.durability)

@@ -11,17 +11,17 @@ use crate::stats::FEWEST_PAIRS;
 use crate::units;
 use crate::words;
 
-/// How many times as long as threads wake late an append must wait, to be called waiting in line.
+/// An append waits for others if it waits this many times as long as threads wake late.
 const BEYOND_WAKING: u32 = 10;
 
-/// What limits the figures, the gravest first.
+/// What limits the figures, the most important first.
 pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     let Some(plan) = &summary.condition else {
-        return vec!["The record has no condition of appends, hence no figures.".to_owned()];
+        return vec!["The record has no condition of appends, so it has no figures.".to_owned()];
     };
     let mut said = build_and_machine(record);
     for arm in summary.arms.iter().filter(|arm| arm.append.is_none()) {
-        said.push(format!("{} has no valid sample, hence no figures.", arm.name));
+        said.push(format!("{} has no valid sample, so it has no figures.", arm.name));
     }
     said.push(sharing(record, plan));
     said.push(loops(plan));
@@ -33,8 +33,7 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     said.extend(varying(summary));
     if plan.durability == AppendPlan::BUFFERED {
         said.push(
-            "Buffered: what was acknowledged outlives the process, not a machine that stops. Ask with --durability fsync for \
-             what that costs."
+            "Buffered: acknowledged appends survive the process, not the machine. Measure --durability fsync for that."
                 .to_owned(),
         );
     }
@@ -44,8 +43,7 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
 fn sharing(record: &Record, plan: &AppendPlan) -> String {
     let other = if plan.contended { ", the process that takes the lock" } else { "" };
     format!(
-        "The appends ({}){other} and the workers that project share {}: what is done after an append still takes time from the \
-         next ones.",
+        "The appends ({}){other} and the projecting workers share {}: work after an append slows the next ones.",
         words::plural(plan.threads, "thread"),
         words::plural(record.machine.cores, "core")
     )
@@ -53,10 +51,10 @@ fn sharing(record: &Record, plan: &AppendPlan) -> String {
 
 fn loops(plan: &AppendPlan) -> String {
     match plan.rate {
-        None => "Closed loop: a thread that waits makes no appends, so a stall is counted once and not for those it kept from \
-                 being made (coordinated omission). Tails under a steady load take an open loop: --rate."
+        None => "Closed loop: a stalled thread makes no appends meanwhile, so a stall counts once (coordinated omission). \
+                 Use an open loop (--rate) for tails under steady load."
             .to_owned(),
-        Some(_) => "Open loop: an append is timed from the moment it was due, so a stall counts for everyone who waited in line."
+        Some(_) => "Open loop: an append is timed from its intended start, so a stall counts for every append that waited."
             .to_owned(),
     }
 }
@@ -70,12 +68,12 @@ fn waited(arm: &ArmSummary) -> Option<Duration> {
 fn waking(summary: &Summary) -> Option<String> {
     let waited = waited(summary.arm(BARE)?).filter(|waited| !waited.is_zero())?;
     Some(format!(
-        "In every time are about {} (p50 of {BARE}) by which a thread wakes too late for an append that is due.",
+        "Every time includes about {} (p50 of {BARE}) by which a thread wakes too late.",
         units::duration(waited)
     ))
 }
 
-/// Arms whose appends wait for one another longer than they take, and longer than the harness itself is late.
+/// Arms whose appends wait for each other longer than they take, and longer than the harness is late.
 fn waiting(summary: &Summary) -> Option<String> {
     let waking = summary.arm(BARE).and_then(waited).unwrap_or_default();
     let in_line = |arm: &ArmSummary| {
@@ -86,22 +84,22 @@ fn waiting(summary: &Summary) -> Option<String> {
     let found: Vec<String> = summary.arms.iter().filter_map(in_line).collect();
     (!found.is_empty()).then(|| {
         format!(
-            "Most of the time of an append (p50) is waiting in line for those before: {}. An arm that cannot keep up with the \
-             rate waits the longer the longer a sample is: read that as \"cannot\", not as a latency.",
+            "Most of the time of an append (p50) is waiting for earlier appends: {}. An arm that cannot keep up with the \
+             rate waits longer in longer samples: read that as \"cannot keep up\", not as a latency.",
             found.join(", ")
         )
     })
 }
 
-/// How few appends stand behind the tail.
+/// How few appends the tail rests on.
 fn tails(summary: &Summary) -> Option<String> {
     let counts = || summary.arms.iter().filter_map(|arm| arm.append.map(|times| times.count));
     let fewest = counts().min()?;
     Some(format!(
-        "Behind a p99.9 stand {}, behind a max one, and stalls come in bunches: read them as what can happen, not as how often.",
+        "p99.9 rests on {}, max on one, and stalls come in bunches: they show what can happen, not how often.",
         match fewest / 1000 {
             0 => "less than one append".to_owned(),
-            n => format!("the slowest {} or more", words::plural(n, "append")),
+            n => format!("the slowest {}", words::plural(n, "append")),
         }
     ))
 }
@@ -114,7 +112,7 @@ fn few_pairs(summary: &Summary) -> Option<String> {
     let first = lacking.first()?;
     if lacking.len() == all.len() && lacking.iter().all(|found| found.p50.pairs == first.p50.pairs) {
         return Some(format!(
-            "No ratio has an interval: that takes {FEWEST_PAIRS} common rounds, and each has {}.",
+            "No ratio has an interval: that needs {FEWEST_PAIRS} common rounds, and each has {}.",
             units::count(first.p50.pairs)
         ));
     }
@@ -127,7 +125,7 @@ fn few_pairs(summary: &Summary) -> Option<String> {
     };
     let lacking: Vec<String> = lacking.iter().map(each).collect();
     Some(format!(
-        "Ratios without an interval, which takes {FEWEST_PAIRS} common rounds: {}.",
+        "Ratios without an interval, which needs {FEWEST_PAIRS} common rounds: {}.",
         lacking.join(", ")
     ))
 }
@@ -135,12 +133,12 @@ fn few_pairs(summary: &Summary) -> Option<String> {
 fn failed_projections(summary: &Summary) -> Option<String> {
     let failed = |arm: &ArmSummary| {
         let seen = arm.counters.get(names::FAILED_PROJECTIONS)?.seen?;
-        (seen.max > 0).then(|| format!("{} up to {} a launch", arm.name, units::count(seen.max)))
+        (seen.max > 0).then(|| format!("{} up to {} per launch", arm.name, units::count(seen.max)))
     };
     let found: Vec<String> = summary.arms.iter().filter_map(failed).collect();
     (!found.is_empty()).then(|| {
         format!(
-            "Projections failed and were made good by later ones, which makes rows later: {}.",
+            "Projections failed and later ones made up for them, so rows were later: {}.",
             found.join(", ")
         )
     })

@@ -5,8 +5,8 @@ use crate::Record;
 use crate::page::Page;
 use crate::words;
 
-/// The report of an append run: the question and its answer, the figures behind it, what they stand on, and the command that
-/// gets them again. GitHub renders it.
+/// The report of an append run for GitHub: question, answer, figures, what they are based on, and the
+/// command that repeats the run.
 #[must_use]
 pub fn markdown(record: &Record, summary: &Summary) -> String {
     let mut out = Page::default();
@@ -24,7 +24,7 @@ pub fn markdown(record: &Record, summary: &Summary) -> String {
 fn question(out: &mut Page, record: &Record, summary: &Summary) {
     out.block("# What does an append cost its caller?\n");
     out.paragraph(
-        "A conversation's history is appended to, and a row of metadata in SQLite follows from it. The row can be projected \
+        "A conversation's history grows by an append, and its row of metadata in SQLite must follow. The row can be projected \
          before the append returns, or after. What does the caller pay, how late is the row, and is anything lost?",
     );
     out.list(answer::answer(summary));
@@ -38,7 +38,7 @@ fn question(out: &mut Page, record: &Record, summary: &Summary) {
 fn times(out: &mut Page, summary: &Summary) {
     out.heading("Times of an append");
     let open = summary.condition.as_ref().is_some_and(|plan| plan.rate.is_some());
-    let from = if open { "the moment it was due" } else { "its call" };
+    let from = if open { "its intended start" } else { "its call" };
     out.paragraph(&format!(
         "From {from} to its return, over all appends of all valid samples of an arm. Every round has one sample of each arm, in \
          random order, each a fresh process. Ratios compare the quantiles of samples of one round and are medians over the \
@@ -47,14 +47,14 @@ fn times(out: &mut Page, summary: &Summary) {
     ));
     out.block(&tables::appends(summary).markdown());
     out.table(
-        "From the moment it really began: what is left without waiting in line",
+        "From the moment it really began, without waiting for earlier appends",
         &tables::service(summary),
     );
     out.table(
-        &format!("Ratios with {} intervals, and the rounds they come from", words::confidence()),
+        &format!("Ratios with {} intervals, and their common rounds", words::confidence()),
         &tables::ratios(summary),
     );
-    out.table("How far single samples lie apart", &tables::samples(summary));
+    out.table("How much single samples differ", &tables::samples(summary));
 }
 
 fn rows(out: &mut Page, summary: &Summary) {
@@ -64,7 +64,7 @@ fn rows(out: &mut Page, summary: &Summary) {
     }
     out.heading("Late rows and flushes");
     out.paragraph(
-        "Late: from the earliest append in a projection until the row has it, one value a projection. Flush: a call that waits \
+        "Late: from the earliest append in a projection until the row has it, one value per projection. Flush: a call that waits \
          until the row has everything accepted before it.",
     );
     out.block(&table.markdown());
@@ -72,23 +72,20 @@ fn rows(out: &mut Page, summary: &Summary) {
 
 fn work(out: &mut Page, summary: &Summary) {
     out.heading("Work");
-    out.table("Of one append, on average: rows written and transactions while the measured appends were made; syncs of histories, write calls and \
-         bytes of the whole process by all lines of its histories, warming up and flushes included", &tables::work(summary));
+    out.table("Per append, on average: rows written and transactions during the measured appends; syncs of histories, write calls and \
+         bytes of the whole process divided by all lines of its histories, warm-up and flushes included", &tables::work(summary));
     out.table(
-        "Of a launch: appends a second while they were measured, processor time as a median, the rest as ranges",
+        "Per launch: appends per second while they were measured, median processor time, the rest as ranges",
         &tables::machine(summary),
     );
-    out.table(
-        "Counters of a launch, in every digit; ranges where launches differ",
-        &tables::counters(summary),
-    );
+    out.table("Counters of a launch in full; ranges if launches differ", &tables::counters(summary));
 }
 
 fn verification(out: &mut Page, record: &Record, summary: &Summary) {
     out.heading("Verification");
     out.list([answer::rows(summary)]);
     out.left_out(&summary.left_out);
-    out.block("**To bear in mind**\n");
+    out.block("**Limits of these figures**\n");
     out.list(limits::limits(record, summary));
 }
 

@@ -19,7 +19,7 @@ pub use arm::{ArmSummary, Latencies, PerAppend, Samples, Spread};
 pub use compare::{Comparison, Parts};
 pub use compute::Rows;
 pub use markdown::markdown;
-pub use terminal::terminal;
+pub use terminal::{details, terminal};
 
 pub(crate) use answer::{answer, rows};
 pub(crate) use condition::{both as condition_of, short};

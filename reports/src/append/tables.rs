@@ -7,12 +7,13 @@ use crate::ByteSize;
 use crate::layout::Table;
 use crate::record::names;
 use crate::summary::RatioSummary;
+use crate::tables::times_as_long;
 use crate::units;
 use crate::words::{self, Precision, or_nothing};
 
 /// What an append costs its caller.
 pub(crate) fn appends(summary: &Summary) -> Table {
-    let titles = ["arm", "p50", "p90", "p99", "p99.9", "max", "x bare", "valid"];
+    let titles = ["arm", "p50", "p90", "p99", "p99.9", "max", "vs bare", "valid"];
     let mut table = Table::new(1, titles);
     for arm in &summary.arms {
         let mut row = vec![arm.name.clone()];
@@ -20,7 +21,7 @@ pub(crate) fn appends(summary: &Summary) -> Table {
         row.push(if arm.name == BARE {
             "(base)".to_owned()
         } else {
-            or_nothing(arm.of_bare.as_ref(), |found| units::ratio(found.p50.ratio))
+            or_nothing(arm.of_bare.as_ref(), |found| times_as_long(found.p50.ratio))
         });
         row.push(format!("{}/{}", arm.samples.valid, arm.samples.planned));
         table.row(row);
@@ -34,7 +35,7 @@ fn five(times: Option<&Latencies>) -> [String; 5] {
     each.map(|of| or_nothing(times, |times| units::duration(of(times))))
 }
 
-/// An append from its real start: what it takes when nobody waits in line.
+/// An append from its real start, without waiting for earlier appends.
 pub(crate) fn service(summary: &Summary) -> Table {
     let mut table = Table::new(1, ["arm", "p50", "p90", "p99", "p99.9", "max"]);
     for arm in summary.arms.iter().filter(|arm| arm.service.is_some()) {
@@ -122,7 +123,7 @@ pub(crate) fn machine(summary: &Summary) -> Table {
     table.without_empty_columns()
 }
 
-/// How far single samples lie apart.
+/// How much single samples differ.
 pub(crate) fn samples(summary: &Summary) -> Table {
     let titles = ["arm", "p50 lowest", "median", "highest", "p99 lowest", "median", "highest"];
     let mut table = Table::new(1, titles);
@@ -137,7 +138,7 @@ pub(crate) fn samples(summary: &Summary) -> Table {
     table
 }
 
-/// Every counter of a launch to the digit, as ranges where launches differ.
+/// Every counter of a launch in full, as ranges if launches differ.
 pub(crate) fn counters(summary: &Summary) -> Table {
     let mut found: Vec<&str> = Vec::new();
     for name in summary.arms.iter().flat_map(|arm| arm.counters.keys()) {

@@ -1,35 +1,47 @@
 //! An append run as text for a terminal of 80 columns.
 
-use super::{Summary, answer, condition, limits, tables};
+use super::{BARE, Summary, answer, condition, limits, tables};
 use crate::Record;
-use crate::layout::wrapped;
-use crate::terminal::{WIDTH, end, left_out, section};
+use crate::terminal::{again, bullets, left_out, notes, paragraphs, section};
 use crate::{remarks, words};
 
-/// What an append run found, as text of 80 columns without any control character: it reads the same in a terminal, in a log
-/// and in a file. Ends with a line feed.
-///
-/// The condition comes first, because no figure means anything without it, and the answer last, because the last lines are
-/// what stays in sight.
+/// What an append run found, on one screen of 80 columns: the answer, one table, what was excluded.
+/// Ends with a line feed.
 #[must_use]
 pub fn terminal(record: &Record, summary: &Summary) -> String {
     let mut out = String::new();
-    let mut measured = "Time of an append, from call to return";
+    paragraphs(&mut out, answer::brief(summary));
+    section(&mut out, &title(summary), &tables::appends(summary));
+    out.push('\n');
     if let Some(plan) = &summary.condition {
-        out += &wrapped(&condition::run(record, plan), WIDTH, "  ");
-        out += &wrapped(&condition::condition(plan), WIDTH, "  ");
-        if plan.rate.is_some() {
-            measured = "Time of an append, from when it was due to its return";
-        }
+        paragraphs(&mut out, [format!("Condition: {}.", condition::condition(plan))]);
     }
-    out += &wrapped(&remarks::setting(record), WIDTH, "  ");
-    section(&mut out, &format!("{measured} (valid: of planned)"), &tables::appends(summary));
+    if summary.arm(BARE).is_some() {
+        paragraphs(&mut out, [format!("{BARE}: writes the same lines and keeps no row.")]);
+    }
+    notes(&mut out, record, &summary.left_out);
+    out
+}
+
+/// Everything an append run found, as text of 80 columns without control characters. Ends with a line
+/// feed.
+#[must_use]
+pub fn details(record: &Record, summary: &Summary) -> String {
+    let mut out = String::new();
+    paragraphs(&mut out, answer::answer(summary));
+    paragraphs(&mut out, [remarks::end(record)]);
+    out.push('\n');
+    if let Some(plan) = &summary.condition {
+        paragraphs(&mut out, [condition::run(record, plan), condition::condition(plan)]);
+    }
+    paragraphs(&mut out, [remarks::setting(record)]);
+    section(&mut out, &title(summary), &tables::appends(summary));
     section(&mut out, "The same from the moment it really began", &tables::service(summary));
     let title = format!("Ratios, medians over rounds, with {} intervals", words::confidence());
     section(&mut out, &title, &tables::ratios(summary));
     section(
         &mut out,
-        "How late rows were (late), and what waiting for them takes (flush)",
+        "How late rows are (late), and how long waiting for them takes (flush)",
         &tables::rows_and_flushes(summary),
     );
     section(
@@ -43,14 +55,14 @@ pub fn terminal(record: &Record, summary: &Summary) -> String {
         &tables::machine(summary),
     );
     left_out(&mut out, &summary.left_out);
-    out += "\nConditions and limits\n";
-    for said in limits::limits(record, summary) {
-        out += &wrapped(&format!("  - {said}"), WIDTH, "    ");
-    }
-    out.push('\n');
-    for said in answer::answer(summary) {
-        out += &wrapped(&said, WIDTH, "  ");
-    }
-    end(&mut out, record);
+    bullets(&mut out, "Conditions and limits", limits::limits(record, summary));
+    again(&mut out, record);
     out
+}
+
+/// The title of the main table.
+fn title(summary: &Summary) -> String {
+    let open = summary.condition.as_ref().is_some_and(|plan| plan.rate.is_some());
+    let from = if open { "its intended start" } else { "its call" };
+    format!("Time of an append, from {from} to its return (valid: of planned samples)")
 }

@@ -14,7 +14,8 @@ use crate::{Ladder, hdr, json, ladder, markdown, render, terminal};
 #[test]
 fn runs_read_as_kept() {
     assert_golden("append-closed.txt", &render::terminal(&closed()));
-    assert_golden("append-open.txt", &render::terminal(&open()));
+    assert_golden("append-closed-details.txt", &render::details(&closed()));
+    assert_golden("append-open-details.txt", &render::details(&open()));
     assert_golden("append-report.md", &render::markdown(&open()));
     assert_golden("append-summary.json", &render::json(&closed()).unwrap());
 }
@@ -59,7 +60,12 @@ fn ratios_and_parts_by_hand() {
     assert_eq!((parts.read_back_ns, parts.write_ns), (500, 1_000));
     near(parts.read_back_share, 1.0 / 3.0);
     let said = answer::answer(&summary).join("\n");
-    assert!(said.contains("Of the 1.50 us that sync-readback takes beyond bare (p50), reading the row, before and after, takes 500 ns (33 %) and writing it 1.00 us."), "{said}");
+    assert!(
+        said.contains(
+            "sync-readback takes 1.50 us more than bare (p50): 500 ns (33 %) and writing it 1.00 us."
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -120,12 +126,11 @@ fn the_first_sentence_is_the_answer() {
     without(&mut record, ASYNC);
     assert!(
         first(&record)
-            .contains("200 ns (p99 220 ns) when its row is projected after it returned (async-per-thread)")
+            .contains("200 ns (p99 220 ns) if its row is projected after it returned (async-per-thread)")
     );
     without(&mut record, ASYNC_PER_THREAD);
     assert!(
-        first(&record)
-            .starts_with("Writing the same lines without any row (bare) takes 100 ns (p99 110 ns).")
+        first(&record).starts_with("Writing the same lines without a row (bare) takes 100 ns (p99 110 ns).")
     );
 }
 
@@ -156,7 +161,7 @@ fn a_wrong_row_comes_before_every_claim() {
     record.samples[5].state = SampleState::Mismatch { detail: "title of thread 3 differs".to_owned() };
     record.outcome = Outcome::of(&record.samples, false);
     let said = answer::answer(&Summary::of(&record));
-    assert!(said[0].starts_with("1 sample left a history or a row that is WRONG; no figure"), "{}", said[0]);
+    assert!(said[0].starts_with("WRONG ANSWER: "), "{}", said[0]);
     let text = render::terminal(&record);
     assert!(text.find("1 sample left a history").unwrap() < text.find("costs its caller").unwrap());
     assert!(text.contains("WRONG ANSWER: title"), "{text}");
@@ -173,12 +178,12 @@ fn nothing_was_lost_only_if_every_launch_was_compared() {
     let rows = Summary::of(&record).rows;
     assert!(rows.all_right());
     assert_eq!((rows.verified, rows.verified_launches), (35 * 8, 35));
-    assert!(answer::rows(&Summary::of(&record)).starts_with("Nothing was lost: all 280 final rows equalled"));
+    assert!(answer::rows(&Summary::of(&record)).starts_with("Nothing was lost: all 280 final rows equal"));
     record.samples.iter_mut().find(|sample| sample.arm == ASYNC).unwrap().launches[0].verified = false;
-    assert!(answer::rows(&Summary::of(&record)).starts_with("272 final rows equalled"));
+    assert!(answer::rows(&Summary::of(&record)).starts_with("272 final rows equal"));
     // Without an arm that has rows there is nothing to claim.
     record.samples.retain(|sample| sample.arm == BARE);
-    assert!(answer::rows(&Summary::of(&record)).starts_with("No launch that projects rows"));
+    assert!(answer::rows(&Summary::of(&record)).starts_with("No launch projected rows"));
 }
 
 fn limits_of(record: &Record) -> String {
@@ -188,8 +193,11 @@ fn limits_of(record: &Record) -> String {
 #[test]
 fn each_loop_says_what_it_hides() {
     let (closed, open) = (limits_of(&closed()), limits_of(&open()));
-    assert!(closed.contains("coordinated omission") && !closed.contains("waiting in line"), "{closed}");
-    assert!(open.contains("from the moment it was due") && !open.contains("coordinated"), "{open}");
+    assert!(
+        closed.contains("coordinated omission") && !closed.contains("waiting for earlier appends"),
+        "{closed}"
+    );
+    assert!(open.contains("from its intended start") && !open.contains("coordinated"), "{open}");
     assert!(open.contains("about 7.97 us (p50 of bare)"), "{open}");
     assert!(
         open.contains(
@@ -227,18 +235,20 @@ fn what_spoils_the_figures_is_named() {
     let mut short = closed();
     short.samples.retain(|sample| sample.round < 2);
     assert!(
-        limits_of(&short).contains("No ratio has an interval: that takes 8 common rounds, and each has 2.")
+        limits_of(&short).contains("No ratio has an interval: that needs 8 common rounds, and each has 2.")
     );
     for sample in record.samples.iter_mut().filter(|sample| sample.arm == BARE) {
         sample.state = SampleState::Excluded { reason: "busy".to_owned() };
     }
-    assert!(limits_of(&record).contains("bare has no valid sample, hence no figures."));
+    assert!(limits_of(&record).contains("bare has no valid sample, so it has no figures."));
 }
 
 /// Everything that any record of an append run must look like.
 fn assert_readable(record: &Record, what: &str) {
     let summary = Summary::of(record);
-    let text = super::terminal(record, &summary);
+    let brief = super::terminal(record, &summary);
+    assert!(brief.lines().count() <= 26, "{what}:\n{brief}");
+    let text = brief + &super::details(record, &summary);
     for line in text.lines() {
         assert!(line.len() <= 80 && line.trim_end() == line, "{what}: {line:?}\n{text}");
     }
@@ -288,7 +298,7 @@ fn any_choice_of_arms_and_conditions_renders() {
         assert_readable(&record, &format!("{threads} threads, fsync"));
         let text = render::terminal(&record);
         assert!(
-            text.contains("acknowledged when the device has it (fsync)") && !text.contains("Buffered:"),
+            text.contains("acknowledged once it is on the device (fsync)") && !text.contains("Buffered:"),
             "{text}"
         );
         assert_eq!(text.contains("unmeasured"), warmup > 0);
@@ -313,7 +323,7 @@ fn each_scenario_is_rendered_as_what_it_is() {
     let (append, relaunch) = (closed(), fixture::record());
     assert!(render::markdown(&append).starts_with("# What does an append cost its caller?\n"));
     assert!(render::markdown(&relaunch).starts_with("# What does a relaunch cost?\n"));
-    assert!(render::terminal(&relaunch).starts_with("relaunch on quick"));
+    assert!(render::terminal(&relaunch).contains("relaunch on quick"));
     let schema = |record: &Record| {
         let json: serde_json::Value = serde_json::from_str(&render::json(record).unwrap()).unwrap();
         json["schema"].as_str().unwrap().to_owned()
@@ -322,7 +332,7 @@ fn each_scenario_is_rendered_as_what_it_is() {
     // A record without a condition is none of an append run, and claims nothing.
     let summary = Summary::of(&relaunch);
     assert!(summary.condition.is_none() && summary.arms.iter().all(|arm| arm.append.is_none()));
-    assert!(super::terminal(&relaunch, &summary).contains("no condition of appends, hence no figures"));
+    assert!(super::details(&relaunch, &summary).contains("no condition of appends, so it has no figures"));
 }
 
 /// What was made for relaunches meets a record of appends where a program does not ask which one it has.
@@ -331,15 +341,16 @@ fn renderers_of_relaunches_claim_nothing_of_an_append_run() {
     for record in [closed(), open()] {
         let summary = crate::Summary::of(&record);
         let texts = [
-            terminal::table(&record, &summary),
+            terminal::brief(&record, &summary),
+            terminal::details(&record, &summary),
             markdown::report(&record, &summary),
             json::summary(&record, &summary).unwrap(),
             ladder::table(&Ladder::of(std::slice::from_ref(&record))),
         ];
         for text in texts {
             assert!(
-                !text.contains("relaunch takes")
-                    && !text.contains("Without a memo")
+                !text.contains("A relaunch with a memo")
+                    && !text.contains("without a memo takes")
                     && !text.contains("(cache any)"),
                 "{text}"
             );

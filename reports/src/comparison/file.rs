@@ -76,19 +76,19 @@ struct ReadComparison {
 }
 
 impl Comparisons {
-    /// That comparing ended early or badly, in a sentence; `None` where the comparisons say all there is to say.
+    /// Says in a sentence that the comparison ended early or failed; `None` if the comparisons are complete.
     #[must_use]
     pub fn cut_short(&self) -> Option<String> {
         let explained = self.runs.iter().any(|run| run.comparison.gate().exit_code() == self.exit_code);
         match self.exit_code {
             _ if self.interrupted => {
-                Some("Cut short by Ctrl-C (exit code 130): what is not here was not compared.".to_owned())
+                Some("Interrupted (exit code 130): the other runs were not compared.".to_owned())
             }
             0 => None,
             _ if explained => None,
-            code => {
-                Some(format!("Comparing went wrong (exit code {code}): what is not here was not compared."))
-            }
+            code => Some(format!(
+                "An error ended the comparison (exit code {code}): the other runs were not compared."
+            )),
         }
     }
 

@@ -19,21 +19,21 @@ pub fn markdown(comparison: &Comparison) -> String {
     }
     page.list(answer);
     page.list(words::programs(comparison));
-    page.table("Verdicts (change: of the time, beside the base)", &tables::verdicts(verdicts));
+    page.table("Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
     page.table("Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
-    page.paragraph(&tables::equal(verdicts));
+    page.paragraph(&tables::equal([verdicts]));
     page.table(
         "Advisory counters that changed: they decide nothing",
         &tables::counters(verdicts, CounterClass::Advisory),
     );
-    page.table("Noise: the base against itself", &tables::noise(verdicts));
+    page.table("Noise: the base compared with itself", &tables::noise(verdicts));
     if let Some(said) = words::noise(comparison) {
         page.paragraph(&said);
     }
-    page.heading("How it is judged");
+    page.heading("How verdicts are made");
     page.list(words::method(comparison));
     if !comparison.command.is_empty() {
-        page.heading("Again");
+        page.heading("Repeat this comparison");
         page.code("sh", &crate::words::shell(&comparison.command, 100));
     }
     page.text()

@@ -1,4 +1,4 @@
-//! Two programs, or two runs, beside one another: what is compared, the verdicts, and their rendering.
+//! Comparisons of two programs or two runs: what is compared, the verdicts, and their rendering.
 
 mod file;
 mod json;
@@ -14,7 +14,7 @@ pub use file::{Comparisons, FILE_SCHEMA, FILE_VERSION, Run};
 pub use json::json;
 pub use markdown::markdown;
 pub use records::of_records;
-pub use terminal::terminal;
+pub use terminal::{details, terminal};
 
 use std::fmt;
 
@@ -40,9 +40,9 @@ pub struct Comparison {
     pub base: Program,
     /// The program in question.
     pub new: Program,
-    /// The command that makes the comparison again, program first; empty where none does.
+    /// The command that repeats the comparison, program first; empty if there is none.
     pub command: Vec<String>,
-    /// Why no times are compared; `None` where they are.
+    /// Why no times are compared; `None` if they are.
     pub times_refused: Option<Refusal>,
     /// The verdicts.
     #[serde(flatten)]
@@ -128,8 +128,8 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::OtherMachine { base, new } => write!(
                 f,
-                "Times are not compared: the machines differ (fingerprints {base} and {new}). Work counters are; for times run both \
-                 programs on one machine."
+                "Times are not compared: the machines differ (fingerprints {base} and {new}). Run both programs on one machine \
+                 to compare times."
             ),
             Refusal::OtherProfile { base, new } => write!(
                 f,

@@ -1,7 +1,8 @@
 //! The tables of a comparison.
 
+use super::Run;
 use crate::layout::Table;
-use crate::record::CounterClass;
+use crate::record::{Cache, CounterClass};
 use crate::stats::Interval;
 use crate::units;
 use crate::verdict::{Amounts, ArmVerdict, CounterComparison, Verdict, Verdicts, Work, WorkChange};
@@ -22,24 +23,88 @@ pub(crate) fn verdicts(verdicts: &Verdicts) -> Table {
         .words("time");
     for arm in &verdicts.arms {
         let mut row = keys(arm);
-        row.push(
-            match arm.work {
-                Work::Same => "same",
-                Work::More => "MORE",
-                Work::Less => "less",
-                Work::Incomparable => "unknown",
-                Work::Advisory => NOTHING,
-            }
-            .to_owned(),
-        );
-        // The words before the figures: on a telephone the latter scroll.
-        row.push(or_nothing(arm.time, |time| verdict(time).to_owned()));
-        row.push(or_nothing(arm.change, |change| words::change(change.ratio)));
-        row.push(interval(arm.change.and_then(|change| change.interval)));
-        row.push(or_nothing(arm.change, |change| units::count(change.pairs)));
+        row.extend(judged(arm));
         table.row(row);
     }
     table.without_empty_columns()
+}
+
+/// Work, time, change, interval and pairs of an arm. Words come before figures: on a telephone the
+/// latter scroll.
+fn judged(arm: &ArmVerdict) -> [String; 5] {
+    let work = match arm.work {
+        Work::Same => "same",
+        Work::More => "MORE",
+        Work::Less => "less",
+        Work::Incomparable => "unknown",
+        Work::Advisory => NOTHING,
+    };
+    [
+        work.to_owned(),
+        or_nothing(arm.time, |time| verdict(time).to_owned()),
+        or_nothing(arm.change, |change| words::change(change.ratio)),
+        interval(arm.change.and_then(|change| change.interval)),
+        or_nothing(arm.change, |change| units::count(change.pairs)),
+    ]
+}
+
+/// Arms as the command line names them, `warm:hot`; with several runs, below the name of theirs.
+fn named(runs: &[Run], run: &Run, arm: &ArmVerdict) -> String {
+    let cache = if arm.cache == Cache::Any { String::new() } else { format!(":{}", arm.cache) };
+    let run = if runs.len() > 1 { format!("{}/", run.name) } else { String::new() };
+    format!("{run}{}{cache}", arm.arm)
+}
+
+/// The verdict of every arm of all runs that was compared.
+pub(crate) fn verdicts_of(runs: &[Run]) -> Table {
+    let mut table =
+        Table::new(1, ["arm", "work", "time", "change", "99 % interval"]).words("work").words("time");
+    for run in runs {
+        for arm in run.comparison.verdicts.arms.iter().filter(|arm| arm.is_compared()) {
+            let [work, time, change, interval, _] = judged(arm);
+            table.row(vec![named(runs, run, arm), work, time, change, interval]);
+        }
+    }
+    table.without_empty_columns()
+}
+
+/// Changed exact counters that a brief result shows.
+const MOST_COUNTERS: usize = 6;
+
+/// The exact counters of all runs that changed, the first of them.
+pub(crate) fn counters_of(runs: &[Run]) -> Table {
+    let mut table = Table::new(2, ["arm", "counter", "base", "new", "change"]).words("change");
+    let changed = runs.iter().flat_map(|run| {
+        run.comparison.verdicts.arms.iter().flat_map(move |arm| {
+            arm.counters.iter().filter(|counter| is_changed(counter, CounterClass::Exact)).map(
+                move |counter| {
+                    let [name, base, new, change] = counter_row(counter);
+                    vec![named(runs, run, arm), name, base, new, change]
+                },
+            )
+        })
+    });
+    let changed: Vec<Vec<String>> = changed.collect();
+    let more = changed.len().saturating_sub(MOST_COUNTERS);
+    changed.into_iter().take(MOST_COUNTERS).for_each(|row| table.row(row));
+    if more > 0 {
+        table.row(vec![
+            format!("and {more} more"),
+            NOTHING.into(),
+            NOTHING.into(),
+            NOTHING.into(),
+            NOTHING.into(),
+        ]);
+    }
+    table
+}
+
+fn is_changed(counter: &CounterComparison, class: CounterClass) -> bool {
+    counter.class == class && !matches!(counter.change, WorkChange::Same | WorkChange::Unavailable)
+}
+
+fn counter_row(counter: &CounterComparison) -> [String; 4] {
+    [counter.name.clone(), amounts(counter.base), amounts(counter.new), change(counter)]
 }
 
 /// The word of a verdict.
@@ -52,19 +117,13 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The counters that are not the same, the exact ones; or the advisory ones.
+/// The counters of this class that changed.
 pub(crate) fn counters(verdicts: &Verdicts, class: CounterClass) -> Table {
     let mut table = Table::new(3, ["arm", "cache", "counter", "base", "new", "change"]).words("change");
     for arm in &verdicts.arms {
-        let shown = |c: &&CounterComparison| {
-            c.class == class && !matches!(c.change, WorkChange::Same | WorkChange::Unavailable)
-        };
-        for counter in arm.counters.iter().filter(shown) {
+        for counter in arm.counters.iter().filter(|counter| is_changed(counter, class)) {
             let mut row = keys(arm);
-            row.push(counter.name.clone());
-            row.push(amounts(counter.base));
-            row.push(amounts(counter.new));
-            row.push(change(counter));
+            row.extend(counter_row(counter));
             table.row(row);
         }
     }
@@ -97,21 +156,26 @@ fn change(counter: &CounterComparison) -> String {
     if counter.accepted { format!("{text} (accepted)") } else { text }
 }
 
-/// How many exact counters are the same to the digit, in a sentence.
-pub(crate) fn equal(verdicts: &Verdicts) -> String {
-    let exact =
-        || verdicts.arms.iter().flat_map(|arm| &arm.counters).filter(|c| c.class == CounterClass::Exact);
-    let known = exact().filter(|c| c.change != WorkChange::Unavailable).count() as u64;
-    let same = exact().filter(|c| c.change == WorkChange::Same).count() as u64;
+/// How many exact counters are equal, in a sentence.
+pub(crate) fn equal<'a>(verdicts: impl IntoIterator<Item = &'a Verdicts>) -> String {
+    let (mut arms, mut known, mut same) = (0, 0, 0);
+    for verdicts in verdicts {
+        arms += verdicts.arms.len() as u64;
+        let exact = verdicts.arms.iter().flat_map(|arm| &arm.counters);
+        for counter in exact.filter(|counter| counter.class == CounterClass::Exact) {
+            known += u64::from(counter.change != WorkChange::Unavailable);
+            same += u64::from(counter.change == WorkChange::Same);
+        }
+    }
     format!(
-        "{} of {} in {} are equal to the digit.",
+        "{} of {} in {} are equal.",
         units::count(same),
         words::plural(known, "exact counter"),
-        words::plural(verdicts.arms.len() as u64, "arm")
+        words::plural(arms, "arm")
     )
 }
 
-/// The base against itself.
+/// The base compared with itself.
 pub(crate) fn noise(verdicts: &Verdicts) -> Table {
     let mut table =
         Table::new(2, ["arm", "cache", "time", "99 % interval", "pairs", "smallest change found"]);

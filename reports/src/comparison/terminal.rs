@@ -1,37 +1,66 @@
-//! A comparison as text for a terminal of 80 columns.
+//! Comparisons as text for a terminal of 80 columns.
 
-use super::{Comparison, tables, words};
-use crate::layout::wrapped;
+use super::{Comparison, Run, tables, words};
 use crate::record::CounterClass;
-use crate::terminal::{WIDTH, section};
+use crate::terminal::{WIDTH, bullets, paragraphs, section};
 
-/// The comparison as text of 80 columns without any control character. Ends with a line feed.
-///
-/// The tables come first and the answer last, because the last lines are what stays in sight.
+/// Sentences about arms that a brief result shows; the others are counted.
+const SAID: usize = 6;
+
+/// The comparisons of all runs on one screen of 80 columns: the verdict, one table, counters that
+/// changed. Ends with a line feed.
 #[must_use]
-pub fn terminal(comparison: &Comparison) -> String {
+pub fn terminal(runs: &[Run]) -> String {
+    let mut out = String::new();
+    let Some(gravest) = runs.iter().max_by_key(|run| run.comparison.gate()) else {
+        return "Nothing was compared.\n".to_owned();
+    };
+    paragraphs(&mut out, [words::head(&gravest.comparison)]);
+    let several = runs.len() > 1;
+    let said = runs.iter().flat_map(|run| {
+        let prefix = if several { format!("{}: ", run.name) } else { String::new() };
+        words::reasons(&run.comparison).into_iter().map(move |said| format!("{prefix}{said}"))
+    });
+    let said: Vec<String> = said.collect();
+    paragraphs(&mut out, said.iter().take(SAID).cloned());
+    if let Some(more) = said.len().checked_sub(SAID).filter(|more| *more > 0) {
+        out += &format!("And {more} more; see --details.\n");
+    }
+    let title = match runs {
+        [run] => format!("{} on {}", run.comparison.scenario, run.comparison.recipe),
+        several => format!("{} runs", several.len()),
+    };
+    let [base, new] = [&gravest.comparison.base, &gravest.comparison.new].map(|program| &program.name);
+    section(
+        &mut out,
+        &format!("{title}: {new} compared with {base} (change: of the time)"),
+        &tables::verdicts_of(runs),
+    );
+    section(&mut out, "Exact work counters that changed", &tables::counters_of(runs));
+    out += &format!("\n{}\n", tables::equal(runs.iter().map(|run| &run.comparison.verdicts)));
+    out
+}
+
+/// Everything about one comparison, as text of 80 columns without control characters. Ends with a line
+/// feed.
+#[must_use]
+pub fn details(comparison: &Comparison) -> String {
     let verdicts = &comparison.verdicts;
-    let mut out = wrapped(&format!("{} on {}", comparison.scenario, comparison.recipe), WIDTH, "  ");
-    for line in words::programs(comparison) {
-        out += &wrapped(&line, WIDTH, "     ");
-    }
-    section(&mut out, "Verdicts (change: of the time, beside the base)", &tables::verdicts(verdicts));
+    let mut out = String::new();
+    paragraphs(&mut out, words::answer(comparison));
+    out += &format!("\n{} on {}\n", comparison.scenario, comparison.recipe);
+    paragraphs(&mut out, words::programs(comparison));
+    section(&mut out, "Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
     section(&mut out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
-    out += &format!("\n{}", wrapped(&tables::equal(verdicts), WIDTH, "  "));
-    section(&mut out, "Noise: the base against itself", &tables::noise(verdicts));
+    out += &format!("\n{}\n", tables::equal([verdicts]));
+    section(&mut out, "Noise: the base compared with itself", &tables::noise(verdicts));
     if let Some(said) = words::noise(comparison) {
-        out += &format!("\n{}", wrapped(&said, WIDTH, "  "));
+        out.push('\n');
+        paragraphs(&mut out, [said]);
     }
-    out += "\nHow it is judged\n";
-    for said in words::method(comparison) {
-        out += &wrapped(&format!("  - {said}"), WIDTH, "    ");
-    }
-    out.push('\n');
-    for said in words::answer(comparison) {
-        out += &wrapped(&said, WIDTH, "  ");
-    }
+    bullets(&mut out, "How verdicts are made", words::method(comparison));
     if !comparison.command.is_empty() {
-        out += &format!("Again: {}\n", crate::words::shell(&comparison.command, WIDTH - 7));
+        out += &format!("\nRepeat: {}\n", crate::words::shell(&comparison.command, WIDTH - 8));
     }
     out
 }

@@ -29,6 +29,11 @@ fn quiet() -> Record {
     record
 }
 
+/// The comparison on one screen.
+fn brief(comparison: &Comparison) -> String {
+    terminal(&[Run { name: "relaunch".to_owned(), comparison: comparison.clone() }])
+}
+
 /// The samples of another run of the fixture's plan: `percent` slower in `warm`, one row more in `full`.
 fn changed(record: &Record, percent: u32) -> Record {
     let mut changed = record.clone();
@@ -85,16 +90,17 @@ fn of(base: &Record, new: &Record) -> Comparison {
 #[test]
 fn a_comparison_reads_as_kept() {
     let comparison = paired(&quiet(), 8);
-    assert_golden("comparison.txt", &terminal(&comparison));
+    assert_golden("comparison.txt", &brief(&comparison));
+    assert_golden("comparison-details.txt", &details(&comparison));
     assert_golden("comparison.md", &markdown(&comparison));
     assert_golden("comparison.json", &json(&comparison).unwrap());
     let mut base = fixture::record();
-    assert_golden("comparison-noisy.txt", &terminal(&paired(&base, 4)));
+    assert_golden("comparison-noisy.txt", &details(&paired(&base, 4)));
     base.samples[5].state = SampleState::Mismatch { detail: "one turn".into() };
     let mut elsewhere = changed(&base, 40);
     elsewhere.machine.fingerprint = "fedcba9876543210".to_owned();
     elsewhere.machine.cores = 4;
-    assert_golden("comparison-elsewhere.txt", &terminal(&of(&base, &elsewhere)));
+    assert_golden("comparison-elsewhere.txt", &details(&of(&base, &elsewhere)));
 }
 
 #[test]
@@ -102,7 +108,7 @@ fn it_fits_80_columns_of_plain_ascii() {
     for percent in [0, 5, 300] {
         let base = fixture::record();
         for comparison in [paired(&base, percent), of(&base, &changed(&base, percent))] {
-            let text = terminal(&comparison);
+            let text = brief(&comparison) + &details(&comparison);
             assert!(text.lines().all(|line| line.len() <= 80 && line.trim_end() == line), "{text}");
             assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text}");
         }
@@ -121,13 +127,13 @@ fn two_equal_records_are_the_same_only_to_a_budget_that_holds_what_runs_differ_b
         of_records(("a", record), ("b", record), &rules, Vec::new()).unwrap()
     };
     let same = by(0.3, &base);
-    assert_eq!(same.gate(), Gate::Fine, "{}", terminal(&same));
+    assert_eq!(same.gate(), Gate::Fine, "{}", details(&same));
     assert!(same.verdicts.arms.iter().all(|arm| arm.time == Some(Verdict::Same) && arm.work == Work::Same));
     assert!(same.verdicts.again().is_empty(), "two records cannot be measured again");
     // A program a fifth slower on a machine that became a fifth faster looks just like this.
     for budget in [0.05, 0.25] {
         let unclear = by(budget, &base);
-        assert_eq!(unclear.gate(), Gate::Inconclusive, "{}", terminal(&unclear));
+        assert_eq!(unclear.gate(), Gate::Inconclusive, "{}", details(&unclear));
         assert!(unclear.verdicts.arms.iter().all(|arm| arm.work == Work::Same));
         assert_eq!(unclear.without_times().gate(), Gate::Fine);
     }
@@ -178,9 +184,9 @@ fn an_arm_that_was_not_measured_is_no_pass() {
         let gate = if work == Work::Same { Gate::Fine } else { Gate::Inconclusive };
         let work_alone = comparison.without_times();
         assert_eq!(work_alone.gate(), gate);
-        assert!(!terminal(&work_alone).contains("slower"), "times were not compared");
+        assert!(!details(&work_alone).contains("slower"), "times were not compared");
     }
-    assert!(terminal(&of(&left_out, &left_out)).contains("samples left out"));
+    assert!(details(&of(&left_out, &left_out)).contains("samples excluded"));
 }
 
 #[test]
@@ -320,7 +326,7 @@ fn what_was_written_reads_the_same() {
     for (read, kept) in read.runs.iter().zip(&kept.runs) {
         assert_eq!(read.name, kept.name);
         assert_eq!(json(&read.comparison).unwrap(), json(&kept.comparison).unwrap());
-        assert_eq!(terminal(&read.comparison), terminal(&kept.comparison));
+        assert_eq!(details(&read.comparison), details(&kept.comparison));
     }
     assert_eq!(crate::Document::read(&path).unwrap(), crate::Document::Comparisons(read));
 }

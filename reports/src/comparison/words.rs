@@ -6,7 +6,7 @@ use crate::units;
 use crate::verdict::{ArmVerdict, Basis, Doubt, Gate, Metric, Rules, Verdict, Work, WorkChange};
 use crate::words;
 
-/// Both programs, each in a line.
+/// Both programs, a line each.
 pub(crate) fn programs(comparison: &Comparison) -> [String; 2] {
     let line = |role: &str, program: &Program| {
         let build = &program.build;
@@ -24,31 +24,59 @@ pub(crate) fn programs(comparison: &Comparison) -> [String; 2] {
     [line("base", &comparison.base), line("new", &comparison.new)]
 }
 
-/// What it amounts to, and which arms decide. The first word is the verdict.
-pub(crate) fn answer(comparison: &Comparison) -> Vec<String> {
+/// The verdict in a sentence, its name first.
+pub(crate) fn head(comparison: &Comparison) -> String {
     let gate = comparison.gate();
     let arms = &comparison.verdicts.arms;
     let head = match gate {
         Gate::Fine if arms.iter().all(|arm| arm.time.is_none()) => {
-            "FINE: no more work. Times were not compared."
+            "FINE: no extra work. Times were not compared."
         }
-        Gate::Fine => "FINE: no more work, and no arm is slower.",
-        Gate::Inconclusive => "INCONCLUSIVE: no regression is proven, and none is ruled out.",
+        Gate::Fine => "FINE: no extra work, and no arm is slower.",
+        Gate::Inconclusive => "INCONCLUSIVE: a regression can neither be shown nor ruled out.",
         Gate::Regression => "REGRESSION: the new program does more work or takes longer.",
-        Gate::Failed => "FAILED: a process gave no answer, so that not everything was compared.",
-        Gate::Mismatch => "MISMATCH: an answer was wrong; no other figure is of use until that is explained.",
+        Gate::Failed => return left_out(arms, "FAILED", "gave no answer", |arm| arm.left_out.failed),
+        Gate::Mismatch => {
+            return left_out(arms, "MISMATCH", "gave a wrong answer", |arm| arm.left_out.mismatched);
+        }
     };
-    let mut said = vec![format!("{head} Exit code {}.", gate.exit_code())];
-    said.extend(arms.iter().filter_map(arm));
-    said.extend(doubts(arms));
+    format!("{head} Exit code {}.", gate.exit_code())
+}
+
+/// `FAILED: 6 of 162 samples gave no answer (published, cache cold). Exit code 1.`
+fn left_out(arms: &[ArmVerdict], name: &str, what: &str, count: fn(&ArmVerdict) -> u64) -> String {
+    let found: Vec<String> =
+        arms.iter().filter(|arm| count(arm) > 0).map(|arm| words::arm(&arm.arm, arm.cache)).collect();
+    let gate = if name == "FAILED" { Gate::Failed } else { Gate::Mismatch };
+    format!(
+        "{name}: {} {what}: {}. Exit code {}.",
+        words::plural(arms.iter().map(count).sum(), "sample"),
+        found.join(", "),
+        gate.exit_code()
+    )
+}
+
+/// The verdict, its reasons, and the arms that are the same.
+pub(crate) fn answer(comparison: &Comparison) -> Vec<String> {
+    let arms = &comparison.verdicts.arms;
+    let mut said = vec![head(comparison)];
+    said.extend(reasons(comparison));
     if comparison.times_refused.is_none() && arms.iter().any(|arm| arm.time.is_some()) {
-        said.extend(untold(arms));
+        said.extend(same(arms));
     }
+    said
+}
+
+/// Why the verdict is what it is: the arms that changed, and why others are inconclusive.
+pub(crate) fn reasons(comparison: &Comparison) -> Vec<String> {
+    let arms = &comparison.verdicts.arms;
+    let mut said: Vec<String> = arms.iter().filter_map(arm).collect();
+    said.extend(doubts(arms));
     said.extend(comparison.times_refused.as_ref().map(ToString::to_string));
     said
 }
 
-/// What an arm has to say, `None` where nothing changed.
+/// What changed in an arm; `None` if nothing did.
 fn arm(arm: &ArmVerdict) -> Option<String> {
     let mut parts = Vec::new();
     if arm.left_out.mismatched > 0 {
@@ -60,7 +88,7 @@ fn arm(arm: &ArmVerdict) -> Option<String> {
     if matches!(arm.time, Some(Verdict::Inconclusive { why: Doubt::TooFewPairs { .. } }))
         && arm.left_out.excluded > 0
     {
-        parts.push(format!("{} left out", words::plural(arm.left_out.excluded, "sample")));
+        parts.push(format!("{} excluded", words::plural(arm.left_out.excluded, "sample")));
     }
     parts.extend(work(arm));
     if let (Some(Verdict::Slower | Verdict::Faster), Some(change)) = (arm.time, arm.change) {
@@ -104,19 +132,19 @@ fn work(arm: &ArmVerdict) -> Option<String> {
         Work::More => ("more work", named(WorkChange::More)),
         Work::Less => ("less work", named(WorkChange::Less)),
         Work::Incomparable => match named(WorkChange::Lost) {
-            lost if lost.is_empty() => ("not the same in all samples of the base", named(WorkChange::Within)),
+            lost if lost.is_empty() => ("varies between samples of the base", named(WorkChange::Within)),
             lost => ("no longer exact or available", lost),
         },
         Work::Same | Work::Advisory => return None,
     };
     if names.is_empty() {
-        return Some("no sample of both programs whose work could be compared".to_owned());
+        return Some("neither program has a sample whose work can be compared".to_owned());
     }
     Some(format!("{what} ({})", names.join(", ")))
 }
 
-/// The arms of which nothing is to be told, in one sentence.
-fn untold(arms: &[ArmVerdict]) -> Option<String> {
+/// The arms whose time is the same, in one sentence.
+fn same(arms: &[ArmVerdict]) -> Option<String> {
     let same: Vec<&ArmVerdict> = arms.iter().filter(|arm| arm.time == Some(Verdict::Same)).collect();
     (!same.is_empty()).then(|| {
         let names: Vec<String> = same.iter().map(|arm| words::arm(&arm.arm, arm.cache)).collect();
@@ -124,19 +152,17 @@ fn untold(arms: &[ArmVerdict]) -> Option<String> {
     })
 }
 
-/// How the figures come about.
+/// How verdicts are made.
 pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     let Rules { margin, budget, between_runs, beside, accepted } = &comparison.verdicts.rules;
     let arms = &comparison.verdicts.arms;
     let basis = |wanted| arms.iter().filter_map(|arm| arm.change).any(|change| change.basis == wanted);
-    let mut said = vec![
-        "Exact work counters must be equal to the digit; a single launch that does more is a regression."
-            .to_owned(),
-    ];
+    let mut said =
+        vec!["Exact work counters must be equal; a single launch that does more is a regression.".to_owned()];
     if basis(Basis::Paired) {
         said.push(format!(
-            "Times are the median ratio of pairs measured in turn. Slower or faster: the {} interval, corrected for {} (Holm), lies beyond \
-             {} as a whole, and a second run confirms it. Same: no such change seen, and one of {} ruled out.",
+            "Times are the median ratio of pairs measured alternately. Slower or faster: the whole {} interval, corrected for {} (Holm), lies \
+             beyond the margin of {}, and a second run confirms it. Same: a change of {} (the noise budget) is ruled out.",
             words::confidence(),
             words::plural(arms.len() as u64 + beside, "arm"),
             words::percent(*margin),
@@ -145,9 +171,9 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     }
     if basis(Basis::Unpaired) {
         said.push(format!(
-            "The runs were made at different times, so that nothing is a pair: the intervals know how times scatter within a run, not what \
-             changed between the runs. So only a change beyond {} is called, and one as large may hide: same needs a noise budget ({} here) \
-             that leaves room for that. To find smaller ones, compare the programs in pairs.",
+            "The runs were made at different times, so samples are not pairs: the intervals show how times vary within a run, not what \
+             changed between the runs. So only a change of {} or more is reported, and \"same\" needs a noise budget above that ({} here). \
+             To find smaller changes, compare the programs in pairs.",
             words::percent(*between_runs),
             words::percent(*budget),
         ));
@@ -159,20 +185,20 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     }
     if !accepted.is_empty() {
         let names: Vec<&str> = accepted.iter().map(String::as_str).collect();
-        said.push(format!("Accepted as meant, and not gating: {}.", names.join(", ")));
+        said.push(format!("Accepted changes, which do not affect the verdict: {}.", names.join(", ")));
     }
     let (base, new) = (comparison.base.cores, comparison.new.cores);
     if base != new {
         said.push(format!(
-            "The base had {}, the new program {new}: a full scan reads through as many connections as there are cores, up to four, and its \
-             counters follow that.",
+            "The base had {}, the new program {new}. A full scan uses one connection per core, up to four, and its counters follow \
+             that number.",
             words::plural(base, "core")
         ));
     }
     said
 }
 
-/// How much of the noise was seen as a change.
+/// How often noise looked like a change.
 pub(crate) fn noise(comparison: &Comparison) -> Option<String> {
     let noise: Vec<_> = comparison.verdicts.arms.iter().filter_map(|arm| arm.noise).collect();
     if noise.is_empty() {
@@ -182,7 +208,7 @@ pub(crate) fn noise(comparison: &Comparison) -> Option<String> {
     let (alarms, resampled) =
         noise.iter().fold((0, 0), |sum, noise| (sum.0 + noise.false_alarms, sum.1 + noise.resampled));
     Some(format!(
-        "The base against itself: {biased} of {} called different. Of {} comparisons drawn from its pairs at random, {} called different \
+        "The base compared with itself: {biased} of {} different. Of {} comparisons drawn at random from its pairs, {} different \
          (false alarms, {}).",
         words::plural(noise.len() as u64, "arm"),
         units::count(resampled),

@@ -16,11 +16,11 @@ const DEEPEST: usize = 2;
 
 /// The section; a document without any list of objects is shown as it is.
 pub(super) fn section(out: &mut Markup, document: &Value) {
-    out.leaf("h2", &[], "What each check is for");
+    out.leaf("h2", &[], "What each rule is for");
     out.leaf(
         "p",
         &[],
-        "Each check is switched off alone, and histories are looked for that then go wrong. A check without one is untested, or useless.",
+        "Each rule is switched off alone, and histories are searched that then go wrong. A rule without one is untested or useless.",
     );
     let mut lists = Vec::new();
     find(document, "", &mut lists);

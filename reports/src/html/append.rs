@@ -29,7 +29,7 @@ pub(super) fn answer(record: &Record) -> Vec<String> {
 
 /// The main figures of a run in a line, each under its title: p50 and p99 of an append.
 pub(super) const TITLES: [&str; 5] =
-    ["condition", "row after", "row first", "row first, as published", "published / after"];
+    ["condition", "row after", "row first", "row first, as published", "published vs after"];
 
 /// The line of this run under [`TITLES`].
 pub(super) fn line(record: &Record) -> Vec<String> {
@@ -58,12 +58,12 @@ pub(super) fn tiles(record: &Record) -> Tiles {
     tiles.extend(both.map(|both| {
         (
             format!("{}x", units::ratio(both.p50.ratio)),
-            "as long with the row first, as published, as with it after".to_owned(),
+            "as long with the row first (as published) as with it after".to_owned(),
         )
     }));
     for (name, what) in [
         (append::ASYNC, "an append, its row projected after it returned (p50)"),
-        (append::SYNC_READBACK, "the row written and read back first, as published (p50)"),
+        (append::SYNC_READBACK, "row written and read back first, as published (p50)"),
         (append::BARE, "no row at all: the floor (p50)"),
     ] {
         let times = summary.arm(name).and_then(|arm| arm.append.as_ref());
@@ -90,9 +90,9 @@ pub(super) fn section(out: &mut Markup, id: &str, record: &Record) {
     out.leaf("h3", &[], "Verification");
     parts::list(out, [append::rows(&summary)]);
     parts::left_out(out, &summary.left_out);
-    out.leaf("h3", &[], "To bear in mind");
+    out.leaf("h3", &[], "Limits of these figures");
     parts::list(out, append::limits(record, &summary));
-    parts::table(out, "The arms, and why they are there", &append::tables::arms(&summary));
+    parts::table(out, "The arms", &append::tables::arms(&summary));
     parts::foundations(out, record);
 }
 
@@ -101,7 +101,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     parts::table(out, "Over all appends of all valid samples", &append::tables::appends(summary));
     parts::table(
         out,
-        "From the moment it really began: what is left without waiting in line",
+        "From the moment it really began, without waiting for earlier appends",
         &append::tables::service(summary),
     );
     let title = format!("Ratios, medians over rounds, with {} intervals", words::confidence());
@@ -122,7 +122,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     let caption = Caption {
         id: format!("{id}-percentiles"),
         title: "Percentiles of an append.",
-        how: "Further right is a rarer append, further up a longer one; the axis of times is logarithmic.",
+        how: "Further right: rarer appends. Further up: longer ones; the time axis is logarithmic.",
     };
     plot::curve(out, &caption, &curves);
     let densities: Vec<Density> = arms
@@ -132,7 +132,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     let caption = Caption {
         id: format!("{id}-distribution"),
         title: "Distribution of each arm.",
-        how: "How many appends took how long; heights are square roots, so that a tail of a thousandth can be seen. The lines are p50 and p99.",
+        how: "How many appends took how long. Heights are square roots, so that a tail of a thousandth is visible. The lines are p50 and p99.",
     };
     plot::density(out, &caption, &densities);
 }
@@ -172,8 +172,8 @@ fn order(out: &mut Markup, id: &str, record: &Record, palette: &Palette) {
     out.leaf("h3", &[], "Did the machine change during the run?");
     let caption = Caption {
         id: format!("{id}-order"),
-        title: "The run in its order.",
-        how: "The p50 of each sample beside the median of its arm, in the order taken; the line is the running median. A slope or a step is a machine that changed meanwhile.",
+        title: "The run in order.",
+        how: "The p50 of each sample relative to the median of its arm, in the order taken; the line is the running median. A slope or a step means that the machine changed.",
     };
     plot::order(out, &caption, &legend, &dots);
 }
@@ -189,14 +189,14 @@ fn tables(out: &mut Markup, summary: &Summary) {
         );
     }
     out.leaf("h3", &[], "Work");
-    parts::table(out, "Of one append, on average", &append::tables::work(summary));
-    parts::details(out, "Of a launch, every counter, and how far samples lie apart", |out| {
+    parts::table(out, "Per append, on average", &append::tables::work(summary));
+    parts::details(out, "Per launch, every counter, and how much samples differ", |out| {
         parts::table(out, "Of a launch", &append::tables::machine(summary));
         parts::table(
             out,
-            "Counters of a launch, in every digit; ranges where launches differ",
+            "Counters of a launch in full; ranges if launches differ",
             &append::tables::counters(summary),
         );
-        parts::table(out, "How far single samples lie apart", &append::tables::samples(summary));
+        parts::table(out, "How much single samples differ", &append::tables::samples(summary));
     });
 }

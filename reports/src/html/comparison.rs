@@ -10,7 +10,7 @@ use crate::verdict::Gate;
 /// What a comparison is called among the others.
 pub(super) fn heading(run: &Run) -> String {
     let (base, new) = names(&run.comparison);
-    format!("Comparison {}: {new} beside {base}", run.name)
+    format!("Comparison {}: {new} and {base}", run.name)
 }
 
 /// What base and new program are called: of paths as much of the end as tells them apart. The whole ones stand with the programs.
@@ -48,7 +48,7 @@ pub(super) fn answers(out: &mut Markup, comparisons: &[Comparisons]) {
         out.leaf("p", &[("class", &format!("state {class}"))], &tied(&format!("{}: {head}", run.name)));
         let Comparison { scenario, recipe, verdicts, .. } = &run.comparison;
         let (base, new) = names(&run.comparison);
-        let title = format!("{scenario} on {recipe}: {new} beside {base}");
+        let title = format!("{scenario} on {recipe}: {new} compared with {base}");
         parts::table(out, &title, &tables::verdicts(verdicts));
     }
 }
@@ -62,18 +62,18 @@ pub(super) fn section(out: &mut Markup, run: &Run) {
     parts::list(out, words::programs(comparison));
     out.leaf("h3", &[], "Work");
     parts::table(out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
-    out.leaf("p", &[], &tables::equal(verdicts));
+    out.leaf("p", &[], &tables::equal([verdicts]));
     let advisory = tables::counters(verdicts, CounterClass::Advisory);
     parts::table(out, "Advisory counters that changed: they decide nothing", &advisory);
     if let Some(said) = words::noise(comparison) {
         out.leaf("h3", &[], "Noise");
-        parts::table(out, "The base against itself", &tables::noise(verdicts));
+        parts::table(out, "Noise: the base compared with itself", &tables::noise(verdicts));
         out.leaf("p", &[], &said);
     }
-    out.leaf("h3", &[], "How it is judged");
+    out.leaf("h3", &[], "How verdicts are made");
     parts::list(out, words::method(comparison));
     if !comparison.command.is_empty() {
-        out.leaf("h3", &[], "Again");
+        out.leaf("h3", &[], "Repeat this comparison");
         parts::code(out, &crate::words::shell(&comparison.command, 72));
     }
 }

@@ -8,7 +8,7 @@ use crate::record::{Record, SampleState, Status};
 use crate::summary::LeftOut;
 use crate::{remarks, words};
 
-/// Wrong answers that are told at the beginning; all stand with the verification.
+/// Wrong answers listed at the beginning; the verification section has all.
 const NAMED: usize = 5;
 
 /// The title of the page.
@@ -36,7 +36,8 @@ pub(super) fn heading(record: &Record) -> String {
     }
 }
 
-/// The same, with what tells it from others that are called so, too: the arms that not all of them have, or else its id.
+/// The same, with what distinguishes it from runs of the same name: arms that not all of them have,
+/// or else its id.
 pub(super) fn heading_among(records: &[Record], record: &Record) -> String {
     heading(record) + &distinction(records, record)
 }
@@ -55,7 +56,7 @@ fn distinction(records: &[Record], record: &Record) -> String {
     if arms.is_empty() || !is_alone { format!(" ({})", record.id) } else { format!(" ({})", arms.join(", ")) }
 }
 
-/// A moment as records tell it, `2026-11-21T07:00:00.123Z`, to the minute; anything else as it is.
+/// A moment such as `2026-11-21T07:00:00.123Z`, to the minute; anything else unchanged.
 fn to_the_minute(moment: &str) -> String {
     let minute = moment.split_once('T').zip(moment.strip_suffix('Z'));
     match minute.and_then(|((day, time), _)| Some((day, time.get(..5)?))) {
@@ -109,14 +110,14 @@ pub(super) fn page(out: &mut Markup, title: &str, content: &Content<'_>, growth:
         let machine = if same {
             remarks::setting(record)
         } else {
-            "several machines, each told with its run".to_owned()
+            "several machines, each described with its run".to_owned()
         };
         out.leaf("p", &[("class", &"lead")], &tied(&format!("Measured on {machine}.")));
     }
     contents(out, content, growth);
 }
 
-/// A question, and what the runs answer: the figures of one large, of several in a table.
+/// A question and its answer: the figures of one run large, of several in a table.
 fn asked(
     out: &mut Markup,
     question: &str,
@@ -126,7 +127,7 @@ fn asked(
     line: fn(&Record) -> Vec<String>,
 ) {
     out.leaf("p", &[("class", &"question")], question);
-    // The run that tells most stands for all, and of several the one on the most data.
+    // The run with the most figures represents all, of several the one on the most data.
     let Some(largest) = runs.iter().max_by_key(|run| (tiles(run).len(), run.dataset.file_bytes)) else {
         return;
     };
@@ -135,7 +136,7 @@ fn asked(
         out.leaf("p", &[("class", &"lead")], &which);
     }
     let tiles = tiles(largest);
-    // The time of a wrong answer is of no use, so it is not shown large.
+    // The time of a wrong answer has no value, so it is not shown large.
     if !tiles.is_empty() && largest.outcome.mismatches == 0 {
         out.element("ul", &[("class", &"tiles")], |out| {
             for (figure, what) in &tiles {
@@ -161,13 +162,13 @@ fn asked(
         }
         parts::table(
             out,
-            "Medians of every run, p50 where there is a p99; intervals of 99 %",
+            "Medians of every run, p50 for appends; 99 % intervals",
             &table.without_empty_columns(),
         );
     }
 }
 
-/// What a run is called in a table that tells its data and condition.
+/// The name of a run in a table, with its data and condition.
 fn run_name(record: &Record) -> String {
     let scale =
         if record.dataset.scale == 1.0 { String::new() } else { format!(" x{}", record.dataset.scale) };
@@ -201,27 +202,19 @@ fn verified(records: &[Record]) -> (&'static str, String) {
     }
     if wrong > 0 {
         let samples = words::plural(wrong, "sample");
-        return (
-            "bad",
-            format!("{samples} gave a WRONG ANSWER: no figure is of use until that is explained."),
-        );
+        return ("bad", format!("{samples} gave a WRONG ANSWER: do not use any figure."));
     }
     if launches == 0 {
-        return ("doubt", "No launch was made, so nothing is proven.".to_owned());
+        return ("doubt", "No launch was made, so nothing is verified.".to_owned());
     }
     let (of, right_of) = (words::launches(launches), crate::units::count(right));
     if launches == right {
-        (
-            "good",
-            format!(
-                "Every answer is right: all {of} were compared with an independently established answer."
-            ),
-        )
+        ("good", format!("All answers of {of} are right: each was compared with the oracle's."))
     } else {
         (
             "doubt",
             format!(
-                "No answer is wrong; {right_of} of {of} gave one, and each was compared with an independent one."
+                "No answer is wrong: {right_of} of {of} gave one, and each was compared with the oracle's."
             ),
         )
     }
@@ -229,7 +222,7 @@ fn verified(records: &[Record]) -> (&'static str, String) {
 
 fn contents(out: &mut Markup, content: &Content<'_>, growth: bool) {
     out.element("nav", &[("aria-label", &"Contents")], |out| {
-        out.leaf("h2", &[], "The figures behind it");
+        out.leaf("h2", &[], "Contents");
         out.element("ul", &[], |out| {
             let mut entry = |id: &str, text: &str| {
                 out.element("li", &[], |out| out.leaf("a", &[("href", &format!("#{id}"))], text));
@@ -244,7 +237,7 @@ fn contents(out: &mut Markup, content: &Content<'_>, growth: bool) {
                 entry("growth", "Cost as the database grows");
             }
             if content.ablations.is_some() {
-                entry("ablations", "What each check is for");
+                entry("ablations", "What each rule is for");
             }
         });
     });

@@ -94,7 +94,7 @@ pub fn page(content: &Content<'_>) -> String {
             out.leaf(
                 "footer",
                 &[],
-                "Everything on this page is computed from the records of the runs, which hold every raw sample.",
+                "Everything on this page is computed from the records of the runs, which have every raw sample.",
             );
         });
     });
@@ -139,7 +139,7 @@ fn growth(out: &mut Markup, ladders: &[Vec<Record>]) {
         let caption = Caption {
             id: format!("growth-{}", at + 1),
             title: &format!("Median time by size, {}.", records[0].dataset.recipe),
-            how: "Both axes are logarithmic: a level line costs the same whatever the size, a line that rises with the size costs by the byte.",
+            how: "Both axes are logarithmic. A level line costs the same at any size; a line that rises with the size costs by the byte.",
         };
         let names = ladder.arms();
         let palette = Palette::of(names.iter().map(|arm| arm.name.as_str()));
@@ -153,7 +153,7 @@ fn growth(out: &mut Markup, ladders: &[Vec<Record>]) {
         parts::table(
             out,
             &format!(
-                "Medians of whole-process times, at {} rows; growth is the last beside the first",
+                "Median wall times of launches, at {} rows; growth is the last compared with the first",
                 rows.join(", ")
             ),
             &ladder.medians(),

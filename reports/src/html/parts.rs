@@ -81,10 +81,10 @@ pub(super) fn details(out: &mut Markup, title: &str, content: impl FnOnce(&mut M
 /// The samples that are in no figure.
 pub(super) fn left_out(out: &mut Markup, samples: &[LeftOut]) {
     if samples.is_empty() {
-        out.leaf("p", &[], "No sample was left out.");
+        out.leaf("p", &[], "Every sample is in the figures.");
         return;
     }
-    let title = format!("{} left out of the figures", crate::words::plural(samples.len() as u64, "sample"));
+    let title = format!("{} not in the figures", crate::words::plural(samples.len() as u64, "sample"));
     details(out, &title, |out| list(out, samples.iter().map(remarks::left_out)));
 }
 
@@ -110,12 +110,12 @@ pub(super) fn foundations(out: &mut Markup, record: &Record) {
             code(out, &data.recipe_text);
         }
     });
-    out.leaf("h3", &[], "Again");
+    out.leaf("h3", &[], "Repeat this run");
     out.leaf(
         "p",
         &[],
         &format!(
-            "Run {}, from {} to {}, seed {}. This gets the figures again:",
+            "Run {}, from {} to {}, seed {}. This command repeats it:",
             record.id, record.started, record.finished, record.seed
         ),
     );

@@ -20,8 +20,7 @@ pub(super) type Tiles = Vec<(String, String)>;
 /// What was asked.
 pub(super) fn question(record: &Record) -> String {
     if record.scenario == "relaunch" {
-        "What does a relaunch on a large trace database cost, with a memo of the last scan and without, and is the answer still exactly the \
-         same?"
+        "What does a relaunch on a large trace database cost, with a memo of the last scan and without, and is the answer the same?"
             .to_owned()
     } else if refresh::is_one(record) {
         refresh::QUESTION.to_owned()
@@ -37,7 +36,7 @@ pub(super) fn answer(record: &Record) -> Vec<String> {
 
 /// The main figures of a run in a line, each under its title.
 pub(super) const TITLES: [&str; 6] =
-    ["data", "with a memo", "cache cold", "full scan", "published", "memo beside published"];
+    ["data", "with a memo", "cache cold", "full scan", "published", "memo vs published"];
 
 /// The line of this run under [`TITLES`].
 pub(super) fn line(record: &Record) -> Vec<String> {
@@ -79,7 +78,7 @@ pub(super) fn tiles(record: &Record) -> Tiles {
         (PUBLISHED, Cache::Hot, "the published query, cache hot"),
     ];
     let (published, figures) = if refresh::is_one(record) {
-        ("the refresh as published", refresh::FIGURES)
+        ("the published refresh", refresh::FIGURES)
     } else {
         ("the published query", launches)
     };
@@ -88,7 +87,7 @@ pub(super) fn tiles(record: &Record) -> Tiles {
         Some((figure, way)) if figure.ends_with('x') => {
             (figure.to_owned(), format!("{way} with a memo than {published}"))
         }
-        _ => ("as long".to_owned(), format!("with a memo as {published}, as far as one can tell")),
+        _ => ("no difference".to_owned(), format!("between a launch with a memo and {published}")),
     }));
     for (name, cache, what) in figures {
         tiles.extend(time(arm(name, cache)).map(|time| (time, what.to_owned())));
@@ -117,16 +116,17 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     parts::table(
         out,
         &format!(
-            "Whole-process time of a launch. A sample is one launch, or the mean of as many as take {} together; spread is the \
-             interquartile range",
+            "Wall time of a launch. A sample is one launch, or the mean of as many as take {} together; spread is the \
+             interquartile range divided by the median",
             units::duration(record.plan.launches.at_least)
         ),
         &tables::times(summary),
     );
-    parts::details(out, "How sure the ratios are, and single launches", |out| {
-        let title = format!("{} bootstrap intervals of the ratios, and their rounds", words::confidence());
+    parts::details(out, "Intervals of the ratios, and single launches", |out| {
+        let title =
+            format!("{} bootstrap intervals of the ratios, and their common rounds", words::confidence());
         parts::table(out, &title, &tables::ratios(summary));
-        parts::table(out, "Single launches, which no mean has smoothed", &tables::launches(summary));
+        parts::table(out, "Single launches, not averaged", &tables::launches(summary));
     });
     let curves: Vec<Curve> = keys(record)
         .map(|key| {
@@ -139,7 +139,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     let caption = Caption {
         id: format!("{id}-percentiles"),
         title: "Percentiles of single launches.",
-        how: "Further right is a rarer launch, further up a longer one; the axis of times is logarithmic. Level lines mean that bad launches are hardly worse than usual ones.",
+        how: "Further right: rarer launches. Further up: longer ones; the time axis is logarithmic. A level line means that slow launches are hardly slower than usual ones.",
     };
     plot::curve(out, &caption, &curves);
     let strips: Vec<Strip> = keys(record)
@@ -152,7 +152,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     let caption = Caption {
         id: format!("{id}-distribution"),
         title: "Distribution of each arm.",
-        how: "Each dot is a sample beside the median of its arm, the box holds the middle half. A triangle at the edge stands for a sample further out.",
+        how: "Each dot is a sample relative to the median of its arm; the box has the middle half. A triangle at the edge marks a sample further out.",
     };
     plot::strip(out, &caption, &strips);
 }
@@ -164,7 +164,7 @@ fn order(out: &mut Markup, id: &str, record: &Record, palette: &Palette) {
         let Some(median) = stats::median(&times) else { continue };
         for sample in record.samples.iter().filter(|sample| sample.key() == key) {
             let Some(time) = sample.time() else { continue };
-            let left_out = if sample.is_valid() { "" } else { ", left out" };
+            let left_out = if sample.is_valid() { "" } else { ", excluded" };
             dots.push(Dot {
                 class: palette.class(&key),
                 order: sample.order,
@@ -183,8 +183,8 @@ fn order(out: &mut Markup, id: &str, record: &Record, palette: &Palette) {
     }
     let caption = Caption {
         id: format!("{id}-order"),
-        title: "The run in its order.",
-        how: "Each sample beside the median of its arm, in the order taken; the line is the running median. A slope or a step is a machine that changed meanwhile. Rings are samples left out.",
+        title: "The run in order.",
+        how: "Each sample relative to the median of its arm, in the order taken; the line is the running median. A slope or a step means that the machine changed. Rings are excluded samples.",
     };
     out.leaf("h3", &[], "Did the machine change during the run?");
     plot::order(out, &caption, &legend, &dots);
@@ -202,7 +202,7 @@ fn where_it_goes(out: &mut Markup, id: &str, summary: &Summary) {
             parts: arm.phases.iter().map(|phase| (phase.name.clone(), nanos(phase.median))).collect(),
         })
         .collect();
-    // Both states of an arm stand together.
+    // Both states of an arm are neighbours.
     let order: Vec<String> = bars.iter().map(|bar| bar.group.clone()).collect();
     bars.sort_by_key(|bar| order.iter().position(|group| *group == bar.group));
     let caption = Caption {
@@ -212,7 +212,7 @@ fn where_it_goes(out: &mut Markup, id: &str, summary: &Summary) {
     };
     out.leaf("h3", &[], "Cold against hot");
     plot::bars(out, &caption, &bars);
-    parts::table(out, "Median over launches, and part of the whole", &tables::phases(summary, true));
+    parts::table(out, "Median over launches, and share of the whole", &tables::phases(summary, true));
     parts::table(out, "Time inside the process", &tables::inside(summary));
 }
 
@@ -220,14 +220,18 @@ fn work(out: &mut Markup, summary: &Summary) {
     out.leaf("h3", &[], "Work");
     parts::table(
         out,
-        "Exact counters of a launch, in every digit: on the same data they repeat, whatever the machine does",
+        "Exact counters of a launch in full. They repeat on the same data, whatever the machine does",
         &tables::exact_work(summary),
     );
-    parts::details(out, "Advisory counters, and what was taken from the machine", |out| {
-        parts::table(out, "Advisory counters, which depend on the moment", &tables::advisory_work(summary));
+    parts::details(out, "Advisory counters and resources", |out| {
         parts::table(
             out,
-            "Taken from the machine: processor time (medians), the rest as ranges over launches",
+            "Advisory counters, which depend on the moment and decide nothing",
+            &tables::advisory_work(summary),
+        );
+        parts::table(
+            out,
+            "Resources: processor time (medians), the rest as ranges over launches",
             &tables::resources(summary, Precision::Short),
         );
     });
@@ -246,10 +250,10 @@ fn verification(out: &mut Markup, record: &Record, summary: &Summary) {
     parts::left_out(out, &summary.left_out);
     let limits = limits::limits(record, summary);
     if !limits.is_empty() {
-        out.leaf("h3", &[], "To bear in mind");
+        out.leaf("h3", &[], "Limits of these figures");
         parts::list(out, limits);
     }
-    parts::table(out, "The arms, and why they are there", &tables::arms(record));
+    parts::table(out, "The arms", &tables::arms(record));
 }
 
 fn keys(record: &Record) -> impl Iterator<Item = ArmKey> {

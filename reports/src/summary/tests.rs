@@ -180,7 +180,7 @@ fn counters_say_whether_they_repeat() {
     assert_eq!(["same", "mixed"].map(|name| of(name).class), [CounterClass::Exact, CounterClass::Advisory]);
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
     // None of the others differs, though some launches lack some of them.
-    assert!(limits.contains(": grows (the table"), "{limits}");
+    assert!(limits.contains(": grows (the work table"), "{limits}");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn modes_are_counted_the_most_frequent_first() {
     let arm = arm(&record, "warm", Cache::Hot);
     assert_eq!(crate::words::modes(&arm.modes), "incremental 2, full (anchors) 1");
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
-    assert!(limits.contains("warm (cache hot) did not always take the same mode"), "{limits}");
+    assert!(limits.contains("warm (cache hot) did not always run in the same mode"), "{limits}");
 }
 
 #[test]
@@ -265,13 +265,13 @@ fn a_process_that_lives_on_is_compared_with_the_time_inside_others_only() {
 
     let said = crate::remarks::answer(&record, &Summary::of(&record)).join("\n");
     assert!(
-        said.contains("a refresh takes 3.00 ms inside it (median of 2 samples), 0.500x what warm"),
+        said.contains("takes 3.00 ms (median of 2 samples, page cache hot), 0.500x the time inside a warm"),
         "{said}"
     );
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
     assert!(limits.contains("live (cache hot): its times are those of a question"), "{limits}");
     let table = crate::tables::inside(&Summary::of(&record)).markdown();
-    assert!(table.contains("| live | hot | lives on | 3.00 ms |"), "{table}");
+    assert!(table.contains("| live | hot | long-lived | 3.00 ms |"), "{table}");
     // Where every launch is a process, there is nothing to add.
     record.plan.arms[3].process = Process::Fresh;
     assert!(crate::tables::inside(&Summary::of(&record)).is_empty());

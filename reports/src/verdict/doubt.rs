@@ -1,4 +1,4 @@
-//! Why nobody can tell.
+//! Why a verdict is inconclusive.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub enum Doubt {
     },
     /// The base was not compared with itself, so that the noise is unknown.
     NoSelfComparison,
-    /// The base differs from itself by more than the margin: something else than the program makes the difference.
+    /// The base differs from itself by more than the margin: something other than the program makes the difference.
     Biased {
         /// Time of the base as a multiple of the base's.
         #[serde(serialize_with = "figures::serialize")]
@@ -33,7 +33,7 @@ pub enum Doubt {
         #[serde(serialize_with = "figures::serialize")]
         reach: f64,
     },
-    /// The interval reaches beyond the noise budget: a change that large may hide in it.
+    /// The interval reaches beyond the noise budget, so a change that large is not ruled out.
     Wide {
         /// How far it reaches.
         #[serde(serialize_with = "figures::serialize")]
@@ -60,8 +60,7 @@ pub enum Doubt {
         #[serde(serialize_with = "figures::serialize")]
         second: f64,
     },
-    /// Two runs at different times differ by less than such runs may differ by themselves, so that a change as large as that may be
-    /// there, or hide.
+    /// Two runs at different times differ by less than such runs may differ anyway.
     BetweenRuns {
         /// The ratio seen.
         #[serde(serialize_with = "figures::serialize")]
@@ -74,22 +73,20 @@ impl Doubt {
     #[must_use]
     pub fn matter(&self) -> &'static str {
         match self {
-            Doubt::TooFewPairs { .. } => "too few pairs for an interval; measure more",
-            Doubt::NoSelfComparison => "the base was not compared with itself, so that the noise is unknown",
+            Doubt::TooFewPairs { .. } => "too few pairs for an interval; use more pairs",
+            Doubt::NoSelfComparison => "the base was not compared with itself, so the noise is unknown",
             Doubt::Biased { .. } => {
-                "the base differs from itself, so that something else than the program counts"
+                "the base differs from itself, so something other than the program affects times"
             }
-            Doubt::Noisy { .. } => {
-                "the base against itself scatters beyond the noise budget; quiet the machine or measure more"
-            }
-            Doubt::Wide { .. } => "a change beyond the noise budget is not ruled out; measure more",
-            Doubt::Margin { .. } => "a change was seen that may be within the margin; measure more",
-            Doubt::Unconfirmed { .. } => "a change was seen and no second run made; measure again",
+            Doubt::Noisy { .. } => "the noise exceeds the noise budget; use a quiet machine or more pairs",
+            Doubt::Wide { .. } => "a change beyond the noise budget is not ruled out; use more pairs",
+            Doubt::Margin { .. } => "a change was seen that may be within the margin; use more pairs",
+            Doubt::Unconfirmed { .. } => "a change was seen, but no second run was made; measure again",
             Doubt::Contradicted { .. } => {
-                "one run shows a change and the other does not; machine or program change with time"
+                "one run shows a change and the other does not; machine or program change over time"
             }
             Doubt::BetweenRuns { .. } => {
-                "runs at different times may differ as much by themselves; compare the programs in pairs"
+                "runs at different times may differ that much anyway; compare the programs in pairs"
             }
         }
     }

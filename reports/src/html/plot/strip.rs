@@ -35,7 +35,7 @@ pub(in crate::html) fn strip(out: &mut Markup, caption: &Caption<'_>, strips: &[
                 (scale.part(tick), if tick == 0.0 { "0 %".to_owned() } else { format!("{tick:+.0} %") })
             })
             .collect();
-        below(out, frame, &marks, "beside the arm's own median");
+        below(out, frame, &marks, "relative to the arm's median");
         for (at_row, strip) in strips.iter().enumerate() {
             let y = frame.top + ROW * (at_row as f64 + 0.5);
             out.leaf(
