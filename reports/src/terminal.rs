@@ -150,7 +150,7 @@ pub(crate) fn again(out: &mut String, record: &Record) {
 /// A table under a title, or nothing if it has no rows.
 pub(crate) fn section(out: &mut String, title: &str, table: &Table) {
     if !table.is_empty() {
-        *out += &format!("\n{title}\n\n{}", table.text(WIDTH));
+        *out += &format!("\n{}\n{}", wrapped(title, WIDTH, "  "), table.text(WIDTH));
     }
 }
 
@@ -256,8 +256,8 @@ mod tests {
         let text = text_of(&record);
         assert!(text.starts_with("WRONG ANSWER: "), "{text}");
         assert!(brief_of(&record).starts_with("WRONG ANSWER: "));
-        assert!(text.contains("WRONG ANSWER: turn t-1 is missing"));
-        assert!(text.contains("Mismatch: 81 of 81 samples taken, 3 excluded, 1 failed, 1 wrong"), "{text}");
+        assert!(text.contains("(sample 5): WRONG ANSWER: turn t-1 is missing"));
+        assert!(text.contains("Mismatch: 81 of 81 samples taken, 1 excluded, 1 failed, 1 wrong"), "{text}");
         assert!(text.contains("448 of 450 launches"), "{text}");
     }
 

@@ -100,9 +100,12 @@ pub(super) struct Arguments {
     /// Where the comparison and its raw samples are written [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// How to print the result.
+    /// Print for people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    /// Print all tables and conditions instead of one screen.
+    #[arg(long)]
+    details: bool,
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -16,17 +16,17 @@ use serde::Serialize;
 use tracerig_datasets::{Dataset, DatasetError, Manifest, Progress, Stage};
 use tracerig_reports::wrapped;
 
-use super::output::{self, Format};
+use super::output::{self, Format, Output};
 use super::{Code, Interrupted, no_recipe};
 use crate::interrupt;
 
-/// Build, list, verify, inspect and remove the databases and archives that runs stand on.
+/// Build, list, verify, inspect and remove datasets.
 ///
-/// A dataset is built from a recipe, a seed and a scale: the same three give the same file, byte for byte. It is kept in
-/// the user's cache folder (TRACERIG_CACHE_DIR moves it). Whenever it is used again its size and times are compared with
-/// those of the last verification, and its digest where these differ.
+/// A dataset is a trace database or an archive of rollouts, built from a recipe, a seed and a scale. The
+/// same three give the same bytes. Datasets are kept in the user's cache folder; TRACERIG_CACHE_DIR moves
+/// it. Each use checks size and modification time, and the digest if these changed.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, after_long_help = "Examples:\n  tracerig dataset list\n  tracerig dataset build codex-799mb\n  tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     task: Task,
@@ -34,29 +34,27 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// List the recipes, and the datasets built from them.
+    /// List recipes and the datasets built from them.
     List {
-        /// How to print the result.
+        /// Print for people (table) or for programs (json).
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
     Build(build::Build),
     Mimic(mimic::Mimic),
-    /// Compare a dataset's file and rows with the digests it was built with; of an archive its rollouts, and what a refresh finds in
-    /// them.
+    /// Compare a dataset with the digests it was built with.
     Verify(Named),
-    /// Tell everything known about a dataset.
+    /// Show what a dataset contains.
     Inspect(Named),
     Remove(remove::Remove),
 }
 
 #[derive(Debug, Args)]
 struct Named {
-    /// A dataset's name as listed, or its recipe's name where only one was built from it.
+    /// Name of the dataset, or of its recipe if only one dataset was built from it.
     name: String,
-    /// How to print the result.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
@@ -129,7 +127,7 @@ impl Shown {
     }
 }
 
-/// A fact about a dataset in lines of at most 80 columns, its name before the first.
+/// A fact about a dataset in lines of at most 80 columns, after its name.
 fn fact(name: &str, value: &str) -> String {
     let lines = wrapped(value, 69, "");
     let names = [name].into_iter().chain(std::iter::repeat(""));

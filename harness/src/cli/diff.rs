@@ -17,9 +17,9 @@ use clap::{Args, Subcommand};
 use super::Code;
 pub(super) use options::{jobs as threads, time};
 
-/// Search for histories after which an answer is wrong: random ones and kept ones, each held against oracles.
+/// Search for histories after which an answer is wrong, at random and in a corpus.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff all --cases 30000 --corpus corpus\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -33,12 +33,12 @@ enum What {
     All(all::All),
     #[cfg(feature = "ablations")]
     Ablations(ablations::Ablations),
-    /// Switch off each rule in turn and see whether the differential tests notice: needs a build with the feature `ablations`.
+    /// Switch off each rule in turn and check that the tests notice (build with `--features ablations`).
     #[cfg(not(feature = "ablations"))]
     Ablations(Unavailable),
 }
 
-/// Whatever arguments are given, in a build that cannot use them.
+/// Any arguments, in a build that cannot use them.
 #[cfg(not(feature = "ablations"))]
 #[derive(Debug, Args)]
 struct Unavailable {

@@ -6,12 +6,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 pub(super) use tracerig_reports::foreign::{columns, one_line, plain};
 use tracerig_reports::foreign::{json as harmless_json, message};
 use tracerig_reports::{units, wrapped};
+
+/// How a result is printed, and how much of it.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Output {
+    /// Print for people (table) or for programs (json).
+    #[arg(long, value_enum, default_value = "table")]
+    pub(super) format: Format,
+    /// Print all tables and conditions instead of one screen.
+    #[arg(long)]
+    pub(super) details: bool,
+}
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,12 +33,12 @@ pub(super) enum Format {
     Json,
 }
 
-/// Prints text for people: nothing in it that others wrote steers the terminal.
+/// Prints text for people, with control sequences escaped.
 pub(super) fn show(text: &str) -> anyhow::Result<()> {
     print(&plain(text))
 }
 
-/// Prints text as it is: JSON, or what is to be kept to the letter.
+/// Prints text unchanged: JSON, or what must be kept exactly.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output")
@@ -48,7 +59,7 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&json(value)?)
 }
 
-/// Prints a line for people on standard error. Whoever closed it does not want to hear, and that is no failure.
+/// Prints a line for people on standard error. Closed standard error is not a failure.
 pub(super) fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", message(text));
 }
@@ -58,7 +69,7 @@ pub(super) fn say_wrapped(text: &str) {
     say(wrapped(text, 80, "  ").trim_end());
 }
 
-/// An error with its causes, as far as they are not told already: most messages here end with what the system said.
+/// An error with its causes, unless the message already contains them.
 pub(super) fn told(error: &anyhow::Error) -> String {
     error.chain().skip(1).fold(error.to_string(), |mut text, cause| {
         let cause = cause.to_string();

@@ -14,33 +14,34 @@ use super::compare::results;
 use super::run::RECORD;
 use super::{Code, Usage, output};
 
-/// Show what runs and comparisons found, from their records alone.
+/// Show runs and comparisons from their records, as text, Markdown, HTML or JSON.
 ///
-/// A record is the record.json of a run, or the comparison.json of a comparison, or a folder with one, or with folders that have one
-/// each, as a plan and --scales write.
+/// RECORD is the record.json of a run, the comparison.json of a comparison, or a folder with such files.
 ///
-/// The HTML page is one file that needs nothing else: what was asked and answered first, then percentiles, distributions, the
-/// order of the run, cold against hot and where the time goes, how costs grow where the records differ in scale, work, verification,
-/// machine, and the commands that get it all again.
+/// The HTML page is one self-contained file: question and answer, percentiles, distributions, order of the run,
+/// cold against hot, work, verification, machine, and the commands that repeat it. Records that differ in scale
+/// also show how costs grow.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
     /// Records, comparisons, or folders with them.
     #[arg(required = true, value_name = "RECORD")]
     records: Vec<PathBuf>,
-    /// What to make.
+    /// Format of the report.
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
-    /// Figures for a service that keeps them, instead of a report; several separated by commas need --out.
+    /// Write figures for another service instead of a report (comma-separated with --out).
     #[arg(long, value_enum, value_name = "FORMAT", value_delimiter = ',', conflicts_with = "format")]
     export: Vec<Export>,
-    /// Write into this folder instead of standard output: report.html, report.md, report.txt or report.json; with --export latencies.hdr,
-    /// bencher.json or smaller-is-better.json.
+    /// Write report.html (or .md, .txt, .json, or the exported files) into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A table of ablations for the HTML page, as a search for them wrote it as JSON.
+    /// Add this result of `diff ablations --out` to the HTML page.
     #[arg(long, value_name = "FILE", conflicts_with = "export")]
     ablations: Option<PathBuf>,
+    /// Print all tables and conditions instead of one screen per run (text only).
+    #[arg(long, conflicts_with = "export")]
+    details: bool,
 }
 
 /// How a report is made.
@@ -48,18 +49,18 @@ pub(super) struct Arguments {
 enum Format {
     /// Text of 80 columns.
     Terminal,
-    /// Markdown, as GitHub renders it.
+    /// Markdown for GitHub.
     Markdown,
-    /// One page of HTML that needs nothing else.
+    /// One self-contained HTML page.
     Html,
-    /// Summaries for programs: an object for one record, a list for several.
+    /// JSON: an object for one record, a list for several.
     Json,
 }
 
-/// A format of others.
+/// A format of another service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Export {
-    /// HdrHistogram interval log, tagged by arm (one record only).
+    /// HdrHistogram interval log (one record only).
     Hdr,
     /// Bencher Metric Format.
     Bencher,
@@ -80,12 +81,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         arguments.records.iter().partition(|path| is_beside_records(path));
     for path in passed_over {
         output::say(&format!(
-            "tracerig: {}: passed over: it was made from records, and is none",
+            "tracerig: {}: skipped: made from records, but not a record",
             path.display()
         ));
     }
     if named.is_empty() {
-        bail!("no record among what was given; give the folder that a run wrote, or the record.json in it");
+        bail!("no record given; name the folder that a run wrote, or the record.json in it");
     }
     for path in named {
         let mut found = Vec::new();
@@ -104,7 +105,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         return Ok(Code::FINE);
     }
     if !shown.comparisons.is_empty() {
-        let said = "figures are exported of runs, not of a comparison: give the record.json of each";
+        let said = "a comparison cannot be exported: name the record.json of each run";
         return Err(Usage(said.to_owned()).into());
     }
     exported(arguments, &shown.records)
@@ -193,7 +194,15 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
     };
     Ok(match arguments.format {
         Format::Terminal => {
-            let each = each(render::terminal, comparison::terminal);
+            let each = if arguments.details {
+                each(render::details, comparison::details)
+            } else {
+                let of_runs = |read: &Comparisons| {
+                    let cut = read.cut_short().map(|said| said + "\n");
+                    comparison::terminal(&read.runs) + &cut.unwrap_or_default()
+                };
+                comparisons.iter().map(of_runs).chain(records.iter().map(render::terminal)).collect()
+            };
             ("report.txt", each.join(&format!("\n{}\n\n", "=".repeat(80))))
         }
         Format::Markdown => ("report.md", each(render::markdown, comparison::markdown).join("\n---\n\n")),
@@ -210,7 +219,7 @@ fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>>
     let Some(path) = &arguments.ablations else { return Ok(None) };
     let text = read_whole(path, LARGEST_DOCUMENT)?;
     let value = serde_json::from_slice(&text).with_context(|| {
-        format!("{}: is not JSON; give what a search for ablations wrote", path.display())
+        format!("{}: not JSON; name a file that `diff ablations --out` wrote", path.display())
     })?;
     Ok(Some(value))
 }
@@ -231,19 +240,19 @@ fn json(shown: &Shown) -> anyhow::Result<String> {
 fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
     if let Some(wrong) = records.iter().find(|record| record.outcome.status == Status::Mismatch) {
         output::say(&format!(
-            "tracerig: run {} gave wrong answers, so its figures are not exported; look at it with `tracerig report`",
+            "tracerig: run {} gave wrong answers, so its figures are not exported; see `tracerig report`",
             wrong.id
         ));
         return Ok(Code::MISMATCH);
     }
     if arguments.export.len() > 1 && arguments.out.is_none() {
-        return Err(Usage("several formats do not fit standard output: give --out DIR".to_owned()).into());
+        return Err(Usage("several formats need a folder: give --out DIR".to_owned()).into());
     }
     for format in &arguments.export {
         let (name, text) = match format {
             Export::Hdr => {
                 let [record] = records else {
-                    return Err(Usage("an HdrHistogram log is of one run: give one record".to_owned()).into());
+                    return Err(Usage("an HdrHistogram log has one run: give one record".to_owned()).into());
                 };
                 ("latencies.hdr", hdr::log(record)?)
             }

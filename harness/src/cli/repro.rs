@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tracerig_reports::record::{Sample, SampleState};
 use tracerig_reports::verdict::{Gate, Rules, Verdict, Work};
+use tracerig_reports::comparison::Run;
 use tracerig_reports::{Comparison, Record, comparison};
 
 use super::output::{self, Format};
@@ -50,9 +51,12 @@ pub(super) struct Arguments {
     /// Where the record of the repetition is written [default: nowhere].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// How to print the result.
+    /// Print for people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    /// Print all tables and conditions instead of one screen.
+    #[arg(long)]
+    details: bool,
 }
 
 /// What `git bisect run` makes of it.
@@ -211,15 +215,20 @@ fn give(
     let code = bisect.map_or(Code(gate.exit_code()), Bisect::code);
     let printed = match arguments.format {
         Format::Table => {
-            let counters = if counters_agree { "agree to the digit" } else { "DO NOT AGREE" };
+            let counters = if counters_agree { "equal" } else { "NOT EQUAL" };
             let times = match times_agree {
                 None if times.is_empty() => "not compared",
-                None => "nobody can tell",
-                Some(true) => "within what two runs may differ by",
-                Some(false) => "OF ANOTHER SIZE",
+                None => "inconclusive",
+                Some(true) => "within 25 %, as two runs may differ",
+                Some(false) => "DIFFERENT",
             };
-            let order = if same_order { "the same" } else { "ANOTHER" };
-            let mut text = comparison::terminal(compared);
+            let order = if same_order { "same" } else { "DIFFERENT" };
+            let mut text = if arguments.details {
+                comparison::details(compared)
+            } else {
+                let run = Run { name: compared.scenario.clone(), comparison: compared.clone() };
+                comparison::terminal(&[run])
+            };
             text += &format!("\nwork counters: {counters}\ntimes: {times}\norder of samples: {order}\n");
             if let Some(bisect) = bisect {
                 text += &format!(

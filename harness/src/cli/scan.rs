@@ -20,44 +20,45 @@ use crate::interrupt;
 
 /// List the turns of a trace database that ran at the priority service tier.
 ///
-/// The database is opened read-only. What was found is remembered in a memo, so that the next scan reads only the rows
-/// added since; the answer is always that of a full scan.
+/// The database is opened read-only. A memo remembers what was found, so the next scan reads only new rows;
+/// the answer is the same as that of a full scan.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig scan --db ~/.codex/logs_2.sqlite\n  tracerig scan --db ~/.codex/logs_2.sqlite --since 2026-06-01 --format json")]
 pub(super) struct Arguments {
-    /// The database, logs_2.sqlite in Codex's home folder.
+    /// Trace database: logs_2.sqlite in the Codex home.
     #[arg(long, value_name = "PATH")]
     db: PathBuf,
-    /// Where the memo is kept [default: a file for each database in the user's cache folder].
+    /// Memo file [default: one per database in the user's cache folder].
     #[arg(long, value_name = "PATH", conflicts_with = "no_memo")]
     memo: Option<PathBuf>,
-    /// Neither read nor write a memo.
+    /// Do not read or write a memo.
     #[arg(long)]
     no_memo: bool,
-    /// Count evidence from this moment on: a Unix time or a UTC date such as 2026-06-01.
+    /// Count evidence from this time on: a Unix time or a UTC date such as 2026-06-01.
     #[arg(long, value_name = "T", value_parser = moment, allow_hyphen_values = true)]
     since: Option<i64>,
-    /// Count evidence before this moment.
+    /// Count evidence before this time.
     #[arg(long, value_name = "T", value_parser = moment, allow_hyphen_values = true)]
     until: Option<i64>,
-    /// Examine every row, whatever the memo says, and write a new memo.
+    /// Ignore the memo, examine every row, and write a new memo.
     #[arg(long)]
     rescan: bool,
-    /// The rules to find turns by.
+    /// Rules to find turns by.
     #[arg(long, value_enum, default_value = "scanner")]
     engine: Engine,
-    /// How to print the result.
+    /// Print for people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// How many seconds to wait for a database that another process keeps locked.
+    /// Seconds to wait for a locked database.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_BUSY_SECONDS))]
     busy_timeout: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Engine {
-    /// Every turn that left evidence, from a memo where there is one.
+    /// Every turn with evidence, using a memo if there is one.
     Scanner,
-    /// One LIKE query, as published scanners do: slower, and with their misses and false turns.
+    /// One LIKE query, as published scanners do: slower, with missing and false turns.
     Published,
 }
 
@@ -123,7 +124,7 @@ fn scan(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
     }
 }
 
-/// The published query cannot be stopped from outside, and changes nothing: an interruption simply leaves it behind.
+/// The published query cannot be stopped from outside and changes nothing: an interruption abandons it.
 fn published(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
     let (database, busy_timeout) = (arguments.db.clone(), Duration::from_secs(arguments.busy_timeout));
     let thread = std::thread::spawn(move || published::scan(&database, window, busy_timeout));

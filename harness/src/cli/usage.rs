@@ -17,51 +17,50 @@ use tracerig_scanner::archive::{
 use tracerig_scanner::{MemoPlace, Scanner};
 
 use self::view::{By, View};
-use super::output::{self, Format};
+use super::output::{self, Format, Output};
 use super::{Code, Interrupted, cache};
 use crate::interrupt;
 
-/// Add up the tokens that the sessions of Codex homes used, by day, model, project, session or tier.
+/// Add up the tokens that Codex sessions used, by day, model, project, session or tier.
 ///
-/// Sessions are read only. A memo remembers what was read, so that the next run reads only files that changed; the result is
-/// always that of reading everything. Each session is charged with its own responses: what a fork copied from its parent
-/// counts for the parent. Compressed rollouts are read, too, and a copy of a rollout counts once.
+/// Sessions are only read. A memo remembers what was read, so the next run reads only files that changed;
+/// the result is the same as reading everything. A fork is not charged with what it copied from its
+/// parent, and a copy of a rollout counts once. Compressed rollouts are read, too.
 ///
-/// What is skipped is reported, one line for each kind. A file or folder that cannot be read makes the exit code 1; broken lines and
-/// rollouts of 2025 (no types on their lines) do not change it.
+/// Skipped files and lines are reported, one line per kind. The exit code is 1 if a file or folder cannot be
+/// read.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig usage\n  tracerig usage ~/.codex --by week,model --since 2026-06-01\n  tracerig usage ~/.codex /backup/.codex --by session --details")]
 pub(super) struct Arguments {
-    /// Homes of Codex; a session that stands in several counts once [default: $CODEX_HOME, else ~/.codex].
+    /// Codex homes; a session found in several counts once [default: $CODEX_HOME, else ~/.codex].
     #[arg(value_name = "DIR")]
     homes: Vec<PathBuf>,
-    /// Trace database: count turns that it knows at the priority tier there, if their session does not say.
+    /// Trace database to look up the tier of turns whose session does not name one.
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
-    /// Count from this day or moment on: a date such as 2026-06-01, a Unix time, or RFC 3339. A moment must be a
-    /// quarter-hour, because results are kept by the quarter-hour.
+    /// Count from this day or time on: 2026-06-01, a Unix time, or RFC 3339, on a quarter-hour.
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     since: Option<String>,
-    /// Count up to this moment, or to the beginning of this day.
+    /// Count up to this time, or to the beginning of this day.
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     until: Option<String>,
     /// Group by (comma-separated).
     #[arg(long, value_enum, value_delimiter = ',', default_value = "day")]
     by: Vec<By>,
-    /// Time zone of days, weeks and months, such as Europe/Berlin or UTC [default: that of this machine].
+    /// Time zone of days, weeks and months, such as Europe/Berlin [default: this machine's].
     #[arg(long, value_name = "NAME")]
     time_zone: Option<String>,
-    /// Folder of the memo; only with a single home [default: one for each home in the user's cache folder].
+    /// Folder of the memo, for a single home [default: in the user's cache folder].
     #[arg(long, value_name = "PATH", conflicts_with = "no_memo")]
     memo: Option<PathBuf>,
-    /// Neither read nor write a memo.
+    /// Do not read or write a memo.
     #[arg(long)]
     no_memo: bool,
-    /// Read every session, whatever the memo says, and write it anew.
+    /// Ignore the memo, read every session, and write a new memo.
     #[arg(long)]
     rescan: bool,
-    /// How to print the result.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What a home used.
@@ -80,11 +79,11 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         output::say(&format!("tracerig: {note}"));
     }
     let rows = view.rows(&homes);
-    match arguments.format {
+    match arguments.output.format {
         Format::Json => output::print_json(&show::document(&homes, &view, &rows))?,
-        Format::Table => output::show(&show::table(&homes, &view, &rows))?,
+        Format::Table => output::show(&show::table(&homes, &view, &rows, arguments.output.details))?,
     }
-    // As for `threads`: what is broken in a file is told, but a file that is not read leaves the result incomplete.
+    // As for `threads`: broken lines are reported; only an unread file makes the result incomplete.
     Ok(if told::is_incomplete(&homes) { Code::FAILED } else { Code::FINE })
 }
 

@@ -64,5 +64,5 @@ pub fn details(record: &Record, summary: &Summary) -> String {
 fn title(summary: &Summary) -> String {
     let open = summary.condition.as_ref().is_some_and(|plan| plan.rate.is_some());
     let from = if open { "its intended start" } else { "its call" };
-    format!("Time of an append, from {from} to its return (valid: of planned samples)")
+    format!("Time of an append, from {from} to its return (valid: of planned)")
 }

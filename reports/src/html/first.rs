@@ -4,12 +4,8 @@ use super::markup::Markup;
 use super::relaunch::Tiles;
 use super::{Content, append, comparison, parts, relaunch};
 use crate::layout::{Table, tied};
-use crate::record::{Record, SampleState, Status};
-use crate::summary::LeftOut;
+use crate::record::{Record, Status};
 use crate::{remarks, words};
-
-/// Wrong answers listed at the beginning; the verification section has all.
-const NAMED: usize = 5;
 
 /// The title of the page.
 pub(super) fn title(content: &Content<'_>) -> String {
@@ -178,9 +174,6 @@ fn run_name(record: &Record) -> String {
 /// The answer of a run in sentences, and how it ended.
 pub(super) fn answer(out: &mut Markup, record: &Record) {
     let appends = record.plan.append.is_some();
-    let left_out = LeftOut::all(record);
-    let wrong = left_out.iter().filter(|left| matches!(left.state, SampleState::Mismatch { .. }));
-    parts::list(out, wrong.take(NAMED).map(remarks::left_out));
     parts::list(out, if appends { append::answer(record) } else { relaunch::answer(record) });
     let class = match record.outcome.status {
         Status::Complete => "good",

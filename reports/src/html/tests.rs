@@ -135,7 +135,7 @@ fn any_record_gives_a_page_that_is_well_formed() {
 }
 
 #[test]
-fn a_wrong_answer_stands_first_and_no_time_stands_large() {
+fn a_wrong_answer_comes_first_and_no_time_is_large() {
     let right = page(&[fixture::flawless()], None);
     assert!(right.contains("class=\"tiles\""), "{right}");
     let mut record = fixture::record();
@@ -145,8 +145,8 @@ fn a_wrong_answer_stands_first_and_no_time_stands_large() {
     let wrong = page(&[record], None);
     assert!(!wrong.contains("class=\"tiles\""), "{wrong}");
     let at = |text: &str| wrong.find(text).unwrap_or_else(|| panic!("{text} in {wrong}"));
-    assert!(at("1 sample gave a WRONG ANSWER") < at("WRONG ANSWER: turn t-1 is missing"));
-    assert!(at("WRONG ANSWER: turn t-1 is missing") < at("a relaunch takes"));
+    assert!(at("1 sample gave a WRONG ANSWER") < at("turn t-1 is missing"));
+    assert!(at("turn t-1 is missing") < at("A relaunch with a memo takes"));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn what_comes_in_is_text_and_no_markup() {
 }
 
 #[test]
-fn comparisons_stand_at_the_beginning_and_have_sections_of_their_own() {
+fn comparisons_come_first_and_have_sections() {
     let (base, mut new) = (fixture::flawless(), fixture::flawless());
     for launch in new.samples.iter_mut().flat_map(|sample| &mut sample.launches) {
         launch.counters.insert("<rows>".to_owned(), crate::record::Counter::exact(Some(1)));
@@ -273,12 +273,12 @@ fn comparisons_stand_at_the_beginning_and_have_sections_of_their_own() {
         assert!(page.contains("SLOWER"));
     }
     assert!(!alone.contains("No launch was made") && both.contains("id=\"run-1\""));
-    assert!(!alone.contains("was not compared"));
+    assert!(!alone.contains("were not compared"));
     for (exit_code, interrupted, said) in
-        [(130, true, "Cut short by Ctrl-C"), (1, false, "Comparing went wrong")]
+        [(130, true, "Interrupted"), (1, false, "An error ended the comparison")]
     {
         (comparisons[0].exit_code, comparisons[0].interrupted) = (exit_code, interrupted);
         let cut = super::page(&Content { comparisons: &comparisons, ..Content::default() });
-        assert!(cut.contains(said) && cut.contains("was not compared"), "{cut}");
+        assert!(cut.contains(said) && cut.contains("were not compared"), "{cut}");
     }
 }

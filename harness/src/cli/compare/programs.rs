@@ -61,7 +61,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         code = code.graver(Code::INTERRUPTED);
     }
     let runs = compared.into_iter().map(|run| Run { name: run.name, comparison: run.comparison });
-    results::give(runs.collect(), code, Some(&out), arguments.format)
+    results::give(runs.collect(), code, Some(&out), (arguments.format, arguments.details))
 }
 
 /// The executable that the user names, if any, and what they call it.

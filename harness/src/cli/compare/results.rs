@@ -1,4 +1,4 @@
-//! What a comparison found: written, printed, and told as an exit code.
+//! The result of a comparison: written, printed, and turned into an exit code.
 
 use std::path::Path;
 
@@ -30,14 +30,19 @@ pub(super) fn write_samples(out: &Path, compared: &Compared) -> anyhow::Result<(
     Ok(())
 }
 
-/// Writes and prints the comparisons. Returns the gravest of their exit codes and of that with which comparing `ended`.
-pub(super) fn give(runs: Vec<Run>, ended: Code, out: Option<&Path>, format: Format) -> anyhow::Result<Code> {
+/// Writes and prints the comparisons. Returns the gravest of their exit codes and of `ended`.
+pub(super) fn give(
+    runs: Vec<Run>,
+    ended: Code,
+    out: Option<&Path>,
+    (format, details): (Format, bool),
+) -> anyhow::Result<Code> {
     let codes = runs.iter().map(|run| Code(run.comparison.gate().exit_code()));
     let code = codes.fold(ended, Code::graver);
     let comparisons = Comparisons { exit_code: code.0, interrupted: ended == Code::INTERRUPTED, runs };
     let each = |text: fn(&comparison::Comparison) -> String| {
         let each = comparisons.runs.iter().map(|run| text(&run.comparison));
-        // Last, where it stays in sight: a comparison that was cut short must not look like a whole one.
+        // Last, where it stays visible: an interrupted comparison must not look complete.
         let cut = comparisons.cut_short().map(|said| said + "\n");
         each.chain(cut).collect::<Vec<String>>().join("\n")
     };
@@ -47,13 +52,17 @@ pub(super) fn give(runs: Vec<Run>, ended: Code, out: Option<&Path>, format: Form
     });
     let is_written = written.is_ok();
     let printed = output::print(&match format {
-        Format::Table => each(comparison::terminal),
+        Format::Table if details => each(comparison::details),
+        Format::Table => {
+            let cut = comparisons.cut_short().map(|said| said + "\n");
+            comparison::terminal(&comparisons.runs) + &cut.unwrap_or_default()
+        }
         Format::Json => foreign::json(&comparisons.to_json()?),
     });
-    // Told after the result: what cannot be kept can still be read.
+    // Reported after the result: what cannot be kept can still be read.
     let code = code.after(printed).after(written.map_err(Into::into));
     if let Some(out) = out.filter(|_| is_written) {
-        output::say(&format!("\ncomparison: {}", out.display()));
+        output::say(&format!("\nfull report: {}/comparison.md", out.display()));
     }
     Ok(code)
 }

@@ -11,21 +11,21 @@ use super::{archive, watched};
 use crate::cli::Code;
 use crate::cli::output;
 
-/// Build a dataset, unless it is there already, and print the path of its database, or of an archive's home.
+/// Build a dataset unless it exists, and print the path of its database or home.
 ///
-/// The trace database that belongs to an archive is built with it.
+/// An archive is built together with its trace database.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig dataset build codex-799mb\n  tracerig dataset build quick --scale 0.1 --out /tmp/small")]
 pub(super) struct Build {
-    /// A recipe's name (see `tracerig dataset list`), or the path of a recipe file.
+    /// Recipe: a name (see `tracerig dataset list`) or the path of a recipe file.
     name: String,
-    /// Another seed than the recipe's.
+    /// Seed to use instead of the recipe's.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Factor on the number of rows and the size of the file, or on the bytes of an archive that do not matter; the facts stay
-    /// the same.
+    /// Factor on the number of rows, or on the bulk bytes of an archive; facts stay the same.
     #[arg(long, value_name = "F", default_value = "1", value_parser = crate::cli::scale)]
     scale: f64,
-    /// Build it in this folder instead of the cache; the folder must be empty or not there yet.
+    /// Build in this folder instead of the cache; it must be empty or not exist.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

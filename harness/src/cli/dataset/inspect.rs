@@ -1,4 +1,4 @@
-//! `tracerig dataset inspect`: everything known about a dataset.
+//! `tracerig dataset inspect`: what a dataset contains.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,18 +12,18 @@ use crate::cli::output::{self, Format, MOST_COLUMNS, one_line, padded};
 
 pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
     if let Some((name, manifest)) = Cache::default()?.inspect_archive(&arguments.name)? {
-        archive::inspect(&manifest, &name, arguments.format)?;
+        archive::inspect(&manifest, &name, arguments.output.format)?;
         return Ok(Code::FINE);
     }
     let dataset = Cache::default()?.inspect(&arguments.name)?;
-    match arguments.format {
+    match arguments.output.format {
         Format::Json => output::print_json(&dataset.manifest)?,
-        Format::Table => output::show(&inspection(&dataset))?,
+        Format::Table => output::show(&inspection(&dataset, arguments.output.details))?,
     }
     Ok(Code::FINE)
 }
 
-fn inspection(dataset: &Dataset) -> String {
+fn inspection(dataset: &Dataset, details: bool) -> String {
     let manifest = &dataset.manifest;
     let pages = manifest.pages;
     let mut text = String::new();
@@ -35,7 +35,7 @@ fn inspection(dataset: &Dataset) -> String {
     line(
         "rows",
         format!(
-            "{} of {} inserted; the highest id is {}",
+            "{} of {} inserted; highest id {}",
             units::count(manifest.rows),
             units::count(manifest.inserted_rows),
             units::count(manifest.max_id.unsigned_abs())
@@ -44,7 +44,7 @@ fn inspection(dataset: &Dataset) -> String {
     line(
         "file",
         format!(
-            "{} bytes: {} pages of {} bytes, {} of them free, {} of the table",
+            "{} bytes: {} pages of {} bytes, {} free, {} of the table",
             units::count(manifest.file_bytes),
             units::count(pages.total),
             pages.page_size,
@@ -69,9 +69,13 @@ fn inspection(dataset: &Dataset) -> String {
     );
     line(
         "turns",
-        format!("{} at priority, {} more fell to retention", truth.turns.len(), truth.pruned_turns.len()),
+        format!("{} at priority; {} more were deleted by retention", truth.turns.len(), truth.pruned_turns.len()),
     );
-    text.push_str(&kinds(manifest));
+    if details {
+        text.push_str(&kinds(manifest));
+    } else {
+        let _ = writeln!(text, "kinds      {} kinds of rows; see --details", manifest.kinds.len());
+    }
     text
 }
 

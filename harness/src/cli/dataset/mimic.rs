@@ -9,18 +9,19 @@ use tracerig_reports::write_new;
 use crate::cli::Code;
 use crate::cli::output;
 
-/// Write a recipe for databases like one of your own: sizes and kinds of rows, no content, no ids, no names.
+/// Write a recipe that imitates your database: sizes and kinds of rows, no content, ids or names.
 ///
-/// The database is only read. `tracerig dataset build FILE` and `tracerig run relaunch --recipe FILE` take the recipe.
+/// The database is only read. `dataset build` and `run relaunch --recipe` take the recipe.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml")]
 pub(super) struct Mimic {
-    /// The database to imitate.
+    /// Database to imitate.
     #[arg(long, value_name = "PATH")]
     from: PathBuf,
-    /// The name of the recipe; datasets built from it bear it too.
+    /// Name of the recipe and of datasets built from it.
     #[arg(long, value_name = "NAME", default_value = "mimic")]
     name: String,
-    /// Write it to this file, which must not be there yet, instead of standard output. Give it the ending `.toml`.
+    /// Write to this file (.toml), which must not exist, instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -6,10 +6,11 @@ use tracerig_datasets::Cache;
 use crate::cli::Code;
 use crate::cli::output;
 
-/// Remove a dataset from the cache; one in use is refused.
+/// Remove a dataset from the cache, unless a run is using it.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig dataset remove codex-799mb")]
 pub(super) struct Remove {
-    /// A dataset's name as listed, or its recipe's name where only one was built from it.
+    /// Name of the dataset, or of its recipe if only one dataset was built from it.
     name: String,
 }
 

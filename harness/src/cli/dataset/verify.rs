@@ -8,10 +8,10 @@ use crate::cli::output::{self, Format};
 
 pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
     if Cache::default()?.inspect_archive(&arguments.name)?.is_some() {
-        return archive::verify(&arguments.name, arguments.format);
+        return archive::verify(&arguments.name, arguments.output.format);
     }
     let dataset = watched(|progress| Cache::default()?.verify(&arguments.name, progress))?;
-    match arguments.format {
+    match arguments.output.format {
         Format::Table => output::show(&format!("{}: as it was built\n", dataset.database.display()))?,
         Format::Json => output::print_json(&Shown::of(&dataset))?,
     }

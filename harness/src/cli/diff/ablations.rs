@@ -20,40 +20,40 @@ use tracerig_differential::subject::Subject;
 /// Time for each rule, if neither that nor a number of cases is given.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Switch off each rule of the scanner, of thread stores and of session archives in turn and see whether the differential tests notice.
+/// Switch off each rule in turn and check that the differential tests notice.
 ///
-/// Without a rule, random histories are executed until one goes wrong, and then the witness: the smallest known history that shows
-/// what the rule is for, which must go wrong without the rule and only then. Rules whose absence leaves work out of a
-/// relaunch are also timed. Four engines that are wrong in other ways must be found, too.
+/// Without a rule, runs random histories until one fails, then the rule's witness: the smallest known history
+/// that fails without the rule and passes with it. Measures the cost of rules that add work. Four wrong
+/// engines must be found, too.
 ///
-/// Exit code 3 if a rule can be missing without being noticed.
+/// Exit code 3: a missing rule was not noticed.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig diff ablations --time 2s --details\n  tracerig diff ablations --only cursor")]
 pub(super) struct Ablations {
-    /// Look this long for each rule, such as 2s or 5m [default: 10s, or as long as the cases take].
+    /// Time per rule, such as 2s or 5m [default: 10s, or as long as --cases take].
     #[arg(long, value_name = "T", value_parser = time)]
     time: Option<Duration>,
-    /// Random cases for each rule, at most.
+    /// Random histories per rule, at most.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_CASES))]
     cases: Option<u64>,
-    /// Only this rule or engine, with what goes wrong and the history that shows it; may be repeated.
+    /// Only this rule or engine, with the failing history; may be repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Seed of the random cases.
+    /// Seed of the random histories.
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    /// Operations of each random case.
+    /// Operations per random history.
     #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(4..=MOST_OPERATIONS))]
     ops: u64,
-    /// Threads [default: one a core, at most 8].
+    /// Threads [default: one per core, at most 8].
     #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
     jobs: Option<NonZeroUsize>,
-    /// Leave out what rules cost, for which a dataset is built once.
+    /// Do not measure what rules cost (which builds a dataset).
     #[arg(long)]
     without_costs: bool,
-    /// How to print the result.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    /// Write the result as JSON, too, with all histories.
+    #[command(flatten)]
+    output: Output,
+    /// Also write the result as JSON, with all histories.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -69,7 +69,7 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let of_engines = engines.iter().map(|fault| fault.name);
     let names: Vec<&str> = of_scanner.chain(of_store).chain(of_archive).chain(of_engines).collect();
     if let Some(unknown) = arguments.only.iter().find(|name| !names.contains(&name.as_str())) {
-        return Err(Usage(format!("`{unknown}` is no rule or engine; known are {}", names.join(", "))).into());
+        return Err(Usage(format!("unknown rule or engine `{unknown}`; known: {}", names.join(", "))).into());
     }
     let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     rules.retain(|fault| is_wanted(fault.name));
@@ -108,9 +108,11 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
         Some(out) => keep(out, text.as_bytes(), report.interrupted),
         None => Ok(()),
     };
-    let printed = match arguments.format {
-        Format::Table if arguments.only.is_empty() => output::show(&table(&report)),
-        Format::Table => output::show(&(table(&report) + &details(&report))),
+    let printed = match arguments.output.format {
+        Format::Table if arguments.only.is_empty() => {
+            output::show(&(verdict(&report) + &if arguments.output.details { table(&report) } else { String::new() }))
+        }
+        Format::Table => output::show(&(verdict(&report) + &table(&report) + &details(&report))),
         Format::Json => output::print(&text),
     };
     let code = if report.missed().next().is_some() {
@@ -137,14 +139,37 @@ fn look<S: Subject>(
         bar.inc(1);
         bar.set_message(row.name);
         if !row.is_caught() {
-            bar.suspend(|| output::say(&format!("{} goes unnoticed", row.name)));
+            bar.suspend(|| output::say(&format!("{} not noticed", row.name)));
         }
     });
     bar.finish_and_clear();
     Ok(rows?)
 }
 
-/// The result, at most 80 columns wide.
+/// The verdict: what was not noticed, and how many rules there are.
+fn verdict(report: &Report) -> String {
+    let mut text = String::new();
+    for row in report.missed() {
+        let why = row.trouble.as_deref().unwrap_or("no history failed without it");
+        text += &wrapped(&format!("NOT NOTICED {}: {why}", row.name), 80, "  ");
+    }
+    let faults = report.rules.len() + report.engines.len();
+    let at_random = report.rows().filter(|row| row.random.is_some()).count();
+    let each = report.seconds_each.map_or(String::new(), |time| format!(", {time} s each"));
+    text += &wrapped(
+        &format!(
+            "{} of {faults} missing rules and wrong engines noticed, {at_random} by random histories (seed {}, {} operations{each})",
+            faults - report.missed().count(),
+            report.search.seed,
+            report.search.ops
+        ),
+        80,
+        "  ",
+    );
+    text + "\n"
+}
+
+/// Every rule, at most 80 columns wide.
 fn table(report: &Report) -> String {
     let mut text = String::new();
     let mut line = |cells: [&str; 5]| {
@@ -152,7 +177,7 @@ fn table(report: &Report) -> String {
         let _ = writeln!(text, "{}", format!("{name:<20} {case:>7} {time:>8} {ops:>8}  {wrong}").trim_end());
     };
     line(["", "random", "", "witness", ""]);
-    line(["without", "case", "after", "ops", "goes wrong"]);
+    line(["without", "case", "after", "ops", "what fails"]);
     let mut subject = "";
     for row in report.rows() {
         if row.subject != subject {
@@ -168,36 +193,22 @@ fn table(report: &Report) -> String {
         let ops = ops.map_or("-".to_owned(), |ops| ops.to_string());
         line([row.name, &case, &time, &ops, wrong(row)]);
     }
-    let faults = report.rules.len() + report.engines.len();
-    let at_random = report.rows().filter(|row| row.random.is_some()).count();
-    let each = report.seconds_each.map_or(String::new(), |time| format!(", {time} s each"));
-    let _ = writeln!(
-        text,
-        "\n{} of {faults} noticed, {at_random} of them at random (seed {}, {} operations{each})",
-        faults - report.missed().count(),
-        report.search.seed,
-        report.search.ops
-    );
-    for row in report.missed() {
-        let why = row.trouble.as_deref().unwrap_or("nothing went wrong");
-        let _ = writeln!(text, "NOT NOTICED {}: {why}", row.name);
-    }
     for scene in &report.scenes {
         text.push_str(&costs(report, scene));
     }
     text
 }
 
-/// What the rules cost that were measured on a scene, at most 80 columns wide.
+/// The measured cost of rules on a scene, at most 80 columns wide.
 fn costs(report: &Report, scene: &Scene) -> String {
-    let what = format!("What the rules of `diff {}` cost, in {}:", scene.subject, scene.scene);
+    let what = format!("Cost of the rules of `diff {}`, in {}:", scene.subject, scene.scene);
     let mut text = format!("\n{}\n", wrapped(&what, 80, ""));
     let mut line = |name: &str, longer: &str, interval: &str, work: &str| {
         let line = format!("{name:<20} {longer:>8} {interval:>18}  {work}");
         let _ = writeln!(text, "{}", line.trim_end());
     };
     line("", "longer", "", "");
-    line("with", "by, us", "99 % interval", "work for it, exactly");
+    line("with", "by, us", "99 % interval", "extra work");
     for rule in report.rules.iter().filter(|rule| rule.row.subject == scene.subject) {
         let Some(cost) = &rule.cost else { continue };
         let interval = cost.interval.map_or(String::new(), |it| format!("{:.0} to {:.0}", it.low, it.high));
@@ -214,7 +225,7 @@ fn costs(report: &Report, scene: &Scene) -> String {
     text
 }
 
-/// What goes wrong without each rule, with the witness, or what was found at random where there is none.
+/// What fails without each rule: the witness, else what was found at random.
 fn details(report: &Report) -> String {
     let rows = report.rows();
     rows.map(|row| {
@@ -229,7 +240,7 @@ fn details(report: &Report) -> String {
     .collect()
 }
 
-/// What goes wrong: the answer, where one does, else the first thing on the way to it.
+/// What fails: the answer, or else the first deviation before it.
 fn wrong(row: &Row) -> &'static str {
     match (&row.witness, &row.random) {
         (Some(shown), _) if shown.wrong_answer == Some(true) && row.subject == "archive" => "usage",

@@ -7,12 +7,11 @@ use super::{archive, trace};
 use crate::cli::Code;
 use tracerig_differential::threads;
 
-/// Search for histories that go wrong, of trace databases, of thread stores and of session archives, each with a third of the cases or
-/// of the time.
+/// Run all three searches, each with a third of the cases or time.
 ///
-/// What they are is told by `tracerig diff trace --help`, `tracerig diff threads --help` and `tracerig diff archive --help`. A corpus
-/// has folders `trace`, `threads` and `archive`. The exit code is the worst of the three.
+/// A corpus has folders `trace`, `threads` and `archive`. The exit code is the gravest of the three.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig diff all --time 8h --shard 1/4 --junit junit.xml")]
 pub(super) struct All {
     #[command(flatten)]
     options: Options,

@@ -13,34 +13,34 @@ use tracerig_differential::share::Share;
 use tracerig_differential::switches::archive::Ablation;
 use tracerig_protocol::Contract;
 
-/// Search for a history after which a refresh of a session archive is wrong, or reads more than it must.
+/// Search for histories after which a refresh of a session archive is wrong or reads too much.
 ///
-/// A history is a list of operations: rollouts are appended to, torn, truncated, replaced, moved, copied, forked, continued in segments,
-/// compressed, migrated, linked, deleted and restored, rewritten with their times put back, made unreadable; the memo is damaged or another
-/// one's; the clock moves. At each refresh the answer must be that of a full rescan without a memo and those of two oracles, one of them
-/// in Python; files and bytes read and shards written must be what a model predicts.
+/// A history is a list of operations on real files: append, tear, truncate, replace, move, copy, fork, compress,
+/// link, delete or restore rollouts, rewrite them with old dates, make them unreadable, damage the memo, move
+/// the clock. At each refresh the answer must equal that of a full rescan and two oracles; files and bytes read
+/// and shards written must match a model. Files are in /dev/shm if it exists; TMPDIR moves them.
 ///
-/// Files are real ones, in memory where there is /dev/shm and TMPDIR names no other place. When they were changed is told by the clock
-/// of the history, but for one history in eight.
+/// The first failure of each kind is shrunk, written to a file, and printed with the command that replays
+/// it. Exit code 3: mismatch. Exit code 1: something else failed.
 ///
-/// Of each kind of failure the first is made smaller, written to a file, and printed with the command that executes it again.
-/// Exit code 3 for a mismatch, 0 for none, 1 if something else failed.
+/// Kept histories and replays always ask the Python oracle.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig diff archive --time 10m\n  tracerig diff archive --corpus corpus/archive")]
 pub(super) struct Archive {
     #[command(flatten)]
     options: Options,
-    /// Ask the Python oracle: `python=SHARE`, where a share of the cases is 1/N or all, `python` for all, or `none`
-    /// [default: python=1/50 if there is a python3]. Kept cases and replays ask it in any case.
+    /// Ask the Python oracle, too: `python=1/N`, `python` (all histories) or `none`
+    /// [default: python=1/50 if python3 exists].
     #[arg(long, value_name = "WHICH", value_parser = oracle)]
     oracle: Option<Share>,
-    /// Check the answers of another engine than the scanner, a wrong one, to see that it is found out.
+    /// Check a wrong engine instead of the scanner, to see that the search finds it.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
-    /// Ask this candidate instead of our scanner: NAME=COMMAND, or one of `tracerig candidate list`. Answers are compared; how they
-    /// came about is not.
+    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`. Only
+    /// answers are compared, not work.
     #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "oracle", "ablate"])]
     candidate: Option<String>,
-    /// Switch off this rule of the archive, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
+    /// Switch off this rule to check that the search notices; may be repeated.
     #[arg(long, value_name = "RULE")]
     ablate: Vec<Ablation>,
 }
@@ -49,7 +49,7 @@ fn ask_python(wanted: Option<Share>) -> anyhow::Result<AskPython> {
     ask(wanted, Python::of_archives)
 }
 
-/// Refreshes as they are tested where nothing else is said.
+/// Refreshes as they are tested by default.
 pub(super) fn subject() -> anyhow::Result<Archives> {
     Ok(Archives { python: ask_python(None)?, ..Archives::default() })
 }

@@ -12,7 +12,7 @@ use tracerig_differential::trace::Program;
 use tracerig_reports::{check_writable, write_whole};
 
 use super::show::{Shown, outside, remarks, table, told};
-use crate::cli::output::{self, Format};
+use crate::cli::output::{self, Format, Output};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::history_child;
 use crate::interrupt;
@@ -26,45 +26,44 @@ const CASES: u64 = 3000;
 /// Where failing cases are kept unless a corpus is named.
 const FOUND: &str = "tracerig-out/diff";
 
-/// Which histories are executed, for how long, and what becomes of those that fail.
+/// Which histories to run, for how long, and where failing ones go.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
-    /// Seed of the random cases.
+    /// Seed of the random histories.
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    /// Random cases, over all shares [default: 3000, or as many as the time allows].
+    /// Number of random histories over all shares [default: 3000, or as many as --time allows].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_CASES))]
     cases: Option<u64>,
     /// Stop after this time, such as 20s, 10m or 8h.
     #[arg(long, value_name = "T", value_parser = time)]
     time: Option<Duration>,
-    /// Operations of each random case.
+    /// Operations per random history.
     #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(2..=MOST_OPERATIONS))]
     ops: u64,
-    /// Threads [default: one a core, at most 8].
+    /// Threads [default: one per core, at most 8].
     #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
     jobs: Option<NonZeroUsize>,
-    /// Only this share of the cases: K of N machines, which never execute the same one.
+    /// Run share K of N, to split a search over N machines.
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     shard: Shard,
-    /// Execute this history and nothing else. What it does is in the file: no seed and no generator has a part in it.
+    /// Run only the history in this file.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "cases", "time", "ops", "jobs", "shard", "corpus", "junit"])]
     replay: Option<PathBuf>,
-    /// A folder of histories (*.txt) to execute first, where failing ones are kept, too [default: none; they go to
-    /// tracerig-out/diff].
+    /// Folder of histories (*.txt) to run first; failing ones are added to it [default: none;
+    /// failing ones go to tracerig-out/diff].
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
-    /// Write the result as JUnit XML, too.
+    /// Also write the result as JUnit XML.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// How to print the result.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A time as arguments spell it.
 pub(in crate::cli) fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time: write for example 20s, 10m or 8h");
+    let wrong = || format!("`{text}` is not a time: write for example 20s, 10m or 8h");
     let time: SignedDuration = text.parse().map_err(|_| wrong())?;
     let time = Duration::try_from(time).ok().filter(|time| !time.is_zero()).ok_or_else(wrong)?;
     if time <= MOST_TIME {
@@ -102,7 +101,7 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
         return Err(Interrupted.into());
     }
     let operations = case.operations();
-    let printed = match options.format {
+    let printed = match options.output.format {
         Format::Json => output::print_json(
             &serde_json::json!({ "file": file, "operations": operations, "found": found, "outside": counted, "remarks": subject.remarks() }),
         ),
@@ -110,7 +109,7 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
             let told = match &found {
                 Some(found) => told(found),
                 None if counted.iter().any(|sort| sort.wrong > 0) => {
-                    format!("{}: {operations} operations, wrong outside the contract only\n", file.display())
+                    format!("{}: {operations} operations, wrong only outside the contract\n", file.display())
                 }
                 None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
             };
@@ -127,7 +126,7 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
 ) -> anyhow::Result<Code> {
     if options.replay.is_some() {
         let verbs = [A::VERB, B::VERB, C::VERB].map(|verb| format!("`tracerig diff {verb} --replay`"));
-        return Err(Usage(format!("a history is of one sort: use {}", verbs.join(" or "))).into());
+        return Err(Usage(format!("a history has one kind: use {}", verbs.join(" or "))).into());
     }
     let third = |verb: &str| Options {
         cases: options.cases.map(|cases| cases.div_ceil(3)),
@@ -145,9 +144,9 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
         return Ok(Code::FINE);
     }
     let reports: Vec<&Report> = done.iter().map(|(report, _)| report).collect();
-    let printed = match options.format {
+    let printed = match options.output.format {
         Format::Table => {
-            let tables: Vec<String> = done.iter().map(|(report, checked)| table(report, checked)).collect();
+            let tables: Vec<String> = done.iter().map(|(report, checked)| table(report, checked, options.output.details)).collect();
             output::show(&tables.join("\n"))
         }
         Format::Json => {
@@ -173,8 +172,8 @@ fn note<S: Subject>(
 fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
     begin(options)?;
     let report = searched(options, subject)?;
-    let printed = match options.format {
-        Format::Table => output::show(&table(&report, S::CHECKED)),
+    let printed = match options.output.format {
+        Format::Table => output::show(&table(&report, S::CHECKED, options.output.details)),
         Format::Json => output::print_json(&report),
     };
     Ok(concluded(&[&report]).after(printed).after(end(options, &[&report])))
@@ -197,7 +196,7 @@ fn end(options: &Options, reports: &[&Report]) -> anyhow::Result<()> {
 pub(super) fn keep(path: &Path, text: &[u8], is_cut_short: bool) -> anyhow::Result<()> {
     if is_cut_short && path.exists() {
         output::say(&format!(
-            "tracerig: {}: left as it is, because this search was cut short",
+            "tracerig: {}: not replaced, because this search was interrupted",
             path.display()
         ));
         return Ok(());
@@ -227,7 +226,7 @@ fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
     };
     if cases.is_some_and(|cases| cases < options.shard.of()) {
         let message =
-            format!("share {} of so few cases is empty; give at least as many --cases", options.shard);
+            format!("share {} has no cases: give more --cases", options.shard);
         return Err(Usage(message).into());
     }
     Ok(Job {
@@ -242,7 +241,7 @@ fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
     })
 }
 
-/// Threads: as many as asked for, else one a core, at most eight.
+/// Threads: as many as asked for, else one per core, at most eight.
 pub(in crate::cli) fn jobs(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     asked.unwrap_or(cores.min(const { NonZeroUsize::new(8).unwrap() }))

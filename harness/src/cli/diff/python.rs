@@ -9,12 +9,12 @@ use crate::interrupt::TempFolder;
 use tracerig_differential::python::{AskPython, Python};
 use tracerig_differential::share::Share;
 
-/// The cases that ask the Python oracle, unless it is said.
+/// Histories that ask the Python oracle, by default.
 const ASK_PYTHON: Share = Share::one_in(50);
 
-/// The share that an argument says.
+/// The share in an argument.
 pub(super) fn oracle(text: &str) -> Result<Share, String> {
-    let unknown = || format!("`{text}` is no oracle: write python, python=1/N or none");
+    let unknown = || format!("unknown oracle `{text}`: write python, python=1/N or none");
     match text {
         "none" => Ok(Share::NONE),
         "python" => Ok(Share::ALL),
@@ -22,7 +22,7 @@ pub(super) fn oracle(text: &str) -> Result<Share, String> {
     }
 }
 
-/// Finds out whether there is a Python; that there is none is an error only where it was asked for.
+/// Looks for Python; its absence is an error only if the oracle was requested.
 pub(super) fn ask(
     wanted: Option<Share>,
     python: impl FnOnce(&Path) -> io::Result<Python>,

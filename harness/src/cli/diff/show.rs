@@ -6,29 +6,32 @@ use tracerig_reports::wrapped;
 use crate::cli::output;
 use tracerig_differential::search::{Found, Job, Outside, Report, Seen};
 
-/// A search in words; of what its histories exercised, how often `checked`.
-pub(super) fn table(report: &Report, checked: &str) -> String {
+/// The result of a search: the verdict, the failures, and with `details` how it was done. Of what its
+/// histories did, counts how often they `checked`.
+pub(super) fn table(report: &Report, checked: &str, details: bool) -> String {
     let Report { seed, ops, jobs, shard, random, operations, failed, seconds, cases_per_second, .. } = report;
-    let mut text = String::new();
-    for found in &report.found {
-        text += &told(found);
-        text.push('\n');
-    }
-    text += &format!(
-        "seed {seed}, share {shard}: {random} random cases of {ops} operations, {} kept ones\n\
-         {operations} operations in cases without failure, {} {checked}\n{seconds:.1} s, {cases_per_second:.0} cases/s on {jobs} \
-         threads\n",
-        report.kept.len(),
-        report.exercised.get(checked).copied().unwrap_or_default(),
-    );
-    text += &outside(&report.outside);
-    text += &remarks(&report.remarks);
-    text += &match failed {
-        0 => "nothing wrong\n".to_owned(),
-        failed => {
-            format!("FAILED: {failed} cases; the first of each kind is above, as small as it could be made\n")
-        }
+    let checks = report.exercised.get(checked).copied().unwrap_or_default();
+    let kept = report.kept.len();
+    let mut text = match failed {
+        0 => format!("nothing wrong: {random} random and {kept} kept histories, {checks} {checked}\n"),
+        failed => format!("FAILED: {failed} of {} histories\n", random + kept as u64),
     };
+    for found in &report.found {
+        text += &format!("\n{}", told(found));
+    }
+    text += &outside(&report.outside);
+    if details || *failed > 0 {
+        text += &format!(
+            "\nseed {seed}, share {shard}: {random} random cases of {ops} operations, {kept} kept ones\n\
+             {operations} operations in cases without failure, {checks} {checked}\n\
+             {seconds:.1} s, {cases_per_second:.0} cases/s on {jobs} threads\n",
+        );
+    }
+    if details {
+        text += &remarks(&report.remarks);
+    } else if !report.remarks.is_empty() {
+        text += &format!("seed {seed}, share {shard}, {seconds:.1} s; how it was done: --details\n");
+    }
     text
 }
 

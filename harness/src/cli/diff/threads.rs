@@ -7,19 +7,20 @@ use crate::cli::Code;
 use tracerig_differential::switches::threads::Ablation;
 use tracerig_differential::threads;
 
-/// Search for a history after which a thread's row or history is wrong, late, or lost.
+/// Search for histories after which a thread's row or history is wrong, late or lost.
 ///
-/// A history is a list of operations: items are appended, also from several handles at once, rows are projected at once or later,
-/// barriers wait, writes and projections fail, the process dies at any point, the power fails at any sync. After each operation
-/// every history must hold what was accepted, and every row must be the replay of the part of it that is due.
+/// A history is a list of operations: append items, also from several handles, project rows now or later, wait
+/// at barriers, fail writes and projections, kill the process, cut the power. After each operation every
+/// history must have what was accepted, and every row must replay the expected part of it.
 ///
-/// Of each kind of failure the first is made smaller, written to a file, and printed with the command that executes it again.
-/// Exit code 3 for a mismatch, 0 for none, 1 if something else failed.
+/// The first failure of each kind is shrunk, written to a file, and printed with the command that replays
+/// it. Exit code 3: mismatch. Exit code 1: something else failed.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig diff threads --time 10m\n  tracerig diff threads --corpus corpus/threads")]
 pub(super) struct Threads {
     #[command(flatten)]
     options: Options,
-    /// Switch off this rule of the store, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
+    /// Switch off this rule to check that the search notices; may be repeated.
     #[arg(long, value_name = "RULE")]
     ablate: Vec<Ablation>,
 }

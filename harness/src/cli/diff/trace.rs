@@ -14,41 +14,41 @@ use tracerig_differential::switches::trace::Ablation;
 use tracerig_differential::trace::{self, CandidateTrace, Profile};
 use tracerig_protocol::Contract;
 
-/// Search for a history after which an incremental scan is wrong, or costs more than it must.
+/// Search for histories after which an incremental scan is wrong or does needless work.
 ///
-/// A history is a list of operations: rows are appended, pruned and deleted, the file is vacuumed, replaced or recreated, the
-/// memo damaged or exchanged, scans fail, are cancelled or overtaken by another process. After each scan the answer must be that
-/// of a full rescan and those of two oracles, one of them in Python; mode, reason, rows read and whether the memo was written
-/// must be what a model predicts. In some cases each relaunch is a process of its own; scanners and a writer run at once there, and
-/// are killed at any time.
+/// A history is a list of operations on a real database: append, prune, delete, vacuum, replace, damage the
+/// memo, fail or cancel a scan. After each scan the answer must equal that of a full rescan and two oracles;
+/// mode, reason, rows read and memo writes must match a model. Some histories use several processes that race
+/// and are killed. Files are in /dev/shm if it exists; TMPDIR moves them.
 ///
-/// Databases are real files, in memory where there is /dev/shm and TMPDIR names no other place: WAL, synchronous=NORMAL.
+/// The first failure of each kind is shrunk, written to a file, and printed with the command that replays
+/// it. Exit code 3: mismatch. Exit code 1: something else failed.
 ///
-/// Of each kind of failure the first is made smaller, written to a file, and printed with the command that executes it again.
-/// Exit code 3 for a mismatch, 0 for none, 1 if something else failed.
+/// Kept histories and replays always ask the Python oracle.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff trace --profile hostile --details\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt")]
 pub(super) struct Trace {
     #[command(flatten)]
     options: Options,
-    /// The cases whose relaunches are processes of their own, some of which race or are killed: 1/N, all or none.
+    /// Histories that run each relaunch in a new process, some with races and kills: 1/N, all or none.
     #[arg(long, value_name = "SHARE", default_value_t = PROCESSES)]
     processes: Share,
-    /// Ask the Python oracle: `python=SHARE`, where a share of the cases is 1/N or all, `python` for all, or `none`
-    /// [default: python=1/50 if there is a python3]. Kept cases and replays ask it in any case.
+    /// Ask the Python oracle, too: `python=1/N`, `python` (all histories) or `none`
+    /// [default: python=1/50 if python3 exists].
     #[arg(long, value_name = "WHICH", value_parser = oracle)]
     oracle: Option<Share>,
-    /// Check the answers of another engine than the scanner, a wrong one, to see that it is found out.
+    /// Check a wrong engine instead of the scanner, to see that the search finds it.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
-    /// What random histories may hold: what the scanner promises to be right after, or one thing more at their end that it
-    /// promises nothing for. Of these it is counted how often the next scan was right, noticed it, or was wrong.
+    /// `contract`: only changes the scanner supports. `hostile`: end each history with one change it does
+    /// not support, and report how often that is noticed.
     #[arg(long, value_name = "NAME", default_value = "contract", value_parser = profile)]
     profile: Profile,
-    /// Ask this candidate instead of our scanner: NAME=COMMAND, or one of `tracerig candidate list`. Answers are compared; how they
-    /// came about is not.
+    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`. Only
+    /// answers are compared, not work.
     #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "profile", "oracle", "ablate"])]
     candidate: Option<String>,
-    /// Switch off this rule of the scanner, to see that it is noticed; may be repeated. `tracerig diff ablations` tells all.
+    /// Switch off this rule to check that the search notices; may be repeated.
     #[arg(long, value_name = "RULE")]
     ablate: Vec<Ablation>,
 }
@@ -56,14 +56,14 @@ pub(super) struct Trace {
 fn profile(name: &str) -> Result<Profile, String> {
     let known = Profile::ALL.into_iter().find(|profile| profile.name() == name);
     known.ok_or_else(|| {
-        format!("`{name}` is no profile: write {}", Profile::ALL.map(Profile::name).join(" or "))
+        format!("unknown profile `{name}`: write {}", Profile::ALL.map(Profile::name).join(" or "))
     })
 }
 
-/// The cases whose relaunches are processes, unless it is said.
+/// Histories whose relaunches are processes, by default.
 const PROCESSES: Share = Share::one_in(50);
 
-/// Scans as they are tested where nothing else is said.
+/// Scans as they are tested by default.
 pub(super) fn subject() -> anyhow::Result<trace::Trace> {
     Ok(trace::Trace { python: ask_python(None)?, processes: PROCESSES, ..trace::Trace::new(program()?) })
 }

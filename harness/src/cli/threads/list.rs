@@ -15,47 +15,48 @@ use crate::cli::{Code, Usage};
 
 /// List the threads of a folder, newest first.
 ///
-/// First the rows of histories that are new or longer than they were are brought up to date.
+/// Updates the rows of new or grown histories first.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig threads list ~/.codex\n  tracerig threads list ~/.codex --text deploy --limit 10\n  tracerig threads list ~/.codex --order created --archived")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// The time that the newest come first by.
+    /// Time to sort by, newest first.
     #[arg(long, value_enum, default_value = "updated")]
     order: By,
-    /// List archived threads instead of the others.
+    /// List archived threads instead of active ones.
     #[arg(long)]
     archived: bool,
-    /// Only threads started from here, such as cli, exec or vscode.
+    /// Only threads started from this source, such as cli, exec or vscode.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Only threads with this provider of models.
+    /// Only threads with this model provider.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
-    /// Only threads with this working folder, written as in the thread.
+    /// Only threads with exactly this working folder.
     #[arg(long, value_name = "PATH")]
     cwd: Option<String>,
-    /// Only threads with this text in title or preview; letters of ASCII match in either case.
+    /// Only threads with this text in title or preview (ASCII case is ignored).
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// How many threads to list.
-    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::limits::MOST_LISTED)))]
+    /// Number of threads to list.
+    #[arg(long, value_name = "N", default_value = "25", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::limits::MOST_LISTED)))]
     limit: u32,
-    /// List what comes after the cursor that the page before gave.
+    /// Continue after this cursor, which the previous page printed.
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
-    /// How to print the result.
+    /// Print for people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum By {
-    /// When they were created.
+    /// Creation.
     Created,
-    /// When their last line was written.
+    /// Last line written.
     Updated,
-    /// When their last turn began.
+    /// Begin of the last turn.
     Recency,
 }
 
@@ -98,7 +99,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     }
     if repaired.gone > 0 {
         output::say(&format!(
-            "tracerig: {} listed without their histories, which are gone; `tracerig threads rebuild` removes them",
+            "tracerig: {} listed although the history is gone; `tracerig threads rebuild` removes such rows",
             counted(repaired.gone, "thread may be", "threads may be")
         ));
     }
@@ -121,7 +122,7 @@ fn table(page: &Page, order: Order) -> String {
         let _ = writeln!(text, "{}  {time}  {}", row.id, cut(title, 24));
     }
     if let Some(next) = &page.next {
-        let _ = writeln!(text, "\nmore with --after {}", plain(&next.to_string()));
+        let _ = writeln!(text, "\nmore: --after {}", plain(&next.to_string()));
     }
     text
 }

@@ -25,19 +25,19 @@ use super::output::{self, columns, counted, plain};
 use super::{Code, Interrupted, cache};
 use crate::interrupt;
 
-/// List, show, rebuild and verify the threads of a folder of rollout files.
+/// Work with the threads of a folder of rollout files.
 ///
-/// DIR is the home folder of Codex or of a thread store, or any folder with rollout-*.jsonl files somewhere below. They are
-/// only read. The rows derived from them are kept in a database of tracerig's own; that of Codex is never touched.
+/// DIR is a Codex home, a thread store, or any folder with rollout-*.jsonl files below it. Files are only
+/// read. tracerig keeps the rows derived from them in a separate database and never touches Codex's.
 ///
-/// Of a home folder, `sessions` and `archived_sessions` are read; a thread in the latter is archived. The files of a thread that
-/// continue each other are one history. Compressed histories (.jsonl.zst) are read like plain ones. A name in
-/// `session_index.jsonl` is the thread's title.
+/// In a home, `sessions` and `archived_sessions` are read; threads in the latter are archived. Files that
+/// continue each other are one history. Compressed files (.jsonl.zst) are read, too. A name in
+/// `session_index.jsonl` becomes the title.
 ///
-/// Files that are skipped are reported, one line for each reason. A file that is damaged or cannot be read makes the exit code 1;
-/// files with other names, links, and rollouts of 2025 (no types on their lines) do not change it.
+/// Skipped files are reported, one line per reason. The exit code is 1 if a file is damaged or cannot be
+/// read.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, after_long_help = "Examples:\n  tracerig threads list ~/.codex\n  tracerig threads show ~/.codex 01a228da-1b50-7ce2-bec3-b04d453aa483\n  tracerig threads verify ~/.codex")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     task: Task,
@@ -63,19 +63,18 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 /// Where the histories and the rows are.
 #[derive(Debug, Args)]
 struct Place {
-    /// The folder: a home folder with `sessions` in it, or any folder of rollout files.
+    /// Codex home, or any folder of rollout files.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The database of the rows [default: that of the thread store in DIR, or else a file for each folder in the user's cache
-    /// folder].
+    /// Database for the rows [default: the thread store's in DIR, or a file in the user's cache folder].
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
-    /// How many histories are read at once [default: as many as there are cores].
+    /// Number of histories to read at the same time [default: one per core].
     #[arg(long, value_name = "N", value_parser = crate::cli::jobs)]
     jobs: Option<NonZeroUsize>,
 }
 
-/// A [`Place`] that was found.
+/// A [`Place`] that exists.
 struct Found {
     sessions: Sessions,
     database: PathBuf,
@@ -184,7 +183,7 @@ fn tell_lines(problems: &[Problem], count: u64) {
     }
     let more = count - problems.len() as u64;
     if more > 0 {
-        output::say(&format!("tracerig: warning: {} more lines are left out", units::count(more)));
+        output::say(&format!("tracerig: warning: {} more lines are skipped", units::count(more)));
     }
 }
 
@@ -214,7 +213,7 @@ fn by_kind<T, K: PartialEq>(all: &[T], kind: impl Fn(&T) -> K) -> Vec<(&T, u64)>
 }
 
 fn torn_end(path: &Path, torn: Torn) -> String {
-    format!("{}: the last line breaks off after {} bytes; it is left out", path.display(), torn.bytes)
+    format!("{}: the last line breaks off after {} bytes; that line is skipped", path.display(), torn.bytes)
 }
 
 /// A row as JSON.

@@ -10,10 +10,11 @@ use super::{Place, counted, tell, watched};
 use crate::cli::output;
 use crate::cli::{Code, Interrupted};
 
-/// Read every history of a folder and write the rows of its threads anew.
+/// Read every history of a folder and rewrite the rows of its threads.
 ///
-/// Rows of histories that are gone are removed.
+/// Removes the rows of histories that no longer exist.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig threads rebuild ~/.codex")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,

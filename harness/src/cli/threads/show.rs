@@ -17,17 +17,18 @@ use crate::cli::output::{self, Format, MOST_COLUMNS, one_line};
 use crate::cli::{Code, Interrupted};
 use crate::interrupt;
 
-/// Show the row of a thread, and count what its history holds.
+/// Show the row of a thread, and count the records of its history.
 ///
-/// First the rows of histories that are new or longer than they were are brought up to date.
+/// Updates the rows of new or grown histories first.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig threads show ~/.codex 01a228da-1b50-7ce2-bec3-b04d453aa483")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// The thread.
+    /// Id of the thread.
     #[arg(value_name = "ID")]
     id: ThreadId,
-    /// How to print the result.
+    /// Print for people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -60,19 +61,19 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     Ok(Code::FINE)
 }
 
-/// Kinds of records that are counted apart, and characters of their names.
+/// Kinds of records that are counted separately, and characters of their names.
 const MOST_KINDS: usize = 1000;
 const LONGEST_KIND: usize = 100;
 
-/// What a history holds.
+/// What a history contains.
 #[derive(Default)]
 struct Summary {
     records: u64,
-    /// How many there are of each kind, a payload's own kind included.
+    /// Number of records of each kind, including the kind of their payload.
     kinds: BTreeMap<String, u64>,
     payload_bytes: u64,
     times: Option<(Millis, Millis)>,
-    /// The first lines that are left out, and how many there are.
+    /// The first skipped lines, and how many there are.
     problems: Vec<Problem>,
     problem_count: u64,
     torn: Option<Torn>,

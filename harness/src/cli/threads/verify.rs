@@ -12,14 +12,15 @@ use super::{Place, counted, shown, tell, watched};
 use crate::cli::output::{self, Format, plain};
 use crate::cli::{Code, Interrupted};
 
-/// Read every history of a folder and compare each column of its thread's row. Changes nothing.
+/// Compare every row with its history, column by column. Changes nothing.
 ///
-/// Ends with exit code 3 if any row differs, is missing, or has no history, and with 1 if a history could not be read.
+/// Exit code 3: a row differs, is missing, or has no history. Exit code 1: a history cannot be read.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  tracerig threads verify ~/.codex\n  tracerig threads verify ~/.codex --format json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// How to print the result.
+    /// Print for people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

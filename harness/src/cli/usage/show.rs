@@ -109,14 +109,18 @@ fn stats(homes: &[Home]) -> Stats {
 
 /// Columns of the table.
 const WIDTH: usize = 80;
-/// Columns of a name in a line of its own.
+/// Columns of a name on a separate line.
 const MOST_OF_A_NAME: usize = 512;
 /// Characters to which a name may be cut.
 const LEAST: usize = 12;
 
-/// A table of at most 80 columns. Where that is too little a session is told by its id, and what is still too long loses its middle.
-/// Where two rows would then read the same, or little would be left, names stand in lines of their own. JSON has everything whole.
-pub(super) fn table(homes: &[Home], view: &View, rows: &Rows) -> String {
+/// Rows that fit a screen next to the total; half as many if each takes two lines.
+const MOST_ROWS: usize = 16;
+
+/// The total, then a table of at most 80 columns: all rows with `details`, else the last (by time) or
+/// the largest. A session is named by its id if its path does not fit, and long names lose their
+/// middle; if rows would then look equal, names get separate lines. JSON has everything in full.
+pub(super) fn table(homes: &[Home], view: &View, rows: &Rows, details: bool) -> String {
     const HEADS: [&str; 5] = ["input", "cached", "output", "total", "events"];
     let cells = |used: &Used| {
         let Tokens { input, cached_input, output, total, .. } = used.tokens;
@@ -128,20 +132,38 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows) -> String {
         let _ = writeln!(text, "no usage in {}", one_line(&paths.join(", "), MOST_OF_A_PATH));
     } else {
         let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
-        let mut foot = vec![String::new(); view.by.len()];
-        foot[0] = "total".to_owned();
-        let names: Vec<String> = view.by.iter().map(|by| by.name().to_owned()).collect();
-        let mut figures = vec![HEADS.map(str::to_owned)];
-        figures.extend(rows.values().chain([&total]).map(cells));
-        let mut keys = vec![names];
-        keys.extend(rows.keys().map(|key| key.iter().map(|part| one_line(part, MOST_OF_A_NAME)).collect()));
-        keys.push(foot);
-        text.push_str(&aligned(&view.by, keys, &figures));
+        let aligned = |most: usize| {
+            let shown = if details { rows.iter().collect() } else { chosen(view, rows, most) };
+            let mut foot = vec![String::new(); view.by.len()];
+            foot[0] = "total".to_owned();
+            let names: Vec<String> = view.by.iter().map(|by| by.name().to_owned()).collect();
+            let mut figures = vec![HEADS.map(str::to_owned)];
+            figures.extend(shown.iter().map(|(_, used)| *used).chain([&total]).map(cells));
+            let mut keys = vec![names];
+            let part = |part: &String| one_line(part, MOST_OF_A_NAME);
+            keys.extend(shown.iter().map(|(key, _)| key.iter().map(part).collect()));
+            keys.push(foot);
+            (aligned(&view.by, keys, &figures), rows.len() - shown.len())
+        };
+        let (mut table, mut left_out) = aligned(MOST_ROWS);
+        if !details && table.lines().count() > MOST_ROWS + 2 {
+            (table, left_out) = aligned(MOST_ROWS / 2);
+        }
+        let [input, cached, output, total, events] = cells(&total);
+        let _ = writeln!(
+            text,
+            "{total} tokens in {events} responses: {input} input ({cached} cached), {output} output\n\n{table}"
+        );
+        text.truncate(text.trim_end().len() + 1);
+        if left_out > 0 {
+            let which = if is_by_time(view) { "earlier" } else { "smaller" };
+            let _ = writeln!(text, "{} left out; see --details", counted(left_out as u64, &format!("{which} row"), &format!("{which} rows")));
+        }
     }
     let stats = stats(homes);
     let _ = writeln!(
         text,
-        "\n{}: {} unchanged, {} read on, {} read anew, {} stale; {} read",
+        "\n{}: {} unchanged, {} continued, {} read in full, {} stale; {} read",
         counted(stats.files, "file", "files"),
         units::count(stats.unchanged + stats.moved),
         units::count(stats.continued),
@@ -150,6 +172,23 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows) -> String {
         ByteSize(stats.bytes_read)
     );
     text
+}
+
+/// Whether rows are in the order of time.
+fn is_by_time(view: &View) -> bool {
+    matches!(view.by.first(), Some(By::Day | By::Week | By::Month))
+}
+
+/// At most so many rows in their order: the last ones by time, else the largest.
+fn chosen<'r>(view: &View, rows: &'r Rows, most: usize) -> Vec<(&'r Vec<String>, &'r Used)> {
+    if is_by_time(view) {
+        return rows.iter().skip(rows.len().saturating_sub(most)).collect();
+    }
+    let mut largest: Vec<_> = rows.iter().collect();
+    largest.sort_by_key(|(_, used)| std::cmp::Reverse(used.tokens.total));
+    largest.truncate(most);
+    largest.sort_by_key(|(key, _)| *key);
+    largest
 }
 
 /// Keys and figures of every line, heads and total included, as a table.
@@ -206,7 +245,7 @@ fn widest(keys: &[Vec<String>]) -> Vec<usize> {
     (0..count).map(|at| keys.iter().map(|key| columns(&key[at])).max().unwrap_or(0)).collect()
 }
 
-/// The id in the name of a session's file, as `tracerig threads show` takes it; any other path as it is.
+/// The id in the name of a session's file, as `tracerig threads show` takes it; any other path unchanged.
 fn id_of(path: &str) -> &str {
     const LONG: usize = 36;
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -256,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_told_by_its_id() {
+    fn a_session_is_named_by_its_id() {
         let path = format!("sessions/2026/11/20/rollout-2026-11-20T20-42-19-{ID}.jsonl");
         assert_eq!(id_of(&path), ID);
         assert_eq!(id_of(&format!("rollout-2026-11-20T20-42-19-{ID}_{ID}.jsonl.zst")), ID);

@@ -1,4 +1,4 @@
-//! Which usage counts, and what it is grouped by.
+//! Which usage counts, and how it is grouped.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ const QUARTER: i64 = 15 * 60;
 /// What usage is grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum By {
-    /// The day.
+    /// Day.
     Day,
-    /// The week from Monday on, as ISO 8601 numbers it.
+    /// ISO 8601 week.
     Week,
-    /// The month.
+    /// Month.
     Month,
-    /// The model.
+    /// Model.
     Model,
-    /// The folder that the session works in.
+    /// Working folder of the session.
     Project,
-    /// The session, with all its segments.
+    /// Session, with all its segments.
     Session,
-    /// The service tier.
+    /// Service tier.
     Tier,
 }
 
@@ -81,7 +81,7 @@ impl View {
         if let (Some(from), Some(to)) = (since, until)
             && from >= to
         {
-            return Err(Usage("--since is not before --until: nothing could count".to_owned()).into());
+            return Err(Usage("--since must be before --until".to_owned()).into());
         }
         let mut by = Vec::new();
         for &each in &arguments.by {
@@ -194,7 +194,7 @@ fn moment(text: &str, zone: &TimeZone) -> Result<i64, String> {
     let moment = seconds.or_else(|| text.parse().ok());
     moment.map_or_else(
         || {
-            let why = "not a date such as 2026-06-01, a Unix time in seconds, or a moment such as \
+            let why = "not a date such as 2026-06-01, a Unix time in seconds, or a time such as \
                        2026-06-01T12:15:00Z";
             Err(why.to_owned())
         },
@@ -213,7 +213,7 @@ fn quarter(moment: Timestamp) -> Result<i64, String> {
     // Before 1970 parts of a second are counted from the other side.
     let begin = if moment.subsec_nanosecond() < 0 && begin == seconds { begin - QUARTER } else { begin };
     Err(format!(
-        "results are kept by the quarter-hour, and this is inside of one. Give {} or {}",
+        "usage is kept per quarter-hour, and this time is inside one. Give {} or {}",
         told(begin),
         told(begin + QUARTER)
     ))
