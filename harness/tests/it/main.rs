@@ -35,3 +35,4 @@ mod thread_oracle;
 mod threads;
 mod usage;
 mod witnesses;
+mod words;
