@@ -13,91 +13,95 @@ use tracerig_reports::verdict::Rules;
 
 use super::output::Format;
 use super::{Code, Usage, run};
+/// What a self-check plants in the new side: a slowdown such as 5%, rows=1 or fsync=1.
 use crate::handicap::Planted;
 use crate::plan::{Plan, Run};
 use crate::scenario::KINDS;
 
-/// Compare two programs: first their work, to the digit, then their times, in pairs, with the noise beside them.
+/// Compare two builds: exact work counters first, then paired wall times with their noise.
 ///
-/// `--base-bin` and `--new-bin` compare two executables, `--base-rev` and `--new-rev` two revisions, each built in a git work
-/// tree of its own (without --new-rev: the work tree as it stands). Both run on the same database in the same state, in
-/// alternating pairs in random order; every answer is verified; the base runs against itself under the same conditions, so
-/// that the noise is known; a change must show in a second run.
+/// --base-bin and --new-bin compare two executables; --base-rev and --new-rev two revisions, each built in a
+/// separate git work tree (without --new-rev: the current work tree). Both run on the same database in alternating
+/// pairs, in random order. The base also runs against itself, to measure noise. A change counts only if a second run
+/// confirms it.
 ///
-/// Two RECORDs (files, or folders that `tracerig run` wrote) are compared by what stands in them, and a RECORD with a
-/// baseline likewise: weaker, since machines change with time. Times of different machines are refused, work is compared.
+/// Two RECORDs, or a RECORD and a baseline, are compared as measured. Machines change over time, so only changes of
+/// 25 % or more are reported. Times of different machines are refused.
 ///
-/// Exit codes: 0 the same or better, 3 a wrong answer, 4 more work or more time, 5 nobody can tell, 1 something failed (a
-/// missing baseline, too), 2 bad usage, 130 cut short by Ctrl-C.
+/// Exit codes: 0 the same or better, 3 wrong answer, 4 regression, 5 inconclusive, 1 failed, 2 wrong arguments,
+/// 130 interrupted.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(
+    arg_required_else_help = true,
+    after_long_help = "Examples:\n  tracerig compare --base-rev main --plan ci\n  tracerig compare --base-bin old/tracerig --new-bin new/tracerig --recipe quick\n  tracerig compare before/ after/ --counters-only"
+)]
 pub(super) struct Arguments {
-    /// Records to compare: the base, then the new one; with --baseline or --save-baseline the new one alone.
+    /// Records to compare: base, then new; with --baseline or --save-baseline only the new one.
     #[arg(value_name = "RECORD")]
     records: Vec<PathBuf>,
-    /// The executable to compare with.
+    /// Executable to compare with.
     #[arg(long, value_name = "PATH", conflicts_with = "base_rev")]
     base_bin: Option<PathBuf>,
-    /// The executable in question [default: this one].
+    /// Executable in question [default: this one].
     #[arg(long, value_name = "PATH", conflicts_with = "new_rev")]
     new_bin: Option<PathBuf>,
-    /// The revision to compare with.
+    /// Revision to compare with.
     #[arg(long, value_name = "REV")]
     base_rev: Option<String>,
-    /// The revision in question [default with --base-rev: the work tree as it stands].
+    /// Revision in question [default with --base-rev: the work tree].
     #[arg(long, value_name = "REV")]
     new_rev: Option<String>,
-    /// Compare with the records kept under this name.
+    /// Compare with the records saved under this name.
     #[arg(long, value_name = "NAME", conflicts_with = "save_baseline")]
     baseline: Option<String>,
-    /// Keep the records under this name.
+    /// Save the records under this name.
     #[arg(long, value_name = "NAME")]
     save_baseline: Option<String>,
-    /// Where baselines are kept.
+    /// Folder of the baselines.
     #[arg(long, value_name = "DIR", default_value = "target/tracerig/baselines")]
     baselines: PathBuf,
-    /// The plan whose compared arms are launched: quick, ci, release or the path of a plan file.
+    /// Plan whose arms are compared: quick, ci, release, or the path of a plan file.
     #[arg(long, value_name = "PLAN", default_value = "ci")]
     plan: String,
-    /// Only these runs of the plan.
+    /// Only these runs of the plan (comma-separated).
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     only: Vec<String>,
-    /// Launch on this dataset instead of a plan: refreshes on an archive, relaunches on a database.
-    /// A recipe's name or path.
+    /// Compare relaunches on this dataset instead of a plan: name or path of a recipe.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "only"])]
     recipe: Option<String>,
-    /// The arms launched on that dataset [default: full, warm and unchanged].
+    /// Arms on that dataset [default: full:hot,warm:hot,unchanged:hot].
     #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "recipe")]
     arms: Vec<String>,
-    /// Pairs of samples of each arm, and as many again for a second run of what is not clear [default: those of the plan].
+    /// Pairs of samples per arm, and as many for the second run [default: the plan's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     pairs: Option<u64>,
-    /// Compare work only, from one sample of each: to the digit, in seconds.
+    /// Compare work counters only: seconds, no noise.
     #[arg(long)]
     counters_only: bool,
-    /// A smaller change is none [default: that of the plan].
+    /// Ignore changes smaller than this [default: the plan's].
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     margin: Option<f64>,
-    /// Where a change so large may hide, nobody can tell [default: that of the plan].
+    /// Noise budget: report `inconclusive` unless a change of this size can be ruled out
+    /// [default: the plan's].
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     budget: Option<f64>,
-    /// Counters that are meant to change: they are shown and decide nothing.
+    /// Exact counters that are meant to change: shown, but not judged.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     accept: Vec<String>,
-    /// Compare this executable with itself, again and again, and say how often a change is called.
+    /// Compare this executable with itself repeatedly, and report how often a change is found.
     #[arg(long, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
     self_check: bool,
-    /// How many comparisons a self-check makes [default: 200].
+    /// Number of comparisons of a self-check [default: 200].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
     comparisons: Option<u64>,
     /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each
     /// launch), fsync=1 (in each synchronous append).
     #[arg(long, value_name = "WHAT")]
     handicap: Option<Planted>,
-    /// Seed of the orders and of what is appended.
+    /// Seed of the order of arms and of appended data.
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    /// Where the comparison and its raw samples are written [default: tracerig-out/ID].
+    /// Folder for the comparison and its raw samples [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print for people (table) or for programs (json).

@@ -26,7 +26,10 @@ use crate::interrupt;
 /// same three give the same bytes. Datasets are kept in the user's cache folder; TRACERIG_CACHE_DIR moves
 /// it. Each use checks size and modification time, and the digest if these changed.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, after_long_help = "Examples:\n  tracerig dataset list\n  tracerig dataset build codex-799mb\n  tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml")]
+#[command(
+    arg_required_else_help = true,
+    after_long_help = "Examples:\n  tracerig dataset list\n  tracerig dataset build codex-799mb\n  tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml"
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     task: Task,

@@ -19,7 +19,10 @@ pub(super) use options::{jobs as threads, time};
 
 /// Search for histories after which an answer is wrong, at random and in a corpus.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff all --cases 30000 --corpus corpus\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt")]
+#[command(
+    arg_required_else_help = true,
+    after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff all --cases 30000 --corpus corpus\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt"
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     what: What,

@@ -9,17 +9,23 @@ use super::{Cli, Code, output};
 ///
 /// For bash: `tracerig completions bash > ~/.local/share/bash-completion/completions/tracerig`.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  tracerig completions bash > ~/.local/share/bash-completion/completions/tracerig"
+)]
 pub(super) struct Completions {
-    /// The shell.
+    /// Shell.
     shell: Shell,
 }
 
 /// Print the manual page, in roff.
 ///
-/// To read it: `tracerig man > tracerig.1 && man ./tracerig.1`. With the name of a verb, its page.
+/// To read it: `tracerig man > tracerig.1 && man ./tracerig.1`.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  tracerig man > tracerig.1\n  tracerig man run relaunch > tracerig-run-relaunch.1"
+)]
 pub(super) struct Man {
-    /// A verb and its own, for instance `run relaunch`.
+    /// A verb, for example `run relaunch` [default: tracerig itself].
     verb: Vec<String>,
 }
 
@@ -35,7 +41,7 @@ pub(super) fn man(arguments: &Man) -> anyhow::Result<Code> {
     command.build();
     for verb in &arguments.verb {
         command = command.find_subcommand(verb).cloned().ok_or_else(|| {
-            super::Usage(format!("there is no verb `{}`; see tracerig --help", arguments.verb.join(" ")))
+            super::Usage(format!("unknown verb `{}`; see tracerig --help", arguments.verb.join(" ")))
         })?;
     }
     let mut page = Vec::new();

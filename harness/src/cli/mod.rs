@@ -43,8 +43,16 @@ use crate::{platform, watch};
     version,
     propagate_version = true,
     arg_required_else_help = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig compare --base-rev main --plan ci\n  tracerig usage ~/.codex --by day,model\n\nTen common tasks and their commands: docs/tasks.md"
 )]
+/// Measure and test programs that read trace databases and session files at every launch.
+///
+/// Every launch is a fresh process, and every answer is verified. Results go to standard output, progress and
+/// messages to standard error.
+///
+/// Exit codes: 0 fine, 1 failed, 2 wrong arguments, 3 wrong answer, 4 regression, 5 inconclusive,
+/// 130 interrupted.
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -66,7 +74,7 @@ enum Verb {
     Man(generated::Man),
 }
 
-/// How a command ended that did what it could.
+/// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Code(u8);
 
@@ -80,7 +88,7 @@ impl Code {
     const INTERRUPTED: Self = Self(130);
 }
 
-/// Arguments that are well-formed and make no sense.
+/// Well-formed arguments that make no sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
@@ -95,8 +103,8 @@ impl Code {
         if gravity(other) > gravity(self) { other } else { self }
     }
 
-    /// This code, although `done` could perhaps not be done: what was found is not unfound because it cannot be printed or kept. That
-    /// it could not is told, and decides only where it is graver.
+    /// This code, even if printing or writing the result failed. Reports that failure, which counts only
+    /// if it is graver.
     fn after(self, done: anyhow::Result<()>) -> Self {
         done.map_or_else(|error| self.graver(told(&error)), |()| self)
     }
@@ -163,12 +171,10 @@ fn complain(error: &clap::Error) {
 pub fn main() -> ExitCode {
     // Before anything else: a signal may come at any moment.
     if let Err(error) = interrupt::install() {
-        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}); it will end the program at once"));
+        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}), so it ends the program at once"));
     }
     if platform::is_stdout_closed() {
-        output::say(
-            "tracerig: standard output is closed, so no result can be told; redirect it, to /dev/null if need be",
-        );
+        output::say("tracerig: standard output is closed; redirect it, for example to /dev/null");
         return ExitCode::from(Code::FAILED.0);
     }
     let cli = match Cli::try_parse() {
@@ -210,7 +216,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(code.0)
 }
 
-/// Tells what went wrong, and returns its code. A reader that went away has seen enough, which is no failure.
+/// Reports an error and returns its code. A reader that closed the pipe is not a failure.
 fn told(error: &anyhow::Error) -> Code {
     if output::is_broken_pipe(error) {
         return Code::FINE;
@@ -229,7 +235,7 @@ fn code_of(error: &anyhow::Error) -> Code {
     } else if is_disagreement(error) {
         Code::MISMATCH
     } else if interrupt::requested() {
-        // A step that a signal ended fails in its own words: a statement is interrupted, a process gives no answer.
+        // A step that a signal ended reports its own error, such as an interrupted statement.
         Code::INTERRUPTED
     } else {
         Code::FAILED

@@ -22,7 +22,10 @@ use super::{Code, Usage, output};
 /// cold against hot, work, verification, machine, and the commands that repeat it. Records that differ in scale
 /// also show how costs grow.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(
+    arg_required_else_help = true,
+    after_long_help = "Examples:\n  tracerig report out\n  tracerig report out --format html --out .\n  tracerig report out --export bencher,smaller-is-better --out out"
+)]
 pub(super) struct Arguments {
     /// Records, comparisons, or folders with them.
     #[arg(required = true, value_name = "RECORD")]
@@ -80,10 +83,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let (passed_over, named): (Vec<&PathBuf>, Vec<&PathBuf>) =
         arguments.records.iter().partition(|path| is_beside_records(path));
     for path in passed_over {
-        output::say(&format!(
-            "tracerig: {}: skipped: made from records, but not a record",
-            path.display()
-        ));
+        output::say(&format!("tracerig: {}: skipped: made from records, but not a record", path.display()));
     }
     if named.is_empty() {
         bail!("no record given; name the folder that a run wrote, or the record.json in it");

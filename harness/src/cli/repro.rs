@@ -6,9 +6,9 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tracerig_reports::comparison::Run;
 use tracerig_reports::record::{Sample, SampleState};
 use tracerig_reports::verdict::{Gate, Rules, Verdict, Work};
-use tracerig_reports::comparison::Run;
 use tracerig_reports::{Comparison, Record, comparison};
 
 use super::output::{self, Format};
@@ -18,37 +18,39 @@ use crate::protocol;
 use crate::scenario::Place;
 use crate::scenario::repro::{self, Again, ReproError};
 
-/// Make the run of a record again, from the record alone, and say whether it agrees.
+/// Repeat the run of a record and check that it agrees.
 ///
-/// Same recipe, to the digest of its rows; same plan, order and seeds. Work counters must agree to the digit; times are held
-/// against what two runs at different times may differ by, and only on the same machine.
+/// Uses the same recipe (checked by digest), plan, order and seeds. Work counters must be equal; times must be
+/// within 25 %, and are compared only on the same machine.
 ///
-/// For `git bisect run`: `tracerig repro RECORD --bisect --bin target/release/tracerig` answers 0 (good), 1 (bad) or 125 (nobody
-/// can tell, or something failed). See docs/bisect.md for an example.
+/// With --bisect, exits as `git bisect run` expects: 0 good, 1 bad, 125 skip. See docs/bisect.md.
 ///
-/// Exit codes without --bisect: 0 it agrees or is better, 3 a wrong answer, 4 more work or more time, 5 nobody can tell, 1 something
-/// failed, 2 bad usage, 130 cut short by Ctrl-C.
+/// Exit codes without --bisect: 0 agrees or better, 3 wrong answer, 4 regression, 5 inconclusive, 1 failed,
+/// 2 wrong arguments, 130 interrupted.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  tracerig repro tracerig-out/relaunch-20261122T041721Z-4e05\n  tracerig repro good/record.json --bisect --counters-only --bin target/release/tracerig"
+)]
 pub(super) struct Arguments {
-    /// The record.json that a run wrote, or its folder.
+    /// record.json of a run, or its folder.
     #[arg(value_name = "RECORD")]
     record: PathBuf,
-    /// Answer as `git bisect run` asks: 0 good, 1 bad, 125 cannot be told.
+    /// Exit as `git bisect run` expects: 0 good, 1 bad, 125 skip.
     #[arg(long)]
     bisect: bool,
-    /// Hold only the work against the record, which repeats to the digit, and not the times.
+    /// Compare work counters only, not times.
     #[arg(long)]
     counters_only: bool,
-    /// The executable whose workers are launched [default: this one].
+    /// Executable to launch [default: this one].
     #[arg(long, value_name = "PATH")]
     bin: Option<PathBuf>,
-    /// The database, where the record is of a run on one's own.
+    /// Database to use, if the record was made with `--db`.
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
-    /// Samples of each arm, instead of as many as in the record.
+    /// Samples per arm [default: as many as in the record].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
-    /// Where the record of the repetition is written [default: nowhere].
+    /// Folder for the record of the repetition [default: none].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print for people (table) or for programs (json).

@@ -30,7 +30,9 @@ use crate::interrupt;
 /// Skipped files and lines are reported, one line per kind. The exit code is 1 if a file or folder cannot be
 /// read.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  tracerig usage\n  tracerig usage ~/.codex --by week,model --since 2026-06-01\n  tracerig usage ~/.codex /backup/.codex --by session --details")]
+#[command(
+    after_long_help = "Examples:\n  tracerig usage\n  tracerig usage ~/.codex --by week,model --since 2026-06-01\n  tracerig usage ~/.codex /backup/.codex --by session --details"
+)]
 pub(super) struct Arguments {
     /// Codex homes; a session found in several counts once [default: $CODEX_HOME, else ~/.codex].
     #[arg(value_name = "DIR")]

@@ -44,7 +44,13 @@ fn written(text: &str, again: impl FnOnce(&[u8]) -> Result<String, Error>) {
 fn of_record(record: &Record) {
     let json = |record: &Record| record.to_json().expect("a record that was read can be written");
     written(&json(record), |text| Ok(json(&Record::parse(Path::new("again.json"), text)?)));
-    let _ = (render::terminal(record), render::details(record), render::markdown(record), render::json(record), hdr::log(record));
+    let _ = (
+        render::terminal(record),
+        render::details(record),
+        render::markdown(record),
+        render::json(record),
+        hdr::log(record),
+    );
     let records = std::slice::from_ref(record);
     let _ = (export::bencher(records), export::smaller_is_better(records));
     let _ = html::page(&Content { records, ..Content::default() });

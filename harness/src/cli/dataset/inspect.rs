@@ -69,7 +69,11 @@ fn inspection(dataset: &Dataset, details: bool) -> String {
     );
     line(
         "turns",
-        format!("{} at priority; {} more were deleted by retention", truth.turns.len(), truth.pruned_turns.len()),
+        format!(
+            "{} at priority; {} more were deleted by retention",
+            truth.turns.len(),
+            truth.pruned_turns.len()
+        ),
     );
     if details {
         text.push_str(&kinds(manifest));

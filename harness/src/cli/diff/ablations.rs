@@ -28,7 +28,9 @@ const TIME: Duration = Duration::from_secs(10);
 ///
 /// Exit code 3: a missing rule was not noticed.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  tracerig diff ablations --time 2s --details\n  tracerig diff ablations --only cursor")]
+#[command(
+    after_long_help = "Examples:\n  tracerig diff ablations --time 2s --details\n  tracerig diff ablations --only cursor"
+)]
 pub(super) struct Ablations {
     /// Time per rule, such as 2s or 5m [default: 10s, or as long as --cases take].
     #[arg(long, value_name = "T", value_parser = time)]
@@ -109,9 +111,9 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
         None => Ok(()),
     };
     let printed = match arguments.output.format {
-        Format::Table if arguments.only.is_empty() => {
-            output::show(&(verdict(&report) + &if arguments.output.details { table(&report) } else { String::new() }))
-        }
+        Format::Table if arguments.only.is_empty() => output::show(
+            &(verdict(&report) + &if arguments.output.details { table(&report) } else { String::new() }),
+        ),
         Format::Table => output::show(&(verdict(&report) + &table(&report) + &details(&report))),
         Format::Json => output::print(&text),
     };

@@ -146,7 +146,8 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
     let reports: Vec<&Report> = done.iter().map(|(report, _)| report).collect();
     let printed = match options.output.format {
         Format::Table => {
-            let tables: Vec<String> = done.iter().map(|(report, checked)| table(report, checked, options.output.details)).collect();
+            let tables: Vec<String> =
+                done.iter().map(|(report, checked)| table(report, checked, options.output.details)).collect();
             output::show(&tables.join("\n"))
         }
         Format::Json => {
@@ -225,8 +226,7 @@ fn job<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Job<S>> {
         (cases, _) => cases,
     };
     if cases.is_some_and(|cases| cases < options.shard.of()) {
-        let message =
-            format!("share {} has no cases: give more --cases", options.shard);
+        let message = format!("share {} has no cases: give more --cases", options.shard);
         return Err(Usage(message).into());
     }
     Ok(Job {

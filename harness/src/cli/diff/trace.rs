@@ -26,7 +26,9 @@ use tracerig_protocol::Contract;
 ///
 /// Kept histories and replays always ask the Python oracle.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff trace --profile hostile --details\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt")]
+#[command(
+    after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff trace --profile hostile --details\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt"
+)]
 pub(super) struct Trace {
     #[command(flatten)]
     options: Options,

@@ -7,40 +7,44 @@ use crate::cli::{Code, Usage, no_definition};
 use crate::scenario::Definition;
 use crate::scenario::append::{self, Acknowledged, Condition};
 
-/// Measure what an append costs its caller when the row is projected before it returns, or after.
+/// Measure what an append costs its caller.
 ///
-/// Launches each arm in fresh processes and in random order, each in a folder of its own. When a process has ended, every
-/// history is compared with what was to be appended, and every row with an independent replay of its history. Prints a
-/// table, and writes record.json with every raw sample, latencies.hdr and report.md.
+/// An append changes a thread's row in SQLite, before it returns or after. Each arm runs in fresh processes, in
+/// random order. Afterwards every history and row is verified.
 ///
-/// Arms: bare (serialize and write(2) the same lines: the floor), sync-readback (the row is read, merged, written whole
-/// and read again before the append returns, as published), sync (one write before it returns), async-per-thread (a worker
-/// for each thread projects later, as published), async (one worker for the store).
+/// Arms:
+///   bare              write the same lines, keep no row (the floor)
+///   sync-readback     read, merge, write and read the row again before the append returns, as published
+///   sync              write the row once before the append returns
+///   async-per-thread  one worker per thread writes the row later, as published
+///   async             one worker for all threads writes rows later
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  tracerig run append --threads 1,8,64\n  tracerig run append --threads 64 --rate 6400 --contended\n  tracerig run append --crash --kills 100"
+)]
 pub(super) struct Append {
-    /// Only these arms, separated by commas.
+    /// Only these arms (comma-separated).
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
-    /// Threads that append at once; several numbers are measured one after the other.
+    /// Number of threads that append; several numbers are measured one after the other.
     #[arg(long, value_name = "N,M", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDERS))]
     threads: Vec<u64>,
-    /// Appends a second over all threads, measured from the intended start of each [default: as fast as it goes].
+    /// Appends per second over all threads, timed from their intended start [default: no limit].
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_RATE))]
     rate: Option<u64>,
-    /// When an append is acknowledged: when the operating system has its bytes, or the device.
+    /// When an append counts as acknowledged.
     #[arg(long, value_enum, default_value = "buffered")]
     pub(super) durability: Acknowledged,
-    /// Another process keeps taking the write lock of the database.
+    /// Let another process keep taking the write lock of the database.
     #[arg(long)]
     contended: bool,
-    /// Appends of one launch over all threads [default: 20000, or 2000 with fsync; at a rate, those of five seconds].
+    /// Appends per launch over all threads [default: 20000; 2000 with fsync; 5 s with --rate].
     #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDS))]
     appends: Option<u64>,
-    /// Kill the appending process instead, at every named point and at seeded instants, and check after each kill that nothing
-    /// acknowledged is lost.
+    /// Kill the appending process again and again, and check that nothing acknowledged is lost.
     #[arg(long, conflicts_with_all = ["rate", "contended", "threads", "samples", "appends", "out"])]
     crash: bool,
-    /// How often it is killed.
+    /// Number of kills.
     #[arg(long, value_name = "N", requires = "crash", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_KILLS))]
     pub(super) kills: u64,
     #[command(flatten)]
@@ -61,7 +65,7 @@ pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
         let record = common.record(definition)?;
         let out = out.get_or_insert_with(|| common.out(&record));
         let out = if several { out.join(format!("threads-{threads}")) } else { out.clone() };
-        let code = give(&record, &out, common.format)?;
+        let code = give(&record, &out, common.output)?;
         if code != Code::FINE {
             return Ok(code);
         }

@@ -1,4 +1,4 @@
-//! `tracerig run append --crash`: kills the process that appends, and shows what was found after each kill.
+//! `tracerig run append --crash`: kills the process that appends, and checks what is left.
 
 use super::append::Append;
 use super::place;
@@ -12,7 +12,7 @@ pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Resul
     // The mode of an arm is its name; one without a store has none.
     let modes: Vec<_> = definition.plan.arms.iter().filter_map(|arm| arm.name.parse().ok()).collect();
     if modes.is_empty() {
-        return Err(Usage("only arms with a store can be killed: `bare` promises nothing".to_owned()).into());
+        return Err(Usage("only arms with a store can be killed; `bare` has none".to_owned()).into());
     }
     let place = place(arguments.common.seed)?;
     let job = CrashJob {
@@ -27,7 +27,7 @@ pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Resul
     let done = crash(&job, &mut |kill| shown.sample(kill, job.kills, "killing"));
     shown.finish();
     let report = done?;
-    let printed = output::print(&match arguments.common.format {
+    let printed = output::print(&match arguments.common.output.format {
         Format::Table => output::plain(&table(&report)),
         Format::Json => output::json(&report)?,
     });
@@ -43,8 +43,8 @@ pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Resul
 
 fn table(report: &CrashReport) -> String {
     let mut text = String::from(
-        "Kills of a process that appends to three threads, and what was found after each\n\n\
-         where it struck    kills  missed  appends  barriers  torn  rows level  behind\n",
+        "Kills of a process that appends to three threads\n\n\
+         where              kills  missed  appends  barriers  torn  rows level  behind\n",
     );
     for (point, struck) in &report.by_point {
         text += &format!(
@@ -59,16 +59,15 @@ fn table(report: &CrashReport) -> String {
         );
     }
     text += &format!(
-        "\nmissed: the writer ended by itself before it came to the point. appends: those\n\
-         that were acknowledged. torn: histories that broke off in a line. level, behind:\n\
-         rows that were the replay of their whole history, or of a prefix no shorter than\n\
-         the last acknowledged barrier.\n\
-         A second writer was refused {} times in {} while one lived, and the next one\n\
-         was admitted at once after each death.\n",
+        "\nmissed: the writer ended before the point. appends: acknowledged ones. torn:\n\
+         histories that end within a line. level: rows that replay their whole history.\n\
+         behind: rows that replay a prefix that covers the last barrier.\n\
+         A second writer was refused {} times in {} while one was running, and the next\n\
+         one started at once after each kill.\n",
         report.refused, report.writers
     );
     text += &match &report.violation {
-        None => "Every acknowledged append was in its history, whole and in order.\n".to_owned(),
+        None => String::new(),
         Some(violation) => format!(
             "BROKEN PROMISE after kill {} ({}, mode {}): {}\nThe folder is kept: {}\n",
             violation.kill,

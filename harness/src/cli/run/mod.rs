@@ -13,16 +13,20 @@ use clap::{Args, Subcommand};
 use tracerig_datasets::Cache;
 use tracerig_reports::{Record, foreign, hdr, render, write_whole};
 
-use super::output::{self, Format};
+use super::output::{self, Format, Output};
 use super::shown::Shown;
 use super::{Code, Usage, kept};
 use crate::scenario::{self, Definition, Place};
 
 pub(super) use planned::find as planned_by;
 
-/// Measure a scenario, or several by a plan: fresh processes, arms in random order, every answer verified.
+/// Measure a scenario or all runs of a plan, and verify every answer.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, args_conflicts_with_subcommands = true)]
+#[command(
+    arg_required_else_help = true,
+    args_conflicts_with_subcommands = true,
+    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run append --threads 64 --contended\n  tracerig run --plan ci --out out"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     planned: planned::Planned,
@@ -40,18 +44,17 @@ enum Scenario {
 /// How often, and where results go.
 #[derive(Debug, Args)]
 struct Common {
-    /// Samples of each arm [default: 10].
+    /// Samples per arm [default: 10].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
-    /// Seed of the order of arms and of what is appended.
+    /// Seed of the order of arms and of appended data.
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    /// Where record and report are written [default: tracerig-out/ID].
+    /// Folder for record and report [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// How to print the result.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
@@ -71,7 +74,7 @@ impl Common {
     fn measure(&self, definition: Definition) -> anyhow::Result<Code> {
         self.prepare()?;
         let record = self.record(definition)?;
-        give(&record, &self.out(&record), self.format)
+        give(&record, &self.out(&record), self.output)
     }
 
     /// Makes sure before a run that its results can be written after it.
@@ -119,7 +122,7 @@ pub(super) fn command() -> Vec<String> {
 
 pub(super) fn warn_of_debug_build() {
     if cfg!(debug_assertions) {
-        output::say("tracerig: this is a debug build: its times say nothing; build with --release");
+        output::say("tracerig: debug build: its times mean nothing; build with --release");
     }
 }
 
@@ -145,17 +148,18 @@ pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
 }
 
 /// Writes and prints what the run found, and tells where its files are. Returns the code of the run.
-pub(super) fn give(record: &Record, out: &Path, format: Format) -> anyhow::Result<Code> {
+pub(super) fn give(record: &Record, out: &Path, how: Output) -> anyhow::Result<Code> {
     let written = write(record, out);
     let is_written = written.is_ok();
-    let printed = output::print(&match format {
+    let printed = output::print(&match how.format {
+        Format::Table if how.details => render::details(record),
         Format::Table => render::terminal(record),
         Format::Json => foreign::json(&render::json(record)?),
     });
-    // Told after the result: what cannot be kept can still be read.
+    // Reported after the result: what cannot be kept can still be read.
     let code = code(record).after(printed).after(written);
     if is_written {
-        output::say(&format!("\nrecord, latencies and report: {}", out.display()));
+        output::say(&format!("\nfull report: {}/report.md (or --details)", out.display()));
     }
     Ok(code)
 }

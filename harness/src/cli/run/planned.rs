@@ -1,4 +1,4 @@
-//! `tracerig run --plan`: the runs of a plan, one after the other, a record each, and what became of them.
+//! `tracerig run --plan`: the runs of a plan, one after the other, and a summary.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,9 @@ use clap::Args;
 use serde::Serialize;
 use tracerig_reports::{units, wrapped, write_whole};
 
-use super::{Code, Format, RECORD, Usage, code, measure, output, place, prepare, warn_of_debug_build, write};
+use super::{
+    Code, Format, Output, RECORD, Usage, code, measure, output, place, prepare, warn_of_debug_build, write,
+};
 use crate::cli::{code_of, no_definition, no_run};
 use crate::plan::{Plan, PlanError, Run};
 use crate::scenario::Place;
@@ -17,24 +19,23 @@ use crate::{interrupt, machine};
 /// What a plan is run with.
 #[derive(Debug, Args)]
 pub(super) struct Planned {
-    /// Run a plan: quick (seconds), ci (minutes), release (under a quarter of an hour), or the path of a plan file.
+    /// Plan: quick (seconds), ci (minutes), release (15 minutes), or the path of a plan file.
     #[arg(long, value_name = "PLAN", required = true)]
     plan: Option<String>,
-    /// Samples of each arm, instead of those the plan names.
+    /// Samples per arm, instead of the plan's.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
-    /// Seed of the order of arms and of what is appended.
+    /// Seed of the order of arms and of appended data.
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    /// Where records and reports are written, a folder for each run [default: tracerig-out/ID].
+    /// Folder for records and reports, with a folder per run [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// How to print the results.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
-/// What became of the runs of a plan.
+/// The result of a plan.
 #[derive(Debug, Serialize)]
 struct Done {
     schema: &'static str,
@@ -45,7 +46,7 @@ struct Done {
     exit_code: u8,
 }
 
-/// What became of one run.
+/// The result of one run.
 #[derive(Debug, Serialize)]
 struct DoneRun {
     name: String,
@@ -104,12 +105,12 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     done.exit_code = ended.0;
     let table = table(&done);
     let written = write_whole(&out.join("summary.txt"), table.as_bytes());
-    let printed = match arguments.format {
+    let printed = match arguments.output.format {
         Format::Table => output::show(&table),
         Format::Json => output::print_json(&done),
     };
     let ended = ended.after(printed).after(written.map_err(Into::into));
-    output::say(&format!("\nrecords and reports: {}", out.display()));
+    output::say(&format!("\nrecords and reports: {} (all tables: --details)", out.display()));
     Ok(ended)
 }
 
@@ -143,8 +144,8 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
         Ok(record) => {
             let folder = out.join(&run.name);
             let written = write(&record, &folder);
-            if arguments.format == Format::Table {
-                printed = output::print(&format!("{}\n", tracerig_reports::render::terminal(&record)));
+            if arguments.output.format == Format::Table && arguments.output.details {
+                printed = output::print(&format!("{}\n", tracerig_reports::render::details(&record)));
             }
             done.exit_code = code(&record).0;
             done.samples = record.samples.len();
@@ -166,19 +167,15 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
 fn table(done: &Done) -> String {
     let widest = done.runs.iter().map(|run| run.name.len()).max().unwrap_or(0).max(3);
     let mut text = wrapped(&format!("plan {}: {}", done.plan, done.why), 80, "  ") + "\n";
-    let _ = writeln!(
-        text,
-        "{:widest$}  {:>7}  {:>8}  {:>7}  what became of it",
-        "run", "samples", "left out", "took"
-    );
+    let _ = writeln!(text, "{:widest$}  {:>7}  {:>8}  {:>7}  result", "run", "samples", "excluded", "took");
     for run in &done.runs {
         let took = units::duration(std::time::Duration::from_secs_f64(run.seconds));
         let became = match (&run.error, run.exit_code) {
-            (Some(_), _) => "went wrong",
-            (None, 0) => "every answer right",
+            (Some(_), _) => "FAILED",
+            (None, 0) => "all answers right",
             (None, 3) => "A WRONG ANSWER",
-            (None, 5) => "an arm has no sample that met its conditions",
-            (None, 130) => "cut short",
+            (None, 5) => "inconclusive: an arm has no valid sample",
+            (None, 130) => "interrupted",
             (None, _) => "a process failed",
         };
         let _ = writeln!(

@@ -10,40 +10,41 @@ use super::{Common, code, write};
 use crate::cli::{Code, Usage, no_definition, output};
 use crate::scenario::{Definition, relaunch};
 
-/// Measure what a relaunch on a large trace database costs, cold and warm.
+/// Measure what a relaunch on a large trace database costs.
 ///
-/// Builds the dataset if it is not there yet, launches each arm in fresh processes and in random
-/// order, verifies every answer, prints a table, and writes record.json with every raw sample,
-/// latencies.hdr and report.md.
+/// Builds the dataset if needed, launches each arm in fresh processes and in random order, verifies every
+/// answer, and writes record.json (every raw sample), latencies.hdr and report.md.
 ///
-/// Arms: floor (open, read the maximum id, exit), published (one LIKE query a launch), full (full
-/// scan, no memo), cold (full scan and persist), warm (memo, rows appended in between), unchanged
-/// (nothing appended). All with a hot page cache; published, cold and warm also with a cold one,
-/// proven.
+/// Arms by default:
+///   floor      open the database, read its largest id, exit
+///   published  one LIKE query over every row, as other scanners do (also cold)
+///   full       full scan without a memo
+///   cold       full scan that writes a memo (also cold)
+///   warm       memo, and rows appended since (also cold)
+///   unchanged  memo, nothing new
 ///
-/// On request, with --arms: pruned (anchors and facts among the rows deleted in between), window
-/// (another window), replaced (another database renamed over it), recreated (an older copy under
-/// its name), forced (a full scan asked for), live (one process, its memo in memory, refreshed
-/// again and again beside a writer that appends and prunes), two (two launches at once that share a
-/// memo, beside a writer).
+/// Arms on request, with --arms:
+///   pruned, replaced, recreated  the database changed since the memo was written
+///   window, forced               another time window; a full scan on request
+///   live, two                    next to a writing process: one long-lived process; two launches at once
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run relaunch --db ~/.codex/logs_2.sqlite\n  tracerig run relaunch --recipe codex-799mb --samples 20 --arms floor,published,warm:hot"
+)]
 pub(super) struct Relaunch {
-    /// The dataset: a recipe's name (see `tracerig dataset list`) or the path of a recipe file
-    /// [default: quick].
+    /// Dataset: name of a recipe (see `tracerig dataset list`) or path of a recipe file [default: quick].
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
-    /// A database of one's own instead of a dataset; a private copy of it is used, and it is not
-    /// changed.
+    /// Measure a private copy of this database instead of a dataset.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["recipe", "scale"])]
     db: Option<PathBuf>,
-    /// Factor on the dataset's rows; its facts stay the same.
+    /// Factor on the number of rows; facts stay the same.
     #[arg(long, value_name = "F", default_value = "1", value_parser = crate::cli::scale)]
     scale: f64,
-    /// Measure at several scales, one after the other, and show how the times grow.
+    /// Measure at these scales, one after the other, and show how times grow.
     #[arg(long, value_name = "F,G", value_delimiter = ',', value_parser = crate::cli::scale, conflicts_with_all = ["scale", "db", "format"])]
     scales: Vec<f64>,
-    /// Only these arms, separated by commas; NAME:hot or NAME:cold takes one state of the page
-    /// cache, `all` every arm.
+    /// Only these arms; `warm:hot` and `warm:cold` choose a cache state, `all` every arm.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     #[command(flatten)]
@@ -93,6 +94,6 @@ fn climb(arguments: &Relaunch, scales: &[f64]) -> anyhow::Result<Code> {
         write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())
     });
     let ended = ended.after(output::show(&ladder::table(&ladder))).after(written.map_err(Into::into));
-    output::say(&format!("\na record for each scale, and the ladder: {}", out.display()));
+    output::say(&format!("\nrecords and growth: {}", out.display()));
     Ok(ended)
 }

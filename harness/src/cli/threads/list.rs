@@ -17,7 +17,9 @@ use crate::cli::{Code, Usage};
 ///
 /// Updates the rows of new or grown histories first.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  tracerig threads list ~/.codex\n  tracerig threads list ~/.codex --text deploy --limit 10\n  tracerig threads list ~/.codex --order created --archived")]
+#[command(
+    after_long_help = "Examples:\n  tracerig threads list ~/.codex\n  tracerig threads list ~/.codex --text deploy --limit 10\n  tracerig threads list ~/.codex --order created --archived"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,

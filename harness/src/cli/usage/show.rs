@@ -157,7 +157,11 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows, details: bool) -> 
         text.truncate(text.trim_end().len() + 1);
         if left_out > 0 {
             let which = if is_by_time(view) { "earlier" } else { "smaller" };
-            let _ = writeln!(text, "{} left out; see --details", counted(left_out as u64, &format!("{which} row"), &format!("{which} rows")));
+            let _ = writeln!(
+                text,
+                "{} left out; see --details",
+                counted(left_out as u64, &format!("{which} row"), &format!("{which} rows"))
+            );
         }
     }
     let stats = stats(homes);

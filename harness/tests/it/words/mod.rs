@@ -60,9 +60,7 @@ fn begins(pattern: &[&str], words: &[String]) -> bool {
         ["*", rest @ ..] => (1..=4).any(|skipped| {
             words.len() > skipped && words[..skipped].iter().all(is_word) && begins(rest, &words[skipped..])
         }),
-        [first, rest @ ..] => {
-            words.first().is_some_and(|word| word == first) && begins(rest, &words[1..])
-        }
+        [first, rest @ ..] => words.first().is_some_and(|word| word == first) && begins(rest, &words[1..]),
     }
 }
 
@@ -163,7 +161,8 @@ fn markdown_is_plain() {
     let mut pages = Vec::new();
     files(&root(), "md", &mut pages);
     assert!(pages.len() > 20, "{pages:?}");
-    let hits = |page: &PathBuf| found(&page.display().to_string(), &prose(&std::fs::read_to_string(page).unwrap()));
+    let hits =
+        |page: &PathBuf| found(&page.display().to_string(), &prose(&std::fs::read_to_string(page).unwrap()));
     assert_none(&pages.iter().flat_map(hits).collect::<Vec<_>>());
 }
 
@@ -174,7 +173,8 @@ fn messages_and_documented_items_are_plain() {
     sources.retain(|path| path.components().any(|part| part.as_os_str() == "src"));
     sources.retain(|path| !path.file_name().unwrap().to_string_lossy().contains("tests.rs"));
     assert!(sources.len() > 200, "{}", sources.len());
-    let hits = |path: &PathBuf| found(&path.display().to_string(), &told(&std::fs::read_to_string(path).unwrap()));
+    let hits =
+        |path: &PathBuf| found(&path.display().to_string(), &told(&std::fs::read_to_string(path).unwrap()));
     assert_none(&sources.iter().flat_map(hits).collect::<Vec<_>>());
 }
 
@@ -190,7 +190,8 @@ fn prose_is_at_most_100_columns_wide() {
         if text.contains("## Repeat this run") {
             continue;
         }
-        let is_long = |line: &&str| line.chars().count() > 100 && !line.starts_with('|') && line.trim().contains(' ');
+        let is_long =
+            |line: &&str| line.chars().count() > 100 && !line.starts_with('|') && line.trim().contains(' ');
         let prose = prose(&text);
         let long: Vec<&str> = prose.lines().filter(is_long).collect();
         assert!(long.is_empty(), "{}: {long:#?}", page.display());
