@@ -91,7 +91,7 @@ fn link_to_start_fast() {
     }
 }
 
-/// Fills `folder` with linker scripts that stand in for the shared libraries that rustc asks for, each naming an archive. `None` if
+/// Fills `folder` with linker scripts in for the shared libraries that rustc asks for, each naming an archive. `None` if
 /// an archive is missing.
 fn name_archives(folder: &Path) -> Option<()> {
     std::fs::create_dir_all(folder).ok()?;
@@ -102,7 +102,7 @@ fn name_archives(folder: &Path) -> Option<()> {
     for name in ["c", "gcc_s"] {
         std::fs::write(folder.join(format!("lib{name}.so")), &system).ok()?;
     }
-    // Parts of the C library since glibc 2.34, and empty; before, archives of their own.
+    // Parts of the C library since glibc 2.34, and empty; before, separate archives.
     for name in ["util", "rt", "pthread", "dl"] {
         let archive = archive(&format!("lib{name}.a"))?;
         std::fs::write(folder.join(format!("lib{name}.so")), format!("GROUP({})", archive.display())).ok()?;

@@ -41,7 +41,7 @@ impl Origin {
     }
 }
 
-/// What retention counts of a row, and the level it stands at.
+/// What retention counts of a row, and the level it is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Weight {
     pub(crate) bytes: u64,

@@ -1,8 +1,8 @@
 //! The cache of datasets: each is built once, verified when it is taken again, and never taken half-built.
 //!
-//! A dataset stands in a folder named after its recipe and a digest over all that determines it. It is built in a folder
-//! beside it, `.building-NAME`, which gets its name when everything is written. Whoever builds holds a lock; so a folder
-//! `.building-NAME` found under it was left by a builder that was killed, and is removed. Whoever uses a dataset holds another
+//! A dataset is in a folder named after its recipe and a digest over all that determines it. It is built in a folder
+//! beside it, `.building-NAME`, which gets its name when everything is written. Anyone who builds holds a lock; so a folder
+//! `.building-NAME` found under it was left by a builder that was killed, and is removed. Anyone who uses a dataset holds another
 //! one, so that nobody takes it away meanwhile.
 
 use std::fs;
@@ -74,7 +74,7 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// A dataset that stands on disk. One from [`Cache::ensure`] or [`Cache::verify`] cannot be removed from its cache, by this or any
+/// A dataset that is on disk. One from [`Cache::ensure`] or [`Cache::verify`] cannot be removed from its cache, by this or any
 /// other process, as long as it or a clone of it lives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
@@ -142,7 +142,7 @@ impl Cache {
         Ok(dataset)
     }
 
-    /// What stands in the folder `name` if `taken` takes it, else what `built` makes, of so many bytes. Of several processes that
+    /// What is in the folder `name` if `taken` takes it, else what `built` makes, of so many bytes. Of several processes that
     /// ask, one builds. Tells, too, whether it was built now.
     pub(crate) fn obtain<D>(
         &self,
@@ -233,7 +233,7 @@ impl Cache {
     /// Removes a dataset and returns its folder's path. One that is being built or taken is waited for.
     ///
     /// # Errors
-    /// [`DatasetError::InUse`] while somebody uses it; [`DatasetError::Foreign`] for a folder that is no dataset; [`DatasetError::Cancelled`] if
+    /// [`DatasetError::InUse`] while somebody uses it; [`DatasetError::Foreign`] for a folder that is not a dataset; [`DatasetError::Cancelled`] if
     /// this process is to end; as [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by
     /// its folder's name.
     pub fn remove(&self, name: &str) -> Result<PathBuf> {

@@ -9,7 +9,7 @@ use crate::recipe::Sizes;
 
 const DEFINITION: &str = include_str!("../workloads/conversation.toml");
 
-/// Lines that many threads append, each from a turn of its own on.
+/// Lines that many threads append, each starting at another turn.
 #[derive(Debug)]
 pub struct Conversation {
     items: Vec<Item>,

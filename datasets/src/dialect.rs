@@ -74,7 +74,7 @@ impl Dialect {
         }
     }
 
-    /// How a tier stands in a Debug dump.
+    /// How a tier is in a Debug dump.
     pub(crate) fn dump(self, tier: TierForm) -> &'static str {
         match (self, self.form(tier)) {
             (_, TierForm::Inherit) => "None",

@@ -1,4 +1,4 @@
-//! Digests of a database: of its rows, whatever pages they stand in, and of its file.
+//! Digests of a database: of its rows, whatever pages they are in, and of its file.
 
 use std::collections::HashSet;
 use std::io::Read;

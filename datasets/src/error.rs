@@ -87,7 +87,7 @@ pub enum DatasetError {
         /// The dataset's folder.
         path: PathBuf,
     },
-    /// A folder that was to be removed is no dataset, or holds something else, too.
+    /// A folder that was to be removed is not a dataset, or holds something else, too.
     #[error("{}: left as it is, because {what}; move away what you need and remove the folder yourself", path.display())]
     Foreign {
         /// The folder.

@@ -32,7 +32,7 @@ pub(crate) fn begin(folder: &Path) -> Result<()> {
 /// Removes the folder of a dataset, if it is there.
 ///
 /// # Errors
-/// [`DatasetError::Foreign`], before anything is removed, for whatever is no dataset, and for a dataset in which somebody put
+/// [`DatasetError::Foreign`], before anything is removed, for whatever is not a dataset, and for a dataset in which somebody put
 /// something else. I/O errors.
 pub(crate) fn remove(folder: &Path) -> Result<()> {
     let refused = |what: String| Err(DatasetError::Foreign { path: folder.to_path_buf(), what });

@@ -1,7 +1,7 @@
 //! Locks of the cache: one for those who build or remove a dataset, one for those who use it.
 //!
-//! Of each dataset there are two lock files. `.lock-NAME` is held by whoever changes what stands there. `.used-NAME` is shared by
-//! all who use the dataset; whoever takes it away must have it alone, and asks for it with the first lock held.
+//! Of each dataset there are two lock files. `.lock-NAME` is held by anyone who changes what is there. `.used-NAME` is shared by
+//! all who use the dataset; anyone who takes it away must have it alone, and asks for it with the first lock held.
 
 use std::fs::{File, TryLockError};
 use std::ops::ControlFlow;
@@ -91,17 +91,17 @@ impl Locks {
         Self { change: cache.join(format!(".lock-{name}")), used: cache.join(format!(".used-{name}")) }
     }
 
-    /// Waits for the right to change what stands there.
+    /// Waits for the right to change what is there.
     pub(crate) fn change(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Lock> {
         take(&self.change, Sharing::Alone, progress)
     }
 
-    /// Waits until whoever takes the dataset away is done, and keeps others from it.
+    /// Waits until anyone who takes the dataset away is done, and keeps others from it.
     pub(crate) fn hold(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Hold> {
         take(&self.used, Sharing::Shared, progress).map(|lock| Hold { _lock: Some(Arc::new(lock)) })
     }
 
-    /// Waits until nobody uses the dataset. To be asked for by whoever may change it.
+    /// Waits until nobody uses the dataset. To be asked for by anyone who may change it.
     pub(crate) fn alone(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Lock> {
         take(&self.used, Sharing::Alone, progress)
     }

@@ -100,7 +100,7 @@ pub struct Continuation {
 }
 
 impl Manifest {
-    /// Whether the rows were generated, so that what they mean is known. Else they are of one's own database.
+    /// Whether the rows were generated, so that what they mean is known. Else they are of your own database.
     #[must_use]
     pub fn is_generated(&self) -> bool {
         self.generator_version > 0

@@ -135,14 +135,14 @@ pub(crate) fn check_is_file(path: &Path) -> Result<()> {
     require_database(path).map_err(|(path, why)| DatasetError::NoTraceLog { path, detail: why.to_string() })
 }
 
-/// Whether the rows of a database can be read without running anything that stands in it.
+/// Whether the rows of a database can be read without running anything in it.
 pub(crate) fn check_is_trace_log(connection: &Connection, path: &Path) -> Result<()> {
     let oddity =
         oddity(connection).map_err(|source| DatasetError::Source { path: path.to_path_buf(), source })?;
     oddity.map_or(Ok(()), |detail| Err(DatasetError::NoTraceLog { path: path.to_path_buf(), detail }))
 }
 
-/// Appends the newest `rows` rows once more, a second later each: what one's own writer would write next is not known, but
+/// Appends the newest `rows` rows once more, a second later each: what your own writer would write next is not known, but
 /// it looks like what it wrote last. Returns how many there were.
 ///
 /// # Errors

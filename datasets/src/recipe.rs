@@ -52,7 +52,7 @@ pub struct Recipe {
     pub(crate) span_hours: u64,
     /// Of the rows written, how many retention takes; rows of earlier days not counted.
     pub(crate) deleted_percent: u64,
-    /// Of the file's pages, how many are free: few stand at its end, many between the others.
+    /// Of the file's pages, how many are free: few are at its end, many between the others.
     pub(crate) free_percent: u64,
     /// The largest id, when ids are to have gaps.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -139,7 +139,7 @@ impl RowWriter {
         self.aim.draw = Draw::Level(level);
     }
 
-    /// Whether rows of threads, and rows without one, can stand at a level.
+    /// Whether rows of threads, and rows without one, can be at a level.
     pub(crate) fn can_stand_at(&self, level: usize) -> (bool, bool) {
         (self.thread_mix.weights()[level] > 0.0, self.process_mix.weights()[level] > 0.0)
     }

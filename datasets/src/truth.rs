@@ -1,6 +1,6 @@
 //! What the generator meant: facts as intended, and the turns a scanner should find in those that survived.
 //!
-//! Nothing here reads a body. The fold below works on intentions, so that a scanner can be held against it.
+//! Nothing here reads a body. The fold below works on intentions, so that a scanner can be compared with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,7 +146,7 @@ pub struct Truth {
     pub settings: u64,
     /// Surviving facts: tags of turns at priority.
     pub tags: u64,
-    /// Surviving rows whose first marker stands in a row of another target: texts that quote markers.
+    /// Surviving rows whose first marker is in a row of another target: texts that quote markers.
     pub unrecognised: u64,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A dataset found in the cache is taken if its file has the length and the digest that the manifest says, and no write-ahead
 //! log with anything in it. The digest is computed again unless length, inode, modification and change time of the file are
-//! those remembered, in `verified.json`, from the last time it was right. (Whoever can write the file can still forge that; it
+//! those remembered, in `verified.json`, from the last time it was right. (Anyone who can write the file can still forge that; it
 //! guards against accidents.)
 
 use std::fs;

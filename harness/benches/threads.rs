@@ -21,7 +21,7 @@ use tracerig_store::threads::{
     ThreadStore, rebuild, schema,
 };
 
-/// Rows that lists are taken from, and where they are only tested: each test is a process of its own, and makes them anew.
+/// Rows that lists are taken from, and where they are only tested: each test is a separate process, and makes them anew.
 const LISTED: usize = 50_000;
 const LISTED_IN_TESTS: usize = 2_000;
 /// One thread in so many is of a rare source.

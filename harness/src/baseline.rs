@@ -1,6 +1,6 @@
 //! Records kept under a name, to compare later runs with: `NAME.json` holds them, and says on which machine they were made.
 //!
-//! It is one file, replaced in one step: whatever happens meanwhile, the name stands for all of the old records or all of the new.
+//! It is one file, replaced in one step: whatever happens meanwhile, the name represents all of the old records or all of the new.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The JSON a scan is told in: what `tracerig scan --format json` prints and what a worker answers.
+//! The JSON a scan is reported in: what `tracerig scan --format json` prints and what a worker answers.
 
 use serde::{Deserialize, Serialize};
 use tracerig_scanner::{Scan, Turns};

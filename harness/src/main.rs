@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Some(first) if first == refresh::worker::SUBCOMMAND => refresh::worker::main(arguments),
         Some(first) if first == history_child::SUBCOMMAND => match trace::serve() {
             Ok(()) => ExitCode::SUCCESS,
-            // The parent is gone, and with it whoever could be told.
+            // The parent is gone, and with it anyone who could be told.
             Err(_) => ExitCode::FAILURE,
         },
         Some(first) if first == protocol::SUBCOMMAND => protocol::say(),

@@ -19,7 +19,7 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// What is there is no file.
+    /// What is there is not a file.
     #[error("cannot read {path}: it is {what}, not a file; give the path of the file itself")]
     NotAFile {
         /// The path.

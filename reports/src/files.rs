@@ -18,7 +18,7 @@ const THEIRS: &str = "a file that tracerig did not write is there, which is left
 const LOOKED_AT: u64 = 1 << 20;
 
 /// Puts `bytes` at `path` by way of a temporary file in the same folder and a rename, so that a full disk or a kill
-/// leaves whatever stood there before. Synced first: a run may have taken an hour, and a rename can reach the disk
+/// leaves whatever was there before. Synced first: a run may have taken an hour, and a rename can reach the disk
 /// before the bytes it names. The temporary file of a write that was killed is removed by the next write into the folder.
 ///
 /// # Errors
@@ -147,7 +147,7 @@ mod tests {
     fn a_write_that_fails_leaves_the_previous_file_and_no_litter() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("taken");
-        // A folder that is not empty cannot be replaced by a file, whoever runs the test.
+        // A folder that is not empty cannot be replaced by a file, as any user.
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("previous"), "whole").unwrap();
         let error = write_whole(&path, b"new").unwrap_err();

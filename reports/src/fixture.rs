@@ -1,4 +1,4 @@
-//! A made-up record, realistic in shape and deterministic to the digit, for the tests of every renderer.
+//! A made-up record, realistic in shape and deterministic exactly, for the tests of every renderer.
 
 pub(crate) mod append;
 

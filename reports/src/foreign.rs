@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-/// What stands for the part of a text that is left out.
+/// What represents the part of a text that is left out.
 const GONE: &str = "..";
 
 /// The longest run without a space in a message. Paths of this length are rare, and a message with a longer one cannot be read.

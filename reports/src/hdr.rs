@@ -30,7 +30,7 @@ fn word(text: &str) -> String {
 /// the one before ended, and what the harness did in between is not in it.
 ///
 /// # Errors
-/// When a latency cannot be encoded or the file cannot be written; what stood there before is untouched.
+/// When a latency cannot be encoded or the file cannot be written; what was there before is untouched.
 pub fn write(record: &Record, path: &Path) -> Result<()> {
     write_whole(path, of(record, path)?.as_bytes())
 }

@@ -22,7 +22,7 @@
 //! figures to services that keep them.
 //!
 //! The crate knows nothing of databases and processes. Arms, phases and counters are names to it. Those of appends
-//! stand in [`record::names`] and [`append`]; what is made for relaunches takes any, so a scenario it has never heard of still
+//! are in [`record::names`] and [`append`]; what is made for relaunches takes any, so a scenario it has never heard of still
 //! renders.
 
 pub mod append;

@@ -49,7 +49,7 @@ pub enum Mode {
     Full,
     /// The rows above the memo's cursor were examined.
     Incremental,
-    /// No row stands above the memo's cursor.
+    /// No row is above the memo's cursor.
     Unchanged,
 }
 
@@ -128,7 +128,7 @@ impl Phases {
 
 /// An account of one scan.
 ///
-/// The counters repeat to the digit for the same database, memo and version; only the times vary.
+/// The counters repeat exactly for the same database, memo and version; only the times vary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
     /// How the answer came about.
@@ -159,7 +159,7 @@ pub struct Stats {
     pub cursor: i64,
     /// Size of the database file in bytes, without its write-ahead log.
     pub db_bytes: u64,
-    /// Size of the persisted memo in bytes after the scan, 0 where there is none.
+    /// Size of the persisted memo in bytes after the scan, 0 if there is none.
     pub artifact_bytes: u64,
     /// Virtual-machine steps of all SQLite statements that read rows or looked them up.
     pub vm_steps: u64,

@@ -35,7 +35,7 @@ const MAX_BYTES: u64 = 1 << 30;
 /// A random value that every write renews.
 pub(crate) type Stamp = [u8; 16];
 
-/// What stands at the artifact's path, as far as replacing it is concerned.
+/// What is at the artifact's path, as far as replacing it is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// Nothing.
@@ -47,9 +47,9 @@ pub(crate) enum Standing {
 }
 
 /// Whether writing the artifact at `path` could touch the database at `database` (resolved): it, its log, index or
-/// journal stands where the artifact, its lock or its temporary file would.
+/// journal is where the artifact, its lock or its temporary file would.
 pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
-    // All three stand in one folder.
+    // All three are in one folder.
     let folder = folder(path).canonicalize().unwrap_or_else(|_| folder(path).to_owned());
     let resolved = |path: &Path| folder.join(path.file_name().unwrap_or_default());
     let file = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
@@ -61,7 +61,7 @@ pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
     })
 }
 
-/// Whether what stands at `path` is a file of someone else, which no memo may replace.
+/// Whether what is at `path` is a file of someone else, which no memo may replace.
 ///
 /// An artifact that is damaged, torn or cut short is still ours: at least half of its first bytes are the magic, or they
 /// were never written.
@@ -69,7 +69,7 @@ fn is_of_someone_else(path: &Path) -> io::Result<bool> {
     let mut start = Vec::with_capacity(MAGIC.len());
     match open_regular(path) {
         Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut start)?,
-        // What cannot be read cannot be told apart: it stands where the memo was asked for.
+        // What cannot be read cannot be distinguished: it is where the memo was asked for.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
             return Ok(false);
         }
@@ -143,7 +143,7 @@ pub(crate) fn standing(path: &Path, ablated: Ablations) -> Standing {
     }
 }
 
-/// Loads the memo of `database` from `path`, with what stood there.
+/// Loads the memo of `database` from `path`, with what was there.
 pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded, Standing) {
     let refused = |why: String| {
         Loaded::Refused(
@@ -160,7 +160,7 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Loaded::Absent, Standing::Absent),
         Err(error) => return (cannot_be_read(error), Standing::Foreign),
     };
-    // What is no memo by its first bytes may be of any size, and is not read further.
+    // What is not a memo by its first bytes may be of any size, and is not read further.
     let mut bytes = Vec::new();
     if let Err(error) = (&file).take(HEADER_BYTES as u64).read_to_end(&mut bytes) {
         return (cannot_be_read(error), Standing::Foreign);

@@ -78,7 +78,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// Why there is no memo to continue from.
+/// Why there is not a memo to continue from.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// There is none, or a check says no: a full scan is due.
@@ -99,7 +99,7 @@ impl From<ScanError> for Refusal {
     }
 }
 
-/// Answers what row stands at an id. The database, or a table in a test.
+/// Answers what row is at an id. The database, or a table in a test.
 pub(crate) trait Rows {
     /// The signature of row `id`, if it is there.
     fn signature(&mut self, id: i64) -> Result<Option<Signature>, ScanError>;
@@ -246,7 +246,7 @@ pub(crate) fn turn_rows(
 }
 
 /// The last resort of `anchors`: every anchor and every fact that matters is gone. One fact that does not matter, and
-/// stands where it stood, still proves the database.
+/// is where it stood, still proves the database.
 pub(crate) fn any_survivor(
     memo: &mut Memo,
     verified: &mut Verified,

@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 use crate::guard::MAX_VALUE_BYTES;
 use crate::path::with_suffix;
 
-/// Why a scan failed. Every message names the path and what to do; the memo on disk is as it was.
+/// Why a scan failed. Every message names the path and what to do; the memo on disk is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScanError {
@@ -26,10 +26,10 @@ pub enum ScanError {
         /// The path as given.
         path: PathBuf,
     },
-    /// What stands beside the database, where SQLite keeps its log, index or journal, is no regular file.
+    /// What is next to the database, where SQLite keeps its log, index or journal, is no regular file.
     #[error("{}: not a file of SQLite's, which would follow the link or wait for the pipe. Move it away, and find out who put it there", path.display())]
     SidecarNotAFile {
-        /// What stands there.
+        /// What is there.
         path: PathBuf,
     },
     /// The file is no SQLite database.
@@ -148,7 +148,7 @@ pub enum ScanError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
-    /// The scan was cancelled; the memo is as it was.
+    /// The scan was cancelled; the memo is unchanged.
     #[error("{}: the scan was cancelled; nothing was changed", path.display())]
     Cancelled {
         /// The path as given.

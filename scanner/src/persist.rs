@@ -45,9 +45,9 @@ impl From<ScanError> for Failure {
     }
 }
 
-/// Writes `memo` to `path` if what stands there is still what the scan found at its start (`before`).
+/// Writes `memo` to `path` if what is there is still what the scan found at its start (`before`).
 ///
-/// A forced rescan replaces whatever stands there, but not before it has caught up with a memo of the same file that
+/// A forced rescan replaces whatever is there, but not before it has caught up with a memo of the same file that
 /// has seen more rows meanwhile, so that a stored cursor never goes back.
 pub(crate) fn save(
     context: Context<'_>,

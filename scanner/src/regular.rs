@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-/// Opens a regular file, never through a symbolic link at its last place: whoever can plant one there could choose what
+/// Opens a regular file, never through a symbolic link at its last place: anyone who can plant one there could choose what
 /// is read.
 ///
 /// One call opens it or refuses: to look first and open then would take a memo that another launch puts in its place in

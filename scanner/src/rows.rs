@@ -22,7 +22,7 @@ use crate::whole::{SPILLS, is_doubtful};
 pub(crate) const TABLE: &str = "logs";
 pub(crate) const BODY: &str = "feedback_log_body";
 
-/// Rows after which progress is told.
+/// Rows after which progress is reported.
 const CHUNK_ROWS: u64 = 256;
 
 /// What reading a range took.

@@ -55,7 +55,7 @@ impl<'a> Source<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     memo: Memo,
-    /// What stood at the artifact's path when this memo was last known to be the newest.
+    /// What was at the artifact's path when this memo was last known to be the newest.
     standing: Standing,
     /// The artifact's size then.
     bytes: u64,

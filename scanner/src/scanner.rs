@@ -116,12 +116,12 @@ impl Scanner {
     /// Scans now, on this thread.
     ///
     /// # Errors
-    /// See [`ScanError`]. After an error the memo is as it was.
+    /// See [`ScanError`]. After an error the memo is unchanged.
     pub fn scan(&self, request: &Request) -> Result<Scan, ScanError> {
         self.shared.answer(request, &Arc::default())
     }
 
-    /// Scans on a thread of its own, to be watched and cancelled.
+    /// Scans on a separate thread, to be watched and cancelled.
     #[must_use]
     pub fn start(&self, request: Request) -> Running {
         let control = Arc::new(Control::default());

@@ -29,7 +29,7 @@ pub(crate) enum Trust {
     Unknown,
 }
 
-/// Fails if `logs` is a view, a virtual table or a table with generated columns: to read these runs code of whoever wrote
+/// Fails if `logs` is a view, a virtual table or a table with generated columns: to read these runs code of anyone who wrote
 /// the schema. Nothing of the table is read. That there is such a table at all is not checked.
 ///
 /// # Errors

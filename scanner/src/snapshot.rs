@@ -281,7 +281,7 @@ fn is_writable(folder: &Path) -> bool {
 }
 
 /// Whether a log and its index that this process creates beside the database would be closed to the database's owner:
-/// SQLite gives them the database's permissions, but whoever creates a file owns it. Only root can give it away, and does.
+/// SQLite gives them the database's permissions, but anyone who creates a file owns it. Only root can give it away, and does.
 fn locks_owner_out(path: &Path) -> bool {
     let me = rustix::process::geteuid();
     let is_anothers = std::fs::metadata(path).is_ok_and(|metadata| metadata.uid() != me.as_raw());

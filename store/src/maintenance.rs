@@ -58,7 +58,7 @@ impl TraceLog {
     /// Typed as for [`TraceLog::insert_batch`].
     pub fn checkpoint_passive(&mut self) -> Result<CheckpointOutcome> {
         self.query("PRAGMA wal_checkpoint(PASSIVE)", |row| {
-            // Minus one stands for "not in WAL mode".
+            // Minus one represents "not in WAL mode".
             let count = |at| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0));
             Ok(CheckpointOutcome { busy: row.get::<_, i64>(0)? != 0, frames: count(1)?, copied: count(2)? })
         })

@@ -56,7 +56,7 @@ pub const CREATE_INDEXES: [&str; 4] = [
 /// Whether the database has a table named [`TABLE`].
 ///
 /// # Errors
-/// Whatever SQLite reports while it reads the schema, such as a file that is no database.
+/// Whatever SQLite reports while it reads the schema, such as a file that is not a database.
 pub fn exists(connection: &Connection) -> rusqlite::Result<bool> {
     connection.table_exists(None, TABLE)
 }
@@ -69,7 +69,7 @@ pub fn exists(connection: &Connection) -> rusqlite::Result<bool> {
 /// is no way to ask: for a virtual table whose module is not loaded yet it reads through a null pointer.)
 ///
 /// # Errors
-/// Whatever SQLite reports while it reads the schema, such as a file that is no database.
+/// Whatever SQLite reports while it reads the schema, such as a file that is not a database.
 pub fn oddity(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let entry: Option<(String, Option<String>)> = connection
         .query_row(

@@ -1,4 +1,4 @@
-//! The sink: a bounded queue before the trace log, emptied in batches by a thread of its own.
+//! The sink: a bounded queue before the trace log, emptied in batches by a separate thread.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -167,7 +167,7 @@ impl Writer {
                 Ok(Message::Tick) | Err(RecvTimeoutError::Timeout) => self.write()?,
                 Ok(Message::Flush(done)) => {
                     self.write()?;
-                    // Whoever asked may have given up waiting.
+                    // Anyone who asked may have given up waiting.
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Disconnected) => {

@@ -1,6 +1,6 @@
 //! The wish of a program to end: statements and waits of this process look at it.
 //!
-//! A signal comes to the process, not to a call. So the wish is told once, and not handed through everything that may take long.
+//! A signal comes to the process, not to a call. So the wish is reported once, and not handed through everything that may take long.
 
 use std::io;
 use std::sync::OnceLock;

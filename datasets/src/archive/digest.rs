@@ -1,4 +1,4 @@
-//! Digests of an archive: of what stands in it, and of the states of its files.
+//! Digests of an archive: of what is in it, and of the states of its files.
 
 use std::fs;
 use std::io::Read;

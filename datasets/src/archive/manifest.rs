@@ -27,7 +27,7 @@ pub struct ArchiveManifest {
     pub scale: f64,
     /// The [`crate::GENERATOR_VERSION`] that built it.
     pub generator_version: u32,
-    /// Digest of the rows of the trace database whose turns stand in it.
+    /// Digest of the rows of the trace database whose turns are in it.
     pub trace_rows_digest: String,
     /// SHA-256 over all rollouts, hexadecimal: path below the home, length and digest of each, in the order of their paths.
     pub digest: String,

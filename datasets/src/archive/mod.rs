@@ -1,4 +1,4 @@
-//! Archives of rollouts: many sessions of many days, and the trace database whose priority turns stand in some of them.
+//! Archives of rollouts: many sessions of many days, and the trace database whose priority turns are in some of them.
 //!
 //! An [`ArchiveRecipe`] says how many and how large; a [`Cache`](crate::Cache) builds it once. Every session is written by itself from a stream of
 //! random numbers of its own, so that the files are the same whatever the number of threads, and the generator notes what it
@@ -28,7 +28,7 @@ use crate::lock::Hold;
 /// The folder of the rollouts within that of the dataset.
 pub(crate) const HOME: &str = "home";
 
-/// An archive that stands on disk. One from a cache cannot be removed from it, by this or any other process, as long as it
+/// An archive that is on disk. One from a cache cannot be removed from it, by this or any other process, as long as it
 /// or a clone of it lives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArchiveDataset {

@@ -52,13 +52,13 @@ impl Sessions {
         self.plan.sessions.len()
     }
 
-    /// Where a session stands below the home; they are in the order of these paths.
+    /// Where a session is below the home; they are in the order of these paths.
     #[must_use]
     pub fn path(&self, at: usize) -> Option<&Path> {
         Some(&self.plan.sessions.get(at)?.path)
     }
 
-    /// Sessions that can go on by themselves, so many, spread over all of them by `seed`. Those of which a copy stands elsewhere,
+    /// Sessions that can go on by themselves, so many, spread over all of them by `seed`. Those of which a copy is elsewhere,
     /// whose turns a trace database knows, or that are compressed, are not among them.
     #[must_use]
     pub fn some(&self, count: usize, seed: u64) -> Vec<usize> {

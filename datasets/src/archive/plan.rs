@@ -1,4 +1,4 @@
-//! The layout of an archive: which sessions there are, where they stand, when they began and how large they become.
+//! The layout of an archive: which sessions there are, where they is, when they began and how large they become.
 //!
 //! It is made by one thread from one stream of random numbers a session, so that every session can then be written by itself.
 
@@ -28,7 +28,7 @@ pub(super) enum Version {
     Oldest,
     /// 0.141.0: no tier in it.
     Older,
-    /// 0.169.0: the tier stands in settings, lines are numbered.
+    /// 0.169.0: the tier is in settings, lines are numbered.
     Newer,
 }
 

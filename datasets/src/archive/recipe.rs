@@ -16,7 +16,7 @@ pub struct ArchiveRecipe {
     pub(crate) why: String,
     pub(crate) imitates: String,
     pub(crate) seed: u64,
-    /// Name of the recipe of the trace database whose priority turns stand in the sessions.
+    /// Name of the recipe of the trace database whose priority turns are in the sessions.
     pub(crate) trace: String,
     /// Sessions; the copies of some are beside them.
     pub(crate) sessions: u64,
@@ -30,7 +30,7 @@ pub struct ArchiveRecipe {
     pub(crate) newer_percent: u64,
     /// Of the sessions, those that are archived.
     pub(crate) archived_percent: u64,
-    /// Of a thousand sessions, those that stand in both folders, the archived one being the beginning of the other.
+    /// Of a thousand sessions, those that are in both folders, the archived one being the beginning of the other.
     pub(crate) copies_per_mille: u64,
     /// Of a thousand sessions, those that go on days later.
     pub(crate) resumed_per_mille: u64,
@@ -46,7 +46,7 @@ pub struct ArchiveRecipe {
     /// Of a thousand sessions of the older version, those that the newer one goes on with.
     #[serde(default)]
     pub(crate) upgraded_per_mille: u64,
-    /// Of a thousand sessions, those of which a whole copy stands in another folder.
+    /// Of a thousand sessions, those of which a whole copy is in another folder.
     #[serde(default)]
     pub(crate) twins_per_mille: u64,
     /// Of the sessions older than a week, those that are compressed.

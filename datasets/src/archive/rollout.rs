@@ -40,7 +40,7 @@ pub(super) struct State {
     turn: String,
     /// The cumulative count, once there is one.
     total: Option<UsedTokens>,
-    /// Whether it stands in this file.
+    /// Whether it is in this file.
     has_total: bool,
     /// Whether the newer version writes.
     is_newer: bool,
@@ -109,7 +109,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Goes on with a session that stands in this state.
+    /// Goes on with a session in this state.
     pub(super) fn resumed(mut self, state: State, dice: Dice) -> Self {
         (self.state, self.dice) = (state, dice);
         self

@@ -11,7 +11,7 @@ use crate::dice::Dice;
 use crate::generate::filler::{Planned, Process};
 use crate::generate::held::Totals;
 
-/// With fewer free pages, filling the file beforehand would not pay; they stand at its end.
+/// With fewer free pages, filling the file beforehand would not pay; they are at its end.
 pub(super) const LEAST_FREE_PERCENT: u64 = 10;
 
 /// Times that a process starts and prunes, over the span of a dataset.

@@ -1,5 +1,5 @@
 //! The facts of a dataset: processes whose every row is planned beforehand, at times that depend on nothing but recipe and
-//! seed. So the same facts stand in the dataset at every scale, and the same ones fall to retention.
+//! seed. So the same facts are in the dataset at every scale, and the same ones fall to retention.
 
 use std::ops::Range;
 use std::sync::Arc;

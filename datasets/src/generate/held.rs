@@ -1,5 +1,5 @@
 //! What retention leaves, reckoned while rows are generated. It only steers the generator: which rows there are in the end
-//! is told by the database.
+//! is reported by the database.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,6 @@
 //! The generator: turns a recipe into batches of rows, steering towards its rows and its file size.
 //!
-//! Processes without facts fill the dataset; those with facts come at times of their own. The last few percent of the rows
+//! Processes without facts fill the dataset; those with facts come at separate times. The last few percent of the rows
 //! are written looking at the file itself, so that rows are met exactly and pages nearly.
 
 mod aged;

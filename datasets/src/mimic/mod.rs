@@ -1,6 +1,6 @@
-//! Recipes from databases: what one's own trace database is like, told by sizes and kinds of rows alone.
+//! Recipes from databases: what your own trace database is like, told by sizes and kinds of rows alone.
 //!
-//! Nothing that stands in the database gets into the recipe: kinds are those of the built-in shapes, everything else is a
+//! Nothing in the database gets into the recipe: kinds are those of the built-in shapes, everything else is a
 //! number. Targets that no shape has become `other-LEVEL`.
 
 mod sort;
@@ -34,7 +34,7 @@ const LEAST_ROWS: u64 = 1_000;
 /// A database with a write-ahead log that is not empty is read as any reader does, which may leave a `-shm` beside it.
 ///
 /// # Errors
-/// [`crate::DatasetError::Io`] when there is no file to read, [`crate::DatasetError::NoTraceLog`] when it is not the trace database of a
+/// [`crate::DatasetError::Io`] when there is not a file to read, [`crate::DatasetError::NoTraceLog`] when it is not the trace database of a
 /// Codex CLI or has no rows, [`crate::DatasetError::Source`] when it cannot be read, [`crate::DatasetError::Recipe`] when `name` cannot be
 /// a recipe's.
 pub fn mimic(database: &Path, name: &str) -> Result<Recipe> {
@@ -72,7 +72,7 @@ fn recipe_of(survey: &Survey, name: &str) -> Result<Recipe> {
         shares.iter().any(at_level)
     };
     for (level, count) in LEVELS.iter().zip(survey.levels) {
-        // A level that only facts stand at.
+        // A level that only facts are at.
         if count > 0 && !has(&thread_rows, level) && !has(&process_rows, level) {
             let kind = format!("other-{}", level.to_ascii_lowercase());
             process_rows.push(Share { kind, weight: 1, bytes: [100, 200, 400, 800, 1_000], stretch: true });
@@ -144,7 +144,7 @@ fn shares(found: &BTreeMap<String, Vec<u64>>, shapes: &Shapes) -> Vec<Share> {
         let fills = shapes.find(kind).is_some_and(|at| shapes.all[at].fills());
         let mut sorted = bytes.clone();
         sorted.sort_unstable();
-        // Five numbers tell little of a heavy tail, so it becomes a share of its own.
+        // Five numbers tell little of a heavy tail, so it becomes a separate share.
         let (most, rare) = sorted.split_at(sorted.len() - sorted.len() / 100);
         let heavy = fills && rare.last() > most.last().map(|last| last * 2).as_ref();
         let parts = if heavy { vec![most, rare] } else { vec![&sorted[..]] };

@@ -23,7 +23,7 @@ pub(super) fn kind_of(seen: Seen<'_>, shapes: &Shapes) -> String {
     name.map_or_else(|| other(seen.level), str::to_owned)
 }
 
-/// Rows of one target that their marker tells apart.
+/// Rows of one target that their marker distinguishes.
 fn by_marker(seen: Seen<'_>) -> Option<&'static str> {
     let says = |text: &str| find(seen.body, text.as_bytes()).is_some();
     match (seen.target, seen.level) {

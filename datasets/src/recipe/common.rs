@@ -12,7 +12,7 @@ use crate::limits::{Checked, Limit, MOST_NAME_BYTES, MOST_RECIPE_BYTES, Wrong};
 /// Names and texts of built-in recipes.
 pub(crate) type Builtin = [(&'static str, &'static str)];
 
-/// The text of a recipe file. What is no file, and might have no end, is refused before it is opened.
+/// The text of a recipe file. What is not a file, and might have no end, is refused before it is opened.
 pub(crate) fn read(path: &Path) -> Result<String> {
     let refused = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
     let text = || {

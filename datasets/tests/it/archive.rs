@@ -79,7 +79,7 @@ fn an_archive_is_built_once_as_large_as_its_recipe_says_and_a_changed_one_is_bui
     let manifest = &dataset.manifest;
     let recipe = ArchiveRecipe::builtin("archive-tiny").unwrap();
     let found = rollouts(&dataset.home);
-    // The text of each session once, whatever stands elsewhere, too.
+    // The text of each session once, whatever is elsewhere, too.
     let mut once: BTreeMap<_, u64> = BTreeMap::new();
     let mut lines = 0;
     for path in &found {

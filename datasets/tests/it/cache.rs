@@ -111,7 +111,7 @@ fn a_cancelled_build_leaves_nothing() {
     }
 }
 
-/// What the tests below run in processes of their own.
+/// What the tests below run in separate processes.
 #[test]
 #[ignore = "run by other tests, with a cache in the environment"]
 fn builder() {

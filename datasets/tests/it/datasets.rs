@@ -54,7 +54,7 @@ fn a_dataset_has_the_size_its_recipe_says_and_ends_as_a_real_file_does() {
         );
         let check = read(&database, "PRAGMA integrity_check", |row| row.get::<_, String>(0));
         assert_eq!(check, ["ok"]);
-        // Bytes 18 and 19 of the header: 2 stands for WAL.
+        // Bytes 18 and 19 of the header: 2 represents WAL.
         assert_eq!(&std::fs::read(&database).unwrap()[18..20], [2, 2]);
         assert_eq!(number(&database, "PRAGMA auto_vacuum"), 2);
         let files: BTreeSet<_> = std::fs::read_dir(database.parent().unwrap())
@@ -277,7 +277,7 @@ fn the_era_of_submissions_needs_a_recipe_only() {
     assert_eq!(tiers.len(), 6, "every form of a tier: {tiers:?}");
 }
 
-/// Whoever changes what is written for the same recipe, seed and scale raises `GENERATOR_VERSION`, and writes the digests of
+/// Anyone who changes what is written for the same recipe, seed and scale raises `GENERATOR_VERSION`, and writes the digests of
 /// the new rows here.
 #[test]
 fn rows_change_with_the_generator_version_only() {

@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How a process failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It ended in another way than it was told to.
+    /// It ended in another way than it was reported to.
     Crashed,
     /// It did not answer within half a minute.
     Hung,

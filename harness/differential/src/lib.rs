@@ -2,7 +2,7 @@
 //! after each.
 //!
 //! [`trace`], [`threads`] and [`archive`] are three sorts of histories: operations as text, made at random, executed on real files
-//! and held against oracles and models. [`search`] looks for those that go wrong and makes them smaller; `ablations` tells how strong the
+//! and compared with oracles and models. [`search`] looks for those that go wrong and makes them smaller; `ablations` tells how strong the
 //! tests are. This crate starts processes from paths that its caller gives, and prints nothing but what hangs.
 
 #[cfg(feature = "ablations")]

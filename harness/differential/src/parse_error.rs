@@ -1,4 +1,4 @@
-//! Why a text is no history.
+//! Why a text is not a history.
 
 /// A line that is no operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -56,7 +56,7 @@ enum Said<A> {
     Skipped { skipped: String },
 }
 
-/// Why there is no answer.
+/// Why there is not an answer.
 #[derive(Debug)]
 pub enum NoAnswer {
     /// It says why.

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Why};
 
-/// A history that can be made smaller step by step.
+/// A history that can be shrunk step by step.
 pub trait Shrink: Clone {
     /// One operation of it.
     type Op: Clone;
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Numbers, which may be made smaller.
+    /// Numbers, which may be shrunk.
     #[derive(Clone, Debug, PartialEq)]
     struct Numbers(Vec<u32>, bool);
 

@@ -15,7 +15,7 @@ pub const REMEDY: &str = "this build cannot switch rules off; build one that can
 #[cfg(not(feature = "ablations"))]
 pub use self::{none as trace, none as archive, none as threads};
 
-/// What stands for the rules in a build that has no switches.
+/// What represents the rules in a build that has no switches.
 #[cfg(not(feature = "ablations"))]
 pub mod none {
     use serde::{Deserialize, Serialize};

@@ -19,7 +19,7 @@ pub use rollout::{Rollout, interpret};
 pub use text::{COMPRESSED, is_compressed, read};
 pub use walk::{Found, Walk, walk};
 
-/// Broken lines that are told one by one.
+/// Broken lines that are reported one by one.
 const TOLD: usize = 32;
 
 /// Tokens by kind: input, cached input, cache write, output, reasoning, total.

@@ -86,7 +86,7 @@ fn scalar_end(json: &[u8], at: usize) -> usize {
     at + length.unwrap_or(rest.len())
 }
 
-/// What a checked string literal, quotes included, stands for; nothing when that is no valid Unicode.
+/// What a checked string literal, quotes included, represents; nothing when that is no valid Unicode.
 fn unescape(literal: &str) -> Option<String> {
     let inside = &literal[1..literal.len() - 1];
     if !inside.contains('\\') {

@@ -1,7 +1,7 @@
 //! The independent oracle: a full scan written to be obvious, sharing no code with the scanner it checks.
 //!
 //! It reads every row in the order of ids, turns each into at most one fact and the turn that logged it (`rules`), and folds
-//! these into the answer (`fold`). The JSON reader (`json`) is its own. `published` stands beside it: the query and the rules
+//! these into the answer (`fold`). The JSON reader (`json`) is its own. `published` is next to it: the query and the rules
 //! as they were published. Memory is one body at a time plus facts and turn rows.
 
 pub mod archive;

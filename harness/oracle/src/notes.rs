@@ -1,6 +1,6 @@
 //! The oracle's facts of a database that is written to: kept up with it, where reading it all again would take too long.
 //!
-//! Right as long as rows are only appended and deleted, which is all that the harness's own writer does; whoever uses notes
+//! Right as long as rows are only appended and deleted, which is all that the harness's own writer does; anyone who uses notes
 //! holds them against a whole [`super::scan`] in the end.
 
 use std::collections::BTreeMap;

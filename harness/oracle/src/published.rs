@@ -30,7 +30,7 @@ pub(super) fn scan(connection: &Connection, window: Window) -> rusqlite::Result<
     let mut statement = connection.prepare(QUERY)?;
     let mut rows = statement.query((window.since, window.until))?;
     while let Some(row) = rows.next()? {
-        // LIKE looks at a BLOB as it looks at TEXT, and so does whoever reads the column as a string.
+        // LIKE looks at a BLOB as it looks at TEXT, and so does anyone who reads the column as a string.
         let (ValueRef::Text(body) | ValueRef::Blob(body)) = row.get_ref(1)? else { continue };
         // A string that was cut at its NUL, and repaired where it is no UTF-8, is what the rules were applied to.
         let body = String::from_utf8_lossy(body.split(|&byte| byte == 0).next().unwrap_or_default());
@@ -91,12 +91,12 @@ fn request(before: &[u8], after: &[u8]) -> Option<Found> {
     Some(Found::Winner { turn, thread_id: first(before, b"thread_id="), model: json.any_string("model") })
 }
 
-/// The value at the first textual `name=`, whatever stands before it.
+/// The value at the first textual `name=`, whatever is before it.
 fn first(text: &[u8], name: &[u8]) -> Option<String> {
     as_text(unquoted(split(text, name)?.1))
 }
 
-/// What stands before and after the first `needle`.
+/// What is before and after the first `needle`.
 fn split<'a>(text: &'a [u8], needle: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = find(text, needle)?;
     Some((&text[..at], &text[at + needle.len()..]))

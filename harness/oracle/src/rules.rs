@@ -363,7 +363,7 @@ fn field(text: &[u8], name: &str) -> Option<String> {
     as_text(unquoted(value))
 }
 
-/// What stands before the byte that ends an unquoted value.
+/// What is before the byte that ends an unquoted value.
 pub(super) fn unquoted(value: &[u8]) -> &[u8] {
     let end = value.iter().position(|byte| byte.is_ascii_whitespace() || b",])}:".contains(byte));
     &value[..end.unwrap_or(value.len())]

@@ -1,7 +1,7 @@
 //! The independent oracle of threads: the row that a history replays to, written to be obvious, sharing no code with the store.
 //!
 //! Each line is parsed whole into a JSON value, and the table of the row's columns is filled from the top of the history to its
-//! end. What a column is called and what stands in it are those of the database, as JSON values.
+//! end. What a column is called and what is in it are those of the database, as JSON values.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::value::json_value;
 
-/// A row: the name of each column, and what stands in it.
+/// A row: the name of each column, and what is in it.
 pub type Row = BTreeMap<String, Value>;
 
 /// Why the oracle has no answer.

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::platform::{self, Ended, Exit};
 use crate::watch::{self, Cut, Limits, Watched};
 
-/// The most bytes that are read of standard output, or of one answer of a process that lives on.
+/// The most bytes that are read of standard output, or of one answer of a long-lived process.
 pub const MOST_STDOUT: u64 = 64 << 20;
 
 /// How much of standard error a message quotes, in bytes.
@@ -267,7 +267,7 @@ fn said(mut stderr: &File) -> io::Result<String> {
 struct Output {
     /// `None` where it is not read.
     pipe: Option<ChildStdout>,
-    /// Ends when the pipe is to be given up, whoever still holds it.
+    /// Ends when the pipe is to be given up, even if another process holds it.
     stopped: PipeReader,
     /// Bytes that may still be read.
     left: u64,

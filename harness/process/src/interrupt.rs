@@ -56,7 +56,7 @@ pub fn install() -> Result<(), ctrlc::Error> {
     })
 }
 
-/// Whether a signal at `now` is a request of its own, and not the one of `first` once more.
+/// Whether a signal at `now` is a separate request, and not the one of `first` once more.
 fn is_another(first: Instant, now: Instant) -> bool {
     now.duration_since(first) >= ONE_REQUEST
 }

@@ -1,7 +1,7 @@
 //! The children of this process under watch: their limits, and how each of them is ended.
 //!
 //! A child is the leader of a process group. Ending it is SIGTERM to the group, a second, SIGKILL to the group and to whatever left
-//! it; 100 ms later its pipes are given up, whoever still holds them.
+//! it; 100 ms later its pipes are given up, even if another process holds them.
 
 use std::fmt;
 use std::fs::File;
@@ -173,7 +173,7 @@ fn children() -> MutexGuard<'static, Vec<Entry>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends what left the group of a child that was killed. Whoever holds the children's lock has all of them listed.
+/// Ends what left the group of a child that was killed. Anyone who holds the children's lock has all of them listed.
 fn sweep(children: &[Entry]) {
     platform::sweep(&children.iter().map(|entry| entry.id).collect::<Vec<_>>());
 }

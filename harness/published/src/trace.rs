@@ -1,6 +1,6 @@
 //! The scan as it was published: one LIKE query over every body at each launch, no memo. The baseline.
 //!
-//! Source of the rules: steipete/CodexBar, pull requests 1404 and 1421. It is kept as it was, with what it misses and what
+//! Source of the rules: steipete/CodexBar, pull requests 1404 and 1421. It is kept unchanged, with what it misses and what
 //! it reports falsely, so that a comparison compares with what people ran.
 
 use std::borrow::Borrow;
@@ -98,7 +98,7 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
         mode: Mode::Full,
         reason: Reason::Disabled,
         // A full walk of n rows takes n - 1 steps. With a window SQLite may walk an index instead, and does not tell how
-        // many rows it saw: then this says 0, as a count of its own would cost another pass.
+        // many rows it saw: then this says 0, as a separate count would cost another pass.
         rows_examined: if steps > 0 || cursor.is_some() && window == Window::default() {
             steps + 1
         } else {
@@ -171,7 +171,7 @@ fn read(body: &str, timestamp: i64) -> Option<Found> {
 type Members<'a> = HashMap<Name, &'a RawValue>;
 
 /// The members of the JSON object that `json` is. All of it is checked, but only what is wanted is decoded: a number too
-/// large, nesting too deep or half a surrogate pair in a member that nobody wants is JSON all the same.
+/// large, nesting too deep or half a surrogate pair in a member that nobody wants is JSON anyway.
 fn object(json: &str) -> Option<Members<'_>> {
     // Names are read as bytes below, and control characters would pass there; this finds them.
     let whole: &RawValue = serde_json::from_str(json.trim_ascii()).ok()?;

@@ -62,7 +62,7 @@ impl super::Set for Set {
         set.refresh(true, Ablations::NONE)?;
         set.memos.keep(Memo::Before)?;
         let mut sessions = Sessions::of(&dataset)?;
-        // The last of many that can go on: those in use stand in the folders of the last days.
+        // The last of many that can go on: those in use are in the folders of the last days.
         for at in sessions.some(sessions.count() / 10, 1).into_iter().rev().take(GONE_ON) {
             sessions.append(&set.home, at, 1)?;
         }

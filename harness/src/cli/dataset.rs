@@ -1,4 +1,4 @@
-//! `tracerig dataset`: its verbs, each in a file of its own, and what they share.
+//! `tracerig dataset`: its verbs, each in a separate file, and what they share.
 
 mod archive;
 mod build;

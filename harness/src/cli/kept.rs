@@ -9,7 +9,7 @@ use crate::scenario::workplace::free_room;
 /// Room that results may take, in bytes: the largest record of the plan `release` takes a tenth of it.
 const ROOM: u64 = 16 << 20;
 
-/// Makes sure that results can be written into `out` later on, and overwrite none: `file` is what stands in every folder of
+/// Makes sure that results can be written into `out` later on, and overwrite none: `file` is what is in every folder of
 /// such results, `what` what it is.
 pub(super) fn prepare(out: &Path, file: &str, what: &str) -> anyhow::Result<()> {
     let file = out.join(file);

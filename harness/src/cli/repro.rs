@@ -96,7 +96,7 @@ struct Document {
     schema: &'static str,
     version: u64,
     counters_agree: bool,
-    /// `None` where times are not compared, or nobody can tell.
+    /// `None` where times are not compared, or it is inconclusive.
     times_agree: Option<bool>,
     same_order: bool,
     exit_code: u8,
@@ -195,7 +195,7 @@ fn same_order(record: &Record, repeated: &Record) -> bool {
     order(record).iter().zip(&order(repeated)).all(|(one, other)| one == other)
 }
 
-/// Whether the times of the arms agree; `None` where there are none, or nobody can tell of one and no other differs.
+/// Whether the times of the arms agree; `None` where there are none, or one is inconclusive and no other differs.
 fn times_agree(times: &[Verdict]) -> Option<bool> {
     if times.iter().any(|time| matches!(time, Verdict::Slower | Verdict::Faster)) {
         return Some(false);

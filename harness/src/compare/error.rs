@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::protocol::ProtocolError;
 use crate::scenario::{DefinitionError, ScenarioError};
 
-/// Why there is no comparison. Every message names the path and what to do.
+/// Why there is not a comparison. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {

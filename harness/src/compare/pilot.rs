@@ -22,7 +22,7 @@ const FEWEST: usize = 30;
 const LONGEST: Duration = Duration::from_secs(6);
 /// Launches of each side after which it is known how long one takes.
 const KNOWN: usize = 5;
-/// No sample is longer than this, however far launches scatter: rather nobody can tell.
+/// No sample is longer than this, however far launches scatter: rather it is inconclusive.
 const LONGEST_SAMPLE: Duration = Duration::from_millis(500);
 
 /// Sets the launches of a sample of each arm: as many as take long enough, and more where they scatter so far that `pairs` of

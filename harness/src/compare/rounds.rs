@@ -122,7 +122,7 @@ impl<'a> Rounds<'a> {
 
     /// A sample of each of these sides, in their order, kept; `None` once it is cut short.
     ///
-    /// Launches that were disturbed are made once more, all sides of that moment together, and stand in samples of their own, which
+    /// Launches that were disturbed are made once more, all sides of that moment together, and are in separate samples, which
     /// are left out.
     fn taken(&mut self, sides: &[Side], arm: usize) -> Option<Vec<Sample>> {
         let launches = self.launched.arms()[arm].launches_per_sample.max(1);

@@ -65,7 +65,7 @@ pub struct Arm {
     pub slower: u64,
     /// Faster.
     pub faster: u64,
-    /// Nobody can tell.
+    /// Inconclusive.
     pub inconclusive: u64,
     /// Comparisons that saw other work.
     pub other_work: u64,

@@ -124,7 +124,7 @@ impl Scene {
         let _ = fs::remove_file(&self.memo);
         fs::write(&self.memo, damaged).expect("a damaged memo");
         if !is_checked {
-            // Whoever writes a right checksum may write what he likes; it must not do harm.
+            // Anyone who writes a right checksum may write what he likes; it must not do harm.
             let _ = self.scan(Ablations::NONE.with(Ablation::ArtifactChecksum));
             return;
         }

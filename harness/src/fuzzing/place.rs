@@ -1,4 +1,4 @@
-//! Where a target keeps its files: in memory if the system has a place for that, a folder of its own for each thread of execution.
+//! Where a target keeps its files: in memory if the system has a place for that, a separate folder for each thread of execution.
 
 use std::cell::RefCell;
 use std::fs;

@@ -44,7 +44,7 @@ pub struct Compare {
     pub pairs: u64,
     /// The practical margin: a smaller change is none.
     pub margin_percent: f64,
-    /// The noise budget: where a change so large may hide, nobody can tell.
+    /// The noise budget: inconclusive unless a change of this size can be ruled out.
     pub budget_percent: f64,
     /// Why so, in a sentence.
     pub why: String,

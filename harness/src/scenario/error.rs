@@ -10,7 +10,7 @@ use tracerig_scanner::ScanError;
 use tracerig_scanner::archive::ArchiveError;
 use tracerig_store::threads;
 
-/// Why there is no record of a run. Every message names the path and what to do.
+/// Why there is not a record of a run. Every message names the path and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScenarioError {

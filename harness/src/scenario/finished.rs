@@ -71,7 +71,7 @@ impl Finished {
         }
     }
 
-    /// What the process answered as JSON, or in words why that is no answer.
+    /// What the process answered as JSON, or in words why that is not an answer.
     ///
     /// # Errors
     /// It was ended, it failed, it said nothing, or something else than expected.

@@ -141,7 +141,7 @@ pub enum Event<'a> {
     },
 }
 
-/// Who is told of what a run is busy with.
+/// Who is reported of what a run is busy with.
 pub type Tell<'t> = dyn FnMut(Event<'_>) + 't;
 
 /// Tells that something is made ready, unless an end was asked for.

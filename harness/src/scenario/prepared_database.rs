@@ -41,7 +41,7 @@ pub(super) enum Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Memo {
-    /// The engine is told of none.
+    /// The engine is reported of none.
     None,
     /// There is none yet.
     Absent,
@@ -149,7 +149,7 @@ impl PreparedDatabase {
         .into();
         let right = &expected[&(Engine::Scanner, false)];
 
-        // Else a launch that overlooks the appended rows would be verified all the same.
+        // Else a launch that overlooks the appended rows would be verified anyway.
         let known = dataset.manifest.truth.turns.iter().map(|turn| turn.turn.as_str());
         if dataset.manifest.is_generated()
             && kind == Change::Appended

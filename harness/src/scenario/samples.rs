@@ -19,7 +19,7 @@ const CALIBRATION_LAUNCHES: usize = 5;
 /// The samples of a run, and whether it was interrupted.
 pub(crate) type Taken = (Vec<Sample>, bool);
 
-/// Takes so many samples of each of `arms`. `take` makes the launches of one, of the arm at this place; it is told how many samples there
+/// Takes so many samples of each of `arms`. `take` makes the launches of one, of the arm at this place; it is reported how many samples there
 /// were before, and of how many.
 pub(crate) fn interleaved<E>(
     arms: &[ArmKey],

@@ -64,7 +64,7 @@ const NEWER: [ByHand; 17] = [
 /// By hand: each count belongs to the turn of the latest `task_started` or `turn_context` before it, and adds what its total rose
 /// by. In 0.141.0 no session says a tier. The server's record has 39 priority turns, of which the three of `codex exec` left no row;
 /// the counts of the other 36 are 68, with 787,776 tokens, and 126 - 68 = 58 others have 1,515,291 - 787,776 = 727,515. In 0.169.0
-/// every count stands after settings. Those of priority: 52 counts of the 37 turns that left a row, with 556,651 tokens, and 4 of
+/// every count is after settings. Those of priority: 52 counts of the 37 turns that left a row, with 556,651 tokens, and 4 of
 /// `codex exec` with 46,620, are 56 with 603,271. Those of the standard tier: 11 after settings that name the default, with
 /// 130,647, and 15 after settings without a tier, with 181,191, are 26 with 311,838.
 const TIERS: [(Codex, [(u64, u64); 3]); 2] = [
@@ -151,7 +151,7 @@ fn an_archive_is_built_verified_measured_and_measured_again() {
     let out = program.path("out");
     let ran =
         program.run(&["run", "refresh", "--recipe", "archive-tiny", "--samples", "1", "--out", text(&out)]);
-    // Beside other load a sample can be left out, which is no wrong answer; its work is as it must be all the same.
+    // Beside other load a sample can be left out, which is no wrong answer; its work is as it must be anyway.
     assert!(matches!(ran.code, Some(0 | 5)), "{}\n{}", ran.out, ran.err);
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
     let record = Record::read(&out.join("record.json")).unwrap();

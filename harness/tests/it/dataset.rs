@@ -291,7 +291,7 @@ fn what_cannot_be_imitated_is_told_with_its_path() {
     }
 }
 
-/// What stands in a user's own file is never said to be a dataset that one removes and builds again.
+/// What is in a user's own file is never said to be a dataset that one removes and builds again.
 #[test]
 fn nobody_is_told_to_remove_a_database_of_their_own() {
     let program = Program::new();

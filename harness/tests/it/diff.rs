@@ -1,4 +1,4 @@
-//! `tracerig diff` from outside: engines that are wrong are found out, made smaller, kept and replayed; the scanner is not.
+//! `tracerig diff` from outside: engines that are wrong are found out, shrunk, kept and replayed; the scanner is not.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -81,7 +81,7 @@ fn a_kept_case_that_fails_is_reported_as_itself_and_new_ones_join_the_corpus() {
     assert_eq!(files, 3, "a kept case is not kept twice, and one of each new kind is");
 }
 
-/// Whoever only looks at the exit code, or pipes the text away, still hears of a wrong answer.
+/// Anyone who only looks at the exit code, or pipes the text away, still hears of a wrong answer.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
@@ -276,7 +276,7 @@ fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
         assert!(ran.out.contains(kind) && ran.out.contains(said), "{ran:?}");
         assert!(ran.out.contains("\n    oracle python\n"), "a replay has to ask it, too: {ran:?}");
     }
-    // The real one, where there is one.
+    // The real one, if there is one.
     if program.run(&["diff", "trace", "--cases", "1", "--oracle", "python"]).code != Some(0) {
         return;
     }
@@ -376,7 +376,7 @@ fn what_is_outside_the_contract_is_counted_and_no_failure() {
     std::fs::write(&file, text_of("profile hostile\n")).unwrap();
     let ran = program.diff("trace", &["--replay", text(&file)], 0);
     assert!(
-        ran.out.contains("wrong outside the contract only") && ran.out.contains("100.0 %"),
+        ran.out.contains("wrong only outside the contract") && ran.out.contains("100.0 %"),
         "{}",
         ran.out
     );
@@ -402,7 +402,7 @@ fn rules_are_switched_off_in_turn_and_wrong_engines_with_them() {
     only.iter().for_each(|name| arguments.extend(["--only", name]));
     let ran = ablations(&program, &arguments, 0);
     // Engines are wrong in both: those of traces, and those of archives.
-    assert!(ran.out.contains("10 of 10 noticed, 9 of them at random"), "{}", ran.out);
+    assert!(ran.out.contains("10 of 10 missing rules and wrong engines noticed, 9 by random"), "{}", ran.out);
     let (table, details) = ran.out.split_once("\n\n").unwrap();
     assert!(table.lines().count() == 14 && table.lines().all(|line| line.len() <= 80), "{table}");
     assert!(details.contains("    outside change time 0\n"), "{details}");

@@ -1,4 +1,4 @@
-//! `tracerig diff archive` from outside: engines that are wrong and rules that are missing are found out, made smaller, kept and
+//! `tracerig diff archive` from outside: engines that are wrong and rules that are missing are found out, shrunk, kept and
 //! replayed; the scanner is not.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `tracerig diff threads` and `diff all` from outside: a store without a rule is found out, made smaller, kept and replayed.
+//! `tracerig diff threads` and `diff all` from outside: a store without a rule is found out, shrunk, kept and replayed.
 
 use crate::common::program::{Program, text};
 

@@ -50,7 +50,7 @@ fn rebuilt(home: &Path) -> BTreeMap<String, Row> {
     rows
 }
 
-/// Where a row of Codex says something else than the history that it stands for, and why that is so.
+/// Where a row of Codex says something else than the history that it represents, and why that is so.
 fn is_exception(home: &str, column: &str, ours: &Json, theirs: &Json) -> bool {
     match column {
         // Up to 0.130 the history has the permission profile, and the row the sandbox policy beside it.
@@ -96,7 +96,7 @@ fn the_row_of_every_thread_is_the_one_that_codex_wrote() {
         for mut theirs in theirs {
             let id = theirs["id"].as_str().unwrap().to_owned();
             let ours = &ours[&id];
-            // What a user called the thread stands beside the derived title in 0.171.
+            // What a user called the thread is next to the derived title in 0.171.
             if theirs["name"].is_string() {
                 theirs["title"] = theirs["name"].clone();
             }

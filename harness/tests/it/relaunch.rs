@@ -118,7 +118,7 @@ fn arms_on_request_take_the_way_they_must_whatever_happened_to_the_database() {
             digests.insert(sample.arm.clone(), launch.answer_digest.clone());
         }
     }
-    // `forced` and `replaced` see the same rows; every other arm stands on others, or asks for others.
+    // `forced` and `replaced` see the same rows; every other arm is on others, or asks for others.
     assert_eq!(digests["forced"], digests["replaced"]);
     let different: std::collections::BTreeSet<_> = digests.values().collect();
     assert_eq!((digests.len(), different.len()), (5, 4), "{digests:?}");
@@ -195,7 +195,7 @@ fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
     assert!(record.plan.arms.iter().map(|arm| arm.process).eq(processes));
     let live = Summary::of(&record).arm(&ArmKey::new("live", Cache::Hot)).unwrap().clone();
     assert!(live.inside_of_warm.is_some() && live.of_floor.is_none() && live.of_published.is_none());
-    assert!(ran.out.contains("Inside the process, without its start and end"), "{}", ran.out);
+    assert!(ran.out.contains("Time inside the process, without its start and end"), "{}", ran.out);
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
     assert_eq!(workers_of(&program), Vec::<String>::new());

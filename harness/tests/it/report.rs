@@ -72,16 +72,14 @@ fn what_was_made_from_records_is_passed_over_where_a_whole_folder_is_named() {
     assert!(found.out.contains("tracerig.summary"), "{found:?}");
     let said: Vec<&str> = found.err.lines().collect();
     assert!(
-        said.len() == 2
-            && said[0].contains("report.md: passed over")
-            && said[1].contains("summary.txt: passed over"),
+        said.len() == 2 && said[0].contains("report.md: skipped") && said[1].contains("summary.txt: skipped"),
         "{found:?}"
     );
     // Nothing else is passed over, and nothing at all is no report.
     let unknown = program.run(&["report", "record.json", "other.txt"]);
     assert!(unknown.code == Some(1) && unknown.err.contains("other.txt is not JSON"), "{unknown:?}");
     let none = program.run(&["report", "summary.txt", "ladder.svg"]);
-    assert!(none.code == Some(1) && none.out.is_empty() && none.err.contains("no record among"), "{none:?}");
+    assert!(none.code == Some(1) && none.out.is_empty() && none.err.contains("no record given"), "{none:?}");
 }
 
 #[test]
@@ -215,7 +213,7 @@ fn a_comparison_is_shown_in_every_format_and_refused_where_a_run_is_asked_for() 
         program.run(&[&["compare", "--counters-only", "--out", "compared"], &records[..]].concat());
     assert_eq!(compared.code, Some(0), "{compared:?}");
     for (format, begins, says) in [
-        ("terminal", "relaunch on quick", "FINE"),
+        ("terminal", "FINE", "relaunch on quick"),
         ("markdown", "# relaunch on quick", "FINE"),
         ("html", "<!DOCTYPE html>", "FINE"),
         ("json", "{", "\"gate\": \"fine\""),
@@ -311,7 +309,7 @@ fn a_full_disk_or_a_kill_leaves_the_report_that_was_there() {
     );
     assert_eq!(with_limit(&program, ":", &page).code, None, "a signal ends it");
     assert_eq!(before(), "the page of tracerig before");
-    // What a kill leaves is no report, and the next one is written all the same, and removes it.
+    // What a kill leaves is no report, and the next one is written anyway, and removes it.
     let ran = program.run(&page);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(before().starts_with("<!DOCTYPE html>"));

@@ -1,4 +1,4 @@
-//! The comparison of two records: counters to the digit, and times as far as two runs allow.
+//! The comparison of two records: counters exactly, and times as far as two runs allow.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

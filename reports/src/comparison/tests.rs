@@ -137,7 +137,7 @@ fn two_equal_records_are_the_same_only_to_a_budget_that_holds_what_runs_differ_b
         assert!(unclear.verdicts.arms.iter().all(|arm| arm.work == Work::Same));
         assert_eq!(unclear.without_times().gate(), Gate::Fine);
     }
-    // Fewer samples than an interval needs: nobody can tell.
+    // Fewer samples than an interval needs: it is inconclusive.
     base.samples.truncate(40);
     assert_eq!(by(0.9, &base).gate(), Gate::Inconclusive);
 }

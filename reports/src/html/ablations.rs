@@ -11,7 +11,7 @@ use crate::layout::Table;
 use crate::units;
 use crate::words::NOTHING;
 
-/// Deepest object whose fields become columns of their own.
+/// Deepest object whose fields become separate columns.
 const DEEPEST: usize = 2;
 
 /// The section; a document without any list of objects is shown as it is.
@@ -102,7 +102,7 @@ fn ends(value: &Value) -> Option<(f64, f64)> {
     Some((fields.get("low")?.as_f64()?, fields.get("high")?.as_f64()?))
 }
 
-/// Whether a text is no cell but a text of its own, such as a history.
+/// Whether a text is no cell but a separate text, such as a history.
 fn is_long(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.trim().contains('\n') || text.chars().count() > LONGEST)
 }

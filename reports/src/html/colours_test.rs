@@ -1,4 +1,4 @@
-//! The colours of the page can be told apart by everybody, on light paper and on dark.
+//! The colours of the page can be distinguished by everybody, on light paper and on dark.
 
 /// Red, green and blue, linear, from 0 to 1.
 type Light = [f64; 3];

@@ -1,4 +1,4 @@
-//! Comparisons on the page: the answer and the verdicts of each at the beginning, and what they rest on in a section of its own.
+//! Comparisons on the page: the answer and the verdicts of each at the beginning, and what they rest on in a separate section.
 
 use super::markup::Markup;
 use super::parts;
@@ -13,7 +13,7 @@ pub(super) fn heading(run: &Run) -> String {
     format!("Comparison {}: {new} and {base}", run.name)
 }
 
-/// What base and new program are called: of paths as much of the end as tells them apart. The whole ones stand with the programs.
+/// What base and new program are called: of paths as much of the end as tells them apart. The whole ones are with the programs.
 fn names(comparison: &Comparison) -> (String, String) {
     let (base, new) = (&comparison.base.name, &comparison.new.name);
     let parts = base.split('/').count().max(new.split('/').count());

@@ -6,7 +6,7 @@ use crate::layout::{Table, tied};
 use crate::remarks;
 use crate::summary::LeftOut;
 
-/// What stands in the place of figures that no sample gives.
+/// What is in the place of figures that no sample gives.
 pub(super) const NO_FIGURES: &str = "No sample is valid, so there are no figures.";
 
 /// A table that scrolls where it is too wide, by touch and by keyboard, or nothing where it has no rows. Its first column names the

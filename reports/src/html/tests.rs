@@ -245,7 +245,7 @@ fn what_comes_in_is_text_and_no_markup() {
     );
     assert!(!page.contains("<script") && !page.contains("<b>\u{1b}") && !page.contains('\u{1b}'));
     assert!(page.contains("&lt;script&gt;alert(1)"));
-    // The verdict stands before everything else.
+    // The verdict is before everything else.
     assert!(page.find("WRONG ANSWER").unwrap() < page.find("<nav").unwrap());
 }
 

@@ -9,7 +9,7 @@ use super::{Cache, Plan, Sample};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppendPlan {
-    /// Threads that append, each to a history of its own.
+    /// Threads that append, each to a separate history.
     pub threads: u64,
     /// When an append is acknowledged: `buffered`, when the operating system has the bytes, or `fsync`, when the device has
     /// them.

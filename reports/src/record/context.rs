@@ -1,4 +1,4 @@
-//! What a run stood on: the dataset, the build, the machine.
+//! What a run was on: the dataset, the build, the machine.
 
 use std::collections::BTreeMap;
 

@@ -31,7 +31,7 @@ struct Envelope<'a> {
     record: &'a RawValue,
 }
 
-/// Checks that `bytes`, which stand at `path`, are a JSON document of this schema and version; `kind` is what the user calls it.
+/// Checks that `bytes`, which are at `path`, are a JSON document of this schema and version; `kind` is what the user calls it.
 pub(crate) fn opened(
     path: &Path,
     bytes: &[u8],
@@ -93,7 +93,7 @@ impl Record {
         Self::parse(path, &bytes)
     }
 
-    /// The same of bytes that stand in the file at `path`.
+    /// The same of bytes in the file at `path`.
     ///
     /// # Errors
     /// As [`Record::read`].
@@ -114,7 +114,7 @@ impl Record {
         }
     }
 
-    /// Writes the record to `path`, whole or not at all: whatever stood there before stays until the new file is
+    /// Writes the record to `path`, whole or not at all: whatever was there before stays until the new file is
     /// complete.
     ///
     /// # Errors

@@ -114,13 +114,13 @@ pub struct ArmPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Process {
-    /// A process of its own.
+    /// A separate process.
     #[default]
     Fresh,
-    /// A question to a process that lives on. Its time is that from question to answer: no process starts or ends in it, so
+    /// A question to a long-lived process. Its time is that from question to answer: no process starts or ends in it, so
     /// that it is compared with the time inside other processes only.
     Resident,
-    /// A process of its own, launched while another one of the arm runs.
+    /// A separate process, launched while another one of the arm runs.
     Paired,
 }
 

@@ -79,12 +79,12 @@ pub enum SampleState {
     },
 }
 
-/// One process from start to end, or one question to a process that lives on ([`super::Process`]). `None` means that the platform or the engine does not report the figure; it is never
+/// One process from start to end, or one question to a long-lived process ([`super::Process`]). `None` means that the platform or the engine does not report the figure; it is never
 /// replaced by zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
-    /// Wall time of the whole process, from before it was started to after it was waited for; of a process that lives on,
+    /// Wall time of the whole process, from before it was started to after it was waited for; of a long-lived process,
     /// from before it was asked to after its answer was read.
     #[serde(rename = "wall_ns", with = "nanos")]
     pub wall: Duration,
@@ -107,7 +107,7 @@ pub struct Launch {
     /// How it ended.
     pub exit: Exit,
     /// Where the time went, as the engine reports it, in the order of the work. The rest of `wall` is process start
-    /// and end, or the way to a process that lives on and back.
+    /// and end, or the way to a long-lived process and back.
     pub phases: Vec<Phase>,
     /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`, `rchar`, `syscr`, ... What
     /// a process reads before it does anything, which follows the path of the program, is in none of them.
@@ -125,7 +125,7 @@ pub struct Launch {
     /// Digest of the answer; `None` when there was no answer.
     pub answer_digest: Option<String>,
     /// Whether the answer was compared with an independently established one, and equal to it. In an
-    /// append run: every acknowledged append stands in its history, once and in order, and each row equals the replay of it.
+    /// append run: every acknowledged append is in its history, once and in order, and each row equals the replay of it.
     pub verified: bool,
 }
 
@@ -153,7 +153,7 @@ pub enum Exit {
     Signal(i32),
     /// It could not be started.
     NotStarted,
-    /// It lives on.
+    /// It is still running.
     Running,
 }
 
@@ -179,7 +179,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// A counter that repeats to the digit.
+    /// A counter that repeats exactly.
     #[must_use]
     pub fn exact(value: Option<u64>) -> Counter {
         Counter { value, class: CounterClass::Exact }
@@ -196,7 +196,7 @@ impl Counter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CounterClass {
-    /// Repeats to the digit on the same input; a change is a change of the work.
+    /// Repeats exactly on the same input; a change is a change of the work.
     Exact,
     /// Depends on the machine and its moment; informs, decides nothing.
     Advisory,

@@ -10,7 +10,7 @@ use super::{ArmVerdict, Verdict, Work};
 pub enum Gate {
     /// No more work, not slower, and measured well enough to say so.
     Fine,
-    /// Nobody can tell.
+    /// Inconclusive.
     Inconclusive,
     /// More work or more time.
     Regression,

@@ -2,7 +2,7 @@
 //!
 //! [`judge`] takes what was [`Measured`] of each arm with both programs and answers with [`Verdicts`], in this order:
 //!
-//! 1. **Work counters.** Exact ones gate to the digit, from a single sample; advisory ones inform. What is unavailable is not zero.
+//! 1. **Work counters.** Exact ones gate exactly, from a single sample; advisory ones inform. What is unavailable is not zero.
 //! 2. **Time**, from pairs of samples taken in turn. The median of the logarithms of their ratios has a 99 % bootstrap interval,
 //!    made wider by Holm's correction for the number of arms. It must lie beyond a practical margin. The pairs come in two runs: after the
 //!    first, [`Verdicts::again`] names the arms that are not yet clear, which are measured once more, pairs of the base with itself
@@ -104,7 +104,7 @@ pub enum Verdict {
     Slower,
     /// The new program takes less time, by more than the margin.
     Faster,
-    /// Nobody can tell.
+    /// Inconclusive.
     Inconclusive {
         /// Why.
         why: Doubt,

@@ -22,7 +22,7 @@ const MEDIAN_ERROR: f64 = 1.2533;
 /// Half of the values of a normal distribution lie within so many standard deviations of its middle.
 const HALF_WITHIN: f64 = 0.6745;
 
-/// The base against itself, as a multiple of its own time.
+/// The base against itself, as a multiple of the time of the base.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     /// Pairs of the base with itself.
@@ -55,7 +55,7 @@ pub struct Noise {
 ///
 /// A sample's ratio is the median of those of its launches, whose standard error falls with the root of their number. How far
 /// single launches scatter is taken from the middle of them: the few that were held up are no matter to a median. It is the farthest at which
-/// the middle of all launches there could be may lie, given these: samples that are too short end with "nobody can tell".
+/// the middle of all launches there could be may lie, given these: samples that are too short end with "inconclusive".
 #[must_use]
 pub fn launches_needed(between: &[f64], pairs: u64, arms: usize, rules: &Rules) -> u64 {
     let Some(middle) = farthest_middle(between) else { return 1 };

@@ -23,7 +23,7 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    /// Adds a launch, if its reads are known to the digit.
+    /// Adds a launch, if its reads are known exactly.
     pub(super) fn add(&mut self, launch: &Launch) {
         let exact = |name: &str| {
             let counter = launch.counters.get(name).filter(|counter| counter.class == CounterClass::Exact);

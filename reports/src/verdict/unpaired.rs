@@ -3,7 +3,7 @@
 //! The ratio is that of the medians. Its interval joins the bootstrap intervals of both in the way of Zou and Donner (MOVER,
 //! "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008). It knows how the times of each run
 //! scatter and nothing of what changed between the runs. So a change is called only beyond what two runs
-//! of the same program may differ by ([`Rules::between_runs`]). A change as large may hide behind it, too: a machine that became faster
+//! of the same program may differ by ([`Rules::between_runs`]). A change as large may go unnoticed behind it, too: a machine that became faster
 //! makes up for a program that became slower. So "same" needs a noise budget that leaves room for both.
 
 use super::measured::Measured;
@@ -24,7 +24,7 @@ fn of_arm(arm: &Measured, rules: &Rules) -> Judged {
         logs
     });
     let (Some(base_median), Some(new_median)) = (median(&base), median(&new)) else {
-        // A side without a single time leaves nothing to compare; that it has none is told by its counts.
+        // A side without a single time leaves nothing to compare; that it has none is reported by its counts.
         let none = Doubt::TooFewPairs { have: 0, need: FEWEST_PAIRS as u64 };
         return (arm.is_timed().then_some(Verdict::Inconclusive { why: none }), None, None);
     };

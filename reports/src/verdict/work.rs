@@ -1,4 +1,4 @@
-//! Work counters of two programs, compared to the digit where they are exact.
+//! Work counters of two programs, compared exactly where they are exact.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +11,14 @@ use crate::record::CounterClass;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// Every exact counter is the same, to the digit.
+    /// Every exact counter is the same, exactly.
     Same,
     /// Some exact counter is higher, whatever the others are.
     More,
     /// Some exact counter is lower, and none is higher.
     Less,
     /// An exact counter of the base is unavailable in the new program, or not exact there, or varies in the base, which no exact counter
-    /// does, or a program has no sample at all: nobody can tell.
+    /// does, or a program has no sample at all: it is inconclusive.
     Incomparable,
     /// The arm has no exact counters: those of asynchronous arms depend on the moment.
     Advisory,
@@ -54,13 +54,13 @@ pub struct Amounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// The same, to the digit.
+    /// The same, exactly.
     Same,
     /// Beyond the highest that the base has.
     More,
     /// Below the lowest that the base has.
     Less,
-    /// The base varies, and the new program stays within its range: there a change of a counter that is called exact may hide.
+    /// The base varies, and the new program stays within its range: there a change of a counter that is called exact may go unnoticed.
     Within,
     /// Unavailable in the base, so that there is nothing to compare with.
     New,

@@ -67,7 +67,7 @@ pub(crate) fn move_cursor(context: Context<'_>, artifact: &Path) {
     });
 }
 
-/// Writes the artifact where it stands.
+/// Writes the artifact where it is.
 pub(crate) fn write_in_place<E: From<io::Error>>(
     path: &Path,
     bytes: &[u8],

@@ -74,7 +74,7 @@ fn asked_first(body: &[u8]) -> Option<Marked> {
     })
 }
 
-/// What stands in the first `id: "..."`.
+/// What is in the first `id: "..."`.
 fn first_id(dump: &[u8]) -> Option<&str> {
     const NAME: &[u8] = b"id: \"";
     let id = &dump[memmem::find(dump, NAME)? + NAME.len()..];

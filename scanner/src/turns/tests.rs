@@ -98,7 +98,7 @@ fn tiers_are_inherited_within_a_thread_and_a_process_only() {
     let facts = set_with(rows, turn_rows);
     let found: Vec<_> = turns(&facts, ALL, Ablations::NONE).into_keys().collect();
     assert_eq!(found, ["inherits", "no thread", "no thread again"]);
-    // The settings stand outside the window, yet say the tier.
+    // The settings are outside the window, yet say the tier.
     let late = Window { since: Some(2), until: None };
     assert!(turns(&facts, late, Ablations::NONE).contains_key("inherits"));
 }

@@ -48,7 +48,7 @@ pub enum Change {
 /// another thread started, is kept as compact JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionMeta {
-    /// The thread that the line is about: in a fork, not always the one whose history it stands in.
+    /// The thread that the line is about: in a fork, not always the one whose history it is in.
     pub id: ThreadId,
     /// When the thread was created; the line's own time if `None`.
     pub timestamp: Option<Millis>,
@@ -120,7 +120,7 @@ pub struct TurnContext {
     pub effort: Option<Option<String>>,
     /// The approval policy.
     pub approval_policy: Option<String>,
-    /// The permission profile, or where there is none the sandbox policy.
+    /// The permission profile, or if there is none the sandbox policy.
     pub sandbox_policy: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use super::time::Millis;
 
 /// Tells a store the time.
 pub trait Clock: Debug + Send + Sync {
-    /// The time of day, in milliseconds: what stands in histories.
+    /// The time of day, in milliseconds: what is in histories.
     fn now(&self) -> Millis;
 
     /// Time since some fixed instant, never going back: what intervals are measured with.

@@ -1,4 +1,4 @@
-//! The columns of a thread's row, and the values that stand in them.
+//! The columns of a thread's row, and the values in them.
 
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -130,7 +130,7 @@ impl Column {
         }
     }
 
-    /// What stands in the column when the history says nothing: the table's own default.
+    /// What is in the column when the history says nothing: the table's own default.
     #[must_use]
     pub fn default_value(self) -> Value {
         match self {
@@ -141,7 +141,7 @@ impl Column {
     }
 }
 
-/// What stands in a column.
+/// What is in a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Nothing.

@@ -23,7 +23,7 @@ pub(super) struct Desk {
     pub(super) buffer: Vec<u8>,
 }
 
-/// What stands beside the file that goes on.
+/// What is next to the file that goes on.
 #[derive(Debug, Default)]
 pub(super) struct Before {
     /// All files of a history that was there when it was resumed.

@@ -71,7 +71,7 @@ pub enum Error {
         /// The other.
         second: PathBuf,
     },
-    /// The path of a history cannot stand in its row.
+    /// The path of a history cannot be in its row.
     #[error("{}: the path of this history is not UTF-8; rename its folder", path.display())]
     PathNotText {
         /// The history.
@@ -89,7 +89,7 @@ pub enum Error {
         /// The thread.
         thread: ThreadId,
     },
-    /// The row could not be brought up to date. The history holds everything; the next barrier tries again.
+    /// The row could not be updated. The history holds everything; the next barrier tries again.
     #[error("the row of thread {thread} is behind its history: {source}")]
     Projection {
         /// The thread.
@@ -129,7 +129,7 @@ impl Error {
     }
 }
 
-/// What failed of a shutdown. The writer is closed all the same.
+/// What failed of a shutdown. The writer is closed anyway.
 #[derive(Debug)]
 pub struct ShutdownError {
     /// The row is behind its history.

@@ -60,7 +60,7 @@ impl Sessions {
     /// Opens the history of a thread to be loaded, whatever number of files it has; `None` if there is none.
     ///
     /// # Errors
-    /// A second history of this thread, a folder that cannot be read where there is none in the others, and as [`history`].
+    /// A second history of this thread, a folder that cannot be read if there is none in the others, and as [`history`].
     pub fn history(&self, id: ThreadId) -> Result<Option<History>, Error> {
         let mut walk = self.look(Some(id));
         let Some(found) = walk.found.pop() else { return walk.failures.pop().map_or(Ok(None), Err) };

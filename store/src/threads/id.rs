@@ -1,4 +1,4 @@
-//! The name of a thread: a UUID, and where it stands in the name of a history file.
+//! The name of a thread: a UUID, and where it is in the name of a history file.
 
 use std::fmt;
 use std::str::FromStr;

@@ -22,7 +22,7 @@ pub struct Item {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ItemError {
-    /// The kind could not stand in a line as it is.
+    /// The kind could not be in a line as it is.
     #[error("`{kind}` is no kind of item: use letters, digits and underscores, such as event_msg")]
     Kind {
         /// The beginning of the kind.
@@ -92,7 +92,7 @@ impl Item {
         Self::of(Cow::Borrowed(kind), payload)
     }
 
-    /// The item of a line that stands in a history; its time is left out, and so is what else stands beside the payload.
+    /// The item of a line in a history; its time is left out, and so is what else is next to the payload.
     ///
     /// # Errors
     /// [`ItemError::Line`] for what is no line of a history, and as [`Item::new`].

@@ -13,7 +13,7 @@ pub(crate) type Raw<'a> = Option<&'a RawValue>;
 /// The members of an object that have these names. Of several members with one name the last counts.
 ///
 /// Names and values are checked as far as the grammar goes: half of a surrogate pair, or a number that no double holds, is an
-/// error only for whoever reads that text or number.
+/// error only for anyone who reads that text or number.
 ///
 /// # Errors
 /// `object` is no JSON object.

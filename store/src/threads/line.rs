@@ -108,13 +108,13 @@ pub(crate) fn probe(line: impl Read) -> Probe {
     }
 }
 
-/// A number where there is one, whatever else may stand in its place.
+/// A number if there is one, whatever else may be in its place.
 #[derive(Default)]
 struct Ordinal(Option<u64>);
 
 impl<'de> Deserialize<'de> for Ordinal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Nothing that stands there is held in memory.
+        // Nothing that is there is held in memory.
         deserializer.deserialize_any(NumberOrNot).map(Self)
     }
 }

@@ -136,7 +136,7 @@ impl FromStr for Cursor {
     }
 }
 
-/// A cursor that is of no use.
+/// A cursor that is useless.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CursorError {

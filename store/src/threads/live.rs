@@ -24,7 +24,7 @@ const BUFFER_KEPT: usize = 1 << 20;
 /// A thread that is open for appending: its only writer. Cheap to clone; clones may be used from several threads of execution,
 /// and the order in which their appends are observed is that of the history.
 ///
-/// Dropping the last clone does what [`LiveThread::shutdown`] does, but nobody is told how it went.
+/// Dropping the last clone does what [`LiveThread::shutdown`] does, but nobody is reported how it went.
 #[derive(Debug, Clone)]
 pub struct LiveThread(Arc<Live>);
 
@@ -60,7 +60,7 @@ impl Shared {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes whoever waits for this thread.
+    /// Wakes anyone who waits for this thread.
     pub(super) fn changed(&self) {
         self.changed.notify_all();
     }
@@ -91,7 +91,7 @@ impl LiveThread {
     /// or before it returns, as the store's mode says. Items that are not kept in histories are passed over; if none is left, nothing
     /// happens.
     ///
-    /// A row that could not be brought up to date is no error here: the next barrier tries again, and reports.
+    /// A row that could not be updated is no error here: the next barrier tries again, and reports.
     ///
     /// # Errors
     /// [`Error::History`] when the history could not be written, twice; then it holds nothing of these items.
@@ -126,7 +126,7 @@ impl LiveThread {
     /// Returns when the row holds everything accepted before this call. What is accepted after it is not waited for.
     ///
     /// # Errors
-    /// [`Error::Projection`] when the row could not be brought up to date; what it lacks is kept, and the next
+    /// [`Error::Projection`] when the row could not be updated; what it lacks is kept, and the next
     /// barrier tries again. [`Error::Discarded`] as the name says.
     pub fn flush(&self) -> Result<()> {
         self.0.wait_for_row()
@@ -167,7 +167,7 @@ impl LiveThread {
     }
 
     /// Brings what is pending to the row, brings the history to the device, and closes the writer, which another may then open. Both are
-    /// done even if one fails; a row that could not be brought up to date stays behind until the thread is resumed, or
+    /// done even if one fails; a row that could not be updated stays behind until the thread is resumed, or
     /// repaired. Calling it again is harmless.
     ///
     /// # Errors
@@ -411,7 +411,7 @@ impl Live {
         }
     }
 
-    /// Has what is pending projected: by the worker, or here where there is none.
+    /// Has what is pending projected: by the worker, or here if there is none.
     fn ask<'a>(&'a self, mut pending: MutexGuard<'a, Pending>) -> MutexGuard<'a, Pending> {
         let Live { shared, store, .. } = self;
         if let Some(worker) = self.worker() {

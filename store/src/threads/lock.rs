@@ -1,6 +1,6 @@
 //! The lock of a thread's writer: one live writer a thread, in the process and across processes.
 //!
-//! An advisory lock of the operating system on a file of the thread's own: whoever dies loses it. The file is removed when the lock
+//! An advisory lock of the operating system on a file of the thread's own: anyone who dies loses it. The file is removed when the lock
 //! is given up, so that a folder of fifty thousand threads holds a lock file for each live one only.
 
 use std::fs::{File, TryLockError};
@@ -45,7 +45,7 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // Removed while it is still held: whoever opened it before will see that its name is gone. Where that is not
+        // Removed while it is still held: anyone who opened it before will see that its name is gone. Where that is not
         // possible the file stays, unlocked.
         if cfg!(unix) && matches!(is_at(&self.file, &self.path), Ok(true)) {
             let _ = std::fs::remove_file(&self.path);

@@ -131,7 +131,7 @@ impl Default for StoreOptions {
     }
 }
 
-/// Told what a store does, where it does it: whoever implements it must be quick.
+/// Told what a store does, where it does it: anyone who implements it must be quick.
 pub trait Observer: Debug + Send + Sync {
     /// A point was passed.
     fn passed(&self, point: Point) {
@@ -144,7 +144,7 @@ pub trait Observer: Debug + Send + Sync {
     }
 
     /// A barrier has looked at where its thread stands, and there is nothing left for it to do but wait until a projection has
-    /// ended. It is told again whenever it has looked again. The thread is locked meanwhile: nothing may be asked of it here.
+    /// ended. It is reported again whenever it has looked again. The thread is locked meanwhile: nothing may be asked of it here.
     fn rests(&self, thread: ThreadId) {
         let _ = thread;
     }

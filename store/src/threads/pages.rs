@@ -82,7 +82,7 @@ impl Place {
 fn place(path: &Path) -> Result<Place, HistoryError> {
     let first = first_line(path).map_err(HistoryError::io(path))?;
     let name = path.file_name().and_then(|name| name.to_str()).and_then(HistoryName::parse);
-    // What is no record says nothing here; whoever replays the page tells it.
+    // What is not a record says nothing here; anyone who replays the page tells it.
     let first = str::from_utf8(&first).unwrap_or_default();
     let at = json::at(first, &["timestamp"]).and_then(json::text);
     let base = json::at(first, &["payload", "history_base", "end_ordinal_exclusive"]);

@@ -11,7 +11,7 @@ use super::ablation::{self, Ablation, Ablations};
 use super::patch::Patch;
 use super::project::ProjectError;
 
-/// Failures in a row, each superseded by a newer generation, after which a waiting barrier is told of the last one: it would wait
+/// Failures in a row, each superseded by a newer generation, after which a waiting barrier is reported of the last one: it would wait
 /// for ever beside a writer that never pauses.
 const PATIENCE: u64 = 3;
 
@@ -81,7 +81,7 @@ pub(super) struct Job {
     pub(super) span: Span,
 }
 
-/// What whoever changed the state must see to.
+/// What anyone who changed the state must see to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Next {

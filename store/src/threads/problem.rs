@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::threads::id::ThreadId;
 use crate::threads::source::is_compressed;
 
-/// A line that is no record. It is skipped, and reported.
+/// A line that is not a record. It is skipped, and reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The history.

@@ -23,7 +23,7 @@ pub trait Projector: Debug + Send {
 /// Stands between a store and its projectors, for tests that make projections wait or fail.
 pub trait Through: Debug + Send + Sync {
     /// What the store is to project with: something that projects through `projector`, which is the store's own or takes turns
-    /// with others at it. Asked for once by each worker, and once for all appends where there is none.
+    /// with others at it. Asked for once by each worker, and once for all appends if there is none.
     fn wrap(&self, projector: Box<dyn Projector>) -> Box<dyn Projector>;
 }
 

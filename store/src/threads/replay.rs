@@ -68,7 +68,7 @@ pub(crate) fn replay_all(
     Ok(replay)
 }
 
-/// The same, with a buffer that was used before. `read` is told of bytes as they are read, a bufferful at most, and can break off:
+/// The same, with a buffer that was used before. `read` is reported of bytes as they are read, a bufferful at most, and can break off:
 /// then there is no replay.
 pub(crate) fn replay_with<B>(
     files: &[PathBuf],

@@ -144,7 +144,7 @@ pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
-/// What stands in a column of a row of a result. What no row of ours holds, such as a BLOB, is given as a text that says so.
+/// What is in a column of a row of a result. What no row of ours holds, such as a BLOB, is given as a text that says so.
 pub(super) fn value(row: &Row<'_>, column: Column) -> rusqlite::Result<Value> {
     Ok(match row.get_ref(column as usize)? {
         ValueRef::Null => Value::Null,

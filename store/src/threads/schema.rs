@@ -81,7 +81,7 @@ pub enum Found {
 /// Tells what a database is.
 ///
 /// # Errors
-/// Whatever SQLite reports while it reads the schema, such as a file that is no database.
+/// Whatever SQLite reports while it reads the schema, such as a file that is not a database.
 pub fn found(connection: &Connection) -> rusqlite::Result<Found> {
     // One statement, so one moment: another process may be creating it.
     let (tables, ours, application, version): (i64, i64, u32, i64) = connection.query_row(

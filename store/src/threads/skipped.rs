@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub enum Reason {
     /// It may be meant to be a history, but has not the name of one.
     Name,
-    /// It is no file: a pipe, a socket or a device.
+    /// It is not a file: a pipe, a socket or a device.
     NotAFile,
     /// It is a symbolic link, to a file or to a folder.
     Link,

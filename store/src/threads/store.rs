@@ -173,7 +173,7 @@ impl ThreadStore {
         Ok(live)
     }
 
-    /// A thread whose history exists, for appending to it. If it is compressed, the plain file is restored first. The row is brought up to date with the first append, or by
+    /// A thread whose history exists, for appending to it. If it is compressed, the plain file is restored first. The row is updated with the first append, or by
     /// [`LiveThread::persist`].
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-/// Told how far a sweep has come, several times a second. It goes on until it is told to break off.
+/// Told how far a sweep has come, several times a second. It goes on until it is reported to break off.
 pub type Watch<'w> = &'w mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// How a sweep is made.
@@ -62,7 +62,7 @@ pub(super) enum Outcome {
 
 /// Outcomes that wait to be taken: enough to keep everyone busy, few enough to hold in memory with their locks.
 const WAITING: usize = 64;
-/// How often a watch is told.
+/// How often a watch is reported.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Replays `histories` and gives each outcome to `take`, in no order. Says whether it came to the end; it does not when `watch`

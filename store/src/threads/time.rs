@@ -1,4 +1,4 @@
-//! Times of lines and rows: milliseconds since 1970, and the texts they stand for.
+//! Times of lines and rows: milliseconds since 1970, and the texts they represent.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use rusqlite::types::ToSqlOutput;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Millis(pub i64);
 
-/// A text that is no time.
+/// A text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a time as RFC 3339 writes it; one looks like 2026-11-20T20:37:24.062Z")]
 pub struct TimeError {

@@ -1,4 +1,4 @@
-//! Rows held against the replay of their histories.
+//! Rows compared with the replay of their histories.
 
 use std::path::Path;
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub struct Difference {
     pub thread: ThreadId,
     /// The column.
     pub column: Column,
-    /// What stands in the row.
+    /// What is in the row.
     pub row: Value,
     /// What the history says.
     pub replayed: Value,

@@ -136,7 +136,7 @@ impl Sessions {
     /// The history of one thread.
     ///
     /// # Errors
-    /// Whatever may hide it: a folder that cannot be read, a second history, an index of names that cannot be read.
+    /// What may keep it from being seen: a folder that cannot be read, a second history, an index of names that cannot be read.
     pub(super) fn find(&self, id: ThreadId) -> Result<Option<Found>, Error> {
         let mut walk = self.look(Some(id));
         match walk.failures.pop() {

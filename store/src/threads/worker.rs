@@ -254,7 +254,7 @@ impl Projector for InTurns {
     }
 }
 
-/// Projects a batch, ends each job with its outcome, and wakes whoever waits. Returns what must be seen to next.
+/// Projects a batch, ends each job with its outcome, and wakes anyone who waits. Returns what must be seen to next.
 pub(super) fn project(
     projector: &mut dyn Projector,
     context: &Context,

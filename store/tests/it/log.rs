@@ -167,7 +167,7 @@ fn errors_are_typed_and_name_path_and_remedy() {
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(log.insert_batch(&[text(1, b"x")]).unwrap().first_id, 1, "the failed batch left nothing");
 
-    // A limit on the pages stands in for a full disk.
+    // A limit on the pages is in for a full disk.
     other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop((log, other));
     let mut bytes = std::fs::read(&path).unwrap();

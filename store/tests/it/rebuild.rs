@@ -227,7 +227,7 @@ fn a_hostile_folder_costs_only_what_is_broken() {
     let first = home.write(26, &good(26));
     let second = home.root().join("sessions").join(first.file_name().unwrap());
     fs::copy(&first, &second).unwrap();
-    // What is no history, or none of its own.
+    // What is not a history, or none of its own.
     fs::write(home.root().join("sessions/notes.txt"), "x").unwrap();
     fs::create_dir(home.root().join("sessions").join(id(27).file_name(Millis(0)))).unwrap();
     #[cfg(unix)]

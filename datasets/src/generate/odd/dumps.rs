@@ -162,7 +162,7 @@ impl Odd<'_> {
         submit(self, TierForm::Inherit);
         self.stamp.process = first;
         submit(self, TierForm::Inherit);
-        // Another thread of the same process has a tier of its own.
+        // Another thread of the same process has a separate tier.
         self.new_thread();
         submit(self, TierForm::Inherit);
         // An absent process is one too.

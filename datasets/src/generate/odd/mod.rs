@@ -154,7 +154,7 @@ impl Odd<'_> {
         self.text(WEBSOCKET, format!("{scopes}Websocket Request: {{\"service_tier\":\"priority\"}}"));
     }
 
-    /// A row of four mebibytes, at priority, in a thread of its own.
+    /// A row of four mebibytes, at priority, in a separate thread.
     fn huge(&mut self, rows: &RowWriter) {
         let (thread, turn) = (self.new_thread(), self.new_id());
         let head = format!(

@@ -151,7 +151,7 @@ impl Odd<'_> {
         self.text(WEBSOCKET, format!("{scopes}{}", request("")));
         self.fact(Intent::Request { turn, model: None });
 
-        // Of a turn that nobody asked for; it is a fact all the same.
+        // Of a turn that nobody asked for; it is a fact anyway.
         let lonely = self.new_id();
         complete(self, &lonely, "gpt-5.5");
         for response in [

@@ -84,7 +84,7 @@ pub struct Shown {
     pub kind: &'static str,
     /// At which operation, and what was found and expected.
     pub detail: String,
-    /// Whether an answer goes wrong, and not only the way to it; `None` where that is not told apart.
+    /// Whether an answer goes wrong, and not only the way to it; `None` where that is not distinguished.
     pub wrong_answer: Option<bool>,
     /// The history.
     pub history: String,

@@ -2,9 +2,9 @@
 //!
 //! Rules mask each other: without one, another often prevents the wrong answer. So each has a **witness**, the smallest known
 //! history that goes wrong when that rule alone is missing, and besides is looked for at random. A rule without either is not
-//! tested, or of no use.
+//! tested, or useless.
 
-/// Makes the table of the witnesses that stand in a folder of `corpus`, for this program to have them with it. The package has a link to
+/// Makes the table of the witnesses in a folder of `corpus`, for this program to have them with it. The package has a link to
 /// that folder, which is a copy of the witnesses where the package is published.
 macro_rules! witnesses {
     ($folder:literal: $($name:literal)*) => {

@@ -161,7 +161,7 @@ impl Dating {
     /// Dates a change of the content of the file at `path`; `put_back` is what its time of modification is set to then. `before` is
     /// the file as it was.
     ///
-    /// Whatever a refresh believes to be one content never stands for another, but for the moment after a change that each file
+    /// Whatever a refresh believes to be one content never represents another, but for the moment after a change that each file
     /// system must be given: where it would, time passes.
     pub(super) fn changed(
         &mut self,

@@ -59,7 +59,7 @@ pub struct Meta {
     pub session: u8,
     /// The one that it was forked from.
     pub fork: Option<u8>,
-    /// Whether it goes on with a history that stands in another file.
+    /// Whether it goes on with a history in another file.
     pub base: bool,
     /// The version that wrote it: 0 and this number.
     pub version: u8,
@@ -114,7 +114,7 @@ pub enum Form {
     Mute,
     /// Two kinds are no counts: they count as missing.
     Odd,
-    /// The payload's type stands last.
+    /// The payload's type is last.
     Late,
     /// The line is long.
     Long,

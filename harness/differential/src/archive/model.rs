@@ -17,7 +17,7 @@ use super::memo::{Flaw, Memo, Record, Settled, Shard, line_ends};
 /// Bytes before the end of what was read of a file that it is recognised by.
 const TAIL: usize = 64 << 10;
 
-/// Bytes at most that are read in vain of a file that only seemed to have grown.
+/// Bytes at most that are read for nothing of a file that only seemed to have grown.
 const IN_VAIN: u64 = 384 << 10;
 
 /// Bytes of two copies that are compared at a time.
@@ -31,7 +31,7 @@ pub(super) struct Asked<'a> {
     pub(super) priority: &'a BTreeSet<String>,
 }
 
-/// What a refresh does: exact, but for what is read in vain.
+/// What a refresh does: exact, but for what is read for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Work {
     pub(super) files: u64,
@@ -57,11 +57,11 @@ pub(super) struct Prediction {
     pub(super) in_vain: u64,
     /// Of the files that are gone and the shards written: those of shards of which nothing is left.
     pub(super) gone_shards: (u64, u64),
-    /// Whether half a shard is known to be damaged by nobody who did not need it: whoever compares copies may.
+    /// Whether half a shard is known to be damaged by nobody who did not need it: anyone who compares copies may.
     pub(super) half_damaged: bool,
     /// Shards with something to do.
     pub(super) shards: u64,
-    /// Whether all of them stood in the memo.
+    /// Whether all of them was in the memo.
     pub(super) only_known: bool,
     /// What cannot be read and is remembered.
     stale: BTreeSet<PathBuf>,

@@ -97,7 +97,7 @@ pub enum Op {
     Pack(u8, u8),
     /// It is compressed, and cannot be decompressed from now on.
     Damage(u8),
-    /// The second is a symbolic link to the first, with a name of its own.
+    /// The second is a symbolic link to the first, with a separate name.
     Link(u8, u8, Place),
     /// The second is another name of the first.
     HardLink(u8, u8, Place),
@@ -109,9 +109,9 @@ pub enum Op {
     Delete(u8),
     /// What was deleted last under this number is there again, with the time of its last change.
     Restore(u8),
-    /// A link that leads to itself stands where the file was, which is set aside.
+    /// A link that leads to itself is where the file was, which is set aside.
     Block(u8),
-    /// A folder stands there.
+    /// A folder is there.
     Folder(u8),
     /// What was set aside is back.
     Unblock(u8),
@@ -119,7 +119,7 @@ pub enum Op {
     Permit(u8, bool),
     /// Nobody may read the folder of a day, or everyone again.
     PermitDay(u8, bool),
-    /// A file stands in the place of the folder of all sessions (or that of archived ones), or the folder again.
+    /// A file is in the place of the folder of all sessions (or that of archived ones), or the folder again.
     Root {
         /// Which one.
         archived: bool,
@@ -202,7 +202,7 @@ pub enum Target {
     Day(u8),
     /// To a folder beside the home.
     Outside,
-    /// To the folder that it stands in.
+    /// To the folder that it is in.
     Circle,
     /// To nothing.
     Nowhere,

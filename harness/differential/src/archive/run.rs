@@ -1,4 +1,4 @@
-//! Executing a history: each operation on the files, and each refresh held against a full rescan, the oracles and the model.
+//! Executing a history: each operation on the files, and each refresh compared with a full rescan, the oracles and the model.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -280,7 +280,7 @@ impl<'a> Runner<'a> {
             expected.bytes += due.compared;
         }
         if inner.is_some() {
-            // What stood there was written by the other one meanwhile.
+            // What was there was written by the other one meanwhile.
             expected.shards_written = if is_known { due.gone_shards.1 } else { did.shards_written };
         }
         self.compare(&expected, did, in_vain)?;

@@ -200,7 +200,7 @@ impl World {
         self.home.join(format!("{SESSIONS}/linked-{link}"))
     }
 
-    /// Where file `file` would stand in `place`, with a name of its own or with `name`, if it is not there and nothing else is.
+    /// Where file `file` would be in `place`, with a separate name or with `name`, if it is not there and nothing else is.
     fn vacant(&self, file: u8, place: Place, name: Option<&std::ffi::OsStr>) -> io::Result<Option<PathBuf>> {
         let folder = self.folder(place);
         let path = folder.join(name.unwrap_or(name_of(&session(file), place).as_ref()));
@@ -219,7 +219,7 @@ impl World {
         self.files.get(&file).is_none_or(|slot| slot.path.is_none() && slot.aside.is_none())
     }
 
-    /// Whether something else stands where the folders of `place` begin, or nobody may change anything there.
+    /// Whether something else is where the folders of `place` begin, or nobody may change anything there.
     fn is_blocked(&self, place: Place) -> bool {
         let root = match place {
             Place::Day(_) => SESSIONS,
@@ -259,13 +259,13 @@ impl World {
         Ok(true)
     }
 
-    /// Changes the text of a file where it stands, unless it is compressed: Codex decompresses it first.
+    /// Changes the text of a file where it is, unless it is compressed: Codex decompresses it first.
     fn change(&mut self, file: u8, change: impl FnOnce(&Metadata, &mut Vec<u8>)) -> io::Result<bool> {
         let is_plain = self.path(file).is_some_and(|path| !is_compressed(&path));
         if is_plain { self.change_bytes(file, change) } else { Ok(false) }
     }
 
-    /// Changes the content of a file where it stands.
+    /// Changes the content of a file where it is.
     fn change_bytes(&mut self, file: u8, change: impl FnOnce(&Metadata, &mut Vec<u8>)) -> io::Result<bool> {
         let Some(path) = self.path(file) else { return Ok(false) };
         let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
@@ -339,7 +339,7 @@ fn name_of(ids: &str, place: Place) -> String {
     format!("rollout-2026-11-{day:02}T20-37-24-{ids}.jsonl")
 }
 
-/// Whether the folder that a file stands in is there and can be changed: it is not, as long as another thing stands in its place.
+/// Whether the folder that a file is in is there and can be changed: it is not, as long as another thing is in its place.
 fn has_folder(path: &Path) -> bool {
     path.parent().is_some_and(|folder| {
         fs::metadata(folder).is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o700 != 0)

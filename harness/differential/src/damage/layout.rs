@@ -1,4 +1,4 @@
-//! Where the parts of an SQLite database stand in its bytes: pages by their use, cells, overflow chains.
+//! Where the parts of an SQLite database are in its bytes: pages by their use, cells, overflow chains.
 //!
 //! Reads only as much as damaging needs, and stops quietly at whatever it cannot read: the bytes may be anything.
 
@@ -119,7 +119,7 @@ impl Layout {
         })
     }
 
-    /// The pages of the chain whose first page's number stands at `at`.
+    /// The pages of the chain whose first page's number is at `at`.
     pub(super) fn chain(&self, bytes: &[u8], at: usize) -> Vec<usize> {
         let mut seen = HashSet::new();
         let mut next = u32_at(bytes, at);

@@ -18,7 +18,7 @@ use layout::Layout;
 pub struct Damaged {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// What was done, in one line; for whoever reads a failure.
+    /// What was done, in one line; for anyone who reads a failure.
     pub what: String,
 }
 

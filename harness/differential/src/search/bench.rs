@@ -1,4 +1,4 @@
-//! Where histories are executed: a folder, in memory where there is one, and what the subject needs beside it.
+//! Where histories are executed: a folder, in memory if there is one, and what the subject needs beside it.
 
 use std::fs::File;
 use std::io::Write;
@@ -27,7 +27,7 @@ const MISMATCH: i32 = 3;
 /// A younger folder may not have been locked yet.
 const MIN_AGE: Duration = Duration::from_secs(60);
 
-/// Executes histories, one after the other, each in a folder of its own that is gone afterwards.
+/// Executes histories, one after the other, each in a separate folder that is gone afterwards.
 #[derive(Debug)]
 pub struct Bench<'s, S: Subject> {
     subject: &'s S,

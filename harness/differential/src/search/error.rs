@@ -24,7 +24,7 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// A file is no history.
+    /// A file is not a history.
     #[error("{}: no history: {source}", path.display())]
     Parse {
         /// The file.

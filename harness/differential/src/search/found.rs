@@ -53,11 +53,11 @@ pub struct Found {
     pub operations: usize,
     /// What ended the search for a smaller history before there was none.
     pub stopped: Option<String>,
-    /// Cases that failed in this way, this one among them; only the first is made smaller and kept.
+    /// Cases that failed in this way, this one among them; only the first is shrunk and kept.
     pub cases: u64,
-    /// The file it stands in, or was to stand in.
+    /// The file it is in, or was to be in.
     pub file: PathBuf,
-    /// Why it could not be kept there. It is a result all the same.
+    /// Why it could not be kept there. It is a result anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unkept: Option<String>,
     /// The command that executes it again.
@@ -81,7 +81,7 @@ impl Found {
         }
     }
 
-    /// Notes the file that the history stands in.
+    /// Notes the file that the history is in.
     pub(super) fn stands_in<S: Subject>(&mut self, file: PathBuf, subject: &S) {
         self.replay = replay(&file, subject);
         self.file = file;

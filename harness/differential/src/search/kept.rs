@@ -33,7 +33,7 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// Reads a history.
 ///
 /// # Errors
-/// The file cannot be read, is no history, or has no operation.
+/// The file cannot be read, is not a history, or has no operation.
 pub fn read<C: History>(path: &Path) -> Result<C, Error> {
     let named = || path.to_owned();
     let failed = |source| Error::Read { path: named(), source };

@@ -1,4 +1,4 @@
-//! The search for histories that go wrong: random ones and kept ones, on all cores, each failure made smaller and kept.
+//! The search for histories that go wrong: random ones and kept ones, on all cores, each failure shrunk and kept.
 //!
 //! A [`Job`] says which histories of a [`Subject`](crate::subject::Subject) to execute; [`search`] executes them and gives a
 //! [`Report`]. The kept cases ([`kept`]) come first. A random case is a function of seed, number and count of operations; shards take

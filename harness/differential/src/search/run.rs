@@ -68,7 +68,7 @@ pub struct Seen<'a> {
     pub cases: u64,
     /// Cases that failed.
     pub failed: u64,
-    /// A failure made smaller and kept just now.
+    /// A failure shrunk and kept just now.
     pub found: Option<&'a Found>,
 }
 
@@ -380,7 +380,7 @@ impl Report {
                 false
             }
             _ => {
-                // Until it is made smaller, what is known of it.
+                // Until it is shrunk, what is known of it.
                 let mut found = Found::new(origin.clone(), case, failure);
                 found.history.clear();
                 self.found.push(found);
@@ -390,7 +390,7 @@ impl Report {
     }
 }
 
-/// Executes the history `case`, which stands in `file`, alone.
+/// Executes the history `case`, which is in `file`, alone.
 ///
 /// # Errors
 /// Histories cannot be executed.

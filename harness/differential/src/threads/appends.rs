@@ -119,7 +119,7 @@ impl Runner {
             "done" if is_empty => Ok(()),
             "done" => {
                 self.accept(thread, &lines)?;
-                // Where there is no worker the row follows before it returns, or fails and nobody is told.
+                // Where there is no worker the row follows before it returns, or fails and nobody is reported.
                 if self.mode.is_async() { Ok(()) } else { self.drive(thread).map(drop) }
             }
             "history" => self.reject(thread),

@@ -178,7 +178,7 @@ impl Runner {
         }
     }
 
-    /// What a barrier without a write of its own leads to.
+    /// What a barrier without a separate write leads to.
     pub(super) fn barrier_due(&self, thread: u8, driven: Result<(), Outcome>) -> &'static str {
         let Some(slot) = self.slots.get(&thread) else { return "done" };
         match (slot.handle, driven) {

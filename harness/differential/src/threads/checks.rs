@@ -1,4 +1,4 @@
-//! What must hold after each operation, after a crash, and at the end; and lists held against a plain sort.
+//! What must hold after each operation, after a crash, and at the end; and lists compared with a plain sort.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ impl Runner {
             check_row(slot, rows.remove(&slot.id.to_string()).as_ref())?;
         }
         for (thread, due) in &self.settled {
-            // Lost with a database; whoever finds it again must find the same.
+            // Lost with a database; anyone who finds it again must find the same.
             if let Some(difference) =
                 rows.remove(&slot::id(*thread).to_string()).and_then(|row| difference(&row, due))
             {

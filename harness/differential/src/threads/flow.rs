@@ -5,7 +5,7 @@
 /// For how long after a projection the next one waits if only the updated time has changed.
 pub(super) const TOUCH_AFTER: u64 = 2;
 
-/// Failures in a row, each superseded, after which a barrier is told.
+/// Failures in a row, each superseded, after which a barrier is reported.
 const PATIENCE: u64 = 3;
 
 /// What waits to be projected.
@@ -92,7 +92,7 @@ pub(super) enum Standing {
 }
 
 impl Flow {
-    /// Those of the next writer, for whoever counts all of them.
+    /// Those of the next writer, for anyone who counts all of them.
     pub(super) fn anew(&mut self) -> Self {
         Self { log: std::mem::take(&mut self.log), ..Self::default() }
     }

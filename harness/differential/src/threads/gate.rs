@@ -83,7 +83,7 @@ struct State {
     ended: BTreeMap<ThreadId, Vec<(u64, bool)>>,
     /// What went wrong with the gate itself.
     trouble: Option<String>,
-    /// The next append stands here for a moment after its lines were written, so that others overtake it if they can.
+    /// The next append is here for a moment after its lines were written, so that others overtake it if they can.
     crowded: bool,
     /// Appends that were observed.
     observed: u64,
@@ -137,12 +137,12 @@ impl Gate {
         });
     }
 
-    /// Wakes what waits here after the machine has died, and whoever waits for it.
+    /// Wakes what waits here after the machine has died, and anyone who waits for it.
     pub(super) fn wake(&self) {
         self.change(|_| ());
     }
 
-    /// Appends stand for a moment after their lines were written.
+    /// Appends represent a moment after their lines were written.
     pub(super) fn crowd(&self, crowded: bool) {
         self.state().crowded = crowded;
     }

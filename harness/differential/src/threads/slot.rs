@@ -50,7 +50,7 @@ pub(super) struct Slot {
     pub(super) has_file: bool,
     /// What the history holds: whole lines, the last of which may lack its line break.
     pub(super) bytes: Vec<u8>,
-    /// What stands behind them and is no record.
+    /// What is behind them and is not a record.
     pub(super) torn: Vec<u8>,
     /// How many of those bytes a power cut must leave.
     pub(super) safe: usize,
@@ -105,7 +105,7 @@ impl Slot {
         self.bytes.len() as u64
     }
 
-    /// The line that stands before the first item, and the lines of `items`.
+    /// The line that is before the first item, and the lines of `items`.
     pub(super) fn lines(&self, items: &[ItemSpec], at: i64) -> Vec<Line> {
         let id = self.id.to_string();
         let first = match &self.deferred {
@@ -164,7 +164,7 @@ impl Slot {
         Ok(self.take(found, &new, root))
     }
 
-    /// What stands behind what was there before, whose line break may have been missing.
+    /// What is behind what was there before, whose line break may have been missing.
     pub(super) fn new_bytes<'f>(&self, found: &'f [u8]) -> Result<&'f [u8], Error> {
         let lost = || {
             let detail =

@@ -27,7 +27,7 @@ const fn accusation(side: Side) -> Wrong {
 }
 
 /// Turns the scanner's answer into the one that `engine` gives. `before` is the scanner's answer to the previous scan. Mode, reason and
-/// counters stay as they were, so that only a comparison of the answers reveals a wrong engine.
+/// counters stay unchanged, so that only a comparison of the answers reveals a wrong engine.
 pub(super) fn spoil(engine: Engine, turns: &mut Turns, before: &mut Option<Turns>) {
     match engine {
         Engine::Scanner | Engine::Rescanning => {}

@@ -69,7 +69,7 @@ pub(super) struct Answered {
     pub(super) warnings: Vec<String>,
 }
 
-/// Why there is no answer.
+/// Why there is not an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Refused {
     /// A step was made to fail.

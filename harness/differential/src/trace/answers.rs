@@ -1,4 +1,4 @@
-//! An answer held against all that can say something about the same rows.
+//! An answer compared with all that can say something about the same rows.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -27,7 +27,7 @@ struct Asked<'a> {
 
 impl Runner {
     /// Holds the answer, if there is one, against all that can say something about the same rows. `answered` has it with the
-    /// rows it is about and how it came about; `now` are the rows that stand there now.
+    /// rows it is about and how it came about; `now` are the rows that are there now.
     pub(super) fn check_answers(
         &self,
         answered: Option<&(Turns, Arc<View>, Mode)>,

@@ -1,4 +1,4 @@
-//! What may not happen under the contract, and happens all the same in the hostile profile: how it reads, and how it is done.
+//! What may not happen under the contract, and happens anyway in the hostile profile: how it reads, and how it is done.
 
 use std::fmt;
 use std::path::Path;

@@ -96,10 +96,10 @@ pub(super) struct Runner {
     /// Through how many connections it reads in a full scan.
     pub(super) connections: NonZeroUsize,
     pub(super) answers_only: bool,
-    /// Whether every relaunch is a process of its own.
+    /// Whether every relaunch is a separate process.
     pub(super) fresh: bool,
     pub(super) python: Option<Arc<Mutex<Python>>>,
-    /// What stands in the database, until something happens to it.
+    /// What is in the database, until something happens to it.
     pub(super) view: Option<Arc<View>>,
     /// The scanner of the other memo, and what that holds.
     pub(super) other: (Option<Scanner>, Option<(Memo, Standing)>),
@@ -191,7 +191,7 @@ impl Runner {
         let shared = self.shared();
         let identity = Arc::clone(&shared.world.identity);
         let probe = Arc::clone(&self.stage);
-        // A scan without a memo is what others are held against, and as simple as can be.
+        // A scan without a memo is what others are compared with, and as simple as can be.
         let is_plain = matches!(memo, MemoPlace::Disabled);
         let options = Options {
             memo,
@@ -357,7 +357,7 @@ impl Runner {
         Ok(())
     }
 
-    /// What stands in the database.
+    /// What is in the database.
     pub(super) fn view(&mut self) -> Result<Arc<View>, Error> {
         let view = match &self.view {
             Some(view) => Arc::clone(view),

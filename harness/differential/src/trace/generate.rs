@@ -23,10 +23,10 @@ const MODELS: u8 = 3;
 /// Connections of some histories.
 const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
-/// Seconds that rows stand on at first; later ones stand later.
+/// Seconds that rows are on at first; later ones stand later.
 const SECONDS: i64 = 60;
 
-/// Like [`generate`], but every relaunch is a process of its own, and some of them race.
+/// Like [`generate`], but every relaunch is a separate process, and some of them race.
 pub fn generate_processes(random: &mut impl Rng, operations: usize) -> Case {
     let mut case = generate(random, operations, Profile::Contract);
     case.fresh = true;

@@ -1,4 +1,4 @@
-//! How a scan is launched, here or in a process of its own, with what happens while it runs.
+//! How a scan is launched, here or in a separate process, with what happens while it runs.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
@@ -26,7 +26,7 @@ impl Runner {
         }
     }
 
-    /// The same, in a process of its own that ends with the scan.
+    /// The same, in a separate process that ends with the scan.
     pub(super) fn launch_fresh(&self, op: &ScanOp) -> Result<(Result<Answered, Refused>, bool), Error> {
         let mut shared = self.shared();
         let Some(worker) = shared.worker.clone() else {
@@ -74,7 +74,7 @@ impl Runner {
                 shared.trouble = shared.act_all(&todo, is_locked).err();
             }
             if todo.contains(&Act::Cancel) {
-                // Whoever cancels is waiting for this, unless the history is over.
+                // Anyone who cancels is waiting for this, unless the history is over.
                 let _ = here.send(());
                 let _ = gone.recv();
             }

@@ -26,7 +26,7 @@ pub(super) struct Shared {
     /// The path by which scans name the database.
     pub(super) named: PathBuf,
     pub(super) memo: MemoFile,
-    /// The one that no scan uses now, with what stands for `unfinished` there.
+    /// The one that no scan uses now, with what represents `unfinished` there.
     pub(super) other_memo: (MemoFile, bool),
     pub(super) window: Window,
     pub(super) worker: Option<Arc<Mutex<Worker>>>,
@@ -37,7 +37,7 @@ pub(super) struct Shared {
     pub(super) answers_only: bool,
     /// Whether another process may have died before it had renamed its memo, and none was written since.
     pub(super) unfinished: bool,
-    /// What stood in the memo's place when an event was over.
+    /// What was in the memo's place when an event was over.
     pub(super) meanwhile: Option<(Artifact, State)>,
     /// What went wrong in an event.
     pub(super) trouble: Option<Error>,

@@ -1,4 +1,4 @@
-//! The persisted memo seen from outside: what stands at its path, and everything that can happen to it there.
+//! The persisted memo seen from outside: what is at its path, and everything that can happen to it there.
 //!
 //! Its layout is restated here: magic (8 bytes), version (4), parser (16), stamp (16), SHA-256 of all the rest (32),
 //! payload, which begins with the length and the bytes of the database's path.
@@ -32,7 +32,7 @@ pub(super) struct MemoFile {
     known: Vec<(Vec<u8>, Result<Memo, Reason>)>,
 }
 
-/// What must not change when nothing is written; `None` where there is no file.
+/// What must not change when nothing is written; `None` where there is not a file.
 pub(super) type State = Option<Seen>;
 
 /// A file as it was seen.
@@ -81,7 +81,7 @@ impl MemoFile {
         }
     }
 
-    /// What stands there after a scan has written it.
+    /// What is there after a scan has written it.
     pub(super) fn standing_after_write(&self) -> io::Result<Standing> {
         Ok(stamp(&fs::read(&self.path)?).map_or(Standing::Foreign, Standing::Stamp))
     }
@@ -100,7 +100,7 @@ impl MemoFile {
         Some(Seen { bytes, changed: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() })
     }
 
-    /// Does `op`; where there is no memo to do it to, nothing.
+    /// Does `op`; where there is not a memo to do it to, nothing.
     pub(super) fn apply(&mut self, op: ArtifactOp) -> io::Result<()> {
         let saved = with_name(&self.path, "memo.saved");
         let is_file = fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file());

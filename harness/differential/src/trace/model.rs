@@ -93,7 +93,7 @@ pub(super) fn predict(memo: Result<&Memo, Reason>, view: &View) -> Prediction {
     full(view, Reason::Check(refused.check), refused.in_vain)
 }
 
-/// A scan of all rows of `view` for a reason, after others were read in vain.
+/// A scan of all rows of `view` for a reason, after others were read for nothing.
 pub(super) fn full(view: &View, reason: Reason, in_vain: Option<Work>) -> Prediction {
     let reason = match reason {
         Reason::Forced | Reason::Disabled => reason,
@@ -122,7 +122,7 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Refused> {
         return Err(Check::Anchors.into());
     }
     memo.anchors.retain(|&id, _| view.rows.contains_key(&id));
-    // Whatever stood below the first row is gone.
+    // Whatever was below the first row is gone.
     let remembered = memo.facts.len();
     let least = view.rows.keys().next().copied().unwrap_or(i64::MAX);
     memo.facts.retain(|&id, _| id >= least);

@@ -34,7 +34,7 @@ impl Profile {
     }
 }
 
-/// One history: operations in their order, and how files are told apart.
+/// One history: operations in their order, and how files are reported apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     /// What it may hold.
@@ -43,7 +43,7 @@ pub struct Case {
     pub identity: IdentityKind,
     /// Connections that full scans of its own scanner read through, however small the database is.
     pub connections: NonZeroUsize,
-    /// Whether every relaunch is a process of its own.
+    /// Whether every relaunch is a separate process.
     pub fresh: bool,
     /// Whether the oracle in Python is asked, too.
     pub python: bool,

@@ -28,7 +28,7 @@ struct Take {
 }
 
 impl Shared {
-    /// What a new process may make of the memo that stands there, if everything that `ran` can have happened.
+    /// What a new process may make of the memo that is there, if everything that `ran` can have happened.
     pub(super) fn contents(
         &self,
         ran: &[Ran],
@@ -175,7 +175,7 @@ fn outcome(
     let somebody_wrote = takes.iter().any(|(ran, _)| ran.wrote.is_some());
     match owner {
         Some(at) => {
-            // Whoever wrote before it must have been read by it, or be overruled.
+            // Anyone who wrote before it must have been read by it, or be overruled.
             let (ran, take) = takes[at];
             let is_later = other(at).is_some_and(|(other, _)| other.wrote.is_some());
             (!is_later || take.read_other || ran.rescan).then(|| written(at))

@@ -1,8 +1,8 @@
-//! What really runs at once: scanners that share a memo and a writer, each a process of its own, some of them killed.
+//! What really runs at once: scanners that share a memo and a writer, each a separate process, some of them killed.
 //!
 //! Nobody knows which state of the database a scan saw, or whether it found the memo of the other. So everything that may
 //! have happened is worked out, and what did must be among it: an answer is that of a state that was there, in the mode and
-//! with the work that follow from it and from a memo that stood there; a batch is there or not, and is there if its writer
+//! with the work that follow from it and from a memo that was there; a batch is there or not, and is there if its writer
 //! said so; a memo is one that somebody wrote, and no scan has replaced one that it had not read.
 
 use std::sync::{Arc, Barrier, PoisonError};
@@ -28,12 +28,12 @@ use crate::engine::Engine;
 pub(super) struct Left {
     /// What a new process may make of the memo, one of these.
     pub(super) contents: Vec<Result<Memo, Reason>>,
-    /// What stands in the database.
+    /// What is in the database.
     pub(super) view: View,
 }
 
 impl Runner {
-    /// Runs a race, then a relaunch, which finds one of the memos that may stand there, and if that does not tell which one it
+    /// Runs a race, then a relaunch, which finds one of the memos that may be there, and if that does not tell which one it
     /// was, a forced rescan.
     pub(super) fn race(&mut self, race: &Race) -> Result<(), Error> {
         let view = self.view()?;

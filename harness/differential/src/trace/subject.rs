@@ -27,7 +27,7 @@ use crate::tally::Tally;
 /// Ways to fail that are neither a wrong answer nor the other process's.
 const OTHERS: [&str; 6] = ["oracle-refused", "panic", "impossible", "file", "sqlite", "store"];
 
-/// How often a history in which processes race is executed while it is made smaller, until it may pass.
+/// How often a history in which processes race is executed while it is shrunk, until it may pass.
 const TRIES_OF_SHRINKING: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
 /// The same for one that is kept.
@@ -46,7 +46,7 @@ pub struct Trace {
     pub ablations: Ablations,
     /// Whether only answers are looked at, not how they came about.
     pub answers_only: bool,
-    /// The random cases that have each relaunch in a process of its own, and processes that race.
+    /// The random cases that have each relaunch in a separate process, and processes that race.
     pub processes: Share,
     /// Whether the oracle in Python is asked, too.
     pub python: AskPython,

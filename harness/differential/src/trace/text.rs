@@ -36,7 +36,7 @@ use super::row::EPOCH;
 use crate::limits::{MOST_CONNECTIONS, MOST_TRIES};
 use crate::parse_error::ParseError;
 
-/// What has a name of its own.
+/// What has a separate name.
 pub(super) type Names<T> = &'static [(&'static str, T)];
 
 const IDENTITIES: Names<IdentityKind> =
@@ -70,7 +70,7 @@ const PLAIN_ACTS: Names<Act> = &[
     ("cancel", Act::Cancel),
 ];
 
-/// What says that every relaunch is a process of its own.
+/// What says that every relaunch is a separate process.
 const FRESH: &str = "processes fresh";
 
 /// What says that the oracle in Python is asked.

@@ -1,4 +1,4 @@
-//! What stands in a database at one moment, read without the scanner.
+//! What is in a database at one moment, read without the scanner.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub(super) struct Row {
 /// One state of a database.
 #[derive(Debug, Clone)]
 pub(super) struct View {
-    /// Which file it is: another number for each that stood at the path, as far as they can be told apart.
+    /// Which file it is: another number for each that was at the path, as far as they can be distinguished.
     pub(super) file: u64,
     /// Whether ids never come back.
     pub(super) rising: bool,
@@ -141,7 +141,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// The same after other rows were read in vain. The turns are those of the rows read last, if there were any.
+    /// The same after other rows were read for nothing. The turns are those of the rows read last, if there were any.
     pub(super) fn after(mut self, in_vain: &Self) -> Self {
         if self.rows == 0 {
             self.hints.turns.clone_from(&in_vain.hints.turns);

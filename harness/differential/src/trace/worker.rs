@@ -20,10 +20,10 @@ use super::memo_file::stamp;
 use super::world::Writing;
 use crate::child::{Child, Fault, PATIENCE, send};
 
-/// The exit code of a child that was told to die.
+/// The exit code of a child that was reported to die.
 const DIED: i32 = 9;
 
-/// What a child is told to do.
+/// What a child is reported to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Task {
     /// To say that it is there.
@@ -51,7 +51,7 @@ pub(super) enum Said {
     Written(Result<(), String>),
 }
 
-/// What a child that waits at a point is told.
+/// What a child that waits at a point is reported.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Word {
     /// Whether the step fails.
@@ -152,7 +152,7 @@ fn hear<T: serde::de::DeserializeOwned>() -> io::Result<Option<T>> {
 struct Telling {
     stop: Mutex<Option<Stop>>,
     identity: Arc<Told>,
-    /// The memo whose stamp is told when it is written.
+    /// The memo whose stamp is reported when it is written.
     memo: Option<PathBuf>,
 }
 

@@ -95,13 +95,13 @@ impl World {
         self.folder.parent().unwrap_or(&self.folder).join("template.sqlite")
     }
 
-    /// What stands in the database now.
+    /// What is in the database now.
     pub(super) fn view(&mut self) -> Result<View, Error> {
         let file = self.identity.number();
         Ok(View::read(self.side()?, file)?)
     }
 
-    /// Does `ops` to a copy: what another process has to do to this database, and what stands there before it and after each. The
+    /// Does `ops` to a copy: what another process has to do to this database, and what is there before it and after each. The
     /// rows that come later here are other ones.
     pub(super) fn rehearse(&mut self, ops: &[DataOp]) -> Result<(Writing, Vec<View>), Error> {
         let writing = Writing {
@@ -180,7 +180,7 @@ impl World {
         Ok(())
     }
 
-    /// Makes a copy of what stands in the database. Not of its files: a writer that was killed may have left a transaction in the
+    /// Makes a copy of what is in the database. Not of its files: a writer that was killed may have left a transaction in the
     /// write-ahead log that nobody sees before the log is recovered, as a copy of it would be.
     fn copy_to(&mut self, path: &Path) -> Result<(), Error> {
         self.side()?.execute("VACUUM INTO ?1", [path.display().to_string()])?;
@@ -280,7 +280,7 @@ impl World {
         if by == By::Unlink {
             remove(&self.database)?;
         }
-        // What a reader of the old file still has open is of no use to the new one.
+        // What a reader of the old file still has open is useless to the new one.
         for suffix in ["-wal", "-shm"] {
             remove(&self.folder.join(format!("{}{suffix}", schema::FILE_NAME)))?;
         }

@@ -90,7 +90,7 @@ pub(super) fn types(value: &Value) -> (Option<String>, Option<String>) {
     (text(value, "type"), text(&value["payload"], "type"))
 }
 
-/// The same of what is no JSON, if only plain values stand before the types.
+/// The same of what is no JSON, if only plain values are before the types.
 fn types_of_beginning(line: &str) -> (Option<String>, Option<String>) {
     // An empty name is none.
     let Some((kind, rest)) = first_type(line).filter(|(kind, _)| !kind.is_empty()) else {
@@ -126,7 +126,7 @@ fn first_type(object: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// What follows `mark`, which stands here.
+/// What follows `mark`, which is here.
 fn after(text: &str, mark: char) -> Option<&str> {
     text.trim_start_matches([' ', '\t', '\r']).strip_prefix(mark)
 }

@@ -119,7 +119,7 @@ struct Pass {
     responses: BTreeSet<String>,
     /// It names the thread that it was forked from.
     has_parent: bool,
-    /// It goes on with a history that stands in another file.
+    /// It goes on with a history in another file.
     has_base: bool,
     /// Another thread says here which one it is: its history was copied.
     has_copy: bool,

@@ -47,7 +47,7 @@ pub fn walk(home: &Path) -> Walk {
     while let Some(folder) = walk.linked.pop_first() {
         walk.folder(home, &folder);
     }
-    // Of a rollout that stands there plain and compressed, the plain one is the one.
+    // Of a rollout that is there plain and compressed, the plain one is the one.
     let plain: BTreeSet<PathBuf> =
         walk.files.iter().map(|found| found.path.clone()).chain(walk.failed.iter().cloned()).collect();
     let is_the_one = |path: &Path| !is_compressed(path) || !plain.contains(&path.with_extension(""));

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::{Ended, Exit, Io, Residency};
 
-/// Waits until `child` has ended, without freeing its process id yet: `before_reaping` runs in between, and whoever may
+/// Waits until `child` has ended, without freeing its process id yet: `before_reaping` runs in between, and anyone who may
 /// send it a signal must have stopped by its end.
 ///
 /// # Errors

@@ -90,7 +90,7 @@ pub fn kill_group(leader: u32) {
     signal_group(leader, Signal::KILL);
 }
 
-/// Kills this process, as whoever kills it from outside.
+/// Kills this process, as anyone who kills it from outside.
 pub fn kill_oneself() {
     let _ = kill_process(rustix::process::getpid(), Signal::KILL);
 }

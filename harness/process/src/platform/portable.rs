@@ -38,7 +38,7 @@ pub fn io_of(_: u32) -> Option<Io> {
     None
 }
 
-/// Not told apart from output that nobody wants.
+/// Not distinguished from output that nobody wants.
 #[must_use]
 pub fn is_stdout_closed() -> bool {
     false

@@ -45,7 +45,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Err(error) if compared.is_empty() => return Err(told(error)),
         ended => ended.err(),
     };
-    // What was compared before something went wrong is a result all the same.
+    // What was compared before something went wrong is a result anyway.
     let mut code = Code::FINE;
     let mut gone_wrong = |error: anyhow::Error| {
         code = code.graver(code_of(&error));

@@ -1,4 +1,4 @@
-//! `tracerig dataset mimic`: writes a recipe for databases like one's own.
+//! `tracerig dataset mimic`: writes a recipe for databases like your own.
 
 use std::path::PathBuf;
 

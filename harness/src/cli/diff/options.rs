@@ -156,7 +156,7 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
             output::print_json(&all)
         }
     };
-    // What was searched before something went wrong is a result all the same.
+    // What was searched before something went wrong is a result anyway.
     Ok(concluded(&reports).after(printed).after(end(options, &reports)).after(failed))
 }
 

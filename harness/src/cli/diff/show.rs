@@ -29,8 +29,11 @@ pub(super) fn table(report: &Report, checked: &str, details: bool) -> String {
     }
     if details {
         text += &remarks(&report.remarks);
-    } else if !report.remarks.is_empty() {
-        text += &format!("seed {seed}, share {shard}, {seconds:.1} s; how it was done: --details\n");
+    } else {
+        // An oracle that did not run is no detail.
+        let missing = |remark: &&String| remark.contains("not run");
+        text += &remarks(&report.remarks.iter().filter(missing).cloned().collect::<Vec<_>>());
+        text += &format!("seed {seed}, share {shard}, {seconds:.1} s; more: --details\n");
     }
     text
 }

@@ -9,8 +9,9 @@ use crate::scenario::append::{self, Acknowledged, Condition};
 
 /// Measure what an append costs its caller.
 ///
-/// An append changes a thread's row in SQLite, before it returns or after. Each arm runs in fresh processes, in
-/// random order. Afterwards every history and row is verified.
+/// An append changes a thread's row in SQLite, before it returns or after. Each
+/// arm runs in fresh processes, in random order. Afterwards every history and row
+/// is verified.
 ///
 /// Arms:
 ///   bare              write the same lines, keep no row (the floor)
@@ -20,6 +21,7 @@ use crate::scenario::append::{self, Acknowledged, Condition};
 ///   async             one worker for all threads writes rows later
 #[derive(Debug, Args)]
 #[command(
+    verbatim_doc_comment,
     after_long_help = "Examples:\n  tracerig run append --threads 1,8,64\n  tracerig run append --threads 64 --rate 6400 --contended\n  tracerig run append --crash --kills 100"
 )]
 pub(super) struct Append {

@@ -42,10 +42,18 @@ pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Resul
 }
 
 fn table(report: &CrashReport) -> String {
-    let mut text = String::from(
-        "Kills of a process that appends to three threads\n\n\
-         where              kills  missed  appends  barriers  torn  rows level  behind\n",
-    );
+    let mut text = match &report.violation {
+        None => "Nothing was lost: every acknowledged append is in its history, in order.\n\n".to_owned(),
+        Some(violation) => format!(
+            "LOST after kill {} ({}, mode {}): {}\nThe folder is kept: {}\n\n",
+            violation.kill,
+            violation.point,
+            violation.mode,
+            violation.what,
+            violation.folder.display()
+        ),
+    };
+    text += "where               kills  missed  appends  barriers  torn  rows level  behind\n";
     for (point, struck) in &report.by_point {
         text += &format!(
             "{point:<17} {:>6} {:>7} {:>8} {:>9} {:>5} {:>11} {:>7}\n",
@@ -66,16 +74,5 @@ fn table(report: &CrashReport) -> String {
          one started at once after each kill.\n",
         report.refused, report.writers
     );
-    text += &match &report.violation {
-        None => String::new(),
-        Some(violation) => format!(
-            "BROKEN PROMISE after kill {} ({}, mode {}): {}\nThe folder is kept: {}\n",
-            violation.kill,
-            violation.point,
-            violation.mode,
-            violation.what,
-            violation.folder.display()
-        ),
-    };
     text
 }

@@ -163,7 +163,7 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
     (done, printed)
 }
 
-/// One line a run, of 80 columns or less where the names allow it; why a run could not be made stands below.
+/// One line a run, of 80 columns or less where the names allow it; why a run could not be made is below.
 fn table(done: &Done) -> String {
     let widest = done.runs.iter().map(|run| run.name.len()).max().unwrap_or(0).max(3);
     let mut text = wrapped(&format!("plan {}: {}", done.plan, done.why), 80, "  ") + "\n";

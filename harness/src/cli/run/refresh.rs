@@ -8,8 +8,9 @@ use crate::scenario::refresh;
 
 /// Measure a launch that reads a trace database and an archive of rollouts.
 ///
-/// Builds the archive and its trace database if needed, launches each arm in fresh processes and in random order,
-/// and compares every answer with what the generator wrote. The page cache is hot.
+/// Builds the archive and its trace database if needed, launches each arm in
+/// fresh processes and in random order, and compares every answer with what the
+/// generator wrote. The page cache is hot.
 ///
 /// Arms:
 ///   floor      walk the folders, look at each file once
@@ -21,6 +22,7 @@ use crate::scenario::refresh;
 ///   unchanged  nothing new
 #[derive(Debug, Args)]
 #[command(
+    verbatim_doc_comment,
     after_long_help = "Examples:\n  tracerig run refresh\n  tracerig run refresh --recipe archive-6k --samples 5"
 )]
 pub(super) struct Refresh {

@@ -12,8 +12,9 @@ use crate::scenario::{Definition, relaunch};
 
 /// Measure what a relaunch on a large trace database costs.
 ///
-/// Builds the dataset if needed, launches each arm in fresh processes and in random order, verifies every
-/// answer, and writes record.json (every raw sample), latencies.hdr and report.md.
+/// Builds the dataset if needed, launches each arm in fresh processes and in
+/// random order, verifies every answer, and writes record.json (every raw
+/// sample), latencies.hdr and report.md.
 ///
 /// Arms by default:
 ///   floor      open the database, read its largest id, exit
@@ -26,9 +27,10 @@ use crate::scenario::{Definition, relaunch};
 /// Arms on request, with --arms:
 ///   pruned, replaced, recreated  the database changed since the memo was written
 ///   window, forced               another time window; a full scan on request
-///   live, two                    next to a writing process: one long-lived process; two launches at once
+///   live, two                    next to a writer: one long-lived process; two launches
 #[derive(Debug, Args)]
 #[command(
+    verbatim_doc_comment,
     after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run relaunch --db ~/.codex/logs_2.sqlite\n  tracerig run relaunch --recipe codex-799mb --samples 20 --arms floor,published,warm:hot"
 )]
 pub(super) struct Relaunch {

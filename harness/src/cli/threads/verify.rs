@@ -1,4 +1,4 @@
-//! `tracerig threads verify`: every row held against the replay of its history.
+//! `tracerig threads verify`: every row compared with the replay of its history.
 
 use std::fmt::Write as _;
 

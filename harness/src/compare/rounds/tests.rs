@@ -280,7 +280,7 @@ fn a_machine_that_disturbs_everything_gives_no_pair() {
     rounds.times(&[0], 1, Set::First, &mut |_, _| ());
     assert!(rounds.samples.iter().flatten().all(|sample| !sample.is_valid()));
     assert_eq!(fake.asked.len(), 3 * 3, "two moments are made again, the third ends the samples");
-    // The work is known, and the same; nobody can tell about the time, and that is no pass.
+    // The work is known, and the same; it is inconclusive about the time, and that is no pass.
     let mut fake = Fake::new(&["warm"]);
     fake.disturbed = u64::MAX;
     let verdicts = compared(&mut fake, PAIRS, 1);

@@ -38,7 +38,7 @@ impl Contender {
                 Err(error) => return Err(said(error)),
             }
             if !told {
-                // Whoever waits for this has its contention from now on.
+                // Anyone who waits for this has its contention from now on.
                 let mut out = std::io::stdout();
                 out.write_all(HELD).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
                 told = true;

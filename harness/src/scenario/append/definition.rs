@@ -62,7 +62,7 @@ fn mode<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Mode
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// Threads that append at once, each to a history of its own.
+    /// Threads that append at once, each to a separate history.
     pub threads: u64,
     /// When an append is acknowledged.
     pub fsync: bool,

@@ -100,7 +100,7 @@ impl Scenario for Appends {
         &self.dataset
     }
 
-    /// One launch in a folder of its own, which is removed.
+    /// One launch in a separate folder, which is removed.
     fn launch(&mut self, candidate: &mut Candidate, arm: usize) -> Result<Made, ScenarioError> {
         let load = self.load(arm, candidate.handicap);
         let folder = &load.folder;

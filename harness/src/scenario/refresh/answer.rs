@@ -120,7 +120,7 @@ impl Answer {
             for number in row {
                 digest.update(number.to_le_bytes());
             }
-            // A text that may hold anything stands behind its length.
+            // A text that may hold anything is behind its length.
             for text in [Some(*tier), model.as_deref()] {
                 digest.update(text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
                 digest.update(text.unwrap_or_default());

@@ -53,7 +53,7 @@ pub(super) struct Arm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Memo {
-    /// The engine is told of none.
+    /// The engine is reported of none.
     None,
     /// There is none yet.
     Absent,

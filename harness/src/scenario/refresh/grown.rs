@@ -83,7 +83,7 @@ impl Growing<'_> {
         agree("a full refresh", &self.refresh(None)?, &answer)?;
         let refresh = published_archive::refresh(self.home, &self.published.place)?;
         let (published, published_files) = (Answer::of_published(&refresh.used), refresh.files);
-        // Of forks and compressed rollouts it knows nothing: there its launches are held against
+        // Of forks and compressed rollouts it knows nothing: there its launches are compared with
         // each other.
         if !asked.recipe.has_new_shapes() {
             agree("the published refresh", &published, &answer.as_published())?;

@@ -24,7 +24,7 @@ impl Memos {
         Self { place, kept: BTreeMap::new() }
     }
 
-    /// Keeps the memo that stands there now.
+    /// Keeps the memo that is there now.
     pub(crate) fn keep(&mut self, name: Memo) -> Result<(), ScenarioError> {
         let kept = self.place.with_extension(format!("{name:?}").to_lowercase());
         copy(&self.place, &kept)?;
@@ -58,7 +58,7 @@ impl Memos {
         for path in files(&self.place)? {
             let found = fs::metadata(&path).map_err(ScenarioError::io(&path, "look at it"))?;
             let name = path.file_name().unwrap_or_default().to_owned();
-            // Its lock is opened by whoever writes, and tells nothing.
+            // Its lock is opened by anyone who writes, and tells nothing.
             if !name.to_string_lossy().ends_with(".lock") {
                 states.insert(name, (found.ino(), found.mtime(), found.mtime_nsec()));
             }

@@ -169,7 +169,7 @@ impl Refreshes {
         let threads = Options::default().threads.get();
         floor::walk(&self.home, threads).map_err(ScenarioError::io(&self.home, "walk it"))?;
         if arm.reads == Reads::All {
-            // Whoever reads everything does so through the page cache.
+            // Anyone who reads everything does so through the page cache.
             Archive::new(&self.home, Options::default()).refresh(&Request::default())?;
         }
         for path in self.grown.iter().filter(|_| matches!(arm.reads, Reads::Few | Reads::Many)) {

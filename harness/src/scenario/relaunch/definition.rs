@@ -15,7 +15,7 @@ use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/relaunch.toml");
-/// The name that stands for the recipe of one's own database.
+/// The name that represents the recipe of your own database.
 const OWN: &str = "own";
 
 #[derive(Debug, Deserialize)]
@@ -96,7 +96,7 @@ pub(super) struct Relaunch {
 pub(super) enum Source {
     /// It is built from a recipe, with this factor on its rows.
     Recipe(Box<Recipe>, f64),
-    /// It is a private copy of one's own, at this path.
+    /// It is a private copy of your own, at this path.
     Own(PathBuf),
 }
 

@@ -22,7 +22,7 @@ pub(crate) const EXACT: [&str; 8] =
 pub(super) struct Seen {
     /// Pages of the files it reads in memory before it, where the platform tells.
     pub(super) resident_before: Option<u64>,
-    /// Whether another memo stood there afterwards.
+    /// Whether another memo was there afterwards.
     pub(super) wrote_memo: bool,
 }
 

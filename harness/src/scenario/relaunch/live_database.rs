@@ -49,7 +49,7 @@ impl Halt {
     }
 }
 
-/// What was brought up to date by the last launch, and the highest id it knows.
+/// What was updated by the last launch, and the highest id it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// What the process that lives on remembers.
@@ -85,12 +85,12 @@ pub(super) struct LiveDatabase {
 pub(super) struct Moment {
     pub(super) max_id: i64,
     turns: Turns,
-    /// How many rows stand above some ids.
+    /// How many rows are above some ids.
     rows_above: Vec<(i64, u64)>,
 }
 
 impl Moment {
-    /// How many rows stand above `id`, which must be one of those asked for.
+    /// How many rows are above `id`, which must be one of those asked for.
     pub(super) fn rows_above(&self, id: i64) -> u64 {
         self.rows_above.iter().find(|(of, _)| *of == id).map_or(0, |(_, rows)| *rows)
     }
@@ -182,7 +182,7 @@ impl LiveDatabase {
         self.settle(&scan(&self.database, MemoPlace::Disabled)?.turns)
     }
 
-    /// The database now, with its writer at rest, and how many rows stand above each of `ids`.
+    /// The database now, with its writer at rest, and how many rows are above each of `ids`.
     pub(super) fn moment(&mut self, ids: &[i64]) -> Result<Moment, ScenarioError> {
         let failed = ScenarioError::sqlite(&self.database);
         self.notes.update(&self.connection).map_err(&failed)?;

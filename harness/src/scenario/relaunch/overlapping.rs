@@ -1,7 +1,7 @@
 //! The arm of two at once: two launches that share a memo, and a writer beside them.
 //!
 //! What the scanner promises: each answers for the state that it saw, whatever becomes of the memo. A launch replaces the memo
-//! only if the one it had read still stands, so that of two that read the same one the first to finish writes, and the
+//! only if the one it had read is still there, so that of two that read the same one the first to finish writes, and the
 //! other drops what it would have written. Hence the memo that is left is that of the launch that wrote last, and
 //! covers at least the rows that any memo before it covered; not always those that both have seen.
 
@@ -137,7 +137,7 @@ impl States {
         if reply.cursor == self.after.max_id { &self.after } else { &self.before }
     }
 
-    /// What is wrong with the answer of one, or with the way to it. It may have started from the memo that stood before, or
+    /// What is wrong with the answer of one, or with the way to it. It may have started from the memo that was before, or
     /// from the one that the other wrote.
     fn wrong(&self, own: &Reply, other: &Reply, arm: &Arm) -> Option<String> {
         let seen = self.seen_by(own);

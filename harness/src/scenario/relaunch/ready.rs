@@ -53,7 +53,7 @@ impl Prepare for Relaunch {
         place: &Place,
         tell: &mut Tell<'_>,
     ) -> Result<Box<dyn Scenario>, ScenarioError> {
-        // Holds the copy of one's own database until the run has its own.
+        // Holds the copy of your own database until the run has its own.
         let private;
         let dataset = match &self.source {
             Source::Recipe(recipe, scale) => {
@@ -175,7 +175,7 @@ fn describe(dataset: &Dataset) -> record::Dataset {
         max_id: manifest.max_id,
         logs_pages: manifest.pages.logs,
         page_size: ByteSize(manifest.pages.page_size.into()),
-        // Of one's own database nothing is known by construction.
+        // Of your own database nothing is known by construction.
         truth: if manifest.is_generated() {
             [
                 ("priority_turns", truth.turns.len() as u64),

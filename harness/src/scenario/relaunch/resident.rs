@@ -1,4 +1,4 @@
-//! The arm whose process lives on: one refresh after the other, a writer at work between them and beside them.
+//! The arm whose process is long-lived: one refresh after the other, a writer at work between them and beside them.
 
 use tracerig_reports::record::{Cache, Launch, SampleState};
 

@@ -22,7 +22,7 @@ const FEW: u64 = 240;
 
 type Turns = BTreeMap<String, oracle::Turn>;
 
-/// A sound database in a folder of its own, with memos of it.
+/// A sound database in a separate folder, with memos of it.
 struct Base {
     folder: TempDir,
     path: PathBuf,

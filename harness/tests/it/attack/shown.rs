@@ -60,7 +60,7 @@ fn id65536_a_turn_id_of_65536_characters_is_shown_shortened() {
     let document = program.json(&[&scan[..], &["--format", "json"]].concat());
     let turns = document["turns"].as_object().unwrap();
     assert_eq!(turns.len(), names.len(), "{:?}", turns.keys().map(String::len).collect::<Vec<_>>());
-    // An id in a row ends where the scanner's rules say; what is in it is as it was.
+    // An id in a row ends where the scanner's rules say; what is in it is unchanged.
     assert!(names[..3].iter().all(|name| turns.contains_key(name)), "JSON has ids as they are");
     assert!(turns.keys().any(|id| id.contains("\u{1b}[2J")) && turns.contains_key(&names[6]));
     let ran = program.run(&scan);

@@ -1,4 +1,4 @@
-//! Signals at random instants over all verbs: each verb ends in an orderly way, and leaves everything as it was.
+//! Signals at random instants over all verbs: each verb ends in an orderly way, and leaves everything unchanged.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -129,7 +129,7 @@ impl Field {
                 .any(|begin| verb.starts_with(begin))
         }) {
             let ran = Ran::of(&field.command(verb, 0).output().unwrap());
-            // Threads of which there are copies are told.
+            // Threads of which there are copies are reported.
             assert!(matches!(ran.code, Some(0 | 1)), "{verb}: {ran:?}");
         }
         field
@@ -154,7 +154,7 @@ impl Field {
         command
     }
 
-    /// What has to be as it was: every file of an earlier result, and by its state what is large.
+    /// What has to be unchanged: every file of an earlier result, and by its state what is large.
     fn kept(&self) -> BTreeMap<PathBuf, (u64, SystemTime)> {
         let mut files = Vec::new();
         for folder in ["record", "baselines", "home", "cache/datasets"] {
@@ -369,7 +369,7 @@ fn a_signal_ends_the_wait_for_a_lock() {
     let usage = ["usage", text(&home), "--memo", "memo"];
     assert_eq!(program.run(&usage).code, Some(0));
     let rows = ["threads", "rebuild", text(&home), "--db", "rows.sqlite"];
-    // Threads of which there are copies are told.
+    // Threads of which there are copies are reported.
     assert!(matches!(program.run(&rows).code, Some(0 | 1)));
     // Somebody holds each lock for as long as the test takes.
     let lock = |path: PathBuf| {

@@ -1,5 +1,5 @@
 //! Sizes without measure: numbers at their extremes, names, lines and files beyond any use. Each is taken, or refused with its
-//! limit; memory stays bounded, and what is left out is told.
+//! limit; memory stays bounded, and what is left out is reported.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -404,7 +404,7 @@ fn what_a_small_compressed_file_becomes_takes_little_memory() {
     let (document, _) = home.usage(0);
     assert!(document.to_string().contains("\"total\":12"), "{document}");
     home.run(&["threads", "list"], &[], 0);
-    // A file that asks for more memory than a reader gives is told by both verbs, and leaves their results incomplete.
+    // A file that asks for more memory than a reader gives is reported by both verbs, and leaves their results incomplete.
     pack(26);
     let (_, told) = home.usage(1);
     assert!(told.contains("cannot be read") && told.contains(".zst"), "{told}");

@@ -1,4 +1,4 @@
-//! Running the program as a user does, with a cache of its own.
+//! Running the program as a user does, with a separate cache.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -12,7 +12,7 @@ use tracerig_scanner::{
 };
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
 
-/// A database in a folder of its own.
+/// A database in a separate folder.
 pub struct Trace {
     folder: TempDir,
     pub retention: Retention,
@@ -73,7 +73,7 @@ impl Trace {
         }
     }
 
-    /// Runs SQL on a connection of its own.
+    /// Runs SQL on a separate connection.
     pub fn sql(&self, sql: &str) {
         Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
     }

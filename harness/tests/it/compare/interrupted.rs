@@ -28,7 +28,7 @@ fn ctrl_c_ends_a_comparison_with_what_it_has() {
     let out = program.path("out");
     let pairs = ["--base-bin", REAL, "--pairs", "10000", "--out", text(&out)];
     interrupted(&program, &[&pairs[..], &WORK].concat(), |line| line == "measuring");
-    // Without a single sample there is no comparison to write.
+    // Without a single sample there is not a comparison to write.
     if out.join("comparison.json").exists() {
         assert!(Comparisons::read(&out.join("comparison.json")).unwrap().interrupted);
     }
@@ -77,7 +77,7 @@ fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
     assert_eq!(ran.code, Some(130), "{ran:?}");
     assert!(ran.out.trim_end().ends_with("what is not here was not compared."), "{}", ran.out);
     let page = std::fs::read_to_string(program.path("out/comparison.md")).unwrap();
-    assert!(page.contains("Cut short by Ctrl-C"), "{page}");
+    assert!(page.contains("Interrupted (exit code 130)"), "{page}");
     let kept = Comparisons::read(&program.path("out/comparison.json")).unwrap();
     assert_eq!((kept.exit_code, kept.interrupted), (130, true));
     assert_eq!(kept.runs[0].comparison.verdicts.arms[0].change.unwrap().pairs, 5);
@@ -88,7 +88,7 @@ fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
     }
     // From the outside: what was cut short is shown as such.
     let shown = program.run(&["report", "out"]);
-    assert!(shown.out.contains("Cut short by Ctrl-C"), "{shown:?}");
+    assert!(shown.out.contains("Interrupted (exit code 130)"), "{shown:?}");
 }
 
 /// Two runs: one is over at once, the other would take hours.

@@ -213,7 +213,7 @@ fn baselines_are_kept_whole_and_a_missing_one_is_no_pass() {
     assert_eq!(with(&["--save-baseline", "main", text(&run)]).code, Some(0));
     let known = with(&["--baseline", "master", text(&run)]);
     assert!(known.code == Some(1) && known.err.contains("There are: main"), "{known:?}");
-    // One sample has no interval: nobody can tell about times, and that is not a pass.
+    // One sample has no interval: it is inconclusive about times, and that is not a pass.
     let compared = with(&["--baseline", "main", text(&run)]);
     assert_eq!(compared.code, Some(5), "{compared:?}");
 
@@ -268,8 +268,8 @@ fn a_run_is_made_again_from_its_record_alone() {
     let folder = text(record.parent().unwrap());
     assert_eq!(program.run(&["repro", folder, "--counters-only"]).code, Some(0));
     assert_eq!(again.code, Some(0), "{again:?}");
-    assert!(again.out.contains("work counters: agree to the digit"), "{}", again.out);
-    assert!(again.out.contains("order of samples: the same"), "{}", again.out);
+    assert!(again.out.contains("work counters: equal"), "{}", again.out);
+    assert!(again.out.contains("order of samples: same"), "{}", again.out);
     let (first, second) = (Record::read(&record).unwrap(), Record::read(&out.join("record.json")).unwrap());
     assert_eq!(first.dataset, second.dataset);
     assert_eq!((first.seed, &first.plan), (second.seed, &second.plan));
@@ -296,7 +296,7 @@ fn a_run_is_made_again_from_its_record_alone() {
     assert_eq!(unclear.code, Some(5), "{unclear:?}");
     let json: serde_json::Value = serde_json::from_str(&unclear.out).unwrap();
     assert_eq!((&json["counters_agree"], &json["times_agree"]), (&true.into(), &serde_json::Value::Null));
-    assert!(repro(&["--samples", "1"]).out.contains("times: nobody can tell"));
+    assert!(repro(&["--samples", "1"]).out.contains("times: inconclusive"));
 
     // What was wrong in the record does not make every repetition wrong.
     let mut wrong = first.clone();

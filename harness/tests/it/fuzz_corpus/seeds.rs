@@ -1,7 +1,7 @@
 //! The inputs that fuzzing begins with, made of what the repository has: homes of the real Codex CLI, plans, recipes, histories.
 //!
 //! Made anew by `cargo test -p tracerig --test it fuzz_corpus -- --ignored`, where formats changed. Found inputs, and what
-//! `cargo fuzz cmin` kept, stand beside them and stay.
+//! `cargo fuzz cmin` kept, are next to them and stay.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -162,7 +162,7 @@ fn rollouts() -> Seeds {
     for codex in Codex::ALL {
         let folder = tempfile::tempdir().unwrap();
         codex.write(folder.path()).unwrap();
-        // Forks and segments stand in files that follow one another.
+        // Forks and segments are in files that follow one another.
         let mut pieces = Vec::new();
         for path in files(folder.path()) {
             let Ok(text) = fs::read_to_string(&path) else { continue };

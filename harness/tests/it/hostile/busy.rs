@@ -94,7 +94,7 @@ fn step(number: i64) -> [RowSpec; 2] {
     rows.map(|row| row.parse().unwrap())
 }
 
-/// Another thread, through a connection of its own, appends and prunes without pause.
+/// Another thread, through a separate connection, appends and prunes without pause.
 #[test]
 fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
     let mut trace = Trace::new();

@@ -92,7 +92,7 @@ fn writes_for_another_process() {
     }
 }
 
-/// Keeps every other process out of the database for longer than SQLite is told to wait by itself, as soon as nobody is
+/// Keeps every other process out of the database for longer than SQLite is reported to wait by itself, as soon as nobody is
 /// in it. Where somebody always is, others are not kept out this time.
 fn keep_others_out(path: &Path) {
     let connection = Connection::open(path).unwrap();
@@ -243,7 +243,7 @@ fn judge(made: &Made, twin: &Twin) {
 }
 
 /// Whether no row that the memo remembered was there any more, or not the rows that a turn rests on: rows are pruned by thread, and
-/// those of a turn stand in several.
+/// those of a turn are in several.
 fn lost_its_bearings(made: &Made) -> bool {
     matches!(made.scan.stats.reason, Reason::Check(Check::Anchors | Check::TurnRows))
 }

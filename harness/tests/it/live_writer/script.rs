@@ -20,7 +20,7 @@ pub(crate) fn batch(number: u64, first_id: i64) -> Vec<OwnedRow> {
     (first_id..first_id + count)
         .map(|id| {
             let turn = random.random_range(0..12);
-            // Rows are pruned by thread. If those of a turn often stood in several, its latest would often go before its submission,
+            // Rows are pruned by thread. If those of a turn often was in several, its latest would often go before its submission,
             // which takes a full scan.
             let place = if random.random_bool(0.05) { random.random_range(0..12) } else { turn };
             let spec = RowSpec {

@@ -20,7 +20,7 @@ pub(crate) struct Twin {
     rows: BTreeMap<i64, OwnedRow>,
     /// Of each partition, time and id of its rows, oldest first.
     partitions: BTreeMap<Partition, BTreeSet<(i64, i64, i64)>>,
-    /// The same rows where the oracle can read them; brought up to date when an answer is asked for.
+    /// The same rows where the oracle can read them; updated when an answer is asked for.
     mirror: Connection,
 }
 

@@ -6,7 +6,7 @@ use tracerig_scanner::{BUSY_TIMEOUT, Window};
 
 use crate::common::trace::{Trace, assert_scan, turns};
 
-// 6. A moving window was held against the winning row of the memo, not against every row; a wider one forced a scan.
+// 6. A moving window was compared with the winning row of the memo, not against every row; a wider one forced a scan.
 
 #[test]
 fn bug_06_a_window_is_held_against_every_row_and_moves_for_nothing() {

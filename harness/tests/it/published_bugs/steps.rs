@@ -119,7 +119,7 @@ fn bug_10_two_memos_in_one_process_are_independent() {
 #[test]
 fn bug_10_a_forced_rescan_leaves_nothing_of_the_old_memo() {
     let mut trace = Trace::new();
-    // The model stands behind the 256 bytes that are compared: a change there is outside the contract, and not seen.
+    // The model is behind the 256 bytes that are compared: a change there is outside the contract, and not seen.
     trace.append("request turn=1 model=1 at=1 long | noise turn=0 at=2");
     trace.sql("UPDATE logs SET feedback_log_body = replace(feedback_log_body, '\"service_tier\":\"priority\"', '\"service_tier\":\"priority\",\"model\":\"model-1\"') WHERE id = 1");
     trace.relaunch();

@@ -110,7 +110,7 @@ fn a_whole_memo_of_another_format_parser_or_database_is_refused() {
     is_replaced(&trace, "artifact");
 }
 
-/// Whoever can write a memo with the right checksum can make a scan lie, and nothing protects from that. It must not be
+/// Anyone who can write a memo with the right checksum can make a scan lie, and nothing protects from that. It must not be
 /// able to stop a scan, use up its memory, or last longer than a forced rescan.
 #[test]
 fn a_forged_memo_stops_no_scan() {
@@ -181,7 +181,7 @@ fn what_is_no_file_is_no_memo() {
 /// Plants something at a path.
 type Plant<'a> = &'a dyn Fn(&Path);
 
-/// The names beside the memo that a scan uses: whoever plants something there gets nothing but a memo not written.
+/// The names beside the memo that a scan uses: anyone who plants something there gets nothing but a memo not written.
 #[test]
 fn what_is_planted_beside_a_memo_is_not_used() {
     for name in ["memo.lock", ".memo.new"] {

@@ -26,7 +26,7 @@ fn left_in_order() -> Place {
     place
 }
 
-/// A place with the same database after its writer died: a third turn stands in the write-ahead log only.
+/// A place with the same database after its writer died: a third turn is in the write-ahead log only.
 fn left_by_the_dead() -> Place {
     let (place, other) = (left_in_order(), left_in_order());
     let mut log = writer(&other.db());

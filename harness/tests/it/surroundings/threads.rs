@@ -10,7 +10,7 @@ fn id(number: u64) -> ThreadId {
     format!("01a1faad-9ba1-7b10-b548-{number:012x}").parse().unwrap()
 }
 
-/// A folder with three threads, each in a folder of its own.
+/// A folder with three threads, each in a separate folder.
 fn threads(place: &Place) -> [PathBuf; 3] {
     [1, 2, 3].map(|number| {
         let folder = place.path(format!("db/sessions/{number}"));

@@ -1,4 +1,4 @@
-//! Where a value stands in a plot, and the marks at its edges.
+//! Where a value is in a plot, and the marks at its edges.
 
 use crate::html::markup::Markup;
 
@@ -103,7 +103,7 @@ pub(super) fn at(value: f64) -> String {
 /// Width of a character on a telephone, where letters are largest, in units of the picture.
 const LETTER: f64 = 10.5;
 
-/// Marks below the plot, each with a line through it, and what they are. A mark that would stand on the one before is a line only.
+/// Marks below the plot, each with a line through it, and what they are. A mark that would be on the one before is a line only.
 pub(super) fn below(out: &mut Markup, frame: Frame, marks: &[(f64, String)], title: &str) {
     let mut free = f64::NEG_INFINITY;
     for (part, text) in marks {

@@ -14,11 +14,11 @@ pub(in crate::html) struct Curve {
 }
 
 impl Curve {
-    /// The curve of single times, each a step of its own.
+    /// The curve of single times, each a separate step.
     pub(in crate::html) fn of_times(name: String, class: String, mut times: Vec<f64>) -> Curve {
         times.sort_unstable_by(f64::total_cmp);
         let n = times.len() as f64;
-        // The highest of n times is not "all": it stands where its part of them ends.
+        // The highest of n times is not "all": it is where its part of them ends.
         let points = times.into_iter().zip(0..).map(|(time, at)| ((f64::from(at) + 0.5) / n, time)).collect();
         Curve { name, class, points }
     }

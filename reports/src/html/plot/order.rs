@@ -6,7 +6,7 @@ use crate::html::markup::Markup;
 use crate::stats;
 
 const HEIGHT: f64 = 300.0;
-/// How far from the median is shown: beyond it a dot stands at the edge, as a triangle.
+/// How far from the median is shown: beyond it a dot is at the edge, as a triangle.
 const SHOWN: (f64, f64) = (-20.0, 40.0);
 
 /// A sample.
@@ -29,7 +29,7 @@ pub(in crate::html) fn order(
     dots: &[Dot],
 ) {
     let Some(last) = dots.iter().map(|dot| dot.order).max() else { return };
-    // Colours that stand for two arms stand for none; which arm a dot is of is told where it is pointed at.
+    // Colours that represent two arms represent none; which arm a dot is of is reported where it is pointed at.
     let is_told = legend.len() <= super::COLOURS;
     let legend = if is_told { legend } else { &[] };
     let frame = Frame { left: 80.0, right: WIDTH - 12.0, top: 18.0, bottom: HEIGHT - 48.0 };

@@ -7,7 +7,7 @@ use crate::stats;
 use crate::words;
 
 const ROW: f64 = 30.0;
-/// How far from the median is shown: beyond it a dot stands at the edge, as a triangle.
+/// How far from the median is shown: beyond it a dot is at the edge, as a triangle.
 const SHOWN: (f64, f64) = (-20.0, 40.0);
 
 /// The samples of an arm.

@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(1);
 /// Shapes of patches that keep their statement: a conversation makes about ten.
 const STATEMENTS: usize = 64;
 
-/// Applies patches through a connection of its own.
+/// Applies patches through a separate connection.
 #[derive(Debug)]
 pub(in crate::threads) struct Sqlite {
     connection: Connection,
@@ -125,7 +125,7 @@ impl Sqlite {
         vec![outcome; batch.len()]
     }
 
-    /// Applies each patch in a savepoint of its own, so that a row the database refuses is the only one it costs.
+    /// Applies each patch in a separate savepoint, so that a row the database refuses is the only one it costs.
     fn apply_each(&self, batch: &[Projection<'_>]) -> Vec<Result<(), ProjectError>> {
         batch
             .iter()
@@ -174,7 +174,7 @@ impl Projector for Sqlite {
     }
 }
 
-/// The statement that applies a patch of this shape. A whole row takes the place of whatever stands there, its absent
+/// The statement that applies a patch of this shape. A whole row takes the place of whatever is there, its absent
 /// columns included; a part of one changes a row that must be there.
 fn statement(patch: &Patch) -> Cow<'static, str> {
     if patch.is_complete() {

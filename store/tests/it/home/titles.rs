@@ -22,7 +22,7 @@ fn the_last_name_in_the_index_beats_a_derived_title() {
     assert_eq!(home.row(OTHER).unwrap().title.as_deref(), Some("do it"));
     assert_eq!(home.row(THREAD).unwrap().preview.as_deref(), Some("do it"));
 
-    // A new name changes no history; a repair sees it all the same.
+    // A new name changes no history; a repair sees it anyway.
     home.write("", INDEX, named(THREAD, "given") + &named(OTHER, "other") + &named(THREAD, "again"));
     assert_eq!(home.repair().written, 2);
     assert_eq!(home.row(THREAD).unwrap().title.as_deref(), Some("again"));

@@ -175,7 +175,7 @@ fn discard_waits_for_the_projection_in_flight_and_makes_no_other() {
             let flush = scope.spawn(|| thread.flush());
             test.barriers.next();
             let discards = [scope.spawn(|| thread.discard()), scope.spawn(|| thread.discard())];
-            // A barrier that waits is told at once.
+            // A barrier that waits is reported at once.
             assert!(matches!(flush.join().unwrap(), Err(Error::Discarded { .. })));
             assert!(discards.iter().all(|discard| !discard.is_finished()));
             assert!(test.calls.none());

@@ -60,7 +60,7 @@ fn a_handle_that_was_shut_down_does_not_write_over_the_next_writers_row() {
         other.execute_batch("COMMIT").unwrap();
         let next = store.resume(id).unwrap();
         next.append_and_flush(&[Item::user_message("newer").unwrap(), tokens(3)]).unwrap();
-        // The old handle has a patch of its own left.
+        // The old handle has a patch left.
         let _ = thread.flush();
         let row = store.read(id).unwrap().unwrap();
         assert_eq!((row.title.as_deref(), row.tokens_used), (Some("newer"), 3), "{mode}: a mix");

@@ -1,4 +1,4 @@
-//! Projections that fail: what is kept, who is told, and what comes after.
+//! Projections that fail: what is kept, who is reported, and what comes after.
 
 use tracerig_store::threads::{Column, Error, Mode, ProjectError, StoreOptions, Value};
 

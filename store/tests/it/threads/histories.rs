@@ -1,4 +1,4 @@
-//! What stands in a history, whatever goes wrong while it is written; and who may write it.
+//! What is in a history, whatever goes wrong while it is written; and who may write it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -63,7 +63,7 @@ fn searched<S: Subject>(subject: S, histories: u64, corpus: Vec<PathBuf>) -> Rep
     };
     let report = search(&job, &mut |_| {}).unwrap();
     if !report.found.is_empty() {
-        // Kept for whoever reads this.
+        // Kept for anyone who reads this.
         let folder = keep.keep();
         let told = |found: &Found| {
             let Found { kind, origin, detail, history, replay, .. } = found;

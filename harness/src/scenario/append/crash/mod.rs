@@ -232,7 +232,7 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
             acknowledged.take(&text);
             continue;
         }
-        // It waits with its threads open until it is told to go on.
+        // It waits with its threads open until it is reported to go on.
         match second_writer(books, books.first_thread()) {
             Err(threads::Error::InUse { .. }) => refused = true,
             Ok(()) => acknowledged.failed = Some("a second writer was admitted while one lived".to_owned()),
@@ -242,7 +242,7 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
         }
         child.write(b"\n")?;
         if let End::After(after) = end {
-            // From a thread of its own: the pipe must be emptied meanwhile.
+            // From a separate thread: the pipe must be emptied meanwhile.
             let kill = child.killer();
             killer = Some(std::thread::spawn(move || {
                 std::thread::sleep(after);

@@ -55,7 +55,7 @@ pub(in crate::scenario::append) struct Writer {
     pub(super) mode: String,
     pub(super) fsync: bool,
     pub(super) seed: u64,
-    /// Each thread, and how many lines of the conversation its history has; `None` if there is no history yet.
+    /// Each thread, and how many lines of the conversation its history has; `None` if there is not a history yet.
     pub(super) threads: Vec<(String, Option<u64>)>,
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, StatementStatus};
 use super::{BUSY_TIMEOUT, Engine, Reply};
 use crate::handicap::Handicap;
 
-/// What was examined in vain.
+/// What was examined for nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Planted {
     pub(crate) rows: u64,

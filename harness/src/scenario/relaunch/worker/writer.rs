@@ -30,7 +30,7 @@ const AT_ONCE: u64 = 2000;
 /// How long it waits for the lock of another writer; there should be none.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a writer is told to do.
+/// What a writer is reported to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
     /// To have at least this many rows ready.
@@ -48,7 +48,7 @@ pub(crate) enum Task {
 /// What it did.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Done {
-    /// Rows that it deleted because it was told to.
+    /// Rows that it deleted because it was reported to.
     pub(crate) deleted: u64,
     /// Rows that it appended.
     pub(crate) appended: u64,
@@ -63,7 +63,7 @@ pub(crate) fn writer_arguments(database: &Path, seed: u64) -> Vec<OsString> {
     [&arguments(WRITER, database)[..], &[seed.to_string().into()]].concat()
 }
 
-/// Writes each time it is told to.
+/// Writes each time it is reported to.
 pub(super) fn writer(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
     let database = database(arguments)?;
     let seed = next(arguments)?.parse().map_err(|error| format!("seed: {error}"))?;
@@ -180,7 +180,7 @@ fn newest(path: &Path, rows: u64) -> rusqlite::Result<Vec<OwnedRow>> {
     Ok(found)
 }
 
-/// A column's text; of anything else that one's own database may hold, nothing.
+/// A column's text; of anything else that your own database may hold, nothing.
 fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     Ok(row.get_ref(column)?.as_str_or_null().ok().flatten().map(str::to_owned))
 }
