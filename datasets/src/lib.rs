@@ -1,8 +1,9 @@
 //! Recipes, generators and the cache of synthetic trace databases.
 //!
-//! A [`Recipe`] says what a database should be like; a [`Cache`] builds it once, by way of the trace log's own batch
-//! insertion and retention, and hands out the [`Dataset`]: a database file and a [`Manifest`] that tells its digests and
-//! what a scanner should find in it. [`workload::append`] lets a dataset grow as its writers would make it grow.
+//! A [`Recipe`] describes a database. A [`Cache`] builds it once, with the trace log's own batch
+//! insertion and retention, and returns the [`Dataset`]: a database file and a [`Manifest`] with its
+//! digests and with what a scanner should find in it. [`workload::append`] makes a dataset grow as its
+//! writers would.
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -15,7 +16,8 @@
 //! # Ok::<(), tracerig_datasets::DatasetError>(())
 //! ```
 //!
-//! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on every machine.
+//! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on every
+//! machine.
 
 pub mod archive;
 mod batch;

@@ -14,7 +14,7 @@ const SUFFIX: &str = ".tmp";
 
 /// What reports and records say somewhere in their beginning.
 const NAME: &[u8] = b"tracerig";
-const THEIRS: &str = "a file that tracerig did not write is there, which is left as it is";
+const THEIRS: &str = "a file that tracerig did not write is there, which is not replaced";
 const LOOKED_AT: u64 = 1 << 20;
 
 /// Puts `bytes` at `path` by way of a temporary file in the same folder and a rename, so that a full disk or a kill
@@ -92,8 +92,8 @@ fn look(path: &Path) -> io::Result<bool> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(true),
         Ok(found) => {
-            let what = if found.is_symlink() { "a symbolic link" } else { "something that is no file" };
-            Err(io::Error::other(format!("{what} is there, which is left as it is")))
+            let what = if found.is_symlink() { "a symbolic link" } else { "something other than a file" };
+            Err(io::Error::other(format!("{what} is there, which is not replaced")))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),

@@ -12,7 +12,7 @@ const GONE: &str = "..";
 /// The longest run without a space in a message. Paths of this length are rare, and a message with a longer one cannot be read.
 pub(crate) const LONGEST_WORD: usize = 1_024;
 
-/// `text` with everything visible: control characters and marks that reorder what stands around them are written as escapes. Line
+/// `text` with everything visible: control characters and marks that reorder the text around them are written as escapes. Line
 /// breaks stay.
 #[must_use]
 pub fn plain(text: &str) -> String {

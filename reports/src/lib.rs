@@ -1,9 +1,8 @@
-//! Records of runs, the statistics over them, and the renderers that make them readable.
+//! Records of runs, the statistics over them, and renderers.
 //!
-//! A run hands over one [`Record`]: everything that was planned, the machine, and every raw sample. All else in this
-//! crate is computed from a record and can be computed again. [`render`] shows any record as its scenario asks: a run of
-//! relaunches by [`Summary`], [`terminal`], [`markdown`] and [`json`](mod@json), a run of appends by [`append`]. [`hdr`] writes the
-//! latencies as an HdrHistogram interval log.
+//! A run produces one [`Record`]: everything that was planned, the machine, and every raw sample.
+//! Everything else in this crate is computed from a record and can be computed again. [`render`] shows
+//! any record in the way of its scenario. [`hdr`] writes the latencies as an HdrHistogram interval log.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -13,17 +12,16 @@
 //! let record = Record::read(Path::new("run/record.json"))?;
 //! print!("{}", render::terminal(&record));
 //! write_whole(Path::new("run/report.md"), render::markdown(&record).as_bytes())?;
-//! hdr::write(&record, Path::new("run/latencies.hlog"))?;
+//! hdr::write(&record, Path::new("run/latencies.hdr"))?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`verdict`] judges two programs by their samples, [`comparison`] shows that; [`html`] makes one page of any records, [`export`] gives
-//! figures to services that keep them.
+//! [`verdict`] judges two programs by their samples, and [`comparison`] shows the result. [`html`]
+//! makes one page of any records. [`export`] writes figures for other services.
 //!
-//! The crate knows nothing of databases and processes. Arms, phases and counters are names to it. Those of appends
-//! are in [`record::names`] and [`append`]; what is made for relaunches takes any, so a scenario it has never heard of still
-//! renders.
+//! The crate knows nothing about databases and processes. Arms, phases and counters are names to it,
+//! so a scenario it does not know still renders.
 
 pub mod append;
 mod bootstrap;

@@ -18,7 +18,7 @@ impl Checker {
         Checker { root, seen: BTreeSet::new() }
     }
 
-    /// Whether `data` conforms; `at` is where the schema stands.
+    /// Whether `data` conforms; `at` is the place in the schema.
     pub(crate) fn check(&mut self, schema: &Value, data: &Value, at: &str) -> Result<(), String> {
         for (keyword, rule) in schema.as_object().unwrap() {
             let holds = match keyword.as_str() {

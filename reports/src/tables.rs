@@ -227,8 +227,8 @@ pub(crate) fn resources(summary: &Summary, precision: Precision) -> Table {
     table.without_empty_columns()
 }
 
-/// Time inside the process of each arm that says where its time goes, beside that of `warm`; empty without an arm whose process
-/// lives on, for which there is no other time to compare.
+/// Time inside the process of each arm that says where its time goes, beside that of `warm`; empty without an arm with a long-lived
+/// process, for which there is no other time to compare.
 pub(crate) fn inside(summary: &Summary) -> Table {
     let mut table =
         Table::new(2, ["arm", "cache", "process", "median", "p95", "spread", "vs warm", "interval"])

@@ -1,8 +1,8 @@
 //! The write side of a trace store: the trace log, and [`threads`] with their histories and rows.
 //!
-//! The crate writes databases as the Codex CLI writes its `logs_2.sqlite`: the same table and indexes, batches inserted
-//! and pruned in one transaction, a bounded queue that rather loses a row than delays its caller. It knows nothing of
-//! those who read such databases.
+//! The crate writes databases like the Codex CLI's `logs_2.sqlite`: the same table and indexes,
+//! batches inserted and pruned in one transaction, and a bounded queue that drops a row rather than
+//! delay its caller. It knows nothing about programs that read such databases.
 //!
 //! ```
 //! use tracerig_store::{Body, LogRow, TraceLog};

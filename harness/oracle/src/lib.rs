@@ -1,8 +1,20 @@
-//! The independent oracle: a full scan written to be obvious, sharing no code with the scanner it checks.
+//! The independent oracle: a full scan written to be obvious, sharing no code with the scanner.
 //!
-//! It reads every row in the order of ids, turns each into at most one fact and the turn that logged it (`rules`), and folds
-//! these into the answer (`fold`). The JSON reader (`json`) is its own. `published` is next to it: the query and the rules
-//! as they were published. Memory is one body at a time plus facts and turn rows.
+//! It reads every row in the order of ids, turns each into at most one fact and the turn that logged
+//! it (`rules`), and folds these into the answer (`fold`). It has a separate JSON reader (`json`).
+//! `published` has the query and the rules of other scanners. Memory use is one body at a time, plus
+//! facts and turn rows.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use tracerig_oracle::{Window, scan};
+//!
+//! let answer = scan(Path::new("logs_2.sqlite"), Window::default())?;
+//! for (id, turn) in &answer.turns {
+//!     println!("{id} {:?} {}", turn.model, turn.timestamp);
+//! }
+//! # Ok::<(), tracerig_oracle::OracleError>(())
+//! ```
 
 pub mod archive;
 mod fold;

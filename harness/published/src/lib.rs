@@ -1,4 +1,15 @@
-//! The scan of traces and the refresh of an archive as others published them: the baselines that tracerig measures against.
+//! The trace scan and the archive refresh as others published them: the baselines of tracerig.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::time::Duration;
+//! use tracerig_scanner::Window;
+//!
+//! let database = Path::new("logs_2.sqlite");
+//! let scan = tracerig_published::trace::scan(database, Window::default(), Duration::from_secs(5))?;
+//! println!("{} turns", scan.turns.len());
+//! # Ok::<(), tracerig_scanner::ScanError>(())
+//! ```
 
 pub mod archive;
 pub mod trace;

@@ -157,7 +157,7 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     if dropped > 0 {
         let samples = output::counted(dropped, "sample", "samples");
         output::say(&format!(
-            "{samples} of the record failed or answered wrongly: nothing is held against them"
+            "{samples} of the record failed or answered wrongly: they are not compared"
         ));
     }
     let mut compared = comparison::of_records(

@@ -31,6 +31,7 @@ mod relaunch;
 mod report;
 mod scan;
 mod surroundings;
+mod tasks;
 mod thread_oracle;
 mod threads;
 mod usage;

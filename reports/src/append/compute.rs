@@ -133,7 +133,7 @@ impl Samples {
     }
 }
 
-/// The counter `name` over all launches; `None` when one of them does not report it, or there is none.
+/// The counter `name` over all launches; `None` when one of them does not report it, or none exists.
 fn total(launches: &[&Launch], name: &str) -> Option<f64> {
     let all: Option<Vec<u64>> = launches.iter().map(|launch| launch.counter(name)).collect();
     all.filter(|all| !all.is_empty()).map(|all| all.into_iter().map(|n| n as f64).sum())

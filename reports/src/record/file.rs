@@ -12,14 +12,14 @@ use super::{Record, SCHEMA, VERSION};
 use crate::files::write_whole;
 use crate::{Error, LARGEST_DOCUMENT, Result, read_whole};
 
-/// What every version of the format has, so that an unknown one can be told from a broken one.
+/// What every version of the format has, so that an unknown one can be distinguished from a broken one.
 #[derive(Deserialize)]
 struct Head {
     schema: Option<serde_json::Value>,
     version: Option<serde_json::Value>,
 }
 
-/// The file. The checksum is over the bytes of `record` as they stand, without the white space between them:
+/// The file. The checksum is over the bytes of `record` as written, without the white space between them:
 /// re-formatting a record is no edit, and no number has to survive a round trip through a parser.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use crate::schema::{Checker, named};
 
 const SCHEMA_TEXT: &str = include_str!("../../schema/record-v1.schema.json");
 
-/// What stands only in the records that need it. Every other field is always written, and therefore required.
+/// What appears only in the records that need it. Every other field is always written, and therefore required.
 const OPTIONAL: [&str; 4] =
     ["plan.append", "launch.histograms", "build.sqlite_options", "machine.is_virtual"];
 

@@ -37,8 +37,8 @@ pub struct ArmSummary {
     pub inside: Option<Times>,
     /// That time as a multiple of the one of [`WARM`](super::WARM) in the same state of the cache.
     pub inside_of_warm: Option<RatioSummary>,
-    /// The time as a multiple of the floor's in the same state of the cache. As the two below `None` for an arm whose process
-    /// lives on: its times are those of no process.
+    /// The time as a multiple of the floor's in the same state of the cache. As the two below `None` for an arm with a long-lived
+    /// process: its times are those of no process.
     pub of_floor: Option<RatioSummary>,
     /// What the arm takes beyond the floor: median of the differences within rounds, negative when faster.
     pub beyond_floor_ns: Option<i64>,

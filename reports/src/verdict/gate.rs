@@ -14,7 +14,7 @@ pub enum Gate {
     Inconclusive,
     /// More work or more time.
     Regression,
-    /// A process failed, so that not everything was compared.
+    /// A process failed, so the comparison is incomplete.
     Failed,
     /// An answer was wrong: a fast wrong answer is worth nothing.
     Mismatch,
@@ -35,7 +35,7 @@ impl Gate {
 }
 
 impl ArmVerdict {
-    /// What this arm amounts to. More work is a regression whatever the clock says. Less work, or less time, is none.
+    /// What this arm amounts to. More work is a regression whatever the clock says. Less work or less time is not.
     #[must_use]
     pub fn gate(&self) -> Gate {
         if self.left_out.mismatched > 0 {

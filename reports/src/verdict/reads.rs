@@ -32,7 +32,7 @@ impl Reads {
         self.seen.extend(exact(BYTES).zip(exact(CALLS)));
     }
 
-    /// The amounts of the counter `name` where one read of one byte more than the least that either program read is none more; `None`
+    /// The amounts of the counter `name` where one read of one byte more than the least that either program read does not count; `None`
     /// where `name` is no counter of reads, or nothing is known.
     pub(super) fn amounts(&self, name: &str, other: &Reads) -> Option<Amounts> {
         let pick: fn((u64, u64)) -> u64 = match name {

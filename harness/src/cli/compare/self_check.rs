@@ -20,7 +20,7 @@ use crate::scenario::append;
 
 /// Comparisons, if their number is not given.
 const COMPARISONS: u64 = 200;
-/// A change may be called so often if there is none.
+/// A change may be called so often without one.
 const FALSE_ALARMS: f64 = 0.01;
 /// A planted slowdown must be found so often; planted work always.
 const FOUND: f64 = 0.95;

@@ -69,7 +69,7 @@ pub(super) fn recipe(name: &str) -> anyhow::Result<Option<ArchiveRecipe>> {
     ArchiveRecipe::find(name).map(Some).map_err(no_recipe)
 }
 
-/// The recipe of a database that an argument names, which is none of an archive; what it could have named is both.
+/// The recipe of a database that an argument names, which is not an archive's; what it could have named is both.
 pub(super) fn or_of_a_database(name: &str) -> anyhow::Result<Recipe> {
     Recipe::find(name).map_err(|error| match error {
         DatasetError::UnknownRecipe { name, mut known } => {
@@ -117,7 +117,7 @@ pub(super) fn verify(name: &str, format: Format) -> anyhow::Result<Code> {
     }
     match format {
         Format::Table => output::show(&format!(
-            "{}: as it was built, and a refresh finds what was written\n",
+            "{}: unchanged, and a refresh finds what was written\n",
             dataset.home.display()
         ))?,
         Format::Json => inspect(&dataset.manifest, name, Format::Json)?,

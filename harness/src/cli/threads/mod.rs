@@ -92,7 +92,7 @@ impl Place {
             .metadata()
             .with_context(|| format!("{shown}: the folder cannot be read; check the path"))?;
         if !metadata.is_dir() {
-            bail!("{shown}: this is no folder; name the one that the rollout files are in");
+            bail!("{shown}: not a folder; name the folder with the rollout files");
         }
         let sessions = Sessions::of(&self.folder);
         let of_store = sessions.base().join(schema::FILE_NAME);

@@ -179,6 +179,6 @@ fn a_search_that_is_cut_short_takes_no_other_s_place() {
         let ran = Ran::of(&child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(130), "{ran:?}");
         assert_eq!(std::fs::read_to_string(&kept).unwrap(), "an earlier result of tracerig", "{ran:?}");
-        assert!(ran.err.contains("left as it is"), "{ran:?}");
+        assert!(ran.err.contains("not replaced"), "{ran:?}");
     }
 }

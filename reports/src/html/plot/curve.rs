@@ -24,7 +24,7 @@ impl Curve {
     }
 }
 
-/// Where a part stands: equal steps for each further nine.
+/// The position of a part: equal steps for each further nine.
 fn nines(part: f64) -> f64 {
     -(1.0 - part).max(1e-7).log10()
 }

@@ -1,0 +1,96 @@
+//! The ten tasks of `docs/tasks.md`: each command is there, in the help, and runs.
+
+use std::path::Path;
+
+use super::common::program::{Program, text};
+
+/// The commands of the page.
+fn commands() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tasks.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains("`tracerig "));
+    rows.map(|row| row.split("`tracerig ").nth(1).unwrap().split('`').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_of_ten_tasks_runs() {
+    let program = Program::new();
+    let ran = |arguments: &[&str], codes: &[i32]| {
+        let ran = program.run(arguments);
+        assert!(ran.code.is_some_and(|code| codes.contains(&code)), "{arguments:?}: {ran:?}");
+        ran
+    };
+    ran(&["dataset", "build", "tiny"], &[0]);
+    let listed = program.json(&["dataset", "list", "--format", "json"]);
+    let database = listed["datasets"][0]["database"].as_str().unwrap().to_owned();
+    let home = program.path("home");
+    std::fs::create_dir_all(home.join("sessions")).unwrap();
+    // What every command of the page becomes on small data, and the codes it may end with: samples can
+    // be excluded on a busy machine (5).
+    let small = ["--samples", "1", "--arms", "floor,full:hot,warm:hot", "--seed", "1"];
+    let commands = commands();
+    assert_eq!(commands.len(), 10, "{commands:?}");
+    for command in commands {
+        let mut words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+        for word in &mut words {
+            *word = match word.as_str() {
+                "PATH" => database.clone(),
+                "HOME" => text(&home).to_owned(),
+                "OUT" => "out".to_owned(),
+                "BEFORE" => "before".to_owned(),
+                "PAGE" => "page".to_owned(),
+                "10m" => "1s".to_owned(),
+                other => other.to_owned(),
+            };
+        }
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let done = match words.as_slice() {
+            ["run", "relaunch"] => {
+                let words = [&words[..], &["--recipe", "tiny", "--out", "out"], &small].concat();
+                let first = ran(&words, &[0, 5]);
+                ran(&[&["run", "relaunch", "--recipe", "tiny", "--out", "before"][..], &small].concat(), &[0, 5]);
+                first
+            }
+            ["run", "relaunch", "--db", _] => ran(&[&words[..], &["--out", "own"], &small].concat(), &[0, 5]),
+            // Building a revision takes minutes: that it is understood is enough.
+            ["compare", "--base-rev", _] => {
+                let done = ran(&words, &[1]);
+                assert!(!done.err.contains("unexpected argument"), "{done:?}");
+                continue;
+            }
+            ["compare", ..] => ran(&[&words[..], &["--counters-only"]].concat(), &[0, 5]),
+            ["repro", ..] | ["report", ..] | ["scan", ..] | ["usage", ..] | ["threads", ..] => ran(&words, &[0, 5]),
+            ["diff", ..] => program.diff(words[1], &words[2..], 0),
+            other => panic!("{other:?}"),
+        };
+        assert!(done.out.lines().count() <= 30, "{command}: more than a screen\n{}", done.out);
+        assert!(done.out.lines().all(|line| line.chars().count() <= 80 || line.contains('/')), "{}", done.out);
+    }
+    assert!(program.path("page").join("report.html").exists());
+}
+
+/// Every verb and its subcommands.
+const VERBS: [&str; 25] = [
+    "", "scan", "run", "run relaunch", "run append", "run refresh", "compare", "diff", "diff trace",
+    "diff threads", "diff archive", "diff all", "report", "repro", "dataset", "dataset build",
+    "dataset mimic", "dataset remove", "threads", "threads list", "threads show", "threads rebuild",
+    "threads verify", "usage", "completions",
+];
+
+#[test]
+fn short_help_fits_a_screen_and_long_help_ends_with_examples() {
+    let program = Program::new();
+    for verb in VERBS {
+        let help = |flag: &'static str| {
+            let words: Vec<&str> = verb.split(' ').filter(|word| !word.is_empty()).chain([flag]).collect();
+            let ran = program.run(&words);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            ran.out
+        };
+        let short = help("-h");
+        assert!(short.lines().count() <= 50, "{verb} -h: {} lines\n{short}", short.lines().count());
+        let long = help("--help");
+        assert!(long.contains("Examples:\n  tracerig "), "{verb} --help has no example\n{long}");
+        assert!(!short.contains("Examples:"), "{short}");
+    }
+}
