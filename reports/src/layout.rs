@@ -64,19 +64,20 @@ impl Table {
 
     /// Drops the columns in which every cell is empty (`-`), except keys.
     pub(crate) fn without_empty_columns(self) -> Table {
-        let kept = (0..self.titles.len())
+        let kept: Vec<usize> = (0..self.titles.len())
             .filter(|&at| at < self.keys || self.rows.iter().any(|row| row[at] != "-"))
             .collect();
-        self.picked(kept)
+        self.picked(&kept)
     }
 
     /// Keeps only the columns with these titles.
     pub(crate) fn only(self, titles: &[&str]) -> Table {
-        let kept = (0..self.titles.len()).filter(|&at| titles.contains(&self.titles[at].as_str())).collect();
-        self.picked(kept)
+        let kept: Vec<usize> =
+            (0..self.titles.len()).filter(|&at| titles.contains(&self.titles[at].as_str())).collect();
+        self.picked(&kept)
     }
 
-    fn picked(mut self, kept: Vec<usize>) -> Table {
+    fn picked(mut self, kept: &[usize]) -> Table {
         let pick = |cells: &[String]| kept.iter().map(|&at| cells[at].clone()).collect();
         self.rows = self.rows.iter().map(|row| pick(row)).collect();
         self.titles = pick(&self.titles);

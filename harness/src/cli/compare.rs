@@ -58,19 +58,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     save_baseline: Option<String>,
     /// Folder of the baselines.
-    #[arg(long, value_name = "DIR", default_value = "target/tracerig/baselines")]
+    #[arg(long, hide_short_help = true, value_name = "DIR", default_value = "target/tracerig/baselines")]
     baselines: PathBuf,
     /// Plan whose arms are compared: quick, ci, release, or the path of a plan file.
     #[arg(long, value_name = "PLAN", default_value = "ci")]
     plan: String,
     /// Only these runs of the plan (comma-separated).
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, hide_short_help = true, value_name = "A,B", value_delimiter = ',')]
     only: Vec<String>,
     /// Compare relaunches on this dataset instead of a plan: name or path of a recipe.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "only"])]
     recipe: Option<String>,
     /// Arms on that dataset [default: full:hot,warm:hot,unchanged:hot].
-    #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "recipe")]
+    #[arg(long, hide_short_help = true, value_name = "A,B", value_delimiter = ',', requires = "recipe")]
     arms: Vec<String>,
     /// Pairs of samples per arm, and as many for the second run [default: the plan's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
@@ -86,17 +86,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     budget: Option<f64>,
     /// Exact counters that are meant to change: shown, but not judged.
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, hide_short_help = true, value_name = "A,B", value_delimiter = ',')]
     accept: Vec<String>,
     /// Compare this executable with itself repeatedly, and report how often a change is found.
     #[arg(long, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
     self_check: bool,
     /// Number of comparisons of a self-check [default: 200].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
     comparisons: Option<u64>,
     /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each
     /// launch), fsync=1 (in each synchronous append).
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, hide_short_help = true, value_name = "WHAT")]
     handicap: Option<Planted>,
     /// Seed of the order of arms and of appended data.
     #[arg(long, value_name = "S", default_value = "1")]

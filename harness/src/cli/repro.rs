@@ -156,9 +156,7 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     let dropped = (record.samples.len() - sound.samples.len()) as u64;
     if dropped > 0 {
         let samples = output::counted(dropped, "sample", "samples");
-        output::say(&format!(
-            "{samples} of the record failed or answered wrongly: they are not compared"
-        ));
+        output::say(&format!("{samples} of the record failed or answered wrongly: they are not compared"));
     }
     let mut compared = comparison::of_records(
         (&name, &sound),

@@ -5,7 +5,7 @@ use crate::record::CounterClass;
 use crate::terminal::{WIDTH, bullets, paragraphs, section};
 
 /// Sentences about arms that a brief result shows; the others are counted.
-const SAID: usize = 6;
+const SAID: usize = 5;
 
 /// The comparisons of all runs on one screen of 80 columns: the verdict, one table, counters that
 /// changed. Ends with a line feed.

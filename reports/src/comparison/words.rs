@@ -67,11 +67,15 @@ pub(crate) fn answer(comparison: &Comparison) -> Vec<String> {
     said
 }
 
-/// Why the verdict is what it is: the arms that changed, and why others are inconclusive.
+/// The reasons of the verdict, decisive ones first: arms that got worse, why others are inconclusive,
+/// and arms that changed without harm.
 pub(crate) fn reasons(comparison: &Comparison) -> Vec<String> {
     let arms = &comparison.verdicts.arms;
-    let mut said: Vec<String> = arms.iter().filter_map(arm).collect();
+    let (fine, decisive): (Vec<&ArmVerdict>, Vec<&ArmVerdict>) =
+        arms.iter().partition(|arm| arm.gate() == Gate::Fine);
+    let mut said: Vec<String> = decisive.into_iter().filter_map(arm).collect();
     said.extend(doubts(arms));
+    said.extend(fine.into_iter().filter_map(arm));
     said.extend(comparison.times_refused.as_ref().map(ToString::to_string));
     said
 }

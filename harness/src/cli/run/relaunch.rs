@@ -27,7 +27,7 @@ use crate::scenario::{Definition, relaunch};
 /// Arms on request, with --arms:
 ///   pruned, replaced, recreated  the database changed since the memo was written
 ///   window, forced               another time window; a full scan on request
-///   live, two                    next to a writer: one long-lived process; two launches
+///   live, two                    next to a writing process
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,

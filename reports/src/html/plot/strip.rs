@@ -32,7 +32,13 @@ pub(in crate::html) fn strip(out: &mut Markup, caption: &Caption<'_>, strips: &[
             .ticks()
             .into_iter()
             .map(|tick| {
-                (scale.part(tick), if tick == 0.0 { "0 %".to_owned() } else { format!("{tick:+.0} %") })
+                // On a telephone there is room for every second label.
+                let label = match tick {
+                    0.0 => "0 %".to_owned(),
+                    tick if tick % 20.0 == 0.0 => format!("{tick:+.0} %"),
+                    _ => String::new(),
+                };
+                (scale.part(tick), label)
             })
             .collect();
         below(out, frame, &marks, "relative to the arm's median");
