@@ -61,7 +61,11 @@ pub(crate) fn brief(record: &Record, summary: &Summary) -> Vec<String> {
 pub(crate) fn cause(outcome: &Outcome, left_out: &[LeftOut]) -> Option<String> {
     let first = |wanted: fn(&SampleState) -> Option<&str>| {
         let place = |left: &LeftOut| format!("{}, round {}", words::arm(&left.arm, left.cache), left.round);
-        left_out.iter().find_map(|left| Some(format!("{}: {}", place(left), wanted(&left.state)?)))
+        left_out.iter().find_map(|left| {
+            // The first line: a process may have said pages.
+            let why = wanted(&left.state)?.lines().next().unwrap_or_default();
+            Some(format!("{}: {why}", place(left)))
+        })
     };
     if outcome.mismatches > 0 {
         let found = first(|state| match state {

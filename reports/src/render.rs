@@ -16,6 +16,13 @@ pub fn terminal(record: &Record) -> String {
     }
 }
 
+/// Why the run failed or gave a wrong answer, in a sentence: the first sample that shows it, and what
+/// its process said. `None` if it ended well.
+#[must_use]
+pub fn cause(record: &Record) -> Option<String> {
+    crate::remarks::cause(&record.outcome, &crate::summary::LeftOut::all(record))
+}
+
 /// Everything the run found, as text of 80 columns. Ends with a line feed.
 #[must_use]
 pub fn details(record: &Record) -> String {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tracerig_reports::comparison::Run;
+use tracerig_reports::record::Status;
+use tracerig_reports::{Record, render};
 
 use super::{Arguments, exact_counters, plan, results, rules};
 use crate::cli::shown::Shown;
@@ -53,6 +55,14 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     };
     if let Some(error) = cut_short {
         gone_wrong(told(error));
+    }
+    // The cause of a failure comes before its accounting.
+    let failed = |record: &Record| matches!(record.outcome.status, Status::Failed | Status::Mismatch);
+    let causes =
+        compared.iter().flat_map(|run| run.records.iter().map(move |(side, record)| (run, side, record)));
+    if let Some((run, side, record)) = causes.into_iter().find(|(_, _, record)| failed(record)) {
+        let cause = render::cause(record).unwrap_or_default();
+        output::say_wrapped(&format!("tracerig: {}, {side}: {cause}", run.name));
     }
     if let Err(error) = compared.iter().try_for_each(|run| results::write_samples(&out, run)) {
         gone_wrong(error);
