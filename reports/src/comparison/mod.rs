@@ -40,7 +40,7 @@ pub struct Comparison {
     pub base: Program,
     /// The program in question.
     pub new: Program,
-    /// The command that repeats the comparison, program first; empty if there is none.
+    /// The command that repeats the comparison, program first; empty if unknown.
     pub command: Vec<String>,
     /// Why no times are compared; `None` if they are.
     pub times_refused: Option<Refusal>,
