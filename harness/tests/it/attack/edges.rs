@@ -220,8 +220,8 @@ fn broken_lines_are_described_up_to_their_limits() {
     assert!(!usage(32).contains("more line"), "{}", usage(32));
     assert!(usage(33).contains("1 more line"), "{}", usage(33));
     let threads = |lines| counted(lines, &["threads", "rebuild"]);
-    assert!(!threads(100).contains("more lines are left out"), "{}", threads(100));
-    assert!(threads(101).contains("1 more lines are left out"), "{}", threads(101));
+    assert!(!threads(100).contains("more lines are skipped"), "{}", threads(100));
+    assert!(threads(101).contains("1 more lines are skipped"), "{}", threads(101));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
         &["--base-bin", REAL, "--new-bin", text(&new), "--plan", "./appends.toml", "--out", "out"],
     );
     assert_eq!(ran.code, Some(130), "{ran:?}");
-    assert!(ran.out.trim_end().ends_with("what is not here was not compared."), "{}", ran.out);
+    assert!(ran.out.trim_end().ends_with("the other runs were not compared."), "{}", ran.out);
     let page = std::fs::read_to_string(program.path("out/comparison.md")).unwrap();
     assert!(page.contains("Interrupted (exit code 130)"), "{page}");
     let kept = Comparisons::read(&program.path("out/comparison.json")).unwrap();
