@@ -155,7 +155,7 @@ fn one_s_own_database_is_measured_on_a_copy_and_left_as_it_is() {
 fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
     let program = Program::new();
     let out = program.path("out");
-    let arms = ["--recipe", "tiny", "--samples", "3", "--arms", "warm:hot,live,two"];
+    let arms = ["--recipe", "tiny", "--samples", "3", "--arms", "warm:hot,live,two", "--details"];
     let (ran, record) = measured(&program, &out, &arms);
     let of = |arm: &'static str| record.samples.iter().filter(move |sample| sample.arm == arm);
     let launches = |arm| of(arm).flat_map(|sample| &sample.launches);

@@ -17,7 +17,7 @@ fn every_format_goes_to_standard_output_or_into_a_folder() {
     let (relaunch, append) = (kept("record-v1.json"), kept("record-append-v1.json"));
     let records = [text(&relaunch), text(&append)];
     for (format, name, begins) in [
-        ("terminal", "report.txt", "relaunch on quick"),
+        ("terminal", "report.txt", "FAILED: published (cache cold), round 6: "),
         ("markdown", "report.md", "# What does a relaunch cost?"),
         ("html", "report.html", "<!DOCTYPE html>"),
         ("json", "report.json", "["),
