@@ -1,4 +1,4 @@
-//! How versions of the Codex CLI log submissions: by which operation, and in which form the tier stands.
+//! How versions of the Codex CLI log submissions: by which operation, and in which form they name the tier.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,14 +10,14 @@ pub(crate) enum Dialect {
     /// Input names no tier; what sets one does so by a variant of an enum.
     #[serde(rename = "0.120")]
     V0_120,
-    /// Input that says a tier is an operation of its own.
+    /// Input that names a tier is a separate operation.
     #[serde(rename = "0.130")]
     V0_130,
     /// Input has settings, and commands set them, too.
     #[default]
     #[serde(rename = "0.145")]
     V0_145,
-    /// The settings of an input stand deeper, with other tiers behind them.
+    /// The settings of an input are nested deeper, with other tiers behind them.
     #[serde(rename = "0.148")]
     V0_148,
     /// The same, and more.

@@ -13,7 +13,7 @@ pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
     /// The stream for `purpose` and `index` under a seed. Streams with different names are independent, so that a change
-    /// to one part of the generator leaves the rest as it was.
+    /// to one part of the generator leaves the rest unchanged.
     pub(crate) fn new(seed: u64, purpose: &str, index: u64) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(seed.to_le_bytes());

@@ -51,7 +51,7 @@ pub enum DatasetError {
         /// Bytes available.
         available: u64,
     },
-    /// The user's cache folder cannot be told.
+    /// The user's cache folder is unknown.
     #[error("the user's cache folder cannot be told ({detail}); set {} to a folder", crate::CACHE_VARIABLE)]
     NoCacheFolder {
         /// Why.
@@ -159,7 +159,7 @@ impl DatasetError {
     }
 
     /// The error of a private copy as one of the database at `path` that it was made of: what is wrong with the copy is wrong there, and
-    /// nobody should be told to remove a database of their own.
+    /// nobody should be advised to remove their database.
     pub(crate) fn of_source(self, path: &Path) -> Self {
         match self {
             Self::Sqlite { source, .. } => Self::Source { path: path.to_path_buf(), source },

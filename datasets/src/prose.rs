@@ -1,6 +1,6 @@
 //! Synthetic text: large pools built once, of which the generator cuts slices.
 //!
-//! The text stands inside JSON strings and Debug dumps alike, so it is escaped already: line breaks and quotes appear as
+//! The text appears inside JSON strings and Debug dumps alike, so it is escaped already: line breaks and quotes appear as
 //! `\n` and `\"`, which mean the same in both. No pool contains a marker.
 
 use std::sync::{Arc, Mutex, PoisonError};

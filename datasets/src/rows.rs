@@ -221,7 +221,7 @@ impl RowWriter {
         let [model, dated] = &self.shapes.models[thread.model];
         let answer = if matches!(row, TurnRow::Completion { dated: true }) { dated } else { model };
         let mut scene = Scene { answer, ..scene(self.shapes, thread, at) };
-        // What comes while a turn runs has an id of its own.
+        // What comes while a turn runs has a separate id.
         let steer = matches!(row, TurnRow::Steer(..)).then(|| dice.uuid7(milliseconds(at)));
         scene.turn = steer.as_deref().unwrap_or(scene.turn);
         match row {
@@ -250,7 +250,7 @@ impl RowWriter {
             TurnRow::Submission(..) | TurnRow::Steer(..) | TurnRow::Settings(..) => {
                 self.facts.submission_bytes
             }
-            // Their texts have a length of their own.
+            // Their texts have a fixed length.
             TurnRow::Feedback | TurnRow::FeedbackSse | TurnRow::Features | TurnRow::TokenUsage => {
                 Sizes::default()
             }

@@ -66,7 +66,7 @@ pub(crate) fn remember(dataset: &Dataset) {
     }
 }
 
-/// Rows that somebody wrote to the dataset may stand in a write-ahead log, with the file as it was. A reader leaves an empty
+/// Rows that somebody wrote to the dataset may be in a write-ahead log, with the file unchanged. A reader leaves an empty
 /// one at most.
 fn check_unwritten(dataset: &Dataset) -> Result<()> {
     let mut name = dataset.database.clone().into_os_string();

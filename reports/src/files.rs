@@ -54,7 +54,7 @@ fn write(path: &Path, bytes: &[u8], replaces: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether [`write_whole`] could write a file to `path`, as far as can be told without writing it.
+/// Whether [`write_whole`] could write a file to `path`, as far as can be seen without writing.
 ///
 /// # Errors
 /// As [`write_whole`].

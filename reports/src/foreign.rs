@@ -102,7 +102,7 @@ pub fn xml(text: &str) -> String {
     })
 }
 
-/// A JSON text with the same values and without a character that steers: outside its strings there is none but the line break, and
+/// A JSON text with the same values and without a character that steers: outside its strings only the line break may appear, and
 /// inside each has an escape.
 #[must_use]
 pub fn json(text: &str) -> String {

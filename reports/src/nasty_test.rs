@@ -12,7 +12,7 @@ use crate::{Ladder, Record, comparison, fixture, ladder, render};
 /// What a name may bring along.
 const NASTY: &str = "\u{1b}]0;t\u{7}\r\n\u{85}\u{2028}# h\n- i\u{202e}\u{61c}\u{9b}2J|`*_~<script>a</script><blink x=\"'>&lt;[l](http://e)![p](e)";
 
-/// Whether nothing but the end of a line moves anything: a list of its own, not that of the
+/// Whether nothing but the end of a line moves anything: a separate list, not that of the
 /// renderers.
 fn assert_unmoved(shown: &str) {
     let at = shown.find(|character| {
@@ -120,7 +120,7 @@ fn records() -> Vec<Record> {
 #[test]
 fn no_text_of_a_record_does_anything_where_it_is_shown() {
     for record in records() {
-        // With their names, arms, phases and counters have words and units of their own; without,
+        // With their names, arms, phases and counters have specific words and units; without,
         // everything else is shown.
         let names: Vec<String> =
             record.plan.arms.iter().flat_map(|arm| [arm.name.clone(), arm.engine.clone()]).collect();

@@ -130,7 +130,7 @@ mod tests {
     fn rows_are_chosen_by_their_number_however_far_apart_their_ids_are() {
         let mut close = 0;
         for round in 0..100 {
-            // Nine of ten rows stand close together at the end of a long range.
+            // Nine of ten rows are close together at the end of a long range.
             let begin = round * 1_000_000_007;
             let end = begin + 400_000_000;
             let rows: Vec<i64> = (0..1000).map(|n| begin + n * 400_000).chain(end..end + 9000).collect();

@@ -129,7 +129,7 @@ fn version(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(*version))
 }
 
-/// What stands at `path`.
+/// What is at `path`.
 pub(crate) fn standing(path: &Path, ablated: Ablations) -> Standing {
     let mut header = [0; HEADER_BYTES];
     match open(path, ablated) {
@@ -286,7 +286,7 @@ pub(crate) fn replace<E: From<io::Error>>(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    // Only where nothing stands, so never through a link.
+    // Only if nothing is there, so never through a link.
     let mode = if ablated.has(Ablation::ArtifactPrivate) { 0o644 } else { 0o600 };
     let mut file = File::options().write(true).create_new(true).mode(mode).open(&temporary.0)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);

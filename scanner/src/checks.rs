@@ -210,7 +210,7 @@ pub(crate) fn facts(
     }
 }
 
-/// `turn-rows`: a look-up for each kept turn row that the answer rests on, after [`facts`] has left only facts that stand. A
+/// `turn-rows`: a look-up for each kept turn row that the answer rests on, after [`facts`] has left only valid facts. A
 /// gone one says nothing of older rows of its turn, which were not kept: they may prove the same. And where a fact made a
 /// turn matter only after some of its rows had been read, these may name the model. Without the check, a turn would stay
 /// although all its turn rows were pruned, or lack its model.
@@ -246,7 +246,7 @@ pub(crate) fn turn_rows(
 }
 
 /// The last resort of `anchors`: every anchor and every fact that matters is gone. One fact that does not matter, and
-/// is where it stood, still proves the database.
+/// is where it was, still proves the database.
 pub(crate) fn any_survivor(
     memo: &mut Memo,
     verified: &mut Verified,

@@ -112,7 +112,7 @@ pub enum ScanError {
         /// The path as given.
         path: PathBuf,
     },
-    /// The memo was to be kept where the database, or a file that belongs to it, stands.
+    /// The memo was to be kept where the database, or a file that belongs to it, is.
     #[error("{}: the database, its log or its journal stands where the memo, its lock or its temporary file would. Name another place for the memo", path.display())]
     MemoIsDatabase {
         /// The memo's path as given.

@@ -29,13 +29,13 @@ pub fn examine(connection: &Connection, path: &Path) -> Result<(), ScanError> {
     crate::schema::examine(connection, path, Ablations::NONE).map(|_| ())
 }
 
-/// Where the first marker in `body` stands: the offsets of its first byte and of the byte behind it.
+/// Position of the first marker in `body`: the offsets of its first byte and of the byte behind it.
 #[must_use]
 pub fn first_marker(body: &[u8]) -> Option<(usize, usize)> {
     parse::first_marker(body).map(|marked| (marked.start, marked.end))
 }
 
-/// Whether a row of this body and target is a fact. A row without a marker is none.
+/// Whether a row of this body and target is a fact. A row without a marker is not.
 #[must_use]
 pub fn is_fact(body: &[u8], target: &[u8]) -> bool {
     parse::first_marker(body)

@@ -17,7 +17,7 @@ use crate::work::Work;
 /// What became of an attempt to persist a memo.
 #[derive(Debug)]
 pub(crate) enum Saved {
-    /// It stands, this large, with this stamp.
+    /// It exists, with this size and stamp.
     Written { bytes: u64, standing: Standing },
     /// Another scan has replaced the artifact meanwhile; this memo is dropped.
     Dropped,

@@ -27,7 +27,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
-/// Puts the file `new` in the place of whatever stands at `path`, in one step.
+/// Puts the file `new` in the place of whatever is at `path`, in one step.
 ///
 /// A rename over a file makes some file systems begin to write the new one to the disk before they
 /// return, so two files are exchanged, where that can be done, and the old one is removed.

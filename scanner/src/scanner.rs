@@ -130,7 +130,7 @@ impl Scanner {
         let thread = {
             let control = Arc::clone(&control);
             std::thread::spawn(move || {
-                // Dropped when the thread is done, also by a panic: that is what the other end hears.
+                // Dropped when the thread is done, also by a panic: the other end sees that.
                 let _over: mpsc::Sender<()> = over;
                 shared.answer(&request, &control)
             })
@@ -167,7 +167,7 @@ impl Running {
         !matches!(self.ended.recv_timeout(patience), Err(RecvTimeoutError::Timeout))
     }
 
-    /// Asks the scan to stop. It ends with [`ScanError::Cancelled`] and leaves the memo as it was, unless it is already
+    /// Asks the scan to stop. It ends with [`ScanError::Cancelled`] and leaves the memo unchanged, unless it is already
     /// past the last row.
     pub fn cancel(&self) {
         self.control.cancel();

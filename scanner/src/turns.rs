@@ -9,7 +9,7 @@ use crate::facts::{Fact, FactSet, Kind, NameId, Tier};
 /// The turns that have evidence in `window`.
 ///
 /// The evidence with the highest id in the window gives thread and timestamp. The model is that of the completion
-/// with the highest id, wherever it stands, else that of the highest evidence in the window that names one, else that of
+/// with the highest id, wherever it is, else that of the highest evidence in the window that names one, else that of
 /// the newest turn row that does.
 pub(crate) fn turns(facts: &FactSet, window: Window, ablated: Ablations) -> Turns {
     #[derive(Clone, Copy, Default)]

@@ -40,7 +40,7 @@ pub struct LogOptions {
     /// Page cache of the connection in KiB.
     pub cache_kib: u32,
     /// Batches that share a transaction where nothing needs to survive a crash ([`Durability::None`]); the rows come out the
-    /// same, faster. Otherwise every batch is one of its own.
+    /// same, faster. Otherwise each batch has a separate transaction.
     pub batches_per_commit: u32,
 }
 

@@ -26,7 +26,7 @@ impl Default for Retention {
 /// How the rows to prune are found. Both ways delete the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pruning {
-    /// By SQL over each partition the batch touched, as the Codex CLI does. Right whoever else writes.
+    /// By SQL over each partition the batch touched, as the Codex CLI does. Right even with other writers.
     #[default]
     Sql,
     /// From a list in memory of what each partition holds (about 32 bytes a row), read when the log is opened. Much

@@ -68,7 +68,7 @@ pub enum RealError {
     /// A file could not be written.
     #[error("cannot write {path}: {source}; check the folder and the room on its disk")]
     Write {
-        /// Where it was to stand.
+        /// Where it should have been.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

@@ -1,7 +1,7 @@
 //! Archives of rollouts: many sessions of many days, and the trace database whose priority turns are in some of them.
 //!
 //! An [`ArchiveRecipe`] says how many and how large; a [`Cache`](crate::Cache) builds it once. Every session is written by itself from a stream of
-//! random numbers of its own, so that the files are the same whatever the number of threads, and the generator notes what it
+//! separate random numbers, so that the files are the same whatever the number of threads, and the generator notes what it
 //! meant each line to add: [`Expected`] is what a refresh should find.
 
 mod build;

@@ -36,7 +36,7 @@ impl Sessions {
     /// The sessions of `dataset`, laid out once more.
     ///
     /// # Errors
-    /// [`DatasetError::Recipe`] when the recipe in its manifest is none.
+    /// [`DatasetError::Recipe`] when the recipe in its manifest is invalid.
     pub fn of(dataset: &ArchiveDataset) -> Result<Self> {
         let ArchiveManifest { name, recipe, seed, scale, .. } = &dataset.manifest;
         let recipe = ArchiveRecipe::parse(recipe, &format!("recipe in the manifest of `{name}`"))?;
@@ -204,7 +204,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     moved.map_err(DatasetError::io(from, "move it"))
 }
 
-/// A file that was taken away, and can be put back as it was.
+/// A file that was taken away, and can be restored.
 #[derive(Debug)]
 pub struct Deleted {
     bytes: Vec<u8>,

@@ -55,7 +55,7 @@ pub(super) struct Session {
     pub(super) id: String,
     /// Below the home.
     pub(super) path: PathBuf,
-    /// Where its beginning stands, too.
+    /// Where a copy of its beginning is.
     pub(super) copy: Option<PathBuf>,
     pub(super) version: Version,
     /// When it begins, in milliseconds of Unix time.
@@ -72,7 +72,7 @@ pub(super) struct Session {
     /// Whether the newer version goes on with it from its second half on.
     pub(super) is_upgraded: bool,
     pub(super) is_compressed: bool,
-    /// Where all of it stands once more.
+    /// Where a copy of all of it is.
     pub(super) twin: Option<PathBuf>,
 }
 

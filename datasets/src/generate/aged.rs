@@ -1,5 +1,5 @@
 //! Rows of earlier days, none of which is left in the end: they fill the whole file, and while newer rows come, age pruning
-//! takes them day by day. So the newer rows stand all over the file, with free pages between them, as in a real file that was
+//! takes them day by day. So the newer rows are spread over the file, with free pages between them, as in a real file that was
 //! written to for weeks and less in the last ones.
 
 use tracerig_store::MAX_AGE_DAYS;

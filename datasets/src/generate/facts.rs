@@ -157,7 +157,7 @@ impl Process {
             steps.push(step);
         }
         let current = vec![usize::MAX; threads.len()];
-        // The rows have a stream of their own, so that the plan does not hang on how they are filled.
+        // The rows have a separate stream, so that the plan does not hang on how they are filled.
         Self { uuid, threads, current, steps, dice: rows }
     }
 
@@ -207,7 +207,7 @@ fn turns(recipe: &Recipe, dice: &mut Dice) -> Vec<Turn> {
     if recipe.era == Era::V0_141 {
         let mut left = plan.completions;
         while left > 0 {
-            // Every turn at priority needs one of its own.
+            // Every priority turn needs a separate one.
             let spare = left.saturating_sub(plan.priority_turns.saturating_sub(requests.len() as u64));
             let wanted = *dice.pick(&[1, 1, 1, 2, 2, 3]);
             requests.push(wanted.min(spare.max(1)));

@@ -41,7 +41,7 @@ pub fn mimic(database: &Path, name: &str) -> Result<Recipe> {
     let mut survey = survey::of(database)?;
     let mut recipe = recipe_of(&survey, name)?;
     if generate::check(&recipe).is_err() {
-        // The texts of shapes have a length of their own, which may be more than the rows of this database have.
+        // The texts of shapes have a fixed length, which may be more than the rows of this database have.
         survey.forget_kinds(Shapes::of(survey.era)?);
         recipe = recipe_of(&survey, name)?;
     }

@@ -291,7 +291,7 @@ fn field(body: &[u8], name: &[u8]) -> Option<String> {
     (end > 0).then(|| String::from_utf8_lossy(&rest[..end]).into_owned())
 }
 
-/// The text of a column; `None` where it is none.
+/// The text of a column; `None` if it is not a text.
 fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<Option<&'a str>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(text) => str::from_utf8(text).ok(),

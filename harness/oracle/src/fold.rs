@@ -84,7 +84,7 @@ impl<'a> Known<'a> {
 
     /// The submissions that name a turn and whose tier, said or inherited, is priority.
     pub fn starts_at_priority(&self) -> Vec<(i64, &'a Fact)> {
-        // The tier last set in a thread of a process; None is a thread, or a process, of its own.
+        // The tier last set in a thread of a process; None counts as a separate thread or process.
         let mut tiers = HashMap::<(Option<&str>, Option<&str>), Tier>::new();
         let mut found = Vec::new();
         for &(id, fact) in &self.facts {

@@ -92,7 +92,7 @@ fn unescape(literal: &str) -> Option<String> {
     if !inside.contains('\\') {
         return Some(inside.to_owned());
     }
-    // As UTF-16, because that is what an escape spells: pairs join, a lone surrogate fails.
+    // As UTF-16, because escapes spell UTF-16: pairs join, a lone surrogate fails.
     let mut units = Vec::new();
     let mut rest = inside.chars();
     while let Some(char) = rest.next() {

@@ -161,7 +161,7 @@ const MARKERS: [Marker; 4] = [
     },
 ];
 
-/// Where the first marker of a body stands.
+/// Position of the first marker of a body.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     at: usize,

@@ -32,7 +32,7 @@ fn value(raw: &RawValue, stays: &impl Fn(&str, &Value) -> bool) -> Value {
             let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
             items.into_iter().map(|item| value(item, stays)).collect()
         }
-        // A text that is none is absent; a number that is too large is no count.
+        // An invalid text is absent; a number that is too large is not a count.
         Some(b'"') => serde_json::from_str(text).unwrap_or(Value::Null),
         _ => serde_json::from_str(text).unwrap_or(json!(0.5)),
     }

@@ -81,7 +81,7 @@ impl Child {
         Self::spawn(command, streams, limits)
     }
 
-    /// Starts `command` to talk to it, with a standard error of its own.
+    /// Starts `command` to talk to it, with a separate standard error.
     ///
     /// # Errors
     /// It cannot be started, or a signal asked for the end before.

@@ -1,4 +1,4 @@
-//! The refresh of an archive as it was published: several looks at every file, one file for all that is remembered. The baseline.
+//! The refresh of an archive as published: several looks at every file, one file for all that is remembered. The baseline.
 //!
 //! Source: steipete/CodexBar, pull request 1430, whose profile found the metadata of 60,607 files to be most of a refresh and the scan
 //! of the trace database 4 % of it. Before that change each file was looked at as follows, one after the other: its attributes;
@@ -66,7 +66,7 @@ struct Memo {
 /// Refreshes the archive at `home`, with all that is remembered in the file `memo`.
 ///
 /// # Errors
-/// There is no such home; a folder or file of it, or the memo, cannot be read or written. (A memo that is none is forgotten.)
+/// There is no such home; a folder or file of it, or the memo, cannot be read or written. (An invalid memo is ignored.)
 pub fn refresh(home: &Path, memo: &Path) -> Result<PublishedRefresh, ArchiveError> {
     let failed = |path: &Path| {
         let path = path.to_owned();

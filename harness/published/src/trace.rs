@@ -1,4 +1,4 @@
-//! The scan as it was published: one LIKE query over every body at each launch, no memo. The baseline.
+//! The scan as published: one LIKE query over every body at each launch, no memo. The baseline.
 //!
 //! Source of the rules: steipete/CodexBar, pull requests 1404 and 1421. It is kept unchanged, with what it misses and what
 //! it reports falsely, so that a comparison compares with what people ran.

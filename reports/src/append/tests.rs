@@ -332,7 +332,7 @@ fn each_scenario_is_rendered_as_what_it_is() {
         json["schema"].as_str().unwrap().to_owned()
     };
     assert_eq!([&append, &relaunch].map(schema), ["tracerig.append-summary", "tracerig.summary"]);
-    // A record without a condition is none of an append run, and claims nothing.
+    // A record without a condition is not an append run, and claims nothing.
     let summary = Summary::of(&relaunch);
     assert!(summary.condition.is_none() && summary.arms.iter().all(|arm| arm.append.is_none()));
     assert!(super::details(&relaunch, &summary).contains("no condition of appends, so it has no figures"));

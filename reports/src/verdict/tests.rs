@@ -78,7 +78,7 @@ fn one_read_of_one_byte_is_the_allocator_s_and_no_work() {
             assert_eq!(work_of(&reading(1, 1, Some(0)), &other).0, Work::More, "{bytes} {calls} {only:?}");
         }
     }
-    // Where some launches call them advisory, all amounts stand as they are.
+    // Where some launches call them advisory, all amounts are kept.
     let mut mixed = reading(1, 1, Some(2));
     for name in ["rchar", "syscr"] {
         mixed.launches[0].counters.get_mut(name).unwrap().class = CounterClass::Advisory;

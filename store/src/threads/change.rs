@@ -15,7 +15,7 @@ pub(crate) use parse::{capped, inner_kind};
 /// Texts of messages are cut after so many characters.
 pub const MAX_TEXT_CHARS: usize = 4096;
 
-/// What stands before a user's own words where an editor has added its context. What follows the first one is the request.
+/// The text before a user's own words where an editor has added its context. What follows the first one is the request.
 pub(crate) const REQUEST_MARKER: &str = "## My request for Codex:";
 
 /// What a line says of the row.
@@ -127,7 +127,7 @@ pub struct TurnContext {
 /// An explicit change of metadata: an absent field keeps, `Some(None)` clears.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct MetadataUpdate {
-    /// The title. Set or cleared, it stands against any derived one for ever.
+    /// The title. Once set or cleared, it always takes precedence over a derived one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<Option<String>>,
     /// The commit.

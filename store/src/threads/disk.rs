@@ -98,7 +98,7 @@ impl Disk for FileSystem {
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        // Elsewhere a folder cannot be opened as a file, and needs no sync of its own.
+        // Elsewhere a folder cannot be opened as a file, and needs no separate sync.
         if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
     }
 }

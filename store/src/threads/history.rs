@@ -26,7 +26,7 @@ pub enum Loaded {
         /// What was appended.
         item: Item,
     },
-    /// A line that is none.
+    /// A line that is not valid.
     Problem(Problem),
     /// The last line, which breaks off.
     Torn(Torn),

@@ -34,7 +34,7 @@ pub(crate) struct Lines<S, F, B> {
     scratch: S,
     /// Told how many bytes of the file were read, each time; it can break off, also in the middle of a line.
     read: F,
-    /// Why it broke off. Then what seems the end is none.
+    /// Why it broke off. Then the apparent end is not the end.
     broken_off: Option<B>,
     /// What of the buffer is read from the file and not yet given out.
     window: Range<usize>,
@@ -43,7 +43,7 @@ pub(crate) struct Lines<S, F, B> {
     at_end: bool,
 }
 
-/// Where a line stands, without its line break.
+/// The position of a line, without its line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Span {
     /// Where it begins in the file.
@@ -112,7 +112,7 @@ impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
     }
 
     /// Hands the bytes of a long line to `look` and goes to its end. Gives what `look` made of it, whether the line is UTF-8,
-    /// and where it stood.
+    /// and where it was.
     pub(crate) fn long<T>(&mut self, look: impl FnOnce(&mut dyn Read) -> T) -> io::Result<(T, bool, Span)> {
         let mut piece =
             Pieces { lines: self, bytes: 0, is_ended: false, utf8: Utf8::default(), failed: None };

@@ -228,7 +228,7 @@ impl Page {
     }
 }
 
-/// The filters by a value, each with the index of its own.
+/// The filters by a value, each with its index.
 fn filters(query: &ListQuery) -> impl Iterator<Item = (Column, &String)> {
     [(Column::Cwd, &query.cwd), (Column::Source, &query.source), (Column::ModelProvider, &query.provider)]
         .into_iter()

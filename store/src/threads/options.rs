@@ -143,7 +143,7 @@ pub trait Observer: Debug + Send + Sync {
         let _ = thread;
     }
 
-    /// A barrier has looked at where its thread stands, and there is nothing left for it to do but wait until a projection has
+    /// A barrier has seen the state of its thread, and there is nothing left for it to do but wait until a projection has
     /// ended. It is reported again whenever it has looked again. The thread is locked meanwhile: nothing may be asked of it here.
     fn rests(&self, thread: ThreadId) {
         let _ = thread;

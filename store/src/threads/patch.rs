@@ -4,7 +4,7 @@ use crate::threads::column::{Column, Value};
 
 /// Columns to write, each at most once. An absent one keeps what the row has, a value replaces it, `Null` clears it.
 ///
-/// The two columns that every line changes stand apart, so that merging a touch never allocates.
+/// The two columns that every line changes are separate, so that merging a touch never allocates.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Patch {
     updated_at_ms: Option<Value>,
@@ -46,7 +46,7 @@ impl Patch {
         }
     }
 
-    /// Adds what a later patch says: where both speak of a column, the later one stands.
+    /// Adds what a later patch says: if both change a column, the later one counts.
     pub fn merge(&mut self, newer: Patch) {
         self.complete |= newer.complete;
         self.updated_at_ms = newer.updated_at_ms.or(self.updated_at_ms.take());

@@ -93,7 +93,7 @@ pub(super) enum Next {
     EnqueueFor(Duration),
 }
 
-/// Where a barrier stands.
+/// The state of a barrier.
 #[derive(Debug)]
 pub(super) enum Standing {
     /// The row is at its generation, or past it.
@@ -269,7 +269,7 @@ impl Pending {
         }
     }
 
-    /// Where `barrier` stands.
+    /// The state of `barrier`.
     pub(super) fn standing(&self, barrier: Barrier) -> Standing {
         let generation =
             if self.ablated.has(Ablation::BarrierAfter) { self.accepted } else { barrier.generation };

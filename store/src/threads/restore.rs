@@ -59,6 +59,6 @@ fn write(disk: &dyn Disk, source: &mut Source, temporary: &Path, modified: Syste
     }
     file.sync()?;
     drop(file);
-    // As old as it was before it was compressed.
+    // With the date it had before it was compressed.
     OpenOptions::new().write(true).open(temporary)?.set_modified(modified)
 }

@@ -54,7 +54,7 @@ pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!("{}, id", names.join(", "))
 });
 
-/// Where the id stands among [`COLUMNS`].
+/// Position of the id among [`COLUMNS`].
 pub(super) const ID: usize = Column::ALL.len();
 
 /// A connection that reads rows, of a store or of any other database of threads.

@@ -52,7 +52,7 @@ impl Titles {
                 }
             };
             match understood {
-                // The last line of a thread counts; a blank name is none.
+                // The last line of a thread counts; a blank name does not count.
                 Ok((id, name)) if name.trim().is_empty() => titles.unname(id),
                 Ok((id, name)) => titles.name(id, capped(name.trim()))?,
                 Err(what) => {

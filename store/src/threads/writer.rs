@@ -18,7 +18,7 @@ pub(super) struct HistoryWriter {
     file: Option<Box<dyn DiskFile>>,
     /// Bytes of whole lines, all of them observed: what the file is cut to when more is in it.
     length: u64,
-    /// Up to this length, what stands beyond `length` is torn: it is cut. Beyond that somebody else has written.
+    /// Up to this length, the rest beyond `length` is torn and is cut. Beyond that somebody else has written.
     torn_up_to: u64,
     /// Whether the file is there, as far as this writer knows.
     exists: bool,

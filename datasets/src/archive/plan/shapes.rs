@@ -1,6 +1,6 @@
 //! Which sessions are forks, segments, copied as a whole, or compressed.
 //!
-//! All of it is drawn from streams of its own, so that an archive without such sessions is what it was.
+//! All of it comes from separate streams, so an archive without such sessions stays the same.
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ use crate::archive::plan::{Session, Shape, Version};
 const BEGINNING: &str = r#"{"timestamp":""#;
 const UNTIL_TYPE: usize = BEGINNING.len() + 24 + 2;
 
-/// The session that another one goes on with, as it was written.
+/// The session that another one continues, unchanged.
 pub(super) struct Parent {
     /// Empty if it stays where it is.
     text: Vec<u8>,

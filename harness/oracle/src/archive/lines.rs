@@ -92,7 +92,7 @@ pub(super) fn types(value: &Value) -> (Option<String>, Option<String>) {
 
 /// The same of what is no JSON, if only plain values are before the types.
 fn types_of_beginning(line: &str) -> (Option<String>, Option<String>) {
-    // An empty name is none.
+    // An empty name does not count.
     let Some((kind, rest)) = first_type(line).filter(|(kind, _)| !kind.is_empty()) else {
         return (None, None);
     };
@@ -155,7 +155,7 @@ fn plain(text: &str) -> Option<&str> {
     (rest.len() < text.len() && !rest.is_empty()).then_some(rest)
 }
 
-/// A member that is a text; an empty one is none.
+/// A member that is a text; an empty one does not count.
 pub(super) fn text(value: &Value, name: &str) -> Option<String> {
     value.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -29,7 +29,7 @@ pub fn wait(child: &mut Child, before_reaping: impl FnOnce()) -> io::Result<Ende
         }
     }
     let at = Instant::now();
-    // Its memory is gone, but the account of its reads stands until it is reaped.
+    // Its memory is gone, but the account of its reads remains until it is reaped.
     let io = io_of(child.id());
     before_reaping();
     let (status, usage) = reap(id.as_raw_nonzero().get())?;

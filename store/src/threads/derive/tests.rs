@@ -155,7 +155,7 @@ fn a_turn_context_gives_the_settings_and_the_folder_only_once() {
             (Column::SandboxPolicy, text("read-only")),
         ],
     );
-    // A folder of the session is not replaced by that of a turn, an empty one is none.
+    // A folder of the session is not replaced by that of a turn, an empty one does not count.
     let meta = |cwd: &str| format!(r#"{{"id":"{THREAD}","cwd":"{cwd}"}}"#);
     let found = |cwd: &str| {
         play(&[("session_meta", &meta(cwd)), ("turn_context", first)]).0.get(Column::Cwd).cloned()

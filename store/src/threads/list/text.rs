@@ -84,7 +84,7 @@ fn newest(connection: &Connection, query: &ListQuery, text: &Text) -> rusqlite::
     Ok(newest.into_sorted_vec().into_iter().map(|Reverse((_, id))| id).collect())
 }
 
-/// A text as its bytes; what is none has none.
+/// A text as its bytes; no text has no bytes.
 fn bytes<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(text) => text,
