@@ -57,7 +57,7 @@ fn each_of_ten_tasks_runs() {
             ["run", "relaunch", "--db", _] => ran(&[&words[..], &["--out", "own"], &small].concat(), &[0, 5]),
             // Building a revision takes minutes: that it is understood is enough.
             ["compare", "--base-rev", _] => {
-                let done = ran(&words, &[1]);
+                let done = ran(&words, &[1, 2]);
                 assert!(!done.err.contains("unexpected argument"), "{done:?}");
                 continue;
             }

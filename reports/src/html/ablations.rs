@@ -55,7 +55,7 @@ fn find<'a>(value: &'a Value, name: &str, found: &mut Vec<(String, Vec<&'a Value
     }
 }
 
-/// Fields that come first, since a document keeps no order: what it is, what it is for, what shows it.
+/// Fields that come first, since a document keeps no order: its name, its purpose, what shows it.
 const FIRST: [&str; 10] = [
     "name",
     "check",

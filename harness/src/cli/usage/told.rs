@@ -62,8 +62,8 @@ impl Kind {
             ],
             Self::NotJson => [
                 "lines_no_json",
-                "line is skipped because it is no JSON",
-                "lines are skipped because they are no JSON",
+                "line is skipped because it is not JSON",
+                "lines are skipped because they are not JSON",
             ],
             Self::NoTime => [
                 "lines_without_time",

@@ -124,7 +124,7 @@ fn told(source: &str) -> String {
         if trimmed.starts_with("//") && !is_open {
             continue;
         }
-        told.push_str(" . ");
+        told.push_str(if is_open { " " } else { " . " });
         let mut escaped = false;
         for c in line.replace("'\"'", "").chars() {
             match c {

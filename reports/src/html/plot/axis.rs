@@ -119,7 +119,7 @@ pub(super) fn below(out: &mut Markup, frame: Frame, marks: &[(f64, String)], tit
             ],
         );
         let half = text.chars().count() as f64 * LETTER / 2.0;
-        if x - half < free {
+        if text.is_empty() || x - half < free {
             continue;
         }
         free = x + half + LETTER;
