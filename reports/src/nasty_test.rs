@@ -128,7 +128,7 @@ fn no_text_of_a_record_does_anything_where_it_is_shown() {
             names.iter().any(|name| name == text) || text == record.scenario || text.contains('_')
         };
         for record in [nasty(&record, |_| false), nasty(&record, known)] {
-            let terminal = render::terminal(&record);
+            let terminal = render::terminal(&record) + &render::details(&record);
             assert_unmoved(&terminal);
             assert_only_own_markup(&render::markdown(&record));
             let mut larger = record.clone();
@@ -149,6 +149,8 @@ fn no_text_of_a_record_does_anything_where_it_is_shown() {
 #[test]
 fn no_text_of_a_comparison_does_anything_where_it_is_shown() {
     let comparison = paired(&nasty(&fixture::flawless(), |_| false), 8);
-    assert_unmoved(&comparison::terminal(&comparison));
+    assert_unmoved(&comparison::details(&comparison));
+    let run = comparison::Run { name: NASTY.to_owned(), comparison: comparison.clone() };
+    assert_unmoved(&comparison::terminal(&[run]));
     assert_only_own_markup(&comparison::markdown(&comparison));
 }

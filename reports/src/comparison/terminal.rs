@@ -48,7 +48,8 @@ pub fn details(comparison: &Comparison) -> String {
     let verdicts = &comparison.verdicts;
     let mut out = String::new();
     paragraphs(&mut out, words::answer(comparison));
-    out += &format!("\n{} on {}\n", comparison.scenario, comparison.recipe);
+    out.push('\n');
+    paragraphs(&mut out, [format!("{} on {}", comparison.scenario, comparison.recipe)]);
     paragraphs(&mut out, words::programs(comparison));
     section(&mut out, "Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
     section(&mut out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
