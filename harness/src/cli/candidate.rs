@@ -14,7 +14,7 @@ use tracerig_protocol::Contract;
 use super::{Code, Usage};
 use crate::candidate::own;
 
-/// Test a scanner or a usage counter of your own, in any language.
+/// Test your own scanner or usage counter, in any language.
 ///
 /// A candidate is a program that reads one line of JSON and writes one. `docs/protocol.md` describes both lines;
 /// `docs/own-scanner.md` is a guide that takes ten minutes.

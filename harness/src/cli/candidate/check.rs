@@ -47,7 +47,7 @@ pub(super) struct Arguments {
     /// names all.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// Number of random histories; 0 for none [default: 200, or 40 if each request is a process of its own].
+    /// Number of random histories; 0 for none [default: 200, or 40 if each request is a new process].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     histories: Option<u64>,
     /// Seed of the random histories.
@@ -56,10 +56,10 @@ pub(super) struct Arguments {
     /// End a launch after this time, such as 500ms or 20s; at most 60s.
     #[arg(long, value_name = "T", default_value = "10s", value_parser = super::limit)]
     limit: Duration,
-    /// Threads for the random histories [default: one a core, at most 8].
+    /// Threads for the random histories [default: one per core, at most 8].
     #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
     jobs: Option<NonZeroUsize>,
-    /// How to print the result.
+    /// Print for people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }

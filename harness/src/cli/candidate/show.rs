@@ -8,7 +8,7 @@ use crate::cli::output::{counted, plain};
 /// Columns of a line.
 const WIDTH: usize = 100;
 
-/// As wide as what stands before a text.
+/// As wide as the text before an entry.
 const LABEL: &str = "           ";
 
 /// A report in words.

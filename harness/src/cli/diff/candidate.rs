@@ -12,7 +12,7 @@ use crate::cli::{Code, Usage};
 /// A launch is ended after this time.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Opens the candidate that `named` names and has `run` search with it. One that is not there, or does not say who it is, is told.
+/// Opens the candidate that `named` names and has `run` search with it. Reports one that does not exist or is faulty.
 pub(super) fn candidate(
     named: &str,
     contract: Contract,
