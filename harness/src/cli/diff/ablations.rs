@@ -10,7 +10,7 @@ use tracerig_reports::{check_writable, units, wrapped};
 
 use super::options::{jobs, keep, program, time};
 use crate::ablation_costs::{Report, Scene, costs as measured};
-use crate::cli::output::{self, Format};
+use crate::cli::output::{self, Format, Output};
 use crate::cli::{Code, Interrupted, Usage};
 use crate::interrupt;
 use crate::limits::{MOST_CASES, MOST_OPERATIONS};
