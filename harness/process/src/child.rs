@@ -81,6 +81,20 @@ impl Child {
         Self::spawn(command, streams, limits)
     }
 
+    /// Starts `command`, which has this file on standard input.
+    ///
+    /// # Errors
+    /// It cannot be started, or a signal asked for the end before.
+    pub fn start_reading(
+        command: &mut Command,
+        input: File,
+        streams: &Streams<'_>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        command.stdin(input);
+        Self::spawn(command, streams, limits)
+    }
+
     /// Starts `command` to talk to it, with a separate standard error.
     ///
     /// # Errors
