@@ -3,7 +3,7 @@
 use tracerig_datasets::MOST_SCALE;
 use tracerig_datasets::limits::{Limit, Range};
 pub use tracerig_differential::limits::{MOST_CASES, MOST_OPERATIONS, MOST_TIME};
-pub use tracerig_reports::record::{MOST_APPENDERS, MOST_RATE};
+pub use tracerig_reports::record::{MOST_APPENDERS, MOST_RATE, MOST_WARMUP};
 
 /// Samples of an arm. A record with more could not be read back.
 pub const MOST_SAMPLES: u64 = 10_000;
@@ -39,4 +39,6 @@ pub const PLAN: &[Limit] = &[
     Limit { key: "run.threads", range: Range::Whole(1, MOST_APPENDERS) },
     Limit { key: "run.rate", range: Range::Whole(1, MOST_RATE) },
     Limit { key: "run.appends", range: Range::Whole(1, MOST_APPENDS) },
+    Limit { key: "run.warmup", range: Range::Whole(1, MOST_WARMUP) },
+    Limit { key: "run.limit_ms", range: Range::Whole(1, MOST_TIME.as_secs() * 1000) },
 ];

@@ -147,6 +147,7 @@ pub(crate) fn record() -> Record {
             launches: LaunchPolicy::default(),
             appended_rows: 200,
             append: None,
+            command: None,
             order_seed: 4_242,
             arms: arms.collect(),
         },
@@ -219,4 +220,17 @@ pub(crate) fn assert_golden(name: &str, found: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     let differing = expected.lines().zip(found.lines()).position(|(expected, found)| expected != found);
     assert!(expected == found, "{name} differs, first in line {:?} (from 0); found:\n{found}", differing);
+}
+
+/// A command with every condition that there is.
+pub(crate) fn command() -> CommandPlan {
+    CommandPlan {
+        argv: ["wc", "-l", "a file"].map(str::to_owned).to_vec(),
+        prepare: Some(vec!["true".to_owned()]),
+        input: Some("a file".to_owned()),
+        files: vec!["a file".to_owned()],
+        output: Output::Equal,
+        warmup: 2,
+        limit: Duration::from_secs(60),
+    }
 }

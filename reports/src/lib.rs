@@ -25,6 +25,7 @@
 
 pub mod append;
 mod bootstrap;
+mod command;
 pub mod comparison;
 mod document;
 mod error;

@@ -174,8 +174,9 @@ pub(crate) fn cache_states(record: &Record) -> Vec<String> {
             text => text,
         };
         said.push(format!(
-            "{} with the cache {cache}: {pages} pages of the database in memory before, {read} read from the device.",
-            words::launches(launches.len() as u64)
+            "{} with the cache {cache}: {pages} pages of the {} in memory before, {read} read from the device.",
+            words::launches(launches.len() as u64),
+            if record.plan.command.is_some() { "files" } else { "database" },
         ));
         if cache == Cache::Cold {
             said.extend(cold_scans(record, &launches));

@@ -1,6 +1,7 @@
 //! A run as a Markdown report.
 
 use crate::Record;
+use crate::command;
 use crate::layout::escaped;
 use crate::page::Page;
 use crate::summary::Summary;
@@ -27,7 +28,11 @@ impl Page {
     fn answer(&mut self, record: &Record, summary: &Summary) {
         let dataset = &record.dataset;
         let data = format!("{} with {}", dataset.file_bytes, words::plural(dataset.rows, "row"));
-        if refresh::is_one(record) {
+        if let Some(command) = command::of(record) {
+            self.block("# What does a command cost?\n");
+            self.paragraph(command::QUESTION);
+            self.code("sh", &words::shell(&command.argv, 100));
+        } else if refresh::is_one(record) {
             self.block("# What does a refresh cost?\n");
             self.paragraph(&format!("{} On {}.", refresh::QUESTION, refresh::data(record)));
         } else if record.scenario == "relaunch" {
@@ -93,7 +98,10 @@ impl Page {
 
     fn verification(&mut self, record: &Record, summary: &Summary) {
         self.heading("Verification");
-        let mut said = vec![remarks::answers(summary)];
+        let mut said = match command::of(record) {
+            Some(command) => vec![command::output(summary, command)],
+            None => vec![remarks::answers(summary)],
+        };
         said.extend(remarks::turns(record, summary));
         said.extend(limits::cache_states(record));
         self.list(said);
@@ -109,6 +117,11 @@ impl Page {
         self.heading("Arms");
         self.block(&tables::arms(record).markdown());
 
+        if let Some(command) = command::of(record) {
+            self.heading("Conditions");
+            self.facts(command::conditions(record, command));
+            return;
+        }
         self.heading("Dataset");
         let data = &record.dataset;
         let truth: Vec<String> = data

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::command;
 use crate::record::{ArmKey, Cache, Outcome, Process, Record, SampleState, Status};
 use crate::refresh;
 use crate::summary::{ArmSummary, CounterSummary, LeftOut, Summary, WARM};
@@ -26,6 +27,10 @@ pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
         let of = |cache: &Cache| summary.arm(&ArmKey::new(arm, *cache));
         caches.iter().filter_map(of).filter_map(|arm| sentence(subject, arm, QUERY, Length::Full)).collect()
     };
+    if let Some(command) = command::of(record) {
+        said.extend(command::answer(summary, command, Length::Full));
+        return said;
+    }
     if refresh::is_one(record) {
         said.extend(refresh::answer(summary, Length::Full));
     } else {
@@ -42,6 +47,10 @@ pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
 /// The same in at most five lines of a terminal.
 pub(crate) fn brief(record: &Record, summary: &Summary) -> Vec<String> {
     let mut said: Vec<String> = cause(&summary.outcome, &summary.left_out).into_iter().collect();
+    if let Some(command) = command::of(record) {
+        said.extend(command::answer(summary, command, Length::Brief));
+        return said;
+    }
     if refresh::is_one(record) {
         said.extend(refresh::answer(summary, Length::Brief).into_iter().take(2));
     } else {
@@ -312,8 +321,11 @@ pub(crate) fn machine(record: &Record) -> [(&'static str, String); 12] {
 /// The command of the run with its seed, as a shell takes it, in lines of at most `width` columns.
 pub(crate) fn again(record: &Record, width: usize) -> String {
     let mut command = record.command.clone();
-    if !command.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
-        command.extend(["--seed".to_owned(), record.seed.to_string()]);
+    let own = command.split(|word| word == "--").next().unwrap_or_default();
+    if !own.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
+        // What follows `--` are words of the measured command.
+        let end = command.iter().position(|word| word == "--").unwrap_or(command.len());
+        command.splice(end..end, ["--seed".to_owned(), record.seed.to_string()]);
     }
     words::shell(&command, width)
 }

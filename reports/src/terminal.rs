@@ -1,6 +1,7 @@
 //! A run as text for a terminal of 80 columns.
 
 use crate::Record;
+use crate::command;
 use crate::layout::{Table, wrapped};
 use crate::refresh;
 use crate::summary::{FLOOR, LeftOut, Summary};
@@ -23,13 +24,16 @@ const WARNINGS: usize = 3;
 pub fn brief(record: &Record, summary: &Summary) -> String {
     let mut out = String::new();
     paragraphs(&mut out, remarks::brief(record, summary));
-    let title = format!(
-        "{} on {}: {}, {} per arm",
-        record.scenario,
-        record.dataset.recipe,
-        refresh::data(record),
-        words::plural(record.plan.samples, "sample"),
-    );
+    let title = match command::of(record) {
+        Some(command) => command::title(record, command),
+        None => format!(
+            "{} on {}: {}, {} per arm",
+            record.scenario,
+            record.dataset.recipe,
+            refresh::data(record),
+            words::plural(record.plan.samples, "sample"),
+        ),
+    };
     section(&mut out, &title, &tables::times_in_short(summary));
     out.push('\n');
     let floor_ran = summary.arms.iter().any(|arm| arm.name == FLOOR);
@@ -51,14 +55,17 @@ pub fn details(record: &Record, summary: &Summary) -> String {
     paragraphs(
         &mut out,
         [
-            format!(
-                "{} on {}: {}, {} per arm, {} before launches that find something new",
-                record.scenario,
-                dataset.recipe,
-                refresh::data(record),
-                words::plural(record.plan.samples, "sample"),
-                words::plural(record.plan.appended_rows, "row"),
-            ),
+            match command::of(record) {
+                Some(command) => command::title(record, command),
+                None => format!(
+                    "{} on {}: {}, {} per arm, {} before launches that find something new",
+                    record.scenario,
+                    dataset.recipe,
+                    refresh::data(record),
+                    words::plural(record.plan.samples, "sample"),
+                    words::plural(record.plan.appended_rows, "row"),
+                ),
+            },
             remarks::setting(record),
         ],
     );
@@ -71,7 +78,9 @@ pub fn details(record: &Record, summary: &Summary) -> String {
     section(&mut out, &title, &tables::ratios(summary));
     section(
         &mut out,
-        if refresh::is_one(record) {
+        if command::of(record).is_some() {
+            "Work of a launch: bytes and calls of reads and writes"
+        } else if refresh::is_one(record) {
             "Work of a launch: rows, files, metadata calls, bytes of sessions, shards"
         } else {
             "Work of a launch: rows examined and checked, bytes of bodies, facts"

@@ -1,5 +1,6 @@
 //! `tracerig compare`: two executables, two revisions, two records, or a record and a baseline, arm by arm.
 
+mod commands;
 mod programs;
 mod records;
 pub(super) mod results;
@@ -51,6 +52,8 @@ pub(super) struct Arguments {
     /// Revision in question [default with --base-rev: the work tree].
     #[arg(long, value_name = "REV")]
     new_rev: Option<String>,
+    #[command(flatten)]
+    commands: commands::Commands,
     /// Compare with the records saved under this name.
     #[arg(long, value_name = "NAME", conflicts_with = "save_baseline")]
     baseline: Option<String>,
@@ -121,6 +124,9 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    if arguments.commands.are_asked_for() {
+        return commands::main(arguments);
+    }
     let Arguments { records, base_bin, new_bin, base_rev, new_rev, .. } = arguments;
     let of_programs = [base_bin.is_some(), new_bin.is_some(), base_rev.is_some(), new_rev.is_some()];
     if arguments.self_check {
@@ -161,11 +167,16 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     if plan.runs.is_empty() {
         return Err(Usage("no arm of these runs is compared between executables".to_owned()).into());
     }
+    judged_by(arguments, &mut plan)?;
+    Ok(plan)
+}
+
+/// Has the plan judge by what the command line says.
+fn judged_by(arguments: &Arguments, plan: &mut Plan) -> Result<(), Usage> {
     plan.compare.pairs = arguments.pairs.unwrap_or(plan.compare.pairs);
     plan.compare.margin_percent = arguments.margin.unwrap_or(plan.compare.margin_percent);
     plan.compare.budget_percent = arguments.budget.unwrap_or(plan.compare.budget_percent);
-    plan.checked().map_err(Usage)?;
-    Ok(plan)
+    plan.checked().map_err(Usage)
 }
 
 /// What counts as a change; `exact` are the counters that decide, and may be accepted. A name that is misspelt would accept nothing, and

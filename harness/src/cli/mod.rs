@@ -2,6 +2,7 @@
 
 mod cache;
 mod candidate;
+mod commands;
 mod compare;
 mod dataset;
 mod diff;

@@ -47,6 +47,9 @@ pub(super) struct Arguments {
     /// Database to use, if the record was made with `--db`.
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
+    /// Run the command of the record. Read it first: it runs with your rights, in this folder.
+    #[arg(long, conflicts_with = "bin")]
+    allow_command: bool,
     /// Samples per arm [default: as many as in the record].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
@@ -137,13 +140,16 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     let again = Again {
         place: Place { program, ..run::place(record.seed)? },
         database: arguments.db.clone(),
+        allow_command: arguments.allow_command,
         samples: arguments.samples,
     };
     let mut shown = Shown::default();
     let repeated = repro::again(&record, &again, &mut |event| shown.event(&event));
     shown.finish();
     let mut repeated = repeated.map_err(|error| match error {
-        ReproError::OwnDatabase | ReproError::NoDatabase(_) => Usage(error.to_string()).into(),
+        ReproError::OwnDatabase | ReproError::NoDatabase(_) | ReproError::NotAllowed(_) => {
+            Usage(error.to_string()).into()
+        }
         error => anyhow::Error::from(error),
     })?;
     repeated.build = hello.build;

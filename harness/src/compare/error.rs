@@ -15,6 +15,9 @@ pub enum CompareError {
     /// An executable is none that can be compared.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// One side is an executable of tracerig, the other is any command.
+    #[error("an executable of tracerig cannot be compared with a command; give two of a kind")]
+    Unlike,
     /// A run of the plan makes no sense, or its recipe cannot be read.
     #[error("run `{run}`: {source}")]
     Run {

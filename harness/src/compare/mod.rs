@@ -9,38 +9,38 @@
 mod error;
 mod executables;
 mod pilot;
+mod programs;
 mod revision;
 mod rounds;
 mod self_check;
 mod sides;
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 use tracerig_reports::Comparison;
-use tracerig_reports::comparison::{Program, Refusal};
+use tracerig_reports::comparison::Refusal;
 use tracerig_reports::record::{ArmKey, Build, Record};
 use tracerig_reports::verdict::Rules;
 
 pub use error::CompareError;
+pub use programs::Subject;
 pub use revision::{Built, Source, build};
 pub use self_check::{Arm, Checked, SelfCheck, self_check};
 
 use crate::machine;
 use crate::plan::Run;
 use crate::scenario::run::{Measured, Session};
-use crate::scenario::{self, Definition, Place};
-use executables::Executables;
+use crate::scenario::{self, Definition, DefinitionError, Place};
+use programs::Programs;
 use rounds::Rounds;
 use sides::{Launched, Side, Sides};
 
 /// What is compared, and how.
 #[derive(Debug)]
 pub struct Job {
-    /// The executable compared with, and what the user calls it.
-    pub base: (String, PathBuf),
-    /// The executable in question, and what the user calls it.
-    pub new: (String, PathBuf),
+    /// What is compared with, and what the user calls it.
+    pub base: (String, Subject),
+    /// What is in question, and what the user calls it.
+    pub new: (String, Subject),
     /// The runs whose compared arms are launched.
     pub runs: Vec<Run>,
     /// Pairs of samples of each arm, in each of the two runs that a change must show in.
@@ -113,10 +113,10 @@ pub fn run(
     tell: &mut dyn FnMut(Event<'_>),
     hand_over: &mut dyn FnMut(Compared),
 ) -> Result<(), CompareError> {
-    let executables = Executables::of(&job.base.1, &job.new.1, &job.place.workplaces)?;
+    let programs = Programs::of(job)?;
     for run in &job.runs {
         tell(Event::Run(run));
-        let (compared, cut) = one(job, run, &executables, tell)?;
+        let (compared, cut) = one(job, run, &programs, tell)?;
         hand_over(compared);
         match cut {
             None => {}
@@ -131,16 +131,18 @@ pub fn run(
 fn one(
     job: &Job,
     run: &Run,
-    executables: &Executables,
+    programs: &Programs,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<(Compared, Option<CompareError>), CompareError> {
     let place = &job.place;
-    let mut sides =
-        Sides::of(compared(run)?, place, executables, &mut |event| tell(Event::Preparing(event)))?;
-    let machine = machine::machine(&place.workplaces);
-    let program = |name: &str, build: &Build| Program::new(name, build.clone(), &machine);
-    let base = program(&job.base.0, &executables.hello(Side::Base).build);
-    let new = program(&job.new.0, &executables.hello(Side::New).build);
+    let definition = match programs {
+        Programs::Executables(_) => compared(run)?,
+        Programs::Commands(_) => run.definition().map_err(of_run(run))?,
+    };
+    let mut sides = Sides::of(definition, place, programs, &mut |event| tell(Event::Preparing(event)))?;
+    let machine = machine::machine(place.of_data(&sides.definition.plan));
+    let base = programs.told(Side::Base, &job.base.0, &machine);
+    let new = programs.told(Side::New, &job.new.0, &machine);
     let times_refused = Refusal::of(&base, &new);
     let work_alone = job.counters_only || run.counters_only || times_refused.is_some();
     let pairs = if work_alone { 0 } else { job.pairs };
@@ -166,9 +168,13 @@ fn one(
     let [of_base, of_again, of_new] = samples;
     let (plan, dataset) = (sides.definition.plan, sides.scenario.dataset().clone());
     let record = |side: Side, build: &Build, samples| {
-        let measured =
-            Measured { plan: plan.clone(), dataset: dataset.clone(), samples, interrupted: is_cut };
-        (side.name(), session.of(build.clone()).record(measured, &place.workplaces))
+        let measured = Measured {
+            plan: programs.plan(side, &plan),
+            dataset: dataset.clone(),
+            samples,
+            interrupted: is_cut,
+        };
+        (side.name(), session.of(build.clone()).record(measured, place.of_data(&plan)))
     };
     let records = [
         record(Side::Base, &base.build, of_base),
@@ -195,5 +201,9 @@ fn one(
 
 /// What is asked of the compared arms of a run.
 fn compared(run: &Run) -> Result<Definition, CompareError> {
-    run.of_compared().map_err(|source| CompareError::Run { run: run.name.clone(), source })
+    run.of_compared().map_err(of_run(run))
+}
+
+fn of_run(run: &Run) -> impl FnOnce(DefinitionError) -> CompareError {
+    |source| CompareError::Run { run: run.name.clone(), source }
 }

@@ -7,6 +7,7 @@ use tracerig_reports::record::{ArmKey, ArmPlan, Cache};
 use tracerig_reports::verdict::{ArmVerdict, Rules, Verdict, Work};
 
 use super::executables::Executables;
+use super::programs::Programs;
 use super::rounds::Rounds;
 use super::sides::{Launched, Sides};
 use super::{CompareError, Event, compared, pilot};
@@ -101,8 +102,9 @@ impl Checked {
 /// See [`CompareError`].
 pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Checked, CompareError> {
     let executables = Executables::of(&job.program, &job.program, &job.place.workplaces)?;
+    let programs = Programs::Executables(executables);
     tell(Event::Run(&job.run));
-    let mut sides = Sides::of(compared(&job.run)?, &job.place, &executables, &mut |event| {
+    let mut sides = Sides::of(compared(&job.run)?, &job.place, &programs, &mut |event| {
         tell(Event::Preparing(event));
     })?;
     let by_work = matches!(job.planted, Some(Planted::Rows(_) | Planted::Syncs(_)));

@@ -8,7 +8,7 @@ use tracerig_reports::record::{ArmPlan, Launch, SampleState};
 use tracerig_reports::verdict::Metric;
 
 use super::CompareError;
-use super::executables::Executables;
+use super::programs::Programs;
 use crate::handicap::{Handicap, Planted};
 use crate::scenario::candidate::Candidate;
 use crate::scenario::finished::not_started;
@@ -64,7 +64,7 @@ pub(super) trait Launched {
 pub(super) struct Sides<'e> {
     pub(super) definition: Definition,
     pub(super) scenario: Box<dyn Scenario>,
-    executables: &'e Executables,
+    programs: &'e Programs,
     candidates: [Candidate; 3],
     /// What is planted in every launch of the new program.
     pub(super) planted: Option<Planted>,
@@ -78,16 +78,16 @@ impl<'e> Sides<'e> {
     pub(super) fn of(
         mut definition: Definition,
         place: &Place,
-        executables: &'e Executables,
+        programs: &'e Programs,
         tell: &mut Tell<'_>,
     ) -> Result<Self, CompareError> {
         let mut scenario = definition.prepare(place, tell)?;
         scenario.compare_work();
         let arms = &mut definition.plan.arms;
         arms.iter_mut().for_each(|arm| arm.launches_per_sample = arm.launches_per_sample.max(1));
-        let of = |side: Side| Candidate::new(&executables.path(side), definition.time_limit);
+        let of = |side: Side| programs.candidate(side, &definition);
         let candidates = [of(Side::Base)?, of(Side::Again)?, of(Side::New)?];
-        Ok(Self { definition, scenario, executables, candidates, planted: None, recent: BTreeMap::new() })
+        Ok(Self { definition, scenario, programs, candidates, planted: None, recent: BTreeMap::new() })
     }
 
     /// The time that is compared.
@@ -127,7 +127,7 @@ impl Launched for Sides<'_> {
     }
 
     fn renew(&mut self, random: &mut ChaCha12Rng) -> Result<(), CompareError> {
-        self.executables.renew(random)
+        self.programs.renew(random)
     }
 
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use tracerig_reports::record::Plan;
+
 use super::ScenarioError;
 use super::companion::Companion;
 use super::finished::Finished;
@@ -21,6 +23,8 @@ use crate::watch::Limits;
 #[derive(Debug)]
 pub struct Candidate {
     program: PathBuf,
+    /// Of any command: program and arguments. Of an executable that is asked for things: nothing.
+    argv: Vec<String>,
     limit: Duration,
     /// What its processes do beyond their work.
     pub handicap: Handicap,
@@ -50,10 +54,34 @@ impl Candidate {
         Ok(candidate)
     }
 
+    /// Starts a command of somebody else. What it reads at its start is counted: nothing is known of
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Candidate::new`].
+    pub fn of_command(argv: &[String], limit: Duration) -> Result<Self, ScenarioError> {
+        let program = argv.first().map(PathBuf::from).unwrap_or_default();
+        let candidate = Self::with_start(&program, limit)
+            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        Ok(Self { argv: argv.to_vec(), ..candidate })
+    }
+
+    /// What a plan launches: its command, or else processes of `program`.
+    ///
+    /// # Errors
+    /// As [`Candidate::new`].
+    pub(crate) fn of(plan: &Plan, program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
+        match &plan.command {
+            Some(command) => Self::of_command(&command.argv, limit),
+            None => Self::new(program, limit),
+        }
+    }
+
     /// The same, with what a process reads before it does anything counted.
     pub(crate) fn with_start(program: &Path, limit: Duration) -> io::Result<Self> {
         Ok(Self {
             program: program.to_owned(),
+            argv: Vec::new(),
             limit,
             handicap: Handicap::default(),
             start: (0, 0),
@@ -70,6 +98,25 @@ impl Candidate {
     pub(crate) fn finished(&mut self, arguments: &[OsString]) -> io::Result<Finished> {
         let child = self.begin(0, arguments)?;
         self.end(child)
+    }
+
+    /// Runs the command to its end, with this file on standard input or nothing. A process that it
+    /// leaves with its output is not waited for until the time limit.
+    pub(super) fn run_on(&mut self, input: Option<File>) -> io::Result<Finished> {
+        let streams = Streams::Read(self.nothing_said(0)?);
+        let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
+        let mut command = Command::new(&self.program);
+        command.args(self.argv.iter().skip(1));
+        let child = match input {
+            Some(input) => Child::start_reading(&mut command, input, &streams, limits)?,
+            None => Child::start(&mut command, &streams, limits)?,
+        };
+        self.end(child)
+    }
+
+    /// The command and its arguments; nothing of an executable that is asked for things.
+    pub(super) fn argv(&self) -> &[String] {
+        &self.argv
     }
 
     /// Runs two processes at once, the second started so long after the first. Also says whether it
@@ -125,11 +172,17 @@ impl Candidate {
     }
 
     fn begin(&self, at: usize, arguments: &[OsString]) -> io::Result<Child> {
+        let streams = Streams::Read(self.nothing_said(at)?);
+        let limits = Limits { time: Some(self.limit), ..Limits::default() };
+        Child::start(Command::new(&self.program).args(arguments), &streams, limits)
+    }
+
+    /// The file for what a process writes on standard error, empty.
+    fn nothing_said(&self, at: usize) -> io::Result<&File> {
         let mut said = &self.said[at];
         said.set_len(0)?;
         said.seek(SeekFrom::Start(0))?;
-        let limits = Limits { time: Some(self.limit), ..Limits::default() };
-        Child::start(Command::new(&self.program).args(arguments), &Streams::Read(said), limits)
+        Ok(said)
     }
 
     fn end(&self, child: Child) -> io::Result<Finished> {

@@ -123,6 +123,9 @@ impl Definition {
     /// Why an arm cannot be compared between executables, in words, if there is one.
     #[must_use]
     pub fn not_compared(&self) -> Option<String> {
+        if self.plan.command.is_some() {
+            return Some("commands are compared by `tracerig compare --base-cmd`".to_owned());
+        }
         let mut arms = self.plan.arms.iter();
         let arm = arms.find(|arm| arm.cache == Cache::Cold || arm.process != Process::Fresh)?;
         Some(format!(
@@ -141,8 +144,11 @@ impl Definition {
         place: &Place,
         tell: &mut Tell<'_>,
     ) -> Result<Box<dyn Scenario>, ScenarioError> {
+        // The files of a command lie anywhere; whether they were cold is seen at each launch.
+        let in_workplace = self.plan.command.is_none();
         let arms = &mut self.plan.arms;
-        if arms.iter().any(|arm| arm.cache == Cache::Cold) && !can_be_cold(&place.workplaces)? {
+        if in_workplace && arms.iter().any(|arm| arm.cache == Cache::Cold) && !can_be_cold(&place.workplaces)?
+        {
             tell(Event::NeverCold(&place.workplaces));
             arms.retain(|arm| arm.cache != Cache::Cold);
             if arms.is_empty() {

@@ -7,6 +7,7 @@
 
 pub mod append;
 pub mod candidate;
+pub mod command;
 mod companion;
 mod definition;
 mod error;
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_datasets::{Cache as Datasets, Progress};
 use tracerig_reports::Record;
-use tracerig_reports::record::{ArmKey, Dataset, Launch, SampleState};
+use tracerig_reports::record::{ArmKey, Dataset, Launch, Plan, SampleState};
 
 pub use definition::{Definition, DefinitionError, UnknownArm};
 pub use error::ScenarioError;
@@ -38,7 +39,7 @@ use candidate::Candidate;
 use repro::ReproError;
 
 /// Every scenario there is.
-pub static KINDS: [&Kind; 3] = [&relaunch::KIND, &append::KIND, &refresh::KIND];
+pub static KINDS: [&Kind; 4] = [&relaunch::KIND, &append::KIND, &refresh::KIND, &command::KIND];
 
 /// A scenario by its name.
 #[derive(Debug)]
@@ -118,6 +119,13 @@ pub struct Place {
     pub program: PathBuf,
     /// The command line, for the record.
     pub command: Vec<String>,
+}
+
+impl Place {
+    /// Where the data of a run of this plan lie: those of a command in the current folder.
+    pub(crate) fn of_data(&self, plan: &Plan) -> &Path {
+        if plan.command.is_some() { Path::new(".") } else { &self.workplaces }
+    }
 }
 
 /// What a run is busy with.

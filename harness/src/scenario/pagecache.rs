@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use tracerig_reports::record::Cache;
+use tracerig_reports::ByteSize;
+use tracerig_reports::record::{Cache, Launch};
 
 use super::ScenarioError;
 use crate::{interrupt, platform};
@@ -57,6 +58,30 @@ pub(super) fn can_be_cold(folder: &Path) -> Result<bool, ScenarioError> {
     std::io::Write::write_all(&mut file, &[1; 1 << 16]).map_err(failed)?;
     platform::evict(&file).map_err(failed)?;
     Ok(platform::residency(&file).map_err(failed)?.is_some_and(|now| now.resident == 0))
+}
+
+/// Which condition of its arm the launch did not meet.
+pub(super) fn unmet(cache: Cache, least: u64, launch: &Launch) -> Option<String> {
+    let read = launch.device_read.map(ByteSize::bytes);
+    match cache {
+        Cache::Any => None,
+        Cache::Hot => match read {
+            // Where the platform does not tell, hot is what a file just read through is.
+            None | Some(0) => None,
+            Some(read) => Some(format!("{read} bytes came from the device, although the page cache was hot")),
+        },
+        Cache::Cold => {
+            let (Some(resident), Some(read)) = (launch.resident_pages_before, read) else {
+                return Some("this platform cannot prove a cold page cache".to_owned());
+            };
+            if resident > 0 {
+                return Some(format!("{resident} pages could not be dropped from the page cache"));
+            }
+            (read < least).then(|| {
+                format!("only {read} bytes came from the device, although {least} or more had to be read")
+            })
+        }
+    }
 }
 
 fn known(path: &Path, file: &File) -> Result<Option<platform::Residency>, ScenarioError> {

@@ -31,6 +31,11 @@ pub enum ReproError {
     /// A database is named for a run on generated data.
     #[error("the record is of a run on the recipe `{0}`, which stands in it; leave --db out")]
     NoDatabase(String),
+    /// The record is of a command, and nobody allowed to run it.
+    #[error(
+        "the record would run the command {0}; read it, and pass --allow-command to run it in this folder"
+    )]
+    NotAllowed(String),
     /// The recipe of the record.
     #[error(transparent)]
     Recipe(#[from] DatasetError),
@@ -55,6 +60,8 @@ pub struct Again {
     pub place: Place,
     /// The user's own database, where the record is of one.
     pub database: Option<PathBuf>,
+    /// Whether commands that stand in the record may be run.
+    pub allow_command: bool,
     /// Samples of each arm, instead of the record's.
     pub samples: Option<u64>,
 }
@@ -72,6 +79,10 @@ pub fn again(record: &Record, again: &Again, tell: &mut Tell<'_>) -> Result<Reco
 /// What was asked of the run of `record`.
 fn definition(record: &Record, again: &Again) -> Result<Definition, ReproError> {
     let kind = Kind::find(&record.scenario).ok_or_else(|| ReproError::Scenario(record.scenario.clone()))?;
+    if let Some(command) = record.plan.command.as_ref().filter(|_| !again.allow_command) {
+        let prepare = command.prepare.iter().map(|argv| format!("{argv:?}, before each launch "));
+        return Err(ReproError::NotAllowed(prepare.chain([format!("{:?}", command.argv)]).collect()));
+    }
     let mut definition = (kind.of_record)(record, again.database.as_deref())?;
     let plan = &mut definition.plan;
     // In the order of the record: the order in a round is drawn from it.

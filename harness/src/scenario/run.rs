@@ -17,7 +17,7 @@ use crate::machine;
 /// no error but a sample.
 pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> Result<Record, ScenarioError> {
     let mut scenario = definition.prepare(place, tell)?;
-    let mut candidate = Candidate::new(&place.program, definition.time_limit)?;
+    let mut candidate = Candidate::of(&definition.plan, &place.program, definition.time_limit)?;
     let plan = &mut definition.plan;
     if plan.arms.iter().any(|arm| arm.launches_per_sample == 0) {
         tell(Event::Preparing("finding out how many launches make a sample"));
@@ -36,8 +36,9 @@ pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> R
     if !interrupted {
         scenario.confirm(tell)?;
     }
+    let data = place.of_data(plan);
     let measured = Measured { plan: plan.clone(), dataset: scenario.dataset().clone(), samples, interrupted };
-    Ok(session.record(measured, &place.workplaces))
+    Ok(session.record(measured, data))
 }
 
 /// How many launches of the arm at this place take as long as a sample should, found out by

@@ -10,6 +10,7 @@ mod attack;
 mod bench_baselines;
 mod candidates;
 mod cases;
+mod commands;
 mod common;
 mod compare;
 mod dataset;

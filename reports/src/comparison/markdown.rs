@@ -11,7 +11,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     let mut page = Page::default();
     page.block(&format!(
         "# {}\n",
-        crate::layout::escaped(&format!("{} on {}: comparison", comparison.scenario, comparison.recipe))
+        crate::layout::escaped(&format!("{}: comparison", words::subject(comparison)))
     ));
     let mut answer = words::answer(comparison).into_iter();
     if let Some(head) = answer.next() {

@@ -62,6 +62,10 @@ pub struct Program {
     pub cores: u64,
     /// The run that its figures come from; `None` where it ran for this comparison alone.
     pub run: Option<String>,
+    /// Program and arguments, where a command is compared, and then `build` is the tracerig that
+    /// launched it; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argv: Option<Vec<String>>,
 }
 
 impl Program {
@@ -74,6 +78,7 @@ impl Program {
             machine_fingerprint: machine.fingerprint.clone(),
             cores: machine.cores,
             run: None,
+            argv: None,
         }
     }
 
@@ -81,7 +86,8 @@ impl Program {
     #[must_use]
     pub fn of(name: impl Into<String>, record: &Record) -> Program {
         let run = Some(record.id.clone());
-        Program { run, ..Program::new(name, record.build.clone(), &record.machine) }
+        let argv = record.plan.command.as_ref().map(|command| command.argv.clone());
+        Program { run, argv, ..Program::new(name, record.build.clone(), &record.machine) }
     }
 }
 

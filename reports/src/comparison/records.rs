@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use super::{Comparison, Program, Refusal};
-use crate::record::{ArmPlan, Record};
+use crate::record::{ArmPlan, CommandPlan, Output, Record};
 use crate::verdict::{Measured, Metric, Rules, judge};
 use crate::{Error, Result};
 
@@ -77,12 +77,28 @@ fn comparable(base: (&str, &Record), new: (&str, &Record)) -> Result<()> {
     same("seed", &|record| record.seed.to_string())?;
     same("number of appended rows", &|record| record.plan.appended_rows.to_string())?;
     same("condition of the appends", &|record| text(&record.plan.append))?;
+    same("condition of the commands", &|record| text(&record.plan.command.as_ref().map(conditions)))?;
+    let [of_base, of_new] = [base.1, new.1].map(output);
+    if of_base.is_some() && of_new.is_some() {
+        same("digest of the standard output", &|record| text(&output(record)))?;
+    }
     same("time that launches of a sample take together", &|record| text(&record.plan.launches.at_least))?;
     same("set of arms", &|record| {
         let arms: BTreeSet<String> =
             record.plan.arms.iter().map(|arm| format!("{} by {}", arm.key(), arm.engine)).collect();
         arms.into_iter().collect::<Vec<_>>().join("; ")
     })
+}
+
+/// What two commands must have in common: all but the command itself.
+fn conditions(command: &CommandPlan) -> CommandPlan {
+    CommandPlan { argv: Vec::new(), warmup: 0, ..command.clone() }
+}
+
+/// The digest of what a command writes, where it is always the same and must be.
+fn output(record: &Record) -> Option<&String> {
+    record.plan.command.as_ref().filter(|command| command.output == Output::Equal)?;
+    record.samples.iter().find(|sample| sample.is_valid())?.launches.first()?.answer_digest.as_ref()
 }
 
 fn digest(text: &str) -> String {

@@ -27,7 +27,7 @@ pub fn terminal(runs: &[Run]) -> String {
         out += &format!("And {more} more; see --details.\n");
     }
     let title = match runs {
-        [run] => format!("{} on {}", run.comparison.scenario, run.comparison.recipe),
+        [run] => words::subject(&run.comparison),
         several => format!("{} runs", several.len()),
     };
     let [base, new] = [&gravest.comparison.base, &gravest.comparison.new].map(|program| &program.name);
@@ -49,7 +49,7 @@ pub fn details(comparison: &Comparison) -> String {
     let mut out = String::new();
     paragraphs(&mut out, words::answer(comparison));
     out.push('\n');
-    paragraphs(&mut out, [format!("{} on {}", comparison.scenario, comparison.recipe)]);
+    paragraphs(&mut out, [words::subject(comparison)]);
     paragraphs(&mut out, words::programs(comparison));
     section(&mut out, "Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
     section(&mut out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));

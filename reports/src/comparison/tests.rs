@@ -283,11 +283,14 @@ fn the_published_schema_and_what_is_written_say_the_same() {
         comparison.verdicts.arms[at % 9].time = Some(Verdict::Inconclusive { why });
         all.push(comparison);
     }
+    let mut commands = paired(&base, 8);
+    commands.base.argv = Some(vec!["wc".to_owned()]);
+    all.push(commands);
     for comparison in &all {
         let data: Value = serde_json::from_str(&json(comparison).unwrap()).unwrap();
         checker.check(&root, &data, "file").unwrap();
     }
-    assert_eq!(named(&root, &["rules.beside", "build.sqlite_options"]), checker.seen);
+    assert_eq!(named(&root, &["rules.beside", "build.sqlite_options", "program.argv"]), checker.seen);
     let mut data: Value = serde_json::from_str(&json(&all[0]).unwrap()).unwrap();
     // What came later is not in files that were written before.
     data["rules"].as_object_mut().unwrap().remove("beside");

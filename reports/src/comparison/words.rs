@@ -1,14 +1,26 @@
 //! A comparison in sentences.
 
 use super::{Comparison, Program};
+use crate::command;
 use crate::record::CounterClass;
 use crate::units;
 use crate::verdict::{ArmVerdict, Basis, Doubt, Gate, Metric, Rules, Verdict, Work, WorkChange};
 use crate::words;
 
+/// What is compared.
+pub(crate) fn subject(comparison: &Comparison) -> String {
+    match comparison.base.argv {
+        Some(_) => "two commands".to_owned(),
+        None => format!("{} on {}", comparison.scenario, comparison.recipe),
+    }
+}
+
 /// Both programs, a line each.
 pub(crate) fn programs(comparison: &Comparison) -> [String; 2] {
     let line = |role: &str, program: &Program| {
+        if let Some(argv) = &program.argv {
+            return format!("{role} {}", command::told(argv));
+        }
         let build = &program.build;
         let revision = build.revision.as_deref().unwrap_or("unknown");
         let changed = if build.dirty == Some(true) { " with uncommitted changes" } else { "" };

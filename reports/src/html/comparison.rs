@@ -16,6 +16,9 @@ pub(super) fn heading(run: &Run) -> String {
 /// What base and new program are called: of paths as much of the end as tells them apart. The whole ones are with the programs.
 fn names(comparison: &Comparison) -> (String, String) {
     let (base, new) = (&comparison.base.name, &comparison.new.name);
+    if comparison.base.argv.is_some() {
+        return (base.clone(), new.clone());
+    }
     let parts = base.split('/').count().max(new.split('/').count());
     let end = |name: &str, parts: usize| {
         let from = name.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
@@ -46,10 +49,9 @@ pub(super) fn answers(out: &mut Markup, comparisons: &[Comparisons]) {
             Gate::Regression | Gate::Failed | Gate::Mismatch => "bad",
         };
         out.leaf("p", &[("class", &format!("state {class}"))], &tied(&format!("{}: {head}", run.name)));
-        let Comparison { scenario, recipe, verdicts, .. } = &run.comparison;
         let (base, new) = names(&run.comparison);
-        let title = format!("{scenario} on {recipe}: {new} compared with {base}");
-        parts::table(out, &title, &tables::verdicts(verdicts));
+        let title = format!("{}: {new} compared with {base}", words::subject(&run.comparison));
+        parts::table(out, &title, &tables::verdicts(&run.comparison.verdicts));
     }
 }
 

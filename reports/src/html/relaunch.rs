@@ -6,6 +6,7 @@ use super::markup::Markup;
 use super::parts;
 use super::plot::{self, Bar, Caption, Curve, Dot, Palette, Strip};
 use crate::Record;
+use crate::command;
 use crate::record::{ArmKey, Cache, Sample};
 use crate::remarks::FULL;
 use crate::stats;
@@ -19,7 +20,9 @@ pub(super) type Tiles = Vec<(String, String)>;
 
 /// What was asked.
 pub(super) fn question(record: &Record) -> String {
-    if record.scenario == "relaunch" {
+    if command::of(record).is_some() {
+        command::QUESTION.to_owned()
+    } else if record.scenario == "relaunch" {
         "What does a relaunch on a large trace database cost, with a memo of the last scan and without, and is the answer the same?"
             .to_owned()
     } else if refresh::is_one(record) {
@@ -49,7 +52,9 @@ pub(super) fn line(record: &Record) -> Vec<String> {
     };
     let versus = arm(WARM, Cache::Hot).and_then(|arm| arm.of_published.as_ref());
     vec![
-        if refresh::is_one(record) {
+        if let Some(command) = command::of(record) {
+            command::told(&command.argv)
+        } else if refresh::is_one(record) {
             refresh::data(record)
         } else {
             format!("{}, {}", data.file_bytes, words::plural(data.rows, "row"))

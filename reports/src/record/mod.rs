@@ -1,6 +1,7 @@
 //! The record of a run: what was planned, on what, and every raw sample.
 
 mod append;
+mod command;
 mod context;
 mod file;
 mod histogram;
@@ -12,12 +13,13 @@ mod schema_test;
 mod tests;
 
 pub use append::{AppendPlan, names};
+pub use command::{CommandPlan, Output};
 pub use context::{Build, Dataset, Machine};
 pub(crate) use file::{checksum, digest, opened, schema_of};
 pub use histogram::Histogram;
 pub use plan::{
     ArmKey, ArmPlan, Cache, LaunchPolicy, MOST_APPENDED_ROWS, MOST_APPENDERS, MOST_APPENDS, MOST_LAUNCHES,
-    MOST_RATE, Plan, Process,
+    MOST_RATE, MOST_WARMUP, Plan, Process,
 };
 pub use sample::{Counter, CounterClass, Exit, Launch, Phase, Sample, SampleState};
 
@@ -157,6 +159,10 @@ impl Record {
         }
         let append = self.plan.append.as_ref();
         if let Some(what) = append.and_then(|append| append.contradiction(&self.plan)) {
+            return Some(what);
+        }
+        let command = self.plan.command.as_ref();
+        if let Some(what) = command.and_then(|command| command.contradiction(&self.plan)) {
             return Some(what);
         }
         if let Some((key, count)) = self.most_samples()

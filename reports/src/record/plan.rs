@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppendPlan, MOST_SAMPLES};
+use super::{AppendPlan, CommandPlan, MOST_SAMPLES};
 use crate::units::nanos;
 
 /// What a run does, before it does it.
@@ -25,6 +25,10 @@ pub struct Plan {
     /// What every launch of an append run does; `None` in runs of other scenarios, and then absent from the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub append: Option<AppendPlan>,
+    /// The command that is launched; `None` in runs of other scenarios, and then absent from the
+    /// file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandPlan>,
     /// Seed of the order in which the arms of a round run.
     pub order_seed: u64,
     /// What is compared.
@@ -46,6 +50,9 @@ pub const MOST_RATE: u64 = 1_000_000;
 /// Appends of one launch, those to warm up included. Their histories are read back and compared.
 pub const MOST_APPENDS: u64 = 20_000_000;
 
+/// Launches of a command before the first measured one.
+pub const MOST_WARMUP: u64 = 10_000;
+
 impl Plan {
     /// What is beyond its limit, in words: a record may be foreign, and is run again by its numbers.
     pub(super) fn beyond_limit(&self) -> Option<String> {
@@ -59,6 +66,7 @@ impl Plan {
             ("rate", append.and_then(|append| append.rate), MOST_RATE),
             ("appends", append.map(|append| append.appends), MOST_APPENDS),
             ("warmup", append.map(|append| append.warmup), MOST_APPENDS),
+            ("command.warmup", self.command.as_ref().map(|command| command.warmup), MOST_WARMUP),
         ];
         let beyond = |(name, number, most): (&str, Option<u64>, u64)| {
             let number = number.filter(|number| *number > most)?;

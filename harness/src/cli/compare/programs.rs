@@ -8,19 +8,17 @@ use tracerig_reports::record::Status;
 use tracerig_reports::{Record, render};
 
 use super::{Arguments, exact_counters, plan, results, rules};
+use crate::cli::output::Format;
 use crate::cli::shown::Shown;
 use crate::cli::{self, Code, Interrupted, Usage, code_of, output, run};
-use crate::compare::{self, CompareError, Event, Job, Source};
+use crate::compare::{self, CompareError, Event, Job, Source, Subject};
 use crate::machine;
 use crate::scenario::Place;
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let plan = plan(arguments)?;
     let rules = rules(arguments, &plan, &exact_counters())?;
-    let out = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("tracerig-out").join(machine::run_id("compare", &machine::now())));
+    let out = out(arguments);
     results::prepare(&out)?;
     let base = executable(arguments.base_bin.as_ref(), arguments.base_rev.as_ref())?;
     let base = base.ok_or_else(|| Usage("compared with what? Give --base-bin or --base-rev".to_owned()))?;
@@ -30,6 +28,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         None => ("this tracerig".to_owned(), std::env::current_exe().context("the path of this program")?),
     };
     let place = Place { program: new.1.clone(), ..run::place(arguments.seed)? };
+    let [base, new] = [base, new].map(|(name, path)| (name, Subject::Executable(path)));
     let job = Job {
         base,
         new,
@@ -39,9 +38,20 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         rules,
         place,
     };
+    made(&job, &out, (arguments.format, arguments.details))
+}
+
+/// Where the results go.
+pub(super) fn out(arguments: &Arguments) -> PathBuf {
+    let named = || Path::new("tracerig-out").join(machine::run_id("compare", &machine::now()));
+    arguments.out.clone().unwrap_or_else(named)
+}
+
+/// Compares, and gives what was found in this format, with or without all details.
+pub(super) fn made(job: &Job, out: &Path, shape: (Format, bool)) -> anyhow::Result<Code> {
     let mut shown = Shown::default();
     let mut compared = Vec::new();
-    let ended = compare::run(&job, &mut |event| show(&mut shown, &event), &mut |run| compared.push(run));
+    let ended = compare::run(job, &mut |event| show(&mut shown, &event), &mut |run| compared.push(run));
     shown.finish();
     let cut_short = match ended {
         Err(error) if compared.is_empty() => return Err(told(error)),
@@ -64,14 +74,14 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         let cause = render::cause(record).unwrap_or_default();
         output::say_wrapped(&format!("tracerig: {}, {side}: {cause}", run.name));
     }
-    if let Err(error) = compared.iter().try_for_each(|run| results::write_samples(&out, run)) {
+    if let Err(error) = compared.iter().try_for_each(|run| results::write_samples(out, run)) {
         gone_wrong(error);
     }
     if compared.iter().any(|run| run.interrupted) {
         code = code.graver(Code::INTERRUPTED);
     }
     let runs = compared.into_iter().map(|run| Run { name: run.name, comparison: run.comparison });
-    results::give(runs.collect(), code, Some(&out), (arguments.format, arguments.details))
+    results::give(runs.collect(), code, Some(out), shape)
 }
 
 /// The executable that the user names, if any, and what they call it.

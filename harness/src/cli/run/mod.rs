@@ -1,6 +1,7 @@
 //! `tracerig run`: measures a scenario or a plan, shows the result, and writes its record and report.
 
 mod append;
+mod command;
 mod crash;
 mod planned;
 mod refresh;
@@ -39,6 +40,7 @@ enum Scenario {
     Relaunch(relaunch::Relaunch),
     Append(append::Append),
     Refresh(refresh::Refresh),
+    Command(command::Command),
 }
 
 /// How often, and where results go.
@@ -63,6 +65,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Some(Scenario::Relaunch(arguments)) => relaunch::main(arguments),
         Some(Scenario::Append(arguments)) => append::main(arguments),
         Some(Scenario::Refresh(arguments)) => refresh::main(arguments),
+        Some(Scenario::Command(arguments)) => command::main(arguments),
     }
 }
 

@@ -146,6 +146,7 @@ impl Builtin {
                 appends: (self.appends_of_a_thread(condition) + self.warmup) * condition.threads,
                 warmup: self.warmup,
             }),
+            command: None,
         };
         Ok(Definition {
             plan,

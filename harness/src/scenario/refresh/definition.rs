@@ -124,6 +124,7 @@ impl Builtin {
             order_seed: 0,
             arms: planned.collect(),
             append: None,
+            command: None,
         };
         let own = Refresh { arms, recipe: Box::new(recipe), scale, few_sessions, many_per_mille };
         Definition {

@@ -144,6 +144,7 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
         order_seed: 0,
         arms: planned.collect(),
         append: None,
+        command: None,
     };
     Ok(Definition {
         plan,

@@ -11,6 +11,7 @@ use super::definition::{Arm, Examines};
 use super::worker::{Engine, Reply};
 use crate::platform::Io;
 use crate::scenario::finished::{self, Finished};
+use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{PreparedDatabase, difference, digest};
 
 /// The counters of launches that are exact, by name.
@@ -124,30 +125,6 @@ pub(super) fn wrong(due: Due<'_>, reply: &Reply) -> Option<String> {
         return Some(format!("it examined {} rows instead of {rows}", account.rows_examined));
     }
     None
-}
-
-/// Which condition of its arm the launch did not meet.
-fn unmet(cache: Cache, least: u64, launch: &Launch) -> Option<String> {
-    let read = launch.device_read.map(ByteSize::bytes);
-    match cache {
-        Cache::Any => None,
-        Cache::Hot => match read {
-            // Where the platform does not tell, hot is what a file just read through is.
-            None | Some(0) => None,
-            Some(read) => Some(format!("{read} bytes came from the device, although the page cache was hot")),
-        },
-        Cache::Cold => {
-            let (Some(resident), Some(read)) = (launch.resident_pages_before, read) else {
-                return Some("this platform cannot prove a cold page cache".to_owned());
-            };
-            if resident > 0 {
-                return Some(format!("{resident} pages could not be dropped from the page cache"));
-            }
-            (read < least).then(|| {
-                format!("only {read} bytes came from the device, although {least} or more had to be read")
-            })
-        }
-    }
 }
 
 pub(super) fn describe(

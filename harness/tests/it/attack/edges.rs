@@ -21,7 +21,7 @@ fn numbers_of_the_command_line_are_taken_up_to_their_limit() {
     // Each needs something that is not there, and says so only if the number is taken.
     let no_recipe = ["--recipe", "no-such"];
     let no_database = ["--db", "no-such"];
-    let cases: [(&[&str], &str, u64, &[&str]); 17] = [
+    let cases: [(&[&str], &str, u64, &[&str]); 18] = [
         (&["run", "relaunch", "--samples"], "--samples", 10_000, &no_recipe),
         (&["run", "append", "--arms", "no-such", "--samples"], "--samples", 10_000, &[]),
         (&["run", "refresh", "--samples"], "--samples", 10_000, &no_recipe),
@@ -29,6 +29,7 @@ fn numbers_of_the_command_line_are_taken_up_to_their_limit() {
         (&["run", "append", "--arms", "no-such", "--threads"], "--threads", 4_096, &[]),
         (&["run", "append", "--arms", "no-such", "--rate"], "--rate", 1_000_000, &[]),
         (&["run", "append", "--arms", "no-such", "--appends"], "--appends", 10_000_000, &[]),
+        (&["run", "command", "--input", "no-such", "--warmup"], "--warmup", 10_000, &["--", "true"]),
         (&["run", "relaunch", "--scale"], "--scale", 1_000, &no_recipe),
         (&["dataset", "build", "no-such", "--scale"], "--scale", 1_000, &[]),
         (&["compare", "--base-bin", "no-such", "--pairs"], "--pairs", 10_000, &no_recipe),

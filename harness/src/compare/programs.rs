@@ -1,0 +1,98 @@
+//! What the two sides of a comparison launch.
+
+use std::path::PathBuf;
+
+use rand_chacha::ChaCha12Rng;
+use tracerig_reports::comparison;
+use tracerig_reports::record::{Build, Machine, Plan};
+
+use super::executables::Executables;
+use super::sides::Side;
+use super::{CompareError, Job};
+use crate::machine;
+use crate::scenario::Definition;
+use crate::scenario::candidate::Candidate;
+
+/// What one side launches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A tracerig, at this path.
+    Executable(PathBuf),
+    /// Any command: program and arguments.
+    Command(Vec<String>),
+}
+
+/// What both sides launch.
+#[derive(Debug)]
+pub(super) enum Programs {
+    /// Two executables that were asked what they are.
+    Executables(Executables),
+    /// Two commands, of which nothing is known.
+    Commands([Vec<String>; 2]),
+}
+
+impl Programs {
+    /// What `job` compares.
+    pub(super) fn of(job: &Job) -> Result<Self, CompareError> {
+        match (&job.base.1, &job.new.1) {
+            (Subject::Executable(base), Subject::Executable(new)) => {
+                Ok(Self::Executables(Executables::of(base, new, &job.place.workplaces)?))
+            }
+            (Subject::Command(base), Subject::Command(new)) => {
+                Ok(Self::Commands([base.clone(), new.clone()]))
+            }
+            _ => Err(CompareError::Unlike),
+        }
+    }
+
+    /// What this side launches, which the user calls `name`, for the result.
+    pub(super) fn told(&self, side: Side, name: &str, machine: &Machine) -> comparison::Program {
+        comparison::Program {
+            argv: self.argv(side).map(<[String]>::to_vec),
+            ..comparison::Program::new(name, self.build(side), machine)
+        }
+    }
+
+    /// The build of this side; of a command, that of the program that launches it.
+    fn build(&self, side: Side) -> Build {
+        match self {
+            Self::Executables(executables) => executables.hello(side).build.clone(),
+            Self::Commands(_) => machine::build(),
+        }
+    }
+
+    /// The command of this side.
+    fn argv(&self, side: Side) -> Option<&[String]> {
+        match self {
+            Self::Executables(_) => None,
+            Self::Commands([base, new]) => Some(if side == Side::New { new } else { base }),
+        }
+    }
+
+    /// What is launched on this side.
+    pub(super) fn candidate(&self, side: Side, definition: &Definition) -> Result<Candidate, CompareError> {
+        let limit = definition.time_limit;
+        Ok(match self {
+            Self::Executables(executables) => Candidate::new(&executables.path(side), limit)?,
+            Self::Commands(_) => Candidate::of_command(self.argv(side).unwrap_or_default(), limit)?,
+        })
+    }
+
+    /// The plan of this side.
+    pub(super) fn plan(&self, side: Side, plan: &Plan) -> Plan {
+        let mut plan = plan.clone();
+        if let (Some(command), Some(argv)) = (&mut plan.command, self.argv(side)) {
+            command.argv = argv.to_vec();
+        }
+        plan
+    }
+
+    /// Gives both a fresh start, as far as that is possible.
+    pub(super) fn renew(&self, random: &mut ChaCha12Rng) -> Result<(), CompareError> {
+        match self {
+            Self::Executables(executables) => executables.renew(random),
+            // A command is started from where it lies: what it needs beside it is not known.
+            Self::Commands(_) => Ok(()),
+        }
+    }
+}
