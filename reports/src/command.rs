@@ -107,6 +107,10 @@ mod tests {
         let mut record = flawless();
         record.plan.command = Some(command());
         record.scenario = "command".to_owned();
+        record.plan.arms.retain(|arm| arm.name == "unchanged");
+        record.samples.retain(|sample| sample.arm == "unchanged");
+        record.plan.arms[0].name = "command".to_owned();
+        record.samples.iter_mut().for_each(|sample| sample.arm = "command".to_owned());
         let summary = Summary::of(&record);
         for text in [crate::render::terminal(&record), crate::render::markdown(&record)] {
             assert!(text.contains("wc -l 'a file'"), "{text}");
