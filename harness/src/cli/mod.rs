@@ -63,7 +63,7 @@ struct Cli {
 enum Verb {
     Scan(scan::Arguments),
     Run(run::Arguments),
-    Compare(compare::Arguments),
+    Compare(Box<compare::Arguments>),
     Diff(diff::Arguments),
     Report(report::Arguments),
     Repro(repro::Arguments),

@@ -26,7 +26,7 @@ pub enum Subject {
 #[derive(Debug)]
 pub(super) enum Programs {
     /// Two executables that were asked what they are.
-    Executables(Executables),
+    Executables(Box<Executables>),
     /// Two commands, of which nothing is known.
     Commands([Vec<String>; 2]),
 }
@@ -36,7 +36,7 @@ impl Programs {
     pub(super) fn of(job: &Job) -> Result<Self, CompareError> {
         match (&job.base.1, &job.new.1) {
             (Subject::Executable(base), Subject::Executable(new)) => {
-                Ok(Self::Executables(Executables::of(base, new, &job.place.workplaces)?))
+                Ok(Self::Executables(Box::new(Executables::of(base, new, &job.place.workplaces)?)))
             }
             (Subject::Command(base), Subject::Command(new)) => {
                 Ok(Self::Commands([base.clone(), new.clone()]))

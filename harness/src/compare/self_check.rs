@@ -102,7 +102,7 @@ impl Checked {
 /// See [`CompareError`].
 pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Checked, CompareError> {
     let executables = Executables::of(&job.program, &job.program, &job.place.workplaces)?;
-    let programs = Programs::Executables(executables);
+    let programs = Programs::Executables(Box::new(executables));
     tell(Event::Run(&job.run));
     let mut sides = Sides::of(compared(&job.run)?, &job.place, &programs, &mut |event| {
         tell(Event::Preparing(event));
