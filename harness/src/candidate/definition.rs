@@ -94,7 +94,7 @@ impl Definition {
                 let argv = words::split(command).map_err(DefinitionError::Words)?;
                 Ok(Self::of_words(name, argv))
             }
-            _ => super::shipped(text).map(|shipped| shipped.definition()).ok_or_else(|| {
+            _ => super::shipped(text).map(super::Shipped::definition).ok_or_else(|| {
                 let names: Vec<&str> = super::SHIPPED.iter().map(|shipped| shipped.name).collect();
                 let known = names.join(", ");
                 DefinitionError::Words(format!(

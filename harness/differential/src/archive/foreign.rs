@@ -112,8 +112,9 @@ impl Runner<'_> {
             Op::Refresh(mode) => self.ask(*mode == Mode::Rescan),
             op => {
                 self.asking.changed();
+                let before = self.world.folders();
                 self.world.apply(op)?;
-                Ok(())
+                Ok(self.world.folders_changed(&before)?)
             }
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tracerig_protocol::{Contract, ErrorKind, Outcome};
 
 use crate::candidate::check::cases;
-use crate::candidate::{Candidate, Definition, FILE_NAME, SHIPPED};
+use crate::candidate::{Candidate, Definition, FILE_NAME, SHIPPED, Shipped};
 use crate::cli::Code;
 use crate::cli::output::{self, Format, padded};
 
@@ -49,7 +49,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if arguments.cases {
         return list_cases(arguments.format);
     }
-    let mut definitions: Vec<Definition> = SHIPPED.iter().map(|shipped| shipped.definition()).collect();
+    let mut definitions: Vec<Definition> = SHIPPED.iter().map(Shipped::definition).collect();
     if Path::new(FILE_NAME).exists() {
         definitions.push(Definition::read(Path::new(FILE_NAME))?);
     }

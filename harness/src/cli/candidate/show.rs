@@ -3,7 +3,7 @@
 use tracerig_reports::wrapped;
 
 use crate::candidate::check::{Failure, Report, Verdict};
-use crate::cli::output::{counted, plain};
+use crate::cli::output::counted;
 
 /// Columns of a line.
 const WIDTH: usize = 100;
@@ -70,7 +70,7 @@ pub(super) fn told(report: &Report) -> String {
             text += &format!("\nalso, of the level {}:\n{others}", level.level);
         }
     }
-    plain(&text).to_string()
+    text
 }
 
 fn brief(failure: &Failure) -> String {
