@@ -17,7 +17,7 @@ fn every_format_goes_to_standard_output_or_into_a_folder() {
     let (relaunch, append) = (kept("record-v1.json"), kept("record-append-v1.json"));
     let records = [text(&relaunch), text(&append)];
     for (format, name, begins) in [
-        ("terminal", "report.txt", "FAILED: published (cache cold), round 6: "),
+        ("terminal", "report.txt", "A relaunch with a memo takes "),
         ("markdown", "report.md", "# What does a relaunch cost?"),
         ("html", "report.html", "<!DOCTYPE html>"),
         ("json", "report.json", "["),
@@ -199,7 +199,7 @@ fn ablations_of_any_shape_become_a_table() {
     assert!(page.out.contains("anchors") && page.out.contains("1.50 us"), "{:?}", page.err);
     std::fs::write(program.path("ablations.json"), "not JSON").unwrap();
     let refused = program.run(&html);
-    assert!(refused.code == Some(1) && refused.err.contains("ablations.json: is not JSON"), "{refused:?}");
+    assert!(refused.code == Some(1) && refused.err.contains("ablations.json: not JSON"), "{refused:?}");
     let nowhere = program.run(&["report", text(&record), "--ablations", "ablations.json"]);
     assert!(nowhere.code == Some(2) && nowhere.err.contains("--format html"), "{nowhere:?}");
 }
