@@ -211,7 +211,7 @@ fn misuse_is_told_and_answered_with_2() {
         (&["--threads", "0"], "--threads"),
         (&["--rate", "0"], "--rate"),
         (&["--kills", "5"], "--crash"),
-        (&["--crash", "--arms", "bare"], "promises nothing"),
+        (&["--crash", "--arms", "bare"], "only arms with a store"),
         (&["--crash", "--contended"], "--contended"),
     ] {
         let ran = program.run(&[&["run", "append"], arguments].concat());
