@@ -139,7 +139,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 /// Which contracts to check, and whether the candidate serves.
 fn contracts(arguments: &Arguments, definition: &Definition) -> anyhow::Result<(Vec<Contract>, bool)> {
     let mut candidate = Candidate::open(definition, arguments.limit)?;
-    // What is wrong with it is told by the check.
+    // The check says what is wrong with it.
     candidate.hello()?;
     let serves = candidate.said().can(tracerig_protocol::Capability::Serve);
     let contracts = match arguments.contract {
