@@ -92,7 +92,7 @@ fn the_page_cache_of_the_named_files_is_hot_or_cold_as_asked() {
     assert_eq!(caches, [Cache::Hot, Cache::Cold]);
     for sample in record.samples.iter().filter(|sample| sample.is_valid()) {
         for launch in &sample.launches {
-            let read = launch.device_read.map(|read| read.bytes());
+            let read = launch.device_read.map(tracerig_reports::ByteSize::bytes);
             match sample.cache {
                 Cache::Cold => {
                     assert_eq!(launch.resident_pages_before, Some(0));
