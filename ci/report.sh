@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs a plan and makes its report: ci/report.sh [PLAN]. The page is tracerig-out/report/report.html; OUT=DIR moves it. A run is never
-# written over: a second one needs another folder.
+# Runs a plan and makes its report: ci/report.sh [PLAN]. The page is tracerig-out/report/report.html, or in a folder beside it where that is
+# there already; OUT=DIR moves it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 plan=${1:-ci}
-out=${OUT:-tracerig-out/report}
+out=$(ci/unused.sh "${OUT:-}" tracerig-out/report)
 
 cargo build --locked --release --bin tracerig
 target=${CARGO_TARGET_DIR:-target}

@@ -69,7 +69,7 @@ pub enum BaselineError {
     Mixed(String, String),
     /// A record that nothing can be compared with.
     #[error(
-        "the run `{run}` {why}, so it is no baseline, and what is kept as `{name}` stays; make the run again"
+        "the run `{run}` {why}, so it is no baseline, and what is kept as `{name}` stays; make the run again, or keep it all the same with --force"
     )]
     NoBase {
         /// Of the baseline.
@@ -78,6 +78,21 @@ pub enum BaselineError {
         run: String,
         /// What is the matter with it.
         why: &'static str,
+    },
+    /// The same, with a good baseline in its place.
+    #[error(
+        "the run `{run}` {why}, and the good baseline kept as `{name}` stays; choose another name, or remove {}",
+        path.display()
+    )]
+    Good {
+        /// Of the baseline.
+        name: String,
+        /// Of the record.
+        run: String,
+        /// What is the matter with it.
+        why: &'static str,
+        /// The file of the baseline.
+        path: PathBuf,
     },
     /// A file cannot be read or written.
     #[error("{}: cannot be read or written: {source}. Check its permissions, make room, or choose another folder with --baselines", path.display())]
@@ -92,6 +107,19 @@ pub enum BaselineError {
     Record(#[from] tracerig_reports::Error),
 }
 
+/// The first record that is no good to compare with, and why.
+fn flaw(records: &[Named]) -> Option<(&str, &'static str)> {
+    let why = |record: &Record| match record.outcome.status {
+        Status::Complete => None,
+        Status::Inconclusive => Some("is inconclusive: an arm has no valid sample"),
+        Status::Interrupted => Some("was cut short"),
+        Status::Incomplete => Some("was killed"),
+        Status::Failed => Some("has processes that failed"),
+        Status::Mismatch => Some("has wrong answers"),
+    };
+    records.iter().find_map(|(run, record)| Some((run.as_str(), why(record)?)))
+}
+
 impl Baselines {
     /// Those in `folder`.
     #[must_use]
@@ -99,20 +127,22 @@ impl Baselines {
         Self { folder }
     }
 
-    /// Keeps `records` under `name`, in place of what was kept under it.
+    /// Keeps `records` under `name`, in place of what was kept under it. Runs that did not end well
+    /// are refused; with `force` they are kept where no good ones are.
     ///
     /// # Errors
     /// See [`BaselineError`]; what was kept before is then still there.
-    pub fn save(&self, name: &str, records: &[Named]) -> Result<PathBuf, BaselineError> {
+    pub fn save(&self, name: &str, records: &[Named], force: bool) -> Result<PathBuf, BaselineError> {
         let path = self.path(name)?;
-        for (run, record) in records {
-            let why = match record.outcome.status {
-                Status::Complete | Status::Inconclusive => continue,
-                Status::Interrupted => "was cut short",
-                Status::Failed => "has processes that failed",
-                Status::Mismatch => "has wrong answers",
-            };
-            return Err(BaselineError::NoBase { name: name.to_owned(), run: run.clone(), why });
+        if let Some((run, why)) = flaw(records) {
+            let (name, run) = (name.to_owned(), run.to_owned());
+            if !force {
+                return Err(BaselineError::NoBase { name, run, why });
+            }
+            let keeps_good = self.load(&name).is_ok_and(|kept| flaw(&kept).is_none());
+            if keeps_good {
+                return Err(BaselineError::Good { name, run, why, path });
+            }
         }
         let mut prints = records.iter().map(|(_, record)| &record.machine.fingerprint);
         let fingerprint = prints.next().cloned().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What a record says about where and by what it was made: the machine, its load, the build.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use jiff::{Timestamp, Unit};
@@ -28,6 +29,12 @@ pub fn run_id(scenario: &str, started: &str) -> String {
         .filter(char::is_ascii_alphanumeric)
         .collect();
     format!("{scenario}-{}Z-{:04x}", digits.trim_end_matches('Z'), std::process::id() & 0xffff)
+}
+
+/// Cores that this process may use.
+#[must_use]
+pub fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Load averages over 1, 5 and 15 minutes.
@@ -73,7 +80,7 @@ pub fn machine(data: &Path) -> Machine {
     let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let mut machine = Machine {
         cpu: models(&processors),
-        cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64),
+        cores: cores().get() as u64,
         memory_bytes: std::fs::read_to_string("/proc/meminfo")
             .ok()
             .and_then(|text| value(&text, "MemTotal")?.strip_suffix(" kB")?.parse::<u64>().ok())

@@ -16,11 +16,15 @@ pub enum Document {
 }
 
 impl Document {
-    /// Reads the file at `path` as what it says it is.
+    /// Reads the file at `path` as what it says it is, or as a run that was killed where it is
+    /// called [`record::PARTIAL`].
     ///
     /// # Errors
     /// As [`Record::read`] and [`Comparisons::read`].
     pub fn read(path: &Path) -> Result<Document> {
+        if path.file_name().is_some_and(|name| name == record::PARTIAL) {
+            return Ok(Document::Record(Box::new(record::Partial::read(path)?)));
+        }
         Self::parse(path, &read_whole(path, LARGEST_DOCUMENT)?)
     }
 

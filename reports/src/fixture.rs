@@ -149,6 +149,7 @@ pub(crate) fn record() -> Record {
             append: None,
             command: None,
             order_seed: 4_242,
+            cores: None,
             arms: arms.collect(),
         },
         dataset: Dataset {

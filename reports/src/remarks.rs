@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::command;
-use crate::record::{ArmKey, Cache, Outcome, Process, Record, SampleState, Status};
+use crate::record::{ArmKey, ArmPlan, Cache, Outcome, Process, Record, SampleState, Status};
 use crate::refresh;
 use crate::summary::{ArmSummary, CounterSummary, LeftOut, Summary, WARM};
 use crate::units;
@@ -238,6 +238,7 @@ pub(crate) fn end(record: &Record) -> String {
     let how = match outcome.status {
         Status::Complete => "Complete",
         Status::Interrupted => "Interrupted",
+        Status::Incomplete => "INCOMPLETE, the program was killed",
         Status::Inconclusive => "Inconclusive, an arm has no valid sample",
         Status::Failed => "Failed",
         Status::Mismatch => "Mismatch",
@@ -246,12 +247,31 @@ pub(crate) fn end(record: &Record) -> String {
         [(outcome.excluded, "excluded"), (outcome.failures, "failed"), (outcome.mismatches, "wrong")];
     let told = counts.into_iter().filter(|(count, _)| *count > 0);
     let told: String = told.map(|(count, what)| format!(", {} {what}", units::count(count))).collect();
+    let all = planned;
+    let (taken, planned) = (units::count(taken), units::count(planned));
+    let exit_code = outcome.exit_code;
+    if record.samples.len() as u64 <= all {
+        return format!("{how}: {taken} of {planned} samples taken{told}; exit code {exit_code}.");
+    }
+    let missing = match missing(record) {
+        0 => String::new(),
+        missing => format!(", {} still missing", units::count(missing)),
+    };
     format!(
-        "{how}: {} of {} samples taken{told}; exit code {}.",
-        units::count(taken),
-        units::count(planned),
-        outcome.exit_code
+        "{how}: {taken} samples taken for the {planned} planned{told} and taken again{missing}; \
+         exit code {exit_code}."
     )
+}
+
+/// Samples that the plan promised and that did not meet their conditions.
+fn missing(record: &Record) -> u64 {
+    let of_arm = |arm: &ArmPlan| {
+        let kept = record.samples.iter().filter(|sample| {
+            sample.key() == arm.key() && !matches!(sample.state, SampleState::Excluded { .. })
+        });
+        record.plan.samples.saturating_sub(kept.count() as u64)
+    };
+    record.plan.arms.iter().map(of_arm).sum()
 }
 
 /// Machine and build in a sentence.
@@ -320,7 +340,7 @@ pub(crate) fn machine(record: &Record) -> [(&'static str, String); 12] {
 
 /// The command of the run with its seed, as a shell takes it, in lines of at most `width` columns.
 pub(crate) fn again(record: &Record, width: usize) -> String {
-    let mut command = record.command.clone();
+    let mut command = words::repeatable(&record.command);
     let own = command.split(|word| word == "--").next().unwrap_or_default();
     if !own.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
         // What follows `--` are words of the measured command.

@@ -13,7 +13,7 @@ pub(crate) const CONFIDENCE: f64 = 0.99;
 
 /// Pairs needed for an interval. The whole range of n values holds the median with probability `1 - 2^(1-n)`, and no
 /// interval drawn from them can hold it with more: seven pairs give 98.4 %, eight 99.2 %.
-pub(crate) const FEWEST_PAIRS: usize = 8;
+pub const FEWEST_PAIRS: usize = 8;
 
 /// The middle of the values, or the mean of the two in the middle. `None` without values.
 #[must_use]

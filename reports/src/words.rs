@@ -163,6 +163,46 @@ pub(crate) fn is_bytes(name: &str) -> bool {
     name.ends_with("_bytes") || name == "rchar" || name == "wchar"
 }
 
+/// What the system says of causes that lie outside the measured program.
+const OUTSIDE: [(&str, &str); 8] = [
+    ("No space left", "the disk is full"),
+    ("disk is full", "the disk is full"),
+    ("quota exceeded", "the disk quota is used up"),
+    ("Read-only file system", "the file system is read-only"),
+    ("Input/output error", "the disk fails"),
+    ("Too many open files", "too many files are open"),
+    ("Cannot allocate memory", "memory ran out"),
+    ("cannot be launched", "it cannot be started"),
+];
+
+/// Why a sample failed, with the cause named where it lies outside the measured program.
+pub(crate) fn cause(error: &str) -> String {
+    let said = crate::foreign::one_line(&error.replace('\n', " "), 240);
+    match OUTSIDE.iter().find(|(sign, _)| error.contains(sign)) {
+        Some((_, what)) => format!("not the program's fault: {what}; {said}"),
+        None => said,
+    }
+}
+
+/// The command without `--out`: results are never written over, so that it would not run twice.
+pub(crate) fn repeatable(command: &[String]) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut words = command.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // Behind it stand the words of another program.
+            "--" => {
+                kept.push(word.clone());
+                kept.extend(words.by_ref().cloned());
+            }
+            "--out" => drop(words.next()),
+            word if word.starts_with("--out=") => {}
+            _ => kept.push(word.clone()),
+        }
+    }
+    kept
+}
+
 /// The words of a command as a shell reads them, in lines of at most `width` columns as far as single words allow. An
 /// option stays beside its value. A line that goes on ends in a backslash, so that all of them can be copied at once.
 pub(crate) fn shell(words: &[String], width: usize) -> String {
@@ -275,6 +315,22 @@ mod tests {
         assert_eq!(modes(&[mode(None)]), "full");
         assert_eq!(modes(&[mode(Some("none"))]), "full");
         assert_eq!(modes(&[mode(Some("anchors"))]), "full (anchors)");
+    }
+
+    #[test]
+    fn a_cause_outside_the_program_is_named() {
+        let full = "exit code 1: memo: No space left on device (os error 28)";
+        assert_eq!(cause(full), format!("not the program's fault: the disk is full; {full}"));
+        assert_eq!(cause("exit code 101: a panic\nin it"), "exit code 101: a panic in it");
+    }
+
+    #[test]
+    fn a_command_that_is_repeated_writes_elsewhere() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let kept = |text: &str| repeatable(&words(text)).join(" ");
+        assert_eq!(kept("t run --out a --seed 7"), "t run --seed 7");
+        assert_eq!(kept("t run --seed 7 --out=a"), "t run --seed 7");
+        assert_eq!(kept("t compare --out a -- x --out b"), "t compare -- x --out b");
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub struct Options {
 }
 
 impl Options {
+    /// Connections that more cores add nothing to.
+    pub const MOST_CONNECTIONS: NonZeroUsize = const { NonZeroUsize::new(4).unwrap() };
+
     /// Rules that are switched off.
     const fn ablated(&self) -> Ablations {
         #[cfg(feature = "ablations")]
@@ -70,7 +73,7 @@ impl Default for Options {
         Self {
             memo: MemoPlace::Disabled,
             busy_timeout: BUSY_TIMEOUT,
-            connections: cores.min(const { NonZeroUsize::new(4).unwrap() }),
+            connections: cores.min(Self::MOST_CONNECTIONS),
             large_from_bytes: 8 << 20,
             identity: Arc::new(FileSystemIdentity),
             probe: None,

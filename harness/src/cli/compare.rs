@@ -1,6 +1,7 @@
 //! `tracerig compare`: two executables, two revisions, two records, or a record and a baseline, arm by arm.
 
 mod commands;
+pub(super) mod pairs;
 mod programs;
 mod records;
 pub(super) mod results;
@@ -60,6 +61,10 @@ pub(super) struct Arguments {
     /// Save the records under this name.
     #[arg(long, value_name = "NAME")]
     save_baseline: Option<String>,
+    /// Keep a run that was cut short, failed, answered wrongly or is inconclusive, unless a good one
+    /// is kept under the name.
+    #[arg(long, hide_short_help = true, requires = "save_baseline")]
+    force: bool,
     /// Folder of the baselines.
     #[arg(long, hide_short_help = true, value_name = "DIR", default_value = "target/tracerig/baselines")]
     baselines: PathBuf,
@@ -78,7 +83,7 @@ pub(super) struct Arguments {
     /// Pairs of samples per arm, and as many for the second run [default: the plan's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     pairs: Option<u64>,
-    /// Compare work counters only: seconds, no noise.
+    /// Compare work counters only, without timing anything.
     #[arg(long)]
     counters_only: bool,
     /// Ignore changes smaller than this [default: the plan's].
@@ -193,6 +198,7 @@ fn rules(arguments: &Arguments, plan: &Plan, exact: &BTreeSet<&str>) -> Result<R
         margin: plan.compare.margin_percent / 100.0,
         budget: plan.compare.budget_percent / 100.0,
         accepted: arguments.accept.iter().cloned().collect(),
+        tolerated: plan.compare.tolerated(),
         ..Rules::default()
     })
 }

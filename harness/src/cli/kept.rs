@@ -9,13 +9,16 @@ use crate::scenario::workplace::free_room;
 /// Room that results may take, in bytes: the largest record of the plan `release` takes a tenth of it.
 const ROOM: u64 = 16 << 20;
 
-/// Makes sure that results can be written into `out` later on, and overwrite none: `file` is what is in every folder of
-/// such results, `what` what it is.
-pub(super) fn prepare(out: &Path, file: &str, what: &str) -> anyhow::Result<()> {
-    let file = out.join(file);
-    // A link that leads to nothing is there, too.
-    if file.symlink_metadata().is_ok() {
-        bail!("{}: {what} is there already; choose another --out, or remove it", file.display());
+/// Makes sure that results can be written into `out` later on, and overwrite none: `files` stand in
+/// folders of such results, each with what it is.
+pub(super) fn prepare(out: &Path, files: &[(&str, &str)]) -> anyhow::Result<()> {
+    for (file, what) in files {
+        let file = out.join(file);
+        // A link that leads to nothing is there, too.
+        if file.symlink_metadata().is_ok() {
+            let file = file.display();
+            bail!("{file}: {what} is there already; choose another --out, or remove it");
+        }
     }
     std::fs::create_dir_all(out)
         .and_then(|()| tempfile::tempfile_in(out).map(drop))

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use tracerig_reports::comparison::{self, Comparisons};
-use tracerig_reports::record::Status;
+use tracerig_reports::record::{PARTIAL, Status};
 use tracerig_reports::{
-    Document, LARGEST_DOCUMENT, Record, export, foreign, hdr, html, read_whole, render, write_whole,
+    Document, LARGEST_DOCUMENT, Record, check_writable, export, foreign, hdr, html, read_whole, render,
+    write_whole,
 };
 
 use super::compare::results;
@@ -90,9 +91,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     }
     for path in named {
         let mut found = Vec::new();
-        for path in files_at(path, &[RECORD, results::FILE])? {
+        for path in files_at(path, &[RECORD, results::FILE, PARTIAL])? {
             match Document::read(&path)? {
-                Document::Record(record) => found.push(*record),
+                Document::Record(record) => {
+                    say_if_incomplete(&path, &record);
+                    found.push(*record);
+                }
                 Document::Comparisons(read) => shown.comparisons.push(read),
             }
         }
@@ -109,6 +113,17 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         return Err(Usage(said.to_owned()).into());
     }
     exported(arguments, &shown.records)
+}
+
+/// Says of a run that was killed that it was.
+fn say_if_incomplete(path: &Path, record: &Record) {
+    if record.outcome.status == Status::Incomplete {
+        let samples = output::counted(record.samples.len() as u64, "sample", "samples");
+        output::say(&format!(
+            "{}: incomplete: {samples} of a run that was killed, or is not over yet",
+            path.display()
+        ));
+    }
 }
 
 /// Files that runs, comparisons and reports write beside records. Who names all files of a folder names them, too.
@@ -248,8 +263,10 @@ fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
     if arguments.export.len() > 1 && arguments.out.is_none() {
         return Err(Usage("several formats need a folder: give --out DIR".to_owned()).into());
     }
+    // All of them before the first is written.
+    let mut files = Vec::new();
     for format in &arguments.export {
-        let (name, text) = match format {
+        files.push(match format {
             Export::Hdr => {
                 let [record] = records else {
                     return Err(Usage("an HdrHistogram log has one run: give one record".to_owned()).into());
@@ -258,17 +275,27 @@ fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
             }
             Export::Bencher => ("bencher.json", export::bencher(records)?),
             Export::SmallerIsBetter => ("smaller-is-better.json", export::smaller_is_better(records)?),
-        };
-        put(arguments.out.as_deref(), name, &text)?;
+        });
+    }
+    if let Some(out) = &arguments.out {
+        created(out)?;
+        files.iter().try_for_each(|(name, _)| check_writable(&out.join(name)))?;
+    }
+    for (name, text) in &files {
+        put(arguments.out.as_deref(), name, text)?;
     }
     Ok(Code::FINE)
+}
+
+fn created(out: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))
 }
 
 /// Puts text into a file of the folder, whole or not at all, or prints it.
 fn put(out: Option<&Path>, name: &str, text: &str) -> anyhow::Result<()> {
     let Some(out) = out else { return output::print(text) };
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("{}: cannot be written to; choose another --out", out.display()))?;
+    created(out)?;
     let path = out.join(name);
     write_whole(&path, text.as_bytes())?;
     output::say(&path.display().to_string());

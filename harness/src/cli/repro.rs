@@ -1,18 +1,19 @@
 //! `tracerig repro`: makes the run of a record again, and says whether it agrees.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tracerig_reports::comparison::Run;
-use tracerig_reports::record::{Sample, SampleState};
+use tracerig_reports::record::{ArmKey, Machine, Sample, SampleState};
 use tracerig_reports::verdict::{Gate, Rules, Verdict, Work};
-use tracerig_reports::{Comparison, Record, comparison};
+use tracerig_reports::{Comparison, Record, comparison, wrapped};
 
+use super::compare::pairs;
 use super::output::{self, Format};
-use super::shown::Shown;
+use super::run::Journal;
 use super::{Code, Interrupted, Usage, run, told};
 use crate::protocol;
 use crate::scenario::Place;
@@ -38,6 +39,10 @@ pub(super) struct Arguments {
     /// Exit as `git bisect run` expects: 0 good, 1 bad, 125 skip.
     #[arg(long)]
     bisect: bool,
+    /// Build the revision that made the record, and compare it with the work tree (or with --bin) in
+    /// pairs, on the data of the record: times on this machine, whichever made the record.
+    #[arg(long, conflicts_with = "bisect")]
+    pairs: bool,
     /// Compare work counters only, not times.
     #[arg(long)]
     counters_only: bool,
@@ -50,7 +55,7 @@ pub(super) struct Arguments {
     /// Run the command of the record. Read it first: it runs with your rights, in this folder.
     #[arg(long, conflicts_with = "bin")]
     allow_command: bool,
-    /// Samples per arm [default: as many as in the record].
+    /// Samples per arm [default: as many as in the record]; with --pairs, pairs per arm.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
     samples: Option<u64>,
     /// Folder for the record of the repetition [default: none].
@@ -108,6 +113,20 @@ struct Document {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    if arguments.pairs {
+        let record = Record::read(&record_at(&arguments.record))?;
+        return pairs::main(
+            &record,
+            &pairs::Asked {
+                bin: arguments.bin.as_ref(),
+                database: arguments.db.clone(),
+                pairs: arguments.samples,
+                counters_only: arguments.counters_only,
+                out: arguments.out.clone(),
+                format: (arguments.format, arguments.details),
+            },
+        );
+    }
     let done = repeat(arguments);
     match done {
         // What cannot be tried is neither good nor bad; only Ctrl-C ends a bisection.
@@ -125,10 +144,13 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     }
 }
 
+/// The record, if a folder is given the one in it.
+fn record_at(given: &Path) -> PathBuf {
+    if given.is_dir() { given.join(run::RECORD) } else { given.to_owned() }
+}
+
 fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
-    let given = &arguments.record;
-    let path = if given.is_dir() { given.join(run::RECORD) } else { given.clone() };
-    let record = Record::read(&path)?;
+    let record = Record::read(&record_at(&arguments.record))?;
     if let Some(out) = &arguments.out {
         run::prepare(out)?;
     }
@@ -143,10 +165,10 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
         allow_command: arguments.allow_command,
         samples: arguments.samples,
     };
-    let mut shown = Shown::default();
-    let repeated = repro::again(&record, &again, &mut |event| shown.event(&event));
-    shown.finish();
-    let mut repeated = repeated.map_err(|error| match error {
+    let folder = arguments.out.clone().map(|out| move |_: &Record| out.clone());
+    let mut journal = Journal::new(folder.as_ref().map(|folder| folder as &dyn Fn(&Record) -> PathBuf));
+    let repeated = repro::again(&record, &again, &mut |event| journal.event(&event));
+    let mut repeated = journal.end(repeated).map_err(|error| match error {
         ReproError::OwnDatabase | ReproError::NoDatabase(_) | ReproError::NotAllowed(_) => {
             Usage(error.to_string()).into()
         }
@@ -173,7 +195,9 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     if arguments.counters_only {
         compared = compared.without_times();
     }
-    let (code, printed) = give(arguments, &compared, same_order(&record, &repeated))?;
+    let elsewhere = differences(&record.machine, &repeated.machine);
+    let same_order = same_order(&record, &repeated);
+    let (code, printed) = give(arguments, &compared, same_order, &elsewhere)?;
     if arguments.bisect {
         // The code is the answer to `git bisect run`; what is printed or kept beside it does not change which revision is bad.
         for error in [printed, written].into_iter().filter_map(Result::err) {
@@ -193,10 +217,31 @@ fn sound(record: &Record) -> Record {
     Record { samples: record.samples.iter().filter(answers).cloned().collect(), ..record.clone() }
 }
 
-/// Whether samples were taken in the same order, as far as both go.
+/// Whether samples were taken in the same order, as far as both go. Samples that were left out were
+/// taken again in rounds of their own, which depend on the machine.
 fn same_order(record: &Record, repeated: &Record) -> bool {
-    let order = |record: &Record| record.samples.iter().map(Sample::key).collect::<Vec<_>>();
+    let planned = record.plan.samples.min(repeated.plan.samples);
+    let order = |record: &Record| -> Vec<ArmKey> {
+        record.samples.iter().filter(|sample| sample.round < planned).map(Sample::key).collect()
+    };
     order(record).iter().zip(&order(repeated)).all(|(one, other)| one == other)
+}
+
+/// What makes another machine of this one, in words.
+fn differences(of_record: &Machine, here: &Machine) -> Vec<String> {
+    let told = |machine: &Machine| {
+        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+        [
+            ("processor", known(&machine.cpu)),
+            ("cores", machine.cores.to_string()),
+            ("system", machine.os.clone()),
+            ("architecture", machine.arch.clone()),
+            ("file system", known(&machine.file_system)),
+            ("virtual", machine.is_virtual.map_or("unknown", |it| if it { "yes" } else { "no" }).to_owned()),
+        ]
+    };
+    let each = told(of_record).into_iter().zip(told(here)).filter(|(before, now)| before != now);
+    each.map(|((what, before), (_, now))| format!("{what} {now} instead of {before}")).collect()
 }
 
 /// Whether the times of the arms agree; `None` where there are none, or one is inconclusive and no other differs.
@@ -211,6 +256,7 @@ fn give(
     arguments: &Arguments,
     compared: &Comparison,
     same_order: bool,
+    elsewhere: &[String],
 ) -> anyhow::Result<(Code, anyhow::Result<()>)> {
     let arms = &compared.verdicts.arms;
     let counters_agree = arms.iter().all(|arm| matches!(arm.work, Work::Same | Work::Advisory));
@@ -223,10 +269,14 @@ fn give(
         Format::Table => {
             let counters = if counters_agree { "equal" } else { "NOT EQUAL" };
             let times = match times_agree {
-                None if times.is_empty() => "not compared",
-                None => "inconclusive",
-                Some(true) => "within 25 %, as two runs may differ",
-                Some(false) => "DIFFERENT",
+                None if !elsewhere.is_empty() => format!(
+                    "NO EVIDENCE: this is another machine ({}); to compare times here, add --pairs",
+                    elsewhere.join(", ")
+                ),
+                None if times.is_empty() => "not compared".to_owned(),
+                None => "inconclusive".to_owned(),
+                Some(true) => "within 25 %, as two runs may differ".to_owned(),
+                Some(false) => "DIFFERENT".to_owned(),
             };
             let order = if same_order { "same" } else { "DIFFERENT" };
             let mut text = if arguments.details {
@@ -235,7 +285,12 @@ fn give(
                 let run = Run { name: compared.scenario.clone(), comparison: compared.clone() };
                 comparison::terminal(&[run])
             };
-            text += &format!("\nwork counters: {counters}\ntimes: {times}\norder of samples: {order}\n");
+            // Another code than this one ends with must not be read.
+            let told = |code: u8| format!("Exit code {code}.");
+            text = text.replacen(&told(gate.exit_code()), &told(code.0), 1);
+            text += &format!("\nwork counters: {counters}\n");
+            text += &wrapped(&format!("times: {times}"), 80, "  ");
+            text += &format!("order of samples: {order}\n");
             if let Some(bisect) = bisect {
                 text += &format!(
                     "for git bisect: {} (exit code {})\n",

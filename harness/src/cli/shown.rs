@@ -35,6 +35,7 @@ impl Shown {
                 folder.display()
             )),
             Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),
+            Event::Begun(_) | Event::Taken(_) => {}
             Event::Sample { at, of, arm } => self.sample(*at, *of, &arm.to_string()),
         }
     }

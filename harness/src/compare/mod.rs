@@ -17,7 +17,7 @@ mod sides;
 
 use serde::Serialize;
 use tracerig_reports::Comparison;
-use tracerig_reports::comparison::Refusal;
+use tracerig_reports::comparison::{ArmTimes, Refusal};
 use tracerig_reports::record::{ArmKey, Build, Record};
 use tracerig_reports::verdict::Rules;
 
@@ -181,9 +181,11 @@ fn one(
         record(Side::Again, &base.build, of_again),
         record(Side::New, &new.build, of_new),
     ];
+    let times = if work_alone { Vec::new() } else { ArmTimes::of(&records[0].1, &records[2].1) };
     let compared = Compared {
         name: run.name.clone(),
         comparison: Comparison {
+            times,
             scenario: plan.scenario.clone(),
             recipe: plan.recipe.clone(),
             command: place.command.clone(),

@@ -73,7 +73,9 @@ impl Programs {
     pub(super) fn candidate(&self, side: Side, definition: &Definition) -> Result<Candidate, CompareError> {
         let limit = definition.time_limit;
         Ok(match self {
-            Self::Executables(executables) => Candidate::new(&executables.path(side), limit)?,
+            Self::Executables(executables) => {
+                Candidate::new(&executables.path(side), limit)?.on_cores(definition.plan.cores)
+            }
             Self::Commands(_) => Candidate::of_command(self.argv(side).unwrap_or_default(), limit)?,
         })
     }

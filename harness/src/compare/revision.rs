@@ -17,7 +17,7 @@ use super::CompareError;
 use crate::child::{Child, Streams};
 use crate::platform::Exit;
 use crate::watch::Limits;
-use crate::{interrupt, protocol};
+use crate::{interrupt, machine, protocol};
 
 /// A build of everything takes minutes, on a slow machine.
 const LONGEST_BUILD: Duration = Duration::from_secs(3 * 3600);
@@ -69,9 +69,14 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     let _turn = lock(&place.join("lock"))?;
     match source {
         Source::WorkTree => {
-            tell("building the work tree");
+            let name = "work tree".to_owned();
+            if let Some(path) = this_program(&root)? {
+                tell("the work tree: this tracerig was built from it as it stands");
+                return Ok(Built { name, path });
+            }
+            tell("building the work tree; what has changed is compiled, which may take minutes");
             let path = cargo(&root, &target, &place.join("work-tree"))?;
-            Ok(Built { name: "work tree".to_owned(), path })
+            Ok(Built { name, path })
         }
         Source::Revision(name) => {
             let commit = format!("{name}^{{commit}}");
@@ -83,7 +88,10 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
                 protocol::ask(&path).map(|hello| hello.build.revision.as_deref() == Some(revision.as_str()))
             };
             if !matches!(is_of_it(), Ok(true)) {
-                tell(&format!("building {name} ({})", &revision[..12.min(revision.len())]));
+                tell(&format!(
+                    "building {name} ({}); it is compiled once and kept, which takes minutes",
+                    &revision[..12.min(revision.len())]
+                ));
                 let tree = WorkTree::add(&root, &place, &revision)?;
                 cargo(&tree.path, &place.join("build"), &place.join(&revision))?;
                 if !is_of_it()? {
@@ -97,6 +105,21 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
             Ok(Built { name: name.clone(), path })
         }
     }
+}
+
+/// This program, if it is what a build of the work tree at `root` would make.
+fn this_program(root: &Path) -> Result<Option<PathBuf>, CompareError> {
+    let build = machine::build();
+    let head = git(root, &["rev-parse", "--verify", "--quiet", "HEAD"], NO_REVISION)?;
+    let is_of_head = build.profile == "release"
+        && build.dirty == Some(false)
+        && build.revision.as_deref() == Some(head.as_str());
+    if !is_of_head
+        || !git(root, &["status", "--porcelain", "--untracked-files=no"], NO_REPOSITORY)?.is_empty()
+    {
+        return Ok(None);
+    }
+    Ok(std::env::current_exe().ok())
 }
 
 const NO_REPOSITORY: &str =
@@ -168,7 +191,8 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     if interrupt::requested() {
         return Err(CompareError::Interrupted);
     }
-    let (_, end) = built.map_err(|error| failed(error.to_string()))?;
+    let (_, end) =
+        built.map_err(|error| missing("cargo", &error).unwrap_or_else(|| failed(error.to_string())))?;
     match end.ended.exit {
         Exit::Code(0) if end.cut.is_none() => {}
         Exit::Code(code) if end.cut.is_none() => return Err(failed(format!("exit code {code}"))),
@@ -207,12 +231,22 @@ fn run_git(
     if interrupt::requested() && !is_tidying {
         return Err(CompareError::Interrupted);
     }
-    let (stdout, end) = ran.map_err(|error| failed(error.to_string()))?;
+    let (stdout, end) =
+        ran.map_err(|error| missing("git", &error).unwrap_or_else(|| failed(error.to_string())))?;
     match end.fault() {
         Some(_) if end.cut.is_none() && !end.said.is_empty() => Err(failed(end.said)),
         Some(fault) => Err(failed(fault)),
         None => Ok(String::from_utf8_lossy(&stdout).trim().to_owned()),
     }
+}
+
+/// That a tool is not there, where that is what the system says.
+fn missing(tool: &str, error: &std::io::Error) -> Option<CompareError> {
+    (error.kind() == std::io::ErrorKind::NotFound).then(|| CompareError::Build {
+        what: tool.to_owned(),
+        said: "is not installed, or not in PATH".to_owned(),
+        remedy: "Install it, or give executables with --base-bin and --new-bin",
+    })
 }
 
 /// The same error of something that has a name.

@@ -3,7 +3,7 @@
 
 mod run;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use tracerig_datasets::limits::{Checked, MOST_NAME_BYTES, MOST_RECIPE_BYTES, Wro
 use tracerig_reports::{ByteSize, read_text};
 
 use crate::limits::PLAN;
+use crate::scenario::KINDS;
 
 pub use run::Run;
 
@@ -48,7 +49,50 @@ pub struct Compare {
     pub budget_percent: f64,
     /// Why so, in a sentence.
     pub why: String,
+    /// Exact counters that may change a little.
+    #[serde(default)]
+    pub tolerate: Vec<Tolerance>,
 }
+
+/// How far an exact counter may change without gating.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tolerance {
+    /// Its name.
+    pub counter: String,
+    /// The largest change, in percent of its amount in the base.
+    pub percent: f64,
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+impl Compare {
+    /// The tolerances as parts, by counter.
+    #[must_use]
+    pub fn tolerated(&self) -> BTreeMap<String, f64> {
+        let part = |tolerance: &Tolerance| (tolerance.counter.clone(), tolerance.percent / 100.0);
+        self.tolerate.iter().map(part).collect()
+    }
+
+    /// What makes no sense in the tolerances.
+    fn check_tolerances(&self) -> Result<(), Fault> {
+        for (at, Tolerance { counter, percent, .. }) in self.tolerate.iter().enumerate() {
+            let fault = |detail| Err(Fault("compare.tolerate", at, detail));
+            if !KINDS.iter().any(|kind| kind.exact.contains(&counter.as_str())) {
+                return fault(format!("no exact counter is called `{counter}`"));
+            }
+            if !(*percent > 0.0 && *percent <= MOST_TOLERATED_PERCENT) {
+                return fault(format!(
+                    "`{counter}` tolerates {percent} %; give more than 0 and at most {MOST_TOLERATED_PERCENT}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What changes by more than this is another amount of work.
+const MOST_TOLERATED_PERCENT: f64 = 5.0;
 
 /// Why there is no such plan.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +157,7 @@ impl Plan {
 
     /// What makes no sense in it.
     fn check(&self) -> Result<(), Fault> {
+        self.compare.check_tolerances()?;
         let Compare { pairs, margin_percent, budget_percent, .. } = self.compare;
         if pairs == 0 || !(margin_percent > 0.0 && margin_percent < budget_percent && budget_percent < 100.0)
         {
@@ -201,6 +246,16 @@ mod tests {
             ("\"one\"", "\"../one\"", "folder"),
             ("margin_percent = 2", "margin_percent = 7", "noise budget"),
             ("pairs = 1", "pairs = 0", "pairs"),
+            (
+                "[[run]]",
+                "[[compare.tolerate]]\ncounter = \"steps\"\npercent = 1\nwhy = \"x\"\n[[run]]",
+                "no exact counter is called `steps`",
+            ),
+            (
+                "[[run]]",
+                "[[compare.tolerate]]\ncounter = \"syscr\"\npercent = 6\nwhy = \"x\"\n[[run]]",
+                "`syscr` tolerates 6 %",
+            ),
             ("scenario = \"relaunch\"", "scenario = \"sail\"", "sail"),
         ] {
             let error = refused(from, to);

@@ -1,9 +1,13 @@
 //! One run of a plan: a scenario, its data, its arms, and how often.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use toml::{Table, Value};
+use tracerig_reports::Record;
+use tracerig_reports::record::{ArmPlan, Cache, Process};
 
-use crate::scenario::{Definition, DefinitionError, KINDS, Kind};
+use crate::scenario::{Definition, DefinitionError, KINDS, Kind, repro};
 
 /// A scenario with what the plan asks of it.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,8 +27,16 @@ pub struct Run {
     pub counters_only: bool,
     /// Samples of each arm.
     pub samples: u64,
-    /// The keys that the scenario has for itself.
-    own: Table,
+    own: Own,
+}
+
+/// What only the scenario knows of a run.
+#[derive(Clone, Debug)]
+enum Own {
+    /// The keys that it has for itself.
+    Keys(Table),
+    /// A record, and the user's own database if it is of one.
+    Record(Box<Record>, Option<PathBuf>),
 }
 
 /// The keys of every run.
@@ -60,7 +72,7 @@ impl TryFrom<Table> for Run {
             let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
             format!("unknown scenario `{scenario}`; choose among {}", known.join(", "))
         })?;
-        Ok(Self { name, why, kind, arms, compare, counters_only, samples, own })
+        Ok(Self { name, why, kind, arms, compare, counters_only, samples, own: Own::Keys(own) })
     }
 }
 
@@ -69,7 +81,21 @@ impl Run {
     #[must_use]
     pub fn comparing(kind: &'static Kind, why: &str, arms: Vec<String>, own: Table) -> Self {
         let (name, why) = (kind.name.to_owned(), why.to_owned());
+        let own = Own::Keys(own);
         Self { name, why, kind, compare: arms.clone(), arms, counters_only: false, samples: 1, own }
+    }
+
+    /// A run that compares, on the data of `record`, those of its arms that can be compared between
+    /// executables. `None` if the scenario is not known.
+    #[must_use]
+    pub fn comparing_again(record: Record, database: Option<PathBuf>) -> Option<Self> {
+        let kind = Kind::find(&record.scenario)?;
+        let is_compared = |arm: &&ArmPlan| arm.cache != Cache::Cold && arm.process == Process::Fresh;
+        let named = |arm: &ArmPlan| format!("{}:{}", arm.name, arm.cache);
+        let arms = record.plan.arms.iter().filter(is_compared).map(named).collect();
+        let why = format!("The data of the run {}, its arms with a hot page cache.", record.id);
+        let own = Own::Record(Box::new(record), database);
+        Some(Self { own, ..Self::comparing(kind, &why, arms, Table::new()) })
     }
 
     /// The same on the dataset of a recipe: refreshes of an archive, relaunches on a database.
@@ -84,7 +110,11 @@ impl Run {
     /// # Errors
     /// An arm or a recipe that is not there, or cannot be read.
     pub fn definition(&self) -> Result<Definition, DefinitionError> {
-        let mut definition = self.kind.of_plan(self.own.clone())?;
+        let mut definition = match &self.own {
+            Own::Keys(keys) => self.kind.of_plan(keys.clone())?,
+            Own::Record(record, database) => repro::definition(record, database.as_deref())
+                .map_err(|error| DefinitionError::Words(error.to_string()))?,
+        };
         definition.choose(&self.arms)?;
         definition.plan.samples = self.samples;
         Ok(definition)

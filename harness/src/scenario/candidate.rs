@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -16,8 +17,8 @@ use super::finished::Finished;
 use super::relaunch::worker;
 use crate::child::{self, Child, Streams};
 use crate::handicap::Handicap;
-use crate::platform;
 use crate::watch::Limits;
+use crate::{machine, platform};
 
 /// An executable that processes are started from.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Candidate {
     limit: Duration,
     /// What its processes do beyond their work.
     pub handicap: Handicap,
+    /// The cores that its processes divide their work by, if not those there are.
+    cores: Option<NonZeroUsize>,
     /// What a process of it reads before it does anything, and in how many calls.
     start: (u64, u64),
     /// What processes write on standard error: one at a time, and one beside it.
@@ -84,9 +87,25 @@ impl Candidate {
             argv: Vec::new(),
             limit,
             handicap: Handicap::default(),
+            cores: None,
             start: (0, 0),
             said: [tempfile::tempfile()?, tempfile::tempfile()?],
         })
+    }
+
+    /// Has its processes divide their work by so many cores. Where these are those there are, they
+    /// find them by themselves, and need not be told: a program of an earlier revision knows no
+    /// word for it.
+    #[must_use]
+    pub fn on_cores(mut self, cores: Option<u64>) -> Self {
+        let cores = cores.and_then(|cores| NonZeroUsize::new(usize::try_from(cores).ok()?));
+        self.cores = cores.filter(|&cores| machine::cores() != cores);
+        self
+    }
+
+    /// The cores that its processes divide their work by, if not those there are.
+    pub(super) fn cores(&self) -> Option<NonZeroUsize> {
+        self.cores
     }
 
     /// Runs a process to its end. `Err` says in words that it could not be started.

@@ -10,6 +10,7 @@ use tracerig_reports::record::{ArmPlan, Cache, Plan, Process};
 
 use super::pagecache::can_be_cold;
 use super::{Event, Place, Scenario, ScenarioError, Tell};
+use crate::machine;
 
 /// What is asked of a scenario.
 #[derive(Debug)]
@@ -156,6 +157,7 @@ impl Definition {
             }
         }
         self.plan.order_seed = place.seed;
+        self.plan.cores.get_or_insert(machine::cores().get() as u64);
         self.own.prepare(self, place, tell)
     }
 

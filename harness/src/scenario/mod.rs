@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_datasets::{Cache as Datasets, Progress};
 use tracerig_reports::Record;
-use tracerig_reports::record::{ArmKey, Dataset, Launch, Plan, SampleState};
+use tracerig_reports::record::{ArmKey, Dataset, Launch, Plan, Sample, SampleState};
 
 pub use definition::{Definition, DefinitionError, UnknownArm};
 pub use error::ScenarioError;
@@ -138,6 +138,10 @@ pub enum Event<'a> {
     /// Pages of files there cannot be dropped from the page cache: arms with a cold one are left
     /// out.
     NeverCold(&'a Path),
+    /// The first sample is about to be taken. The record is what it will be, without any.
+    Begun(&'a Record),
+    /// A sample was taken.
+    Taken(&'a Sample),
     /// A sample is taken.
     Sample {
         /// Its position in the run, from 0.

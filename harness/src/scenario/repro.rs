@@ -1,7 +1,7 @@
 //! A run made again from its record alone: the same plan, the same rows, the same order from the
 //! same seeds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracerig_datasets::DatasetError;
 use tracerig_reports::Record;
@@ -71,19 +71,25 @@ pub struct Again {
 /// # Errors
 /// See [`ReproError`].
 pub fn again(record: &Record, again: &Again, tell: &mut Tell<'_>) -> Result<Record, ReproError> {
-    let mut definition = definition(record, again)?;
-    let place = Place { seed: record.seed, ..again.place.clone() };
-    Ok(run(&mut definition, &place, tell)?)
-}
-
-/// What was asked of the run of `record`.
-fn definition(record: &Record, again: &Again) -> Result<Definition, ReproError> {
-    let kind = Kind::find(&record.scenario).ok_or_else(|| ReproError::Scenario(record.scenario.clone()))?;
     if let Some(command) = record.plan.command.as_ref().filter(|_| !again.allow_command) {
         let prepare = command.prepare.iter().map(|argv| format!("{argv:?}, before each launch "));
         return Err(ReproError::NotAllowed(prepare.chain([format!("{:?}", command.argv)]).collect()));
     }
-    let mut definition = (kind.of_record)(record, again.database.as_deref())?;
+    let mut definition = definition(record, again.database.as_deref())?;
+    if let Some(samples) = again.samples {
+        definition.plan.samples = samples;
+    }
+    let place = Place { seed: record.seed, ..again.place.clone() };
+    Ok(run(&mut definition, &place, tell)?)
+}
+
+/// What was asked of the run of `record`; `database` is the user's own, if it is of one.
+///
+/// # Errors
+/// See [`ReproError`].
+pub fn definition(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
+    let kind = Kind::find(&record.scenario).ok_or_else(|| ReproError::Scenario(record.scenario.clone()))?;
+    let mut definition = (kind.of_record)(record, database)?;
     let plan = &mut definition.plan;
     // In the order of the record: the order in a round is drawn from it.
     let arm = |old: &ArmPlan| {
@@ -92,8 +98,9 @@ fn definition(record: &Record, again: &Again) -> Result<Definition, ReproError> 
         arm.map(|arm| ArmPlan { launches_per_sample: old.launches_per_sample, ..arm.clone() })
     };
     plan.arms = record.plan.arms.iter().map(arm).collect::<Result<_, _>>()?;
-    plan.samples = again.samples.unwrap_or(record.plan.samples);
+    plan.samples = record.plan.samples;
     plan.appended_rows = record.plan.appended_rows;
     plan.launches = record.plan.launches.clone();
+    plan.cores = Some(record.cores());
     Ok(definition)
 }

@@ -1,5 +1,6 @@
 //! A run, from its definition to its record: every scenario is measured by the same loop.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use tracerig_reports::Record;
@@ -17,7 +18,8 @@ use crate::machine;
 /// no error but a sample.
 pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> Result<Record, ScenarioError> {
     let mut scenario = definition.prepare(place, tell)?;
-    let mut candidate = Candidate::of(&definition.plan, &place.program, definition.time_limit)?;
+    let mut candidate = Candidate::of(&definition.plan, &place.program, definition.time_limit)?
+        .on_cores(definition.plan.cores);
     let plan = &mut definition.plan;
     if plan.arms.iter().any(|arm| arm.launches_per_sample == 0) {
         tell(Event::Preparing("finding out how many launches make a sample"));
@@ -29,10 +31,20 @@ pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> R
     }
     let session = Session::begin(&place.command, place.seed);
     let keys: Vec<ArmKey> = plan.arms.iter().map(ArmPlan::key).collect();
-    let (samples, interrupted) = interleaved(&keys, plan.samples, place.seed, |arm, at, of| {
-        tell(Event::Sample { at, of, arm: &keys[arm] });
+    let nothing = Measured {
+        plan: plan.clone(),
+        dataset: scenario.dataset().clone(),
+        samples: Vec::new(),
+        interrupted: true,
+    };
+    tell(Event::Begun(&session.clone().record(nothing, &place.workplaces)));
+    let telling = RefCell::new(&mut *tell);
+    let take = |arm: usize, at: u64, of: u64| {
+        (*telling.borrow_mut())(Event::Sample { at, of, arm: &keys[arm] });
         repeated(plan.arms[arm].launches_per_sample, || scenario.launch(&mut candidate, arm))
-    })?;
+    };
+    let hear = |sample: &Sample| (*telling.borrow_mut())(Event::Taken(sample));
+    let (samples, interrupted) = interleaved(&keys, plan.samples, place.seed, take, hear)?;
     if !interrupted {
         scenario.confirm(tell)?;
     }

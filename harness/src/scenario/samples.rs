@@ -1,5 +1,6 @@
-//! How the samples of a run are taken: in each round one of every arm, in an order drawn from the run's seed, so that whatever happens
-//! to the machine happens to all arms.
+//! How the samples of a run are taken: in each round one of every arm, in an order drawn from the
+//! run's seed, so that whatever happens to the machine happens to all arms. Samples that are left
+//! out are taken again in further rounds.
 
 use std::time::Duration;
 
@@ -19,19 +20,28 @@ const CALIBRATION_LAUNCHES: usize = 5;
 /// The samples of a run, and whether it was interrupted.
 pub(crate) type Taken = (Vec<Sample>, bool);
 
-/// Takes so many samples of each of `arms`. `take` makes the launches of one, of the arm at this place; it is reported how many samples there
-/// were before, and of how many.
+/// Rounds, as a multiple of the planned ones: on a machine whose memory is reclaimed all the time,
+/// samples would be taken again without end.
+const MOST_ROUNDS: u64 = 2;
+
+/// Takes so many samples of each of `arms`, and again those that are left out. `take` makes the
+/// launches of one, of the arm at this place; it is told how many samples there were before, and of
+/// how many. `taken` hears of each sample as soon as it is there.
 pub(crate) fn interleaved<E>(
     arms: &[ArmKey],
     samples: u64,
     seed: u64,
     mut take: impl FnMut(usize, u64, u64) -> Result<Made, E>,
+    mut hear: impl FnMut(&Sample),
 ) -> Result<Taken, E> {
     let mut taken = Vec::new();
-    let of = samples * arms.len() as u64;
+    let mut of = samples * arms.len() as u64;
     let mut order: Vec<usize> = (0..arms.len()).collect();
+    // Samples that still have to be taken, by arm.
+    let mut lacking = vec![samples; arms.len()];
     let mut random = ChaCha12Rng::seed_from_u64(seed);
-    for round in 0..samples {
+    for round in 0..samples * MOST_ROUNDS {
+        order.retain(|&arm| lacking[arm] > 0);
         order.shuffle(&mut random);
         for &arm in &order {
             let at = taken.len() as u64;
@@ -41,8 +51,15 @@ pub(crate) fn interleaved<E>(
                 return Ok((taken, true));
             }
             let (launches, state) = made?;
+            if matches!(state, SampleState::Excluded { .. }) {
+                of += 1;
+            } else {
+                lacking[arm] -= 1;
+            }
             let ArmKey { name, cache } = &arms[arm];
-            taken.push(Sample { order: at, round, arm: name.clone(), cache: *cache, launches, state });
+            let sample = Sample { order: at, round, arm: name.clone(), cache: *cache, launches, state };
+            hear(&sample);
+            taken.push(sample);
         }
     }
     Ok((taken, false))
@@ -102,11 +119,11 @@ mod tests {
     fn every_round_has_every_arm_once_in_an_order_of_the_seed() {
         let arms = ["floor", "full", "warm"].map(|name| ArmKey::new(name, Cache::Hot));
         let order = |seed| {
-            let (samples, interrupted) = interleaved(&arms, 8, seed, |_, at, of| {
+            let take = |_: usize, at: u64, of: u64| {
                 assert!(at < of && of == 24);
                 Ok::<_, ()>((vec![not_started()], SampleState::Valid))
-            })
-            .unwrap();
+            };
+            let (samples, interrupted) = interleaved(&arms, 8, seed, take, |_| ()).unwrap();
             assert!(!interrupted);
             let rounds: Vec<Vec<String>> = samples
                 .chunks(3)
@@ -121,6 +138,32 @@ mod tests {
         assert_eq!(order(1), order(1));
         assert_ne!(order(1), order(2));
         assert!(order(1).windows(2).any(|rounds| rounds[0] != rounds[1]), "not block by block");
+    }
+
+    #[test]
+    fn what_is_left_out_is_taken_again_up_to_twice_the_plan() {
+        let arms = ["quiet", "noisy", "never", "broken"].map(|name| ArmKey::new(name, Cache::Hot));
+        let mut noise = 0;
+        let take = |arm: usize, at: u64, of: u64| {
+            assert!(at < of);
+            noise += u64::from(arm == 1);
+            let excluded = || SampleState::Excluded { reason: "it read from the device".to_owned() };
+            let state = match arm {
+                1 if noise % 3 == 0 => excluded(),
+                2 => excluded(),
+                3 => SampleState::Failed { error: "it crashed".to_owned() },
+                _ => SampleState::Valid,
+            };
+            Ok::<_, ()>((vec![not_started()], state))
+        };
+        let mut heard = Vec::new();
+        let (samples, _) = interleaved(&arms, 6, 7, take, |sample| heard.push(sample.clone())).unwrap();
+        assert_eq!(samples, heard);
+        let of = |arm: &str| samples.iter().filter(|sample| sample.arm == arm).count();
+        let valid = samples.iter().filter(|sample| sample.arm == "noisy" && sample.is_valid()).count();
+        // What fails is a result, and is not taken again.
+        let counts = ["quiet", "noisy", "never", "broken"].map(of);
+        assert_eq!((counts, valid), ([6, 8, 12, 6], 6));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod archive;
 mod archive_oracle;
 mod attack;
 mod bench_baselines;
+mod between_runs;
 mod candidates;
 mod cases;
 mod commands;

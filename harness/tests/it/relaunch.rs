@@ -43,7 +43,9 @@ fn every_launch_is_verified_and_on_record() {
     assert_eq!((record.seed, record.plan.samples), (7, 2));
     let in_memory = record.machine.file_system.as_deref().is_none_or(|kind| kind == "tmpfs");
     let cold_or_not = if in_memory { 12 } else { 18 };
-    assert_eq!(record.samples.len(), cold_or_not, "cold arms are left out only where there is no disk");
+    // Those that are left out are taken again in later rounds.
+    let planned = record.samples.iter().filter(|sample| sample.round < 2).count();
+    assert_eq!(planned, cold_or_not, "cold arms are left out only where there is no disk");
     let rows = record.dataset.rows;
     for sample in &record.samples {
         // Another process may read from the disk through the same pages at any time: a sample may be left out for that.

@@ -20,6 +20,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     page.list(answer);
     page.list(words::programs(comparison));
     page.table("Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
+    page.table(words::TIMES, &tables::times(&comparison.times, 0.0));
     page.table("Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
     page.paragraph(&tables::equal([verdicts]));
     page.table(
@@ -34,7 +35,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     page.list(words::method(comparison));
     if !comparison.command.is_empty() {
         page.heading("Repeat this comparison");
-        page.code("sh", &crate::words::shell(&comparison.command, 100));
+        page.code("sh", &crate::words::shell(&crate::words::repeatable(&comparison.command), 100));
     }
     page.text()
 }

@@ -8,6 +8,7 @@ pub(crate) mod tables;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod tests;
+mod times;
 pub(crate) mod words;
 
 pub use file::{Comparisons, FILE_SCHEMA, FILE_VERSION, Run};
@@ -15,6 +16,7 @@ pub use json::json;
 pub use markdown::markdown;
 pub use records::of_records;
 pub use terminal::{details, terminal};
+pub use times::{ArmTimes, BeforeAfter, PhaseTimes};
 
 use std::fmt;
 
@@ -44,6 +46,10 @@ pub struct Comparison {
     pub command: Vec<String>,
     /// Why no times are compared; `None` if they are.
     pub times_refused: Option<Refusal>,
+    /// What launches took, as a whole and phase by phase; empty where no times are compared, and in
+    /// files of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<ArmTimes>,
     /// The verdicts.
     #[serde(flatten)]
     pub verdicts: Verdicts,
@@ -58,7 +64,8 @@ pub struct Program {
     pub build: Build,
     /// Fingerprint of the machine that it ran on.
     pub machine_fingerprint: String,
-    /// The cores it had: a full scan reads through as many connections, up to four, and its counters follow that.
+    /// The cores that it divided its work by: a full scan reads through as many connections, up to
+    /// four, and its counters follow that.
     pub cores: u64,
     /// The run that its figures come from; `None` where it ran for this comparison alone.
     pub run: Option<String>,
@@ -87,7 +94,8 @@ impl Program {
     pub fn of(name: impl Into<String>, record: &Record) -> Program {
         let run = Some(record.id.clone());
         let argv = record.plan.command.as_ref().map(|command| command.argv.clone());
-        Program { run, argv, ..Program::new(name, record.build.clone(), &record.machine) }
+        let cores = record.cores();
+        Program { run, argv, cores, ..Program::new(name, record.build.clone(), &record.machine) }
     }
 }
 
@@ -149,6 +157,7 @@ impl Comparison {
     /// The same with its times left out, so that work alone decides.
     #[must_use]
     pub fn without_times(mut self) -> Comparison {
+        self.times = Vec::new();
         for arm in &mut self.verdicts.arms {
             (arm.time, arm.change, arm.noise) = (None, None, None);
         }

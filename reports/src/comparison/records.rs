@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use super::{Comparison, Program, Refusal};
+use super::{ArmTimes, Comparison, Program, Refusal};
 use crate::record::{ArmPlan, CommandPlan, Output, Record};
 use crate::verdict::{Measured, Metric, Rules, judge};
 use crate::{Error, Result};
@@ -31,6 +31,7 @@ pub fn of_records(
         base: base_program,
         new: new_program,
         command,
+        times: if times_refused.is_none() { ArmTimes::of(base.1, new.1) } else { Vec::new() },
         times_refused,
         verdicts: judge(&arms, rules),
     })
@@ -40,6 +41,9 @@ fn measured(arm: &ArmPlan, base: &Record, new: &Record, times: bool) -> Measured
     let key = arm.key();
     let mut measured = Measured::new(key.clone(), Metric::of(&base.plan));
     measured.expect(times);
+    if base.cores() != new.cores() {
+        measured.on_other_cores();
+    }
     for (record, of_base) in [(base, true), (new, false)] {
         for sample in record.samples.iter().filter(|sample| sample.key() == key) {
             if times {

@@ -1,11 +1,13 @@
 //! The tables of a comparison.
 
-use super::Run;
+use std::time::Duration;
+
+use super::{ArmTimes, BeforeAfter, PhaseTimes, Run};
 use crate::layout::Table;
 use crate::record::{Cache, CounterClass};
 use crate::stats::Interval;
 use crate::units;
-use crate::verdict::{Amounts, ArmVerdict, CounterComparison, Verdict, Verdicts, Work, WorkChange};
+use crate::verdict::{Amounts, ArmVerdict, CounterComparison, Metric, Verdict, Verdicts, Work, WorkChange};
 use crate::words::{self, NOTHING, or_nothing};
 
 fn keys(arm: &ArmVerdict) -> Vec<String> {
@@ -107,6 +109,37 @@ fn counter_row(counter: &CounterComparison) -> [String; 4] {
     [counter.name.clone(), amounts(counter.base), amounts(counter.new), change(counter)]
 }
 
+/// What launches took before and after, phase by phase; those that take at least this part of the
+/// whole, with either program.
+pub(crate) fn times(times: &[ArmTimes], at_least: f64) -> Table {
+    let mut table = Table::new(2, ["arm", "cache", "time of", "base", "new", "change"]).words("time of");
+    for arm in times {
+        let mut row = |what: &str, took: BeforeAfter| {
+            let cell = |time: Option<Duration>| or_nothing(time, units::duration);
+            let change = or_nothing(took.ratio(), words::change);
+            table.row(vec![
+                arm.arm.clone(),
+                arm.cache.to_string(),
+                what.to_owned(),
+                cell(took.base),
+                cell(took.new),
+                change,
+            ]);
+        };
+        row(if arm.metric == Metric::AppendP50 { "append, p50" } else { "launch" }, arm.whole);
+        let matters = |phase: &&PhaseTimes| {
+            let part = |of: Option<Duration>, whole: Option<Duration>| {
+                of.zip(whole).is_some_and(|(of, whole)| of >= whole.mul_f64(at_least))
+            };
+            part(phase.took.base, arm.whole.base) || part(phase.took.new, arm.whole.new)
+        };
+        for phase in arm.phases.iter().filter(matters) {
+            row(&format!("- {}", phase.name), phase.took);
+        }
+    }
+    table
+}
+
 /// The word of a verdict.
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
@@ -149,8 +182,14 @@ fn change(counter: &CounterComparison) -> String {
         WorkChange::More => by(|amounts| amounts.high),
         WorkChange::Less => by(|amounts| amounts.low),
         WorkChange::Within => "within".to_owned(),
+        WorkChange::Tolerated => {
+            let up = counter.new.map(|new| new.high) > counter.base.map(|base| base.high);
+            let told = if up { by(|amounts| amounts.high) } else { by(|amounts| amounts.low) };
+            format!("{told} (tolerated)")
+        }
         WorkChange::New => "new".to_owned(),
         WorkChange::Lost => "lost".to_owned(),
+        WorkChange::OtherCores => "other cores".to_owned(),
         WorkChange::Same | WorkChange::Unavailable => NOTHING.to_owned(),
     };
     if counter.accepted { format!("{text} (accepted)") } else { text }

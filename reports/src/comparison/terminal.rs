@@ -52,6 +52,7 @@ pub fn details(comparison: &Comparison) -> String {
     paragraphs(&mut out, [words::subject(comparison)]);
     paragraphs(&mut out, words::programs(comparison));
     section(&mut out, "Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
+    section(&mut out, words::TIMES, &tables::times(&comparison.times, 0.01));
     section(&mut out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
     out += &format!("\n{}\n", tables::equal([verdicts]));
     section(&mut out, "Noise: the base compared with itself", &tables::noise(verdicts));
@@ -61,7 +62,10 @@ pub fn details(comparison: &Comparison) -> String {
     }
     bullets(&mut out, "How verdicts are made", words::method(comparison));
     if !comparison.command.is_empty() {
-        out += &format!("\nRepeat: {}\n", crate::words::shell(&comparison.command, WIDTH - 8));
+        out += &format!(
+            "\nRepeat: {}\n",
+            crate::words::shell(&crate::words::repeatable(&comparison.command), WIDTH - 8)
+        );
     }
     out
 }

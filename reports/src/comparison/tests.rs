@@ -79,6 +79,7 @@ pub(crate) fn paired(base: &Record, percent: u32) -> Comparison {
         new: Program { build: Build { dirty: Some(true), ..base.build.clone() }, ..program("HEAD") },
         command: ["tracerig", "compare", "--base-rev", "v1.2"].map(str::to_owned).to_vec(),
         times_refused: None,
+        times: ArmTimes::of(base, &new),
         verdicts: judge(&arms, &Rules::default()),
     }
 }
@@ -286,14 +287,26 @@ fn the_published_schema_and_what_is_written_say_the_same() {
     let mut commands = paired(&base, 8);
     commands.base.argv = Some(vec!["wc".to_owned()]);
     all.push(commands);
+    all[0].verdicts.rules.tolerated.insert("vm_steps".to_owned(), 0.001);
     for comparison in &all {
         let data: Value = serde_json::from_str(&json(comparison).unwrap()).unwrap();
         checker.check(&root, &data, "file").unwrap();
     }
-    assert_eq!(named(&root, &["rules.beside", "build.sqlite_options", "program.argv"]), checker.seen);
+    let missing = [
+        "rules.beside",
+        "rules.tolerated",
+        "build.sqlite_options",
+        "program.argv",
+        "file.times",
+        "arm.cause",
+    ];
+    assert_eq!(named(&root, &missing), checker.seen);
     let mut data: Value = serde_json::from_str(&json(&all[0]).unwrap()).unwrap();
     // What came later is not in files that were written before.
-    data["rules"].as_object_mut().unwrap().remove("beside");
+    for later in ["beside", "tolerated"] {
+        data["rules"].as_object_mut().unwrap().remove(later);
+    }
+    data.as_object_mut().unwrap().remove("times");
     checker.check(&root, &data, "file").unwrap();
     assert_eq!(serde_json::from_value::<Rules>(data["rules"].clone()).unwrap(), Rules::default());
     data["arms"][0]["time"] = Value::from("slower");

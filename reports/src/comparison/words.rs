@@ -4,7 +4,9 @@ use super::{Comparison, Program};
 use crate::command;
 use crate::record::CounterClass;
 use crate::units;
-use crate::verdict::{ArmVerdict, Basis, Doubt, Gate, Metric, Rules, Verdict, Work, WorkChange};
+use crate::verdict::{
+    ArmVerdict, Basis, Doubt, FOLLOW_CORES, Gate, Metric, Rules, Verdict, Work, WorkChange,
+};
 use crate::words;
 
 /// What is compared.
@@ -14,6 +16,8 @@ pub(crate) fn subject(comparison: &Comparison) -> String {
         None => format!("{} on {}", comparison.scenario, comparison.recipe),
     }
 }
+/// The title of the table of times.
+pub(crate) const TIMES: &str = "Times before and after: medians, of launches and of their phases";
 
 /// Both programs, a line each.
 pub(crate) fn programs(comparison: &Comparison) -> [String; 2] {
@@ -99,7 +103,8 @@ fn arm(arm: &ArmVerdict) -> Option<String> {
         parts.push(format!("{} WRONG", words::plural(arm.left_out.mismatched, "answer")));
     }
     if arm.left_out.failed > 0 {
-        parts.push(format!("{} without an answer", words::plural(arm.left_out.failed, "sample")));
+        let cause = words::or_empty(arm.cause.as_ref(), |cause| format!(" ({})", words::cause(cause)));
+        parts.push(format!("{} without an answer{cause}", words::plural(arm.left_out.failed, "sample")));
     }
     if matches!(arm.time, Some(Verdict::Inconclusive { why: Doubt::TooFewPairs { .. } }))
         && arm.left_out.excluded > 0
@@ -147,10 +152,15 @@ fn work(arm: &ArmVerdict) -> Option<String> {
     let (what, names) = match arm.work {
         Work::More => ("more work", named(WorkChange::More)),
         Work::Less => ("less work", named(WorkChange::Less)),
-        Work::Incomparable => match named(WorkChange::Lost) {
-            lost if lost.is_empty() => ("varies between samples of the base", named(WorkChange::Within)),
-            lost => ("no longer exact or available", lost),
-        },
+        Work::Incomparable => [
+            (WorkChange::Lost, "no longer exact or available"),
+            (WorkChange::OtherCores, "cannot be compared, with other numbers of cores"),
+            (WorkChange::Within, "varies between samples of the base"),
+        ]
+        .into_iter()
+        .map(|(change, what)| (what, named(change)))
+        .find(|(_, names)| !names.is_empty())
+        .unwrap_or_default(),
         Work::Same | Work::Advisory => return None,
     };
     if names.is_empty() {
@@ -170,7 +180,7 @@ fn same(arms: &[ArmVerdict]) -> Option<String> {
 
 /// How verdicts are made.
 pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
-    let Rules { margin, budget, between_runs, beside, accepted } = &comparison.verdicts.rules;
+    let Rules { margin, budget, between_runs, beside, accepted, tolerated } = &comparison.verdicts.rules;
     let arms = &comparison.verdicts.arms;
     let basis = |wanted| arms.iter().filter_map(|arm| arm.change).any(|change| change.basis == wanted);
     let mut said =
@@ -199,6 +209,12 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     } else if arms.iter().any(|arm| arm.time.is_some()) {
         said.push("The time of a sample is the median of its launches.".to_owned());
     }
+    if !tolerated.is_empty() {
+        let part = |part: f64| format!("{} %", units::ratio(part * 100.0));
+        let each: Vec<String> =
+            tolerated.iter().map(|(name, &by)| format!("{name} (by {})", part(by))).collect();
+        said.push(format!("May change a little, as the plan says: {}.", each.join(", ")));
+    }
     if !accepted.is_empty() {
         let names: Vec<&str> = accepted.iter().map(String::as_str).collect();
         said.push(format!("Accepted changes, which do not affect the verdict: {}.", names.join(", ")));
@@ -206,9 +222,10 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     let (base, new) = (comparison.base.cores, comparison.new.cores);
     if base != new {
         said.push(format!(
-            "The base had {}, the new program {new}. A full scan uses one connection per core, up to four, and its counters follow \
-             that number.",
-            words::plural(base, "core")
+            "The base used {}, the new program {new}: a full scan reads through as many connections, up \
+             to four, so counters that follow their number ({}) cannot be compared.",
+            words::plural(base, "core"),
+            FOLLOW_CORES.join(", "),
         ));
     }
     said

@@ -62,6 +62,10 @@ pub(super) fn section(out: &mut Markup, run: &Run) {
     out.leaf("h2", &[], &heading(run));
     parts::list(out, words::answer(comparison));
     parts::list(out, words::programs(comparison));
+    if !comparison.times.is_empty() {
+        out.leaf("h3", &[], "Times");
+        parts::table(out, words::TIMES, &tables::times(&comparison.times, 0.0));
+    }
     out.leaf("h3", &[], "Work");
     parts::table(out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
     out.leaf("p", &[], &tables::equal([verdicts]));
@@ -76,6 +80,6 @@ pub(super) fn section(out: &mut Markup, run: &Run) {
     parts::list(out, words::method(comparison));
     if !comparison.command.is_empty() {
         out.leaf("h3", &[], "Repeat this comparison");
-        parts::code(out, &crate::words::shell(&comparison.command, 72));
+        parts::code(out, &crate::words::shell(&crate::words::repeatable(&comparison.command), 72));
     }
 }

@@ -177,7 +177,7 @@ pub(super) fn answer(out: &mut Markup, record: &Record) {
     parts::list(out, if appends { append::answer(record) } else { relaunch::answer(record) });
     let class = match record.outcome.status {
         Status::Complete => "good",
-        Status::Interrupted | Status::Inconclusive => "doubt",
+        Status::Interrupted | Status::Incomplete | Status::Inconclusive => "doubt",
         Status::Failed | Status::Mismatch => "bad",
     };
     out.leaf("p", &[("class", &class)], &remarks::end(record));

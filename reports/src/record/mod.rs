@@ -5,6 +5,7 @@ mod command;
 mod context;
 mod file;
 mod histogram;
+mod partial;
 mod plan;
 mod sample;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use command::{CommandPlan, Output};
 pub use context::{Build, Dataset, Machine};
 pub(crate) use file::{checksum, digest, opened, schema_of};
 pub use histogram::Histogram;
+pub use partial::{PARTIAL, Partial};
 pub use plan::{
     ArmKey, ArmPlan, Cache, LaunchPolicy, MOST_APPENDED_ROWS, MOST_APPENDERS, MOST_APPENDS, MOST_LAUNCHES,
     MOST_RATE, MOST_WARMUP, Plan, Process,
@@ -97,6 +99,9 @@ pub enum Status {
     Interrupted,
     /// Every planned sample was taken, and no answer was wrong, but some arm has no sample that met its conditions.
     Inconclusive,
+    /// The program that measured was killed, or the power was cut; what was written until then is
+    /// there.
+    Incomplete,
     /// A worker failed.
     Failed,
     /// An answer was wrong.
@@ -137,6 +142,12 @@ impl Outcome {
 }
 
 impl Record {
+    /// Cores that launches divided their work by.
+    #[must_use]
+    pub fn cores(&self) -> u64 {
+        self.plan.cores.unwrap_or(self.machine.cores)
+    }
+
     /// The arm with the most samples.
     fn most_samples(&self) -> Option<(ArmKey, u64)> {
         let mut counts: std::collections::BTreeMap<ArmKey, u64> = std::collections::BTreeMap::new();

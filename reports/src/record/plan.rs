@@ -31,6 +31,11 @@ pub struct Plan {
     pub command: Option<CommandPlan>,
     /// Seed of the order in which the arms of a round run.
     pub order_seed: u64,
+    /// Cores that launches divide their work by: a full scan reads through as many connections, up
+    /// to four. A repetition keeps to it, because counters follow it. `None` in records of earlier
+    /// versions, where it is what the machine had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<u64>,
     /// What is compared.
     pub arms: Vec<ArmPlan>,
 }

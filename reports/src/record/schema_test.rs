@@ -11,8 +11,14 @@ use crate::schema::{Checker, named};
 const SCHEMA_TEXT: &str = include_str!("../../schema/record-v1.schema.json");
 
 /// What appears only in the records that need it. Every other field is always written, and therefore required.
-const OPTIONAL: [&str; 5] =
-    ["plan.append", "plan.command", "launch.histograms", "build.sqlite_options", "machine.is_virtual"];
+const OPTIONAL: [&str; 6] = [
+    "plan.append",
+    "plan.command",
+    "plan.cores",
+    "launch.histograms",
+    "build.sqlite_options",
+    "machine.is_virtual",
+];
 
 /// A record in which every variant of every type occurs.
 fn every_variant() -> Record {
@@ -33,6 +39,7 @@ fn every_variant() -> Record {
     record.plan.command = Some(fixture::command());
     record.build.sqlite_options = vec!["THREADSAFE=1".to_owned()];
     record.machine.is_virtual = Some(true);
+    record.plan.cores = Some(2);
     record
 }
 

@@ -28,10 +28,14 @@ pub struct Measured {
     /// What launches of the base and of the new program read.
     pub(super) reads: [Reads; 2],
     pub(super) left_out: LeftOut,
+    /// Why the first sample that failed gave no answer.
+    pub(super) cause: Option<String>,
     /// Sides of which a launch answered: base and new program.
     answered: [bool; 2],
     expects_work: bool,
     expects_times: bool,
+    /// Whether base and new program divided their work by different numbers of cores.
+    pub(super) is_on_other_cores: bool,
 }
 
 /// Which time of a sample is compared.
@@ -159,9 +163,11 @@ impl Measured {
             new: BTreeMap::new(),
             reads: [Reads::default(), Reads::default()],
             left_out: LeftOut::default(),
+            cause: None,
             answered: [false, false],
             expects_work: false,
             expects_times: false,
+            is_on_other_cores: false,
         }
     }
 
@@ -169,6 +175,12 @@ impl Measured {
     /// undecided. Otherwise it is judged by what was added alone.
     pub fn expect(&mut self, times: bool) {
         (self.expects_work, self.expects_times) = (true, times);
+    }
+
+    /// Says that base and new program divided their work by different numbers of cores: counters
+    /// that follow it cannot be compared.
+    pub fn on_other_cores(&mut self) {
+        self.is_on_other_cores = true;
     }
 
     /// Whether a verdict on its time is due.
@@ -185,14 +197,22 @@ impl Measured {
     /// counted as left out, and then the other's work does not count either, because it may belong to that moment.
     pub fn samples(&mut self, set: Set, base: &Sample, new: &Sample) {
         if !(base.is_valid() && new.is_valid()) {
-            self.left_out.count(base);
-            self.left_out.count(new);
+            self.leave_out(base);
+            self.leave_out(new);
             return;
         }
         self.work(base, true);
         self.work(new, set == Set::Itself);
         if let Some(ratio) = self.metric.ratio(base, new) {
             self.set(set).push(ratio);
+        }
+    }
+
+    /// Counts a sample that is in no figure, if it is none.
+    fn leave_out(&mut self, sample: &Sample) {
+        self.left_out.count(sample);
+        if let SampleState::Failed { error } = &sample.state {
+            self.cause.get_or_insert_with(|| error.clone());
         }
     }
 
@@ -238,7 +258,7 @@ impl Measured {
     /// Adds the work of one sample of the base or of the new program, and counts a sample that is not valid. Exact work is the same
     /// in a page cache of any state: of a sample that was left out for that reason, it still counts.
     pub fn work(&mut self, sample: &Sample, of_base: bool) {
-        self.left_out.count(sample);
+        self.leave_out(sample);
         let exact_only = match sample.state {
             SampleState::Valid => false,
             SampleState::Excluded { .. } => true,

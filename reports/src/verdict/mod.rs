@@ -47,9 +47,9 @@ pub use doubt::Doubt;
 pub use gate::Gate;
 pub use measured::{LeftOut, Measured, Metric, Pair, Set};
 pub use noise::{Noise, launches_needed};
-pub use work::{Amounts, Change as WorkChange, CounterComparison, Work};
+pub use work::{Amounts, Change as WorkChange, CounterComparison, FOLLOW_CORES, Work};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,12 +74,24 @@ pub struct Rules {
     pub beside: u64,
     /// Exact counters that are meant to change: they are shown and do not gate.
     pub accepted: BTreeSet<String>,
+    /// Exact counters that may change by so small a part of the base's amount without gating: 0.001
+    /// lets 1,000 become 1,001.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tolerated: BTreeMap<String, f64>,
 }
 
 impl Default for Rules {
-    /// A margin of 2 %, a noise budget of 5 %, 25 % between runs, nothing beside, no accepted counters.
+    /// A margin of 2 %, a noise budget of 5 %, 25 % between runs, nothing beside, no accepted or
+    /// tolerated counters.
     fn default() -> Rules {
-        Rules { margin: 0.02, budget: 0.05, between_runs: 0.25, beside: 0, accepted: BTreeSet::new() }
+        Rules {
+            margin: 0.02,
+            budget: 0.05,
+            between_runs: 0.25,
+            beside: 0,
+            accepted: BTreeSet::new(),
+            tolerated: BTreeMap::new(),
+        }
     }
 }
 
@@ -141,6 +153,9 @@ pub struct ArmVerdict {
     pub noise: Option<Noise>,
     /// Samples that are in no figure.
     pub left_out: LeftOut,
+    /// Why the first sample that failed gave no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 /// The time of the new program as a multiple of the base's.
@@ -242,6 +257,7 @@ fn without_false_alarms(measured: &[Measured], rules: &Rules) -> Verdicts {
             change,
             noise,
             left_out: measured.left_out,
+            cause: measured.cause.clone(),
         }
     });
     Verdicts { rules: rules.clone(), arms: arms.collect() }

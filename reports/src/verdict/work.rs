@@ -7,6 +7,9 @@ use super::measured::{Measured, Range};
 use super::reads::Reads;
 use crate::record::CounterClass;
 
+/// Counters that follow the number of connections of a full scan, and so the number of cores.
+pub const FOLLOW_CORES: [&str; 3] = ["rchar", "syscr", "vm_steps"];
+
 /// What the exact counters of an arm amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +69,10 @@ pub enum Change {
     New,
     /// Unavailable in the new program, or exact in the base only.
     Lost,
+    /// It differs and follows the number of cores, which differs, too.
+    OtherCores,
+    /// It differs by no more than the rules tolerate.
+    Tolerated,
     /// Unavailable in both.
     Unavailable,
 }
@@ -77,11 +84,14 @@ impl Work {
         let gating: Vec<Change> = gating.map(|c| c.change).collect();
         if gating.contains(&Change::More) {
             Work::More
-        } else if gating.iter().any(|change| matches!(change, Change::Lost | Change::Within)) {
+        } else if gating
+            .iter()
+            .any(|change| matches!(change, Change::Lost | Change::Within | Change::OtherCores))
+        {
             Work::Incomparable
         } else if gating.contains(&Change::Less) {
             Work::Less
-        } else if gating.contains(&Change::Same) {
+        } else if gating.iter().any(|change| matches!(change, Change::Same | Change::Tolerated)) {
             Work::Same
         } else {
             Work::Advisory
@@ -112,6 +122,16 @@ impl Measured {
             };
             let (base, new) = (amounts(base, of_base, of_new), amounts(new, of_new, of_base));
             let change = if lost_exactness { Change::Lost } else { change(base, new, class) };
+            let differs = class == CounterClass::Exact
+                && matches!(change, Change::More | Change::Less | Change::Within);
+            let tolerated = rules.tolerated.get(name).copied();
+            let change = if differs && self.is_on_other_cores && FOLLOW_CORES.contains(&name.as_str()) {
+                Change::OtherCores
+            } else if differs && tolerated.is_some_and(|part| is_within(base, new, part)) {
+                Change::Tolerated
+            } else {
+                change
+            };
             CounterComparison {
                 name: name.clone(),
                 class,
@@ -123,6 +143,15 @@ impl Measured {
         };
         names.into_iter().map(compare).collect()
     }
+}
+
+/// Whether every amount of both is within this part of the lowest of the base.
+fn is_within(base: Option<Amounts>, new: Option<Amounts>, part: f64) -> bool {
+    base.zip(new).is_some_and(|(base, new)| {
+        let allowed = base.low as f64 * part;
+        let farthest = [base.high, new.low, new.high].map(|amount| amount.abs_diff(base.low));
+        farthest.into_iter().all(|far| far as f64 <= allowed)
+    })
 }
 
 fn change(base: Option<Amounts>, new: Option<Amounts>, class: CounterClass) -> Change {

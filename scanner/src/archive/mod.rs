@@ -94,6 +94,9 @@ pub struct Options {
 }
 
 impl Options {
+    /// Threads that more cores add nothing to.
+    pub const MOST_THREADS: NonZeroUsize = const { NonZeroUsize::new(8).unwrap() };
+
     /// Rules that are switched off.
     const fn ablated(&self) -> Ablations {
         #[cfg(feature = "ablations")]
@@ -130,7 +133,7 @@ impl Default for Options {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
             memo: None,
-            threads: cores.min(const { NonZeroUsize::new(8).unwrap() }),
+            threads: cores.min(Self::MOST_THREADS),
             busy_timeout: BUSY_TIMEOUT,
             clock: Arc::new(state::now),
             folder_clock: Arc::new(state::now),

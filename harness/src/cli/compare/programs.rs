@@ -96,7 +96,7 @@ fn executable(
     }
 }
 
-fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
+pub(super) fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
     let built = compare::build(source, Path::new("."), &mut |what| output::say(what)).map_err(told)?;
     Ok((built.name, built.path))
 }

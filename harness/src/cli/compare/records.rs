@@ -22,7 +22,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if let Some(name) = &arguments.save_baseline {
         let records = all(arguments)?;
         told_apart(&told_paths(arguments), &records)?;
-        let path = baselines.save(name, &records).map_err(usage)?;
+        let path = baselines.save(name, &records, arguments.force).map_err(usage)?;
         let kept = output::counted(records.len() as u64, "record is", "records are");
         output::say(&format!("{kept} kept as `{name}`: {}", path.display()));
         return Ok(Code::FINE);

@@ -15,7 +15,7 @@ pub(in crate::cli) const FILE: &str = "comparison.json";
 
 /// Makes sure before anything is measured that results can be written after it, and overwrite none.
 pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
-    kept::prepare(out, FILE, "a comparison")
+    kept::prepare(out, &[(FILE, "a comparison")])
 }
 
 /// Writes every raw sample of a comparison, and the order in which they were taken.

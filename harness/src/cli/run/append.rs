@@ -1,6 +1,9 @@
 //! `tracerig run append`: what an append costs its caller, on one number of threads or on several.
 
+use std::cell::OnceCell;
+
 use clap::Args;
+use tracerig_reports::Record;
 
 use super::{Common, crash, give};
 use crate::cli::{Code, Usage, no_definition};
@@ -62,11 +65,14 @@ pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
     let common = &arguments.common;
     common.prepare()?;
     let several = definitions.len() > 1;
-    let mut out = None;
+    let out = OnceCell::new();
     for (threads, definition) in definitions {
-        let record = common.record(definition)?;
-        let out = out.get_or_insert_with(|| common.out(&record));
-        let out = if several { out.join(format!("threads-{threads}")) } else { out.clone() };
+        let folder = |record: &Record| {
+            let out = out.get_or_init(|| common.out(record)).clone();
+            if several { out.join(format!("threads-{threads}")) } else { out }
+        };
+        let record = common.record(definition, &folder)?;
+        let out = folder(&record);
         let code = give(&record, &out, common.output)?;
         if code != Code::FINE {
             return Ok(code);

@@ -3,6 +3,7 @@
 mod append;
 mod command;
 mod crash;
+mod journal;
 mod planned;
 mod refresh;
 mod relaunch;
@@ -12,13 +13,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use tracerig_datasets::Cache;
+use tracerig_reports::record::{ArmPlan, PARTIAL, Sample, Status};
+use tracerig_reports::stats::FEWEST_PAIRS;
 use tracerig_reports::{Record, foreign, hdr, render, write_whole};
 
 use super::output::{self, Format, Output};
-use super::shown::Shown;
 use super::{Code, Usage, kept};
 use crate::scenario::{self, Definition, Place};
 
+pub(super) use journal::Journal;
 pub(super) use planned::find as planned_by;
 
 /// Measure a scenario or all runs of a plan, and verify every answer.
@@ -76,7 +79,7 @@ impl Common {
     /// Makes sure that results can be written, measures, and gives them.
     fn measure(&self, definition: Definition) -> anyhow::Result<Code> {
         self.prepare()?;
-        let record = self.record(definition)?;
+        let record = self.record(definition, &|record| self.out(record))?;
         give(&record, &self.out(&record), self.output)
     }
 
@@ -87,10 +90,14 @@ impl Common {
         Ok(())
     }
 
-    /// Measures.
-    fn record(&self, mut definition: Definition) -> anyhow::Result<Record> {
+    /// Measures; samples go to the folder as they come.
+    fn record(
+        &self,
+        mut definition: Definition,
+        folder: &dyn Fn(&Record) -> PathBuf,
+    ) -> anyhow::Result<Record> {
         definition.plan.samples = self.samples.unwrap_or(definition.plan.samples);
-        measure(&mut definition, &place(self.seed)?)
+        measure(&mut definition, &place(self.seed)?, folder)
     }
 
     /// Where the results of this record go.
@@ -99,12 +106,15 @@ impl Common {
     }
 }
 
-/// Measures, and shows how far it is.
-fn measure(definition: &mut Definition, place: &Place) -> anyhow::Result<Record> {
-    let mut shown = Shown::default();
-    let record = scenario::run(definition, place, &mut |event| shown.event(&event));
-    shown.finish();
-    Ok(record?)
+/// Measures, shows how far it is, and keeps samples in the folder as they come.
+fn measure(
+    definition: &mut Definition,
+    place: &Place,
+    folder: &dyn Fn(&Record) -> PathBuf,
+) -> anyhow::Result<Record> {
+    let mut journal = Journal::new(Some(folder));
+    let record = scenario::run(definition, place, &mut |event| journal.event(&event));
+    Ok(journal.end(record)?)
 }
 
 /// Where runs are made, and by this program.
@@ -135,7 +145,7 @@ pub(super) fn code(record: &Record) -> Code {
 
 /// Makes sure before a run that its results can be written after it, and overwrite none.
 pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
-    kept::prepare(out, RECORD, "a record")
+    kept::prepare(out, &[(RECORD, "a record"), (PARTIAL, "the record of a run that is not over")])
 }
 
 pub(super) const RECORD: &str = "record.json";
@@ -143,11 +153,34 @@ pub(super) const RECORD: &str = "record.json";
 /// Writes record, latencies and report into `out`. To be done before anything is printed: who closes the pipe early still
 /// has the record.
 pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
+    journal::create(out)?;
     record.write(&out.join(RECORD))?;
     hdr::write(record, &out.join("latencies.hdr"))?;
     write_whole(&out.join("report.md"), render::markdown(record).as_bytes())?;
-    Ok(())
+    journal::settle(out)
+}
+
+/// Says of a record whose times no later run can be held against that it has too few samples.
+fn say_if_small(record: &Record) {
+    if !matches!(record.outcome.status, Status::Complete | Status::Inconclusive) {
+        return;
+    }
+    let valid = |arm: &ArmPlan| {
+        let of_arm = |sample: &&Sample| sample.is_valid() && sample.key() == arm.key();
+        record.samples.iter().filter(of_arm).count()
+    };
+    let Some((arm, fewest)) =
+        record.plan.arms.iter().map(|arm| (arm.key(), valid(arm))).min_by_key(|&(_, valid)| valid)
+    else {
+        return;
+    };
+    if fewest < FEWEST_PAIRS {
+        let have = output::counted(fewest as u64, "valid sample", "valid samples");
+        output::say(&format!(
+            "this record cannot judge the times of a later run: {have} of {arm}, {FEWEST_PAIRS} are needed \
+             (--samples 10); its work counters can be compared"
+        ));
+    }
 }
 
 /// Writes and prints what the run found, and tells where its files are. Returns the code of the run.
@@ -161,6 +194,7 @@ pub(super) fn give(record: &Record, out: &Path, how: Output) -> anyhow::Result<C
     });
     // Reported after the result: what cannot be kept can still be read.
     let code = code(record).after(printed).after(written);
+    say_if_small(record);
     if is_written {
         output::say(&format!("\nfull report: {}/report.md (or --details)", out.display()));
     }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use tracerig_reports::{units, wrapped, write_whole};
 
 use super::{
-    Code, Format, Output, RECORD, Usage, code, measure, output, place, prepare, warn_of_debug_build, write,
+    Code, Format, Output, RECORD, Usage, code, measure, output, place, prepare, say_if_small,
+    warn_of_debug_build, write,
 };
 use crate::cli::{code_of, no_definition, no_run};
 use crate::plan::{Plan, PlanError, Run};
@@ -138,12 +139,13 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
     };
     let measured = run.definition().map_err(no_definition).and_then(|mut definition| {
         definition.plan.samples = arguments.samples.unwrap_or(definition.plan.samples);
-        measure(&mut definition, place)
+        measure(&mut definition, place, &|_| out.join(&run.name))
     });
     match measured {
         Ok(record) => {
             let folder = out.join(&run.name);
             let written = write(&record, &folder);
+            say_if_small(&record);
             if arguments.output.format == Format::Table && arguments.output.details {
                 printed = output::print(&format!("{}\n", tracerig_reports::render::details(&record)));
             }

@@ -1,10 +1,11 @@
 //! `tracerig run relaunch`: what a relaunch on a large trace database costs, at one scale or at
 //! several.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use clap::Args;
-use tracerig_reports::{Ladder, ladder, write_whole};
+use tracerig_reports::{Ladder, Record, ladder, write_whole};
 
 use super::{Common, code, write};
 use crate::cli::{Code, Usage, no_definition, output};
@@ -77,20 +78,21 @@ fn climb(arguments: &Relaunch, scales: &[f64]) -> anyhow::Result<Code> {
     let definitions = scales.iter().map(|&scale| Ok((scale, defined(arguments, scale)?)));
     let definitions = definitions.collect::<anyhow::Result<Vec<_>>>()?;
     arguments.common.prepare()?;
-    let mut out = None;
+    let out = OnceCell::new();
     let mut records = Vec::new();
     let mut ended = Code::FINE;
     for (scale, definition) in definitions {
         output::say(&format!("scale {scale}"));
-        let record = arguments.common.record(definition)?;
-        let out = out.get_or_insert_with(|| arguments.common.out(&record));
-        ended = code(&record).after(write(&record, &out.join(format!("scale-{scale}"))));
+        let folder =
+            |record: &Record| out.get_or_init(|| arguments.common.out(record)).join(format!("scale-{scale}"));
+        let record = arguments.common.record(definition, &folder)?;
+        ended = code(&record).after(write(&record, &folder(&record)));
         records.push(record);
         if ended != Code::FINE {
             break;
         }
     }
-    let Some(out) = out else { return Ok(ended) };
+    let Some(out) = out.get() else { return Ok(ended) };
     let ladder = Ladder::of(&records);
     let written = write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes()).and_then(|()| {
         write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())

@@ -137,6 +137,7 @@ impl Builtin {
             launches: LaunchPolicy { at_least: Duration::ZERO },
             appended_rows: 0,
             order_seed: 0,
+            cores: None,
             arms: planned.collect(),
             append: Some(AppendPlan {
                 threads: condition.threads,

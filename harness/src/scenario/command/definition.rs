@@ -114,6 +114,7 @@ fn definition(command: CommandPlan, caches: &[Cache]) -> Definition {
         arms: caches.iter().map(arm).collect(),
         append: None,
         command: Some(command.clone()),
+        cores: None,
     };
     Definition {
         plan,

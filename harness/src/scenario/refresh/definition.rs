@@ -122,6 +122,7 @@ impl Builtin {
             launches: LaunchPolicy { at_least: Duration::from_millis(self.at_least_ms) },
             appended_rows,
             order_seed: 0,
+            cores: None,
             arms: planned.collect(),
             append: None,
             command: None,

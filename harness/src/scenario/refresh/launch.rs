@@ -8,5 +8,6 @@ use crate::scenario::finished::Finished;
 /// Asks a fresh process for a refresh. `Err` says in words that it could not be started.
 pub(super) fn ask(candidate: &mut Candidate, task: Task) -> Result<Finished, String> {
     let handicap = candidate.handicap;
-    candidate.run(&worker::arguments(&Task { handicap, ..task }))
+    let cores = candidate.cores();
+    candidate.run(&worker::arguments(&Task { handicap, cores, ..task }))
 }

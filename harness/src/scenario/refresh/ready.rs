@@ -147,6 +147,7 @@ impl Scenario for Refreshes {
             archive_memo: is_told.then(|| memos.place.clone()),
             trace_memo: is_told.then(|| self.trace.memo.clone()),
             handicap: Handicap::default(),
+            cores: None,
         };
         Ok(one(match ask(candidate, task) {
             Ok(finished) => {

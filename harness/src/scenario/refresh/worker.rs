@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -11,14 +12,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tracerig_published::{archive as published_archive, trace as published};
 use tracerig_scanner::archive::{self, Archive, Phases, PriorityTurns};
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Request, Scan, Scanner, Window};
 
 use super::answer::{Answer, fault};
 use super::floor;
 use crate::handicap::Handicap;
 use crate::platform;
 use crate::scenario::prepared_database::digest;
-use crate::scenario::relaunch::worker::{Engine, Planted, say};
+use crate::scenario::relaunch::worker::{Engine, Planted, options, say};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__refresh";
@@ -34,6 +35,8 @@ pub(super) struct Task {
     pub(super) trace_memo: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Handicap::is_none")]
     pub(super) handicap: Handicap,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cores: Option<NonZeroUsize>,
 }
 
 /// What a worker answers.
@@ -120,9 +123,17 @@ impl Task {
         }
     }
 
+    fn archive_options(&self) -> archive::Options {
+        let mut options = archive::Options { memo: self.archive_memo.clone(), ..archive::Options::default() };
+        if let Some(cores) = self.cores {
+            options.threads = cores.min(archive::Options::MOST_THREADS);
+        }
+        options
+    }
+
     fn floor(&self) -> Result<Reply, String> {
         let start = Instant::now();
-        let counted = floor::walk(&self.home, archive::Options::default().threads.get())
+        let counted = floor::walk(&self.home, self.archive_options().threads.get())
             .map_err(|error| format!("{}: {error}", self.home.display()))?;
         Ok(Reply {
             files: counted.files,
@@ -137,12 +148,11 @@ impl Task {
     fn scanner(&self) -> Result<Reply, String> {
         let start = Instant::now();
         let memo = self.trace_memo.clone().map_or(MemoPlace::Disabled, MemoPlace::File);
-        let options = Options { memo, ..Options::default() };
-        let scanner = Scanner::new(self.database.clone(), options);
+        let scanner = Scanner::new(self.database.clone(), options(memo, self.cores));
         let scan = scanner.scan(&Request::default()).map_err(|error| error.to_string())?;
         let priority: PriorityTurns = scan.turns.keys().cloned().collect();
         let tracing = start.elapsed();
-        let options = archive::Options { memo: self.archive_memo.clone(), ..archive::Options::default() };
+        let options = self.archive_options();
         let request = archive::Request { priority: Some(&priority), ..archive::Request::default() };
         let refresh =
             Archive::new(&self.home, options).refresh(&request).map_err(|error| error.to_string())?;

@@ -142,6 +142,7 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
         launches: LaunchPolicy { at_least: Duration::from_millis(at_least_ms) },
         appended_rows,
         order_seed: 0,
+        cores: None,
         arms: planned.collect(),
         append: None,
         command: None,

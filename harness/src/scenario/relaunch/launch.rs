@@ -24,7 +24,9 @@ pub(super) fn ask(
     let window = if arm.moved { prepared.moved } else { Window::default() };
     let request = Request { rescan: arm.rescan, window };
     let handicap = candidate.handicap;
-    candidate.run(&worker::arguments(arm.engine, &prepared.database, memo, request, handicap))
+    let cores = candidate.cores();
+    let arguments = worker::arguments(arm.engine, &prepared.database, memo, request, handicap, cores);
+    candidate.run(&arguments)
 }
 
 /// Asks two fresh processes at once, the second so long after the first. Also says whether they
@@ -36,7 +38,9 @@ pub(super) fn ask_two(
 ) -> Result<([Finished; 2], bool), String> {
     let (request, handicap) = (Request::default(), Handicap::default());
     let memo = Some(live.memo.as_path());
-    candidate.two(&worker::arguments(Engine::Scanner, &live.database, memo, request, handicap), apart)
+    let cores = candidate.cores();
+    let arguments = worker::arguments(Engine::Scanner, &live.database, memo, request, handicap, cores);
+    candidate.two(&arguments, apart)
 }
 
 /// Asks the process that lives on, which is started if need be.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{REAL, WORK, one_row_more, recorded, wrapper, write_executable};
+use tracerig_reports::Record;
+
 use crate::common::program::{Program, Ran, text};
 
 /// A repository of a program whose revisions are scripts; `bad` is the first that examines a row too many.
@@ -148,6 +150,16 @@ fn revisions_are_built_in_work_trees_of_their_own() {
     let same = compare(&["--new-rev", "HEAD~0", "--out", "same"]);
     assert_eq!(same.code, Some(0), "{same:?}");
     assert!(!same.err.contains("building"), "what was built is kept: {}", same.err);
+    // The revision that made a record, and the work tree, on the data of the record.
+    let run = recorded(&program, "run");
+    let mut record = Record::read(&run.join("record.json")).unwrap();
+    record.build.revision = Some(git(&["rev-parse", "HEAD~1"]).trim().to_owned());
+    record.write(&run.join("record.json")).unwrap();
+    let arguments = ["repro", text(&run), "--pairs", "--counters-only", "--out", "pairs"];
+    let mut command = program.command(&arguments);
+    command.current_dir(&repository).env_remove("CARGO_TARGET_DIR");
+    let pairs = Ran::of(&command.output().unwrap());
+    assert!(pairs.code == Some(4) && pairs.out.contains("rows_examined"), "{pairs:?}");
     let unknown = compare(&["--new-rev", "no-such", "--out", "unknown"]);
     assert!(unknown.code == Some(1) && unknown.err.contains("no-such"), "{unknown:?}");
     assert_eq!(git(&["worktree", "list"]).lines().count(), 1, "no work tree is left behind");

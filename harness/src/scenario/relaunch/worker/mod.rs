@@ -1,6 +1,6 @@
 //! The process that is measured: one relaunch of one engine, told as one line of JSON. `lasting` and `writer` have those that live on.
 //!
-//! Started by the harness as `tracerig __worker PARENT [handicap=JSON] ENGINE DATABASE [MEMO RESCAN SINCE UNTIL]`. It is looked for before anything of the
+//! Started by the harness as `tracerig __worker PARENT [handicap=JSON] [cores=N] ENGINE DATABASE [MEMO RESCAN SINCE UNTIL]`. It is looked for before anything of the
 //! command line is parsed, so that a launch is as short as the engine allows.
 
 mod lasting;
@@ -9,6 +9,7 @@ mod writer;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -90,6 +91,9 @@ const NONE: &str = "-";
 /// What the argument with a handicap begins with.
 const HANDICAP: &str = "handicap=";
 
+/// What the argument with a number of cores begins with.
+const CORES: &str = "cores=";
+
 /// The arguments of a worker: `memo` and `request` are for [`Engine::Scanner`] only.
 #[must_use]
 pub fn arguments(
@@ -98,11 +102,15 @@ pub fn arguments(
     memo: Option<&Path>,
     request: Request,
     handicap: Handicap,
+    cores: Option<NonZeroUsize>,
 ) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec![SUBCOMMAND.into(), std::process::id().to_string().into()];
     if !handicap.is_none() {
         let text = serde_json::to_string(&handicap).unwrap_or_default();
         arguments.push(format!("{HANDICAP}{text}").into());
+    }
+    if let Some(cores) = cores.filter(|_| engine == Engine::Scanner) {
+        arguments.push(format!("{CORES}{cores}").into());
     }
     arguments.extend([engine.name().into(), database.as_os_str().to_owned()]);
     if engine == Engine::Scanner {
@@ -144,6 +152,11 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         handicap = serde_json::from_str(text).map_err(|error| format!("handicap: {error}"))?;
         what = next(arguments)?;
     }
+    let mut cores = None;
+    if let Some(text) = what.strip_prefix(CORES) {
+        cores = Some(text.parse().map_err(|error| format!("cores: {error}"))?);
+        what = next(arguments)?;
+    }
     match what.as_str() {
         IDLE => Ok(()),
         lasting::RESIDENT => lasting::resident(arguments),
@@ -152,7 +165,7 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
             let instructions = Instructions::read(engine.parse()?, arguments)?;
             let planted = Planted::read(instructions.engine, &instructions.database, handicap)
                 .map_err(|error| format!("{}: {error}", instructions.database.display()))?;
-            let mut reply = instructions.work()?;
+            let mut reply = instructions.work(cores)?;
             planted.count(&mut reply);
             handicap.spend();
             say(&reply)
@@ -197,7 +210,7 @@ impl Instructions {
         Ok(Self { engine, database, memo, request: Request { rescan, window } })
     }
 
-    fn work(self) -> Result<Reply, String> {
+    fn work(self, cores: Option<NonZeroUsize>) -> Result<Reply, String> {
         let start = Instant::now();
         match self.engine {
             Engine::Floor => {
@@ -218,11 +231,21 @@ impl Instructions {
                 .map_err(|error| error.to_string()),
             Engine::Scanner => {
                 let memo = self.memo.map_or(MemoPlace::Disabled, MemoPlace::File);
-                let scanner = Scanner::new(self.database, Options { memo, ..Options::default() });
+                let scanner = Scanner::new(self.database, options(memo, cores));
                 scan(&scanner, &self.request, start)
             }
         }
     }
+}
+
+/// The options of a scanner on so many cores, or on those there are.
+pub(crate) fn options(memo: MemoPlace, cores: Option<NonZeroUsize>) -> Options {
+    // To find out how many there are reads files: done in each case, it is the same work.
+    let mut options = Options { memo, ..Options::default() };
+    if let Some(cores) = cores {
+        options.connections = cores.min(Options::MOST_CONNECTIONS);
+    }
+    options
 }
 
 /// Scans, and answers unless there was a warning: it would mean that this was not what was meant to be measured.

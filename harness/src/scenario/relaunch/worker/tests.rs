@@ -10,19 +10,24 @@ fn requests_to_other_builds_stay_as_they_are() {
     assert_eq!(PROTOCOL, 1, "then say here what the new requests are");
     let request = Request { rescan: true, window: Window { since: Some(7), until: None } };
     let handicap = Handicap { busy_ns: 5, rows: 1, syncs: 2 };
-    let of = |engine, memo, handicap| {
-        let arguments = arguments(engine, Path::new("db"), memo, request, handicap);
+    let of = |engine, memo, handicap, cores| {
+        let arguments = arguments(engine, Path::new("db"), memo, request, handicap, cores);
         let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         assert_eq!((words[0].as_str(), words[1].parse().ok()), ("__worker", Some(std::process::id())));
         words[2..].join(" ")
     };
     let memo = Some(Path::new("memo"));
-    assert_eq!(of(Engine::Scanner, memo, Handicap::default()), "scanner db memo rescan 7 -");
-    assert_eq!(of(Engine::Scanner, None, Handicap::default()), "scanner db - rescan 7 -");
-    assert_eq!(of(Engine::Floor, None, Handicap::default()), "floor db");
+    assert_eq!(of(Engine::Scanner, memo, Handicap::default(), None), "scanner db memo rescan 7 -");
+    assert_eq!(of(Engine::Scanner, None, Handicap::default(), None), "scanner db - rescan 7 -");
+    assert_eq!(of(Engine::Floor, None, Handicap::default(), None), "floor db");
     assert_eq!(
-        of(Engine::Published, None, handicap),
+        of(Engine::Published, None, handicap, None),
         r#"handicap={"busy_ns":5,"rows":1,"syncs":2} published db"#
+    );
+    // Only a repetition on another number of cores asks for it.
+    assert_eq!(
+        of(Engine::Scanner, memo, Handicap::default(), NonZeroUsize::new(2)),
+        "cores=2 scanner db memo rescan 7 -"
     );
 }
 

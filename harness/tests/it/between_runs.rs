@@ -1,0 +1,107 @@
+//! What lies between two runs: the cores that both divide their work by, and what a kill leaves.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tracerig_harness::scenario::repro::{self, Again};
+use tracerig_harness::scenario::{self, relaunch};
+use tracerig_reports::record::{PARTIAL, Partial, Sample, SampleState, Status};
+use tracerig_reports::verdict::{Gate, Rules, Work};
+use tracerig_reports::{Record, comparison};
+
+use crate::common::program::{Program, text};
+
+const REAL: &str = env!("CARGO_BIN_EXE_tracerig");
+
+/// The run of one sample, on a database that is read through several connections, of a machine with
+/// so many cores.
+fn on_cores(program: &Program, cores: u64) -> Record {
+    let mut definition = relaunch::on_recipe(Some("tiny"), 2.0).unwrap();
+    definition.choose(&["full:hot".to_owned(), "warm:hot".to_owned()]).unwrap();
+    definition.plan.samples = 1;
+    definition.plan.cores = Some(cores);
+    let record = scenario::run(&mut definition, &program.place(Path::new(REAL)), &mut |_| ()).unwrap();
+    assert_eq!(record.cores(), cores);
+    assert!(record.samples.iter().all(answers), "{:?}", record.samples);
+    record
+}
+
+fn answers(sample: &Sample) -> bool {
+    matches!(sample.state, SampleState::Valid | SampleState::Excluded { .. })
+}
+
+fn work(base: &Record, new: &Record) -> (Vec<Work>, Gate) {
+    let compared =
+        comparison::of_records(("base", base), ("new", new), &Rules::default(), Vec::new()).unwrap();
+    let compared = compared.without_times();
+    (compared.verdicts.arms.iter().map(|arm| arm.work).collect(), compared.gate())
+}
+
+#[test]
+fn a_record_is_repeated_with_its_own_cores_and_others_give_no_false_verdict() {
+    let program = Program::new();
+    let one = on_cores(&program, 1);
+    let three = on_cores(&program, 3);
+    // Were they the same, this test would prove nothing.
+    assert_eq!(work(&one, &three), (vec![Work::Incomparable, Work::Same], Gate::Inconclusive));
+    for record in [&one, &three] {
+        let again = Again {
+            place: program.place(Path::new(REAL)),
+            database: None,
+            allow_command: false,
+            samples: None,
+        };
+        let repeated = repro::again(record, &again, &mut |_| ()).unwrap();
+        assert_eq!(repeated.cores(), record.cores());
+        assert_eq!(work(record, &repeated), (vec![Work::Same, Work::Same], Gate::Fine));
+    }
+    // What does not follow the cores still decides.
+    let mut more = three.clone();
+    for launch in more.samples.iter_mut().flat_map(|sample| &mut sample.launches) {
+        if let Some(counter) = launch.counters.get_mut("rows_examined") {
+            counter.value = counter.value.map(|rows| rows + 1);
+        }
+    }
+    assert_eq!(work(&one, &more).1, Gate::Regression);
+    // A record of an earlier version says only what the machine had.
+    let mut earlier = one.clone();
+    earlier.plan.cores = None;
+    earlier.machine.cores = 1;
+    assert_eq!(earlier.cores(), 1);
+}
+
+#[test]
+fn what_was_measured_before_a_kill_is_read() {
+    let program = Program::new();
+    let run = ["run", "relaunch", "--recipe", "tiny", "--arms", "warm:hot,unchanged:hot"];
+    for samples in [0, 1, 2, 5] {
+        let out = program.path(&format!("killed-{samples}"));
+        let partial = out.join(PARTIAL);
+        let arguments = [&run[..], &["--samples", "2000", "--out", text(&out)]].concat();
+        let mut command = program.command(&arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // As many samples as it has lines behind the first.
+        while std::fs::read_to_string(&partial).unwrap_or_default().lines().count() < 1 + samples {
+            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let record = Partial::read(&partial).unwrap();
+        assert!(record.samples.len() >= samples && record.outcome.status == Status::Incomplete);
+        let report = program.run(&["report", text(&out)]);
+        assert_eq!(report.code, Some(0), "{report:?}");
+        assert!(report.out.contains("INCOMPLETE") && report.err.contains("incomplete: "), "{report:?}");
+        // It is in nobody's way unseen, and no baseline.
+        let again = program.run(&arguments);
+        assert!(again.code == Some(1) && again.err.contains("not over"), "{again:?}");
+        let saved = program.run(&["compare", text(&partial), "--save-baseline", "main"]);
+        assert_eq!(saved.code, Some(1), "{saved:?}");
+    }
+    let out = program.path("whole");
+    let ran = program.run(&[&run[..], &["--samples", "1", "--out", text(&out)]].concat());
+    assert!(matches!(ran.code, Some(0 | 5)), "{ran:?}");
+    assert!(ran.err.contains("cannot judge the times of a later run"), "{}", ran.err);
+    assert!(!out.join(PARTIAL).exists());
+    let report = std::fs::read_to_string(out.join("report.md")).unwrap();
+    assert!(!report.contains("--out"), "{report}");
+}
