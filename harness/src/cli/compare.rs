@@ -15,17 +15,18 @@ use tracerig_reports::verdict::Rules;
 
 use super::output::Format;
 use super::{Code, Usage, run};
-/// What a self-check plants in the new side: a slowdown such as 5%, rows=1 or fsync=1.
 use crate::handicap::Planted;
 use crate::plan::{Plan, Run};
 use crate::scenario::KINDS;
 
-/// Compare two builds: exact work counters first, then paired wall times with their noise.
+/// Compare two builds or two commands: exact counters first, then paired wall times with noise.
 ///
 /// --base-bin and --new-bin compare two executables; --base-rev and --new-rev two revisions, each built in a
 /// separate git work tree (without --new-rev: the current work tree). Both run on the same database in alternating
 /// pairs, in random order. The base also runs against itself, to measure noise. A change counts only if a second run
 /// confirms it.
+///
+/// --base-cmd and --new-cmd compare any two commands in the same way.
 ///
 /// Two RECORDs, or a RECORD and a baseline, are compared as measured. Machines change over time, so only changes of
 /// 25 % or more are reported. Times of different machines are refused.
@@ -35,7 +36,7 @@ use crate::scenario::KINDS;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig compare --base-rev main --plan ci\n  tracerig compare --base-bin old/tracerig --new-bin new/tracerig --recipe quick\n  tracerig compare before/ after/ --counters-only"
+    after_long_help = "Examples:\n  tracerig compare --base-rev main --plan ci\n  tracerig compare --base-bin old/tracerig --new-bin new/tracerig --recipe quick\n  tracerig compare --base-cmd 'grep -c x FILE' --new-cmd 'rg -c x FILE'\n  tracerig compare before/ after/ --counters-only"
 )]
 pub(super) struct Arguments {
     /// Records to compare: base, then new; with --baseline or --save-baseline only the new one.

@@ -77,14 +77,18 @@ impl Compare {
     /// What makes no sense in the tolerances.
     fn check_tolerances(&self) -> Result<(), Fault> {
         for (at, Tolerance { counter, percent, .. }) in self.tolerate.iter().enumerate() {
-            let fault = |detail| Err(Fault("compare.tolerate", at, detail));
+            let fault = |key, detail| Err(Fault(key, at, detail));
             if !KINDS.iter().any(|kind| kind.exact.contains(&counter.as_str())) {
-                return fault(format!("no exact counter is called `{counter}`"));
+                return fault("compare.tolerate.counter", format!("no exact counter is called `{counter}`"));
             }
             if !(*percent > 0.0 && *percent <= MOST_TOLERATED_PERCENT) {
-                return fault(format!(
-                    "`{counter}` tolerates {percent} %; give more than 0 and at most {MOST_TOLERATED_PERCENT}"
-                ));
+                return fault(
+                    "compare.tolerate.percent",
+                    format!(
+                        "`{counter}` tolerates {percent} percent; give more than 0 and at most \
+                         {MOST_TOLERATED_PERCENT}"
+                    ),
+                );
             }
         }
         Ok(())
@@ -254,7 +258,7 @@ mod tests {
             (
                 "[[run]]",
                 "[[compare.tolerate]]\ncounter = \"syscr\"\npercent = 6\nwhy = \"x\"\n[[run]]",
-                "`syscr` tolerates 6 %",
+                "`syscr` tolerates 6 percent",
             ),
             ("scenario = \"relaunch\"", "scenario = \"sail\"", "sail"),
         ] {

@@ -283,7 +283,8 @@ fn a_run_is_made_again_from_its_record_alone() {
     assert_eq!((first.seed, &first.plan), (second.seed, &second.plan));
 
     // The command that is printed can be run as it is.
-    assert!(again.out.contains("Again: ") && !again.out.contains("--out"), "{}", again.out);
+    let details = repro(&["--counters-only", "--details"]).out;
+    assert!(details.contains("Repeat: ") && !details.contains("--out"), "{details}");
     let json = repro(&["--counters-only", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&json["counters_agree"], &json["times_agree"]), (&true.into(), &serde_json::Value::Null));
