@@ -21,7 +21,7 @@ pub(super) struct Conditions {
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = cache())]
     cache: Vec<Cache>,
     /// File on standard input [default: nothing].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     input: Option<String>,
     /// `equal`: a launch with another standard output than the first is wrong. `ignore`: accept any
     /// [default: equal].
@@ -29,13 +29,13 @@ pub(super) struct Conditions {
     output: Option<Output>,
     /// Launches before the first measured one. They tell the right output, and which counters
     /// repeat [default: 2].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_WARMUP))]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_WARMUP))]
     warmup: Option<u64>,
     /// Command to run before each launch; it is not measured.
-    #[arg(long, value_name = "CMD", value_parser = argv)]
+    #[arg(long, hide_short_help = true, value_name = "CMD", value_parser = argv)]
     prepare: Option<Argv>,
     /// End a launch that takes longer [default: 60s].
-    #[arg(long, value_name = "TIME", value_parser = diff::time)]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = diff::time)]
     limit: Option<Duration>,
 }
 
@@ -63,7 +63,7 @@ impl Conditions {
 /// splits them. No shell runs.
 pub(super) fn argv(text: &str) -> Result<Argv, String> {
     let words = if text.trim_start().starts_with('[') {
-        serde_json::from_str(text).map_err(|error| format!("it is no JSON array of strings: {error}"))?
+        serde_json::from_str(text).map_err(|error| format!("not a JSON array of strings: {error}"))?
     } else {
         shlex::split(text).ok_or_else(|| "a quotation mark or a backslash has no partner".to_owned())?
     };

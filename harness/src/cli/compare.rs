@@ -54,8 +54,6 @@ pub(super) struct Arguments {
     /// Revision in question [default with --base-rev: the work tree].
     #[arg(long, value_name = "REV")]
     new_rev: Option<String>,
-    #[command(flatten)]
-    commands: commands::Commands,
     /// Compare with the records saved under this name.
     #[arg(long, value_name = "NAME", conflicts_with = "save_baseline")]
     baseline: Option<String>,
@@ -98,7 +96,7 @@ pub(super) struct Arguments {
     #[arg(long, hide_short_help = true, value_name = "A,B", value_delimiter = ',')]
     accept: Vec<String>,
     /// Compare this executable with itself repeatedly, and report how often a change is found.
-    #[arg(long, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
     self_check: bool,
     /// Number of comparisons of a self-check [default: 200].
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
@@ -119,6 +117,9 @@ pub(super) struct Arguments {
     /// Print all tables and conditions instead of one screen.
     #[arg(long)]
     details: bool,
+    // Last: its heading holds for what follows.
+    #[command(flatten)]
+    commands: commands::Commands,
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -9,8 +9,8 @@ use crate::scenario::workplace::free_room;
 /// Room that results may take, in bytes: the largest record of the plan `release` takes a tenth of it.
 const ROOM: u64 = 16 << 20;
 
-/// Makes sure that results can be written into `out` later on, and overwrite none: `files` stand in
-/// folders of such results, each with what it is.
+/// Makes sure that results can be written into `out` later on, and overwrite none: `files` are in
+/// folders of such results, each with its description.
 pub(super) fn prepare(out: &Path, files: &[(&str, &str)]) -> anyhow::Result<()> {
     for (file, what) in files {
         let file = out.join(file);

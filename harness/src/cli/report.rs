@@ -166,7 +166,7 @@ fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
         bail!(
             "{}: no {} in it; give the folder that a run wrote, or the file itself",
             path.display(),
-            names.join(" and no ")
+            names.join(", ")
         );
     }
     found.sort();

@@ -218,7 +218,7 @@ fn sound(record: &Record) -> Record {
 }
 
 /// Whether samples were taken in the same order, as far as both go. Samples that were left out were
-/// taken again in rounds of their own, which depend on the machine.
+/// taken again in separate rounds, which depend on the machine.
 fn same_order(record: &Record, repeated: &Record) -> bool {
     let planned = record.plan.samples.min(repeated.plan.samples);
     let order = |record: &Record| -> Vec<ArmKey> {

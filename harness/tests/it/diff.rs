@@ -159,7 +159,7 @@ fn what_cannot_be_executed_is_said_and_is_no_pass() {
         (&["--cases", "0"], "0"),
         (&["--time", "soon"], "soon"),
         (&["--engine", "wrong"], "no engine"),
-        (&["--oracle", "wrong"], "no oracle"),
+        (&["--oracle", "wrong"], "unknown oracle"),
         (&["--oracle", "python=2"], "no share"),
         (&["--processes", "1/0"], "no share"),
     ] {

@@ -362,7 +362,7 @@ fn ctrl_c_leaves_a_valid_record_and_nothing_else() {
     assert_eq!(record.outcome.status, Status::Interrupted);
     assert!(record.samples.len() < 10_000);
     assert!(record.samples.iter().all(|sample| !matches!(sample.state, SampleState::Failed { .. })));
-    assert!(std::fs::read_to_string(out.join("report.md")).unwrap().contains("interrupted"));
+    assert!(std::fs::read_to_string(out.join("report.md")).unwrap().contains("Interrupted"));
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
 }
 

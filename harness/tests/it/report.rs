@@ -54,7 +54,7 @@ fn a_folder_stands_for_the_records_in_it() {
     std::fs::create_dir(program.path("empty")).unwrap();
     let none = program.run(&["report", "empty"]);
     assert!(
-        none.code == Some(1) && none.err.contains("no record.json and no comparison.json in it"),
+        none.code == Some(1) && none.err.contains("no record.json, comparison.json, record.partial in it"),
         "{none:?}"
     );
 }

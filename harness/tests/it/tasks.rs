@@ -71,9 +71,11 @@ fn each_of_ten_tasks_runs() {
             ["diff", ..] => program.diff(words[1], &words[2..], 0),
             other => panic!("{other:?}"),
         };
-        assert!(done.out.lines().count() <= 30, "{command}: more than a screen\n{}", done.out);
+        // The answer of a scan is a list of turns, however long.
+        let is_list = words[0] == "scan";
+        assert!(is_list || done.out.lines().count() <= 30, "{command}: too long\n{}", done.out);
         assert!(
-            done.out.lines().all(|line| line.chars().count() <= 80 || line.contains('/')),
+            is_list || done.out.lines().all(|line| line.chars().count() <= 80 || line.contains('/')),
             "{}",
             done.out
         );

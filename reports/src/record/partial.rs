@@ -82,7 +82,7 @@ impl Partial {
     /// The record of a run that was killed, with the samples that were written as a whole.
     ///
     /// # Errors
-    /// Typed, naming path and remedy, when the file cannot be read, is none of this kind, or
+    /// Typed, naming path and remedy, when the file cannot be read, is not of this kind, or
     /// contradicts itself.
     pub fn read(path: &Path) -> Result<Record> {
         let bytes = read_whole(path, LARGEST_DOCUMENT)?;

@@ -208,7 +208,7 @@ impl Measured {
         }
     }
 
-    /// Counts a sample that is in no figure, if it is none.
+    /// Counts a sample if it is left out of the figures.
     fn leave_out(&mut self, sample: &Sample) {
         self.left_out.count(sample);
         if let SampleState::Failed { error } = &sample.state {

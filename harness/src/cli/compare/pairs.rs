@@ -36,7 +36,7 @@ pub(in crate::cli) fn main(record: &Record, asked: &Asked<'_>) -> anyhow::Result
         return Err(Usage(said.to_owned()).into());
     }
     let Some(revision) = record.build.revision.clone() else {
-        let said = "the record does not say which revision made it; compare executables with \
+        let said = "the record names no revision; compare executables with \
                     `tracerig compare --base-bin`";
         return Err(Usage(said.to_owned()).into());
     };

@@ -160,7 +160,7 @@ pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
     journal::settle(out)
 }
 
-/// Says of a record whose times no later run can be held against that it has too few samples.
+/// Warns that a record has too few samples for a later run to be compared with its times.
 fn say_if_small(record: &Record) {
     if !matches!(record.outcome.status, Status::Complete | Status::Inconclusive) {
         return;

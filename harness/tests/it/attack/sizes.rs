@@ -67,7 +67,9 @@ fn each_number(program: &Program, original: &str, arguments: &[&str]) {
                 text + if place == at { &new } else { line } + "\n"
             });
             fs::write(&path, text).unwrap();
-            refused(program, arguments, 2, &[&format!("extreme.toml, line {}: ", at + 1), key]);
+            // A number that fits no type is named by its line alone in lists of tables.
+            let name = if key == "percent" { "" } else { key };
+            refused(program, arguments, 2, &[&format!("extreme.toml, line {}: ", at + 1), name]);
             tried += 1;
         }
     }
