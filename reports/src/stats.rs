@@ -57,7 +57,7 @@ pub(crate) fn geometric_mean(values: &[f64]) -> Option<f64> {
     Some((values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64).exp())
 }
 
-/// A range that holds the true value with [`CONFIDENCE`].
+/// A range that holds the true value with `CONFIDENCE`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.

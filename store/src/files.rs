@@ -19,7 +19,7 @@ pub(crate) fn require_regular(path: &Path) -> io::Result<()> {
 /// Opens a regular file for reading, through symbolic links.
 ///
 /// # Errors
-/// As [`require_regular`].
+/// As `require_regular`.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     // Looked at first: to open a device may have effects.
     require_regular(path)?;
@@ -31,7 +31,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// The bytes of a regular file, at most `limit`.
 ///
 /// # Errors
-/// As [`require_regular`]; `FileTooLarge` beyond the limit.
+/// As `require_regular`; `FileTooLarge` beyond the limit.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_regular(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -45,7 +45,7 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// Opens a regular file for writing, empty; creates it if it is missing. No symbolic link is followed.
 ///
 /// # Errors
-/// As [`require_regular`]; `InvalidInput` for a symbolic link, too.
+/// As `require_regular`; `InvalidInput` for a symbolic link, too.
 pub fn create_regular(path: &Path) -> io::Result<File> {
     let file = open_own(path)?;
     file.set_len(0)?;
@@ -68,7 +68,7 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
 /// symbolic link leads to, and the journals beside it. Files that are missing are fine.
 ///
 /// # Errors
-/// As [`require_regular`], and the path of the file that is refused; `InvalidInput` for a journal that is a symbolic link, and for a
+/// As `require_regular`, and the path of the file that is refused; `InvalidInput` for a journal that is a symbolic link, and for a
 /// database that is one to nothing.
 pub fn require_database(path: &Path) -> Result<(), (PathBuf, io::Error)> {
     match require_regular(path) {

@@ -95,7 +95,7 @@ impl Partial {
         };
         super::file::opened(path, head, SCHEMA, VERSION, KIND)?;
         let Head { mut record, .. } = serde_json::from_slice(head).map_err(malformed)?;
-        let samples = || lines.map(|line| serde_json::from_slice::<Sample>(line)).collect();
+        let samples = || lines.map(serde_json::from_slice::<Sample>).collect();
         let samples: serde_json::Result<Vec<Sample>> = budget::within(samples);
         record.samples = samples.map_err(malformed)?;
         record.outcome = Outcome { status: Status::Incomplete, ..Outcome::of(&record.samples, true) };

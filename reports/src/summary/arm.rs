@@ -91,7 +91,7 @@ pub struct Times {
     /// The middle one.
     #[serde(rename = "median_ns", with = "nanos")]
     pub median: Duration,
-    /// 95 % take no longer ([`quantile`](crate::stats::quantile) says how it is interpolated).
+    /// 95 % take no longer (`quantile` says how it is interpolated).
     #[serde(rename = "p95_ns", with = "nanos")]
     pub p95: Duration,
     /// 99 % take no longer.
