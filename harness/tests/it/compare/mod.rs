@@ -173,7 +173,7 @@ fn bad_usage_is_2_and_says_what_is_missing() {
         (&["--base-bin", REAL, "--recipe", "tiny", "--arms", "live"], "fresh processes"),
         (&["--self-check", "--handicap", "slow"], "no handicap"),
         (&["--base-bin", REAL, "--accept", "rows_examined,row_examined"], "row_examined: no exact counter"),
-        (&["--self-check", "--accept", "wchar"], "rows_examined"),
+        (&["--self-check", "--accept", "majflt"], "rows_examined"),
         (&["--save-baseline", "../main", "x"], "x"),
     ] {
         let ran = compare(&program, arguments);
