@@ -15,7 +15,7 @@
 //!     subject: Threads { ablations: Default::default() },
 //!     seed: 1,
 //!     ops: 20,
-//!     limits: Limits { cases: Some(100), time: None },
+//!     limits: Limits { cases: Some(100), time: None, shrinking: None },
 //!     jobs: NonZeroUsize::MIN,
 //!     shard: "1/1".parse::<Shard>()?,
 //!     corpus: Vec::new(),

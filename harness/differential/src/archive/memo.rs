@@ -152,7 +152,7 @@ impl MemoFolder {
             MemoOp::Shorten => {
                 self.flaw(Flaw::Details, |bytes| bytes.truncate(bytes.len().saturating_sub(1)))?;
             }
-            MemoOp::OtherVersion => self.forge(VERSION, "another format version")?,
+            MemoOp::OtherVersion => self.forge(VERSION, "is of format version")?,
             MemoOp::OtherParser => self.forge(PARSER, "another version of the parser")?,
             MemoOp::OtherHome => self.forge(HOME + 1, "another archive")?,
         }
