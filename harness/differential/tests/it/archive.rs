@@ -53,7 +53,7 @@ fn random_histories_are_right_and_cheap() {
         "memo is damaged",
         "memo a part of the memo is damaged",
         "memo another archive",
-        "memo another format version",
+        "memo is of format version",
         "memo another version of the parser",
     ];
     assert_exercised(&report, 10, &all);
