@@ -25,7 +25,7 @@ pub(crate) type Taken = (Vec<Sample>, bool);
 const MOST_ROUNDS: u64 = 2;
 
 /// Takes so many samples of each of `arms`, and again those that are left out. `take` makes the
-/// launches of one, of the arm at this place; it is told how many samples there were before, and of
+/// launches of one, of the arm at this place; it gets how many samples there were before, and of
 /// how many. `taken` hears of each sample as soon as it is there.
 pub(crate) fn interleaved<E>(
     arms: &[ArmKey],
