@@ -1,6 +1,6 @@
 //! The set of facts a scan knows: compact, ordered by id, with every string stored once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -242,22 +242,29 @@ impl FactSet {
         whole: bool,
         mut signature: impl FnMut(i64) -> Result<Signature, E>,
     ) -> Result<(), E> {
-        let mut row = |id| signature(id).map(|signature| Row { id, signature });
+        let turns = needed.iter().enumerate().filter(|(_, is_needed)| **is_needed);
+        let turns: Vec<_> = turns
+            .map(|(place, _)| {
+                let turn = NameId::at(place);
+                (turn, seen.of(self.names.get(turn)))
+            })
+            .collect();
+        // By rising id: names are in the order in which connections took turns, and the pages read would be, too.
+        let ids = turns.iter().flat_map(|(_, (newest, named))| [*newest, named.map(|(id, _)| id)]);
+        let ids: BTreeSet<i64> = ids.flatten().collect();
+        let rows: HashMap<i64, Row> = ids
+            .into_iter()
+            .map(|id| Ok((id, Row { id, signature: signature(id)? })))
+            .collect::<Result<_, E>>()?;
         let mut kept = Vec::new();
-        for (place, _) in needed.iter().enumerate().filter(|(_, is_needed)| **is_needed) {
-            let turn = NameId::at(place);
-            let (newest, named) = seen.of(self.names.get(turn));
+        for (turn, (newest, named)) in turns {
             let mut entry =
                 self.kept_of(turn).copied().unwrap_or(Kept { turn, newest: None, named: None, whole });
             if let Some(id) = newest {
-                entry.newest = Some(row(id)?);
+                entry.newest = Some(rows[&id]);
             }
             if let Some((id, model)) = named {
-                let row = match entry.newest {
-                    Some(newest) if newest.id == id => newest,
-                    _ => row(id)?,
-                };
-                entry.named = Some((row, self.names.intern(model)));
+                entry.named = Some((rows[&id], self.names.intern(model)));
             }
             kept.push(entry);
         }
