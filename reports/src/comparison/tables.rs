@@ -206,6 +206,9 @@ pub(crate) fn equal<'a>(verdicts: impl IntoIterator<Item = &'a Verdicts>) -> Str
             same += u64::from(counter.change == WorkChange::Same);
         }
     }
+    if known == 0 {
+        return "No work counter is exact here.".to_owned();
+    }
     format!(
         "{} of {} in {} are equal.",
         units::count(same),
