@@ -19,6 +19,7 @@ pub mod history_child;
 pub mod limits;
 pub mod machine;
 pub mod plan;
+pub mod profile;
 pub mod protocol;
 pub mod scenario;
 

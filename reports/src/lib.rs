@@ -44,6 +44,7 @@ pub mod markdown;
 #[cfg(test)]
 mod nasty_test;
 mod page;
+pub mod profile;
 mod reading;
 pub mod record;
 mod refresh;

@@ -9,6 +9,7 @@ mod diff;
 mod generated;
 mod kept;
 mod output;
+mod profile;
 mod report;
 mod repro;
 mod run;
@@ -32,12 +33,13 @@ use crate::scenario::repro::ReproError;
 use crate::scenario::{DefinitionError, ScenarioError};
 use crate::{platform, watch};
 
-/// Measures and tests trace stores and incremental scanners: relaunches, appends, refreshes; every answer is verified.
+/// Measure and test programs that read trace databases and session files at every launch.
 ///
-/// Results go to standard output, progress and messages to standard error.
+/// Every launch is a fresh process, and every answer is verified. Results go to standard output, progress and
+/// messages to standard error.
 ///
-/// Exit codes: 0 fine, 1 something failed, 2 bad usage, 3 mismatch (a wrong answer), 4 regression, 5 inconclusive,
-/// 130 cut short by Ctrl-C or a signal that asks for an end.
+/// Exit codes: 0 fine, 1 failed, 2 wrong arguments, 3 wrong answer, 4 regression, 5 inconclusive,
+/// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(
     name = "tracerig",
@@ -47,13 +49,6 @@ use crate::{platform, watch};
     max_term_width = 100,
     after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig compare --base-rev main --plan ci\n  tracerig usage ~/.codex --by day,model\n\nTen common tasks and their commands: docs/tasks.md"
 )]
-/// Measure and test programs that read trace databases and session files at every launch.
-///
-/// Every launch is a fresh process, and every answer is verified. Results go to standard output, progress and
-/// messages to standard error.
-///
-/// Exit codes: 0 fine, 1 failed, 2 wrong arguments, 3 wrong answer, 4 regression, 5 inconclusive,
-/// 130 interrupted.
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -67,6 +62,7 @@ enum Verb {
     Diff(diff::Arguments),
     Report(report::Arguments),
     Repro(repro::Arguments),
+    Profile(profile::Arguments),
     Candidate(candidate::Arguments),
     Dataset(dataset::Arguments),
     Threads(threads::Arguments),
@@ -205,6 +201,7 @@ pub fn main() -> ExitCode {
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
+        Verb::Profile(arguments) => profile::main(&arguments),
         Verb::Candidate(arguments) => candidate::main(&arguments),
         Verb::Dataset(arguments) => dataset::main(&arguments),
         Verb::Threads(arguments) => threads::main(&arguments),

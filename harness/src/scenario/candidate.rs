@@ -24,6 +24,8 @@ use crate::{machine, platform};
 #[derive(Debug)]
 pub struct Candidate {
     program: PathBuf,
+    /// The words before its processes' command: a tool that they run under.
+    tool: Vec<OsString>,
     /// Of any command: program and arguments. Of an executable that is asked for things: nothing.
     argv: Vec<String>,
     limit: Duration,
@@ -84,6 +86,7 @@ impl Candidate {
     pub(crate) fn with_start(program: &Path, limit: Duration) -> io::Result<Self> {
         Ok(Self {
             program: program.to_owned(),
+            tool: Vec::new(),
             argv: Vec::new(),
             limit,
             handicap: Handicap::default(),
@@ -101,6 +104,23 @@ impl Candidate {
         let cores = cores.and_then(|cores| NonZeroUsize::new(usize::try_from(cores).ok()?));
         self.cores = cores.filter(|&cores| machine::cores() != cores);
         self
+    }
+
+    /// Has its processes run under a tool from now on: these words come before their command.
+    pub(crate) fn under(&mut self, tool: Vec<OsString>) {
+        self.tool = tool;
+    }
+
+    /// The command of its processes, without arguments.
+    fn command(&self) -> Command {
+        match self.tool.split_first() {
+            Some((tool, words)) => {
+                let mut command = Command::new(tool);
+                command.args(words).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        }
     }
 
     /// The cores that its processes divide their work by, if not those there are.
@@ -124,7 +144,7 @@ impl Candidate {
     pub(super) fn run_on(&mut self, input: Option<File>) -> io::Result<Finished> {
         let streams = Streams::Read(self.nothing_said(0)?);
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
-        let mut command = Command::new(&self.program);
+        let mut command = self.command();
         command.args(self.argv.iter().skip(1));
         let child = match input {
             Some(input) => Child::start_reading(&mut command, input, &streams, limits)?,
@@ -193,7 +213,7 @@ impl Candidate {
     fn begin(&self, at: usize, arguments: &[OsString]) -> io::Result<Child> {
         let streams = Streams::Read(self.nothing_said(at)?);
         let limits = Limits { time: Some(self.limit), ..Limits::default() };
-        Child::start(Command::new(&self.program).args(arguments), &streams, limits)
+        Child::start(self.command().args(arguments), &streams, limits)
     }
 
     /// The file for what a process writes on standard error, empty.

@@ -24,6 +24,7 @@ mod histories;
 mod hostile;
 mod live_writer;
 mod nasty_rows;
+mod profile;
 mod published_bugs;
 mod races;
 mod real;

@@ -187,13 +187,21 @@ pub fn wake_promptly() {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
-/// Makes this process end when its parent does, which must be `parent`: if it is gone already, this process ends now.
+/// Makes this process end when its parent does, which must be `parent`, or a tool that `parent` started: if it is gone
+/// already, this process ends now.
 pub fn die_with_parent(parent: u32) {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let now = rustix::process::getppid().map(|id| id.as_raw_nonzero().get());
-    if now.and_then(|id| u32::try_from(id).ok()) != Some(parent) {
+    let now = rustix::process::getppid().and_then(|id| u32::try_from(id.as_raw_nonzero().get()).ok());
+    if now != Some(parent) && now.and_then(parent_of) != Some(parent) {
         std::process::exit(1);
     }
+}
+
+/// The parent of the process `id`.
+fn parent_of(id: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // Behind the name, which may have spaces, and the state.
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 /// Peak resident memory of this process in bytes.

@@ -1,0 +1,63 @@
+//! Stacks that `perf` sampled.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tracerig_reports::profile::Stacks;
+
+/// Adds the samples in a file of `perf record`.
+pub(super) fn add(stacks: &mut Stacks, file: &Path) -> io::Result<()> {
+    let mut command = Command::new("perf");
+    command.arg("script").arg("-i").arg(file).args(["--no-inline", "-F", "comm,ip,sym,dso"]);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("perf script: {}", output.status)));
+    }
+    of_script(stacks, &String::from_utf8_lossy(&output.stdout));
+    Ok(())
+}
+
+/// Adds the samples in what `perf script` writes: the command, then its functions from the innermost
+/// to the outermost, each behind its address and before its file; an empty line ends a sample.
+fn of_script(stacks: &mut Stacks, script: &str) {
+    for sample in script.split("\n\n") {
+        let mut lines = sample.trim_start_matches('\n').lines();
+        // The tool itself, before it becomes the program.
+        if lines.next().is_none_or(|command| command.trim() == "perf-exec") {
+            continue;
+        }
+        let mut functions: Vec<String> = lines.filter_map(function).collect();
+        functions.reverse();
+        if !functions.is_empty() {
+            *stacks.entry(functions.join(";")).or_default() += 1;
+        }
+    }
+}
+
+/// The function on a line; one without a name is called by its file.
+fn function(line: &str) -> Option<String> {
+    let (_address, rest) = line.trim().split_once(' ')?;
+    let (name, file) = rest.rsplit_once(" (").unwrap_or((rest, ""));
+    let file = file.trim_end_matches(')');
+    let file = file.rsplit('/').next().unwrap_or(file);
+    let name = if name == "[unknown]" { format!("[{file}]") } else { super::instructions::plain(name) };
+    Some(name.replace(';', ":"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_added_by_stack_from_the_outermost() {
+        let script = "perf-exec \n\tffffffff82 do_syscall_64 ([kernel.kallsyms])\n\n\
+            tracerig \n\t  55d0 memchr::find::h0123456789abcdef (/a b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
+            tracerig \n\t  55d0 memchr::find::hfedcba9876543210 (/a b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
+            tracerig \n\t7f00 [unknown] (/usr/lib/libc.so.6)\n\t  55d1 [T; 4]::run (/tracerig)\n\n";
+        let mut stacks = Stacks::new();
+        of_script(&mut stacks, script);
+        let expected = [("[T: 4]::run;[libc.so.6]", 1), ("main;memchr::find", 2)];
+        assert_eq!(stacks, expected.map(|(stack, samples)| (stack.to_owned(), samples)).into());
+    }
+}
