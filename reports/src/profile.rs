@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::foreign::{one_line, xml};
 use crate::layout::Table;
 use crate::units;
+use crate::words::or_nothing;
 
 /// Lines of a table that is shown in short.
 const SHORT: usize = 12;
@@ -79,7 +80,7 @@ impl Unit {
         match self {
             Self::Samples => "samples",
             Self::Instructions => "instructions",
-            Self::Calls => "calls",
+            Self::Calls => "system calls",
         }
     }
 
@@ -142,7 +143,7 @@ impl Counted {
         let part = |count: u64| format!("{:.1} %", count as f64 / all * 100.0);
         let mut table = Table::new(1, [self.unit.what(), "own", "with callees", "a launch"]);
         for (name, cost) in costs.into_iter().take(rows) {
-            let total = cost.total.map(part).unwrap_or_default();
+            let total = or_nothing(cost.total, part);
             table.row(vec![name_of(name), part(cost.own), total, number(self.a_launch(name))]);
         }
         table.without_empty_columns()
