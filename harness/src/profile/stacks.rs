@@ -41,7 +41,11 @@ fn function(line: &str) -> Option<String> {
     let (name, file) = rest.rsplit_once(" (").unwrap_or((rest, ""));
     let file = file.trim_end_matches(')');
     let file = file.rsplit('/').next().unwrap_or(file);
-    let name = if name == "[unknown]" { format!("[{file}]") } else { super::instructions::plain(name) };
+    let name = match name {
+        "[unknown]" if file.starts_with('[') => file.to_owned(),
+        "[unknown]" => format!("[{file}]"),
+        name => super::instructions::plain(name),
+    };
     Some(name.replace(';', ":"))
 }
 
@@ -54,10 +58,11 @@ mod tests {
         let script = "perf-exec \n\tffffffff82 do_syscall_64 ([kernel.kallsyms])\n\n\
             tracerig \n\t  55d0 memchr::find::h0123456789abcdef (/a b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
             tracerig \n\t  55d0 memchr::find::hfedcba9876543210 (/a b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
-            tracerig \n\t7f00 [unknown] (/usr/lib/libc.so.6)\n\t  55d1 [T; 4]::run (/tracerig)\n\n";
+            tracerig \n\t7f00 [unknown] (/usr/lib/libc.so.6)\n\t  55d1 [T; 4]::run (/tracerig)\n\n\
+            tracerig \n\t0 [unknown] ([unknown])\n\t  55d1 main (/a b/tracerig)\n\n";
         let mut stacks = Stacks::new();
         of_script(&mut stacks, script);
-        let expected = [("[T: 4]::run;[libc.so.6]", 1), ("main;memchr::find", 2)];
+        let expected = [("[T: 4]::run;[libc.so.6]", 1), ("main;memchr::find", 2), ("main;[unknown]", 1)];
         assert_eq!(stacks, expected.map(|(stack, samples)| (stack.to_owned(), samples)).into());
     }
 }
