@@ -16,6 +16,7 @@ mod words;
 
 pub use definition::{Definition, DefinitionError, FILE_NAME};
 pub use host::{Candidate, Launch};
+pub(crate) use opener::open;
 pub use opener::{NotOpened, Opened, opened};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use words::split;

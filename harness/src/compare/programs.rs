@@ -12,14 +12,22 @@ use super::{CompareError, Job};
 use crate::machine;
 use crate::scenario::Definition;
 use crate::scenario::candidate::Candidate;
+use crate::scenario::guest::Invited;
 
 /// What one side launches.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Subject {
     /// A tracerig, at this path.
     Executable(PathBuf),
     /// Any command: program and arguments.
     Command(Vec<String>),
+    /// A candidate that answers the protocol.
+    Candidate(Box<Invited>),
+}
+
+/// The place of a side among two.
+fn place(side: Side) -> usize {
+    usize::from(side == Side::New)
 }
 
 /// What both sides launch.
@@ -29,6 +37,8 @@ pub(super) enum Programs {
     Executables(Box<Executables>),
     /// Two commands, of which nothing is known.
     Commands([Vec<String>; 2]),
+    /// Two candidates that said who they are.
+    Candidates(Box<[Invited; 2]>),
 }
 
 impl Programs {
@@ -40,6 +50,9 @@ impl Programs {
             }
             (Subject::Command(base), Subject::Command(new)) => {
                 Ok(Self::Commands([base.clone(), new.clone()]))
+            }
+            (Subject::Candidate(base), Subject::Candidate(new)) => {
+                Ok(Self::Candidates(Box::new([(**base).clone(), (**new).clone()])))
             }
             _ => Err(CompareError::Unlike),
         }
@@ -57,7 +70,7 @@ impl Programs {
     fn build(&self, side: Side) -> Build {
         match self {
             Self::Executables(executables) => executables.hello(side).build.clone(),
-            Self::Commands(_) => machine::build(),
+            Self::Commands(_) | Self::Candidates(_) => machine::build(),
         }
     }
 
@@ -66,6 +79,7 @@ impl Programs {
         match self {
             Self::Executables(_) => None,
             Self::Commands([base, new]) => Some(if side == Side::New { new } else { base }),
+            Self::Candidates(both) => Some(&both[place(side)].plan.argv),
         }
     }
 
@@ -77,6 +91,7 @@ impl Programs {
                 Candidate::new(&executables.path(side), limit)?.on_cores(definition.plan.cores)
             }
             Self::Commands(_) => Candidate::of_command(self.argv(side).unwrap_or_default(), limit)?,
+            Self::Candidates(_) => Candidate::of_guest(place(side), limit)?,
         })
     }
 
@@ -86,6 +101,9 @@ impl Programs {
         if let (Some(command), Some(argv)) = (&mut plan.command, self.argv(side)) {
             command.argv = argv.to_vec();
         }
+        if let Self::Candidates(both) = self {
+            plan.candidates = vec![both[place(side)].plan.clone()];
+        }
         plan
     }
 
@@ -94,7 +112,7 @@ impl Programs {
         match self {
             Self::Executables(executables) => executables.renew(random),
             // A command is started from where it lies: what it needs beside it is not known.
-            Self::Commands(_) => Ok(()),
+            Self::Commands(_) | Self::Candidates(_) => Ok(()),
         }
     }
 }

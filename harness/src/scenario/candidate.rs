@@ -14,6 +14,7 @@ use tracerig_reports::record::Plan;
 use super::ScenarioError;
 use super::companion::Companion;
 use super::finished::Finished;
+use super::guest::Whose;
 use super::relaunch::worker;
 use crate::child::{self, Child, Streams};
 use crate::handicap::Handicap;
@@ -31,6 +32,8 @@ pub struct Candidate {
     pub handicap: Handicap,
     /// The cores that its processes divide their work by, if not those there are.
     cores: Option<NonZeroUsize>,
+    /// The place in the plan of the candidate of somebody else that it stands for.
+    guest: usize,
     /// What a process of it reads before it does anything, and in how many calls.
     start: (u64, u64),
     /// What processes write on standard error: one at a time, and one beside it.
@@ -69,6 +72,25 @@ impl Candidate {
         Ok(Self { argv: argv.to_vec(), ..candidate })
     }
 
+    /// Stands for the candidate of somebody else at this place of the plan, which its scenario
+    /// launches.
+    ///
+    /// # Errors
+    /// As [`Candidate::new`].
+    pub(crate) fn of_guest(at: usize, limit: Duration) -> Result<Self, ScenarioError> {
+        let candidate = Self::with_start(Path::new(""), limit)
+            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        Ok(Self { guest: at, ..candidate })
+    }
+
+    /// The place in the plan of the candidate that an arm launches.
+    pub(super) fn at(&self, whose: Whose) -> usize {
+        match whose {
+            Whose::At(at) => at,
+            Whose::Side => self.guest,
+        }
+    }
+
     /// What a plan launches: its command, or else processes of `program`.
     ///
     /// # Errors
@@ -85,6 +107,7 @@ impl Candidate {
         Ok(Self {
             program: program.to_owned(),
             argv: Vec::new(),
+            guest: 0,
             limit,
             handicap: Handicap::default(),
             cores: None,

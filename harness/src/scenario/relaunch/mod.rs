@@ -7,6 +7,7 @@
 //! conditions are judged (`judge`).
 
 mod definition;
+mod guests;
 pub(crate) mod judge;
 mod launch;
 mod live_database;
