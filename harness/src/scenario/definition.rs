@@ -183,6 +183,7 @@ impl Definition {
         if let Some(asked) = chosen.iter().find(|asked| !plan.arms.iter().any(|arm| is_meant(asked, arm))) {
             return Err(UnknownArm { asked: asked.clone(), offered: offered(&plan.arms) });
         }
+        let all = plan.arms.clone();
         plan.arms.retain(|arm| match chosen {
             [] => !on_request.contains(&arm.name),
             chosen => chosen.iter().any(|asked| is_meant(asked, arm)) || is_idle(arm),
@@ -191,6 +192,13 @@ impl Definition {
         let answers: BTreeSet<String> =
             plan.arms.iter().filter(|arm| !is_idle(arm)).map(|arm| arm.engine.clone()).collect();
         plan.arms.retain(|arm| !is_idle(arm) || chosen.contains(&arm.name) || answers.contains(&arm.engine));
+        // No candidate vanishes from the result without a word.
+        for label in candidates.iter().map(CandidatePlan::label) {
+            if !plan.arms.iter().any(|arm| arm.engine == label) {
+                let its: Vec<ArmPlan> = all.into_iter().filter(|arm| arm.engine == label).collect();
+                return Err(UnknownArm { asked: chosen.join(","), offered: offered(&its) });
+            }
+        }
         Ok(())
     }
 

@@ -70,7 +70,8 @@ impl Invited {
                 Ok(Self { plan, keeps_memo: hello.can(Capability::Memo) })
             }
             Err(NotOpened::Unavailable(why)) => Err(NotInvited::Unavailable(definition.name.clone(), why)),
-            Err(NotOpened::Faulty(_)) => Ok(Self { plan, keeps_memo: false }),
+            // Nobody knows: each of its arms shows the fault.
+            Err(NotOpened::Faulty(_)) => Ok(Self { plan, keeps_memo: true }),
         }
     }
 
@@ -361,6 +362,10 @@ fn fault(outcome: &Outcome) -> SampleState {
     match outcome {
         Outcome::Faulty(Finding { fault: Fault::Wrong | Fault::Stale | Fault::Nondeterministic, .. }) => {
             SampleState::Mismatch { detail: told(outcome) }
+        }
+        // As in a check: what is not offered is no failure, and has no time either.
+        Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unsupported => {
+            SampleState::Excluded { reason: told(outcome) }
         }
         other => SampleState::Failed { error: told(other) },
     }

@@ -84,7 +84,9 @@ fn right_candidates_are_measured_beside_our_own_arms_each_on_memos_of_its_own() 
                 assert_eq!(launch.mode.as_deref(), mode);
             }
         }
-        assert!(row(&ran, &plan.arm("warm")).contains("1/1"), "{}", ran.out);
+        let verified = row(&ran, &plan.arm("warm")).split_whitespace().last().unwrap().to_owned();
+        let (right, launches) = verified.split_once('/').unwrap();
+        assert!(right == launches && right != "0", "{}", ran.out);
     }
     // Both answers are that of our own scanner.
     let digests: std::collections::BTreeSet<_> = record
@@ -127,7 +129,11 @@ fn the_candidate_in_python_is_measured_in_relaunches_and_refreshes() {
     {
         let plan = record.plan.candidates.iter().find(|plan| plan.name == name).unwrap();
         for arm in arms {
-            assert!(of(&record, &plan.arm(arm))[0].launches[0].verified, "{name} {arm}");
+            let sample = of(&record, &plan.arm(arm))[0];
+            // A Python without zstd cannot read compressed rollouts.
+            let lacks_zstd =
+                matches!(&sample.state, SampleState::Excluded { reason } if reason.contains("zstd"));
+            assert!(sample.launches[0].verified || lacks_zstd, "{name} {arm}: {sample:?}");
         }
     }
 }
@@ -164,8 +170,8 @@ fn each_faulty_candidate_keeps_its_row_with_the_name_of_its_fault() {
     let program = Program::new();
     let hostile = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/candidates/hostile");
     let of_scripts = ["crashed", "cut-line", "no-version", "timed-out", "too-much-output", "wrong-id"]
-        .map(|fault| (fault, format!("x=sh {}/{fault}.sh {{\"turns\":{{}}}}", hostile.display())));
-    let outside = marking(&program, "x", ": > \"${database%/*}/cache\"");
+        .map(|fault| (fault, format!("x=sh {}/{fault}.sh '{{\"turns\":{{}}}}'", hostile.display())));
+    let outside = marking(&program, "x", "[ -z \"$database\" ] || : > \"${database%/*}/cache\"");
     let daemon = marking(&program, "x", "setsid sleep 60 < /dev/null > /dev/null 2>&1 &");
     let others = [("wrote-outside", outside), ("left-a-process", daemon)];
     for (fault, named) in of_scripts.into_iter().chain(others) {
@@ -197,10 +203,9 @@ fn two_candidates_are_compared_in_pairs_on_memos_of_their_own() {
     };
     let same = compare(&new, &["--format", "json"]);
     assert_eq!(same.code, Some(5), "one pair proves nothing: {same:?}");
-    let told: serde_json::Value = serde_json::from_str(&same.out).unwrap();
-    let arms: Vec<&str> =
-        told["arms"].as_array().unwrap().iter().map(|arm| arm["arm"].as_str().unwrap_or_default()).collect();
-    assert!(!arms.is_empty(), "{told:#}");
+    for word in ["\"full\"", "\"warm\"", "\"unchanged\"", "marking-base", "marking-new"] {
+        assert!(same.out.contains(word), "{word}: {}", same.out);
+    }
     if let Some(python) = python() {
         let wrong = format!("wrong={python} {}", text(&script("wrong.py")));
         let ran = compare(&wrong, &["--arms", "window"]);
@@ -221,6 +226,7 @@ fn a_candidate_that_cannot_be_measured_is_refused_in_words() {
     assert!(refused.err.contains("two candidates are called `own`"), "{refused:?}");
     for (words, code) in [
         (&["--candidate", "nobody"][..], 2),
+        (&["--candidate", &twice, "--arms", "floor"], 2),
         (&["--candidate", "mine=@nowhere.toml"], 1),
         (&["--candidate", "mine='"], 2),
         (&["--limit", "3s"], 2),
