@@ -172,7 +172,7 @@ fn each_faulty_candidate_keeps_its_row_with_the_name_of_its_fault() {
     let of_scripts = ["crashed", "cut-line", "no-version", "timed-out", "too-much-output", "wrong-id"]
         .map(|fault| (fault, format!("x=sh {}/{fault}.sh '{{\"turns\":{{}}}}'", hostile.display())));
     let outside = marking(&program, "x", "[ -z \"$database\" ] || : > \"${database%/*}/cache\"");
-    let daemon = marking(&program, "x", "setsid sleep 60 < /dev/null > /dev/null 2>&1 &");
+    let daemon = marking(&program, "y", "setsid sleep 60 < /dev/null > /dev/null 2>&1 &");
     let others = [("wrote-outside", outside), ("left-a-process", daemon)];
     for (fault, named) in of_scripts.into_iter().chain(others) {
         let arm = if fault == "no-version" { "full:hot" } else { "warm:hot" };
