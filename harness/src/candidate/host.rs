@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom};
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tracerig_differential::foreign::Interruption;
 use tracerig_protocol::{
-    Answer, Ask, End, Fault, Finding, Hello, Outcome, Request, Seen, VERSION, judge, judge_line,
+    Answer, Ask, End, Fault, Finding, Handicap, Hello, Outcome, Request, Seen, VERSION, judge, judge_line,
 };
 
 use super::definition::Definition;
@@ -32,6 +33,15 @@ const CANCELLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Half of what a launch takes, as long as none was made.
 const HALF_WAY: Duration = Duration::from_millis(20);
+
+/// What a request asks for beside its answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct With {
+    /// The cores to divide the work by, if not those there are.
+    pub(crate) cores: Option<NonZeroUsize>,
+    /// Work beyond the own.
+    pub(crate) handicap: Handicap,
+}
 
 /// One launch, judged.
 #[derive(Clone, Debug)]
@@ -62,6 +72,8 @@ pub struct Candidate {
     limit: Duration,
     hello: Hello,
     asked: u64,
+    /// What each request asks for beside its answer.
+    pub(crate) with: With,
     is_thorough: bool,
     half: Duration,
     serving: Option<Child>,
@@ -121,6 +133,7 @@ impl Candidate {
             limit,
             hello: Hello::default(),
             asked: 0,
+            with: With::default(),
             is_thorough: false,
             half: HALF_WAY,
             serving: None,
@@ -295,7 +308,8 @@ impl Candidate {
     pub(super) fn request(&mut self, ask: &Ask) -> Request {
         self.asked += 1;
         let limit = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
-        Request::new(self.asked.to_string(), ask.clone(), limit)
+        let With { cores, handicap } = self.with;
+        Request { cores, handicap, ..Request::new(self.asked.to_string(), ask.clone(), limit) }
     }
 
     fn command(&self) -> Command {

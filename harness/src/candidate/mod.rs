@@ -10,11 +10,11 @@ mod guard;
 mod host;
 pub mod input;
 mod opener;
-pub mod own;
 mod shipped;
 mod words;
 
 pub use definition::{Definition, DefinitionError, FILE_NAME};
+pub(crate) use host::With;
 pub use host::{Candidate, Launch};
 pub(crate) use opener::open;
 pub use opener::{NotOpened, Opened, opened};

@@ -83,12 +83,21 @@ impl Programs {
         }
     }
 
+    /// The executables of the sides, in their order; none where commands are compared.
+    pub(super) fn executables(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Executables(executables) => Side::ALL.map(|side| executables.path(side)).into(),
+            Self::Commands(_) | Self::Candidates(_) => Vec::new(),
+        }
+    }
+
     /// What is launched on this side.
     pub(super) fn candidate(&self, side: Side, definition: &Definition) -> Result<Candidate, CompareError> {
         let limit = definition.time_limit;
         Ok(match self {
             Self::Executables(executables) => {
-                Candidate::new(&executables.path(side), limit)?.on_cores(definition.plan.cores)
+                let candidate = Candidate::new(&executables.path(side), limit)?;
+                candidate.on_cores(definition.plan.cores).on_side(side as usize)
             }
             Self::Commands(_) => Candidate::of_command(self.argv(side).unwrap_or_default(), limit)?,
             Self::Candidates(_) => Candidate::of_guest(place(side), limit)?,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use tracerig_protocol::Request;
 use tracerig_reports::record::Plan;
 
 use super::ScenarioError;
@@ -32,8 +33,8 @@ pub struct Candidate {
     pub handicap: Handicap,
     /// The cores that its processes divide their work by, if not those there are.
     cores: Option<NonZeroUsize>,
-    /// The place in the plan of the candidate of somebody else that it stands for.
-    guest: usize,
+    /// Which side of a comparison it is; 0 outside of one.
+    side: usize,
     /// What a process of it reads before it does anything, and in how many calls.
     start: (u64, u64),
     /// What processes write on standard error: one at a time, and one beside it.
@@ -80,14 +81,25 @@ impl Candidate {
     pub(crate) fn of_guest(at: usize, limit: Duration) -> Result<Self, ScenarioError> {
         let candidate = Self::with_start(Path::new(""), limit)
             .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
-        Ok(Self { guest: at, ..candidate })
+        Ok(candidate.on_side(at))
+    }
+
+    /// The same on this side of a comparison.
+    #[must_use]
+    pub(crate) fn on_side(self, side: usize) -> Self {
+        Self { side, ..self }
+    }
+
+    /// Which side of a comparison it is; 0 outside of one.
+    pub(super) fn side(&self) -> usize {
+        self.side
     }
 
     /// The place in the plan of the candidate that an arm launches.
     pub(super) fn at(&self, whose: Whose) -> usize {
         match whose {
             Whose::At(at) => at,
-            Whose::Side => self.guest,
+            Whose::Side => self.side,
         }
     }
 
@@ -107,7 +119,7 @@ impl Candidate {
         Ok(Self {
             program: program.to_owned(),
             argv: Vec::new(),
-            guest: 0,
+            side: 0,
             limit,
             handicap: Handicap::default(),
             cores: None,
@@ -161,17 +173,29 @@ impl Candidate {
         &self.argv
     }
 
-    /// Runs two processes at once, the second started so long after the first. Also says whether it
+    /// Asks two processes at once, the second started so long after the first. Also says whether it
     /// was started before the first had ended.
     pub(super) fn two(
         &mut self,
         arguments: &[OsString],
+        request: &Request,
         apart: Duration,
     ) -> Result<([Finished; 2], bool), String> {
+        let line = request.line();
+        let begin = |at: usize| -> io::Result<Child> {
+            let streams = Streams::Read(self.nothing_said(at)?);
+            let limits = Limits { time: Some(self.limit), ..Limits::default() };
+            let mut command = Command::new(&self.program);
+            let mut child = Child::start_with_input(command.args(arguments), &streams, limits)?;
+            // One that does not read it shows by its answer.
+            let _ = child.write(&line);
+            child.end_input();
+            Ok(child)
+        };
         let run = || -> io::Result<_> {
-            let first = self.begin(0, arguments)?;
+            let first = begin(0)?;
             std::thread::sleep(apart);
-            let second = self.begin(1, arguments)?;
+            let second = begin(1)?;
             let begun = second.started() - first.started();
             let (one, other) = std::thread::scope(|scope| {
                 let other = scope.spawn(|| self.end(second));

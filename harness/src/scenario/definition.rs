@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -24,6 +25,8 @@ pub struct Definition {
     pub time_limit: Duration,
     /// The same of a candidate of somebody else.
     pub limit_of_candidates: Duration,
+    /// The executables that are launched, one for each side of a comparison; none: that of the place.
+    pub programs: Vec<PathBuf>,
     /// The arms that are launched only when asked for by name.
     pub(super) on_request: Vec<String>,
     /// The digest of the data, where only that will do.

@@ -15,6 +15,7 @@ use tracerig_reports::record::{
 use super::kept::KeptFolder;
 use super::prepared_database::digest_of;
 use super::{ScenarioError, finished};
+pub(super) use crate::candidate::With;
 use crate::candidate::{self, Definition, NotOpened, Opened};
 
 /// How long one launch of a candidate may take, if nothing else is said.
@@ -149,6 +150,9 @@ pub(super) fn asked<'a>(plan: &Plan, arm: &'a ArmPlan) -> Option<(&'a str, Whose
 pub(super) struct Guest {
     opened: Opened<candidate::Candidate>,
     pub(super) memo: KeptFolder,
+    /// What a process of it reads before it does anything, and in how many calls, as far as that is
+    /// left out of what its processes read.
+    start: (u64, u64),
     /// Memos that it could not make, by state, each with why.
     unmade: Vec<(String, String)>,
     /// What it answered when it made a memo, by state.
@@ -180,7 +184,8 @@ impl Guest {
                 candidate.be_thorough();
             }
         }
-        Ok(Self { opened, memo: KeptFolder::new(folder)?, unmade: Vec::new(), answers: Vec::new() })
+        let memo = KeptFolder::new(folder)?;
+        Ok(Self { opened, memo, start: (0, 0), unmade: Vec::new(), answers: Vec::new() })
     }
 
     /// What it said of itself, unless it is faulty.
@@ -231,6 +236,33 @@ impl Guest {
         Ok(None)
     }
 
+    /// From now on leaves out what a process reads before it does anything, told by one that does
+    /// nothing. The C library reads `/proc/self/maps` then, which is longer where the path of the
+    /// program is: without this, moving a program would seem to change its work.
+    pub(super) fn learn_start(&mut self) -> Result<(), ScenarioError> {
+        if let Ok(idle) = self.ask(&Ask::Idle, With::default())?
+            && let (Outcome::Answered(..), Some(io)) = (idle.outcome, idle.ended.and_then(|ended| ended.io))
+        {
+            self.start = (io.rchar, io.syscr);
+        }
+        Ok(())
+    }
+
+    /// One launch, judged by the protocol alone, or the state of a sample that cannot be launched.
+    pub(super) fn ask(&mut self, ask: &Ask, with: With) -> Result<Asked, ScenarioError> {
+        let candidate = match &mut self.opened {
+            Ok(candidate) => candidate,
+            Err(not_opened) => return Ok(Err(not_opened_state(not_opened))),
+        };
+        candidate.with = with;
+        let mut done = candidate.launch(ask).map_err(launching(&self.memo.place))?;
+        if let Some(io) = done.ended.as_mut().and_then(|ended| ended.io.as_mut()) {
+            io.rchar = io.rchar.saturating_sub(self.start.0);
+            io.syscr = io.syscr.saturating_sub(self.start.1);
+        }
+        Ok(Ok(done))
+    }
+
     /// One launch, judged: its answer must be `right`. `state` is that of its memo.
     pub(super) fn launch(
         &mut self,
@@ -239,19 +271,18 @@ impl Guest {
         state: Option<&str>,
         counters: Claimed,
     ) -> Result<(Launch, SampleState), ScenarioError> {
-        let candidate = match &mut self.opened {
-            Ok(candidate) => candidate,
-            Err(not_opened) => return Ok((finished::not_started(), not_opened_state(not_opened))),
+        let done = match self.ask(ask, With::default())? {
+            Ok(done) => done,
+            Err(state) => return Ok((finished::not_started(), state)),
         };
-        let done = candidate.launch(ask).map_err(launching(&self.memo.place))?;
-        let hello = candidate.said();
         let earlier: Vec<Answer> = self
             .answers
             .iter()
             .filter(|(of, answer)| Some(of.as_str()) == state && Some(answer) != right)
             .map(|(_, answer)| answer.clone())
             .collect();
-        let declared = hello.usage.as_ref().map(|declared| told_apart(declared, right));
+        let declared = self.hello().and_then(|hello| hello.usage.as_ref());
+        let declared = declared.map(|declared| told_apart(declared, right));
         let (wall, ended) = (done.wall, done.ended);
         let outcome = match right {
             Some(right) => done.outcome.against(&Expected {
@@ -291,6 +322,9 @@ impl Guest {
         Ok((launch, state))
     }
 }
+
+/// A launch, or the state of a sample that cannot be launched.
+pub(super) type Asked = Result<candidate::Launch, SampleState>;
 
 /// What may be concluded from the counters that a candidate claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The memo folder of a candidate: its states, kept beside it and put in place before a launch.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,16 @@ impl KeptFolder {
         }
     }
 
+    /// Whether something else is there than the state of this name; `None`: than nothing. A lock is
+    /// opened by anyone who writes, and tells nothing.
+    pub(super) fn is_other_than(&self, state: Option<&str>) -> Result<bool, ScenarioError> {
+        let before = match state {
+            Some(state) => contents(&self.states.join(state))?,
+            None => BTreeMap::new(),
+        };
+        Ok(contents(&self.place)? != before)
+    }
+
     /// The files in it.
     pub(super) fn files(&self) -> Result<Vec<PathBuf>, ScenarioError> {
         let mut files = Vec::new();
@@ -79,6 +90,19 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The files of a memo below `folder`, each with its bytes.
+fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, ScenarioError> {
+    let mut files = Vec::new();
+    list(folder, &mut files).map_err(ScenarioError::io(folder, "list the memo"))?;
+    let is_memo = |path: &PathBuf| path.extension().is_none_or(|kind| kind != "lock");
+    let read = |path: PathBuf| {
+        let bytes = fs::read(&path).map_err(ScenarioError::io(&path, "read it"))?;
+        let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
+        Ok((name, bytes))
+    };
+    files.into_iter().filter(is_memo).map(read).collect()
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

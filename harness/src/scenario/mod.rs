@@ -15,6 +15,7 @@ pub(crate) mod finished;
 pub mod guest;
 mod guests;
 mod kept;
+mod own;
 mod pagecache;
 mod prepared_database;
 pub mod refresh;

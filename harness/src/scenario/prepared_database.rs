@@ -206,26 +206,11 @@ impl PreparedDatabase {
         std::fs::write(&self.memo, bytes).map_err(ScenarioError::io(&self.memo, "write it"))
     }
 
-    /// Whether a launch that started from `memo` left another one: told from the file, not by the launch.
-    pub(super) fn wrote_memo(&self, memo: Memo) -> Result<bool, ScenarioError> {
-        let before = match memo {
-            Memo::None => return Ok(false),
-            Memo::Absent => None,
-            Memo::Before => Some(&self.memo_before),
-            Memo::After => Some(&self.memo_after),
-        };
-        match std::fs::read(&self.memo) {
-            Ok(now) => Ok(before.is_none_or(|before| *before != now)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(before.is_some()),
-            Err(error) => Err(ScenarioError::io(&self.memo, "read it")(error)),
-        }
-    }
-
-    /// The files that a launch reads.
+    /// The files of the database.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let mut log = self.database.clone().into_os_string();
         log.push("-wal");
-        vec![self.database.clone(), log.into(), self.memo.clone()]
+        vec![self.database.clone(), log.into()]
     }
 }
 

@@ -37,7 +37,7 @@ case $request in *'"memo":"'*)
     : > "$memo/mark-{name}"
 esac
 {more}
-printf '%s\n' "$request" | '{OWN}' candidate serve-own
+printf '%s\n' "$request" | '{OWN}' __worker scanner
 "#
     );
     std::fs::write(&path, text).unwrap();
@@ -119,7 +119,7 @@ fn the_candidate_in_python_is_measured_in_relaunches_and_refreshes() {
 
     let out = program.path("refresh");
     let words = ["run", "refresh", "--recipe", "archive-tiny", "--samples", "1", "--out", text(&out)];
-    let own = format!("own={OWN} candidate serve-own");
+    let own = format!("own={OWN} __worker scanner");
     let more = ["--arms", "floor,full,changed,unchanged", "--candidate", "python", "--candidate", &own];
     let ran = program.run(&[&words[..], &more].concat());
     assert!(matches!(ran.code, Some(0 | 5)), "{ran:?}");
@@ -219,7 +219,7 @@ fn two_candidates_are_compared_in_pairs_on_memos_of_their_own() {
 #[test]
 fn a_candidate_that_cannot_be_measured_is_refused_in_words() {
     let program = Program::new();
-    let twice = format!("own={OWN} candidate serve-own");
+    let twice = format!("own={OWN} __worker scanner");
     let run = |words: &[&str]| program.run(&[&["run", "relaunch", "--recipe", "tiny"], words].concat());
     let refused = run(&["--candidate", &twice, "--candidate", &twice]);
     assert_eq!(refused.code, Some(2), "{refused:?}");

@@ -156,6 +156,7 @@ impl Builtin {
             on_request: Vec::new(),
             expected: None,
             limit_of_candidates: guest::LIMIT,
+            programs: Vec::new(),
             own: Box::new(Append { builtin: self, condition }),
         })
     }

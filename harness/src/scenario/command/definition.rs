@@ -123,6 +123,7 @@ fn definition(command: CommandPlan, caches: &[Cache]) -> Definition {
         on_request: Vec::new(),
         expected: None,
         limit_of_candidates: guest::LIMIT,
+        programs: Vec::new(),
         own: Box::new(Command { command, output: None }),
     }
 }

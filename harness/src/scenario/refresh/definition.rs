@@ -161,6 +161,7 @@ impl Builtin {
             on_request: Vec::new(),
             expected: None,
             limit_of_candidates: guest::LIMIT,
+            programs: Vec::new(),
             own: Box::new(own),
         }
     }

@@ -112,7 +112,7 @@ impl Prepare for Refresh {
             guests,
             right: grown.answer.of_protocol(),
             priority,
-            trace_files: PageCache::of(trace.files()),
+            trace_files: PageCache::of([trace.files(), vec![trace.memo.clone()]].concat()),
             due: due(counted, &grown, &trace),
             home,
             trace,

@@ -187,6 +187,7 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
         on_request: arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect(),
         expected: None,
         limit_of_candidates: guest::LIMIT,
+        programs: Vec::new(),
         own: Box::new(Relaunch { arms, of_candidates, source }),
     })
 }

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use tracerig_protocol::{Ask, ScanAsked, WirePath};
 use tracerig_reports::record::{ArmPlan, Cache, Launch, Plan, Process, SampleState};
 use tracerig_scanner::Window;
 
 use super::definition::{Arm, OfCandidate, Relaunch};
+use super::launch::scan;
 use super::worker::Engine;
 use crate::scenario::ScenarioError;
 use crate::scenario::finished::not_started;
 use crate::scenario::guest::{self, Guest, Whose};
 use crate::scenario::guests::{Guests, Question};
+use crate::scenario::own::Owns;
 use crate::scenario::pagecache::{PageCache, unmet};
 use crate::scenario::prepared_database::{Change, Memo, PreparedDatabase, answer_of};
 
@@ -30,6 +31,16 @@ impl Asked {
         match self {
             Self::Own(arm) => (arm.process == Process::Fresh).then_some(arm.change),
             Self::Guest(_, arm) => Some(arm.change),
+        }
+    }
+
+    /// Whether a launch of our own scanner needs this memo, likewise.
+    fn is_own_with(&self, change: Change, memo: Memo) -> bool {
+        match self {
+            Self::Own(arm) if arm.change == change && arm.process == Process::Fresh => {
+                arm.memo == memo || (arm.memo, memo) == (Memo::After, Memo::Before)
+            }
+            _ => false,
         }
     }
 
@@ -60,24 +71,14 @@ impl Relaunch {
 }
 
 /// The name of the state of a memo.
-fn state(change: Change, memo: Memo) -> Option<String> {
+pub(super) fn state(change: Change, memo: Memo) -> Option<String> {
     let is_kept = matches!(memo, Memo::Before | Memo::After);
     is_kept.then(|| format!("{change:?}-{memo:?}").to_lowercase())
 }
 
-/// The request of a scan.
-fn scan(guest: &Guest, database: &Path, window: Window, force: bool) -> Ask {
-    Ask::Scan(ScanAsked {
-        database: WirePath(database.to_owned()),
-        memo: guest.told(),
-        since: window.since,
-        until: window.until,
-        force,
-    })
-}
-
-/// Has each candidate that needs this memo make it of the database as it is.
+/// Has our own scanners and each candidate that needs this memo make it of the database as it is.
 pub(super) fn remember(
+    owns: &mut Owns,
     guests: &mut Guests,
     arms: &[Asked],
     (change, memo): (Change, Memo),
@@ -86,7 +87,10 @@ pub(super) fn remember(
     let from = (memo == Memo::After).then(|| state(change, Memo::Before)).flatten();
     let Some(to) = state(change, memo) else { return Ok(()) };
     let is_needed = |whose| arms.iter().any(|arm| arm.needs(whose, change, memo));
-    let ask = |guest: &Guest| scan(guest, database, Window::default(), false);
+    let ask = |guest: &Guest| scan(database, guest.told(), Window::default(), false);
+    if arms.iter().any(|arm| arm.is_own_with(change, memo)) {
+        owns.remember(ask, from.as_deref(), &to)?;
+    }
     guests.remember(is_needed, ask, from.as_deref(), &to)
 }
 
@@ -110,7 +114,7 @@ pub(super) fn launch(
     let right = &prepared.expected[&(Engine::Scanner, arm.moved)];
     let question = Question {
         state: state.as_deref(),
-        ask: scan(guests.at(at), &prepared.database, window, arm.rescan),
+        ask: scan(&prepared.database, guests.at(at).told(), window, arm.rescan),
         right: &answer_of(right),
     };
     let bring = |guest: &Guest| {
