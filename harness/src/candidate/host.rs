@@ -31,6 +31,9 @@ const PREFIX: &str = "tracerig-launch-";
 /// From SIGTERM until a candidate that can be cancelled must have ended.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(1);
 
+/// Digits of the id of a request whose launch is measured.
+const MEASURED_DIGITS: usize = 8;
+
 /// Half of what a launch takes, as long as none was made.
 const HALF_WAY: Duration = Duration::from_millis(20);
 
@@ -72,6 +75,8 @@ pub struct Candidate {
     limit: Duration,
     hello: Hello,
     asked: u64,
+    /// Digits of the id of a request, at least.
+    digits: usize,
     /// What each request asks for beside its answer.
     pub(crate) with: With,
     is_thorough: bool,
@@ -133,6 +138,7 @@ impl Candidate {
             limit,
             hello: Hello::default(),
             asked: 0,
+            digits: 1,
             with: With::default(),
             is_thorough: false,
             half: HALF_WAY,
@@ -144,6 +150,11 @@ impl Candidate {
     /// Has every launch look for changes of all data, contents included, and not only of a database.
     pub fn be_thorough(&mut self) {
         self.is_thorough = true;
+    }
+
+    /// Gives all requests ids of one length, so that a process reads as many bytes each time.
+    pub(crate) fn be_measured(&mut self) {
+        self.digits = MEASURED_DIGITS;
     }
 
     /// What it is.
@@ -309,7 +320,8 @@ impl Candidate {
         self.asked += 1;
         let limit = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
         let With { cores, handicap } = self.with;
-        Request { cores, handicap, ..Request::new(self.asked.to_string(), ask.clone(), limit) }
+        let id = format!("{:0digits$}", self.asked, digits = self.digits);
+        Request { cores, handicap, ..Request::new(id, ask.clone(), limit) }
     }
 
     fn command(&self) -> Command {

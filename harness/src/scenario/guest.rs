@@ -180,6 +180,7 @@ impl Guest {
                     found: found.clone(),
                 });
             }
+            candidate.be_measured();
             if thorough {
                 candidate.be_thorough();
             }
