@@ -234,3 +234,49 @@ fn a_candidate_that_cannot_be_measured_is_refused_in_words() {
         assert_eq!(run(words).code, Some(code), "{words:?}");
     }
 }
+
+/// A build whose memos are of another kind: a byte longer, so that no other build believes them.
+fn with_memos_of_its_own(program: &Program) -> PathBuf {
+    let path = program.path("other-memos");
+    let text = format!(
+        r#"#!/bin/sh
+[ "$1" = __worker ] && [ "$2" = scanner ] || exec '{OWN}' "$@"
+read -r request
+memo=
+case $request in *'"memo":"'*)
+    after=${{request#*\"memo\":\"}} memo=${{after%%\"*}}/trace
+esac
+if [ -n "$memo" ] && [ -e "$memo" ]; then
+    [ "$(tail -c 1 "$memo")" = x ] || exit 9
+    truncate -s -1 "$memo"
+fi
+printf '%s\n' "$request" | '{OWN}' __worker scanner
+[ -z "$memo" ] || printf x >> "$memo"
+"#
+    );
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn builds_whose_memos_differ_get_a_verdict() {
+    let program = Program::new();
+    let other = with_memos_of_its_own(&program);
+    let ran = program.run(&[
+        "compare",
+        "--base-bin",
+        OWN,
+        "--new-bin",
+        text(&other),
+        "--recipe",
+        "tiny",
+        "--arms",
+        "warm:hot",
+        "--counters-only",
+        // The script reads, too.
+        "--accept",
+        "rchar,syscr",
+    ]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
