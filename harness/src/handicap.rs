@@ -6,34 +6,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+pub use tracerig_protocol::Handicap;
 
 use crate::limits::MOST_PLANTED;
 
-/// What a worker does beyond its work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Handicap {
-    /// A busy loop of so many nanoseconds: one a launch of a relaunch or refresh, one an append.
-    pub busy_ns: u64,
-    /// Rows of the trace database read once more in each launch of the scanner.
-    pub rows: u64,
-    /// Synchronisations of the history after each append that projects its row before it returns.
-    pub syncs: u64,
-}
-
-impl Handicap {
-    /// Whether nothing is planted.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Spends the planted time, on the processor.
-    pub(crate) fn spend(&self) {
-        if self.busy_ns > 0 {
-            busy(Duration::from_nanos(self.busy_ns));
-        }
+/// Spends the planted time, on the processor.
+pub(crate) fn spend(handicap: Handicap) {
+    if handicap.busy_ns > 0 {
+        busy(Duration::from_nanos(handicap.busy_ns));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::scenario::candidate::Candidate;
 pub const SUBCOMMAND: &str = "__hello";
 
 /// Version of the requests to workers and of their replies.
-pub const PROTOCOL: u64 = 1;
+pub const PROTOCOL: u64 = 2;
 
 /// An executable that does not answer by then is none of ours.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -150,6 +150,7 @@ pub(crate) fn record() -> Record {
             command: None,
             order_seed: 4_242,
             cores: None,
+            candidates: Vec::new(),
             arms: arms.collect(),
         },
         dataset: Dataset {
@@ -223,7 +224,19 @@ pub(crate) fn assert_golden(name: &str, found: &str) {
     assert!(expected == found, "{name} differs, first in line {:?} (from 0); found:\n{found}", differing);
 }
 
-/// A command with every condition that there is.
+/// A candidate of somebody else.
+pub(crate) fn candidate() -> CandidatePlan {
+    CandidatePlan {
+        name: "mine".to_owned(),
+        version: Some("0.3.1".to_owned()),
+        argv: vec!["python3".to_owned(), "my_scanner.py".to_owned()],
+        env: [("LEVEL".to_owned(), "3".to_owned())].into(),
+        sha256: Some("00".repeat(32)),
+        ..CandidatePlan::default()
+    }
+}
+
+/// A command.
 pub(crate) fn command() -> CommandPlan {
     CommandPlan {
         argv: ["wc", "-l", "a file"].map(str::to_owned).to_vec(),

@@ -13,7 +13,8 @@ use crate::words::{self, Precision};
 pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     let mut said = build_and_machine(record);
     for arm in &summary.arms {
-        if arm.sample_time.is_none() {
+        let is_faulty = arm.candidate.as_ref().is_some_and(|candidate| candidate.is_faulty);
+        if arm.sample_time.is_none() && !is_faulty {
             said.push(format!("{} has no valid sample, so it has no figures.", words::arm_of(arm)));
         }
         // Which of two simultaneous launches finds more is a matter of luck.
@@ -25,6 +26,7 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
             ));
         }
     }
+    said.extend(of_candidates(record, summary));
     said.extend(short_samples(record, summary));
     said.extend(few_pairs(summary));
     said.extend([FLOOR, PUBLISHED].map(|baseline| without_baseline(summary, baseline)).into_iter().flatten());
@@ -37,6 +39,27 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     }
     said.extend(varying(summary));
     said.extend(summary.arms.iter().filter_map(no_process_of_its_own));
+    said
+}
+
+/// What the figures of candidates are, and whose times are withheld.
+fn of_candidates(record: &Record, summary: &Summary) -> Vec<String> {
+    let mut said = Vec::new();
+    for candidate in &record.plan.candidates {
+        let label = candidate.label();
+        let is_faulty = |arm: &&ArmSummary| {
+            arm.engine == label && arm.candidate.as_ref().is_some_and(|candidate| candidate.is_faulty)
+        };
+        if summary.arms.iter().any(|arm| is_faulty(&arm)) {
+            said.push(format!("{label} has a fault, so that none of its times is shown."));
+        }
+        said.push(format!(
+            "{label}: started as {} (SHA-256 of the executable: {}). Its phases, modes and counters are \
+             claims of its own.",
+            words::shell(&candidate.argv, usize::MAX).replace('\n', " "),
+            candidate.sha256.as_deref().unwrap_or("unknown"),
+        ));
+    }
     said
 }
 

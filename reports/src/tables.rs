@@ -3,7 +3,9 @@
 use crate::ByteSize;
 use crate::layout::Table;
 use crate::record::{ArmPlan, CounterClass, Process, Record};
-use crate::summary::{ArmSummary, FLOOR, PUBLISHED, RatioSummary, Summary, WARM};
+use crate::summary::{
+    ArmSummary, CandidateSummary, CounterSummary, FLOOR, PUBLISHED, RatioSummary, Summary, WARM,
+};
 use crate::units;
 use crate::words::{self, NOTHING, Precision, or_nothing};
 
@@ -32,8 +34,13 @@ fn keys(arm: &ArmSummary) -> Vec<String> {
 
 /// What a launch of each arm costs.
 pub(crate) fn times(summary: &Summary) -> Table {
-    let titles = ["arm", "cache", "median", "p95", "spread", "vs floor", "vs published", "valid"];
-    let mut table = Table::new(2, titles).words("vs published");
+    let has_candidates = summary.arms.iter().any(|arm| arm.candidate.is_some());
+    let mut titles = vec!["arm", "cache", "median", "p95", "spread", "vs floor", "vs published", "valid"];
+    if has_candidates {
+        titles.splice(5..5, ["beyond idle"]);
+        titles.push("verified");
+    }
+    let mut table = Table::new(2, titles).words("vs published").words("verified");
     for arm in &summary.arms {
         let times = arm.sample_time.as_ref();
         let counts = arm.samples;
@@ -49,15 +56,34 @@ pub(crate) fn times(summary: &Summary) -> Table {
                 several => format!("{}/{} x{several}", counts.valid, counts.planned),
             },
         ]);
+        if has_candidates {
+            let candidate = arm.candidate.as_ref();
+            let beyond = candidate.and_then(|candidate| candidate.beyond_idle_ns);
+            let beyond = or_nothing(beyond, |nanos| units::signed_duration(nanos as f64));
+            row.insert(5, beyond);
+            row.push(or_nothing(candidate, verified));
+        }
         table.row(row);
     }
     table
 }
 
+/// `120/120`, or `wrong 3 (117/120)`: the faults of a candidate's arm, and its right answers.
+fn verified(candidate: &CandidateSummary) -> String {
+    let right = format!("{}/{}", candidate.verified, candidate.launches);
+    let faults: Vec<String> =
+        candidate.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if faults.is_empty() { right } else { format!("{} ({right})", faults.join(", ")) }
+}
+
 /// The same without spread and counts, for a terminal.
 pub(crate) fn times_in_short(summary: &Summary) -> Table {
-    let kept = ["arm", "cache", "median", "p95", "vs floor", "vs published"];
-    times(summary).only(&kept).without_empty_columns()
+    let has_candidates = summary.arms.iter().any(|arm| arm.candidate.is_some());
+    let kept = match has_candidates {
+        true => ["arm", "cache", "median", "beyond idle", "vs floor", "vs published", "verified"].as_slice(),
+        false => &["arm", "cache", "median", "p95", "vs floor", "vs published"],
+    };
+    times(summary).only(kept).without_empty_columns()
 }
 
 /// `1.92x`.
@@ -155,9 +181,14 @@ pub(crate) fn advisory_work(summary: &Summary) -> Table {
 /// is advisory.
 fn counters(summary: &Summary, class: CounterClass) -> Vec<&str> {
     let all = || summary.arms.iter().flat_map(|arm| &arm.counters);
+    let ours = || summary.arms.iter().filter(|arm| arm.candidate.is_none()).flat_map(|arm| &arm.counters);
     let mut found: Vec<&str> = Vec::new();
     for (name, counter) in all() {
-        let advisory = all().any(|(other, own)| other == name && own.class == CounterClass::Advisory);
+        // What a candidate reads says nothing of what our own arms repeat.
+        let is_ours = ours().any(|(other, _)| other == name);
+        let is_advisory =
+            |(other, own): (&String, &CounterSummary)| other == name && own.class == CounterClass::Advisory;
+        let advisory = if is_ours { ours().any(is_advisory) } else { all().any(is_advisory) };
         let own = if advisory { CounterClass::Advisory } else { CounterClass::Exact };
         if own == class && counter.seen.is_some() && !found.contains(&name.as_str()) {
             found.push(name);

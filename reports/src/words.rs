@@ -164,7 +164,7 @@ pub(crate) fn is_bytes(name: &str) -> bool {
 }
 
 /// What the system says of causes that lie outside the measured program.
-const OUTSIDE: [(&str, &str); 8] = [
+const OUTSIDE: [(&str, &str); 9] = [
     ("No space left", "the disk is full"),
     ("disk is full", "the disk is full"),
     ("quota exceeded", "the disk quota is used up"),
@@ -173,6 +173,7 @@ const OUTSIDE: [(&str, &str); 8] = [
     ("Too many open files", "too many files are open"),
     ("Cannot allocate memory", "memory ran out"),
     ("cannot be launched", "it cannot be started"),
+    ("could not be started", "it cannot be started"),
 ];
 
 /// Why a sample failed, with the cause named where it lies outside the measured program.

@@ -3,29 +3,34 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::usage::{UsageAnswer, UsageDeclared};
 use crate::{Ask, number};
 
-/// A line that a candidate writes.
+/// A line that a candidate writes. Who reads it takes any value for the result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reply {
+pub struct Reply<R = Value> {
     /// The version of the protocol.
     pub tracerig: u64,
     /// The `id` of the request; null or empty where it could not be read.
     #[serde(deserialize_with = "null_is_empty")]
     pub id: String,
     /// What was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<Value>,
+    #[serde(default = "nothing", skip_serializing_if = "Option::is_none")]
+    pub result: Option<R>,
     /// Why there is no result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Refusal>,
     /// What the candidate says of its own work.
     #[serde(default)]
     pub claims: Claims,
+}
+
+const fn nothing<R>() -> Option<R> {
+    None
 }
 
 fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -40,6 +45,21 @@ pub struct Claims {
     pub phases_ns: BTreeMap<String, u64>,
     /// Work counters.
     pub counters: BTreeMap<String, u64>,
+    /// Why it took the mode that it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The highest row id that it saw.
+    #[serde(with = "number::optional", skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<i64>,
+    /// Whether it wrote its memo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persisted: Option<bool>,
+    /// What went wrong without making the answer wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// The most memory that its process had at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// Why there is no result.
@@ -223,6 +243,18 @@ pub enum Answer {
     Trace(TraceAnswer),
     /// Of `usage`.
     Usage(UsageAnswer),
+}
+
+/// As the `result` of a reply.
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Hello(hello) => hello.serialize(serializer),
+            Self::Idle => serializer.serialize_map(Some(0))?.end(),
+            Self::Trace(answer) => answer.serialize(serializer),
+            Self::Usage(answer) => answer.serialize(serializer),
+        }
+    }
 }
 
 impl Answer {

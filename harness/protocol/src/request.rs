@@ -1,5 +1,7 @@
 //! What the harness asks for: one line of JSON.
 
+use std::num::NonZeroUsize;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{VERSION, WirePath, number};
@@ -16,13 +18,40 @@ pub struct Request {
     pub ask: Ask,
     /// Milliseconds from the start of the process until it is ended.
     pub limit_ms: u64,
+    /// Cores to divide the work by; absent: those that there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<NonZeroUsize>,
+    /// Work to do beyond the own, for a candidate that offers `handicap`; absent: none.
+    #[serde(default, skip_serializing_if = "Handicap::is_none")]
+    pub handicap: Handicap,
+}
+
+/// Work that is planted in a process, so that a comparison can show what it is able to find.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Handicap {
+    /// A busy loop of so many nanoseconds: one a launch of a relaunch or refresh, one an append.
+    pub busy_ns: u64,
+    /// Rows of the trace database read once more in each launch of the scanner.
+    pub rows: u64,
+    /// Synchronisations of the history after each append that projects its row before it returns.
+    pub syncs: u64,
+}
+
+impl Handicap {
+    /// Whether nothing is planted.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Request {
     /// A request of this version.
     #[must_use]
     pub fn new(id: impl Into<String>, ask: Ask, limit_ms: u64) -> Self {
-        Self { tracerig: VERSION, id: id.into(), ask, limit_ms }
+        let (cores, handicap) = (None, Handicap::default());
+        Self { tracerig: VERSION, id: id.into(), ask, limit_ms, cores, handicap }
     }
 
     /// The line of JSON, with its end.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tracerig_protocol::Contract;
+use tracerig_reports::record::CandidatePlan;
 
 use super::words;
 
@@ -84,13 +85,17 @@ impl Definition {
         Self { name: name.to_owned(), argv, ..Self::default() }
     }
 
-    /// A candidate as options name it: `NAME=COMMAND`, or the name of one that ships with tracerig.
+    /// A candidate as options name it: `NAME=COMMAND`, `NAME=@FILE` with the file of a definition, or the name of
+    /// one that ships with tracerig.
     ///
     /// # Errors
-    /// The command cannot be split, or no such candidate ships with tracerig.
+    /// The command cannot be split, the file is no definition, or no such candidate ships with tracerig.
     pub fn named(text: &str) -> Result<Self, DefinitionError> {
         match text.split_once('=') {
             Some((name, command)) if !name.is_empty() => {
+                if let Some(path) = command.strip_prefix('@') {
+                    return Ok(Self { name: name.to_owned(), ..Self::read(Path::new(path))? });
+                }
                 let argv = words::split(command).map_err(DefinitionError::Words)?;
                 Ok(Self::of_words(name, argv))
             }
@@ -98,10 +103,30 @@ impl Definition {
                 let names: Vec<&str> = super::SHIPPED.iter().map(|shipped| shipped.name).collect();
                 let known = names.join(", ");
                 DefinitionError::Words(format!(
-                    "`{text}` names no candidate: write NAME=COMMAND, or one of {known}"
+                    "`{text}` names no candidate: write NAME=COMMAND, NAME=@{FILE_NAME}, or one of {known}"
                 ))
             }),
         }
+    }
+
+    /// A candidate as a record names it.
+    #[must_use]
+    pub fn of_plan(plan: &CandidatePlan) -> Self {
+        let shipped = plan.ships.then(|| super::shipped(&plan.name)).flatten();
+        let shipped = shipped.map(super::Shipped::definition);
+        Self {
+            name: plan.name.clone(),
+            argv: plan.argv.clone(),
+            env: plan.env.clone(),
+            folder: PathBuf::from(&plan.folder),
+            ..shipped.unwrap_or_default()
+        }
+    }
+
+    /// Whether it ships with tracerig, which has its files.
+    #[must_use]
+    pub fn ships(&self) -> bool {
+        !self.files.is_empty()
     }
 
     /// Reads the definition at `path`.
@@ -187,7 +212,8 @@ mod tests {
     fn an_option_names_a_command_or_one_that_ships() {
         let definition = Definition::named("mine=python3 'my scanner.py'").unwrap();
         assert_eq!((definition.name.as_str(), definition.argv.len()), ("mine", 2));
-        assert_eq!(Definition::named("python").unwrap().name, "python");
+        let python = Definition::named("python").unwrap();
+        assert_eq!((python.name.as_str(), python.ships()), ("python", true));
         assert!(Definition::named("nobody").unwrap_err().to_string().contains("NAME=COMMAND"));
         assert!(Definition::named("mine=a 'b").is_err());
     }

@@ -24,8 +24,8 @@ struct State {
 pub(super) struct Guard(BTreeMap<PathBuf, State>);
 
 impl Guard {
-    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it; a home with its contents,
-    /// but only if `thorough`, since it may hold tens of thousands of files.
+    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it; the files of a home, and if
+    /// `thorough` their contents.
     ///
     /// A database is never opened: to close it again would drop the locks of every connection that this process has to it.
     pub(super) fn look(ask: &Ask, thorough: bool) -> Self {
@@ -40,8 +40,8 @@ impl Guard {
                 guard.note(&database.0, false);
                 guard.note(&with_suffix(&database.0, "-wal"), false);
             }
-            Ask::Usage(UsageAsked { home, .. }) if thorough => guard.walk(&home.0, true),
-            Ask::Usage(_) | Ask::Hello { .. } | Ask::Idle => {}
+            Ask::Usage(UsageAsked { home, .. }) => guard.walk(&home.0, thorough),
+            Ask::Hello { .. } | Ask::Idle => {}
         }
         guard
     }

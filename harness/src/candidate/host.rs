@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom};
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tracerig_differential::foreign::Interruption;
 use tracerig_protocol::{
-    Answer, Ask, End, Fault, Finding, Hello, Outcome, Request, Seen, VERSION, judge, judge_line,
+    Answer, Ask, End, Fault, Finding, Handicap, Hello, Outcome, Request, Seen, VERSION, judge, judge_line,
 };
 
 use super::definition::Definition;
@@ -30,8 +31,22 @@ const PREFIX: &str = "tracerig-launch-";
 /// From SIGTERM until a candidate that can be cancelled must have ended.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(1);
 
+/// Digits of the id of a request whose launch is measured.
+const MEASURED_DIGITS: usize = 8;
+
 /// Half of what a launch takes, as long as none was made.
 const HALF_WAY: Duration = Duration::from_millis(20);
+
+/// What a request asks for beside its answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct With {
+    /// The cores to divide the work by, if not those there are.
+    pub(crate) cores: Option<NonZeroUsize>,
+    /// Work beyond the own.
+    pub(crate) handicap: Handicap,
+    /// The words before the command of a process: a tool that it runs under.
+    pub(crate) tool: Vec<OsString>,
+}
 
 /// One launch, judged.
 #[derive(Clone, Debug)]
@@ -62,6 +77,10 @@ pub struct Candidate {
     limit: Duration,
     hello: Hello,
     asked: u64,
+    /// Digits of the id of a request, at least.
+    digits: usize,
+    /// What each request asks for beside its answer.
+    pub(crate) with: With,
     is_thorough: bool,
     half: Duration,
     serving: Option<Child>,
@@ -121,6 +140,8 @@ impl Candidate {
             limit,
             hello: Hello::default(),
             asked: 0,
+            digits: 1,
+            with: With::default(),
             is_thorough: false,
             half: HALF_WAY,
             serving: None,
@@ -131,6 +152,11 @@ impl Candidate {
     /// Has every launch look for changes of all data, contents included, and not only of a database.
     pub fn be_thorough(&mut self) {
         self.is_thorough = true;
+    }
+
+    /// Gives all requests ids of one length, so that a process reads as many bytes each time.
+    pub(crate) fn be_measured(&mut self) {
+        self.digits = MEASURED_DIGITS;
     }
 
     /// What it is.
@@ -295,11 +321,13 @@ impl Candidate {
     pub(super) fn request(&mut self, ask: &Ask) -> Request {
         self.asked += 1;
         let limit = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
-        Request::new(self.asked.to_string(), ask.clone(), limit)
+        let With { cores, handicap, .. } = self.with;
+        let id = format!("{:0digits$}", self.asked, digits = self.digits);
+        Request { cores, handicap, ..Request::new(id, ask.clone(), limit) }
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = under(&self.with.tool, &self.program);
         command.args(self.definition.arguments()).env_clear();
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if !self.definition.folder.as_os_str().is_empty() {
@@ -321,6 +349,14 @@ impl Candidate {
         }
         Ok(())
     }
+}
+
+/// The command of `program`, behind the words of a tool that it runs under.
+pub(crate) fn under(tool: &[OsString], program: &Path) -> Command {
+    let Some((tool, words)) = tool.split_first() else { return Command::new(program) };
+    let mut command = Command::new(tool);
+    command.args(words).arg(program);
+    command
 }
 
 /// Removes a folder that a candidate may have made hard to remove.

@@ -10,12 +10,13 @@ mod guard;
 mod host;
 pub mod input;
 mod opener;
-pub mod own;
 mod shipped;
 mod words;
 
 pub use definition::{Definition, DefinitionError, FILE_NAME};
 pub use host::{Candidate, Launch};
+pub(crate) use host::{With, under};
+pub(crate) use opener::open;
 pub use opener::{NotOpened, Opened, opened};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use words::split;

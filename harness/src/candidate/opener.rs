@@ -87,7 +87,7 @@ pub enum NotOpened {
 pub type Opened<T> = Result<T, NotOpened>;
 
 /// Opens a candidate and asks it who it is.
-pub(super) fn open(definition: &Definition, limit: Duration) -> io::Result<Opened<Candidate>> {
+pub(crate) fn open(definition: &Definition, limit: Duration) -> io::Result<Opened<Candidate>> {
     let mut candidate = Candidate::open(definition, limit)?;
     Ok(match candidate.hello()?.outcome {
         Outcome::Answered(..) => Ok(candidate),

@@ -7,12 +7,10 @@ mod show;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use tracerig_protocol::Contract;
 
 use super::{Code, Usage};
-use crate::candidate::own;
 
 /// Test your own scanner or usage counter, in any language.
 ///
@@ -37,9 +35,6 @@ enum What {
     Check(check::Arguments),
     List(list::Arguments),
     Input(input::Arguments),
-    /// Answer the protocol with tracerig's own scanner, for tests.
-    #[command(hide = true)]
-    ServeOwn,
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
@@ -47,10 +42,6 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         What::Check(arguments) => check::main(arguments),
         What::List(arguments) => list::main(arguments),
         What::Input(arguments) => input::main(arguments),
-        What::ServeOwn => {
-            own::serve().context("standard input or output")?;
-            Ok(Code::FINE)
-        }
     }
 }
 

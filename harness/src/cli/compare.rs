@@ -1,5 +1,6 @@
 //! `tracerig compare`: two executables, two revisions, two records, or a record and a baseline, arm by arm.
 
+mod candidates;
 mod commands;
 pub(super) mod pairs;
 mod programs;
@@ -26,7 +27,8 @@ use crate::scenario::KINDS;
 /// pairs, in random order. The base also runs against itself, to measure noise. A change counts only if a second run
 /// confirms it.
 ///
-/// --base-cmd and --new-cmd compare any two commands in the same way.
+/// --base-candidate and --new-candidate compare two candidates, each on memos that it makes itself, by the answers of
+/// docs/protocol.md. --base-cmd and --new-cmd compare any two commands in the same way.
 ///
 /// Two RECORDs, or a RECORD and a baseline, are compared as measured. Machines change over time, so only changes of
 /// 25 % or more are reported. Times of different machines are refused.
@@ -36,7 +38,7 @@ use crate::scenario::KINDS;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig compare --base-rev main --plan ci\n  tracerig compare --base-bin old/tracerig --new-bin new/tracerig --recipe quick\n  tracerig compare --base-cmd 'grep -c x FILE' --new-cmd 'rg -c x FILE'\n  tracerig compare before/ after/ --counters-only"
+    after_long_help = "Examples:\n  tracerig compare --base-rev main --plan ci\n  tracerig compare --base-bin old/tracerig --new-bin new/tracerig --recipe quick\n  tracerig compare --base-candidate old='./old' --new-candidate new='./new' --recipe quick\n  tracerig compare --base-cmd 'grep -c x FILE' --new-cmd 'rg -c x FILE'\n  tracerig compare before/ after/ --counters-only"
 )]
 pub(super) struct Arguments {
     /// Records to compare: base, then new; with --baseline or --save-baseline only the new one.
@@ -117,7 +119,9 @@ pub(super) struct Arguments {
     /// Print all tables and conditions instead of one screen.
     #[arg(long)]
     details: bool,
-    // Last: its heading holds for what follows.
+    // Last: their headings hold for what follows.
+    #[command(flatten)]
+    candidates: candidates::Candidates,
     #[command(flatten)]
     commands: commands::Commands,
 }
@@ -131,6 +135,9 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
+    if let Some(base) = &arguments.candidates.base_candidate {
+        return candidates::main(arguments, base);
+    }
     if arguments.commands.are_asked_for() {
         return commands::main(arguments);
     }

@@ -29,6 +29,7 @@ use tracerig_datasets::{DatasetError, MOST_SCALE};
 use crate::compare::CompareError;
 use crate::interrupt;
 use crate::limits::MOST_JOBS;
+use crate::scenario::guest::NotInvited;
 use crate::scenario::repro::ReproError;
 use crate::scenario::{DefinitionError, ScenarioError};
 use crate::{platform, watch};
@@ -230,6 +231,8 @@ fn code_of(error: &anyhow::Error) -> Code {
         Code::USAGE
     } else if error.is::<Interrupted>() {
         Code::INTERRUPTED
+    } else if matches!(error.downcast_ref(), Some(NotInvited::Unavailable(..))) {
+        Code::INCONCLUSIVE
     } else if is_disagreement(error) {
         Code::MISMATCH
     } else if interrupt::requested() {

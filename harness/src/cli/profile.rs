@@ -107,6 +107,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let current = || std::env::current_exe().context("the path of this program");
     let program = arguments.bin.as_deref().map_or_else(current, |path| Ok(super::executable(path)))?;
     let place = Place { program: program.clone(), ..run::place(seed)? };
+    let base = arguments.base_bin.as_deref().map(super::executable);
+    definition.programs = [program.clone()].into_iter().chain(base.clone()).collect();
     let mut journal = Journal::new(None);
     let prepared = definition.prepare(&place, &mut |event| journal.event(&event));
     let mut scenario = journal.end(prepared)?;
@@ -119,16 +121,15 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         tools: &tools,
         launches: arguments.launches,
     };
-    let mut profile = |program: &Path| {
+    let mut profile = |side: usize, program: &Path| {
         let tell = &mut |tool: Tool| output::say(&format!("{}: {}", tool.program(), output::path(program)));
-        profiled.of(program, |_| (), tell).map_err(|error| match error {
+        profiled.of((side, program), |_| (), tell).map_err(|error| match error {
             ProfileError::Interrupted => anyhow::Error::from(Interrupted),
             error => error.into(),
         })
     };
-    let base = arguments.base_bin.as_deref().map(super::executable);
-    let base = base.as_deref().map(&mut profile).transpose()?;
-    let new = profile(&program)?;
+    let base = base.map(|base| profile(1, &base)).transpose()?;
+    let new = profile(0, &program)?;
     give(arguments, &out, &arm, &dataset, (&new, base.as_ref()))
 }
 

@@ -138,6 +138,7 @@ fn one(
     let definition = match programs {
         Programs::Executables(_) => compared(run)?,
         Programs::Commands(_) => run.definition().map_err(of_run(run))?,
+        Programs::Candidates(both) => run.of_candidates(both).map_err(of_run(run))?,
     };
     let mut sides = Sides::of(definition, place, programs, &mut |event| tell(Event::Preparing(event)))?;
     let machine = machine::machine(place.of_data(&sides.definition.plan));

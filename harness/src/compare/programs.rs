@@ -12,14 +12,22 @@ use super::{CompareError, Job};
 use crate::machine;
 use crate::scenario::Definition;
 use crate::scenario::candidate::Candidate;
+use crate::scenario::guest::Invited;
 
 /// What one side launches.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Subject {
     /// A tracerig, at this path.
     Executable(PathBuf),
     /// Any command: program and arguments.
     Command(Vec<String>),
+    /// A candidate that answers the protocol.
+    Candidate(Box<Invited>),
+}
+
+/// The place of a side among two.
+fn place(side: Side) -> usize {
+    usize::from(side == Side::New)
 }
 
 /// What both sides launch.
@@ -29,6 +37,8 @@ pub(super) enum Programs {
     Executables(Box<Executables>),
     /// Two commands, of which nothing is known.
     Commands([Vec<String>; 2]),
+    /// Two candidates that said who they are.
+    Candidates(Box<[Invited; 2]>),
 }
 
 impl Programs {
@@ -40,6 +50,9 @@ impl Programs {
             }
             (Subject::Command(base), Subject::Command(new)) => {
                 Ok(Self::Commands([base.clone(), new.clone()]))
+            }
+            (Subject::Candidate(base), Subject::Candidate(new)) => {
+                Ok(Self::Candidates(Box::new([(**base).clone(), (**new).clone()])))
             }
             _ => Err(CompareError::Unlike),
         }
@@ -57,7 +70,7 @@ impl Programs {
     fn build(&self, side: Side) -> Build {
         match self {
             Self::Executables(executables) => executables.hello(side).build.clone(),
-            Self::Commands(_) => machine::build(),
+            Self::Commands(_) | Self::Candidates(_) => machine::build(),
         }
     }
 
@@ -66,6 +79,15 @@ impl Programs {
         match self {
             Self::Executables(_) => None,
             Self::Commands([base, new]) => Some(if side == Side::New { new } else { base }),
+            Self::Candidates(both) => Some(&both[place(side)].plan.argv),
+        }
+    }
+
+    /// The executables of the sides, in their order; none where commands are compared.
+    pub(super) fn executables(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Executables(executables) => Side::ALL.map(|side| executables.path(side)).into(),
+            Self::Commands(_) | Self::Candidates(_) => Vec::new(),
         }
     }
 
@@ -74,9 +96,11 @@ impl Programs {
         let limit = definition.time_limit;
         Ok(match self {
             Self::Executables(executables) => {
-                Candidate::new(&executables.path(side), limit)?.on_cores(definition.plan.cores)
+                let candidate = Candidate::new(&executables.path(side), limit)?;
+                candidate.on_cores(definition.plan.cores).on_side(side as usize)
             }
             Self::Commands(_) => Candidate::of_command(self.argv(side).unwrap_or_default(), limit)?,
+            Self::Candidates(_) => Candidate::of_guest(place(side), limit)?,
         })
     }
 
@@ -86,6 +110,9 @@ impl Programs {
         if let (Some(command), Some(argv)) = (&mut plan.command, self.argv(side)) {
             command.argv = argv.to_vec();
         }
+        if let Self::Candidates(both) = self {
+            plan.candidates = vec![both[place(side)].plan.clone()];
+        }
         plan
     }
 
@@ -94,7 +121,7 @@ impl Programs {
         match self {
             Self::Executables(executables) => executables.renew(random),
             // A command is started from where it lies: what it needs beside it is not known.
-            Self::Commands(_) => Ok(()),
+            Self::Commands(_) | Self::Candidates(_) => Ok(()),
         }
     }
 }

@@ -81,6 +81,7 @@ impl<'e> Sides<'e> {
         programs: &'e Programs,
         tell: &mut Tell<'_>,
     ) -> Result<Self, CompareError> {
+        definition.programs = programs.executables();
         let mut scenario = definition.prepare(place, tell)?;
         scenario.compare_work();
         let arms = &mut definition.plan.arms;

@@ -19,11 +19,13 @@ use crate::platform::{Ended, Exit};
 use crate::protocol::Hello;
 use crate::scenario::finished::Finished;
 use crate::scenario::relaunch::judge;
-use crate::scenario::relaunch::worker::{Done, Engine, Reply};
+use crate::scenario::relaunch::told::Told;
+use crate::scenario::relaunch::worker::{Done, Engine};
 use crate::scenario::{append, refresh};
 use tracerig_differential::python::Hello as PythonHello;
 use tracerig_differential::{archive, threads, trace};
 use tracerig_oracle::{Answer, archive::View};
+use tracerig_protocol::{Reply, TraceAnswer};
 
 pub(super) fn run(input: &[u8]) {
     replies(input);
@@ -75,9 +77,11 @@ fn recipes(text: &str) {
 
 /// What child processes answer, and what datasets say of themselves.
 fn replies(input: &[u8]) {
-    if let Some(reply) = json::<Reply>(input) {
+    if let Some(reply) = json::<Reply<TraceAnswer>>(input) {
         for engine in [Engine::Floor, Engine::Scanner, Engine::Published] {
-            let _ = judge::account_of(engine, Duration::ZERO, None, None, Some(&reply));
+            if let Ok(told) = Told::of_reply(engine, reply.clone()) {
+                let _ = judge::account_of(engine, Duration::ZERO, None, None, Some(&told));
+            }
         }
     }
     if let Some(reply) = json::<refresh::worker::Reply>(input) {

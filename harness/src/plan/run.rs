@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use tracerig_reports::Record;
 use tracerig_reports::record::{ArmPlan, Cache, Process};
 
+use crate::scenario::guest::Invited;
 use crate::scenario::{Definition, DefinitionError, KINDS, Kind, repro};
 
 /// A scenario with what the plan asks of it.
@@ -131,6 +132,20 @@ impl Run {
             Some(words) => Err(DefinitionError::Words(format!("compare: {words}"))),
             None => Ok(definition),
         }
+    }
+
+    /// What is asked of two candidates of others, one on each side: the compared arms, or every arm
+    /// that both can be launched in.
+    ///
+    /// # Errors
+    /// An arm or a recipe that is not there, or cannot be read.
+    pub fn of_candidates(&self, sides: &[Invited; 2]) -> Result<Definition, DefinitionError> {
+        let Own::Keys(keys) = &self.own else {
+            return Err("candidates are compared on a recipe".to_owned().into());
+        };
+        let mut definition = self.kind.of_plan(keys.clone())?;
+        definition.oppose(sides, &self.compare)?;
+        Ok(definition)
     }
 
     /// What makes no sense in it, apart from numbers out of range; whether its recipe exists shows when it is needed.

@@ -159,13 +159,14 @@ pub struct Profiled<'a> {
 }
 
 impl Profiled<'_> {
-    /// Profiles `program`; `plant` changes what its processes do. `tell` hears which tool is at work.
+    /// Profiles `program`, which has this place among those that were made ready; `plant` changes what
+    /// its processes do. `tell` hears which tool is at work.
     ///
     /// # Errors
     /// See [`ProfileError`].
     pub fn of(
         &mut self,
-        program: &Path,
+        (side, program): (usize, &Path),
         plant: impl Fn(&mut Candidate),
         tell: &mut dyn FnMut(Tool),
     ) -> Result<Profile, ProfileError> {
@@ -179,8 +180,9 @@ impl Profiled<'_> {
             if !tool.is_there() {
                 return Err(ProfileError::Missing { tool: tool.program(), install: tool.install() });
             }
-            let mut candidate =
-                Candidate::of(&self.definition.plan, program, limit)?.on_cores(self.definition.plan.cores);
+            let mut candidate = Candidate::of(&self.definition.plan, program, limit)?
+                .on_cores(self.definition.plan.cores)
+                .on_side(side);
             plant(&mut candidate);
             let launches = tool.launches(self.launches);
             let mut written = Vec::new();

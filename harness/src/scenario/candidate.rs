@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use tracerig_protocol::Request;
 use tracerig_reports::record::Plan;
 
 use super::ScenarioError;
 use super::companion::Companion;
 use super::finished::Finished;
+use super::guest::Whose;
 use super::relaunch::worker;
+use crate::candidate::under;
 use crate::child::{self, Child, Streams};
 use crate::handicap::Handicap;
 use crate::watch::Limits;
@@ -33,6 +36,8 @@ pub struct Candidate {
     pub handicap: Handicap,
     /// The cores that its processes divide their work by, if not those there are.
     cores: Option<NonZeroUsize>,
+    /// Which side of a comparison it is; 0 outside of one.
+    side: usize,
     /// What a process of it reads before it does anything, and in how many calls.
     start: (u64, u64),
     /// What processes write on standard error: one at a time, and one beside it.
@@ -71,6 +76,36 @@ impl Candidate {
         Ok(Self { argv: argv.to_vec(), ..candidate })
     }
 
+    /// Stands for the candidate of somebody else at this place of the plan, which its scenario
+    /// launches.
+    ///
+    /// # Errors
+    /// As [`Candidate::new`].
+    pub(crate) fn of_guest(at: usize, limit: Duration) -> Result<Self, ScenarioError> {
+        let candidate = Self::with_start(Path::new(""), limit)
+            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        Ok(candidate.on_side(at))
+    }
+
+    /// The same on this side of a comparison.
+    #[must_use]
+    pub(crate) fn on_side(self, side: usize) -> Self {
+        Self { side, ..self }
+    }
+
+    /// Which side of a comparison it is; 0 outside of one.
+    pub(super) fn side(&self) -> usize {
+        self.side
+    }
+
+    /// The place in the plan of the candidate that an arm launches.
+    pub(super) fn at(&self, whose: Whose) -> usize {
+        match whose {
+            Whose::At(at) => at,
+            Whose::Side => self.side,
+        }
+    }
+
     /// What a plan launches: its command, or else processes of `program`.
     ///
     /// # Errors
@@ -88,6 +123,7 @@ impl Candidate {
             program: program.to_owned(),
             tool: Vec::new(),
             argv: Vec::new(),
+            side: 0,
             limit,
             handicap: Handicap::default(),
             cores: None,
@@ -111,16 +147,9 @@ impl Candidate {
         self.tool = tool;
     }
 
-    /// The command of its processes, without arguments.
-    fn command(&self) -> Command {
-        match self.tool.split_first() {
-            Some((tool, words)) => {
-                let mut command = Command::new(tool);
-                command.args(words).arg(&self.program);
-                command
-            }
-            None => Command::new(&self.program),
-        }
+    /// The words before the command of its processes: a tool that they run under.
+    pub(super) fn tool(&self) -> &[OsString] {
+        &self.tool
     }
 
     /// The cores that its processes divide their work by, if not those there are.
@@ -144,7 +173,7 @@ impl Candidate {
     pub(super) fn run_on(&mut self, input: Option<File>) -> io::Result<Finished> {
         let streams = Streams::Read(self.nothing_said(0)?);
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
-        let mut command = self.command();
+        let mut command = under(&self.tool, &self.program);
         command.args(self.argv.iter().skip(1));
         let child = match input {
             Some(input) => Child::start_reading(&mut command, input, &streams, limits)?,
@@ -158,17 +187,29 @@ impl Candidate {
         &self.argv
     }
 
-    /// Runs two processes at once, the second started so long after the first. Also says whether it
+    /// Asks two processes at once, the second started so long after the first. Also says whether it
     /// was started before the first had ended.
     pub(super) fn two(
         &mut self,
         arguments: &[OsString],
+        request: &Request,
         apart: Duration,
     ) -> Result<([Finished; 2], bool), String> {
+        let line = request.line();
+        let begin = |at: usize| -> io::Result<Child> {
+            let streams = Streams::Read(self.nothing_said(at)?);
+            let limits = Limits { time: Some(self.limit), ..Limits::default() };
+            let mut command = Command::new(&self.program);
+            let mut child = Child::start_with_input(command.args(arguments), &streams, limits)?;
+            // One that does not read it shows by its answer.
+            let _ = child.write(&line);
+            child.end_input();
+            Ok(child)
+        };
         let run = || -> io::Result<_> {
-            let first = self.begin(0, arguments)?;
+            let first = begin(0)?;
             std::thread::sleep(apart);
-            let second = self.begin(1, arguments)?;
+            let second = begin(1)?;
             let begun = second.started() - first.started();
             let (one, other) = std::thread::scope(|scope| {
                 let other = scope.spawn(|| self.end(second));
@@ -213,7 +254,7 @@ impl Candidate {
     fn begin(&self, at: usize, arguments: &[OsString]) -> io::Result<Child> {
         let streams = Streams::Read(self.nothing_said(at)?);
         let limits = Limits { time: Some(self.limit), ..Limits::default() };
-        Child::start(self.command().args(arguments), &streams, limits)
+        Child::start(under(&self.tool, &self.program).args(arguments), &streams, limits)
     }
 
     /// The file for what a process writes on standard error, empty.

@@ -1,13 +1,16 @@
 //! What is asked of a scenario: arms, samples, data. It comes from a plan, the command line or a
 //! record.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 use tracerig_datasets::{ConversationError, DatasetError};
-use tracerig_reports::record::{ArmPlan, Cache, Plan, Process};
+use tracerig_reports::record::{ArmPlan, Cache, CandidatePlan, Plan, Process};
 
+use super::guest::{GuestArm, Invited};
 use super::pagecache::can_be_cold;
 use super::{Event, Place, Scenario, ScenarioError, Tell};
 use crate::machine;
@@ -20,6 +23,10 @@ pub struct Definition {
     pub plan: Plan,
     /// How long one launch may take.
     pub time_limit: Duration,
+    /// The same of a candidate of somebody else.
+    pub limit_of_candidates: Duration,
+    /// The executables that are launched, one for each side of a comparison; none: that of the place.
+    pub programs: Vec<PathBuf>,
     /// The arms that are launched only when asked for by name.
     pub(super) on_request: Vec<String>,
     /// The digest of the data, where only that will do.
@@ -30,6 +37,11 @@ pub struct Definition {
 
 /// What only a scenario knows of its definition.
 pub(super) trait Prepare: Debug {
+    /// The arms that a candidate of somebody else is launched in.
+    fn guest_arms(&self) -> Vec<GuestArm<'_>> {
+        Vec::new()
+    }
+
     /// Builds the dataset if need be, and makes working copies, memos and right answers.
     fn prepare(
         &self,
@@ -99,6 +111,58 @@ impl From<ConversationError> for DefinitionError {
 }
 
 impl Definition {
+    /// Adds candidates of others, each with the arms that it can be launched in.
+    ///
+    /// # Errors
+    /// Two have one name.
+    pub fn invite(&mut self, invited: &[Invited]) -> Result<(), DefinitionError> {
+        for guest in invited {
+            let name = &guest.plan.name;
+            if self.plan.candidates.iter().any(|other| other.name == *name) {
+                let words = format!("two candidates are called `{name}`: give each a name of its own");
+                return Err(DefinitionError::Words(words));
+            }
+            for arm in self.own.guest_arms() {
+                self.plan.arms.extend(arm.of(guest));
+                if arm.on_request {
+                    self.on_request.push(guest.plan.arm(arm.name));
+                }
+            }
+            self.plan.candidates.push(guest.plan.clone());
+        }
+        Ok(())
+    }
+
+    /// Has two candidates of others answer in the same arms, one on each side of a comparison,
+    /// instead of our own engines: those of `chosen`, or every one that both can be launched in.
+    ///
+    /// # Errors
+    /// An arm that is not there, or that one of them cannot be launched in.
+    pub fn oppose(&mut self, sides: &[Invited; 2], chosen: &[String]) -> Result<(), DefinitionError> {
+        let arms = self.own.guest_arms();
+        let fits = |arm: &&GuestArm<'_>| sides.iter().all(|side| side.keeps_memo || !arm.needs_memo);
+        let is_usual = |arm: &GuestArm<'_>| !arm.on_request && arm.name != CandidatePlan::IDLE;
+        let is_named =
+            |arm: &GuestArm<'_>| chosen.iter().any(|asked| asked.split(':').next() == Some(arm.name));
+        let is_meant = |arm: &&GuestArm<'_>| match chosen {
+            [] => is_usual(arm),
+            _ => is_named(arm),
+        };
+        let known = |asked: &&String| {
+            let name = asked.strip_suffix(":hot").unwrap_or(asked);
+            arms.iter().filter(fits).any(|arm| arm.name == name)
+        };
+        if let Some(asked) = chosen.iter().find(|asked| !known(asked)) {
+            let names: Vec<&str> = arms.iter().filter(fits).map(|arm| arm.name).collect();
+            let offered = names.join(", ");
+            return Err(UnknownArm { asked: asked.clone(), offered }.into());
+        }
+        let arms = arms.iter().filter(fits).filter(is_meant);
+        self.plan.arms = arms.map(|arm| arm.of_side()).collect();
+        self.plan.candidates = sides.iter().map(|side| side.plan.clone()).collect();
+        Ok(())
+    }
+
     /// Keeps the arms in `chosen`, each named alone or with the state of its page cache: `warm`,
     /// `warm:hot`. `all` means every arm, and no name every arm that does not wait to be asked for.
     ///
@@ -106,18 +170,38 @@ impl Definition {
     /// [`UnknownArm`] for a name that no arm has.
     pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
         let Self { plan, on_request, .. } = self;
+        let candidates = plan.candidates.clone();
+        // The arms of a candidate are meant by what is asked, `warm`, or in full, `mine@1 warm`.
+        let is_named = |name: &str, arm: &ArmPlan| {
+            let mut labels = candidates.iter().filter(|candidate| candidate.label() == arm.engine);
+            arm.name == name || labels.any(|candidate| candidate.arm(name) == arm.name)
+        };
+        let is_idle =
+            |arm: &ArmPlan| candidates.iter().any(|candidate| candidate.arm(CandidatePlan::IDLE) == arm.name);
         let is_meant = |asked: &str, arm: &ArmPlan| {
             let (name, cache) =
                 asked.split_once(':').map_or((asked, None), |(name, cache)| (name, Some(cache)));
-            asked == "all" || arm.name == name && cache.is_none_or(|cache| arm.cache.to_string() == cache)
+            asked == "all" || is_named(name, arm) && cache.is_none_or(|cache| arm.cache.to_string() == cache)
         };
         if let Some(asked) = chosen.iter().find(|asked| !plan.arms.iter().any(|arm| is_meant(asked, arm))) {
             return Err(UnknownArm { asked: asked.clone(), offered: offered(&plan.arms) });
         }
+        let all = plan.arms.clone();
         plan.arms.retain(|arm| match chosen {
             [] => !on_request.contains(&arm.name),
-            chosen => chosen.iter().any(|asked| is_meant(asked, arm)),
+            chosen => chosen.iter().any(|asked| is_meant(asked, arm)) || is_idle(arm),
         });
+        // The process floor of a candidate is of use beside its other arms alone.
+        let answers: BTreeSet<String> =
+            plan.arms.iter().filter(|arm| !is_idle(arm)).map(|arm| arm.engine.clone()).collect();
+        plan.arms.retain(|arm| !is_idle(arm) || chosen.contains(&arm.name) || answers.contains(&arm.engine));
+        // No candidate vanishes from the result without a word.
+        for label in candidates.iter().map(CandidatePlan::label) {
+            if !plan.arms.iter().any(|arm| arm.engine == label) {
+                let its: Vec<ArmPlan> = all.into_iter().filter(|arm| arm.engine == label).collect();
+                return Err(UnknownArm { asked: chosen.join(","), offered: offered(&its) });
+            }
+        }
         Ok(())
     }
 

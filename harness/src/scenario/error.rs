@@ -82,6 +82,18 @@ pub enum ScenarioError {
         /// What else may be done.
         or: &'static str,
     },
+    /// The candidate of a record says that it is another version now.
+    #[error(
+        "the record is of {name}@{expected}, and this command says that it is version {found}; install {expected}, or make a new record with --candidate"
+    )]
+    OtherCandidate {
+        /// What the user calls it.
+        name: String,
+        /// The version of the record.
+        expected: String,
+        /// The version that it says it is.
+        found: String,
+    },
     /// The file system cannot drop pages from memory, and nothing but arms with a cold page cache was asked for.
     #[error("{}: pages of files here cannot be dropped from the page cache, and only arms with a cold one were asked for. Move the cache with {} to a disk", path.display(), tracerig_datasets::CACHE_VARIABLE)]
     NeverCold {

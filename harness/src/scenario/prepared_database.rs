@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tracerig_datasets::workload::{self, Mix};
 use tracerig_datasets::{Dataset, Manifest, own};
 use tracerig_oracle as oracle;
+use tracerig_protocol::{Answer, TraceAnswer};
 use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, Window};
 use tracerig_store::stop::stoppable;
 use tracerig_store::{LogOptions, Retention, TraceLog};
@@ -38,7 +39,7 @@ pub(super) enum Change {
 }
 
 /// The memo that a launch starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Memo {
     /// The engine is reported of none.
@@ -88,11 +89,13 @@ pub(super) struct Material<'a> {
 }
 
 impl PreparedDatabase {
-    /// Makes a working copy in `folder`, a memo of it, and then brings it into the state that is measured.
+    /// Makes a working copy in `folder`, a memo of it, and then brings it into the state that is measured. Whenever a
+    /// memo is due, `others` make theirs of the database, too.
     pub(super) fn make(
         kind: Change,
         folder: &Path,
         material: Material<'_>,
+        others: &mut dyn FnMut(Memo, &Path) -> Result<(), ScenarioError>,
         tell: &mut Tell<'_>,
     ) -> Result<Self, ScenarioError> {
         let Material { dataset, appended, .. } = material;
@@ -108,6 +111,9 @@ impl PreparedDatabase {
         copy(dataset, &database)?;
         step(tell, "making the memo")?;
         let mut memo_before = remembered()?;
+        if kind != Change::Recreated {
+            others(Memo::Before, &database)?;
+        }
         step(tell, "changing the database")?;
         let before = dataset.manifest.max_id;
         let writer = match kind {
@@ -128,6 +134,7 @@ impl PreparedDatabase {
             Change::Recreated => {
                 drop(append(&database, material, Retention::default())?);
                 memo_before = remembered()?;
+                others(Memo::Before, &database)?;
                 std::fs::remove_file(&database).map_err(ScenarioError::io(&database, "remove it"))?;
                 copy(dataset, &database)?;
                 None
@@ -135,6 +142,7 @@ impl PreparedDatabase {
         };
         let state = examine(&database, before)?;
         let memo_after = remembered()?;
+        others(Memo::After, &database)?;
 
         step(tell, "establishing the right answers")?;
         let whole = oracle::scan(&database, oracle::Window::default())?;
@@ -198,26 +206,11 @@ impl PreparedDatabase {
         std::fs::write(&self.memo, bytes).map_err(ScenarioError::io(&self.memo, "write it"))
     }
 
-    /// Whether a launch that started from `memo` left another one: told from the file, not by the launch.
-    pub(super) fn wrote_memo(&self, memo: Memo) -> Result<bool, ScenarioError> {
-        let before = match memo {
-            Memo::None => return Ok(false),
-            Memo::Absent => None,
-            Memo::Before => Some(&self.memo_before),
-            Memo::After => Some(&self.memo_after),
-        };
-        match std::fs::read(&self.memo) {
-            Ok(now) => Ok(before.is_none_or(|before| *before != now)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(before.is_some()),
-            Err(error) => Err(ScenarioError::io(&self.memo, "read it")(error)),
-        }
-    }
-
-    /// The files that a launch reads.
+    /// The files of the database.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let mut log = self.database.clone().into_os_string();
         log.push("-wal");
-        vec![self.database.clone(), log.into(), self.memo.clone()]
+        vec![self.database.clone(), log.into()]
     }
 }
 
@@ -313,6 +306,27 @@ pub(super) fn difference(expected: &Turns, found: &Turns) -> Option<String> {
         }
     }
     found.keys().find(|id| !expected.contains_key(*id)).map(|id| format!("turn {id} is not one"))
+}
+
+/// The answer of a scanner in the words of the protocol.
+pub(super) fn answer_of(turns: &Turns) -> Answer {
+    let turn = |turn: &tracerig_scanner::Turn| tracerig_protocol::Turn {
+        thread_id: turn.thread_id.clone(),
+        model: turn.model.clone(),
+        timestamp: turn.timestamp,
+    };
+    let turns = turns.iter().map(|(id, found)| (id.clone(), turn(found))).collect();
+    Answer::Trace(TraceAnswer { turns, mode: None })
+}
+
+/// The digest of an answer of the protocol: that of the same turns.
+pub(super) fn digest_of(answer: &TraceAnswer) -> String {
+    let turn = |turn: &tracerig_protocol::Turn| tracerig_scanner::Turn {
+        thread_id: turn.thread_id.clone(),
+        model: turn.model.clone(),
+        timestamp: turn.timestamp,
+    };
+    digest(&answer.turns.iter().map(|(id, found)| (id.clone(), turn(found))).collect())
 }
 
 /// Digest of an answer: SHA-256 over its turns in the order of their ids, each field with its

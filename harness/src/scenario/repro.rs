@@ -7,6 +7,7 @@ use tracerig_datasets::DatasetError;
 use tracerig_reports::Record;
 use tracerig_reports::record::ArmPlan;
 
+use super::guest::Invited;
 use super::{Definition, DefinitionError, Kind, Place, ScenarioError, Tell, run};
 
 /// Why a run cannot be made again. Every message says what to do.
@@ -31,7 +32,7 @@ pub enum ReproError {
     /// A database is named for a run on generated data.
     #[error("the record is of a run on the recipe `{0}`, which stands in it; leave --db out")]
     NoDatabase(String),
-    /// The record is of a command, and nobody allowed to run it.
+    /// The record holds commands, and nobody allowed to run them.
     #[error(
         "the record would run the command {0}; read it, and pass --allow-command to run it in this folder"
     )]
@@ -71,9 +72,9 @@ pub struct Again {
 /// # Errors
 /// See [`ReproError`].
 pub fn again(record: &Record, again: &Again, tell: &mut Tell<'_>) -> Result<Record, ReproError> {
-    if let Some(command) = record.plan.command.as_ref().filter(|_| !again.allow_command) {
-        let prepare = command.prepare.iter().map(|argv| format!("{argv:?}, before each launch "));
-        return Err(ReproError::NotAllowed(prepare.chain([format!("{:?}", command.argv)]).collect()));
+    let foreign = commands(record);
+    if !foreign.is_empty() && !again.allow_command {
+        return Err(ReproError::NotAllowed(foreign.join(", and ")));
     }
     let mut definition = definition(record, again.database.as_deref())?;
     if let Some(samples) = again.samples {
@@ -83,6 +84,16 @@ pub fn again(record: &Record, again: &Again, tell: &mut Tell<'_>) -> Result<Reco
     Ok(run(&mut definition, &place, tell)?)
 }
 
+/// The commands that stand in the record and would be run.
+fn commands(record: &Record) -> Vec<String> {
+    let command = record.plan.command.iter().flat_map(|command| {
+        let prepare = command.prepare.iter().map(|argv| format!("{argv:?}, before each launch"));
+        prepare.chain([format!("{:?}", command.argv)])
+    });
+    let candidates = record.plan.candidates.iter().map(|candidate| format!("{:?}", candidate.argv));
+    command.chain(candidates).collect()
+}
+
 /// What was asked of the run of `record`; `database` is the user's own, if it is of one.
 ///
 /// # Errors
@@ -90,6 +101,8 @@ pub fn again(record: &Record, again: &Again, tell: &mut Tell<'_>) -> Result<Reco
 pub fn definition(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
     let kind = Kind::find(&record.scenario).ok_or_else(|| ReproError::Scenario(record.scenario.clone()))?;
     let mut definition = (kind.of_record)(record, database)?;
+    let invited: Vec<Invited> = record.plan.candidates.iter().map(Invited::again).collect();
+    definition.invite(&invited)?;
     let plan = &mut definition.plan;
     // In the order of the record: the order in a round is drawn from it.
     let arm = |old: &ArmPlan| {

@@ -20,6 +20,7 @@ mod diff_archive;
 mod diff_threads;
 mod formats;
 mod fuzz_corpus;
+mod guests;
 mod histories;
 mod hostile;
 mod live_writer;

@@ -200,7 +200,7 @@ fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
     assert!(ran.out.contains("Time inside the process, without its start and end"), "{}", ran.out);
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
-    assert_eq!(workers_of(&program), Vec::<String>::new());
+    assert_eq!(workers_of(&program, None), Vec::<String>::new());
 }
 
 #[test]
@@ -254,9 +254,12 @@ fn run_with(program: &Program, worker: &Path) -> Record {
 fn forger(program: &Program, edit: &str) -> PathBuf {
     let path = program.path("forger");
     let worker = env!("CARGO_BIN_EXE_tracerig");
-    // The second argument is the process that the worker expects as its parent.
-    std::fs::write(&path, format!("#!/bin/sh\nshift 2\n'{worker}' __worker $$ \"$@\" | sed -u '{edit}'\n"))
-        .unwrap();
+    // Without the third argument, the process that the worker expects as its parent.
+    let script = format!(
+        "#!/bin/sh\n[ \"$2\" = writer ] && exec '{worker}' \"$@\"\n\
+         '{worker}' __worker \"$2\" | sed -u '{edit}'\n"
+    );
+    std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
@@ -264,14 +267,16 @@ fn forger(program: &Program, edit: &str) -> PathBuf {
 #[test]
 fn an_engine_that_does_nothing_fails_everywhere() {
     let program = Program::new();
-    for (worker, word) in
-        [("/bin/true", "answered nothing"), ("/bin/false", "exit code 1"), ("/nowhere", "launched")]
-    {
+    for (worker, words) in [
+        ("/bin/true", ["answered nothing", "without an answer"]),
+        ("/bin/false", ["exit code 1", "exit code 1"]),
+        ("/nowhere", ["launched", "could not be started"]),
+    ] {
         let record = run_with(&program, Path::new(worker));
         assert_eq!(record.samples.len(), ARMS.len() + BESIDE_A_WRITER.len());
         for sample in &record.samples {
             let SampleState::Failed { error } = &sample.state else { panic!("{worker}: {sample:?}") };
-            assert!(error.contains(word), "{error}");
+            assert!(words.iter().any(|word| error.contains(word)), "{error}");
         }
         assert_eq!((record.outcome.status, record.outcome.exit_code), (Status::Failed, 1));
     }
@@ -285,7 +290,7 @@ fn a_wrong_answer_is_a_mismatch_whatever_is_wrong_with_it() {
     let every: Vec<&str> = ARMS.into_iter().chain(BESIDE_A_WRITER).collect();
     let cases: &[(&str, &str, &[&str])] = &[
         ("nothing", "", &[]),
-        ("no turns", r#"s/"turns":{.*},"scan"/"turns":{},"scan"/"#, &scanning),
+        ("no turns", r#"s/"turns":{.*},"mode"/"turns":{},"mode"/"#, &scanning),
         ("another time", r#"s/"timestamp":1/"timestamp":2/"#, &scanning),
         ("another model", r#"s/"model":"[^"]*"/"model":"gpt-0"/"#, &scanning),
         ("another thread", r#"s/"thread_id":"[^"]*"/"thread_id":"0"/"#, &scanning),
@@ -376,7 +381,8 @@ fn a_run_killed_by_force_leaves_no_process_and_the_next_run_cleans_up() {
     assert!(!program.path("killed").join("record.json").exists());
 
     // A process that was just being started at that moment keeps the lock until it ends, which it does by itself.
-    while !workers_of(&program).is_empty() {
+    let parent = child.id();
+    while !workers_of(&program, Some(parent)).is_empty() {
         std::thread::yield_now();
     }
     let next = || {
@@ -385,14 +391,21 @@ fn a_run_killed_by_force_leaves_no_process_and_the_next_run_cleans_up() {
         leftovers(&program).is_empty()
     };
     assert!(next() || next(), "{:?}", leftovers(&program));
-    assert_eq!(workers_of(&program), Vec::<String>::new());
+    assert_eq!(workers_of(&program, Some(parent)), Vec::<String>::new());
 }
 
-/// Command lines of processes that still work on something in the folder of this test.
-fn workers_of(program: &Program) -> Vec<String> {
+/// Command lines of workers that still run: those whose environment names the folder of this test,
+/// and those of this parent, whose environment is their own.
+fn workers_of(program: &Program, parent: Option<u32>) -> Vec<String> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let lines =
-        processes.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
     let folder = text(&program.cache()).to_owned();
-    lines.filter(|line| line.contains("__worker") && line.contains(&folder)).collect()
+    let parent = parent.map(|parent| parent.to_string());
+    let line = |process: PathBuf| {
+        let line = std::fs::read_to_string(process.join("cmdline")).ok()?;
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        let is_of_it = String::from_utf8_lossy(&environment).contains(&folder)
+            || line.split('\0').any(|word| Some(word) == parent.as_deref());
+        (line.contains("__worker") && is_of_it).then_some(line)
+    };
+    processes.flatten().filter_map(|entry| line(entry.path())).collect()
 }

@@ -12,8 +12,8 @@ use crate::words;
 /// What is compared.
 pub(crate) fn subject(comparison: &Comparison) -> String {
     match comparison.base.argv {
-        Some(_) => "two commands".to_owned(),
-        None => format!("{} on {}", comparison.scenario, comparison.recipe),
+        Some(_) if comparison.scenario == "command" => "two commands".to_owned(),
+        _ => format!("{} on {}", comparison.scenario, comparison.recipe),
     }
 }
 /// The title of the table of times.

@@ -105,8 +105,9 @@ pub(super) fn section(out: &mut Markup, id: &str, record: &Record) {
     let summary = Summary::of(record);
     let palette = Palette::of(record.plan.arms.iter().map(|arm| arm.name.as_str()));
     if record.samples.iter().any(Sample::is_valid) {
-        times(out, id, record, &summary, &palette);
-        order(out, id, record, &palette);
+        let shown = &with_times(record, &summary);
+        times(out, id, shown, &summary, &palette);
+        order(out, id, shown, &palette);
         where_it_goes(out, id, &summary);
         work(out, &summary);
     } else {
@@ -259,6 +260,16 @@ fn verification(out: &mut Markup, record: &Record, summary: &Summary) {
         parts::list(out, limits);
     }
     parts::table(out, "The arms", &tables::arms(record));
+}
+
+/// The record without the samples of candidates that have a fault: no time of them is shown.
+fn with_times(record: &Record, summary: &Summary) -> Record {
+    let mut record = record.clone();
+    record.samples.retain(|sample| {
+        let arm = summary.arm(&sample.key());
+        !arm.and_then(|arm| arm.candidate.as_ref()).is_some_and(|candidate| candidate.is_faulty)
+    });
+    record
 }
 
 fn keys(record: &Record) -> impl Iterator<Item = ArmKey> {

@@ -1,6 +1,7 @@
 //! The record of a run: what was planned, on what, and every raw sample.
 
 mod append;
+mod candidate;
 mod command;
 mod context;
 mod file;
@@ -14,6 +15,7 @@ mod schema_test;
 mod tests;
 
 pub use append::{AppendPlan, names};
+pub use candidate::CandidatePlan;
 pub use command::{CommandPlan, Output};
 pub use context::{Build, Dataset, Machine};
 pub(crate) use file::{checksum, digest, opened, schema_of};
@@ -170,6 +172,9 @@ impl Record {
         }
         let append = self.plan.append.as_ref();
         if let Some(what) = append.and_then(|append| append.contradiction(&self.plan)) {
+            return Some(what);
+        }
+        if let Some(what) = self.plan.contradiction_of_candidates() {
             return Some(what);
         }
         let command = self.plan.command.as_ref();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppendPlan, CommandPlan, MOST_SAMPLES};
+use super::{AppendPlan, CandidatePlan, CommandPlan, MOST_SAMPLES};
 use crate::units::nanos;
 
 /// What a run does, before it does it.
@@ -29,6 +29,9 @@ pub struct Plan {
     /// file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandPlan>,
+    /// The programs of others that are measured, too; absent from the file where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<CandidatePlan>,
     /// Seed of the order in which the arms of a round run.
     pub order_seed: u64,
     /// Cores that launches divide their work by: a full scan reads through as many connections, up

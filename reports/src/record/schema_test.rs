@@ -11,8 +11,9 @@ use crate::schema::{Checker, named};
 const SCHEMA_TEXT: &str = include_str!("../../schema/record-v1.schema.json");
 
 /// What appears only in the records that need it. Every other field is always written, and therefore required.
-const OPTIONAL: [&str; 6] = [
+const OPTIONAL: [&str; 7] = [
     "plan.append",
+    "plan.candidates",
     "plan.command",
     "plan.cores",
     "launch.histograms",
@@ -37,6 +38,7 @@ fn every_variant() -> Record {
     record.plan.arms[2].process = Process::Paired;
     record.outcome = Outcome::of(&record.samples, false);
     record.plan.command = Some(fixture::command());
+    record.plan.candidates = vec![fixture::candidate()];
     record.build.sqlite_options = vec!["THREADSAFE=1".to_owned()];
     record.machine.is_virtual = Some(true);
     record.plan.cores = Some(2);

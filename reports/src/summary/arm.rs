@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::CandidateSummary;
 use crate::record::{ArmKey, Cache, CounterClass, Process};
 use crate::stats::Interval;
 use crate::units::{figures, nanos};
@@ -45,6 +46,9 @@ pub struct ArmSummary {
     /// The time as a multiple of the published query's in the same state of the cache. `None` for the floor, which gives
     /// no answer.
     pub of_published: Option<RatioSummary>,
+    /// What only an arm of a candidate has; absent for our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateSummary>,
     /// The modes taken, with their reasons, the most frequent first.
     pub modes: Vec<ModeCount>,
     /// Where the time goes, in the order of the work; empty for an engine that reports no phases.

@@ -4,22 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::arm::*;
-use super::{FLOOR, PUBLISHED, WARM};
+use super::{CandidateSummary, FLOOR, PUBLISHED, WARM};
 use crate::ByteSize;
-use crate::record::{ArmKey, ArmPlan, CounterClass, Launch, Process, Record, Sample, SampleState};
+use crate::record::{
+    ArmKey, ArmPlan, CandidatePlan, CounterClass, Launch, Process, Record, Sample, SampleState,
+};
 use crate::stats;
 
 impl ArmSummary {
     /// Computes the figures of `arm` in `record`.
     pub(super) fn of(record: &Record, arm: &ArmPlan) -> ArmSummary {
         let key = arm.key();
-        let of_arm = || record.samples.iter().filter(|sample| sample.key() == key);
-        let valid: Vec<&Sample> = of_arm().filter(|sample| sample.is_valid()).collect();
+        let candidate = CandidateSummary::of(record, arm);
+        // The time of a wrong answer has no value.
+        let is_faulty = candidate.as_ref().is_some_and(|candidate| candidate.is_faulty);
+        let is_shown = |sample: &&Sample| sample.key() == key && sample.is_valid() && !is_faulty;
+        let valid: Vec<&Sample> = record.samples.iter().filter(is_shown).collect();
         let launches: Vec<&Launch> = valid.iter().flat_map(|sample| &sample.launches).collect();
-        let is_process = arm.process != Process::Resident;
+        let is_process = arm.process != Process::Resident && !is_faulty;
         let ratio = |baseline| is_process.then(|| ratio_to(baseline, record, &key, Sample::time)).flatten();
         // The floor gives no answer, so it is not a faster way to one.
-        let published = if arm.name == FLOOR { None } else { ratio(PUBLISHED) };
+        let published = if arm.name == FLOOR || is_idle(record, arm) { None } else { ratio(PUBLISHED) };
         ArmSummary {
             name: arm.name.clone(),
             cache: arm.cache,
@@ -32,6 +37,7 @@ impl ArmSummary {
             sample_time: Times::of(valid.iter().filter_map(|sample| sample.time())),
             launch_time: Times::of(launches.iter().map(|launch| launch.wall)),
             inside: Times::of(valid.iter().filter_map(|sample| sample.inside())),
+            candidate,
             inside_of_warm: ratio_to(WARM, record, &key, Sample::inside),
             of_floor: ratio(FLOOR),
             beyond_floor_ns: is_process.then(|| difference(FLOOR, record, &key)).flatten(),
@@ -43,6 +49,12 @@ impl ArmSummary {
             resources: Resources::of(&launches),
         }
     }
+}
+
+/// Whether an arm is the process floor of a candidate, which gives no answer either.
+fn is_idle(record: &Record, arm: &ArmPlan) -> bool {
+    let candidate = record.plan.candidate(&arm.engine);
+    candidate.is_some_and(|candidate| candidate.arm(CandidatePlan::IDLE) == arm.name)
 }
 
 impl SampleCounts {
@@ -126,7 +138,7 @@ fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey, time: TimeOf)
     Some(RatioSummary { baseline, ratio, pairs: 0, interval: None })
 }
 
-fn difference(baseline: &str, record: &Record, key: &ArmKey) -> Option<i64> {
+pub(super) fn difference(baseline: &str, record: &Record, key: &ArmKey) -> Option<i64> {
     let differences: Vec<f64> =
         paired(baseline, record, key, Sample::time)?.into_iter().map(|(own, other)| own - other).collect();
     Some(stats::median(&differences)?.round() as i64)

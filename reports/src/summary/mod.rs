@@ -1,6 +1,7 @@
 //! The figures of a run, computed from its record and nothing else.
 
 mod arm;
+mod candidate;
 pub(crate) mod compute;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ pub use arm::{
     ArmSummary, CounterSummary, ModeCount, PhaseSummary, RatioSummary, Resources, SampleCounts, Seen, Times,
 };
 
+pub use candidate::CandidateSummary;
 use serde::Serialize;
 
 use crate::record::{ArmKey, Cache, Outcome, Record, SampleState};

@@ -1,6 +1,7 @@
 //! `tracerig run`: measures a scenario or a plan, shows the result, and writes its record and report.
 
 mod append;
+mod candidates;
 mod command;
 mod crash;
 mod journal;
@@ -21,6 +22,7 @@ use super::output::{self, Format, Output};
 use super::{Code, Usage, kept};
 use crate::scenario::{self, Definition, Place};
 
+pub(super) use candidates::invited;
 pub(super) use journal::Journal;
 pub(super) use planned::find as planned_by;
 

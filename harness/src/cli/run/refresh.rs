@@ -1,8 +1,10 @@
 //! `tracerig run refresh`: what a refresh of database and archive costs, and where its time goes.
 
 use clap::Args;
+use tracerig_protocol::Contract;
 
 use super::Common;
+use super::candidates::Candidates;
 use crate::cli::{Code, Usage, no_definition};
 use crate::scenario::refresh;
 
@@ -20,10 +22,13 @@ use crate::scenario::refresh;
 ///   appended   one file in fifty has grown
 ///   warm       a few sessions and the trace database have grown
 ///   unchanged  nothing new
+///
+/// Arms of a candidate, which counts the tokens of the archive alone: idle, full,
+/// and if it keeps a memo changed and unchanged.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
-    after_long_help = "Examples:\n  tracerig run refresh\n  tracerig run refresh --recipe archive-6k --samples 5"
+    after_long_help = "Examples:\n  tracerig run refresh\n  tracerig run refresh --recipe archive-6k --samples 5\n  tracerig run refresh --recipe archive-6k --candidate mine=./my-counter"
 )]
 pub(super) struct Refresh {
     /// Archive: name of a recipe (see `tracerig dataset list`) or path of a recipe file
@@ -37,12 +42,16 @@ pub(super) struct Refresh {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     #[command(flatten)]
+    candidates: Candidates,
+    #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn main(arguments: &Refresh) -> anyhow::Result<Code> {
     let defined = refresh::on_recipe(arguments.recipe.as_deref(), arguments.scale);
     let mut definition = defined.map_err(no_definition)?;
+    let invited = arguments.candidates.invited(Contract::Usage)?;
+    arguments.candidates.join(&mut definition, &invited)?;
     definition.choose(&arguments.arms).map_err(|error| Usage(error.to_string()))?;
     arguments.common.measure(definition)
 }

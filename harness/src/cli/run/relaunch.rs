@@ -5,10 +5,13 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use clap::Args;
+use tracerig_protocol::Contract;
 use tracerig_reports::{Ladder, Record, ladder, write_whole};
 
+use super::candidates::Candidates;
 use super::{Common, code, write};
 use crate::cli::{Code, Usage, no_definition, output};
+use crate::scenario::guest::Invited;
 use crate::scenario::{Definition, relaunch};
 
 /// Measure what a relaunch on a large trace database costs.
@@ -29,10 +32,14 @@ use crate::scenario::{Definition, relaunch};
 ///   pruned, replaced, recreated  the database changed since the memo was written
 ///   window, forced               another time window; a full scan on request
 ///   live, two                    next to a writing process
+///
+/// Arms of a candidate: idle, full, and if it keeps a memo warm and unchanged;
+/// on request pruned, replaced, recreated, window, forced. A candidate with a
+/// fault keeps its row, without a time.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
-    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run relaunch --db ~/.codex/logs_2.sqlite\n  tracerig run relaunch --recipe codex-799mb --samples 20 --arms floor,published,warm:hot"
+    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run relaunch --db ~/.codex/logs_2.sqlite\n  tracerig run relaunch --candidate mine='python3 my_scanner.py'\n  tracerig run relaunch --recipe codex-799mb --samples 20 --arms floor,published,warm:hot"
 )]
 pub(super) struct Relaunch {
     /// Dataset: name of a recipe (see `tracerig dataset list`) or path of a recipe file [default: quick].
@@ -51,31 +58,35 @@ pub(super) struct Relaunch {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     #[command(flatten)]
+    candidates: Candidates,
+    #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn main(arguments: &Relaunch) -> anyhow::Result<Code> {
+    let invited = arguments.candidates.invited(Contract::Trace)?;
     match arguments.scales.as_slice() {
-        [] => arguments.common.measure(defined(arguments, arguments.scale)?),
-        scales => climb(arguments, scales),
+        [] => arguments.common.measure(defined(arguments, &invited, arguments.scale)?),
+        scales => climb(arguments, &invited, scales),
     }
 }
 
 /// What is asked for at this scale.
-fn defined(arguments: &Relaunch, scale: f64) -> anyhow::Result<Definition> {
+fn defined(arguments: &Relaunch, invited: &[Invited], scale: f64) -> anyhow::Result<Definition> {
     let defined = match &arguments.db {
         Some(path) => relaunch::on_own(path),
         None => relaunch::on_recipe(arguments.recipe.as_deref(), scale),
     };
     let mut definition = defined.map_err(no_definition)?;
+    arguments.candidates.join(&mut definition, invited)?;
     definition.choose(&arguments.arms).map_err(|error| Usage(error.to_string()))?;
     Ok(definition)
 }
 
 /// Measures at one scale after the other; the first that does not end well ends it, with what there
 /// is.
-fn climb(arguments: &Relaunch, scales: &[f64]) -> anyhow::Result<Code> {
-    let definitions = scales.iter().map(|&scale| Ok((scale, defined(arguments, scale)?)));
+fn climb(arguments: &Relaunch, invited: &[Invited], scales: &[f64]) -> anyhow::Result<Code> {
+    let definitions = scales.iter().map(|&scale| Ok((scale, defined(arguments, invited, scale)?)));
     let definitions = definitions.collect::<anyhow::Result<Vec<_>>>()?;
     arguments.common.prepare()?;
     let out = OnceCell::new();

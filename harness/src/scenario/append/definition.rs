@@ -12,7 +12,7 @@ use tracerig_reports::record::{self, AppendPlan, ArmPlan, Cache, LaunchPolicy, P
 use tracerig_store::threads::{Durability, Mode};
 
 use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, DefinitionError};
+use crate::scenario::{Definition, DefinitionError, guest};
 
 const BUILTIN: &str = include_str!("../../../plans/append.toml");
 
@@ -138,6 +138,7 @@ impl Builtin {
             appended_rows: 0,
             order_seed: 0,
             cores: None,
+            candidates: Vec::new(),
             arms: planned.collect(),
             append: Some(AppendPlan {
                 threads: condition.threads,
@@ -154,6 +155,8 @@ impl Builtin {
             time_limit: Duration::from_secs(self.time_limit_s),
             on_request: Vec::new(),
             expected: None,
+            limit_of_candidates: guest::LIMIT,
+            programs: Vec::new(),
             own: Box::new(Append { builtin: self, condition }),
         })
     }

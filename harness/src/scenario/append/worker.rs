@@ -22,7 +22,7 @@ use super::contender;
 use super::counting::{CountingDisk, Counts};
 use super::crash::writer::Writer;
 use super::definition::Condition;
-use crate::handicap::Handicap;
+use crate::handicap::{self, Handicap};
 use crate::platform;
 
 /// The hidden subcommand.
@@ -353,7 +353,7 @@ impl Appender<'_> {
             for item in items {
                 let begun = Instant::now();
                 self.target.append(item)?;
-                self.load.handicap.spend();
+                handicap::spend(self.load.handicap);
                 latencies.append.record(begun.elapsed());
             }
             return Ok(());
@@ -370,7 +370,7 @@ impl Appender<'_> {
             }
             let begun = Instant::now();
             self.target.append(item)?;
-            self.load.handicap.spend();
+            handicap::spend(self.load.handicap);
             let ended = Instant::now();
             latencies.append.record(ended - intended);
             latencies.service.record(ended - begun);

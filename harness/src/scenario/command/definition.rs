@@ -8,7 +8,7 @@ use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, CommandPlan, LaunchPolicy, Output, Process};
 
 use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, DefinitionError};
+use crate::scenario::{Definition, DefinitionError, guest};
 
 /// The name of the only arm, which may have several states of the page cache.
 pub const ARM: &str = "command";
@@ -115,12 +115,15 @@ fn definition(command: CommandPlan, caches: &[Cache]) -> Definition {
         append: None,
         command: Some(command.clone()),
         cores: None,
+        candidates: Vec::new(),
     };
     Definition {
         plan,
         time_limit: command.limit,
         on_request: Vec::new(),
         expected: None,
+        limit_of_candidates: guest::LIMIT,
+        programs: Vec::new(),
         own: Box::new(Command { command, output: None }),
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use base16ct::lower::encode_string;
+use jiff::Span;
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use tracerig_datasets::archive::{Expected, UseClass, UsedTier, UsedTokens};
+use tracerig_protocol::{UsageAnswer, UsageRow};
 use tracerig_published::archive as published_archive;
 use tracerig_scanner::archive::{Problem, Tier, Tokens, Usage, Used, What};
 
@@ -105,6 +108,27 @@ impl Answer {
         answer
     }
 
+    /// In the words of the protocol.
+    #[must_use]
+    pub fn of_protocol(&self) -> tracerig_protocol::Answer {
+        let row = |((day, model, tier), row): (&Class, &Row)| {
+            let [input, cached_input, cache_write, output, reasoning, total, _] = *row;
+            UsageRow {
+                day: Some(date(*day)),
+                model: model.clone(),
+                session: None,
+                tier: Some((*tier).to_owned()),
+                input,
+                cached_input,
+                cache_write,
+                output,
+                reasoning,
+                total,
+            }
+        };
+        tracerig_protocol::Answer::Usage(UsageAnswer { rows: self.0.iter().map(row).collect(), mode: None })
+    }
+
     /// How many classes there are.
     #[must_use]
     pub fn classes(&self) -> usize {
@@ -144,6 +168,12 @@ impl Answer {
             told(expected.0.get(class)),
         ))
     }
+}
+
+/// A day since 1970 as the protocol writes it.
+fn date(day: i64) -> String {
+    let span = Span::new().try_days(day).unwrap_or_default();
+    Date::constant(1970, 1, 1).saturating_add(span).to_string()
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
 use crate::scenario::definition::OnRecipe;
+use crate::scenario::guest::GuestArm;
 use crate::scenario::relaunch::worker::Engine;
 use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, DefinitionError};
+use crate::scenario::{Definition, DefinitionError, guest};
 
 const BUILTIN: &str = include_str!("../../../plans/refresh.toml");
 
@@ -29,6 +30,8 @@ struct Builtin {
     time_limit_s: u64,
     #[serde(rename = "arm")]
     arms: Vec<Arm>,
+    #[serde(rename = "candidate")]
+    of_candidates: Vec<OfCandidate>,
 }
 
 /// What is launched, from which state, and what must come of it.
@@ -47,6 +50,24 @@ pub(super) struct Arm {
     /// Whether it must write what it remembers; if not, it must not.
     #[serde(default)]
     pub(super) persists: bool,
+}
+
+/// What a candidate of somebody else is asked for, and from which state.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfCandidate {
+    pub(super) name: String,
+    why: String,
+    /// Its memo; `none` asks for nothing at all.
+    pub(super) memo: Memo,
+}
+
+impl OfCandidate {
+    pub(super) fn guest_arm(&self) -> GuestArm<'_> {
+        let needs_memo = !matches!(self.memo, Memo::None | Memo::Absent);
+        let Self { name, why, .. } = self;
+        GuestArm { name, why, needs_memo, on_request: false, caches: &[Cache::Hot] }
+    }
 }
 
 /// The memos that a launch starts from.
@@ -83,6 +104,8 @@ pub(super) enum Reads {
 #[derive(Debug)]
 pub(super) struct Refresh {
     pub(super) arms: Vec<Arm>,
+    /// What candidates are asked for.
+    pub(super) of_candidates: Vec<OfCandidate>,
     pub(super) recipe: Box<ArchiveRecipe>,
     /// Factor on the bytes of the archive that do not matter.
     pub(super) scale: f64,
@@ -106,7 +129,9 @@ pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, Definit
 
 impl Builtin {
     fn definition(self, name: String, recipe: ArchiveRecipe, scale: f64) -> Definition {
-        let Self { scenario, samples, appended_rows, few_sessions, many_per_mille, arms, .. } = self;
+        let Self {
+            scenario, samples, appended_rows, few_sessions, many_per_mille, arms, of_candidates, ..
+        } = self;
         let planned = arms.iter().map(|arm| ArmPlan {
             name: arm.name.clone(),
             cache: Cache::Hot,
@@ -123,16 +148,20 @@ impl Builtin {
             appended_rows,
             order_seed: 0,
             cores: None,
+            candidates: Vec::new(),
             arms: planned.collect(),
             append: None,
             command: None,
         };
-        let own = Refresh { arms, recipe: Box::new(recipe), scale, few_sessions, many_per_mille };
+        let own =
+            Refresh { arms, of_candidates, recipe: Box::new(recipe), scale, few_sessions, many_per_mille };
         Definition {
             plan,
             time_limit: Duration::from_secs(self.time_limit_s),
             on_request: Vec::new(),
             expected: None,
+            limit_of_candidates: guest::LIMIT,
+            programs: Vec::new(),
             own: Box::new(own),
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Growing<'a> {
     pub(super) priority: PriorityTurns,
     pub(super) memos: Memos,
     pub(super) published: Memos,
+    /// Candidates, which make memos of their own whenever one is due.
+    pub(super) others: &'a mut dyn FnMut(Memo) -> Result<(), ScenarioError>,
 }
 
 /// The archive in that state.
@@ -70,6 +72,7 @@ impl Growing<'_> {
             std::thread::sleep(TICK);
             self.refresh(Some(&self.memos.place))?;
             self.memos.keep(memo)?;
+            (self.others)(memo)?;
         }
         step(tell, "refreshing as published")?;
         // Retention may have taken turns of the trace database when it grew.

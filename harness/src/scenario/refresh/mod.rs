@@ -9,6 +9,7 @@ mod answer;
 mod definition;
 mod floor;
 mod grown;
+mod guests;
 pub(crate) mod judge;
 mod launch;
 mod memos;
@@ -27,10 +28,9 @@ pub(crate) use memos::Memos;
 
 use super::Kind;
 
+/// Its name.
+pub(crate) const NAME: &str = "refresh";
+
 /// The scenario.
-pub(crate) static KIND: Kind = Kind {
-    name: "refresh",
-    exact: &judge::EXACT,
-    of_plan: definition::of_plan,
-    of_record: definition::of_record,
-};
+pub(crate) static KIND: Kind =
+    Kind { name: NAME, exact: &judge::EXACT, of_plan: definition::of_plan, of_record: definition::of_record };

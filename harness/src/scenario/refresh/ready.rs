@@ -2,17 +2,19 @@
 //! launches on them are judged.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracerig_datasets::BuildOptions;
 use tracerig_datasets::archive::{ArchiveDataset, operations};
+use tracerig_protocol::Answer;
 use tracerig_reports::ByteSize;
-use tracerig_reports::record::{self, SampleState};
+use tracerig_reports::record::{self, Launch, SampleState};
 use tracerig_scanner::archive::{Archive, Options, Request};
 
-use super::definition::{Arm, Memo, Reads, Refresh};
+use super::definition::{Memo, OfCandidate, Reads, Refresh};
 use super::floor;
 use super::grown::{Growing, Grown};
+use super::guests::{self, Asked};
 use super::judge::{self, Due};
 use super::launch::ask;
 use super::memos::Memos;
@@ -21,6 +23,8 @@ use crate::handicap::Handicap;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::finished::not_started;
+use crate::scenario::guest::GuestArm;
+use crate::scenario::guests::Guests;
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{self, Change, Material, PreparedDatabase, digest};
 use crate::scenario::relaunch::worker::Engine;
@@ -35,7 +39,11 @@ const ROOM_BESIDE: u64 = 256 << 20;
 #[derive(Debug)]
 struct Refreshes {
     /// In the order of the plan.
-    arms: Vec<Arm>,
+    arms: Vec<Asked>,
+    guests: Guests,
+    /// The turns that a request names as those of the priority tier, and the right answer to it.
+    priority: Vec<String>,
+    right: Answer,
     home: PathBuf,
     trace: PreparedDatabase,
     trace_files: PageCache,
@@ -52,6 +60,10 @@ struct Refreshes {
 }
 
 impl Prepare for Refresh {
+    fn guest_arms(&self) -> Vec<GuestArm<'_>> {
+        self.of_candidates.iter().map(OfCandidate::guest_arm).collect()
+    }
+
     fn prepare(
         &self,
         definition: &Definition,
@@ -72,21 +84,35 @@ impl Prepare for Refresh {
         operations::copy_home(&dataset, &home, &mut watched(tell))?;
         let appended = definition.plan.appended_rows;
         let material = Material { dataset: &dataset.trace, appended, seed: place.seed };
-        let trace = PreparedDatabase::make(Change::Appended, &folder.join("trace"), material, tell)?;
+        let trace = PreparedDatabase::make(
+            Change::Appended,
+            &folder.join("trace"),
+            material,
+            &mut |_, _| Ok(()),
+            tell,
+        )?;
+        let arms = self.asked(&definition.plan);
+        let mut guests = Guests::open(definition, &folder.join("candidates"), false)?;
+        let priority: Vec<String> = trace.turns().keys().cloned().collect();
+        let mut others = |memo| guests::remember(&mut guests, &arms, memo, (&home, &priority));
         let mut growing = Growing {
             home: &home,
             dataset: &dataset,
-            priority: trace.turns().keys().cloned().collect(),
+            priority: priority.iter().map(String::as_str).collect(),
             memos: Memos::at(folder.join("memo")),
             published: Memos::at(folder.join("published")),
+            others: &mut others,
         };
         let grown = growing.grow(self, place.seed, tell)?;
         step(tell, "establishing the right answers")?;
         let counted = floor::walk(&home, 1).map_err(ScenarioError::io(&home, "walk it"))?;
         let Growing { memos, published, .. } = growing;
         Ok(Box::new(Refreshes {
-            arms: definition.arms_of(&self.arms, |arm| &arm.name),
-            trace_files: PageCache::of(trace.files()),
+            arms,
+            guests,
+            right: grown.answer.of_protocol(),
+            priority,
+            trace_files: PageCache::of([trace.files(), vec![trace.memo.clone()]].concat()),
             due: due(counted, &grown, &trace),
             home,
             trace,
@@ -127,7 +153,14 @@ impl Scenario for Refreshes {
 
     /// One launch of a fresh process.
     fn launch(&mut self, candidate: &mut Candidate, arm: usize) -> Result<Made, ScenarioError> {
-        let arm = &self.arms[arm];
+        let arm = match &self.arms[arm] {
+            Asked::Own(arm) => arm.clone(),
+            Asked::Guest(whose, arm) => {
+                let (at, arm) = (candidate.at(*whose), arm.clone());
+                return self.guest(at, &arm).map(one);
+            }
+        };
+        let arm = &arm;
         let memos = if arm.engine == Engine::Published { &self.published } else { &self.memos };
         let before = memos.restore(arm.memo)?;
         self.trace.restore(match arm.memo {
@@ -138,7 +171,7 @@ impl Scenario for Refreshes {
             Memo::After => prepared_database::Memo::After,
         })?;
         self.trace_files.bring(record::Cache::Hot)?;
-        self.warm(arm)?;
+        warm(&self.home, &self.grown, arm.reads)?;
         let is_told = arm.memo != Memo::None;
         let task = Task {
             engine: arm.engine,
@@ -160,24 +193,34 @@ impl Scenario for Refreshes {
 
     fn compare_work(&mut self) {
         self.strict = false;
+        self.guests.compare_work();
     }
 }
 
 impl Refreshes {
-    /// Brings into memory what a launch of this arm reads: a kernel may drop what nobody has asked
-    /// for lately.
-    fn warm(&self, arm: &Arm) -> Result<(), ScenarioError> {
-        let threads = Options::default().threads.get();
-        floor::walk(&self.home, threads).map_err(ScenarioError::io(&self.home, "walk it"))?;
-        if arm.reads == Reads::All {
-            // Anyone who reads everything does so through the page cache.
-            Archive::new(&self.home, Options::default()).refresh(&Request::default())?;
-        }
-        for path in self.grown.iter().filter(|_| matches!(arm.reads, Reads::Few | Reads::Many)) {
-            std::fs::read(path).map_err(ScenarioError::io(path, "read it"))?;
-        }
-        Ok(())
+    /// One launch of a fresh process of the candidate at this place, judged.
+    fn guest(&mut self, at: usize, arm: &OfCandidate) -> Result<(Launch, SampleState), ScenarioError> {
+        let Self { guests, home, priority, right, grown, .. } = self;
+        // Nobody knows what it reads: all of it, if it remembers nothing.
+        let reads = if arm.memo == Memo::Absent { Reads::All } else { Reads::Many };
+        let bring = || warm(home, grown, reads);
+        guests::launch(guests, at, arm, (home, priority, right), bring)
     }
+}
+
+/// Brings into memory what a launch that reads these sessions reads: a kernel may drop what nobody
+/// has asked for lately.
+fn warm(home: &Path, grown: &[PathBuf], reads: Reads) -> Result<(), ScenarioError> {
+    let threads = Options::default().threads.get();
+    floor::walk(home, threads).map_err(ScenarioError::io(home, "walk it"))?;
+    if reads == Reads::All {
+        // Anyone who reads everything does so through the page cache.
+        Archive::new(home, Options::default()).refresh(&Request::default())?;
+    }
+    for path in grown.iter().filter(|_| matches!(reads, Reads::Few | Reads::Many)) {
+        std::fs::read(path).map_err(ScenarioError::io(path, "read it"))?;
+    }
+    Ok(())
 }
 
 fn describe(dataset: &ArchiveDataset) -> record::Dataset {

@@ -16,7 +16,7 @@ use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Request, Scan, Scanner, Window};
 
 use super::answer::{Answer, fault};
 use super::floor;
-use crate::handicap::Handicap;
+use crate::handicap::{self, Handicap};
 use crate::platform;
 use crate::scenario::prepared_database::digest;
 use crate::scenario::relaunch::worker::{Engine, Planted, options, say};
@@ -101,7 +101,7 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         if let Some(trace) = &mut reply.trace {
             trace.rows_examined += planted.rows;
         }
-        task.handicap.spend();
+        handicap::spend(task.handicap);
         say(&Reply { peak_memory_bytes: platform::peak_memory(), ..reply })
     };
     match run() {

@@ -10,6 +10,7 @@ use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
 use super::worker::Engine;
 use crate::scenario::definition::OnRecipe;
+use crate::scenario::guest::{self, GuestArm};
 use crate::scenario::prepared_database::{Change, Memo};
 use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
@@ -29,6 +30,8 @@ struct Builtin {
     time_limit_s: u64,
     #[serde(rename = "arm")]
     arms: Vec<Arm>,
+    #[serde(rename = "candidate")]
+    of_candidates: Vec<OfCandidate>,
 }
 
 /// What is launched, from which state, and what must come of it.
@@ -72,6 +75,33 @@ pub(super) struct Arm {
     caches: Vec<Cache>,
 }
 
+/// What a candidate of somebody else is asked for, and from which state.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfCandidate {
+    pub(super) name: String,
+    why: String,
+    /// Its memo; `none` asks for nothing at all.
+    pub(super) memo: Memo,
+    #[serde(default)]
+    pub(super) change: Change,
+    #[serde(default)]
+    pub(super) rescan: bool,
+    #[serde(default)]
+    pub(super) moved: bool,
+    #[serde(default)]
+    on_request: bool,
+    caches: Vec<Cache>,
+}
+
+impl OfCandidate {
+    pub(super) fn guest_arm(&self) -> GuestArm<'_> {
+        let needs_memo = matches!(self.memo, Memo::Before | Memo::After);
+        let Self { name, why, on_request, caches, .. } = self;
+        GuestArm { name, why, needs_memo, on_request: *on_request, caches }
+    }
+}
+
 /// The rows that a launch must examine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,6 +118,8 @@ pub(super) enum Examines {
 #[derive(Debug)]
 pub(super) struct Relaunch {
     pub(super) arms: Vec<Arm>,
+    /// What candidates are asked for.
+    pub(super) of_candidates: Vec<OfCandidate>,
     pub(super) source: Source,
 }
 
@@ -125,7 +157,8 @@ fn builtin() -> Result<Builtin, DefinitionError> {
 }
 
 fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionError> {
-    let Builtin { scenario, samples, appended_rows, at_least_ms, time_limit_s, arms, .. } = builtin()?;
+    let Builtin { scenario, samples, appended_rows, at_least_ms, time_limit_s, arms, of_candidates, .. } =
+        builtin()?;
     let keyed = arms.iter().flat_map(|arm| arm.caches.iter().map(move |&cache| (arm, cache)));
     let planned = keyed.map(|(arm, cache)| ArmPlan {
         name: arm.name.clone(),
@@ -143,6 +176,7 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
         appended_rows,
         order_seed: 0,
         cores: None,
+        candidates: Vec::new(),
         arms: planned.collect(),
         append: None,
         command: None,
@@ -152,7 +186,9 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
         time_limit: Duration::from_secs(time_limit_s),
         on_request: arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect(),
         expected: None,
-        own: Box::new(Relaunch { arms, source }),
+        limit_of_candidates: guest::LIMIT,
+        programs: Vec::new(),
+        own: Box::new(Relaunch { arms, of_candidates, source }),
     })
 }
 

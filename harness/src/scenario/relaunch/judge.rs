@@ -8,9 +8,11 @@ use tracerig_reports::record::{Cache, Counter, CounterClass, Exit, Launch, Phase
 use tracerig_scanner::Turns;
 
 use super::definition::{Arm, Examines};
-use super::worker::{Engine, Reply};
-use crate::platform::Io;
-use crate::scenario::finished::{self, Finished};
+use super::told::Told;
+use super::worker::Engine;
+use crate::candidate;
+use crate::platform::{Ended, Io};
+use crate::scenario::finished;
 use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{PreparedDatabase, difference, digest};
 
@@ -68,11 +70,12 @@ pub(super) fn judge(
     arm: &Arm,
     cache: Cache,
     due: Due<'_>,
-    finished: &Finished,
+    done: candidate::Launch,
     seen: Seen,
 ) -> (Launch, SampleState) {
-    let reply = finished.answer::<Reply>();
-    let mut launch = describe(arm, finished, seen.resident_before, reply.as_ref().ok());
+    let reply = Told::of(arm.engine, done.outcome);
+    let ended = done.ended.as_ref();
+    let mut launch = describe(arm, done.wall, ended, seen.resident_before, reply.as_ref().ok());
     let state = match reply {
         Err(error) => SampleState::Failed { error },
         Ok(reply) => {
@@ -105,41 +108,45 @@ pub(super) fn not_started(resident_before: Option<u64>) -> Launch {
 }
 
 /// What is wrong with the answer, or with the way to it.
-pub(super) fn wrong(due: Due<'_>, reply: &Reply) -> Option<String> {
+pub(super) fn wrong(due: Due<'_>, reply: &Told) -> Option<String> {
     if reply.cursor != due.max_id {
         return Some(format!("it saw the maximum id {} instead of {}", reply.cursor, due.max_id));
     }
     let expected = due.turns?;
-    let Some(answer) = &reply.answer else { return Some("it answered without turns".to_owned()) };
-    if let Some(difference) = difference(expected, &answer.turns) {
+    let Some(turns) = &reply.turns else { return Some("it answered without turns".to_owned()) };
+    if let Some(difference) = difference(expected, turns) {
         return Some(difference);
     }
-    let account = &answer.scan;
-    if let Some(mode) = due.mode.filter(|mode| *mode != account.mode) {
-        return Some(format!("its mode was {} ({}) instead of {mode}", account.mode, account.reason));
+    let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".to_owned());
+    let (mode, reason) = (said(&reply.mode), said(&reply.reason));
+    if let Some(expected) = due.mode.filter(|expected| *expected != mode) {
+        return Some(format!("its mode was {mode} ({reason}) instead of {expected}"));
     }
-    if due.mode.is_some() && !due.reasons.contains(&account.reason) {
-        return Some(format!("its reason was {} instead of {}", account.reason, due.reasons.join(" or ")));
+    if due.mode.is_some() && !due.reasons.contains(&reason) {
+        return Some(format!("its reason was {reason} instead of {}", due.reasons.join(" or ")));
     }
-    if let Some(rows) = due.rows.filter(|rows| *rows != account.rows_examined) {
-        return Some(format!("it examined {} rows instead of {rows}", account.rows_examined));
+    let rows = reply.rows_examined();
+    if let Some(expected) = due.rows.filter(|expected| Some(*expected) != rows) {
+        let rows = rows.map_or_else(|| "an unknown number of".to_owned(), |rows| rows.to_string());
+        return Some(format!("it examined {rows} rows instead of {expected}"));
     }
     None
 }
 
 pub(super) fn describe(
     arm: &Arm,
-    finished: &Finished,
+    wall: Duration,
+    ended: Option<&Ended>,
     resident_before: Option<u64>,
-    reply: Option<&Reply>,
+    reply: Option<&Told>,
 ) -> Launch {
-    let ended = &finished.ended;
+    let Some(ended) = ended else { return not_started(resident_before) };
     Launch {
         user: ended.user,
         system: ended.system,
         major_faults: ended.major_faults,
         exit: finished::recorded(ended.exit),
-        ..account_of(arm.engine, finished.wall, ended.io, resident_before, reply)
+        ..account_of(arm.engine, wall, ended.io, resident_before, reply)
     }
 }
 
@@ -149,23 +156,20 @@ pub(crate) fn account_of(
     wall: Duration,
     io: Option<Io>,
     resident_before: Option<u64>,
-    reply: Option<&Reply>,
+    reply: Option<&Told>,
 ) -> Launch {
-    let answer = reply.and_then(|reply| reply.answer.as_ref());
-    let account = answer.map(|answer| &answer.scan);
+    let turns = reply.and_then(|reply| reply.turns.as_ref());
+    let claimed = |name: &str| reply.and_then(|reply| reply.counters.get(name)).copied();
     let mut counters = vec![
         ("rchar", io.map(|io| io.rchar)),
         ("syscr", io.map(|io| io.syscr)),
-        ("vm_steps", reply.and_then(|reply| reply.vm_steps)),
-        ("body_bytes", reply.and_then(|reply| reply.body_bytes)),
+        ("vm_steps", claimed("vm_steps")),
+        ("body_bytes", claimed("body_bytes")),
     ];
-    if let Some(account) = account {
-        counters.push(("rows_examined", Some(account.rows_examined)));
-        counters.push(("facts", Some(account.facts)));
-        if engine == Engine::Scanner {
-            counters.push(("rows_checked", Some(account.rows_checked)));
-            counters.push(("artifact_bytes", Some(account.artifact_bytes)));
-        }
+    if turns.is_some() {
+        let own = ["rows_checked", "artifact_bytes"].into_iter().filter(|_| engine == Engine::Scanner);
+        let names = ["rows_examined", "facts"].into_iter().chain(own);
+        counters.extend(names.map(|name| (name, claimed(name))));
     }
     Launch {
         wall,
@@ -176,16 +180,16 @@ pub(crate) fn account_of(
         device_read: io.map(|io| ByteSize(io.device_read)),
         resident_pages_before: resident_before,
         exit: Exit::Running,
-        phases: phases(engine, reply),
+        phases: phases(reply),
         counters: counters
             .into_iter()
             .map(|(name, value)| (name.to_owned(), Counter::exact(value)))
             .collect(),
-        mode: account.map(|account| account.mode.clone()),
-        reason: account.map(|account| account.reason.clone()),
+        mode: reply.and_then(|reply| reply.mode.clone()),
+        reason: reply.and_then(|reply| reply.reason.clone()),
         histograms: BTreeMap::new(),
-        turns: answer.map(|answer| answer.turns.len() as u64),
-        answer_digest: answer.map(|answer| digest(&answer.turns)),
+        turns: turns.map(|turns| turns.len() as u64),
+        answer_digest: turns.map(digest),
         verified: false,
     }
 }
@@ -197,28 +201,11 @@ pub(super) fn beside_a_writer(launch: &mut Launch) {
 }
 
 /// The phases that an engine has, in the order of the work.
-fn phases(engine: Engine, reply: Option<&Reply>) -> Vec<Phase> {
+fn phases(reply: Option<&Told>) -> Vec<Phase> {
     let Some(reply) = reply else { return Vec::new() };
-    let named: Vec<(&str, u64)> = match (&reply.answer, engine) {
-        (None, _) | (_, Engine::Floor) => vec![("open", reply.engine_ns)],
-        (Some(answer), engine) => {
-            let us = answer.scan.elapsed_us;
-            let all = [
-                ("load", us.load),
-                ("open", us.open),
-                ("check", us.check),
-                ("scan", us.scan),
-                ("persist", us.persist),
-            ];
-            let has = |name| engine == Engine::Scanner || matches!(name, "open" | "scan");
-            all.into_iter()
-                .filter(|(name, _)| has(*name))
-                .map(|(name, us)| (name, us.saturating_mul(1000)))
-                .collect()
-        }
+    let of = |name: &str| {
+        let elapsed = Duration::from_nanos(*reply.phases_ns.get(name)?);
+        Some(Phase { name: name.to_owned(), elapsed })
     };
-    named
-        .into_iter()
-        .map(|(name, ns)| Phase { name: name.to_owned(), elapsed: Duration::from_nanos(ns) })
-        .collect()
+    ["load", "open", "check", "scan", "persist"].into_iter().filter_map(of).collect()
 }

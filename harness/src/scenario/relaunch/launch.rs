@@ -1,32 +1,27 @@
-//! What processes are asked in this scenario. Another protocol would change this file and
-//! `candidate`, and nothing else.
+//! What our own processes are asked in this scenario.
 
+use std::path::Path;
 use std::time::Duration;
 
-use tracerig_scanner::{Request, Window};
+use tracerig_protocol::{Ask, Reply, Request, ScanAsked, TraceAnswer, WirePath};
+use tracerig_scanner::Window;
 
-use super::definition::Arm;
 use super::live_database::{Halt, LiveDatabase};
-use super::worker::{self, Engine, Refresh, Reply};
-use crate::handicap::Handicap;
+use super::told::Told;
+use super::worker::{self, Engine};
 use crate::scenario::candidate::Candidate;
 use crate::scenario::companion::Answered;
 use crate::scenario::finished::Finished;
-use crate::scenario::prepared_database::{Memo, PreparedDatabase};
 
-/// Asks a fresh process for a relaunch. `Err` says in words that it could not be started.
-pub(super) fn ask(
-    candidate: &mut Candidate,
-    arm: &Arm,
-    prepared: &PreparedDatabase,
-) -> Result<Finished, String> {
-    let memo = (arm.memo != Memo::None).then_some(prepared.memo.as_path());
-    let window = if arm.moved { prepared.moved } else { Window::default() };
-    let request = Request { rescan: arm.rescan, window };
-    let handicap = candidate.handicap;
-    let cores = candidate.cores();
-    let arguments = worker::arguments(arm.engine, &prepared.database, memo, request, handicap, cores);
-    candidate.run(&arguments)
+/// The request of a scan.
+pub(super) fn scan(database: &Path, memo: Option<WirePath>, window: Window, force: bool) -> Ask {
+    let database = WirePath(database.to_owned());
+    Ask::Scan(ScanAsked { database, memo, since: window.since, until: window.until, force })
+}
+
+/// A request of the processes that run beside a writer: they are ended by who started them.
+fn beside(candidate: &Candidate, ask: Ask) -> Request {
+    Request { cores: candidate.cores(), ..Request::new("1", ask, u64::from(u32::MAX)) }
 }
 
 /// Asks two fresh processes at once, the second so long after the first. Also says whether they
@@ -36,21 +31,28 @@ pub(super) fn ask_two(
     live: &LiveDatabase,
     apart: Duration,
 ) -> Result<([Finished; 2], bool), String> {
-    let (request, handicap) = (Request::default(), Handicap::default());
-    let memo = Some(live.memo.as_path());
-    let cores = candidate.cores();
-    let arguments = worker::arguments(Engine::Scanner, &live.database, memo, request, handicap, cores);
-    candidate.two(&arguments, apart)
+    let memo = live.memo.parent().map(|folder| WirePath(folder.to_owned()));
+    let request = beside(candidate, scan(&live.database, memo, Window::default(), false));
+    let arguments = worker::arguments(Engine::Scanner).map(Into::into);
+    candidate.two(&arguments, &request, apart)
+}
+
+/// What one of them told.
+pub(super) fn told(finished: &Finished) -> Result<Told, String> {
+    Told::of_reply(Engine::Scanner, finished.answer::<Reply<TraceAnswer>>()?)
 }
 
 /// Asks the process that lives on, which is started if need be.
-pub(super) fn ask_resident(candidate: &Candidate, live: &mut LiveDatabase) -> Result<Answered<Reply>, Halt> {
+pub(super) fn ask_resident(candidate: &Candidate, live: &mut LiveDatabase) -> Result<Answered<Told>, Halt> {
+    let request =
+        Request::new("1", scan(&live.database, None, Window::default(), false), u64::from(u32::MAX));
     let mut ask = || {
         let resident = match &mut live.resident {
             Some(resident) => resident,
-            none => none.insert(candidate.live_on(&worker::resident_arguments(&live.database))?),
+            none => none.insert(candidate.live_on(&worker::resident_arguments())?),
         };
-        resident.ask(&Refresh::Refresh)
+        let Answered { answer, wall, io } = resident.ask::<Reply<TraceAnswer>>(&request)?;
+        Ok(Answered { answer: Told::of_reply(Engine::Scanner, answer)?, wall, io })
     };
-    ask().map_err(|error| Halt::failed("scanner", &error))
+    ask().map_err(|error: String| Halt::failed("scanner", &error))
 }

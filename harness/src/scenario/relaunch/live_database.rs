@@ -15,7 +15,7 @@ use tracerig_scanner::{MemoPlace, Turns};
 use tracerig_store::stop::stoppable;
 
 use super::judge::Due;
-use super::worker::{Done, Task, writer_arguments};
+use super::worker::{Done, MEMO, Task, writer_arguments};
 use crate::scenario::candidate::Candidate;
 use crate::scenario::companion::Companion;
 use crate::scenario::pagecache::PageCache;
@@ -143,7 +143,9 @@ impl LiveDatabase {
         let (matter, others) = notes.ids();
         let mut log = database.clone().into_os_string();
         log.push("-wal");
-        let memo = folder.join("trace.memo");
+        let memos = folder.join("memo");
+        std::fs::create_dir_all(&memos).map_err(ScenarioError::io(&memos, "create the folder"))?;
+        let memo = memos.join(MEMO);
         let live = Self {
             cache: PageCache::of(vec![database.clone(), log.into(), memo.clone()]),
             database,

@@ -14,9 +14,9 @@ use tracerig_scanner::{MemoPlace, Mode};
 
 use super::definition::Arm;
 use super::judge::{self, describe, verdict, wrong};
-use super::launch::ask_two;
+use super::launch::{ask_two, told};
 use super::live_database::{Halt, Known, LiveDatabase, Moment};
-use super::worker::Reply;
+use super::told::Told;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::finished::Finished;
 use crate::scenario::prepared_database::scan;
@@ -75,11 +75,14 @@ impl Overlapping {
         let (finished, overlap) = asked.map_err(|error| Halt::failed("scanner", &error))?;
         self.pace = finished[0].wall;
 
-        let replies = [finished[0].answer::<Reply>(), finished[1].answer::<Reply>()];
+        let replies = [told(&finished[0]), told(&finished[1])];
         let mut launches: Vec<Launch> = finished
             .iter()
             .zip(&replies)
-            .map(|(finished, reply)| describe(arm, finished, resident_before, reply.as_ref().ok()))
+            .map(|(finished, reply)| {
+                let ended = Some(&finished.ended);
+                describe(arm, finished.wall, ended, resident_before, reply.as_ref().ok())
+            })
             .collect();
         launches.iter_mut().for_each(judge::beside_a_writer);
         let [Ok(one), Ok(other)] = &replies else {
@@ -133,13 +136,13 @@ struct States {
 }
 
 impl States {
-    fn seen_by(&self, reply: &Reply) -> &Moment {
+    fn seen_by(&self, reply: &Told) -> &Moment {
         if reply.cursor == self.after.max_id { &self.after } else { &self.before }
     }
 
     /// What is wrong with the answer of one, or with the way to it. It may have started from the memo that was before, or
     /// from the one that the other wrote.
-    fn wrong(&self, own: &Reply, other: &Reply, arm: &Arm) -> Option<String> {
+    fn wrong(&self, own: &Told, other: &Told, arm: &Arm) -> Option<String> {
         let seen = self.seen_by(own);
         let found = wrong(seen.due(self.known, &arm.reasons), own)?;
         let may_follow = other.persisted && other.cursor <= own.cursor;
@@ -148,9 +151,9 @@ impl States {
     }
 
     /// Whether one went on from the memo that the other wrote.
-    fn follows(&self, own: &Reply, other: &Reply) -> bool {
+    fn follows(&self, own: &Told, other: &Told) -> bool {
         let rows = self.seen_by(own).rows_above(other.cursor);
-        own.answer.as_ref().is_some_and(|answer| answer.scan.rows_examined == rows)
+        own.rows_examined() == Some(rows)
     }
 }
 
@@ -159,7 +162,7 @@ impl States {
 fn left_behind(
     live: &LiveDatabase,
     states: &States,
-    pair: [&Reply; 2],
+    pair: [&Told; 2],
 ) -> Result<Option<String>, ScenarioError> {
     let States { known, before, after } = states;
     let [one, other] = pair;

@@ -2,23 +2,29 @@
 //! are judged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use tracerig_datasets::{BuildOptions, Dataset, own};
+use tracerig_datasets::{BuildOptions, Dataset, own as own_data};
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, Cache, Launch, Process, SampleState};
+use tracerig_scanner::Window;
 
-use super::definition::{Arm, Relaunch, Source};
+use super::definition::{Arm, OfCandidate, Relaunch, Source};
+use super::guests::{self, Asked};
 use super::judge::{self, Due};
-use super::launch::ask;
+use super::launch::scan;
 use super::live_database::LiveDatabase;
 use super::overlapping::Overlapping;
 use super::resident;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
+use crate::scenario::guest::GuestArm;
+use crate::scenario::guests::Guests;
+use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
-use crate::scenario::prepared_database::{Change, Material, PreparedDatabase};
+use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
 use crate::scenario::samples::one;
 use crate::scenario::workplace::{Workplace, check_room};
 use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, watched};
@@ -33,7 +39,11 @@ const ROOM_WRITTEN: u64 = 256 << 20;
 #[derive(Debug)]
 struct Relaunches {
     /// In the order of the plan.
-    arms: Vec<(Arm, Cache)>,
+    arms: Vec<(Asked, Cache)>,
+    /// Our own executables.
+    owns: Owns,
+    /// The candidates of others, in the order of the plan.
+    guests: Guests,
     /// By what happened to them, each with the page cache of its files. Dropped before their
     /// folder: their connections are open.
     databases: BTreeMap<Change, (PreparedDatabase, PageCache)>,
@@ -47,6 +57,10 @@ struct Relaunches {
 }
 
 impl Prepare for Relaunch {
+    fn guest_arms(&self) -> Vec<GuestArm<'_>> {
+        self.of_candidates.iter().map(OfCandidate::guest_arm).collect()
+    }
+
     fn prepare(
         &self,
         definition: &Definition,
@@ -62,7 +76,7 @@ impl Prepare for Relaunch {
             }
             Source::Own(path) => {
                 private = Workplace::new(&place.workplaces)?;
-                own::copy_of(path, &private.path(), &mut watched(tell))?
+                own_data::copy_of(path, &private.path(), &mut watched(tell))?
             }
         };
         let described = describe(&dataset);
@@ -71,31 +85,38 @@ impl Prepare for Relaunch {
         let appended = definition.plan.appended_rows;
         let material = Material { dataset: &dataset, appended, seed: place.seed };
 
-        let arms = definition.arms_of(&self.arms, |arm| &arm.name);
+        let arms = self.asked(&definition.plan);
         let workplace = Workplace::new(&place.workplaces)?;
         let folder = workplace.path();
-        let (still, moving): (Vec<_>, Vec<_>) = arms.iter().partition(|arm| arm.process == Process::Fresh);
-        let changes: BTreeSet<Change> = still.iter().map(|arm| arm.change).collect();
+        let changes: BTreeSet<Change> = arms.iter().filter_map(Asked::change).collect();
+        let moves = arms.iter().any(|arm| arm.change().is_none());
         // One database has two copies for a moment.
-        let copies = changes.len() + usize::from(changes.contains(&Change::Replaced)) + moving.len().min(1);
-        let written = if moving.is_empty() { 0 } else { ROOM_WRITTEN };
+        let copies = changes.len() + usize::from(changes.contains(&Change::Replaced)) + usize::from(moves);
+        let written = if moves { ROOM_WRITTEN } else { 0 };
         check_room(&folder, copies as u64 * dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
+        let mut owns = Owns::of(definition, place, &folder.join("own"));
+        let mut guests = Guests::open(definition, &folder.join("candidates"), true)?;
         let mut databases = BTreeMap::new();
         for change in changes {
             let folder = folder.join(format!("{change:?}").to_lowercase());
-            let prepared = PreparedDatabase::make(change, &folder, material, tell)?;
+            let mut remember = |memo, database: &Path| {
+                guests::remember(&mut owns, &mut guests, &arms, (change, memo), database)
+            };
+            let prepared = PreparedDatabase::make(change, &folder, material, &mut remember, tell)?;
             let cache = PageCache::of(prepared.files());
             databases.insert(change, (prepared, cache));
         }
-        let live = match moving.is_empty() {
-            true => None,
-            false => Some(LiveDatabase::make(&folder.join("live"), material, tell)?),
+        let live = match moves {
+            false => None,
+            true => Some(LiveDatabase::make(&folder.join("live"), material, tell)?),
         };
         let mut random = ChaCha12Rng::seed_from_u64(place.seed);
         random.set_stream(1);
         let caches = definition.plan.arms.iter().map(|arm| arm.cache);
         Ok(Box::new(Relaunches {
             arms: arms.into_iter().zip(caches).collect(),
+            owns,
+            guests,
             databases,
             live,
             overlapping: Overlapping::new(random),
@@ -112,13 +133,21 @@ impl Scenario for Relaunches {
     }
 
     fn launch(&mut self, candidate: &mut Candidate, arm: usize) -> Result<Made, ScenarioError> {
-        let Self { arms, databases, live, overlapping, strict, .. } = self;
-        let (arm, cache) = &arms[arm];
+        let Self { arms, owns, guests, databases, live, overlapping, strict, .. } = self;
+        let (asked, cache) = &arms[arm];
+        let arm = match asked {
+            Asked::Own(arm) => arm,
+            Asked::Guest(whose, arm) => {
+                let at = candidate.at(*whose);
+                let database = databases.get(&arm.change);
+                return guests::launch(guests, at, arm, *cache, database).map(one);
+            }
+        };
         match (arm.process, live) {
             (Process::Resident, Some(live)) => resident::refresh(live, candidate, arm, *cache).map(one),
             (Process::Paired, Some(live)) => overlapping.launch(live, candidate, arm, *cache),
             _ => match databases.get(&arm.change) {
-                Some(database) => fresh(database, *strict, candidate, arm, *cache).map(one),
+                Some(database) => fresh(owns, database, *strict, candidate, arm, *cache).map(one),
                 None => {
                     let error = "it has no database".to_owned();
                     Ok(one((judge::not_started(None), SampleState::Failed { error })))
@@ -129,6 +158,7 @@ impl Scenario for Relaunches {
 
     fn compare_work(&mut self) {
         self.strict = false;
+        self.guests.compare_work();
     }
 
     fn confirm(&mut self, tell: &mut Tell<'_>) -> Result<(), ScenarioError> {
@@ -138,24 +168,34 @@ impl Scenario for Relaunches {
 
 /// One launch of a fresh process, judged.
 fn fresh(
+    owns: &mut Owns,
     (prepared, files): &(PreparedDatabase, PageCache),
     strict: bool,
-    candidate: &mut Candidate,
+    candidate: &Candidate,
     arm: &Arm,
     cache: Cache,
 ) -> Result<(Launch, SampleState), ScenarioError> {
-    prepared.restore(arm.memo)?;
-    let resident_before = files.bring(cache)?;
-    match ask(candidate, arm, prepared) {
-        Ok(finished) => {
-            let seen = judge::Seen { resident_before, wrote_memo: prepared.wrote_memo(arm.memo)? };
+    let engine = owns.engine(candidate, arm.engine)?;
+    let state = guests::state(arm.change, arm.memo);
+    if let Some(lacking) = engine.restore(state.as_deref())? {
+        return Ok((judge::not_started(None), lacking));
+    }
+    let memo = PageCache::of(engine.memo.files()?).bring(cache)?;
+    let resident_before = files.bring(cache)?.zip(memo).map(|(one, other)| one + other);
+    let memo = if arm.memo == Memo::None { None } else { engine.told() };
+    let window = if arm.moved { prepared.moved } else { Window::default() };
+    let ask = scan(&prepared.database, memo, window, arm.rescan);
+    match engine.ask(&ask, own::with(candidate))? {
+        Ok(done) => {
+            let wrote_memo = engine.memo.is_other_than(state.as_deref())?;
+            let seen = judge::Seen { resident_before, wrote_memo };
             let mut due = Due::of(arm, prepared);
             if !strict {
                 due.rows = None;
             }
-            Ok(judge::judge(arm, cache, due, &finished, seen))
+            Ok(judge::judge(arm, cache, due, done, seen))
         }
-        Err(error) => Ok((judge::not_started(resident_before), SampleState::Failed { error })),
+        Err(state) => Ok((judge::not_started(resident_before), state)),
     }
 }
 

@@ -64,11 +64,12 @@ fn catch_up(live: &mut LiveDatabase, candidate: &Candidate) -> Result<i64, Halt>
     let begins = live.resident.is_none();
     let reply = ask_resident(candidate, live)?.answer;
     let now = live.moment(&[])?;
-    let answer = reply.answer.as_ref().ok_or_else(|| Halt::failed("scanner", "it answered without turns"))?;
-    if !begins && answer.scan.mode == "full" {
-        return Err(Halt::mismatch(format!("catching up, it scanned in full ({})", answer.scan.reason)));
+    let turns = reply.turns.as_ref().ok_or_else(|| Halt::failed("scanner", "it answered without turns"))?;
+    if !begins && reply.mode.as_deref() == Some("full") {
+        let reason = reply.reason.unwrap_or_default();
+        return Err(Halt::mismatch(format!("catching up, it scanned in full ({reason})")));
     }
-    match now.difference(&answer.turns) {
+    match now.difference(turns) {
         None if reply.cursor == now.max_id => Ok(now.max_id),
         None => {
             Err(Halt::mismatch(format!("it saw the maximum id {} instead of {}", reply.cursor, now.max_id)))

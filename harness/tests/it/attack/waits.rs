@@ -23,7 +23,7 @@ fn script(program: &Program, name: &str, text: &str) -> PathBuf {
 fn compared(what: &str, words: &str) {
     let program = Program::new();
     let bad =
-        format!("if [ \"$1\" = __worker ] && [ \"$3\" != idle ]; then {what}; fi\nexec '{REAL}' \"$@\"");
+        format!("if [ \"$1\" = __worker ] && [ \"$2\" != idle ]; then {what}; fi\nexec '{REAL}' \"$@\"");
     let bad = script(&program, "bad", &bad);
     let ran = program.run(&[
         "compare",
@@ -46,12 +46,12 @@ fn compared(what: &str, words: &str) {
 
 #[test]
 fn a_program_that_writes_without_end_to_standard_output_compare_base_bin() {
-    compared("exec yes rubbish", "too-much-output: it wrote more than 64 MiB on standard output");
+    compared("exec yes rubbish", "too-much-output: it wrote more than 64 MiB to standard output");
 }
 
 #[test]
 fn a_program_that_writes_without_end_to_standard_error_compare_base_bin() {
-    compared("exec yes rubbish >&2", "too-much-output: it wrote more than 1 MiB on standard error");
+    compared("exec yes rubbish >&2", "too-much-output: it wrote more than 1 MiB to standard error");
 }
 
 #[test]

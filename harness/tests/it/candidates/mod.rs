@@ -89,7 +89,7 @@ fn our_own_scanner_keeps_both_contracts() {
     let own = env!("CARGO_BIN_EXE_tracerig");
     for contract in ["trace", "usage"] {
         let words = ["--contract", contract, "--histories", "60"];
-        let (report, code) = check(&program, &words, &[own, "candidate", "serve-own"]);
+        let (report, code) = check(&program, &words, &[own, "__worker", "scanner"]);
         assert_eq!((code, &report["verdict"]), (Some(0), &"passed".into()), "{report:#}");
     }
 }
@@ -150,8 +150,7 @@ fn a_tool_that_is_not_installed_is_unavailable_and_threads_are_unsupported() {
         assert!(ran.out.starts_with("unavailable: ") == (ran.code == Some(5)), "{ran:?}");
     }
     let own = env!("CARGO_BIN_EXE_tracerig");
-    let ran =
-        program.run(&["candidate", "check", "--contract", "threads", "--", own, "candidate", "serve-own"]);
+    let ran = program.run(&["candidate", "check", "--contract", "threads", "--", own, "__worker", "scanner"]);
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert!(ran.out.starts_with("unsupported: "), "{ran:?}");
     let listed = program.json(&["candidate", "list", "--format", "json"]);

@@ -25,13 +25,14 @@ fn altered(program: &Program, name: &str, edit: &str) -> PathBuf {
 
 fn wrapper(edit: &str) -> String {
     format!(
-        "#!/bin/sh\nif [ \"$1\" = __worker ] && [ \"$3\" != idle ]; then\n{edit}\nfi\nexec '{REAL}' \"$@\"\n"
+        "#!/bin/sh\nif [ \"$1\" = __worker ] && [ \"$2\" != idle ]; then\n{edit}\nfi\nexec '{REAL}' \"$@\"\n"
     )
 }
 
 /// Each relaunch examines a row more.
 fn one_row_more() -> String {
-    format!("p=$2; shift 2; exec '{REAL}' __worker \"$p\" 'handicap={{\"rows\":1}}' \"$@\"")
+    let more = r#"s/,"limit_ms"/,"handicap":{"rows":1}&/"#;
+    format!("sed '{more}' | '{REAL}' __worker \"$2\"; exit $?")
 }
 
 fn write_executable(path: &Path, script: &str) {
@@ -113,10 +114,8 @@ fn executables_are_told_apart_by_their_work_their_answers_and_their_word() {
 
     assert_acceptable(&program, &Record::read(&out.join("relaunch/new.json")).unwrap());
 
-    let wrong = format!("'{REAL}' \"$@\" | sed 's/\"thread_id\":\"/&x/'; exit 0");
-    // A pipe between: the worker's parent is then the script.
-    let wrong = wrong.replace("\"$@\"", "__worker $$ \"$@\"");
-    let (wrong, _) = against(&altered(&program, "wrong", &format!("shift 2; {wrong}")), "wrong.out");
+    let wrong = format!("'{REAL}' __worker \"$2\" | sed 's/\"thread_id\":\"/&x/'; exit 0");
+    let (wrong, _) = against(&altered(&program, "wrong", &wrong), "wrong.out");
     assert_eq!(wrong.code, Some(3), "{wrong:?}");
 
     let (failing, _) = against(&altered(&program, "failing", "exit 7"), "failing.out");
@@ -151,7 +150,7 @@ fn an_executable_that_is_none_of_ours_is_refused_by_name() {
     };
     refused("#!/bin/sh\necho hello\n", "does not say which tracerig it is");
     refused("#!/bin/sh\necho 'error: unrecognized subcommand' >&2; exit 2\n", "unrecognized subcommand");
-    let later = "sed 's/\"protocol\":1/\"protocol\":99/'";
+    let later = "sed 's/\"protocol\":2/\"protocol\":99/'";
     refused(&format!("#!/bin/sh\n'{REAL}' \"$@\" | {later}\n"), "speaks worker protocol 99");
     let missing = compare(&program, &["--base-bin", "/no/such", "--out", text(&program.path("out"))]);
     assert_eq!(missing.code, Some(1));

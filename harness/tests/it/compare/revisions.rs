@@ -126,8 +126,12 @@ fn revisions_are_built_in_work_trees_of_their_own() {
     git(&["add", "-A"]);
     git(&["commit", "-q", "-m", "as it is"]);
     // Not committed: the work tree as it stands is what is compared.
-    let edit = "if arguments[0] == \"__worker\" && arguments[2] != \"idle\" { \
-                arguments.insert(2, \"handicap={\\\"rows\\\":1}\".to_owned()); }";
+    let edit = r##"if arguments[0] == "__worker" && arguments[1] != "idle" {
+        let more = r#"s/,"limit_ms"/,"handicap":{"rows":1}&/"#;
+        let line = format!("sed '{more}' | '{}' __worker {}", REAL, arguments[1]);
+        panic!("{}", Command::new("sh").args(["-c", &line]).exec());
+    }"##;
+    let edit = &edit.replace("REAL", &format!("{REAL:?}"));
     std::fs::write(repository.join("src/main.rs"), source(edit)).unwrap();
 
     let compare = |new: &[&str]| {

@@ -7,7 +7,7 @@ use crate::protocol::PROTOCOL;
 
 #[test]
 fn requests_to_other_builds_stay_as_they_are() {
-    assert_eq!(PROTOCOL, 1, "then say here what the new requests are");
+    assert_eq!(PROTOCOL, 2, "then say here what the new requests are");
     let load = Load {
         mode: Some("sync".to_owned()),
         folder: "folder".into(),
@@ -32,7 +32,7 @@ fn requests_to_other_builds_stay_as_they_are() {
 
 #[test]
 fn replies_of_other_builds_stay_as_they_are() {
-    assert_eq!(PROTOCOL, 1, "then say here what the new replies are");
+    assert_eq!(PROTOCOL, 2, "then say here what the new replies are");
     let reply = serde_json::to_value(Reply::default()).unwrap();
     let names: Vec<&String> = reply.as_object().unwrap().keys().collect();
     let known = "append barrier failed_projections history_bytes history_syncs load_ns load_projections \

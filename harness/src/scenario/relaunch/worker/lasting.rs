@@ -1,42 +1,36 @@
-//! Workers that live on and answer each line of JSON with one, until their standard input ends: here a scanner that keeps its
-//! memo in memory, started as `tracerig __worker PARENT resident DATABASE`.
+//! Workers that answer each line of their standard input with one, until it ends.
 
 use std::ffi::OsString;
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::PathBuf;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use tracerig_scanner::{MemoPlace, Options, Request, Scanner};
 
-use super::{SUBCOMMAND, say, scan};
+use super::{SUBCOMMAND, Worker, say};
 
-/// What makes a worker a scanner that lives on.
+/// What makes a worker a scanner that lives on, and keeps its memo in memory.
 pub(super) const RESIDENT: &str = "resident";
 
-/// What a resident scanner is asked for. It answers with a [`super::Reply`].
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) enum Refresh {
-    /// A scan, with whatever it remembers of the last.
-    Refresh,
-}
-
 /// The arguments of a scanner that lives on.
-pub(crate) fn resident_arguments(database: &Path) -> Vec<OsString> {
-    arguments(RESIDENT, database).into()
+pub(crate) fn resident_arguments() -> [OsString; 3] {
+    arguments(RESIDENT)
 }
 
-/// The arguments of any worker that lives on.
-pub(super) fn arguments(what: &str, database: &Path) -> [OsString; 4] {
-    [SUBCOMMAND.into(), std::process::id().to_string().into(), what.into(), database.into()]
+/// The arguments of any worker that is no engine.
+pub(super) fn arguments(what: &str) -> [OsString; 3] {
+    [SUBCOMMAND.into(), what.into(), std::process::id().to_string().into()]
 }
 
-/// Scans each time it is asked.
-pub(super) fn resident(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
-    let database = database(arguments)?;
-    let scanner = Scanner::new(database, Options { memo: MemoPlace::Memory, ..Options::default() });
-    serve(|Refresh::Refresh| scan(&scanner, &Request::default(), Instant::now()))
+/// Answers every request.
+pub(super) fn serve_lines(worker: &mut Worker) -> Result<(), String> {
+    let (mut input, mut line) = (std::io::stdin().lock(), Vec::new());
+    let failed = |error| format!("standard input: {error}");
+    while input.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        say(&worker.reply(&line))?;
+        line.clear();
+    }
+    Ok(())
 }
 
 /// The argument that names the database.
@@ -44,7 +38,7 @@ pub(super) fn database(arguments: &mut impl Iterator<Item = OsString>) -> Result
     arguments.next().map(PathBuf::from).ok_or_else(|| "a worker is told of a database".to_owned())
 }
 
-/// Answers every line of standard input, up to its end.
+/// Answers every line in a dialect of its own, as who is not measured may.
 pub(super) fn serve<Q: DeserializeOwned, A: Serialize>(
     mut answer: impl FnMut(Q) -> Result<A, String>,
 ) -> Result<(), String> {

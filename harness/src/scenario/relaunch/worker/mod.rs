@@ -1,10 +1,12 @@
-//! The process that is measured: one relaunch of one engine, told as one line of JSON. `lasting` and `writer` have those that live on.
+//! The process that is measured: our engines, each a candidate that answers the protocol.
 //!
-//! Started by the harness as `tracerig __worker PARENT [handicap=JSON] [cores=N] ENGINE DATABASE [MEMO RESCAN SINCE UNTIL]`. It is looked for before anything of the
-//! command line is parsed, so that a launch is as short as the engine allows.
+//! Started as `tracerig __worker ENGINE [PARENT]`, it answers requests line by line until its
+//! standard input ends. It is looked for before anything of the command line is parsed, so that a
+//! launch is as short as the engine allows. `writer` is not measured: it writes beside what is.
 
 mod lasting;
 mod planted;
+mod usage;
 mod writer;
 
 use std::ffi::OsString;
@@ -17,18 +19,23 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
+use tracerig_protocol::{
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked,
+    TraceAnswer, Turn, UsageDeclared, VERSION,
+};
 use tracerig_published::trace as published;
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Request, Scan, Scanner, Window};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Window};
 
-use crate::document::Document;
-use crate::handicap::Handicap;
-use crate::platform;
-pub(crate) use lasting::{Refresh, resident_arguments};
+use crate::{handicap, platform};
+pub(crate) use lasting::resident_arguments;
 pub(crate) use planted::Planted;
 pub(crate) use writer::{Done, Task, writer_arguments};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__worker";
+
+/// The name of the memo of a trace database in its folder.
+pub(crate) const MEMO: &str = "trace";
 
 /// What is relaunched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,62 +72,9 @@ impl FromStr for Engine {
     }
 }
 
-/// What a worker answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reply {
-    /// The highest id seen.
-    pub cursor: i64,
-    /// Answer and account of an engine that scans.
-    pub answer: Option<Document>,
-    /// Bytes of the bodies examined, where the engine counts them.
-    pub body_bytes: Option<u64>,
-    /// Virtual-machine steps of SQLite.
-    pub vm_steps: Option<u64>,
-    /// Whether the memo was written.
-    pub persisted: bool,
-    /// From the start of the engine to its answer, in nanoseconds; without the start and end of the process.
-    pub engine_ns: u64,
-    /// Peak resident memory so far, in bytes, where the platform tells.
-    pub peak_memory_bytes: Option<u64>,
-}
-
-/// Stands for an argument that is not given.
-const NONE: &str = "-";
-
-/// What the argument with a handicap begins with.
-const HANDICAP: &str = "handicap=";
-
-/// What the argument with a number of cores begins with.
-const CORES: &str = "cores=";
-
-/// The arguments of a worker: `memo` and `request` are for [`Engine::Scanner`] only.
-#[must_use]
-pub fn arguments(
-    engine: Engine,
-    database: &Path,
-    memo: Option<&Path>,
-    request: Request,
-    handicap: Handicap,
-    cores: Option<NonZeroUsize>,
-) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec![SUBCOMMAND.into(), std::process::id().to_string().into()];
-    if !handicap.is_none() {
-        let text = serde_json::to_string(&handicap).unwrap_or_default();
-        arguments.push(format!("{HANDICAP}{text}").into());
-    }
-    if let Some(cores) = cores.filter(|_| engine == Engine::Scanner) {
-        arguments.push(format!("{CORES}{cores}").into());
-    }
-    arguments.extend([engine.name().into(), database.as_os_str().to_owned()]);
-    if engine == Engine::Scanner {
-        let number = |number: Option<i64>| number.map_or(NONE.into(), |number| number.to_string().into());
-        arguments.push(memo.map_or(NONE.into(), |memo| memo.as_os_str().to_owned()));
-        arguments.push(if request.rescan { "rescan".into() } else { NONE.into() });
-        arguments.push(number(request.window.since));
-        arguments.push(number(request.window.until));
-    }
-    arguments
+/// The words of a command line that starts an engine of this program, which ends with this process.
+pub(crate) fn arguments(engine: Engine) -> [String; 3] {
+    [SUBCOMMAND.to_owned(), engine.name().to_owned(), std::process::id().to_string()]
 }
 
 /// What makes a worker one that does nothing.
@@ -128,7 +82,7 @@ const IDLE: &str = "idle";
 
 /// The arguments of a worker that does nothing: what it reads, every process of the program reads at its start.
 pub(crate) fn idle_arguments() -> [OsString; 3] {
-    [SUBCOMMAND.into(), std::process::id().to_string().into(), IDLE.into()]
+    [SUBCOMMAND.into(), IDLE.into(), std::process::id().to_string().into()]
 }
 
 /// Runs as a worker. `arguments` are those after the subcommand.
@@ -144,32 +98,16 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
-    let parent = next(arguments)?.parse().map_err(|error| format!("parent: {error}"))?;
-    platform::die_with_parent(parent);
-    let mut what = next(arguments)?;
-    let mut handicap = Handicap::default();
-    if let Some(text) = what.strip_prefix(HANDICAP) {
-        handicap = serde_json::from_str(text).map_err(|error| format!("handicap: {error}"))?;
-        what = next(arguments)?;
-    }
-    let mut cores = None;
-    if let Some(text) = what.strip_prefix(CORES) {
-        cores = Some(text.parse().map_err(|error| format!("cores: {error}"))?);
-        what = next(arguments)?;
+    let what = next(arguments)?;
+    if let Some(parent) = arguments.next() {
+        let parent = parent.to_string_lossy().parse().map_err(|error| format!("parent: {error}"))?;
+        platform::die_with_parent(parent);
     }
     match what.as_str() {
         IDLE => Ok(()),
-        lasting::RESIDENT => lasting::resident(arguments),
+        lasting::RESIDENT => lasting::serve_lines(&mut Worker::new(Engine::Scanner, true)),
         writer::WRITER => writer::writer(arguments),
-        engine => {
-            let instructions = Instructions::read(engine.parse()?, arguments)?;
-            let planted = Planted::read(instructions.engine, &instructions.database, handicap)
-                .map_err(|error| format!("{}: {error}", instructions.database.display()))?;
-            let mut reply = instructions.work(cores)?;
-            planted.count(&mut reply);
-            handicap.spend();
-            say(&reply)
-        }
+        engine => lasting::serve_lines(&mut Worker::new(engine.parse()?, false)),
     }
 }
 
@@ -187,55 +125,138 @@ pub(crate) fn say(message: &impl Serialize) -> Result<(), String> {
     out.write_all(&line).and_then(|()| out.flush()).map_err(|error| format!("standard output: {error}"))
 }
 
-struct Instructions {
+/// An engine that answers requests.
+struct Worker {
     engine: Engine,
-    database: PathBuf,
-    memo: Option<PathBuf>,
-    request: Request,
+    /// Whether it remembers in memory, from request to request, what it scanned.
+    lives_on: bool,
+    scanner: Option<(PathBuf, Scanner)>,
 }
 
-impl Instructions {
-    fn read(engine: Engine, arguments: &mut impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let database = arguments.next().ok_or("a worker is told of a database")?.into();
-        // Those behind the database may be left out.
-        let mut given = || arguments.next().filter(|argument| argument != NONE);
-        let memo = given().map(PathBuf::from);
-        let rescan = given().is_some();
-        let mut number = || match given().map(OsString::into_string) {
-            Some(Ok(number)) => number.parse().map(Some).map_err(|error| format!("window: {error}")),
-            Some(Err(_)) => Err("window: not UTF-8".to_owned()),
-            None => Ok(None),
-        };
-        let window = Window { since: number()?, until: number()? };
-        Ok(Self { engine, database, memo, request: Request { rescan, window } })
+impl Worker {
+    const fn new(engine: Engine, lives_on: bool) -> Self {
+        Self { engine, lives_on, scanner: None }
     }
 
-    fn work(self, cores: Option<NonZeroUsize>) -> Result<Reply, String> {
-        let start = Instant::now();
-        match self.engine {
-            Engine::Floor => {
-                let cursor =
-                    floor(&self.database).map_err(|error| format!("{}: {error}", self.database.display()))?;
-                Ok(Reply {
-                    cursor,
-                    answer: None,
-                    body_bytes: None,
-                    vm_steps: None,
-                    persisted: false,
-                    engine_ns: nanos(start.elapsed()),
-                    peak_memory_bytes: platform::peak_memory(),
-                })
+    /// Answers a line.
+    fn reply(&mut self, line: &[u8]) -> Reply<Answer> {
+        let refused = |kind, message: String| Refusal { kind, message };
+        let (id, said) = match serde_json::from_slice::<Request>(line) {
+            Ok(request) => {
+                let said = self.answer(&request);
+                (request.id, said)
             }
-            Engine::Published => published::scan(&self.database, Window::default(), BUSY_TIMEOUT)
-                .map(|scan| Reply { body_bytes: None, ..Reply::of(scan, start) })
-                .map_err(|error| error.to_string()),
-            Engine::Scanner => {
-                let memo = self.memo.map_or(MemoPlace::Disabled, MemoPlace::File);
-                let scanner = Scanner::new(self.database, options(memo, cores));
-                scan(&scanner, &self.request, start)
+            Err(error) => match serde_json::from_slice::<serde_json::Value>(line) {
+                Ok(value) => {
+                    let id = value["id"].as_str().unwrap_or_default().to_owned();
+                    (id, Err(refused(ErrorKind::Unsupported, format!("an unknown request: {error}"))))
+                }
+                Err(error) => (String::new(), Err(refused(ErrorKind::Malformed, error.to_string()))),
+            },
+        };
+        let (result, error, claims) = match said {
+            Ok((result, claims)) => (Some(result), None, claims),
+            Err(refusal) => (None, Some(refusal), Claims::default()),
+        };
+        Reply { tracerig: VERSION, id, result, error, claims }
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal> {
+        match &request.ask {
+            Ask::Hello { .. } => Ok((Answer::Hello(self.hello()), Claims::default())),
+            Ask::Idle => Ok((Answer::Idle, Claims::default())),
+            Ask::Scan(asked) => self.scan(asked, request),
+            Ask::Usage(asked) if self.engine == Engine::Scanner => usage::count(asked),
+            Ask::Usage(_) => {
+                let message = format!("{} does not count usage", self.engine.name());
+                Err(Refusal { kind: ErrorKind::Unsupported, message })
             }
         }
     }
+
+    fn hello(&self) -> Hello {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let versions = vec![VERSION];
+        match self.engine {
+            Engine::Scanner => Hello {
+                name: "tracerig".to_owned(),
+                version,
+                contracts: vec![Contract::Trace, Contract::Usage],
+                capabilities: vec![
+                    Capability::Memo,
+                    Capability::Serve,
+                    Capability::Counters,
+                    Capability::Handicap,
+                ],
+                versions,
+                usage: Some(UsageDeclared::whole()),
+            },
+            engine => Hello {
+                name: engine.name().to_owned(),
+                version,
+                contracts: vec![Contract::Trace],
+                capabilities: vec![Capability::Serve, Capability::Counters],
+                versions,
+                usage: None,
+            },
+        }
+    }
+
+    fn scan(&mut self, asked: &ScanAsked, request: &Request) -> Result<(Answer, Claims), Refusal> {
+        let database = &asked.database.0;
+        let of_database = |error| failed(format!("{}: {error}", database.display()));
+        let planted = Planted::read(self.engine, database, request.handicap).map_err(of_database)?;
+        let window = Window { since: asked.since, until: asked.until };
+        let (answer, mut claims) = match self.engine {
+            Engine::Floor => {
+                let start = Instant::now();
+                let cursor = floor(database).map_err(of_database)?;
+                let phases_ns = [("open".to_owned(), nanos(start.elapsed()))].into();
+                let (cursor, persisted) = (Some(cursor), Some(false));
+                let claims = Claims { cursor, persisted, phases_ns, ..Claims::default() };
+                (TraceAnswer::default(), claims)
+            }
+            Engine::Published => {
+                let scan = published::scan(database, window, BUSY_TIMEOUT);
+                told(scan.map_err(|error| failed(error.to_string()))?, self.engine)
+            }
+            Engine::Scanner => {
+                let ask = tracerig_scanner::Request { window, rescan: asked.force };
+                let scan = self.scanner(asked, request.cores).scan(&ask);
+                told(scan.map_err(|error| not_scanned(&error))?, self.engine)
+            }
+        };
+        claims.peak_memory_bytes = platform::peak_memory();
+        planted.count(&mut claims.counters);
+        handicap::spend(request.handicap);
+        Ok((Answer::Trace(answer), claims))
+    }
+
+    /// The scanner for this request: the one from before, if that lives on.
+    fn scanner(&mut self, asked: &ScanAsked, cores: Option<NonZeroUsize>) -> &Scanner {
+        let database = &asked.database.0;
+        let memo = match &asked.memo {
+            _ if self.lives_on => MemoPlace::Memory,
+            Some(memo) => MemoPlace::File(memo.0.join(MEMO)),
+            None => MemoPlace::Disabled,
+        };
+        let is_it = |(path, _): &(PathBuf, Scanner)| self.lives_on && path == database;
+        let kept = self.scanner.take().filter(is_it);
+        let new = || (database.clone(), Scanner::new(database, options(memo, cores)));
+        &self.scanner.insert(kept.unwrap_or_else(new)).1
+    }
+}
+
+fn failed(message: String) -> Refusal {
+    Refusal { kind: ErrorKind::Failed, message }
+}
+
+fn not_scanned(error: &ScanError) -> Refusal {
+    let kind = match error {
+        ScanError::Locked { .. } => ErrorKind::Busy,
+        _ => ErrorKind::Failed,
+    };
+    Refusal { kind, message: error.to_string() }
 }
 
 /// The options of a scanner on so many cores, or on those there are.
@@ -248,29 +269,45 @@ pub(crate) fn options(memo: MemoPlace, cores: Option<NonZeroUsize>) -> Options {
     options
 }
 
-/// Scans, and answers unless there was a warning: it would mean that this was not what was meant to be measured.
-fn scan(scanner: &Scanner, request: &Request, start: Instant) -> Result<Reply, String> {
-    let scan = scanner.scan(request).map_err(|error| error.to_string())?;
-    match scan.warnings.first() {
-        Some(warning) => Err(warning.clone()),
-        None => Ok(Reply::of(scan, start)),
-    }
-}
-
-impl Reply {
-    /// What a scan found whose engine began at `start`.
-    fn of(scan: Scan, start: Instant) -> Self {
-        let stats = scan.stats;
-        Self {
-            cursor: stats.cursor,
-            answer: Some(Document::from(scan)),
-            body_bytes: Some(stats.body_bytes),
-            vm_steps: Some(stats.vm_steps),
-            persisted: stats.persisted,
-            engine_ns: nanos(start.elapsed()),
-            peak_memory_bytes: platform::peak_memory(),
-        }
-    }
+/// A scan in the words of the protocol.
+fn told(scan: Scan, engine: Engine) -> (TraceAnswer, Claims) {
+    let Scan { turns, stats, warnings, .. } = scan;
+    let turn = |turn: tracerig_scanner::Turn| Turn {
+        thread_id: turn.thread_id,
+        model: turn.model,
+        timestamp: turn.timestamp,
+    };
+    let turns = turns.into_iter().map(|(id, found)| (id, turn(found))).collect();
+    let phases = &stats.elapsed;
+    let is_ours = engine == Engine::Scanner;
+    let phases = [
+        ("load", is_ours.then_some(phases.load)),
+        ("open", Some(phases.open)),
+        ("check", is_ours.then_some(phases.check)),
+        ("scan", Some(phases.scan)),
+        ("persist", is_ours.then_some(phases.persist)),
+    ];
+    let counters = [
+        ("vm_steps", Some(stats.vm_steps)),
+        ("body_bytes", is_ours.then_some(stats.body_bytes)),
+        ("rows_examined", Some(stats.rows_examined)),
+        ("facts", Some(stats.facts)),
+        ("rows_checked", is_ours.then_some(stats.rows_checked)),
+        ("artifact_bytes", is_ours.then_some(stats.artifact_bytes)),
+    ];
+    let claims = Claims {
+        phases_ns: phases
+            .into_iter()
+            .filter_map(|(name, elapsed)| Some((name.to_owned(), nanos(elapsed?))))
+            .collect(),
+        counters: counters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect(),
+        reason: Some(stats.reason.to_string()),
+        cursor: Some(stats.cursor),
+        persisted: Some(stats.persisted),
+        warning: warnings.into_iter().next(),
+        peak_memory_bytes: None,
+    };
+    (TraceAnswer { turns, mode: Some(stats.mode.to_string()) }, claims)
 }
 
 fn floor(database: &Path) -> rusqlite::Result<i64> {

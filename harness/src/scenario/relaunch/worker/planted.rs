@@ -1,10 +1,11 @@
 //! Rows that a handicapped scanner examines beyond its own: work that a comparison of counters must find.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, StatementStatus};
 
-use super::{BUSY_TIMEOUT, Engine, Reply};
+use super::{BUSY_TIMEOUT, Engine};
 use crate::handicap::Handicap;
 
 /// What was examined for nothing.
@@ -38,11 +39,13 @@ impl Planted {
     }
 
     /// Adds it to what the engine says it did.
-    pub(super) fn count(self, reply: &mut Reply) {
-        if let Some(answer) = &mut reply.answer {
-            answer.scan.rows_examined += self.rows;
+    pub(super) fn count(self, counters: &mut BTreeMap<String, u64>) {
+        let more =
+            [("rows_examined", self.rows), ("body_bytes", self.body_bytes), ("vm_steps", self.vm_steps)];
+        for (name, more) in more {
+            if let Some(value) = counters.get_mut(name) {
+                *value += more;
+            }
         }
-        reply.body_bytes = reply.body_bytes.map(|bytes| bytes + self.body_bytes);
-        reply.vm_steps = reply.vm_steps.map(|steps| steps + self.vm_steps);
     }
 }

@@ -1,52 +1,46 @@
 //! What workers of other builds are asked and answer. A test that fails here asks for another [`crate::protocol::PROTOCOL`].
 
-use serde_json::Value;
-
 use super::*;
 use crate::protocol::PROTOCOL;
 
-#[test]
-fn requests_to_other_builds_stay_as_they_are() {
-    assert_eq!(PROTOCOL, 1, "then say here what the new requests are");
-    let request = Request { rescan: true, window: Window { since: Some(7), until: None } };
-    let handicap = Handicap { busy_ns: 5, rows: 1, syncs: 2 };
-    let of = |engine, memo, handicap, cores| {
-        let arguments = arguments(engine, Path::new("db"), memo, request, handicap, cores);
-        let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        assert_eq!((words[0].as_str(), words[1].parse().ok()), ("__worker", Some(std::process::id())));
-        words[2..].join(" ")
-    };
-    let memo = Some(Path::new("memo"));
-    assert_eq!(of(Engine::Scanner, memo, Handicap::default(), None), "scanner db memo rescan 7 -");
-    assert_eq!(of(Engine::Scanner, None, Handicap::default(), None), "scanner db - rescan 7 -");
-    assert_eq!(of(Engine::Floor, None, Handicap::default(), None), "floor db");
-    assert_eq!(
-        of(Engine::Published, None, handicap, None),
-        r#"handicap={"busy_ns":5,"rows":1,"syncs":2} published db"#
-    );
-    // Only a repetition on another number of cores asks for it.
-    assert_eq!(
-        of(Engine::Scanner, memo, Handicap::default(), NonZeroUsize::new(2)),
-        "cores=2 scanner db memo rescan 7 -"
-    );
+/// An engine on a database without rows, asked this.
+fn said(engine: Engine, line: &str) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("logs_2.sqlite");
+    drop(tracerig_store::TraceLog::open(&database).unwrap());
+    let line = line.replace("DATABASE", &database.display().to_string());
+    let line = line.replace("MEMO", &folder.path().display().to_string());
+    serde_json::to_value(Worker::new(engine, false).reply(line.as_bytes())).unwrap()
 }
 
 #[test]
-fn replies_of_other_builds_stay_as_they_are() {
-    assert_eq!(PROTOCOL, 1, "then say here what the new replies are");
-    let text = r#"{
-        "cursor": 9,
-        "answer": {
-            "turns": {"a": {"thread_id": null, "model": "m", "timestamp": 1}},
-            "scan": {
-                "mode": "full", "reason": "absent", "rows_examined": 1, "rows_checked": 2, "facts": 3,
-                "completions": 4, "unrecognised": 5, "cursor": 9, "db_bytes": 6, "artifact_bytes": 7,
-                "elapsed_us": {"load": 1, "open": 2, "check": 3, "scan": 4, "persist": 5}
-            }
-        },
-        "body_bytes": 1, "vm_steps": null, "persisted": true, "engine_ns": 1, "peak_memory_bytes": 2
-    }"#;
-    let reply: Reply = serde_json::from_str(text).unwrap();
-    let given: Value = serde_json::from_str(text).unwrap();
-    assert_eq!(serde_json::to_value(&reply).unwrap(), given);
+fn workers_of_other_builds_are_asked_by_the_protocol_of_candidates() {
+    assert_eq!(PROTOCOL, 2, "then say here what the new requests are");
+    let words = arguments(Engine::Floor);
+    assert_eq!((words[0].as_str(), words[1].as_str()), ("__worker", "floor"));
+    assert_eq!(words[2], std::process::id().to_string());
+    let line = r#"{"tracerig":1,"id":"7","ask":"scan","database":"DATABASE","memo":"MEMO","limit_ms":9,"cores":1,"new":2}"#;
+    let said = said(Engine::Scanner, line);
+    assert_eq!((&said["id"], &said["result"]["mode"]), (&"7".into(), &"full".into()), "{said}");
+    assert_eq!(said["claims"]["persisted"], true, "{said}");
+    for counter in ["rows_examined", "rows_checked", "facts", "vm_steps", "body_bytes", "artifact_bytes"] {
+        assert!(said["claims"]["counters"][counter].is_u64(), "{counter}: {said}");
+    }
+    for phase in ["load", "open", "check", "scan", "persist"] {
+        assert!(said["claims"]["phases_ns"][phase].is_u64(), "{phase}: {said}");
+    }
+}
+
+#[test]
+fn each_engine_says_what_it_offers_and_refuses_the_rest() {
+    let usage = r#"{"tracerig":1,"id":"1","ask":"usage","home":"MEMO","memo":null,"limit_ms":9}"#;
+    for engine in [Engine::Floor, Engine::Published] {
+        let hello = said(engine, r#"{"tracerig":1,"id":"1","ask":"hello","versions":[1],"limit_ms":9}"#);
+        assert_eq!(hello["result"]["name"], engine.name(), "{hello}");
+        assert_eq!(said(engine, usage)["error"]["kind"], "unsupported");
+        let idle = said(engine, r#"{"tracerig":1,"id":"2","ask":"idle","limit_ms":9}"#);
+        assert_eq!(idle["result"], serde_json::json!({}));
+    }
+    assert_eq!(said(Engine::Scanner, "{")["error"]["kind"], "malformed");
+    assert_eq!(said(Engine::Scanner, "{}")["error"]["kind"], "unsupported");
 }

@@ -1,6 +1,6 @@
 //! The worker that writes: appends and deletes when told to, as a running Codex would.
 //!
-//! Started as `tracerig __worker PARENT writer DATABASE SEED`, with the manifest of the database beside it. Making rows up takes longer
+//! Started as `tracerig __worker writer PARENT DATABASE SEED`, with the manifest of the database beside it. Making rows up takes longer
 //! than inserting them, and is no part of a writer's work; so they are prepared first, and written at a word.
 
 use std::collections::VecDeque;
@@ -60,7 +60,7 @@ pub(crate) struct Done {
 
 /// The arguments of a writer whose rows come from `seed`.
 pub(crate) fn writer_arguments(database: &Path, seed: u64) -> Vec<OsString> {
-    [&arguments(WRITER, database)[..], &[seed.to_string().into()]].concat()
+    [&arguments(WRITER)[..], &[database.into(), seed.to_string().into()]].concat()
 }
 
 /// Writes each time it is reported to.

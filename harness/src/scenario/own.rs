@@ -1,0 +1,93 @@
+//! Our own executables as a scenario launches them: each engine of each is a candidate, with a memo
+//! that it makes itself.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracerig_protocol::Ask;
+use tracerig_reports::record::CandidatePlan;
+
+use super::candidate::Candidate;
+use super::guest::{Guest, With};
+use super::relaunch::worker::{self, Engine};
+use super::{Definition, Place, ScenarioError};
+
+/// The executables of a run: one, or one for each side of a comparison.
+#[derive(Debug)]
+pub(super) struct Owns(Vec<Own>);
+
+/// One executable.
+#[derive(Debug)]
+struct Own {
+    program: PathBuf,
+    folder: PathBuf,
+    limit: Duration,
+    engines: BTreeMap<Engine, Guest>,
+}
+
+impl Owns {
+    /// The executables that `definition` launches, with folders of their own below `folder`.
+    pub(super) fn of(definition: &Definition, place: &Place, folder: &Path) -> Self {
+        let programs = match definition.programs.as_slice() {
+            [] => std::slice::from_ref(&place.program),
+            programs => programs,
+        };
+        let own = |(at, program): (usize, &PathBuf)| Own {
+            program: program.clone(),
+            folder: folder.join(at.to_string()),
+            limit: definition.time_limit,
+            engines: BTreeMap::new(),
+        };
+        Self(programs.iter().enumerate().map(own).collect())
+    }
+
+    /// An engine of the executable that a launch is of.
+    pub(super) fn engine(
+        &mut self,
+        candidate: &Candidate,
+        engine: Engine,
+    ) -> Result<&mut Guest, ScenarioError> {
+        let at = candidate.side().min(self.0.len().saturating_sub(1));
+        self.0[at].engine(engine)
+    }
+
+    /// Has each scanner make its memo of the data as they are, from the one of the state `from`, and
+    /// keeps it as the state `to`.
+    pub(super) fn remember(
+        &mut self,
+        ask: impl Fn(&Guest) -> Ask,
+        from: Option<&str>,
+        to: &str,
+    ) -> Result<(), ScenarioError> {
+        for own in &mut self.0 {
+            let scanner = own.engine(Engine::Scanner)?;
+            let ask = ask(scanner);
+            scanner.remember(&ask, from, to)?;
+        }
+        Ok(())
+    }
+}
+
+impl Own {
+    fn engine(&mut self, engine: Engine) -> Result<&mut Guest, ScenarioError> {
+        let Self { program, folder, limit, engines } = self;
+        match engines.entry(engine) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(free) => {
+                let argv = [program.display().to_string()].into_iter().chain(worker::arguments(engine));
+                let name = engine.name().to_owned();
+                let plan = CandidatePlan { name, argv: argv.collect(), ..CandidatePlan::default() };
+                let mut guest = Guest::open(&plan, &folder.join(engine.name()), *limit, false)?;
+                guest.learn_start()?;
+                Ok(free.insert(guest))
+            }
+        }
+    }
+}
+
+/// What a launch of our own is asked beside its request.
+pub(super) fn with(candidate: &Candidate) -> With {
+    With { cores: candidate.cores(), handicap: candidate.handicap, tool: candidate.tool().to_vec() }
+}

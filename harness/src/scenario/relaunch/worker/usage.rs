@@ -1,0 +1,25 @@
+//! The tokens of a home, counted by our own archive.
+
+use tracerig_differential::archive::Answer as Refreshed;
+use tracerig_differential::foreign::usage_answer;
+use tracerig_protocol::{Answer, Claims, Refusal, UsageAsked};
+use tracerig_scanner::archive::{self as session_archive, Archive, PriorityTurns};
+
+use super::failed;
+
+/// Counts them.
+pub(super) fn count(asked: &UsageAsked) -> Result<(Answer, Claims), Refusal> {
+    let memo = asked.memo.as_ref().map(|memo| memo.0.join("usage"));
+    let archive = Archive::new(&asked.home.0, session_archive::Options { memo, ..Default::default() });
+    let turns: PriorityTurns = asked.priority.iter().map(String::as_str).collect();
+    let request = session_archive::Request {
+        rescan: asked.force,
+        sessions: true,
+        priority: Some(&turns),
+        progress: None,
+    };
+    let refresh = archive.refresh(&request).map_err(|error| failed(error.to_string()))?;
+    let refreshed =
+        Refreshed::of(&refresh, asked.zone_minutes, true).map_err(|error| failed(error.to_string()))?;
+    Ok((usage_answer(refreshed.view(), asked.zone_minutes), Claims::default()))
+}
