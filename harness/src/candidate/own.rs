@@ -1,24 +1,68 @@
-//! tracerig's own scanner as a candidate: it answers the protocol like any other program.
+//! The scanners of this program as candidates: they answer the protocol like any other program.
 
 use std::io::{self, BufRead as _, Write as _};
+use std::time::Duration;
 
 use tracerig_differential::archive::Answer as Refreshed;
-use tracerig_differential::foreign::usage_answer;
+use tracerig_differential::foreign::{day, usage_answer};
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked,
-    TraceAnswer, Turn, UsageAsked, UsageDeclared, VERSION,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked, Split,
+    TokenKind, TraceAnswer, Turn, UsageAnswer, UsageAsked, UsageDeclared, UsageRow, VERSION,
 };
-use tracerig_scanner::archive::{self as session_archive, Archive, PriorityTurns};
+use tracerig_published as published;
+use tracerig_published::history::{self, Stage};
+use tracerig_scanner::archive::{self as session_archive, Archive, ArchiveError, PriorityTurns};
 use tracerig_scanner::{MemoPlace, Options, ScanError, Scanner, Window};
+
+/// How long the published query waits for a lock.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Who answers.
+#[derive(Debug)]
+pub enum Own {
+    /// The scanner, the refresh and the store of this program.
+    Tracerig,
+    /// The query and the refresh as published.
+    Published,
+    /// A stage of the published scanner.
+    History(history::Scanner),
+}
+
+impl Own {
+    /// The names of all of them.
+    pub fn names() -> impl Iterator<Item = String> {
+        let stages = Stage::ALL.into_iter().map(|stage| format!("history/{}", stage.name()));
+        ["tracerig", "published"].map(str::to_owned).into_iter().chain(stages)
+    }
+
+    /// The one of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let stage = |known: &Stage| name.strip_prefix("history/") == Some(known.name());
+        match name {
+            "tracerig" => Ok(Self::Tracerig),
+            "published" => Ok(Self::Published),
+            _ => match Stage::ALL.into_iter().find(stage) {
+                Some(stage) => Ok(Self::History(history::Scanner::new(stage))),
+                None => {
+                    let names: Vec<String> = Self::names().collect();
+                    Err(format!("`{name}` is not one of {}", names.join(", ")))
+                }
+            },
+        }
+    }
+}
 
 /// Answers requests from standard input, line by line, until it ends.
 ///
 /// # Errors
 /// Standard input or output fails.
-pub fn serve() -> io::Result<()> {
+pub fn serve(own: &mut Own) -> io::Result<()> {
     let (mut input, mut line) = (io::stdin().lock(), Vec::new());
     while input.read_until(b'\n', &mut line)? > 0 {
-        let mut said = serde_json::to_vec(&reply(&line))?;
+        let mut said = serde_json::to_vec(&reply(own, &line))?;
         said.push(b'\n');
         let mut output = io::stdout().lock();
         output.write_all(&said).and_then(|()| output.flush())?;
@@ -27,10 +71,10 @@ pub fn serve() -> io::Result<()> {
     Ok(())
 }
 
-fn reply(line: &[u8]) -> Reply {
+fn reply(own: &mut Own, line: &[u8]) -> Reply {
     let refused = |kind, message: String| Refusal { kind, message };
     let (id, said) = match serde_json::from_slice::<Request>(line) {
-        Ok(Request { id, ask, .. }) => (id, answer(&ask)),
+        Ok(Request { id, ask, .. }) => (id, answer(own, &ask)),
         Err(error) => match serde_json::from_slice::<serde_json::Value>(line) {
             Ok(value) => {
                 let id = value["id"].as_str().unwrap_or_default().to_owned();
@@ -46,54 +90,107 @@ fn reply(line: &[u8]) -> Reply {
     Reply { tracerig: VERSION, id, result, error, claims: Claims::default() }
 }
 
-fn answer(ask: &Ask) -> Result<serde_json::Value, Refusal> {
+fn answer(own: &mut Own, ask: &Ask) -> Result<serde_json::Value, Refusal> {
     let json = |value: Result<serde_json::Value, serde_json::Error>| {
         value.map_err(|error| Refusal { kind: ErrorKind::Failed, message: error.to_string() })
     };
     match ask {
-        Ask::Hello { .. } => json(serde_json::to_value(hello())),
+        Ask::Hello { .. } => json(serde_json::to_value(hello(own))),
         Ask::Idle => Ok(serde_json::json!({})),
-        Ask::Scan(asked) => json(serde_json::to_value(scan(asked)?)),
-        Ask::Usage(asked) => match usage(asked)? {
-            Answer::Usage(answer) => json(serde_json::to_value(answer)),
-            _ => Ok(serde_json::Value::Null),
-        },
+        Ask::Scan(asked) => json(serde_json::to_value(own.scan(asked)?)),
+        Ask::Usage(asked) => json(serde_json::to_value(own.usage(asked)?)),
     }
 }
 
-fn hello() -> Hello {
-    Hello {
+fn hello(own: &Own) -> Hello {
+    let tracerig = Hello {
         name: "tracerig".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         contracts: vec![Contract::Trace, Contract::Usage],
         capabilities: vec![Capability::Memo, Capability::Serve],
         versions: vec![VERSION],
         usage: Some(UsageDeclared::whole()),
+    };
+    match own {
+        Own::Tracerig => tracerig,
+        Own::Published => {
+            let usage = UsageDeclared {
+                by: vec![Split::Day, Split::Model],
+                tokens: vec![TokenKind::Input, TokenKind::CachedInput, TokenKind::Output],
+                ..UsageDeclared::whole()
+            };
+            Hello { name: "published".to_owned(), usage: Some(usage), ..tracerig }
+        }
+        Own::History(scanner) => Hello {
+            name: format!("history/{}", scanner.stage().name()),
+            version: format!("#{}", scanner.stage().pull_request()),
+            contracts: vec![Contract::Trace],
+            // The memo of a process that lives on shows in a process that serves, and nowhere else.
+            capabilities: match scanner.stage() {
+                Stage::Memory => vec![Capability::Serve],
+                _ => vec![Capability::Memo],
+            },
+            usage: None,
+            ..tracerig
+        },
     }
 }
 
-fn scan(asked: &ScanAsked) -> Result<TraceAnswer, Refusal> {
-    let memo = asked.memo.as_ref().map_or(MemoPlace::Disabled, |memo| MemoPlace::File(memo.0.join("trace")));
-    let scanner = Scanner::new(&asked.database.0, Options { memo, ..Options::default() });
-    let window = Window { since: asked.since, until: asked.until };
-    let request = tracerig_scanner::Request { window, rescan: asked.force };
-    let scan = scanner.scan(&request).map_err(|error| Refusal {
-        kind: match error {
-            ScanError::Locked { .. } => ErrorKind::Busy,
-            _ => ErrorKind::Failed,
-        },
-        message: error.to_string(),
-    })?;
-    let turns = scan.turns.iter().map(|(id, turn)| {
-        let turn =
-            Turn { thread_id: turn.thread_id.clone(), model: turn.model.clone(), timestamp: turn.timestamp };
-        (id.clone(), turn)
-    });
-    Ok(TraceAnswer { turns: turns.collect(), mode: Some(scan.stats.mode.to_string()) })
+impl Own {
+    fn scan(&mut self, asked: &ScanAsked) -> Result<TraceAnswer, Refusal> {
+        let ScanAsked { database, memo, since, until, force } = asked;
+        let (database, window) = (&database.0, Window { since: *since, until: *until });
+        let (turns, mode) = match self {
+            Self::Tracerig => {
+                let place = memo.as_ref().map(|memo| MemoPlace::File(memo.0.join("trace")));
+                let memo = place.unwrap_or(MemoPlace::Disabled);
+                let scanner = Scanner::new(database, Options { memo, ..Options::default() });
+                let request = tracerig_scanner::Request { window, rescan: *force };
+                let scan = scanner.scan(&request).map_err(refused)?;
+                (scan.turns, scan.stats.mode)
+            }
+            Self::Published => {
+                let scan = published::trace::scan(database, window, BUSY).map_err(refused)?;
+                (scan.turns, scan.stats.mode)
+            }
+            Self::History(scanner) => {
+                let memo = memo.as_ref().map(|memo| memo.0.as_path());
+                scanner.scan(database, window, memo, *force)
+            }
+        };
+        let turn = |turn: tracerig_scanner::Turn| {
+            let tracerig_scanner::Turn { thread_id, model, timestamp } = turn;
+            Turn { thread_id, model, timestamp }
+        };
+        let turns = turns.into_iter().map(|(id, found)| (id, turn(found))).collect();
+        Ok(TraceAnswer { turns, mode: Some(mode.to_string()) })
+    }
+
+    fn usage(&mut self, asked: &UsageAsked) -> Result<UsageAnswer, Refusal> {
+        let answer = match self {
+            Self::Tracerig => usage(asked),
+            Self::Published => published_usage(asked),
+            Self::History(_) => {
+                return Err(Refusal {
+                    kind: ErrorKind::Unsupported,
+                    message: "a stage of the trace scanner counts no tokens".to_owned(),
+                });
+            }
+        };
+        answer.map_err(|message| Refusal { kind: ErrorKind::Failed, message })
+    }
 }
 
-fn usage(asked: &UsageAsked) -> Result<Answer, Refusal> {
-    let failed = |error: String| Refusal { kind: ErrorKind::Failed, message: error };
+fn refused(error: ScanError) -> Refusal {
+    let kind = match error {
+        ScanError::Locked { .. } => ErrorKind::Busy,
+        _ => ErrorKind::Failed,
+    };
+    Refusal { kind, message: error.to_string() }
+}
+
+fn usage(asked: &UsageAsked) -> Result<UsageAnswer, String> {
+    let told = |error: ArchiveError| error.to_string();
     let memo = asked.memo.as_ref().map(|memo| memo.0.join("usage"));
     let archive = Archive::new(&asked.home.0, session_archive::Options { memo, ..Default::default() });
     let turns: PriorityTurns = asked.priority.iter().map(String::as_str).collect();
@@ -103,8 +200,30 @@ fn usage(asked: &UsageAsked) -> Result<Answer, Refusal> {
         priority: Some(&turns),
         progress: None,
     };
-    let refresh = archive.refresh(&request).map_err(|error| failed(error.to_string()))?;
-    let refreshed =
-        Refreshed::of(&refresh, asked.zone_minutes, true).map_err(|error| failed(error.to_string()))?;
-    Ok(usage_answer(refreshed.view(), asked.zone_minutes))
+    let refresh = archive.refresh(&request).map_err(told)?;
+    let refreshed = Refreshed::of(&refresh, asked.zone_minutes, true).map_err(|error| error.to_string())?;
+    match usage_answer(refreshed.view(), asked.zone_minutes) {
+        Answer::Usage(answer) => Ok(answer),
+        _ => Ok(UsageAnswer::default()),
+    }
+}
+
+/// What the published refresh counts: by day of UTC and model.
+fn published_usage(asked: &UsageAsked) -> Result<UsageAnswer, String> {
+    let told = |error: io::Error| error.to_string();
+    let own = tempfile::tempdir().map_err(told)?;
+    let memo = asked.memo.as_ref().map_or(own.path(), |memo| &memo.0).join("published.json");
+    if asked.force && memo.exists() {
+        std::fs::remove_file(&memo).map_err(told)?;
+    }
+    let refresh = published::archive::refresh(&asked.home.0, &memo).map_err(|error| error.to_string())?;
+    let rows = refresh.used.into_iter().map(|((number, model), [input, cached_input, output])| UsageRow {
+        day: Some(day(number)),
+        model,
+        input,
+        cached_input,
+        output,
+        ..UsageRow::default()
+    });
+    Ok(UsageAnswer { rows: rows.collect(), mode: None })
 }

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use tracerig_protocol::Contract;
 
 use super::{Code, Usage};
-use crate::candidate::own;
+use crate::candidate::own::{self, Own};
 
 /// Test your own scanner or usage counter, in any language.
 ///
@@ -37,9 +37,13 @@ enum What {
     Check(check::Arguments),
     List(list::Arguments),
     Input(input::Arguments),
-    /// Answer the protocol with tracerig's own scanner, for tests.
+    /// Answer the protocol with a scanner of this program.
     #[command(hide = true)]
-    ServeOwn,
+    ServeOwn {
+        /// Which one: tracerig, published, or a stage such as history/memory.
+        #[arg(default_value = "tracerig")]
+        name: String,
+    },
 }
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
@@ -47,8 +51,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         What::Check(arguments) => check::main(arguments),
         What::List(arguments) => list::main(arguments),
         What::Input(arguments) => input::main(arguments),
-        What::ServeOwn => {
-            own::serve().context("standard input or output")?;
+        What::ServeOwn { name } => {
+            let mut own = Own::named(name).map_err(Usage)?;
+            own::serve(&mut own).context("standard input or output")?;
             Ok(Code::FINE)
         }
     }

@@ -1,5 +1,7 @@
 //! Candidates from outside: hostile ones end as their rows, the ones that ship keep their contracts, and a wrong one is found out.
 
+mod stages;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
