@@ -212,6 +212,13 @@ pub struct TraceAnswer {
     pub mode: Option<String>,
 }
 
+/// The result of `append`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendAnswer {
+    /// Appends whose lines are in their histories.
+    pub appends: u64,
+}
+
 /// A result, as its request asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -223,6 +230,8 @@ pub enum Answer {
     Trace(TraceAnswer),
     /// Of `usage`.
     Usage(UsageAnswer),
+    /// Of `append`.
+    Append(AppendAnswer),
 }
 
 impl Answer {
@@ -233,6 +242,7 @@ impl Answer {
             Ask::Idle => Self::Idle,
             Ask::Scan(_) => Self::Trace(serde_json::from_value(result)?),
             Ask::Usage(_) => Self::Usage(serde_json::from_value(result)?),
+            Ask::Append(_) => Self::Append(serde_json::from_value(result)?),
         })
     }
 }

@@ -41,7 +41,8 @@ impl Guard {
                 guard.note(&with_suffix(&database.0, "-wal"), false);
             }
             Ask::Usage(UsageAsked { home, .. }) if thorough => guard.walk(&home.0, true),
-            Ask::Usage(_) | Ask::Hello { .. } | Ask::Idle => {}
+            // A store is there to be written to.
+            Ask::Usage(_) | Ask::Append(_) | Ask::Hello { .. } | Ask::Idle => {}
         }
         guard
     }

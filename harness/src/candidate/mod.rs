@@ -5,6 +5,7 @@
 //! the program is a value; an error is one of this machine. [`check`] tests a candidate rule by rule.
 
 pub mod check;
+mod confine;
 mod definition;
 mod guard;
 mod host;
@@ -16,6 +17,6 @@ mod words;
 
 pub use definition::{Definition, DefinitionError, FILE_NAME};
 pub use host::{Candidate, Launch};
-pub use opener::{NotOpened, Opened, opened};
+pub use opener::{NotOpened, Opened, opened_counting};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use words::split;

@@ -1,18 +1,22 @@
 //! The scanners of this program as candidates: they answer the protocol like any other program.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, Write as _};
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use tracerig_differential::archive::Answer as Refreshed;
 use tracerig_differential::foreign::{day, usage_answer};
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked, Split,
-    TokenKind, TraceAnswer, Turn, UsageAnswer, UsageAsked, UsageDeclared, UsageRow, VERSION,
+    Answer, Append, AppendAnswer, AppendAsked, Ask, Capability, Claims, Contract, ErrorKind, Hello, Item,
+    Refusal, Reply, Request, ScanAsked, Split, TokenKind, TraceAnswer, Turn, UsageAnswer, UsageAsked,
+    UsageDeclared, UsageRow, VERSION,
 };
 use tracerig_published as published;
 use tracerig_published::history::{self, Stage};
 use tracerig_scanner::archive::{self as session_archive, Archive, ArchiveError, PriorityTurns};
-use tracerig_scanner::{MemoPlace, Options, ScanError, Scanner, Window};
+use tracerig_scanner::{MemoPlace, Options, ScanError, Scanner, Stats, Window};
+use tracerig_store::threads::{self, LiveThread, SessionMeta, StoreOptions, ThreadId, ThreadStore};
 
 /// How long the published query waits for a lock.
 const BUSY: Duration = Duration::from_secs(5);
@@ -83,22 +87,43 @@ fn reply(own: &mut Own, line: &[u8]) -> Reply {
             Err(error) => (String::new(), Err(refused(ErrorKind::Malformed, error.to_string()))),
         },
     };
-    let (result, error) = match said {
-        Ok(result) => (Some(result), None),
-        Err(refusal) => (None, Some(refusal)),
+    let (result, error, claims) = match said {
+        Ok((result, claims)) => (Some(result), None, claims),
+        Err(refusal) => (None, Some(refusal), Claims::default()),
     };
-    Reply { tracerig: VERSION, id, result, error, claims: Claims::default() }
+    Reply { tracerig: VERSION, id, result, error, claims }
 }
 
-fn answer(own: &mut Own, ask: &Ask) -> Result<serde_json::Value, Refusal> {
-    let json = |value: Result<serde_json::Value, serde_json::Error>| {
-        value.map_err(|error| Refusal { kind: ErrorKind::Failed, message: error.to_string() })
-    };
-    match ask {
-        Ask::Hello { .. } => json(serde_json::to_value(hello(own))),
+fn answer(own: &mut Own, ask: &Ask) -> Result<(serde_json::Value, Claims), Refusal> {
+    let mut claims = Claims::default();
+    let value = match ask {
+        Ask::Hello { .. } => serde_json::to_value(hello(own)),
         Ask::Idle => Ok(serde_json::json!({})),
-        Ask::Scan(asked) => json(serde_json::to_value(own.scan(asked)?)),
-        Ask::Usage(asked) => json(serde_json::to_value(own.usage(asked)?)),
+        Ask::Scan(asked) => serde_json::to_value(own.scan(asked, &mut claims)?),
+        Ask::Usage(asked) => serde_json::to_value(own.usage(asked)?),
+        Ask::Append(asked) => match own {
+            Own::Tracerig => serde_json::to_value(append(asked)?),
+            _ => return Err(Refusal { kind: ErrorKind::Unsupported, message: "it only reads".to_owned() }),
+        },
+    };
+    match value {
+        Ok(value) => Ok((value, claims)),
+        Err(error) => Err(Refusal { kind: ErrorKind::Failed, message: error.to_string() }),
+    }
+}
+
+/// What a scan says of its own work.
+fn claims_of(stats: &Stats) -> Claims {
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let phases = stats.elapsed.named().into_iter();
+    let counters = [
+        ("rows_examined", stats.rows_examined),
+        ("rows_checked", stats.rows_checked),
+        ("facts", stats.facts),
+    ];
+    Claims {
+        phases_ns: phases.map(|(name, time)| (name.to_owned(), nanoseconds(time))).collect(),
+        counters: counters.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
     }
 }
 
@@ -106,8 +131,8 @@ fn hello(own: &Own) -> Hello {
     let tracerig = Hello {
         name: "tracerig".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        contracts: vec![Contract::Trace, Contract::Usage],
-        capabilities: vec![Capability::Memo, Capability::Serve],
+        contracts: Contract::ALL.to_vec(),
+        capabilities: vec![Capability::Memo, Capability::Serve, Capability::Cancel, Capability::Counters],
         versions: vec![VERSION],
         usage: Some(UsageDeclared::whole()),
     };
@@ -119,7 +144,8 @@ fn hello(own: &Own) -> Hello {
                 tokens: vec![TokenKind::Input, TokenKind::CachedInput, TokenKind::Output],
                 ..UsageDeclared::whole()
             };
-            Hello { name: "published".to_owned(), usage: Some(usage), ..tracerig }
+            let contracts = vec![Contract::Trace, Contract::Usage];
+            Hello { name: "published".to_owned(), contracts, usage: Some(usage), ..tracerig }
         }
         Own::History(scanner) => Hello {
             name: format!("history/{}", scanner.stage().name()),
@@ -137,7 +163,7 @@ fn hello(own: &Own) -> Hello {
 }
 
 impl Own {
-    fn scan(&mut self, asked: &ScanAsked) -> Result<TraceAnswer, Refusal> {
+    fn scan(&mut self, asked: &ScanAsked, claims: &mut Claims) -> Result<TraceAnswer, Refusal> {
         let ScanAsked { database, memo, since, until, force } = asked;
         let (database, window) = (&database.0, Window { since: *since, until: *until });
         let (turns, mode) = match self {
@@ -147,10 +173,12 @@ impl Own {
                 let scanner = Scanner::new(database, Options { memo, ..Options::default() });
                 let request = tracerig_scanner::Request { window, rescan: *force };
                 let scan = scanner.scan(&request).map_err(refused)?;
+                *claims = claims_of(&scan.stats);
                 (scan.turns, scan.stats.mode)
             }
             Self::Published => {
                 let scan = published::trace::scan(database, window, BUSY).map_err(refused)?;
+                *claims = claims_of(&scan.stats);
                 (scan.turns, scan.stats.mode)
             }
             Self::History(scanner) => {
@@ -206,6 +234,46 @@ fn usage(asked: &UsageAsked) -> Result<UsageAnswer, String> {
         Answer::Usage(answer) => Ok(answer),
         _ => Ok(UsageAnswer::default()),
     }
+}
+
+/// Appends to the store of this program.
+pub(super) fn append(asked: &AppendAsked) -> Result<AppendAnswer, Refusal> {
+    let malformed = |message: String| Refusal { kind: ErrorKind::Malformed, message };
+    let failed = |error: threads::Error| Refusal {
+        kind: match error {
+            threads::Error::InUse { .. } => ErrorKind::Busy,
+            _ => ErrorKind::Failed,
+        },
+        message: error.to_string(),
+    };
+    let item = |item: &Item| {
+        let payload = RawValue::from_string(item.payload.clone())
+            .map_err(|error| malformed(format!("a payload is not JSON: {error}")))?;
+        threads::Item::new(&item.kind, payload).map_err(|error| malformed(error.to_string()))
+    };
+    let mut appends: Vec<(ThreadId, Vec<threads::Item>)> = Vec::new();
+    for Append { thread, items } in &asked.appends {
+        let id = thread.parse().map_err(|error: threads::IdError| malformed(error.to_string()))?;
+        appends.push((id, items.iter().map(item).collect::<Result<_, _>>()?));
+    }
+    let store = ThreadStore::open(&asked.home.0, StoreOptions::default()).map_err(failed)?;
+    let mut live: BTreeMap<ThreadId, LiveThread> = BTreeMap::new();
+    for (id, items) in &appends {
+        if !live.contains_key(id) {
+            let thread = match store.resume(*id) {
+                Err(threads::Error::Unknown { .. }) => store.create(&SessionMeta::new(*id)),
+                resumed => resumed,
+            };
+            live.insert(*id, thread.map_err(failed)?);
+        }
+        if let Some(thread) = live.get(id) {
+            thread.append(items).map_err(failed)?;
+        }
+    }
+    for thread in live.values() {
+        thread.shutdown().map_err(|error| Refusal { kind: ErrorKind::Failed, message: error.to_string() })?;
+    }
+    Ok(AppendAnswer { appends: appends.len() as u64 })
 }
 
 /// What the published refresh counts: by day of UTC and model.
