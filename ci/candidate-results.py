@@ -20,6 +20,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TRACERIG = os.path.abspath(os.environ.get("TRACERIG", os.path.join(ROOT, "target/release/tracerig")))
@@ -87,11 +88,15 @@ def short(case):
     return case.split("/", 1)[1]
 
 
+def prose(text):
+    print(textwrap.fill(" ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False) + "\n")
+
+
 def conditions(command):
     version = tracerig("--version").split()[1]
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
                  "unknown processor")
-    print("\nMade by `%s` with tracerig %s on %s, on %d cores (%s), Linux %s.\n"
+    prose("Made by `%s` with tracerig %s on %s, on %d cores (%s), Linux %s."
           % (command, version, datetime.date.today(), os.cpu_count(), model, os.uname().release.split("-")[0]))
 
 
@@ -135,10 +140,11 @@ def measured(names, database, folder, work, situation):
 
 def history(work):
     print("# The history of a published scanner\n")
-    print("Four pull requests of steipete/CodexBar taught one scanner to remember what it had read. Each stage is\n"
-          "built here as first proposed (`harness/published/src/history.rs`) and answers the\n"
-          "[protocol](../protocol.md) like any candidate. All stages read rows by tracerig's rules, so that they\n"
-          "differ in what they remember and check; `published` reads them by the published rules.")
+    prose("""Four pull requests of steipete/CodexBar taught one scanner to remember what it had read. Each stage
+          is built here as first proposed (`harness/published/src/history.rs`) and answers the
+          [protocol](../protocol.md) like any candidate. All stages read rows by tracerig's rules, so that they
+          differ in what they remember and check. `published` is the query without a memo; it reads rows by the
+          published rules, which fails cases of every sort: the first five of a kind end a level.""")
     conditions("ci/candidate-results.py history")
     reports = {name: checked(name, "trace", work) for name, _ in SCANNERS}
     stages = [name for name, _ in SCANNERS if name.startswith("history/")]
@@ -154,12 +160,13 @@ def history(work):
         told = ", ".join("`%s`" % case for case in own) or "-"
         more = " (%d not run)" % left if left else ""
         print("| `%s`, %s | %d | %d%s | %s |" % (name, what, passed, len(failed[name]), more, told))
-    print("\nEvery stage fails %s: windows are applied to the row that won, or read in the order of an index,\n"
-          "and a database that cannot be read has an empty answer." % ", ".join("`%s`" % short(c) for c in common))
-    print("`history/memory` passes the other cases because a relaunch loses its memo. In a process that lives on,\n"
-          "as in the application, it fails as shown below.")
+    print()
+    prose("""Every stage fails %s: windows are applied to the row that won, or read in the order of an index, and a
+          database that cannot be read has an empty answer. `history/memory` passes the other cases because a
+          relaunch loses its memo. In a process that lives on, as in the application, it fails as shown below."""
+          % ", ".join("`%s`" % short(case) for case in common))
 
-    print("\n## Which stage is fast\n")
+    print("## Which stage is fast\n")
     recipe = "quick"
     home = tracerig("dataset", "build", recipe).split("\n")[0].strip()
     source = home if home.endswith(".sqlite") else os.path.join(home, "logs_2.sqlite")
@@ -172,26 +179,29 @@ def history(work):
                 last = connection.execute("SELECT max(id) FROM logs").fetchone()[0]
                 names = [row[1] for row in connection.execute("PRAGMA table_info(logs)") if row[1] != "id"]
                 names = ", ".join(names)
-                connection.execute("INSERT INTO logs (%s) SELECT %s FROM logs WHERE id > %d - 200" % (names, names, last))
+                connection.execute("INSERT INTO logs (%s) SELECT %s FROM logs WHERE id > %d - 200"
+                                   % (names, names, last))
         elif situation == SITUATIONS[3]:
             with sqlite3.connect(database) as connection:
                 connection.execute("DELETE FROM logs WHERE id = ?", [last])
         table.append(measured([name for name, _ in SCANNERS], database, folder, work, situation))
-    print("A launch on the recipe `%s` (%d MB), page cache hot: the median, and what the scanner says it did." % (
-        recipe, os.path.getsize(database) // 1_000_000))
-    print("A launch with a wrong answer has no time.\n")
+    prose("""A launch on the recipe `%s` (%d MB), page cache hot: the median of 8, and what the scanner says it did.
+          Every answer is compared with the oracle's; a launch with a wrong one has no time. A memo saves a stage
+          the reading of the table as long as its checks let it pass: one anchor is lost with the row that it
+          stands on, and then every launch reads everything again."""
+          % (recipe, os.path.getsize(database) // 1_000_000))
     print("| stage | %s |\n| --- |%s" % (" | ".join(SITUATIONS), " ---: |" * len(SITUATIONS)))
     for name, _ in SCANNERS:
         print("| `%s` | %s |" % (name, " | ".join(cells[name] for cells in table)))
 
     print("\n## The smallest histories that prove it\n")
-    searched = tracerig("diff", "trace", "--candidate", "history/memory", "--cases", "200", "--format", "json", cwd=work,
-                        env={**os.environ, "TMPDIR": work})
+    searched = tracerig("diff", "trace", "--candidate", "history/memory", "--cases", "200",
+                        "--format", "json", cwd=work, env={**os.environ, "TMPDIR": work})
     found = json.loads(searched)
     memory = next((entry for entry in found["found"] if entry["kind"] == "wrong"), None)
     if memory:
-        print("`history/memory`, in one process (%d of %d random histories fail; this one was shrunk to %d operations):\n"
-              % (found["failed"], found["random"], memory["operations"]))
+        prose("""`history/memory`, in one process (%d of %d random histories fail; this one was shrunk
+              to %d operations):""" % (found["failed"], found["random"], memory["operations"]))
         shown(memory["history"], memory["detail"])
     seen = set()
     for name in stages:
@@ -199,17 +209,19 @@ def history(work):
             if failure["history"] and failure["case"] not in seen:
                 seen.add(failure["case"])
                 who = [stage for stage in stages if failure["case"] in failed[stage]]
-                print("`%s` (%s): %s\n" % (short(failure["case"]), ", ".join("`%s`" % stage for stage in who), failure["rule"]))
+                who = ", ".join("`%s`" % stage for stage in who)
+                prose("`%s` (%s): %s" % (short(failure["case"]), who, failure["rule"]))
                 shown(failure["history"], failure["detail"])
-    print("Repeat one with `TMPDIR=FOLDER tracerig candidate check NAME --case trace/CASE`. FOLDER lies on a file\n"
-          "system that gives a new file the inode of a removed one, such as ext4; /dev/shm does not.")
+    prose("""Repeat one with `TMPDIR=FOLDER tracerig candidate check NAME --case trace/CASE`. FOLDER lies on a file
+          system that gives a new file the inode of a removed one, such as ext4; /dev/shm does not.""")
 
 
 def shown(history, detail):
     for line in history.splitlines():
         if not line.startswith("identity"):
             print("    " + line)
-    print("\nFound: %s.\n" % detail.split(": ", 1)[-1])
+    print()
+    prose("Found: %s." % detail.split(": ", 1)[-1])
 
 
 # Who counts right?
@@ -297,9 +309,9 @@ def request_of(home):
 
 def usage(work):
     print("# Who counts right?\n")
-    print("Counters of Codex tokens, each asked by the [protocol](../protocol.md), adapters for tools of others\n"
-          "included (`harness/candidates/adapters`). Three sources of truth: what the generator of an archive meant,\n"
-          "what the server of a real home gave, and the cases of `tracerig candidate check`.")
+    prose("""Counters of Codex tokens, each asked by the [protocol](../protocol.md), tools of others by adapters
+          (`harness/candidates/adapters`). There are three sources of truth: what the generator of an archive meant,
+          what the server of a real home gave, and the cases of `tracerig candidate check`.""")
     conditions("ci/candidate-results.py usage")
     archives = {recipe: truth(recipe) for recipe in ARCHIVES}
     homes = list(real_homes(work))
@@ -318,9 +330,11 @@ def usage(work):
         wrong = []
         for home_name, home, tokens in homes:
             result, error = ask(argv, work, **request_of(home))
-            said = None if error else sum(int(row["input"]) + int(row["output"]) for row in counted(result, declared))
+            if not error:
+                said = sum(int(row["input"]) + int(row["output"]) for row in counted(result, declared))
             if error or said != tokens:
-                wrong.append("| `%s` | `%s` | %s | %s |" % (name, home_name, error or "{:,}".format(said), "{:,}".format(tokens)))
+                told = error or "{:,}".format(said)
+                wrong.append("| `%s` | `%s` | %s | %s |" % (name, home_name, told, "{:,}".format(tokens)))
         right_homes = len(homes) - len(wrong)
         report = checked(name, "usage", work)
         failed = failures(report)
@@ -334,16 +348,17 @@ def usage(work):
             passed + len(failed) + left, took))
         details.append((name, failed, left, wrong))
     print("## The answer\n")
-    print("| counter | %s | real homes right | cases passed | time on %s |\n| --- | --- | --- | ---: | ---: | ---: |" % (
-        " | ".join(ARCHIVES), ARCHIVES[-1]))
+    print("| counter | %s | real homes right | cases passed | time on %s |" % (" | ".join(ARCHIVES), ARCHIVES[-1]))
+    print("| --- | --- | --- | ---: | ---: | ---: |")
     print("\n".join(rows))
-    print("\nArchives are compared by day, model and kind of token, as far as a counter counts it; homes by the sum of\n"
-          "input and output. The time is a launch without a memo, page cache hot, adapter included; a counter that is\n"
-          "wrong on the archive has none. After five failed cases of one kind a level ends, and the rest counts as not\n"
-          "passed.")
+    print()
+    prose("""Archives are compared by day, model and kind of token, as far as a counter counts it; homes by the sum of
+          input and output. The time is the median of 8 launches without a memo, page cache hot, adapter included; a
+          counter that is wrong on the archive has none. After five failed cases of one kind a level ends, and the
+          rest counts as not passed.""")
     for line in absent:
-        print("\n" + line)
-    print("\n## Real homes that differ\n\n| counter | home | tokens | right |\n| --- | --- | ---: | ---: |")
+        prose(line)
+    print("## Real homes that differ\n\n| counter | home | tokens | right |\n| --- | --- | ---: | ---: |")
     print("\n".join(line for _, _, _, wrong in details for line in wrong))
     print("\n## Cases that fail\n\n| counter | case | rule | found |\n| --- | --- | --- | --- |")
     for name, failed, left, _ in details:
