@@ -8,7 +8,7 @@ use tracerig_protocol::{AppendAsked, Ask, ScanAsked, UsageAsked, WirePath};
 
 use crate::child::{Child, Streams};
 use crate::platform;
-use crate::watch::Limits;
+use crate::watch::{self, Limits};
 
 /// Starts a process that may write to `folders` and where `ask` wants it to. The result says whether the
 /// kernel refuses everything else.
@@ -24,6 +24,7 @@ pub(super) fn start(
     let mut writable = folders.to_vec();
     writable.push("/dev/null".into());
     writable.extend(asked_for(ask));
+    watch::begin();
     std::thread::scope(|scope| {
         let start = || {
             let confined = platform::confine(&writable);

@@ -172,12 +172,12 @@ impl Own {
                 let memo = place.unwrap_or(MemoPlace::Disabled);
                 let scanner = Scanner::new(database, Options { memo, ..Options::default() });
                 let request = tracerig_scanner::Request { window, rescan: *force };
-                let scan = scanner.scan(&request).map_err(refused)?;
+                let scan = scanner.scan(&request).map_err(|error| refused(&error))?;
                 *claims = claims_of(&scan.stats);
                 (scan.turns, scan.stats.mode)
             }
             Self::Published => {
-                let scan = published::trace::scan(database, window, BUSY).map_err(refused)?;
+                let scan = published::trace::scan(database, window, BUSY).map_err(|error| refused(&error))?;
                 *claims = claims_of(&scan.stats);
                 (scan.turns, scan.stats.mode)
             }
@@ -209,7 +209,7 @@ impl Own {
     }
 }
 
-fn refused(error: ScanError) -> Refusal {
+fn refused(error: &ScanError) -> Refusal {
     let kind = match error {
         ScanError::Locked { .. } => ErrorKind::Busy,
         _ => ErrorKind::Failed,
