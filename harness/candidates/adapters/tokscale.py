@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""An adapter to tokscale (npm, needs bun). It fetches prices, so it answers only where there is a network."""
+"""An adapter to tokscale (npm, needs bun). It gives it an empty list of prices: without one tokscale fetches
+prices from the network, and answers nothing where it cannot."""
 
+import json
+import os
 import sys
+import time
 
 sys.dont_write_bytecode = True
 import adapter
@@ -13,6 +17,11 @@ USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "output", "
 def rows(home, zone):
     if zone != "UTC":
         raise adapter.Refused("unsupported", "tokscale has no option for the time zone")
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.environ["HOME"], ".cache")
+    os.makedirs(os.path.join(cache, "tokscale"), exist_ok=True)
+    for name in ("litellm", "openrouter"):
+        with open(os.path.join(cache, "tokscale", "pricing-%s.json" % name), "w") as file:
+            json.dump({"timestamp": int(time.time()), "data": {}}, file)
     for day in adapter.report(["tokscale", "graph", "--codex", "--no-spinner"], home)["contributions"]:
         for source in day["sources"]:
             tokens = source["tokens"]

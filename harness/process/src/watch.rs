@@ -205,6 +205,13 @@ fn watch() {
     }
 }
 
+/// Starts the thread that watches, if there is none: for who starts processes from a thread with fewer
+/// rights, which a thread started there would have, too.
+pub fn begin() {
+    static WATCHDOG: OnceLock<()> = OnceLock::new();
+    WATCHDOG.get_or_init(|| drop(std::thread::spawn(watch)));
+}
+
 /// Starts `command` as the leader of a group under watch. The moment is the one before the start.
 ///
 /// # Errors
@@ -213,8 +220,7 @@ pub fn spawn(
     command: &mut Command,
     limits: Limits,
 ) -> io::Result<(std::process::Child, Watched, PipeReader, Instant)> {
-    static WATCHDOG: OnceLock<()> = OnceLock::new();
-    WATCHDOG.get_or_init(|| drop(std::thread::spawn(watch)));
+    begin();
     let (stopped, stop) = io::pipe()?;
     // A Ctrl-C in the terminal is for the harness, which then ends its children.
     command.process_group(0);

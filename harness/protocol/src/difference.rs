@@ -46,6 +46,10 @@ impl Difference {
                     ..Self::default()
                 },
             },
+            (Answer::Append(said), Answer::Append(right)) if said != right => Self {
+                different: vec![format!("appends: {}, instead of {}", said.appends, right.appends)],
+                ..Self::default()
+            },
             (said, right) if said == right => Self::default(),
             _ => Self { extra: vec!["an answer to another question".into()], ..Self::default() },
         }

@@ -17,8 +17,10 @@ pub use difference::Difference;
 pub use fault::Fault;
 pub use judge::{End, Expected, Finding, Outcome, Seen, judge, judge_line};
 pub use path::WirePath;
-pub use reply::{Answer, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, TraceAnswer, Turn};
-pub use request::{Ask, Handicap, Request, ScanAsked, UsageAsked};
+pub use reply::{
+    Answer, AppendAnswer, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, TraceAnswer, Turn,
+};
+pub use request::{Append, AppendAsked, Ask, Handicap, Item, Request, ScanAsked, UsageAsked};
 pub use usage::{Split, TokenKind, Tokens, UsageAnswer, UsageDeclared, UsageRow};
 
 /// The version of the protocol that this crate describes.

@@ -232,6 +232,13 @@ pub struct TraceAnswer {
     pub mode: Option<String>,
 }
 
+/// The result of `append`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendAnswer {
+    /// Appends whose lines are in their histories.
+    pub appends: u64,
+}
+
 /// A result, as its request asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -243,6 +250,8 @@ pub enum Answer {
     Trace(TraceAnswer),
     /// Of `usage`.
     Usage(UsageAnswer),
+    /// Of `append`.
+    Append(AppendAnswer),
 }
 
 /// As the `result` of a reply.
@@ -253,6 +262,7 @@ impl Serialize for Answer {
             Self::Idle => serializer.serialize_map(Some(0))?.end(),
             Self::Trace(answer) => answer.serialize(serializer),
             Self::Usage(answer) => answer.serialize(serializer),
+            Self::Append(answer) => answer.serialize(serializer),
         }
     }
 }
@@ -265,6 +275,7 @@ impl Answer {
             Ask::Idle => Self::Idle,
             Ask::Scan(_) => Self::Trace(serde_json::from_value(result)?),
             Ask::Usage(_) => Self::Usage(serde_json::from_value(result)?),
+            Ask::Append(_) => Self::Append(serde_json::from_value(result)?),
         })
     }
 }

@@ -79,6 +79,8 @@ pub enum Ask {
     Scan(ScanAsked),
     /// The tokens that a Codex home used.
     Usage(UsageAsked),
+    /// To append to the histories of a store of threads.
+    Append(AppendAsked),
 }
 
 /// Which turns ran at the priority tier?
@@ -115,6 +117,34 @@ pub struct UsageAsked {
     /// Whether to ignore the memo, and to replace it.
     #[serde(default)]
     pub force: bool,
+}
+
+/// What is appended to which threads?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendAsked {
+    /// The folder of the store: histories lie in `sessions` below it, rows in a database in it.
+    pub home: WirePath,
+    /// One append after the other.
+    pub appends: Vec<Append>,
+}
+
+/// One append.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Append {
+    /// The id of the thread, a UUID. One that has no history yet gets one.
+    pub thread: String,
+    /// The lines, in order; nothing is a no-op.
+    pub items: Vec<Item>,
+}
+
+/// A line to append, but for its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The `type` of the line.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The `payload` of the line as JSON text, which stands in it byte by byte.
+    pub payload: String,
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ impl Guard {
                 guard.note(&with_suffix(&database.0, "-wal"), false);
             }
             Ask::Usage(UsageAsked { home, .. }) => guard.walk(&home.0, thorough),
-            Ask::Hello { .. } | Ask::Idle => {}
+            // A store is there to be written to.
+            Ask::Append(_) | Ask::Hello { .. } | Ask::Idle => {}
         }
         guard
     }

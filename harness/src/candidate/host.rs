@@ -15,6 +15,7 @@ use tracerig_protocol::{
     Answer, Ask, End, Fault, Finding, Handicap, Hello, Outcome, Request, Seen, VERSION, judge, judge_line,
 };
 
+use super::confine;
 use super::definition::Definition;
 use super::guard::Guard;
 use crate::child::{self, Child, Streams};
@@ -61,6 +62,8 @@ pub struct Launch {
     pub ended: Option<Ended>,
     /// The beginning of its standard error.
     pub stderr: String,
+    /// Whether the kernel refused it to write outside of its folders.
+    pub confined: bool,
 }
 
 /// A candidate that can be launched again and again.
@@ -238,7 +241,10 @@ impl Candidate {
         let before = Guard::look(&request.ask, self.is_thorough);
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
         let streams = Streams::Read(&self.stderr);
-        let mut child = match Child::start_with_input(&mut self.command(), &streams, limits) {
+        let mut command = self.command();
+        let (started, confined) =
+            confine::start(&mut command, &request.ask, &self.folders, &streams, limits)?;
+        let mut child = match started {
             Ok(child) => child,
             Err(error) if is_ours(&error) => return Err(error),
             Err(error) => return Ok(not_started(request, &error)),
@@ -268,7 +274,8 @@ impl Candidate {
         let left = left.map(|name| format!("{name} outlived it"));
         let wrote = before.changed(&Guard::look(&request.ask, self.is_thorough));
         let seen = Seen { stdout: &stdout, stderr: &said, end, left, wrote };
-        Ok(Launch { outcome: judge(&request, &seen), request, wall, ended: Some(ended), stderr: said })
+        let outcome = judge(&request, &seen);
+        Ok(Launch { outcome, request, wall, ended: Some(ended), stderr: said, confined })
     }
 
     /// Asks a process that goes on answering. It is started if none is there, and ended by any fault.
@@ -376,7 +383,7 @@ fn is_ours(error: &io::Error) -> bool {
 fn not_started(request: Request, error: &io::Error) -> Launch {
     let end = End::NotStarted(error.to_string());
     let outcome = judge(&request, &Seen { stdout: b"", stderr: "", end, left: None, wrote: None });
-    Launch { request, outcome, wall: Duration::ZERO, ended: None, stderr: String::new() }
+    Launch { request, outcome, wall: Duration::ZERO, ended: None, stderr: String::new(), confined: false }
 }
 
 /// How a process ended, in the words of the protocol.

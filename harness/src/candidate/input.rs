@@ -7,11 +7,11 @@ use tracerig_differential::foreign::{Foreign, Interruption, trace_answer, usage_
 use tracerig_differential::{archive, trace};
 use tracerig_oracle as oracle;
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Outcome, Refusal, Request, ScanAsked,
-    UsageAsked, UsageDeclared, WirePath,
+    Answer, AppendAnswer, AppendAsked, Ask, Capability, Claims, Contract, ErrorKind, Hello, Outcome, Refusal,
+    Request, ScanAsked, UsageAsked, UsageDeclared, WirePath,
 };
 
-use super::check::What;
+use super::check::{What, threads};
 
 /// Milliseconds that such a request allows.
 const LIMIT: u64 = 10_000;
@@ -30,6 +30,9 @@ pub fn right_answer(ask: &Ask) -> io::Result<Answer> {
         Ask::Usage(UsageAsked { home, zone_minutes, priority, .. }) => {
             let priority = priority.iter().cloned().collect();
             Ok(usage_answer(&oracle::archive::view(&home.0, &priority, *zone_minutes), *zone_minutes))
+        }
+        Ask::Append(AppendAsked { appends, .. }) => {
+            Ok(Answer::Append(AppendAnswer { appends: appends.len() as u64 }))
         }
         Ask::Hello { .. } => Err(io::Error::other("only a candidate knows who it is")),
         Ask::Idle => Ok(Answer::Idle),
@@ -88,7 +91,7 @@ fn executed(what: &What, folder: &Path, until: Option<usize>) -> io::Result<Vec<
     let failed = match what {
         What::Trace(case) => trace::run_foreign(case, folder, &mut oracle).err(),
         What::Archive(case) => archive::run_foreign(case, folder, &mut oracle).err(),
-        What::Raw(_) => None,
+        What::Threads(_) | What::Raw(_) => None,
     };
     match failed {
         Some(failure) if until.is_none() => Err(io::Error::other(failure.to_string())),
@@ -110,6 +113,9 @@ pub fn write(
     if let What::Raw(raw) = what {
         let (_, line) = raw.prepare(contract, folder, true)?;
         return Ok((line, None));
+    }
+    if let What::Threads(history) = what {
+        return threads::write(history, folder, step);
     }
     let step = match step {
         Some(step) => step,
@@ -134,7 +140,12 @@ pub(super) fn prepared(contract: Contract, folder: &Path) -> io::Result<PathBuf>
             executed(&What::Trace(case), folder, None)?;
             Ok(folder.join("data").join(tracerig_store::schema::FILE_NAME))
         }
-        _ => {
+        Contract::Threads => {
+            let home = folder.join("data").join("home");
+            std::fs::create_dir_all(&home)?;
+            Ok(home)
+        }
+        Contract::Usage => {
             let case = "create 1 day=20\nappend 1 turn 1 model 1 | count 5/5\n".parse::<archive::Case>();
             let case = case.map_err(|error| told(error.to_string()))?;
             executed(&What::Archive(case), folder, None)?;
@@ -150,7 +161,8 @@ pub(super) fn asked_of(contract: Contract, path: &Path, memo: Option<PathBuf>) -
         Contract::Trace => {
             Ask::Scan(ScanAsked { database: path.into(), memo: None, since: None, until: None, force: false })
         }
-        _ => Ask::Usage(UsageAsked {
+        Contract::Threads => Ask::Append(threads::first(path)),
+        Contract::Usage => Ask::Usage(UsageAsked {
             home: WirePath(path.to_owned()),
             memo,
             zone_minutes: 0,

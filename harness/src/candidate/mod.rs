@@ -5,6 +5,7 @@
 //! the program is a value; an error is one of this machine. [`check`] tests a candidate rule by rule.
 
 pub mod check;
+mod confine;
 mod definition;
 mod guard;
 mod host;
@@ -17,6 +18,6 @@ pub use definition::{Definition, DefinitionError, FILE_NAME};
 pub use host::{Candidate, Launch};
 pub(crate) use host::{With, under};
 pub(crate) use opener::open;
-pub use opener::{NotOpened, Opened, opened};
+pub use opener::{NotOpened, Opened, opened_counting};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use words::split;

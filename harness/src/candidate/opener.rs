@@ -103,20 +103,12 @@ pub(crate) fn open(definition: &Definition, limit: Duration) -> io::Result<Opene
     })
 }
 
-/// A candidate for a search. `named` is the option that names it again.
+/// A candidate for a search. `named` is the option that names it again; `answers` counts the requests
+/// that it answers, rightly or not.
 ///
 /// # Errors
 /// This machine has no room for temporary files.
-pub fn opened(
-    definition: &Definition,
-    limit: Duration,
-    named: &str,
-) -> io::Result<Opened<foreign::Candidate>> {
-    opened_counting(definition, limit, named, Arc::default())
-}
-
-/// The same, and counts in `answers` the requests that it answers, rightly or not.
-pub(super) fn opened_counting(
+pub fn opened_counting(
     definition: &Definition,
     limit: Duration,
     named: &str,

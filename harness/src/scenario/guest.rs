@@ -364,7 +364,7 @@ fn describe(launch: &mut Launch, answer: &Answer) {
             launch.turns = Some(answer.turns.len() as u64);
             launch.answer_digest = Some(digest_of(answer));
         }
-        Answer::Hello(_) | Answer::Idle | Answer::Usage(_) => {}
+        Answer::Hello(_) | Answer::Idle | Answer::Usage(_) | Answer::Append(_) => {}
     }
 }
 

@@ -14,7 +14,7 @@ use super::generate::generate;
 use super::line::turn;
 use super::op::{Case, Dates, MemoOp, Mode, Op};
 use super::world::World;
-use crate::foreign::{Asking, Candidate, Damage, Error, Failure, Foreign, kinds, usage_answer};
+use crate::foreign::{Asking, Candidate, Damage, Error, Failure, Foreign, Interruption, kinds, usage_answer};
 use crate::subject::Subject;
 use crate::tally::Tally;
 
@@ -110,6 +110,10 @@ impl Runner<'_> {
                 Ok(())
             }
             Op::Refresh(mode) => self.ask(*mode == Mode::Rescan),
+            Op::Ended(after) => {
+                let ask = self.asked(false);
+                self.asking.interrupt(&ask, after.map_or(Interruption::Cancel, Interruption::Kill))
+            }
             op => {
                 self.asking.changed();
                 let before = self.world.folders();
@@ -142,13 +146,17 @@ impl Runner<'_> {
             self.asking.tally.count("not compared, because a file cannot be read");
             return Ok(());
         }
-        let ask = Ask::Usage(UsageAsked {
+        let ask = self.asked(rescan);
+        self.asking.ask(&ask, usage_answer(&view, self.zone))
+    }
+
+    fn asked(&self, rescan: bool) -> Ask {
+        Ask::Usage(UsageAsked {
             home: WirePath(self.world.home.clone()),
             memo: self.asking.memo(),
             zone_minutes: self.zone,
             priority: self.priority.iter().cloned().collect(),
             force: rescan,
-        });
-        self.asking.ask(&ask, usage_answer(&view, self.zone))
+        })
     }
 }

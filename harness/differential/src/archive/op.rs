@@ -1,6 +1,8 @@
 //! The operations of a history: what happens to the files of an archive, to its memo and to the clock. Their readable form is in
 //! `text`.
 
+use std::time::Duration;
+
 use super::line::LineSpec;
 
 /// One history: operations in their order, and the machine that they happen on.
@@ -136,6 +138,8 @@ pub enum Op {
     Priority(Option<Vec<u8>>),
     /// A refresh, after which everything is compared.
     Refresh(Mode),
+    /// A refresh of a candidate that is killed after so long, or cancelled half-way. Our own is in this process.
+    Ended(Option<Duration>),
 }
 
 /// How a fork comes by the history of its parent.

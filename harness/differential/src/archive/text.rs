@@ -37,6 +37,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::line::{LineSpec, name_of, named};
 use super::op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
@@ -164,6 +165,14 @@ impl FromStr for Op {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(mode) = named(&Mode::ALL, text) {
             return Ok(Self::Refresh(mode));
+        }
+        if text == "refresh cancelled" {
+            return Ok(Self::Ended(None));
+        }
+        if let Some(time) = text.strip_prefix("refresh killed ") {
+            let wrong = || format!("`{time}` is not a time: write for example 500us");
+            let after = time.strip_suffix("us").and_then(|micros| micros.parse().ok()).ok_or_else(wrong)?;
+            return Ok(Self::Ended(Some(Duration::from_micros(after))));
         }
         let wrong = || format!("`{text}` is no operation");
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -338,6 +347,8 @@ impl fmt::Display for Op {
                 formatter.write_str(format!("priority {}", turns.join(",")).trim_end())
             }
             Self::Refresh(mode) => formatter.write_str(name_of(&Mode::ALL, mode)),
+            Self::Ended(None) => formatter.write_str("refresh cancelled"),
+            Self::Ended(Some(after)) => write!(formatter, "refresh killed {}us", after.as_micros()),
         }
     }
 }

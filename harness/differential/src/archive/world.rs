@@ -175,7 +175,7 @@ impl World {
                 self.dating.moves(*by);
                 Ok(true)
             }
-            Op::Memo(_) | Op::Zone(_) | Op::Priority(_) | Op::Refresh(_) => Ok(false),
+            Op::Memo(_) | Op::Zone(_) | Op::Priority(_) | Op::Refresh(_) | Op::Ended(_) => Ok(false),
         }
     }
 

@@ -45,7 +45,8 @@ pub fn usage_answer(view: &View, zone_minutes: i64) -> Answer {
 }
 
 /// A day of Unix time as `YYYY-MM-DD`.
-fn day(number: i64) -> String {
+#[must_use]
+pub fn day(number: i64) -> String {
     const EPOCH: Date = date(1970, 1, 1);
     let days: Result<Span, _> = Span::new().try_days(number);
     let day = days.and_then(|days| EPOCH.checked_add(days));

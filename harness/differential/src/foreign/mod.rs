@@ -8,7 +8,7 @@ mod answers;
 mod asking;
 mod memo;
 
-pub use answers::{trace_answer, usage_answer};
+pub use answers::{day, trace_answer, usage_answer};
 pub(crate) use asking::Asking;
 pub(crate) use memo::{Damage, Memo};
 

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use landlock::{ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules};
 use rustix::fs::{Advice, fadvise};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
@@ -108,6 +109,19 @@ static BEFORE_MAIN: extern "C" fn() = look_at_stdout;
 extern "C" fn look_at_stdout() {
     let is_closed = rustix::io::fcntl_getfd(rustix::stdio::stdout()) == Err(rustix::io::Errno::BADF);
     STDOUT_IS_CLOSED.store(is_closed, Ordering::Relaxed);
+}
+
+/// Takes from this thread, and from every process that it starts, the right to write outside of
+/// `writable` (files, and folders with what is below them). Whether the kernel does that.
+#[must_use]
+pub fn confine(writable: &[PathBuf]) -> bool {
+    let writes = AccessFs::from_write(ABI::V3);
+    let confined = Ruleset::default()
+        .handle_access(writes)
+        .and_then(Ruleset::create)
+        .and_then(|ruleset| ruleset.add_rules(path_beneath_rules(writable, writes)))
+        .and_then(landlock::RulesetCreated::restrict_self);
+    confined.is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
 }
 
 /// Makes this process the parent of whatever its descendants leave behind, so that [`sweep`] finds it.

@@ -9,6 +9,7 @@ use tracerig_differential::trace::{self, RowKind};
 use tracerig_protocol::Contract;
 
 use super::raw::Raw;
+use super::threads;
 
 /// A part of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -60,6 +61,8 @@ pub enum What {
     Trace(trace::Case),
     /// A history of a session archive.
     Archive(archive::Case),
+    /// A history of a store of threads.
+    Threads(threads::History),
     /// A request that no history makes.
     Raw(Raw),
 }
@@ -81,6 +84,7 @@ pub struct Case {
 
 const TRACE: &str = include_str!("trace.cases");
 const USAGE: &str = include_str!("usage.cases");
+const THREADS: &str = include_str!("threads.cases");
 
 /// The cases of `contract`, in the order in which they are executed.
 ///
@@ -94,7 +98,7 @@ pub fn cases(contract: Contract) -> Result<Vec<Case>, ParseError> {
             cases
         }
         Contract::Usage => read(contract, USAGE, |text| text.parse().map(What::Archive))?,
-        Contract::Threads => Vec::new(),
+        Contract::Threads => read(contract, THREADS, |text| text.parse().map(What::Threads))?,
     };
     cases.extend(Raw::of(contract).map(|raw| Case {
         name: format!("{contract}/{}/{}", Level::BadInput, raw.name()),
@@ -168,7 +172,7 @@ fn alone(what: What) -> What {
         What::Trace(case) => What::Trace(trace::Case { fresh: true, ..case }),
         // Candidates read this field so; an oracle is not asked.
         What::Archive(case) => What::Archive(archive::Case { python: true, ..case }),
-        raw @ What::Raw(_) => raw,
+        what @ (What::Threads(_) | What::Raw(_)) => what,
     }
 }
 
@@ -179,6 +183,7 @@ impl Case {
         match &self.what {
             What::Trace(case) => trace::Case { fresh: false, ..case.clone() }.to_string(),
             What::Archive(case) => archive::Case { python: false, ..case.clone() }.to_string(),
+            What::Threads(history) => history.to_string(),
             What::Raw(_) => String::new(),
         }
     }
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_case_can_be_read_and_has_a_name_of_its_own() {
-        for (contract, least) in [(Contract::Trace, 90), (Contract::Usage, 35)] {
+        for (contract, least) in [(Contract::Trace, 90), (Contract::Usage, 35), (Contract::Threads, 15)] {
             let cases = cases(contract).unwrap();
             let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
             assert!(names.len() == cases.len() && names.len() >= least, "{contract}: {}", names.len());
@@ -200,6 +205,5 @@ mod tests {
                 assert!(cases.iter().any(|case| case.level == level), "{contract} {level}");
             }
         }
-        assert!(cases(Contract::Threads).unwrap().is_empty());
     }
 }

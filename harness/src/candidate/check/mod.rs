@@ -7,6 +7,7 @@ mod cases;
 mod raw;
 mod report;
 mod run;
+pub mod threads;
 
 pub use cases::{Case, Level, What, cases};
 pub use raw::Raw;

@@ -52,8 +52,7 @@ impl Raw {
             Contract::Usage => &[Self::NoHome],
             Contract::Threads => &[],
         };
-        let is_checked = contract != Contract::Threads;
-        common.into_iter().filter(move |_| is_checked).chain(own.iter().copied())
+        common.into_iter().chain(own.iter().copied())
     }
 
     /// Its name.
@@ -176,6 +175,7 @@ const fn name(ask: &Ask) -> &'static str {
         Ask::Idle => "idle",
         Ask::Scan(_) => "scan",
         Ask::Usage(_) => "usage",
+        Ask::Append(_) => "append",
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Report {
     pub sha256: Option<String>,
     /// What was checked.
     pub contract: Contract,
+    /// Whether the kernel refused each launch of its own process to write outside of its folders.
+    pub confined: bool,
     /// What came of it.
     pub verdict: Verdict,
     /// Each level, in order.
@@ -53,6 +55,9 @@ pub struct LevelReport {
     pub not_run: u64,
     /// Cases that failed.
     pub failures: Vec<Failure>,
+    /// Why it does not apply to this contract; empty where it does.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub note: &'static str,
 }
 
 /// A case that failed.
@@ -86,7 +91,7 @@ impl Failure {
 
 impl LevelReport {
     pub(super) const fn new(level: Level) -> Self {
-        Self { level, passed: 0, known: 0, unsupported: 0, not_run: 0, failures: Vec::new() }
+        Self { level, passed: 0, known: 0, unsupported: 0, not_run: 0, failures: Vec::new(), note: "" }
     }
 }
 

@@ -93,14 +93,10 @@ pub fn check(
         command: definition.command_line(),
         sha256: candidate.sha256().ok(),
         contract,
+        confined: false,
         verdict: Verdict::Passed,
         levels: Vec::new(),
     };
-    if contract == Contract::Threads {
-        let told = "this version of tracerig cannot check the contract `threads` of a candidate";
-        report.verdict = Verdict::Unsupported(told.to_owned());
-        return Ok(report);
-    }
     let all = cases(contract)?;
     let is_wanted = |name: &str| {
         let is_below = |only: &String| name.strip_prefix(only.trim_end_matches('/'));
@@ -132,7 +128,7 @@ pub fn check(
             return Ok(report);
         }
     };
-    candidate.hello()?;
+    report.confined = candidate.hello()?.confined;
     report.candidate = candidate.named();
     if !candidate.said().offers(contract) {
         let offers: Vec<&str> = candidate.said().contracts.iter().map(|offered| offered.name()).collect();
@@ -144,8 +140,11 @@ pub fn check(
 
     let mut checking = Checking { definition, options, candidate, failed: BTreeSet::new(), answers };
     let mut found = match contract {
-        Contract::Trace => checking.levels(&CandidateTrace(foreign.clone()), &wanted, seen)?,
-        _ => checking.levels(&CandidateArchive(foreign.clone()), &wanted, seen)?,
+        // A history of threads asks the candidate itself, and not by way of the subject.
+        Contract::Trace | Contract::Threads => {
+            checking.levels(&CandidateTrace(foreign.clone()), &wanted, seen)?
+        }
+        Contract::Usage => checking.levels(&CandidateArchive(foreign.clone()), &wanted, seen)?,
     };
     let first = found.iter().flat_map(|level| &level.failures).next().map(Failure::message);
     let asks = wanted.iter().any(|case| !matches!(case.what, What::Raw(_)));
@@ -159,7 +158,11 @@ pub fn check(
         seen(Level::Random, options.histories);
         report.levels.push(match contract {
             Contract::Trace => checking.random(CandidateTrace(foreign))?,
-            _ => checking.random(CandidateArchive(foreign))?,
+            Contract::Threads => LevelReport {
+                note: "does not apply: only tracerig's own store has random histories (`tracerig diff threads`)",
+                ..LevelReport::new(Level::Random)
+            },
+            Contract::Usage => checking.random(CandidateArchive(foreign))?,
         });
     }
     checking.judge_known(&mut report, &is_wanted);
@@ -291,6 +294,17 @@ impl Checking<'_> {
         if let What::Raw(raw) = &case.what {
             let folder = tempfile::tempdir()?;
             let done = raw.run(self.options.contract, &mut self.candidate, folder.path())?;
+            return Ok(match done {
+                Ok(true) => Ran::Passed,
+                Ok(false) => Ran::Unsupported,
+                Err((kind, detail)) => Ran::Failed(kind.to_owned(), detail),
+            });
+        }
+        if let What::Threads(history) = &case.what {
+            let folder = tempfile::tempdir()?;
+            let done = history.run(&mut self.candidate, folder.path())?;
+            let is_answer = matches!(done, Ok(true) | Err(("wrong" | "not-refused", _)));
+            self.answers.fetch_add(u64::from(is_answer), Ordering::Relaxed);
             return Ok(match done {
                 Ok(true) => Ran::Passed,
                 Ok(false) => Ran::Unsupported,
@@ -438,7 +452,7 @@ impl Executes<CandidateTrace> for Case {
     fn history_of(&self) -> Option<&tracerig_differential::trace::Case> {
         match &self.what {
             What::Trace(case) => Some(case),
-            What::Archive(_) | What::Raw(_) => None,
+            What::Archive(_) | What::Threads(_) | What::Raw(_) => None,
         }
     }
 }
@@ -447,7 +461,7 @@ impl Executes<CandidateArchive> for Case {
     fn history_of(&self) -> Option<&tracerig_differential::archive::Case> {
         match &self.what {
             What::Archive(case) => Some(case),
-            What::Trace(_) | What::Raw(_) => None,
+            What::Trace(_) | What::Threads(_) | What::Raw(_) => None,
         }
     }
 }

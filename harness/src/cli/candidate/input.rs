@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use tracerig_differential::parse_error::ParseError;
 use tracerig_differential::search::kept;
 use tracerig_differential::{archive, trace};
 use tracerig_protocol::{Answer, Contract};
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     /// Which request of the case, from 1 [default: the last one].
     #[arg(long, value_name = "N")]
     step: Option<usize>,
-    /// What a file is a history of: trace or usage.
+    /// What a file is a history of: trace, usage or threads.
     #[arg(long, value_name = "NAME", default_value = "trace", value_parser = super::contract)]
     contract: Contract,
 }
@@ -50,6 +51,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         let right = match answer {
             Answer::Trace(answer) => output::json(&answer)?,
             Answer::Usage(answer) => output::json(&answer)?,
+            Answer::Append(answer) => output::json(&answer)?,
             Answer::Hello(_) | Answer::Idle => String::new(),
         };
         std::fs::write(folder.join("right.json"), right)?;
@@ -65,7 +67,11 @@ fn what(arguments: &Arguments) -> anyhow::Result<(Contract, What)> {
         let usage = |error: tracerig_differential::search::Error| Usage(error.to_string());
         let what = match contract {
             Contract::Trace => What::Trace(kept::read::<trace::Case>(path).map_err(usage)?),
-            _ => What::Archive(kept::read::<archive::Case>(path).map_err(usage)?),
+            Contract::Threads => {
+                let text = std::fs::read_to_string(path)?;
+                What::Threads(text.parse().map_err(|error: ParseError| Usage(error.to_string()))?)
+            }
+            Contract::Usage => What::Archive(kept::read::<archive::Case>(path).map_err(usage)?),
         };
         return Ok((*contract, what));
     }

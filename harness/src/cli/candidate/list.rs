@@ -100,7 +100,7 @@ fn entry(definition: &Definition) -> anyhow::Result<Entry> {
 
 fn list_cases(format: Format) -> anyhow::Result<Code> {
     let mut entries = Vec::new();
-    for contract in [Contract::Trace, Contract::Usage] {
+    for contract in Contract::ALL {
         for case in cases(contract)? {
             entries.push(CaseEntry { name: case.name, rule: case.rule, at: case.at });
         }

@@ -39,7 +39,12 @@ pub(super) fn told(report: &Report) -> String {
         text += &format!("  sha256:  {digest}\n");
     }
     if !report.levels.is_empty() {
-        text += "\n";
+        let writes = if report.confined {
+            "refused outside of its folders (Landlock)"
+        } else {
+            "possible everywhere: this kernel has no Landlock"
+        };
+        text += &format!("  writes:  {writes}\n\n");
     }
     for level in &report.levels {
         let mut parts = vec![format!("{:>5} passed", level.passed)];
@@ -52,6 +57,9 @@ pub(super) fn told(report: &Report) -> String {
         part(level.known, "known to fail");
         part(level.unsupported, "unsupported");
         part(level.not_run, "not run after five failures of one kind");
+        if !level.note.is_empty() {
+            parts = vec![format!("    - {}", level.note)];
+        }
         text += &format!("  {:<12}{}\n", level.level, parts.join(", "));
     }
     for level in &report.levels {

@@ -11,7 +11,7 @@ mod crash;
 mod definition;
 mod launch;
 mod ready;
-mod verify;
+pub(crate) mod verify;
 pub mod worker;
 
 pub use crash::{CrashJob, CrashReport, Struck, Violation, crash};

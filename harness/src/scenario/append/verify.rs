@@ -99,7 +99,7 @@ fn one(
 }
 
 /// Whether `line` is of this kind and payload, whatever its time.
-pub(super) fn is_line(line: &[u8], kind: &str, payload: &str) -> bool {
+pub(crate) fn is_line(line: &[u8], kind: &str, payload: &str) -> bool {
     const BEFORE: &[u8] = br#"{"timestamp":""#;
     const TIME: usize = "2026-11-20T20:37:24.062Z".len();
     let rest = format!(r#"","type":"{kind}","payload":{payload}}}"#);

@@ -1,9 +1,12 @@
 //! Candidates from outside: hostile ones end as their rows, the ones that ship keep their contracts, and a wrong one is found out.
 
+mod stages;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tracerig_protocol::Fault;
+use tracerig_harness::candidate::check::cases;
+use tracerig_protocol::{Contract, Fault};
 
 use crate::common::program::{Program, Ran, text};
 
@@ -59,7 +62,25 @@ fn each_fault_has_a_hostile_candidate_that_ends_as_its_row() {
         } else {
             assert_eq!(kinds(&report), [fault.name()], "{name}: {report:#}");
         }
+        // The same history by `diff`.
+        let file = program.path(&format!("{name}.txt"));
+        std::fs::write(&file, history(case)).unwrap();
+        let named = format!("hostile=sh {} '{right}'", text(&script));
+        let ran = program.diff("trace", &["--candidate", &named, "--replay", text(&file)], 3);
+        match fault {
+            Fault::NoHello | Fault::NoVersion | Fault::NotRunning => {
+                assert!(ran.err.contains(&format!("hostile: {}: ", fault.name())), "{ran:?}");
+            }
+            _ => assert!(ran.out.contains(&format!("MISMATCH {}: ", fault.name())), "{name}: {ran:?}"),
+        }
     }
+}
+
+/// The history of a case.
+fn history(case: &str) -> String {
+    let contract = Contract::ALL.into_iter().find(|contract| case.starts_with(contract.name())).unwrap();
+    let found = cases(contract).unwrap().into_iter().find(|known| known.name == case);
+    found.unwrap().history()
 }
 
 fn python() -> Option<String> {
@@ -84,10 +105,10 @@ fn the_candidate_in_python_keeps_both_contracts() {
 }
 
 #[test]
-fn our_own_scanner_keeps_both_contracts() {
+fn our_own_scanner_and_store_keep_every_contract() {
     let program = Program::new();
     let own = env!("CARGO_BIN_EXE_tracerig");
-    for contract in ["trace", "usage"] {
+    for contract in ["trace", "usage", "threads"] {
         let words = ["--contract", contract, "--histories", "60"];
         let (report, code) = check(&program, &words, &[own, "__worker", "scanner"]);
         assert_eq!((code, &report["verdict"]), (Some(0), &"passed".into()), "{report:#}");
@@ -116,6 +137,20 @@ fn the_wrong_example_is_found_out_by_check_and_by_random_histories_and_replayed(
     program.diff("trace", &["--candidate", &right, "--replay", text(&file)], 0);
 }
 
+/// Stores that say they have appended, and have not, or have by half.
+#[test]
+fn a_store_that_loses_lines_is_found_out() {
+    let program = Program::new();
+    let script = folder("tests/it/candidates/hostile/store.sh");
+    for (how, due) in [("nothing", "it has 0 histories instead of one"), ("half", "breaks off")] {
+        let words = ["--contract", "threads", "--case", "threads/answers/one", "--histories", "0"];
+        let (report, code) = check(&program, &words, &["sh", text(&script), how]);
+        assert_eq!((code, kinds(&report)), (Some(3), vec!["wrong"]), "{report:#}");
+        let told = report["levels"][1]["failures"][0]["detail"].as_str().unwrap();
+        assert!(told.contains(due), "{told}");
+    }
+}
+
 #[test]
 fn known_failures_are_no_failures_until_they_pass() {
     let Some(python) = python() else { return };
@@ -141,7 +176,7 @@ fn known_failures_are_no_failures_until_they_pass() {
 }
 
 #[test]
-fn a_tool_that_is_not_installed_is_unavailable_and_threads_are_unsupported() {
+fn a_tool_that_is_not_installed_is_unavailable_and_another_contract_unsupported() {
     let program = Program::new();
     let mut command = program.command(&["candidate", "check", "tokscale"]);
     if python().is_some() {
@@ -149,8 +184,7 @@ fn a_tool_that_is_not_installed_is_unavailable_and_threads_are_unsupported() {
         // Where somebody has it, it answers.
         assert!(ran.out.starts_with("unavailable: ") == (ran.code == Some(5)), "{ran:?}");
     }
-    let own = env!("CARGO_BIN_EXE_tracerig");
-    let ran = program.run(&["candidate", "check", "--contract", "threads", "--", own, "__worker", "scanner"]);
+    let ran = program.run(&["candidate", "check", "published", "--contract", "threads"]);
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert!(ran.out.starts_with("unsupported: "), "{ran:?}");
     let listed = program.json(&["candidate", "list", "--format", "json"]);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{SUBCOMMAND, Worker, say};
+use super::{Answers, SUBCOMMAND, reply, say};
 
 /// What makes a worker a scanner that lives on, and keeps its memo in memory.
 pub(super) const RESIDENT: &str = "resident";
@@ -23,11 +23,11 @@ pub(super) fn arguments(what: &str) -> [OsString; 3] {
 }
 
 /// Answers every request.
-pub(super) fn serve_lines(worker: &mut Worker) -> Result<(), String> {
+pub(super) fn serve_lines(answers: &mut dyn Answers) -> Result<(), String> {
     let (mut input, mut line) = (std::io::stdin().lock(), Vec::new());
     let failed = |error| format!("standard input: {error}");
     while input.read_until(b'\n', &mut line).map_err(failed)? > 0 {
-        say(&worker.reply(&line))?;
+        say(&reply(answers, &line))?;
         line.clear();
     }
     Ok(())

@@ -4,11 +4,14 @@
 //! standard input ends. It is looked for before anything of the command line is parsed, so that a
 //! launch is as short as the engine allows. `writer` is not measured: it writes beside what is.
 
+pub(crate) mod append;
 mod lasting;
 mod planted;
+mod stage;
 mod usage;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -20,11 +23,11 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked,
-    TraceAnswer, Turn, UsageDeclared, VERSION,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked, Split,
+    TokenKind, TraceAnswer, Turn, UsageDeclared, VERSION,
 };
 use tracerig_published::trace as published;
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Window};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Turns, Window};
 
 use crate::{handicap, platform};
 pub(crate) use lasting::resident_arguments;
@@ -107,7 +110,10 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         IDLE => Ok(()),
         lasting::RESIDENT => lasting::serve_lines(&mut Worker::new(Engine::Scanner, true)),
         writer::WRITER => writer::writer(arguments),
-        engine => lasting::serve_lines(&mut Worker::new(engine.parse()?, false)),
+        what => match stage::named(what) {
+            Some(mut scanner) => lasting::serve_lines(&mut scanner),
+            None => lasting::serve_lines(&mut Worker::new(what.parse()?, false)),
+        },
     }
 }
 
@@ -125,6 +131,35 @@ pub(crate) fn say(message: &impl Serialize) -> Result<(), String> {
     out.write_all(&line).and_then(|()| out.flush()).map_err(|error| format!("standard output: {error}"))
 }
 
+/// Who answers requests.
+trait Answers {
+    /// What is right, and what it claims of its work.
+    fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal>;
+}
+
+/// The answer to a line.
+fn reply(answers: &mut dyn Answers, line: &[u8]) -> Reply<Answer> {
+    let refused = |kind, message: String| Refusal { kind, message };
+    let (id, said) = match serde_json::from_slice::<Request>(line) {
+        Ok(request) => {
+            let said = answers.answer(&request);
+            (request.id, said)
+        }
+        Err(error) => match serde_json::from_slice::<serde_json::Value>(line) {
+            Ok(value) => {
+                let id = value["id"].as_str().unwrap_or_default().to_owned();
+                (id, Err(refused(ErrorKind::Unsupported, format!("an unknown request: {error}"))))
+            }
+            Err(error) => (String::new(), Err(refused(ErrorKind::Malformed, error.to_string()))),
+        },
+    };
+    let (result, error, claims) = match said {
+        Ok((result, claims)) => (Some(result), None, claims),
+        Err(refusal) => (None, Some(refusal), Claims::default()),
+    };
+    Reply { tracerig: VERSION, id, result, error, claims }
+}
+
 /// An engine that answers requests.
 struct Worker {
     engine: Engine,
@@ -138,42 +173,6 @@ impl Worker {
         Self { engine, lives_on, scanner: None }
     }
 
-    /// Answers a line.
-    fn reply(&mut self, line: &[u8]) -> Reply<Answer> {
-        let refused = |kind, message: String| Refusal { kind, message };
-        let (id, said) = match serde_json::from_slice::<Request>(line) {
-            Ok(request) => {
-                let said = self.answer(&request);
-                (request.id, said)
-            }
-            Err(error) => match serde_json::from_slice::<serde_json::Value>(line) {
-                Ok(value) => {
-                    let id = value["id"].as_str().unwrap_or_default().to_owned();
-                    (id, Err(refused(ErrorKind::Unsupported, format!("an unknown request: {error}"))))
-                }
-                Err(error) => (String::new(), Err(refused(ErrorKind::Malformed, error.to_string()))),
-            },
-        };
-        let (result, error, claims) = match said {
-            Ok((result, claims)) => (Some(result), None, claims),
-            Err(refusal) => (None, Some(refusal), Claims::default()),
-        };
-        Reply { tracerig: VERSION, id, result, error, claims }
-    }
-
-    fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal> {
-        match &request.ask {
-            Ask::Hello { .. } => Ok((Answer::Hello(self.hello()), Claims::default())),
-            Ask::Idle => Ok((Answer::Idle, Claims::default())),
-            Ask::Scan(asked) => self.scan(asked, request),
-            Ask::Usage(asked) if self.engine == Engine::Scanner => usage::count(asked),
-            Ask::Usage(_) => {
-                let message = format!("{} does not count usage", self.engine.name());
-                Err(Refusal { kind: ErrorKind::Unsupported, message })
-            }
-        }
-    }
-
     fn hello(&self) -> Hello {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let versions = vec![VERSION];
@@ -181,15 +180,33 @@ impl Worker {
             Engine::Scanner => Hello {
                 name: "tracerig".to_owned(),
                 version,
-                contracts: vec![Contract::Trace, Contract::Usage],
+                contracts: Contract::ALL.to_vec(),
                 capabilities: vec![
                     Capability::Memo,
                     Capability::Serve,
+                    Capability::Cancel,
                     Capability::Counters,
                     Capability::Handicap,
                 ],
                 versions,
                 usage: Some(UsageDeclared::whole()),
+            },
+            Engine::Published => Hello {
+                name: self.engine.name().to_owned(),
+                version,
+                contracts: vec![Contract::Trace, Contract::Usage],
+                capabilities: vec![
+                    Capability::Memo,
+                    Capability::Serve,
+                    Capability::Cancel,
+                    Capability::Counters,
+                ],
+                versions,
+                usage: Some(UsageDeclared {
+                    by: vec![Split::Day, Split::Model],
+                    tokens: vec![TokenKind::Input, TokenKind::CachedInput, TokenKind::Output],
+                    ..UsageDeclared::whole()
+                }),
             },
             engine => Hello {
                 name: engine.name().to_owned(),
@@ -247,6 +264,25 @@ impl Worker {
     }
 }
 
+impl Answers for Worker {
+    fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal> {
+        match &request.ask {
+            Ask::Hello { .. } => Ok((Answer::Hello(self.hello()), Claims::default())),
+            Ask::Idle => Ok((Answer::Idle, Claims::default())),
+            Ask::Scan(asked) => self.scan(asked, request),
+            Ask::Usage(asked) if self.engine == Engine::Scanner => usage::count(asked),
+            Ask::Usage(asked) if self.engine == Engine::Published => usage::published(asked),
+            Ask::Append(asked) if self.engine == Engine::Scanner => {
+                append::append(asked).map(|answer| (Answer::Append(answer), Claims::default()))
+            }
+            Ask::Usage(_) | Ask::Append(_) => {
+                let message = format!("{} does not do that", self.engine.name());
+                Err(Refusal { kind: ErrorKind::Unsupported, message })
+            }
+        }
+    }
+}
+
 fn failed(message: String) -> Refusal {
     Refusal { kind: ErrorKind::Failed, message }
 }
@@ -269,15 +305,20 @@ pub(crate) fn options(memo: MemoPlace, cores: Option<NonZeroUsize>) -> Options {
     options
 }
 
-/// A scan in the words of the protocol.
-fn told(scan: Scan, engine: Engine) -> (TraceAnswer, Claims) {
-    let Scan { turns, stats, warnings, .. } = scan;
+/// Turns in the words of the protocol.
+fn turns_of(turns: Turns) -> BTreeMap<String, Turn> {
     let turn = |turn: tracerig_scanner::Turn| Turn {
         thread_id: turn.thread_id,
         model: turn.model,
         timestamp: turn.timestamp,
     };
-    let turns = turns.into_iter().map(|(id, found)| (id, turn(found))).collect();
+    turns.into_iter().map(|(id, found)| (id, turn(found))).collect()
+}
+
+/// A scan in the words of the protocol.
+fn told(scan: Scan, engine: Engine) -> (TraceAnswer, Claims) {
+    let Scan { turns, stats, warnings, .. } = scan;
+    let turns = turns_of(turns);
     let phases = &stats.elapsed;
     let is_ours = engine == Engine::Scanner;
     let phases = [

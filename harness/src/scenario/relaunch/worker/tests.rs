@@ -10,7 +10,7 @@ fn said(engine: Engine, line: &str) -> serde_json::Value {
     drop(tracerig_store::TraceLog::open(&database).unwrap());
     let line = line.replace("DATABASE", &database.display().to_string());
     let line = line.replace("MEMO", &folder.path().display().to_string());
-    serde_json::to_value(Worker::new(engine, false).reply(line.as_bytes())).unwrap()
+    serde_json::to_value(reply(&mut Worker::new(engine, false), line.as_bytes())).unwrap()
 }
 
 #[test]
