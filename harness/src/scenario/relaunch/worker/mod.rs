@@ -26,6 +26,7 @@ use tracerig_protocol::{
 use tracerig_published::trace as published;
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Window};
 
+use crate::scenario::refresh;
 use crate::{handicap, platform};
 pub(crate) use lasting::resident_arguments;
 pub(crate) use planted::Planted;
@@ -36,6 +37,9 @@ pub const SUBCOMMAND: &str = "__worker";
 
 /// The name of the memo of a trace database in its folder.
 pub(crate) const MEMO: &str = "trace";
+
+/// The name of the memo of an archive in its folder.
+pub(crate) const USAGE_MEMO: &str = "usage";
 
 /// What is relaunched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -166,11 +170,14 @@ impl Worker {
             Ask::Hello { .. } => Ok((Answer::Hello(self.hello()), Claims::default())),
             Ask::Idle => Ok((Answer::Idle, Claims::default())),
             Ask::Scan(asked) => self.scan(asked, request),
-            Ask::Usage(asked) if self.engine == Engine::Scanner => usage::count(asked),
-            Ask::Usage(_) => {
-                let message = format!("{} does not count usage", self.engine.name());
-                Err(Refusal { kind: ErrorKind::Unsupported, message })
-            }
+            Ask::Usage(asked) => match &asked.database {
+                Some(database) => refresh::worker::refresh(self.engine, asked, &database.0, request),
+                None if self.engine == Engine::Scanner => usage::count(asked),
+                None => {
+                    let message = format!("{} does not count usage", self.engine.name());
+                    Err(Refusal { kind: ErrorKind::Unsupported, message })
+                }
+            },
         }
     }
 
@@ -195,7 +202,11 @@ impl Worker {
                 name: engine.name().to_owned(),
                 version,
                 contracts: vec![Contract::Trace],
-                capabilities: vec![Capability::Serve, Capability::Counters],
+                // The published refresh of an archive keeps a memo.
+                capabilities: [Capability::Serve, Capability::Counters]
+                    .into_iter()
+                    .chain((engine == Engine::Published).then_some(Capability::Memo))
+                    .collect(),
                 versions,
                 usage: None,
             },
@@ -247,7 +258,7 @@ impl Worker {
     }
 }
 
-fn failed(message: String) -> Refusal {
+pub(crate) fn failed(message: String) -> Refusal {
     Refusal { kind: ErrorKind::Failed, message }
 }
 
