@@ -54,8 +54,8 @@ fn of_candidates(record: &Record, summary: &Summary) -> Vec<String> {
             said.push(format!("{label} has a fault, so that none of its times is shown."));
         }
         said.push(format!(
-            "{label}: started as {} (SHA-256 of the executable: {}). Its phases, modes and counters are \
-             claims of its own.",
+            "{label}: started as {} (SHA-256 of the executable: {}). The candidate itself \
+             claims its phases, modes and counters.",
             words::shell(&candidate.argv, usize::MAX).replace('\n', " "),
             candidate.sha256.as_deref().unwrap_or("unknown"),
         ));

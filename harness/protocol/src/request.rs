@@ -114,6 +114,9 @@ pub struct UsageAsked {
     /// Turns that ran at the priority tier where a rollout does not say its tier.
     #[serde(default)]
     pub priority: Vec<String>,
+    /// A trace database whose priority turns count, too, for a candidate that reads both; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<WirePath>,
     /// Whether to ignore the memo, and to replace it.
     #[serde(default)]
     pub force: bool,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::number;
+use crate::{Turn, number};
 
 /// What usage can be split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -155,6 +155,9 @@ pub struct UsageAnswer {
     /// How it came about. A claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// The turns of the trace database, if the request names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<BTreeMap<String, Turn>>,
 }
 
 /// What a row is of, such as `2026-11-29 gpt-5.2`.

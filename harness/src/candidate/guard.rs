@@ -24,8 +24,8 @@ struct State {
 pub(super) struct Guard(BTreeMap<PathBuf, State>);
 
 impl Guard {
-    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it; the files of a home, and if
-    /// `thorough` their contents.
+    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it;
+    /// the files of a home, and if `thorough` their contents.
     ///
     /// A database is never opened: to close it again would drop the locks of every connection that this process has to it.
     pub(super) fn look(ask: &Ask, thorough: bool) -> Self {

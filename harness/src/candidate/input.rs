@@ -167,6 +167,7 @@ pub(super) fn asked_of(contract: Contract, path: &Path, memo: Option<PathBuf>) -
             memo,
             zone_minutes: 0,
             priority: Vec::new(),
+            database: None,
             force: false,
         }),
     }

@@ -17,7 +17,6 @@ use crate::handicap::Planted;
 use crate::plan::Plan;
 use crate::platform::{Ended, Exit};
 use crate::protocol::Hello;
-use crate::scenario::finished::Finished;
 use crate::scenario::relaunch::judge;
 use crate::scenario::relaunch::told::Told;
 use crate::scenario::relaunch::worker::{Done, Engine};
@@ -25,7 +24,7 @@ use crate::scenario::{append, refresh};
 use tracerig_differential::python::Hello as PythonHello;
 use tracerig_differential::{archive, threads, trace};
 use tracerig_oracle::{Answer, archive::View};
-use tracerig_protocol::{Reply, TraceAnswer};
+use tracerig_protocol::{Reply, TraceAnswer, UsageAnswer};
 
 pub(super) fn run(input: &[u8]) {
     replies(input);
@@ -84,8 +83,11 @@ fn replies(input: &[u8]) {
             }
         }
     }
-    if let Some(reply) = json::<refresh::worker::Reply>(input) {
-        refresh::judge::describe(&finished(), Some(&reply));
+    if let Some(reply) = json::<Reply<UsageAnswer>>(input)
+        && let Some(answer) = reply.result
+        && let Ok(told) = refresh::judge::Told::new(answer, reply.claims)
+    {
+        refresh::judge::describe(Duration::ZERO, Some(&ended()), Some(&told));
     }
     json::<append::worker::Reply>(input);
     json::<Done>(input);
@@ -98,16 +100,8 @@ fn replies(input: &[u8]) {
 }
 
 /// A process that ended well.
-fn finished() -> Finished {
-    let ended = Ended {
-        at: Instant::now(),
-        exit: Exit::Code(0),
-        user: None,
-        system: None,
-        major_faults: None,
-        io: None,
-    };
-    Finished { wall: Duration::ZERO, stdout: Vec::new(), stderr: String::new(), ended, cut: None }
+fn ended() -> Ended {
+    Ended { at: Instant::now(), exit: Exit::Code(0), user: None, system: None, major_faults: None, io: None }
 }
 
 /// Something that is JSON: what is written of it is written the same again.

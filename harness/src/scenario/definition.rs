@@ -119,7 +119,7 @@ impl Definition {
         for guest in invited {
             let name = &guest.plan.name;
             if self.plan.candidates.iter().any(|other| other.name == *name) {
-                let words = format!("two candidates are called `{name}`: give each a name of its own");
+                let words = format!("two candidates are called `{name}`: give each another name");
                 return Err(DefinitionError::Words(words));
             }
             for arm in self.own.guest_arms() {

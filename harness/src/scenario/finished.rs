@@ -56,19 +56,23 @@ pub(crate) fn recorded(exit: platform::Exit) -> Exit {
     }
 }
 
+/// A launch as far as the operating system knows it.
+pub(crate) fn of_system(wall: Duration, ended: &Ended) -> Launch {
+    Launch {
+        wall,
+        user: ended.user,
+        system: ended.system,
+        major_faults: ended.major_faults,
+        device_read: ended.io.map(|io| ByteSize(io.device_read)),
+        exit: recorded(ended.exit),
+        ..not_started()
+    }
+}
+
 impl Finished {
     /// The launch as far as the operating system knows it.
     pub(crate) fn launch(&self) -> Launch {
-        let ended = &self.ended;
-        Launch {
-            wall: self.wall,
-            user: ended.user,
-            system: ended.system,
-            major_faults: ended.major_faults,
-            device_read: ended.io.map(|io| ByteSize(io.device_read)),
-            exit: recorded(ended.exit),
-            ..not_started()
-        }
+        of_system(self.wall, &self.ended)
     }
 
     /// What the process answered as JSON, or in words why that is not an answer.

@@ -296,11 +296,7 @@ impl Guest {
         };
         let mut launch = finished::not_started();
         if let Some(ended) = &ended {
-            launch.wall = wall;
-            (launch.user, launch.system) = (ended.user, ended.system);
-            launch.major_faults = ended.major_faults;
-            launch.device_read = ended.io.map(|io| tracerig_reports::ByteSize(io.device_read));
-            launch.exit = finished::recorded(ended.exit);
+            launch = finished::of_system(wall, ended);
             let io = [("rchar", ended.io.map(|io| io.rchar)), ("syscr", ended.io.map(|io| io.syscr))];
             launch.counters = io.map(|(name, value)| (name.to_owned(), Counter::advisory(value))).into();
         }

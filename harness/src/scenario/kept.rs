@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::ScenarioError;
+
+/// Files with what changes when one is written: inode, size and time.
+pub(super) type Look = BTreeMap<PathBuf, (u64, u64, i64, i64)>;
 
 /// A memo folder that belongs to one candidate, and its states by name.
 #[derive(Debug)]
@@ -43,14 +47,17 @@ impl KeptFolder {
         }
     }
 
-    /// Whether something else is there than the state of this name; `None`: than nothing. A lock is
-    /// opened by anyone who writes, and tells nothing.
-    pub(super) fn is_other_than(&self, state: Option<&str>) -> Result<bool, ScenarioError> {
-        let before = match state {
-            Some(state) => contents(&self.states.join(state))?,
-            None => BTreeMap::new(),
-        };
-        Ok(contents(&self.place)? != before)
+    /// What its files look like: another look means that something was written. A lock is opened by
+    /// anyone who writes, and tells nothing.
+    pub(super) fn look(&self) -> Result<Look, ScenarioError> {
+        let mut look = Look::new();
+        for path in self.files()? {
+            let found = fs::metadata(&path).map_err(ScenarioError::io(&path, "look at it"))?;
+            if path.extension().is_none_or(|kind| kind != "lock") {
+                look.insert(path, (found.ino(), found.len(), found.mtime(), found.mtime_nsec()));
+            }
+        }
+        Ok(look)
     }
 
     /// The files in it.
@@ -92,19 +99,6 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The files of a memo below `folder`, each with its bytes.
-fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, ScenarioError> {
-    let mut files = Vec::new();
-    list(folder, &mut files).map_err(ScenarioError::io(folder, "list the memo"))?;
-    let is_memo = |path: &PathBuf| path.extension().is_none_or(|kind| kind != "lock");
-    let read = |path: PathBuf| {
-        let bytes = fs::read(&path).map_err(ScenarioError::io(&path, "read it"))?;
-        let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
-        Ok((name, bytes))
-    };
-    files.into_iter().filter(is_memo).map(read).collect()
-}
-
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -130,11 +124,15 @@ mod tests {
         kept.keep("before").unwrap();
         fs::write(kept.place.join("deep/memo"), "two").unwrap();
         fs::write(kept.place.join("other"), "three").unwrap();
+        let look = kept.look().unwrap();
+        fs::write(kept.place.join("memo.lock"), "").unwrap();
+        assert_eq!(kept.look().unwrap(), look);
         kept.restore(Some("before")).unwrap();
         assert_eq!(kept.files().unwrap(), [kept.place.join("deep/memo")]);
         assert_eq!(fs::read(kept.place.join("deep/memo")).unwrap(), b"one\0");
         kept.restore(None).unwrap();
         assert_eq!(kept.files().unwrap(), Vec::<PathBuf>::new());
+        assert_ne!(kept.look().unwrap(), look);
         assert!(kept.has("before") && !kept.has("after"));
     }
 }

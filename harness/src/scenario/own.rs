@@ -53,18 +53,19 @@ impl Owns {
         self.0[at].engine(engine)
     }
 
-    /// Has each scanner make its memo of the data as they are, from the one of the state `from`, and
-    /// keeps it as the state `to`.
+    /// Has this engine of each make its memo of the data as they are, from the one of the state
+    /// `from`, and keeps it as the state `to`.
     pub(super) fn remember(
         &mut self,
+        engine: Engine,
         ask: impl Fn(&Guest) -> Ask,
         from: Option<&str>,
         to: &str,
     ) -> Result<(), ScenarioError> {
         for own in &mut self.0 {
-            let scanner = own.engine(Engine::Scanner)?;
-            let ask = ask(scanner);
-            scanner.remember(&ask, from, to)?;
+            let engine = own.engine(engine)?;
+            let ask = ask(engine);
+            engine.remember(&ask, from, to)?;
         }
         Ok(())
     }

@@ -58,9 +58,6 @@ pub(super) struct PreparedDatabase {
     /// Keeps the write-ahead log with the appended rows, as a running Codex does.
     _writer: Option<TraceLog>,
     pub(super) database: PathBuf,
-    pub(super) memo: PathBuf,
-    memo_before: Vec<u8>,
-    memo_after: Vec<u8>,
     /// What the database looks like to every launch.
     pub(super) state: State,
     /// A day that begins in the middle of the turns.
@@ -101,16 +98,14 @@ impl PreparedDatabase {
         let Material { dataset, appended, .. } = material;
         std::fs::create_dir_all(folder).map_err(ScenarioError::io(folder, "create the folder"))?;
         let database = folder.join("logs_2.sqlite");
+        // For what is confirmed here: launches start from memos that their programs make.
         let memo = folder.join("trace.memo");
-        let remembered = || -> Result<Vec<u8>, ScenarioError> {
-            scan(&database, MemoPlace::File(memo.clone()))?;
-            std::fs::read(&memo).map_err(ScenarioError::io(&memo, "read it"))
-        };
+        let remember = || scan(&database, MemoPlace::File(memo.clone()));
 
         step(tell, "copying the dataset")?;
         copy(dataset, &database)?;
         step(tell, "making the memo")?;
-        let mut memo_before = remembered()?;
+        remember()?;
         if kind != Change::Recreated {
             others(Memo::Before, &database)?;
         }
@@ -133,7 +128,7 @@ impl PreparedDatabase {
             }
             Change::Recreated => {
                 drop(append(&database, material, Retention::default())?);
-                memo_before = remembered()?;
+                remember()?;
                 others(Memo::Before, &database)?;
                 std::fs::remove_file(&database).map_err(ScenarioError::io(&database, "remove it"))?;
                 copy(dataset, &database)?;
@@ -141,7 +136,7 @@ impl PreparedDatabase {
             }
         };
         let state = examine(&database, before)?;
-        let memo_after = remembered()?;
+        remember()?;
         others(Memo::After, &database)?;
 
         step(tell, "establishing the right answers")?;
@@ -175,7 +170,7 @@ impl PreparedDatabase {
         if settled != Mode::Unchanged {
             return Err(disagree(format!("a second launch is {settled} instead of unchanged")));
         }
-        Ok(Self { _writer: writer, database, memo, memo_before, memo_after, state, moved, expected })
+        Ok(Self { _writer: writer, database, state, moved, expected })
     }
 
     /// The turns there are, all windows open.
@@ -186,24 +181,6 @@ impl PreparedDatabase {
     /// Those that the published query finds.
     pub(super) fn published_turns(&self) -> &Turns {
         &self.expected[&(Engine::Published, false)]
-    }
-
-    /// Puts the memo that a launch starts from in its place.
-    pub(super) fn restore(&self, memo: Memo) -> Result<(), ScenarioError> {
-        let bytes = match memo {
-            Memo::None => return Ok(()),
-            Memo::Absent => {
-                return match std::fs::remove_file(&self.memo) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        Err(ScenarioError::io(&self.memo, "remove it")(error))
-                    }
-                    _ => Ok(()),
-                };
-            }
-            Memo::Before => &self.memo_before,
-            Memo::After => &self.memo_after,
-        };
-        std::fs::write(&self.memo, bytes).map_err(ScenarioError::io(&self.memo, "write it"))
     }
 
     /// The files of the database.
@@ -319,14 +296,19 @@ pub(super) fn answer_of(turns: &Turns) -> Answer {
     Answer::Trace(TraceAnswer { turns, mode: None })
 }
 
-/// The digest of an answer of the protocol: that of the same turns.
-pub(super) fn digest_of(answer: &TraceAnswer) -> String {
+/// Turns of the protocol in the words of the scanner.
+pub(super) fn turns_of_protocol(turns: &BTreeMap<String, tracerig_protocol::Turn>) -> Turns {
     let turn = |turn: &tracerig_protocol::Turn| tracerig_scanner::Turn {
         thread_id: turn.thread_id.clone(),
         model: turn.model.clone(),
         timestamp: turn.timestamp,
     };
-    digest(&answer.turns.iter().map(|(id, found)| (id.clone(), turn(found))).collect())
+    turns.iter().map(|(id, found)| (id.clone(), turn(found))).collect()
+}
+
+/// The digest of an answer of the protocol: that of the same turns.
+pub(super) fn digest_of(answer: &TraceAnswer) -> String {
+    digest(&turns_of_protocol(&answer.turns))
 }
 
 /// Digest of an answer: SHA-256 over its turns in the order of their ids, each field with its

@@ -18,7 +18,7 @@ pub struct CandidateSummary {
     pub faults: BTreeMap<String, u64>,
     /// Whether the candidate has a fault in any of its arms: then no time of it is shown.
     pub is_faulty: bool,
-    /// What a launch takes beyond one of its own that does nothing: median of the differences
+    /// What a launch takes beyond an idle process of the same candidate: median of the differences
     /// within rounds.
     pub beyond_idle_ns: Option<i64>,
 }
@@ -48,12 +48,69 @@ impl CandidateSummary {
     }
 }
 
-/// The name of the fault that a sample ends in: it stands before the first colon.
+/// The name of the fault that a sample ends in: the words before the first colon.
 fn fault(sample: &Sample) -> Option<&str> {
     match &sample.state {
         SampleState::Valid | SampleState::Excluded { .. } => None,
         SampleState::Failed { error: said } | SampleState::Mismatch { detail: said } => {
             Some(said.split(':').next().unwrap_or(said))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{candidate, flawless};
+    use crate::record::{Cache, Outcome};
+    use crate::summary::Summary;
+    use crate::tables;
+
+    /// The arms `full` and `unchanged` as those of a candidate.
+    fn measured() -> Record {
+        let mut record = flawless();
+        let candidate = candidate();
+        for (old, what) in [("full", "full"), ("unchanged", "idle")] {
+            let name = candidate.arm(what);
+            let is_it = |arm: &&mut ArmPlan| arm.name == old;
+            for arm in record.plan.arms.iter_mut().filter(is_it) {
+                (arm.name, arm.engine) = (name.clone(), candidate.label());
+            }
+            for sample in record.samples.iter_mut().filter(|sample| sample.arm == old) {
+                sample.arm.clone_from(&name);
+            }
+        }
+        record.plan.candidates = vec![candidate];
+        assert_eq!(record.contradiction(), None);
+        record
+    }
+
+    #[test]
+    fn a_candidate_has_its_own_process_floor_and_with_a_fault_no_time_in_any_arm() {
+        let mut record = measured();
+        let of = |record: &Record, name: &str| {
+            let summary = Summary::of(record);
+            summary.arms.into_iter().find(|arm| arm.name == name && arm.cache == Cache::Hot).unwrap()
+        };
+        let [full, idle] = ["mine@0.3.1 full", "mine@0.3.1 idle"];
+        let arm = of(&record, full);
+        let own = arm.candidate.unwrap();
+        assert!(own.beyond_idle_ns.unwrap() > 0 && own.verified == own.launches, "{own:?}");
+        assert!(arm.sample_time.is_some() && arm.of_published.is_some());
+        assert!(of(&record, idle).of_published.is_none(), "it gives no answer");
+        assert!(of(&record, "warm").candidate.is_none());
+
+        let sample = record.samples.iter_mut().find(|sample| sample.arm == full).unwrap();
+        sample.state = SampleState::Mismatch { detail: "stale: 1 extra".to_owned() };
+        sample.launches[0].verified = false;
+        record.outcome = Outcome::of(&record.samples, false);
+        for name in [full, idle] {
+            let arm = of(&record, name);
+            assert!(arm.sample_time.is_none() && arm.of_floor.is_none() && arm.launch_time.is_none());
+            assert!(arm.candidate.unwrap().beyond_idle_ns.is_none());
+        }
+        assert!(of(&record, "warm").sample_time.is_some());
+        let table = tables::times(&Summary::of(&record)).markdown();
+        assert!(table.contains("stale 1 (8/9)"), "{table}");
     }
 }

@@ -156,6 +156,7 @@ impl Runner<'_> {
             memo: self.asking.memo(),
             zone_minutes: self.zone,
             priority: self.priority.iter().cloned().collect(),
+            database: None,
             force: rescan,
         })
     }

@@ -41,7 +41,7 @@ pub fn usage_answer(view: &View, zone_minutes: i64) -> Answer {
             });
         }
     }
-    Answer::Usage(UsageAnswer { rows, mode: None })
+    Answer::Usage(UsageAnswer { rows, ..UsageAnswer::default() })
 }
 
 /// A day of Unix time as `YYYY-MM-DD`.

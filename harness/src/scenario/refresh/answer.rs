@@ -110,7 +110,7 @@ impl Answer {
 
     /// In the words of the protocol.
     #[must_use]
-    pub fn of_protocol(&self) -> tracerig_protocol::Answer {
+    pub fn of_protocol(&self) -> UsageAnswer {
         let row = |((day, model, tier), row): (&Class, &Row)| {
             let [input, cached_input, cache_write, output, reasoning, total, _] = *row;
             UsageRow {
@@ -126,7 +126,13 @@ impl Answer {
                 total,
             }
         };
-        tracerig_protocol::Answer::Usage(UsageAnswer { rows: self.0.iter().map(row).collect(), mode: None })
+        UsageAnswer { rows: self.0.iter().map(row).collect(), ..UsageAnswer::default() }
+    }
+
+    /// Events in all classes.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.0.values().map(|row| row[6]).sum()
     }
 
     /// How many classes there are.
@@ -168,6 +174,20 @@ impl Answer {
             told(expected.0.get(class)),
         ))
     }
+}
+
+/// SHA-256 over the rows of an answer.
+pub(super) fn digest_of(answer: &UsageAnswer) -> String {
+    let mut digest = Sha256::new();
+    for row in &answer.rows {
+        // A text that may hold anything is behind its length.
+        for text in [&row.day, &row.model, &row.tier] {
+            digest.update(text.as_ref().map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+            digest.update(text.as_deref().unwrap_or_default());
+        }
+        row.tokens().iter().for_each(|tokens| digest.update(tokens.to_le_bytes()));
+    }
+    format!("sha256:{}", encode_string(&digest.finalize()))
 }
 
 /// A day since 1970 as the protocol writes it.

@@ -10,7 +10,6 @@ use tracerig_scanner::archive::{Archive, Options, PriorityTurns, Refresh as Refr
 
 use super::answer::{Answer, fault};
 use super::definition::{Memo, Refresh};
-use super::memos::Memos;
 use crate::interrupt;
 use crate::scenario::{ScenarioError, Tell, step};
 
@@ -22,9 +21,10 @@ pub(super) struct Growing<'a> {
     pub(super) home: &'a Path,
     pub(super) dataset: &'a ArchiveDataset,
     pub(super) priority: PriorityTurns,
-    pub(super) memos: Memos,
-    pub(super) published: Memos,
-    /// Candidates, which make memos of their own whenever one is due.
+    /// Memos for what is confirmed here.
+    pub(super) memo: PathBuf,
+    pub(super) published: PathBuf,
+    /// Our own executables and candidates, which make memos of their own whenever one is due.
     pub(super) others: &'a mut dyn FnMut(Memo) -> Result<(), ScenarioError>,
 }
 
@@ -70,8 +70,7 @@ impl Growing<'_> {
                 expected.extend(&sessions.append(self.home, at, seed)?);
             }
             std::thread::sleep(TICK);
-            self.refresh(Some(&self.memos.place))?;
-            self.memos.keep(memo)?;
+            self.refresh(Some(&self.memo))?;
             (self.others)(memo)?;
         }
         step(tell, "refreshing as published")?;
@@ -82,16 +81,15 @@ impl Growing<'_> {
             None => Ok(()),
             Some(difference) => Err(self.disagreement(who, difference)),
         };
-        agree("a refresh with a memo", &self.refresh(Some(&self.memos.place))?, &answer)?;
+        agree("a refresh with a memo", &self.refresh(Some(&self.memo))?, &answer)?;
         agree("a full refresh", &self.refresh(None)?, &answer)?;
-        let refresh = published_archive::refresh(self.home, &self.published.place)?;
+        let refresh = published_archive::refresh(self.home, &self.published)?;
         let (published, published_files) = (Answer::of_published(&refresh.used), refresh.files);
         // Of forks and compressed rollouts it knows nothing: there its launches are compared with
         // each other.
         if !asked.recipe.has_new_shapes() {
             agree("the published refresh", &published, &answer.as_published())?;
         }
-        self.published.keep(Memo::After)?;
         let paths = chosen.iter().filter_map(|&at| Some(self.home.join(sessions.path(at)?))).collect();
         Ok(Grown { answer, published, published_files, few: few as u64, many: many as u64, paths })
     }

@@ -6,10 +6,13 @@ use tracerig_protocol::{Answer, Ask, UsageAsked, WirePath};
 use tracerig_reports::record::{ArmPlan, Cache, Launch, Plan, SampleState};
 
 use super::definition::{Arm, Memo, OfCandidate, Refresh};
-use crate::scenario::ScenarioError;
 use crate::scenario::guest::{self, Guest, Whose};
 use crate::scenario::guests::{Guests, Question};
+use crate::scenario::own::Owns;
 use crate::scenario::pagecache::unmet;
+use crate::scenario::relaunch::{launch::scan, worker::Engine};
+use crate::scenario::{ScenarioError, prepared_database};
+use tracerig_scanner::Window;
 
 /// What an arm of the plan launches.
 #[derive(Clone, Debug)]
@@ -47,17 +50,75 @@ impl Refresh {
 }
 
 /// The name of the state of a memo.
-fn state(memo: Memo) -> Option<String> {
-    matches!(memo, Memo::Before | Memo::After).then(|| format!("{memo:?}").to_lowercase())
+pub(super) fn state(memo: Memo) -> Option<String> {
+    let is_kept = matches!(memo, Memo::LongBefore | Memo::Before | Memo::After);
+    is_kept.then(|| format!("{memo:?}").to_lowercase())
+}
+
+/// The state of the memo of the trace database before it grew, and of nothing else.
+const TRACE: &str = "trace";
+
+/// Whether an arm launches this engine of ours on a memo that lasts.
+fn lasts(arms: &[Asked], engine: Engine) -> bool {
+    arms.iter().any(|arm| match arm {
+        Asked::Own(arm) => arm.engine == engine && state(arm.memo).is_some(),
+        Asked::Guest(..) => false,
+    })
+}
+
+/// Has our own scanners make their memo of the trace database before it grows.
+pub(super) fn remember_trace(
+    owns: &mut Owns,
+    arms: &[Asked],
+    memo: prepared_database::Memo,
+    database: &Path,
+) -> Result<(), ScenarioError> {
+    if memo != prepared_database::Memo::Before || !lasts(arms, Engine::Scanner) {
+        return Ok(());
+    }
+    let ask = |guest: &Guest| scan(database, guest.told(), Window::default(), false);
+    owns.remember(Engine::Scanner, ask, None, TRACE)
+}
+
+/// Has our own engines make their memos of the archive as it is. The trace database has grown
+/// already, so that it is named for the last memo alone.
+pub(super) fn remember_own(
+    owns: &mut Owns,
+    arms: &[Asked],
+    memo: Memo,
+    (home, priority, database): (&Path, &[String], &Path),
+) -> Result<(), ScenarioError> {
+    let from = match memo {
+        Memo::Before => state(Memo::LongBefore),
+        Memo::After => state(Memo::Before),
+        _ => Some(TRACE.to_owned()),
+    };
+    let Some(to) = state(memo) else { return Ok(()) };
+    let database = (memo == Memo::After).then_some(database);
+    if lasts(arms, Engine::Scanner) {
+        let ask = |guest: &Guest| usage(guest.told(), home, priority, database);
+        owns.remember(Engine::Scanner, ask, from.as_deref(), &to)?;
+    }
+    if memo == Memo::After && lasts(arms, Engine::Published) {
+        let ask = |guest: &Guest| usage(guest.told(), home, &[], database);
+        owns.remember(Engine::Published, ask, None, &to)?;
+    }
+    Ok(())
 }
 
 /// The request for the tokens of a home.
-fn usage(guest: &Guest, home: &Path, priority: &[String]) -> Ask {
+pub(super) fn usage(
+    memo: Option<WirePath>,
+    home: &Path,
+    priority: &[String],
+    database: Option<&Path>,
+) -> Ask {
     Ask::Usage(UsageAsked {
         home: WirePath(home.to_owned()),
-        memo: guest.told(),
+        memo,
         zone_minutes: 0,
         priority: priority.to_owned(),
+        database: database.map(|database| WirePath(database.to_owned())),
         force: false,
     })
 }
@@ -72,7 +133,7 @@ pub(super) fn remember(
     let from = (memo == Memo::After).then(|| state(Memo::Before)).flatten();
     let Some(to) = state(memo) else { return Ok(()) };
     let is_needed = |whose| arms.iter().any(|arm| arm.needs(whose, memo));
-    let ask = |guest: &Guest| usage(guest, home, priority);
+    let ask = |guest: &Guest| usage(guest.told(), home, priority, None);
     guests.remember(is_needed, ask, from.as_deref(), &to)
 }
 
@@ -89,7 +150,8 @@ pub(super) fn launch(
         return guests.idle(at);
     }
     let state = state(arm.memo);
-    let question = Question { state: state.as_deref(), ask: usage(guests.at(at), home, priority), right };
+    let question =
+        Question { state: state.as_deref(), ask: usage(guests.at(at).told(), home, priority, None), right };
     let (launch, state) = guests.launch(at, &question, |_| bring().map(|()| None))?;
     let unmet = if state == SampleState::Valid { unmet(Cache::Hot, 0, &launch) } else { None };
     Ok((launch, unmet.map_or(state, |reason| SampleState::Excluded { reason })))

@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::definition::Memo;
 use crate::scenario::ScenarioError;
-
-/// Files of a memo by name, each with what changes when it is written: inode and times.
-type States = BTreeMap<std::ffi::OsString, (u64, i64, i64)>;
 
 /// A memo, which is a folder or a file, and its earlier states.
 #[derive(Debug)]
@@ -32,8 +28,8 @@ impl Memos {
         Ok(())
     }
 
-    /// Puts the memo that a launch starts from in its place. Gives what its files look like.
-    pub(crate) fn restore(&self, name: Memo) -> Result<States, ScenarioError> {
+    /// Puts the memo that a launch starts from in its place.
+    pub(crate) fn restore(&self, name: Memo) -> Result<(), ScenarioError> {
         let removed =
             if self.place.is_dir() { fs::remove_dir_all(&self.place) } else { fs::remove_file(&self.place) };
         match removed {
@@ -45,25 +41,7 @@ impl Memos {
         if let Some(kept) = self.kept.get(&name) {
             copy(kept, &self.place)?;
         }
-        self.states()
-    }
-
-    /// Whether a launch left another memo: told from its files, not by the launch.
-    pub(crate) fn is_other_than(&self, before: &States) -> Result<bool, ScenarioError> {
-        Ok(self.states()? != *before)
-    }
-
-    fn states(&self) -> Result<States, ScenarioError> {
-        let mut states = States::new();
-        for path in files(&self.place)? {
-            let found = fs::metadata(&path).map_err(ScenarioError::io(&path, "look at it"))?;
-            let name = path.file_name().unwrap_or_default().to_owned();
-            // Its lock is opened by anyone who writes, and tells nothing.
-            if !name.to_string_lossy().ends_with(".lock") {
-                states.insert(name, (found.ino(), found.mtime(), found.mtime_nsec()));
-            }
-        }
-        Ok(states)
+        Ok(())
     }
 }
 

@@ -2,8 +2,8 @@
 //! rollouts, and where its time goes.
 //!
 //! All launches are made on one copy of the archive and one of its trace database, in one state.
-//! Before a launch its memos are put in place (`ready`); the process is asked (`launch`);
-//! afterwards the answer, the files read and the memo written are judged (`judge`).
+//! Before a launch its memos are put in place, and the process is asked by the protocol of
+//! candidates (`ready`); afterwards the answer, the files read and the memo written are judged (`judge`).
 
 mod answer;
 mod definition;
@@ -11,7 +11,7 @@ mod floor;
 mod grown;
 mod guests;
 pub(crate) mod judge;
-mod launch;
+#[cfg(feature = "ablations")]
 mod memos;
 mod ready;
 pub mod worker;

@@ -11,22 +11,19 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, Launch, SampleState};
 use tracerig_scanner::archive::{Archive, Options, Request};
 
-use super::definition::{Memo, OfCandidate, Reads, Refresh};
+use super::definition::{Arm, Memo, OfCandidate, Reads, Refresh};
 use super::floor;
 use super::grown::{Growing, Grown};
 use super::guests::{self, Asked};
 use super::judge::{self, Due};
-use super::launch::ask;
-use super::memos::Memos;
-use super::worker::Task;
-use crate::handicap::Handicap;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::finished::not_started;
 use crate::scenario::guest::GuestArm;
 use crate::scenario::guests::Guests;
+use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
-use crate::scenario::prepared_database::{self, Change, Material, PreparedDatabase, digest};
+use crate::scenario::prepared_database::{Change, Material, PreparedDatabase};
 use crate::scenario::relaunch::worker::Engine;
 use crate::scenario::samples::one;
 use crate::scenario::workplace::{Workplace, check_room};
@@ -40,6 +37,8 @@ const ROOM_BESIDE: u64 = 256 << 20;
 struct Refreshes {
     /// In the order of the plan.
     arms: Vec<Asked>,
+    /// Our own executables, and the candidates of others.
+    owns: Owns,
     guests: Guests,
     /// The turns that a request names as those of the priority tier, and the right answer to it.
     priority: Vec<String>,
@@ -47,8 +46,6 @@ struct Refreshes {
     home: PathBuf,
     trace: PreparedDatabase,
     trace_files: PageCache,
-    memos: Memos,
-    published: Memos,
     due: BTreeMap<Engine, Due>,
     /// The sessions that have grown.
     grown: Vec<PathBuf>,
@@ -84,40 +81,42 @@ impl Prepare for Refresh {
         operations::copy_home(&dataset, &home, &mut watched(tell))?;
         let appended = definition.plan.appended_rows;
         let material = Material { dataset: &dataset.trace, appended, seed: place.seed };
+        let arms = self.asked(&definition.plan);
+        let mut owns = Owns::of(definition, place, &folder.join("own"));
         let trace = PreparedDatabase::make(
             Change::Appended,
             &folder.join("trace"),
             material,
-            &mut |_, _| Ok(()),
+            &mut |memo, database| guests::remember_trace(&mut owns, &arms, memo, database),
             tell,
         )?;
-        let arms = self.asked(&definition.plan);
         let mut guests = Guests::open(definition, &folder.join("candidates"), false)?;
         let priority: Vec<String> = trace.turns().keys().cloned().collect();
-        let mut others = |memo| guests::remember(&mut guests, &arms, memo, (&home, &priority));
+        let mut others = |memo| {
+            guests::remember_own(&mut owns, &arms, memo, (&home, &priority, &trace.database))?;
+            guests::remember(&mut guests, &arms, memo, (&home, &priority))
+        };
         let mut growing = Growing {
             home: &home,
             dataset: &dataset,
             priority: priority.iter().map(String::as_str).collect(),
-            memos: Memos::at(folder.join("memo")),
-            published: Memos::at(folder.join("published")),
+            memo: folder.join("memo"),
+            published: folder.join("published"),
             others: &mut others,
         };
         let grown = growing.grow(self, place.seed, tell)?;
         step(tell, "establishing the right answers")?;
         let counted = floor::walk(&home, 1).map_err(ScenarioError::io(&home, "walk it"))?;
-        let Growing { memos, published, .. } = growing;
         Ok(Box::new(Refreshes {
             arms,
+            owns,
             guests,
-            right: grown.answer.of_protocol(),
+            right: Answer::Usage(grown.answer.of_protocol()),
             priority,
-            trace_files: PageCache::of([trace.files(), vec![trace.memo.clone()]].concat()),
+            trace_files: PageCache::of(trace.files()),
             due: due(counted, &grown, &trace),
             home,
             trace,
-            memos,
-            published,
             grown: grown.paths,
             dataset: described,
             strict: true,
@@ -136,11 +135,16 @@ fn due(counted: floor::Counted, grown: &Grown, trace: &PreparedDatabase) -> BTre
         many: grown.many,
         ..Due::default()
     };
-    let of_scanner = Due { answer: grown.answer.digest(), turns: digest(trace.turns()), ..due.clone() };
+    let of_scanner = Due {
+        answer: Some(grown.answer.of_protocol()),
+        events: Some(grown.answer.events()),
+        turns: trace.turns().clone(),
+        ..due.clone()
+    };
     let of_published = Due {
-        answer: grown.published.digest(),
+        answer: Some(grown.published.of_protocol()),
         files: grown.published_files,
-        turns: digest(trace.published_turns()),
+        turns: trace.published_turns().clone(),
         ..due.clone()
     };
     BTreeMap::from([(Engine::Scanner, of_scanner), (Engine::Published, of_published), (Engine::Floor, due)])
@@ -153,42 +157,10 @@ impl Scenario for Refreshes {
 
     /// One launch of a fresh process.
     fn launch(&mut self, candidate: &mut Candidate, arm: usize) -> Result<Made, ScenarioError> {
-        let arm = match &self.arms[arm] {
-            Asked::Own(arm) => arm.clone(),
-            Asked::Guest(whose, arm) => {
-                let (at, arm) = (candidate.at(*whose), arm.clone());
-                return self.guest(at, &arm).map(one);
-            }
-        };
-        let arm = &arm;
-        let memos = if arm.engine == Engine::Published { &self.published } else { &self.memos };
-        let before = memos.restore(arm.memo)?;
-        self.trace.restore(match arm.memo {
-            Memo::None => prepared_database::Memo::None,
-            Memo::Absent => prepared_database::Memo::Absent,
-            // The trace database grew after both.
-            Memo::LongBefore | Memo::Before => prepared_database::Memo::Before,
-            Memo::After => prepared_database::Memo::After,
-        })?;
-        self.trace_files.bring(record::Cache::Hot)?;
-        warm(&self.home, &self.grown, arm.reads)?;
-        let is_told = arm.memo != Memo::None;
-        let task = Task {
-            engine: arm.engine,
-            home: self.home.clone(),
-            database: self.trace.database.clone(),
-            archive_memo: is_told.then(|| memos.place.clone()),
-            trace_memo: is_told.then(|| self.trace.memo.clone()),
-            handicap: Handicap::default(),
-            cores: None,
-        };
-        Ok(one(match ask(candidate, task) {
-            Ok(finished) => {
-                let due = self.due.get(&arm.engine).cloned().unwrap_or_default();
-                judge::judge(arm, &due, &finished, memos.is_other_than(&before)?, self.strict)
-            }
-            Err(error) => (not_started(), SampleState::Failed { error }),
-        }))
+        match self.arms[arm].clone() {
+            Asked::Own(arm) => self.own(candidate, &arm).map(one),
+            Asked::Guest(whose, arm) => self.guest(candidate.at(whose), &arm).map(one),
+        }
     }
 
     fn compare_work(&mut self) {
@@ -198,6 +170,28 @@ impl Scenario for Refreshes {
 }
 
 impl Refreshes {
+    /// One launch of a fresh process of our own, judged.
+    fn own(&mut self, candidate: &Candidate, arm: &Arm) -> Result<(Launch, SampleState), ScenarioError> {
+        let Self { owns, home, trace, trace_files, grown, due, strict, .. } = self;
+        let engine = owns.engine(candidate, arm.engine)?;
+        if let Some(lacking) = engine.restore(guests::state(arm.memo).as_deref())? {
+            return Ok((not_started(), lacking));
+        }
+        trace_files.bring(record::Cache::Hot)?;
+        PageCache::of(engine.memo.files()?).bring(record::Cache::Hot)?;
+        warm(home, grown, arm.reads)?;
+        let before = engine.memo.look()?;
+        let memo = if arm.memo == Memo::None { None } else { engine.told() };
+        let ask = guests::usage(memo, home, &[], Some(&trace.database));
+        let done = match engine.ask(&ask, own::with(candidate))? {
+            Ok(done) => done,
+            Err(state) => return Ok((not_started(), state)),
+        };
+        let wrote = engine.memo.look()? != before;
+        let nothing = Due::default();
+        Ok(judge::judge(arm, due.get(&arm.engine).unwrap_or(&nothing), done, wrote, *strict))
+    }
+
     /// One launch of a fresh process of the candidate at this place, judged.
     fn guest(&mut self, at: usize, arm: &OfCandidate) -> Result<(Launch, SampleState), ScenarioError> {
         let Self { guests, home, priority, right, grown, .. } = self;

@@ -89,7 +89,7 @@ pub(super) fn remember(
     let is_needed = |whose| arms.iter().any(|arm| arm.needs(whose, change, memo));
     let ask = |guest: &Guest| scan(database, guest.told(), Window::default(), false);
     if arms.iter().any(|arm| arm.is_own_with(change, memo)) {
-        owns.remember(ask, from.as_deref(), &to)?;
+        owns.remember(Engine::Scanner, ask, from.as_deref(), &to)?;
     }
     guests.remember(is_needed, ask, from.as_deref(), &to)
 }

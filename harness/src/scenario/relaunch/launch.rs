@@ -14,7 +14,7 @@ use crate::scenario::companion::Answered;
 use crate::scenario::finished::Finished;
 
 /// The request of a scan.
-pub(super) fn scan(database: &Path, memo: Option<WirePath>, window: Window, force: bool) -> Ask {
+pub(in crate::scenario) fn scan(database: &Path, memo: Option<WirePath>, window: Window, force: bool) -> Ask {
     let database = WirePath(database.to_owned());
     Ask::Scan(ScanAsked { database, memo, since: window.since, until: window.until, force })
 }

@@ -9,7 +9,7 @@
 mod definition;
 mod guests;
 pub(crate) mod judge;
-mod launch;
+pub(super) mod launch;
 mod live_database;
 mod overlapping;
 mod ready;

@@ -183,11 +183,12 @@ fn fresh(
     let memo = PageCache::of(engine.memo.files()?).bring(cache)?;
     let resident_before = files.bring(cache)?.zip(memo).map(|(one, other)| one + other);
     let memo = if arm.memo == Memo::None { None } else { engine.told() };
+    let before = engine.memo.look()?;
     let window = if arm.moved { prepared.moved } else { Window::default() };
     let ask = scan(&prepared.database, memo, window, arm.rescan);
     match engine.ask(&ask, own::with(candidate))? {
         Ok(done) => {
-            let wrote_memo = engine.memo.is_other_than(state.as_deref())?;
+            let wrote_memo = engine.memo.look()? != before;
             let seen = judge::Seen { resident_before, wrote_memo };
             let mut due = Due::of(arm, prepared);
             if !strict {

@@ -9,9 +9,19 @@ const WARM: [&str; 4] = ["--recipe", "archive-tiny", "--arms", "warm"];
 /// reads every rollout.
 fn forgetful(program: &Program) -> PathBuf {
     let path = program.path("forgetful");
-    let memo = r#"$(printf %s "$3" | sed -n 's/.*"archive_memo":"\([^"]*\)".*/\1/p')"#;
-    let script = format!("[ \"$1\" != __refresh ] || rm -rf \"{memo}\"");
-    write_executable(&path, &format!("#!/bin/sh\n{script}\nexec '{REAL}' \"$@\"\n"));
+    let script = r#"
+if [ "$1" = __worker ] && [ "$2" = scanner ]; then
+    read -r request
+    case $request in *'"database":"'*'"home":"'* | *'"home":"'*'"database":"'*)
+        after=${request#*\"memo\":\"} memo=${after%%\"*}
+        rm -rf "$memo/usage"
+    esac
+    printf '%s\n' "$request" | REAL __worker "$2"
+    exit $?
+fi
+exec REAL "$@"
+"#;
+    write_executable(&path, &format!("#!/bin/sh{}", script.replace("REAL", &format!("'{REAL}'"))));
     path
 }
 

@@ -29,6 +29,7 @@ use tracerig_protocol::{
 use tracerig_published::trace as published;
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Turns, Window};
 
+use crate::scenario::refresh;
 use crate::{handicap, platform};
 pub(crate) use lasting::resident_arguments;
 pub(crate) use planted::Planted;
@@ -39,6 +40,9 @@ pub const SUBCOMMAND: &str = "__worker";
 
 /// The name of the memo of a trace database in its folder.
 pub(crate) const MEMO: &str = "trace";
+
+/// The name of the memo of an archive in its folder.
+pub(crate) const USAGE_MEMO: &str = "usage";
 
 /// What is relaunched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -173,6 +177,11 @@ impl Worker {
         Self { engine, lives_on, scanner: None }
     }
 
+    fn cannot(&self) -> Refusal {
+        let message = format!("{} does not do that", self.engine.name());
+        Refusal { kind: ErrorKind::Unsupported, message }
+    }
+
     fn hello(&self) -> Hello {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let versions = vec![VERSION];
@@ -212,7 +221,11 @@ impl Worker {
                 name: engine.name().to_owned(),
                 version,
                 contracts: vec![Contract::Trace],
-                capabilities: vec![Capability::Serve, Capability::Counters],
+                // The published refresh of an archive keeps a memo.
+                capabilities: [Capability::Serve, Capability::Counters]
+                    .into_iter()
+                    .chain((engine == Engine::Published).then_some(Capability::Memo))
+                    .collect(),
                 versions,
                 usage: None,
             },
@@ -270,20 +283,21 @@ impl Answers for Worker {
             Ask::Hello { .. } => Ok((Answer::Hello(self.hello()), Claims::default())),
             Ask::Idle => Ok((Answer::Idle, Claims::default())),
             Ask::Scan(asked) => self.scan(asked, request),
-            Ask::Usage(asked) if self.engine == Engine::Scanner => usage::count(asked),
-            Ask::Usage(asked) if self.engine == Engine::Published => usage::published(asked),
+            Ask::Usage(asked) => match (&asked.database, self.engine) {
+                (Some(database), engine) => refresh::worker::refresh(engine, asked, &database.0, request),
+                (None, Engine::Scanner) => usage::count(asked),
+                (None, Engine::Published) => usage::published(asked),
+                (None, Engine::Floor) => Err(self.cannot()),
+            },
             Ask::Append(asked) if self.engine == Engine::Scanner => {
                 append::append(asked).map(|answer| (Answer::Append(answer), Claims::default()))
             }
-            Ask::Usage(_) | Ask::Append(_) => {
-                let message = format!("{} does not do that", self.engine.name());
-                Err(Refusal { kind: ErrorKind::Unsupported, message })
-            }
+            Ask::Append(_) => Err(self.cannot()),
         }
     }
 }
 
-fn failed(message: String) -> Refusal {
+pub(crate) fn failed(message: String) -> Refusal {
     Refusal { kind: ErrorKind::Failed, message }
 }
 

@@ -39,7 +39,7 @@ impl Planted {
     }
 
     /// Adds it to what the engine says it did.
-    pub(super) fn count(self, counters: &mut BTreeMap<String, u64>) {
+    pub(crate) fn count(self, counters: &mut BTreeMap<String, u64>) {
         let more =
             [("rows_examined", self.rows), ("body_bytes", self.body_bytes), ("vm_steps", self.vm_steps)];
         for (name, more) in more {

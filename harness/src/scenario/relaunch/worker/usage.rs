@@ -8,11 +8,11 @@ use tracerig_protocol::{Answer, Claims, Refusal, UsageAnswer, UsageAsked, UsageR
 use tracerig_published::archive;
 use tracerig_scanner::archive::{self as session_archive, Archive, PriorityTurns};
 
-use super::failed;
+use super::{USAGE_MEMO, failed};
 
 /// Counts them.
 pub(super) fn count(asked: &UsageAsked) -> Result<(Answer, Claims), Refusal> {
-    let memo = asked.memo.as_ref().map(|memo| memo.0.join("usage"));
+    let memo = asked.memo.as_ref().map(|memo| memo.0.join(USAGE_MEMO));
     let archive = Archive::new(&asked.home.0, session_archive::Options { memo, ..Default::default() });
     let turns: PriorityTurns = asked.priority.iter().map(String::as_str).collect();
     let request = session_archive::Request {
@@ -44,6 +44,6 @@ pub(super) fn published(asked: &UsageAsked) -> Result<(Answer, Claims), Refusal>
         output,
         ..UsageRow::default()
     });
-    let answer = UsageAnswer { rows: rows.collect(), mode: None };
+    let answer = UsageAnswer { rows: rows.collect(), ..UsageAnswer::default() };
     Ok((Answer::Usage(answer), Claims::default()))
 }
