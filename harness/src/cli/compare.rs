@@ -2,7 +2,7 @@
 
 mod commands;
 pub(super) mod pairs;
-mod programs;
+pub(super) mod programs;
 mod records;
 pub(super) mod results;
 mod self_check;

@@ -10,6 +10,7 @@ mod generated;
 mod kept;
 mod output;
 mod profile;
+mod release_report;
 mod report;
 mod repro;
 mod run;
@@ -61,6 +62,7 @@ enum Verb {
     Compare(Box<compare::Arguments>),
     Diff(diff::Arguments),
     Report(report::Arguments),
+    ReleaseReport(release_report::Arguments),
     Repro(repro::Arguments),
     Profile(profile::Arguments),
     Candidate(candidate::Arguments),
@@ -200,6 +202,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
+        Verb::ReleaseReport(arguments) => release_report::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Profile(arguments) => profile::main(&arguments),
         Verb::Candidate(arguments) => candidate::main(&arguments),
