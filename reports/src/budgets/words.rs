@@ -148,7 +148,8 @@ fn found(found: Found) -> String {
 pub fn terminal(judgement: &Judgement) -> String {
     let mut out = String::new();
     paragraphs(&mut out, wanting(judgement));
-    section(&mut out, "Budgets", &table(judgement));
+    let titles = ["arm", "figure", "result", "found", "at most"];
+    section(&mut out, "Budgets", &table(judgement).only(&titles));
     out.push('\n');
     paragraphs(&mut out, [counted(judgement)]);
     paragraphs(&mut out, left_out(judgement));
