@@ -317,7 +317,7 @@ why = "A test."
             ("at-most = 2.5", "most = 2.5", "line 12: unknown field `most`"),
             ("at-most = 2.5", "at-most = -1", "line 12: `ratio.at-most` is -1"),
             ("\"floor:hot\"", "\"flor:hot\"", "line 11: the run relaunch has no arm `flor:hot`; it has"),
-            ("\"floor:hot\"", "\"full\"", "line 11: `full` means several arms; choose among full:hot"),
+            ("\"floor:hot\"", "\"published\"", "line 11: `published` means several arms"),
             ("\"floor:hot\"", "\"warm:hot\"", "line 11: warm:hot is the arm itself"),
             ("\"ci/append\"", "\"ci/appends\"", "line 16: the plan ci has no run `appends`"),
             ("\"ci/append\"", "\"append\"", "line 16: `append` is no PLAN/RUN"),
