@@ -181,6 +181,7 @@ pub fn main() -> ExitCode {
         Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
             // To `git bisect run` the code of bad usage would mean that every revision is bad.
             complain(&error);
+            repro::say_skipped();
             return ExitCode::from(repro::SKIP);
         }
         Err(asked) if !asked.use_stderr() => {

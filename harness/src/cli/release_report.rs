@@ -125,13 +125,15 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 }
 
 /// The budgets of this file; without a name those of the usual one, if it is there.
-pub(super) fn budgets_of(named: Option<&Path>, plan: &Plan) -> anyhow::Result<Option<Budgets>> {
-    let path = match named {
-        Some(path) => path,
-        None if Path::new(BUDGETS).exists() => Path::new(BUDGETS),
-        None => return Ok(None),
-    };
-    crate::budgets::read(path, plan).map(Some).map_err(|error| match error {
+fn budgets_of(named: Option<&Path>, plan: &Plan) -> anyhow::Result<Option<Budgets>> {
+    let usual = Path::new(BUDGETS);
+    let path = named.or_else(|| usual.exists().then_some(usual));
+    path.map(|path| budgets_at(path, plan)).transpose()
+}
+
+/// The budgets of this file. Names that are not there are wrong arguments.
+pub(super) fn budgets_at(path: &Path, plan: &Plan) -> anyhow::Result<Budgets> {
+    crate::budgets::read(path, plan).map_err(|error| match error {
         BudgetError::Read(_) => error.into(),
         error => Usage(error.to_string()).into(),
     })

@@ -48,7 +48,10 @@ pub(super) fn ask_resident(candidate: &Candidate, live: &mut LiveDatabase) -> Re
     let mut ask = || {
         let resident = match &mut live.resident {
             Some(resident) => resident,
-            none => none.insert(candidate.live_on(&worker::resident_arguments(&live.database))?),
+            none => {
+                let arguments = worker::resident_arguments(&live.database, candidate.cores());
+                none.insert(candidate.live_on(&arguments)?)
+            }
         };
         resident.ask(&Refresh::Refresh)
     };

@@ -3,14 +3,15 @@
 
 use std::ffi::OsString;
 use std::io::BufRead;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tracerig_scanner::{MemoPlace, Options, Request, Scanner};
+use tracerig_scanner::{MemoPlace, Request, Scanner};
 
-use super::{SUBCOMMAND, say, scan};
+use super::{SUBCOMMAND, cores_argument, options, say, scan};
 
 /// What makes a worker a scanner that lives on.
 pub(super) const RESIDENT: &str = "resident";
@@ -22,9 +23,14 @@ pub(crate) enum Refresh {
     Refresh,
 }
 
-/// The arguments of a scanner that lives on.
-pub(crate) fn resident_arguments(database: &Path) -> Vec<OsString> {
-    arguments(RESIDENT, database).into()
+/// The arguments of a scanner that lives on, on so many cores, or on those there are.
+pub(crate) fn resident_arguments(database: &Path, cores: Option<NonZeroUsize>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments(RESIDENT, database).into();
+    if let Some(cores) = cores {
+        // Behind the process that asks, as for workers that end.
+        arguments.insert(2, cores_argument(cores));
+    }
+    arguments
 }
 
 /// The arguments of any worker that lives on.
@@ -33,9 +39,12 @@ pub(super) fn arguments(what: &str, database: &Path) -> [OsString; 4] {
 }
 
 /// Scans each time it is asked.
-pub(super) fn resident(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
+pub(super) fn resident(
+    arguments: &mut impl Iterator<Item = OsString>,
+    cores: Option<NonZeroUsize>,
+) -> Result<(), String> {
     let database = database(arguments)?;
-    let scanner = Scanner::new(database, Options { memo: MemoPlace::Memory, ..Options::default() });
+    let scanner = Scanner::new(database, options(MemoPlace::Memory, cores));
     serve(|Refresh::Refresh| scan(&scanner, &Request::default(), Instant::now()))
 }
 

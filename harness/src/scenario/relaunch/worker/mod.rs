@@ -110,7 +110,7 @@ pub fn arguments(
         arguments.push(format!("{HANDICAP}{text}").into());
     }
     if let Some(cores) = cores.filter(|_| engine == Engine::Scanner) {
-        arguments.push(format!("{CORES}{cores}").into());
+        arguments.push(cores_argument(cores));
     }
     arguments.extend([engine.name().into(), database.as_os_str().to_owned()]);
     if engine == Engine::Scanner {
@@ -121,6 +121,10 @@ pub fn arguments(
         arguments.push(number(request.window.until));
     }
     arguments
+}
+
+fn cores_argument(cores: NonZeroUsize) -> OsString {
+    format!("{CORES}{cores}").into()
 }
 
 /// What makes a worker one that does nothing.
@@ -159,7 +163,7 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
     }
     match what.as_str() {
         IDLE => Ok(()),
-        lasting::RESIDENT => lasting::resident(arguments),
+        lasting::RESIDENT => lasting::resident(arguments, cores),
         writer::WRITER => writer::writer(arguments),
         engine => {
             let instructions = Instructions::read(engine.parse()?, arguments)?;

@@ -29,6 +29,13 @@ fn requests_to_other_builds_stay_as_they_are() {
         of(Engine::Scanner, memo, Handicap::default(), NonZeroUsize::new(2)),
         "cores=2 scanner db memo rescan 7 -"
     );
+    let resident = |cores| {
+        let arguments = resident_arguments(Path::new("db"), cores);
+        let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        words[2..].join(" ")
+    };
+    assert_eq!(resident(None), "resident db");
+    assert_eq!(resident(NonZeroUsize::new(2)), "cores=2 resident db");
 }
 
 #[test]
