@@ -4,8 +4,8 @@
 #
 # Two files are for the release: release-report.html, the page, and release-report.tar.gz, which has
 # every sample, too. Exit codes are those of `tracerig release-report`: 3 a wrong answer, 4 worse or
-# over budget, 1 or 2 the report itself failed. 5 (inconclusive), which is common on a machine that is
-# not quiet, is reported, and fails only with STRICT=1. The first release has nothing to be compared
+# over budget, 1 or 2 the report itself failed. 5 (inconclusive), which is common on a machine that
+# is not quiet, is reported, and fails only with STRICT=1. The first release has nothing to be compared
 # with, and makes no report.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,13 +14,14 @@ plan=${1:-release}
 out=$(ci/unused.sh "${OUT:-}" tracerig-out/release-report)
 
 if [ -z "${SINCE:-}" ] && ! git describe --tags --abbrev=0 'HEAD^' > /dev/null 2>&1; then
-    echo "ci/release-report.sh: there is no tag before this revision, so there is nothing to compare it with" >&2
+    echo "ci/release-report.sh: no tag lies before this revision, so nothing is compared" >&2
     exit 0
 fi
 cargo build --locked --release --bin tracerig
 target=${CARGO_TARGET_DIR:-target}
 code=0
-"$target/release/tracerig" release-report ${SINCE:+--since "$SINCE"} --plan "$plan" --out "$out/release-report" || code=$?
+"$target/release/tracerig" release-report ${SINCE:+--since "$SINCE"} --plan "$plan" \
+    --out "$out/release-report" || code=$?
 
 if [ -f "$out/release-report/release.html" ]; then
     cp "$out/release-report/release.html" "$out/release-report.html"
@@ -31,7 +32,7 @@ if [ -f "$out/release-report/release.html" ]; then
     fi
 fi
 if [ "$code" -eq 5 ] && [ "${STRICT:-0}" != 1 ]; then
-    echo "inconclusive: no regression is proven, and none is ruled out; run ci/release-report.sh on a quiet machine" >&2
+    echo "inconclusive: no regression is proven, and none is ruled out; use a quiet machine" >&2
     exit 0
 fi
 exit "$code"

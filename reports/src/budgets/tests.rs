@@ -207,7 +207,7 @@ fn the_gravest_budget_decides_and_missed_ones_come_first() {
     assert_eq!(lines, [6, 5, 4, 3, 7]);
     let text = terminal(&judgement);
     assert!(
-        text.starts_with("budgets.toml:6: MISSED: relaunch/warm:hot, vm_steps: 3,870, at most 3,869."),
+        text.starts_with("budgets.toml:6: MISSED: relaunch/warm:hot, vm_steps is 3,870, at most 3,869."),
         "{text}"
     );
     assert!(text.contains("1 of 3 budgets is missed, 1 is undecided, 1 is met; 2 are left out."), "{text}");

@@ -3,6 +3,7 @@
 use super::{Found, Judged, Judgement, Limit, Outcome};
 use crate::layout::Table;
 use crate::record::{ArmKey, Cache};
+use crate::stats::Interval;
 use crate::terminal::{paragraphs, section};
 use crate::units;
 use crate::words::{self, or_nothing};
@@ -42,16 +43,24 @@ pub(crate) fn wanting(judgement: &Judgement) -> Vec<String> {
     let told = |judged: &Judged| {
         let place = place(judgement, judged);
         let what = format!("{}, {}", subject(judged), figure(judged));
-        let found = or_nothing(judged.found, found);
+        let ends = words::or_empty(interval(judged), |ends| format!(" ({})", words::interval(ends)));
+        let found = or_nothing(judged.found, found) + &ends;
         match &judged.outcome {
             Outcome::Missed => {
-                Some(format!("{place}: MISSED: {what}: {found}, at most {}.", at_most(judged)))
+                Some(format!("{place}: MISSED: {what} is {found}, at most {}.", at_most(judged)))
             }
             Outcome::Undecided { because } => Some(format!("{place}: undecided: {what}: {because}.")),
             Outcome::Met | Outcome::LeftOut { .. } => None,
         }
     };
     judgement.budgets.iter().filter_map(told).collect()
+}
+
+fn interval(judged: &Judged) -> Option<Interval> {
+    match judged.found {
+        Some(Found::Ratio { interval, .. }) => interval,
+        _ => None,
+    }
 }
 
 /// What is left out, each reason once with the lines that have it.
@@ -75,7 +84,7 @@ pub(crate) fn left_out(judgement: &Judgement) -> Vec<String> {
 
 /// Every budget that was judged, missed ones first.
 pub(crate) fn table(judgement: &Judgement) -> Table {
-    let mut table = Table::new(1, ["arm", "figure", "result", "found", "at most", "line"])
+    let mut table = Table::new(1, ["arm", "figure", "result", "found", "at most", "99 % interval", "line"])
         .words("figure")
         .words("result");
     let is_judged = |judged: &&Judged| !matches!(judged.outcome, Outcome::LeftOut { .. });
@@ -91,10 +100,11 @@ pub(crate) fn table(judgement: &Judgement) -> Table {
             result.to_owned(),
             or_nothing(judged.found, found),
             at_most(judged),
+            or_nothing(interval(judged), words::interval),
             judged.budget.line.to_string(),
         ]);
     }
-    table
+    table.without_empty_columns()
 }
 
 /// `budgets.toml:12`, as compilers name a line.
@@ -115,7 +125,7 @@ fn named(arm: &ArmKey) -> String {
 fn figure(judged: &Judged) -> String {
     match &judged.budget.limit {
         Limit::Counter { counter, .. } => counter.clone(),
-        Limit::Ratio { to, .. } => format!("time / {}", named(to)),
+        Limit::Ratio { to, .. } => format!("time vs {}", named(to)),
         Limit::Time { phase, percentile, .. } => {
             let of = words::or_empty(phase.as_ref(), |phase| format!(" of {phase}"));
             format!("p{percentile}{of}")
@@ -134,10 +144,7 @@ fn at_most(judged: &Judged) -> String {
 fn found(found: Found) -> String {
     match found {
         Found::Amount { amount } => units::count(amount),
-        Found::Ratio { ratio, interval } => {
-            let ends = words::or_empty(interval, |ends| format!(" ({})", words::interval(ends)));
-            format!("{}x{ends}", units::ratio(ratio))
-        }
+        Found::Ratio { ratio, .. } => format!("{}x", units::ratio(ratio)),
         Found::Time { time } => units::duration(time),
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn page(out: &mut Markup, release: &Release<'_>) {
     if !times.is_empty() {
         out.leaf("h3", &[], "Time");
         chart(out, release);
-        parts::table(out, "Medians before and after, worst first", &times);
+        parts::table(out, words::TIMES, &times);
     }
 
     out.leaf("h2", &[], "Budgets");

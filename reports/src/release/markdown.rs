@@ -21,7 +21,7 @@ pub fn markdown(release: &Release<'_>) -> String {
     let times = words::times(release);
     if !times.is_empty() {
         page.heading("Time");
-        page.table("Medians before and after, worst first", &times);
+        page.table(words::TIMES, &times);
     }
     page.heading("Budgets");
     page.paragraph(&words::budgets(release));

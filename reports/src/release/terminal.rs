@@ -19,7 +19,8 @@ pub fn terminal(release: &Release<'_>) -> String {
     }
     section(&mut out, "Exact work counters that changed", &words::work(release));
     out += &format!("\n{}\n", words::equal(release));
-    section(&mut out, "Times before and after, worst first", &words::times(release));
+    let titles = ["arm", "time", "change", "99 % interval", release.since, "new"];
+    section(&mut out, words::TIMES, &words::times(release).only(&titles));
     match release.budgets {
         Some(judged) => out += &format!("\n{}", budgets::terminal(judged)),
         None => {

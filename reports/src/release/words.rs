@@ -11,7 +11,7 @@ use crate::words::{self, or_nothing};
 
 /// The title.
 pub(crate) fn title(release: &Release<'_>) -> String {
-    format!("Release report: changes since {}", release.since)
+    format!("tracerig release report: changes since {}", release.since)
 }
 
 /// When, what with what, and where, each in a few words.
@@ -46,8 +46,8 @@ fn program(program: &Program) -> String {
 
 /// How the figures came about, for who has never seen such a report.
 pub(crate) fn explained() -> &'static str {
-    "Both versions were built on this machine and launched in turn on the same data. Every answer was \
-     checked. An arm is one kind of launch, such as a relaunch with a warm memo. Work is counted \
+    "Both versions of tracerig were built on this machine and launched in turn on the same data. Every \
+     answer was checked. An arm is one kind of launch, such as a relaunch with a warm memo. Work is counted \
      exactly; times are compared in pairs."
 }
 
@@ -179,6 +179,11 @@ pub(crate) fn work(release: &Release<'_>) -> Table {
     tables::all_counters_of(&release.comparisons.runs)
 }
 
+/// What the table of times shows.
+pub(crate) const TIMES: &str = "Medians before and after, worst first. The change is the median of the \
+                                ratios of pairs, in which what slowed both cancels out; it is not the \
+                                ratio of the two medians";
+
 /// The times of every arm before and after, worst first.
 pub(crate) fn times(release: &Release<'_>) -> Table {
     let titles = ["arm", "time", "change", "99 % interval", release.since, "new", "of"];
@@ -248,11 +253,12 @@ pub(crate) fn environment(release: &Release<'_>) -> Table {
     }
     if let Some((_, record)) = release.records.first() {
         for (what, value) in remarks::machine(record) {
-            // Both versions are above.
-            if !["tracerig", "revision"].contains(&what) {
+            // Both versions are above; the rest is of no use to a reader, and in every record.
+            if !["tracerig", "revision", "fingerprint", "SQLite"].contains(&what) {
                 row(what, value);
             }
         }
+        row("SQLite", record.build.sqlite.clone());
     }
     table
 }
