@@ -9,7 +9,7 @@ use crate::stats::{self, FEWEST_PAIRS, Interval};
 use crate::units;
 use crate::words;
 
-/// What was measured of a budget: its outcome and its figure, or why there is none.
+/// The outcome of a budget and its figure; an outcome alone if nothing was measured.
 type Figure = Result<(Outcome, Found), Outcome>;
 
 /// Judges the budgets by the records of the runs of this plan, each with its name.

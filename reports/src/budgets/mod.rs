@@ -111,7 +111,7 @@ pub struct Judged {
     /// Whether it is met.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// The figure; `None` where there is none.
+    /// The figure; `None` if nothing was measured.
     pub found: Option<Found>,
 }
 

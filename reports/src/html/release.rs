@@ -2,13 +2,10 @@
 //! get the same again.
 
 use super::markup::Markup;
-use super::parts;
-use super::plot::{self, Caption, Change};
+use super::{comparison, parts};
 use crate::budgets::words as budgets;
-use crate::comparison::tables;
 use crate::layout::tied;
 use crate::release::{Release, words};
-use crate::verdict::Verdict;
 
 /// The page itself.
 pub(super) fn page(out: &mut Markup, release: &Release<'_>) {
@@ -42,7 +39,7 @@ pub(super) fn page(out: &mut Markup, release: &Release<'_>) {
     let times = words::times(release);
     if !times.is_empty() {
         out.leaf("h3", &[], "Time");
-        chart(out, release);
+        comparison::chart(out, "changes", &release.comparisons.runs, release.arms().all.into_iter());
         parts::table(out, words::TIMES, &times);
     }
 
@@ -65,29 +62,4 @@ pub(super) fn page(out: &mut Markup, release: &Release<'_>) {
     parts::details(out, "What each arm is", |out| {
         parts::table(out, "Arms that were compared", &words::arms(release));
     });
-}
-
-/// The change of the time of every arm.
-fn chart(out: &mut Markup, release: &Release<'_>) {
-    let runs = &release.comparisons.runs;
-    let change = |(run, arm): (&crate::comparison::Run, &crate::verdict::ArmVerdict)| {
-        let change = arm.change?;
-        let class = match arm.time? {
-            Verdict::Slower => "bad",
-            Verdict::Faster => "good",
-            Verdict::Inconclusive { .. } => "doubt",
-            Verdict::Same => "plain",
-        };
-        let name = tables::named(runs, run, arm);
-        Some(Change { name, class, ratio: change.ratio, interval: change.interval })
-    };
-    let changes: Vec<Change> = release.arms().all.into_iter().filter_map(change).collect();
-    let margin = runs.first().map_or(0.02, |run| run.comparison.verdicts.rules.margin);
-    let how = format!(
-        "A dot is the median change of an arm, the line its 99 % interval. The grey band is the margin \
-         of {}: a change within it is none.",
-        crate::words::percent(margin)
-    );
-    let caption = Caption { id: "changes".to_owned(), title: "Change of the time of each arm.", how: &how };
-    plot::changes(out, &caption, margin, &changes);
 }

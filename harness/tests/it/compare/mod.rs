@@ -344,3 +344,13 @@ fn a_run_is_made_again_from_its_record_alone() {
     assert_eq!(program.run(&["repro", text(&cut), "--bisect"]).code, Some(125));
     assert_eq!(program.run(&["repro", text(&cut)]).code, Some(1));
 }
+
+#[test]
+fn the_budgets_of_this_repository_name_runs_arms_and_counters_that_are_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../budgets.toml");
+    for plan in ["quick", "ci", "release"] {
+        let plan = tracerig_harness::plan::Plan::find(plan).unwrap();
+        let read = tracerig_harness::budgets::read(&path, &plan).unwrap();
+        assert!(plan.name == "quick" || read.budgets.iter().any(|budget| budget.plan == plan.name));
+    }
+}

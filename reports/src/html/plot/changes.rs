@@ -1,5 +1,5 @@
 //! What changed between two versions: the change of each arm a dot on its interval, beside the
-//! margin within which a change is none.
+//! margin within which changes are ignored.
 
 use super::axis::{Frame, Scale, at, below, ends};
 use super::{Caption, WIDTH, figure};
@@ -7,7 +7,7 @@ use crate::html::markup::Markup;
 use crate::stats::Interval;
 use crate::words;
 
-/// The name of an arm stands above its interval, since names of runs and arms are long.
+/// The name of an arm is above its interval, because names of runs and arms are long.
 const ROW: f64 = 46.0;
 /// Changes in percent that are shown at least, and at most: a change beyond is a triangle.
 const LEAST: f64 = 6.0;
