@@ -200,7 +200,7 @@ pub(crate) fn times(release: &Release<'_>) -> Table {
             tables::interval(change.interval),
             cell(times.and_then(|times| times.whole.base)),
             cell(times.and_then(|times| times.whole.new)),
-            if arm.metric == Metric::AppendP50 { "append, p50" } else { "launch" }.to_owned(),
+            if arm.metric == Metric::AppendP50 { "append" } else { "launch" }.to_owned(),
         ]);
     }
     table
