@@ -62,16 +62,16 @@ fn the_verdict_is_one_sentence_that_names_what_is_worst() {
     assert!(worse.ends_with(", and 1 of 3 budgets is missed."), "{worse}");
     let fine = Made::of(0, None).only("floor");
     assert_eq!(verdict(&fine), "No worse than v1.2: none of 1 arm does more work or takes longer.");
-    assert_eq!(fine.with(|release| release.gate()), Gate::Fine);
+    assert_eq!(fine.with(words::class), "good");
     // A missed budget decides by itself.
     let over = Made::of(0, Some(mixed(&flawless()))).only("floor");
     assert!(verdict(&over).starts_with("Over budget: 1 of 3 budgets is missed"), "{}", verdict(&over));
-    assert_eq!(over.with(|release| release.gate()), Gate::Regression);
+    assert_eq!(over.with(words::class), "bad");
     let mut undecided = mixed(&flawless());
     undecided.budgets.remove(0);
     let open = Made::of(0, Some(undecided)).only("floor");
     assert!(verdict(&open).contains("1 of 2 budgets is undecided."), "{}", verdict(&open));
-    assert_eq!(open.with(|release| release.gate()), Gate::Inconclusive);
+    assert_eq!(open.with(words::class), "doubt");
     let mut cut = Made::of(8, None);
     cut.comparisons.interrupted = true;
     assert!(verdict(&cut).starts_with("Incomplete: "), "{}", verdict(&cut));
