@@ -7,6 +7,7 @@
 #[cfg(feature = "ablations")]
 pub mod ablation_costs;
 pub mod baseline;
+pub mod budgets;
 pub mod candidate;
 pub mod cli;
 pub mod compare;

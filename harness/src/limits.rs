@@ -42,3 +42,14 @@ pub const PLAN: &[Limit] = &[
     Limit { key: "run.warmup", range: Range::Whole(1, MOST_WARMUP) },
     Limit { key: "run.limit_ms", range: Range::Whole(1, MOST_TIME.as_secs() * 1000) },
 ];
+
+/// The largest amount of a counter, and the largest number of TOML.
+const LARGEST: u64 = i64::MAX as u64;
+
+/// The numbers of a file of budgets.
+pub const BUDGETS: &[Limit] = &[
+    Limit { key: "machine.cores", range: Range::Whole(1, 1_000_000) },
+    Limit { key: "counter.at-most", range: Range::Whole(0, LARGEST) },
+    Limit { key: "ratio.at-most", range: Range::UpTo(1e9) },
+    Limit { key: "time.percentile", range: Range::UpTo(100.0) },
+];

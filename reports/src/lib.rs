@@ -18,13 +18,14 @@
 //! ```
 //!
 //! [`verdict`] judges two programs by their samples, and [`comparison`] shows the result. [`html`]
-//! makes one page of any records. [`export`] writes figures for other services.
+//! makes one page of any records. [`budgets`] judges figures by what they may be at most. [`export`] writes figures for other services.
 //!
 //! The crate knows nothing about databases and processes. Arms, phases and counters are names to it,
 //! so a scenario it does not know still renders.
 
 pub mod append;
 mod bootstrap;
+pub mod budgets;
 mod command;
 pub mod comparison;
 mod document;
@@ -48,6 +49,7 @@ pub mod profile;
 mod reading;
 pub mod record;
 mod refresh;
+pub mod release;
 mod remarks;
 pub mod render;
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Page {
         self.heading("Times");
         let interval = words::confidence();
         self.paragraph(&format!(
-            "Wall time of whole processes, measured from outside. A sample is one launch, or the mean of as many as take {} \
+            "Wall time of whole processes, measured from outside. A sample is one launch, or the median of as many as take {} \
              together (x in the last column). Every round has one sample of each arm, in random order. Spread is the \
              interquartile range divided by the median. Ratios are medians over the rounds in which both arms have a \
              valid sample, never across cache states. Their intervals come from the bootstrap of that median, widened \

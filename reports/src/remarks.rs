@@ -68,17 +68,17 @@ pub(crate) fn brief(record: &Record, summary: &Summary) -> Vec<String> {
 /// Why the run did not end well: the first sample that shows it, and how many there are. `None` for a
 /// run that did.
 pub(crate) fn cause(outcome: &Outcome, left_out: &[LeftOut]) -> Option<String> {
-    let first = |wanted: fn(&SampleState) -> Option<&str>| {
+    let first = |wanted: fn(&SampleState) -> Option<String>| {
         let place = |left: &LeftOut| format!("{}, round {}", words::arm(&left.arm, left.cache), left.round);
-        left_out.iter().find_map(|left| {
-            // The first line: a process may have said pages.
-            let why = wanted(&left.state)?.lines().next().unwrap_or_default();
-            Some(format!("{}: {why}", place(left)))
-        })
+        left_out.iter().find_map(|left| Some(format!("{}: {}", place(left), wanted(&left.state)?)))
     };
+    // A process may have said pages.
+    fn first_line(text: &str) -> String {
+        text.lines().next().unwrap_or_default().to_owned()
+    }
     if outcome.mismatches > 0 {
         let found = first(|state| match state {
-            SampleState::Mismatch { detail } => Some(detail),
+            SampleState::Mismatch { detail } => Some(first_line(detail)),
             _ => None,
         });
         return Some(format!(
@@ -89,7 +89,7 @@ pub(crate) fn cause(outcome: &Outcome, left_out: &[LeftOut]) -> Option<String> {
     }
     if outcome.failures > 0 {
         let found = first(|state| match state {
-            SampleState::Failed { error } => Some(error),
+            SampleState::Failed { error } => Some(words::cause(error)),
             _ => None,
         });
         return Some(format!(
@@ -100,7 +100,7 @@ pub(crate) fn cause(outcome: &Outcome, left_out: &[LeftOut]) -> Option<String> {
     }
     (outcome.status == Status::Inconclusive).then(|| {
         let found = first(|state| match state {
-            SampleState::Excluded { reason } => Some(reason),
+            SampleState::Excluded { reason } => Some(first_line(reason)),
             _ => None,
         });
         format!(

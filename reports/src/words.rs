@@ -263,6 +263,15 @@ pub(crate) fn plural(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", units::count(n), if n == 1 { "" } else { "s" })
 }
 
+/// A moment such as `2026-11-21T07:00:00.123Z`, to the minute; anything else unchanged.
+pub(crate) fn to_the_minute(moment: &str) -> String {
+    let minute = moment.split_once('T').zip(moment.strip_suffix('Z'));
+    match minute.and_then(|((day, time), _)| Some((day, time.get(..5)?))) {
+        Some((day, time)) if day.len() == 10 => format!("{day} {time} UTC"),
+        _ => moment.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

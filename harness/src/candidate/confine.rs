@@ -70,6 +70,7 @@ mod tests {
         let ask = Ask::Usage(UsageAsked {
             home: WirePath(home),
             memo: Some(WirePath(memo)),
+            database: None,
             zone_minutes: 0,
             priority: Vec::new(),
             force: false,

@@ -3,7 +3,7 @@
 mod candidates;
 mod commands;
 pub(super) mod pairs;
-mod programs;
+pub(super) mod programs;
 mod records;
 pub(super) mod results;
 mod self_check;

@@ -10,6 +10,7 @@ mod generated;
 mod kept;
 mod output;
 mod profile;
+mod release_report;
 mod report;
 mod repro;
 mod run;
@@ -62,6 +63,7 @@ enum Verb {
     Compare(Box<compare::Arguments>),
     Diff(diff::Arguments),
     Report(report::Arguments),
+    ReleaseReport(release_report::Arguments),
     Repro(repro::Arguments),
     Profile(profile::Arguments),
     Candidate(candidate::Arguments),
@@ -180,6 +182,7 @@ pub fn main() -> ExitCode {
         Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
             // To `git bisect run` the code of bad usage would mean that every revision is bad.
             complain(&error);
+            repro::say_skipped();
             return ExitCode::from(repro::SKIP);
         }
         Err(asked) if !asked.use_stderr() => {
@@ -201,6 +204,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
+        Verb::ReleaseReport(arguments) => release_report::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Profile(arguments) => profile::main(&arguments),
         Verb::Candidate(arguments) => candidate::main(&arguments),

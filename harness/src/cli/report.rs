@@ -127,7 +127,7 @@ fn say_if_incomplete(path: &Path, record: &Record) {
 }
 
 /// Files that runs, comparisons and reports write beside records. Who names all files of a folder names them, too.
-const BESIDE: [&str; 12] = [
+const BESIDE: [&str; 15] = [
     "summary.txt",
     "ladder.md",
     "ladder.svg",
@@ -140,6 +140,9 @@ const BESIDE: [&str; 12] = [
     "report.json",
     "bencher.json",
     "smaller-is-better.json",
+    "release.html",
+    "release.md",
+    "release.json",
 ];
 
 /// Whether the path is that of such a file.

@@ -138,10 +138,16 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
                 && !output::is_broken_pipe(&error) =>
         {
             output::say(&format!("tracerig: {}", output::told(&error)));
+            say_skipped();
             Ok(Code(SKIP))
         }
         done => done,
     }
+}
+
+/// Says which code a bisection goes on with, where nothing could be compared.
+pub(super) fn say_skipped() {
+    output::say(&format!("for git bisect: skip (exit code {SKIP})"));
 }
 
 /// The record, if a folder is given the one in it.

@@ -23,7 +23,7 @@ use tracerig_reports::verdict::Rules;
 
 pub use error::CompareError;
 pub use programs::Subject;
-pub use revision::{Built, Source, build};
+pub use revision::{Built, Source, build, last_tag};
 pub use self_check::{Arm, Checked, SelfCheck, self_check};
 
 use crate::machine;

@@ -107,6 +107,34 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     }
 }
 
+/// The last tag before the work tree around `folder`: of a clean work tree at a tag, the one before.
+///
+/// # Errors
+/// It is no repository, or has no such tag.
+pub fn last_tag(folder: &Path) -> Result<String, CompareError> {
+    let head = git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"], NO_REPOSITORY)
+        .map_err(|error| named(error, "the revision HEAD"))?;
+    let describe = |of: &str| git(folder, &["describe", "--tags", "--abbrev=0", of], NO_TAG);
+    let no_tag = |error| match error {
+        CompareError::Build { .. } => CompareError::Build {
+            what: "the last release".to_owned(),
+            said: "git knows no tag before the work tree".to_owned(),
+            remedy: NO_TAG,
+        },
+        error => error,
+    };
+    let tag = describe("HEAD").map_err(no_tag)?;
+    let tagged = git(folder, &["rev-parse", "--verify", "--quiet", &format!("{tag}^{{commit}}")], NO_TAG)?;
+    let status = ["status", "--porcelain", "--untracked-files=no"];
+    if tagged == head && git(folder, &status, NO_REPOSITORY)?.is_empty() {
+        return describe("HEAD^").map_err(no_tag);
+    }
+    Ok(tag)
+}
+
+const NO_TAG: &str =
+    "Name a revision with --since REV; a shallow clone gets its tags with `git fetch --unshallow --tags`";
+
 /// This program, if it is what a build of the work tree at `root` would make.
 fn this_program(root: &Path) -> Result<Option<PathBuf>, CompareError> {
     let build = machine::build();

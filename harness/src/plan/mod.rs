@@ -138,6 +138,13 @@ impl Plan {
         Self::parse(text, name)
     }
 
+    /// The built-in plan of this name.
+    #[must_use]
+    pub fn builtin(name: &str) -> Option<Self> {
+        let (_, text) = BUILTIN.iter().find(|(builtin, _)| *builtin == name)?;
+        Self::parse(text, name).ok()
+    }
+
     /// Reads a plan from the text of a TOML file; `place` names it in errors.
     ///
     /// # Errors

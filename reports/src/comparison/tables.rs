@@ -14,7 +14,7 @@ fn keys(arm: &ArmVerdict) -> Vec<String> {
     vec![arm.arm.clone(), arm.cache.to_string()]
 }
 
-fn interval(interval: Option<Interval>) -> String {
+pub(crate) fn interval(interval: Option<Interval>) -> String {
     or_nothing(interval, |ends| format!("{} to {}", words::change(ends.low), words::change(ends.high)))
 }
 
@@ -51,7 +51,7 @@ fn judged(arm: &ArmVerdict) -> [String; 5] {
 }
 
 /// Arms as the command line names them, `warm:hot`; with several runs, below the name of theirs.
-fn named(runs: &[Run], run: &Run, arm: &ArmVerdict) -> String {
+pub(crate) fn named(runs: &[Run], run: &Run, arm: &ArmVerdict) -> String {
     let cache = if arm.cache == Cache::Any { String::new() } else { format!(":{}", arm.cache) };
     let run = if runs.len() > 1 { format!("{}/", run.name) } else { String::new() };
     format!("{run}{}{cache}", arm.arm)
@@ -75,6 +75,15 @@ const MOST_COUNTERS: usize = 6;
 
 /// The exact counters of all runs that changed, the first of them.
 pub(crate) fn counters_of(runs: &[Run]) -> Table {
+    some_counters_of(runs, MOST_COUNTERS)
+}
+
+/// The exact counters of all runs that changed.
+pub(crate) fn all_counters_of(runs: &[Run]) -> Table {
+    some_counters_of(runs, usize::MAX)
+}
+
+fn some_counters_of(runs: &[Run], most: usize) -> Table {
     let mut table = Table::new(2, ["arm", "counter", "base", "new", "change"]).words("change");
     let changed = runs.iter().flat_map(|run| {
         run.comparison.verdicts.arms.iter().flat_map(move |arm| {
@@ -87,8 +96,8 @@ pub(crate) fn counters_of(runs: &[Run]) -> Table {
         })
     });
     let changed: Vec<Vec<String>> = changed.collect();
-    let more = changed.len().saturating_sub(MOST_COUNTERS);
-    changed.into_iter().take(MOST_COUNTERS).for_each(|row| table.row(row));
+    let more = changed.len().saturating_sub(most);
+    changed.into_iter().take(most).for_each(|row| table.row(row));
     if more > 0 {
         table.row(vec![
             format!("and {more} more"),
@@ -141,7 +150,7 @@ pub(crate) fn times(times: &[ArmTimes], at_least: f64) -> Table {
 }
 
 /// The word of a verdict.
-fn verdict(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Same => "same",
         Verdict::Slower => "SLOWER",

@@ -40,11 +40,15 @@ pub(crate) fn programs(comparison: &Comparison) -> [String; 2] {
     [line("base", &comparison.base), line("new", &comparison.new)]
 }
 
-/// The verdict in a sentence, its name first.
+/// The verdict in a sentence, its name first, and the exit code.
 pub(crate) fn head(comparison: &Comparison) -> String {
-    let gate = comparison.gate();
+    format!("{} Exit code {}.", verdict(comparison), comparison.gate().exit_code())
+}
+
+/// The verdict in a sentence, its name first.
+pub(crate) fn verdict(comparison: &Comparison) -> String {
     let arms = &comparison.verdicts.arms;
-    let head = match gate {
+    let said = match comparison.gate() {
         Gate::Fine if arms.iter().all(|arm| arm.time.is_none()) => {
             "FINE: no extra work. Times were not compared."
         }
@@ -56,20 +60,15 @@ pub(crate) fn head(comparison: &Comparison) -> String {
             return left_out(arms, "MISMATCH", "gave a wrong answer", |arm| arm.left_out.mismatched);
         }
     };
-    format!("{head} Exit code {}.", gate.exit_code())
+    said.to_owned()
 }
 
-/// `FAILED: 6 of 162 samples gave no answer (published, cache cold). Exit code 1.`
+/// `FAILED: 6 samples gave no answer: published (cache cold).`
 fn left_out(arms: &[ArmVerdict], name: &str, what: &str, count: fn(&ArmVerdict) -> u64) -> String {
     let found: Vec<String> =
         arms.iter().filter(|arm| count(arm) > 0).map(|arm| words::arm(&arm.arm, arm.cache)).collect();
-    let gate = if name == "FAILED" { Gate::Failed } else { Gate::Mismatch };
-    format!(
-        "{name}: {} {what}: {}. Exit code {}.",
-        words::plural(arms.iter().map(count).sum(), "sample"),
-        found.join(", "),
-        gate.exit_code()
-    )
+    let samples = words::plural(arms.iter().map(count).sum(), "sample");
+    format!("{name}: {samples} {what}: {}.", found.join(", "))
 }
 
 /// The verdict, its reasons, and the arms that are the same.

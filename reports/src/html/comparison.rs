@@ -2,10 +2,11 @@
 
 use super::markup::Markup;
 use super::parts;
+use super::plot::{self, Caption, Change};
 use crate::comparison::{Comparison, Comparisons, Run, tables, words};
 use crate::layout::tied;
 use crate::record::CounterClass;
-use crate::verdict::Gate;
+use crate::verdict::{ArmVerdict, Gate, Verdict};
 
 /// What a comparison is called among the others.
 pub(super) fn heading(run: &Run) -> String {
@@ -42,7 +43,7 @@ pub(super) fn answers(out: &mut Markup, comparisons: &[Comparisons]) {
         out.leaf("p", &[("class", &"state doubt")], &said);
     }
     for run in comparisons.iter().flat_map(|comparisons| &comparisons.runs) {
-        let head = words::answer(&run.comparison).into_iter().next().unwrap_or_default();
+        let head = words::verdict(&run.comparison);
         let class = match run.comparison.gate() {
             Gate::Fine => "good",
             Gate::Inconclusive => "doubt",
@@ -53,6 +54,44 @@ pub(super) fn answers(out: &mut Markup, comparisons: &[Comparisons]) {
         let title = format!("{}: {new} compared with {base}", words::subject(&run.comparison));
         parts::table(out, &title, &tables::verdicts(&run.comparison.verdicts));
     }
+    for (at, comparisons) in comparisons.iter().enumerate() {
+        let of_run = |run| arms(run).map(move |arm| (run, arm));
+        let all = comparisons.runs.iter().flat_map(of_run);
+        chart(out, &format!("changes-{}", at + 1), &comparisons.runs, all);
+    }
+}
+
+fn arms(run: &Run) -> impl Iterator<Item = &ArmVerdict> {
+    run.comparison.verdicts.arms.iter()
+}
+
+/// The change of the time of each of these arms, a picture called `id`.
+pub(super) fn chart<'a>(
+    out: &mut Markup,
+    id: &str,
+    runs: &[Run],
+    arms: impl Iterator<Item = (&'a Run, &'a ArmVerdict)>,
+) {
+    let change = |(run, arm): (&Run, &ArmVerdict)| {
+        let change = arm.change?;
+        let class = match arm.time? {
+            Verdict::Slower => "bad",
+            Verdict::Faster => "good",
+            Verdict::Inconclusive { .. } => "doubt",
+            Verdict::Same => "plain",
+        };
+        let name = tables::named(runs, run, arm);
+        Some(Change { name, class, ratio: change.ratio, interval: change.interval })
+    };
+    let changes: Vec<Change> = arms.filter_map(change).collect();
+    let margin = runs.first().map_or(0.02, |run| run.comparison.verdicts.rules.margin);
+    let how = format!(
+        "A dot is the median change of an arm, the line its 99 % interval. The grey band is the margin \
+         of {}: changes within it are ignored.",
+        crate::words::percent(margin)
+    );
+    let caption = Caption { id: id.to_owned(), title: "Change of the time of each arm.", how: &how };
+    plot::changes(out, &caption, margin, &changes);
 }
 
 /// All of one comparison.
@@ -60,7 +99,10 @@ pub(super) fn section(out: &mut Markup, run: &Run) {
     let comparison = &run.comparison;
     let verdicts = &comparison.verdicts;
     out.leaf("h2", &[], &heading(run));
-    parts::list(out, words::answer(comparison));
+    let mut answer = words::answer(comparison);
+    // Who reads a page has no use for an exit code.
+    answer[0] = words::verdict(comparison);
+    parts::list(out, answer);
     parts::list(out, words::programs(comparison));
     if !comparison.times.is_empty() {
         out.leaf("h3", &[], "Times");

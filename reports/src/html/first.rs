@@ -52,15 +52,6 @@ fn distinction(records: &[Record], record: &Record) -> String {
     if arms.is_empty() || !is_alone { format!(" ({})", record.id) } else { format!(" ({})", arms.join(", ")) }
 }
 
-/// A moment such as `2026-11-21T07:00:00.123Z`, to the minute; anything else unchanged.
-fn to_the_minute(moment: &str) -> String {
-    let minute = moment.split_once('T').zip(moment.strip_suffix('Z'));
-    match minute.and_then(|((day, time), _)| Some((day, time.get(..5)?))) {
-        Some((day, time)) if day.len() == 10 => format!("{day} {time} UTC"),
-        _ => moment.to_owned(),
-    }
-}
-
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -72,7 +63,7 @@ pub(super) fn page(out: &mut Markup, title: &str, content: &Content<'_>, growth:
     out.element("header", &[], |out| {
         out.leaf("h1", &[], title);
         if let Some(record) = records.first() {
-            out.leaf("p", &[("class", &"lead")], &to_the_minute(&record.started));
+            out.leaf("p", &[("class", &"lead")], &words::to_the_minute(&record.started));
         }
         if !records.is_empty() || content.comparisons.is_empty() {
             out.element("p", &[], |out| {

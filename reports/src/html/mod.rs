@@ -14,6 +14,7 @@ mod markup;
 mod parts;
 mod plot;
 mod relaunch;
+mod release;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -22,6 +23,7 @@ use serde_json::Value;
 use crate::Record;
 use crate::comparison::{Comparisons, Run};
 use crate::ladder::Ladder;
+use crate::release::Release;
 use crate::units;
 use markup::Markup;
 use plot::{Caption, Palette};
@@ -48,49 +50,62 @@ impl<'a> Content<'a> {
 #[must_use]
 pub fn page(content: &Content<'_>) -> String {
     let Content { records, ablations, .. } = *content;
-    let mut out = Markup::default();
-    out.verbatim("<!DOCTYPE html>\n");
     let title = first::title(content);
     let ladders = ladders(records);
     let is_long = records.len() + content.compared().len() > 1;
+    document(&title, |out| {
+        first::page(out, &title, content, !ladders.is_empty());
+        for (at, run) in content.compared().into_iter().enumerate() {
+            let id = format!("comparison-{}", at + 1);
+            out.element("section", &[("id", &id)], |out| {
+                comparison::section(out, run);
+                up(out, is_long);
+            });
+        }
+        for (at, record) in records.iter().enumerate() {
+            let id = format!("run-{}", at + 1);
+            out.element("section", &[("id", &id)], |out| {
+                out.leaf("h2", &[], &first::heading_among(records, record));
+                if records.len() > 1 {
+                    first::answer(out, record);
+                }
+                if record.plan.append.is_some() {
+                    append::section(out, &id, record);
+                } else {
+                    relaunch::section(out, &id, record);
+                }
+                up(out, is_long);
+            });
+        }
+        if !ladders.is_empty() {
+            out.element("section", &[("id", &"growth")], |out| growth(out, &ladders));
+        }
+        if let Some(ablations) = ablations {
+            out.element("section", &[("id", &"ablations")], |out| ablations::section(out, ablations));
+        }
+    })
+}
+
+/// The page of the report before a release.
+#[must_use]
+pub fn release(report: &Release<'_>) -> String {
+    document(&crate::release::words::title(report), |out| release::page(out, report))
+}
+
+/// A page with this title around what `content` writes.
+fn document(title: &str, content: impl FnOnce(&mut Markup)) -> String {
+    let mut out = Markup::default();
+    out.verbatim("<!DOCTYPE html>\n");
     out.element("html", &[("lang", &"en"), ("xmlns", &"http://www.w3.org/1999/xhtml")], |out| {
         out.element("head", &[], |out| {
             out.empty("meta", &[("charset", &"utf-8")]);
             out.empty("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
             out.empty("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);
-            out.leaf("title", &[], &title);
+            out.leaf("title", &[], title);
             out.element("style", &[], |out| out.verbatim(include_str!("style.css")));
         });
         out.element("body", &[], |out| {
-            first::page(out, &title, content, !ladders.is_empty());
-            for (at, run) in content.compared().into_iter().enumerate() {
-                let id = format!("comparison-{}", at + 1);
-                out.element("section", &[("id", &id)], |out| {
-                    comparison::section(out, run);
-                    up(out, is_long);
-                });
-            }
-            for (at, record) in records.iter().enumerate() {
-                let id = format!("run-{}", at + 1);
-                out.element("section", &[("id", &id)], |out| {
-                    out.leaf("h2", &[], &first::heading_among(records, record));
-                    if records.len() > 1 {
-                        first::answer(out, record);
-                    }
-                    if record.plan.append.is_some() {
-                        append::section(out, &id, record);
-                    } else {
-                        relaunch::section(out, &id, record);
-                    }
-                    up(out, is_long);
-                });
-            }
-            if !ladders.is_empty() {
-                out.element("section", &[("id", &"growth")], |out| growth(out, &ladders));
-            }
-            if let Some(ablations) = ablations {
-                out.element("section", &[("id", &"ablations")], |out| ablations::section(out, ablations));
-            }
+            content(out);
             out.leaf(
                 "footer",
                 &[],

@@ -122,7 +122,7 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     parts::table(
         out,
         &format!(
-            "Wall time of a launch. A sample is one launch, or the mean of as many as take {} together; spread is the \
+            "Wall time of a launch. A sample is one launch, or the median of as many as take {} together; spread is the \
              interquartile range divided by the median",
             units::duration(record.plan.launches.at_least)
         ),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ArmKey, Cache, Histogram};
 use crate::ByteSize;
+use crate::stats;
 use crate::units::nanos;
 
 /// One sample of one arm: one launch, or as many short ones as the plan's policy asks for.
@@ -40,20 +41,25 @@ impl Sample {
         self.state == SampleState::Valid
     }
 
-    /// Whole-process time of one launch: the mean of its launches. `None` without a launch.
+    /// Whole-process time of a launch: the median over its launches, because one that the machine held
+    /// up would move a mean. `None` without a launch.
     #[must_use]
     pub fn time(&self) -> Option<Duration> {
-        let launches = u32::try_from(self.launches.len()).ok().filter(|n| *n > 0)?;
-        Some(self.launches.iter().map(|launch| launch.wall).sum::<Duration>() / launches)
+        middle(self.launches.iter().map(|launch| Some(launch.wall)))
     }
 
-    /// Time inside the process of one launch, all phases together: the mean of its launches. `None` without a launch, and where
-    /// one reports no phase.
+    /// Time inside the process of a launch, all phases together: the median over its launches. `None`
+    /// without a launch, and where one reports no phase.
     #[must_use]
     pub fn inside(&self) -> Option<Duration> {
-        let launches = u32::try_from(self.launches.len()).ok().filter(|n| *n > 0)?;
-        Some(self.launches.iter().map(Launch::inside).sum::<Option<Duration>>()? / launches)
+        middle(self.launches.iter().map(Launch::inside))
     }
+}
+
+/// The median of times; `None` where one is missing.
+fn middle(times: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
+    let times: Option<Vec<f64>> = times.map(|time| Some(nanos::saturated(time?) as f64)).collect();
+    stats::median(&times?).map(|time| Duration::from_nanos(time.round() as u64))
 }
 
 /// Whether a sample counts, and if not, why.

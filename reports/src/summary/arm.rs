@@ -29,7 +29,7 @@ pub struct ArmSummary {
     pub launches_per_sample: u64,
     /// Launches in the valid samples.
     pub launches: u64,
-    /// Whole-process time of a launch, over samples: the time of a sample is the mean of its launches. `None` without a
+    /// Whole-process time of a launch, over samples: the time of a sample is the median of its launches. `None` without a
     /// valid sample, as is everything below that needs one.
     pub sample_time: Option<Times>,
     /// The same over single launches: wider, because nothing is averaged.

@@ -66,15 +66,24 @@ fn times_by_hand() {
 }
 
 #[test]
-fn a_sample_of_many_launches_is_their_mean() {
+fn a_sample_of_many_launches_is_their_median_as_in_exports_and_comparisons() {
     let mut record = record_of(&[("warm", Cache::Hot, &[1, 2])]);
-    let mut second = record.samples[0].launches[0].clone();
-    second.wall = ms(9);
-    record.samples[0].launches.push(second);
+    for wall in [9, 3] {
+        let mut next = record.samples[0].launches[0].clone();
+        next.wall = ms(wall);
+        record.samples[0].launches.push(next);
+    }
     let arm = arm(&record, "warm", Cache::Hot);
-    // Samples of 5 and 2 ms; launches of 1, 9 and 2 ms.
-    assert_eq!(arm.sample_time.map(|times| times.median), Some(Duration::from_micros(3_500)));
-    assert_eq!(arm.launch_time.map(|times| (times.n, times.median, times.max)), Some((3, ms(2), ms(9))));
+    // Samples of 3 and 2 ms; launches of 1, 9, 3 and 2 ms.
+    let median = arm.sample_time.as_ref().map(|times| times.median);
+    assert_eq!(median, Some(Duration::from_micros(2_500)));
+    assert_eq!(arm.launch_time.map(|times| (times.n, times.max)), Some((4, ms(9))));
+    let exported: serde_json::Value =
+        serde_json::from_str(&crate::export::bencher(std::slice::from_ref(&record)).unwrap()).unwrap();
+    let exported = exported.as_object().unwrap().values().next().unwrap();
+    assert_eq!(exported["latency"]["value"], 2_500_000.0);
+    let compared = crate::comparison::ArmTimes::of(&record, &record);
+    assert_eq!(compared[0].whole.base, median);
 }
 
 #[test]

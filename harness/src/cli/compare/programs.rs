@@ -11,7 +11,7 @@ use super::{Arguments, exact_counters, plan, results, rules};
 use crate::cli::output::Format;
 use crate::cli::shown::Shown;
 use crate::cli::{self, Code, Interrupted, Usage, code_of, output, run};
-use crate::compare::{self, CompareError, Event, Job, Source, Subject};
+use crate::compare::{self, CompareError, Compared, Event, Job, Source, Subject};
 use crate::machine;
 use crate::scenario::Place;
 
@@ -49,6 +49,18 @@ pub(super) fn out(arguments: &Arguments) -> PathBuf {
 
 /// Compares, and gives what was found in this format, with or without all details.
 pub(super) fn made(job: &Job, out: &Path, shape: (Format, bool)) -> anyhow::Result<Code> {
+    let (compared, code) = measured(job, out)?;
+    results::give(compared.into_iter().map(as_run).collect(), code, Some(out), shape)
+}
+
+/// A comparison with the name of its run.
+pub(in crate::cli) fn as_run(compared: Compared) -> Run {
+    Run { name: compared.name, comparison: compared.comparison }
+}
+
+/// Compares, and writes every sample into a folder below `out`. What was compared before something
+/// went wrong is a result anyway; the code is that of what went wrong.
+pub(in crate::cli) fn measured(job: &Job, out: &Path) -> anyhow::Result<(Vec<Compared>, Code)> {
     let mut shown = Shown::default();
     let mut compared = Vec::new();
     let ended = compare::run(job, &mut |event| show(&mut shown, &event), &mut |run| compared.push(run));
@@ -57,7 +69,6 @@ pub(super) fn made(job: &Job, out: &Path, shape: (Format, bool)) -> anyhow::Resu
         Err(error) if compared.is_empty() => return Err(told(error)),
         ended => ended.err(),
     };
-    // What was compared before something went wrong is a result anyway.
     let mut code = Code::FINE;
     let mut gone_wrong = |error: anyhow::Error| {
         code = code.graver(code_of(&error));
@@ -80,8 +91,7 @@ pub(super) fn made(job: &Job, out: &Path, shape: (Format, bool)) -> anyhow::Resu
     if compared.iter().any(|run| run.interrupted) {
         code = code.graver(Code::INTERRUPTED);
     }
-    let runs = compared.into_iter().map(|run| Run { name: run.name, comparison: run.comparison });
-    results::give(runs.collect(), code, Some(out), shape)
+    Ok((compared, code))
 }
 
 /// The executable that the user names, if any, and what they call it.
@@ -96,13 +106,13 @@ fn executable(
     }
 }
 
-pub(super) fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
+pub(in crate::cli) fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
     let built = compare::build(source, Path::new("."), &mut |what| output::say(what)).map_err(told)?;
     Ok((built.name, built.path))
 }
 
 /// The error as the command line tells it.
-pub(super) fn told(error: CompareError) -> anyhow::Error {
+pub(in crate::cli) fn told(error: CompareError) -> anyhow::Error {
     match error {
         CompareError::Interrupted => Interrupted.into(),
         CompareError::Run { run, source } => cli::no_run(&format!("run `{run}`"), source),

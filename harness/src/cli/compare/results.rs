@@ -14,7 +14,7 @@ use crate::compare::Compared;
 pub(in crate::cli) const FILE: &str = "comparison.json";
 
 /// Makes sure before anything is measured that results can be written after it, and overwrite none.
-pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
+pub(in crate::cli) fn prepare(out: &Path) -> anyhow::Result<()> {
     kept::prepare(out, &[(FILE, "a comparison")])
 }
 
@@ -37,22 +37,12 @@ pub(super) fn give(
     out: Option<&Path>,
     (format, details): (Format, bool),
 ) -> anyhow::Result<Code> {
-    let codes = runs.iter().map(|run| Code(run.comparison.gate().exit_code()));
-    let code = codes.fold(ended, Code::graver);
-    let comparisons = Comparisons { exit_code: code.0, interrupted: ended == Code::INTERRUPTED, runs };
-    let each = |text: fn(&comparison::Comparison) -> String| {
-        let each = comparisons.runs.iter().map(|run| text(&run.comparison));
-        // Last, where it stays visible: an interrupted comparison must not look complete.
-        let cut = comparisons.cut_short().map(|said| said + "\n");
-        each.chain(cut).collect::<Vec<String>>().join("\n")
-    };
-    let written = out.map_or(Ok(()), |out| {
-        comparisons.write(&out.join(FILE))?;
-        write_whole(&out.join("comparison.md"), each(comparison::markdown).as_bytes())
-    });
+    let comparisons = gathered(runs, ended);
+    let code = Code(comparisons.exit_code);
+    let written = out.map_or(Ok(()), |out| write(&comparisons, out));
     let is_written = written.is_ok();
     let printed = output::print(&match format {
-        Format::Table if details => each(comparison::details),
+        Format::Table if details => each(&comparisons, comparison::details),
         Format::Table => {
             let cut = comparisons.cut_short().map(|said| said + "\n");
             comparison::terminal(&comparisons.runs) + &cut.unwrap_or_default()
@@ -60,9 +50,30 @@ pub(super) fn give(
         Format::Json => foreign::json(&comparisons.to_json()?),
     });
     // Reported after the result: what cannot be kept can still be read.
-    let code = code.after(printed).after(written.map_err(Into::into));
+    let code = code.after(printed).after(written);
     if let Some(out) = out.filter(|_| is_written) {
         output::say(&format!("\nfull report: {}/comparison.md", out.display()));
     }
     Ok(code)
+}
+
+/// The comparisons with the gravest of their exit codes and of `ended`.
+pub(in crate::cli) fn gathered(runs: Vec<Run>, ended: Code) -> Comparisons {
+    let codes = runs.iter().map(|run| Code(run.comparison.gate().exit_code()));
+    let code = codes.fold(ended, Code::graver);
+    Comparisons { exit_code: code.0, interrupted: ended == Code::INTERRUPTED, runs }
+}
+
+/// Writes the comparisons, for programs and for people.
+pub(in crate::cli) fn write(comparisons: &Comparisons, out: &Path) -> anyhow::Result<()> {
+    comparisons.write(&out.join(FILE))?;
+    write_whole(&out.join("comparison.md"), each(comparisons, comparison::markdown).as_bytes())?;
+    Ok(())
+}
+
+fn each(comparisons: &Comparisons, text: fn(&comparison::Comparison) -> String) -> String {
+    let each = comparisons.runs.iter().map(|run| text(&run.comparison));
+    // Last, where it stays visible: an interrupted comparison must not look complete.
+    let cut = comparisons.cut_short().map(|said| said + "\n");
+    each.chain(cut).collect::<Vec<String>>().join("\n")
 }

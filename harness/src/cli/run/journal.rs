@@ -61,7 +61,9 @@ impl<'a> Journal<'a> {
             && let Some(partial) = &self.partial
         {
             let samples = output::counted(self.samples, "sample was", "samples were");
-            let path = partial.path().display();
+            let path = partial.path().display().to_string();
+            // As a shell reads it: the line is to be copied.
+            let path = shlex::try_quote(&path).unwrap_or_else(|_| path.as_str().into());
             output::say(&format!("{samples} taken before: tracerig report {path}"));
         }
         done

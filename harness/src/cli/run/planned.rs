@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
-use tracerig_reports::{units, wrapped, write_whole};
+use tracerig_reports::budgets::{self, Judgement};
+use tracerig_reports::{Record, units, wrapped, write_whole};
 
 use super::{
     Code, Format, Output, RECORD, Usage, code, measure, output, place, prepare, say_if_small,
     warn_of_debug_build, write,
 };
+use crate::cli::release_report::budgets_at;
 use crate::cli::{code_of, no_definition, no_run};
 use crate::plan::{Plan, PlanError, Run};
 use crate::scenario::Place;
@@ -32,6 +34,9 @@ pub(super) struct Planned {
     /// Folder for records and reports, with a folder per run [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Judge the figures by this file of budgets; see docs/release-report.md.
+    #[arg(long, value_name = "FILE")]
+    budgets: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -44,6 +49,9 @@ struct Done {
     plan: String,
     why: String,
     runs: Vec<DoneRun>,
+    /// What came of the budgets, where a file of them was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budgets: Option<Judgement>,
     exit_code: u8,
 }
 
@@ -79,6 +87,7 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
         Some(out) => out.clone(),
         None => Path::new("tracerig-out").join(machine::run_id(&plan.name, &machine::now())),
     };
+    let budgets = arguments.budgets.as_deref().map(|path| budgets_at(path, &plan)).transpose()?;
     for run in &plan.runs {
         run.definition().map_err(|what| no_run(&format!("{name}: run `{}`", run.name), what))?;
         prepare(&out.join(&run.name))?;
@@ -91,17 +100,27 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
         plan: plan.name.clone(),
         why: plan.why.clone(),
         runs: Vec::new(),
+        budgets: None,
         exit_code: 0,
     };
     let mut ended = Code::FINE;
+    let mut records = Vec::new();
     for run in &plan.runs {
         output::say_wrapped(&format!("{}: {}", &run.name, run.why));
-        let (one, printed) = one(run, arguments, &place, &out);
+        let (one, record, printed) = one(run, arguments, &place, &out);
+        // Those of a release take memory that only budgets need.
+        records.extend(record.filter(|_| budgets.is_some()).map(|record| (run.name.as_str(), record)));
         ended = ended.graver(Code(one.exit_code)).after(printed);
         done.runs.push(one);
         if interrupt::requested() {
             break;
         }
+    }
+    if let Some(budgets) = &budgets {
+        let measured: Vec<(&str, &Record)> = records.iter().map(|(name, record)| (*name, record)).collect();
+        let judged = budgets::judge(budgets, &plan.name, &measured);
+        ended = ended.graver(Code(judged.gate().exit_code()));
+        done.budgets = Some(judged);
     }
     done.exit_code = ended.0;
     let table = table(&done);
@@ -123,9 +142,15 @@ pub(in crate::cli) fn find(name: &str) -> anyhow::Result<Plan> {
     })
 }
 
-/// One run, and whether it could be printed; that it cannot be made is part of the result.
-fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, anyhow::Result<()>) {
+/// One run, its record, and whether it could be printed; that it cannot be made is part of the result.
+fn one(
+    run: &Run,
+    arguments: &Planned,
+    place: &Place,
+    out: &Path,
+) -> (DoneRun, Option<Record>, anyhow::Result<()>) {
     let mut printed = Ok(());
+    let mut made = None;
     let begun = Instant::now();
     let mut done = DoneRun {
         name: run.name.clone(),
@@ -156,13 +181,14 @@ fn one(run: &Run, arguments: &Planned, place: &Place, out: &Path) -> (DoneRun, a
                 Ok(()) => done.record = Some(folder.join(RECORD)),
                 Err(error) => done.failed(&error, Code(done.exit_code).graver(Code::FAILED)),
             }
+            made = Some(record);
         }
         Err(error) => {
             done.failed(&error, code_of(&error));
         }
     }
     done.seconds = begun.elapsed().as_secs_f64();
-    (done, printed)
+    (done, made, printed)
 }
 
 /// One line a run, of 80 columns or less where the names allow it; why a run could not be made is below.
@@ -188,6 +214,9 @@ fn table(done: &Done) -> String {
     }
     for (run, error) in done.runs.iter().filter_map(|run| Some((run, run.error.as_ref()?))) {
         text += &(String::from("\n") + &wrapped(&format!("{}: {error}", run.name), 80, "  "));
+    }
+    if let Some(judged) = &done.budgets {
+        text += &format!("\n{}", budgets::terminal(judged));
     }
     text
 }

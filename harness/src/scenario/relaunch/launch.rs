@@ -44,8 +44,7 @@ pub(super) fn told(finished: &Finished) -> Result<Told, String> {
 
 /// Asks the process that lives on, which is started if need be.
 pub(super) fn ask_resident(candidate: &Candidate, live: &mut LiveDatabase) -> Result<Answered<Told>, Halt> {
-    let request =
-        Request::new("1", scan(&live.database, None, Window::default(), false), u64::from(u32::MAX));
+    let request = beside(candidate, scan(&live.database, None, Window::default(), false));
     let mut ask = || {
         let resident = match &mut live.resident {
             Some(resident) => resident,

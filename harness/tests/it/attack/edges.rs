@@ -8,7 +8,7 @@ use serde_json::json;
 use tracerig_datasets::Recipe;
 use tracerig_datasets::limits::{ARCHIVE_RECIPE, Checked, Limit, MOST_SCALE, RECIPE, Range};
 use tracerig_harness::handicap::Planted;
-use tracerig_harness::limits::PLAN;
+use tracerig_harness::limits::{BUDGETS, PLAN};
 use tracerig_harness::plan::Plan;
 
 use crate::common::program::{Program, text};
@@ -73,7 +73,7 @@ fn file(key: &str, value: &str) -> String {
 
 #[test]
 fn each_number_of_recipes_and_plans_is_taken_at_both_ends_of_its_range() {
-    for limits in [RECIPE, ARCHIVE_RECIPE, PLAN] {
+    for limits in [RECIPE, ARCHIVE_RECIPE, PLAN, BUDGETS] {
         for &Limit { key, range } in limits {
             let is_taken = |value: &str| Checked::new(&file(key, value), limits).is_ok();
             let (ends, beyond) = match range {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tracerig_datasets::limits::{ARCHIVE_RECIPE, Limit, RECIPE};
-use tracerig_harness::limits::PLAN;
+use tracerig_harness::limits::{BUDGETS, PLAN};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -81,6 +81,7 @@ fn the_page_has_the_range_of_every_number_of_recipes_and_plans() {
     table("Recipes of databases", RECIPE);
     table("Recipes of archives", ARCHIVE_RECIPE);
     table("Plans", PLAN);
+    table("Budgets", BUDGETS);
     ranges.push_str("\n<!-- end of ranges -->");
     assert!(page().contains(&ranges), "put this into docs/limits.md:\n{ranges}");
 }

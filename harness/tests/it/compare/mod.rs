@@ -333,11 +333,23 @@ fn a_run_is_made_again_from_its_record_alone() {
     assert!(bad.out.contains("Exit code 1.") && bad.out.contains("bad (exit code 1)"), "{}", bad.out);
     assert_eq!(bad.out.to_lowercase().matches("exit code").count(), 2, "{}", bad.out);
     assert_eq!(repro(&["--bisect", "--samples", "1"]).code, Some(125), "one sample tells nothing of times");
-    assert_eq!(repro(&["--bisect", "--bin", "/no/such"]).code, Some(125));
-    assert_eq!(repro(&["--bisect", "--no-such-option"]).code, Some(125));
+    for skipped in [repro(&["--bisect", "--bin", "/no/such"]), repro(&["--bisect", "--no-such-option"])] {
+        assert_eq!(skipped.code, Some(125));
+        assert!(skipped.err.contains("for git bisect: skip (exit code 125)"), "{}", skipped.err);
+    }
     let cut = program.path("cut.json");
     let whole = std::fs::read(&record).unwrap();
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
     assert_eq!(program.run(&["repro", text(&cut), "--bisect"]).code, Some(125));
     assert_eq!(program.run(&["repro", text(&cut)]).code, Some(1));
+}
+
+#[test]
+fn the_budgets_of_this_repository_name_runs_arms_and_counters_that_are_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../budgets.toml");
+    for plan in ["quick", "ci", "release"] {
+        let plan = tracerig_harness::plan::Plan::find(plan).unwrap();
+        let read = tracerig_harness::budgets::read(&path, &plan).unwrap();
+        assert!(plan.name == "quick" || read.budgets.iter().any(|budget| budget.plan == plan.name));
+    }
 }

@@ -164,7 +164,119 @@ fn revisions_are_built_in_work_trees_of_their_own() {
     command.current_dir(&repository).env_remove("CARGO_TARGET_DIR");
     let pairs = Ran::of(&command.output().unwrap());
     assert!(pairs.code == Some(4) && pairs.out.contains("rows_examined"), "{pairs:?}");
+    release_reports(&program, &repository, &git);
     let unknown = compare(&["--new-rev", "no-such", "--out", "unknown"]);
     assert!(unknown.code == Some(1) && unknown.err.contains("no-such"), "{unknown:?}");
     assert_eq!(git(&["worktree", "list"]).lines().count(), 1, "no work tree is left behind");
+}
+
+const PLAN: &str = r#"
+name = "mine"
+why = "A test."
+[compare]
+pairs = 1
+margin_percent = 2
+budget_percent = 5
+why = "A test."
+[[run]]
+name = "small"
+scenario = "relaunch"
+why = "A test."
+recipe = "tiny"
+samples = 1
+why_samples = "A test."
+arms = ["floor", "full", "warm"]
+compare = ["full:hot", "warm:hot"]
+[[run]]
+name = "alone"
+scenario = "relaunch"
+why = "A test."
+recipe = "tiny"
+samples = 1
+why_samples = "A test."
+arms = ["warm:hot"]
+"#;
+
+const BUDGETS: &str = r#"[[machine]]
+name = "elsewhere"
+cpu = "a processor that nobody has"
+cores = 3
+arch = "x86_64"
+
+[[counter]]
+run = "mine/small"
+arm = "warm:hot"
+name = "rows_examined"
+at-most = 0
+why = "A test."
+
+[[counter]]
+run = "mine/small"
+arm = "full:hot"
+name = "rows_examined"
+at-most = 1000000
+why = "A test."
+
+[[time]]
+run = "mine/small"
+arm = "full:hot"
+machine = "elsewhere"
+percentile = 50
+at-most = "1 ns"
+why = "A test."
+"#;
+
+/// The last commit, which examines a row more, against the tag before it. Both are built already.
+fn release_reports(program: &Program, repository: &Path, git: &impl Fn(&[&str]) -> String) {
+    let plan = program.path("plan.toml");
+    std::fs::write(&plan, PLAN).unwrap();
+    let budgets = program.path("b.toml");
+    std::fs::write(&budgets, BUDGETS).unwrap();
+    let report = |arguments: &[&str]| {
+        let usual = ["release-report", "--counters-only", "--plan", text(&plan)];
+        let mut command = program.command(&[&usual, arguments].concat());
+        command.current_dir(repository).env_remove("CARGO_TARGET_DIR").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        Ran::of(&command.output().unwrap())
+    };
+    let untagged = report(&["--out", "untagged"]);
+    assert_eq!(untagged.code, Some(1), "{untagged:?}");
+    assert!(
+        untagged.err.contains("git knows no tag") && untagged.err.contains("--since"),
+        "{}",
+        untagged.err
+    );
+
+    git(&["tag", "v1", "HEAD~1"]);
+    let worse = report(&["--out", "worse", "--budgets", text(&budgets)]);
+    assert_eq!(worse.code, Some(4), "{worse:?}");
+    let flat = worse.out.replace("\n  ", " ");
+    assert!(flat.starts_with("Worse than v1: 2 of 2 arms do more work"), "{flat}");
+    assert!(flat.contains("b.toml:11: MISSED: small/warm:hot, rows_examined"), "{flat}");
+    assert!(flat.contains("b.toml, line 26): it is for the machine elsewhere"), "{flat}");
+    assert!(flat.contains("Runs without an arm that is compared between versions: alone"), "{flat}");
+    let out = repository.join("worse");
+    let page = std::fs::read_to_string(out.join("release.html")).unwrap();
+    assert!(page.contains("Worse than v1") && page.contains("--since v1"), "{page}");
+    for file in ["release.md", "release.json", "comparison.json", "small/base.json", "small/new.json"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let again = report(&["--out", "worse"]);
+    assert!(again.code == Some(1) && again.err.contains("is there already"), "{again:?}");
+
+    // Of a clean work tree at a tag, the base is the tag before: as in the workflow of a release.
+    git(&["tag", "v2"]);
+    let tagged = report(&["--out", "tagged", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&tagged.out).unwrap();
+    assert_eq!((&json["since"], &json["exit_code"]), (&"v1".into(), &4.into()));
+
+    // A missed budget decides where nothing else does.
+    let over = report(&["--since", "HEAD", "--out", "over", "--budgets", text(&budgets)]);
+    assert_eq!(over.code, Some(4), "{over:?}");
+    assert!(over.out.starts_with("Over budget: 1 of 2 budgets is missed"), "{}", over.out);
+    let fine = report(&["--since", "HEAD", "--out", "fine"]);
+    assert_eq!(fine.code, Some(0), "{fine:?}");
+    std::fs::write(&budgets, BUDGETS.replace("full:hot", "ful:hot")).unwrap();
+    let misspelt = report(&["--out", "misspelt", "--budgets", text(&budgets)]);
+    assert_eq!(misspelt.code, Some(2), "{misspelt:?}");
+    assert!(misspelt.err.contains("line 16: the run small has no arm `ful:hot`"), "{}", misspelt.err);
 }

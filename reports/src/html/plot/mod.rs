@@ -2,6 +2,7 @@
 
 mod axis;
 mod bars;
+mod changes;
 mod curve;
 mod density;
 mod growth;
@@ -10,6 +11,7 @@ mod order;
 mod strip;
 
 pub(super) use bars::{Bar, bars};
+pub(super) use changes::{Change, changes};
 pub(super) use curve::{Curve, curve};
 pub(super) use density::{Density, density};
 pub(super) use growth::growth;

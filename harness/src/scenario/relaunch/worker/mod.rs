@@ -79,9 +79,10 @@ impl FromStr for Engine {
     }
 }
 
-/// The words of a command line that starts an engine of this program, which ends with this process.
-pub(crate) fn arguments(engine: Engine) -> [String; 3] {
-    [SUBCOMMAND.to_owned(), engine.name().to_owned(), std::process::id().to_string()]
+/// The words of a command line that starts an engine of this program. It ends with its standard
+/// input, and so with this process.
+pub(crate) fn arguments(engine: Engine) -> [String; 2] {
+    [SUBCOMMAND.to_owned(), engine.name().to_owned()]
 }
 
 /// What makes a worker one that does nothing.

@@ -17,8 +17,7 @@ fn said(engine: Engine, line: &str) -> serde_json::Value {
 fn workers_of_other_builds_are_asked_by_the_protocol_of_candidates() {
     assert_eq!(PROTOCOL, 2, "then say here what the new requests are");
     let words = arguments(Engine::Floor);
-    assert_eq!((words[0].as_str(), words[1].as_str()), ("__worker", "floor"));
-    assert_eq!(words[2], std::process::id().to_string());
+    assert_eq!(words, ["__worker", "floor"]);
     let line = r#"{"tracerig":1,"id":"7","ask":"scan","database":"DATABASE","memo":"MEMO","limit_ms":9,"cores":1,"new":2}"#;
     let said = said(Engine::Scanner, line);
     assert_eq!((&said["id"], &said["result"]["mode"]), (&"7".into(), &"full".into()), "{said}");
@@ -37,7 +36,8 @@ fn each_engine_says_what_it_offers_and_refuses_the_rest() {
     for engine in [Engine::Floor, Engine::Published] {
         let hello = said(engine, r#"{"tracerig":1,"id":"1","ask":"hello","versions":[1],"limit_ms":9}"#);
         assert_eq!(hello["result"]["name"], engine.name(), "{hello}");
-        assert_eq!(said(engine, usage)["error"]["kind"], "unsupported");
+        let counts = said(engine, usage)["result"].is_object();
+        assert_eq!(counts, engine == Engine::Published);
         let idle = said(engine, r#"{"tracerig":1,"id":"2","ask":"idle","limit_ms":9}"#);
         assert_eq!(idle["result"], serde_json::json!({}));
     }
