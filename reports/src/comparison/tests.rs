@@ -10,7 +10,7 @@ use crate::schema::{Checker, named};
 use crate::verdict::{Doubt, Measured, Metric, Rules, Set, Verdict, Work, judge};
 
 /// The fixture on a quiet machine: every time a tenth as far from its arm's middle, and no sample failed.
-fn quiet() -> Record {
+pub(crate) fn quiet() -> Record {
     let mut record = fixture::flawless();
     for arm in record.plan.arms.clone() {
         let of_arm = |sample: &&mut Sample| sample.key() == arm.key();

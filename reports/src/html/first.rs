@@ -53,7 +53,7 @@ fn distinction(records: &[Record], record: &Record) -> String {
 }
 
 /// A moment such as `2026-11-21T07:00:00.123Z`, to the minute; anything else unchanged.
-fn to_the_minute(moment: &str) -> String {
+pub(super) fn to_the_minute(moment: &str) -> String {
     let minute = moment.split_once('T').zip(moment.strip_suffix('Z'));
     match minute.and_then(|((day, time), _)| Some((day, time.get(..5)?))) {
         Some((day, time)) if day.len() == 10 => format!("{day} {time} UTC"),

@@ -10,12 +10,15 @@ mod append;
 mod colours_test;
 mod comparison;
 mod first;
+mod history;
 mod markup;
 mod parts;
 mod plot;
 mod relaunch;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use history::history;
 
 use serde_json::Value;
 
@@ -48,55 +51,60 @@ impl<'a> Content<'a> {
 #[must_use]
 pub fn page(content: &Content<'_>) -> String {
     let Content { records, ablations, .. } = *content;
-    let mut out = Markup::default();
-    out.verbatim("<!DOCTYPE html>\n");
     let title = first::title(content);
     let ladders = ladders(records);
     let is_long = records.len() + content.compared().len() > 1;
+    document(&title, |out| {
+        first::page(out, &title, content, !ladders.is_empty());
+        for (at, run) in content.compared().into_iter().enumerate() {
+            let id = format!("comparison-{}", at + 1);
+            out.element("section", &[("id", &id)], |out| {
+                comparison::section(out, run);
+                up(out, is_long);
+            });
+        }
+        for (at, record) in records.iter().enumerate() {
+            let id = format!("run-{}", at + 1);
+            out.element("section", &[("id", &id)], |out| {
+                out.leaf("h2", &[], &first::heading_among(records, record));
+                if records.len() > 1 {
+                    first::answer(out, record);
+                }
+                if record.plan.append.is_some() {
+                    append::section(out, &id, record);
+                } else {
+                    relaunch::section(out, &id, record);
+                }
+                up(out, is_long);
+            });
+        }
+        if !ladders.is_empty() {
+            out.element("section", &[("id", &"growth")], |out| growth(out, &ladders));
+        }
+        if let Some(ablations) = ablations {
+            out.element("section", &[("id", &"ablations")], |out| ablations::section(out, ablations));
+        }
+        out.leaf(
+            "footer",
+            &[],
+            "Everything on this page is computed from the records of the runs, which have every raw sample.",
+        );
+    })
+}
+
+/// A page of this title.
+fn document(title: &str, body: impl FnOnce(&mut Markup)) -> String {
+    let mut out = Markup::default();
+    out.verbatim("<!DOCTYPE html>\n");
     out.element("html", &[("lang", &"en"), ("xmlns", &"http://www.w3.org/1999/xhtml")], |out| {
         out.element("head", &[], |out| {
             out.empty("meta", &[("charset", &"utf-8")]);
             out.empty("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
             out.empty("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);
-            out.leaf("title", &[], &title);
+            out.leaf("title", &[], title);
             out.element("style", &[], |out| out.verbatim(include_str!("style.css")));
         });
-        out.element("body", &[], |out| {
-            first::page(out, &title, content, !ladders.is_empty());
-            for (at, run) in content.compared().into_iter().enumerate() {
-                let id = format!("comparison-{}", at + 1);
-                out.element("section", &[("id", &id)], |out| {
-                    comparison::section(out, run);
-                    up(out, is_long);
-                });
-            }
-            for (at, record) in records.iter().enumerate() {
-                let id = format!("run-{}", at + 1);
-                out.element("section", &[("id", &id)], |out| {
-                    out.leaf("h2", &[], &first::heading_among(records, record));
-                    if records.len() > 1 {
-                        first::answer(out, record);
-                    }
-                    if record.plan.append.is_some() {
-                        append::section(out, &id, record);
-                    } else {
-                        relaunch::section(out, &id, record);
-                    }
-                    up(out, is_long);
-                });
-            }
-            if !ladders.is_empty() {
-                out.element("section", &[("id", &"growth")], |out| growth(out, &ladders));
-            }
-            if let Some(ablations) = ablations {
-                out.element("section", &[("id", &"ablations")], |out| ablations::section(out, ablations));
-            }
-            out.leaf(
-                "footer",
-                &[],
-                "Everything on this page is computed from the records of the runs, which have every raw sample.",
-            );
-        });
+        out.element("body", &[], body);
     });
     out.finish()
 }
