@@ -7,6 +7,7 @@ mod compare;
 mod dataset;
 mod diff;
 mod generated;
+mod history;
 mod kept;
 mod output;
 mod profile;
@@ -61,6 +62,7 @@ enum Verb {
     Compare(Box<compare::Arguments>),
     Diff(diff::Arguments),
     Report(report::Arguments),
+    History(history::Arguments),
     Repro(repro::Arguments),
     Profile(profile::Arguments),
     Candidate(candidate::Arguments),
@@ -200,6 +202,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
+        Verb::History(arguments) => history::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Profile(arguments) => profile::main(&arguments),
         Verb::Candidate(arguments) => candidate::main(&arguments),

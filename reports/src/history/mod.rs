@@ -13,7 +13,7 @@ mod simulation;
 mod steps;
 mod terminal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod words;
 
 pub use entry::{
