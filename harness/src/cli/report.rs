@@ -247,7 +247,8 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
 /// The comment about the comparisons.
 fn comment(arguments: &Arguments, shown: &Shown) -> anyhow::Result<String> {
     if shown.comparisons.is_empty() || !shown.records.is_empty() {
-        let said = "a comment is about comparisons: name the comparison.json, or the folder of `tracerig compare`";
+        let said =
+            "a comment is about comparisons: name the comparison.json, or the folder of `tracerig compare`";
         return Err(Usage(said.to_owned()).into());
     }
     let mut runs = shown.comparisons.iter().flat_map(|read| &read.runs);

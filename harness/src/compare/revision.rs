@@ -190,8 +190,7 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     if interrupt::requested() {
         return Err(CompareError::Interrupted);
     }
-    let (_, end) =
-        built.map_err(|error| missing(&error).unwrap_or_else(|| failed(error.to_string())))?;
+    let (_, end) = built.map_err(|error| missing(&error).unwrap_or_else(|| failed(error.to_string())))?;
     match end.ended.exit {
         Exit::Code(0) if end.cut.is_none() => {}
         Exit::Code(code) if end.cut.is_none() => return Err(failed(format!("exit code {code}"))),

@@ -13,7 +13,7 @@ const REPOSITORY: &str = "Run it inside the git repository whose history it is";
 const NAME: &str = "Give the branch a name that git allows";
 
 /// Others may add entries meanwhile.
-const TRIES: u32 = 5;
+const TRIES: u32 = 20;
 
 /// Bytes that git is asked for at once.
 const AT_ONCE: u64 = 32 << 20;
@@ -161,7 +161,9 @@ fn own_tip(repository: &Path, name: &str) -> Result<Option<String>, HistoryError
 
 /// The same, or that of the branch as it was fetched.
 fn tip(repository: &Path, name: &str) -> Result<Option<String>, HistoryError> {
-    for reference in [format!("refs/heads/{name}"), format!("refs/remotes/origin/{name}"), format!("refs/remotes/{name}")] {
+    for reference in
+        [format!("refs/heads/{name}"), format!("refs/remotes/origin/{name}"), format!("refs/remotes/{name}")]
+    {
         if let Some(commit) = resolved(repository, &reference)? {
             return Ok(Some(commit));
         }

@@ -44,7 +44,9 @@ pub enum HistoryError {
     #[error(transparent)]
     Git(#[from] GitError),
     /// There is no such folder or branch.
-    #[error("there is no history at {0}; add a run with `tracerig history add RECORD`, or name the place of the history")]
+    #[error(
+        "there is no history at {0}; add a run with `tracerig history add RECORD`, or name the place of the history"
+    )]
     Missing(String),
     /// What would be added is there.
     #[error("{place} has {what} already, which is never replaced; {remedy}")]

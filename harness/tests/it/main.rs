@@ -21,6 +21,7 @@ mod diff_threads;
 mod formats;
 mod fuzz_corpus;
 mod histories;
+mod history;
 mod hostile;
 mod live_writer;
 mod nasty_rows;

@@ -177,7 +177,8 @@ mod tests {
         for arm in &mut inconclusive.comparison.verdicts.arms {
             arm.work = Work::Same;
             arm.counters.clear();
-            arm.time = Some(Verdict::Inconclusive { why: crate::verdict::Doubt::TooFewPairs { have: 1, need: 8 } });
+            arm.time =
+                Some(Verdict::Inconclusive { why: crate::verdict::Doubt::TooFewPairs { have: 1, need: 8 } });
         }
         let all = of(vec![inconclusive], 5);
         assert_eq!(state(&all), "inconclusive");

@@ -17,8 +17,8 @@ pub(crate) mod tests;
 pub(crate) mod words;
 
 pub use entry::{
-    Arm, BLESSING_SCHEMA, BLESSING_VERSION, Blessing, Commit, Entry, MOST_PARTS, MOST_TEXT, Place, Ratio, Run,
-    SCHEMA, VERSION,
+    Arm, BLESSING_SCHEMA, BLESSING_VERSION, Blessing, Commit, Entry, MOST_PARTS, MOST_TEXT, Place, Ratio,
+    Run, SCHEMA, VERSION,
 };
 pub use file::{Files, LARGEST_ENTRY, MOST_ENTRIES, SUFFIX};
 pub use json::json;

@@ -59,8 +59,9 @@ fn history(seed: u64, planted: Option<(usize, usize)>) -> Files {
 #[test]
 fn unchanged_code_has_no_steps() {
     let histories = 200;
-    let false_steps: Vec<usize> =
-        (0..histories).map(|seed| Judged::of(&history(1_000 + seed, None), Rules::default()).steps.len()).collect();
+    let false_steps: Vec<usize> = (0..histories)
+        .map(|seed| Judged::of(&history(1_000 + seed, None), Rules::default()).steps.len())
+        .collect();
     let with = false_steps.iter().filter(|steps| **steps > 0).count();
     println!(
         "{histories} histories of {COMMITS} commits and {} ratios without a change: {with} with a false step",

@@ -110,7 +110,12 @@ impl Judged {
         let (judged, measured) = measured(&table, &rules);
         steps.extend(measured);
         steps.sort_by(|one, other| {
-            (other.at, one.kind, &one.series, &one.place).cmp(&(one.at, other.kind, &other.series, &other.place))
+            (other.at, one.kind, &one.series, &one.place).cmp(&(
+                one.at,
+                other.kind,
+                &other.series,
+                &other.place,
+            ))
         });
         let idle = bless(&table, &mut steps, &files.blessings);
         let failed = table.gates.iter().enumerate().filter(|(_, gate)| gate.1).map(|(at, _)| at).collect();
@@ -126,7 +131,9 @@ impl Judged {
 
     /// The steps of a series.
     pub fn steps_of<'a>(&'a self, series: &'a Series) -> impl Iterator<Item = &'a Step> {
-        let of = |step: &&Step| (&step.series, &step.place, step.kind) == (&series.name, &series.place, series.kind);
+        let of = |step: &&Step| {
+            (&step.series, &step.place, step.kind) == (&series.name, &series.place, series.kind)
+        };
         self.steps.iter().filter(of)
     }
 }
@@ -208,10 +215,8 @@ fn beyond_margin(logs: &[f64], mut places: Vec<usize>, margin: f64) -> Vec<(usiz
     loop {
         let bounds: Vec<usize> =
             std::iter::once(0).chain(places.iter().copied()).chain([logs.len()]).collect();
-        let levels: Vec<f64> = bounds
-            .windows(2)
-            .map(|ends| stats::median(&logs[ends[0]..ends[1]]).unwrap_or(0.0))
-            .collect();
+        let levels: Vec<f64> =
+            bounds.windows(2).map(|ends| stats::median(&logs[ends[0]..ends[1]]).unwrap_or(0.0)).collect();
         let sizes = levels.windows(2).map(|pair| (pair[1] - pair[0]).abs());
         let smallest = sizes.enumerate().min_by(|one, other| one.1.total_cmp(&other.1));
         match smallest {

@@ -23,7 +23,7 @@ pub fn terminal(judged: &Judged) -> String {
             shown.push(step);
         }
     }
-    section(&mut out, "Steps", &words::steps(judged, shown.iter().copied(), false));
+    section(&mut out, "Steps", &words::brief(shown.iter().copied()));
     if shown.len() < judged.steps.len() {
         out += &format!("And {} more; see --details.\n", judged.steps.len() - shown.len());
     }
@@ -50,7 +50,7 @@ pub fn terminal(judged: &Judged) -> String {
 pub fn details(judged: &Judged) -> String {
     let mut out = String::new();
     paragraphs(&mut out, [words::answer(judged)]);
-    section(&mut out, "Steps", &words::steps(judged, judged.steps.iter(), true));
+    section(&mut out, "Steps", &words::steps(judged));
     let notes = words::notes(judged);
     if !notes.is_empty() {
         out.push('\n');

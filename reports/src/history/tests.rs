@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::record::Status;
+use crate::schema::{Checker, named};
 use crate::stats::Interval;
 use crate::verdict::Gate;
 use crate::{Error, fixture};
@@ -60,7 +61,11 @@ pub(crate) fn stepped() -> Files {
         let rows = if nth < 12 { 200 } else { 201 };
         let ratio = if nth < 25 { 1.9 } else { 1.9 * 1.06 };
         let ratio = ratio * (1.0 + noise[nth * 7 % noise.len()]);
-        entry(commit(nth), &[("warm-hot", "rows_examined", rows), ("warm-hot", "facts", 310)], &[("warm-hot", ratio)])
+        entry(
+            commit(nth),
+            &[("warm-hot", "rows_examined", rows), ("warm-hot", "facts", 310)],
+            &[("warm-hot", ratio)],
+        )
     };
     Files { entries: (0..40).map(of).collect(), ..Files::default() }
 }
@@ -164,6 +169,21 @@ fn the_newest_commits_are_judged() {
 }
 
 #[test]
+fn many_steps_and_long_names_fit_one_screen() {
+    let names: Vec<String> = (0..90).map(|nth| format!("{}{nth}", "x".repeat(nth * 3))).collect();
+    let of = |nth: usize| {
+        let counters: Vec<(&str, &str, u64)> =
+            names.iter().map(|name| ("warm-hot", name.as_str(), u64::MAX - (nth as u64))).collect();
+        entry(commit(nth), &counters, &[])
+    };
+    let files = Files { entries: (0..30).map(of).collect(), ..Files::default() };
+    let text = terminal(&Judged::of(&files, Rules::default()));
+    let widest = text.lines().map(crate::foreign::columns).max().unwrap();
+    assert!(text.lines().count() <= 30 && widest <= 80, "{widest}\n{text}");
+    assert!(text.contains("more; see --details"), "{text}");
+}
+
+#[test]
 fn an_entry_has_the_figures_of_its_records() {
     let records = [fixture::record(), fixture::append::closed()];
     let mut append = records[1].clone();
@@ -212,7 +232,10 @@ fn a_file_is_read_back_and_what_is_not_one_is_refused_by_name() {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains("history/a.json") && error.contains(said), "{error}");
     };
-    refused(&text.replace("\"version\": 1", "\"version\": 2"), "history version 2, this program reads version 1");
+    refused(
+        &text.replace("\"version\": 1", "\"version\": 2"),
+        "history version 2, this program reads version 1",
+    );
     refused(&text.replace("201", "200"), "was changed after it was written");
     refused(&text[..text.len() / 2], "is cut off");
     refused("[]", "not a file of a history");
@@ -236,6 +259,31 @@ fn a_file_is_read_back_and_what_is_not_one_is_refused_by_name() {
     };
     changed(arm_twice, "twice");
     changed(|entry| entry.runs = vec![entry.runs[0].clone(); MOST_PARTS + 1], "two records");
+}
+
+#[test]
+fn the_schemas_say_what_is_written() {
+    let mut entry = Entry::of(commit(3), &[fixture::record()], Some(Gate::Fine)).unwrap();
+    entry.runs[0].arms[1].of_floor.as_mut().unwrap().interval = None;
+    let blessing = Blessing {
+        series: ROWS.to_owned(),
+        revision: commit(12).revision,
+        because: "it must".to_owned(),
+        blessed: "2026-11-30T12:00:00Z".to_owned(),
+    };
+    let kinds = [
+        (include_str!("../../schema/history-v1.schema.json"), entry.to_json().unwrap()),
+        (include_str!("../../schema/blessing-v1.schema.json"), blessing.to_json().unwrap()),
+    ];
+    for (schema, text) in kinds {
+        let root: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let mut data: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut checker = Checker::new(root.clone());
+        checker.check(&root, &data, "file").unwrap();
+        assert_eq!(named(&root, &[]), checker.seen);
+        data["content"]["extra"] = 1.into();
+        assert!(Checker::new(root.clone()).check(&root, &data, "file").is_err());
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::series::Kind;
 use super::steps::{Judged, Step};
+use crate::foreign::{columns, plain, shortened};
 use crate::layout::Table;
+use crate::terminal::WIDTH;
 use crate::units;
 use crate::words;
 
@@ -55,36 +57,45 @@ pub(crate) fn certainty(step: &Step) -> String {
     said
 }
 
-/// The steps; `with_reasons` also who explained them, with what the gate said.
-pub(crate) fn steps<'a>(
-    judged: &Judged,
-    steps: impl Iterator<Item = &'a Step>,
-    with_reasons: bool,
-) -> Table {
-    let titles = ["commit", "series", "change", "certainty"];
-    let more = ["place", "gate", "subject", "explained"];
-    let titles = titles.into_iter().chain(more.into_iter().filter(|_| with_reasons));
-    let mut table =
-        Table::new(2, titles).words("certainty").words("place").words("gate").words("subject").words("explained");
-    for step in steps {
-        let explained = if step.blessed.is_some() && !with_reasons { ", explained" } else { "" };
-        let mut row = vec![
+/// The steps, what is most wanted first: on a telephone the rest scrolls.
+pub(crate) fn steps(judged: &Judged) -> Table {
+    let titles = ["commit", "change", "series", "certainty", "explained", "subject", "gate", "place"];
+    let mut table = Table::new(1, titles);
+    for title in &titles[2..] {
+        table = table.words(title);
+    }
+    for step in &judged.steps {
+        table.row(vec![
             short(&step.revision).to_owned(),
-            step.series.clone(),
             change(step),
-            certainty(step) + explained,
-        ];
-        if with_reasons {
-            row.extend([
-                step.place.clone(),
-                step.gate.map_or(words::NOTHING, gate).to_owned(),
-                judged.commits[step.at].subject.clone(),
-                words::or_nothing(step.blessed.as_ref(), Clone::clone),
-            ]);
-        }
-        table.row(row);
+            step.series.clone(),
+            certainty(step),
+            words::or_nothing(step.blessed.as_ref(), Clone::clone),
+            judged.commits[step.at].subject.clone(),
+            step.gate.map_or(words::NOTHING, gate).to_owned(),
+            step.place.clone(),
+        ]);
     }
     table.without_empty_columns()
+}
+
+/// These steps, each on one line of the terminal: a long name loses its middle.
+pub(crate) fn brief<'a>(steps: impl Iterator<Item = &'a Step>) -> Table {
+    let mut table = Table::new(2, ["commit", "series", "change"]).words("change");
+    let steps: Vec<(&Step, String)> = steps.map(|step| (step, brief_change(step))).collect();
+    let changes = steps.iter().map(|(_, change)| columns(change)).max().unwrap_or(0);
+    let room = (WIDTH - 14).saturating_sub(changes).max(8);
+    for (step, change) in steps {
+        table.row(vec![short(&step.revision).to_owned(), shortened(&plain(&step.series), room), change]);
+    }
+    table
+}
+
+/// `200 to 201`, `+6.1 %, advisory`, with what is to be known.
+fn brief_change(step: &Step) -> String {
+    let certainty = Some(certainty(step)).filter(|certainty| certainty != "exact");
+    let explained = step.blessed.as_ref().map(|_| "explained".to_owned());
+    [Some(change(step)), certainty, explained].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn gate(gate: crate::verdict::Gate) -> &'static str {
@@ -104,7 +115,10 @@ pub(crate) fn notes(judged: &Judged) -> Vec<String> {
     let of = |at: usize| short(&judged.commits[at].revision);
     if let Some(newest) = judged.failed.last() {
         let commits = words::plural(judged.failed.len() as u64, "commit");
-        said.push(format!("{commits} did not pass: a regression, a failure or a wrong answer, newest {}.", of(*newest)));
+        said.push(format!(
+            "{commits} did not pass: a regression, a failure or a wrong answer, newest {}.",
+            of(*newest)
+        ));
     }
     if let Some((series, at)) = judged.unclear.first() {
         let values = words::plural(judged.unclear.len() as u64, "counter");

@@ -28,7 +28,7 @@ pub fn history(judged: &Judged) -> String {
         let class = if judged.open().next().is_none() { "state good" } else { "state doubt" };
         out.leaf("p", &[("class", &class)], &tied(&words::answer(judged)));
         parts::list(out, words::notes(judged));
-        parts::table(out, "Steps, newest first", &words::steps(judged, judged.steps.iter(), true));
+        parts::table(out, "Steps, newest first", &words::steps(judged));
         out.leaf("h3", &[], "How steps are found");
         parts::list(out, words::method(judged));
         let groups = groups(&judged.series);
@@ -68,7 +68,11 @@ fn contents(out: &mut Markup, judged: &Judged, groups: &[(&str, Vec<&Series>)]) 
         out.element("ul", &[], |out| {
             for (nth, (name, series)) in groups.iter().enumerate() {
                 let steps: usize = series.iter().map(|series| judged.steps_of(series).count()).sum();
-                let told = if steps == 0 { String::new() } else { format!(": {}", crate::words::plural(steps as u64, "step")) };
+                let told = if steps == 0 {
+                    String::new()
+                } else {
+                    format!(": {}", crate::words::plural(steps as u64, "step"))
+                };
                 out.element("li", &[], |out| {
                     out.leaf("a", &[("href", &format!("#arm-{}", nth + 1))], name);
                     out.text(&told);
@@ -132,7 +136,10 @@ fn picture(out: &mut Markup, judged: &Judged, id: String, series: &Series) {
         value: point.value,
         interval: point.interval.map(|interval| (interval.low, interval.high)),
         passed: !judged.failed.contains(&point.at),
-        told: told(point.at, point.count.map_or_else(|| format!("{}x the floor", units::ratio(point.value)), units::count)),
+        told: told(
+            point.at,
+            point.count.map_or_else(|| format!("{}x the floor", units::ratio(point.value)), units::count),
+        ),
     });
     let marks = judged.steps_of(series).map(|step| Mark {
         at: step.at,

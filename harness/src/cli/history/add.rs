@@ -100,5 +100,7 @@ fn built(records: &[Record]) -> Result<String, Usage> {
         return Err(Usage(format!("the run {} {why}; name its commit with --rev", record.id)));
     }
     let found = found.cloned();
-    found.ok_or_else(|| Usage("no record given; name the folder that a run wrote, or the record.json in it".to_owned()))
+    found.ok_or_else(|| {
+        Usage("no record given; name the folder that a run wrote, or the record.json in it".to_owned())
+    })
 }

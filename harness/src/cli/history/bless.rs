@@ -58,7 +58,11 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
             &revision[..10]
         ));
     }
-    output::show(&format!("{} at {}: explained\n{place}: {name}\n", output::one_line(series, 200), &revision[..10]))?;
+    output::show(&format!(
+        "{} at {}: explained\n{place}: {name}\n",
+        output::one_line(series, 200),
+        &revision[..10]
+    ))?;
     Ok(Code::FINE)
 }
 
@@ -69,7 +73,11 @@ fn revision(files: &Files, name: &str) -> anyhow::Result<String> {
     let found: Vec<&&str> = all.iter().filter(|revision| is_hash && revision.starts_with(name)).collect();
     match found.as_slice() {
         [one] => return Ok((**one).to_owned()),
-        [_, _, ..] => return Err(Usage(format!("{} commits begin with {name}; give more of the hash", found.len())).into()),
+        [_, _, ..] => {
+            return Err(
+                Usage(format!("{} commits begin with {name}; give more of the hash", found.len())).into()
+            );
+        }
         [] => {}
     }
     let commit = read_commit(Path::new("."), name)?.revision;
@@ -90,5 +98,8 @@ fn known(judged: &Judged, wanted: &str) -> Result<(), Usage> {
     if alike.is_empty() {
         alike.extend(names.iter().take(3));
     }
-    Err(Usage(format!("the history has no series `{wanted}`; it has {}, …; `history show --format json` names all", alike.join(", "))))
+    Err(Usage(format!(
+        "the history has no series `{wanted}`; it has {}, …; `history show --format json` names all",
+        alike.join(", ")
+    )))
 }

@@ -53,9 +53,8 @@ pub(in crate::html) fn series(out: &mut Markup, caption: &Caption<'_>, chart: &C
     let y = |value: f64| frame.y(values.part(value));
     figure(out, caption, HEIGHT, &[], |out| {
         let whole = order.ticks().into_iter().filter(|tick| tick.fract() == 0.0 && *tick >= 0.0);
-        let names: Vec<(f64, String)> = whole
-            .filter_map(|tick| Some((order.part(tick), commits.get(tick as usize)?.clone())))
-            .collect();
+        let names: Vec<(f64, String)> =
+            whole.filter_map(|tick| Some((order.part(tick), commits.get(tick as usize)?.clone()))).collect();
         below(out, frame, &names, "commit");
         beside(out, frame, &scale(&values, places[0].value, *counts));
         levels(out, places, marks, x, y);
@@ -83,7 +82,8 @@ pub(in crate::html) fn series(out: &mut Markup, caption: &Caption<'_>, chart: &C
                     &[("class", &"whisker c0"), ("x1", &x), ("x2", &x), ("y1", &low), ("y2", &high)],
                 );
             }
-            let dot = [("class", &"dot c0" as &dyn std::fmt::Display), ("cx", &x), ("cy", &y0), ("r", &"3.5")];
+            let dot =
+                [("class", &"dot c0" as &dyn std::fmt::Display), ("cx", &x), ("cy", &y0), ("r", &"3.5")];
             out.element("circle", &dot, |out| out.leaf("title", &[], &place.told));
             if !place.passed {
                 out.empty("circle", &[("class", &"void c6"), ("cx", &x), ("cy", &y0), ("r", &"7")]);
@@ -97,7 +97,11 @@ pub(in crate::html) fn series(out: &mut Markup, caption: &Caption<'_>, chart: &C
 fn scale(values: &Scale, first: f64, counts: bool) -> Vec<(f64, String)> {
     let Scale::Linear { low, high } = *values else { return Vec::new() };
     if !counts {
-        return values.ticks().iter().map(|tick| (values.part(*tick), crate::units::average(*tick))).collect();
+        return values
+            .ticks()
+            .iter()
+            .map(|tick| (values.part(*tick), crate::units::average(*tick)))
+            .collect();
     }
     let differences = Scale::Linear { low: low - first, high: high - first };
     let whole = differences.ticks().into_iter().filter(|tick| tick.fract() == 0.0);
