@@ -119,7 +119,7 @@ fn point(at: usize, values: &[(Value, &str)]) -> Option<Point> {
     match first {
         Value::Counter(first) => {
             let equal = values.iter().all(|(value, _)| matches!(value, Value::Counter(v) if *v == first));
-            equal.then(|| Point { at, value: first as f64, count: Some(first), interval: None, conditions })
+            equal.then_some(Point { at, value: first as f64, count: Some(first), interval: None, conditions })
         }
         Value::Ratio(first) => {
             let logs: Vec<f64> = values

@@ -226,7 +226,7 @@ fn a_file_is_read_back_and_what_is_not_one_is_refused_by_name() {
         blessed: "2026-11-30T12:00:00Z".to_owned(),
     };
     let text = entry.to_json().unwrap();
-    assert_eq!(read(&text).unwrap().entries, [entry.clone()]);
+    assert_eq!(read(&text).unwrap().entries, std::slice::from_ref(&entry));
     assert_eq!(read(&blessing.to_json().unwrap()).unwrap().blessings, [blessing]);
     let refused = |text: &str, said: &str| {
         let error = read(text).unwrap_err().to_string();
