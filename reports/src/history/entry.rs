@@ -125,9 +125,9 @@ impl Entry {
     /// The entry of `commit` with the figures of these records.
     ///
     /// # Errors
-    /// In words: there is no record, two records are of the same run, or they are of several machines.
+    /// In words: no record is given, two records are of the same run, or they are of several machines.
     pub fn of(commit: Commit, records: &[Record], gate: Option<Gate>) -> Result<Entry, String> {
-        let Some(first) = records.first() else { return Err("there is no record".to_owned()) };
+        let Some(first) = records.first() else { return Err("no record is given".to_owned()) };
         let place = Place::of(first);
         if let Some(other) = records.iter().map(Place::of).find(|other| *other != place) {
             return Err(format!(

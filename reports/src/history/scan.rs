@@ -10,6 +10,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::stats;
+
 /// Values on each side of a step.
 pub(crate) const SHORTEST: usize = 3;
 
@@ -32,6 +34,21 @@ fn intervals(n: usize) -> Vec<(usize, usize)> {
     all
 }
 
+/// How far from the median values may be, in standard deviations: what is farther counts as this far.
+const FARTHEST: f64 = 3.0;
+
+/// The values without extremes. A run in which the floor was disturbed is off by a quarter, and would
+/// hide steps for as long as it is among the values. What is cut follows from the values and not from
+/// their order, so permutations stay comparable.
+fn clipped(values: &[f64]) -> Vec<f64> {
+    let middle = stats::median(values).unwrap_or(0.0);
+    let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+    // Of a normal distribution this is the standard deviation.
+    let deviation = stats::median(&distances).unwrap_or(0.0) * 1.482_602_2;
+    let reach = if deviation > 0.0 { FARTHEST * deviation } else { f64::MAX };
+    values.iter().map(|value| middle + (value - middle).clamp(-reach, reach)).collect()
+}
+
 /// A test of one series, which can be continued with more permutations.
 pub(crate) struct Test {
     values: Vec<f64>,
@@ -49,13 +66,14 @@ impl Test {
     /// A test of `values`; `None` if they are too few or all equal.
     pub(crate) fn of(values: &[f64]) -> Option<Test> {
         let intervals = intervals(values.len());
-        let (statistic, split) = peak(values, &intervals)?;
+        let permuted = clipped(values);
+        let (statistic, split) = peak(&permuted, &intervals)?;
         Some(Test {
             values: values.to_vec(),
             intervals,
             statistic,
             split,
-            permuted: values.to_vec(),
+            permuted,
             // The same history gives the same answer.
             random: ChaCha8Rng::seed_from_u64(22),
             made: 0,
@@ -120,13 +138,13 @@ fn settle(values: &[f64], steps: &mut [usize]) {
     for nth in 0..steps.len() {
         let from = if nth == 0 { 0 } else { steps[nth - 1] };
         let to = steps.get(nth + 1).copied().unwrap_or(values.len());
-        if let Some((_, at)) = best(&sums(&values[from..to]), 0, to - from) {
+        if let Some((_, at)) = best(&sums(&clipped(&values[from..to])), 0, to - from) {
             steps[nth] = from + at;
         }
     }
 }
 
-/// The largest statistic and its place; `None` if there is none.
+/// The largest statistic and its place; `None` if all values are equal or they are too few.
 fn peak(values: &[f64], intervals: &[(usize, usize)]) -> Option<(f64, usize)> {
     let noise = noise(values)?;
     let sums = sums(values);
@@ -230,9 +248,16 @@ mod tests {
     }
 
     #[test]
-    fn one_late_run_is_no_step() {
+    fn one_late_run_is_no_step_and_hides_none() {
         let mut values = series(7, 40, 0.01, &[]);
         values[17] += 1.0;
         assert!(steps(&values, 0.001).is_empty());
+        let mut values = series(8, 40, 0.01, &[(25, 0.04)]);
+        values[17] -= 0.3;
+        values[31] += 0.2;
+        assert_eq!(steps(&values, 0.001), [25]);
+        // Nor does a level that most values do not have.
+        let found = steps(&series(9, 40, 0.01, &[(20, 0.5), (30, 1.0)]), 0.001);
+        assert_eq!(found, [20, 30]);
     }
 }

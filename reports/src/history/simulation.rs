@@ -1,4 +1,4 @@
-//! How often a step is found where there is none, and a planted one where it is.
+//! How often steps are found in unchanged code, and whether planted ones are found where they are.
 //!
 //! `cargo test -p tracerig-reports --lib history::simulation -- --nocapture` prints the figures.
 
