@@ -12,6 +12,8 @@ cargo build --locked --release --bin tracerig
 tracerig=${CARGO_TARGET_DIR:-target}/release/tracerig
 code=0
 "$tracerig" run --plan "$plan" --out "$out" || code=$?
+# Without a record there is nothing to add.
+[ -d "$out" ] || exit "$code"
 # A run that did not end well is a part of the history, too.
 "$tracerig" history add "$out" --branch "$branch"
 "$tracerig" history show --branch "$branch" --html "$out/history.html" | tee "$out/history.txt"
