@@ -61,6 +61,25 @@ pub(super) struct Table {
     pub(super) unclear: Vec<(String, usize)>,
 }
 
+impl Files {
+    /// The names of all series.
+    #[must_use]
+    pub fn series(&self) -> BTreeSet<String> {
+        let runs = self.entries.iter().flat_map(|entry| &entry.runs);
+        let arms = runs.flat_map(|run| run.arms.iter().map(move |arm| (run, arm)));
+        let names = arms.flat_map(|(run, arm)| {
+            let ratio = arm.of_floor.map(|_| OF_FLOOR);
+            let figures = arm.counters.keys().map(String::as_str).chain(ratio);
+            figures.map(move |figure| name(&run.name, &arm.name, figure))
+        });
+        names.collect()
+    }
+}
+
+fn name(run: &str, arm: &str, figure: &str) -> String {
+    format!("{run}/{arm}/{figure}")
+}
+
 /// All values of a commit.
 type Cells<'a> = BTreeMap<(Kind, String, &'a str), BTreeMap<usize, Vec<(Value, &'a str)>>>;
 
@@ -84,7 +103,7 @@ impl Table {
             gates[at].0 = gates[at].0.max(entry.gate);
             gates[at].1 |= entry.has_failed();
             for (run, arm) in entry.runs.iter().flat_map(|run| run.arms.iter().map(move |arm| (run, arm))) {
-                let name = |figure: &str| format!("{}/{}/{figure}", run.name, arm.name);
+                let name = |figure: &str| name(&run.name, &arm.name, figure);
                 let mut add = |kind, name, place, value| {
                     let cell = cells.entry((kind, name, place)).or_default().entry(at).or_default();
                     cell.push((value, run.conditions.as_str()));

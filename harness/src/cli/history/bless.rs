@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
-use tracerig_reports::history::{Blessing, Files, Judged, MOST_COMMITS, Rules};
+use tracerig_reports::history::{Blessing, Files, Judged, Rules};
 
 use super::Where;
 use crate::cli::{Code, Usage, output};
@@ -48,11 +48,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if let Some(wrong) = blessing.contradiction() {
         return Err(Usage(format!("this blessing cannot be kept: {wrong}")).into());
     }
-    let rules = Rules { last: MOST_COMMITS, ..Rules::default() };
-    known(&Judged::of(&files, rules), series)?;
+    known(&files.series(), series)?;
     let name = place.bless(&blessing)?;
     files.blessings = vec![blessing];
-    if !Judged::of(&files, rules).idle.is_empty() {
+    if !Judged::of(&files, Rules::default()).idle.is_empty() {
         output::say(&format!(
             "tracerig: {series} has no step at {} yet; the blessing holds once it has",
             &revision[..10]
@@ -88,15 +87,15 @@ fn revision(files: &Files, name: &str) -> anyhow::Result<String> {
 }
 
 /// Refuses a series that the history does not have, with the most similar ones.
-fn known(judged: &Judged, wanted: &str) -> Result<(), Usage> {
-    let names: BTreeSet<&str> = judged.series.iter().map(|series| series.name.as_str()).collect();
+fn known(names: &BTreeSet<String>, wanted: &str) -> Result<(), Usage> {
     if names.contains(wanted) {
         return Ok(());
     }
     let end = wanted.rsplit('/').next().unwrap_or(wanted);
-    let mut alike: Vec<&str> = names.iter().copied().filter(|name| name.ends_with(end)).take(3).collect();
+    let names = || names.iter().map(String::as_str);
+    let mut alike: Vec<&str> = names().filter(|name| name.ends_with(end)).take(3).collect();
     if alike.is_empty() {
-        alike.extend(names.iter().take(3));
+        alike.extend(names().take(3));
     }
     Err(Usage(format!(
         "the history has no series `{wanted}`; it has {}, …; `history show --format json` names all",
