@@ -37,9 +37,8 @@ fn intervals(n: usize) -> Vec<(usize, usize)> {
 /// How far from the median values may be, in standard deviations: what is farther counts as this far.
 const FARTHEST: f64 = 3.0;
 
-/// The values without extremes. A run in which the floor was disturbed is off by a quarter, and would
-/// hide steps for as long as it is among the values. What is cut follows from the values and not from
-/// their order, so permutations stay comparable.
+/// The values without extremes: one disturbed run would hide steps for as long as it is among them.
+/// What is cut follows from the values and not from their order, so permutations stay comparable.
 fn clipped(values: &[f64]) -> Vec<f64> {
     let middle = stats::median(values).unwrap_or(0.0);
     let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
