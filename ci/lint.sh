@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 ci/arrows.sh
+ci/workflows.sh
 cargo fmt --all --check
 cargo clippy --locked --workspace --all-targets -- -D warnings
 # Tests switch rules of scanner and store off; the program that users get cannot.

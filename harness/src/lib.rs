@@ -15,7 +15,9 @@ pub mod document;
 #[cfg(feature = "ablations")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod git;
 pub mod handicap;
+pub mod history;
 pub mod history_child;
 pub mod limits;
 pub mod machine;

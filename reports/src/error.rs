@@ -76,6 +76,14 @@ pub enum Error {
         /// The `schema` found, quoted, or `absent`.
         found: String,
     },
+    /// The file is not one of a history.
+    #[error("{path} is not a file of a history: {what}; move it out of the history, or restore the original")]
+    NotHistory {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        what: String,
+    },
     /// The record was written in a version of the format this program does not know.
     #[error(
         "{path} has {kind} version {found}, this program reads version {supported}; use the tracerig that wrote it"
@@ -83,7 +91,7 @@ pub enum Error {
     UnknownVersion {
         /// The file.
         path: PathBuf,
-        /// `record` or `comparison`.
+        /// `record`, `comparison`, `history` or `blessing`.
         kind: &'static str,
         /// Its version.
         found: u64,
@@ -109,7 +117,7 @@ pub enum Error {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// `record` or `comparison`.
+        /// `record`, `comparison`, `history` or `blessing`.
         kind: &'static str,
         /// The first field that does not fit.
         source: serde_json::Error,

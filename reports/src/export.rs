@@ -129,13 +129,13 @@ fn of_record(record: &Record) -> Vec<Figure> {
 }
 
 /// The amount of an exact counter that every launch reports alike.
-fn fixed(counter: &CounterSummary) -> Option<u64> {
+pub(crate) fn fixed(counter: &CounterSummary) -> Option<u64> {
     let seen = counter.seen.filter(|seen| !seen.varies)?;
     (counter.class == CounterClass::Exact && counter.unavailable_in == 0).then_some(seen.min)
 }
 
 /// What all figures of a run depend on.
-fn run(record: &Record) -> String {
+pub(crate) fn run(record: &Record) -> String {
     let mut name = format!("{}/{}", record.scenario, record.dataset.recipe);
     if record.dataset.scale != 1.0 {
         name += &format!("-x{}", record.dataset.scale);

@@ -36,6 +36,7 @@ mod files;
 mod fixture;
 pub mod foreign;
 pub mod hdr;
+pub mod history;
 pub mod html;
 pub mod json;
 pub mod ladder;

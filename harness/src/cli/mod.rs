@@ -7,6 +7,7 @@ mod compare;
 mod dataset;
 mod diff;
 mod generated;
+mod history;
 mod kept;
 mod output;
 mod profile;
@@ -64,6 +65,7 @@ enum Verb {
     Diff(diff::Arguments),
     Report(report::Arguments),
     ReleaseReport(release_report::Arguments),
+    History(history::Arguments),
     Repro(repro::Arguments),
     Profile(profile::Arguments),
     Candidate(candidate::Arguments),
@@ -205,6 +207,7 @@ pub fn main() -> ExitCode {
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::ReleaseReport(arguments) => release_report::main(&arguments),
+        Verb::History(arguments) => history::main(&arguments),
         Verb::Repro(arguments) => repro::main(&arguments),
         Verb::Profile(arguments) => profile::main(&arguments),
         Verb::Candidate(arguments) => candidate::main(&arguments),

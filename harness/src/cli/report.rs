@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     /// Add this result of `diff ablations --out` to the HTML page.
     #[arg(long, value_name = "FILE", conflicts_with = "export")]
     ablations: Option<PathBuf>,
+    /// Revision that a comment is about [default: that of the new build].
+    #[arg(long, hide_short_help = true, value_name = "REV")]
+    revision: Option<String>,
     /// Print all tables and conditions instead of one screen per run (text only).
     #[arg(long, conflicts_with = "export")]
     details: bool,
@@ -55,6 +58,10 @@ enum Format {
     Terminal,
     /// Markdown for GitHub.
     Markdown,
+    /// Markdown for the summary of a workflow's step: the verdict first, cut below 1 MiB.
+    StepSummary,
+    /// Markdown for a comment on a pull request, with a hidden marker (comparisons only).
+    Comment,
     /// One self-contained HTML page.
     Html,
     /// JSON: an object for one record, a list for several.
@@ -127,7 +134,7 @@ fn say_if_incomplete(path: &Path, record: &Record) {
 }
 
 /// Files that runs, comparisons and reports write beside records. Who names all files of a folder names them, too.
-const BESIDE: [&str; 15] = [
+const BESIDE: [&str; 17] = [
     "summary.txt",
     "ladder.md",
     "ladder.svg",
@@ -135,6 +142,8 @@ const BESIDE: [&str; 15] = [
     "comparison.md",
     "order.json",
     "report.md",
+    "step-summary.md",
+    "comment.md",
     "report.txt",
     "report.html",
     "report.json",
@@ -159,7 +168,7 @@ pub(super) fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// The files that an argument names: itself, or those in a folder that are called by one of these names.
-fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -224,6 +233,11 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
             ("report.txt", each.join(&format!("\n{}\n\n", "=".repeat(80))))
         }
         Format::Markdown => ("report.md", each(render::markdown, comparison::markdown).join("\n---\n\n")),
+        Format::StepSummary => {
+            let records: Vec<String> = records.iter().map(render::markdown).collect();
+            ("step-summary.md", comparison::step_summary(comparisons, &records))
+        }
+        Format::Comment => ("comment.md", comment(arguments, shown)?),
         Format::Html => {
             let ablations = ablations(arguments)?;
             let content = html::Content { records, comparisons, ablations: ablations.as_ref() };
@@ -231,6 +245,19 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
         }
         Format::Json => ("report.json", foreign::json(&json(shown)?)),
     })
+}
+
+/// The comment about the comparisons.
+fn comment(arguments: &Arguments, shown: &Shown) -> anyhow::Result<String> {
+    if shown.comparisons.is_empty() || !shown.records.is_empty() {
+        let said =
+            "a comment is about comparisons: name the comparison.json, or the folder of `tracerig compare`";
+        return Err(Usage(said.to_owned()).into());
+    }
+    let mut runs = shown.comparisons.iter().flat_map(|read| &read.runs);
+    let built = runs.find_map(|run| run.comparison.new.build.revision.as_ref());
+    let revision = arguments.revision.as_ref().or(built).map_or("unknown", String::as_str);
+    Ok(comparison::comment(&shown.comparisons, revision))
 }
 
 fn ablations(arguments: &Arguments) -> anyhow::Result<Option<serde_json::Value>> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::git::GitError;
 use crate::protocol::ProtocolError;
 use crate::scenario::{DefinitionError, ScenarioError};
 
@@ -56,6 +57,15 @@ impl From<ScenarioError> for CompareError {
         match error {
             ScenarioError::Interrupted => Self::Interrupted,
             error => Self::Scenario(error),
+        }
+    }
+}
+
+impl From<GitError> for CompareError {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::Failed { what, said, remedy } => Self::Build { what, said, remedy },
+            GitError::Interrupted => Self::Interrupted,
         }
     }
 }

@@ -15,6 +15,7 @@ use tracerig_store::files::open_lock;
 
 use super::CompareError;
 use crate::child::{Child, Streams};
+use crate::git::{self, GitError, git};
 use crate::platform::Exit;
 use crate::watch::Limits;
 use crate::{interrupt, machine, protocol};
@@ -22,10 +23,7 @@ use crate::{interrupt, machine, protocol};
 /// A build of everything takes minutes, on a slow machine.
 const LONGEST_BUILD: Duration = Duration::from_secs(3 * 3600);
 
-/// What git is asked for takes seconds, a work tree on a slow disk perhaps minutes.
-const LONGEST_GIT: Duration = Duration::from_secs(600);
-
-/// The same where git puts something in order and a signal may have asked for the end.
+/// The time git gets to put something in order after a signal asked for the end.
 const LONGEST_TIDYING: Duration = Duration::from_millis(300);
 
 /// What is built.
@@ -55,12 +53,12 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     // Before anything is written into a repository of something else.
     let program = ["grep", "--quiet", "--fixed-strings", "name = \"tracerig\"", "--", "*Cargo.toml"];
     git(&root, &program, NO_REPOSITORY).map_err(|error| match error {
-        CompareError::Build { remedy, .. } => CompareError::Build {
+        GitError::Failed { remedy, .. } => CompareError::Build {
             what: format!("the repository {}", root.display()),
             said: "no Cargo.toml in it names a program `tracerig`".to_owned(),
             remedy,
         },
-        error => error,
+        error => error.into(),
     })?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let target = std::path::absolute(&target).map_err(CompareError::io(&target, "find it"))?;
@@ -116,12 +114,12 @@ pub fn last_tag(folder: &Path) -> Result<String, CompareError> {
         .map_err(|error| named(error, "the revision HEAD"))?;
     let describe = |of: &str| git(folder, &["describe", "--tags", "--abbrev=0", of], NO_TAG);
     let no_tag = |error| match error {
-        CompareError::Build { .. } => CompareError::Build {
+        GitError::Failed { .. } => CompareError::Build {
             what: "the last release".to_owned(),
             said: "git knows no tag before the work tree".to_owned(),
             remedy: NO_TAG,
         },
-        error => error,
+        error => error.into(),
     };
     let tag = describe("HEAD").map_err(no_tag)?;
     let tagged = git(folder, &["rev-parse", "--verify", "--quiet", &format!("{tag}^{{commit}}")], NO_TAG)?;
@@ -182,15 +180,16 @@ impl WorkTree {
 
     fn remove(&self) {
         let gone = [OsStr::new("worktree"), "remove".as_ref(), "--force".as_ref(), self.path.as_os_str()];
-        let time = if interrupt::requested() { LONGEST_TIDYING } else { LONGEST_GIT };
-        let limits = || Limits { time: Some(time), tidies: true, ..Limits::default() };
+        let usual = git::limits().time;
+        let time = if interrupt::requested() { Some(LONGEST_TIDYING) } else { usual };
+        let limits = || Limits { time, tidies: true, ..Limits::default() };
         // It may be there without git's knowing it, and the other way round.
-        let _ = run_git(&self.root, &gone, "", limits());
+        let _ = git::run(&self.root, &gone, None, "", limits());
         // Whatever else is there is no work tree, and git says so.
         if self.path.join(".git").is_file() {
             let _ = std::fs::remove_dir_all(&self.path);
         }
-        let _ = run_git(&self.root, &["worktree", "prune"], "", limits());
+        let _ = git::run(&self.root, &["worktree", "prune"], None, "", limits());
     }
 }
 
@@ -219,8 +218,7 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     if interrupt::requested() {
         return Err(CompareError::Interrupted);
     }
-    let (_, end) =
-        built.map_err(|error| missing("cargo", &error).unwrap_or_else(|| failed(error.to_string())))?;
+    let (_, end) = built.map_err(|error| missing(&error).unwrap_or_else(|| failed(error.to_string())))?;
     match end.ended.exit {
         Exit::Code(0) if end.cut.is_none() => {}
         Exit::Code(code) if end.cut.is_none() => return Err(failed(format!("exit code {code}"))),
@@ -234,55 +232,21 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     Ok(path)
 }
 
-/// What git says, in one line.
-fn git(folder: &Path, arguments: &[impl AsRef<OsStr>], remedy: &'static str) -> Result<String, CompareError> {
-    let limits = Limits { time: Some(LONGEST_GIT), ..Limits::default() };
-    run_git(folder, arguments, remedy, limits)
-}
-
-fn run_git(
-    folder: &Path,
-    arguments: &[impl AsRef<OsStr>],
-    remedy: &'static str,
-    limits: Limits,
-) -> Result<String, CompareError> {
-    let told: Vec<String> =
-        arguments.iter().map(|text| text.as_ref().to_string_lossy().into_owned()).collect();
-    let failed = |said: String| CompareError::Build { what: format!("git {}", told.join(" ")), said, remedy };
-    let is_tidying = limits.tidies;
-    let run = || {
-        let stderr = tempfile::tempfile()?;
-        let mut command = Command::new("git");
-        Child::start(command.args(arguments).current_dir(folder), &Streams::Read(&stderr), limits)?.finish()
-    };
-    let ran = run();
-    if interrupt::requested() && !is_tidying {
-        return Err(CompareError::Interrupted);
-    }
-    let (stdout, end) =
-        ran.map_err(|error| missing("git", &error).unwrap_or_else(|| failed(error.to_string())))?;
-    match end.fault() {
-        Some(_) if end.cut.is_none() && !end.said.is_empty() => Err(failed(end.said)),
-        Some(fault) => Err(failed(fault)),
-        None => Ok(String::from_utf8_lossy(&stdout).trim().to_owned()),
-    }
-}
-
-/// That a tool is not there, where that is what the system says.
-fn missing(tool: &str, error: &std::io::Error) -> Option<CompareError> {
+/// That cargo is not there, where that is what the system says.
+fn missing(error: &std::io::Error) -> Option<CompareError> {
     (error.kind() == std::io::ErrorKind::NotFound).then(|| CompareError::Build {
-        what: tool.to_owned(),
+        what: "cargo".to_owned(),
         said: "is not installed, or not in PATH".to_owned(),
         remedy: "Install it, or give executables with --base-bin and --new-bin",
     })
 }
 
 /// The same error of something that has a name.
-fn named(error: CompareError, what: &str) -> CompareError {
+fn named(error: GitError, what: &str) -> CompareError {
     match error {
-        CompareError::Build { remedy, .. } => {
+        GitError::Failed { remedy, .. } => {
             CompareError::Build { what: what.to_owned(), said: "git does not know it".to_owned(), remedy }
         }
-        error => error,
+        error => error.into(),
     }
 }

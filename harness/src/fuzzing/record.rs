@@ -1,9 +1,10 @@
-//! Records of runs and comparisons: what can be read is written and reads the same again, and every statistic and renderer of it
+//! Records of runs, comparisons and files of histories: what can be read is written and reads the same again, and every statistic and renderer of it
 //! comes to an end.
 
 use std::path::Path;
 
 use tracerig_reports::comparison::{self, Comparisons};
+use tracerig_reports::history::{self, Files, Judged, Rules};
 use tracerig_reports::html::{self, Content};
 use tracerig_reports::{Document, Error, Ladder, Record, export, hdr, ladder, render};
 
@@ -19,7 +20,10 @@ pub(super) fn run(input: &[u8]) {
     match document {
         Ok(Document::Record(record)) => of_record(&record),
         Ok(Document::Comparisons(read)) => of_comparisons(&read),
-        Err(error) => drop(error.to_string()),
+        Err(error) => {
+            drop(error.to_string());
+            of_history(input);
+        }
     }
 }
 
@@ -61,6 +65,31 @@ fn of_record(record: &Record) {
     let steps = Ladder::of(&both);
     let _ = (ladder::table(&steps), ladder::markdown(&steps, "p.svg"), ladder::svg(&steps));
     let _ = html::page(&Content { records: &both, ..Content::default() });
+}
+
+fn of_history(input: &[u8]) {
+    let path = Path::new("entry.json");
+    let parse = |bytes: &[u8]| {
+        let mut files = Files::default();
+        files.add(path, bytes).map(|()| files)
+    };
+    let files = match parse(input) {
+        Err(Error::Edited { expected, actual, .. }) => parse(&sealed(input, &expected, &actual)),
+        read => read,
+    };
+    let files = match files {
+        Ok(files) => files,
+        Err(error) => return drop(error.to_string()),
+    };
+    let json = |files: &Files| {
+        let entries = files.entries.iter().map(history::Entry::to_json);
+        let all = entries.chain(files.blessings.iter().map(history::Blessing::to_json));
+        all.collect::<Result<String, _>>().expect("what was read can be written")
+    };
+    written(&json(&files), |text| Ok(json(&parse(text)?)));
+    let judged = Judged::of(&files, Rules::default());
+    let _ = (history::terminal(&judged), history::details(&judged), history::json(&judged));
+    let _ = (html::history(&judged), files.series());
 }
 
 fn of_comparisons(read: &Comparisons) {

@@ -38,13 +38,15 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The formats, each with the constant that is its version now.
-const FORMATS: [(&str, &str, &str); 6] = [
+const FORMATS: [(&str, &str, &str); 8] = [
     ("trace-memo", "scanner/src/artifact.rs", "const VERSION: u32 = "),
     ("archive-memo", "scanner/src/archive/memo.rs", "const VERSION: u32 = "),
     ("threads", "store/src/threads/schema.rs", "pub const USER_VERSION: i64 = "),
     ("baseline", "harness/src/baseline.rs", "const VERSION: u64 = "),
     ("records", "reports/src/record/mod.rs", "pub const VERSION: u64 = "),
     ("records", "reports/src/comparison/file.rs", "pub const FILE_VERSION: u64 = "),
+    ("history", "reports/src/history/entry.rs", "pub const VERSION: u64 = "),
+    ("history", "reports/src/history/entry.rs", "pub const BLESSING_VERSION: u64 = "),
 ];
 
 /// The version that a source sets.
@@ -212,5 +214,25 @@ fn histories_are_executed() {
         // Not changed since the first.
         let tour = root().join("corpus").join(sort).join("tour.txt");
         program.diff(sort, &["--replay", text(&tour)], 0);
+    }
+}
+
+#[test]
+fn a_kept_history_is_read_and_a_later_one_refused() {
+    let program = Program::new();
+    let folder = copied(&program, "history-1");
+    let shown = program.run(&["history", "show", "--folder", text(&folder)]);
+    assert!(shown.code == Some(0) && shown.out.contains("in 1 commit."), "{shown:?}");
+    for (name, kind) in [("entry.json", "history"), ("blessing.json", "blessing")] {
+        let path = folder.join(name);
+        let kept = fs::read_to_string(&path).unwrap();
+        fs::write(&path, kept.replace("\"version\": 1", "\"version\": 2")).unwrap();
+        let refused = program.run(&["history", "show", "--folder", text(&folder)]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(
+            refused.err.contains(&format!("has {kind} version 2")) && refused.err.contains(name),
+            "{refused:?}"
+        );
+        fs::write(&path, kept).unwrap();
     }
 }

@@ -22,6 +22,7 @@ mod formats;
 mod fuzz_corpus;
 mod guests;
 mod histories;
+mod history;
 mod hostile;
 mod live_writer;
 mod nasty_rows;

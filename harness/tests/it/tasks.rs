@@ -84,7 +84,7 @@ fn each_of_ten_tasks_runs() {
 }
 
 /// Every verb and its subcommands.
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 29] = [
     "",
     "scan",
     "run",
@@ -98,6 +98,10 @@ const VERBS: [&str; 25] = [
     "diff archive",
     "diff all",
     "report",
+    "history",
+    "history add",
+    "history show",
+    "history bless",
     "repro",
     "dataset",
     "dataset build",

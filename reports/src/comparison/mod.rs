@@ -1,5 +1,6 @@
 //! Comparisons of two programs or two runs: what is compared, the verdicts, and their rendering.
 
+mod comment;
 mod file;
 mod json;
 mod markdown;
@@ -11,6 +12,7 @@ pub(crate) mod tests;
 mod times;
 pub(crate) mod words;
 
+pub use comment::{MARKER, MOST_COMMENT, MOST_SUMMARY, comment, state, step_summary};
 pub use file::{Comparisons, FILE_SCHEMA, FILE_VERSION, Run};
 pub use json::json;
 pub use markdown::markdown;

@@ -10,6 +10,7 @@ mod append;
 mod colours_test;
 mod comparison;
 mod first;
+mod history;
 mod markup;
 mod parts;
 mod plot;
@@ -17,6 +18,8 @@ mod relaunch;
 mod release;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use history::history;
 
 use serde_json::Value;
 

@@ -152,6 +152,10 @@ fn records() -> Seeds {
         seeds.insert(format!("comparison-of-{name}"), comparisons.to_json().unwrap().into_bytes());
         seeds.insert(name.to_owned(), fs::read(&path).unwrap());
     }
+    for (name, kept) in [("history-v1.json", "entry.json"), ("blessing-v1.json", "blessing.json")] {
+        let path = Path::new(ROOT).join("corpus/formats/history-1").join(kept);
+        seeds.insert(name.to_owned(), fs::read(path).unwrap());
+    }
     seeds
 }
 

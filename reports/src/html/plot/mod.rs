@@ -8,6 +8,7 @@ mod density;
 mod growth;
 mod names;
 mod order;
+mod series;
 mod strip;
 
 pub(super) use bars::{Bar, bars};
@@ -16,6 +17,7 @@ pub(super) use curve::{Curve, curve};
 pub(super) use density::{Density, density};
 pub(super) use growth::growth;
 pub(super) use order::{Dot, order};
+pub(super) use series::{Chart, Mark, Place, series};
 pub(super) use strip::{Strip, strip};
 
 use std::time::Duration;
