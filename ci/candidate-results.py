@@ -147,10 +147,13 @@ def history(work):
     prose("""Four pull requests of steipete/CodexBar taught one scanner to remember what it had read. Each stage
           is built here as first proposed (`harness/published/src/history.rs`) and answers the
           [protocol](../protocol.md) like any candidate. All stages read rows by tracerig's rules, so that they
-          differ in what they remember and check. `published` is the query without a memo; it reads rows by the
+          differ in what they remember and check. Each was checked three times, and the worst of them counts,
+          since a new file gets the inode of a removed one most times only. `published` is the query without a memo; it reads rows by the
           published rules, which fails cases of every sort: the first five of a kind end a level.""")
     conditions("ci/candidate-results.py history")
-    reports = {name: checked(name, "trace", work) for name, _ in SCANNERS}
+    # Whether a new file gets the inode of a removed one depends on what else the machine does.
+    reports = {name: max((checked(name, "trace", work) for _ in range(3)), key=lambda report: len(failures(report)))
+               for name, _ in SCANNERS}
     stages = [name for name, _ in SCANNERS if name.startswith("history/")]
     failed = {name: [failure["case"] for failure in failures(reports[name])] for name in reports}
     common = [case for case in failed[stages[0]] if all(case in failed[name] for name in stages)]
