@@ -197,7 +197,7 @@ def history(work):
     prose("""A launch on the recipe `%s` (%d MB), page cache hot: the median of 8, and what the scanner says it did.
           Every answer is compared with the oracle's; a launch with a wrong one has no time. A memo saves a stage
           the reading of the table as long as its checks let it pass: one anchor is lost with the row that it
-          stands on, and then every launch reads everything again."""
+          stands on, and then a launch reads everything."""
           % (recipe, os.path.getsize(database) // 1_000_000))
     print("| stage | %s |\n| --- |%s" % (" | ".join(SITUATIONS), " ---: |" * len(SITUATIONS)))
     for name, _ in SCANNERS:
