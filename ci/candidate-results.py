@@ -62,14 +62,18 @@ def median(argv, request, work, prepare=None, samples=8):
     with open(path, "w") as file:
         file.write(json.dumps({"tracerig": 1, "id": "1", "limit_ms": LIMIT * 1000, **request}) + "\n")
     words = ["run", "command", "--samples", str(samples), "--input", path, "--format", "json", "--limit", "60s",
-             "--output", "ignore", "--out", tempfile.mkdtemp(dir=work)]
+             "--warmup", "1", "--cache", "any", "--output", "ignore", "--out", tempfile.mkdtemp(dir=work)]
     if prepare:
         words += ["--prepare", "sh -c '%s'" % prepare]
     said = tracerig(*words, "--", *argv, cwd=work)
-    return json.loads(said)["arms"][0]["launch_time"]["median_ns"] / 1e9
+    arm = json.loads(said)["arms"][0]
+    taken = arm["launch_time"] or arm["sample_time"]
+    return taken and taken["median_ns"] / 1e9
 
 
 def time(seconds):
+    if seconds is None:
+        return "not measured"
     return "%.3g s" % seconds if seconds >= 1 else "%.3g ms" % (seconds * 1e3)
 
 
@@ -105,6 +109,7 @@ def conditions(command):
 SCANNERS = [("published", "the query alone, no memo"), ("history/memory", "#1404: a memo in memory"),
             ("history/persisted", "#1421: the memo is a file"), ("history/one-anchor", "#3130: one anchor"),
             ("history/four-anchors", "#3318: four anchors"), ("tracerig", "this project")]
+STAGES = [name for name, _ in SCANNERS if name.startswith("history/")]
 SITUATIONS = ["no memo", "unchanged", "200 rows appended", "and the last scanned row deleted"]
 
 
@@ -143,11 +148,15 @@ def history(work):
     prose("""Four pull requests of steipete/CodexBar taught one scanner to remember what it had read. Each stage
           is built here as first proposed (`harness/published/src/history.rs`) and answers the
           [protocol](../protocol.md) like any candidate. All stages read rows by tracerig's rules, so that they
-          differ in what they remember and check. `published` is the query without a memo; it reads rows by the
+          differ in what they remember and check. Each stage was checked three times, and the worst of them counts,
+          since a new file gets the inode of a removed one most times only. `published` is the query without a memo; it reads rows by the
           published rules, which fails cases of every sort: the first five of a kind end a level.""")
     conditions("ci/candidate-results.py history")
-    reports = {name: checked(name, "trace", work) for name, _ in SCANNERS}
-    stages = [name for name, _ in SCANNERS if name.startswith("history/")]
+    # Whether a new file gets the inode of a removed one depends on what else the machine does.
+    reports = {name: max((checked(name, "trace", work) for _ in range(3 if name in STAGES else 1)),
+                         key=lambda report: len(failures(report)))
+               for name, _ in SCANNERS}
+    stages = STAGES
     failed = {name: [failure["case"] for failure in failures(reports[name])] for name in reports}
     common = [case for case in failed[stages[0]] if all(case in failed[name] for name in stages)]
 
@@ -188,7 +197,7 @@ def history(work):
     prose("""A launch on the recipe `%s` (%d MB), page cache hot: the median of 8, and what the scanner says it did.
           Every answer is compared with the oracle's; a launch with a wrong one has no time. A memo saves a stage
           the reading of the table as long as its checks let it pass: one anchor is lost with the row that it
-          stands on, and then every launch reads everything again."""
+          stands on, and then a launch reads everything."""
           % (recipe, os.path.getsize(database) // 1_000_000))
     print("| stage | %s |\n| --- |%s" % (" | ".join(SITUATIONS), " ---: |" * len(SITUATIONS)))
     for name, _ in SCANNERS:
@@ -325,6 +334,7 @@ def usage(work):
         kinds = [kind for kind in KINDS if kind in declared["tokens"]]
         cells = []
         for recipe, (home, right) in archives.items():
+            began = datetime.datetime.now()
             result, error = ask(argv, work, **request_of(home))
             cells.append(error or compared(counted(result, declared), right, kinds) or "right")
         wrong = []
@@ -342,7 +352,8 @@ def usage(work):
         left = sum(level["not_run"] for level in report["levels"])
         took = "-"
         if cells[-1] == "right":
-            took = time(median(argv, request_of(archives[ARCHIVES[-1]][0]), work, samples=8))
+            slow = datetime.datetime.now() - began > datetime.timedelta(seconds=5)
+            took = time(median(argv, request_of(archives[ARCHIVES[-1]][0]), work, samples=2 if slow else 8))
         rows.append("| `%s@%s` | %s | %d of %d | %d of %d | %s |" % (
             name, hello["version"], " | ".join(cells), right_homes, len(homes), passed,
             passed + len(failed) + left, took))
@@ -353,8 +364,8 @@ def usage(work):
     print("\n".join(rows))
     print()
     prose("""Archives are compared by day, model and kind of token, as far as a counter counts it; homes by the sum of
-          input and output. The time is the median of 8 launches without a memo, page cache hot, adapter included; a
-          counter that is wrong on the archive has none. After five failed cases of one kind a level ends, and the
+          input and output. The time is the median of 8 launches (2 of a slow one) without a memo, page cache hot, adapter
+          included; a counter that is wrong on the archive has none. After five failed cases of one kind a level ends, and the
           rest counts as not passed.""")
     for line in absent:
         prose(line)

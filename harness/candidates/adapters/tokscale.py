@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """An adapter to tokscale (npm, needs bun). It gives it an empty list of prices: without one tokscale fetches
-prices from the network, and answers nothing where it cannot."""
+prices from the network, and answers nothing where it cannot. Its reasoning tokens of Codex are always 0."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import time
 sys.dont_write_bytecode = True
 import adapter
 
-USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "output", "reasoning"],
+USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "output"],
          "input_includes_cached": False}
 
 
@@ -26,8 +26,7 @@ def rows(home, zone):
         for source in day["sources"]:
             tokens = source["tokens"]
             yield {"day": day["date"], "model": source["modelId"], "input": tokens["input"],
-                   "cached_input": tokens["cacheRead"], "output": tokens["output"],
-                   "reasoning": tokens["reasoning"]}
+                   "cached_input": tokens["cacheRead"], "output": tokens["output"]}
 
 
 adapter.serve("tokscale", "npm install -g tokscale bun", USAGE, rows)
