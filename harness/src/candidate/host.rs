@@ -242,8 +242,12 @@ impl Candidate {
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
         let streams = Streams::Read(&self.stderr);
         let mut command = self.command();
-        let (started, confined) =
-            confine::start(&mut command, &request.ask, &self.folders, &streams, limits)?;
+        let (started, confined) = if self.with.tool.is_empty() {
+            confine::start(&mut command, &request.ask, &self.folders, &streams, limits)?
+        } else {
+            // The tool writes what it sees wherever it was told to.
+            (Child::start_with_input(&mut command, &streams, limits), false)
+        };
         let mut child = match started {
             Ok(child) => child,
             Err(error) if is_ours(&error) => return Err(error),

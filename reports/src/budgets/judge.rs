@@ -30,7 +30,7 @@ fn one(budget: &Budget, plan: &str, measured: &[(&str, &Record)]) -> Judged {
 
 fn figure(budget: &Budget, plan: &str, measured: &[(&str, &Record)]) -> Figure {
     if budget.plan != plan {
-        return Err(left_out(format!("it is for the plan {}", budget.plan)));
+        return Err(left_out(format!("for the plan {}", budget.plan)));
     }
     let record = measured.iter().find(|(name, _)| *name == budget.run).map(|(_, record)| *record);
     let record = record.ok_or_else(|| left_out(format!("the run {} was not measured", budget.run)))?;
@@ -86,7 +86,7 @@ fn is_here(class: &Class, record: &Record) -> Result<(), Outcome> {
         return Ok(());
     }
     Err(left_out(format!(
-        "it is for the machine {} ({}, {}, {}); this one is {}, {}, {}",
+        "for the machine {} ({}, {}, {}); this one is {}, {}, {}",
         class.name,
         class.cpu,
         words::plural(class.cores, "core"),

@@ -211,7 +211,7 @@ fn the_gravest_budget_decides_and_missed_ones_come_first() {
         "{text}"
     );
     assert!(text.contains("1 of 3 budgets is missed, 1 is undecided, 1 is met; 2 are left out."), "{text}");
-    assert!(text.contains("2 budgets left out (budgets.toml, lines 3, 7): it is for the machine"), "{text}");
+    assert!(text.contains("2 budgets left out (budgets.toml, lines 3, 7): for the machine"), "{text}");
     assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     let without = |wanted: usize| {
         let mut judgement = judgement.clone();

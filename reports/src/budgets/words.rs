@@ -160,5 +160,6 @@ pub fn terminal(judgement: &Judgement) -> String {
     out.push('\n');
     paragraphs(&mut out, [counted(judgement)]);
     paragraphs(&mut out, left_out(judgement));
-    out
+    // A table begins with an empty line, which divides it from sentences that may not be there.
+    out.trim_start().to_owned()
 }

@@ -252,7 +252,7 @@ fn release_reports(program: &Program, repository: &Path, git: &impl Fn(&[&str]) 
     let flat = worse.out.replace("\n  ", " ");
     assert!(flat.starts_with("Worse than v1: 2 of 2 arms do more work"), "{flat}");
     assert!(flat.contains("b.toml:11: MISSED: small/warm:hot, rows_examined"), "{flat}");
-    assert!(flat.contains("b.toml, line 26): it is for the machine elsewhere"), "{flat}");
+    assert!(flat.contains("b.toml, line 26): for the machine elsewhere"), "{flat}");
     assert!(flat.contains("Runs without an arm that is compared between versions: alone"), "{flat}");
     let out = repository.join("worse");
     let page = std::fs::read_to_string(out.join("release.html")).unwrap();
