@@ -1,4 +1,5 @@
-//! Notes what a record says about the build (revision, profile and compiler), and links `tracerig` so that it starts fast.
+//! Notes what a record says about the build (revision, profile and compiler), and links `tracerig`
+//! so that it starts fast.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +7,8 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     link_to_start_fast();
-    let Revision { name: revision, is_dirty: dirty } = published().or_else(in_clone).unwrap_or_default();
+    let Revision { name: revision, is_dirty: dirty } =
+        published().or_else(in_clone).unwrap_or_default();
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let rustc = told(Command::new(rustc).arg("--version")).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=TRACERIG_REVISION={revision}");
@@ -25,8 +27,8 @@ struct Revision {
     is_dirty: Option<bool>,
 }
 
-/// The revision that a published package was made of, which cargo writes beside its manifest. It comes first: a package may lie in
-/// somebody's repository that is not of tracerig.
+/// The revision that a published package was made of, which cargo writes beside its manifest. It
+/// comes first: a package may lie in somebody's repository that is not of tracerig.
 fn published() -> Option<Revision> {
     let text = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
     let (_, after) = text.split_once("\"sha1\": \"")?;
@@ -57,7 +59,8 @@ fn in_clone() -> Option<Revision> {
     ] {
         println!("cargo::rerun-if-changed={folder}/src");
     }
-    let is_dirty = git(&["status", "--porcelain", "--untracked-files=no"]).map(|text| !text.is_empty());
+    let is_dirty =
+        git(&["status", "--porcelain", "--untracked-files=no"]).map(|text| !text.is_empty());
     Some(Revision { name: git(&["rev-parse", "HEAD"])?, is_dirty })
 }
 
@@ -70,15 +73,17 @@ fn told(command: &mut Command) -> Option<String> {
     String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
 }
 
-/// Links `tracerig` at fixed addresses and, where the C library comes as archives, statically. Each measured launch is a start of this
-/// program: without it the dynamic linker and thousands of relocations are more than half of the floor.
+/// Links `tracerig` at fixed addresses and, where the C library comes as archives, statically. Each
+/// measured launch is a start of this program: without it the dynamic linker and thousands of
+/// relocations are more than half of the floor.
 ///
-/// Not with `-C target-feature=+crt-static`: a configuration file would ask for it on machines that have no `libc.a`, too, and
-/// `cargo install --git` would not see the file.
+/// Not with `-C target-feature=+crt-static`: a configuration file would ask for it on machines that
+/// have no `libc.a`, too, and `cargo install --git` would not see the file.
 fn link_to_start_fast() {
     let told = |name: &str| std::env::var(name).unwrap_or_default();
     let is_gnu = told("CARGO_CFG_TARGET_OS") == "linux" && told("CARGO_CFG_TARGET_ENV") == "gnu";
-    let is_static = told("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static");
+    let is_static =
+        told("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static");
     if !is_gnu || is_static || told("HOST") != told("TARGET") {
         return;
     }
@@ -91,13 +96,14 @@ fn link_to_start_fast() {
     }
 }
 
-/// Fills `folder` with linker scripts in for the shared libraries that rustc asks for, each naming an archive. `None` if
-/// an archive is missing.
+/// Fills `folder` with linker scripts in for the shared libraries that rustc asks for, each naming
+/// an archive. `None` if an archive is missing.
 fn name_archives(folder: &Path) -> Option<()> {
     std::fs::create_dir_all(folder).ok()?;
     let [c, m, unwind, gcc] =
         ["libc.a", "libm.a", "libgcc_eh.a", "libgcc.a"].map(|name| archive(name).ok_or(name));
-    let system = format!("GROUP({} {} {})", c.ok()?.display(), unwind.ok()?.display(), gcc.ok()?.display());
+    let system =
+        format!("GROUP({} {} {})", c.ok()?.display(), unwind.ok()?.display(), gcc.ok()?.display());
     std::fs::write(folder.join("libm.so"), format!("GROUP({})", m.ok()?.display())).ok()?;
     for name in ["c", "gcc_s"] {
         std::fs::write(folder.join(format!("lib{name}.so")), &system).ok()?;
@@ -105,7 +111,11 @@ fn name_archives(folder: &Path) -> Option<()> {
     // Parts of the C library since glibc 2.34, and empty; before, separate archives.
     for name in ["util", "rt", "pthread", "dl"] {
         let archive = archive(&format!("lib{name}.a"))?;
-        std::fs::write(folder.join(format!("lib{name}.so")), format!("GROUP({})", archive.display())).ok()?;
+        std::fs::write(
+            folder.join(format!("lib{name}.so")),
+            format!("GROUP({})", archive.display()),
+        )
+        .ok()?;
     }
     Some(())
 }

@@ -1,4 +1,5 @@
-//! A batch of rows on its way from the generator to the trace log: one arena for all bodies, and what the rows mean.
+//! A batch of rows on its way from the generator to the trace log: one arena for all bodies, and
+//! what the rows mean.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -125,7 +126,8 @@ impl Batch {
         self.raise_to = None;
     }
 
-    /// Adds a row whose body `write` appends to the arena. Returns what it counts for in retention, and what `write` gave.
+    /// Adds a row whose body `write` appends to the arena. Returns what it counts for in retention,
+    /// and what `write` gave.
     pub(crate) fn push<T>(
         &mut self,
         origin: Origin,

@@ -1,4 +1,5 @@
-//! Building a dataset: one thread generates rows, another inserts them, then the file is finished and described.
+//! Building a dataset: one thread generates rows, another inserts them, then the file is finished
+//! and described.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -178,7 +179,13 @@ impl Outlet for Sender {
 }
 
 /// Generates and inserts all rows and finishes the file.
-fn load(database: &Path, recipe: &Recipe, seed: u64, scale: f64, report: Report<'_>) -> Result<Loaded> {
+fn load(
+    database: &Path,
+    recipe: &Recipe,
+    seed: u64,
+    scale: f64,
+    report: Report<'_>,
+) -> Result<Loaded> {
     // The file is thrown away unless it is finished, so nothing in it needs to survive a crash.
     let options = LogOptions {
         durability: Durability::None,
@@ -193,15 +200,19 @@ fn load(database: &Path, recipe: &Recipe, seed: u64, scale: f64, report: Report<
     let (messages, inbox) = sync_channel(WAITING);
     let (recycle, empty) = sync_channel(WAITING + 2);
     let ended = std::thread::scope(|scope| {
-        let generator = scope.spawn(move || generate(recipe, seed, scale, &mut Sender { messages, empty }));
-        let inserted = insert(&mut log, &mut loaded, &inbox, &recycle, goal.inserted_bytes(), report);
+        let generator =
+            scope.spawn(move || generate(recipe, seed, scale, &mut Sender { messages, empty }));
+        let inserted =
+            insert(&mut log, &mut loaded, &inbox, &recycle, goal.inserted_bytes(), report);
         // A generator that still has rows ends when nobody takes them.
         drop(inbox);
         let ended = generator.join();
         inserted.map(|()| ended)
     })?;
-    let broken =
-        |detail: &str| DatasetError::Broken { path: database.to_path_buf(), detail: detail.to_owned() };
+    let broken = |detail: &str| DatasetError::Broken {
+        path: database.to_path_buf(),
+        detail: detail.to_owned(),
+    };
     let continuation = ended.map_err(|_| broken("the generator panicked"))??;
     loaded.continuation = continuation.ok_or_else(|| broken("the generator ended early"))?;
     log.pad_with_free_pages(goal.pages)?;
@@ -243,7 +254,8 @@ fn insert(
             }
             Message::Used(answer) => {
                 let (pages, free) = log.pages()?;
-                let _ = answer.send(Used { rows: loaded.inserted_rows - pruned, pages: pages - free });
+                let _ =
+                    answer.send(Used { rows: loaded.inserted_rows - pruned, pages: pages - free });
             }
         }
         if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {

@@ -1,9 +1,11 @@
-//! The cache of datasets: each is built once, verified when it is taken again, and never taken half-built.
+//! The cache of datasets: each is built once, verified when it is taken again, and never taken
+//! half-built.
 //!
-//! A dataset is in a folder named after its recipe and a digest over all that determines it. It is built in a folder
-//! beside it, `.building-NAME`, which gets its name when everything is written. Anyone who builds holds a lock; so a folder
-//! `.building-NAME` found under it was left by a builder that was killed, and is removed. Anyone who uses a dataset holds another
-//! one, so that nobody takes it away meanwhile.
+//! A dataset is in a folder named after its recipe and a digest over all that determines it. It is
+//! built in a folder beside it, `.building-NAME`, which gets its name when everything is written.
+//! Anyone who builds holds a lock; so a folder `.building-NAME` found under it was left by a
+//! builder that was killed, and is removed. Anyone who uses a dataset holds another one, so that
+//! nobody takes it away meanwhile.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -49,11 +51,13 @@ impl Default for BuildOptions {
 /// What a build is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Another process builds the same dataset, removes it, or uses it where it must be built again.
+    /// Another process builds the same dataset, removes it, or uses it where it must be built
+    /// again.
     Waiting,
-    /// One's own database is copied; counted in bytes.
+    /// The user's own database is copied; counted in bytes.
     Copying,
-    /// Rows are generated, inserted and pruned, and the file is finished; counted in bytes of inserted bodies.
+    /// Rows are generated, inserted and pruned, and the file is finished; counted in bytes of
+    /// inserted bodies.
     Generating,
     /// Rollouts of an archive are written; counted in bytes.
     Writing,
@@ -74,8 +78,8 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// A dataset that is on disk. One from [`Cache::ensure`] or [`Cache::verify`] cannot be removed from its cache, by this or any
-/// other process, as long as it or a clone of it lives.
+/// A dataset that is on disk. One from [`Cache::ensure`] or [`Cache::verify`] cannot be removed
+/// from its cache, by this or any other process, as long as it or a clone of it lives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// The database. Copy it before writing to it: the cached one must stay as it is.
@@ -92,7 +96,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache in its usual place: `datasets` in [`cache_root`]. The folder is created on the first build.
+    /// The cache in its usual place: `datasets` in [`cache_root`]. The folder is created on the
+    /// first build.
     ///
     /// # Errors
     /// [`DatasetError::NoCacheFolder`] when the system tells none.
@@ -113,13 +118,13 @@ impl Cache {
         &self.folder
     }
 
-    /// Gives the dataset, building it if it is not there. Of several processes that ask, one builds and the others wait.
-    /// The callback hears of progress about twenty times a second; [`ControlFlow::Break`] ends the build and leaves nothing
-    /// behind.
+    /// Gives the dataset, building it if it is not there. Of several processes that ask, one builds
+    /// and the others wait. The callback hears of progress about twenty times a second;
+    /// [`ControlFlow::Break`] ends the build and leaves nothing behind.
     ///
     /// # Errors
-    /// [`DatasetError::NoRoom`] before anything is written, [`DatasetError::Cancelled`], [`DatasetError::ScaleTooSmall`], and
-    /// I/O errors.
+    /// [`DatasetError::NoRoom`] before anything is written, [`DatasetError::Cancelled`],
+    /// [`DatasetError::ScaleTooSmall`], and I/O errors.
     pub fn ensure(
         &self,
         recipe: &Recipe,
@@ -132,18 +137,20 @@ impl Cache {
         let taken = |folder: &Path, progress: Report<'_>| {
             read(folder).and_then(|dataset| verify_quickly(&dataset, progress).map(|()| dataset))
         };
-        let built = |folder: &Path, progress: Report<'_>| build::build(folder, recipe, options, progress);
+        let built =
+            |folder: &Path, progress: Report<'_>| build::build(folder, recipe, options, progress);
         let needed = recipe.file_bytes(options.scale);
         let (dataset, hold, is_new) = self.obtain(&name, needed, taken, built, progress)?;
-        let dataset = Dataset { database: self.folder.join(&name).join(FILE_NAME), hold, ..dataset };
+        let dataset =
+            Dataset { database: self.folder.join(&name).join(FILE_NAME), hold, ..dataset };
         if is_new {
             remember(&dataset);
         }
         Ok(dataset)
     }
 
-    /// What is in the folder `name` if `taken` takes it, else what `built` makes, of so many bytes. Of several processes that
-    /// ask, one builds. Tells, too, whether it was built now.
+    /// What is in the folder `name` if `taken` takes it, else what `built` makes, of so many bytes.
+    /// Of several processes that ask, one builds. Tells, too, whether it was built now.
     pub(crate) fn obtain<D>(
         &self,
         name: &str,
@@ -201,10 +208,12 @@ impl Cache {
         Ok(names)
     }
 
-    /// A dataset by the name of its folder, or by the name of its recipe when only one was built from it. Verifies nothing.
+    /// A dataset by the name of its folder, or by the name of its recipe when only one was built
+    /// from it. Verifies nothing.
     ///
     /// # Errors
-    /// [`DatasetError::NoDataset`], [`DatasetError::AmbiguousDataset`] and [`DatasetError::Damaged`] as the names say.
+    /// [`DatasetError::NoDataset`], [`DatasetError::AmbiguousDataset`] and
+    /// [`DatasetError::Damaged`] as the names say.
     pub fn inspect(&self, name: &str) -> Result<Dataset> {
         read(&self.folder.join(self.resolve(name)?))
     }
@@ -212,7 +221,8 @@ impl Cache {
     /// Compares a dataset's file and rows with the digests in its manifest.
     ///
     /// # Errors
-    /// As [`Cache::inspect`]; [`DatasetError::Damaged`] when they differ, [`DatasetError::Cancelled`].
+    /// As [`Cache::inspect`]; [`DatasetError::Damaged`] when they differ,
+    /// [`DatasetError::Cancelled`].
     pub fn verify(
         &self,
         name: &str,
@@ -230,21 +240,26 @@ impl Cache {
         Ok(dataset)
     }
 
-    /// Removes a dataset and returns its folder's path. One that is being built or taken is waited for.
+    /// Removes a dataset and returns its folder's path. One that is being built or taken is waited
+    /// for.
     ///
     /// # Errors
-    /// [`DatasetError::InUse`] while somebody uses it; [`DatasetError::Foreign`] for a folder that is not a dataset; [`DatasetError::Cancelled`] if
-    /// this process is to end; as [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by
-    /// its folder's name.
+    /// [`DatasetError::InUse`] while somebody uses it; [`DatasetError::Foreign`] for a folder that
+    /// is not a dataset; [`DatasetError::Cancelled`] if this process is to end; as
+    /// [`Cache::inspect`], and I/O errors. A damaged dataset can be removed by its folder's name.
     pub fn remove(&self, name: &str) -> Result<PathBuf> {
         let name = self.resolve(name)?;
         let locks = Locks::of(&self.folder, &name);
-        let _change = locks
-            .change(&mut |_| if is_to_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })?;
+        let _change = locks.change(&mut |_| {
+            if is_to_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
         let folder = self.folder.join(&name);
-        let Some(_alone) = locks.try_alone()? else { return Err(DatasetError::InUse { path: folder }) };
+        let Some(_alone) = locks.try_alone()? else {
+            return Err(DatasetError::InUse { path: folder });
+        };
         if !folder::is_marked(&folder) {
-            let what = "it is not a dataset: it has neither a manifest nor the mark of one".to_owned();
+            let what =
+                "it is not a dataset: it has neither a manifest nor the mark of one".to_owned();
             return Err(DatasetError::Foreign { path: folder, what });
         }
         folder::remove(&folder)?;
@@ -256,7 +271,9 @@ impl Cache {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(DatasetError::io(&self.folder, "read the cache folder")(error)),
+            Err(error) => {
+                return Err(DatasetError::io(&self.folder, "read the cache folder")(error));
+            }
         };
         let folders = entries.flatten().filter(|entry| entry.path().is_dir());
         let mut names: Vec<String> =
@@ -276,14 +293,16 @@ impl Cache {
         match names.as_slice() {
             [] => Err(DatasetError::NoDataset { path: self.folder.clone(), name: name.to_owned() }),
             [only] => Ok(only.clone()),
-            several => {
-                Err(DatasetError::AmbiguousDataset { name: name.to_owned(), candidates: several.join(", ") })
-            }
+            several => Err(DatasetError::AmbiguousDataset {
+                name: name.to_owned(),
+                candidates: several.join(", "),
+            }),
         }
     }
 }
 
-/// Builds a dataset in `folder`, outside any cache. The folder may exist if it is empty; a build that fails leaves it empty.
+/// Builds a dataset in `folder`, outside any cache. The folder may exist if it is empty; a build
+/// that fails leaves it empty.
 ///
 /// # Errors
 /// [`DatasetError::NotEmpty`], and those of [`Cache::ensure`].
@@ -334,7 +353,8 @@ impl BuildOptions {
     }
 }
 
-/// The name of a dataset's folder: that of the recipe, and a digest over all that determines the rows.
+/// The name of a dataset's folder: that of the recipe, and a digest over all that determines the
+/// rows.
 fn folder_name(recipe: &Recipe, options: &BuildOptions) -> String {
     let parts = [
         recipe.canonical(),
@@ -345,7 +365,8 @@ fn folder_name(recipe: &Recipe, options: &BuildOptions) -> String {
     folder_name_of(recipe.name(), parts)
 }
 
-/// The name of the folder of what is built from a recipe, and determined by `parts` and the generator.
+/// The name of the folder of what is built from a recipe, and determined by `parts` and the
+/// generator.
 pub(crate) fn folder_name_of(recipe: &str, parts: [String; 4]) -> String {
     let mut hasher = Sha256::new();
     for part in parts.into_iter().chain([crate::GENERATOR_VERSION.to_string()]) {

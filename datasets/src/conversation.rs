@@ -1,4 +1,5 @@
-//! Conversations: what sessions append to the histories of their threads, the same on every machine.
+//! Conversations: what sessions append to the histories of their threads, the same on every
+//! machine.
 
 use serde::Deserialize;
 use tracerig_store::threads::{Item, ItemError};
@@ -27,7 +28,7 @@ pub enum ConversationError {
     /// A line of it is no item.
     #[error("the definition of the conversation gives no items: {0}; please report it")]
     Item(#[from] ItemError),
-    /// A line of it is no JSON.
+    /// A line of it is not JSON.
     #[error("the definition of the conversation gives no JSON: {0}; please report it")]
     Json(#[from] serde_json::Error),
 }
@@ -101,7 +102,8 @@ impl Conversation {
 
     /// What the `thread`-th thread appends, in order, without end.
     pub fn of_thread(&self, thread: usize) -> impl Iterator<Item = &Item> {
-        // Threads begin far from each other, so that they are not at the same kind of line at the same time.
+        // Threads begin far from each other, so that they are not at the same kind of line at the
+        // same time.
         const STRIDE: usize = 37;
         let start = self.turns[thread * STRIDE % self.turns.len()];
         self.items.iter().cycle().skip(start)
@@ -224,9 +226,16 @@ impl Writer {
     }
 
     /// One line, with as much prose in the middle of its payload as its length leaves room for.
-    fn line(&mut self, kind: &str, bytes: Sizes, before: &str, after: &str) -> Result<(), ConversationError> {
+    fn line(
+        &mut self,
+        kind: &str,
+        bytes: Sizes,
+        before: &str,
+        after: &str,
+    ) -> Result<(), ConversationError> {
         let around = AROUND + kind.len() + before.len() + after.len();
-        let length = usize::try_from(self.dice.size(bytes)).unwrap_or(around).saturating_sub(around);
+        let length =
+            usize::try_from(self.dice.size(bytes)).unwrap_or(around).saturating_sub(around);
         let mut payload = before.as_bytes().to_vec();
         self.prose.prose(&mut self.dice, length, &mut payload);
         payload.extend_from_slice(after.as_bytes());

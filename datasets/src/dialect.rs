@@ -1,4 +1,5 @@
-//! How versions of the Codex CLI log submissions: by which operation, and in which form they name the tier.
+//! How versions of the Codex CLI log submissions: by which operation, and in which form they name
+//! the tier.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
-//! Random numbers: one independent ChaCha stream a purpose, and draws that give the same bits on every platform.
+//! Random numbers: one independent ChaCha stream a purpose, and draws that give the same bits on
+//! every platform.
 //!
-//! The draws are own arithmetic on the raw stream, because the distributions of a library may change with its version,
-//! and `exp` or `ln` with the platform's mathematics.
+//! The draws are own arithmetic on the raw stream, because the distributions of a library may
+//! change with its version, and `exp` or `ln` with the platform's mathematics.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -12,8 +13,8 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
-    /// The stream for `purpose` and `index` under a seed. Streams with different names are independent, so that a change
-    /// to one part of the generator leaves the rest unchanged.
+    /// The stream for `purpose` and `index` under a seed. Streams with different names are
+    /// independent, so that a change to one part of the generator leaves the rest unchanged.
     pub(crate) fn new(seed: u64, purpose: &str, index: u64) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(seed.to_le_bytes());
@@ -47,7 +48,8 @@ impl Dice {
         &from[at]
     }
 
-    /// A size from its minimum, median, 90th and 99th percentile, and maximum, straight lines in between.
+    /// A size from its minimum, median, 90th and 99th percentile, and maximum, straight lines in
+    /// between.
     pub(crate) fn size(&mut self, [least, median, p90, p99, most]: [u64; 5]) -> u64 {
         let at = self.below(100_000);
         let (from, to, low, high) = match at {
@@ -106,7 +108,8 @@ mod tests {
         // Written down once: the numbers must never change under a generator version.
         const FIRST: u64 = 11_467_317_289_813_028_283;
         assert_eq!(first(1, "plan", 0), FIRST);
-        let all = [first(1, "plan", 0), first(2, "plan", 0), first(1, "turn", 0), first(1, "plan", 1)];
+        let all =
+            [first(1, "plan", 0), first(2, "plan", 0), first(1, "turn", 0), first(1, "plan", 1)];
         assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     }
 
@@ -115,9 +118,14 @@ mod tests {
         let mut dice = Dice::new(7, "test", 0);
         assert!((0..2000).all(|_| (3..=5).contains(&dice.between(3, 5)) && dice.below(4) < 4));
         assert_eq!((dice.below(0), dice.hex(7).len(), dice.uuid4().len()), (0, 7, 36));
-        let mut sizes: Vec<u64> = (0..10_001).map(|_| dice.size([10, 100, 1_000, 9_000, 9_001])).collect();
+        let mut sizes: Vec<u64> =
+            (0..10_001).map(|_| dice.size([10, 100, 1_000, 9_000, 9_001])).collect();
         sizes.sort_unstable();
-        assert!((90..110).contains(&sizes[5000]) && (900..1_100).contains(&sizes[9000]) && sizes[0] >= 10);
+        assert!(
+            (90..110).contains(&sizes[5000])
+                && (900..1_100).contains(&sizes[9000])
+                && sizes[0] >= 10
+        );
         assert!(dice.uuid7(1_795_207_044_000).starts_with("01a1faad-9ba0-7"));
     }
 }

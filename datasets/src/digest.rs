@@ -57,7 +57,11 @@ struct Meter {
 impl Meter {
     fn advance(&self, bytes: usize) -> ControlFlow<()> {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Fails when the readers were stopped: what they found is not all there is.
@@ -75,15 +79,27 @@ pub(crate) fn of_database(path: &Path, report: Report<'_>) -> Result<Digests> {
         let file = scope.spawn(|| of_file_metered(path, &meter));
         let working = || !(rows.is_finished() && file.is_finished());
         watch(&meter, total, Stage::Digesting, &working, report);
-        let broken =
-            |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
+        let broken = |_| DatasetError::Broken {
+            path: path.to_path_buf(),
+            detail: "a reader panicked".into(),
+        };
         let rows = rows.join().map_err(broken)??;
         let (file_digest, file_bytes) = file.join().map_err(broken)??;
         meter.whole()?;
-        let Rows { digest: rows_digest, logs_pages, found: rows, levels, threads, processes } = rows;
+        let Rows { digest: rows_digest, logs_pages, found: rows, levels, threads, processes } =
+            rows;
         let (levels, threads, processes) =
             (levels.into(), threads.found.len() as u64, processes.found.len() as u64);
-        Ok(Digests { rows_digest, file_digest, file_bytes, logs_pages, rows, levels, threads, processes })
+        Ok(Digests {
+            rows_digest,
+            file_digest,
+            file_bytes,
+            logs_pages,
+            rows,
+            levels,
+            threads,
+            processes,
+        })
     })
 }
 
@@ -94,8 +110,10 @@ pub(crate) fn of_file(path: &Path, report: Report<'_>) -> Result<String> {
     std::thread::scope(|scope| {
         let file = scope.spawn(|| of_file_metered(path, &meter));
         watch(&meter, total, Stage::Verifying, &|| !file.is_finished(), report);
-        let broken =
-            |_| DatasetError::Broken { path: path.to_path_buf(), detail: "a reader panicked".into() };
+        let broken = |_| DatasetError::Broken {
+            path: path.to_path_buf(),
+            detail: "a reader panicked".into(),
+        };
         let (digest, _) = file.join().map_err(broken)??;
         meter.whole().map(|()| digest)
     })
@@ -164,7 +182,8 @@ impl Names {
 
 /// Reads the rows in id order; fewer of them when the meter says to stop.
 fn of_rows(path: &Path, meter: &Meter) -> Result<Rows> {
-    // The file is finished and has no write-ahead log; so nothing but the file need be looked at, or left behind.
+    // The file is finished and has no write-ahead log; so nothing but the file need be looked at,
+    // or left behind.
     let connection = open_finished(path)?;
     let read = || -> rusqlite::Result<Rows> {
         let sql = format!("SELECT {} FROM {TABLE} ORDER BY id", COLUMNS.join(", "));
@@ -193,7 +212,8 @@ fn of_rows(path: &Path, meter: &Meter) -> Result<Rows> {
                 break;
             }
         }
-        let pages = "SELECT coalesce(sum(pageno), 0) FROM dbstat WHERE name = 'logs' AND aggregate = TRUE";
+        let pages =
+            "SELECT coalesce(sum(pageno), 0) FROM dbstat WHERE name = 'logs' AND aggregate = TRUE";
         let pages = connection.query_row(pages, [], |row| row.get::<_, i64>(0))?;
         let logs_pages = u64::try_from(pages).unwrap_or(0);
         Ok(Rows { digest: hasher.finish(), logs_pages, found, levels, threads, processes })
@@ -204,23 +224,26 @@ fn of_rows(path: &Path, meter: &Meter) -> Result<Rows> {
 /// Opens a database that nobody writes, without leaving anything beside it.
 pub(crate) fn open_finished(path: &Path) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let escaped: String = path.to_string_lossy().chars().fold(String::new(), |mut escaped, character| {
-            match character {
-                '%' => escaped.push_str("%25"),
-                '?' => escaped.push_str("%3f"),
-                '#' => escaped.push_str("%23"),
-                other => escaped.push(other),
-            }
-            escaped
-        });
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let escaped: String =
+            path.to_string_lossy().chars().fold(String::new(), |mut escaped, character| {
+                match character {
+                    '%' => escaped.push_str("%25"),
+                    '?' => escaped.push_str("%3f"),
+                    '#' => escaped.push_str("%23"),
+                    other => escaped.push(other),
+                }
+                escaped
+            });
         stoppable(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
     };
     open().map_err(DatasetError::sqlite(path))
 }
 
-/// SHA-256 over values: a letter for the type of each, and for texts and blobs their length before their bytes.
+/// SHA-256 over values: a letter for the type of each, and for texts and blobs their length before
+/// their bytes.
 #[derive(Default)]
 struct RowsHasher(Sha256);
 
@@ -278,6 +301,9 @@ mod tests {
             digest(&[ValueRef::Integer(7)]),
             digest(&[ValueRef::Real(7.0)]),
         ];
-        assert_eq!(different.iter().collect::<std::collections::BTreeSet<_>>().len(), different.len());
+        assert_eq!(
+            different.iter().collect::<std::collections::BTreeSet<_>>().len(),
+            different.len()
+        );
     }
 }

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 /// The result of an operation on datasets.
 pub type Result<T> = std::result::Result<T, DatasetError>;
 
-/// A failed operation on a recipe or a dataset. Every message names what it is about and what to do.
+/// A failed operation on a recipe or a dataset. Every message names what it is about and what to
+/// do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
     /// No built-in recipe has this name.
-    #[error("there is no recipe `{name}`; built in are {known}; a recipe file can be given by its path")]
+    #[error(
+        "there is no recipe `{name}`; built in are {known}; a recipe file can be given by its path"
+    )]
     UnknownRecipe {
         /// The name asked for.
         name: String,
@@ -52,7 +55,10 @@ pub enum DatasetError {
         available: u64,
     },
     /// The user's cache folder is unknown.
-    #[error("the user's cache folder cannot be told ({detail}); set {} to a folder", crate::CACHE_VARIABLE)]
+    #[error(
+        "the user's cache folder cannot be told ({detail}); set {} to a folder",
+        crate::CACHE_VARIABLE
+    )]
     NoCacheFolder {
         /// Why.
         detail: String,
@@ -158,8 +164,8 @@ impl DatasetError {
         move |source| Self::Io { path, action, source }
     }
 
-    /// The error of a private copy as one of the database at `path` that it was made of: what is wrong with the copy is wrong there, and
-    /// nobody should be advised to remove their database.
+    /// The error of a private copy as one of the database at `path` that it was made of: what is
+    /// wrong with the copy is wrong there, and nobody should be advised to remove their database.
     pub(crate) fn of_source(self, path: &Path) -> Self {
         match self {
             Self::Sqlite { source, .. } => Self::Source { path: path.to_path_buf(), source },

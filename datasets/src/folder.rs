@@ -1,7 +1,9 @@
-//! The folder of a dataset: begun with a mark, and removed only if it is one and holds nothing else.
+//! The folder of a dataset: begun with a mark, and removed only if it is one and holds nothing
+//! else.
 //!
-//! A folder is a dataset's if it bears the mark, which is written before anything else, or holds a manifest. (A dataset of a version that
-//! wrote no mark has a manifest.) So a dataset stays recognisable whichever of its files is damaged.
+//! A folder is a dataset's if it bears the mark, which is written before anything else, or holds a
+//! manifest. (A dataset of a version that wrote no mark has a manifest.) So a dataset stays
+//! recognisable whichever of its files is damaged.
 
 use std::fs;
 use std::io::{self, Write};
@@ -32,8 +34,8 @@ pub(crate) fn begin(folder: &Path) -> Result<()> {
 /// Removes the folder of a dataset, if it is there.
 ///
 /// # Errors
-/// [`DatasetError::Foreign`], before anything is removed, for whatever is not a dataset, and for a dataset in which somebody put
-/// something else. I/O errors.
+/// [`DatasetError::Foreign`], before anything is removed, for whatever is not a dataset, and for a
+/// dataset in which somebody put something else. I/O errors.
 pub(crate) fn remove(folder: &Path) -> Result<()> {
     let refused = |what: String| Err(DatasetError::Foreign { path: folder.to_path_buf(), what });
     match fs::symlink_metadata(folder) {
@@ -51,9 +53,12 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
         }
         own.push(path);
     }
-    // A removal that was killed may leave an empty folder. `remove` refuses it by name as no dataset.
+    // A removal that was killed may leave an empty folder. `remove` refuses it by name as no
+    // dataset.
     if !is_marked(folder) && !own.is_empty() {
-        return refused("it is not a dataset: it has neither a manifest nor the mark of one".to_owned());
+        return refused(
+            "it is not a dataset: it has neither a manifest nor the mark of one".to_owned(),
+        );
     }
     // The mark last: a removal that is cut short can then be taken up again.
     own.sort_by_key(|path| path.file_name().is_some_and(|name| name == MARK));
@@ -69,7 +74,8 @@ pub(crate) fn is_marked(folder: &Path) -> bool {
         || ArchiveManifest::read(folder).is_ok()
 }
 
-/// Removes what a build wrote into a folder that was empty, and nothing else. The folder stays: it may be a link to one.
+/// Removes what a build wrote into a folder that was empty, and nothing else. The folder stays: it
+/// may be a link to one.
 pub(crate) fn clear(folder: &Path) -> Result<()> {
     for path in entries(folder)? {
         if foreign(&path)?.is_none() {
@@ -98,8 +104,10 @@ fn foreign(path: &Path) -> Result<Option<PathBuf>> {
     if name == HOME && kind.is_dir() {
         return foreign_in_home(path);
     }
-    let is_database = name.strip_prefix(FILE_NAME).is_some_and(|end| end.is_empty() || BESIDE.contains(&end));
-    let is_ours = is_database || [MANIFEST_FILE, ARCHIVE_MANIFEST_FILE, VERIFIED_FILE, MARK].contains(&name);
+    let is_database =
+        name.strip_prefix(FILE_NAME).is_some_and(|end| end.is_empty() || BESIDE.contains(&end));
+    let is_ours =
+        is_database || [MANIFEST_FILE, ARCHIVE_MANIFEST_FILE, VERIFIED_FILE, MARK].contains(&name);
     Ok((!(is_ours && kind.is_file())).then(|| path.to_owned()))
 }
 
@@ -108,12 +116,17 @@ fn foreign_in_home(home: &Path) -> Result<Option<PathBuf>> {
     let mut folders = vec![home.to_owned()];
     while let Some(folder) = folders.pop() {
         for path in entries(&folder)? {
-            let kind = fs::symlink_metadata(&path).map_err(DatasetError::io(&path, "look at"))?.file_type();
+            let kind = fs::symlink_metadata(&path)
+                .map_err(DatasetError::io(&path, "look at"))?
+                .file_type();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let plain = name.strip_suffix(".zst").unwrap_or(name);
             if kind.is_dir() {
                 folders.push(path);
-            } else if !kind.is_file() || !plain.starts_with("rollout-") || !plain.ends_with(".jsonl") {
+            } else if !kind.is_file()
+                || !plain.starts_with("rollout-")
+                || !plain.ends_with(".jsonl")
+            {
                 return Ok(Some(path));
             }
         }

@@ -45,7 +45,8 @@ impl Levels {
         self.counts().iter().sum()
     }
 
-    /// The same shares of `rows` rows: whole numbers whose sum is `rows`, and themselves where they are as many already.
+    /// The same shares of `rows` rows: whole numbers whose sum is `rows`, and themselves where they
+    /// are as many already.
     pub(crate) fn shared_out(self, rows: u64) -> Counts {
         let (counts, total) = (self.counts(), u128::from(self.total().max(1)));
         let exact = counts.map(|count| u128::from(count) * u128::from(rows));
@@ -78,7 +79,8 @@ mod tests {
 
     #[test]
     fn shares_add_up_to_the_rows_and_are_the_numbers_themselves_at_their_own_size() {
-        let levels = Levels { trace: 244_323, debug: 66_759, info: 62_880, warn: 11_563, error: 50 };
+        let levels =
+            Levels { trace: 244_323, debug: 66_759, info: 62_880, warn: 11_563, error: 50 };
         assert_eq!(levels.shared_out(levels.total()), levels.counts());
         for rows in [0, 1, 7, 999, 38_558, 3_084_600] {
             let shares = levels.shared_out(rows);

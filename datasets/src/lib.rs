@@ -1,9 +1,9 @@
 //! Recipes, generators and the cache of synthetic trace databases.
 //!
 //! A [`Recipe`] describes a database. A [`Cache`] builds it once, with the trace log's own batch
-//! insertion and retention, and returns the [`Dataset`]: a database file and a [`Manifest`] with its
-//! digests and with what a scanner should find in it. [`workload::append`] makes a dataset grow as its
-//! writers would.
+//! insertion and retention, and returns the [`Dataset`]: a database file and a [`Manifest`] with
+//! its digests and with what a scanner should find in it. [`workload::append`] makes a dataset grow
+//! as its writers would.
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -16,8 +16,8 @@
 //! # Ok::<(), tracerig_datasets::DatasetError>(())
 //! ```
 //!
-//! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on every
-//! machine.
+//! The same recipe, seed, scale and [`GENERATOR_VERSION`] give the same file, byte for byte, on
+//! every machine.
 
 pub mod archive;
 mod batch;
@@ -57,7 +57,8 @@ pub use place::cache_root;
 pub use recipe::{Era, Recipe};
 pub use truth::{Fact, Intent, Ran, TierForm, Truth, Turn};
 
-/// Goes up whenever the generator writes other rows than before for the same recipe, seed and scale, or another file.
+/// Goes up whenever the generator writes other rows than before for the same recipe, seed and
+/// scale, or another file.
 pub const GENERATOR_VERSION: u32 = 3;
 
 /// The environment variable that moves the cache.

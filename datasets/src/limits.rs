@@ -1,4 +1,5 @@
-//! The limits of numbers in recipes and plans. The check, its message and the table in `docs/limits.md` come from the same lists.
+//! The limits of numbers in recipes and plans. The check, its message and the table in
+//! `docs/limits.md` come from the same lists.
 
 use std::fmt;
 
@@ -52,7 +53,8 @@ pub const MOST_NAME_BYTES: usize = 100;
 /// A number of a recipe or plan, and the values that it can have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit {
-    /// Its key after those of the tables around it, separated by dots. Positions in arrays are left out.
+    /// Its key after those of the tables around it, separated by dots. Positions in arrays are left
+    /// out.
     pub key: &'static str,
     /// The values that it can have.
     pub range: Range,
@@ -163,7 +165,8 @@ impl Wrong {
 #[derive(Debug)]
 pub struct Checked<'a> {
     text: &'a str,
-    /// The keys of all values in the order of the file, each with the byte at which its value begins.
+    /// The keys of all values in the order of the file, each with the byte at which its value
+    /// begins.
     values: Vec<(String, usize)>,
 }
 
@@ -199,7 +202,12 @@ impl<'a> Checked<'a> {
         Wrong { line: Some(line(self.text, at)), detail }
     }
 
-    fn table(&mut self, path: &mut String, table: &DeTable<'_>, limits: &[Limit]) -> Result<(), Wrong> {
+    fn table(
+        &mut self,
+        path: &mut String,
+        table: &DeTable<'_>,
+        limits: &[Limit],
+    ) -> Result<(), Wrong> {
         for (key, value) in table {
             let name = key.get_ref();
             if name.len() > MOST_TEXT_BYTES {
@@ -230,7 +238,8 @@ impl<'a> Checked<'a> {
         let limit = || limits.iter().find(|limit| limit.key == *path).map(|limit| limit.range);
         match value {
             DeValue::String(text) if text.len() > MOST_TEXT_BYTES => {
-                let detail = format!("`{path}` has {} bytes; the limit is {MOST_TEXT_BYTES}", text.len());
+                let detail =
+                    format!("`{path}` has {} bytes; the limit is {MOST_TEXT_BYTES}", text.len());
                 Err(self.at(at, detail))
             }
             DeValue::Integer(number) => {
@@ -246,7 +255,11 @@ impl<'a> Checked<'a> {
                     // Reading the file reports unknown keys.
                     None => digits.len() <= 40,
                 };
-                if holds { Ok(()) } else { Err(self.out_of_range(path, at, &number.to_string(), limit())) }
+                if holds {
+                    Ok(())
+                } else {
+                    Err(self.out_of_range(path, at, &number.to_string(), limit()))
+                }
             }
             DeValue::Float(number) => {
                 let digits = number.as_str();
@@ -261,7 +274,8 @@ impl<'a> Checked<'a> {
             }
             DeValue::Array(values) => {
                 if values.len() > MOST_VALUES {
-                    let detail = format!("`{path}` has {} values; the limit is {MOST_VALUES}", values.len());
+                    let detail =
+                        format!("`{path}` has {} values; the limit is {MOST_VALUES}", values.len());
                     return Err(self.at(at, detail));
                 }
                 for value in values {
@@ -275,7 +289,8 @@ impl<'a> Checked<'a> {
     }
 
     fn out_of_range(&self, path: &str, at: usize, number: &str, range: Option<Range>) -> Wrong {
-        let shown = if number.len() > 40 { format!("{}...", &number[..40]) } else { number.to_owned() };
+        let shown =
+            if number.len() > 40 { format!("{}...", &number[..40]) } else { number.to_owned() };
         let range = range.map_or_else(|| "a shorter number".to_owned(), |range| range.to_string());
         self.at(at, format!("`{path}` is {shown}; give {range}"))
     }
@@ -336,7 +351,10 @@ mod tests {
         }
         for number in ["0", "-0.0", "3", "2.500001", "1e300", "-1", "inf", "nan", "1e999"] {
             let Wrong { line, detail } = refused(&format!("\nscale = {number}"));
-            assert!(line == Some(2) && detail.contains("above 0, at most 2.5"), "{number}: {detail}");
+            assert!(
+                line == Some(2) && detail.contains("above 0, at most 2.5"),
+                "{number}: {detail}"
+            );
         }
     }
 
@@ -351,7 +369,9 @@ mod tests {
     fn texts_keys_arrays_and_depth_have_limits() {
         let text = |length: usize| format!("\nname = \"{}\"", "n".repeat(length));
         assert!(Checked::new(&text(MOST_TEXT_BYTES), LIMITS).is_ok());
-        assert!(refused(&text(MOST_TEXT_BYTES + 1)).detail.contains("4097 bytes; the limit is 4096"));
+        assert!(
+            refused(&text(MOST_TEXT_BYTES + 1)).detail.contains("4097 bytes; the limit is 4096")
+        );
         let key = |length: usize| format!("\n{} = 1", "k".repeat(length));
         assert!(Checked::new(&key(MOST_TEXT_BYTES), LIMITS).is_ok());
         assert_eq!(refused(&key(MOST_TEXT_BYTES + 1)).line, Some(2));
@@ -377,6 +397,9 @@ mod tests {
         let text = "a = 1\n[[b]]\nc = 1\n[[b]]\nc = 2\n";
         let checked = Checked::new(text, &[]).unwrap();
         let at = |key, nth| checked.wrong(key, nth, "x").place("f.toml");
-        assert_eq!([at("a", 0), at("b.c", 1), at("d", 0)], ["f.toml, line 1", "f.toml, line 5", "f.toml"]);
+        assert_eq!(
+            [at("a", 0), at("b.c", 1), at("d", 0)],
+            ["f.toml, line 1", "f.toml, line 5", "f.toml"]
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Locks of the cache: one for those who build or remove a dataset, one for those who use it.
 //!
-//! Of each dataset there are two lock files. `.lock-NAME` is held by anyone who changes what is there. `.used-NAME` is shared by
-//! all who use the dataset; anyone who takes it away must have it alone, and asks for it with the first lock held.
+//! Of each dataset there are two lock files. `.lock-NAME` is held by anyone who changes what is
+//! there. `.used-NAME` is shared by all who use the dataset; anyone who takes it away must have it
+//! alone, and asks for it with the first lock held.
 
 use std::fs::{File, TryLockError};
 use std::ops::ControlFlow;
@@ -23,12 +24,14 @@ pub(crate) struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file is not enough: a child process that is being started holds a copy of it until it runs.
+        // Closing the file is not enough: a child process that is being started holds a copy of it
+        // until it runs.
         let _ = self.0.unlock();
     }
 }
 
-/// Keeps a dataset of a cache from being taken away as long as it lives. Two of them are always equal.
+/// Keeps a dataset of a cache from being taken away as long as it lives. Two of them are always
+/// equal.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hold {
     /// None for a dataset in no cache.
@@ -88,21 +91,33 @@ pub(crate) struct Locks {
 impl Locks {
     /// Those of the dataset `name` in a cache's folder, which exists.
     pub(crate) fn of(cache: &Path, name: &str) -> Self {
-        Self { change: cache.join(format!(".lock-{name}")), used: cache.join(format!(".used-{name}")) }
+        Self {
+            change: cache.join(format!(".lock-{name}")),
+            used: cache.join(format!(".used-{name}")),
+        }
     }
 
     /// Waits for the right to change what is there.
-    pub(crate) fn change(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Lock> {
+    pub(crate) fn change(
+        &self,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Lock> {
         take(&self.change, Sharing::Alone, progress)
     }
 
     /// Waits until anyone who takes the dataset away is done, and keeps others from it.
-    pub(crate) fn hold(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Hold> {
+    pub(crate) fn hold(
+        &self,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Hold> {
         take(&self.used, Sharing::Shared, progress).map(|lock| Hold { _lock: Some(Arc::new(lock)) })
     }
 
     /// Waits until nobody uses the dataset. To be asked for by anyone who may change it.
-    pub(crate) fn alone(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Lock> {
+    pub(crate) fn alone(
+        &self,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Lock> {
         take(&self.used, Sharing::Alone, progress)
     }
 

@@ -1,4 +1,5 @@
-//! The manifest beside a dataset: what it was made from, its digests, and what a scanner should find in it.
+//! The manifest beside a dataset: what it was made from, its digests, and what a scanner should
+//! find in it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -30,7 +31,8 @@ pub struct Manifest {
     pub scale: f64,
     /// The [`crate::GENERATOR_VERSION`] that built it.
     pub generator_version: u32,
-    /// SHA-256 over the logical rows, hexadecimal: all columns in id order, each value with its type and length.
+    /// SHA-256 over the logical rows, hexadecimal: all columns in id order, each value with its
+    /// type and length.
     pub rows_digest: String,
     /// SHA-256 of the database file, hexadecimal.
     pub file_digest: String,
@@ -38,10 +40,11 @@ pub struct Manifest {
     pub rows: u64,
     /// The largest id.
     pub max_id: i64,
-    /// Rows inserted while building; those that are not there any more fell to retention or to their age.
+    /// Rows inserted while building; those that are not there any more fell to retention or to
+    /// their age.
     pub inserted_rows: u64,
-    /// Bytes of the bodies inserted while building, of rows that are gone too. These bytes by the time from the first insertion
-    /// to the finished file are the speed that building tells.
+    /// Bytes of the bodies inserted while building, of rows that are gone too. These bytes by the
+    /// time from the first insertion to the finished file are the speed that building tells.
     pub inserted_bytes: u64,
     /// Bytes of the bodies in the database.
     pub body_bytes: u64,
@@ -61,7 +64,8 @@ pub struct Manifest {
     pub truth: Truth,
     /// The facts that survived retention, by rising row id.
     pub facts: Vec<Fact>,
-    /// Rows that survived of those that the turns of these facts logged while they ran, by rising row id.
+    /// Rows that survived of those that the turns of these facts logged while they ran, by rising
+    /// row id.
     #[serde(default)]
     pub turn_rows: Vec<Ran>,
     /// Where [`crate::workload::append`] goes on.
@@ -100,7 +104,8 @@ pub struct Continuation {
 }
 
 impl Manifest {
-    /// Whether the rows were generated, so that what they mean is known. Else they are of your own database.
+    /// Whether the rows were generated, so that what they mean is known. Else they are of your own
+    /// database.
     #[must_use]
     pub fn is_generated(&self) -> bool {
         self.generator_version > 0
@@ -113,16 +118,18 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST_FILE);
         let damaged = |detail: String| DatasetError::Damaged { path: path.clone(), detail };
-        let bytes =
-            read_regular(&path, MOST_BYTES).map_err(|error| damaged(format!("no manifest: {error}")))?;
-        serde_json::from_slice(&bytes).map_err(|error| damaged(format!("unreadable manifest: {error}")))
+        let bytes = read_regular(&path, MOST_BYTES)
+            .map_err(|error| damaged(format!("no manifest: {error}")))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(format!("unreadable manifest: {error}")))
     }
 
     /// Writes the manifest into a dataset's folder.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(MANIFEST_FILE);
-        let mut text = serde_json::to_string_pretty(self)
-            .map_err(|error| DatasetError::Broken { path: path.clone(), detail: error.to_string() })?;
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| {
+            DatasetError::Broken { path: path.clone(), detail: error.to_string() }
+        })?;
         text.push('\n');
         let written = create_regular(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(DatasetError::io(&path, "write the manifest"))

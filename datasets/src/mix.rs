@@ -1,4 +1,5 @@
-//! Kinds of rows with their weights: drawing one, as often as the recipe says or so that levels are met.
+//! Kinds of rows with their weights: drawing one, as often as the recipe says or so that levels are
+//! met.
 
 use crate::dice::Dice;
 use crate::levels::{self, Counts};
@@ -66,7 +67,13 @@ impl Mix {
         let entries = shares.iter().filter_map(|share| {
             let shape = &shapes.all[shapes.find(&share.kind)?];
             let level = levels::position(&shape.level);
-            Some(Entry { shape, bytes: share.bytes, stretch: share.stretch, weight: share.weight, level })
+            Some(Entry {
+                shape,
+                bytes: share.bytes,
+                stretch: share.stretch,
+                weight: share.weight,
+                level,
+            })
         });
         let entries: Vec<Entry> = entries.collect();
         let natural = Scale::of(entries.iter().map(|entry| entry.weight));
@@ -102,7 +109,8 @@ impl Mix {
     }
 }
 
-/// Sets the weights of both mixes so that, of rows of which `share` are drawn from `threads`, levels come out as `wanted`.
+/// Sets the weights of both mixes so that, of rows of which `share` are drawn from `threads`,
+/// levels come out as `wanted`.
 pub(crate) fn steer(threads: &mut Mix, processes: &mut Mix, share: f64, wanted: Counts) {
     let total = wanted.iter().sum::<u64>().max(1) as f64;
     let (in_threads, in_processes) = (threads.weights(), processes.weights());

@@ -1,4 +1,4 @@
-//! One's own database as a dataset: a private copy, and more rows like its newest.
+//! The user's own database as a dataset: a private copy, and more rows like its newest.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -24,11 +24,13 @@ const STEP_PAGES: std::ffi::c_int = 4096;
 /// Rows of a batch, as real writers insert them.
 const BATCH_ROWS: usize = 128;
 
-/// Copies the database at `from` into `folder`, page by page and from one snapshot, also while it is written to. Nothing
-/// in it is changed. The manifest tells sizes and digests; of the truth it knows nothing.
+/// Copies the database at `from` into `folder`, page by page and from one snapshot, also while it
+/// is written to. Nothing in it is changed. The manifest tells sizes and digests; of the truth it
+/// knows nothing.
 ///
 /// # Errors
-/// [`DatasetError::Cancelled`], [`DatasetError::NoTraceLog`], [`DatasetError::Source`], and what the file system reports.
+/// [`DatasetError::Cancelled`], [`DatasetError::NoTraceLog`], [`DatasetError::Source`], and what
+/// the file system reports.
 pub fn copy_of(
     from: &Path,
     folder: &Path,
@@ -45,23 +47,27 @@ fn copied(
     let database = folder.join("logs_2.sqlite");
     check_is_file(from)?;
     let failed = |path: &Path, error| DatasetError::sqlite(path)(error);
-    let source =
-        Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .and_then(stoppable)
-            .map_err(|error| failed(from, error))?;
-    let mut target =
-        Connection::open(&database).and_then(stoppable).map_err(|error| failed(&database, error))?;
+    let source = Connection::open_with_flags(
+        from,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .and_then(stoppable)
+    .map_err(|error| failed(from, error))?;
+    let mut target = Connection::open(&database)
+        .and_then(stoppable)
+        .map_err(|error| failed(&database, error))?;
     target.pragma_update(None, "synchronous", "OFF").map_err(|error| failed(&database, error))?;
     {
-        // A read transaction makes it one snapshot: a backup starts over whenever the source was written to.
+        // A read transaction makes it one snapshot: a backup starts over whenever the source was
+        // written to.
         source.execute_batch("BEGIN").map_err(|error| failed(from, error))?;
         check_is_trace_log(&source, from)?;
         // Rows will be inserted into the copy.
-        let triggers =
-            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE 'CREATE TRIGGER%'";
+        let triggers = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE 'CREATE TRIGGER%'";
         let triggers = source.query_row(triggers, [], |row| row.get::<_, i64>(0));
         if triggers.map_err(|error| failed(from, error))? > 0 {
-            let detail = "it has a trigger, which would run when rows are added to the copy".to_owned();
+            let detail =
+                "it has a trigger, which would run when rows are added to the copy".to_owned();
             return Err(DatasetError::NoTraceLog { path: from.to_path_buf(), detail });
         }
         let backup = Backup::new(&source, &mut target).map_err(|error| failed(from, error))?;
@@ -91,7 +97,8 @@ fn copied(
             .map_err(|error| failed(&database, error))
     };
     let (page_size, free) = (count("PRAGMA page_size")?, count("PRAGMA freelist_count")?);
-    let (total, last_ts) = (count("PRAGMA page_count")?, count("SELECT coalesce(max(ts), 0) FROM logs")?);
+    let (total, last_ts) =
+        (count("PRAGMA page_count")?, count("SELECT coalesce(max(ts), 0) FROM logs")?);
     target.close().map_err(|(_, error)| failed(&database, error))?;
 
     let digests = digest::of_database(&database, report)?;
@@ -124,26 +131,32 @@ fn copied(
         truth: Truth::default(),
         facts: Vec::new(),
         turn_rows: Vec::new(),
-        continuation: Continuation { last_ts: i64::try_from(last_ts).unwrap_or(0), processes: Vec::new() },
+        continuation: Continuation {
+            last_ts: i64::try_from(last_ts).unwrap_or(0),
+            processes: Vec::new(),
+        },
     };
     Ok(Dataset { database, manifest, hold: Hold::default() })
 }
 
-/// Whether SQLite would open nothing but files: it waits for the writer of a pipe, and says "disk I/O error" of a folder.
+/// Whether SQLite would open nothing but files: it waits for the writer of a pipe, and says "disk
+/// I/O error" of a folder.
 pub(crate) fn check_is_file(path: &Path) -> Result<()> {
     std::fs::metadata(path).map_err(DatasetError::io(path, "open the database"))?;
-    require_database(path).map_err(|(path, why)| DatasetError::NoTraceLog { path, detail: why.to_string() })
+    require_database(path)
+        .map_err(|(path, why)| DatasetError::NoTraceLog { path, detail: why.to_string() })
 }
 
 /// Whether the rows of a database can be read without running anything in it.
 pub(crate) fn check_is_trace_log(connection: &Connection, path: &Path) -> Result<()> {
-    let oddity =
-        oddity(connection).map_err(|source| DatasetError::Source { path: path.to_path_buf(), source })?;
-    oddity.map_or(Ok(()), |detail| Err(DatasetError::NoTraceLog { path: path.to_path_buf(), detail }))
+    let oddity = oddity(connection)
+        .map_err(|source| DatasetError::Source { path: path.to_path_buf(), source })?;
+    oddity
+        .map_or(Ok(()), |detail| Err(DatasetError::NoTraceLog { path: path.to_path_buf(), detail }))
 }
 
-/// Appends the newest `rows` rows once more, a second later each: what your own writer would write next is not known, but
-/// it looks like what it wrote last. Returns how many there were.
+/// Appends the newest `rows` rows once more, a second later each: what your own writer would write
+/// next is not known, but it looks like what it wrote last. Returns how many there were.
 ///
 /// # Errors
 /// [`DatasetError::Store`] when writing fails, and what SQLite reports.

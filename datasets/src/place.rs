@@ -6,8 +6,8 @@ use etcetera::BaseStrategy;
 
 use crate::error::{DatasetError, Result};
 
-/// The folder of all that tracerig keeps and can make again: `tracerig` in the user's cache folder, or where
-/// [`crate::CACHE_VARIABLE`] points. It need not exist.
+/// The folder of all that tracerig keeps and can make again: `tracerig` in the user's cache folder,
+/// or where [`crate::CACHE_VARIABLE`] points. It need not exist.
 ///
 /// # Errors
 /// [`DatasetError::NoCacheFolder`] when the system tells none.

@@ -1,7 +1,8 @@
 //! Synthetic text: large pools built once, of which the generator cuts slices.
 //!
-//! The text appears inside JSON strings and Debug dumps alike, so it is escaped already: line breaks and quotes appear as
-//! `\n` and `\"`, which mean the same in both. No pool contains a marker.
+//! The text appears inside JSON strings and Debug dumps alike, so it is escaped already: line
+//! breaks and quotes appear as `\n` and `\"`, which mean the same in both. No pool contains a
+//! marker.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -43,8 +44,14 @@ idle large late local long narrow odd old ordinary partial plain private public 
 safe separate several short silent simple single slow small sparse stable steady strict strong sudden usual whole wide wrong";
 
 /// Words outside ASCII, as people write them.
-const FOREIGN: [&str; 6] =
-    ["na\u{ef}ve", "Gr\u{f6}\u{df}e", "d\u{e9}j\u{e0}", "\u{6570}\u{636e}", "\u{1f600}", "\u{2192}"];
+const FOREIGN: [&str; 6] = [
+    "na\u{ef}ve",
+    "Gr\u{f6}\u{df}e",
+    "d\u{e9}j\u{e0}",
+    "\u{6570}\u{636e}",
+    "\u{1f600}",
+    "\u{2192}",
+];
 
 /// Text to cut slices from.
 #[derive(Debug)]
@@ -55,8 +62,8 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    /// The pools of a seed, kept from the last time when the seed is the same: filling them takes longer than appending a
-    /// few hundred rows.
+    /// The pools of a seed, kept from the last time when the seed is the same: filling them takes
+    /// longer than appending a few hundred rows.
     pub(crate) fn of(seed: u64) -> Arc<Self> {
         static LATEST: Mutex<Option<(u64, Arc<Pools>)>> = Mutex::new(None);
         let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +109,8 @@ fn sentence(words: &[&str], dice: &mut Dice, out: &mut String) {
             out.push_str(if dice.chance(60) { ", " } else { " " });
         }
         // Four draws of ten come from the small common words, as in real prose.
-        let word = if dice.chance(430) { dice.pick(&words[..COMMON_WORDS]) } else { dice.pick(words) };
+        let word =
+            if dice.chance(430) { dice.pick(&words[..COMMON_WORDS]) } else { dice.pick(words) };
         match dice.below(200) {
             0 => out.extend(["\\\"", word, "\\\""]),
             1 => out.extend(["`", word, "()`"]),
@@ -136,7 +144,8 @@ fn cut(pool: &[u8], dice: &mut Dice, mut length: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Replaces what a cut left of an escape or of a character at both ends of a slice. `before` is the byte before it.
+/// Replaces what a cut left of an escape or of a character at both ends of a slice. `before` is the
+/// byte before it.
 fn mend(before: u8, slice: &mut [u8]) {
     let continues = |byte: u8| byte & 0xc0 == 0x80;
     if before == b'\\' {
@@ -171,7 +180,11 @@ mod tests {
             pools.hex(&mut dice, length, &mut out);
             out.push(b'"');
             assert_eq!(out.len(), 2 * length + 2);
-            assert!(serde_json::from_slice::<String>(&out).is_ok(), "{}", String::from_utf8_lossy(&out));
+            assert!(
+                serde_json::from_slice::<String>(&out).is_ok(),
+                "{}",
+                String::from_utf8_lossy(&out)
+            );
         }
     }
 
@@ -180,7 +193,8 @@ mod tests {
         let pools = Pools::new(3);
         let text = std::str::from_utf8(&pools.prose).unwrap();
         assert!(text.contains("\\n") && text.contains("\\\"") && !text.is_ascii());
-        let markers = ["websocket request:", "websocket event:", "Submission sub=Submission {", "tags_json="];
+        let markers =
+            ["websocket request:", "websocket event:", "Submission sub=Submission {", "tags_json="];
         assert!(markers.iter().all(|marker| !text.contains(marker)));
         let features = format!("{{{}\"end\":1}}", std::str::from_utf8(pools.features()).unwrap());
         let object: serde_json::Value = serde_json::from_str(&features).unwrap();

@@ -89,7 +89,8 @@ pub(crate) struct FactPlan {
     /// Of the threads of each process, those that go on in the next one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) resumed_threads: u64,
-    /// The versions whose processes follow each other, in an era of submissions; none for that of the era.
+    /// The versions whose processes follow each other, in an era of submissions; none for that of
+    /// the era.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) dialects: Vec<Dialect>,
     /// Submissions that come while a turn runs, and start none.
@@ -169,11 +170,12 @@ impl Recipe {
         BUILTIN.iter().filter_map(|(name, _)| Self::builtin(name).ok()).collect()
     }
 
-    /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe file.
+    /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe
+    /// file.
     ///
     /// # Errors
-    /// As [`Recipe::builtin`]; [`DatasetError::Io`] for a file that cannot be read, [`DatasetError::Recipe`] with file and line for one that is
-    /// no recipe.
+    /// As [`Recipe::builtin`]; [`DatasetError::Io`] for a file that cannot be read,
+    /// [`DatasetError::Recipe`] with file and line for one that is no recipe.
     pub fn find(name: &str) -> Result<Self> {
         match text_of(name)? {
             Some(text) => Self::parse(&text, name),

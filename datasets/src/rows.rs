@@ -39,7 +39,11 @@ impl Thread {
             turn: dice.uuid7(milliseconds(at)),
             model: usize::try_from(dice.below(shapes.models.len() as u64)).unwrap_or(0),
             effort: dice.pick::<&str>(&["low", "medium", "medium", "high"]),
-            cwd: format!("/home/dev/work/{}{}", dice.pick(&["api", "core", "site", "tools"]), dice.below(10)),
+            cwd: format!(
+                "/home/dev/work/{}{}",
+                dice.pick(&["api", "core", "site", "tools"]),
+                dice.below(10)
+            ),
             turn_rows: dice.between(20, 120),
         }
     }
@@ -59,7 +63,8 @@ pub(crate) fn process_uuid(dice: &mut Dice) -> Arc<str> {
     format!("pid:{}:{}", dice.between(1_000, 65_000), dice.uuid4()).into()
 }
 
-/// What the ordinary rows so far were like: the part of their bytes that does not stretch, and the part that does.
+/// What the ordinary rows so far were like: the part of their bytes that does not stretch, and the
+/// part that does.
 #[derive(Debug, Clone, Copy, Default)]
 struct Measure {
     rows: f64,
@@ -108,8 +113,8 @@ impl RowWriter {
         })
     }
 
-    /// Sets the stretch so that bodies of ordinary rows will be `mean` bytes on average and none much over `largest`, as
-    /// far as that goes.
+    /// Sets the stretch so that bodies of ordinary rows will be `mean` bytes on average and none
+    /// much over `largest`, as far as that goes.
     pub(crate) fn aim(&mut self, mean: f64, largest: u64) {
         self.aim.largest = largest;
         // The first rows tell too little.
@@ -117,7 +122,8 @@ impl RowWriter {
             let Measure { rows, fixed, stretchable } = self.measure;
             self.aim.stretch = ((mean - fixed / rows) / (stretchable / rows)).clamp(0.0, 60.0);
             if self.aim.stretch == 0.0 {
-                // Still too large: a dataset scaled down is left little room beside its facts. So large rows become rare.
+                // Still too large: a dataset scaled down is left little room beside its facts. So
+                // large rows become rare.
                 self.aim.largest = largest.min(CROWDED_BYTES);
             }
         }
@@ -128,7 +134,8 @@ impl RowWriter {
         self.aim.largest = largest;
     }
 
-    /// From now on draws kinds so that rows come out at the levels wanted, where `share` of them are rows of threads.
+    /// From now on draws kinds so that rows come out at the levels wanted, where `share` of them
+    /// are rows of threads.
     pub(crate) fn steer(&mut self, share: f64, wanted: Counts) {
         mix::steer(&mut self.thread_mix, &mut self.process_mix, share, wanted);
         self.aim.draw = Draw::Steered;
@@ -144,15 +151,20 @@ impl RowWriter {
         (self.thread_mix.weights()[level] > 0.0, self.process_mix.weights()[level] > 0.0)
     }
 
-    /// The mean body of ordinary rows that are as small as [`RowWriter::aim`] can make them, from a sample. Of the rows of a
-    /// process, those without a thread are as many as those of each of its threads.
+    /// The mean body of ordinary rows that are as small as [`RowWriter::aim`] can make them, from a
+    /// sample. Of the rows of a process, those without a thread are as many as those of each of its
+    /// threads.
     pub(crate) fn least_mean(&mut self, threads_at_most: u64, mut dice: Dice) -> f64 {
         const SAMPLE: u32 = 4_000;
         let before = (
-            std::mem::replace(&mut self.aim, Aim { stretch: 0.0, largest: CROWDED_BYTES, ..UNAIMED }),
+            std::mem::replace(
+                &mut self.aim,
+                Aim { stretch: 0.0, largest: CROWDED_BYTES, ..UNAIMED },
+            ),
             self.measure,
         );
-        let (process, mut thread) = (process_uuid(&mut dice), Thread::start(0, self.shapes, &mut dice));
+        let (process, mut thread) =
+            (process_uuid(&mut dice), Thread::start(0, self.shapes, &mut dice));
         let (mut of_threads, mut of_process) = (Batch::default(), Batch::default());
         for _ in 0..SAMPLE {
             self.thread_row(&mut thread, &process, 0, &mut dice, &mut of_threads);
@@ -188,7 +200,8 @@ impl RowWriter {
         }
         thread.turn_rows -= 1;
         let scene = scene(self.shapes, thread, at);
-        let stamp = Stamp { at, thread: Some(Arc::clone(&thread.id)), process: Some(Arc::clone(process)) };
+        let stamp =
+            Stamp { at, thread: Some(Arc::clone(&thread.id)), process: Some(Arc::clone(process)) };
         let entry = self.thread_mix.draw(self.aim.draw, dice);
         ordinary(entry, &scene, stamp, self.aim, &self.pools, &mut self.measure, dice, batch)
     }
@@ -269,11 +282,19 @@ impl RowWriter {
         let intent = match row {
             // A submission of 0.169 carries no marker.
             TurnRow::Submission(..) if self.era == Era::V0_169 => None,
-            TurnRow::Submission(_, tier) | TurnRow::Steer(_, tier) => Some(Intent::Submission { turn, tier }),
+            TurnRow::Submission(_, tier) | TurnRow::Steer(_, tier) => {
+                Some(Intent::Submission { turn, tier })
+            }
             TurnRow::Settings(_, tier) => Some(Intent::Settings { tier }),
-            TurnRow::Request { priority: true } => Some(Intent::Request { turn, model: Some(model.clone()) }),
-            TurnRow::Tags { priority: true } => Some(Intent::Tags { turn, model: Some(model.clone()) }),
-            TurnRow::Completion { .. } => Some(Intent::Completion { turn, model: answer.to_owned() }),
+            TurnRow::Request { priority: true } => {
+                Some(Intent::Request { turn, model: Some(model.clone()) })
+            }
+            TurnRow::Tags { priority: true } => {
+                Some(Intent::Tags { turn, model: Some(model.clone()) })
+            }
+            TurnRow::Completion { .. } => {
+                Some(Intent::Completion { turn, model: answer.to_owned() })
+            }
             TurnRow::Request { .. }
             | TurnRow::Tags { .. }
             | TurnRow::Prewarm { .. }
@@ -319,7 +340,9 @@ pub(crate) enum TurnRow {
 impl TurnRow {
     fn shape(self) -> &'static str {
         match self {
-            Self::Submission(dialect, tier) | Self::Steer(dialect, tier) => dialect.submission(tier),
+            Self::Submission(dialect, tier) | Self::Steer(dialect, tier) => {
+                dialect.submission(tier)
+            }
             Self::Settings(dialect, _) => dialect.settings(),
             Self::Prewarm { .. } => "prewarm",
             Self::Request { .. } => "request",

@@ -1,4 +1,5 @@
-//! Shapes of rows: what each kind of row of an era says, read from `shapes/*.toml`, filled in for one row at a time.
+//! Shapes of rows: what each kind of row of an era says, read from `shapes/*.toml`, filled in for
+//! one row at a time.
 
 mod template;
 
@@ -106,7 +107,8 @@ impl Shapes {
     fn parse(source: &str, version: &str) -> std::result::Result<Self, String> {
         let file: ShapesFile = toml::from_str(source).map_err(|error| error.to_string())?;
         let compile = |shape: ShapeFile| {
-            let scope = file.scopes.get(&shape.scope).ok_or(format!("no scope `{}`", shape.scope))?;
+            let scope =
+                file.scopes.get(&shape.scope).ok_or(format!("no scope `{}`", shape.scope))?;
             let templates =
                 shape.texts.iter().map(|text| Template::parse(&format!("{scope}{text}"), version));
             // The target is the module, except where events of several modules share a target.
@@ -122,7 +124,8 @@ impl Shapes {
                 quotes: shape.quotes,
             })
         };
-        let all = file.shape.into_iter().map(compile).collect::<std::result::Result<_, String>>()?;
+        let all =
+            file.shape.into_iter().map(compile).collect::<std::result::Result<_, String>>()?;
         Ok(Self { version: version.to_owned(), models: file.models, all })
     }
 }
@@ -155,8 +158,9 @@ impl Shape {
         (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0))
     }
 
-    /// Appends the text of a row of about `bytes` bytes, what is filled with prose or digits stretched by a factor. Texts
-    /// without prose keep their own size. Returns how many bytes would have been filled without stretching.
+    /// Appends the text of a row of about `bytes` bytes, what is filled with prose or digits
+    /// stretched by a factor. Texts without prose keep their own size. Returns how many bytes would
+    /// have been filled without stretching.
     pub(crate) fn render(
         &self,
         scene: &Scene<'_>,

@@ -1,6 +1,8 @@
-//! What the generator meant: facts as intended, and the turns a scanner should find in those that survived.
+//! What the generator meant: facts as intended, and the turns a scanner should find in those that
+//! survived.
 //!
-//! Nothing here reads a body. The fold below works on intentions, so that a scanner can be compared with it.
+//! Nothing here reads a body. The fold below works on intentions, so that a scanner can be compared
+//! with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,8 +153,8 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// The truth about the facts and turn rows of which `survives` holds by row id, and about rows known by id to quote a
-    /// marker.
+    /// The truth about the facts and turn rows of which `survives` holds by row id, and about rows
+    /// known by id to quote a marker.
     #[must_use]
     pub fn of(
         facts: &[Fact],
@@ -169,8 +171,9 @@ impl Truth {
             .map(|turn| turn.turn)
             .filter(|turn| !found.contains(turn.as_str()))
             .collect();
-        let count =
-            |wanted: fn(&Intent) -> bool| surviving.iter().filter(|fact| wanted(&fact.intent)).count() as u64;
+        let count = |wanted: fn(&Intent) -> bool| {
+            surviving.iter().filter(|fact| wanted(&fact.intent)).count() as u64
+        };
         Self {
             pruned_turns,
             completions: count(|intent| matches!(intent, Intent::Completion { .. })),
@@ -190,9 +193,10 @@ impl Truth {
     }
 }
 
-/// The turns at priority in a set of facts and turn rows. A submission counts if its turn logged a later row. The evidence with
-/// the highest id gives thread and time; the model is that of the completion with the highest id, else of the highest evidence
-/// that names one, else of the highest turn row that does.
+/// The turns at priority in a set of facts and turn rows. A submission counts if its turn logged a
+/// later row. The evidence with the highest id gives thread and time; the model is that of the
+/// completion with the highest id, else of the highest evidence that names one, else of the highest
+/// turn row that does.
 pub(crate) fn fold<'a>(facts: &[&Fact], turn_rows: impl IntoIterator<Item = &'a Ran>) -> Vec<Turn> {
     let mut ran: BTreeMap<&str, i64> = BTreeMap::new();
     let mut models: BTreeMap<&str, (i64, &str)> = BTreeMap::new();
@@ -229,11 +233,15 @@ pub(crate) fn fold<'a>(facts: &[&Fact], turn_rows: impl IntoIterator<Item = &'a 
                 let has_run = ran.get(turn.as_str()).is_some_and(|last| *last > fact.id);
                 (has_run && tiers.get(&place).copied().unwrap_or(false)).then_some((turn, None))
             }
-            Intent::Request { turn, model } | Intent::Tags { turn, model } => Some((turn, model.clone())),
+            Intent::Request { turn, model } | Intent::Tags { turn, model } => {
+                Some((turn, model.clone()))
+            }
         };
         if let Some((turn, model)) = evidence {
-            let model = model.or_else(|| turns.get(turn.as_str()).and_then(|known| known.model.clone()));
-            let found = Turn { turn: turn.clone(), thread: fact.thread.clone(), model, timestamp: fact.ts };
+            let model =
+                model.or_else(|| turns.get(turn.as_str()).and_then(|known| known.model.clone()));
+            let found =
+                Turn { turn: turn.clone(), thread: fact.thread.clone(), model, timestamp: fact.ts };
             turns.insert(turn, found);
         }
     }
@@ -276,14 +284,21 @@ mod tests {
         ];
         let ran: Vec<Ran> = "abcd".chars().map(|turn| row(7, &turn.to_string(), None)).collect();
         let truth = Truth::of(&facts, &ran, &[3, 9], |_| true);
-        let expected =
-            Turn { turn: "a".into(), thread: Some("t".into()), model: Some("m".into()), timestamp: 102 };
+        let expected = Turn {
+            turn: "a".into(),
+            thread: Some("t".into()),
+            model: Some("m".into()),
+            timestamp: 102,
+        };
         assert_eq!(
             (truth.turns, truth.submissions, truth.completions, truth.unrecognised),
             (vec![expected], 4, 1, 2)
         );
         let pruned = Truth::of(&facts, &ran, &[3, 9], |id| id > 1);
-        assert_eq!((pruned.turns, pruned.pruned_turns, pruned.settings), (vec![], vec!["a".to_owned()], 0));
+        assert_eq!(
+            (pruned.turns, pruned.pruned_turns, pruned.settings),
+            (vec![], vec!["a".to_owned()], 0)
+        );
     }
 
     #[test]

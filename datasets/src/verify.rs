@@ -1,9 +1,10 @@
 //! Whether a dataset is still what was built.
 //!
-//! A dataset found in the cache is taken if its file has the length and the digest that the manifest says, and no write-ahead
-//! log with anything in it. The digest is computed again unless length, inode, modification and change time of the file are
-//! those remembered, in `verified.json`, from the last time it was right. (Anyone who can write the file can still forge that; it
-//! guards against accidents.)
+//! A dataset found in the cache is taken if its file has the length and the digest that the
+//! manifest says, and no write-ahead log with anything in it. The digest is computed again unless
+//! length, inode, modification and change time of the file are those remembered, in
+//! `verified.json`, from the last time it was right. (Anyone who can write the file can still forge
+//! that; it guards against accidents.)
 
 use std::fs;
 use std::io::Write;
@@ -62,12 +63,13 @@ fn verified_path(dataset: &Dataset) -> PathBuf {
 pub(crate) fn remember(dataset: &Dataset) {
     let text = Verified::now(dataset).and_then(|verified| serde_json::to_string(&verified).ok());
     if let Some(text) = text {
-        let _ = create_regular(&verified_path(dataset)).and_then(|mut file| file.write_all(text.as_bytes()));
+        let _ = create_regular(&verified_path(dataset))
+            .and_then(|mut file| file.write_all(text.as_bytes()));
     }
 }
 
-/// Rows that somebody wrote to the dataset may be in a write-ahead log, with the file unchanged. A reader leaves an empty
-/// one at most.
+/// Rows that somebody wrote to the dataset may be in a write-ahead log, with the file unchanged. A
+/// reader leaves an empty one at most.
 fn check_unwritten(dataset: &Dataset) -> Result<()> {
     let mut name = dataset.database.clone().into_os_string();
     name.push("-wal");
@@ -105,7 +107,11 @@ pub(crate) fn verify_file(
     let damaged = |detail: String| DatasetError::Damaged { path: database.clone(), detail };
     let metadata = fs::metadata(database).map_err(|error| damaged(error.to_string()))?;
     if metadata.len() != manifest.file_bytes {
-        return Err(damaged(format!("it has {} bytes, not {}", metadata.len(), manifest.file_bytes)));
+        return Err(damaged(format!(
+            "it has {} bytes, not {}",
+            metadata.len(),
+            manifest.file_bytes
+        )));
     }
     let found = digest::of_file(database, progress)?;
     if found != manifest.file_digest {

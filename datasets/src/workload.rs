@@ -15,11 +15,12 @@ use crate::truth::{Fact, Intent, Ran, TierForm};
 /// What is appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mix {
-    /// As the writers would go on: ordinary rows, and with every hundred of them a turn, every other one at priority. Where
-    /// completions are logged one of an older turn comes late.
+    /// As the writers would go on: ordinary rows, and with every hundred of them a turn, every
+    /// other one at priority. Where completions are logged one of an older turn comes late.
     #[default]
     Realistic,
-    /// Rows of every ordinary kind, none of them a fact. (Retention may still take older facts of the threads that go on.)
+    /// Rows of every ordinary kind, none of them a fact. (Retention may still take older facts of
+    /// the threads that go on.)
     NoFacts,
     /// A turn with every ten rows.
     Facts,
@@ -36,20 +37,29 @@ pub struct Appended {
     pub first_id: i64,
     /// Id of the last row, 0 when none was asked for.
     pub last_id: i64,
-    /// The facts among them. With those of the manifest, [`crate::Truth::of`] tells what a scanner should find now.
+    /// The facts among them. With those of the manifest, [`crate::Truth::of`] tells what a scanner
+    /// should find now.
     pub facts: Vec<Fact>,
     /// The rows among them that turns logged while they ran.
     pub turn_rows: Vec<Ran>,
 }
 
-/// Appends `rows` rows to a dataset (or rather to a copy of it), in the batches of a real writer. The log goes on at its
-/// newest row, with the processes and threads that were active when the dataset was built. The same log, seed, number of rows
-/// and mix give the same rows.
+/// Appends `rows` rows to a dataset (or rather to a copy of it), in the batches of a real writer.
+/// The log goes on at its newest row, with the processes and threads that were active when the
+/// dataset was built. The same log, seed, number of rows and mix give the same rows.
 ///
 /// # Errors
-/// [`crate::DatasetError::Store`] when writing fails, [`crate::DatasetError::Recipe`] when the manifest's recipe is not one.
-pub fn append(log: &mut TraceLog, manifest: &Manifest, seed: u64, rows: u64, mix: Mix) -> Result<Appended> {
-    let recipe = Recipe::parse(&manifest.recipe, &format!("recipe in the manifest of `{}`", manifest.name))?;
+/// [`crate::DatasetError::Store`] when writing fails, [`crate::DatasetError::Recipe`] when the
+/// manifest's recipe is not one.
+pub fn append(
+    log: &mut TraceLog,
+    manifest: &Manifest,
+    seed: u64,
+    rows: u64,
+    mix: Mix,
+) -> Result<Appended> {
+    let recipe =
+        Recipe::parse(&manifest.recipe, &format!("recipe in the manifest of `{}`", manifest.name))?;
     let newest = log.newest()?;
     let (last_id, last_ts) = newest.unwrap_or((0, manifest.continuation.last_ts));
     // Rows that go on from other rows are other rows.
@@ -107,8 +117,10 @@ impl<'a> Workload<'a> {
         // The texts come from the pools of the dataset.
         let writer = RowWriter::new(recipe, manifest.seed)?;
         let resume = |(process, threads): &(String, Vec<String>), dice: &mut Dice| {
-            let threads =
-                threads.iter().map(|thread| Thread::resume(thread, now, writer.shapes, dice)).collect();
+            let threads = threads
+                .iter()
+                .map(|thread| Thread::resume(thread, now, writer.shapes, dice))
+                .collect();
             (Arc::from(process.as_str()), threads)
         };
         let mut processes: Vec<(Arc<str>, Vec<Thread>)> =
@@ -191,7 +203,11 @@ impl<'a> Workload<'a> {
                 submission,
             ],
             Era::V0_169 => {
-                vec![Pending::New(TurnRow::TokenUsage), Pending::New(TurnRow::Tags { priority }), submission]
+                vec![
+                    Pending::New(TurnRow::TokenUsage),
+                    Pending::New(TurnRow::Tags { priority }),
+                    submission,
+                ]
             }
         };
         if self.recipe.era == Era::V0_141 && !self.older.is_empty() && !priority {

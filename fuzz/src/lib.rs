@@ -1,5 +1,5 @@
-//! What every executable here is made of: libFuzzer calls a function of `tracerig_harness::fuzzing`, and changes inputs by that
-//! module's rules as often as by its own.
+//! What every executable here is made of: libFuzzer calls a function of
+//! `tracerig_harness::fuzzing`, and changes inputs by that module's rules as often as by its own.
 
 pub use libfuzzer_sys;
 pub use tracerig_harness::fuzzing;

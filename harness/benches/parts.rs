@@ -1,6 +1,7 @@
 //! `cargo bench --bench parts`: what a scan and an append consist of, each part by itself.
 //!
-//! Times of load, check, fold and save are those that the scanner notes of its own phases, in scans that are verified; the others are loops.
+//! Times of load, check, fold and save are those that the scanner notes of its own phases, in scans
+//! that are verified; the others are loops.
 
 mod common;
 
@@ -41,8 +42,11 @@ fn read(database: &Path, sql: &str) -> Vec<Row> {
     let connection = must(Connection::open_with_flags(database, flags));
     let mut statement = must(connection.prepare(sql));
     let rows = must(statement.query_map([], |row| {
-        let bytes =
-            |at| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_bytes_or_null()?.unwrap_or_default().to_vec());
+        let bytes = |at| {
+            Ok::<_, rusqlite::Error>(
+                row.get_ref(at)?.as_bytes_or_null()?.unwrap_or_default().to_vec(),
+            )
+        };
         Ok((bytes(0)?, bytes(1)?))
     }));
     must(rows.collect())
@@ -58,7 +62,8 @@ fn rows(criterion: &mut Criterion) {
     });
     group.bench_function("parsing", |bencher| {
         let dataset = dataset();
-        let ids: Vec<String> = dataset.manifest.facts.iter().map(|fact| fact.id.to_string()).collect();
+        let ids: Vec<String> =
+            dataset.manifest.facts.iter().map(|fact| fact.id.to_string()).collect();
         let rows = read(&dataset.database, &format!("{ROW} WHERE id IN ({})", ids.join(",")));
         if rows.is_empty() || !rows.iter().all(|(body, target)| parts::is_fact(body, target)) {
             stop("a row that is to be a fact is none");
@@ -109,9 +114,11 @@ fn thread(criterion: &mut Criterion) {
     group.bench_function("change of a line", |bencher| {
         let items: Vec<_> = conversation.of_thread(0).take(LINES).collect();
         bencher.iter(|| {
-            items.iter().map(|item| Change::parse(item.kind(), item.payload().get())).for_each(|change| {
-                black_box(change);
-            });
+            items.iter().map(|item| Change::parse(item.kind(), item.payload().get())).for_each(
+                |change| {
+                    black_box(change);
+                },
+            );
         });
     });
     group.bench_function("patch derivation", |bencher| {

@@ -1,6 +1,8 @@
-//! `cargo bench --bench scan`: what the scans cost inside one process, the published query as the baseline beside them.
+//! `cargo bench --bench scan`: what the scans cost inside one process, the published query as the
+//! baseline beside them.
 //!
-//! Whole launches in fresh processes are `scenarios`. TRACERIG_BENCH_RECIPE names another dataset than `quick`.
+//! Whole launches in fresh processes are `scenarios`. TRACERIG_BENCH_RECIPE names another dataset
+//! than `quick`.
 
 mod common;
 
@@ -25,7 +27,8 @@ fn main() {
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.bench_function("published", |bencher| {
         let stage = &*stage;
-        bencher.iter(|| black_box(published::scan(&stage.database, Window::default(), BUSY_TIMEOUT)));
+        bencher
+            .iter(|| black_box(published::scan(&stage.database, Window::default(), BUSY_TIMEOUT)));
     });
     group.bench_function("full", |bencher| {
         let stage = &*stage;
@@ -42,7 +45,11 @@ fn main() {
                     _ => std::fs::remove_file(&stage.memo).or(Ok::<_, std::io::Error>(())),
                 });
             };
-            bencher.iter_batched(restore, |()| black_box(stage.remembering()), BatchSize::PerIteration);
+            bencher.iter_batched(
+                restore,
+                |()| black_box(stage.remembering()),
+                BatchSize::PerIteration,
+            );
         });
     }
     group.finish();

@@ -1,7 +1,9 @@
-//! `cargo bench --bench threads`: appending in each mode, rebuilding and listing, inside one process.
+//! `cargo bench --bench threads`: appending in each mode, rebuilding and listing, inside one
+//! process.
 //!
-//! Whole processes on many threads, with verification, contention and open loops, are `tracerig run append`. This is for following a
-//! change of the store. TRACERIG_BENCH_ROLLOUTS asks for another number of histories to rebuild than 1,000 (100 kB each).
+//! Whole processes on many threads, with verification, contention and open loops, are `tracerig run
+//! append`. This is for following a change of the store. TRACERIG_BENCH_ROLLOUTS asks for another
+//! number of histories to rebuild than 1,000 (100 kB each).
 
 mod common;
 
@@ -17,11 +19,12 @@ use common::{criterion, folder, measures, must, stop};
 use criterion::{Bencher, Criterion, SamplingMode, Throughput};
 use tracerig_datasets::Conversation;
 use tracerig_store::threads::{
-    Item, ListQuery, Millis, Mode, Rows, SessionMeta, Sessions, StoreOptions, SweepOptions, ThreadId,
-    ThreadStore, rebuild, schema,
+    Item, ListQuery, Millis, Mode, Rows, SessionMeta, Sessions, StoreOptions, SweepOptions,
+    ThreadId, ThreadStore, rebuild, schema,
 };
 
-/// Rows that lists are taken from, and where they are only tested: each test is a separate process, and makes them anew.
+/// Rows that lists are taken from, and where they are only tested: each test is a separate process,
+/// and makes them anew.
 const LISTED: usize = 50_000;
 const LISTED_IN_TESTS: usize = 2_000;
 /// One thread in so many is of a rare source.
@@ -62,7 +65,8 @@ fn append(criterion: &mut Criterion) {
             let store = must(ThreadStore::open(folder.path().join(mode.name()), options));
             let thread = must(store.create(&SessionMeta::new(ThreadId::new())));
             let mut items = conversation.of_thread(0);
-            bencher.iter(|| items.next().map(|item| must(thread.append(std::slice::from_ref(item)))));
+            bencher
+                .iter(|| items.next().map(|item| must(thread.append(std::slice::from_ref(item)))));
             must(thread.shutdown());
         });
     }
@@ -71,11 +75,12 @@ fn append(criterion: &mut Criterion) {
 
 /// A folder of histories, each a conversation.
 fn replay(criterion: &mut Criterion) {
-    let rollouts = match std::env::var("TRACERIG_BENCH_ROLLOUTS").map(|number| number.parse::<usize>()) {
-        Ok(Ok(number)) => number,
-        Ok(Err(_)) => stop("TRACERIG_BENCH_ROLLOUTS is no number"),
-        Err(_) => 1_000,
-    };
+    let rollouts =
+        match std::env::var("TRACERIG_BENCH_ROLLOUTS").map(|number| number.parse::<usize>()) {
+            Ok(Ok(number)) => number,
+            Ok(Err(_)) => stop("TRACERIG_BENCH_ROLLOUTS is no number"),
+            Err(_) => 1_000,
+        };
     let folder = LazyCell::new(|| {
         let (folder, conversation) = (folder(), must(Conversation::of(1)));
         for index in 0..rollouts {
@@ -148,11 +153,13 @@ fn list(criterion: &mut Criterion) {
         }
         folder
     });
-    let rows =
-        LazyCell::new(|| must(Rows::open(&folder.path().join(schema::FILE_NAME), Duration::from_secs(5))));
+    let rows = LazyCell::new(|| {
+        must(Rows::open(&folder.path().join(schema::FILE_NAME), Duration::from_secs(5)))
+    });
     let mut group = criterion.benchmark_group("list");
     let text = |text: &str| ListQuery { text: Some(text.to_owned()), ..ListQuery::default() };
-    let source = |source: &str| ListQuery { source: Some(source.to_owned()), ..ListQuery::default() };
+    let source =
+        |source: &str| ListQuery { source: Some(source.to_owned()), ..ListQuery::default() };
     for (name, query, expected) in [
         ("all", ListQuery::default(), 50),
         ("common source", source("cli"), 50),

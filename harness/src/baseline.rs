@@ -1,6 +1,8 @@
-//! Records kept under a name, to compare later runs with: `NAME.json` holds them, and says on which machine they were made.
+//! Records kept under a name, to compare later runs with: `NAME.json` holds them, and says on which
+//! machine they were made.
 //!
-//! It is one file, replaced in one step: whatever happens meanwhile, the name represents all of the old records or all of the new.
+//! It is one file, replaced in one step: whatever happens meanwhile, the name represents all of the
+//! old records or all of the new.
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +44,9 @@ struct File {
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
     /// The name cannot be one.
-    #[error("`{0}` cannot name a baseline: use letters, digits, - _ . and begin with none of the last two")]
+    #[error(
+        "`{0}` cannot name a baseline: use letters, digits, - _ . and begin with none of the last two"
+    )]
     Name(String),
     /// There is none of this name.
     #[error("there is no baseline `{name}` ({} is not there); save one with `tracerig compare --save-baseline {name} RECORD`{known}", path.display())]
@@ -132,7 +136,12 @@ impl Baselines {
     ///
     /// # Errors
     /// See [`BaselineError`]; what was kept before is then still there.
-    pub fn save(&self, name: &str, records: &[Named], force: bool) -> Result<PathBuf, BaselineError> {
+    pub fn save(
+        &self,
+        name: &str,
+        records: &[Named],
+        force: bool,
+    ) -> Result<PathBuf, BaselineError> {
         let path = self.path(name)?;
         if let Some((run, why)) = flaw(records) {
             let (name, run) = (name.to_owned(), run.to_owned());
@@ -150,7 +159,8 @@ impl Baselines {
             return Err(BaselineError::Mixed(fingerprint, other.clone()));
         }
         let unwritable = |error| broken(&path, &error);
-        let kept = |(run, record): &Named| Ok((run.clone(), RawValue::from_string(record.to_json()?)?));
+        let kept =
+            |(run, record): &Named| Ok((run.clone(), RawValue::from_string(record.to_json()?)?));
         let file = File {
             schema: SCHEMA.to_owned(),
             version: VERSION,
@@ -162,7 +172,8 @@ impl Baselines {
         let mut text = serde_json::to_vec_pretty(&file).map_err(unwritable)?;
         text.push(b'\n');
         let folder = self.folder.clone();
-        std::fs::create_dir_all(&folder).map_err(|source| BaselineError::Io { path: folder, source })?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| BaselineError::Io { path: folder, source })?;
         write_whole(&path, &text)?;
         Ok(path)
     }
@@ -177,13 +188,15 @@ impl Baselines {
         if file.records.is_empty() {
             return Err(BaselineError::Broken { path, said: "it has no records".to_owned() });
         }
-        let read =
-            |(run, text): (String, Box<RawValue>)| Ok((run, Record::parse(&path, text.get().as_bytes())?));
+        let read = |(run, text): (String, Box<RawValue>)| {
+            Ok((run, Record::parse(&path, text.get().as_bytes())?))
+        };
         file.records.into_iter().map(read).collect()
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, BaselineError> {
-        let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        let is_plain =
+            |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
         if name.is_empty() || name.starts_with(['.', '_']) || !name.chars().all(is_plain) {
             return Err(BaselineError::Name(name.to_owned()));
         }
@@ -200,8 +213,10 @@ impl Baselines {
         };
         let file: File = serde_json::from_slice(&text).map_err(|error| broken(path, &error))?;
         if (file.schema.as_str(), file.version) != (SCHEMA, VERSION) {
-            let said =
-                format!("it is {} version {}, not {SCHEMA} version {VERSION}", file.schema, file.version);
+            let said = format!(
+                "it is {} version {}, not {SCHEMA} version {VERSION}",
+                file.schema, file.version
+            );
             return Err(BaselineError::Broken { path: path.to_owned(), said });
         }
         Ok(file)

@@ -97,7 +97,8 @@ pub fn read(path: &Path, judged: &Plan) -> Result<Budgets, BudgetError> {
 /// # Errors
 /// [`BudgetError::Malformed`], with the line where it is known.
 pub fn parse(text: &str, place: &str, judged: &Plan) -> Result<Budgets, BudgetError> {
-    let malformed = |wrong: Wrong| BudgetError::Malformed { place: wrong.place(place), detail: wrong.detail };
+    let malformed =
+        |wrong: Wrong| BudgetError::Malformed { place: wrong.place(place), detail: wrong.detail };
     let checked = Checked::new(text, BUDGETS).map_err(malformed)?;
     let file: File = checked.read().map_err(malformed)?;
     let reader = Reader { checked, judged };
@@ -145,15 +146,17 @@ impl Reader<'_> {
             let at = ("time", nth);
             let (plan, run) = self.run(at, &keys.run)?;
             let arm = self.arm(at, "arm", &run, &keys.arm)?;
-            let machine = classes.iter().find(|class| class.name == keys.machine).ok_or_else(|| {
-                let known: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                self.wrong(
-                    at,
-                    "machine",
-                    format!("no [[machine]] is called `{}`; there are: {known}", keys.machine),
-                )
-            })?;
+            let machine =
+                classes.iter().find(|class| class.name == keys.machine).ok_or_else(|| {
+                    let known: Vec<&str> =
+                        classes.iter().map(|class| class.name.as_str()).collect();
+                    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                    self.wrong(
+                        at,
+                        "machine",
+                        format!("no [[machine]] is called `{}`; there are: {known}", keys.machine),
+                    )
+                })?;
             let at_most = duration(&keys.at_most).ok_or_else(|| {
                 let what = format!("`{}` is no time; give one such as \"1.5 ms\"", keys.at_most);
                 self.wrong(at, "at-most", what)
@@ -174,7 +177,11 @@ impl Reader<'_> {
         let mut classes: Vec<Class> = Vec::new();
         for (nth, MachineKeys { name, cpu, cores, arch }) in machines.iter().enumerate() {
             if classes.iter().any(|class| class.name == *name) {
-                return Err(self.wrong(("machine", nth), "name", format!("`{name}` is there twice")));
+                return Err(self.wrong(
+                    ("machine", nth),
+                    "name",
+                    format!("`{name}` is there twice"),
+                ));
             }
             let (name, cpu, arch) = (name.clone(), cpu.clone(), arch.clone());
             classes.push(Class { name, cpu, cores: *cores, arch });
@@ -182,7 +189,13 @@ impl Reader<'_> {
         Ok(classes)
     }
 
-    fn budget(&self, at: At, (plan, run, arm): (String, String, ArmKey), limit: Limit, why: &str) -> Budget {
+    fn budget(
+        &self,
+        at: At,
+        (plan, run, arm): (String, String, ArmKey),
+        limit: Limit,
+        why: &str,
+    ) -> Budget {
         let line = self.wrong(at, "at-most", "").line.unwrap_or_default() as u64;
         Budget { line, plan, run, arm, limit, why: why.to_owned() }
     }
@@ -212,7 +225,8 @@ impl Reader<'_> {
 
     /// The arm of a run that is called `name`, or `name:cache`.
     fn arm(&self, at: At, key: &str, run: &Run, name: &str) -> Result<ArmKey, Wrong> {
-        let definition = run.definition().map_err(|error| self.wrong(at, "run", error.to_string()))?;
+        let definition =
+            run.definition().map_err(|error| self.wrong(at, "run", error.to_string()))?;
         let arms = &definition.plan.arms;
         let meant: Vec<&ArmPlan> = arms.iter().filter(|arm| is_meant(arm, name)).collect();
         match meant.as_slice() {
@@ -302,11 +316,18 @@ why = "A test."
     #[test]
     fn each_budget_has_the_line_of_its_limit() {
         let budgets = parsed(RIGHT).unwrap().budgets;
-        let told: Vec<(u64, &str, &str)> =
-            budgets.iter().map(|budget| (budget.line, budget.plan.as_str(), budget.run.as_str())).collect();
+        let told: Vec<(u64, &str, &str)> = budgets
+            .iter()
+            .map(|budget| (budget.line, budget.plan.as_str(), budget.run.as_str()))
+            .collect();
         assert_eq!(told, [(12, "ci", "relaunch"), (19, "ci", "append"), (28, "quick", "relaunch")]);
-        assert_eq!(budgets[0].limit, Limit::Ratio { to: ArmKey::new("floor", Cache::Hot), at_most: 2.5 });
-        let Limit::Time { phase, percentile, at_most, machine } = &budgets[2].limit else { panic!() };
+        assert_eq!(
+            budgets[0].limit,
+            Limit::Ratio { to: ArmKey::new("floor", Cache::Hot), at_most: 2.5 }
+        );
+        let Limit::Time { phase, percentile, at_most, machine } = &budgets[2].limit else {
+            panic!()
+        };
         assert_eq!((phase.as_deref(), *percentile), (Some("scan"), 95.0));
         assert_eq!((*at_most, machine.cores), (Duration::from_micros(1500), 2));
     }
@@ -316,7 +337,11 @@ why = "A test."
         for (from, to, said) in [
             ("at-most = 2.5", "most = 2.5", "line 12: unknown field `most`"),
             ("at-most = 2.5", "at-most = -1", "line 12: `ratio.at-most` is -1"),
-            ("\"floor:hot\"", "\"flor:hot\"", "line 11: the run relaunch has no arm `flor:hot`; it has"),
+            (
+                "\"floor:hot\"",
+                "\"flor:hot\"",
+                "line 11: the run relaunch has no arm `flor:hot`; it has",
+            ),
             ("\"floor:hot\"", "\"published\"", "line 11: `published` means several arms"),
             ("\"floor:hot\"", "\"warm:hot\"", "line 11: warm:hot is the arm itself"),
             ("\"ci/append\"", "\"ci/appends\"", "line 16: the plan ci has no run `appends`"),

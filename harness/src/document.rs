@@ -1,4 +1,5 @@
-//! The JSON a scan is reported in: what `tracerig scan --format json` prints and what a worker answers.
+//! The JSON a scan is reported in: what `tracerig scan --format json` prints and what a worker
+//! answers.
 
 use serde::{Deserialize, Serialize};
 use tracerig_scanner::{Scan, Turns};
@@ -44,7 +45,8 @@ pub struct Elapsed {
 impl From<Scan> for Document {
     fn from(scan: Scan) -> Self {
         let stats = scan.stats;
-        let micros = |elapsed: std::time::Duration| u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let micros =
+            |elapsed: std::time::Duration| u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let elapsed = stats.elapsed;
         Self {
             turns: scan.turns,

@@ -66,14 +66,17 @@ pub(crate) fn run(
 ) -> Result<Vec<u8>, GitError> {
     let told: Vec<String> =
         arguments.iter().map(|text| text.as_ref().to_string_lossy().into_owned()).collect();
-    let failed = |said: String| GitError::Failed { what: format!("git {}", told.join(" ")), said, remedy };
+    let failed =
+        |said: String| GitError::Failed { what: format!("git {}", told.join(" ")), said, remedy };
     let is_tidying = limits.tidies;
     let run = || {
         let stderr = tempfile::tempfile()?;
         let mut command = Command::new("git");
         command.args(arguments).current_dir(folder);
         let streams = Streams::Read(&stderr);
-        let Some(input) = input else { return Child::start(&mut command, &streams, limits)?.finish() };
+        let Some(input) = input else {
+            return Child::start(&mut command, &streams, limits)?.finish();
+        };
         // A file and not a pipe: git may answer before it has read everything.
         let mut file = tempfile::tempfile()?;
         file.write_all(input)?;

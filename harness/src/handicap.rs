@@ -1,6 +1,7 @@
 //! Slowdowns that are planted in a worker, so that a comparison can show what it is able to find.
 //!
-//! They come with the request, not from the environment: a handicap that someone forgot in a shell would spoil every figure.
+//! They come with the request, not from the environment: a handicap that someone forgot in a shell
+//! would spoil every figure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -71,7 +72,9 @@ impl FromStr for Planted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no handicap: give a slowdown such as 5%, or rows=1, or fsync=1");
+        let wrong = || {
+            format!("`{text}` is no handicap: give a slowdown such as 5%, or rows=1, or fsync=1")
+        };
         if let Some(percent) = text.strip_suffix('%') {
             let percent: f64 = percent.parse().map_err(|_| wrong())?;
             // Twice as long is the most that makes sense to look for.
@@ -82,7 +85,8 @@ impl FromStr for Planted {
             };
         }
         let (what, many) = text.split_once('=').ok_or_else(wrong)?;
-        let many = many.parse().ok().filter(|many| (1..=MOST_PLANTED).contains(many)).ok_or_else(wrong)?;
+        let many =
+            many.parse().ok().filter(|many| (1..=MOST_PLANTED).contains(many)).ok_or_else(wrong)?;
         match what {
             "rows" => Ok(Self::Rows(many)),
             "fsync" => Ok(Self::Syncs(many)),

@@ -1,8 +1,8 @@
 //! Measures and tests trace stores and incremental scanners.
 //!
-//! **Recipe, dataset, plan, worker processes, samples, record.** A run takes a dataset, launches fresh processes on it as
-//! its plan says, verifies each answer against an independent [oracle](tracerig_oracle), and hands a record with every raw sample to
-//! the reports.
+//! **Recipe, dataset, plan, worker processes, samples, record.** A run takes a dataset, launches
+//! fresh processes on it as its plan says, verifies each answer against an independent
+//! [oracle](tracerig_oracle), and hands a record with every raw sample to the reports.
 
 #[cfg(feature = "ablations")]
 pub mod ablation_costs;

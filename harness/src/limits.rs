@@ -1,4 +1,5 @@
-//! The limits of numbers on the command line and in plans. `docs/limits.md` has them all in one table.
+//! The limits of numbers on the command line and in plans. `docs/limits.md` has them all in one
+//! table.
 
 use tracerig_datasets::MOST_SCALE;
 use tracerig_datasets::limits::{Limit, Range};
@@ -17,7 +18,8 @@ pub const MOST_KILLS: u64 = 10_000_000;
 /// Appends of one launch. Their histories are read back and compared.
 pub const MOST_APPENDS: u64 = 10_000_000;
 
-/// Threads that `--jobs` may ask for: more than any machine has cores, and few enough to be started.
+/// Threads that `--jobs` may ask for: more than any machine has cores, and few enough to be
+/// started.
 pub const MOST_JOBS: usize = 1024;
 
 /// Threads of a page of `threads list`.

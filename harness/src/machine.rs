@@ -69,8 +69,10 @@ fn sqlite_options() -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare("PRAGMA compile_options")?;
     let mut options: Vec<String> =
         statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    options
-        .push(format!("memory statistics {}", if tracerig_scanner::counts_memory() { "on" } else { "off" }));
+    options.push(format!(
+        "memory statistics {}",
+        if tracerig_scanner::counts_memory() { "on" } else { "off" }
+    ));
     Ok(options)
 }
 
@@ -104,8 +106,8 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The models of the processors in `/proc/cpuinfo`: one name, or each with its number where they differ. ARM processors have no
-/// names there, but the numbers of who made them and of what.
+/// The models of the processors in `/proc/cpuinfo`: one name, or each with its number where they
+/// differ. ARM processors have no names there, but the numbers of who made them and of what.
 fn models(processors: &str) -> Option<String> {
     let mut models: BTreeMap<String, u64> = BTreeMap::new();
     for processor in processors.split("\n\n") {
@@ -119,12 +121,17 @@ fn models(processors: &str) -> Option<String> {
     match models.len() {
         0 | 1 => models.into_keys().next(),
         _ => Some(
-            models.iter().map(|(model, count)| format!("{count} x {model}")).collect::<Vec<_>>().join(", "),
+            models
+                .iter()
+                .map(|(model, count)| format!("{count} x {model}"))
+                .collect::<Vec<_>>()
+                .join(", "),
         ),
     }
 }
 
-/// Whether the machine is virtual: x86 processors tell; on others, so does what the machine calls itself.
+/// Whether the machine is virtual: x86 processors tell; on others, so does what the machine calls
+/// itself.
 fn is_virtual(processors: &str) -> Option<bool> {
     if let Some(flags) = value(processors, "flags") {
         return Some(flags.split(' ').any(|flag| flag == "hypervisor"));
@@ -144,7 +151,9 @@ mod tests {
     fn a_run_is_named_after_its_start() {
         let id = run_id("relaunch", "2026-11-21T07:00:00.123Z");
         assert!(id.starts_with("relaunch-20261121T070000Z-"), "{id}");
-        assert!(run_id("relaunch", "2026-11-21T07:00:00Z").starts_with("relaunch-20261121T070000Z-"));
+        assert!(
+            run_id("relaunch", "2026-11-21T07:00:00Z").starts_with("relaunch-20261121T070000Z-")
+        );
     }
 
     #[test]
@@ -153,7 +162,9 @@ mod tests {
         assert_eq!((models(x86).as_deref(), is_virtual(x86)), (Some("A"), Some(true)));
         assert_eq!(is_virtual("flags\t: fpu vmx\n"), Some(false));
         let arm = |part| {
-            format!("processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: {part}\n\n")
+            format!(
+                "processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: {part}\n\n"
+            )
         };
         assert_eq!(models(&arm("0xd0c").repeat(4)).as_deref(), Some("implementer 0x41 part 0xd0c"));
         let mixed = arm("0xd05").repeat(4) + &arm("0xd0b").repeat(2);

@@ -1,7 +1,9 @@
-//! What a worker of another build must understand: every executable tells its protocol and its build when it is asked.
+//! What a worker of another build must understand: every executable tells its protocol and its
+//! build when it is asked.
 //!
-//! A comparison starts the workers of both executables with the requests of this one. So a change of a request or a reply of
-//! `worker` or `append::worker` that another build would misread raises [`PROTOCOL`]; tests of both tell when that is.
+//! A comparison starts the workers of both executables with the requests of this one. So a change
+//! of a request or a reply of `worker` or `append::worker` that another build would misread raises
+//! [`PROTOCOL`]; tests of both tell when that is.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -73,7 +75,8 @@ pub fn say() -> ExitCode {
     if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Asks the executable at `path` what it is, and refuses one whose workers would not understand this one's requests.
+/// Asks the executable at `path` what it is, and refuses one whose workers would not understand
+/// this one's requests.
 ///
 /// # Errors
 /// See [`ProtocolError`].
@@ -83,14 +86,19 @@ pub fn ask(path: &Path) -> Result<Hello, ProtocolError> {
         .and_then(|mut candidate| candidate.finished(&[SUBCOMMAND.into()]))
         .map_err(|error| unknown(error.to_string()))?;
     // Only the first line of what it said: an older one prints how it is used.
-    let hello: Hello =
-        finished.answer().map_err(|error| unknown(error.lines().next().unwrap_or_default().to_owned()))?;
+    let hello: Hello = finished
+        .answer()
+        .map_err(|error| unknown(error.lines().next().unwrap_or_default().to_owned()))?;
     if hello.name != "tracerig" {
         return Err(unknown(format!("it is {}", hello.name)));
     }
     if hello.protocol != PROTOCOL {
         let version = hello.build.version;
-        return Err(ProtocolError::OtherProtocol { path: path.to_owned(), version, found: hello.protocol });
+        return Err(ProtocolError::OtherProtocol {
+            path: path.to_owned(),
+            version,
+            found: hello.protocol,
+        });
     }
     Ok(hello)
 }

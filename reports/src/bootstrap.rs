@@ -1,14 +1,15 @@
 //! The bootstrap interval of a median, computed exactly instead of by drawing resamples.
 //!
-//! A resample draws n of the n values with replacement. Which of the sorted values become its middle ones has a
-//! distribution that depends on n alone and can be written down, so no random numbers are needed: the interval is what
-//! infinitely many resamples would give.
+//! A resample draws n of the n values with replacement. Which of the sorted values become its
+//! middle ones has a distribution that depends on n alone and can be written down, so no random
+//! numbers are needed: the interval is what infinitely many resamples would give.
 //!
-//! The plain percentile interval is too narrow for few values: of nine, a nominal 99 % held the true median in 95.6 %
-//! of simulated cases. So its percentiles are moved outward as far as Student's t widens a normal interval for n values
-//! (the expanded percentile interval of T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American
-//! Statistician 69, 2015). From 8 to 31 values that held it in 98.9 to 99.7 % of 2,000 cases each; a test of this file
-//! measures it.
+//! The plain percentile interval is too narrow for few values: of nine, a nominal 99 % held the
+//! true median in 95.6 % of simulated cases. So its percentiles are moved outward as far as
+//! Student's t widens a normal interval for n values (the expanded percentile interval of T.
+//! Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
+//! 2015). From 8 to 31 values that held it in 98.9 to 99.7 % of 2,000 cases each; a test of this
+//! file measures it.
 
 use crate::stats::{CONFIDENCE, Interval};
 
@@ -17,13 +18,14 @@ pub(crate) fn of_median(sorted: &[f64]) -> Option<Interval> {
     Medians::of(sorted).interval(CONFIDENCE)
 }
 
-/// The fewest values whose whole range holds the median with `confidence`: n values do with `1 - 2^(1-n)`.
+/// The fewest values whose whole range holds the median with `confidence`: n values do with `1 -
+/// 2^(1-n)`.
 pub(crate) fn fewest(confidence: f64) -> usize {
     (1.0 - (1.0 - confidence).log2()).ceil().max(2.0) as usize
 }
 
-/// The standard errors that the interval of this confidence reaches from its middle, for n values of a normal
-/// distribution: Student's quantile, and the root that the bootstrap lacks.
+/// The standard errors that the interval of this confidence reaches from its middle, for n values
+/// of a normal distribution: Student's quantile, and the root that the bootstrap lacks.
 pub(crate) fn reach(n: usize, confidence: f64) -> f64 {
     let n = n as f64;
     student(n - 1.0, normal(confidence)) * (n / (n - 1.0)).sqrt()
@@ -67,17 +69,19 @@ fn end<'a>(mut medians: impl Iterator<Item = &'a (f64, f64)>, outside: f64) -> O
     found.map(|(median, _)| *median)
 }
 
-/// Quantile of Student's t that belongs to the quantile `z` of the normal distribution, by its expansion in 1 / degrees
-/// of freedom; within 0.5 % from as many degrees on as [`fewest`] leaves.
+/// Quantile of Student's t that belongs to the quantile `z` of the normal distribution, by its
+/// expansion in 1 / degrees of freedom; within 0.5 % from as many degrees on as [`fewest`] leaves.
 fn student(degrees: f64, z: f64) -> f64 {
     let [z3, z5, z7, z9] = [3, 5, 7, 9].map(|power| z.powi(power));
     z + (z3 + z) / (4.0 * degrees)
         + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * degrees.powi(2))
         + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * degrees.powi(3))
-        + (79.0 * z9 + 776.0 * z7 + 1482.0 * z5 - 1920.0 * z3 - 945.0 * z) / (92_160.0 * degrees.powi(4))
+        + (79.0 * z9 + 776.0 * z7 + 1482.0 * z5 - 1920.0 * z3 - 945.0 * z)
+            / (92_160.0 * degrees.powi(4))
 }
 
-/// The x beyond which a normal variable lies with probability `(1 - confidence) / 2`, for confidences of 95 % and more.
+/// The x beyond which a normal variable lies with probability `(1 - confidence) / 2`, for
+/// confidences of 95 % and more.
 fn normal(confidence: f64) -> f64 {
     let tail = (1.0 - confidence) / 2.0;
     let (mut low, mut high) = (1.9, 38.0);
@@ -88,14 +92,15 @@ fn normal(confidence: f64) -> f64 {
     (low + high) / 2.0
 }
 
-/// Probability that a normal variable exceeds `x`, for x of 1.9 and more, by Laplace's continued fraction.
+/// Probability that a normal variable exceeds `x`, for x of 1.9 and more, by Laplace's continued
+/// fraction.
 fn upper_tail(x: f64) -> f64 {
     let fraction = (1..=60).rev().fold(x, |below, k| x + f64::from(k) / below);
     (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() / fraction
 }
 
-/// How probable it is that the two middle values of a resample of n are those with these ranks, from 0. With an odd n
-/// the two are one.
+/// How probable it is that the two middle values of a resample of n are those with these ranks,
+/// from 0. With an odd n the two are one.
 fn middle_ranks(n: usize) -> Vec<((usize, usize), f64)> {
     let ln_factorial: Vec<f64> = std::iter::once(0.0)
         .chain((1..=n).scan(0.0, |sum, k| {
@@ -105,7 +110,8 @@ fn middle_ranks(n: usize) -> Vec<((usize, usize), f64)> {
         .collect();
     let ln_choose = |k: usize| ln_factorial[n] - ln_factorial[k] - ln_factorial[n - k];
     let part = |rank: usize| rank as f64 / n as f64;
-    // That at least `of` draws are among the lowest `rank` values: that the of-th value of a resample is one of those.
+    // That at least `of` draws are among the lowest `rank` values: that the of-th value of a
+    // resample is one of those.
     let at_least = |of: usize, rank: usize| -> f64 {
         if rank == 0 || rank == n {
             return if rank == 0 { 0.0 } else { 1.0 };
@@ -116,13 +122,15 @@ fn middle_ranks(n: usize) -> Vec<((usize, usize), f64)> {
     };
     let half = n.div_ceil(2);
     let lower = |rank: usize| (at_least(half, rank + 1) - at_least(half, rank)).max(0.0);
-    // Forty standard errors around the middle: beyond them a resample has its middle with a probability of e^-800.
+    // Forty standard errors around the middle: beyond them a resample has its middle with a
+    // probability of e^-800.
     let reach = (20.0 * (n as f64).sqrt()).ceil() as usize;
     let near = (n / 2).saturating_sub(reach)..n.min(n / 2 + reach + 1);
     if n % 2 == 1 {
         return near.map(|rank| ((rank, rank), lower(rank))).collect();
     }
-    // For two different ranks: one half of the draws has its highest at the one, the other its lowest at the other.
+    // For two different ranks: one half of the draws has its highest at the one, the other its
+    // lowest at the other.
     let power = |base: f64| base.powi(i32::try_from(half).unwrap_or(i32::MAX));
     let highest_at = |rank: usize| power(part(rank + 1)) - power(part(rank));
     let lowest_at = |rank: usize| power(part(n - rank)) - power(part(n - rank - 1));
@@ -185,7 +193,10 @@ mod tests {
             let found: BTreeMap<_, _> = middle_ranks(n).into_iter().collect();
             for (ranks, probability) in &counted {
                 let computed = found.get(ranks).copied().unwrap_or(0.0);
-                assert!((computed - probability).abs() < 1e-12, "{n}: {ranks:?} {computed} {probability}");
+                assert!(
+                    (computed - probability).abs() < 1e-12,
+                    "{n}: {ranks:?} {computed} {probability}"
+                );
             }
         }
     }
@@ -225,7 +236,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_narrows_with_few_values() {
-        // t of 0.995 times the root of n / (n - 1), then the normal tail beyond it: 3.741, 2.935 and nearly 2.576.
+        // t of 0.995 times the root of n / (n - 1), then the normal tail beyond it: 3.741, 2.935
+        // and nearly 2.576.
         for (n, tail) in [(8, 9.2e-5), (20, 1.67e-3), (100_000, 5.0e-3)] {
             let outside = upper_tail(reach(n, 0.99));
             assert!((outside / tail - 1.0).abs() < 0.03, "{n}: {outside}");
@@ -241,8 +253,8 @@ mod tests {
         assert_eq!(Medians::of(&[]).interval(0.99), None);
     }
 
-    /// How often the interval holds the true median, from values whose halves spread differently, so that the
-    /// distribution is neither normal nor symmetric.
+    /// How often the interval holds the true median, from values whose halves spread differently,
+    /// so that the distribution is neither normal nor symmetric.
     #[test]
     fn intervals_hold_the_true_median() {
         let mut random = ChaCha8Rng::seed_from_u64(13);

@@ -63,8 +63,11 @@ pub(crate) fn conditions(record: &Record, command: &CommandPlan) -> [(&'static s
 
 /// What the run found.
 pub(crate) fn answer(summary: &Summary, command: &CommandPlan, length: Length) -> Vec<String> {
-    let mut said: Vec<String> =
-        summary.arms.iter().filter_map(|arm| remarks::sentence("A launch", arm, "", length)).collect();
+    let mut said: Vec<String> = summary
+        .arms
+        .iter()
+        .filter_map(|arm| remarks::sentence("A launch", arm, "", length))
+        .collect();
     said.push(output(summary, command));
     said
 }
@@ -90,7 +93,11 @@ pub(crate) fn output(summary: &Summary, command: &CommandPlan) -> String {
             "{} of {} ended well{}; {} with another output, {} failed.",
             answers.verified,
             words::launches(answers.launches),
-            if command.output == Output::Equal { " and wrote the standard output of the first" } else { "" },
+            if command.output == Output::Equal {
+                " and wrote the standard output of the first"
+            } else {
+                ""
+            },
             words::plural(answers.mismatches, "sample"),
             words::plural(answers.failures, "sample"),
         ),
@@ -117,7 +124,8 @@ mod tests {
             assert!(text.contains("wrote the standard output of the first"), "{text}");
             assert!(!text.contains("established answer") && !text.contains("database"), "{text}");
         }
-        record.command = ["tracerig", "run", "command", "--", "x", "--seed"].map(str::to_owned).to_vec();
+        record.command =
+            ["tracerig", "run", "command", "--", "x", "--seed"].map(str::to_owned).to_vec();
         let again = format!("run command --seed {} -- x --seed", record.seed);
         assert!(remarks::again(&record, 200).ends_with(&again), "{again}");
         let ignored = CommandPlan { output: Output::Ignore, ..command() };

@@ -77,7 +77,9 @@ pub enum Error {
         found: String,
     },
     /// The file is not one of a history.
-    #[error("{path} is not a file of a history: {what}; move it out of the history, or restore the original")]
+    #[error(
+        "{path} is not a file of a history: {what}; move it out of the history, or restore the original"
+    )]
     NotHistory {
         /// The file.
         path: PathBuf,
@@ -149,7 +151,9 @@ pub enum Error {
         new_value: String,
     },
     /// Latencies could not be put into a histogram log.
-    #[error("cannot write the histogram log {path}: {what}; the record beside it holds the same latencies")]
+    #[error(
+        "cannot write the histogram log {path}: {what}; the record beside it holds the same latencies"
+    )]
     Histogram {
         /// The file.
         path: PathBuf,

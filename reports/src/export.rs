@@ -1,8 +1,9 @@
-//! Figures of runs in the formats of services that keep them: Bencher's Metric Format, and the list that
-//! github-action-benchmark calls `customSmallerIsBetter`.
+//! Figures of runs in the formats of services that keep them: Bencher's Metric Format, and the list
+//! that github-action-benchmark calls `customSmallerIsBetter`.
 //!
-//! Both take a number and a name, and compare it with the same name of another day. So a name holds all that a figure depends on
-//! and the service cannot know: scenario, recipe and scale, the condition of appends, arm and state of the page cache.
+//! Both take a number and a name, and compare it with the same name of another day. So a name holds
+//! all that a figure depends on and the service cannot know: scenario, recipe and scale, the
+//! condition of appends, arm and state of the page cache.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +29,14 @@ struct Figure {
     measure: String,
     unit: &'static str,
     value: f64,
-    /// Where it may as well be; `None` for a count, which is exact, and where there are too few samples.
+    /// Where it may as well be; `None` for a count, which is exact, and where there are too few
+    /// samples.
     interval: Option<Interval>,
 }
 
-/// The figures of these runs in Bencher's Metric Format, as a JSON object with a final line feed: for every arm its `latency` in nanoseconds
-/// with the 99 % interval of the median, for arms of appends `latency-p99` too, and every exact counter that did not vary.
+/// The figures of these runs in Bencher's Metric Format, as a JSON object with a final line feed:
+/// for every arm its `latency` in nanoseconds with the 99 % interval of the median, for arms of
+/// appends `latency-p99` too, and every exact counter that did not vary.
 ///
 /// # Errors
 /// Never in practice: only when a figure cannot be put into JSON at all.
@@ -60,7 +63,8 @@ pub fn bencher(records: &[Record]) -> serde_json::Result<String> {
     text(&all)
 }
 
-/// The same figures as the list that github-action-benchmark calls `customSmallerIsBetter`, with a final line feed.
+/// The same figures as the list that github-action-benchmark calls `customSmallerIsBetter`, with a
+/// final line feed.
 ///
 /// # Errors
 /// As [`bencher`].
@@ -104,8 +108,10 @@ fn of_record(record: &Record) -> Vec<Figure> {
             figures.push(Figure { benchmark, measure, unit, value, interval });
         };
         let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.key() == key);
-        let mut times: Vec<f64> =
-            valid.filter_map(|sample| metric.time(sample)).map(|time| time.as_nanos() as f64).collect();
+        let mut times: Vec<f64> = valid
+            .filter_map(|sample| metric.time(sample))
+            .map(|time| time.as_nanos() as f64)
+            .collect();
         times.sort_unstable_by(f64::total_cmp);
         if let Some(median) = stats::median(&times) {
             add("latency", "ns", median, bootstrap::of_median(&times));
@@ -175,7 +181,11 @@ mod tests {
                 let end = |name| metric.get(name).map(|end| end.as_f64().unwrap());
                 assert!(end("lower_value").is_none_or(|low| low <= value));
                 assert!(end("upper_value").is_none_or(|high| high >= value));
-                assert!(metric.keys().all(|k| ["value", "lower_value", "upper_value"].contains(&k.as_str())));
+                assert!(
+                    metric
+                        .keys()
+                        .all(|k| ["value", "lower_value", "upper_value"].contains(&k.as_str()))
+                );
             }
         }
         let warm = &found["relaunch/quick/warm-hot"];
@@ -191,7 +201,8 @@ mod tests {
     fn github_action_benchmark_takes_it() {
         let text = smaller_is_better(&records()).unwrap();
         let found: Vec<Value> = serde_json::from_str(&text).unwrap();
-        let mut names: Vec<&str> = found.iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+        let mut names: Vec<&str> =
+            found.iter().map(|entry| entry["name"].as_str().unwrap()).collect();
         assert!(found.iter().all(|entry| entry["value"].is_number() && entry["unit"].is_string()));
         assert!(names.contains(&"relaunch/quick/warm-cold latency"), "{names:?}");
         let count = names.len();

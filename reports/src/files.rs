@@ -17,13 +17,14 @@ const NAME: &[u8] = b"tracerig";
 const THEIRS: &str = "a file that tracerig did not write is there, which is not replaced";
 const LOOKED_AT: u64 = 1 << 20;
 
-/// Puts `bytes` at `path` by way of a temporary file in the same folder and a rename, so that a full disk or a kill
-/// leaves whatever was there before. Synced first: a run may have taken an hour, and a rename can reach the disk
-/// before the bytes it names. The temporary file of a write that was killed is removed by the next write into the folder.
+/// Puts `bytes` at `path` by way of a temporary file in the same folder and a rename, so that a
+/// full disk or a kill leaves whatever was there before. Synced first: a run may have taken an
+/// hour, and a rename can reach the disk before the bytes it names. The temporary file of a write
+/// that was killed is removed by the next write into the folder.
 ///
 /// # Errors
-/// When the file cannot be written. What is not ours is left as it is: a symbolic link, anything else but a regular file, and a
-/// file whose content tracerig did not write.
+/// When the file cannot be written. What is not ours is left as it is: a symbolic link, anything
+/// else but a regular file, and a file whose content tracerig did not write.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, true)
 }
@@ -47,7 +48,8 @@ fn write(path: &Path, bytes: &[u8], replaces: bool) -> Result<()> {
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     let put = if replaces { file.persist(path) } else { file.persist_noclobber(path) };
     put.map_err(|error| failed(error.error))?;
-    // So that a power cut leaves the new name. The content is safe either way, and not every file system can do this.
+    // So that a power cut leaves the new name. The content is safe either way, and not every file
+    // system can do this.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
@@ -66,8 +68,8 @@ pub fn check_writable(path: &Path) -> Result<()> {
     temporary(folder_of(path)).map(drop).map_err(failed)
 }
 
-/// Whether the file at `path` is an earlier one of ours, told by its content: it names tracerig or begins as the new one does, or is
-/// empty.
+/// Whether the file at `path` is an earlier one of ours, told by its content: it names tracerig or
+/// begins as the new one does, or is empty.
 fn is_ours(path: &Path, new: &[u8]) -> io::Result<bool> {
     let mut old = Vec::new();
     File::open(path)?.take(LOOKED_AT).read_to_end(&mut old)?;
@@ -92,7 +94,8 @@ fn look(path: &Path) -> io::Result<bool> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Ok(true),
         Ok(found) => {
-            let what = if found.is_symlink() { "a symbolic link" } else { "something other than a file" };
+            let what =
+                if found.is_symlink() { "a symbolic link" } else { "something other than a file" };
             Err(io::Error::other(format!("{what} is there, which is not replaced")))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -122,7 +125,8 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
 fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let is_ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        let is_ours =
+            name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
         if !is_ours {
             continue;
         }

@@ -8,16 +8,48 @@ use std::time::Duration;
 use crate::ByteSize;
 use crate::record::*;
 
-/// Rounds in the record: nine, so that an arm that loses one still has the eight pairs an interval needs.
+/// Rounds in the record: nine, so that an arm that loses one still has the eight pairs an interval
+/// needs.
 pub(crate) const ROUNDS: u64 = 9;
 
-/// name, cache, engine, launches per sample, microseconds, mode, reason, rows examined, rows checked, VM steps
-type Arm = (&'static str, Cache, &'static str, u64, u64, Option<(&'static str, &'static str)>, u64, u64, u64);
+/// name, cache, engine, launches per sample, microseconds, mode, reason, rows examined, rows
+/// checked, VM steps
+type Arm = (
+    &'static str,
+    Cache,
+    &'static str,
+    u64,
+    u64,
+    Option<(&'static str, &'static str)>,
+    u64,
+    u64,
+    u64,
+);
 
 const ARMS: [Arm; 9] = [
     ("floor", Cache::Hot, "floor", 19, 1_380, None, 0, 0, 12),
-    ("published", Cache::Hot, "published", 1, 1_180_000, Some(("full", "disabled")), 210_000, 0, 9_450_000),
-    ("published", Cache::Cold, "published", 1, 2_400_000, Some(("full", "disabled")), 210_000, 0, 9_450_000),
+    (
+        "published",
+        Cache::Hot,
+        "published",
+        1,
+        1_180_000,
+        Some(("full", "disabled")),
+        210_000,
+        0,
+        9_450_000,
+    ),
+    (
+        "published",
+        Cache::Cold,
+        "published",
+        1,
+        2_400_000,
+        Some(("full", "disabled")),
+        210_000,
+        0,
+        9_450_000,
+    ),
     ("full", Cache::Hot, "scanner", 1, 171_000, Some(("full", "disabled")), 210_000, 0, 1_470_000),
     ("cold", Cache::Hot, "scanner", 1, 174_000, Some(("full", "absent")), 210_000, 0, 1_470_000),
     ("cold", Cache::Cold, "scanner", 1, 905_000, Some(("full", "absent")), 210_000, 0, 1_470_000),
@@ -37,7 +69,10 @@ fn launch(arm: &Arm, round: u64, nth: u64) -> Launch {
     let (exact, advisory) = (|v| Counter::exact(Some(v)), |v| Counter::advisory(Some(v)));
     let mut counters = BTreeMap::from([
         ("vm_steps".to_owned(), exact(steps)),
-        ("rchar".to_owned(), exact(if examined > 1000 { 256_311_296 } else { 61_440 + 4096 * checked })),
+        (
+            "rchar".to_owned(),
+            exact(if examined > 1000 { 256_311_296 } else { 61_440 + 4096 * checked }),
+        ),
         ("syscr".to_owned(), exact(if examined > 1000 { 62_576 } else { 31 + checked })),
         ("cache_misses".to_owned(), advisory(9 + nth)),
     ]);
@@ -47,14 +82,18 @@ fn launch(arm: &Arm, round: u64, nth: u64) -> Launch {
         counters.insert("rows_checked".to_owned(), exact(checked));
         counters.insert("body_bytes".to_owned(), exact(examined * 1_130));
         counters.insert("facts".to_owned(), exact(310));
-        counters.insert("artifact_bytes".to_owned(), exact(if name == "full" { 0 } else { 28_698 }));
+        counters
+            .insert("artifact_bytes".to_owned(), exact(if name == "full" { 0 } else { 28_698 }));
         counters.insert("fsyncs".to_owned(), Counter::exact(None));
         let shares: [(&str, u32); 5] = match name {
-            "full" | "cold" => [("load", 0), ("open", 2), ("check", 1), ("scan", 950), ("persist", 7)],
+            "full" | "cold" => {
+                [("load", 0), ("open", 2), ("check", 1), ("scan", 950), ("persist", 7)]
+            }
             _ => [("load", 30), ("open", 150), ("check", 220), ("scan", 90), ("persist", 45)],
         };
         phases.extend(
-            shares.map(|(name, share)| Phase { name: name.to_owned(), elapsed: wall * share / 1000 }),
+            shares
+                .map(|(name, share)| Phase { name: name.to_owned(), elapsed: wall * share / 1000 }),
         );
     } else if engine == "floor" {
         phases.push(Phase { name: "open".to_owned(), elapsed: wall / 4 });
@@ -88,7 +127,8 @@ fn launch(arm: &Arm, round: u64, nth: u64) -> Launch {
     }
 }
 
-/// The record: nine arms, nine rounds, one sample excluded (warm, hot) and one failed (published, cold).
+/// The record: nine arms, nine rounds, one sample excluded (warm, hot) and one failed (published,
+/// cold).
 pub(crate) fn record() -> Record {
     let mut samples = Vec::new();
     for round in 0..ROUNDS {
@@ -100,17 +140,26 @@ pub(crate) fn record() -> Record {
             if (arm.0, arm.1, round) == ("warm", Cache::Hot, 3) {
                 launches[2].device_read = Some(ByteSize(61_440));
                 state = SampleState::Excluded {
-                    reason: "launch 3 read 61.4 kB from the device, a hot launch reads nothing".to_owned(),
+                    reason: "launch 3 read 61.4 kB from the device, a hot launch reads nothing"
+                        .to_owned(),
                 };
             }
             if (arm.0, arm.1, round) == ("published", Cache::Cold, 6) {
                 launches[0].exit = Exit::Signal(9);
                 launches[0].verified = false;
                 launches[0].answer_digest = None;
-                state = SampleState::Failed { error: "the worker was ended by signal 9".to_owned() };
+                state =
+                    SampleState::Failed { error: "the worker was ended by signal 9".to_owned() };
             }
             let order = samples.len() as u64;
-            samples.push(Sample { order, round, arm: arm.0.to_owned(), cache: arm.1, launches, state });
+            samples.push(Sample {
+                order,
+                round,
+                arm: arm.0.to_owned(),
+                cache: arm.1,
+                launches,
+                state,
+            });
         }
     }
     let arms = ARMS.iter().map(|(name, cache, engine, launches, ..)| ArmPlan {
@@ -212,16 +261,21 @@ pub(crate) fn flawless() -> Record {
     record
 }
 
-/// Compares `found` with the text kept in `src/golden/NAME`. With `TRACERIG_BLESS` set it becomes the text kept: look at
-/// the difference before committing it.
+/// Compares `found` with the text kept in `src/golden/NAME`. With `TRACERIG_BLESS` set it becomes
+/// the text kept: look at the difference before committing it.
 pub(crate) fn assert_golden(name: &str, found: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/golden").join(name);
     if std::env::var_os("TRACERIG_BLESS").is_some() {
         std::fs::write(&path, found).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    let differing = expected.lines().zip(found.lines()).position(|(expected, found)| expected != found);
-    assert!(expected == found, "{name} differs, first in line {:?} (from 0); found:\n{found}", differing);
+    let differing =
+        expected.lines().zip(found.lines()).position(|(expected, found)| expected != found);
+    assert!(
+        expected == found,
+        "{name} differs, first in line {:?} (from 0); found:\n{found}",
+        differing
+    );
 }
 
 /// A candidate of somebody else.

@@ -1,26 +1,29 @@
-//! Text that others wrote, made fit to be shown: it cannot steer a terminal, break a line or be longer than there is room for.
+//! Text that others wrote, made fit to be shown: it cannot steer a terminal, break a line or be
+//! longer than there is room for.
 //!
-//! Ids, names, paths and messages come from databases, sessions and records that anybody may have made. Whatever is shown of them to people
-//! goes through here, for each medium through one function: [`plain`], [`one_line`] and [`message`] for terminals, [`xml`] for pages,
-//! pictures and JUnit, [`json`] for JSON that is printed. Markdown has its own beside the tables.
+//! Ids, names, paths and messages come from databases, sessions and records that anybody may have
+//! made. Whatever is shown of them to people goes through here, for each medium through one
+//! function: [`plain`], [`one_line`] and [`message`] for terminals, [`xml`] for pages, pictures and
+//! JUnit, [`json`] for JSON that is printed. Markdown has its own beside the tables.
 
 use std::fmt::Write as _;
 
 /// What represents the part of a text that is left out.
 const GONE: &str = "..";
 
-/// The longest run without a space in a message. Paths of this length are rare, and a message with a longer one cannot be read.
+/// The longest run without a space in a message. Paths of this length are rare, and a message with
+/// a longer one cannot be read.
 pub(crate) const LONGEST_WORD: usize = 1_024;
 
-/// `text` with everything visible: control characters and marks that reorder the text around them are written as escapes. Line
-/// breaks stay.
+/// `text` with everything visible: control characters and marks that reorder the text around them
+/// are written as escapes. Line breaks stay.
 #[must_use]
 pub fn plain(text: &str) -> String {
     escaped(text, |character| character == '\n')
 }
 
-/// `text` on one line of at most `most` columns: as [`plain`] shows it, line breaks as escapes too. Of a longer one the middle is left
-/// out.
+/// `text` on one line of at most `most` columns: as [`plain`] shows it, line breaks as escapes too.
+/// Of a longer one the middle is left out.
 #[must_use]
 pub fn one_line(text: &str, most: usize) -> String {
     // No more than what can be shown need be looked at: a name may have a hundred megabytes.
@@ -29,7 +32,8 @@ pub fn one_line(text: &str, most: usize) -> String {
         let mut last: Vec<char> = text.chars().rev().take(most).collect();
         last.reverse();
         let last: String = last.into_iter().collect();
-        // An escape takes a column at least, so neither half fits as a whole: the border falls to what is left out.
+        // An escape takes a column at least, so neither half fits as a whole: the border falls to
+        // what is left out.
         return shortened(&(escaped(&first, |_| false) + GONE + &escaped(&last, |_| false)), most);
     }
     shortened(&escaped(text, |_| false), most)
@@ -49,8 +53,8 @@ pub fn message(text: &str) -> String {
     text.split_inclusive(char::is_whitespace).map(bounded).collect()
 }
 
-/// `text` in at most `width` columns: of a longer one the middle is left out, since names differ in their beginnings and in their
-/// ends.
+/// `text` in at most `width` columns: of a longer one the middle is left out, since names differ in
+/// their beginnings and in their ends.
 #[must_use]
 pub fn shortened(text: &str, width: usize) -> String {
     if columns(text) <= width {
@@ -71,7 +75,8 @@ pub fn shortened(text: &str, width: usize) -> String {
     first.into_iter().chain(GONE.chars()).chain(last.into_iter().rev()).collect()
 }
 
-/// Columns that `text` takes. A character that may be wide is taken as wide: a line too short looks better than one too long.
+/// Columns that `text` takes. A character that may be wide is taken as wide: a line too short looks
+/// better than one too long.
 #[must_use]
 pub fn columns(text: &str) -> usize {
     text.chars().map(column).sum()
@@ -83,7 +88,8 @@ pub(crate) fn padded(text: &str, width: usize, to_the_right: bool) -> String {
     if to_the_right { spaces + text } else { text.to_owned() + &spaces }
 }
 
-/// `text` for an attribute or between the tags of XML, HTML or SVG. Line breaks stay; what steers and what XML cannot hold is replaced.
+/// `text` for an attribute or between the tags of XML, HTML or SVG. Line breaks stay; what steers
+/// and what XML cannot hold is replaced.
 #[must_use]
 pub fn xml(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
@@ -102,8 +108,8 @@ pub fn xml(text: &str) -> String {
     })
 }
 
-/// A JSON text with the same values and without a character that steers: outside its strings only the line break may appear, and
-/// inside each has an escape.
+/// A JSON text with the same values and without a character that steers: outside its strings only
+/// the line break may appear, and inside each has an escape.
 #[must_use]
 pub fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -120,17 +126,21 @@ pub fn json(text: &str) -> String {
     shown
 }
 
-/// Whether a character moves the cursor, ends the line, reorders the text around it, or is not seen at all. The two that join
-/// and separate letters stay: Persian and emoji need them.
+/// Whether a character moves the cursor, ends the line, reorders the text around it, or is not seen
+/// at all. The two that join and separate letters stay: Persian and emoji need them.
 pub(crate) fn steers(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+        )
         || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
         || matches!(character, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn column(character: char) -> usize {
-    // Drawn symbols such as the ellipsis and block elements are narrow; from here on most are wide in some terminal.
+    // Drawn symbols such as the ellipsis and block elements are narrow; from here on most are wide
+    // in some terminal.
     let is_narrow = character < '\u{1100}' || ('\u{2000}'..'\u{2e80}').contains(&character);
     if is_narrow { 1 } else { 2 }
 }
@@ -153,7 +163,10 @@ mod tests {
 
     #[test]
     fn text_from_elsewhere_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\u{1b}[31mb\tc\u{202e}d\u{9b}\nö"), "a\\u{1b}[31mb\\tc\\u{202e}d\\u{9b}\nö");
+        assert_eq!(
+            plain("a\u{1b}[31mb\tc\u{202e}d\u{9b}\nö"),
+            "a\\u{1b}[31mb\\tc\\u{202e}d\\u{9b}\nö"
+        );
         assert_eq!(one_line("a\nb\r\u{2028}", 40), "a\\nb\\r\\u{2028}");
     }
 

@@ -1,4 +1,5 @@
-//! Latencies of launches, and of what they did, as an HdrHistogram interval log (V2 encoding, compressed), tagged by arm.
+//! Latencies of launches, and of what they did, as an HdrHistogram interval log (V2 encoding,
+//! compressed), tagged by arm.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +15,11 @@ use crate::{Error, Result};
 /// The tag of an arm in the log: `warm-hot`, or `async` where the page cache is no condition.
 #[must_use]
 pub fn tag(arm: &ArmKey) -> String {
-    word(&if arm.cache == Cache::Any { arm.name.clone() } else { format!("{}-{}", arm.name, arm.cache) })
+    word(&if arm.cache == Cache::Any {
+        arm.name.clone()
+    } else {
+        format!("{}-{}", arm.name, arm.cache)
+    })
 }
 
 /// `text` as one word: the format ends a tag at a comma or white space.
@@ -22,15 +27,17 @@ fn word(text: &str) -> String {
     text.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect()
 }
 
-/// Writes the whole-process times of all launches of valid samples to `path`, in nanoseconds, one interval a sample in
-/// the order taken, tagged with its arm; and behind it the histograms of the sample, an interval each, tagged with the arm and
-/// their name, as `async-append`. Any HdrHistogram log reader can merge the intervals of a tag.
+/// Writes the whole-process times of all launches of valid samples to `path`, in nanoseconds, one
+/// interval a sample in the order taken, tagged with its arm; and behind it the histograms of the
+/// sample, an interval each, tagged with the arm and their name, as `async-append`. Any
+/// HdrHistogram log reader can merge the intervals of a tag.
 ///
-/// The record does not say when a launch began, so the time axis of the log is measured time: an interval begins where
-/// the one before ended, and what the harness did in between is not in it.
+/// The record does not say when a launch began, so the time axis of the log is measured time: an
+/// interval begins where the one before ended, and what the harness did in between is not in it.
 ///
 /// # Errors
-/// When a latency cannot be encoded or the file cannot be written; what was there before is untouched.
+/// When a latency cannot be encoded or the file cannot be written; what was there before is
+/// untouched.
 pub fn write(record: &Record, path: &Path) -> Result<()> {
     write_whole(path, of(record, path)?.as_bytes())
 }
@@ -55,13 +62,15 @@ fn encode(record: &Record) -> std::result::Result<Vec<u8>, String> {
     let mut builder = IntervalLogWriterBuilder::new();
     builder.add_comment("[Histogram log format version 1.3]");
     builder.add_comment(&format!("run {}, started {}", record.id, record.started));
-    builder.add_comment("values: whole-process time of a launch, in nanoseconds; valid samples only");
+    builder
+        .add_comment("values: whole-process time of a launch, in nanoseconds; valid samples only");
     if record.plan.append.is_some() {
         builder.add_comment("tags ARM-append and the like: times within the launches of a sample");
     }
     builder.add_comment("time axis: measured time since the first launch, in seconds");
     builder.with_max_value_divisor(1e6);
-    let mut log = builder.begin_log_with(&mut text, &mut serializer).map_err(|error| error.to_string())?;
+    let mut log =
+        builder.begin_log_with(&mut text, &mut serializer).map_err(|error| error.to_string())?;
     let mut start = Duration::ZERO;
     for sample in &record.samples {
         let elapsed: Duration = sample.launches.iter().map(|launch| launch.wall).sum();
@@ -85,7 +94,8 @@ fn intervals(sample: &Sample) -> Vec<(String, Histogram)> {
         within.entry(name).or_default().merge(histogram);
     }
     let launches = sample.launches.iter().map(|launch| launch.wall).collect();
-    let within = within.into_iter().map(|(name, histogram)| (word(&format!("{arm}-{name}")), histogram));
+    let within =
+        within.into_iter().map(|(name, histogram)| (word(&format!("{arm}-{name}")), histogram));
     std::iter::once((arm.clone(), launches)).chain(within).collect()
 }
 
@@ -99,7 +109,8 @@ mod tests {
     use super::*;
     use crate::fixture;
 
-    /// The log as any reader takes it: start, length, maximum and histogram of each interval, by tag.
+    /// The log as any reader takes it: start, length, maximum and histogram of each interval, by
+    /// tag.
     type Intervals = BTreeMap<String, Vec<(Duration, Duration, f64, hdrhistogram::Histogram<u64>)>>;
 
     fn read(text: &[u8]) -> Intervals {
@@ -109,7 +120,8 @@ mod tests {
             let LogEntry::Interval(interval) = entry.unwrap() else { continue };
             let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
             let histogram = deserializer.deserialize(&mut bytes.as_slice()).unwrap();
-            let entry = (interval.start_timestamp(), interval.duration(), interval.max(), histogram);
+            let entry =
+                (interval.start_timestamp(), interval.duration(), interval.max(), histogram);
             found.entry(interval.tag().unwrap().as_str().to_owned()).or_default().push(entry);
         }
         found
@@ -138,7 +150,10 @@ mod tests {
                     assert!(histogram.count_at(nanos) > 0, "{nanos} ns of {}", arm.key());
                 }
                 let slowest = sample.launches.iter().map(|launch| launch.wall).max().unwrap();
-                assert!((max / (slowest.as_secs_f64() * 1e3) - 1.0).abs() < 1e-2, "{max} ms, {slowest:?}");
+                assert!(
+                    (max / (slowest.as_secs_f64() * 1e3) - 1.0).abs() < 1e-2,
+                    "{max} ms, {slowest:?}"
+                );
             }
         }
     }
@@ -161,14 +176,17 @@ mod tests {
         let record = fixture::append::open();
         let log = read(&encode(&record).unwrap());
         for arm in &record.plan.arms {
-            let samples =
-                record.samples.iter().filter(|sample| sample.key() == arm.key() && sample.is_valid());
+            let samples = record
+                .samples
+                .iter()
+                .filter(|sample| sample.key() == arm.key() && sample.is_valid());
             let launches: Vec<_> = samples.flat_map(|sample| &sample.launches).collect();
             assert_eq!(log[&arm.name].len(), launches.len());
             for name in ["append", "service", "barrier", "staleness"] {
                 let written: Vec<_> =
                     launches.iter().filter_map(|launch| launch.histograms.get(name)).collect();
-                let intervals = log.get(&format!("{}-{name}", arm.name)).map_or(&[][..], Vec::as_slice);
+                let intervals =
+                    log.get(&format!("{}-{name}", arm.name)).map_or(&[][..], Vec::as_slice);
                 assert_eq!(intervals.len(), written.len(), "{name} of {}", arm.name);
                 for ((_, length, _, found), histogram) in intervals.iter().zip(written) {
                     assert_eq!(found, histogram.counts());

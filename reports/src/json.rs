@@ -18,9 +18,9 @@ struct Document<'a, S> {
     summary: &'a S,
 }
 
-/// The summary as one JSON object with a final line feed, `schema` and `version` first. Times are integer nanoseconds
-/// in fields that end in `_ns`, sizes integer bytes in fields that end in `_bytes`; `null` means unavailable. Within a
-/// version fields are added, never renamed or removed.
+/// The summary as one JSON object with a final line feed, `schema` and `version` first. Times are
+/// integer nanoseconds in fields that end in `_ns`, sizes integer bytes in fields that end in
+/// `_bytes`; `null` means unavailable. Within a version fields are added, never renamed or removed.
 ///
 /// # Errors
 /// Never in practice: only when a figure cannot be put into JSON at all.

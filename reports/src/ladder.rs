@@ -59,7 +59,8 @@ impl Ladder {
 
     /// The time at each scale as a multiple of that at the first.
     fn growth(&self, arm: &ArmKey) -> Vec<Option<f64>> {
-        let first = self.rungs.first().and_then(|rung| rung.median(arm)).map(|time| time.as_secs_f64());
+        let first =
+            self.rungs.first().and_then(|rung| rung.median(arm)).map(|time| time.as_secs_f64());
         let of = |rung: &Rung| Some(rung.median(arm)?.as_secs_f64() / first?);
         self.rungs.iter().map(of).collect()
     }
@@ -72,13 +73,17 @@ impl Ladder {
     /// The medians of all arms at all scales.
     pub(crate) fn medians(&self) -> Table {
         let scales = self.rungs.iter().map(|rung| format!("x{}", rung.scale));
-        let titles =
-            ["arm".to_owned(), "cache".to_owned()].into_iter().chain(scales).chain(["growth".to_owned()]);
+        let titles = ["arm".to_owned(), "cache".to_owned()]
+            .into_iter()
+            .chain(scales)
+            .chain(["growth".to_owned()]);
         let mut table = Table::new(2, titles);
         for arm in self.arms() {
             let mut row = vec![arm.name.clone(), arm.cache.to_string()];
             row.extend(
-                self.rungs.iter().map(|rung| rung.median(&arm).map_or("-".to_owned(), units::duration)),
+                self.rungs
+                    .iter()
+                    .map(|rung| rung.median(&arm).map_or("-".to_owned(), units::duration)),
             );
             let last = self.growth(&arm).last().copied().flatten();
             row.push(last.map_or("-".to_owned(), |last| format!("x{}", units::ratio(last))));
@@ -88,8 +93,9 @@ impl Ladder {
     }
 
     fn sizes(&self) -> String {
-        let size =
-            |rung: &Rung| format!("x{}: {} rows in {}", rung.scale, units::count(rung.rows), rung.file);
+        let size = |rung: &Rung| {
+            format!("x{}: {} rows in {}", rung.scale, units::count(rung.rows), rung.file)
+        };
         self.rungs.iter().map(size).collect::<Vec<_>>().join(", ")
     }
 }
@@ -97,8 +103,10 @@ impl Ladder {
 /// The medians of all arms at all scales, as text of at most 80 columns.
 #[must_use]
 pub fn table(ladder: &Ladder) -> String {
-    let mut text =
-        format!("growth on {}, median wall times of launches\n", one_line(&ladder.recipe, MOST_COLUMNS));
+    let mut text = format!(
+        "growth on {}, median wall times of launches\n",
+        one_line(&ladder.recipe, MOST_COLUMNS)
+    );
     for rung in &ladder.rungs {
         let _ = writeln!(
             text,
@@ -134,7 +142,8 @@ const HEIGHT: f64 = 420.0;
 /// Around the plot: left, right with the names, above, below.
 const MARGINS: [f64; 4] = [60.0, 190.0, 20.0, 50.0];
 
-/// Growth by scale as an SVG picture: a line that stays at 1 costs the same whatever the size of the data.
+/// Growth by scale as an SVG picture: a line that stays at 1 costs the same whatever the size of
+/// the data.
 #[must_use]
 pub fn svg(ladder: &Ladder) -> String {
     let [left, right, above, below] = MARGINS;
@@ -143,7 +152,8 @@ pub fn svg(ladder: &Ladder) -> String {
     let scales = ladder.rungs.iter().map(|rung| rung.scale);
     let widest = scales.clone().fold(1.0, f64::max);
     let tallest =
-        arms.iter().flat_map(|(_, growth)| growth.iter().flatten()).copied().fold(1.0, f64::max) * 1.05;
+        arms.iter().flat_map(|(_, growth)| growth.iter().flatten()).copied().fold(1.0, f64::max)
+            * 1.05;
     let x = |scale: f64| left + scale / widest * (WIDTH - left - right);
     let y = |growth: f64| HEIGHT - below - growth / tallest * (HEIGHT - above - below);
 
@@ -217,7 +227,8 @@ mod tests {
     use super::*;
     use crate::record::Cache;
 
-    /// The fixture, and the fixture again at twice the scale with every launch of `full` taking twice as long.
+    /// The fixture, and the fixture again at twice the scale with every launch of `full` taking
+    /// twice as long.
     fn ladder() -> Ladder {
         let first = crate::fixture::record();
         let mut second = first.clone();

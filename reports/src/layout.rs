@@ -2,7 +2,8 @@
 
 use crate::foreign::{LONGEST_WORD, columns, one_line, padded, shortened, steers};
 
-/// A table. Its first columns name the row; they are repeated where the others do not fit side by side.
+/// A table. Its first columns name the row; they are repeated where the others do not fit side by
+/// side.
 #[derive(Clone)]
 pub(crate) struct Table {
     titles: Vec<String>,
@@ -72,8 +73,9 @@ impl Table {
 
     /// Keeps only the columns with these titles.
     pub(crate) fn only(self, titles: &[&str]) -> Table {
-        let kept: Vec<usize> =
-            (0..self.titles.len()).filter(|&at| titles.contains(&self.titles[at].as_str())).collect();
+        let kept: Vec<usize> = (0..self.titles.len())
+            .filter(|&at| titles.contains(&self.titles[at].as_str()))
+            .collect();
         self.picked(&kept)
     }
 
@@ -81,12 +83,17 @@ impl Table {
         let pick = |cells: &[String]| kept.iter().map(|&at| cells[at].clone()).collect();
         self.rows = self.rows.iter().map(|row| pick(row)).collect();
         self.titles = pick(&self.titles);
-        self.words =
-            kept.iter().enumerate().filter(|(_, old)| self.words.contains(old)).map(|(new, _)| new).collect();
+        self.words = kept
+            .iter()
+            .enumerate()
+            .filter(|(_, old)| self.words.contains(old))
+            .map(|(new, _)| new)
+            .collect();
         self
     }
 
-    /// The same with arm and state of the cache in one cell, `warm, hot`, for who can keep one column in sight.
+    /// The same with arm and state of the cache in one cell, `warm, hot`, for who can keep one
+    /// column in sight.
     pub(crate) fn with_keys_in_one(&self) -> Table {
         let mut table = self.clone();
         if self.keys < 2 || self.titles[1] != "cache" {
@@ -94,7 +101,8 @@ impl Table {
         }
         table.titles.remove(1);
         table.keys -= 1;
-        table.words = self.words.iter().filter(|&&at| at != 1).map(|&at| at - usize::from(at > 1)).collect();
+        table.words =
+            self.words.iter().filter(|&&at| at != 1).map(|&at| at - usize::from(at > 1)).collect();
         for row in &mut table.rows {
             let cache = row.remove(1);
             // Where the cache is no condition nothing is said of it.
@@ -105,8 +113,9 @@ impl Table {
         table
     }
 
-    /// The table as text of at most `width` columns. Columns that do not fit beside the others form a further block
-    /// below, under the same keys. A single column wider than that is not cut: a wrong figure is worse than a long line.
+    /// The table as text of at most `width` columns. Columns that do not fit beside the others form
+    /// a further block below, under the same keys. A single column wider than that is not cut: a
+    /// wrong figure is worse than a long line.
     pub(crate) fn text(&self, width: usize) -> String {
         let fitting = |cells: &[String]| -> Vec<String> {
             cells.iter().map(|cell| one_line(cell, MOST_COLUMNS)).collect()
@@ -163,10 +172,10 @@ impl Table {
             format!("| {} |\n", cells.join(" | "))
         };
         let mut out = line(&mut self.titles.iter().map(|title| escaped(title)));
-        out += &line(
-            &mut (0..self.titles.len())
-                .map(|at| if self.words.contains(&at) { "---".to_owned() } else { "---:".to_owned() }),
-        );
+        out +=
+            &line(&mut (0..self.titles.len()).map(|at| {
+                if self.words.contains(&at) { "---".to_owned() } else { "---:".to_owned() }
+            }));
         for row in &self.rows {
             out += &line(&mut row.iter().map(|cell| escaped(cell)));
         }
@@ -181,12 +190,15 @@ pub(crate) fn escaped(text: &str) -> String {
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         // An underscore within a word starts no emphasis, and names of counters have them.
-        let within =
-            c == '_' && before.is_alphanumeric() && rest.peek().is_some_and(|next| next.is_alphanumeric());
+        let within = c == '_'
+            && before.is_alphanumeric()
+            && rest.peek().is_some_and(|next| next.is_alphanumeric());
         before = c;
         match c {
             '_' if within => out.push(c),
-            '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#' | '~' => out.extend(['\\', c]),
+            '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#' | '~' => {
+                out.extend(['\\', c]);
+            }
             '&' => out.push_str("&amp;"),
             c if steers(c) => out.push(' '),
             c => out.push(c),
@@ -195,8 +207,9 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-/// `text` in lines of at most `width` columns, broken at spaces; all but the first begin with `indent`. Control
-/// characters become spaces, so that an error message cannot move the cursor or end a line.
+/// `text` in lines of at most `width` columns, broken at spaces; all but the first begin with
+/// `indent`. Control characters become spaces, so that an error message cannot move the cursor or
+/// end a line.
 #[must_use]
 pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let clean: String = text.chars().map(|c| if steers(c) { ' ' } else { c }).collect();
@@ -300,7 +313,10 @@ a|b   10
         let mut table = Table::new(1, ["arm", "gone", "mode", "n"]).words("mode");
         table.row(["-", "-", "full", "-"].map(str::to_owned).to_vec());
         table.row(["b", "-", "x", "1"].map(str::to_owned).to_vec());
-        assert_eq!(table.without_empty_columns().text(80), "arm  mode  n\n-    full  -\nb    x     1\n");
+        assert_eq!(
+            table.without_empty_columns().text(80),
+            "arm  mode  n\n-    full  -\nb    x     1\n"
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Records of runs, the statistics over them, and renderers.
 //!
 //! A run produces one [`Record`]: everything that was planned, the machine, and every raw sample.
-//! Everything else in this crate is computed from a record and can be computed again. [`render`] shows
-//! any record in the way of its scenario. [`hdr`] writes the latencies as an HdrHistogram interval log.
+//! Everything else in this crate is computed from a record and can be computed again. [`render`]
+//! shows any record in the way of its scenario. [`hdr`] writes the latencies as an HdrHistogram
+//! interval log.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -18,10 +19,11 @@
 //! ```
 //!
 //! [`verdict`] judges two programs by their samples, and [`comparison`] shows the result. [`html`]
-//! makes one page of any records. [`budgets`] judges figures by what they may be at most. [`export`] writes figures for other services.
+//! makes one page of any records. [`budgets`] judges figures by what they may be at most.
+//! [`export`] writes figures for other services.
 //!
-//! The crate knows nothing about databases and processes. Arms, phases and counters are names to it,
-//! so a scenario it does not know still renders.
+//! The crate knows nothing about databases and processes. Arms, phases and counters are names to
+//! it, so a scenario it does not know still renders.
 
 pub mod append;
 mod bootstrap;

@@ -29,7 +29,12 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     said.extend(of_candidates(record, summary));
     said.extend(short_samples(record, summary));
     said.extend(few_pairs(summary));
-    said.extend([FLOOR, PUBLISHED].map(|baseline| without_baseline(summary, baseline)).into_iter().flatten());
+    said.extend(
+        [FLOOR, PUBLISHED]
+            .map(|baseline| without_baseline(summary, baseline))
+            .into_iter()
+            .flatten(),
+    );
     let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
     if summary.arms.iter().any(few) {
         said.push(
@@ -48,7 +53,8 @@ fn of_candidates(record: &Record, summary: &Summary) -> Vec<String> {
     for candidate in &record.plan.candidates {
         let label = candidate.label();
         let is_faulty = |arm: &&ArmSummary| {
-            arm.engine == label && arm.candidate.as_ref().is_some_and(|candidate| candidate.is_faulty)
+            arm.engine == label
+                && arm.candidate.as_ref().is_some_and(|candidate| candidate.is_faulty)
         };
         if summary.arms.iter().any(|arm| is_faulty(&arm)) {
             said.push(format!("{label} has a fault, so that none of its times is shown."));
@@ -74,10 +80,13 @@ pub(crate) fn build_and_machine(record: &Record) -> Vec<String> {
     }
     if record.build.dirty == Some(true) {
         said.push(
-            "Built with uncommitted changes: the revision alone does not reproduce this build.".to_owned(),
+            "Built with uncommitted changes: the revision alone does not reproduce this build."
+                .to_owned(),
         );
     }
-    if let Some([one, ..]) = record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0) {
+    if let Some([one, ..]) =
+        record.load_start.filter(|load| load[0] > record.machine.cores as f64 / 2.0)
+    {
         said.push(format!(
             "The machine was busy before the run: load {one:.2} on {}.",
             words::plural(record.machine.cores, "core")
@@ -102,7 +111,8 @@ fn no_process_of_its_own(arm: &ArmSummary) -> Option<String> {
     }
 }
 
-/// Samples whose launches together take less than the plan asks for: how many make one was found from a slower launch.
+/// Samples whose launches together take less than the plan asks for: how many make one was found
+/// from a slower launch.
 fn short_samples(record: &Record, summary: &Summary) -> Option<String> {
     let wanted = record.plan.launches.at_least;
     let mut short = Vec::new();
@@ -115,12 +125,17 @@ fn short_samples(record: &Record, summary: &Summary) -> Option<String> {
         }
     }
     (!short.is_empty()).then(|| {
-        format!("Samples shorter than {}, so noisier: {}.", units::duration(wanted), short.join(", "))
+        format!(
+            "Samples shorter than {}, so noisier: {}.",
+            units::duration(wanted),
+            short.join(", ")
+        )
     })
 }
 
 fn few_pairs(summary: &Summary) -> Option<String> {
-    let ratios = || summary.arms.iter().flat_map(|arm| [(arm, &arm.of_floor), (arm, &arm.of_published)]);
+    let ratios =
+        || summary.arms.iter().flat_map(|arm| [(arm, &arm.of_floor), (arm, &arm.of_published)]);
     let lacking = |(arm, ratio): (&ArmSummary, &Option<RatioSummary>)| {
         let ratio = ratio.as_ref().filter(|ratio| ratio.interval.is_none())?;
         Some(format!(
@@ -142,7 +157,8 @@ fn few_pairs(summary: &Summary) -> Option<String> {
     })
 }
 
-/// Exact counters repeat on the same input. Where they do not, either the input grew or the work changed.
+/// Exact counters repeat on the same input. Where they do not, either the input grew or the work
+/// changed.
 fn varying(summary: &Summary) -> Option<String> {
     let mut found: BTreeSet<&str> = BTreeSet::new();
     let same_data = summary.arms.iter().filter(|arm| arm.process == Process::Fresh);
@@ -161,13 +177,15 @@ fn varying(summary: &Summary) -> Option<String> {
     })
 }
 
-/// Arms that cannot be compared with a baseline, because it was not run in their state of the cache.
+/// Arms that cannot be compared with a baseline, because it was not run in their state of the
+/// cache.
 fn without_baseline(summary: &Summary, baseline: &str) -> Option<String> {
     let ran = |cache| summary.arm(&ArmKey::new(baseline, cache)).is_some();
     if !ran(Cache::Hot) && !ran(Cache::Cold) {
         return None;
     }
-    let lacking: Vec<String> = summary.arms.iter().filter(|arm| !ran(arm.cache)).map(words::arm_of).collect();
+    let lacking: Vec<String> =
+        summary.arms.iter().filter(|arm| !ran(arm.cache)).map(words::arm_of).collect();
     (!lacking.is_empty()).then(|| {
         format!(
             "Not compared with {baseline}, which did not run with that cache state: {}.",
@@ -180,7 +198,8 @@ fn without_baseline(summary: &Summary, baseline: &str) -> Option<String> {
 pub(crate) fn cache_states(record: &Record) -> Vec<String> {
     let mut said = Vec::new();
     for cache in [Cache::Hot, Cache::Cold] {
-        let valid = record.samples.iter().filter(|sample| sample.is_valid() && sample.cache == cache);
+        let valid =
+            record.samples.iter().filter(|sample| sample.is_valid() && sample.cache == cache);
         let launches: Vec<&Launch> = valid.flat_map(|sample| &sample.launches).collect();
         if launches.is_empty() {
             continue;
@@ -210,15 +229,17 @@ pub(crate) fn cache_states(record: &Record) -> Vec<String> {
 
 /// What cold launches that examined every row read, beside what they could not help reading.
 fn cold_scans(record: &Record, launches: &[&Launch]) -> Option<String> {
-    // Not the rows of the dataset: an append may prune older rows, so that a whole scan examines fewer. But a run
-    // without any whole scan must not take its largest for one.
+    // Not the rows of the dataset: an append may prune older rows, so that a whole scan examines
+    // fewer. But a run without any whole scan must not take its largest for one.
     let examined = |launch: &Launch| launch.counter("rows_examined");
-    let every = record.samples.iter().flat_map(|sample| &sample.launches).filter_map(examined).max()?;
+    let every =
+        record.samples.iter().flat_map(|sample| &sample.launches).filter_map(examined).max()?;
     if every < record.dataset.rows / 2 {
         return None;
     }
     let whole = || launches.iter().filter(|launch| examined(launch) == Some(every));
-    let least = whole().map(|launch| launch.device_read).collect::<Option<Vec<_>>>()?.into_iter().min()?;
+    let least =
+        whole().map(|launch| launch.device_read).collect::<Option<Vec<_>>>()?.into_iter().min()?;
     Some(format!(
         "The {} of these that examined every row read at least {least} each; the table has {}.",
         words::launches(whole().count() as u64),
@@ -239,7 +260,11 @@ mod tests {
     fn a_build_or_machine_that_spoils_times_is_named() {
         let mut record = flawless();
         let before = limits_of(&record);
-        assert!(!before.contains("profile") && !before.contains("busy") && !before.contains("uncommitted"));
+        assert!(
+            !before.contains("profile")
+                && !before.contains("busy")
+                && !before.contains("uncommitted")
+        );
         record.build.profile = "debug".to_owned();
         record.build.dirty = Some(true);
         record.load_start = Some([1.01, 0.0, 0.0]);
@@ -265,7 +290,8 @@ mod tests {
     fn the_least_read_of_a_cold_scan_is_what_counts() {
         let mut record = flawless();
         let cold = record.samples.iter_mut().filter(|sample| sample.cache == Cache::Cold);
-        let mut scans = cold.filter(|sample| sample.arm != "warm").flat_map(|sample| &mut sample.launches);
+        let mut scans =
+            cold.filter(|sample| sample.arm != "warm").flat_map(|sample| &mut sample.launches);
         scans.next().unwrap().device_read = Some(ByteSize(246_500_000));
         let said = cache_states(&record).join("\n");
         assert!(

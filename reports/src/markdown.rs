@@ -9,8 +9,8 @@ use crate::units;
 use crate::words::{self, Precision};
 use crate::{limits, refresh, remarks, tables};
 
-/// The report of a run for GitHub: question, answer, figures, what they are based on, and the command
-/// that repeats the run.
+/// The report of a run for GitHub: question, answer, figures, what they are based on, and the
+/// command that repeats the run.
 #[must_use]
 pub fn report(record: &Record, summary: &Summary) -> String {
     let mut out = Page::default();
@@ -62,7 +62,8 @@ impl Page {
             units::duration(record.plan.launches.at_least),
         ));
         self.block(&tables::times(summary).markdown());
-        let title = format!("{interval} bootstrap intervals of these ratios, and their common rounds");
+        let title =
+            format!("{interval} bootstrap intervals of these ratios, and their common rounds");
         self.table(&title, &tables::ratios(summary));
         self.table("Single launches, not averaged", &tables::launches(summary));
         self.table(
@@ -146,7 +147,10 @@ impl Page {
                 ),
             ),
             ("rows", format!("{}, highest id {}", units::count(data.rows), data.max_id)),
-            ("pages of the rows", format!("{} ({})", units::count(data.logs_pages), data.logs_bytes())),
+            (
+                "pages of the rows",
+                format!("{} ({})", units::count(data.logs_pages), data.logs_bytes()),
+            ),
             ("known contents", if truth.is_empty() { "-".to_owned() } else { truth.join(", ") }),
             ("digest of the rows", data.rows_digest.clone()),
             ("digest of the file", data.file_digest.clone()),

@@ -28,14 +28,20 @@ fn assert_unmoved(shown: &str) {
 /// Reads Markdown as GitHub does, and fails where something came in as text and became markup.
 fn assert_only_own_markup(markdown: &str) {
     assert_unmoved(markdown);
-    let own = |html: &str| ["<details><summary>The recipe</summary>", "</details>"].contains(&html.trim());
+    let own = |html: &str| {
+        ["<details><summary>The recipe</summary>", "</details>"].contains(&html.trim())
+    };
     let events: Vec<Event<'_>> =
         Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).collect();
     for event in &events {
         match event {
-            Event::Html(html) | Event::InlineHtml(html) => assert!(own(html), "{html} in\n{markdown}"),
+            Event::Html(html) | Event::InlineHtml(html) => {
+                assert!(own(html), "{html} in\n{markdown}");
+            }
             Event::Start(Tag::Image { dest_url, .. }) => assert_eq!(&**dest_url, "own.svg"),
-            Event::Start(Tag::Link { .. } | Tag::Emphasis | Tag::Strikethrough | Tag::BlockQuote(_))
+            Event::Start(
+                Tag::Link { .. } | Tag::Emphasis | Tag::Strikethrough | Tag::BlockQuote(_),
+            )
             | Event::Code(_) => panic!("{event:?} in\n{markdown}"),
             _ => {}
         }
@@ -47,8 +53,9 @@ fn assert_only_own_markup(markdown: &str) {
     }
     let mut head = None;
     for line in markdown.lines() {
-        let cells =
-            line.starts_with('|').then(|| line.replace("\\\\", "").replace("\\|", "").matches('|').count());
+        let cells = line
+            .starts_with('|')
+            .then(|| line.replace("\\\\", "").replace("\\|", "").matches('|').count());
         assert_eq!(cells.map(|cells| *head.get_or_insert(cells)), cells, "cells of {line}");
         if cells.is_none() {
             head = None;
@@ -59,7 +66,10 @@ fn assert_only_own_markup(markdown: &str) {
 fn assert_only_own_elements(page: &str) {
     assert_unmoved(page);
     let found = elements(page);
-    assert!(!found.iter().any(|name| ["script", "blink", "img"].contains(&name.as_str())), "{found:?}");
+    assert!(
+        !found.iter().any(|name| ["script", "blink", "img"].contains(&name.as_str())),
+        "{found:?}"
+    );
     assert!(!page.contains("<script") && !page.contains("<blink"));
 }
 
@@ -122,8 +132,12 @@ fn no_text_of_a_record_does_anything_where_it_is_shown() {
     for record in records() {
         // With their names, arms, phases and counters have specific words and units; without,
         // everything else is shown.
-        let names: Vec<String> =
-            record.plan.arms.iter().flat_map(|arm| [arm.name.clone(), arm.engine.clone()]).collect();
+        let names: Vec<String> = record
+            .plan
+            .arms
+            .iter()
+            .flat_map(|arm| [arm.name.clone(), arm.engine.clone()])
+            .collect();
         let known = |text: &str| {
             names.iter().any(|name| name == text) || text == record.scenario || text.contains('_')
         };
@@ -134,7 +148,10 @@ fn no_text_of_a_record_does_anything_where_it_is_shown() {
             let mut larger = record.clone();
             larger.dataset.scale *= 2.0;
             let both = [record, larger];
-            assert_only_own_elements(&html::page(&Content { records: &both, ..Content::default() }));
+            assert_only_own_elements(&html::page(&Content {
+                records: &both,
+                ..Content::default()
+            }));
             let ladder = Ladder::of(&both);
             assert_unmoved(&ladder::table(&ladder));
             assert_only_own_markup(&ladder::markdown(&ladder, "own.svg"));

@@ -28,7 +28,8 @@ impl Page {
 
     /// Sentences, each an item.
     pub(crate) fn list(&mut self, items: impl IntoIterator<Item = String>) {
-        let items: String = items.into_iter().map(|item| format!("- {}\n", escaped(&item))).collect();
+        let items: String =
+            items.into_iter().map(|item| format!("- {}\n", escaped(&item))).collect();
         self.block(&items);
     }
 

@@ -165,7 +165,8 @@ impl Profile {
         let mut out = String::new();
         for counted in &self.counted {
             let total = units::count(counted.total() / counted.launches.max(1));
-            let _ = writeln!(out, "\n{total} {} a launch ({})\n", counted.unit.title(), counted.tool);
+            let _ =
+                writeln!(out, "\n{total} {} a launch ({})\n", counted.unit.title(), counted.tool);
             out += &counted.table(rows(all)).text(80);
         }
         out
@@ -176,7 +177,9 @@ impl Profile {
     pub fn difference(&self, base: &Self, all: bool) -> String {
         let mut out = String::new();
         for new in &self.counted {
-            let Some(base) = base.counted.iter().find(|base| base.tool == new.tool) else { continue };
+            let Some(base) = base.counted.iter().find(|base| base.tool == new.tool) else {
+                continue;
+            };
             let titles = [new.unit.what(), "base", "new", "change"];
             let mut table = Table::new(1, titles);
             for growth in new.growth(base).iter().take(rows(all)) {
@@ -188,8 +191,14 @@ impl Profile {
                     format!("{sign}{}", number(growth.change().abs())),
                 ]);
             }
-            let [before, after] = [base, new].map(|of| units::count(of.total() / of.launches.max(1)));
-            let _ = writeln!(out, "\n{before} -> {after} {} a launch ({})\n", new.unit.title(), new.tool);
+            let [before, after] =
+                [base, new].map(|of| units::count(of.total() / of.launches.max(1)));
+            let _ = writeln!(
+                out,
+                "\n{before} -> {after} {} a launch ({})\n",
+                new.unit.title(),
+                new.tool
+            );
             out += &table.text(80);
         }
         out
@@ -240,8 +249,8 @@ const LINE: f64 = 17.0;
 /// Columns of text that a pixel holds, at the size of the text.
 const COLUMNS_PER_PIXEL: f64 = 1.0 / 7.2;
 
-/// A flame graph of `new` as an SVG image; beside `base`, what grew is red and what shrank blue. The
-/// numbers are launches.
+/// A flame graph of `new` as an SVG image; beside `base`, what grew is red and what shrank blue.
+/// The numbers are launches.
 #[must_use]
 pub fn flame_graph(new: (&Stacks, u64), base: Option<(&Stacks, u64)>) -> String {
     let mut root = Frame::default();
@@ -254,7 +263,8 @@ pub fn flame_graph(new: (&Stacks, u64), base: Option<(&Stacks, u64)>) -> String 
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"monospace\" \
          font-size=\"12\">\n<!-- written by tracerig -->\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    // Twice as wide where a function is in one of the two only: each frame has the larger of its two.
+    // Twice as wide where a function is in one of the two only: each frame has the larger of its
+    // two.
     let scale = (WIDTH - 20.0) / width(&root).max(f64::MIN_POSITIVE);
     draw(&mut svg, &root, "all", (10.0, height - LINE * 1.5), scale, base.is_some());
     svg + "</svg>\n"
@@ -265,7 +275,14 @@ fn width(frame: &Frame) -> f64 {
     frame.inner.values().map(width).sum::<f64>().max(frame.new).max(frame.base)
 }
 
-fn draw(svg: &mut String, frame: &Frame, name: &str, (left, top): (f64, f64), scale: f64, compared: bool) {
+fn draw(
+    svg: &mut String,
+    frame: &Frame,
+    name: &str,
+    (left, top): (f64, f64),
+    scale: f64,
+    compared: bool,
+) {
     let wide = width(frame) * scale;
     if wide < 0.5 {
         return;
@@ -299,7 +316,11 @@ fn draw(svg: &mut String, frame: &Frame, name: &str, (left, top): (f64, f64), sc
 fn change_colour(base: f64, new: f64) -> String {
     let part = ((new - base) / base.max(new).max(f64::MIN_POSITIVE)).clamp(-1.0, 1.0);
     let pale = (240.0 - part.abs() * 130.0) as u8;
-    if part >= 0.0 { format!("#f0{pale:02x}{pale:02x}") } else { format!("#{pale:02x}{pale:02x}f0") }
+    if part >= 0.0 {
+        format!("#f0{pale:02x}{pale:02x}")
+    } else {
+        format!("#{pale:02x}{pale:02x}f0")
+    }
 }
 
 #[cfg(test)]
@@ -318,7 +339,8 @@ mod tests {
 
     #[test]
     fn a_function_that_calls_itself_is_counted_once() {
-        let counted = &profile(&[("main;walk;walk", 3), ("main;walk", 2), ("main", 1)], 1).counted[0];
+        let counted =
+            &profile(&[("main;walk;walk", 3), ("main;walk", 2), ("main", 1)], 1).counted[0];
         assert_eq!(counted.costs["walk"], Cost { own: 5, total: Some(5) });
         assert_eq!(counted.costs["main"], Cost { own: 1, total: Some(6) });
         assert_eq!(counted.total(), 6);
@@ -329,7 +351,8 @@ mod tests {
         let base = profile(&[("main;scan", 10), ("main;parse", 10)], 1);
         let new = profile(&[("main;scan", 20), ("main;parse", 14), ("main;hot", 10)], 2);
         let growth = new.counted[0].growth(&base.counted[0]);
-        let named: Vec<_> = growth.iter().map(|growth| (growth.name.as_str(), growth.change())).collect();
+        let named: Vec<_> =
+            growth.iter().map(|growth| (growth.name.as_str(), growth.change())).collect();
         assert_eq!(named, [("hot", 5.0), ("parse", -3.0)]);
         let text = new.difference(&base, false);
         assert!(text.find("hot").unwrap() < text.find("parse").unwrap(), "{text}");

@@ -6,14 +6,16 @@ use std::path::Path;
 
 use crate::{ByteSize, Error, Result};
 
-/// The largest record, comparison or baseline that is read. A launch takes about 2 kB, so this is half a million of them.
+/// The largest record, comparison or baseline that is read. A launch takes about 2 kB, so this is
+/// half a million of them.
 pub const LARGEST_DOCUMENT: ByteSize = ByteSize(1 << 30);
 
 /// The bytes of the file at `path`, at most `limit`.
 ///
 /// # Errors
-/// [`Error::Read`] when it cannot be read; [`Error::NotAFile`] for a folder, and for a device or a pipe, which may have no end;
-/// [`Error::TooLarge`] for more than the limit, of which no more is read.
+/// [`Error::Read`] when it cannot be read; [`Error::NotAFile`] for a folder, and for a device or a
+/// pipe, which may have no end; [`Error::TooLarge`] for more than the limit, of which no more is
+/// read.
 pub fn read_whole(path: &Path, limit: ByteSize) -> Result<Vec<u8>> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let too_large = || Error::TooLarge { path: path.to_owned(), limit };
@@ -101,7 +103,10 @@ mod tests {
             assert!(made.success());
             refused(&pipe, "a pipe");
         }
-        assert!(matches!(read_whole(&folder.path().join("none"), ByteSize(9)), Err(Error::Read { .. })));
+        assert!(matches!(
+            read_whole(&folder.path().join("none"), ByteSize(9)),
+            Err(Error::Read { .. })
+        ));
     }
 
     /// Files of the system have no size until they are read.
@@ -120,6 +125,9 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, b"ab\xff").unwrap();
         let error = read_text(&path, LARGEST_TEXT).unwrap_err();
-        assert!(matches!(error, Error::Read { .. }) && error.to_string().contains("byte 2"), "{error}");
+        assert!(
+            matches!(error, Error::Read { .. }) && error.to_string().contains("byte 2"),
+            "{error}"
+        );
     }
 }

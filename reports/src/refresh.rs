@@ -56,7 +56,8 @@ pub(crate) fn data(record: &Record) -> String {
     let mut text = format!("{} in {}", words::plural(data.rows, "rollout"), data.file_bytes);
     let known = |name| data.truth.get(name).copied();
     if let Some((rows, bytes)) = known("trace_rows").zip(known("trace_bytes")) {
-        text += &format!(", {} of a trace database in {}", words::plural(rows, "row"), ByteSize(bytes));
+        text +=
+            &format!(", {} of a trace database in {}", words::plural(rows, "row"), ByteSize(bytes));
     }
     text
 }
@@ -81,8 +82,11 @@ pub(crate) fn answer(summary: &Summary, length: Length) -> Vec<String> {
 
 /// `Where the time goes: trace 4.0 %, metadata 61 %, ...`
 fn shares(arm: &ArmSummary) -> Option<String> {
-    let shares: Vec<String> =
-        arm.phases.iter().map(|phase| format!("{} {}", phase.name, words::percent(phase.share))).collect();
+    let shares: Vec<String> = arm
+        .phases
+        .iter()
+        .map(|phase| format!("{} {}", phase.name, words::percent(phase.share)))
+        .collect();
     (!shares.is_empty()).then(|| format!("Where the time goes: {}.", shares.join(", ")))
 }
 
@@ -100,7 +104,8 @@ mod tests {
         record.dataset.truth.insert("trace_bytes".to_owned(), 8_388_608);
         let said = data(&record);
         assert!(
-            said.contains("rollouts in") && said.contains("2,400 rows of a trace database in 8.39 MB"),
+            said.contains("rollouts in")
+                && said.contains("2,400 rows of a trace database in 8.39 MB"),
             "{said}"
         );
         let said = answer(&Summary::of(&record), Length::Full).join("\n");

@@ -1,4 +1,5 @@
-//! What a run found, in sentences: the answer, how it ended, what was left out, and how to get it again.
+//! What a run found, in sentences: the answer, how it ended, what was left out, and how to get it
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +20,17 @@ const QUERY: &str = "the published query";
 const WITH_MEMO: &str = "A relaunch with a memo";
 const WITHOUT_MEMO: &str = "A full scan without a memo";
 
-/// What the run found, in sentences. Causes of failure come first: the time of a wrong answer has no
-/// value.
+/// What the run found, in sentences. Causes of failure come first: the time of a wrong answer has
+/// no value.
 pub(crate) fn answer(record: &Record, summary: &Summary) -> Vec<String> {
     let mut said: Vec<String> = cause(&summary.outcome, &summary.left_out).into_iter().collect();
     let sentences = |caches: &[Cache], arm: &'static str, subject: &str| -> Vec<String> {
         let of = |cache: &Cache| summary.arm(&ArmKey::new(arm, *cache));
-        caches.iter().filter_map(of).filter_map(|arm| sentence(subject, arm, QUERY, Length::Full)).collect()
+        caches
+            .iter()
+            .filter_map(of)
+            .filter_map(|arm| sentence(subject, arm, QUERY, Length::Full))
+            .collect()
     };
     if let Some(command) = command::of(record) {
         said.extend(command::answer(summary, command, Length::Full));
@@ -65,11 +70,12 @@ pub(crate) fn brief(record: &Record, summary: &Summary) -> Vec<String> {
     said
 }
 
-/// Why the run did not end well: the first sample that shows it, and how many there are. `None` for a
-/// run that did.
+/// Why the run did not end well: the first sample that shows it, and how many there are. `None` for
+/// a run that did.
 pub(crate) fn cause(outcome: &Outcome, left_out: &[LeftOut]) -> Option<String> {
     let first = |wanted: fn(&SampleState) -> Option<String>| {
-        let place = |left: &LeftOut| format!("{}, round {}", words::arm(&left.arm, left.cache), left.round);
+        let place =
+            |left: &LeftOut| format!("{}, round {}", words::arm(&left.arm, left.cache), left.round);
         left_out.iter().find_map(|left| Some(format!("{}: {}", place(left), wanted(&left.state)?)))
     };
     // A process may have said pages.
@@ -119,14 +125,26 @@ pub(crate) enum Length {
     Full,
 }
 
-/// `A relaunch with a memo takes 2.64 ms (page cache hot): 447x faster than the published query, 1.91x the floor.`
-pub(crate) fn sentence(subject: &str, arm: &ArmSummary, published: &str, length: Length) -> Option<String> {
+/// `A relaunch with a memo takes 2.64 ms (page cache hot): 447x faster than the published query,
+/// 1.91x the floor.`
+pub(crate) fn sentence(
+    subject: &str,
+    arm: &ArmSummary,
+    published: &str,
+    length: Length,
+) -> Option<String> {
     let times = arm.sample_time.as_ref()?;
     let full = length == Length::Full;
-    let samples =
-        if full { format!("median of {}, ", words::plural(times.n, "sample")) } else { String::new() };
-    let mut text =
-        format!("{subject} takes {} ({samples}page cache {})", units::duration(times.median), arm.cache);
+    let samples = if full {
+        format!("median of {}, ", words::plural(times.n, "sample"))
+    } else {
+        String::new()
+    };
+    let mut text = format!(
+        "{subject} takes {} ({samples}page cache {})",
+        units::duration(times.median),
+        arm.cache
+    );
     let mut parts = Vec::new();
     if let Some(ratio) = &arm.of_published {
         let versus = words::versus(ratio);
@@ -147,7 +165,8 @@ pub(crate) fn sentence(subject: &str, arm: &ArmSummary, published: &str, length:
     Some(text + ".")
 }
 
-/// `In a long-lived process (live), a refresh takes 1.31 ms, 0.562x the time inside a warm relaunch.`
+/// `In a long-lived process (live), a refresh takes 1.31 ms, 0.562x the time inside a warm
+/// relaunch.`
 fn resident(record: &Record, arm: &ArmSummary) -> Option<String> {
     let times = arm.inside.as_ref()?;
     let mut text = format!(
@@ -197,7 +216,8 @@ pub(crate) fn turns(record: &Record, summary: &Summary) -> Option<String> {
     let mut found = Vec::new();
     for (engine, turns) in engines {
         let seen = || turns.iter().filter_map(|turns| turns.seen);
-        if let (Some(min), Some(max)) = (seen().map(|seen| seen.min).min(), seen().map(|seen| seen.max).max())
+        if let (Some(min), Some(max)) =
+            (seen().map(|seen| seen.min).min(), seen().map(|seen| seen.max).max())
         {
             let range = if min == max {
                 units::count(min)
@@ -227,7 +247,12 @@ pub(crate) fn left_out(left: &LeftOut) -> String {
         SampleState::Failed { error } => format!("failed: {error}"),
         SampleState::Mismatch { detail } => format!("WRONG ANSWER: {detail}"),
     };
-    format!("{}, round {} (sample {}): {what}", words::arm(&left.arm, left.cache), left.round, left.order)
+    format!(
+        "{}, round {} (sample {}): {what}",
+        words::arm(&left.arm, left.cache),
+        left.round,
+        left.order
+    )
 }
 
 /// How the run ended, in a sentence with its exit code.
@@ -243,10 +268,14 @@ pub(crate) fn end(record: &Record) -> String {
         Status::Failed => "Failed",
         Status::Mismatch => "Mismatch",
     };
-    let counts =
-        [(outcome.excluded, "excluded"), (outcome.failures, "failed"), (outcome.mismatches, "wrong")];
+    let counts = [
+        (outcome.excluded, "excluded"),
+        (outcome.failures, "failed"),
+        (outcome.mismatches, "wrong"),
+    ];
     let told = counts.into_iter().filter(|(count, _)| *count > 0);
-    let told: String = told.map(|(count, what)| format!(", {} {what}", units::count(count))).collect();
+    let told: String =
+        told.map(|(count, what)| format!(", {} {what}", units::count(count))).collect();
     let all = planned;
     let (taken, planned) = (units::count(taken), units::count(planned));
     let exit_code = outcome.exit_code;
@@ -305,7 +334,9 @@ pub(crate) fn machine(record: &Record) -> [(&'static str, String); 12] {
     let (machine, build) = (&record.machine, &record.build);
     let unavailable = || "unavailable".to_owned();
     let load = |load: Option<[f64; 3]>| {
-        load.map_or_else(unavailable, |[one, five, fifteen]| format!("{one:.2}, {five:.2}, {fifteen:.2}"))
+        load.map_or_else(unavailable, |[one, five, fifteen]| {
+            format!("{one:.2}, {five:.2}, {fifteen:.2}")
+        })
     };
     let source = match (&build.revision, build.dirty) {
         (None, _) => unavailable(),
@@ -358,7 +389,9 @@ mod tests {
     #[test]
     fn every_answer_is_right_only_if_every_launch_was_verified() {
         let mut record = flawless();
-        assert!(answers(&Summary::of(&record)).starts_with("All answers of 439 launches are right"));
+        assert!(
+            answers(&Summary::of(&record)).starts_with("All answers of 439 launches are right")
+        );
         // An excluded sample counts as well: its time is left out, its answer is not.
         record.samples[0].launches[0].verified = false;
         record.samples[0].state = SampleState::Excluded { reason: "busy".to_owned() };
@@ -376,7 +409,9 @@ mod tests {
         published.interval = Some(crate::stats::Interval { low: 0.95, high: 1.02 });
         let said = answer(&record, &summary).remove(0);
         assert!(
-            said.contains(": no difference from the published query (99 % interval 0.980 to 1.05), "),
+            said.contains(
+                ": no difference from the published query (99 % interval 0.980 to 1.05), "
+            ),
             "{said}"
         );
         summary.arms.iter_mut().for_each(|arm| arm.of_published = None);

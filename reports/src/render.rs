@@ -5,8 +5,8 @@ use crate::{
     terminal as relaunch_terminal,
 };
 
-/// What the run found, on one screen of 80 columns: answer, one table, what was excluded. Ends with a
-/// line feed.
+/// What the run found, on one screen of 80 columns: answer, one table, what was excluded. Ends with
+/// a line feed.
 #[must_use]
 pub fn terminal(record: &Record) -> String {
     if record.plan.append.is_some() {
@@ -16,8 +16,8 @@ pub fn terminal(record: &Record) -> String {
     }
 }
 
-/// Why the run failed or gave a wrong answer, in a sentence: the first sample that shows it, and what
-/// its process said. `None` if it ended well.
+/// Why the run failed or gave a wrong answer, in a sentence: the first sample that shows it, and
+/// what its process said. `None` if it ended well.
 #[must_use]
 pub fn cause(record: &Record) -> Option<String> {
     crate::remarks::cause(&record.outcome, &crate::summary::LeftOut::all(record))

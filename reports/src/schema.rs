@@ -1,4 +1,5 @@
-//! A checker of the published schemas, for tests: what is written conforms, and a schema names nothing else.
+//! A checker of the published schemas, for tests: what is written conforms, and a schema names
+//! nothing else.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// As much of draft 2020-12 as the schema uses; an unknown keyword is an error, so that none is silently unchecked.
+/// As much of draft 2020-12 as the schema uses; an unknown keyword is an error, so that none is
+/// silently unchecked.
 pub(crate) struct Checker {
     root: Value,
     /// Properties seen in data, as `definition.property`.
@@ -31,26 +33,38 @@ impl Checker {
                     true
                 }
                 "type" => match rule {
-                    Value::Array(names) => names.iter().any(|name| is(data, name.as_str().unwrap())),
+                    Value::Array(names) => {
+                        names.iter().any(|name| is(data, name.as_str().unwrap()))
+                    }
                     name => is(data, name.as_str().unwrap()),
                 },
                 "const" => data == rule,
                 "enum" => rule.as_array().unwrap().contains(data),
                 "minimum" => data.as_i64().is_none_or(|n| n >= rule.as_i64().unwrap()),
-                "minItems" => data.as_array().is_none_or(|a| a.len() as u64 >= rule.as_u64().unwrap()),
-                "maxItems" => data.as_array().is_none_or(|a| a.len() as u64 <= rule.as_u64().unwrap()),
-                "pattern" => matches(rule.as_str().unwrap(), data.as_str().unwrap()),
-                "required" => {
-                    rule.as_array().unwrap().iter().all(|name| data.get(name.as_str().unwrap()).is_some())
+                "minItems" => {
+                    data.as_array().is_none_or(|a| a.len() as u64 >= rule.as_u64().unwrap())
                 }
+                "maxItems" => {
+                    data.as_array().is_none_or(|a| a.len() as u64 <= rule.as_u64().unwrap())
+                }
+                "pattern" => matches(rule.as_str().unwrap(), data.as_str().unwrap()),
+                "required" => rule
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|name| data.get(name.as_str().unwrap()).is_some()),
                 "items" => match data.as_array() {
                     Some(items) => items.iter().all(|item| self.check(rule, item, at).is_ok()),
                     None => true,
                 },
                 "additionalProperties" => return self.object(schema, rule, data, at),
                 "oneOf" => {
-                    let fits =
-                        rule.as_array().unwrap().iter().filter(|s| self.check(s, data, at).is_ok()).count();
+                    let fits = rule
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .filter(|s| self.check(s, data, at).is_ok())
+                        .count();
                     fits == 1
                 }
                 other => panic!("{at}: the checker does not know `{other}`"),
@@ -62,7 +76,13 @@ impl Checker {
         Ok(())
     }
 
-    fn object(&mut self, schema: &Value, rest: &Value, data: &Value, at: &str) -> Result<(), String> {
+    fn object(
+        &mut self,
+        schema: &Value,
+        rest: &Value,
+        data: &Value,
+        at: &str,
+    ) -> Result<(), String> {
         for (name, value) in data.as_object().ok_or(format!("{at}: not an object"))? {
             match schema["properties"].get(name) {
                 Some(rule) => {
@@ -111,15 +131,16 @@ fn is(data: &Value, name: &str) -> bool {
     }
 }
 
-/// Every property that the schema names, as [`Checker::seen`] has them. All but `optional` must be required: what is always
-/// written is promised.
+/// Every property that the schema names, as [`Checker::seen`] has them. All but `optional` must be
+/// required: what is always written is promised.
 pub(crate) fn named(root: &Value, optional: &[&str]) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     let mut collect = |schema: &Value, at: &str| {
         let variants = schema["oneOf"].as_array().into_iter().flatten();
         for part in variants.chain([schema]) {
             let properties = part["properties"].as_object().into_iter().flatten();
-            let properties: BTreeSet<String> = properties.map(|(name, _)| format!("{at}.{name}")).collect();
+            let properties: BTreeSet<String> =
+                properties.map(|(name, _)| format!("{at}.{name}")).collect();
             let required = part["required"].as_array().into_iter().flatten();
             let required: BTreeSet<String> =
                 required.map(|name| format!("{at}.{}", name.as_str().unwrap())).collect();

@@ -1,7 +1,7 @@
 //! Statistics: quantiles, spread, and ratios of paired measurements with a bootstrap interval.
 //!
-//! Everything here is a pure function of its arguments, and nothing is drawn at random: the same record gives the same
-//! figures.
+//! Everything here is a pure function of its arguments, and nothing is drawn at random: the same
+//! record gives the same figures.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,9 @@ use crate::units::figures;
 /// Confidence of every interval given.
 pub(crate) const CONFIDENCE: f64 = 0.99;
 
-/// Pairs needed for an interval. The whole range of n values holds the median with probability `1 - 2^(1-n)`, and no
-/// interval drawn from them can hold it with more: seven pairs give 98.4 %, eight 99.2 %.
+/// Pairs needed for an interval. The whole range of n values holds the median with probability `1 -
+/// 2^(1-n)`, and no interval drawn from them can hold it with more: seven pairs give 98.4 %, eight
+/// 99.2 %.
 pub const FEWEST_PAIRS: usize = 8;
 
 /// The middle of the values, or the mean of the two in the middle. `None` without values.
@@ -21,10 +22,12 @@ pub fn median(values: &[f64]) -> Option<f64> {
     quantile(values, 0.5)
 }
 
-/// The quantile `q` (0 to 1) of the values, interpolated linearly between the two nearest ranks: rank `(n - 1) q`
-/// counted from 0 (definition 7 of Hyndman and Fan, the default of R and NumPy). `None` without values.
+/// The quantile `q` (0 to 1) of the values, interpolated linearly between the two nearest ranks:
+/// rank `(n - 1) q` counted from 0 (definition 7 of Hyndman and Fan, the default of R and NumPy).
+/// `None` without values.
 ///
-/// It never exceeds the highest value seen: with 20 values or fewer, the 95th percentile lies between the highest two.
+/// It never exceeds the highest value seen: with 20 values or fewer, the 95th percentile lies
+/// between the highest two.
 #[must_use]
 pub(crate) fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -42,13 +45,15 @@ fn of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     Some(low + part * (high - low))
 }
 
-/// Width of the middle half of the values: the third quartile less the first. `None` without values.
+/// Width of the middle half of the values: the third quartile less the first. `None` without
+/// values.
 #[must_use]
 pub(crate) fn interquartile_range(values: &[f64]) -> Option<f64> {
     Some(quantile(values, 0.75)? - quantile(values, 0.25)?)
 }
 
-/// The geometric mean, which suits values that vary by factors. `None` without values or when one is not above 0.
+/// The geometric mean, which suits values that vary by factors. `None` without values or when one
+/// is not above 0.
 #[must_use]
 pub(crate) fn geometric_mean(values: &[f64]) -> Option<f64> {
     if values.is_empty() || values.iter().any(|value| value.is_nan() || *value <= 0.0) {
@@ -79,11 +84,12 @@ pub struct PairedRatio {
     pub interval: Option<Interval>,
 }
 
-/// The ratio first / second over pairs of positive numbers. `None` without pairs, or when a number is not above 0.
+/// The ratio first / second over pairs of positive numbers. `None` without pairs, or when a number
+/// is not above 0.
 ///
-/// Pairing cancels what slowed both members of a pair; the logarithm makes "twice" and "half" equally far from "same",
-/// so exchanging the members gives the inverse, interval included. With an even number of pairs the median is the geometric mean of the
-/// two in the middle.
+/// Pairing cancels what slowed both members of a pair; the logarithm makes "twice" and "half"
+/// equally far from "same", so exchanging the members gives the inverse, interval included. With an
+/// even number of pairs the median is the geometric mean of the two in the middle.
 #[must_use]
 pub(crate) fn paired_ratio(pairs: &[(f64, f64)]) -> Option<PairedRatio> {
     let mut logs = Vec::with_capacity(pairs.len());
@@ -111,13 +117,18 @@ pub struct PairedDifference {
     pub interval: Option<Interval>,
 }
 
-/// The difference first - second over pairs: for a small part of a whole, whose ratio says little. `None` without pairs.
+/// The difference first - second over pairs: for a small part of a whole, whose ratio says little.
+/// `None` without pairs.
 #[must_use]
 pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<PairedDifference> {
     let mut differences: Vec<f64> = pairs.iter().map(|(first, second)| first - second).collect();
     differences.sort_unstable_by(f64::total_cmp);
     let difference = of_sorted(&differences, 0.5)?;
-    Some(PairedDifference { pairs: pairs.len(), difference, interval: bootstrap::of_median(&differences) })
+    Some(PairedDifference {
+        pairs: pairs.len(),
+        difference,
+        interval: bootstrap::of_median(&differences),
+    })
 }
 
 #[cfg(test)]
@@ -156,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_paired_difference_is_that_of_the_middle_pair_and_does_not_see_what_slows_both() {
-        let pairs: Vec<(f64, f64)> = (0..40).map(|n| (f64::from(n * n + 5), f64::from(n * n))).collect();
+        let pairs: Vec<(f64, f64)> =
+            (0..40).map(|n| (f64::from(n * n + 5), f64::from(n * n))).collect();
         let found = paired_difference(&pairs).unwrap();
         assert_eq!((found.pairs, found.difference), (40, 5.0));
         assert_eq!(found.interval, Some(Interval { low: 5.0, high: 5.0 }));
@@ -187,8 +199,10 @@ mod tests {
 
     #[test]
     fn pairing_cancels_what_slows_both() {
-        // Times drift tenfold, the second is always the first and a half: the ratio does not know of the drift.
-        let pairs: Vec<(f64, f64)> = (1..=10).map(|n| (f64::from(n) * 1.5e6, f64::from(n) * 1e6)).collect();
+        // Times drift tenfold, the second is always the first and a half: the ratio does not know
+        // of the drift.
+        let pairs: Vec<(f64, f64)> =
+            (1..=10).map(|n| (f64::from(n) * 1.5e6, f64::from(n) * 1e6)).collect();
         let found = paired_ratio(&pairs).unwrap();
         close(Some(found.ratio), 1.5);
         let Interval { low, high } = found.interval.unwrap();
@@ -205,12 +219,14 @@ mod tests {
         assert!(of(8).interval.is_some());
     }
 
-    /// Eight pairs: 0.0094 % is left out at either end, what a normal
-    /// distribution has beyond 3.49 * sqrt(8/7) = 3.74. A resample whose median is the lowest value has it five times or more of eight, probability
-    /// 56 * 7^3 / 8^8 + 28 * 7^2 / 8^8 + ... = 0.12 %. So the interval is the whole range.
+    /// Eight pairs: 0.0094 % is left out at either end, what a normal distribution has beyond
+    /// `3.49 * sqrt(8/7) = 3.74`. A resample whose median is the lowest value has it five times or more of
+    /// eight, probability `56 * 7^3 / 8^8 + 28 * 7^2 / 8^8 + ...` = 0.12 %. So the interval is the
+    /// whole range.
     #[test]
     fn an_interval_by_hand() {
-        let pairs: Vec<(f64, f64)> = [3.0, 5.0, 2.0, 7.0, 4.0, 6.0, 9.0, 8.0].map(|n| (n, 1.0)).to_vec();
+        let pairs: Vec<(f64, f64)> =
+            [3.0, 5.0, 2.0, 7.0, 4.0, 6.0, 9.0, 8.0].map(|n| (n, 1.0)).to_vec();
         let Interval { low, high } = paired_ratio(&pairs).unwrap().interval.unwrap();
         close(Some(low), 2.0);
         close(Some(high), 9.0);
@@ -260,7 +276,8 @@ mod tests {
             let n = 1 + (random.next_u64() % 30) as usize;
             let pairs: Vec<(f64, f64)> =
                 (0..n).map(|_| (1.0 + uniform(&mut random), 1.0 + uniform(&mut random))).collect();
-            let exchanged: Vec<(f64, f64)> = pairs.iter().map(|&(first, second)| (second, first)).collect();
+            let exchanged: Vec<(f64, f64)> =
+                pairs.iter().map(|&(first, second)| (second, first)).collect();
             let (one, other) = (paired_ratio(&pairs).unwrap(), paired_ratio(&exchanged).unwrap());
             assert!((one.ratio * other.ratio - 1.0).abs() < 1e-12);
             if let (Some(one_ends), Some(other_ends)) = (one.interval, other.interval) {

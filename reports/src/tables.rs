@@ -35,7 +35,8 @@ fn keys(arm: &ArmSummary) -> Vec<String> {
 /// What a launch of each arm costs.
 pub(crate) fn times(summary: &Summary) -> Table {
     let has_candidates = summary.arms.iter().any(|arm| arm.candidate.is_some());
-    let mut titles = vec!["arm", "cache", "median", "p95", "spread", "vs floor", "vs published", "valid"];
+    let mut titles =
+        vec!["arm", "cache", "median", "p95", "spread", "vs floor", "vs published", "valid"];
     if has_candidates {
         titles.splice(5..5, ["beyond idle"]);
         titles.push("verified");
@@ -80,7 +81,8 @@ fn verified(candidate: &CandidateSummary) -> String {
 pub(crate) fn times_in_short(summary: &Summary) -> Table {
     let has_candidates = summary.arms.iter().any(|arm| arm.candidate.is_some());
     let kept = match has_candidates {
-        true => ["arm", "cache", "median", "beyond idle", "vs floor", "vs published", "verified"].as_slice(),
+        true => ["arm", "cache", "median", "beyond idle", "vs floor", "vs published", "verified"]
+            .as_slice(),
         false => &["arm", "cache", "median", "p95", "vs floor", "vs published"],
     };
     times(summary).only(kept).without_empty_columns()
@@ -102,14 +104,22 @@ fn baseline_or(
 
 /// What the arms are, and why each is there.
 pub(crate) fn arms(record: &Record) -> Table {
-    let mut table = Table::new(2, ["arm", "cache", "engine", "process", "launches per sample", "why"])
-        .words("engine")
-        .words("process")
-        .words("why");
+    let mut table =
+        Table::new(2, ["arm", "cache", "engine", "process", "launches per sample", "why"])
+            .words("engine")
+            .words("process")
+            .words("why");
     for ArmPlan { name, cache, engine, why, process, launches_per_sample } in &record.plan.arms {
         let launches = launches_per_sample.to_string();
         let process = words::process(*process).to_owned();
-        table.row(vec![name.clone(), cache.to_string(), engine.clone(), process, launches, why.clone()]);
+        table.row(vec![
+            name.clone(),
+            cache.to_string(),
+            engine.clone(),
+            process,
+            launches,
+            why.clone(),
+        ]);
     }
     table
 }
@@ -124,7 +134,8 @@ pub(crate) fn ratios(summary: &Summary) -> Table {
         }
         let slower = |ratio: &RatioSummary| if ratio.ratio < 1.0 { "" } else { " slower" };
         let mut row = keys(arm);
-        let pairs = [&arm.of_floor, &arm.of_published].map(|ratio| ratio.as_ref().map(|ratio| ratio.pairs));
+        let pairs =
+            [&arm.of_floor, &arm.of_published].map(|ratio| ratio.as_ref().map(|ratio| ratio.pairs));
         row.extend([
             or_nothing(arm.beyond_floor_ns, |nanos| units::signed_duration(nanos as f64)),
             or_nothing(arm.of_floor.as_ref().and_then(|ratio| ratio.interval), words::interval),
@@ -155,7 +166,8 @@ pub(crate) fn launches(summary: &Summary) -> Table {
     table
 }
 
-/// Mode, turns and exact work counters of each arm, byte sizes shortened, and the peak memory beside them.
+/// Mode, turns and exact work counters of each arm, byte sizes shortened, and the peak memory
+/// beside them.
 pub(crate) fn work_in_short(summary: &Summary) -> Table {
     work(summary, Precision::Short, &counters(summary, CounterClass::Exact), true)
 }
@@ -169,7 +181,9 @@ pub(crate) fn exact_work(summary: &Summary) -> Table {
 pub(crate) fn advisory_work(summary: &Summary) -> Table {
     let names = counters(summary, CounterClass::Advisory);
     let mut table = Table::new(2, ["arm", "cache"].into_iter().chain(names.iter().copied()));
-    for arm in summary.arms.iter().filter(|arm| names.iter().any(|name| arm.counters.contains_key(*name))) {
+    for arm in
+        summary.arms.iter().filter(|arm| names.iter().any(|name| arm.counters.contains_key(*name)))
+    {
         let mut row = keys(arm);
         row.extend(names.iter().map(|name| counter(arm, name, Precision::Full)));
         table.row(row);
@@ -177,17 +191,19 @@ pub(crate) fn advisory_work(summary: &Summary) -> Table {
     table
 }
 
-/// The names of the counters that some launch reports, the most important first. A counter that one arm calls advisory
-/// is advisory.
+/// The names of the counters that some launch reports, the most important first. A counter that one
+/// arm calls advisory is advisory.
 fn counters(summary: &Summary, class: CounterClass) -> Vec<&str> {
     let all = || summary.arms.iter().flat_map(|arm| &arm.counters);
-    let ours = || summary.arms.iter().filter(|arm| arm.candidate.is_none()).flat_map(|arm| &arm.counters);
+    let ours =
+        || summary.arms.iter().filter(|arm| arm.candidate.is_none()).flat_map(|arm| &arm.counters);
     let mut found: Vec<&str> = Vec::new();
     for (name, counter) in all() {
         // What a candidate reads says nothing of what our own arms repeat.
         let is_ours = ours().any(|(other, _)| other == name);
-        let is_advisory =
-            |(other, own): (&String, &CounterSummary)| other == name && own.class == CounterClass::Advisory;
+        let is_advisory = |(other, own): (&String, &CounterSummary)| {
+            other == name && own.class == CounterClass::Advisory
+        };
         let advisory = if is_ours { ours().any(is_advisory) } else { all().any(is_advisory) };
         let own = if advisory { CounterClass::Advisory } else { CounterClass::Exact };
         if own == class && counter.seen.is_some() && !found.contains(&name.as_str()) {
@@ -202,8 +218,10 @@ fn counters(summary: &Summary, class: CounterClass) -> Vec<&str> {
 /// The counters that no launch of any arm reports.
 pub(crate) fn unavailable(summary: &Summary) -> Vec<&str> {
     let all = || summary.arms.iter().flat_map(|arm| &arm.counters);
-    let mut found: Vec<&str> =
-        all().filter(|(_, counter)| counter.unavailable_in > 0).map(|(name, _)| name.as_str()).collect();
+    let mut found: Vec<&str> = all()
+        .filter(|(_, counter)| counter.unavailable_in > 0)
+        .map(|(name, _)| name.as_str())
+        .collect();
     found.retain(|name| all().all(|(other, counter)| other != name || counter.seen.is_none()));
     found.sort_unstable();
     found.dedup();
@@ -241,7 +259,8 @@ fn work(summary: &Summary, precision: Precision, names: &[&str], memory: bool) -
 
 /// What launches took from the machine, and what shows the state of the cache.
 pub(crate) fn resources(summary: &Summary, precision: Precision) -> Table {
-    let titles = ["arm", "cache", "processor", "peak memory", "read from device", "faults", "pages before"];
+    let titles =
+        ["arm", "cache", "processor", "peak memory", "read from device", "faults", "pages before"];
     let mut table = Table::new(2, titles);
     for arm in &summary.arms {
         let used = &arm.resources;
@@ -258,12 +277,14 @@ pub(crate) fn resources(summary: &Summary, precision: Precision) -> Table {
     table.without_empty_columns()
 }
 
-/// Time inside the process of each arm that says where its time goes, beside that of `warm`; empty without an arm with a long-lived
-/// process, for which there is no other time to compare.
+/// Time inside the process of each arm that says where its time goes, beside that of `warm`; empty
+/// without an arm with a long-lived process, for which there is no other time to compare.
 pub(crate) fn inside(summary: &Summary) -> Table {
-    let mut table =
-        Table::new(2, ["arm", "cache", "process", "median", "p95", "spread", "vs warm", "interval"])
-            .words("process");
+    let mut table = Table::new(
+        2,
+        ["arm", "cache", "process", "median", "p95", "spread", "vs warm", "interval"],
+    )
+    .words("process");
     let lives_on = |arm: &ArmSummary| arm.process == Process::Resident;
     if !summary.arms.iter().any(lives_on) {
         return table;
@@ -277,16 +298,21 @@ pub(crate) fn inside(summary: &Summary) -> Table {
             units::duration(times.p95),
             words::percent(times.spread),
             baseline_or(arm, WARM, arm.inside_of_warm.as_ref(), |ratio| times_as_long(ratio.ratio)),
-            or_nothing(arm.inside_of_warm.as_ref().and_then(|ratio| ratio.interval), words::interval),
+            or_nothing(
+                arm.inside_of_warm.as_ref().and_then(|ratio| ratio.interval),
+                words::interval,
+            ),
         ]);
         table.row(row);
     }
     table
 }
 
-/// Where the time of a launch goes, for the arms whose engine reports phases; `shares` adds the part of the whole.
+/// Where the time of a launch goes, for the arms whose engine reports phases; `shares` adds the
+/// part of the whole.
 pub(crate) fn phases(summary: &Summary, shares: bool) -> Table {
-    // The arm with the most phases knows the order of the work best; those of the others are among its own, or follow.
+    // The arm with the most phases knows the order of the work best; those of the others are among
+    // its own, or follow.
     let mut arms: Vec<&ArmSummary> = summary.arms.iter().collect();
     arms.sort_by_key(|arm| std::cmp::Reverse(arm.phases.len()));
     let mut names: Vec<&str> = Vec::new();
@@ -304,7 +330,11 @@ pub(crate) fn phases(summary: &Summary, shares: bool) -> Table {
                 || NOTHING.to_owned(),
                 |phase| {
                     let median = units::duration(phase.median);
-                    if shares { format!("{median} ({})", words::percent(phase.share)) } else { median }
+                    if shares {
+                        format!("{median} ({})", words::percent(phase.share))
+                    } else {
+                        median
+                    }
                 },
             ));
         }
@@ -331,7 +361,9 @@ mod tests {
         let mut record = record();
         for sample in record.samples.iter_mut().filter(|sample| sample.arm == "warm") {
             for launch in &mut sample.launches {
-                launch.counters.insert("syscr".to_owned(), crate::record::Counter::advisory(Some(1)));
+                launch
+                    .counters
+                    .insert("syscr".to_owned(), crate::record::Counter::advisory(Some(1)));
             }
         }
         let summary = Summary::of(&record);

@@ -17,9 +17,9 @@ const NAMED: usize = 20;
 /// Warnings about machine and build that a brief result shows.
 const WARNINGS: usize = 3;
 
-/// What a run found, on one screen of 80 columns: the answer, one table, what was excluded, warnings.
-/// It has no control characters, so it reads the same in a terminal, a log and a file. Ends with a
-/// line feed.
+/// What a run found, on one screen of 80 columns: the answer, one table, what was excluded,
+/// warnings. It has no control characters, so it reads the same in a terminal, a log and a file.
+/// Ends with a line feed.
 #[must_use]
 pub fn brief(record: &Record, summary: &Summary) -> String {
     let mut out = String::new();
@@ -87,7 +87,11 @@ pub fn details(record: &Record, summary: &Summary) -> String {
         },
         &tables::work_in_short(summary),
     );
-    section(&mut out, "Time inside the process, without its start and end", &tables::inside(summary));
+    section(
+        &mut out,
+        "Time inside the process, without its start and end",
+        &tables::inside(summary),
+    );
     section(
         &mut out,
         "Where the time goes (medians over launches)",
@@ -95,7 +99,11 @@ pub fn details(record: &Record, summary: &Summary) -> String {
     );
     left_out(&mut out, &summary.left_out);
     let states = limits::cache_states(record);
-    bullets(&mut out, "Conditions and limits", states.into_iter().chain(limits::limits(record, summary)));
+    bullets(
+        &mut out,
+        "Conditions and limits",
+        states.into_iter().chain(limits::limits(record, summary)),
+    );
     again(&mut out, record);
     out
 }
@@ -131,7 +139,8 @@ pub(crate) fn notes(out: &mut String, record: &Record, left_out: &[LeftOut]) {
     }
     if !arms.is_empty() {
         arms.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let most: Vec<String> = arms.iter().take(3).map(|(arm, count)| format!("{arm} {count}")).collect();
+        let most: Vec<String> =
+            arms.iter().take(3).map(|(arm, count)| format!("{arm} {count}")).collect();
         let more = if arms.len() > 3 { ", and others" } else { "" };
         said.push(format!("Not in the figures: {}{more}.", most.join(", ")));
     }
@@ -152,7 +161,11 @@ pub(crate) fn left_out(out: &mut String, samples: &[LeftOut]) {
 pub(crate) fn again(out: &mut String, record: &Record) {
     let again = remarks::again(record, WIDTH);
     // Beside its title if it fits, else below it.
-    let gap = if "Repeat: ".len() + again.lines().next().map_or(0, str::len) <= WIDTH { ' ' } else { '\n' };
+    let gap = if "Repeat: ".len() + again.lines().next().map_or(0, str::len) <= WIDTH {
+        ' '
+    } else {
+        '\n'
+    };
     *out += &format!("\nRepeat:{gap}{again}\n");
 }
 
@@ -198,7 +211,8 @@ mod tests {
     #[test]
     fn a_failure_names_its_cause_first() {
         let mut record = crate::fixture::flawless();
-        record.samples[5].state = SampleState::Failed { error: "exit code 1: memo: not a memo".to_owned() };
+        record.samples[5].state =
+            SampleState::Failed { error: "exit code 1: memo: not a memo".to_owned() };
         record.outcome = Outcome::of(&record.samples, false);
         let text = brief_of(&record);
         assert!(text.starts_with("FAILED: "), "{text}");
@@ -218,9 +232,9 @@ mod tests {
     #[test]
     fn it_fits_80_columns_of_plain_ascii() {
         let mut record = record();
-        record
-            .command
-            .extend(["--recipe", "quick", "--samples", "9", "--arms", "warm,floor"].map(str::to_owned));
+        record.command.extend(
+            ["--recipe", "quick", "--samples", "9", "--arms", "warm,floor"].map(str::to_owned),
+        );
         record.command[0].insert_str(0, "/home/someone/src/tracerig/target/release/");
         let text = text_of(&record);
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
@@ -260,13 +274,17 @@ mod tests {
     fn a_wrong_answer_comes_before_every_claim() {
         let mut record = record();
         record.samples[5].launches[0].verified = false;
-        record.samples[5].state = SampleState::Mismatch { detail: "turn t-1 is missing".to_owned() };
+        record.samples[5].state =
+            SampleState::Mismatch { detail: "turn t-1 is missing".to_owned() };
         record.outcome = Outcome::of(&record.samples, false);
         let text = text_of(&record);
         assert!(text.starts_with("WRONG ANSWER: "), "{text}");
         assert!(brief_of(&record).starts_with("WRONG ANSWER: "));
         assert!(text.contains("(sample 5): WRONG ANSWER: turn t-1 is missing"));
-        assert!(text.contains("Mismatch: 81 of 81 samples taken, 1 excluded, 1 failed, 1 wrong"), "{text}");
+        assert!(
+            text.contains("Mismatch: 81 of 81 samples taken, 1 excluded, 1 failed, 1 wrong"),
+            "{text}"
+        );
         assert!(text.contains("448 of 450 launches"), "{text}");
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// A number of bytes. JSON holds the plain integer; the field's name ends in `_bytes`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct ByteSize(pub u64);
 
@@ -25,8 +27,8 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// A duration as three figures and a unit: `950 ns`, `64.1 us`, `2.61 ms`, `12.3 s`. ASCII, so that it is the same in
-/// a terminal, a log and a file.
+/// A duration as three figures and a unit: `950 ns`, `64.1 us`, `2.61 ms`, `12.3 s`. ASCII, so that
+/// it is the same in a terminal, a log and a file.
 #[must_use]
 pub fn duration(value: Duration) -> String {
     let nanos = value.as_nanos();
@@ -54,7 +56,8 @@ pub fn count(value: u64) -> String {
     out
 }
 
-/// A ratio with three figures: `0.981`, `1.90`, `12.3`, `462`, `26,800`: no ratio of times is known any better.
+/// A ratio with three figures: `0.981`, `1.90`, `12.3`, `462`, `26,800`: no ratio of times is known
+/// any better.
 #[must_use]
 pub fn ratio(value: f64) -> String {
     if value < 999.5 {
@@ -64,7 +67,8 @@ pub fn ratio(value: f64) -> String {
     count(((value / unit).round() * unit) as u64)
 }
 
-/// An average amount with three figures, as small as it may be: `0`, `0.0201`, `1.25`, `12.5`, `5,650`.
+/// An average amount with three figures, as small as it may be: `0`, `0.0201`, `1.25`, `12.5`,
+/// `5,650`.
 #[must_use]
 pub fn average(value: f64) -> String {
     if value == 0.0 {
@@ -112,11 +116,16 @@ pub(crate) mod nanos {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(saturated(*value))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_nanos)
     }
 
@@ -146,8 +155,8 @@ pub(crate) mod nanos {
     }
 }
 
-/// Serde of a ratio with six significant figures: more would be noise, and logarithms differ in their last digits from
-/// platform to platform.
+/// Serde of a ratio with six significant figures: more would be noise, and logarithms differ in
+/// their last digits from platform to platform.
 pub(crate) mod figures {
     use serde::Serializer;
 
@@ -161,7 +170,10 @@ pub(crate) mod figures {
     /// The same for a figure that may be unavailable (`null`).
     // Serde passes a reference.
     #[allow(clippy::ref_option)]
-    pub(crate) fn option<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn option<S: Serializer>(
+        value: &Option<f64>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => serialize(value, serializer),
             None => serializer.serialize_none(),

@@ -29,8 +29,8 @@ pub(crate) fn or_empty<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> S
     value.map(text).unwrap_or_default()
 }
 
-/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed. `async` if the
-/// cache is not a condition.
+/// `warm (cache hot)`: the arm `cold` may run with a hot cache, so the word is needed. `async` if
+/// the cache is not a condition.
 pub(crate) fn arm(name: &str, cache: Cache) -> String {
     if cache == Cache::Any {
         return name.to_owned();
@@ -66,7 +66,8 @@ pub(crate) fn versus(ratio: &RatioSummary) -> String {
     }
 }
 
-/// The interval in the direction of [`versus`]: of the speed-up where the arm is faster, else of the ratio.
+/// The interval in the direction of [`versus`]: of the speed-up where the arm is faster, else of
+/// the ratio.
 pub(crate) fn versus_interval(ratio: &RatioSummary) -> Option<String> {
     let Interval { low, high } = ratio.interval?;
     Some(if ratio.ratio < 1.0 {
@@ -92,7 +93,8 @@ pub(crate) fn percent(part: f64) -> String {
     if percent >= 9.95 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
-/// A ratio of times as the change that it is: `+5.1 %`, `-12 %`; from twice on, and below half, `x2.50`, `x0.400`.
+/// A ratio of times as the change that it is: `+5.1 %`, `-12 %`; from twice on, and below half,
+/// `x2.50`, `x0.400`.
 pub(crate) fn change(ratio: f64) -> String {
     if !(0.5..2.0).contains(&ratio) {
         return format!("x{}", units::ratio(ratio));
@@ -126,14 +128,22 @@ pub(crate) fn modes(modes: &[ModeCount]) -> String {
     }
 }
 
-/// An amount of work: one figure, or `lowest..highest` when launches differ. `unavailable` where no launch reports it,
-/// `-` where the arm has no such counter; what some launches lack is said.
-pub(crate) fn amount(counter: Option<&CounterSummary>, bytes: bool, precision: Precision) -> String {
+/// An amount of work: one figure, or `lowest..highest` when launches differ. `unavailable` where no
+/// launch reports it, `-` where the arm has no such counter; what some launches lack is said.
+pub(crate) fn amount(
+    counter: Option<&CounterSummary>,
+    bytes: bool,
+    precision: Precision,
+) -> String {
     let Some(counter) = counter else {
         return NOTHING.to_owned();
     };
     let Some(seen) = counter.seen else {
-        return if counter.unavailable_in == 0 { NOTHING.to_owned() } else { "unavailable".to_owned() };
+        return if counter.unavailable_in == 0 {
+            NOTHING.to_owned()
+        } else {
+            "unavailable".to_owned()
+        };
     };
     let range = range(seen, bytes, precision);
     match counter.unavailable_in {
@@ -146,7 +156,11 @@ fn range(seen: Seen, bytes: bool, precision: Precision) -> String {
     let digits = |value: u64| units::count(value);
     let short = |value: u64| ByteSize(value).to_string();
     if !seen.varies {
-        return if bytes && precision == Precision::Short { short(seen.min) } else { digits(seen.min) };
+        return if bytes && precision == Precision::Short {
+            short(seen.min)
+        } else {
+            digits(seen.min)
+        };
     }
     if bytes && precision == Precision::Short {
         let (min, max) = (short(seen.min), short(seen.max));
@@ -204,8 +218,9 @@ pub(crate) fn repeatable(command: &[String]) -> Vec<String> {
     kept
 }
 
-/// The words of a command as a shell reads them, in lines of at most `width` columns as far as single words allow. An
-/// option stays beside its value. A line that goes on ends in a backslash, so that all of them can be copied at once.
+/// The words of a command as a shell reads them, in lines of at most `width` columns as far as
+/// single words allow. An option stays beside its value. A line that goes on ends in a backslash,
+/// so that all of them can be copied at once.
 pub(crate) fn shell(words: &[String], width: usize) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     let quoted = |word: &String| {
@@ -219,7 +234,8 @@ pub(crate) fn shell(words: &[String], width: usize) -> String {
                 code @ ..=0xffff => format!("\\u{code:04x}"),
                 code => format!("\\U{code:08x}"),
             };
-            // As bash and zsh read it: a command to be copied must not steer the terminal that it is shown in.
+            // As bash and zsh read it: a command to be copied must not steer the terminal that it
+            // is shown in.
             format!("$'{}'", word.chars().map(seen).collect::<String>())
         } else {
             format!("'{}'", word.replace('\'', r"'\''"))
@@ -345,8 +361,16 @@ mod tests {
 
     #[test]
     fn a_shell_reads_the_words_back() {
-        let words = ["plain-1.0/x", "my runs", "it's", "", "$HOME", "a\nb", "\u{1b}[1m\u{202e}\u{e0041}it's"]
-            .map(str::to_owned);
+        let words = [
+            "plain-1.0/x",
+            "my runs",
+            "it's",
+            "",
+            "$HOME",
+            "a\nb",
+            "\u{1b}[1m\u{202e}\u{e0041}it's",
+        ]
+        .map(str::to_owned);
         assert_eq!(
             shell(&words, 200),
             r"plain-1.0/x 'my runs' 'it'\''s' '' '$HOME' $'a\012b' $'\033[1m\u202e\U000e0041it\'s'"

@@ -4,7 +4,8 @@
 //! cargo run --release -p tracerig-scanner --example turns -- ~/.codex/logs_2.sqlite [MEMO [SINCE]]
 //! ```
 //!
-//! A second run with the same MEMO reads only the rows added since. SINCE is a Unix time; moving it costs no rescan.
+//! A second run with the same MEMO reads only the rows added since. SINCE is a Unix time; moving it
+//! costs no rescan.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use tracerig_scanner::{MemoPlace, Options, Request, Scan, ScanError, Scanner, Window};
 
-/// A tool that refreshes a display rather gives up than freezes; the next refresh begins where the memo ends.
+/// A tool that refreshes a display rather gives up than freezes; the next refresh begins where the
+/// memo ends.
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {

@@ -1,4 +1,5 @@
-//! What was used in the sessions of a Codex home, day by day (UTC): `cargo run --example usage -- ~/.codex [MEMO-FOLDER]`.
+//! What was used in the sessions of a Codex home, day by day (UTC): `cargo run --example usage --
+//! ~/.codex [MEMO-FOLDER]`.
 
 use std::path::PathBuf;
 
@@ -12,7 +13,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (day, used) in refresh.usage.by(|slot| Some(slot.begins_at().div_euclid(86_400))) {
         println!("day {day}: {} tokens in {} responses", used.tokens.total, used.events);
     }
-    for message in refresh.warnings.iter().cloned().chain(refresh.problems.iter().map(ToString::to_string)) {
+    for message in
+        refresh.warnings.iter().cloned().chain(refresh.problems.iter().map(ToString::to_string))
+    {
         eprintln!("{message}");
     }
     eprintln!("{:?}", refresh.stats);

@@ -24,7 +24,8 @@ pub(crate) struct Advanced {
     pub(crate) changed: bool,
 }
 
-/// Advances `memo`, or says which check forbids it. Everything is read in the snapshot's transaction.
+/// Advances `memo`, or says which check forbids it. Everything is read in the snapshot's
+/// transaction.
 pub(crate) fn advance(
     context: Context<'_>,
     mut memo: Memo,
@@ -52,7 +53,8 @@ fn try_advance(
     checks::identity(memo, &snapshot.identity, ablated)?;
     checks::shrink(memo, snapshot.max_id, ablated)?;
     let anchors_left = checks::anchors(memo, lookup, ablated)?;
-    // One look-up for all rows that are gone from the lower end: facts that no check looks at would never be forgotten.
+    // One look-up for all rows that are gone from the lower end: facts that no check looks at would
+    // never be forgotten.
     if !ablated.has(Ablation::FactsBelow) {
         let least = lookup.at_or_above(i64::MIN)?.unwrap_or(i64::MAX);
         for fact in memo.facts.iter().take_while(|fact| fact.id < least) {
@@ -104,17 +106,25 @@ fn try_advance(
     memo.facts.keep_only(&needed);
     memo.cursor = ablation::cursor(context, snapshot, &memo.facts)?;
     if !ablated.has(Ablation::AnchorsAnew) {
-        anchors::choose(&mut memo.anchors, reader.picked(), memo.cursor, |id| lookup.signature(id))?;
+        anchors::choose(&mut memo.anchors, reader.picked(), memo.cursor, |id| {
+            lookup.signature(id)
+        })?;
     }
     Ok((Mode::Incremental, true))
 }
 
-/// Whether everything is read in one state of the database, so that what does not fit together is damage.
+/// Whether everything is read in one state of the database, so that what does not fit together is
+/// damage.
 pub(crate) fn is_one_state(ablated: Ablations) -> bool {
     !ablated.has(Ablation::Snapshot) && !ablated.has(Ablation::SnapshotShared)
 }
 
-fn none_missed(context: Context<'_>, memo: &Memo, snapshot: &Snapshot, rows: u64) -> Result<(), ScanError> {
+fn none_missed(
+    context: Context<'_>,
+    memo: &Memo,
+    snapshot: &Snapshot,
+    rows: u64,
+) -> Result<(), ScanError> {
     if is_one_state(context.ablated) {
         proof::none_missed(context.path, snapshot.first(), memo, rows)
     } else {

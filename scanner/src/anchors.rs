@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::signature::Signature;
 
-/// Anchors kept at most, the last scanned row among them: enough that retention rarely takes all of them, few enough to
-/// look up at every launch.
+/// Anchors kept at most, the last scanned row among them: enough that retention rarely takes all of
+/// them, few enough to look up at every launch.
 pub(crate) const ANCHORS: usize = 8;
 
 /// A row remembered only to recognise the database by.
@@ -17,12 +17,12 @@ pub(crate) struct Anchor {
     pub(crate) signature: Signature,
 }
 
-/// Chooses the anchors of a memo whose last row is `last`, among those it has and those `picked` of the rows that were
-/// scanned since. `signature` looks a row up.
+/// Chooses the anchors of a memo whose last row is `last`, among those it has and those `picked` of
+/// the rows that were scanned since. `signature` looks a row up.
 ///
-/// Anchors that survived so far stay: rows that nobody deleted for long are likely to stay longer. Picked rows take the
-/// places that are free. If there are too many, an inner one goes whose neighbours are closest to each other, so that
-/// what stays is of every age.
+/// Anchors that survived so far stay: rows that nobody deleted for long are likely to stay longer.
+/// Picked rows take the places that are free. If there are too many, an inner one goes whose
+/// neighbours are closest to each other, so that what stays is of every age.
 pub(crate) fn choose<E>(
     anchors: &mut Vec<Anchor>,
     picked: &Picked,
@@ -35,8 +35,8 @@ pub(crate) fn choose<E>(
     }
     anchors.sort_unstable_by_key(|anchor| anchor.id);
     if anchors.len() > ANCHORS {
-        let crowded =
-            (1..anchors.len() - 1).min_by_key(|&at| anchors[at + 1].id.abs_diff(anchors[at - 1].id));
+        let crowded = (1..anchors.len() - 1)
+            .min_by_key(|&at| anchors[at + 1].id.abs_diff(anchors[at - 1].id));
         if let Some(crowded) = crowded {
             anchors.remove(crowded);
         }
@@ -46,8 +46,9 @@ pub(crate) fn choose<E>(
 
 /// Picks a few rows out of all that are offered: those whose ids come first in a scrambled order.
 ///
-/// So each row is as likely to be picked as any other, however the ids are spread; and what is picked does not depend on
-/// the order in which rows are offered, so that several readers can pick by themselves.
+/// So each row is as likely to be picked as any other, however the ids are spread; and what is
+/// picked does not depend on the order in which rows are offered, so that several readers can pick
+/// by themselves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Picked {
     /// Place in the scrambled order and id, the first of that order first.
@@ -77,8 +78,8 @@ impl Picked {
     }
 }
 
-/// The place of an id in an order that has nothing to do with its own: the finishing steps of splitmix64, which give
-/// different ids different places.
+/// The place of an id in an order that has nothing to do with its own: the finishing steps of
+/// splitmix64, which give different ids different places.
 fn scrambled(id: i64) -> u64 {
     let mut mixed = id.cast_unsigned().wrapping_add(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -133,7 +134,8 @@ mod tests {
             // Nine of ten rows are close together at the end of a long range.
             let begin = round * 1_000_000_007;
             let end = begin + 400_000_000;
-            let rows: Vec<i64> = (0..1000).map(|n| begin + n * 400_000).chain(end..end + 9000).collect();
+            let rows: Vec<i64> =
+                (0..1000).map(|n| begin + n * 400_000).chain(end..end + 9000).collect();
             let mut anchors = Vec::new();
             scan(&mut anchors, &rows);
             assert_eq!(anchors.len(), ANCHORS);

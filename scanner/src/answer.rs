@@ -145,15 +145,16 @@ pub struct Stats {
     pub facts: u64,
     /// Completions among them.
     pub completions: u64,
-    /// Rows among those examined that carry a marker under another target than its own, or set a tier by an operation of
-    /// an unknown name. A hint that a version moved or renamed something, or merely quotations; no part of the result.
+    /// Rows among those examined that carry a marker under another target than its own, or set a
+    /// tier by an operation of an unknown name. A hint that a version moved or renamed something,
+    /// or merely quotations; no part of the result.
     pub unrecognised: u64,
     /// Rows among those examined that prove that a turn ran.
     pub turn_rows: u64,
     /// The turns that these prove to have run. A hint, as `tier_rows` is.
     pub turns_seen: u64,
-    /// Rows among those examined that tell the tier of a turn, whichever it is. None beside many turns means that the
-    /// version of Codex logs no tier, or logs it in a way not known here.
+    /// Rows among those examined that tell the tier of a turn, whichever it is. None beside many
+    /// turns means that the version of Codex logs no tier, or logs it in a way not known here.
     pub tier_rows: u64,
     /// The highest id the answer covers, 0 for an empty table.
     pub cursor: i64,

@@ -1,7 +1,8 @@
 //! The memo on disk: one small file, whole or not trusted.
 //!
-//! Layout: magic, format version, fingerprint of the parser, stamp, SHA-256 of everything else, payload (postcard).
-//! Magic and version keep their place in every format. Only ids, names, times and digests are stored, never bodies.
+//! Layout: magic, format version, fingerprint of the parser, stamp, SHA-256 of everything else,
+//! payload (postcard). Magic and version keep their place in every format. Only ids, names, times
+//! and digests are stored, never bodies.
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, TryLockError};
@@ -28,8 +29,8 @@ const MAGIC: [u8; 8] = *b"trigmemo";
 const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 8 + 4 + 16 + 16 + 32;
 
-/// No memo is larger. Some sixty bytes a fact make this more than ten million facts, and a file that claims more is not
-/// worth the memory that reading it takes.
+/// No memo is larger. Some sixty bytes a fact make this more than ten million facts, and a file
+/// that claims more is not worth the memory that reading it takes.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// A random value that every write renews.
@@ -40,14 +41,15 @@ pub(crate) type Stamp = [u8; 16];
 pub(crate) enum Standing {
     /// Nothing.
     Absent,
-    /// Something that is no artifact of this format: too short, of another version, a folder, a link.
+    /// Something that is no artifact of this format: too short, of another version, a folder, a
+    /// link.
     Foreign,
     /// An artifact with this stamp, whole or not.
     Stamped(Stamp),
 }
 
-/// Whether writing the artifact at `path` could touch the database at `database` (resolved): it, its log, index or
-/// journal is where the artifact, its lock or its temporary file would.
+/// Whether writing the artifact at `path` could touch the database at `database` (resolved): it,
+/// its log, index or journal is where the artifact, its lock or its temporary file would.
 pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
     // All three are in one folder.
     let folder = folder(path).canonicalize().unwrap_or_else(|_| folder(path).to_owned());
@@ -55,22 +57,30 @@ pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
     let file = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
     let own = [path.to_owned(), with_suffix(path, ".lock"), temporary(path)]
         .map(|path| (file(&path), resolved(&path)));
-    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(database, suffix)).iter().any(|theirs| {
-        let identity = file(theirs);
-        own.iter().any(|(file, path)| path == theirs || (identity.is_some() && *file == identity))
-    })
+    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(database, suffix)).iter().any(
+        |theirs| {
+            let identity = file(theirs);
+            own.iter()
+                .any(|(file, path)| path == theirs || (identity.is_some() && *file == identity))
+        },
+    )
 }
 
 /// Whether what is at `path` is a file of someone else, which no memo may replace.
 ///
-/// An artifact that is damaged, torn or cut short is still ours: at least half of its first bytes are the magic, or they
-/// were never written.
+/// An artifact that is damaged, torn or cut short is still ours: at least half of its first bytes
+/// are the magic, or they were never written.
 fn is_of_someone_else(path: &Path) -> io::Result<bool> {
     let mut start = Vec::with_capacity(MAGIC.len());
     match open_regular(path) {
         Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut start)?,
         // What cannot be read cannot be distinguished: it is where the memo was asked for.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+            ) =>
+        {
             return Ok(false);
         }
         Err(error) => return Err(error),
@@ -114,7 +124,8 @@ impl Header {
         let (producer, rest) = rest.split_first_chunk()?;
         let (stamp, rest) = rest.split_first_chunk()?;
         let (checksum, _) = rest.split_first_chunk()?;
-        let is_known = u32::from_le_bytes(*version) == VERSION || ablated.has(Ablation::ArtifactVersion);
+        let is_known =
+            u32::from_le_bytes(*version) == VERSION || ablated.has(Ablation::ArtifactVersion);
         (*magic == MAGIC && is_known).then_some(Self {
             producer: *producer,
             stamp: *stamp,
@@ -157,7 +168,9 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
     let cannot_be_read = |error: io::Error| refused(format!("cannot be read ({error})"));
     let file = match open(path, ablated) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return (Loaded::Absent, Standing::Absent),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return (Loaded::Absent, Standing::Absent);
+        }
         Err(error) => return (cannot_be_read(error), Standing::Foreign),
     };
     // What is not a memo by its first bytes may be of any size, and is not read further.
@@ -200,12 +213,21 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
     let Some(facts) = FactSet::from_parts(Parts { facts, kept, names }) else {
         return (refused("is damaged".into()), standing);
     };
-    let memo = Memo { identity: payload.identity, cursor: payload.cursor, anchors: payload.anchors, facts };
+    let memo = Memo {
+        identity: payload.identity,
+        cursor: payload.cursor,
+        anchors: payload.anchors,
+        facts,
+    };
     (Loaded::Memo(memo, bytes.len() as u64), standing)
 }
 
 /// The artifact of `memo`, ready to be written.
-pub(crate) fn encode(memo: &Memo, database: &Path, stamp: Stamp) -> Result<Vec<u8>, postcard::Error> {
+pub(crate) fn encode(
+    memo: &Memo,
+    database: &Path,
+    stamp: Stamp,
+) -> Result<Vec<u8>, postcard::Error> {
     let payload = Payload {
         database: database.as_os_str().as_bytes(),
         identity: memo.identity,
@@ -233,12 +255,13 @@ fn checksum(bytes: &[u8]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// Held while an artifact is compared and replaced; freed by the operating system if the process dies.
+/// Held while an artifact is compared and replaced; freed by the operating system if the process
+/// dies.
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "dropping it unlocks")] File);
 
-/// Takes the lock beside the artifact; `None` while another scan holds it. Creates the folder, for the owner alone, if
-/// need be.
+/// Takes the lock beside the artifact; `None` while another scan holds it. Creates the folder, for
+/// the owner alone, if need be.
 pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     let folder = folder(path);
     if !folder.is_dir() {
@@ -257,11 +280,11 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<Lock>> {
     }
 }
 
-/// Replaces the artifact: a temporary file in the same folder, readable by the owner alone, then a rename. The lock must
-/// be held.
+/// Replaces the artifact: a temporary file in the same folder, readable by the owner alone, then a
+/// rename. The lock must be held.
 ///
-/// Not synced: the checksum finds a torn file, and losing it costs one scan. `at_half` and `at_whole` are called with a
-/// part and with all of the temporary file written.
+/// Not synced: the checksum finds a torn file, and losing it costs one scan. `at_half` and
+/// `at_whole` are called with a part and with all of the temporary file written.
 pub(crate) fn replace<E: From<io::Error>>(
     path: &Path,
     bytes: &[u8],
@@ -280,7 +303,8 @@ pub(crate) fn replace<E: From<io::Error>>(
     if ablated.has(Ablation::ArtifactRename) {
         return ablation::write_in_place(path, bytes, at_half, at_whole);
     }
-    // Under the lock one name is enough, and with one name a process that is killed leaves at most one file.
+    // Under the lock one name is enough, and with one name a process that is killed leaves at most
+    // one file.
     let temporary = Temporary(temporary(path), ablated);
     match std::fs::remove_file(&temporary.0) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -304,7 +328,8 @@ struct Temporary(PathBuf, Ablations);
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.1.has(Ablation::ArtifactTemporary) {
-            // Gone already if it took its place. What cannot be removed is replaced by the next scan that writes.
+            // Gone already if it took its place. What cannot be removed is replaced by the next
+            // scan that writes.
             let _ = std::fs::remove_file(&self.0);
         }
     }
@@ -358,10 +383,20 @@ mod tests {
         replace(&path, b"trigmemo second", Ablations::NONE, ok, ok).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"trigmemo second");
         assert_eq!(std::fs::read(&victim).unwrap(), b"untouched");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "only the memo and the victim");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "only the memo and the victim"
+        );
 
-        let failed = replace(&path, b"trigmemo third", Ablations::NONE, ok, || Err(io::Error::other("full")));
-        assert!(failed.is_err() && std::fs::read(&path).unwrap() == b"trigmemo second" && !left.exists());
+        let failed = replace(&path, b"trigmemo third", Ablations::NONE, ok, || {
+            Err(io::Error::other("full"))
+        });
+        assert!(
+            failed.is_err()
+                && std::fs::read(&path).unwrap() == b"trigmemo second"
+                && !left.exists()
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Whether a memo may be trusted: one function a check, each with what it costs and the mistake it prevents.
+//! Whether a memo may be trusted: one function a check, each with what it costs and the mistake it
+//! prevents.
 //!
-//! What they cannot see is written in the crate's documentation: a row changed in place beyond its signature, a row
-//! inserted below the cursor, a file overwritten in place by a copy that shares the rows looked up.
+//! What they cannot see is written in the crate's documentation: a row changed in place beyond its
+//! signature, a row inserted below the cursor, a file overwritten in place by a copy that shares
+//! the rows looked up.
 
 use std::fmt;
 
@@ -104,7 +106,8 @@ pub(crate) trait Rows {
     /// The signature of row `id`, if it is there.
     fn signature(&mut self, id: i64) -> Result<Option<Signature>, ScanError>;
 
-    /// Fails if the row `id` of this signature, which was not found, was not deleted either: then the file is damaged.
+    /// Fails if the row `id` of this signature, which was not found, was not deleted either: then
+    /// the file is damaged.
     fn gone(&mut self, id: i64, signature: &Signature) -> Result<(), ScanError>;
 }
 
@@ -118,29 +121,33 @@ impl Rows for Lookup<'_> {
     }
 }
 
-/// `schema`: no look-up. Without it, ids that a plain INTEGER PRIMARY KEY gives out again after a deletion would be
-/// taken for rows already seen.
+/// `schema`: no look-up. Without it, ids that a plain INTEGER PRIMARY KEY gives out again after a
+/// deletion would be taken for rows already seen.
 pub(crate) fn schema(trust: Trust) -> Result<(), Refusal> {
     if trust == Trust::Rising { Ok(()) } else { Err(Refusal::from(Check::Schema)) }
 }
 
-/// `identity`: one metadata call, made anyway. Without it, a replaced file whose surviving rows agree with the memo,
-/// such as an older copy, would be continued.
+/// `identity`: one metadata call, made anyway. Without it, a replaced file whose surviving rows
+/// agree with the memo, such as an older copy, would be continued.
 pub(crate) fn identity(memo: &Memo, found: &Identity, ablated: Ablations) -> Result<(), Refusal> {
     let is_same = memo.identity == *found || ablated.has(Ablation::Identity);
     if is_same { Ok(()) } else { Err(Refusal::from(Check::Identity)) }
 }
 
-/// `shrink`: no look-up. Without it, a database that lost its newest rows, or began anew, would keep turns that are no
-/// longer in it until its ids had passed the cursor.
+/// `shrink`: no look-up. Without it, a database that lost its newest rows, or began anew, would
+/// keep turns that are no longer in it until its ids had passed the cursor.
 pub(crate) fn shrink(memo: &Memo, max_id: i64, ablated: Ablations) -> Result<(), Refusal> {
     let is_there = max_id >= memo.cursor || ablated.has(Ablation::Shrink);
     if is_there { Ok(()) } else { Err(Refusal::from(Check::Shrink)) }
 }
 
-/// `anchors`: a look-up an anchor. Drops the missing ones and returns how many are left. Without it, a database that
-/// took over file and ids, but has no fact in common, would be continued.
-pub(crate) fn anchors(memo: &mut Memo, rows: &mut impl Rows, ablated: Ablations) -> Result<usize, Refusal> {
+/// `anchors`: a look-up an anchor. Drops the missing ones and returns how many are left. Without
+/// it, a database that took over file and ids, but has no fact in common, would be continued.
+pub(crate) fn anchors(
+    memo: &mut Memo,
+    rows: &mut impl Rows,
+    ablated: Ablations,
+) -> Result<usize, Refusal> {
     let only_last = ablated.has(Ablation::AnchorsSingle);
     let due = match memo.anchors.last() {
         _ if ablated.has(Ablation::Anchors) => return Ok(memo.anchors.len()),
@@ -177,11 +184,13 @@ impl Verified {
     }
 }
 
-/// `facts`: a look-up for each fact that can change the answer, in the order of ids. Drops those whose row is gone.
-/// Without it, a turn whose evidence was pruned would stay, and a changed row would be believed.
+/// `facts`: a look-up for each fact that can change the answer, in the order of ids. Drops those
+/// whose row is gone. Without it, a turn whose evidence was pruned would stay, and a changed row
+/// would be believed.
 ///
-/// Facts above `scanned_from` were read in this snapshot and need no look-up. Dropping a fact can make others matter
-/// (a submission then inherits another tier), so it goes on until nothing unverified matters.
+/// Facts above `scanned_from` were read in this snapshot and need no look-up. Dropping a fact can
+/// make others matter (a submission then inherits another tier), so it goes on until nothing
+/// unverified matters.
 pub(crate) fn facts(
     memo: &mut Memo,
     scanned_from: i64,
@@ -210,10 +219,11 @@ pub(crate) fn facts(
     }
 }
 
-/// `turn-rows`: a look-up for each kept turn row that the answer rests on, after [`facts`] has left only valid facts. A
-/// gone one says nothing of older rows of its turn, which were not kept: they may prove the same. And where a fact made a
-/// turn matter only after some of its rows had been read, these may name the model. Without the check, a turn would stay
-/// although all its turn rows were pruned, or lack its model.
+/// `turn-rows`: a look-up for each kept turn row that the answer rests on, after [`facts`] has left
+/// only valid facts. A gone one says nothing of older rows of its turn, which were not kept: they
+/// may prove the same. And where a fact made a turn matter only after some of its rows had been
+/// read, these may name the model. Without the check, a turn would stay although all its turn rows
+/// were pruned, or lack its model.
 pub(crate) fn turn_rows(
     memo: &Memo,
     scanned_from: i64,
@@ -245,8 +255,8 @@ pub(crate) fn turn_rows(
     Ok(())
 }
 
-/// The last resort of `anchors`: every anchor and every fact that matters is gone. One fact that does not matter, and
-/// is where it was, still proves the database.
+/// The last resort of `anchors`: every anchor and every fact that matters is gone. One fact that
+/// does not matter, and is where it was, still proves the database.
 pub(crate) fn any_survivor(
     memo: &mut Memo,
     verified: &mut Verified,

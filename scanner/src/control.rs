@@ -1,4 +1,5 @@
-//! What a caller can see of a running scan and do to it: progress, cancellation, and probes for tests.
+//! What a caller can see of a running scan and do to it: progress, cancellation, and probes for
+//! tests.
 
 use std::fmt;
 use std::path::Path;
@@ -25,7 +26,8 @@ pub enum Point {
     Checked,
     /// All rows were examined, and the new memo exists in memory only.
     Scanned,
-    /// Another scan holds the lock of the persisted memo. The only point that most scans never come to.
+    /// Another scan holds the lock of the persisted memo. The only point that most scans never come
+    /// to.
     PersistWaits,
     /// The lock of the persisted memo is held.
     PersistLocked,
@@ -73,7 +75,8 @@ impl Point {
     }
 }
 
-/// Sees every [`Point`] that a scan reaches: to exchange the file there, to stop the process, or to fail.
+/// Sees every [`Point`] that a scan reaches: to exchange the file there, to stop the process, or to
+/// fail.
 pub trait Probe: Send + Sync + fmt::Debug {
     /// Called at `point`; `false` makes the step fail with [`ScanError::Injected`].
     fn reached(&self, point: Point) -> bool;
@@ -86,7 +89,8 @@ pub struct Progress {
     pub rows: u64,
     /// Bytes of bodies searched so far.
     pub body_bytes: u64,
-    /// The share of the id range that is done, in thousandths; ids are unevenly used, so this is a guide only.
+    /// The share of the id range that is done, in thousandths; ids are unevenly used, so this is a
+    /// guide only.
     pub permille: u16,
 }
 
@@ -111,7 +115,11 @@ impl Control {
 
     /// Fails if the caller cancelled.
     pub(crate) fn check(&self, path: &Path) -> Result<(), ScanError> {
-        if self.is_cancelled() { Err(ScanError::Cancelled { path: path.to_owned() }) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(ScanError::Cancelled { path: path.to_owned() })
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn begin(&self, ids: i64) {
@@ -137,7 +145,11 @@ impl Control {
 }
 
 /// Tells the probe, if there is one.
-pub(crate) fn reached(probe: Option<&Arc<dyn Probe>>, path: &Path, point: Point) -> Result<(), ScanError> {
+pub(crate) fn reached(
+    probe: Option<&Arc<dyn Probe>>,
+    path: &Path,
+    point: Point,
+) -> Result<(), ScanError> {
     match probe {
         Some(probe) if !probe.reached(point) => {
             Err(ScanError::Injected { path: path.to_owned(), point: point.name() })

@@ -1,4 +1,5 @@
-//! Whether the rows of a database tell tiers at all: a version that logs otherwise must not look like "no priority turns".
+//! Whether the rows of a database tell tiers at all: a version that logs otherwise must not look
+//! like "no priority turns".
 
 use std::path::Path;
 
@@ -23,9 +24,10 @@ pub(crate) fn warning(
     if stats.turns_seen < TURNS || stats.tier_rows > 0 {
         return Ok(None);
     }
-    let version = version(connection, stats.cursor).map_err(|error| ScanError::from_sqlite(path, error))?;
-    let codex =
-        version.map_or_else(|| "this version of Codex".to_owned(), |version| format!("Codex {version}"));
+    let version =
+        version(connection, stats.cursor).map_err(|error| ScanError::from_sqlite(path, error))?;
+    let codex = version
+        .map_or_else(|| "this version of Codex".to_owned(), |version| format!("Codex {version}"));
     Ok(Some(format!(
         "{}: no row tells the service tier of any of the {} turns that the examined rows show; {codex} may log it in a way \
          unknown to this scanner, so priority turns may be missing. Update tracerig, or report the version",

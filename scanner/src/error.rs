@@ -26,7 +26,8 @@ pub enum ScanError {
         /// The path as given.
         path: PathBuf,
     },
-    /// What is next to the database, where SQLite keeps its log, index or journal, is no regular file.
+    /// What is next to the database, where SQLite keeps its log, index or journal, is no regular
+    /// file.
     #[error("{}: not a file of SQLite's, which would follow the link or wait for the pipe. Move it away, and find out who put it there", path.display())]
     SidecarNotAFile {
         /// What is there.
@@ -46,7 +47,8 @@ pub enum ScanError {
         /// Whether the file holds nothing at all.
         empty: bool,
     },
-    /// `logs` is no ordinary table: to read it could run what its author wants, for as long as they want.
+    /// `logs` is no ordinary table: to read it could run what its author wants, for as long as they
+    /// want.
     #[error("{}: `logs` is {what}, and not the ordinary table that Codex writes. Nothing was read; name the database that Codex wrote", path.display())]
     ForeignTable {
         /// The path as given.
@@ -70,7 +72,8 @@ pub enum ScanError {
         /// The columns that are not there.
         columns: Vec<&'static str>,
     },
-    /// The column `id` of the trace table is not its key, so that it neither orders rows nor finds one.
+    /// The column `id` of the trace table is not its key, so that it neither orders rows nor finds
+    /// one.
     #[error("{}: column `id` of table `logs` is not its INTEGER PRIMARY KEY. This is no trace database as Codex writes it", path.display())]
     IdsNameNoRows {
         /// The path as given.
@@ -118,7 +121,8 @@ pub enum ScanError {
         /// The memo's path as given.
         path: PathBuf,
     },
-    /// A writer without a write-ahead log ended in the middle of a transaction, and nobody may undo it here.
+    /// A writer without a write-ahead log ended in the middle of a transaction, and nobody may undo
+    /// it here.
     #[error("{}: a program ended while it wrote, and what it left (-journal) can only be undone in a folder that can be written. Copy the database and its -journal file to a folder of your own and scan the copy", path.display())]
     Unfinished {
         /// The path as given.
@@ -217,14 +221,16 @@ impl ScanError {
 
 /// Which of the files that make up the database at `path` keeps SQLite from opening it, and why.
 ///
-/// Found out without opening any: closing a file gives up every lock that this process holds on it, also those of other
-/// connections.
+/// Found out without opening any: closing a file gives up every lock that this process holds on it,
+/// also those of other connections.
 fn why_closed(path: &Path) -> Option<ScanError> {
     ["", "-wal", "-shm", "-journal"].into_iter().find_map(|suffix| {
         let path = with_suffix(path, suffix);
         let error = access(&path, Access::READ_OK).err()?;
         match std::io::Error::from(error) {
-            source if source.kind() != std::io::ErrorKind::NotFound => Some(ScanError::Io { path, source }),
+            source if source.kind() != std::io::ErrorKind::NotFound => {
+                Some(ScanError::Io { path, source })
+            }
             _ if suffix.is_empty() => Some(ScanError::Missing { path }),
             _ => None,
         }

@@ -16,7 +16,8 @@ pub(crate) struct NameId(u32);
 impl NameId {
     /// The name at a place of the table.
     pub(crate) fn at(place: usize) -> Self {
-        // 2^32 names would need as many rows with facts; a database of that many marked rows exceeds SQLite's pages.
+        // 2^32 names would need as many rows with facts; a database of that many marked rows
+        // exceeds SQLite's pages.
         Self(u32::try_from(place).unwrap_or(u32::MAX))
     }
 
@@ -128,19 +129,22 @@ pub(crate) struct FactSet {
 }
 
 impl FactSet {
-    /// Puts a set together from its stored parts. `None` if a name is not there, or ids or turns do not rise: then it was
-    /// not written by [`FactSet::parts`].
+    /// Puts a set together from its stored parts. `None` if a name is not there, or ids or turns do
+    /// not rise: then it was not written by [`FactSet::parts`].
     pub(crate) fn from_parts(Parts { facts, kept, names }: Parts<Arc<str>>) -> Option<Self> {
         let known = |id: &NameId| (id.index()) < names.len();
         let complete = facts.iter().all(|fact| fact.name_ids().iter().flatten().all(known))
-            && kept.iter().all(|kept| known(&kept.turn) && kept.named.iter().all(|(_, model)| known(model)));
+            && kept
+                .iter()
+                .all(|kept| known(&kept.turn) && kept.named.iter().all(|(_, model)| known(model)));
         let rising = facts.windows(2).all(|pair| pair[0].id < pair[1].id)
             && kept.windows(2).all(|pair| pair[0].turn < pair[1].turn);
         let names = Names { list: names, index: HashMap::new() };
         (complete && rising).then_some(Self { facts, kept, names })
     }
 
-    /// The stored form. The same set always gives the same parts, whatever the history that led to it.
+    /// The stored form. The same set always gives the same parts, whatever the history that led to
+    /// it.
     pub(crate) fn parts(&self) -> Parts<&str> {
         let mut places: Vec<Option<NameId>> = vec![None; self.names.len()];
         let mut names = Vec::new();
@@ -151,7 +155,8 @@ impl FactSet {
             })
         };
         let facts = self.facts.iter().map(|fact| fact.renamed(&mut place)).collect();
-        // A fact names each turn, or it would not be kept: so the facts alone decide the order of turns.
+        // A fact names each turn, or it would not be kept: so the facts alone decide the order of
+        // turns.
         let mut kept: Vec<Kept> =
             self.kept.iter().map(|kept| Kept { turn: place(kept.turn), ..*kept }).collect();
         kept.sort_unstable_by_key(|kept| kept.turn);
@@ -205,12 +210,14 @@ impl FactSet {
                 tier: (*tier).into(),
                 process: process.map(|process| names.intern(process)),
             },
-            Says::Settings { tier } => {
-                Kind::Settings { tier: (*tier).into(), process: process.map(|process| names.intern(process)) }
-            }
-            Says::Tags { turn, model } => {
-                Kind::Tags { turn: names.intern(turn), model: model.map(|model| names.intern(model)) }
-            }
+            Says::Settings { tier } => Kind::Settings {
+                tier: (*tier).into(),
+                process: process.map(|process| names.intern(process)),
+            },
+            Says::Tags { turn, model } => Kind::Tags {
+                turn: names.intern(turn),
+                model: model.map(|model| names.intern(model)),
+            },
         };
         self.facts.push(Fact { id, signature, thread, kind });
     }
@@ -232,9 +239,9 @@ impl FactSet {
         self.kept.binary_search_by_key(&turn, |kept| kept.turn).ok().map(|at| &self.kept[at])
     }
 
-    /// Keeps the turn rows that may matter: those of turns for which `needed` holds, by the place of their names; what was
-    /// `seen` takes the place of what was kept. `whole` says whether all rows there are were seen. `signature` looks a
-    /// row up.
+    /// Keeps the turn rows that may matter: those of turns for which `needed` holds, by the place
+    /// of their names; what was `seen` takes the place of what was kept. `whole` says whether all
+    /// rows there are were seen. `signature` looks a row up.
     pub(crate) fn keep<E>(
         &mut self,
         needed: &[bool],
@@ -249,7 +256,8 @@ impl FactSet {
                 (turn, seen.of(self.names.get(turn)))
             })
             .collect();
-        // By rising id: names are in the order in which connections took turns, and the pages read would be, too.
+        // By rising id: names are in the order in which connections took turns, and the pages read
+        // would be, too.
         let ids = turns.iter().flat_map(|(_, (newest, named))| [*newest, named.map(|(id, _)| id)]);
         let ids: BTreeSet<i64> = ids.flatten().collect();
         let rows: HashMap<i64, Row> = ids
@@ -258,8 +266,12 @@ impl FactSet {
             .collect::<Result<_, E>>()?;
         let mut kept = Vec::new();
         for (turn, (newest, named)) in turns {
-            let mut entry =
-                self.kept_of(turn).copied().unwrap_or(Kept { turn, newest: None, named: None, whole });
+            let mut entry = self.kept_of(turn).copied().unwrap_or(Kept {
+                turn,
+                newest: None,
+                named: None,
+                whole,
+            });
             if let Some(id) = newest {
                 entry.newest = Some(rows[&id]);
             }
@@ -287,7 +299,9 @@ impl Fact {
     /// Every string the fact uses.
     fn name_ids(&self) -> [Option<NameId>; 3] {
         match self.kind {
-            Kind::Request { turn, model } | Kind::Tags { turn, model } => [self.thread, Some(turn), model],
+            Kind::Request { turn, model } | Kind::Tags { turn, model } => {
+                [self.thread, Some(turn), model]
+            }
             Kind::Completion { turn, model } => [self.thread, Some(turn), Some(model)],
             Kind::Submission { turn, process, .. } => [self.thread, Some(turn), process],
             Kind::Settings { process, .. } => [self.thread, None, process],
@@ -298,8 +312,12 @@ impl Fact {
     fn renamed(&self, mut new: impl FnMut(NameId) -> NameId) -> Self {
         let thread = self.thread.map(&mut new);
         let kind = match self.kind {
-            Kind::Request { turn, model } => Kind::Request { turn: new(turn), model: model.map(new) },
-            Kind::Completion { turn, model } => Kind::Completion { turn: new(turn), model: new(model) },
+            Kind::Request { turn, model } => {
+                Kind::Request { turn: new(turn), model: model.map(new) }
+            }
+            Kind::Completion { turn, model } => {
+                Kind::Completion { turn: new(turn), model: new(model) }
+            }
             Kind::Submission { turn, tier, process } => {
                 Kind::Submission { turn: new(turn), tier, process: process.map(new) }
             }

@@ -20,8 +20,8 @@ use crate::snapshot::{Context, Snapshot};
 use crate::turns::needed;
 use crate::work::Work;
 
-/// Ranges of ids that each connection takes. Many and alternating, so that gaps in the ids leave all connections about
-/// the same work; fixed, so that the work is the same at every run.
+/// Ranges of ids that each connection takes. Many and alternating, so that gaps in the ids leave
+/// all connections about the same work; fixed, so that the work is the same at every run.
 const RANGES_PER_CONNECTION: i128 = 64;
 
 /// Reads the whole table into a new memo.
@@ -110,7 +110,8 @@ fn read_all(
             if is_due { proof::entries(context, &first[0], start.elapsed()) } else { Ok(None) }
         });
         let stopped = || ScanError::Stopped { path: context.path.to_owned() };
-        let joined = others.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(stopped())));
+        let joined =
+            others.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(stopped())));
         joined.fold(own, |own, other| own.and_then(|entries| other.map(|()| entries)))
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -136,13 +137,16 @@ fn ranges(min_id: i64, max_id: i64, readers: usize) -> Vec<(i64, i64)> {
     split(min_id, max_id, RANGES_PER_CONNECTION * readers as i128)
 }
 
-/// Splits `min ..= max` into at most `parts` ranges of about the same width, without gap or overlap.
+/// Splits `min ..= max` into at most `parts` ranges of about the same width, without gap or
+/// overlap.
 fn split(min: i64, max: i64, parts: i128) -> Vec<(i64, i64)> {
     let width = i128::from(max) - i128::from(min) + 1;
     let parts = parts.min(width);
     // Every bound lies between `min` and `max`, which are of this type.
     let bound = |part: i128| (i128::from(min) + width * part / parts) as i64;
-    (0..parts).map(|part| (bound(part), if part + 1 == parts { max } else { bound(part + 1) - 1 })).collect()
+    (0..parts)
+        .map(|part| (bound(part), if part + 1 == parts { max } else { bound(part + 1) - 1 }))
+        .collect()
 }
 
 #[cfg(test)]
@@ -151,7 +155,9 @@ mod tests {
 
     #[test]
     fn ranges_cover_every_id_once() {
-        for (min, max) in [(1, 1), (1, 2), (5, 1000), (-7, 7), (i64::MIN, i64::MAX), (i64::MAX, i64::MAX)] {
+        for (min, max) in
+            [(1, 1), (1, 2), (5, 1000), (-7, 7), (i64::MIN, i64::MAX), (i64::MAX, i64::MAX)]
+        {
             for parts in [1, 2, 3, 128] {
                 let ranges = split(min, max, parts);
                 assert_eq!(ranges.first().unwrap().0, min);

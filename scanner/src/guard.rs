@@ -1,5 +1,5 @@
-//! What keeps a foreign database from harming this process: no code of its schema runs, no value is too large, every
-//! statement can be stopped, and nothing but regular files is opened.
+//! What keeps a foreign database from harming this process: no code of its schema runs, no value is
+//! too large, every statement can be stopped, and nothing but regular files is opened.
 
 use std::ffi::c_int;
 use std::path::Path;
@@ -16,10 +16,12 @@ use crate::path::with_suffix;
 /// The largest value that is read, in bytes. Codex deletes a row that alone exceeds 10 MiB.
 pub(crate) const MAX_VALUE_BYTES: i32 = 32 << 20;
 
-/// Steps of SQLite's virtual machine after which a statement looks whether it was cancelled: well under a millisecond.
+/// Steps of SQLite's virtual machine after which a statement looks whether it was cancelled: well
+/// under a millisecond.
 const STEPS: c_int = 5_000;
 
-/// Limits what reading through `connection` can do, and ends its statements once the scan is cancelled.
+/// Limits what reading through `connection` can do, and ends its statements once the scan is
+/// cancelled.
 pub(crate) fn guard(connection: &mut Connection, control: &Arc<Control>) -> rusqlite::Result<()> {
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -34,8 +36,8 @@ pub(crate) fn guard(connection: &mut Connection, control: &Arc<Control>) -> rusq
     connection.progress_handler(STEPS, Some(move || control.is_cancelled()))
 }
 
-/// Fails unless the database at `path` is a regular file and what is next to it is none or regular files. SQLite would
-/// wait for a pipe, and would write its index through a link.
+/// Fails unless the database at `path` is a regular file and what is next to it is none or regular
+/// files. SQLite would wait for a pipe, and would write its index through a link.
 ///
 /// # Errors
 /// [`ScanError::NotAFile`], [`ScanError::SidecarNotAFile`], or the file cannot be looked at.
@@ -47,7 +49,9 @@ pub fn require_files(path: &Path) -> Result<(), ScanError> {
     for suffix in ["-wal", "-shm", "-journal"] {
         let beside = with_suffix(path, suffix);
         match std::fs::symlink_metadata(&beside) {
-            Ok(found) if !found.is_file() => return Err(ScanError::SidecarNotAFile { path: beside }),
+            Ok(found) if !found.is_file() => {
+                return Err(ScanError::SidecarNotAFile { path: beside });
+            }
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Turn rows: all that a scan saw, and the few that a memo keeps.
 //!
-//! A turn has several. They matter only where a submission could be evidence for it, or where nothing else names its
-//! model; and then only the newest, and the newest that names a model.
+//! A turn has several. They matter only where a submission could be evidence for it, or where
+//! nothing else names its model; and then only the newest, and the newest that names a model.
 
 use std::collections::HashMap;
 
@@ -100,7 +100,8 @@ pub(crate) struct Kept {
     pub(crate) newest: Option<Row>,
     /// The newest that names a model, and the model.
     pub(crate) named: Option<(Row, NameId)>,
-    /// Whether every turn row of the turn was seen. Else there may have been others before a fact made it matter.
+    /// Whether every turn row of the turn was seen. Else there may have been others before a fact
+    /// made it matter.
     pub(crate) whole: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Single parts of a scan, for benchmarks, fuzz targets and baselines. Nothing here is a stable interface.
+//! Single parts of a scan, for benchmarks, fuzz targets and baselines. Nothing here is a stable
+//! interface.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -74,8 +75,8 @@ pub struct RowFact {
 #[must_use]
 pub fn read_row(target: Option<&[u8]>, thread: Option<&str>, body: &[u8]) -> RowSays {
     let marked = parse::first_marker(body);
-    let ran =
-        parse::turn_row(body, marked, target).map(|row| (row.turn.to_owned(), row.model.map(str::to_owned)));
+    let ran = parse::turn_row(body, marked, target)
+        .map(|row| (row.turn.to_owned(), row.model.map(str::to_owned)));
     let Some(marked) = marked else { return RowSays { ran, ..RowSays::default() } };
     let parsed = parse::parse(body, marked, target);
     RowSays {
@@ -98,8 +99,12 @@ fn row_fact(fact: &Fact<'_>, column: Option<&str>) -> RowFact {
     let (kind, turn, model, tier) = match &fact.says {
         Says::Request { turn, model } => ("evidence", Some(turn.as_ref()), model.as_deref(), None),
         Says::Tags { turn, model } => ("evidence", Some(*turn), *model, None),
-        Says::Completion { turn, model } => ("completion", Some(turn.as_ref()), Some(model.as_ref()), None),
-        Says::Submission { turn, tier: word } => ("submission", Some(*turn), None, Some(tier(*word))),
+        Says::Completion { turn, model } => {
+            ("completion", Some(turn.as_ref()), Some(model.as_ref()), None)
+        }
+        Says::Submission { turn, tier: word } => {
+            ("submission", Some(*turn), None, Some(tier(*word)))
+        }
         Says::Settings { tier: word } => ("settings", None, None, Some(tier(*word))),
     };
     RowFact {

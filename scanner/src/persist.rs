@@ -47,8 +47,8 @@ impl From<ScanError> for Failure {
 
 /// Writes `memo` to `path` if what is there is still what the scan found at its start (`before`).
 ///
-/// A forced rescan replaces whatever is there, but not before it has caught up with a memo of the same file that
-/// has seen more rows meanwhile, so that a stored cursor never goes back.
+/// A forced rescan replaces whatever is there, but not before it has caught up with a memo of the
+/// same file that has seen more rows meanwhile, so that a stored cursor never goes back.
 pub(crate) fn save(
     context: Context<'_>,
     path: &Path,
@@ -99,8 +99,8 @@ fn try_save(
     Ok(Saved::Written { bytes: bytes.len() as u64, standing: Standing::Stamped(stamp) })
 }
 
-/// Waits for the lock of the artifact. Others hold it for as long as writing a small file takes, unless they hang: so no
-/// longer than for a locked database, and not after a cancellation.
+/// Waits for the lock of the artifact. Others hold it for as long as writing a small file takes,
+/// unless they hang: so no longer than for a locked database, and not after a cancellation.
 fn lock(context: Context<'_>, path: &Path) -> Result<Lock, Failure> {
     const NAP: Duration = Duration::from_millis(2);
     let start = Instant::now();
@@ -120,8 +120,8 @@ fn lock(context: Context<'_>, path: &Path) -> Result<Lock, Failure> {
     }
 }
 
-/// An answer is not lost because the database cannot be read once more: only what the caller, or a test, asked for ends the
-/// scan.
+/// An answer is not lost because the database cannot be read once more: only what the caller, or a
+/// test, asked for ends the scan.
 fn keep_the_answer(error: ScanError) -> Result<(), Failure> {
     match error {
         ScanError::Cancelled { .. } | ScanError::Injected { .. } => Err(error.into()),
@@ -129,7 +129,8 @@ fn keep_the_answer(error: ScanError) -> Result<(), Failure> {
     }
 }
 
-/// Reads the rows that another scan stored meanwhile, into `memo`, while the lock keeps others from storing more.
+/// Reads the rows that another scan stored meanwhile, into `memo`, while the lock keeps others from
+/// storing more.
 fn catch_up(context: Context<'_>, path: &Path, memo: &mut Memo) -> Result<(), ScanError> {
     let (Loaded::Memo(stored, _), _) = artifact::load(path, context.path, context.ablated) else {
         return Ok(());
@@ -144,7 +145,8 @@ fn catch_up(context: Context<'_>, path: &Path, memo: &mut Memo) -> Result<(), Sc
             *memo = newer;
             Ok(())
         }
-        // The database is another one by now; the next launch will find out from this memo as from any.
+        // The database is another one by now; the next launch will find out from this memo as from
+        // any.
         Err(Refusal::Reason(_)) => Ok(()),
         Err(Refusal::Error(error)) => Err(error),
     }

@@ -3,17 +3,20 @@
 /// Identifies the source of a parser.
 pub(crate) type Fingerprint = [u8; 16];
 
-/// The parser of this version: the first half of a SHA-256 over the files of `parse/`, tests left out.
+/// The parser of this version: the first half of a SHA-256 over the files of `parse/`, tests left
+/// out.
 ///
-/// A test fails when those files change and this does not; it prints the new value. Nothing else is covered, so that a
-/// change elsewhere keeps every memo.
+/// A test fails when those files change and this does not; it prints the new value. Nothing else is
+/// covered, so that a change elsewhere keeps every memo.
 pub(crate) const FINGERPRINT: Fingerprint =
-    [16, 80, 4, 30, 59, 74, 48, 197, 216, 100, 203, 119, 53, 115, 130, 150];
+    [16, 40, 125, 45, 5, 16, 168, 32, 39, 139, 26, 94, 96, 221, 89, 135];
 
 /// Parsers of earlier versions that find exactly the same facts, so that their memos stay valid.
 ///
-/// When a change to `parse/` alters no fact (a comment, a name, speed), the old fingerprint belongs here.
-pub(crate) const COMPATIBLE: &[Fingerprint] = &[];
+/// When a change to `parse/` alters no fact (a comment, a name, speed), the old fingerprint belongs
+/// here.
+pub(crate) const COMPATIBLE: &[Fingerprint] =
+    &[[16, 80, 4, 30, 59, 74, 48, 197, 216, 100, 203, 119, 53, 115, 130, 150]];
 
 /// Whether a memo by `writer` holds what this parser would find.
 pub(crate) fn is_trusted(writer: &Fingerprint) -> bool {
@@ -38,7 +41,11 @@ mod tests {
         ];
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/parse");
         let files = std::fs::read_dir(folder).unwrap().count();
-        assert_eq!(files, sources.len() + 1, "a file of parse/ is not covered (tests.rs alone is left out)");
+        assert_eq!(
+            files,
+            sources.len() + 1,
+            "a file of parse/ is not covered (tests.rs alone is left out)"
+        );
 
         let mut hasher = Sha256::new();
         for (name, source) in sources {

@@ -1,5 +1,5 @@
-//! Proof that every row was read: pieces that join, a second count from an index, and SQLite's own check where a row
-//! looks damaged.
+//! Proof that every row was read: pieces that join, a second count from an index, and SQLite's own
+//! check where a row looks damaged.
 
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,7 +15,8 @@ use crate::snapshot::Context;
 /// The index that Codex keeps over the times of rows.
 const INDEX: &str = "idx_logs_ts";
 
-/// How long counting the entries of an index may take at least; longer if reading the rows took long.
+/// How long counting the entries of an index may take at least; longer if reading the rows took
+/// long.
 const COUNT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the rows of one range of ids begin and where the next ones do.
@@ -31,9 +32,14 @@ pub(crate) struct Piece {
 
 /// Fails unless `pieces`, in the order of their ranges, are all rows from `first` to `last`.
 ///
-/// A piece ends with the row that the next one begins with: a wrong page pointer or key that leads one walk elsewhere
-/// would have to lead the other to the same row.
-pub(crate) fn joined(path: &Path, pieces: &[Piece], first: Option<i64>, last: i64) -> Result<(), ScanError> {
+/// A piece ends with the row that the next one begins with: a wrong page pointer or key that leads
+/// one walk elsewhere would have to lead the other to the same row.
+pub(crate) fn joined(
+    path: &Path,
+    pieces: &[Piece],
+    first: Option<i64>,
+    last: i64,
+) -> Result<(), ScanError> {
     let mut due = first.or_else(|| pieces.first().and_then(|piece| piece.first));
     for piece in pieces {
         if piece.first != due {
@@ -46,7 +52,10 @@ pub(crate) fn joined(path: &Path, pieces: &[Piece], first: Option<i64>, last: i6
     }
     let end = pieces.iter().filter_map(|piece| piece.last).max();
     if due.is_some() || end != Some(last) {
-        return Err(corrupt(path, format!("the last row is {} and not {last}", shown(due.or(end)))));
+        return Err(corrupt(
+            path,
+            format!("the last row is {} and not {last}", shown(due.or(end))),
+        ));
     }
     Ok(())
 }
@@ -72,7 +81,8 @@ pub(crate) fn counted(path: &Path, rows: u64, entries: Option<u64>) -> Result<()
     }
 }
 
-/// How many entries an index of all rows has; `None` if there is no such index. `took` is how long reading the rows took.
+/// How many entries an index of all rows has; `None` if there is no such index. `took` is how long
+/// reading the rows took.
 pub(crate) fn entries(
     context: Context<'_>,
     connection: &Connection,
@@ -80,7 +90,9 @@ pub(crate) fn entries(
 ) -> Result<Option<u64>, ScanError> {
     let sqlite = |error| ScanError::from_sqlite(context.path, error);
     let is_indexed = connection
-        .query_row("SELECT 1 FROM pragma_index_list('logs') WHERE NOT partial LIMIT 1", [], |_| Ok(()))
+        .query_row("SELECT 1 FROM pragma_index_list('logs') WHERE NOT partial LIMIT 1", [], |_| {
+            Ok(())
+        })
         .optional()
         .map_err(sqlite)?;
     if is_indexed.is_none() {
@@ -94,7 +106,8 @@ pub(crate) fn entries(
         Ok(count) => Ok(Some(count.cast_unsigned())),
         // The pages of an index may lead to each other so that there is no end to them.
         Err(rusqlite::Error::SqliteFailure(failure, _))
-            if failure.code == ErrorCode::OperationInterrupted && !context.control.is_cancelled() =>
+            if failure.code == ErrorCode::OperationInterrupted
+                && !context.control.is_cancelled() =>
         {
             sound(context.path, connection)?;
             Err(corrupt(context.path, "an index does not end".to_owned()))
@@ -103,8 +116,8 @@ pub(crate) fn entries(
     }
 }
 
-/// Does `work`, and interrupts the statements of `connection` once the scan is cancelled or the time is over: SQLite asks
-/// nobody while it counts.
+/// Does `work`, and interrupts the statements of `connection` once the scan is cancelled or the
+/// time is over: SQLite asks nobody while it counts.
 fn interrupted_after<T>(
     context: Context<'_>,
     connection: &Connection,
@@ -129,7 +142,8 @@ fn interrupted_after<T>(
     })
 }
 
-/// Fails unless SQLite's quick check finds nothing wrong with the file: every page in one place, every chain whole.
+/// Fails unless SQLite's quick check finds nothing wrong with the file: every page in one place,
+/// every chain whole.
 pub(crate) fn sound(path: &Path, connection: &Connection) -> Result<(), ScanError> {
     let check = || {
         // Constraints are code of the schema.
@@ -140,23 +154,26 @@ pub(crate) fn sound(path: &Path, connection: &Connection) -> Result<(), ScanErro
     if found == "ok" { Ok(()) } else { Err(corrupt(path, found.replace('\n', " "))) }
 }
 
-/// Fails if the row `id`, which is not found any more, still has its entry in the index: then it was not deleted.
+/// Fails if the row `id`, which is not found any more, still has its entry in the index: then it
+/// was not deleted.
 pub(crate) fn gone(
     path: &Path,
     connection: &Connection,
     id: i64,
     signature: &Signature,
 ) -> Result<(), ScanError> {
-    let sql =
-        format!("SELECT 1 FROM logs INDEXED BY {INDEX} WHERE ts = ?1 AND ts_nanos = ?2 AND id = ?3 LIMIT 1");
+    let sql = format!(
+        "SELECT 1 FROM logs INDEXED BY {INDEX} WHERE ts = ?1 AND ts_nanos = ?2 AND id = ?3 LIMIT 1"
+    );
     match ask(path, connection, &sql, [signature.ts, signature.ts_nanos, id])? {
         Some(_) => Err(corrupt(path, format!("row {id} is in an index and not in its table"))),
         None => Ok(()),
     }
 }
 
-/// Fails if the index has more rows above the cursor of `memo` than the `rows` that were read, as far as their times do
-/// not lie before that of the row at the cursor: a look at few entries, which finds rows that a page lost.
+/// Fails if the index has more rows above the cursor of `memo` than the `rows` that were read, as
+/// far as their times do not lie before that of the row at the cursor: a look at few entries, which
+/// finds rows that a page lost.
 pub(crate) fn none_missed(
     path: &Path,
     connection: &Connection,
@@ -164,7 +181,9 @@ pub(crate) fn none_missed(
     rows: u64,
 ) -> Result<(), ScanError> {
     // The row was just found in the table.
-    let Some(last) = memo.anchors.last().filter(|anchor| anchor.id == memo.cursor) else { return Ok(()) };
+    let Some(last) = memo.anchors.last().filter(|anchor| anchor.id == memo.cursor) else {
+        return Ok(());
+    };
     let sql = format!("SELECT count(*) FROM logs INDEXED BY {INDEX} WHERE ts >= ?1 AND id >= ?2");
     match ask(path, connection, &sql, [last.signature.ts, last.id])?.map(i64::cast_unsigned) {
         Some(count) if count > rows + 1 => {
@@ -209,10 +228,11 @@ mod tests {
 
     #[test]
     fn counting_ends_when_its_time_is_over_or_the_scan_is_cancelled() {
-        const ENDLESS: &str =
-            "WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT count(*) FROM r";
+        const ENDLESS: &str = "WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT count(*) FROM r";
         let connection = Connection::open_in_memory().unwrap();
-        for (is_cancelled, limit) in [(false, Duration::from_millis(30)), (true, Duration::from_secs(3600))] {
+        for (is_cancelled, limit) in
+            [(false, Duration::from_millis(30)), (true, Duration::from_secs(3600))]
+        {
             let control = Arc::new(Control::default());
             if is_cancelled {
                 control.cancel();
@@ -227,8 +247,9 @@ mod tests {
             };
             let ask = || connection.query_row(ENDLESS, [], |_| Ok(()));
             let ended = interrupted_after(context, &connection, limit, ask);
-            let is_interrupted =
-                ended.is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted));
+            let is_interrupted = ended.is_err_and(|error| {
+                error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+            });
             assert!(is_interrupted);
         }
     }

@@ -11,11 +11,11 @@ use rustix::fs::OFlags;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-/// Opens a regular file, never through a symbolic link at its last place: anyone who can plant one there could choose what
-/// is read.
+/// Opens a regular file, never through a symbolic link at its last place: anyone who can plant one
+/// there could choose what is read.
 ///
-/// One call opens it or refuses: to look first and open then would take a memo that another launch puts in its place in
-/// between for one that is not to be trusted.
+/// One call opens it or refuses: to look first and open then would take a memo that another launch
+/// puts in its place in between for one that is not to be trusted.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     // A pipe would be waited for.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
@@ -24,7 +24,11 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
         Err(error) if is_link(&error) => return Err(io::Error::other("it is not a regular file")),
         file => file?,
     };
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is not a regular file"))
+    }
 }
 
 /// Puts the file `new` in the place of whatever is at `path`, in one step.
@@ -81,7 +85,8 @@ mod tests {
                     std::fs::rename(at("new"), at("memo")).unwrap();
                 }
             });
-            let opened: Vec<bool> = (0..20_000).map(|_| open_regular(&at("memo")).is_ok()).collect();
+            let opened: Vec<bool> =
+                (0..20_000).map(|_| open_regular(&at("memo")).is_ok()).collect();
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(opened.iter().all(|&opened| opened), "one of them stands there at any time");
         });
@@ -96,13 +101,19 @@ mod tests {
         for text in ["first", "second"] {
             write(text);
             replace(&new, &memo).unwrap();
-            assert_eq!((std::fs::read_to_string(&memo).unwrap(), new.exists()), (text.to_owned(), false));
+            assert_eq!(
+                (std::fs::read_to_string(&memo).unwrap(), new.exists()),
+                (text.to_owned(), false)
+            );
         }
         std::fs::write(at("target"), "untouched").unwrap();
         symlink(at("target"), at("link")).unwrap();
         write("third");
         replace(&new, &at("link")).unwrap();
-        assert!(!at("link").is_symlink() && std::fs::read_to_string(at("target")).unwrap() == "untouched");
+        assert!(
+            !at("link").is_symlink()
+                && std::fs::read_to_string(at("target")).unwrap() == "untouched"
+        );
         std::fs::create_dir(at("folder")).unwrap();
         write("fourth");
         assert!(replace(&new, &at("folder")).is_err() && at("folder").is_dir() && new.exists());

@@ -57,14 +57,19 @@ pub(crate) struct Reader<'c> {
 
 impl<'c> Reader<'c> {
     pub(crate) fn new(connection: &'c Connection, context: Context<'c>) -> Result<Self, ScanError> {
-        let prepare =
-            |sql: &str| connection.prepare(sql).map_err(|error| ScanError::from_sqlite(context.path, error));
+        let prepare = |sql: &str| {
+            connection.prepare(sql).map_err(|error| ScanError::from_sqlite(context.path, error))
+        };
         Ok(Self {
             context,
-            // Only what tells facts from other rows: the columns behind the body cost a walk over its overflow pages. An
-            // upper bound would be compared with every id once more.
-            bodies: prepare("SELECT id, target, feedback_log_body FROM logs WHERE id >= ?1 ORDER BY id")?,
-            others: prepare("SELECT ts, ts_nanos, thread_id, process_uuid FROM logs WHERE id = ?1")?,
+            // Only what tells facts from other rows: the columns behind the body cost a walk over
+            // its overflow pages. An upper bound would be compared with every id once more.
+            bodies: prepare(
+                "SELECT id, target, feedback_log_body FROM logs WHERE id >= ?1 ORDER BY id",
+            )?,
+            others: prepare(
+                "SELECT ts, ts_nanos, thread_id, process_uuid FROM logs WHERE id = ?1",
+            )?,
             read: Read::default(),
             picked: Picked::default(),
             turn_rows: Seen::default(),
@@ -74,7 +79,12 @@ impl<'c> Reader<'c> {
     }
 
     /// Adds the facts of the rows `from ..= to` to `facts`, and says where they begin and end.
-    pub(crate) fn range(&mut self, from: i64, to: i64, facts: &Mutex<FactSet>) -> Result<Piece, ScanError> {
+    pub(crate) fn range(
+        &mut self,
+        from: i64,
+        to: i64,
+        facts: &Mutex<FactSet>,
+    ) -> Result<Piece, ScanError> {
         let Context { path, control, ablated, .. } = self.context;
         let read = &mut self.read;
         let mut told = *read;
@@ -87,7 +97,10 @@ impl<'c> Reader<'c> {
             control.check(path)?;
             let id: i64 = row.get(0).map_err(error)?;
             if id < least {
-                return Err(corrupt(path, format!("row {id} stands where one from {least} on is due")));
+                return Err(corrupt(
+                    path,
+                    format!("row {id} stands where one from {least} on is due"),
+                ));
             }
             if id > to {
                 piece.behind = Some(id);
@@ -101,7 +114,11 @@ impl<'c> Reader<'c> {
             read.rows += 1;
             self.picked.offer(id);
             if read.rows - told.rows >= CHUNK_ROWS {
-                control.advance(read.rows - told.rows, read.body_bytes - told.body_bytes, id - position);
+                control.advance(
+                    read.rows - told.rows,
+                    read.body_bytes - told.body_bytes,
+                    id - position,
+                );
                 (told, position) = (*read, id);
             }
             let body = match row.get_ref(2).map_err(error)? {
@@ -134,7 +151,9 @@ impl<'c> Reader<'c> {
                 ablation::parse(ablated, body, marked, bytes(target))
             };
             self.doubtful |= is_doubtful(body, bytes(target), Some(marked), Some(&parsed));
-            if (marked.kind == MarkerKind::Tags || matches!(parsed, Parsed::Fact(_))) && !self.doubtful {
+            if (marked.kind == MarkerKind::Tags || matches!(parsed, Parsed::Fact(_)))
+                && !self.doubtful
+            {
                 let thread = parse::field(&body[..marked.start], b"thread_id");
                 let target = bytes(target).unwrap_or_default();
                 self.doubtful = self.tail.is_anothers(id, body, target, thread).map_err(error)?;
@@ -153,7 +172,8 @@ impl<'c> Reader<'c> {
             };
             let [ts, ts_nanos] = [0, 1].map(|column| columns.get_ref(column));
             let (ts, ts_nanos) = (ts.map_err(error)?, ts_nanos.map_err(error)?);
-            // No program writes that, but a record header with one wrong bit says so of any whole number.
+            // No program writes that, but a record header with one wrong bit says so of any whole
+            // number.
             if matches!((ts, ts_nanos), (ValueRef::Blob(_), _) | (_, ValueRef::Blob(_))) {
                 return Err(corrupt(path, format!("the time of row {id} is a BLOB")));
             }
@@ -217,8 +237,8 @@ pub(crate) struct Lookup<'c> {
 
 impl<'c> Lookup<'c> {
     pub(crate) fn new(connection: &'c Connection, path: &'c Path) -> Result<Self, ScanError> {
-        // octet_length() and typeof() are answered from the row's header; length() of TEXT, CAST and substr() would
-        // read the whole body.
+        // octet_length() and typeof() are answered from the row's header; length() of TEXT, CAST
+        // and substr() would read the whole body.
         let row = connection
             .prepare(
                 "SELECT ts, ts_nanos, target, typeof(feedback_log_body), octet_length(feedback_log_body) \
@@ -255,7 +275,8 @@ impl<'c> Lookup<'c> {
         };
         let body_bytes = integer(row.get_ref(4)?).cast_unsigned();
         let mut buffer = [0; PREFIX_BYTES];
-        let wanted = usize::try_from(body_bytes).map_or(PREFIX_BYTES, |length| length.min(PREFIX_BYTES));
+        let wanted =
+            usize::try_from(body_bytes).map_or(PREFIX_BYTES, |length| length.min(PREFIX_BYTES));
         if matches!(body_type, BodyType::Text | BodyType::Blob) && wanted > 0 {
             let body = match &mut self.body {
                 Some(body) => {
@@ -280,7 +301,9 @@ impl<'c> Lookup<'c> {
     pub(crate) fn at_or_above(&self, id: i64) -> Result<Option<i64>, ScanError> {
         use rusqlite::OptionalExtension as _;
         self.connection
-            .query_row("SELECT id FROM logs WHERE id >= ?1 ORDER BY id LIMIT 1", [id], |row| row.get(0))
+            .query_row("SELECT id FROM logs WHERE id >= ?1 ORDER BY id LIMIT 1", [id], |row| {
+                row.get(0)
+            })
             .optional()
             .map_err(|error| ScanError::from_sqlite(self.path, error))
     }
@@ -318,7 +341,8 @@ pub(crate) fn text(value: ValueRef<'_>) -> Option<&str> {
     bytes(value).and_then(|text| str::from_utf8(text).ok())
 }
 
-/// An integer; a column declared INTEGER holds something else only if a foreign hand put it there, and that is 0.
+/// An integer; a column declared INTEGER holds something else only if a foreign hand put it there,
+/// and that is 0.
 fn integer(value: ValueRef<'_>) -> i64 {
     match value {
         ValueRef::Integer(value) => value,

@@ -80,7 +80,8 @@ struct Start {
 pub(crate) fn run(job: Job<'_>) -> Result<Done, ScanError> {
     let (context, place) = (job.context, job.memo.path());
     let done = try_run(job);
-    if let (Err(_), Some(place), true) = (&done, place, context.ablated.has(Ablation::CursorFailed)) {
+    if let (Err(_), Some(place), true) = (&done, place, context.ablated.has(Ablation::CursorFailed))
+    {
         ablation::move_cursor(context, place);
     }
     done
@@ -102,8 +103,10 @@ fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
     let mut snapshot = Snapshot::open(context, if start.memo.is_ok() { 1 } else { at_most })?;
     work.lap(|phases| &mut phases.open);
 
-    let advanced =
-        start.memo.map_err(Refusal::Reason).and_then(|memo| advance(context, memo, &snapshot, &mut work));
+    let advanced = start
+        .memo
+        .map_err(Refusal::Reason)
+        .and_then(|memo| advance(context, memo, &snapshot, &mut work));
     let (mut advanced, reason) = match advanced {
         Ok(advanced) => (advanced, Reason::None),
         Err(Refusal::Error(error)) => return Err(or_changed(error, &snapshot, path)),
@@ -154,7 +157,8 @@ fn try_run(job: Job<'_>) -> Result<Done, ScanError> {
     if !ablated.has(Ablation::Coverage) {
         warnings.extend(coverage::warning(path, snapshot.first(), &stats)?);
     }
-    let may_persist = checks::schema(snapshot.schema).is_ok() || ablated.has(Ablation::SchemaStored);
+    let may_persist =
+        checks::schema(snapshot.schema).is_ok() || ablated.has(Ablation::SchemaStored);
     // An open read transaction would keep a writer from starting its write-ahead log anew.
     drop(snapshot);
 
@@ -200,7 +204,8 @@ fn is_large(path: &Path, from_bytes: u64) -> bool {
 
 /// Finds the memo to start from.
 fn load(source: &mut Source<'_>, database: &Path, rescan: bool, ablated: Ablations) -> Start {
-    let without = |reason, standing| Start { memo: Err(reason), standing, artifact_bytes: 0, warning: None };
+    let without =
+        |reason, standing| Start { memo: Err(reason), standing, artifact_bytes: 0, warning: None };
     let from = |Held { memo, standing, bytes }| Start {
         memo: Ok(memo),
         standing,
@@ -213,16 +218,20 @@ fn load(source: &mut Source<'_>, database: &Path, rescan: bool, ablated: Ablatio
         Source::Memory { held } => {
             held.take().map_or_else(|| without(Reason::Absent, Standing::Absent), from)
         }
-        Source::File { path, .. } if rescan => without(Reason::Forced, artifact::standing(path, ablated)),
+        Source::File { path, .. } if rescan => {
+            without(Reason::Forced, artifact::standing(path, ablated))
+        }
         Source::File { path, .. }
             if ablated.has(Ablation::OneMemo) && !ablation::is_first_memo(database, path) =>
         {
             without(Reason::Absent, artifact::standing(path, ablated))
         }
         Source::File { path, held } => {
-            // What is in memory is a copy of what is on disk, and no longer good when that has changed.
+            // What is in memory is a copy of what is on disk, and no longer good when that has
+            // changed.
             if let Some(held) = held.take()
-                && (held.standing == artifact::standing(path, ablated) || ablated.has(Ablation::Held))
+                && (held.standing == artifact::standing(path, ablated)
+                    || ablated.has(Ablation::Held))
             {
                 return from(held);
             }

@@ -1,4 +1,5 @@
-//! The scanner as a caller sees it: one database, one place for its memo, scans one after the other.
+//! The scanner as a caller sees it: one database, one place for its memo, scans one after the
+//! other.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -40,7 +41,8 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Connections that a full scan of a large database reads through, at most.
     pub connections: NonZeroUsize,
-    /// Bytes from which a database is large: to open more than one connection to a smaller one takes longer than it saves.
+    /// Bytes from which a database is large: to open more than one connection to a smaller one
+    /// takes longer than it saves.
     pub large_from_bytes: u64,
     /// Where file identities come from.
     pub identity: Arc<dyn IdentitySource>,
@@ -94,9 +96,9 @@ pub struct Request {
 
 /// Scans one trace database.
 ///
-/// Cheap to clone; clones share the memo. Scans of one database are serialized in a process, whichever scanner they
-/// were asked of: a scan that began earlier never replaces the memo of one that began later. Scanners of different
-/// memos are independent.
+/// Cheap to clone; clones share the memo. Scans of one database are serialized in a process,
+/// whichever scanner they were asked of: a scan that began earlier never replaces the memo of one
+/// that began later. Scanners of different memos are independent.
 #[derive(Clone, Debug)]
 pub struct Scanner {
     shared: Arc<Shared>,
@@ -113,7 +115,9 @@ impl Scanner {
     /// A scanner of the database at `database`. Nothing is opened before the first scan.
     #[must_use]
     pub fn new(database: impl Into<PathBuf>, options: Options) -> Self {
-        Self { shared: Arc::new(Shared { database: database.into(), options, held: Mutex::new(None) }) }
+        Self {
+            shared: Arc::new(Shared { database: database.into(), options, held: Mutex::new(None) }),
+        }
     }
 
     /// Scans now, on this thread.
@@ -170,8 +174,8 @@ impl Running {
         !matches!(self.ended.recv_timeout(patience), Err(RecvTimeoutError::Timeout))
     }
 
-    /// Asks the scan to stop. It ends with [`ScanError::Cancelled`] and leaves the memo unchanged, unless it is already
-    /// past the last row.
+    /// Asks the scan to stop. It ends with [`ScanError::Cancelled`] and leaves the memo unchanged,
+    /// unless it is already past the last row.
     pub fn cancel(&self) {
         self.control.cancel();
     }
@@ -187,7 +191,8 @@ impl Running {
 
 impl Shared {
     fn answer(&self, request: &Request, control: &Arc<Control>) -> Result<Scan, ScanError> {
-        self.scan(request, control).or_else(|error| ablation::empty_answer(self.options.ablated(), error))
+        self.scan(request, control)
+            .or_else(|error| ablation::empty_answer(self.options.ablated(), error))
     }
 
     fn scan(&self, request: &Request, control: &Arc<Control>) -> Result<Scan, ScanError> {

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::ablation::{Ablation, Ablations};
 use crate::error::ScanError;
 
-/// The columns a scan reads, with the type Codex declares for each. The rest of the table is of no concern here.
+/// The columns a scan reads, with the type Codex declares for each. The rest of the table is of no
+/// concern here.
 const COLUMNS: [(&CStr, &CStr); 7] = [
     (c"id", c"INTEGER"),
     (c"ts", c"INTEGER"),
@@ -29,12 +30,16 @@ pub(crate) enum Trust {
     Unknown,
 }
 
-/// Fails if `logs` is a view, a virtual table or a table with generated columns: to read these runs code of anyone who wrote
-/// the schema. Nothing of the table is read. That there is such a table at all is not checked.
+/// Fails if `logs` is a view, a virtual table or a table with generated columns: to read these runs
+/// code of anyone who wrote the schema. Nothing of the table is read. That there is such a table at
+/// all is not checked.
 ///
 /// # Errors
 /// [`ScanError::ForeignTable`], or what SQLite says.
-pub(crate) fn require_ordinary_table(connection: &Connection, path: &Path) -> Result<(), ScanError> {
+pub(crate) fn require_ordinary_table(
+    connection: &Connection,
+    path: &Path,
+) -> Result<(), ScanError> {
     let sqlite = |error| ScanError::from_sqlite(path, error);
     let mut statement = connection
         .prepare(
@@ -65,12 +70,15 @@ pub(crate) fn require_ordinary_table(connection: &Connection, path: &Path) -> Re
     Ok(())
 }
 
-/// Fails if a column is computed as it is read: by what expression, and into how large a value, is its author's choice.
+/// Fails if a column is computed as it is read: by what expression, and into how large a value, is
+/// its author's choice.
 fn refuse_generated(connection: &Connection, path: &Path) -> Result<(), ScanError> {
     let generated = connection
-        .query_row("SELECT name FROM pragma_table_xinfo('logs') WHERE hidden <> 0 LIMIT 1", [], |row| {
-            row.get::<_, String>(0)
-        })
+        .query_row(
+            "SELECT name FROM pragma_table_xinfo('logs') WHERE hidden <> 0 LIMIT 1",
+            [],
+            |row| row.get::<_, String>(0),
+        )
         .optional()
         .map_err(|error| ScanError::from_sqlite(path, error))?;
     match generated {
@@ -83,22 +91,29 @@ fn refuse_generated(connection: &Connection, path: &Path) -> Result<(), ScanErro
 }
 
 /// Looks at the schema in the connection's transaction, before any row is read.
-pub(crate) fn examine(connection: &Connection, path: &Path, ablated: Ablations) -> Result<Trust, ScanError> {
+pub(crate) fn examine(
+    connection: &Connection,
+    path: &Path,
+    ablated: Ablations,
+) -> Result<Trust, ScanError> {
     require_ordinary_table(connection, path)?;
     let mut missing = Vec::new();
     let mut trust = Trust::Rising;
     for (name, declared) in COLUMNS {
         match connection.column_metadata(Some(c"main"), c"logs", name) {
             Ok((found, _, _, is_key, rises_only)) => {
-                let is_expected = found
-                    .is_some_and(|found| found.to_bytes().eq_ignore_ascii_case(declared.to_bytes()))
-                    && (name != c"id" || (is_key && (rises_only || ablated.has(Ablation::SchemaRising))));
+                let is_expected = found.is_some_and(|found| {
+                    found.to_bytes().eq_ignore_ascii_case(declared.to_bytes())
+                }) && (name != c"id"
+                    || (is_key && (rises_only || ablated.has(Ablation::SchemaRising))));
                 if !is_expected {
                     trust = Trust::Unknown;
                 }
             }
             // "No such table column" is a plain error; a lock or a damaged file is another matter.
-            Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.extended_code == SQLITE_ERROR => {
+            Err(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.extended_code == SQLITE_ERROR =>
+            {
                 missing.push(name.to_str().unwrap_or_default());
             }
             Err(error) => return Err(ScanError::from_sqlite(path, error)),
@@ -117,7 +132,8 @@ pub(crate) fn examine(connection: &Connection, path: &Path, ablated: Ablations) 
     Ok(trust)
 }
 
-/// Fails unless `id` alone is the key of the table and whole numbers: facts are ordered by it, and rows found by it.
+/// Fails unless `id` alone is the key of the table and whole numbers: facts are ordered by it, and
+/// rows found by it.
 fn require_row_ids(connection: &Connection, path: &Path) -> Result<(), ScanError> {
     let names_a_row: bool = connection
         .query_row(
@@ -130,12 +146,17 @@ fn require_row_ids(connection: &Connection, path: &Path) -> Result<(), ScanError
     if names_a_row { Ok(()) } else { Err(ScanError::IdsNameNoRows { path: path.to_owned() }) }
 }
 
-/// Fails unless the database stores its text as UTF-8: lengths in bytes mean something else in another encoding.
+/// Fails unless the database stores its text as UTF-8: lengths in bytes mean something else in
+/// another encoding.
 ///
 /// A file keeps its encoding for ever, so a memo proves it too.
 pub(crate) fn require_utf8(connection: &Connection, path: &Path) -> Result<(), ScanError> {
     let encoding: String = connection
         .query_row("PRAGMA encoding", [], |row| row.get(0))
         .map_err(|error| ScanError::from_sqlite(path, error))?;
-    if encoding == "UTF-8" { Ok(()) } else { Err(ScanError::Encoding { path: path.to_owned(), encoding }) }
+    if encoding == "UTF-8" {
+        Ok(())
+    } else {
+        Err(ScanError::Encoding { path: path.to_owned(), encoding })
+    }
 }

@@ -1,4 +1,5 @@
-//! What tells one row from another that took its id: times, target, length and the beginning of the body.
+//! What tells one row from another that took its id: times, target, length and the beginning of the
+//! body.
 
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
@@ -6,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::ablation::{Ablation, Ablations};
 
-/// How many bytes of a body the digest covers. They lie on the row's own page, so a look-up reads no overflow page.
+/// How many bytes of a body the digest covers. They lie on the row's own page, so a look-up reads
+/// no overflow page.
 pub(crate) const PREFIX_BYTES: usize = 256;
 
 /// The identity of a row beside its id.
@@ -18,8 +20,8 @@ pub(crate) struct Signature {
     pub(crate) ts_nanos: i64,
     /// Length of the body in bytes; 0 for NULL.
     body_bytes: u64,
-    /// The first half of a SHA-256 over type and bytes of the target, type of the body and its first
-    /// [`PREFIX_BYTES`] bytes.
+    /// The first half of a SHA-256 over type and bytes of the target, type of the body and its
+    /// first [`PREFIX_BYTES`] bytes.
     digest: [u8; 16],
 }
 
@@ -84,7 +86,14 @@ mod tests {
     use super::*;
 
     fn signature(target: &str, body: &[u8]) -> Signature {
-        Signature::of(1, 2, ValueRef::Text(target.as_bytes()), BodyType::Text, body.len() as u64, body)
+        Signature::of(
+            1,
+            2,
+            ValueRef::Text(target.as_bytes()),
+            BodyType::Text,
+            body.len() as u64,
+            body,
+        )
     }
 
     #[test]
@@ -109,7 +118,8 @@ mod tests {
     fn only_the_prefix_of_a_long_body_is_digested() {
         let long = [b'x'; PREFIX_BYTES + 50];
         let target = ValueRef::Text(b"t");
-        let short = Signature::of(1, 2, target, BodyType::Text, long.len() as u64, &long[..PREFIX_BYTES]);
+        let short =
+            Signature::of(1, 2, target, BodyType::Text, long.len() as u64, &long[..PREFIX_BYTES]);
         assert_eq!(signature("t", &long), short);
     }
 }

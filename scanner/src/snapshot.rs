@@ -17,12 +17,12 @@ use crate::identity::{Identity, IdentitySource};
 use crate::path::with_suffix;
 use crate::schema::{self, Trust};
 
-/// How often an open is tried again after the file was exchanged meanwhile, and how often several connections try to
-/// begin at the same snapshot.
+/// How often an open is tried again after the file was exchanged meanwhile, and how often several
+/// connections try to begin at the same snapshot.
 const TRIES: usize = 5;
 
-/// Pages in each connection's cache. A scan reads almost every page once; a larger cache only costs memory and, at a
-/// relaunch, the time to allocate it.
+/// Pages in each connection's cache. A scan reads almost every page once; a larger cache only costs
+/// memory and, at a relaunch, the time to allocate it.
 const CACHE_PAGES: i64 = 16;
 
 /// The longest nap while the database is locked; short, so that a cancelled scan ends at once.
@@ -53,7 +53,8 @@ pub(crate) struct Snapshot {
     pub(crate) db_bytes: u64,
     /// Whether the table is one whose ids a memo may rely upon.
     pub(crate) schema: Trust,
-    /// For a file opened as one that nobody changes: its state before, to be found the same afterwards.
+    /// For a file opened as one that nobody changes: its state before, to be found the same
+    /// afterwards.
     unchanging: Option<FileState>,
 }
 
@@ -73,8 +74,8 @@ fn state_of(path: &Path) -> FileState {
 }
 
 impl Snapshot {
-    /// Opens `connections` connections at one snapshot; fewer if the database changes too fast to prove that they
-    /// share one.
+    /// Opens `connections` connections at one snapshot; fewer if the database changes too fast to
+    /// prove that they share one.
     pub(crate) fn open(context: Context<'_>, connections: usize) -> Result<Self, ScanError> {
         let Context { path, probe, .. } = context;
         for _ in 0..TRIES {
@@ -94,7 +95,8 @@ impl Snapshot {
                 Err(error) => Err(error),
             };
             reached(probe, path, Point::FirstRead)?;
-            // An error of a file that is no longer there says nothing about the one that took its place.
+            // An error of a file that is no longer there says nothing about the one that took its
+            // place.
             if context.ablated.has(Ablation::IdentityAfter) {
                 return snapshot;
             }
@@ -102,7 +104,8 @@ impl Snapshot {
             if found == Some(identity) {
                 return snapshot;
             }
-            if let Some(identity) = found.filter(|_| context.ablated.has(Ablation::IdentityBefore)) {
+            if let Some(identity) = found.filter(|_| context.ablated.has(Ablation::IdentityBefore))
+            {
                 return snapshot.map(|snapshot| Self { identity, ..snapshot });
             }
         }
@@ -121,10 +124,11 @@ impl Snapshot {
             .map_err(|error| ScanError::from_sqlite(path, error))
     }
 
-    /// Confirms, after the last read, that a file opened as unchanging did not change: SQLite then locks nothing and
-    /// would not notice.
+    /// Confirms, after the last read, that a file opened as unchanging did not change: SQLite then
+    /// locks nothing and would not notice.
     pub(crate) fn confirm(&self, path: &Path) -> Result<(), ScanError> {
-        let wal_is_empty = std::fs::metadata(with_suffix(path, "-wal")).map_or(true, |wal| wal.len() == 0);
+        let wal_is_empty =
+            std::fs::metadata(with_suffix(path, "-wal")).map_or(true, |wal| wal.len() == 0);
         match &self.unchanging {
             Some(before) if *before != state_of(path) || !wal_is_empty => {
                 Err(ScanError::Exchanged { path: path.to_owned() })
@@ -148,7 +152,11 @@ impl Context<'_> {
     }
 
     /// Connections in transactions that share a snapshot, and what its first read found.
-    fn connect_all(&self, wanted: usize, place: Place) -> Result<(Vec<Connection>, Begun), ScanError> {
+    fn connect_all(
+        &self,
+        wanted: usize,
+        place: Place,
+    ) -> Result<(Vec<Connection>, Begun), ScanError> {
         let first = self.connect(place)?;
         reached(self.probe, self.path, Point::Opened)?;
         if wanted <= 1 {
@@ -156,8 +164,9 @@ impl Context<'_> {
             reached(self.probe, self.path, Point::Begun)?;
             return Ok((vec![first], begun));
         }
-        // A connection that never begins anything sees every commit of the others as a new data version. If it sees
-        // none from before the first transaction begins until the last one has read, they all read the same state.
+        // A connection that never begins anything sees every commit of the others as a new data
+        // version. If it sees none from before the first transaction begins until the last one has
+        // read, they all read the same state.
         let watch = self.connect(place)?;
         let mut connections = vec![first];
         while connections.len() < wanted {
@@ -188,7 +197,8 @@ impl Context<'_> {
         self.patiently(|| connection.query_row("PRAGMA data_version", [], |row| row.get(0)))
     }
 
-    /// Begins a read transaction, looks at the schema in it and only then at the table, for the maximum id.
+    /// Begins a read transaction, looks at the schema in it and only then at the table, for the
+    /// maximum id.
     fn begin(&self, connection: &Connection) -> Result<Begun, ScanError> {
         self.patiently(|| {
             if connection.is_autocommit() && !self.ablated.has(Ablation::Snapshot) {
@@ -223,27 +233,36 @@ impl Context<'_> {
             return Ok(Place::Immutable);
         }
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let has_journal = std::fs::metadata(with_suffix(self.path, "-journal")).is_ok_and(|it| it.len() > 0);
+        let has_journal =
+            std::fs::metadata(with_suffix(self.path, "-journal")).is_ok_and(|it| it.len() > 0);
         if has_journal || is_writable(folder) && !locks_owner_out(self.path) {
             return Ok(Place::InPlace);
         }
         let has_index = with_suffix(self.path, "-shm").exists();
         match std::fs::metadata(with_suffix(self.path, "-wal")) {
             Ok(_) if has_index => Ok(Place::InPlace),
-            Ok(wal) if wal.len() > 0 => Err(ScanError::WalWithoutIndex { path: self.path.to_owned() }),
+            Ok(wal) if wal.len() > 0 => {
+                Err(ScanError::WalWithoutIndex { path: self.path.to_owned() })
+            }
             // An index alone says nothing, and SQLite would want to begin a log for it.
             _ => Ok(Place::Immutable),
         }
     }
 
-    /// Repeats what the lock of another process keeps from succeeding, until the busy timeout has passed or the scan is
-    /// cancelled.
-    fn patiently<T>(&self, mut attempt: impl FnMut() -> rusqlite::Result<T>) -> Result<T, ScanError> {
+    /// Repeats what the lock of another process keeps from succeeding, until the busy timeout has
+    /// passed or the scan is cancelled.
+    fn patiently<T>(
+        &self,
+        mut attempt: impl FnMut() -> rusqlite::Result<T>,
+    ) -> Result<T, ScanError> {
         let start = Instant::now();
         loop {
             match attempt() {
                 Err(rusqlite::Error::SqliteFailure(failure, _))
-                    if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) =>
+                    if matches!(
+                        failure.code,
+                        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked
+                    ) =>
                 {
                     self.control.check(self.path)?;
                     let waited = start.elapsed();
@@ -280,25 +299,28 @@ fn is_writable(folder: &Path) -> bool {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-/// Whether a log and its index that this process creates beside the database would be closed to the database's owner:
-/// SQLite gives them the database's permissions, but anyone who creates a file owns it. Only root can give it away, and does.
+/// Whether a log and its index that this process creates beside the database would be closed to the
+/// database's owner: SQLite gives them the database's permissions, but anyone who creates a file
+/// owns it. Only root can give it away, and does.
 fn locks_owner_out(path: &Path) -> bool {
     let me = rustix::process::geteuid();
     let is_anothers = std::fs::metadata(path).is_ok_and(|metadata| metadata.uid() != me.as_raw());
     is_anothers && !me.is_root() && is_in_wal_mode(path)
 }
 
-/// Whether the header of the database says that it is read and written through a write-ahead log. Without one SQLite
-/// creates nothing for a reader.
+/// Whether the header of the database says that it is read and written through a write-ahead log.
+/// Without one SQLite creates nothing for a reader.
 fn is_in_wal_mode(path: &Path) -> bool {
     const READ_VERSION: u64 = 19;
     const WAL: u8 = 2;
     let mut version = [0];
-    let read = std::fs::File::open(path).and_then(|file| file.read_exact_at(&mut version, READ_VERSION));
+    let read =
+        std::fs::File::open(path).and_then(|file| file.read_exact_at(&mut version, READ_VERSION));
     read.is_ok() && version == [WAL]
 }
 
-/// `path` as a URI of SQLite's, with `immutable=1`. Every byte that is no letter, digit or `/` is escaped.
+/// `path` as a URI of SQLite's, with `immutable=1`. Every byte that is no letter, digit or `/` is
+/// escaped.
 fn immutable_uri(path: &Path) -> PathBuf {
     let mut uri = b"file:".to_vec();
     for &byte in path.as_os_str().as_bytes() {

@@ -5,10 +5,12 @@ use std::sync::OnceLock;
 
 static WISH: OnceLock<fn() -> bool> = OnceLock::new();
 
-/// Has refreshes of archives and published scans of this process end as soon as `wish` is true: also in the middle of a file, while
-/// they wait for a lock, and in the middle of a statement. The first call counts.
+/// Has refreshes of archives and published scans of this process end as soon as `wish` is true:
+/// also in the middle of a file, while they wait for a lock, and in the middle of a statement. The
+/// first call counts.
 ///
-/// A signal comes to the process, not to a call, so this is reported once. A scan or refresh is ended alone by its own request.
+/// A signal comes to the process, not to a call, so this is reported once. A scan or refresh is
+/// ended alone by its own request.
 pub fn stop_when(wish: fn() -> bool) {
     let _ = WISH.set(wish);
 }

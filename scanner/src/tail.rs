@@ -1,8 +1,9 @@
 //! A second look at the end of a long row, by another way than through its middle.
 //!
-//! Rows of one kind end alike and at the end of a page, so that the end of one fits the beginning of another. SQLite
-//! finds the end of a row through its pointer map where it can, and so does not follow a wrong pointer on the way. And
-//! where it does, the columns at the end are the other row's.
+//! Rows of one kind end alike and at the end of a page, so that the end of one fits the beginning
+//! of another. SQLite finds the end of a row through its pointer map where it can, and so does not
+//! follow a wrong pointer on the way. And where it does, the columns at the end are the other
+//! row's.
 
 use rusqlite::blob::Blob;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, Statement};
@@ -26,7 +27,8 @@ impl<'c> Tail<'c> {
         Self { connection, columns: None, body: None }
     }
 
-    /// Whether the end of the row `id` is not that of the row which begins like `body`, whose spans name `thread`.
+    /// Whether the end of the row `id` is not that of the row which begins like `body`, whose spans
+    /// name `thread`.
     pub(crate) fn is_anothers(
         &mut self,
         id: i64,
@@ -56,7 +58,8 @@ impl<'c> Tail<'c> {
         }
     }
 
-    /// Whether the columns behind the body say another size than `bytes`, another thread, or no process.
+    /// Whether the columns behind the body say another size than `bytes`, another thread, or no
+    /// process.
     fn are_columns_anothers(
         &mut self,
         id: i64,
@@ -90,7 +93,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<Option<Statement<'_>>> {
                + ifnull(octet_length(module_path), 0) + ifnull(octet_length(file), 0) FROM logs WHERE id = ?1";
     match connection.prepare(sql) {
         Ok(statement) => Ok(Some(statement)),
-        Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::Unknown => Ok(None),
+        Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::Unknown => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

@@ -8,9 +8,9 @@ use crate::facts::{Fact, FactSet, Kind, NameId, Tier};
 
 /// The turns that have evidence in `window`.
 ///
-/// The evidence with the highest id in the window gives thread and timestamp. The model is that of the completion
-/// with the highest id, wherever it is, else that of the highest evidence in the window that names one, else that of
-/// the newest turn row that does.
+/// The evidence with the highest id in the window gives thread and timestamp. The model is that of
+/// the completion with the highest id, wherever it is, else that of the highest evidence in the
+/// window that names one, else that of the newest turn row that does.
 pub(crate) fn turns(facts: &FactSet, window: Window, ablated: Ablations) -> Turns {
     #[derive(Clone, Copy, Default)]
     struct Known {
@@ -53,7 +53,11 @@ pub(crate) fn turns(facts: &FactSet, window: Window, ablated: Ablations) -> Turn
             };
             let turn = Turn {
                 thread_id: thread.map(|id| name(id).to_owned()),
-                model: known.answered.or(known.asked).or_else(ran_with).map(|id| name(id).to_owned()),
+                model: known
+                    .answered
+                    .or(known.asked)
+                    .or_else(ran_with)
+                    .map(|id| name(id).to_owned()),
                 timestamp,
             };
             Some((name(id).to_owned(), turn))
@@ -61,8 +65,9 @@ pub(crate) fn turns(facts: &FactSet, window: Window, ablated: Ablations) -> Turn
         .collect()
 }
 
-/// The facts that can change an answer, for any window, now or when rows are deleted: evidence, what sets or says a tier
-/// where priority was set before, and completions of turns with evidence. In the order of their ids.
+/// The facts that can change an answer, for any window, now or when rows are deleted: evidence,
+/// what sets or says a tier where priority was set before, and completions of turns with evidence.
+/// In the order of their ids.
 pub(crate) fn relevant(facts: &FactSet, ablated: Ablations) -> Vec<&Fact> {
     let mut has_evidence = vec![false; facts.names().len()];
     let meanings: Vec<_> = meanings(facts, ablated).collect();
@@ -82,8 +87,9 @@ pub(crate) fn relevant(facts: &FactSet, ablated: Ablations) -> Vec<&Fact> {
         .collect()
 }
 
-/// For each name, whether turn rows of the turn of that name can change an answer, now or when rows are deleted or
-/// appended: a submission names it that may be at priority, or evidence that names no model.
+/// For each name, whether turn rows of the turn of that name can change an answer, now or when rows
+/// are deleted or appended: a submission names it that may be at priority, or evidence that names
+/// no model.
 pub(crate) fn needed(facts: &FactSet, ablated: Ablations) -> Vec<bool> {
     let mut needed = vec![false; facts.names().len()];
     for turn in meanings(facts, ablated).filter_map(|meaning| meaning.needs) {
@@ -101,7 +107,8 @@ pub(crate) struct Asked {
     pub(crate) model: bool,
 }
 
-/// For each name, what the answer takes, for some window, from the turn rows of the turn of that name.
+/// For each name, what the answer takes, for some window, from the turn rows of the turn of that
+/// name.
 pub(crate) fn asked_of_turn_rows(facts: &FactSet, ablated: Ablations) -> Vec<Asked> {
     let mut asked = vec![Asked::default(); facts.names().len()];
     let mut is_answered = vec![false; facts.names().len()];
@@ -144,9 +151,10 @@ enum Role {
 
 /// Each fact with its meaning, in the order of ids.
 ///
-/// A submission that names no tier has the one that the latest earlier submission or settings of the same thread in the
-/// same process set. A process that resumes a thread does not inherit. A submission whose turn did not run afterwards
-/// came while another turn ran, and only sets the tier.
+/// A submission that names no tier has the one that the latest earlier submission or settings of
+/// the same thread in the same process set. A process that resumes a thread does not inherit. A
+/// submission whose turn did not run afterwards came while another turn ran, and only sets the
+/// tier.
 fn meanings(facts: &FactSet, ablated: Ablations) -> impl Iterator<Item = Meaning<'_>> {
     let mut sessions: HashMap<(Option<NameId>, Option<NameId>), Session> = HashMap::new();
     let mut say = move |thread, process: Option<NameId>, said| {
@@ -172,7 +180,9 @@ fn meanings(facts: &FactSet, ablated: Ablations) -> impl Iterator<Item = Meaning
                 let is_deaf = !ran && ablated.has(Ablation::TierSteer);
                 let session = say(fact.thread, process, if is_deaf { Tier::Inherit } else { tier });
                 let role = match session {
-                    Session { at_priority: true, .. } if ran => Role::Evidence { turn, model: None },
+                    Session { at_priority: true, .. } if ran => {
+                        Role::Evidence { turn, model: None }
+                    }
                     _ if !ran && tier == Tier::Inherit => Role::Nothing,
                     _ => session.tier_role(),
                 };
@@ -183,7 +193,8 @@ fn meanings(facts: &FactSet, ablated: Ablations) -> impl Iterator<Item = Meaning
     })
 }
 
-/// Whether `turn` ran after the row `id`, as far as turn rows are kept: always, for a turn that is needed.
+/// Whether `turn` ran after the row `id`, as far as turn rows are kept: always, for a turn that is
+/// needed.
 fn ran(facts: &FactSet, turn: NameId, id: i64, ablated: Ablations) -> bool {
     let kept = facts.kept_of(turn);
     if ablated.has(Ablation::TurnRanAfter) {

@@ -1,8 +1,9 @@
 //! Whether a row that might tell of a turn is whole.
 //!
-//! SQLite follows a chain of overflow pages wherever it leads. A row whose text was continued on another row's pages does not
-//! end as such rows end, or lacks the marker that begins them. Such rows do not occur in sound files (none in seven of
-//! the real Codex CLI), so they are worth a check of the whole file.
+//! SQLite follows a chain of overflow pages wherever it leads. A row whose text was continued on
+//! another row's pages does not end as such rows end, or lacks the marker that begins them. Such
+//! rows do not occur in sound files (none in seven of the real Codex CLI), so they are worth a
+//! check of the whole file.
 
 use std::sync::LazyLock;
 
@@ -11,8 +12,8 @@ use memchr::memmem::{self, FinderRev};
 
 use crate::parse::{Marked, MarkerKind, Parsed, field};
 
-/// Bytes from which a body is taken to reach beyond its page. A page of 4096 bytes holds rows of up to 4,061 bytes, all
-/// columns together.
+/// Bytes from which a body is taken to reach beyond its page. A page of 4096 bytes holds rows of up
+/// to 4,061 bytes, all columns together.
 pub(crate) const SPILLS: usize = 3_400;
 
 /// Targets whose rows name turns without a marker.
@@ -22,8 +23,8 @@ const TURN_TARGETS: [&[u8]; 2] = [b"feedback_tags", b"codex_core::session::turn"
 const KINDS: [MarkerKind; 4] =
     [MarkerKind::Request, MarkerKind::Completion, MarkerKind::Submission, MarkerKind::Tags];
 
-/// Whether a row looks as if a part of its body was another row's. `target` is the column, `None` unless it is TEXT;
-/// `parsed` is what the row was found to say.
+/// Whether a row looks as if a part of its body was another row's. `target` is the column, `None`
+/// unless it is TEXT; `parsed` is what the row was found to say.
 pub(crate) fn is_doubtful(
     body: &[u8],
     target: Option<&[u8]>,
@@ -33,8 +34,10 @@ pub(crate) fn is_doubtful(
     // Every row has a target.
     let Some(target) = target else { return true };
     let Some(marked) = marked.filter(|marked| marked.kind.targets().contains(&target)) else {
-        let tells =
-            || TURN_TARGETS.contains(&target) || KINDS.iter().any(|kind| kind.targets().contains(&target));
+        let tells = || {
+            TURN_TARGETS.contains(&target)
+                || KINDS.iter().any(|kind| kind.targets().contains(&target))
+        };
         return body.len() >= SPILLS && tells();
     };
     let after = body[marked.end..].trim_ascii();
@@ -56,7 +59,8 @@ pub(crate) fn is_doubtful(
     }
 }
 
-/// Whether a request names at its end the turn that its spans name; `None` if one of both names none.
+/// Whether a request names at its end the turn that its spans name; `None` if one of both names
+/// none.
 fn names_its_turn(body: &[u8], marked: Marked) -> Option<bool> {
     const END: usize = 3_000;
     // Backwards: the name is in the last few hundred bytes as a rule.
@@ -74,7 +78,8 @@ fn is_another_event(json: &[u8]) -> bool {
     json.strip_prefix(br#"{"type":""#).is_some_and(|kind| !kind.starts_with(b"response.completed"))
 }
 
-/// Whether `text` ends where all brackets close, those in it and `depth` others, string literals aside.
+/// Whether `text` ends where all brackets close, those in it and `depth` others, string literals
+/// aside.
 fn is_closed(text: &[u8], mut depth: usize) -> bool {
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
@@ -125,7 +130,9 @@ mod tests {
             (socket, r#"websocket event: {"type":"response.created"} "#.to_owned()),
             (
                 socket,
-                format!(r#"websocket request: {{"type":"response.create","input":[{{"t":"{long}"}}]}}"#),
+                format!(
+                    r#"websocket request: {{"type":"response.create","input":[{{"t":"{long}"}}]}}"#
+                ),
             ),
             (socket, format!(r#"websocket event: {{"type":"x","t":"{long}"}}"#)),
             (
@@ -139,7 +146,11 @@ mod tests {
             assert!(!doubtful(target, &body), "{target}: {body}");
             // And without their last bytes they are not, if their kind tells of turns.
             let is_told = first_marker(body.as_bytes()).is_some();
-            assert_eq!(doubtful(target, body.trim_end().trim_end_matches('}')), is_told, "{target}: {body}");
+            assert_eq!(
+                doubtful(target, body.trim_end().trim_end_matches('}')),
+                is_told,
+                "{target}: {body}"
+            );
         }
         assert!(doubtful("feedback_tags", &long) && doubtful("codex_core::session::turn", &long));
         assert!(is_doubtful(b"a", None, None, None));

@@ -1,4 +1,5 @@
-//! A full scan costs what the rows in the database cost, however large the file and however high the ids.
+//! A full scan costs what the rows in the database cost, however large the file and however high
+//! the ids.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
@@ -33,18 +34,27 @@ fn free_pages_and_unused_ids_cost_a_full_scan_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (path, dense) = (folder.path().join("logs_2.sqlite"), folder.path().join("dense.sqlite"));
     let retention = Retention { rows: usize::MAX, bytes: i64::MAX };
-    let mut log = TraceLog::open_with(&path, LogOptions { retention, ..LogOptions::default() }).unwrap();
+    let mut log =
+        TraceLog::open_with(&path, LogOptions { retention, ..LogOptions::default() }).unwrap();
     let noise = "session_loop{thread_id=t}: nothing ".repeat(150);
-    let tags =
-        format!("turn{{turn.id=u}}: model=m tags_json={{\"service_tier\":\"priority\",\"pad\":\"{noise}\"}}");
+    let tags = format!(
+        "turn{{turn.id=u}}: model=m tags_json={{\"service_tier\":\"priority\",\"pad\":\"{noise}\"}}"
+    );
     for batch in 0..40 {
         if batch == 20 {
             // Rows that came and went between the others.
             log.raise_sequence(427_582_000).unwrap();
         }
         let row = |at: i64| {
-            let (target, body) = if at % 50 == 3 { ("feedback_tags", &tags) } else { ("log", &noise) };
-            LogRow { ts: batch, ts_nanos: at, target, body: Body::Text(body.as_bytes()), ..LogRow::default() }
+            let (target, body) =
+                if at % 50 == 3 { ("feedback_tags", &tags) } else { ("log", &noise) };
+            LogRow {
+                ts: batch,
+                ts_nanos: at,
+                target,
+                body: Body::Text(body.as_bytes()),
+                ..LogRow::default()
+            }
         };
         log.insert_batch(&(0..100).map(row).collect::<Vec<_>>()).unwrap();
     }
@@ -57,9 +67,13 @@ fn free_pages_and_unused_ids_cost_a_full_scan_nothing() {
 
     let (all, free) = pages(&path);
     let (all_dense, free_dense) = pages(&dense);
-    assert!(free * 100 / all >= 70 && free_dense == 0, "{free} of {all}, {free_dense} of {all_dense}");
+    assert!(
+        free * 100 / all >= 70 && free_dense == 0,
+        "{free} of {all}, {free_dense} of {all_dense}"
+    );
     for connections in [1, 2, 4] {
-        let ((sparse, read), (dense, read_dense)) = (full(&path, connections), full(&dense, connections));
+        let ((sparse, read), (dense, read_dense)) =
+            (full(&path, connections), full(&dense, connections));
         let counts = |scan: &Scan| {
             let stats = scan.stats;
             (stats.rows_examined, stats.body_bytes, stats.facts, stats.cursor)
@@ -78,7 +92,10 @@ fn free_pages_and_unused_ids_cost_a_full_scan_nothing() {
             });
             let live = (all - free) * 4096;
             // Pages of the tree that lost most of their rows stay, half empty.
-            assert!(read <= live + live / 10, "{read} bytes read, {live} in use, {read_dense} when dense");
+            assert!(
+                read <= live + live / 10,
+                "{read} bytes read, {live} in use, {read_dense} when dense"
+            );
         }
     }
 }

@@ -23,7 +23,8 @@ pub enum Error {
         /// The database.
         path: PathBuf,
     },
-    /// The file, or one that SQLite keeps beside it, is a folder, a link, a pipe, a socket or a device.
+    /// The file, or one that SQLite keeps beside it, is a folder, a link, a pipe, a socket or a
+    /// device.
     #[error("{}: {detail}; move it aside, it was not opened", path.display())]
     NotAFile {
         /// The file.

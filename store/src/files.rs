@@ -1,4 +1,5 @@
-//! Opening files that anybody may have put there: regular ones only, without waiting for a writer that never comes.
+//! Opening files that anybody may have put there: regular ones only, without waiting for a writer
+//! that never comes.
 
 use std::ffi::OsString;
 use std::fs::{File, FileType, Metadata, OpenOptions};
@@ -11,7 +12,8 @@ const BESIDE: [&str; 3] = ["-journal", "-wal", "-shm"];
 /// Fails unless a regular file is at `path`, or a symbolic link to one.
 ///
 /// # Errors
-/// What the system says, such as `NotFound`; `InvalidInput` for anything but a regular file, which the message names.
+/// What the system says, such as `NotFound`; `InvalidInput` for anything but a regular file, which
+/// the message names.
 pub(crate) fn require_regular(path: &Path) -> io::Result<()> {
     regular(&std::fs::metadata(path)?)
 }
@@ -42,7 +44,8 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens a regular file for writing, empty; creates it if it is missing. No symbolic link is followed.
+/// Opens a regular file for writing, empty; creates it if it is missing. No symbolic link is
+/// followed.
 ///
 /// # Errors
 /// As `require_regular`; `InvalidInput` for a symbolic link, too.
@@ -52,10 +55,12 @@ pub fn create_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a lock file, which is created if it is missing and always empty. No symbolic link is followed.
+/// Opens a lock file, which is created if it is missing and always empty. No symbolic link is
+/// followed.
 ///
 /// # Errors
-/// As [`create_regular`]; `InvalidInput` for a file with content, which is no lock and left as it is.
+/// As [`create_regular`]; `InvalidInput` for a file with content, which is no lock and left as it
+/// is.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     let file = open_own(path)?;
     if file.metadata()?.len() > 0 {
@@ -64,15 +69,18 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Fails unless SQLite can open the database at `path` without opening anything but regular files: the database, or what a
-/// symbolic link leads to, and the journals beside it. Files that are missing are fine.
+/// Fails unless SQLite can open the database at `path` without opening anything but regular files:
+/// the database, or what a symbolic link leads to, and the journals beside it. Files that are
+/// missing are fine.
 ///
 /// # Errors
-/// As `require_regular`, and the path of the file that is refused; `InvalidInput` for a journal that is a symbolic link, and for a
-/// database that is one to nothing.
+/// As `require_regular`, and the path of the file that is refused; `InvalidInput` for a journal
+/// that is a symbolic link, and for a database that is one to nothing.
 pub fn require_database(path: &Path) -> Result<(), (PathBuf, io::Error)> {
     match require_regular(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err((path.to_owned(), error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err((path.to_owned(), error));
+        }
         Err(_) if path.is_symlink() => {
             return Err((path.to_owned(), refused("it is a symbolic link to nothing")));
         }
@@ -100,8 +108,8 @@ fn open_own(path: &Path) -> io::Result<File> {
         Err(_) => {}
     }
     let mut options = OpenOptions::new();
-    let file =
-        without_waiting(options.read(true).write(true).create(true).truncate(false), true).open(path)?;
+    let file = without_waiting(options.read(true).write(true).create(true).truncate(false), true)
+        .open(path)?;
     regular(&file.metadata()?)?;
     Ok(file)
 }
@@ -161,7 +169,8 @@ mod tests {
 
     use super::*;
 
-    /// A folder with one of each: a file, a link to it, a link to nothing, a folder, a pipe, a socket.
+    /// A folder with one of each: a file, a link to it, a link to nothing, a folder, a pipe, a
+    /// socket.
     fn zoo() -> (tempfile::TempDir, UnixListener) {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -185,10 +194,16 @@ mod tests {
             "it has more than 6 bytes"
         );
         assert_eq!(read("dangling").unwrap_err().kind(), io::ErrorKind::NotFound);
-        for (name, what) in
-            [("folder", "a folder"), ("pipe", "a pipe"), ("socket", "a socket"), ("/dev/zero", "a device")]
-        {
-            assert_eq!(read(name).unwrap_err().to_string(), format!("it is {what}, not a regular file"));
+        for (name, what) in [
+            ("folder", "a folder"),
+            ("pipe", "a pipe"),
+            ("socket", "a socket"),
+            ("/dev/zero", "a device"),
+        ] {
+            assert_eq!(
+                read(name).unwrap_err().to_string(),
+                format!("it is {what}, not a regular file")
+            );
         }
     }
 
@@ -197,8 +212,16 @@ mod tests {
         let (folder, _socket) = zoo();
         let at = |name: &str| folder.path().join(name);
         for name in ["link", "dangling", "folder", "pipe", "socket"] {
-            assert_eq!(create_regular(&at(name)).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name}");
-            assert_eq!(open_lock(&at(name)).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name}");
+            assert_eq!(
+                create_regular(&at(name)).unwrap_err().kind(),
+                io::ErrorKind::InvalidInput,
+                "{name}"
+            );
+            assert_eq!(
+                open_lock(&at(name)).unwrap_err().kind(),
+                io::ErrorKind::InvalidInput,
+                "{name}"
+            );
         }
         assert!(open_lock(&at("file")).is_err());
         assert_eq!(std::fs::read(at("file")).unwrap(), b"content");
@@ -219,10 +242,14 @@ mod tests {
             let beside = at(&format!("file{ending}"));
             std::fs::rename(at("pipe"), &beside).unwrap();
             // The link is to the file, and the journals are beside that.
-            assert!(require_database(&at("file")).is_err() && require_database(&at("link")).is_err());
+            assert!(
+                require_database(&at("file")).is_err() && require_database(&at("link")).is_err()
+            );
             std::fs::rename(&beside, at("pipe")).unwrap();
         }
         symlink(at("file"), at("file-wal")).unwrap();
-        assert!(require_database(&at("file")).unwrap_err().1.to_string().contains("a symbolic link"));
+        assert!(
+            require_database(&at("file")).unwrap_err().1.to_string().contains("a symbolic link")
+        );
     }
 }

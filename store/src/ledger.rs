@@ -1,4 +1,5 @@
-//! What every partition holds, kept in memory, so that bulk loading finds the rows to prune without asking SQLite.
+//! What every partition holds, kept in memory, so that bulk loading finds the rows to prune without
+//! asking SQLite.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -35,7 +36,11 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     fn empty() -> Self {
-        Self { holdings: vec![Holding::default()], threads: HashMap::new(), processes: HashMap::new() }
+        Self {
+            holdings: vec![Holding::default()],
+            threads: HashMap::new(),
+            processes: HashMap::new(),
+        }
     }
 
     fn holding(&mut self, partition: Partition<'_>) -> &mut Holding {
@@ -61,9 +66,15 @@ impl Ledger {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (thread, process): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
-            let partition =
-                thread.as_deref().map_or(Partition::Threadless(process.as_deref()), Partition::Thread);
-            let entry = Entry { ts: row.get(0)?, ts_nanos: row.get(1)?, id: row.get(2)?, bytes: row.get(3)? };
+            let partition = thread
+                .as_deref()
+                .map_or(Partition::Threadless(process.as_deref()), Partition::Thread);
+            let entry = Entry {
+                ts: row.get(0)?,
+                ts_nanos: row.get(1)?,
+                id: row.get(2)?,
+                bytes: row.get(3)?,
+            };
             ledger.holding(partition).insert(entry);
         }
         Ok(ledger)
@@ -79,7 +90,8 @@ impl Ledger {
     pub(crate) fn prune(&mut self, partition: Partition<'_>, limits: Retention) -> Vec<i64> {
         let holding = self.holding(partition);
         let mut gone = Vec::new();
-        // Weights are never negative, so the rows past a cumulative limit are always the oldest ones.
+        // Weights are never negative, so the rows past a cumulative limit are always the oldest
+        // ones.
         while holding.entries.len() > limits.rows || holding.bytes > limits.bytes {
             let Some(oldest) = holding.entries.pop_front() else { break };
             holding.bytes -= oldest.bytes;

@@ -19,8 +19,8 @@ pub enum Durability {
     /// WAL, `synchronous = NORMAL`, as the Codex CLI writes.
     #[default]
     Normal,
-    /// No journal and no sync: a crash ruins the file. For files that are thrown away unless finished; end with
-    /// [`TraceLog::finish_bulk`].
+    /// No journal and no sync: a crash ruins the file. For files that are thrown away unless
+    /// finished; end with [`TraceLog::finish_bulk`].
     None,
 }
 
@@ -39,13 +39,15 @@ pub struct LogOptions {
     pub busy_timeout: Duration,
     /// Page cache of the connection in KiB.
     pub cache_kib: u32,
-    /// Batches that share a transaction where nothing needs to survive a crash ([`Durability::None`]); the rows come out the
-    /// same, faster. Otherwise each batch has a separate transaction.
+    /// Batches that share a transaction where nothing needs to survive a crash
+    /// ([`Durability::None`]); the rows come out the same, faster. Otherwise each batch has a
+    /// separate transaction.
     pub batches_per_commit: u32,
 }
 
 impl Default for LogOptions {
-    /// As the Codex CLI writes: created if missing, its retention, by SQL, five seconds of patience, 2 MiB of cache.
+    /// As the Codex CLI writes: created if missing, its retention, by SQL, five seconds of
+    /// patience, 2 MiB of cache.
     fn default() -> Self {
         Self {
             create: true,
@@ -88,8 +90,8 @@ impl TraceLog {
     /// Opens the log at `path` as the Codex CLI would, creating it if it is missing.
     ///
     /// # Errors
-    /// [`Error::Missing`] when its folder does not exist, [`Error::NotADatabase`], [`Error::Locked`],
-    /// [`Error::ReadOnly`] and [`Error::Corrupt`] as the names say.
+    /// [`Error::Missing`] when its folder does not exist, [`Error::NotADatabase`],
+    /// [`Error::Locked`], [`Error::ReadOnly`] and [`Error::Corrupt`] as the names say.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, LogOptions::default())
     }
@@ -97,14 +99,17 @@ impl TraceLog {
     /// Opens the log at `path` with options.
     ///
     /// # Errors
-    /// [`Error::NotAFile`] before anything is opened; as [`TraceLog::open`]; a missing file is [`Error::Missing`] too when `create` is off.
+    /// [`Error::NotAFile`] before anything is opened; as [`TraceLog::open`]; a missing file is
+    /// [`Error::Missing`] too when `create` is off.
     pub fn open_with(path: impl AsRef<Path>, options: LogOptions) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
         if !options.create && !path.exists() {
             return Err(Error::Missing { path });
         }
-        require_database(&path).map_err(|(path, why)| Error::NotAFile { path, detail: why.to_string() })?;
-        let connection = connect(&path, &options).map_err(|source| Error::from_sqlite(&path, source))?;
+        require_database(&path)
+            .map_err(|(path, why)| Error::NotAFile { path, detail: why.to_string() })?;
+        let connection =
+            connect(&path, &options).map_err(|source| Error::from_sqlite(&path, source))?;
         Ok(Self { connection, path, options, ledger: None, uncommitted: 0 })
     }
 
@@ -117,8 +122,8 @@ impl TraceLog {
     /// Inserts rows and prunes every partition they touch, in one transaction.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Full`], [`Error::Corrupt`] and others as the names say; then nothing was inserted
-    /// (with [`Durability::None`] the file is lost).
+    /// [`Error::Locked`], [`Error::Full`], [`Error::Corrupt`] and others as the names say; then
+    /// nothing was inserted (with [`Durability::None`] the file is lost).
     pub fn insert_batch(&mut self, rows: &[LogRow<'_>]) -> Result<BatchOutcome> {
         let outcome = self.try_insert_batch(rows);
         if outcome.is_err() {
@@ -138,14 +143,16 @@ impl TraceLog {
             if self.connection.is_autocommit() {
                 self.connection.execute_batch("BEGIN IMMEDIATE")?;
             }
-            let outcome = insert(&self.connection, self.ledger.as_mut(), self.options.retention, rows)?;
+            let outcome =
+                insert(&self.connection, self.ledger.as_mut(), self.options.retention, rows)?;
             self.uncommitted += 1;
             if self.uncommitted >= self.options.batches_per_commit {
                 self.commit()?;
             }
             return Ok(outcome);
         }
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let outcome = insert(&transaction, self.ledger.as_mut(), self.options.retention, rows)?;
         transaction.commit()?;
         Ok(outcome)
@@ -154,7 +161,11 @@ impl TraceLog {
     /// Ends the transaction that batches share, if one is open.
     pub(crate) fn commit(&mut self) -> rusqlite::Result<()> {
         self.uncommitted = 0;
-        if self.connection.is_autocommit() { Ok(()) } else { self.connection.execute_batch("COMMIT") }
+        if self.connection.is_autocommit() {
+            Ok(())
+        } else {
+            self.connection.execute_batch("COMMIT")
+        }
     }
 
     /// The largest id in the log and the largest `ts` in it; `None` when it is empty.
@@ -177,14 +188,15 @@ impl TraceLog {
         Ok((self.query("PRAGMA page_count", count)?, self.query("PRAGMA freelist_count", count)?))
     }
 
-    /// Grows the file to `pages` pages by free pages, as if that many had held rows that are gone. A file that is
-    /// larger already is left as it is. Returns the pages of the file.
+    /// Grows the file to `pages` pages by free pages, as if that many had held rows that are gone.
+    /// A file that is larger already is left as it is. Returns the pages of the file.
     ///
     /// # Errors
     /// [`Error::Full`] and others, typed as for [`TraceLog::insert_batch`].
     pub fn pad_with_free_pages(&mut self, pages: u64) -> Result<u64> {
         let grow = |connection: &mut Connection| -> rusqlite::Result<()> {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let now = |connection: &Connection| -> rusqlite::Result<u64> {
                 let (count, free): (i64, i64) = connection.query_row(
                     "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count",
@@ -197,10 +209,12 @@ impl TraceLog {
             transaction.execute_batch("CREATE TABLE padding (filler BLOB)")?;
             {
                 // One row a page: as large as a page takes without overflow.
-                let mut insert = transaction.prepare("INSERT INTO padding VALUES (zeroblob(4000))")?;
+                let mut insert =
+                    transaction.prepare("INSERT INTO padding VALUES (zeroblob(4000))")?;
                 let mut used = now(&transaction)?;
                 while used < pages {
-                    // Map and interior pages come by themselves, so the last steps are counted one by one.
+                    // Map and interior pages come by themselves, so the last steps are counted one
+                    // by one.
                     for _ in 0..(pages - used).div_ceil(2) {
                         insert.execute([])?;
                     }
@@ -217,8 +231,8 @@ impl TraceLog {
         Ok(self.pages()?.0)
     }
 
-    /// Ends a bulk load: gives the file its lasting settings (WAL), writes everything to it, closes it, and leaves
-    /// neither `-wal` nor `-shm` behind.
+    /// Ends a bulk load: gives the file its lasting settings (WAL), writes everything to it, closes
+    /// it, and leaves neither `-wal` nor `-shm` behind.
     ///
     /// # Errors
     /// Whatever SQLite reports, typed as for [`TraceLog::insert_batch`].
@@ -239,7 +253,9 @@ impl TraceLog {
         sql: &str,
         read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.connection.query_row(sql, [], read).map_err(|source| Error::from_sqlite(&self.path, source))
+        self.connection
+            .query_row(sql, [], read)
+            .map_err(|source| Error::from_sqlite(&self.path, source))
     }
 
     /// After age pruning: what it took is known, so the ledger need not be read again.

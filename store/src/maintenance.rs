@@ -29,7 +29,8 @@ pub struct StartupOutcome {
 }
 
 impl TraceLog {
-    /// Deletes the rows with a `ts` below `cutoff_ts` (Unix seconds) and returns how many there were.
+    /// Deletes the rows with a `ts` below `cutoff_ts` (Unix seconds) and returns how many there
+    /// were.
     ///
     /// # Errors
     /// Typed as for [`TraceLog::insert_batch`].
@@ -42,8 +43,8 @@ impl TraceLog {
         pruned
     }
 
-    /// What the Codex CLI does when it starts at `now` (Unix seconds): deletes rows older than [`MAX_AGE_DAYS`], then
-    /// runs a passive checkpoint.
+    /// What the Codex CLI does when it starts at `now` (Unix seconds): deletes rows older than
+    /// [`MAX_AGE_DAYS`], then runs a passive checkpoint.
     ///
     /// # Errors
     /// Typed as for [`TraceLog::insert_batch`].
@@ -59,8 +60,13 @@ impl TraceLog {
     pub fn checkpoint_passive(&mut self) -> Result<CheckpointOutcome> {
         self.query("PRAGMA wal_checkpoint(PASSIVE)", |row| {
             // Minus one represents "not in WAL mode".
-            let count = |at| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0));
-            Ok(CheckpointOutcome { busy: row.get::<_, i64>(0)? != 0, frames: count(1)?, copied: count(2)? })
+            let count =
+                |at| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(0));
+            Ok(CheckpointOutcome {
+                busy: row.get::<_, i64>(0)? != 0,
+                frames: count(1)?,
+                copied: count(2)?,
+            })
         })
     }
 
@@ -76,7 +82,8 @@ impl TraceLog {
         let before = self.pages()?.1;
         let step = || -> rusqlite::Result<()> {
             // The pragma frees one page a step, so it has to be stepped to its end.
-            let mut statement = self.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            let mut statement =
+                self.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
             let mut rows = statement.query([])?;
             while rows.next()?.is_some() {}
             Ok(())
@@ -91,19 +98,22 @@ impl TraceLog {
     /// Typed as for [`TraceLog::insert_batch`].
     pub fn vacuum(&mut self) -> Result<()> {
         self.commit().map_err(|source| Error::from_sqlite(&self.path, source))?;
-        self.connection.execute_batch("VACUUM").map_err(|source| Error::from_sqlite(&self.path, source))
+        self.connection
+            .execute_batch("VACUUM")
+            .map_err(|source| Error::from_sqlite(&self.path, source))
     }
 
-    /// Makes `id` the largest id handed out, so that the next row gets `id + 1`: a gap as many pruned rows leave it.
+    /// Makes `id` the largest id handed out, so that the next row gets `id + 1`: a gap as many
+    /// pruned rows leave it.
     ///
     /// # Errors
     /// [`Error::SequenceBackwards`] when ids up to a larger one were handed out; else typed as for
     /// [`TraceLog::insert_batch`].
     pub fn raise_sequence(&mut self, id: i64) -> Result<()> {
-        let current = self
-            .query("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'logs'", |row| {
-                row.get(0)
-            })?;
+        let current = self.query(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'logs'",
+            |row| row.get(0),
+        )?;
         if id < current {
             return Err(Error::SequenceBackwards { path: self.path.clone(), current, asked: id });
         }

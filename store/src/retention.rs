@@ -6,8 +6,9 @@ use rusqlite::{Connection, params};
 
 use crate::row::LogRow;
 
-/// How much of a partition is kept. A partition is a thread, or for rows without one a process; rows with neither
-/// share one partition. Of each, the newest rows by (`ts`, `ts_nanos`, `id`) stay.
+/// How much of a partition is kept. A partition is a thread, or for rows without one a process;
+/// rows with neither share one partition. Of each, the newest rows by (`ts`, `ts_nanos`, `id`)
+/// stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Rows past this number go.
@@ -26,11 +27,12 @@ impl Default for Retention {
 /// How the rows to prune are found. Both ways delete the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pruning {
-    /// By SQL over each partition the batch touched, as the Codex CLI does. Right even with other writers.
+    /// By SQL over each partition the batch touched, as the Codex CLI does. Right even with other
+    /// writers.
     #[default]
     Sql,
-    /// From a list in memory of what each partition holds (about 32 bytes a row), read when the log is opened. Much
-    /// faster for bulk loading, and right only while no other connection writes.
+    /// From a list in memory of what each partition holds (about 32 bytes a row), read when the log
+    /// is opened. Much faster for bulk loading, and right only while no other connection writes.
     Ledger,
 }
 
@@ -59,7 +61,9 @@ impl<'a> Partition<'a> {
 /// The partitions that a batch touches, each once.
 pub(crate) fn touched<'a>(rows: &[LogRow<'a>]) -> BTreeSet<Partition<'a>> {
     // Neighbours usually share a partition; the set is only asked when they do not.
-    rows.chunk_by(|a, b| Partition::of(a) == Partition::of(b)).map(|run| Partition::of(&run[0])).collect()
+    rows.chunk_by(|a, b| Partition::of(a) == Partition::of(b))
+        .map(|run| Partition::of(&run[0]))
+        .collect()
 }
 
 /// Prunes one partition by SQL and returns how many rows went.
@@ -70,7 +74,8 @@ pub(crate) fn prune(
 ) -> rusqlite::Result<usize> {
     let (condition, key) = partition.condition();
     let rows = i64::try_from(limits.rows).unwrap_or(i64::MAX);
-    let total = format!("SELECT count(*), coalesce(sum(estimated_bytes), 0) FROM logs WHERE {condition}");
+    let total =
+        format!("SELECT count(*), coalesce(sum(estimated_bytes), 0) FROM logs WHERE {condition}");
     let over = connection.prepare_cached(&total)?.query_row(params![key], |row| {
         Ok(row.get::<_, i64>(0)? > rows || row.get::<_, i64>(1)? > limits.bytes)
     })?;

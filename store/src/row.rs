@@ -4,7 +4,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// The body of a row, in the storage class it is to have.
 ///
-/// Real writers store text; a body may nevertheless hold NUL bytes and invalid UTF-8, so text is bound as raw bytes.
+/// Real writers store text; a body may nevertheless hold NUL bytes and invalid UTF-8, so text is
+/// bound as raw bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Body<'a> {
     /// No body.
@@ -79,11 +80,13 @@ impl Default for LogRow<'_> {
 }
 
 impl LogRow<'_> {
-    /// What the row counts for in retention: the byte lengths of body, level, target, module path and file.
+    /// What the row counts for in retention: the byte lengths of body, level, target, module path
+    /// and file.
     #[must_use]
     pub fn estimated_bytes(&self) -> i64 {
         let texts = [Some(self.level), Some(self.target), self.module_path, self.file];
-        let total = self.body.bytes().len() + texts.into_iter().flatten().map(str::len).sum::<usize>();
+        let total =
+            self.body.bytes().len() + texts.into_iter().flatten().map(str::len).sum::<usize>();
         i64::try_from(total).unwrap_or(i64::MAX)
     }
 

@@ -27,7 +27,8 @@ pub const COLUMNS: [&str; 12] = [
     "estimated_bytes",
 ];
 
-/// Creates [`TABLE`]. `AUTOINCREMENT` is part of its meaning: an id is never used twice, even after the newest row is gone.
+/// Creates [`TABLE`]. `AUTOINCREMENT` is part of its meaning: an id is never used twice, even after
+/// the newest row is gone.
 pub const CREATE_TABLE: &str = "\
 CREATE TABLE logs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,7 +45,8 @@ CREATE TABLE logs (
     estimated_bytes INTEGER NOT NULL DEFAULT 0
 )";
 
-/// Creates the four indexes found in files of Codex 0.141.0 to 0.169.0. None of them covers the body.
+/// Creates the four indexes found in files of Codex 0.141.0 to 0.169.0. None of them covers the
+/// body.
 pub const CREATE_INDEXES: [&str; 4] = [
     "CREATE INDEX idx_logs_ts ON logs(ts DESC, ts_nanos DESC, id DESC)",
     "CREATE INDEX idx_logs_thread_id ON logs(thread_id)",
@@ -61,12 +63,13 @@ pub fn exists(connection: &Connection) -> rusqlite::Result<bool> {
     connection.table_exists(None, TABLE)
 }
 
-/// What keeps the rows of [`TABLE`] from being read as those of a trace log, in words; `None` if nothing does. It must be an
-/// ordinary table with all of [`COLUMNS`], none of its columns generated: a view, a virtual table or a generated column would run what
-/// somebody else wrote.
+/// What keeps the rows of [`TABLE`] from being read as those of a trace log, in words; `None` if
+/// nothing does. It must be an ordinary table with all of [`COLUMNS`], none of its columns
+/// generated: a view, a virtual table or a generated column would run what somebody else wrote.
 ///
-/// To be asked before anything else of a database that is not our own. (`sqlite3_table_column_metadata`, which `column_exists` calls,
-/// is no way to ask: for a virtual table whose module is not loaded yet it reads through a null pointer.)
+/// To be asked before anything else of a database that is not our own.
+/// (`sqlite3_table_column_metadata`, which `column_exists` calls, is no way to ask: for a virtual
+/// table whose module is not loaded yet it reads through a null pointer.)
 ///
 /// # Errors
 /// Whatever SQLite reports while it reads the schema, such as a file that is not a database.
@@ -86,10 +89,12 @@ pub fn oddity(connection: &Connection) -> rusqlite::Result<Option<String>> {
     if sql.starts_with("create virtual table") {
         return Ok(Some(format!("`{TABLE}` is a virtual table")));
     }
-    // SQLite goes by the statement and not by the name beside it. Both say the same unless somebody wrote the schema by hand.
+    // SQLite goes by the statement and not by the name beside it. Both say the same unless somebody
+    // wrote the schema by hand.
     let is_mark = |character: char| " \"`['](".contains(character);
-    let named =
-        sql.strip_prefix("create table").and_then(|rest| rest.split(is_mark).find(|word| !word.is_empty()));
+    let named = sql
+        .strip_prefix("create table")
+        .and_then(|rest| rest.split(is_mark).find(|word| !word.is_empty()));
     if named != Some(TABLE) {
         return Ok(Some(format!("its schema does not create `{TABLE}` as a table")));
     }
@@ -107,7 +112,8 @@ pub fn oddity(connection: &Connection) -> rusqlite::Result<Option<String>> {
 
 /// Gives an empty database its page size, its vacuum mode, the table and the indexes.
 ///
-/// The journal mode is left to the caller; it can change during the life of a file, these settings cannot.
+/// The journal mode is left to the caller; it can change during the life of a file, these settings
+/// cannot.
 ///
 /// # Errors
 /// Whatever SQLite reports; the table existing already is an error too.
@@ -143,8 +149,7 @@ mod tests {
         let lacking = CREATE_TABLE.replace("    line INTEGER,\n", "");
         assert_eq!(said(&lacking), "its table `logs` has no column `line`");
         // A schema written by hand, which says one thing and does another.
-        let forged =
-            "CREATE TABLE t (x); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET name = 'logs'";
+        let forged = "CREATE TABLE t (x); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET name = 'logs'";
         assert_eq!(said(forged), "its schema does not create `logs` as a table");
     }
 
@@ -159,11 +164,13 @@ mod tests {
             connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap()
         };
         assert_eq!((pragma("page_size"), pragma("auto_vacuum")), (4096, 2));
-        let mut statement = connection.prepare("SELECT name FROM pragma_table_info('logs')").unwrap();
+        let mut statement =
+            connection.prepare("SELECT name FROM pragma_table_info('logs')").unwrap();
         let names: Vec<String> =
             statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(names, COLUMNS);
-        let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'logs'";
+        let indexes =
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'logs'";
         assert_eq!(connection.query_row(indexes, [], |row| row.get::<_, i64>(0)).unwrap(), 4);
     }
 }

@@ -73,12 +73,14 @@ impl LogSink {
         let (sender, receiver) = sync_channel(options.queue);
         let path = log.path().to_path_buf();
         let writer = std::thread::spawn(move || {
-            Writer { log, options, batch: Vec::new(), statistics: SinkStatistics::default() }.run(&receiver)
+            Writer { log, options, batch: Vec::new(), statistics: SinkStatistics::default() }
+                .run(&receiver)
         });
         Self { sender: Some(sender), writer: Some(writer), dropped: Arc::default(), path }
     }
 
-    /// Queues a row. `false` when it was dropped, because the queue was full or the writer has failed.
+    /// Queues a row. `false` when it was dropped, because the queue was full or the writer has
+    /// failed.
     pub fn push(&self, row: OwnedRow) -> bool {
         let sent = self.sender.as_ref().map(|sender| sender.try_send(Message::Row(Box::new(row))));
         let accepted = matches!(sent, Some(Ok(())));
@@ -94,7 +96,8 @@ impl LogSink {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Does what the passing of the interval does: an unfinished batch is written. Waits for room in the queue.
+    /// Does what the passing of the interval does: an unfinished batch is written. Waits for room
+    /// in the queue.
     ///
     /// # Errors
     /// [`Error::SinkGone`] when the writer has failed; [`LogSink::close`] tells why.

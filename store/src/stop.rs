@@ -1,6 +1,7 @@
 //! The wish of a program to end: statements and waits of this process look at it.
 //!
-//! A signal comes to the process, not to a call. So the wish is reported once, and not handed through everything that may take long.
+//! A signal comes to the process, not to a call. So the wish is reported once, and not handed
+//! through everything that may take long.
 
 use std::io;
 use std::sync::OnceLock;
@@ -8,12 +9,14 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-/// Steps of SQLite's machine between two looks: well below a millisecond, and nothing beside what the steps cost.
+/// Steps of SQLite's machine between two looks: well below a millisecond, and nothing beside what
+/// the steps cost.
 const STEPS: std::ffi::c_int = 1000;
 
 static WISH: OnceLock<fn() -> bool> = OnceLock::new();
 
-/// Has the statements and waits of this process end with an error once `wish` is true. The first call counts.
+/// Has the statements and waits of this process end with an error once `wish` is true. The first
+/// call counts.
 pub fn stop_when(wish: fn() -> bool) {
     let _ = WISH.set(wish);
 }
@@ -45,8 +48,8 @@ pub fn patient(mut connection: Connection) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Has the statements of `connection` end with SQLite's error "interrupted" once this process is to end. Nothing changes where
-/// nobody told a wish.
+/// Has the statements of `connection` end with SQLite's error "interrupted" once this process is to
+/// end. Nothing changes where nobody told a wish.
 ///
 /// # Errors
 /// What SQLite reports of a connection that is closed.

@@ -1,7 +1,9 @@
-//! Homes written by the real Codex CLI, kept compressed in the repository, unpacked into a folder on demand.
+//! Homes written by the real Codex CLI, kept compressed in the repository, unpacked into a folder
+//! on demand.
 //!
-//! `datasets/real/README.md` says where they come from. They are for tests: what a scanner must find in them is known
-//! from the server's own record of the requests it received ([`Codex::requests`]), not from any scanner.
+//! `datasets/real/README.md` says where they come from. They are for tests: what a scanner must
+//! find in them is known from the server's own record of the requests it received
+//! ([`Codex::requests`]), not from any scanner.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -76,7 +78,8 @@ pub enum RealError {
 }
 
 impl Codex {
-    /// 0.60.1, the terminal interface: totals that begin again, a fork that does not name its parent.
+    /// 0.60.1, the terminal interface: totals that begin again, a fork that does not name its
+    /// parent.
     pub const V0_60_1: Self = unlogged!("codex-tui-0.60.1", 46_431);
     /// 0.98.0: forks without turn ids, sub-agents.
     pub const V0_98_0: Self = unlogged!("codex-0.98.0", 369_957);
@@ -129,15 +132,15 @@ impl Codex {
         self.turns.is_some()
     }
 
-    /// The tokens of the responses that the server gave to all threads with a rollout. The servers of 0.141.0 and 0.169.0
-    /// recorded none: there it is the sum of Codex's own rows.
+    /// The tokens of the responses that the server gave to all threads with a rollout. The servers
+    /// of 0.141.0 and 0.169.0 recorded none: there it is the sum of Codex's own rows.
     #[must_use]
     pub fn tokens(self) -> u64 {
         self.tokens
     }
 
-    /// Writes the home into `folder`: sessions, archived sessions, their index and the trace database, as far as it has
-    /// them.
+    /// Writes the home into `folder`: sessions, archived sessions, their index and the trace
+    /// database, as far as it has them.
     ///
     /// # Errors
     /// The copy is damaged, or a file cannot be written.
@@ -145,7 +148,8 @@ impl Codex {
         self.unpack(folder, |name| name != Path::new(REQUESTS))
     }
 
-    /// Writes the trace database into `folder` as `logs_2.sqlite` and gives its path. It needs no `-wal`.
+    /// Writes the trace database into `folder` as `logs_2.sqlite` and gives its path. It needs no
+    /// `-wal`.
     ///
     /// # Errors
     /// As [`Codex::write`].
@@ -154,8 +158,8 @@ impl Codex {
         Ok(folder.join(LOGS))
     }
 
-    /// Writes the histories of all threads below `folder`, as `sessions/YYYY/MM/DD/rollout-*.jsonl` and
-    /// `archived_sessions/rollout-*.jsonl`, and gives the path of `sessions`.
+    /// Writes the histories of all threads below `folder`, as `sessions/YYYY/MM/DD/rollout-*.jsonl`
+    /// and `archived_sessions/rollout-*.jsonl`, and gives the path of `sessions`.
     ///
     /// # Errors
     /// As [`Codex::write`].
@@ -164,15 +168,15 @@ impl Codex {
         Ok(folder.join("sessions"))
     }
 
-    /// The rows of table `threads` that Codex itself wrote into its `state_5.sqlite`, where it had one: one JSON object a
-    /// line, every column by its name, in the order of the ids.
+    /// The rows of table `threads` that Codex itself wrote into its `state_5.sqlite`, where it had
+    /// one: one JSON object a line, every column by its name, in the order of the ids.
     #[must_use]
     pub fn threads(self) -> &'static str {
         self.threads
     }
 
-    /// The server's record of every request it received, one JSON object a line. From 0.155 on the lines with `kind`
-    /// `usage` have the tokens of each response, of other homes some.
+    /// The server's record of every request it received, one JSON object a line. From 0.155 on the
+    /// lines with `kind` `usage` have the tokens of each response, of other homes some.
     ///
     /// # Errors
     /// The copy is damaged.
@@ -187,7 +191,8 @@ impl Codex {
         Ok(text)
     }
 
-    /// What the rules of the scanner find in the whole trace database, as JSON written by `harness/oracle/scan.py`.
+    /// What the rules of the scanner find in the whole trace database, as JSON written by
+    /// `harness/oracle/scan.py`.
     #[must_use]
     pub fn expected(self) -> Option<&'static str> {
         self.turns.map(|(ours, _)| ours)
@@ -221,7 +226,8 @@ impl Codex {
         mut each: impl FnMut(&Path, &mut dyn Read) -> Result<(), RealError>,
     ) -> Result<(), RealError> {
         let damaged = |source| self.damaged(source);
-        let decoder = StreamingDecoder::new(self.pack).map_err(|error| damaged(io::Error::other(error)))?;
+        let decoder =
+            StreamingDecoder::new(self.pack).map_err(|error| damaged(io::Error::other(error)))?;
         for entry in Archive::new(decoder).entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
             let name = entry.path().map_err(damaged)?.into_owned();

@@ -1,4 +1,5 @@
-//! Building an archive: a few threads write sessions, each by itself, and what they say is added up.
+//! Building an archive: a few threads write sessions, each by itself, and what they say is added
+//! up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -52,7 +53,8 @@ pub(super) fn build(
     let seed = options.seed.unwrap_or(recipe.seed);
     let manifest = &trace.manifest;
     let plan = Plan::new(recipe, seed, manifest.continuation.last_ts, &manifest.truth.turns);
-    let largest = plan.sessions.iter().map(|session| scaled(session.bytes, options.scale)).max().unwrap_or(0);
+    let largest =
+        plan.sessions.iter().map(|session| scaled(session.bytes, options.scale)).max().unwrap_or(0);
     if largest > MOST_SESSION_BYTES {
         let what = "bytes in its largest session";
         return Err(too_large(recipe.name(), options.scale, what, largest, MOST_SESSION_BYTES));
@@ -173,7 +175,9 @@ impl Job<'_> {
         let mut buffer = Vec::new();
         loop {
             let from = self.next.fetch_add(TAKEN, Ordering::Relaxed);
-            let Some(rest) = self.plan.sessions.get(from..).filter(|rest| !rest.is_empty()) else { break };
+            let Some(rest) = self.plan.sessions.get(from..).filter(|rest| !rest.is_empty()) else {
+                break;
+            };
             for session in &rest[..TAKEN.min(rest.len())] {
                 if self.cancelled.load(Ordering::Relaxed) {
                     return Ok(share);
@@ -196,7 +200,11 @@ impl Job<'_> {
         share.lines += written.lines;
         share.unknown += written.unknown.len() as u64;
         if session.is_compressed {
-            self.put(&session.path, &compress_to_vec(&buffer[..], CompressionLevel::Fastest), share)?;
+            self.put(
+                &session.path,
+                &compress_to_vec(&buffer[..], CompressionLevel::Fastest),
+                share,
+            )?;
         } else {
             self.put(&session.path, buffer, share)?;
         }
@@ -261,11 +269,20 @@ mod tests {
                 cancelled: AtomicBool::new(false),
             };
             let mut share = job.run(&mut |_| ControlFlow::Continue(())).unwrap();
-            (of_entries(&mut share.entries), share.expected, share.lines, share.unknown, share.copies)
+            (
+                of_entries(&mut share.entries),
+                share.expected,
+                share.lines,
+                share.unknown,
+                share.copies,
+            )
         };
         let (digest, expected, lines, unknown, copies) = written(1);
         for threads in [2, 5] {
-            assert_eq!(written(threads), (digest.clone(), expected.clone(), lines, unknown, copies));
+            assert_eq!(
+                written(threads),
+                (digest.clone(), expected.clone(), lines, unknown, copies)
+            );
         }
         assert!(lines > 1000 && unknown > 10 && copies > 3, "{lines} {unknown} {copies}");
     }

@@ -22,7 +22,8 @@ struct Verified {
 }
 
 impl Cache {
-    /// Gives the archive and its trace database, building what is not there, as [`Cache::ensure`] does.
+    /// Gives the archive and its trace database, building what is not there, as [`Cache::ensure`]
+    /// does.
     ///
     /// # Errors
     /// As [`Cache::ensure`].
@@ -44,8 +45,9 @@ impl Cache {
             let dataset = ArchiveDataset { home, manifest, trace: known, hold: Hold::default() };
             verify_quickly(&dataset, progress).map(|()| dataset)
         };
-        let built =
-            |folder: &Path, progress: Report<'_>| build::build(folder, recipe, options, trace, progress);
+        let built = |folder: &Path, progress: Report<'_>| {
+            build::build(folder, recipe, options, trace, progress)
+        };
         let (mut dataset, hold, is_new) = self.obtain(&name, needed, taken, built, progress)?;
         dataset.home = self.folder().join(&name).join(HOME);
         if is_new {
@@ -54,7 +56,8 @@ impl Cache {
         Ok(ArchiveDataset { hold, ..dataset })
     }
 
-    /// The archives there are, by the names of their folders. A folder that holds none is passed over.
+    /// The archives there are, by the names of their folders. A folder that holds none is passed
+    /// over.
     ///
     /// # Errors
     /// [`DatasetError::Io`] when the cache exists and cannot be read.
@@ -66,8 +69,8 @@ impl Cache {
         Ok(self.names()?.into_iter().filter_map(read).collect())
     }
 
-    /// The manifest of an archive by the name of its folder, or by the name of its recipe when only one was built from it. `None` if
-    /// that is a database, or damaged. Verifies nothing.
+    /// The manifest of an archive by the name of its folder, or by the name of its recipe when only
+    /// one was built from it. `None` if that is a database, or damaged. Verifies nothing.
     ///
     /// # Errors
     /// [`DatasetError::NoDataset`] and [`DatasetError::AmbiguousDataset`] as the names say.
@@ -76,18 +79,21 @@ impl Cache {
         Ok(ArchiveManifest::read(&self.folder().join(&name)).ok().map(|manifest| (name, manifest)))
     }
 
-    /// Compares every rollout of an archive with the digest in its manifest, and gives it with its trace database.
+    /// Compares every rollout of an archive with the digest in its manifest, and gives it with its
+    /// trace database.
     ///
     /// # Errors
-    /// As [`Cache::inspect_archive`] and [`Cache::ensure`]; [`DatasetError::Damaged`] when they differ,
-    /// [`DatasetError::Cancelled`].
+    /// As [`Cache::inspect_archive`] and [`Cache::ensure`]; [`DatasetError::Damaged`] when they
+    /// differ, [`DatasetError::Cancelled`].
     pub fn verify_archive(&self, name: &str, progress: Report<'_>) -> Result<ArchiveDataset> {
         let name = self.resolve(name)?;
         let hold = Locks::of(self.folder(), &name).hold(progress)?;
         let folder = self.folder().join(&name);
         let manifest = ArchiveManifest::read(&folder)?;
-        let recipe =
-            ArchiveRecipe::parse(&manifest.recipe, &format!("the recipe in the manifest of `{name}`"))?;
+        let recipe = ArchiveRecipe::parse(
+            &manifest.recipe,
+            &format!("the recipe in the manifest of `{name}`"),
+        )?;
         let trace = self.ensure(&recipe.trace()?, &BuildOptions::default(), progress)?;
         let dataset = ArchiveDataset { home: folder.join(HOME), manifest, trace, hold };
         verify(&dataset, progress)?;
@@ -95,8 +101,8 @@ impl Cache {
     }
 }
 
-/// Builds an archive in `folder`, outside any cache; its trace database is taken from `cache`. The folder may exist if it is
-/// empty; a build that fails leaves it empty.
+/// Builds an archive in `folder`, outside any cache; its trace database is taken from `cache`. The
+/// folder may exist if it is empty; a build that fails leaves it empty.
 ///
 /// # Errors
 /// [`DatasetError::NotEmpty`], and those of [`Cache::ensure_archive`].
@@ -115,8 +121,8 @@ pub fn build_archive_into(
     })
 }
 
-/// Bytes that an archive takes at most: what says how much was used, half of it about, takes its room at every scale; and a
-/// file takes whole blocks.
+/// Bytes that an archive takes at most: what says how much was used, half of it about, takes its
+/// room at every scale; and a file takes whole blocks.
 fn room(recipe: &ArchiveRecipe, scale: f64) -> u64 {
     recipe.bytes(scale.max(1.0)) + recipe.sessions() * 4096
 }
@@ -135,8 +141,8 @@ fn remember(dataset: &ArchiveDataset) {
     let text = verified.ok().and_then(|verified| serde_json::to_string(&verified).ok());
     if let Some((text, folder)) = text.zip(dataset.home.parent()) {
         // Where that fails the digest is simply computed again.
-        let _ =
-            create_regular(&folder.join(VERIFIED_FILE)).and_then(|mut file| file.write_all(text.as_bytes()));
+        let _ = create_regular(&folder.join(VERIFIED_FILE))
+            .and_then(|mut file| file.write_all(text.as_bytes()));
     }
 }
 

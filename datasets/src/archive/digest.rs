@@ -98,8 +98,11 @@ pub(super) fn of_states(home: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     for (path, metadata) in files(home)? {
         hasher.update(path.as_os_str().as_encoded_bytes());
-        let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
-        for number in [metadata.len(), metadata.ino()].into_iter().chain(times.map(i64::cast_unsigned)) {
+        let times =
+            [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+        for number in
+            [metadata.len(), metadata.ino()].into_iter().chain(times.map(i64::cast_unsigned))
+        {
             hasher.update(number.to_le_bytes());
         }
     }

@@ -1,4 +1,5 @@
-//! The manifest beside an archive: what it was made from, its digest, and what a refresh should find in it.
+//! The manifest beside an archive: what it was made from, its digest, and what a refresh should
+//! find in it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -29,7 +30,8 @@ pub struct ArchiveManifest {
     pub generator_version: u32,
     /// Digest of the rows of the trace database whose turns are in it.
     pub trace_rows_digest: String,
-    /// SHA-256 over all rollouts, hexadecimal: path below the home, length and digest of each, in the order of their paths.
+    /// SHA-256 over all rollouts, hexadecimal: path below the home, length and digest of each, in
+    /// the order of their paths.
     pub digest: String,
     /// Rollouts.
     pub files: u64,
@@ -45,7 +47,8 @@ pub struct ArchiveManifest {
     pub unknown_lines: u64,
     /// What was used, the copies not counted.
     pub expected: Expected,
-    /// Of it, what each turn used of which no session says the tier and the trace database does: priority.
+    /// Of it, what each turn used of which no session says the tier and the trace database does:
+    /// priority.
     pub of_turns: BTreeMap<String, Expected>,
 }
 
@@ -57,16 +60,19 @@ impl ArchiveManifest {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(ARCHIVE_MANIFEST_FILE);
         let damaged = |detail: String| DatasetError::Damaged { path: path.clone(), detail };
-        let bytes =
-            read_regular(&path, MOST_BYTES).map_err(|error| damaged(format!("no manifest: {error}")))?;
-        serde_json::from_slice(&bytes).map_err(|error| damaged(format!("unreadable manifest: {error}")))
+        let bytes = read_regular(&path, MOST_BYTES)
+            .map_err(|error| damaged(format!("no manifest: {error}")))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(format!("unreadable manifest: {error}")))
     }
 
     /// Writes the manifest into an archive's folder.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(ARCHIVE_MANIFEST_FILE);
-        let mut text = serde_json::to_string(self)
-            .map_err(|error| DatasetError::Broken { path: path.clone(), detail: error.to_string() })?;
+        let mut text = serde_json::to_string(self).map_err(|error| DatasetError::Broken {
+            path: path.clone(),
+            detail: error.to_string(),
+        })?;
         text.push('\n');
         let written = create_regular(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(DatasetError::io(&path, "write the manifest"))

@@ -1,8 +1,10 @@
-//! Archives of rollouts: many sessions of many days, and the trace database whose priority turns are in some of them.
+//! Archives of rollouts: many sessions of many days, and the trace database whose priority turns
+//! are in some of them.
 //!
-//! An [`ArchiveRecipe`] says how many and how large; a [`Cache`](crate::Cache) builds it once. Every session is written by itself from a stream of
-//! separate random numbers, so that the files are the same whatever the number of threads, and the generator notes what it
-//! meant each line to add: [`Expected`] is what a refresh should find.
+//! An [`ArchiveRecipe`] says how many and how large; a [`Cache`](crate::Cache) builds it once.
+//! Every session is written by itself from a stream of separate random numbers, so that the files
+//! are the same whatever the number of threads, and the generator notes what it meant each line to
+//! add: [`Expected`] is what a refresh should find.
 
 mod build;
 mod cached;
@@ -28,11 +30,12 @@ use crate::lock::Hold;
 /// The folder of the rollouts within that of the dataset.
 pub(crate) const HOME: &str = "home";
 
-/// An archive that is on disk. One from a cache cannot be removed from it, by this or any other process, as long as it
-/// or a clone of it lives.
+/// An archive that is on disk. One from a cache cannot be removed from it, by this or any other
+/// process, as long as it or a clone of it lives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArchiveDataset {
-    /// A Codex home with nothing but sessions. Copy it before anything in it is changed: the cached one must stay as it is.
+    /// A Codex home with nothing but sessions. Copy it before anything in it is changed: the cached
+    /// one must stay as it is.
     pub home: PathBuf,
     /// What is known about it.
     pub manifest: ArchiveManifest,

@@ -1,7 +1,9 @@
-//! What happens to the rollouts of a home between two refreshes: sessions go on, and people move, cut and restore files.
+//! What happens to the rollouts of a home between two refreshes: sessions go on, and people move,
+//! cut and restore files.
 //!
-//! All of it is done to a copy of an archive. [`Sessions`] goes on with sessions and tells what that added; the functions
-//! change files and links, and tell nothing, for what a refresh should find then follows from the files.
+//! All of it is done to a copy of an archive. [`Sessions`] goes on with sessions and tells what
+//! that added; the functions change files and links, and tell nothing, for what a refresh should
+//! find then follows from the files.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, FileTimes};
@@ -58,8 +60,9 @@ impl Sessions {
         Some(&self.plan.sessions.get(at)?.path)
     }
 
-    /// Sessions that can go on by themselves, so many, spread over all of them by `seed`. Those of which a copy is elsewhere,
-    /// whose turns a trace database knows, or that are compressed, are not among them.
+    /// Sessions that can go on by themselves, so many, spread over all of them by `seed`. Those of
+    /// which a copy is elsewhere, whose turns a trace database knows, or that are compressed, are
+    /// not among them.
     #[must_use]
     pub fn some(&self, count: usize, seed: u64) -> Vec<usize> {
         let is_plain = |session: &Session| {
@@ -67,7 +70,9 @@ impl Sessions {
             !has_copy && session.known.is_empty() && !session.is_compressed
         };
         let mut plain: Vec<(u64, usize)> = Vec::new();
-        for (at, session) in self.plan.sessions.iter().enumerate().filter(|(_, session)| is_plain(session)) {
+        for (at, session) in
+            self.plan.sessions.iter().enumerate().filter(|(_, session)| is_plain(session))
+        {
             plain.push((Dice::new(seed, "some", session.number).next(), at));
         }
         plain.sort_unstable();
@@ -76,7 +81,8 @@ impl Sessions {
         some
     }
 
-    /// Goes on with a session of the copy at `home`: one turn, some minutes after its last line. Gives what that adds.
+    /// Goes on with a session of the copy at `home`: one turn, some minutes after its last line.
+    /// Gives what that adds.
     ///
     /// # Errors
     /// [`DatasetError::Io`].
@@ -86,12 +92,17 @@ impl Sessions {
         Ok(added)
     }
 
-    /// The same, but for the second half of the last line: it may follow by [`add`]. Gives what the turn adds without that
-    /// line, and the rest of it.
+    /// The same, but for the second half of the last line: it may follow by [`add`]. Gives what the
+    /// turn adds without that line, and the rest of it.
     ///
     /// # Errors
     /// [`DatasetError::Io`].
-    pub fn append_torn(&mut self, home: &Path, at: usize, seed: u64) -> Result<(Expected, Vec<u8>)> {
+    pub fn append_torn(
+        &mut self,
+        home: &Path,
+        at: usize,
+        seed: u64,
+    ) -> Result<(Expected, Vec<u8>)> {
         let (path, mut lines, added) = self.go_on(at, seed, 300_000)?;
         // The last line says that the turn is over, and nothing that counts.
         let rest = lines.split_off(lines.len() - 40);
@@ -112,7 +123,10 @@ impl Sessions {
     fn go_on(&mut self, at: usize, seed: u64, pause: i64) -> Result<(&Path, Vec<u8>, Expected)> {
         let Some(session) = self.plan.sessions.get(at) else {
             let detail = format!("there is no session {at}; there are {}", self.count());
-            return Err(DatasetError::Recipe { place: format!("archive `{}`", self.recipe.name()), detail });
+            return Err(DatasetError::Recipe {
+                place: format!("archive `{}`", self.recipe.name()),
+                detail,
+            });
         };
         let writer = || Writer::new(session, &self.pools, self.recipe.unknown_per_mille, self.seed);
         let state = match self.states.remove(&at) {
@@ -126,7 +140,8 @@ impl Sessions {
         let dice = Dice::new(seed, "append", session.number ^ state.lines() << 32);
         let mut writer = writer().resumed(state, dice);
         writer.one_more_turn(pause);
-        let (lines, added) = (std::mem::take(&mut writer.out), std::mem::take(&mut writer.written.expected));
+        let (lines, added) =
+            (std::mem::take(&mut writer.out), std::mem::take(&mut writer.written.expected));
         self.states.insert(at, writer.into_state());
         Ok((&session.path, lines, added))
     }
@@ -148,7 +163,8 @@ pub fn copy_home(
         fs::create_dir_all(&into).map_err(DatasetError::io(&into, "create"))?;
         let entries = fs::read_dir(&from).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = entries.map_err(DatasetError::io(&from, "read the folder"))?;
-        // As sessions come to be, one after the other: where a file system puts a file follows the order of creation.
+        // As sessions come to be, one after the other: where a file system puts a file follows the
+        // order of creation.
         entries.sort_by_cached_key(fs::DirEntry::file_name);
         for entry in entries {
             let kind = entry.file_type().map_err(DatasetError::io(&entry.path(), "look at it"))?;
@@ -194,7 +210,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     replaced.map_err(DatasetError::io(path, "replace it"))
 }
 
-/// Moves a file, to another folder as a rule, which is made if need be: also for a day that had none.
+/// Moves a file, to another folder as a rule, which is made if need be: also for a day that had
+/// none.
 ///
 /// # Errors
 /// [`DatasetError::Io`].

@@ -1,6 +1,8 @@
-//! The layout of an archive: which sessions there are, where they is, when they began and how large they become.
+//! The layout of an archive: which sessions there are, where they is, when they began and how large
+//! they become.
 //!
-//! It is made by one thread from one stream of random numbers a session, so that every session can then be written by itself.
+//! It is made by one thread from one stream of random numbers a session, so that every session can
+//! then be written by itself.
 
 mod shapes;
 
@@ -92,7 +94,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Lays out an archive whose trace database ends at `end`, in seconds of Unix time, and has these priority turns.
+    /// Lays out an archive whose trace database ends at `end`, in seconds of Unix time, and has
+    /// these priority turns.
     pub(super) fn new(recipe: &ArchiveRecipe, seed: u64, end: i64, turns: &[Turn]) -> Self {
         let last_day = (end * 1000).div_euclid(DAY);
         let mut known = known_turns(turns).into_iter();
@@ -114,7 +117,9 @@ impl Plan {
         for session in sessions.iter_mut().filter(is_current).take(copies) {
             session.copy = Some(PathBuf::from(ARCHIVED).join(file_name(session)));
         }
-        if let Some(largest) = sessions.iter_mut().max_by_key(|session| (session.bytes, session.number)) {
+        if let Some(largest) =
+            sessions.iter_mut().max_by_key(|session| (session.bytes, session.number))
+        {
             largest.longest_line = Some(recipe.longest_line.min(largest.bytes / 2));
         }
         shapes::shape(recipe, seed, last_day, &mut sessions);
@@ -127,13 +132,15 @@ impl Plan {
 pub(super) const SESSIONS: &str = "sessions";
 pub(super) const ARCHIVED: &str = "archived_sessions";
 
-/// The turns that name a thread, by thread, in the order of time. One made in the same millisecond as its thread may have the smaller
-/// id, as if it were the parent's, and is left out.
+/// The turns that name a thread, by thread, in the order of time. One made in the same millisecond
+/// as its thread may have the smaller id, as if it were the parent's, and is left out.
 fn known_turns(turns: &[Turn]) -> BTreeMap<String, Vec<KnownTurn>> {
     let mut threads: BTreeMap<String, Vec<KnownTurn>> = BTreeMap::new();
     for Turn { turn, thread, model, timestamp } in turns {
-        if let Some(thread) = thread.as_ref().filter(|thread| thread.len() == 36 && *thread < turn) {
-            let known = KnownTurn { turn: turn.clone(), model: model.clone(), at: timestamp * 1000 };
+        if let Some(thread) = thread.as_ref().filter(|thread| thread.len() == 36 && *thread < turn)
+        {
+            let known =
+                KnownTurn { turn: turn.clone(), model: model.clone(), at: timestamp * 1000 };
             threads.entry(thread.clone()).or_default().push(known);
         }
     }

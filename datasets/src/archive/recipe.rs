@@ -1,10 +1,13 @@
-//! Recipes of archives: how many rollouts, how large, over how long, and the trace database that belongs to them.
+//! Recipes of archives: how many rollouts, how large, over how long, and the trace database that
+//! belongs to them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DatasetError, Result};
 use crate::limits::{self, MOST_FILE_BYTES};
-use crate::recipe::common::{Fault, builtin_text, check_name, parsed, require, scaled, text_of, too_large};
+use crate::recipe::common::{
+    Fault, builtin_text, check_name, parsed, require, scaled, text_of, too_large,
+};
 use crate::recipe::{Recipe, Sizes};
 
 /// A recipe of an archive, checked.
@@ -30,7 +33,8 @@ pub struct ArchiveRecipe {
     pub(crate) newer_percent: u64,
     /// Of the sessions, those that are archived.
     pub(crate) archived_percent: u64,
-    /// Of a thousand sessions, those that are in both folders, the archived one being the beginning of the other.
+    /// Of a thousand sessions, those that are in both folders, the archived one being the beginning
+    /// of the other.
     pub(crate) copies_per_mille: u64,
     /// Of a thousand sessions, those that go on days later.
     pub(crate) resumed_per_mille: u64,
@@ -87,7 +91,8 @@ impl ArchiveRecipe {
         BUILTIN.iter().filter_map(|(name, _)| Self::builtin(name).ok()).collect()
     }
 
-    /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe file.
+    /// A built-in recipe by name or, when `name` has a path separator or ends in `.toml`, a recipe
+    /// file.
     ///
     /// # Errors
     /// As [`ArchiveRecipe::builtin`] and [`ArchiveRecipe::parse`], and I/O errors.
@@ -104,7 +109,8 @@ impl ArchiveRecipe {
         let says = |text: String| {
             // Reading the recipe reports numbers that no integer holds.
             let table = toml::de::DeTable::parse(&text).ok();
-            let kind = table.as_ref().and_then(|table| table.get_ref().get("kind")?.get_ref().as_str());
+            let kind =
+                table.as_ref().and_then(|table| table.get_ref().get("kind")?.get_ref().as_str());
             kind == Some("archive")
         };
         match text_of(name) {
@@ -118,7 +124,13 @@ impl ArchiveRecipe {
     /// # Errors
     /// [`DatasetError::Recipe`] with the line where it is known.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
-        parsed(text, place, "datasets/recipes/archive-60k.toml", limits::ARCHIVE_RECIPE, Self::check)
+        parsed(
+            text,
+            place,
+            "datasets/recipes/archive-60k.toml",
+            limits::ARCHIVE_RECIPE,
+            Self::check,
+        )
     }
 
     /// The name.
@@ -147,7 +159,8 @@ impl ArchiveRecipe {
         self.sessions
     }
 
-    /// Whether sessions take shapes of which earlier tools know nothing: forks, segments, copies anywhere, compressed ones.
+    /// Whether sessions take shapes of which earlier tools know nothing: forks, segments, copies
+    /// anywhere, compressed ones.
     #[must_use]
     pub fn has_new_shapes(&self) -> bool {
         let shares = [
@@ -161,7 +174,8 @@ impl ArchiveRecipe {
         shares.iter().any(|share| *share > 0)
     }
 
-    /// Bytes of all rollouts at a scale, about: what says how much was used takes its room at every scale.
+    /// Bytes of all rollouts at a scale, about: what says how much was used takes its room at every
+    /// scale.
     #[must_use]
     pub fn bytes(&self, scale: f64) -> u64 {
         scaled(self.bytes, scale)
@@ -214,7 +228,11 @@ mod tests {
             let recipe = ArchiveRecipe::builtin(name).unwrap();
             assert_eq!((recipe.name(), recipe.why().ends_with('.')), (name, true));
             assert_eq!(ArchiveRecipe::parse(&recipe.canonical(), "again").unwrap(), recipe);
-            assert!(recipe.trace().is_ok() && ArchiveRecipe::is_one(name) && !ArchiveRecipe::is_one("quick"));
+            assert!(
+                recipe.trace().is_ok()
+                    && ArchiveRecipe::is_one(name)
+                    && !ArchiveRecipe::is_one("quick")
+            );
         }
     }
 

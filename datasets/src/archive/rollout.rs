@@ -1,4 +1,5 @@
-//! The lines of one session, and what they say was used. Shapes and lengths are those of real rollouts.
+//! The lines of one session, and what they say was used. Shapes and lengths are those of real
+//! rollouts.
 
 mod bulk;
 mod counts;
@@ -15,7 +16,8 @@ use super::plan::{KnownTurn, Session, Shape, Version};
 use crate::dice::Dice;
 use crate::prose::Pools;
 
-/// What the lines that a session cannot do without take: at its beginning, for each turn and for each count.
+/// What the lines that a session cannot do without take: at its beginning, for each turn and for
+/// each count.
 const ESTIMATES: [(Version, [u64; 3]); 3] = [
     (Version::Oldest, [710, 690, 435]),
     (Version::Older, [710, 1_220, 435]),
@@ -23,7 +25,8 @@ const ESTIMATES: [(Version, [u64; 3]); 3] = [
 ];
 
 /// Room that the end of the last turn takes.
-const ENDING: [(Version, u64); 3] = [(Version::Oldest, 0), (Version::Older, 243), (Version::Newer, 309)];
+const ENDING: [(Version, u64); 3] =
+    [(Version::Oldest, 0), (Version::Older, 243), (Version::Newer, 309)];
 
 const OLDER_MODELS: [&str; 2] = ["gpt-5.5", "gpt-5.5-codex"];
 const NEWER_MODELS: [&str; 2] = ["gpt-6-sol", "gpt-6-mini"];
@@ -84,7 +87,12 @@ fn of<T: Copy>(version: Version, table: &[(Version, T); 3]) -> T {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(session: &'a Session, pools: &'a Pools, unknown_per_mille: u64, seed: u64) -> Self {
+    pub(super) fn new(
+        session: &'a Session,
+        pools: &'a Pools,
+        unknown_per_mille: u64,
+        seed: u64,
+    ) -> Self {
         let state = State {
             at: session.start,
             ordinal: 0,
@@ -144,7 +152,8 @@ impl<'a> Writer<'a> {
             self.settings();
         }
         let mut known = known.iter();
-        let mut long = self.session.longest_line.map(|bytes| (bytes as f64 * scale.min(1.0)).round() as u64);
+        let mut long =
+            self.session.longest_line.map(|bytes| (bytes as f64 * scale.min(1.0)).round() as u64);
         let bulk = bulk.saturating_sub(long.unwrap_or(0));
         for (at, counts) in counts.iter().enumerate() {
             let at = at as u64;
@@ -165,7 +174,8 @@ impl<'a> Writer<'a> {
             }
             for count in 0..*counts {
                 let left = if is_last && count + 1 == *counts {
-                    let rest = self.out.len() as u64 + count_bytes(*version) + of(*version, &ENDING);
+                    let rest =
+                        self.out.len() as u64 + count_bytes(*version) + of(*version, &ENDING);
                     goal.saturating_sub(rest)
                 } else {
                     bulk / (turns * counts)
@@ -270,15 +280,21 @@ impl<'a> Writer<'a> {
             } else {
                 String::new()
             };
-            let names =
-                if self.names_turns() { format!(r#""turn_id":"{turn}",{newer}"#) } else { String::new() };
+            let names = if self.names_turns() {
+                format!(r#""turn_id":"{turn}",{newer}"#)
+            } else {
+                String::new()
+            };
             self.line("turn_context", &format!(
                 r#"{{{names}"cwd":"/home/dev1/work/proj","approval_policy":"never","sandbox_policy":{{"type":"danger-full-access"}},"permission_profile":{{"type":"disabled"}},"model":"{model}","personality":"pragmatic","collaboration_mode":{{"mode":"default","settings":{{"model":"{model}","reasoning_effort":null,"developer_instructions":null}}}},"realtime_active":false,"summary":"auto"}}"#
             ));
         }
         self.begin(if self.is_newer() { "response_item" } else { "event_msg" });
         let (before, after) = if self.is_newer() {
-            (r#"{"type":"message","role":"user","content":[{"type":"input_text","text":""#, r#""}]}"#)
+            (
+                r#"{"type":"message","role":"user","content":[{"type":"input_text","text":""#,
+                r#""}]}"#,
+            )
         } else {
             (r#"{"type":"user_message","message":""#, r#"","images":[],"local_images":[]}"#)
         };
@@ -306,7 +322,8 @@ impl<'a> Writer<'a> {
             return;
         }
         let (turn, seconds) = (self.state.turn.clone(), self.state.at.div_euclid(1000));
-        let root = if self.is_newer() { format!(r#""root_turn_id":"{turn}","#) } else { String::new() };
+        let root =
+            if self.is_newer() { format!(r#""root_turn_id":"{turn}","#) } else { String::new() };
         self.line("event_msg", &format!(
             r#"{{"type":"task_complete",{root}"turn_id":"{turn}","last_agent_message":null,"completed_at":{seconds},"duration_ms":1042,"time_to_first_token_ms":36}}"#
         ));
@@ -331,8 +348,9 @@ mod tests {
         let plan = Plan::new(&recipe, 7, 1_795_210_000, &[]);
         for version in [Version::Oldest, Version::Older, Version::Newer] {
             let (mut meta, mut turn, mut count, mut ending) = (0, 0, 0, 0);
-            let is_one =
-                |session: &&Session| session.version == version && matches!(session.shape, Shape::Own);
+            let is_one = |session: &&Session| {
+                session.version == version && matches!(session.shape, Shape::Own)
+            };
             for session in plan.sessions.iter().filter(is_one) {
                 let pools = Pools::of(7);
                 let mut writer = Writer::new(session, &pools, 0, 7);
@@ -364,7 +382,9 @@ mod tests {
                 ending / sessions / 10,
             ];
             let [meta, turn, count] = of(version, &ESTIMATES);
-            for (found, estimate) in found.into_iter().zip([meta, turn, count, of(version, &ENDING)]) {
+            for (found, estimate) in
+                found.into_iter().zip([meta, turn, count, of(version, &ENDING)])
+            {
                 assert!(
                     (found as u64).abs_diff(estimate) * 20 <= estimate,
                     "{version:?}: {found} {estimate}"

@@ -1,6 +1,7 @@
-//! Rows of earlier days, none of which is left in the end: they fill the whole file, and while newer rows come, age pruning
-//! takes them day by day. So the newer rows are spread over the file, with free pages between them, as in a real file that was
-//! written to for weeks and less in the last ones.
+//! Rows of earlier days, none of which is left in the end: they fill the whole file, and while
+//! newer rows come, age pruning takes them day by day. So the newer rows are spread over the file,
+//! with free pages between them, as in a real file that was written to for weeks and less in the
+//! last ones.
 
 use tracerig_store::MAX_AGE_DAYS;
 use tracerig_store::schema::PAGE_SIZE;
@@ -24,7 +25,8 @@ const PARTITION_ROWS: u64 = 900;
 const FAR_PAGES: u64 = 10_000;
 const FAR_BATCHES: u64 = 16;
 
-/// Pages that are left to be added at the end, so that the last batch does not make the file too large.
+/// Pages that are left to be added at the end, so that the last batch does not make the file too
+/// large.
 const SPARE_PAGES: u64 = 128;
 
 impl Run<'_> {

@@ -1,5 +1,6 @@
-//! The facts of a dataset: processes whose every row is planned beforehand, at times that depend on nothing but recipe and
-//! seed. So the same facts are in the dataset at every scale, and the same ones fall to retention.
+//! The facts of a dataset: processes whose every row is planned beforehand, at times that depend on
+//! nothing but recipe and seed. So the same facts are in the dataset at every scale, and the same
+//! ones fall to retention.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -83,7 +84,8 @@ impl Facts {
             let scripts: Vec<Vec<(usize, Row)>> = threads
                 .map(|thread| script(recipe, dialect, &turns, thread, &mut dice))
                 .collect::<Result<_>>()?;
-            let mut process = Process::new(begin, scripts, shapes, dice, Dice::new(seed, "fact-rows", at));
+            let mut process =
+                Process::new(begin, scripts, shapes, dice, Dice::new(seed, "fact-rows", at));
             if let Some(before) = processes.last() {
                 process.resume(before, plan.resumed_threads);
             }
@@ -99,7 +101,8 @@ impl Facts {
         Some(steps[(step + BATCH_ROWS).min(steps.len()) - 1].at)
     }
 
-    /// Writes the next batch and tells for each row its partition, a thread's id or the process's, and its weight.
+    /// Writes the next batch and tells for each row its partition, a thread's id or the process's,
+    /// and its weight.
     pub(crate) fn write(
         &mut self,
         rows: &mut RowWriter,
@@ -109,7 +112,8 @@ impl Facts {
         let (at, first) = self.next;
         let Some(process) = self.processes.get_mut(at) else { return Ok(()) };
         let end = (first + BATCH_ROWS).min(process.steps.len());
-        // Rows among facts must not hang on the size of the file, or they would differ with the scale.
+        // Rows among facts must not hang on the size of the file, or they would differ with the
+        // scale.
         let aim = rows.unaimed();
         for step in first..end {
             let (partition, weight) = process.write(step, rows, batch)?;
@@ -123,15 +127,25 @@ impl Facts {
     /// Processes and their threads, in the order of time.
     pub(crate) fn writers(&self) -> impl Iterator<Item = (String, Vec<String>)> {
         self.processes.iter().map(|process| {
-            (process.uuid.to_string(), process.threads.iter().map(|thread| thread.id.to_string()).collect())
+            (
+                process.uuid.to_string(),
+                process.threads.iter().map(|thread| thread.id.to_string()).collect(),
+            )
         })
     }
 }
 
 impl Process {
-    fn new(begin: i64, scripts: Vec<Vec<(usize, Row)>>, shapes: &Shapes, mut dice: Dice, rows: Dice) -> Self {
+    fn new(
+        begin: i64,
+        scripts: Vec<Vec<(usize, Row)>>,
+        shapes: &Shapes,
+        mut dice: Dice,
+        rows: Dice,
+    ) -> Self {
         let uuid = process_uuid(&mut dice);
-        let threads: Vec<Thread> = scripts.iter().map(|_| Thread::start(begin, shapes, &mut dice)).collect();
+        let threads: Vec<Thread> =
+            scripts.iter().map(|_| Thread::start(begin, shapes, &mut dice)).collect();
         let mut left: Vec<_> = scripts.into_iter().map(Vec::into_iter).collect();
         let mut process_rows = PROCESS_ROWS;
         let (mut at, mut steps) = (begin, Vec::new());
@@ -147,13 +161,14 @@ impl Process {
                 draw = draw.saturating_sub(if here { 0 } else { script.len() as u64 });
                 here
             });
-            let step = match thread.and_then(|thread| left[thread].next().map(|step| (thread, step))) {
-                Some((thread, (turn, row))) => Step { at, thread: Some(thread), turn, row },
-                None => {
-                    process_rows -= 1;
-                    Step { at, thread: None, turn: 0, row: Row::Ordinary }
-                }
-            };
+            let step =
+                match thread.and_then(|thread| left[thread].next().map(|step| (thread, step))) {
+                    Some((thread, (turn, row))) => Step { at, thread: Some(thread), turn, row },
+                    None => {
+                        process_rows -= 1;
+                        Step { at, thread: None, turn: 0, row: Row::Ordinary }
+                    }
+                };
             steps.push(step);
         }
         let current = vec![usize::MAX; threads.len()];
@@ -169,7 +184,12 @@ impl Process {
         }
     }
 
-    fn write(&mut self, step: usize, rows: &mut RowWriter, batch: &mut Batch) -> Result<(Arc<str>, Weight)> {
+    fn write(
+        &mut self,
+        step: usize,
+        rows: &mut RowWriter,
+        batch: &mut Batch,
+    ) -> Result<(Arc<str>, Weight)> {
         let Step { at, thread, turn, row } = self.steps[step];
         let dice = &mut self.dice;
         let Some(position) = thread else {
@@ -208,7 +228,8 @@ fn turns(recipe: &Recipe, dice: &mut Dice) -> Vec<Turn> {
         let mut left = plan.completions;
         while left > 0 {
             // Every priority turn needs a separate one.
-            let spare = left.saturating_sub(plan.priority_turns.saturating_sub(requests.len() as u64));
+            let spare =
+                left.saturating_sub(plan.priority_turns.saturating_sub(requests.len() as u64));
             let wanted = *dice.pick(&[1, 1, 1, 2, 2, 3]);
             requests.push(wanted.min(spare.max(1)));
             left -= requests[requests.len() - 1];
@@ -219,7 +240,8 @@ fn turns(recipe: &Recipe, dice: &mut Dice) -> Vec<Turn> {
     let count = requests.len() as u64;
     let at_priority: Vec<u64> =
         (0..plan.priority_turns).map(|at| (at * count + count / 2) / plan.priority_turns).collect();
-    let steered: Vec<u64> = (0..plan.steers).map(|at| (at * count + count / 2) / plan.steers).collect();
+    let steered: Vec<u64> =
+        (0..plan.steers).map(|at| (at * count + count / 2) / plan.steers).collect();
     let turn = |(at, requests)| Turn {
         priority: at_priority.binary_search(&(at as u64)).is_ok(),
         requests,
@@ -328,12 +350,17 @@ impl Turns<'_> {
     /// The tier that a submission names while a turn runs, for the turns behind it.
     fn steer(&mut self, dice: &mut Dice) -> TierForm {
         let forms = [TierForm::Priority, TierForm::Fast, TierForm::Cleared, TierForm::Inherit];
-        let tier = if self.dialect.submissions_say_tiers() { *dice.pick(&forms) } else { TierForm::Inherit };
+        let tier = if self.dialect.submissions_say_tiers() {
+            *dice.pick(&forms)
+        } else {
+            TierForm::Inherit
+        };
         self.tier_is_priority = tier.is_priority().unwrap_or(self.tier_is_priority);
         tier
     }
 
-    /// The tier that the submission names, so that the turn runs as planned; maybe after a command that sets it.
+    /// The tier that the submission names, so that the turn runs as planned; maybe after a command
+    /// that sets it.
     fn tier(&mut self, turn: Turn, dice: &mut Dice) -> TierForm {
         let before = std::mem::replace(&mut self.tier_is_priority, turn.priority);
         let tier = match (turn.priority, before) {
@@ -346,9 +373,12 @@ impl Turns<'_> {
                 _ => TierForm::Priority,
             },
             (false, true) => *dice.pick(&[TierForm::Cleared, TierForm::Default]),
-            (false, false) => {
-                *dice.pick(&[TierForm::Inherit, TierForm::Inherit, TierForm::Inherit, TierForm::Flex])
-            }
+            (false, false) => *dice.pick(&[
+                TierForm::Inherit,
+                TierForm::Inherit,
+                TierForm::Inherit,
+                TierForm::Flex,
+            ]),
         };
         match tier {
             TierForm::Inherit => tier,

@@ -1,4 +1,5 @@
-//! Processes without facts: how many rows each of their partitions gets and keeps, and writing them.
+//! Processes without facts: how many rows each of their partitions gets and keeps, and writing
+//! them.
 
 use std::sync::Arc;
 
@@ -35,7 +36,8 @@ pub(crate) struct Planned {
 }
 
 impl Process {
-    /// A process that starts at a time (nanoseconds) and fills the first partition without a thread, the others with one.
+    /// A process that starts at a time (nanoseconds) and fills the first partition without a
+    /// thread, the others with one.
     pub(crate) fn start(at: i64, plan: &[Planned], rows: &RowWriter, mut dice: Dice) -> Self {
         let uuid = process_uuid(&mut dice);
         let partitions = plan.iter().enumerate().map(|(position, planned)| Partition {
@@ -96,7 +98,8 @@ impl Process {
         })
     }
 
-    /// Draws a level by the rows missing of it, sets the writer to it, and draws a partition that has such rows.
+    /// Draws a level by the rows missing of it, sets the writer to it, and draws a partition that
+    /// has such rows.
     fn by_level(&mut self, missing: &mut Counts, rows: &mut RowWriter) -> Option<usize> {
         let mut draw = self.dice.below(missing.iter().sum());
         let level = missing.iter().position(|missing| {
@@ -107,7 +110,9 @@ impl Process {
         missing[level] -= 1;
         rows.draw_level(level);
         let (in_threads, in_process) = rows.can_stand_at(level);
-        let can = |partition: &Partition| if partition.thread.is_some() { in_threads } else { in_process };
+        let can = |partition: &Partition| {
+            if partition.thread.is_some() { in_threads } else { in_process }
+        };
         self.by_rows_left(can).or_else(|| {
             let able = (0..self.partitions.len()).filter(|at| can(&self.partitions[*at]));
             able.min_by_key(|at| self.partitions[*at].held.rows())

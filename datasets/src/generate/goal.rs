@@ -1,4 +1,5 @@
-//! How large a dataset is to be, and whether what it must hold at any size leaves room for the rest.
+//! How large a dataset is to be, and whether what it must hold at any size leaves room for the
+//! rest.
 
 use std::collections::HashMap;
 
@@ -14,8 +15,8 @@ use crate::levels::Counts;
 use crate::recipe::Recipe;
 use crate::rows::RowWriter;
 
-/// Bytes of the file that a row takes beside its body, and those that a byte of a body takes: found by building datasets.
-/// Retention leaves gaps in the pages.
+/// Bytes of the file that a row takes beside its body, and those that a byte of a body takes: found
+/// by building datasets. Retention leaves gaps in the pages.
 pub(super) const ROW_BYTES: f64 = 585.0;
 /// The same where retention takes few rows and leaves no gaps.
 const LEAST_ROW_BYTES: f64 = 470.0;
@@ -30,7 +31,8 @@ pub(crate) struct Goal {
     pub(super) used_pages: u64,
     /// Whether the free pages are what rows of earlier days left.
     pub(super) aged: bool,
-    /// Rows to write in all, those included that retention takes and those not that were pruned for their age.
+    /// Rows to write in all, those included that retention takes and those not that were pruned for
+    /// their age.
     pub(super) written: u64,
     pub(super) max_id: Option<i64>,
     /// Rows of each level.
@@ -56,8 +58,10 @@ impl Goal {
     pub(crate) fn inserted_bytes(&self) -> u64 {
         let kept = (self.used_pages * u64::from(PAGE_SIZE)) as f64 - self.rows as f64 * ROW_BYTES;
         // Rows of earlier days fill the whole file.
-        let before = if self.aged { self.pages as f64 / self.used_pages.max(1) as f64 } else { 0.0 };
-        (kept.max(0.0) / BODY_FACTOR * (self.written as f64 / self.rows.max(1) as f64 + before)) as u64
+        let before =
+            if self.aged { self.pages as f64 / self.used_pages.max(1) as f64 } else { 0.0 };
+        (kept.max(0.0) / BODY_FACTOR * (self.written as f64 / self.rows.max(1) as f64 + before))
+            as u64
     }
 }
 
@@ -68,7 +72,11 @@ impl Goal {
 pub(crate) fn check(recipe: &Recipe) -> Result<()> {
     let start = START * NANOS;
     let mut rows = RowWriter::new(recipe, recipe.seed)?;
-    Fixed::measure(recipe, recipe.seed, start, &mut rows)?.check(recipe, 1.0, &Goal::new(recipe, 1.0))
+    Fixed::measure(recipe, recipe.seed, start, &mut rows)?.check(
+        recipe,
+        1.0,
+        &Goal::new(recipe, 1.0),
+    )
 }
 
 /// The rows that are the same at every scale: facts and oddities.
@@ -81,7 +89,12 @@ pub(super) struct Fixed {
 
 impl Fixed {
     /// Writes them once into nothing.
-    pub(super) fn measure(recipe: &Recipe, seed: u64, start: i64, rows: &mut RowWriter) -> Result<Self> {
+    pub(super) fn measure(
+        recipe: &Recipe,
+        seed: u64,
+        start: i64,
+        rows: &mut RowWriter,
+    ) -> Result<Self> {
         let mut facts = Facts::plan(recipe, rows.shapes, seed, start)?;
         let (mut totals, mut batch) = (Totals::default(), Batch::default());
         let mut partitions: HashMap<String, Held> = HashMap::new();
@@ -116,7 +129,10 @@ impl Fixed {
                 "`levels` are too few: the facts alone have {:?} rows at TRACE, DEBUG, INFO, WARN and ERROR",
                 self.totals.levels
             );
-            return Err(DatasetError::Recipe { place: format!("recipe `{}`", recipe.name), detail });
+            return Err(DatasetError::Recipe {
+                place: format!("recipe `{}`", recipe.name),
+                detail,
+            });
         }
         let rows = self.totals.rows as f64;
         let needed = (rows * 1.05 + 64.0).ceil();

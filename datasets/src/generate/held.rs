@@ -1,5 +1,5 @@
-//! What retention leaves, reckoned while rows are generated. It only steers the generator: which rows there are in the end
-//! is reported by the database.
+//! What retention leaves, reckoned while rows are generated. It only steers the generator: which
+//! rows there are in the end is reported by the database.
 
 use std::collections::VecDeque;
 
@@ -67,6 +67,9 @@ mod tests {
         let levels = [250, 750, 0, 0, 0];
         assert_eq!(totals, Totals { written: 1500, rows: 1000, bytes: 10_000, levels });
         held.push(Weight { bytes: (10 << 20) - 25, level: 4 }, &mut totals);
-        assert_eq!((held.rows(), totals.bytes, totals.levels), (3, (10 << 20) - 5, [0, 2, 0, 0, 1]));
+        assert_eq!(
+            (held.rows(), totals.bytes, totals.levels),
+            (3, (10 << 20) - 5, [0, 2, 0, 0, 1])
+        );
     }
 }

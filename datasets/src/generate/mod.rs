@@ -1,7 +1,8 @@
 //! The generator: turns a recipe into batches of rows, steering towards its rows and its file size.
 //!
-//! Processes without facts fill the dataset; those with facts come at separate times. The last few percent of the rows
-//! are written looking at the file itself, so that rows are met exactly and pages nearly.
+//! Processes without facts fill the dataset; those with facts come at separate times. The last few
+//! percent of the rows are written looking at the file itself, so that rows are met exactly and
+//! pages nearly.
 
 mod aged;
 mod facts;
@@ -44,7 +45,8 @@ pub(crate) struct Used {
 
 /// Where batches go.
 pub(crate) trait Outlet {
-    /// Takes a batch and gives an empty one. `None` ends the generator: nobody wants its rows any more.
+    /// Takes a batch and gives an empty one. `None` ends the generator: nobody wants its rows any
+    /// more.
     fn send(&mut self, batch: Batch) -> Option<Batch>;
 
     /// Prunes rows for their age, as a process does that starts at `now` (Unix seconds).
@@ -148,7 +150,8 @@ impl Run<'_> {
         let tail = (self.goal.rows / 25).max(64).min(self.goal.rows.saturating_sub(fixed.rows));
         let wanted = self.goal.rows.saturating_sub(fixed.rows + tail);
         // What retention is to take of these rows, so that it is enough in all.
-        let excess = self.goal.written.saturating_sub(self.goal.rows + (fixed.written - fixed.rows));
+        let excess =
+            self.goal.written.saturating_sub(self.goal.rows + (fixed.written - fixed.rows));
         let room = (self.goal.used_pages * u64::from(PAGE_SIZE)) as f64
             * (1.0 - tail as f64 / self.goal.rows as f64)
             - fixed.bytes as f64 * BODY_FACTOR
@@ -163,14 +166,17 @@ impl Run<'_> {
             threads: self.recipe.threads_per_process,
             census,
         };
-        let thread_share = census
-            .map_or_else(|| 1.0 - 2.0 / (3.0 + self.recipe.threads_per_process as f64), Census::thread_share);
+        let thread_share = census.map_or_else(
+            || 1.0 - 2.0 / (3.0 + self.recipe.threads_per_process as f64),
+            Census::thread_share,
+        );
         let (mut active, mut totals): (Vec<(u64, Process)>, _) = (Vec::new(), Totals::default());
         let expected = (wanted + excess).max(1);
         let mut now = self.start;
         loop {
             let progress = (totals.written as f64 / expected as f64).min(1.0);
-            // Now and then two processes write at the same moment, so that their times interleave and step back.
+            // Now and then two processes write at the same moment, so that their times interleave
+            // and step back.
             if !dice.chance(150) {
                 now = self.start + (self.span as f64 * 0.97 * progress) as i64;
             }
@@ -192,9 +198,13 @@ impl Run<'_> {
             }
             let left = (wanted.saturating_sub(totals.rows)).max(1) as f64;
             let bytes = room - totals.bytes as f64 * BODY_FACTOR - totals.rows as f64 * ROW_BYTES;
-            // Far from the end the mean hardly moves; near it a few rows cannot make up for all others.
-            let mean =
-                if left > wanted as f64 / 10.0 { (bytes / left - ROW_BYTES) / BODY_FACTOR } else { f64::NAN };
+            // Far from the end the mean hardly moves; near it a few rows cannot make up for all
+            // others.
+            let mean = if left > wanted as f64 / 10.0 {
+                (bytes / left - ROW_BYTES) / BODY_FACTOR
+            } else {
+                f64::NAN
+            };
             if mean.is_finite() {
                 self.rows.aim(mean, u64::MAX);
             }
@@ -279,10 +289,12 @@ impl Run<'_> {
     /// Leaves ids out before the batch, as far as the dataset has come.
     fn raise(&mut self, progress: f64) {
         let fixed = self.fixed.totals;
-        let planned = self.aged + self.goal.written.max(self.goal.rows + fixed.written - fixed.rows);
+        let planned =
+            self.aged + self.goal.written.max(self.goal.rows + fixed.written - fixed.rows);
         self.batch.raise_to = self.goal.max_id.map(|id| {
             let spare = u64::try_from(id).unwrap_or(0).saturating_sub(planned);
-            // A little short of the end: retention may take more rows than planned, and others take their place.
+            // A little short of the end: retention may take more rows than planned, and others take
+            // their place.
             let gaps = (spare as f64 * progress.min(1.0) * 0.99) as u64;
             i64::try_from(self.sent + gaps).unwrap_or(i64::MAX)
         });

@@ -1,4 +1,5 @@
-//! Which rows go to which process and thread: the rows to be kept, and those that retention is to take.
+//! Which rows go to which process and thread: the rows to be kept, and those that retention is to
+//! take.
 
 use crate::dice::Dice;
 use crate::generate::filler::Planned;
@@ -18,8 +19,8 @@ pub(super) struct Census {
 }
 
 impl Census {
-    /// What the recipe's numbers leave to the processes without facts, of which the last one writes `tail` rows and the others
-    /// `fill`: more than that where their rows would not fit.
+    /// What the recipe's numbers leave to the processes without facts, of which the last one writes
+    /// `tail` rows and the others `fill`: more than that where their rows would not fit.
     pub(super) fn of(recipe: &Recipe, scale: f64, fill: u64, tail: u64) -> Option<Self> {
         let scaled = |number: u64| (number as f64 * scale).round() as u64;
         let (processes, threads) = (scaled(recipe.processes?), scaled(recipe.threads?));
@@ -102,7 +103,8 @@ impl FillPlan {
             self.planned += kept;
             let due = (self.excess as f64 * self.planned as f64 / self.wanted as f64) as u64;
             let missing = due.saturating_sub(self.exceeding);
-            // Retention takes rows of full partitions only. The last one makes good what is missing.
+            // Retention takes rows of full partitions only. The last one makes good what is
+            // missing.
             let written = match (kept == FULL, self.planned == self.wanted) {
                 (true, false) => kept + missing / 2 + dice.below(missing + 1),
                 (true, true) => kept + missing,
@@ -115,7 +117,8 @@ impl FillPlan {
     }
 }
 
-/// The rows of one of several partitions that share `left` rows, so that each of the others gets some and none too many.
+/// The rows of one of several partitions that share `left` rows, so that each of the others gets
+/// some and none too many.
 fn share(left: u64, others: u64, dice: &mut Dice) -> u64 {
     let (least, most) =
         (left.saturating_sub(others * FULL).max(1), left.saturating_sub(others).clamp(1, FULL));
@@ -138,9 +141,12 @@ mod tests {
     #[test]
     fn partitions_share_their_rows_whatever_their_number() {
         let mut dice = Dice::new(1, "test", 0);
-        for (rows, processes, threads) in [(103_000, 14, 139), (12_000, 3, 9), (20, 1, 4), (500, 2, 60)] {
+        for (rows, processes, threads) in
+            [(103_000, 14, 139), (12_000, 3, 9), (20, 1, 4), (500, 2, 60)]
+        {
             let census = Some(Census { processes, threads });
-            let mut plan = FillPlan { wanted: rows, excess: 0, planned: 0, exceeding: 0, threads: 1, census };
+            let mut plan =
+                FillPlan { wanted: rows, excess: 0, planned: 0, exceeding: 0, threads: 1, census };
             let mut opened = Vec::new();
             while plan.goes_on() {
                 opened.push(plan.process(&mut dice));

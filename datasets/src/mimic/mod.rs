@@ -1,7 +1,8 @@
-//! Recipes from databases: what your own trace database is like, told by sizes and kinds of rows alone.
+//! Recipes from databases: what your own trace database is like, told by sizes and kinds of rows
+//! alone.
 //!
-//! Nothing in the database gets into the recipe: kinds are those of the built-in shapes, everything else is a
-//! number. Targets that no shape has become `other-LEVEL`.
+//! Nothing in the database gets into the recipe: kinds are those of the built-in shapes, everything
+//! else is a number. Targets that no shape has become `other-LEVEL`.
 
 mod sort;
 mod survey;
@@ -28,20 +29,24 @@ const MOST_MIMICKED_TURNS: u64 = 40_000;
 /// Fewer rows than these cannot be steered to exact levels.
 const LEAST_ROWS: u64 = 1_000;
 
-/// Reads a trace database, which is left as it is, and gives a recipe named `name` for datasets like it: of its rows, file
-/// size, free pages, largest id, threads, processes, levels, kinds of rows with their sizes, and numbers of facts.
+/// Reads a trace database, which is left as it is, and gives a recipe named `name` for datasets
+/// like it: of its rows, file size, free pages, largest id, threads, processes, levels, kinds of
+/// rows with their sizes, and numbers of facts.
 ///
-/// A database with a write-ahead log that is not empty is read as any reader does, which may leave a `-shm` beside it.
+/// A database with a write-ahead log that is not empty is read as any reader does, which may leave
+/// a `-shm` beside it.
 ///
 /// # Errors
-/// [`crate::DatasetError::Io`] when there is not a file to read, [`crate::DatasetError::NoTraceLog`] when it is not the trace database of a
-/// Codex CLI or has no rows, [`crate::DatasetError::Source`] when it cannot be read, [`crate::DatasetError::Recipe`] when `name` cannot be
-/// a recipe's.
+/// [`crate::DatasetError::Io`] when there is not a file to read,
+/// [`crate::DatasetError::NoTraceLog`] when it is not the trace database of a Codex CLI or has no
+/// rows, [`crate::DatasetError::Source`] when it cannot be read, [`crate::DatasetError::Recipe`]
+/// when `name` cannot be a recipe's.
 pub fn mimic(database: &Path, name: &str) -> Result<Recipe> {
     let mut survey = survey::of(database)?;
     let mut recipe = recipe_of(&survey, name)?;
     if generate::check(&recipe).is_err() {
-        // The texts of shapes have a fixed length, which may be more than the rows of this database have.
+        // The texts of shapes have a fixed length, which may be more than the rows of this database
+        // have.
         survey.forget_kinds(Shapes::of(survey.era)?);
         recipe = recipe_of(&survey, name)?;
     }
@@ -53,29 +58,38 @@ fn recipe_of(survey: &Survey, name: &str) -> Result<Recipe> {
     let page = u64::from(PAGE_SIZE);
     let rows = survey.rows;
     let given = u64::try_from(survey.max_id).unwrap_or(0).max(rows);
-    let [threads, processes] = [survey.threads, survey.processes].map(|count| count.min(MOST_TURNS));
-    // Half of what is missing comes from retention while rows are written, the rest from gaps in the ids: retention by bytes
-    // may take more than was planned, and an id that was handed out is never taken back.
+    let [threads, processes] =
+        [survey.threads, survey.processes].map(|count| count.min(MOST_TURNS));
+    // Half of what is missing comes from retention while rows are written, the rest from gaps in
+    // the ids: retention by bytes may take more than was planned, and an id that was handed out is
+    // never taken back.
     let deleted = (100 - (rows as f64 * 100.0 / given as f64).ceil() as u64) / 2;
     let shapes = Shapes::of(survey.era)?;
     let mut found = survey.thread_rows.clone();
     if let Some(requests) = found.get_mut("request") {
         // Completed turns come with their requests.
-        let left = u64::try_from(requests.len()).unwrap_or(0).saturating_sub(survey.completions).max(1);
+        let left =
+            u64::try_from(requests.len()).unwrap_or(0).saturating_sub(survey.completions).max(1);
         requests.truncate(usize::try_from(left).unwrap_or(1));
     }
     let mut thread_rows = shares(&found, shapes);
     let mut process_rows = shares(&survey.process_rows, shapes);
     let has = |shares: &[Share], level: &str| {
-        let at_level =
-            |share: &Share| shapes.find(&share.kind).is_some_and(|at| shapes.all[at].level == level);
+        let at_level = |share: &Share| {
+            shapes.find(&share.kind).is_some_and(|at| shapes.all[at].level == level)
+        };
         shares.iter().any(at_level)
     };
     for (level, count) in LEVELS.iter().zip(survey.levels) {
         // A level that only facts are at.
         if count > 0 && !has(&thread_rows, level) && !has(&process_rows, level) {
             let kind = format!("other-{}", level.to_ascii_lowercase());
-            process_rows.push(Share { kind, weight: 1, bytes: [100, 200, 400, 800, 1_000], stretch: true });
+            process_rows.push(Share {
+                kind,
+                weight: 1,
+                bytes: [100, 200, 400, 800, 1_000],
+                stretch: true,
+            });
         }
     }
     if thread_rows.is_empty() {
@@ -164,7 +178,8 @@ fn sizes(bytes: &[u64]) -> Sizes {
     let mut sorted = bytes.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().saturating_sub(1);
-    let size = |percent| sorted.get(last * percent / 100).copied().unwrap_or(0).min(MOST_BODY_BYTES);
+    let size =
+        |percent| sorted.get(last * percent / 100).copied().unwrap_or(0).min(MOST_BODY_BYTES);
     [0, 50, 90, 99, 100].map(size)
 }
 

@@ -52,11 +52,11 @@ pub(super) struct Survey {
 pub(super) fn of(path: &Path) -> Result<Survey> {
     let mut connection = open(path)?;
     let unreadable = |source| DatasetError::Source { path: path.to_path_buf(), source };
-    let no_log = |detail: &str| DatasetError::NoTraceLog { path: path.to_path_buf(), detail: detail.into() };
+    let no_log =
+        |detail: &str| DatasetError::NoTraceLog { path: path.to_path_buf(), detail: detail.into() };
     check_is_trace_log(&connection, path)?;
     let snapshot = connection.transaction().map_err(unreadable)?;
-    let totals =
-        "SELECT count(*), coalesce(max(id), 0), coalesce(min(ts), 0), coalesce(max(ts), 0) FROM logs";
+    let totals = "SELECT count(*), coalesce(max(id), 0), coalesce(min(ts), 0), coalesce(max(ts), 0) FROM logs";
     let (rows, max_id, first_ts, last_ts): (i64, i64, i64, i64) = snapshot
         .query_row(totals, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .map_err(unreadable)?;
@@ -90,7 +90,8 @@ fn open(path: &Path) -> Result<Connection> {
         return open_finished(path);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(path, flags).and_then(stop::stoppable).and_then(stop::patient);
+    let opened =
+        Connection::open_with_flags(path, flags).and_then(stop::stoppable).and_then(stop::patient);
     opened.map_err(|source| DatasetError::Source { path: path.to_path_buf(), source })
 }
 
@@ -145,7 +146,9 @@ impl Told {
             if completed {
                 self.completion_bytes.push(bytes);
             }
-            turn().filter(|_| completed).map(|turn| Intent::Completion { turn, model: String::new() })
+            turn()
+                .filter(|_| completed)
+                .map(|turn| Intent::Completion { turn, model: String::new() })
         } else if HANDLERS.contains(&target) && says("Submission sub=Submission {") {
             self.submissions += 1;
             self.submission_bytes.push(bytes);
@@ -173,7 +176,8 @@ impl Told {
     }
 
     fn survey(&self) -> Survey {
-        let completed = self.facts.iter().filter(|fact| matches!(fact.intent, Intent::Completion { .. }));
+        let completed =
+            self.facts.iter().filter(|fact| matches!(fact.intent, Intent::Completion { .. }));
         Survey {
             era: if self.tags > 0 {
                 Era::V0_169
@@ -194,7 +198,8 @@ impl Told {
             levels: Counts::default(),
             completions: completed.count() as u64,
             turns: self.turns.len() as u64,
-            priority_turns: fold(&self.facts.iter().collect::<Vec<_>>(), &self.turn_rows).len() as u64,
+            priority_turns: fold(&self.facts.iter().collect::<Vec<_>>(), &self.turn_rows).len()
+                as u64,
             submission_bytes: self.submission_bytes.clone(),
             request_bytes: self.request_bytes.clone(),
             completion_bytes: self.completion_bytes.clone(),
@@ -222,8 +227,7 @@ impl Survey {
         shapes: &Shapes,
         facts: &BTreeSet<i64>,
     ) -> rusqlite::Result<()> {
-        let sql =
-            "SELECT id, level, target, thread_id, process_uuid, feedback_log_body FROM logs ORDER BY id";
+        let sql = "SELECT id, level, target, thread_id, process_uuid, feedback_log_body FROM logs ORDER BY id";
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         let (mut threads, mut processes) = (BTreeSet::new(), BTreeSet::new());
@@ -247,7 +251,8 @@ impl Survey {
             };
             let target = text(row, 2)?.unwrap_or_default();
             let kind = kind_of(Seen { level, target, body, in_thread: thread.is_some() }, shapes);
-            let kinds = if thread.is_some() { &mut self.thread_rows } else { &mut self.process_rows };
+            let kinds =
+                if thread.is_some() { &mut self.thread_rows } else { &mut self.process_rows };
             kinds.entry(kind).or_default().push(body.len() as u64);
         }
         (self.threads, self.processes) = (threads.len() as u64, processes.len() as u64);

@@ -1,4 +1,5 @@
-//! What a recipe must keep to beyond the range of each number: numbers that have to do with each other, and the work they make.
+//! What a recipe must keep to beyond the range of each number: numbers that have to do with each
+//! other, and the work they make.
 
 use super::common::{Fault, check_name, require, within};
 use super::{Era, Recipe, Share, Sizes};
@@ -12,7 +13,9 @@ impl Recipe {
         self.check_numbers()?;
         self.check_facts()?;
         self.check_work()?;
-        for (key, shares) in [("thread_rows", &self.thread_rows), ("process_rows", &self.process_rows)] {
+        for (key, shares) in
+            [("thread_rows", &self.thread_rows), ("process_rows", &self.process_rows)]
+        {
             self.check_shares(key, shares)?;
         }
         Ok(())
@@ -67,7 +70,11 @@ impl Recipe {
             "facts.priority_turns",
             "turns at priority need `completions` (0.141) or `turns` (later), at least as many, and `threads`",
         )?;
-        require(told == 0 || facts.processes > 0, "facts.processes", "turns need `processes` of the facts")?;
+        require(
+            told == 0 || facts.processes > 0,
+            "facts.processes",
+            "turns need `processes` of the facts",
+        )?;
         require(
             (facts.dialects.is_empty() && facts.steers == 0) || self.era == Era::V0_145,
             if facts.dialects.is_empty() { "facts.steers" } else { "facts.dialects" },
@@ -117,8 +124,14 @@ impl Recipe {
         let turns = u128::from(self.told() + 2 * facts.pruned_turns + 6 * facts.long_threads);
         // A turn has a gap before and after its requests and one within each, and few rows beside.
         let of_a_turn = u128::from(3 * facts.rows_per_turn + 12);
-        let rows = turns * of_a_turn + u128::from(1000 * facts.long_threads + 120 * facts.processes);
-        within(rows, MOST_FACT_ROWS, "facts.rows_per_turn", "rows of facts that these turns may take")?;
+        let rows =
+            turns * of_a_turn + u128::from(1000 * facts.long_threads + 120 * facts.processes);
+        within(
+            rows,
+            MOST_FACT_ROWS,
+            "facts.rows_per_turn",
+            "rows of facts that these turns may take",
+        )?;
         let bodies = [&facts.submission_bytes, &facts.request_bytes, &facts.completion_bytes];
         let bytes = turns * bodies.map(mean).iter().sum::<u128>();
         within(bytes, MOST_FACT_BYTES, "facts.request_bytes", "bytes that the facts may take")?;
@@ -129,9 +142,9 @@ impl Recipe {
             "facts.threads",
             "rows of facts times threads of a process",
         )?;
-        let threads = self
-            .threads
-            .map_or(self.threads_per_process, |threads| threads / self.processes.unwrap_or(1).max(1));
+        let threads = self.threads.map_or(self.threads_per_process, |threads| {
+            threads / self.processes.unwrap_or(1).max(1)
+        });
         within(
             u128::from(self.rows) * u128::from(threads),
             MOST_DRAWS,
@@ -160,15 +173,24 @@ impl Recipe {
         let mut sized = 0;
         for (at, share) in shares.iter().enumerate() {
             if shapes.find(&share.kind).is_none() {
-                let known = shapes.all.iter().map(|shape| shape.name.as_str()).collect::<Vec<_>>().join(", ");
-                let detail =
-                    format!("there is no kind of row `{}` in {}; there are {known}", share.kind, self.era);
+                let known = shapes
+                    .all
+                    .iter()
+                    .map(|shape| shape.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let detail = format!(
+                    "there is no kind of row `{}` in {}; there are {known}",
+                    share.kind, self.era
+                );
                 return Err(Fault(kind_key, at, detail));
             }
             let is_fact = share.kind == "completion" || FACT_SHAPES.contains(&share.kind.as_str());
             if is_fact && !(share.kind == "submission" && self.era == Era::V0_169) {
-                let detail =
-                    format!("`{}` rows are facts; they come from `[facts]`, not from the mix", share.kind);
+                let detail = format!(
+                    "`{}` rows are facts; they come from `[facts]`, not from the mix",
+                    share.kind
+                );
                 return Err(Fault(kind_key, at, detail));
             }
             if !share.bytes.is_sorted() {
@@ -187,5 +209,6 @@ const RISING: &str = "the five numbers of a size must rise";
 /// The mean of bodies of these sizes.
 fn mean([least, median, p90, p99, most]: &Sizes) -> u128 {
     let parts = [(least, median, 50), (median, p90, 40), (p90, p99, 9), (p99, most, 1)];
-    parts.iter().map(|(low, high, percent)| u128::from(**low + **high) * percent).sum::<u128>() / 200
+    parts.iter().map(|(low, high, percent)| u128::from(**low + **high) * percent).sum::<u128>()
+        / 200
 }

@@ -1,4 +1,5 @@
-//! What recipes of either kind have in common: where their text is found, how it is read, and what each must keep to.
+//! What recipes of either kind have in common: where their text is found, how it is read, and what
+//! each must keep to.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +13,8 @@ use crate::limits::{Checked, Limit, MOST_NAME_BYTES, MOST_RECIPE_BYTES, Wrong};
 /// Names and texts of built-in recipes.
 pub(crate) type Builtin = [(&'static str, &'static str)];
 
-/// The text of a recipe file. What is not a file, and might have no end, is refused before it is opened.
+/// The text of a recipe file. What is not a file, and might have no end, is refused before it is
+/// opened.
 pub(crate) fn read(path: &Path) -> Result<String> {
     let refused = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
     let text = || {
@@ -30,16 +32,19 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     text().map_err(DatasetError::io(path, "read the recipe"))
 }
 
-/// The text of the recipe file that `name` is the path of; `None` for the name of a built-in recipe.
+/// The text of the recipe file that `name` is the path of; `None` for the name of a built-in
+/// recipe.
 pub(crate) fn text_of(name: &str) -> Result<Option<String>> {
     let is_path = name.ends_with(".toml") || name.contains(std::path::is_separator);
     is_path.then(|| read(Path::new(name))).transpose()
 }
 
-/// A recipe that contradicts itself: the key concerned, which of its values from 0, and what is wrong.
+/// A recipe that contradicts itself: the key concerned, which of its values from 0, and what is
+/// wrong.
 pub(crate) struct Fault(pub(crate) &'static str, pub(crate) usize, pub(crate) String);
 
-/// Reads a recipe of either kind and checks it. `place` names it in errors, `example` a recipe that explains the keys.
+/// Reads a recipe of either kind and checks it. `place` names it in errors, `example` a recipe that
+/// explains the keys.
 pub(crate) fn parsed<T: DeserializeOwned>(
     text: &str,
     place: &str,
@@ -68,7 +73,11 @@ pub(crate) fn builtin_text(builtin: &Builtin, name: &str) -> Result<&'static str
 }
 
 /// Fails with `otherwise`, which is about the value of `key`, unless something holds.
-pub(crate) fn require(holds: bool, key: &'static str, otherwise: &str) -> std::result::Result<(), Fault> {
+pub(crate) fn require(
+    holds: bool,
+    key: &'static str,
+    otherwise: &str,
+) -> std::result::Result<(), Fault> {
     if holds { Ok(()) } else { Err(Fault(key, 0, otherwise.to_owned())) }
 }
 
@@ -103,9 +112,17 @@ pub(crate) fn scaled(number: u64, scale: f64) -> u64 {
 }
 
 /// The error of a recipe that is too large at this scale.
-pub(crate) fn too_large(recipe: &str, scale: f64, what: &str, amount: u64, most: u64) -> DatasetError {
+pub(crate) fn too_large(
+    recipe: &str,
+    scale: f64,
+    what: &str,
+    amount: u64,
+    most: u64,
+) -> DatasetError {
     DatasetError::Recipe {
         place: format!("recipe `{recipe}`"),
-        detail: format!("scaled by {scale} it has {amount} {what}; the limit is {most}: use a smaller scale"),
+        detail: format!(
+            "scaled by {scale} it has {amount} {what}; the limit is {most}: use a smaller scale"
+        ),
     }
 }

@@ -22,8 +22,9 @@ fn with(key: &str, value: &str) -> (String, usize) {
     let text = BUILTIN[0].1;
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let header =
-        lines.iter().position(|line| line.trim_matches(['[', ']']) == table && line.starts_with('['));
+    let header = lines
+        .iter()
+        .position(|line| line.trim_matches(['[', ']']) == table && line.starts_with('['));
     let first = if table.is_empty() { 0 } else { header.unwrap_or(lines.len()) };
     let is_end = |line: &String| line.starts_with('[');
     let rest = lines.get(first + 1..).unwrap_or_default();
@@ -99,7 +100,9 @@ fn every_number_of_a_recipe_has_a_limit() {
     fn numbers(path: &str, value: &toml::Value, found: &mut Vec<String>) {
         match value {
             toml::Value::Integer(_) | toml::Value::Float(_) => found.push(path.to_owned()),
-            toml::Value::Array(values) => values.iter().for_each(|value| numbers(path, value, found)),
+            toml::Value::Array(values) => {
+                values.iter().for_each(|value| numbers(path, value, found));
+            }
             toml::Value::Table(table) => {
                 for (key, value) in table {
                     let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -121,18 +124,34 @@ fn every_number_of_a_recipe_has_a_limit() {
 #[test]
 fn work_that_only_several_numbers_make_too_large_is_refused_with_its_limit() {
     let tiny = BUILTIN[0].1;
-    let large =
-        ["[3_000, 8_000, 20_000, 33_000, 34_000]", "[8_000_000, 8_000_000, 8_000_000, 8_000_000, 8_000_000]"];
+    let large = [
+        "[3_000, 8_000, 20_000, 33_000, 34_000]",
+        "[8_000_000, 8_000_000, 8_000_000, 8_000_000, 8_000_000]",
+    ];
     let cases: [(&[[&str; 2]], &str, u64); 6] = [
         (
-            &[["rows_per_turn = 6", "rows_per_turn = 10_000"], ["completions = 10\n", "completions = 70\n"]],
+            &[
+                ["rows_per_turn = 6", "rows_per_turn = 10_000"],
+                ["completions = 10\n", "completions = 70\n"],
+            ],
             "facts.rows_per_turn",
             MOST_FACT_ROWS,
         ),
-        (&[["completions = 10\n", "completions = 100_000\n"]], "facts.rows_per_turn", MOST_FACT_ROWS),
-        (&[["file_bytes = 8_388_608", "file_bytes = 1_099_511_627_776"]], "file_bytes", MOST_MEAN_BYTES),
         (
-            &[["\nrows = 2_400", "\nrows = 100_000_000"], ["per_process = 2", "per_process = 10_000"]],
+            &[["completions = 10\n", "completions = 100_000\n"]],
+            "facts.rows_per_turn",
+            MOST_FACT_ROWS,
+        ),
+        (
+            &[["file_bytes = 8_388_608", "file_bytes = 1_099_511_627_776"]],
+            "file_bytes",
+            MOST_MEAN_BYTES,
+        ),
+        (
+            &[
+                ["\nrows = 2_400", "\nrows = 100_000_000"],
+                ["per_process = 2", "per_process = 10_000"],
+            ],
             "threads_per_process",
             MOST_DRAWS,
         ),
@@ -146,15 +165,22 @@ fn work_that_only_several_numbers_make_too_large_is_refused_with_its_limit() {
         });
         let error = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
         let name = key.rsplit('.').next().unwrap();
-        let line = 1 + text.lines().position(|line| line.starts_with(&format!("{name} ="))).unwrap();
+        let line =
+            1 + text.lines().position(|line| line.starts_with(&format!("{name} ="))).unwrap();
         assert!(error.starts_with(&format!("my.toml, line {line}: ")), "{changes:?}: {error}");
         assert!(error.contains(&format!("the limit is {most}")), "{changes:?}: {error}");
     }
     let quick = Recipe::builtin("quick").unwrap();
     assert!(quick.check_scale(limits::MOST_SCALE).is_ok());
-    let large =
-        Recipe::builtin("codex-799mb").unwrap().check_scale(limits::MOST_SCALE).unwrap_err().to_string();
-    assert!(large.contains("scaled by 1000 it has 330000000 rows; the limit is 100000000"), "{large}");
+    let large = Recipe::builtin("codex-799mb")
+        .unwrap()
+        .check_scale(limits::MOST_SCALE)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        large.contains("scaled by 1000 it has 330000000 rows; the limit is 100000000"),
+        "{large}"
+    );
 }
 
 #[test]
@@ -208,7 +234,10 @@ fn errors_name_place_line_and_remedy() {
     let text = BUILTIN[1].1.replace("span_hours", "spam_hours");
     let error = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
     let line = 1 + text.lines().position(|line| line.starts_with("spam_hours")).unwrap();
-    assert!(error.starts_with(&format!("my.toml, line {line}: unknown field `spam_hours`")), "{error}");
+    assert!(
+        error.starts_with(&format!("my.toml, line {line}: unknown field `spam_hours`")),
+        "{error}"
+    );
     assert!(error.contains("datasets/recipes"), "{error}");
     let text = BUILTIN[1].1.replace("kind = \"frame\"", "kind = \"framed\"");
     let error = Recipe::parse(&text, "my.toml").unwrap_err().to_string();

@@ -52,8 +52,9 @@ impl Template {
             let name = rest[open + 1..].split('>').next().unwrap_or_default();
             literal.push_str(&rest[..open]);
             rest = &rest[open..];
-            let known =
-                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b':');
+            let known = name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b':');
             if name.is_empty() || !known {
                 // An angle bracket of the text itself.
                 literal.push('<');
@@ -138,7 +139,13 @@ impl Value {
         }
     }
 
-    pub(super) fn write(self, scene: &Scene<'_>, pools: &Pools, dice: &mut Dice, out: &mut Vec<u8>) {
+    pub(super) fn write(
+        self,
+        scene: &Scene<'_>,
+        pools: &Pools,
+        dice: &mut Dice,
+        out: &mut Vec<u8>,
+    ) {
         let seconds = scene.milliseconds / 1000;
         match self {
             Self::Thread => out.extend_from_slice(scene.thread.as_bytes()),
@@ -156,7 +163,9 @@ impl Value {
             Self::Uuid => out.extend_from_slice(dice.uuid4().as_bytes()),
             Self::Item => pools.hex(dice, 40, out),
             Self::Small => out.extend_from_slice(dice.below(100).to_string().as_bytes()),
-            Self::Large => out.extend_from_slice(dice.between(10_000, 99_999).to_string().as_bytes()),
+            Self::Large => {
+                out.extend_from_slice(dice.between(10_000, 99_999).to_string().as_bytes());
+            }
             Self::Features => out.extend_from_slice(pools.features()),
         }
     }

@@ -51,19 +51,33 @@ fn sessions_take_every_shape_that_the_recipe_asks_for() {
         .iter()
         .map(|path| (path.strip_prefix(&dataset.home).unwrap().display().to_string(), text(path)))
         .collect();
-    let count =
-        |is_one: &dyn Fn(&str, &str) -> bool| all.iter().filter(|(path, text)| is_one(path, text)).count();
+    let count = |is_one: &dyn Fn(&str, &str) -> bool| {
+        all.iter().filter(|(path, text)| is_one(path, text)).count()
+    };
     let first = |text: &str, part: &str| text.lines().next().unwrap().contains(part);
-    let metas = |text: &str| text.lines().filter(|line| line.contains(r#""type":"session_meta""#)).count();
+    let metas =
+        |text: &str| text.lines().filter(|line| line.contains(r#""type":"session_meta""#)).count();
     let is_fork = |text: &str| first(text, "forked_from_id");
     let is_segment = |path: &str| path.rsplit('/').next().is_some_and(|name| name.contains('_'));
     for (shape, found) in [
         ("oldest", count(&|_, text| first(text, r#""cli_version":"0.98.0""#))),
-        ("copied", count(&|_, text| is_fork(text) && metas(text) == 2 && !first(text, "start_ordinal"))),
+        (
+            "copied",
+            count(&|_, text| is_fork(text) && metas(text) == 2 && !first(text, "start_ordinal")),
+        ),
         ("agent", count(&|_, text| is_fork(text) && first(text, "subagent_history_start_ordinal"))),
-        ("paginated", count(&|_, text| is_fork(text) && first(text, "history_base") && metas(text) == 1)),
-        ("segment", count(&|path, text| is_segment(path) && first(text, "history_base") && !is_fork(text))),
-        ("upgraded", count(&|_, text| first(text, "0.141.0") && text.contains("token_usage_record"))),
+        (
+            "paginated",
+            count(&|_, text| is_fork(text) && first(text, "history_base") && metas(text) == 1),
+        ),
+        (
+            "segment",
+            count(&|path, text| is_segment(path) && first(text, "history_base") && !is_fork(text)),
+        ),
+        (
+            "upgraded",
+            count(&|_, text| first(text, "0.141.0") && text.contains("token_usage_record")),
+        ),
         ("twin", count(&|path, _| path.starts_with("sessions/backup/"))),
         ("compressed", count(&|path, _| path.ends_with(".jsonl.zst"))),
     ] {
@@ -114,7 +128,10 @@ fn an_archive_is_built_once_as_large_as_its_recipe_says_and_a_changed_one_is_bui
     let error = cache.verify_archive("archive-tiny", &mut go).unwrap_err();
     assert!(matches!(error, DatasetError::Damaged { .. }), "{error}");
     drop((again, dataset));
-    assert_eq!(tiny(&cache, 1.0).home, found[0].ancestors().find(|path| path.ends_with("home")).unwrap());
+    assert_eq!(
+        tiny(&cache, 1.0).home,
+        found[0].ancestors().find(|path| path.ends_with("home")).unwrap()
+    );
     assert!(cache.verify_archive("archive-tiny", &mut go).is_ok());
     cache.remove("archive-tiny").unwrap();
     assert!(cache.list_archives().unwrap().is_empty());
@@ -129,9 +146,16 @@ fn a_scale_changes_the_bytes_and_nothing_that_is_used() {
     assert_eq!(small.manifest.expected.total().events, whole.manifest.expected.total().events);
     assert_eq!(small.manifest.of_turns, whole.manifest.of_turns);
     let turns = &whole.trace.manifest.truth.turns;
-    assert!(turns.iter().any(|turn| whole.manifest.of_turns.contains_key(&turn.turn)), "the join has work");
-    let mut of_turns = whole.manifest.of_turns.values().flat_map(tracerig_datasets::archive::Expected::iter);
-    assert!(of_turns.all(|(class, _)| class.tier == UsedTier::Unknown), "where sessions say nothing");
+    assert!(
+        turns.iter().any(|turn| whole.manifest.of_turns.contains_key(&turn.turn)),
+        "the join has work"
+    );
+    let mut of_turns =
+        whole.manifest.of_turns.values().flat_map(tracerig_datasets::archive::Expected::iter);
+    assert!(
+        of_turns.all(|(class, _)| class.tier == UsedTier::Unknown),
+        "where sessions say nothing"
+    );
     let tiers = [UsedTier::Standard, UsedTier::Priority, UsedTier::Unknown];
     for tier in tiers {
         assert!(whole.manifest.expected.iter().any(|(class, _)| class.tier == tier), "{tier:?}");
@@ -144,7 +168,11 @@ fn a_build_that_is_ended_leaves_nothing() {
     let cache = Cache::at(folder.path());
     let recipe = ArchiveRecipe::builtin("archive-tiny").unwrap();
     let mut end = |progress: Progress| {
-        if progress.stage == Stage::Verifying { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if progress.stage == Stage::Verifying {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
     let dataset = tiny(&cache, 1.0);
     let path = rollouts(&dataset.home).remove(0);
@@ -170,8 +198,9 @@ fn sessions_go_on_in_a_copy_the_same_way_for_the_same_seed() {
         let text = fs::read_to_string(home.join(sessions.path(some[1]).unwrap())).unwrap();
         assert!(!text.ends_with('\n') && rest.ends_with(b"\n"));
         let later = sessions.resume(&home, some[2], 5, 3).unwrap();
-        let days =
-            |used: &tracerig_datasets::archive::Expected| used.iter().next().map(|(class, _)| class.day);
+        let days = |used: &tracerig_datasets::archive::Expected| {
+            used.iter().next().map(|(class, _)| class.day)
+        };
         assert!(days(&later) > Some(0) && !torn.is_empty() || torn.is_empty());
         rollouts(&home).iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>()
     };
@@ -205,5 +234,7 @@ fn files_are_moved_cut_restored_and_linked() {
     operations::permit(&moved, false).unwrap();
     assert!(fs::metadata(&moved).unwrap().permissions().readonly());
     operations::permit(&moved, true).unwrap();
-    assert!(operations::add(&folder.path().join("none"), b"").unwrap_err().to_string().contains("none"));
+    assert!(
+        operations::add(&folder.path().join("none"), b"").unwrap_err().to_string().contains("none")
+    );
 }

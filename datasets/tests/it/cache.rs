@@ -20,8 +20,9 @@ fn quick() -> Recipe {
 
 /// Everything in the cache but lock files.
 fn entries(folder: &Path) -> Vec<String> {
-    let entries =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let is_lock = |name: &String| name.starts_with(".lock-") || name.starts_with(".used-");
     let mut names: Vec<String> = entries.filter(|name| !is_lock(name)).collect();
     names.sort_unstable();
@@ -78,10 +79,17 @@ fn rows_that_differ_are_found_though_the_file_has_its_digest() {
     let cache = Cache::at(folder.path());
     let dataset = cache.ensure(&quick(), &SMALL, &mut go).unwrap();
     let path = dataset.database.with_file_name("manifest.json");
-    let text =
-        std::fs::read_to_string(&path).unwrap().replace(&dataset.manifest.rows_digest, &"0".repeat(64));
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace(&dataset.manifest.rows_digest, &"0".repeat(64));
     std::fs::write(&path, text).unwrap();
-    assert!(cache.verify("quick", &mut go).unwrap_err().to_string().contains("its rows have the digest"));
+    assert!(
+        cache
+            .verify("quick", &mut go)
+            .unwrap_err()
+            .to_string()
+            .contains("its rows have the digest")
+    );
 }
 
 #[test]
@@ -122,8 +130,9 @@ fn builder() {
         generated |= progress.stage == Stage::Generating;
         ControlFlow::Continue(())
     };
-    let dataset =
-        Cache::at(folder).ensure(&quick(), &BuildOptions { seed: None, scale }, &mut watch).unwrap();
+    let dataset = Cache::at(folder)
+        .ensure(&quick(), &BuildOptions { seed: None, scale }, &mut watch)
+        .unwrap();
     println!("generated: {generated}");
     // Uses it until the other process closes its end.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
@@ -270,7 +279,9 @@ fn too_little_room_is_told_before_anything_is_written() {
     let cache = Cache::at(folder.path());
     let options = BuildOptions { seed: None, scale: 1000.0 };
     // A quarter of a terabyte; where there is that much room, nothing is to be seen.
-    let Err(error) = cache.ensure(&quick(), &options, &mut |_| ControlFlow::Break(())) else { return };
+    let Err(error) = cache.ensure(&quick(), &options, &mut |_| ControlFlow::Break(())) else {
+        return;
+    };
     assert!(matches!(error, DatasetError::NoRoom { .. } | DatasetError::Cancelled), "{error}");
     assert_eq!(entries(folder.path()), Vec::<String>::new());
 }

@@ -1,4 +1,5 @@
-//! Datasets as built: their size, their facts, and that they are the same every time and at every scale.
+//! Datasets as built: their size, their facts, and that they are the same every time and at every
+//! scale.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -7,7 +8,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 use tracerig_datasets::workload::{self, Appended, Mix};
 use tracerig_datasets::{
-    BuildOptions, Dataset, Fact, Intent, Manifest, Progress, Ran, Recipe, TierForm, Truth, build_into,
+    BuildOptions, Dataset, Fact, Intent, Manifest, Progress, Ran, Recipe, TierForm, Truth,
+    build_into,
 };
 use tracerig_store::TraceLog;
 
@@ -20,7 +22,11 @@ fn build(folder: &Path, recipe: &str, scale: f64) -> Dataset {
     build_into(folder, &recipe, &BuildOptions { seed: None, scale }, &mut go).unwrap()
 }
 
-fn read<T>(database: &Path, sql: &str, get: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+fn read<T>(
+    database: &Path,
+    sql: &str,
+    get: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Vec<T> {
     let uri = format!("file:{}?immutable=1", database.display());
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).unwrap();
@@ -45,12 +51,17 @@ fn a_dataset_has_the_size_its_recipe_says_and_ends_as_a_real_file_does() {
         let Dataset { database, manifest, .. } =
             build(&folder.path().join(format!("{recipe}{scale}")), recipe, scale);
         let bytes = std::fs::metadata(&database).unwrap().len();
-        assert_eq!((manifest.rows, bytes), (said.rows(scale), said.file_bytes(scale)), "{recipe} {scale}");
+        assert_eq!(
+            (manifest.rows, bytes),
+            (said.rows(scale), said.file_bytes(scale)),
+            "{recipe} {scale}"
+        );
         assert_eq!(number(&database, "SELECT count(*) FROM logs") as u64, manifest.rows);
         assert_eq!(number(&database, "SELECT max(id) FROM logs"), manifest.max_id);
         assert_eq!(manifest.kinds.values().map(|kind| kind.rows).sum::<u64>(), manifest.rows);
         assert!(
-            manifest.pages.logs > manifest.pages.total / 2 && manifest.pages.free < manifest.pages.total / 10
+            manifest.pages.logs > manifest.pages.total / 2
+                && manifest.pages.free < manifest.pages.total / 10
         );
         let check = read(&database, "PRAGMA integrity_check", |row| row.get::<_, String>(0));
         assert_eq!(check, ["ok"]);
@@ -80,13 +91,13 @@ fn deletions_are_scattered_over_the_ids() {
     );
     let most = manifest.max_id / 10;
     assert!(
-        per_tenth.len() == 10 && per_tenth.iter().take(8).all(|rows| *rows > 50 && *rows < most * 9 / 10),
+        per_tenth.len() == 10
+            && per_tenth.iter().take(8).all(|rows| *rows > 50 && *rows < most * 9 / 10),
         "{per_tenth:?}"
     );
     let largest = "SELECT max(rows) FROM (SELECT count(*) AS rows FROM logs GROUP BY coalesce(thread_id, process_uuid))";
     assert_eq!(number(&database, largest), 1000);
-    let inversions =
-        "SELECT count(*) FROM (SELECT ts - lag(ts) OVER (ORDER BY id) AS step FROM logs) WHERE step < 0";
+    let inversions = "SELECT count(*) FROM (SELECT ts - lag(ts) OVER (ORDER BY id) AS step FROM logs) WHERE step < 0";
     assert!(number(&database, inversions) > 0);
 }
 
@@ -95,7 +106,8 @@ fn the_facts_are_those_of_the_recipe_at_every_scale() {
     let folder = tempfile::tempdir().unwrap();
     for (recipe, scales) in [("quick", [0.05, 0.2]), ("tags", [0.1, 0.2])] {
         let [small, large] = scales.map(|scale| {
-            let manifest = build(&folder.path().join(format!("{recipe}{scale}")), recipe, scale).manifest;
+            let manifest =
+                build(&folder.path().join(format!("{recipe}{scale}")), recipe, scale).manifest;
             (meaning(&manifest.facts), Truth { unrecognised: 0, ..manifest.truth })
         });
         assert_eq!(small, large, "{recipe}");
@@ -125,10 +137,13 @@ fn the_same_recipe_seed_and_scale_give_the_same_file() {
 fn a_scale_that_leaves_no_room_is_refused_and_the_one_suggested_works() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = Recipe::builtin("quick").unwrap();
-    let refused =
-        |scale| build_into(folder.path(), &recipe, &BuildOptions { seed: None, scale }, &mut go).unwrap_err();
+    let refused = |scale| {
+        build_into(folder.path(), &recipe, &BuildOptions { seed: None, scale }, &mut go)
+            .unwrap_err()
+    };
     let message = refused(0.001).to_string();
-    let smallest = message.split("use a scale of ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let smallest =
+        message.split("use a scale of ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
     let dataset = build(folder.path(), "quick", smallest.parse().unwrap());
     assert_eq!(dataset.manifest.truth.completions, 40);
     assert!(
@@ -144,14 +159,16 @@ fn a_scale_that_leaves_no_room_is_refused_and_the_one_suggested_works() {
 fn a_recipe_file_may_leave_gaps_in_the_ids_and_free_pages() {
     let folder = tempfile::tempdir().unwrap();
     let text = Recipe::builtin("tags").unwrap().canonical();
-    let text =
-        text.replace("name = \"tags\"", "name = \"mine\"").replace("free_percent = 2", "free_percent = 74");
+    let text = text
+        .replace("name = \"tags\"", "name = \"mine\"")
+        .replace("free_percent = 2", "free_percent = 74");
     let text = text.replace("rows = 180000", "rows = 36000\nmax_id = 427582858");
     let path = folder.path().join("mine.toml");
     std::fs::write(&path, text).unwrap();
     let recipe = Recipe::find(path.to_str().unwrap()).unwrap();
     let options = BuildOptions { seed: None, scale: 0.12 };
-    let manifest = build_into(&folder.path().join("mine"), &recipe, &options, &mut go).unwrap().manifest;
+    let manifest =
+        build_into(&folder.path().join("mine"), &recipe, &options, &mut go).unwrap().manifest;
     assert_eq!((manifest.rows, manifest.max_id), (4_320, 427_582_858));
     let free = manifest.pages.free * 100 / manifest.pages.total;
     assert!((72..=76).contains(&free), "{free}");
@@ -177,7 +194,10 @@ fn free_pages(database: &Path) -> Vec<bool> {
 fn many_free_pages_stand_between_the_others_and_nothing_of_earlier_days_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let Dataset { database, manifest, .. } = build(folder.path(), "freelist-1.2gb", 0.2);
-    assert_eq!((manifest.rows, manifest.max_id, manifest.file_bytes), (21_726, 427_582_858, 248_971_264));
+    assert_eq!(
+        (manifest.rows, manifest.max_id, manifest.file_bytes),
+        (21_726, 427_582_858, 248_971_264)
+    );
     let free = free_pages(&database);
     assert_eq!(free.iter().filter(|free| **free).count() as u64, manifest.pages.free);
     // Every part of the file has both: none is as good as full, none as good as empty.
@@ -201,9 +221,11 @@ fn levels_come_out_exactly_at_every_scale() {
     for (scale, levels) in
         [(0.1, [24_433, 6_676, 6_288, 1_156, 5]), (0.2, [48_865, 13_352, 12_576, 2_312, 10])]
     {
-        let Dataset { database, .. } = build(&folder.path().join(scale.to_string()), "codex-685mb", scale);
-        let found = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
-            .map(|level| number(&database, &format!("SELECT count(*) FROM logs WHERE level = '{level}'")));
+        let Dataset { database, .. } =
+            build(&folder.path().join(scale.to_string()), "codex-685mb", scale);
+        let found = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].map(|level| {
+            number(&database, &format!("SELECT count(*) FROM logs WHERE level = '{level}'"))
+        });
         assert_eq!(found, levels, "{scale}");
     }
 }
@@ -212,13 +234,16 @@ fn levels_come_out_exactly_at_every_scale() {
 fn threads_and_processes_are_as_many_as_the_recipe_says() {
     let folder = tempfile::tempdir().unwrap();
     let text = Recipe::builtin("quick").unwrap().canonical();
-    let text =
-        text.replace("threads_per_process = 3", "threads = 53\nprocesses = 17\nthreads_per_process = 3");
+    let text = text.replace(
+        "threads_per_process = 3",
+        "threads = 53\nprocesses = 17\nthreads_per_process = 3",
+    );
     let text = text.replace("rows = 100000", "rows = 30000").replace("268435456", "80531456");
     let recipe = Recipe::parse(&text, "here").unwrap();
     let Dataset { database, manifest, .. } =
         build_into(&folder.path().join("all"), &recipe, &BuildOptions::default(), &mut go).unwrap();
-    let count = |column: &str| number(&database, &format!("SELECT count(DISTINCT {column}) FROM logs"));
+    let count =
+        |column: &str| number(&database, &format!("SELECT count(DISTINCT {column}) FROM logs"));
     assert_eq!((count("thread_id"), count("process_uuid"), manifest.rows), (53, 17, 30_000));
     assert_eq!((manifest.threads, manifest.processes), (53, 17));
 }
@@ -237,7 +262,8 @@ fn submissions_have_every_form_of_tier_and_threads_that_another_process_resumes(
         .collect();
     assert_eq!(forms.len(), 6, "{forms:?}");
     assert!(facts.iter().any(|fact| matches!(fact.intent, Intent::Settings { .. })));
-    // The thread ran at priority, and another process goes on with it without naming a tier: it does not inherit.
+    // The thread ran at priority, and another process goes on with it without naming a tier: it
+    // does not inherit.
     let lost = facts.iter().enumerate().filter(|(at, fact)| {
         let before = facts[..*at].iter().rev().find(|before| before.thread == fact.thread);
         matches!(fact.intent, Intent::Submission { tier: TierForm::Inherit, .. })
@@ -255,7 +281,8 @@ fn submissions_have_every_form_of_tier_and_threads_that_another_process_resumes(
 #[test]
 fn the_era_of_submissions_needs_a_recipe_only() {
     let folder = tempfile::tempdir().unwrap();
-    let text = Recipe::builtin("quick").unwrap().canonical().replace("era = \"0.141\"", "era = \"0.145\"");
+    let text =
+        Recipe::builtin("quick").unwrap().canonical().replace("era = \"0.141\"", "era = \"0.145\"");
     let text = text.replace("completions = 40\nturns = 0", "completions = 0\nturns = 60");
     let text = text.replace("priority_turns = 5", "priority_turns = 20");
     let recipe = Recipe::parse(&text, "here").unwrap();
@@ -263,7 +290,10 @@ fn the_era_of_submissions_needs_a_recipe_only() {
     let manifest = build_into(folder.path(), &recipe, &options, &mut go).unwrap().manifest;
     let truth = &manifest.truth;
     assert_eq!((truth.turns.len(), truth.pruned_turns.len()), (20, 2));
-    assert_eq!((truth.submissions >= 60, truth.completions, truth.requests, truth.tags), (true, 0, 0, 0));
+    assert_eq!(
+        (truth.submissions >= 60, truth.completions, truth.requests, truth.tags),
+        (true, 0, 0, 0)
+    );
     let mut tiers: Vec<TierForm> = manifest
         .facts
         .iter()
@@ -277,8 +307,8 @@ fn the_era_of_submissions_needs_a_recipe_only() {
     assert_eq!(tiers.len(), 6, "every form of a tier: {tiers:?}");
 }
 
-/// Anyone who changes what is written for the same recipe, seed and scale raises `GENERATOR_VERSION`, and writes the digests of
-/// the new rows here.
+/// Anyone who changes what is written for the same recipe, seed and scale raises
+/// `GENERATOR_VERSION`, and writes the digests of the new rows here.
 #[test]
 fn rows_change_with_the_generator_version_only() {
     let folder = tempfile::tempdir().unwrap();
@@ -310,7 +340,10 @@ fn a_workload_goes_on_where_the_dataset_ended() {
             (appended, read(&copy, &rows, |row| row.get(0)))
         };
         let (one, rows) = append("one", 1, Mix::Realistic);
-        assert_eq!((one.rows, one.first_id, one.last_id), (300, manifest.max_id + 1, manifest.max_id + 300));
+        assert_eq!(
+            (one.rows, one.first_id, one.last_id),
+            (300, manifest.max_id + 1, manifest.max_id + 300)
+        );
         assert_eq!(append("again", 1, Mix::Realistic), (one.clone(), rows.clone()));
         assert_ne!(append("other", 2, Mix::Realistic).1, rows);
         let threads: BTreeSet<&String> =
@@ -324,7 +357,8 @@ fn a_workload_goes_on_where_the_dataset_ended() {
         assert!(append("none", 1, Mix::NoFacts).0.facts.is_empty());
         assert!(append("facts", 1, Mix::Facts).0.facts.len() > 2 * one.facts.len());
         let everything: Vec<Fact> = manifest.facts.iter().chain(&one.facts).cloned().collect();
-        let turn_rows: Vec<Ran> = manifest.turn_rows.iter().chain(&one.turn_rows).cloned().collect();
+        let turn_rows: Vec<Ran> =
+            manifest.turn_rows.iter().chain(&one.turn_rows).cloned().collect();
         let truth = Truth::of(&everything, &turn_rows, &[], |_| true);
         assert!(truth.turns.len() > manifest.truth.turns.len());
     }

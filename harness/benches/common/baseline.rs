@@ -1,17 +1,21 @@
-//! Whether the baseline that `--baseline` names is there at all: criterion panics where it is not, after having measured.
+//! Whether the baseline that `--baseline` names is there at all: criterion panics where it is not,
+//! after having measured.
 //!
-//! Benchmarks that have it while others do not are criterion's affair: with a filter nobody needs the others.
+//! Benchmarks that have it while others do not are criterion's affair: with a filter nobody needs
+//! the others.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What criterion keeps beside baselines and is none: the last run, and how it compares with a baseline.
+/// What criterion keeps beside baselines and is none: the last run, and how it compares with a
+/// baseline.
 const NO_BASELINES: [&str; 3] = ["new", "change", "report"];
 /// Folders from criterion's own to that of a baseline: group, function and parameter.
 const DEPTH: u32 = 4;
 
-/// Why the benchmarks cannot be measured with these arguments, if a baseline is asked for that no benchmark in `folder` has.
+/// Why the benchmarks cannot be measured with these arguments, if a baseline is asked for that no
+/// benchmark in `folder` has.
 pub(crate) fn missing(arguments: &[String], folder: impl FnOnce() -> PathBuf) -> Option<String> {
     let said = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
     let profiles = arguments.iter().any(|argument| argument.starts_with("--profile-time"));
@@ -19,11 +23,13 @@ pub(crate) fn missing(arguments: &[String], folder: impl FnOnce() -> PathBuf) ->
     if !said("--bench") || said("--test") || said("--list") || profiles {
         return None;
     }
-    let wanted: Vec<&str> =
-        [value(arguments, "--baseline", "-b"), value(arguments, "--load-baseline", "--load-baseline")]
-            .into_iter()
-            .flatten()
-            .collect();
+    let wanted: Vec<&str> = [
+        value(arguments, "--baseline", "-b"),
+        value(arguments, "--load-baseline", "--load-baseline"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if wanted.is_empty() {
         return None;
     }

@@ -1,4 +1,5 @@
-//! What all benchmarks share: their pace, their dataset, and an end with a message instead of a panic.
+//! What all benchmarks share: their pace, their dataset, and an end with a message instead of a
+//! panic.
 
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
@@ -16,7 +17,8 @@ use tracerig_datasets::{BuildOptions, Cache, Dataset, Recipe};
 /// As in `plans/relaunch.toml`.
 pub(crate) const APPENDED: u64 = 200;
 
-/// Short enough that all benchmarks together take less than four minutes on two cores; `--measurement-time` and the like change it.
+/// Short enough that all benchmarks together take less than four minutes on two cores;
+/// `--measurement-time` and the like change it.
 pub(crate) fn criterion() -> Criterion {
     tracerig_scanner::count_no_memory();
     tracerig_scanner::read_by_system_call();
@@ -32,8 +34,9 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// What criterion has to tell people it tells by a panic: a filter that it cannot read, a baseline that one benchmark lacks while others have
-/// it. Only the words are shown then: the line of its source would look like a bug.
+/// What criterion has to tell people it tells by a panic: a filter that it cannot read, a baseline
+/// that one benchmark lacks while others have it. Only the words are shown then: the line of its
+/// source would look like a bug.
 fn show_what_criterion_says() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -45,7 +48,8 @@ fn show_what_criterion_says() {
     }));
 }
 
-/// Whether times are taken: cargo says `--bench` then; without it, or with `--test`, everything is done once, to be tested.
+/// Whether times are taken: cargo says `--bench` then; without it, or with `--test`, everything is
+/// done once, to be tested.
 pub(crate) fn measures() -> bool {
     let said = |wanted: &str| std::env::args().any(|argument| argument == wanted);
     said("--bench") && !said("--test")
@@ -70,11 +74,9 @@ pub(crate) fn recipe() -> String {
 /// The dataset of the run, built if need be.
 pub(crate) fn dataset() -> Dataset {
     let cache = must(Cache::default());
-    must(
-        cache.ensure(&must(Recipe::find(&recipe())), &BuildOptions::default(), &mut |_| {
-            ControlFlow::Continue(())
-        }),
-    )
+    must(cache.ensure(&must(Recipe::find(&recipe())), &BuildOptions::default(), &mut |_| {
+        ControlFlow::Continue(())
+    }))
 }
 
 /// A folder on the disk that has the datasets, gone when this value is.

@@ -22,7 +22,8 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn set() -> Self {
         let (dataset, folder) = (dataset(), folder());
-        let (database, memo) = (folder.path().join("logs_2.sqlite"), folder.path().join("trace.memo"));
+        let (database, memo) =
+            (folder.path().join("logs_2.sqlite"), folder.path().join("trace.memo"));
         must(std::fs::copy(&dataset.database, &database));
         let mut stage = Self {
             _writer: must(TraceLog::open(&database)),
@@ -50,7 +51,10 @@ impl Stage {
     }
 
     pub(crate) fn scan(&self, memo: MemoPlace) -> Scan {
-        must(Scanner::new(&self.database, Options { memo, ..Options::default() }).scan(&Request::default()))
+        must(
+            Scanner::new(&self.database, Options { memo, ..Options::default() })
+                .scan(&Request::default()),
+        )
     }
 
     pub(crate) fn remembering(&self) -> Scan {

@@ -85,8 +85,8 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts `command`, which has `patience` for each answer. It is not waited for: while it starts, there is time for
-    /// something else.
+    /// Starts `command`, which has `patience` for each answer. It is not waited for: while it
+    /// starts, there is time for something else.
     pub(crate) fn start(command: &mut Command, patience: Duration) -> io::Result<Self> {
         Ok(Self { process: child::Child::start_to_talk(command, Limits::default())?, patience })
     }

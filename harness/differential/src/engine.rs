@@ -1,4 +1,5 @@
-//! What answers in a history: the scanner, or one of the four that no test of a scanner may let pass.
+//! What answers in a history: the scanner, or one of the four that no test of a scanner may let
+//! pass.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +22,8 @@ pub enum Engine {
 
 impl Engine {
     /// Every engine.
-    pub const ALL: [Self; 5] = [Self::Scanner, Self::Empty, Self::Stale, Self::Lying, Self::Rescanning];
+    pub const ALL: [Self; 5] =
+        [Self::Scanner, Self::Empty, Self::Stale, Self::Lying, Self::Rescanning];
 
     /// Its name on the command line.
     #[must_use]

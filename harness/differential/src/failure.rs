@@ -1,4 +1,5 @@
-//! Where a history failed, and why: the same for histories of every sort, which differ in what can go wrong.
+//! Where a history failed, and why: the same for histories of every sort, which differ in what can
+//! go wrong.
 
 use std::any::Any;
 use std::fmt;

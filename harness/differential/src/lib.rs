@@ -1,10 +1,10 @@
-//! Differential tests of trace stores, scanners and archives with histories: sequences of operations,
-//! random or kept, with everything compared after each.
+//! Differential tests of trace stores, scanners and archives with histories: sequences of
+//! operations, random or kept, with everything compared after each.
 //!
-//! [`trace`], [`threads`] and [`archive`] are the kinds of histories: operations as text, generated at
-//! random, executed on real files, and compared with oracles and models. [`search`] finds failing ones
-//! and shrinks them; `ablations` measures how strong the tests are. This crate starts processes from
-//! paths that its caller gives, and prints only what hangs.
+//! [`trace`], [`threads`] and [`archive`] are the kinds of histories: operations as text, generated
+//! at random, executed on real files, and compared with oracles and models. [`search`] finds
+//! failing ones and shrinks them; `ablations` measures how strong the tests are. This crate starts
+//! processes from paths that its caller gives, and prints only what hangs.
 //!
 //! ```no_run
 //! use std::num::NonZeroUsize;

@@ -1,5 +1,5 @@
-//! The oracles in Python as processes that are asked again and again: `oracle/scan.py` and `oracle/usage.py`, which are part of
-//! this program.
+//! The oracles in Python as processes that are asked again and again: `oracle/scan.py` and
+//! `oracle/usage.py`, which are part of this program.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -93,7 +93,12 @@ impl Python {
         Self::of(&program(), USAGE, folder, PATIENCE)
     }
 
-    fn of(program: &OsStr, (name, text): Script, folder: &Path, patience: Duration) -> io::Result<Self> {
+    fn of(
+        program: &OsStr,
+        (name, text): Script,
+        folder: &Path,
+        patience: Duration,
+    ) -> io::Result<Self> {
         let script = folder.join(name);
         std::fs::write(&script, text)?;
         let mut command = Command::new(program);
@@ -107,7 +112,8 @@ impl Python {
     /// # Errors
     /// There is no Python 3, or the oracle does not start in it.
     pub fn hello(&mut self) -> Result<Hello, NoPython> {
-        let mut child = Child::start(&mut self.command, self.patience).map_err(|_| NoPython::Absent)?;
+        let mut child =
+            Child::start(&mut self.command, self.patience).map_err(|_| NoPython::Absent)?;
         let hello = child.hear().map_err(|fault| {
             let (fault, code) = child.end_after(fault);
             // What starts Python for others says so like this when there is none.
@@ -170,7 +176,9 @@ impl AskPython {
     pub(crate) fn remark(&self) -> String {
         match self {
             Self::Of(share, Hello { name, version }) => {
-                format!("python oracle: asked by these cases: {share}, and the kept ones ({name} {version})")
+                format!(
+                    "python oracle: asked by these cases: {share}, and the kept ones ({name} {version})"
+                )
             }
             Self::No(why) => format!("python oracle: not run ({why})"),
         }
@@ -209,7 +217,10 @@ mod tests {
             ("echo '{\"turns\": []}'; exec sleep 60", "oracle-rubbish"),
             ("exit 3", "oracle-crashed"),
             ("exit 0", "oracle-silent"),
-            ("echo '{\"error\": \"no\"}'; read asked; echo '{\"error\": \"no\"}'", "oracle-refused"),
+            (
+                "echo '{\"error\": \"no\"}'; read asked; echo '{\"error\": \"no\"}'",
+                "oracle-refused",
+            ),
         ] {
             let program = fake(folder.path(), &format!("{HELLO}{script}"));
             let mut python = Python::of(&program, SCAN, folder.path(), PATIENCE).unwrap();
@@ -227,7 +238,8 @@ mod tests {
     #[test]
     fn one_that_does_not_start_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let hello = |program: &OsStr| Python::of(program, SCAN, folder.path(), PATIENCE).unwrap().hello();
+        let hello =
+            |program: &OsStr| Python::of(program, SCAN, folder.path(), PATIENCE).unwrap().hello();
         let start = |script: &str| hello(&fake(folder.path(), script));
         let unfit = |script| match start(script).unwrap_err() {
             NoPython::Unfit { fault, .. } => fault,

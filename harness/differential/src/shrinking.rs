@@ -1,4 +1,5 @@
-//! Making a failing history smaller, as long as it fails in the same way: the same for histories of every sort.
+//! Making a failing history smaller, as long as it fails in the same way: the same for histories of
+//! every sort.
 
 use crate::failure::{Failure, Why};
 
@@ -20,7 +21,8 @@ pub trait Shrink: Clone {
     fn simpler(op: &Self::Op) -> Vec<Self::Op>;
 }
 
-/// The smallest history that such steps lead to from `case` and that still fails like `failure`, and how it fails. `run` executes one.
+/// The smallest history that such steps lead to from `case` and that still fails like `failure`,
+/// and how it fails. `run` executes one.
 pub(crate) fn shrink<C: Shrink, E: Why>(
     case: &C,
     failure: Failure<E>,
@@ -41,8 +43,8 @@ pub(crate) fn shrink<C: Shrink, E: Why>(
     }
 }
 
-/// Histories that are a step smaller than `case`: those under simpler circumstances, then those with fewer operations, beginning with
-/// those that lose most, then those with simpler ones.
+/// Histories that are a step smaller than `case`: those under simpler circumstances, then those
+/// with fewer operations, beginning with those that lose most, then those with simpler ones.
 fn candidates<C: Shrink>(case: &C) -> impl Iterator<Item = C> + '_ {
     let count = case.ops().len();
     let chunks = std::iter::successors(Some(count / 2), |size| (*size > 1).then_some(size / 2));
@@ -167,7 +169,8 @@ mod tests {
         let again = run(&small).unwrap_err();
         assert_eq!((again.op, again.error), (failure.op, failure.error));
         // 8 does not become 7, which fails in another way.
-        let (small, _) = shrink(&Numbers(vec![2, 8], false), Failure { op: 1, error: Sum::Ten }, run);
+        let (small, _) =
+            shrink(&Numbers(vec![2, 8], false), Failure { op: 1, error: Sum::Ten }, run);
         assert_eq!(small, Numbers(vec![2, 8], false));
     }
 
@@ -183,7 +186,10 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_failure_is_dropped_first() {
-        assert_eq!(tried(&Numbers(vec![9, 1, 0, 2, 3], false), 1).first(), Some(&Numbers(vec![1], false)));
+        assert_eq!(
+            tried(&Numbers(vec![9, 1, 0, 2, 3], false), 1).first(),
+            Some(&Numbers(vec![1], false))
+        );
     }
 
     #[test]

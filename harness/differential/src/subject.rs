@@ -1,4 +1,5 @@
-//! What a search can be about: a language of histories, their generator, and how one is executed and judged.
+//! What a search can be about: a language of histories, their generator, and how one is executed
+//! and judged.
 
 use std::fmt::{Debug, Display};
 use std::io;
@@ -73,8 +74,8 @@ pub trait Subject: Debug + Sync {
         case: &Self::Case,
     ) -> Result<Tally, Failure<Self::Error>>;
 
-    /// The smallest history that `case` can be made into and that still fails like `failure`, and how it fails. `run`
-    /// executes one.
+    /// The smallest history that `case` can be made into and that still fails like `failure`, and
+    /// how it fails. `run` executes one.
     fn shrink(
         &self,
         case: &Self::Case,

@@ -1,4 +1,5 @@
-//! The rules that can be switched off: those of scanner and store with the feature `ablations`, none without it.
+//! The rules that can be switched off: those of scanner and store with the feature `ablations`,
+//! none without it.
 
 #[cfg(feature = "ablations")]
 pub use tracerig_scanner as trace;

@@ -1,4 +1,5 @@
-//! The session archive once more: every file read anew, every line as a JSON value, written to be obvious and not to be fast.
+//! The session archive once more: every file read anew, every line as a JSON value, written to be
+//! obvious and not to be fast.
 //!
 //! It shares no code with the scanner, and knows no memo.
 
@@ -39,7 +40,8 @@ pub struct View {
     pub broken: BTreeSet<(String, u64, String)>,
     /// How many more there are of a file.
     pub more: BTreeSet<(String, u64)>,
-    /// Files of one thread and segment, of which neither is the beginning of the other: first an archived one, or the later path.
+    /// Files of one thread and segment, of which neither is the beginning of the other: first an
+    /// archived one, or the later path.
     pub diverged: BTreeSet<(String, String)>,
     /// Files and folders that cannot be read.
     pub unreadable: BTreeSet<String>,
@@ -70,8 +72,8 @@ pub struct Session {
     pub counts: bool,
 }
 
-/// All that there is to know of the archive at `home`. Turns in `priority` were served at that tier where the rollout does not
-/// say; days begin `offset` minutes before those of UTC.
+/// All that there is to know of the archive at `home`. Turns in `priority` were served at that tier
+/// where the rollout does not say; days begin `offset` minutes before those of UTC.
 #[must_use]
 pub fn view(home: &Path, priority: &BTreeSet<String>, offset: i64) -> View {
     view_and_copies(home, priority, offset).0
@@ -81,7 +83,11 @@ pub fn view(home: &Path, priority: &BTreeSet<String>, offset: i64) -> View {
 pub type Copies = Vec<(PathBuf, Vec<u8>)>;
 
 /// The same, and what had to be compared for it.
-pub fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: i64) -> (View, Vec<Copies>) {
+pub fn view_and_copies(
+    home: &Path,
+    priority: &BTreeSet<String>,
+    offset: i64,
+) -> (View, Vec<Copies>) {
     let Walk { mut files, failed, failed_folders, .. } = walk(home);
     let unreadable = failed.iter().chain(&failed_folders).map(|path| path.display().to_string());
     let mut view = View { unreadable: unreadable.collect(), ..View::default() };
@@ -97,7 +103,11 @@ pub fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: i64) ->
         let rollout = interpret(&file.path, &bytes);
         let [_, cwd, version, provider] = rollout.meta.clone().unwrap_or_default();
         view.broken.extend(
-            rollout.broken.iter().take(TOLD).map(|(line, why)| (path.clone(), *line, (*why).to_owned())),
+            rollout
+                .broken
+                .iter()
+                .take(TOLD)
+                .map(|(line, why)| (path.clone(), *line, (*why).to_owned())),
         );
         if rollout.broken.len() > TOLD {
             view.more.insert((path.clone(), (rollout.broken.len() - TOLD) as u64));
@@ -126,7 +136,8 @@ pub fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: i64) ->
         view.compare(files);
     }
     let counting = events.into_iter().zip(&view.sessions).filter(|(_, session)| session.counts);
-    let all = Rollout { events: counting.flat_map(|(events, _)| events).collect(), ..Rollout::default() };
+    let all =
+        Rollout { events: counting.flat_map(|(events, _)| events).collect(), ..Rollout::default() };
     view.days = all.usage(priority, |at| (at + offset * 60_000).div_euclid(86_400_000));
     let path = |(place, text): (usize, Vec<u8>)| (PathBuf::from(&view.sessions[place].path), text);
     let copies = same.into_values().filter(|files| files.len() > 1);
@@ -135,11 +146,13 @@ pub fn view_and_copies(home: &Path, priority: &BTreeSet<String>, offset: i64) ->
 }
 
 impl View {
-    /// Of `files`, places and texts of one thread and segment, those count of which no other one holds more.
+    /// Of `files`, places and texts of one thread and segment, those count of which no other one
+    /// holds more.
     fn compare(&mut self, files: &[(usize, Vec<u8>)]) {
         let path = |place: usize| Path::new(&self.sessions[place].path);
         let is_archived = |place: usize| path(place).starts_with("archived_sessions");
-        // Of two with the same text, one that is not compressed comes first, then one that is not archived.
+        // Of two with the same text, one that is not compressed comes first, then one that is not
+        // archived.
         let rank = |(place, text): &(usize, Vec<u8>)| {
             (Reverse(text.len()), is_compressed(path(*place)), is_archived(*place), *place)
         };

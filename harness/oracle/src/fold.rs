@@ -36,11 +36,13 @@ impl<'a> Known<'a> {
         turns
     }
 
-    /// Whether each fact can change an answer, for any window, now or when rows are deleted: evidence; a submission or change
-    /// of settings, if priority was named before in its place or is named by itself, but one that names a turn and no
-    /// tier only if that turn ran; and the completions of turns with evidence.
+    /// Whether each fact can change an answer, for any window, now or when rows are deleted:
+    /// evidence; a submission or change of settings, if priority was named before in its place or
+    /// is named by itself, but one that names a turn and no tier only if that turn ran; and the
+    /// completions of turns with evidence.
     pub fn relevant(&self) -> Vec<bool> {
-        let proven: HashSet<&str> = self.evidence().iter().map(|(_, fact)| fact.turn.as_str()).collect();
+        let proven: HashSet<&str> =
+            self.evidence().iter().map(|(_, fact)| fact.turn.as_str()).collect();
         let (could, last_ran) = (self.could_be_at_priority(), self.last_ran());
         let matters = |(id, fact): &(i64, &Fact)| match fact.kind {
             Kind::Evidence => true,
@@ -53,7 +55,8 @@ impl<'a> Known<'a> {
         self.facts.iter().map(matters).collect()
     }
 
-    /// The ids of submissions and settings in whose place priority was named before, or by themselves.
+    /// The ids of submissions and settings in whose place priority was named before, or by
+    /// themselves.
     pub fn could_be_at_priority(&self) -> HashSet<i64> {
         let mut places = HashSet::new();
         let mut could = HashSet::new();
@@ -76,8 +79,11 @@ impl<'a> Known<'a> {
         let has_run = |id: i64, turn: &str| last.get(turn).is_some_and(|&ran| ran > id);
         let submitted = self.starts_at_priority();
         let others = self.facts.iter().copied().filter(|(_, fact)| fact.kind == Kind::Evidence);
-        let mut all: Vec<_> =
-            submitted.into_iter().filter(|&(id, fact)| has_run(id, &fact.turn)).chain(others).collect();
+        let mut all: Vec<_> = submitted
+            .into_iter()
+            .filter(|&(id, fact)| has_run(id, &fact.turn))
+            .chain(others)
+            .collect();
         all.sort_by_key(|&(id, _)| id);
         all
     }
@@ -108,11 +114,16 @@ impl<'a> Known<'a> {
     /// The model of each turn's latest completion, in the window or not.
     pub fn completions(&self) -> HashMap<&'a str, &'a str> {
         let completions = self.facts.iter().filter(|(_, fact)| fact.is_completion());
-        completions.filter_map(|(_, fact)| Some((fact.turn.as_str(), fact.model.as_deref()?))).collect()
+        completions
+            .filter_map(|(_, fact)| Some((fact.turn.as_str(), fact.model.as_deref()?)))
+            .collect()
     }
 
     /// The model that the latest of a turn's own rows names, of those that name one.
     fn models_logged(&self) -> HashMap<&'a str, &'a str> {
-        self.ran.iter().filter_map(|(_, ran)| Some((ran.turn.as_str(), ran.model.as_deref()?))).collect()
+        self.ran
+            .iter()
+            .filter_map(|(_, ran)| Some((ran.turn.as_str(), ran.model.as_deref()?)))
+            .collect()
     }
 }

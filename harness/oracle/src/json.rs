@@ -1,4 +1,5 @@
-//! A JSON reader in two obvious steps: check that all of the text is one object, then look members up in it.
+//! A JSON reader in two obvious steps: check that all of the text is one object, then look members
+//! up in it.
 //!
 //! Neither step recurses, so depth costs a byte of heap a level and no stack.
 
@@ -86,7 +87,8 @@ fn scalar_end(json: &[u8], at: usize) -> usize {
     at + length.unwrap_or(rest.len())
 }
 
-/// What a checked string literal, quotes included, represents; nothing when that is no valid Unicode.
+/// What a checked string literal, quotes included, represents; nothing when that is no valid
+/// Unicode.
 fn unescape(literal: &str) -> Option<String> {
     let inside = &literal[1..literal.len() - 1];
     if !inside.contains('\\') {
@@ -133,8 +135,8 @@ fn is_json(text: &[u8]) -> bool {
         let Some(&byte) = text.get(at) else {
             return open.is_empty() && next == Next::CommaOrEnd;
         };
-        let closes =
-            (byte == b'}' && open.last() == Some(&b'{')) || (byte == b']' && open.last() == Some(&b'['));
+        let closes = (byte == b'}' && open.last() == Some(&b'{'))
+            || (byte == b']' && open.last() == Some(&b'['));
         let may_close = matches!(next, Next::ValueOrEnd | Next::KeyOrEnd | Next::CommaOrEnd);
         if closes && may_close {
             open.pop();
@@ -183,7 +185,8 @@ fn scalar(text: &[u8], at: usize) -> Option<usize> {
     if text[at] == b'"' {
         return string(text, at);
     }
-    if let Some(word) = ["true", "false", "null"].iter().find(|word| text[at..].starts_with(word.as_bytes()))
+    if let Some(word) =
+        ["true", "false", "null"].iter().find(|word| text[at..].starts_with(word.as_bytes()))
     {
         return Some(at + word.len());
     }
@@ -327,8 +330,9 @@ mod tests {
     #[test]
     fn depth_is_no_limit() {
         let depth = 1_000_000;
-        let deep =
-            |closing: usize| format!("{{\"x\":{}{},\"a\":\"b\"}}", "[".repeat(depth), "]".repeat(closing));
+        let deep = |closing: usize| {
+            format!("{{\"x\":{}{},\"a\":\"b\"}}", "[".repeat(depth), "]".repeat(closing))
+        };
         assert_eq!(object(deep(depth).as_bytes()).unwrap().string("a").as_deref(), Some("b"));
         assert!(object(deep(depth - 1).as_bytes()).is_none());
     }

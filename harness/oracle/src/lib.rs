@@ -1,9 +1,9 @@
 //! The independent oracle: a full scan written to be obvious, sharing no code with the scanner.
 //!
-//! It reads every row in the order of ids, turns each into at most one fact and the turn that logged
-//! it (`rules`), and folds these into the answer (`fold`). It has a separate JSON reader (`json`).
-//! `published` has the query and the rules of other scanners. Memory use is one body at a time, plus
-//! facts and turn rows.
+//! It reads every row in the order of ids, turns each into at most one fact and the turn that
+//! logged it (`rules`), and folds these into the answer (`fold`). It has a separate JSON reader
+//! (`json`). `published` has the query and the rules of other scanners. Memory use is one body at a
+//! time, plus facts and turn rows.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -64,7 +64,8 @@ impl Window {
 pub struct Turn {
     /// Thread of the evidence with the highest id, where it names one.
     pub thread_id: Option<String>,
-    /// Model of the latest completion, else of the latest evidence that names one, else of the latest turn row that does.
+    /// Model of the latest completion, else of the latest evidence that names one, else of the
+    /// latest turn row that does.
     pub model: Option<String>,
     /// Unix seconds of the evidence with the highest id.
     pub timestamp: i64,
@@ -79,8 +80,8 @@ pub struct Answer {
     pub facts: u64,
     /// Those of them that are completions.
     pub completions: u64,
-    /// TEXT rows whose first marker belongs to another target, and submissions that set a tier by an unknown operation;
-    /// always 0 for the published rules, like the counts below.
+    /// TEXT rows whose first marker belongs to another target, and submissions that set a tier by
+    /// an unknown operation; always 0 for the published rules, like the counts below.
     pub unrecognised: u64,
     /// Rows that a turn logged while it ran.
     pub turn_rows: u64,
@@ -130,7 +131,8 @@ pub fn scan(db: &Path, window: Window) -> Result<Answer, OracleError> {
     read(db, |connection| scan_connection(connection, window))
 }
 
-/// Scans what `connection` sees, by the rules of the scanner, in one statement and thus one snapshot.
+/// Scans what `connection` sees, by the rules of the scanner, in one statement and thus one
+/// snapshot.
 ///
 /// # Errors
 /// Whatever SQLite reports.
@@ -154,7 +156,8 @@ pub fn scan_connection(connection: &Connection, window: Window) -> rusqlite::Res
 /// What is counted of rows beside their facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// Rows with a marker under another target, and submissions that set a tier by an unknown operation.
+    /// Rows with a marker under another target, and submissions that set a tier by an unknown
+    /// operation.
     pub unrecognised: u64,
     /// Rows that a turn logged while it ran.
     pub turn_rows: u64,
@@ -181,7 +184,8 @@ impl Hints {
     }
 }
 
-/// Calls `found` for every TEXT row from the id `from` on, in the order of ids, with the id and what the row is.
+/// Calls `found` for every TEXT row from the id `from` on, in the order of ids, with the id and
+/// what the row is.
 pub fn each_row(
     connection: &Connection,
     from: i64,
@@ -228,7 +232,10 @@ pub fn published(db: &Path, window: Window) -> Result<Answer, OracleError> {
     read(db, |connection| published::scan(connection, window))
 }
 
-fn read<T>(db: &Path, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, OracleError> {
+fn read<T>(
+    db: &Path,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, OracleError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(db, flags)
         .and_then(stoppable)
@@ -239,7 +246,8 @@ fn read<T>(db: &Path, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> 
 
 static WISH: OnceLock<fn() -> bool> = OnceLock::new();
 
-/// Has the statements of this process's oracles end with an error once `wish` is true. The first call counts.
+/// Has the statements of this process's oracles end with an error once `wish` is true. The first
+/// call counts.
 pub fn stop_when(wish: fn() -> bool) {
     let _ = WISH.set(wish);
 }

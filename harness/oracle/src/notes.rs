@@ -1,7 +1,8 @@
-//! The oracle's facts of a database that is written to: kept up with it, where reading it all again would take too long.
+//! The oracle's facts of a database that is written to: kept up with it, where reading it all again
+//! would take too long.
 //!
-//! Right as long as rows are only appended and deleted, which is all that the harness's own writer does; anyone who uses notes
-//! holds them against a whole [`super::scan`] in the end.
+//! Right as long as rows are only appended and deleted, which is all that the harness's own writer
+//! does; anyone who uses notes holds them against a whole [`super::scan`] in the end.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,9 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Brings the notes up to date with what `connection` sees: reads the rows above the highest id noted, and strikes out
-    /// what is noted of rows that are gone. Notes begin with reading every row.
+    /// Brings the notes up to date with what `connection` sees: reads the rows above the highest id
+    /// noted, and strikes out what is noted of rows that are gone. Notes begin with reading every
+    /// row.
     ///
     /// # Errors
     /// Whatever SQLite reports.
@@ -39,7 +41,8 @@ impl Notes {
             }
         })?;
         (self.facts, self.ran) = (facts, ran);
-        self.max_id = snapshot.query_row("SELECT coalesce(max(id), 0) FROM logs", [], |row| row.get(0))?;
+        self.max_id =
+            snapshot.query_row("SELECT coalesce(max(id), 0) FROM logs", [], |row| row.get(0))?;
         Ok(())
     }
 

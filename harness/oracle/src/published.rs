@@ -30,10 +30,13 @@ pub(super) fn scan(connection: &Connection, window: Window) -> rusqlite::Result<
     let mut statement = connection.prepare(QUERY)?;
     let mut rows = statement.query((window.since, window.until))?;
     while let Some(row) = rows.next()? {
-        // LIKE looks at a BLOB as it looks at TEXT, and so does anyone who reads the column as a string.
+        // LIKE looks at a BLOB as it looks at TEXT, and so does anyone who reads the column as a
+        // string.
         let (ValueRef::Text(body) | ValueRef::Blob(body)) = row.get_ref(1)? else { continue };
-        // A string that was cut at its NUL, and repaired where it is no UTF-8, is what the rules were applied to.
-        let body = String::from_utf8_lossy(body.split(|&byte| byte == 0).next().unwrap_or_default());
+        // A string that was cut at its NUL, and repaired where it is no UTF-8, is what the rules
+        // were applied to.
+        let body =
+            String::from_utf8_lossy(body.split(|&byte| byte == 0).next().unwrap_or_default());
         let Some(found) = read(body.as_bytes()) else { continue };
         answer.facts += 1;
         match found {
@@ -88,7 +91,11 @@ fn request(before: &[u8], after: &[u8]) -> Option<Found> {
     let turn = first(before, b"turn.id=")
         .or_else(|| first(before, b"turn_id="))
         .or_else(|| json.string("turn_id"))?;
-    Some(Found::Winner { turn, thread_id: first(before, b"thread_id="), model: json.any_string("model") })
+    Some(Found::Winner {
+        turn,
+        thread_id: first(before, b"thread_id="),
+        model: json.any_string("model"),
+    })
 }
 
 /// The value at the first textual `name=`, whatever is before it.

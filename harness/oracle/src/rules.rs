@@ -1,4 +1,5 @@
-//! One row to at most one fact, and to the turn that logged it: markers, fields, and the dump of a submission.
+//! One row to at most one fact, and to the turn that logged it: markers, fields, and the dump of a
+//! submission.
 
 use memchr::memmem::Finder;
 
@@ -99,7 +100,8 @@ pub enum Verdict {
     Fact(Fact),
     /// It has no marker, or says nothing.
     Nothing,
-    /// Its target is not of the marker's kind, or it is a submission that sets a tier by an unknown operation.
+    /// Its target is not of the marker's kind, or it is a submission that sets a tier by an unknown
+    /// operation.
     Unrecognised,
 }
 
@@ -182,7 +184,8 @@ impl MarkerFinder {
     }
 }
 
-/// Reads a row by itself. `target` is `None` unless it is TEXT, `thread_id` unless that column is valid UTF-8.
+/// Reads a row by itself. `target` is `None` unless it is TEXT, `thread_id` unless that column is
+/// valid UTF-8.
 pub fn read_row(target: Option<&[u8]>, thread_id: Option<&str>, body: &[u8]) -> Seen {
     read(&Row { ts: 0, target, thread_id, process_uuid: None }, body, &MarkerFinder::new())
 }
@@ -191,7 +194,8 @@ pub fn read_row(target: Option<&[u8]>, thread_id: Option<&str>, body: &[u8]) -> 
 pub(super) fn read(row: &Row<'_>, body: &[u8], finder: &MarkerFinder) -> Seen {
     let place = finder.first(body);
     let before = place.map_or(body, |place| &body[..place.at]);
-    let is_of = |targets: &[&str]| targets.iter().any(|target| row.target == Some(target.as_bytes()));
+    let is_of =
+        |targets: &[&str]| targets.iter().any(|target| row.target == Some(target.as_bytes()));
     let turn = is_of(&TURN_TARGETS).then(|| field(before, "turn.id")).flatten();
     let ran = turn.map(|turn| Ran { turn, model: field(before, "model") });
     let (verdict, tells_tier) = match place.map(|place| (place, &MARKERS[place.marker])) {
@@ -289,7 +293,10 @@ fn read_dump(text: &[u8]) -> Dump<'_> {
         }
         if at == 0 || !is_word(text[at - 1]) {
             if dump.op.is_none() {
-                dump.op = text[at..].strip_prefix(b"op: ").map(leading_word).filter(|name| !name.is_empty());
+                dump.op = text[at..]
+                    .strip_prefix(b"op: ")
+                    .map(leading_word)
+                    .filter(|name| !name.is_empty());
             }
             if let Some(tier) = text[at..].strip_prefix(b"service_tier: ") {
                 dump.tier = dump.tier.or_else(|| read_tier(tier));
@@ -317,7 +324,10 @@ fn read_tier(text: &[u8]) -> Option<Tier> {
         None => {
             let name = leading_word(inner);
             (!name.is_empty()).then_some(())?;
-            ([&b"priority"[..], b"fast"].iter().any(|known| name.eq_ignore_ascii_case(known)), name.len())
+            (
+                [&b"priority"[..], b"fast"].iter().any(|known| name.eq_ignore_ascii_case(known)),
+                name.len(),
+            )
         }
     };
     let tier = if is_priority { Tier::Priority } else { Tier::Other };

@@ -1,8 +1,8 @@
-//! The independent oracle of a home: the row of each thread from all files there are, written to be obvious, sharing no code with the
-//! store.
+//! The independent oracle of a home: the row of each thread from all files there are, written to be
+//! obvious, sharing no code with the store.
 //!
-//! Every file is read whole. The files of a thread are put behind each other as lists of lines, and each one first cuts off what it
-//! replaces.
+//! Every file is read whole. The files of a thread are put behind each other as lists of lines, and
+//! each one first cuts off what it replaces.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,19 +31,30 @@ pub fn rows(home: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
             let Some(bytes) = content(&path)? else { continue };
             let lines: Vec<Vec<u8>> =
                 bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-            let first: Value =
-                lines.first().and_then(|line| serde_json::from_slice(line).ok()).unwrap_or_default();
+            let first: Value = lines
+                .first()
+                .and_then(|line| serde_json::from_slice(line).ok())
+                .unwrap_or_default();
             // Of 2025, when lines had no types.
             let Some(id) = first["payload"]["id"].as_str().map(str::to_owned) else { continue };
             threads.entry(id).or_default().push(File { path, lines, first });
         }
     }
     let names = names(home)?;
-    threads.into_iter().map(|(id, files)| Ok((id.clone(), row(home, &id, files, names.get(&id))?))).collect()
+    threads
+        .into_iter()
+        .map(|(id, files)| Ok((id.clone(), row(home, &id, files, names.get(&id))?)))
+        .collect()
 }
 
-fn row(home: &Path, id: &str, mut files: Vec<File>, name: Option<&String>) -> Result<Row, ThreadsError> {
-    let base = |file: &File| file.first["payload"]["history_base"]["end_ordinal_exclusive"].as_u64();
+fn row(
+    home: &Path,
+    id: &str,
+    mut files: Vec<File>,
+    name: Option<&String>,
+) -> Result<Row, ThreadsError> {
+    let base =
+        |file: &File| file.first["payload"]["history_base"]["end_ordinal_exclusive"].as_u64();
     let is_segment = |file: &File| file.path.to_string_lossy().contains(&format!("{id}_"));
     files.sort_by_key(|file| {
         (is_segment(file), file.first["timestamp"].as_str().map(str::to_owned), base(file))
@@ -57,13 +68,17 @@ fn row(home: &Path, id: &str, mut files: Vec<File>, name: Option<&String>) -> Re
         }
         bytes += fs::metadata(&file.path).map_err(failed(&file.path))?.len();
         for line in &file.lines {
-            let told = serde_json::from_slice::<Value>(line).ok().and_then(|line| line["ordinal"].as_u64());
+            let told = serde_json::from_slice::<Value>(line)
+                .ok()
+                .and_then(|line| line["ordinal"].as_u64());
             ordinal = told.unwrap_or(ordinal);
             history.push((ordinal, line));
             ordinal += 1;
         }
     }
-    let last = files.last().map(|file| file.path.strip_prefix(home).unwrap_or(&file.path).to_string_lossy());
+    let last = files
+        .last()
+        .map(|file| file.path.strip_prefix(home).unwrap_or(&file.path).to_string_lossy());
     let mut replay = Replay::new(id, &last.unwrap_or_default());
     for (_, line) in history {
         replay.line(line, bytes);
@@ -71,14 +86,16 @@ fn row(home: &Path, id: &str, mut files: Vec<File>, name: Option<&String>) -> Re
     if let Some(name) = name.filter(|_| !replay.title_is_explicit()) {
         replay.set("title", json!(name));
     }
-    let is_archived = files.iter().all(|file| file.path.starts_with(home.join("archived_sessions")));
+    let is_archived =
+        files.iter().all(|file| file.path.starts_with(home.join("archived_sessions")));
     if is_archived && replay.row()["archived_at_ms"].is_null() {
         replay.set("archived_at_ms", replay.row()["updated_at_ms"].clone());
     }
     Ok(replay.row().clone())
 }
 
-/// The bytes of a history; `None` for a compressed one whose plain file is there, and for other files.
+/// The bytes of a history; `None` for a compressed one whose plain file is there, and for other
+/// files.
 fn content(path: &Path) -> Result<Option<Vec<u8>>, ThreadsError> {
     let bytes = fs::read(path).map_err(failed(path))?;
     match path.extension().and_then(|extension| extension.to_str()) {
@@ -109,7 +126,11 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, ThreadsError> {
 /// What users named their threads; of a thread's names the last one counts.
 fn names(home: &Path) -> Result<BTreeMap<String, String>, ThreadsError> {
     let path = home.join("session_index.jsonl");
-    let text = if path.exists() { fs::read_to_string(&path).map_err(failed(&path))? } else { String::new() };
+    let text = if path.exists() {
+        fs::read_to_string(&path).map_err(failed(&path))?
+    } else {
+        String::new()
+    };
     Ok(text
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

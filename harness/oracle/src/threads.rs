@@ -1,7 +1,9 @@
-//! The independent oracle of threads: the row that a history replays to, written to be obvious, sharing no code with the store.
+//! The independent oracle of threads: the row that a history replays to, written to be obvious,
+//! sharing no code with the store.
 //!
-//! Each line is parsed whole into a JSON value, and the table of the row's columns is filled from the top of the history to its
-//! end. What a column is called and what is in it are those of the database, as JSON values.
+//! Each line is parsed whole into a JSON value, and the table of the row's columns is filled from
+//! the top of the history to its end. What a column is called and what is in it are those of the
+//! database, as JSON values.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,7 +31,9 @@ pub enum ThreadsError {
         source: std::io::Error,
     },
     /// The rows cannot be read.
-    #[error("cannot read the rows of {path} for the oracle: {source}; check that it exists and can be read")]
+    #[error(
+        "cannot read the rows of {path} for the oracle: {source}; check that it exists and can be read"
+    )]
     Rows {
         /// The database.
         path: PathBuf,
@@ -103,7 +107,8 @@ const EMPTY: [&str; 23] = [
     "forked_from",
 ];
 
-/// The lines of a history one by one, each with its line break and where it ends; a last one that breaks off is left out.
+/// The lines of a history one by one, each with its line break and where it ends; a last one that
+/// breaks off is left out.
 ///
 /// # Errors
 /// [`ThreadsError::Read`].
@@ -236,7 +241,8 @@ impl Replay {
                 let none = Vec::new();
                 let parts = payload["item"]["content"].as_array().unwrap_or(&none);
                 let of = |kind: &'static str| parts.iter().filter(move |part| part["type"] == kind);
-                let texts: Vec<&str> = of("text").filter_map(|part| part["text"].as_str()).collect();
+                let texts: Vec<&str> =
+                    of("text").filter_map(|part| part["text"].as_str()).collect();
                 let pictures = of("image").chain(of("local_image")).next().is_some();
                 said(row, &request(&texts.concat()), pictures, *title_is_explicit);
             }
@@ -259,8 +265,9 @@ impl Replay {
             }
             ("event_msg", "thread_metadata_updated") => {
                 // A text sets, `null` clears.
-                let told =
-                    |column: &str| payload.get(column).filter(|value| value.is_string() || value.is_null());
+                let told = |column: &str| {
+                    payload.get(column).filter(|value| value.is_string() || value.is_null())
+                };
                 for column in ["title", "git_sha", "git_branch", "git_origin_url", "memory_mode"] {
                     if let Some(value) = told(column) {
                         row.insert(column.into(), value.clone());
@@ -285,14 +292,15 @@ impl Replay {
 #[must_use]
 pub fn difference(row: &Row, replay: &Row) -> Option<String> {
     let columns: std::collections::BTreeSet<&String> = row.keys().chain(replay.keys()).collect();
-    let of = |row: &Row, column: &str| row.get(column).map_or("no column".to_owned(), Value::to_string);
-    columns
-        .into_iter()
-        .find(|column| !same(row.get(*column), replay.get(*column)))
-        .map(|column| format!("{column} is {} and its history says {}", of(row, column), of(replay, column)))
+    let of =
+        |row: &Row, column: &str| row.get(column).map_or("no column".to_owned(), Value::to_string);
+    columns.into_iter().find(|column| !same(row.get(*column), replay.get(*column))).map(|column| {
+        format!("{column} is {} and its history says {}", of(row, column), of(replay, column))
+    })
 }
 
-/// Whether two values are the same; objects are kept as text, and the order of their fields says nothing.
+/// Whether two values are the same; objects are kept as text, and the order of their fields says
+/// nothing.
 fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     let object = |value: Option<&Value>| -> Option<Value> {
         json(value?.as_str().filter(|text| text.starts_with('{'))?.as_bytes())
@@ -336,13 +344,15 @@ fn json(text: &[u8]) -> Option<Value> {
 
 /// Whether a text can be the type of a line, which is written between quotes as it is.
 fn is_kind(text: &str) -> bool {
-    !text.is_empty() && !text.chars().any(|character| character.is_control() || "\"\\".contains(character))
+    !text.is_empty()
+        && !text.chars().any(|character| character.is_control() || "\"\\".contains(character))
 }
 
 /// Whether a text is the id of a thread: a UUID in small letters.
 fn is_thread(id: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && id.bytes().all(|byte| byte == b'-' || is_digit(byte))
+    id.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && id.bytes().all(|byte| byte == b'-' || is_digit(byte))
 }
 
 /// Sets a column to the given value. Without one, the column keeps what it has.

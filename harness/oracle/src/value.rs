@@ -1,5 +1,5 @@
-//! A JSON value as the grammar takes it: `serde_json` by itself refuses a text with half of a surrogate pair, a number that no double
-//! holds, and depth.
+//! A JSON value as the grammar takes it: `serde_json` by itself refuses a text with half of a
+//! surrogate pair, a number that no double holds, and depth.
 
 use std::fmt;
 
@@ -7,8 +7,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-/// The value that `text` is, read one level after the other; `None` if it is no JSON. Of several members with one name the last counts,
-/// unless `stays` says of its name and the value before that this value stays.
+/// The value that `text` is, read one level after the other; `None` if it is not JSON. Of several
+/// members with one name the last counts, unless `stays` says of its name and the value before that
+/// this value stays.
 pub(crate) fn json_value(text: &[u8], stays: impl Fn(&str, &Value) -> bool) -> Option<Value> {
     Some(value(serde_json::from_slice(text).ok()?, &stays))
 }

@@ -20,7 +20,8 @@ const QUOTED: u64 = 4096;
 /// Where standard output and error of a child go.
 #[derive(Debug)]
 pub enum Streams<'a> {
-    /// Output is read, error goes to this file. Not to a second pipe: it would take a thread or a second poll to empty.
+    /// Output is read, error goes to this file. Not to a second pipe: it would take a thread or a
+    /// second poll to empty.
     Read(&'a File),
     /// Output is dropped, error is that of this process: for what tells the user of its progress.
     Shown,
@@ -57,7 +58,8 @@ impl End {
     }
 }
 
-/// Why a process that ended like this gave no answer; `None` if it ended well. `said` is what it wrote on standard error.
+/// Why a process that ended like this gave no answer; `None` if it ended well. `said` is what it
+/// wrote on standard error.
 #[must_use]
 pub fn fault(ended: &Ended, cut: Option<Cut>, said: &str) -> Option<String> {
     let said = if said.is_empty() { "it said nothing" } else { said };
@@ -129,13 +131,25 @@ impl Child {
             }
         };
         let (mut process, watched, stopped, start) = watch::spawn(command, limits)?;
-        let output = Output { pipe: process.stdout.take(), stopped: stopped.try_clone()?, left: MOST_STDOUT };
+        let output = Output {
+            pipe: process.stdout.take(),
+            stopped: stopped.try_clone()?,
+            left: MOST_STDOUT,
+        };
         let input = process.stdin.take().map(|pipe| Input { pipe, stopped });
         if let Some(input) = &input {
-            // Only this end: a child that does not read must not keep a question from being given up.
+            // Only this end: a child that does not read must not keep a question from being given
+            // up.
             rustix::io::ioctl_fionbio(&input.pipe, true)?;
         }
-        Ok(Self { process, watched: Some(watched), input, output: BufReader::new(output), stderr, start })
+        Ok(Self {
+            process,
+            watched: Some(watched),
+            input,
+            output: BufReader::new(output),
+            stderr,
+            start,
+        })
     }
 
     /// The moment before it was started.
@@ -201,7 +215,8 @@ impl Child {
         self.input = None;
     }
 
-    /// The next line of its output, with its end; nothing once there is no more. A line that is too long is the last.
+    /// The next line of its output, with its end; nothing once there is no more. A line that is too
+    /// long is the last.
     ///
     /// # Errors
     /// Its output cannot be read.
@@ -256,7 +271,8 @@ impl Child {
     /// It cannot be waited for, or was waited for already.
     pub fn wait(&mut self) -> io::Result<End> {
         self.input = None;
-        let watched = self.watched.take().ok_or_else(|| io::Error::other("it was waited for already"))?;
+        let watched =
+            self.watched.take().ok_or_else(|| io::Error::other("it was waited for already"))?;
         let mut cut = None;
         let ended = platform::wait(&mut self.process, || cut = watched.release())?;
         Ok(End { ended, cut, said: self.stderr.as_ref().map_or(Ok(String::new()), said)? })
@@ -378,9 +394,12 @@ mod tests {
     }
 
     #[test]
-    fn the_time_limit_of_a_child_whose_grandchild_holds_its_standard_output_ends_within_the_limit_and_2_s() {
+    fn the_time_limit_of_a_child_whose_grandchild_holds_its_standard_output_ends_within_the_limit_and_2_s()
+     {
         // In the group, outside it, and deaf to what asks it to end.
-        for script in ["sleep 9 &", "setsid sleep 9 &", "(trap '' TERM; while :; do sleep 1; done) &"] {
+        for script in
+            ["sleep 9 &", "setsid sleep 9 &", "(trap '' TERM; while :; do sleep 1; done) &"]
+        {
             let (stdout, end) = run(&format!("echo said; {script} exit 0"), SHORT);
             assert_eq!((&stdout[..], end.cut), (&b"said\n"[..], Some(Cut::Held)), "{script}");
         }
@@ -403,14 +422,16 @@ mod tests {
         let stderr = tempfile::tempfile().unwrap();
         let limits = Limits { time: Some(LONG), ..Limits::default() };
         let mut command = shell("exec cat");
-        let mut child = Child::start_with_input(&mut command, &Streams::Read(&stderr), limits).unwrap();
+        let mut child =
+            Child::start_with_input(&mut command, &Streams::Read(&stderr), limits).unwrap();
         child.write(b"a line\n").unwrap();
         assert_eq!(child.finish().unwrap().0, b"a line\n");
     }
 
     #[test]
     fn what_handles_the_request_to_end_has_time_for_it() {
-        let (stdout, end) = run("trap 'echo tidied; exit 7' TERM; while :; do sleep 0.1; done", SHORT);
+        let (stdout, end) =
+            run("trap 'echo tidied; exit 7' TERM; while :; do sleep 0.1; done", SHORT);
         assert_eq!((&stdout[..], end.ended.exit), (&b"tidied\n"[..], Exit::Code(7)));
     }
 
@@ -418,7 +439,8 @@ mod tests {
     fn a_question_to_a_process_that_does_not_listen_ends() {
         let limits = Limits { time: Some(SHORT), ..Limits::default() };
         let mut child =
-            Child::start_to_talk(&mut shell("exec 3<&0; setsid sleep 9 <&3 & exit 0"), limits).unwrap();
+            Child::start_to_talk(&mut shell("exec 3<&0; setsid sleep 9 <&3 & exit 0"), limits)
+                .unwrap();
         assert!(child.write(&vec![b' '; 1 << 20]).is_err());
         assert_eq!(child.wait().unwrap().cut, Some(Cut::Held));
     }

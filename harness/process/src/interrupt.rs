@@ -1,7 +1,8 @@
 //! Ctrl-C and its like: the first signal asks for an orderly end, which must come within a second.
 //!
-//! Every long step looks at [`requested`], and every child is ended. A step that cannot look is ended with the process shortly before
-//! the second is over: children are killed and temporary folders removed first.
+//! Every long step looks at [`requested`], and every child is ended. A step that cannot look is
+//! ended with the process shortly before the second is over: children are killed and temporary
+//! folders removed first.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
@@ -14,8 +15,8 @@ use tempfile::TempDir;
 pub use crate::request::{check, requested};
 use crate::{platform, request, watch};
 
-/// Signals closer to each other than this are one request: `timeout` and others send theirs to a process and then to its group, and a
-/// wrapper passes on what its child has had from the terminal.
+/// Signals closer to each other than this are one request: `timeout` and others send theirs to a
+/// process and then to its group, and a wrapper passes on what its child has had from the terminal.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
 /// From the first signal until the process is ended whatever it does.
@@ -30,8 +31,8 @@ const CODE: i32 = 130;
 /// Folders that are removed when the process is ended in the middle of something.
 static LITTER: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end and ends the children; a
-/// second, later one ends the process at once with exit code 130.
+/// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end
+/// and ends the children; a second, later one ends the process at once with exit code 130.
 ///
 /// # Errors
 /// The operating system refuses, or handlers are installed already.
@@ -64,7 +65,8 @@ fn is_another(first: Instant, now: Instant) -> bool {
 /// Ends the process in the middle of whatever it does.
 fn end_now() -> ! {
     watch::kill_all();
-    // Held until the end, so that nothing is begun any more. Who works in a folder may still write into it: hence twice.
+    // Held until the end, so that nothing is begun any more. Who works in a folder may still write
+    // into it: hence twice.
     let litter = litter();
     for folder in litter.iter().chain(litter.iter()) {
         let _ = std::fs::remove_dir_all(folder);
@@ -101,7 +103,8 @@ pub fn is_abandoned(lock: &File) -> bool {
     lock.metadata().is_ok_and(|found| found.len() == 0) && lock.try_lock().is_ok()
 }
 
-/// Copies a file, and sees that no more than a piece of it waits for the disk: nothing ends a sync on its way.
+/// Copies a file, and sees that no more than a piece of it waits for the disk: nothing ends a sync
+/// on its way.
 ///
 /// # Errors
 /// A file cannot be read or written, or an orderly end was asked for.
@@ -116,7 +119,8 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A folder of this process's own. It is removed when this value ends, or the process in the middle of something.
+/// A folder of this process's own. It is removed when this value ends, or the process in the middle
+/// of something.
 #[derive(Debug)]
 pub struct TempFolder {
     // Ends first: until it is gone, it is litter.

@@ -1,7 +1,8 @@
 //! The children of this process under watch: their limits, and how each of them is ended.
 //!
-//! A child is the leader of a process group. Ending it is SIGTERM to the group, a second, SIGKILL to the group and to whatever left
-//! it; 100 ms later its pipes are given up, even if another process holds them.
+//! A child is the leader of a process group. Ending it is SIGTERM to the group, a second, SIGKILL
+//! to the group and to whatever left it; 100 ms later its pipes are given up, even if another
+//! process holds them.
 
 use std::fmt;
 use std::fs::File;
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::{platform, request};
 
-/// How often children are looked at. A program that writes to its standard error without end fills the disk until then.
+/// How often children are looked at. A program that writes to its standard error without end fills
+/// the disk until then.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// From SIGTERM to SIGKILL.
@@ -22,11 +24,12 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The same after an interruption, when the harness itself has a second.
 const GRACE_OF_INTERRUPTED: Duration = Duration::from_millis(250);
 
-/// Who looks so much later than he should was stopped, and the children probably with him: they get that time back.
+/// Who looks so much later than he should was stopped, and the children probably with him: they get
+/// that time back.
 const STOPPED: Duration = Duration::from_secs(2);
 
-/// From the end of a child until the pipes that somebody else holds are given up, if that is wished. Long, since a
-/// busy machine may keep the reader from running.
+/// From the end of a child until the pipes that somebody else holds are given up, if that is
+/// wished. Long, since a busy machine may keep the reader from running.
 const HELD: Duration = Duration::from_secs(1);
 
 /// From SIGKILL until the pipes are given up.
@@ -81,9 +84,11 @@ pub struct Limits {
     pub time: Option<Duration>,
     /// The file that is its standard error.
     pub stderr: Option<File>,
-    /// Whether it starts and goes on when a signal asks for the end, because it puts something in order.
+    /// Whether it starts and goes on when a signal asks for the end, because it puts something in
+    /// order.
     pub tidies: bool,
-    /// Whether its output is given up a second after its end, if another process holds it, and not only at its time limit.
+    /// Whether its output is given up a second after its end, if another process holds it, and not
+    /// only at its time limit.
     pub gives_up_held: bool,
 }
 
@@ -132,7 +137,8 @@ impl Entry {
         self.stop_at = Some(Instant::now() + DRAIN);
     }
 
-    /// Does what is due, and returns when to look again at the latest. The second value tells whether it was killed just now.
+    /// Does what is due, and returns when to look again at the latest. The second value tells
+    /// whether it was killed just now.
     fn look(&mut self, now: Instant) -> (Option<Instant>, bool) {
         if self.cut.is_none() {
             if self.deadline.is_some_and(|deadline| deadline <= now) {
@@ -173,7 +179,8 @@ fn children() -> MutexGuard<'static, Vec<Entry>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends what left the group of a child that was killed. Anyone who holds the children's lock has all of them listed.
+/// Ends what left the group of a child that was killed. Anyone who holds the children's lock has
+/// all of them listed.
 fn sweep(children: &[Entry]) {
     platform::sweep(&children.iter().map(|entry| entry.id).collect::<Vec<_>>());
 }
@@ -205,8 +212,8 @@ fn watch() {
     }
 }
 
-/// Starts the thread that watches, if there is none: for who starts processes from a thread with fewer
-/// rights, which a thread started there would have, too.
+/// Starts the thread that watches, if there is none: for who starts processes from a thread with
+/// fewer rights, which a thread started there would have, too.
 pub fn begin() {
     static WATCHDOG: OnceLock<()> = OnceLock::new();
     WATCHDOG.get_or_init(|| drop(std::thread::spawn(watch)));
@@ -266,8 +273,8 @@ pub fn sweep_now() {
     sweep(&children());
 }
 
-/// What a child that has ended left running: the names of its descendants, which are those whose environment holds `mark`. They
-/// have a moment to end by themselves, and are killed then.
+/// What a child that has ended left running: the names of its descendants, which are those whose
+/// environment holds `mark`. They have a moment to end by themselves, and are killed then.
 #[must_use]
 pub fn left_behind(mark: &[u8]) -> Vec<String> {
     let until = Instant::now() + DRAIN;

@@ -34,13 +34,22 @@ impl Difference {
     }
 
     /// `is_ours` tells that `right` counts as Codex does, whatever the candidate counts.
-    fn with(said: &Answer, right: &Answer, declared: Option<&UsageDeclared>, is_ours: bool) -> Self {
+    fn with(
+        said: &Answer,
+        right: &Answer,
+        declared: Option<&UsageDeclared>,
+        is_ours: bool,
+    ) -> Self {
         match (said, right) {
-            (Answer::Trace(said), Answer::Trace(right)) => Self::between(&said.turns, &right.turns, "turn"),
+            (Answer::Trace(said), Answer::Trace(right)) => {
+                Self::between(&said.turns, &right.turns, "turn")
+            }
             (Answer::Usage(said), Answer::Usage(right)) => match declared {
-                Some(declared) => {
-                    Self::between(&said.summed(declared, false), &right.summed(declared, is_ours), "row")
-                }
+                Some(declared) => Self::between(
+                    &said.summed(declared, false),
+                    &right.summed(declared, is_ours),
+                    "row",
+                ),
                 None => Self {
                     extra: vec!["its hello does not say what usage it counts".into()],
                     ..Self::default()
@@ -65,7 +74,9 @@ impl Difference {
             match said.get(key) {
                 None => difference.missing.push(format!("{what} `{key}` ({value})")),
                 Some(other) if other != value => {
-                    difference.different.push(format!("{what} `{key}`: {other}, instead of {value}"));
+                    difference
+                        .different
+                        .push(format!("{what} `{key}`: {other}, instead of {value}"));
                 }
                 Some(_) => {}
             }
@@ -86,13 +97,19 @@ impl fmt::Display for Turn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
         let Self { thread_id, model, timestamp } = self;
-        write!(formatter, "thread {}, model {}, timestamp {timestamp}", or_null(thread_id), or_null(model))
+        write!(
+            formatter,
+            "thread {}, model {}, timestamp {timestamp}",
+            or_null(thread_id),
+            or_null(model)
+        )
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sorts = [("missing", &self.missing), ("extra", &self.extra), ("different", &self.different)];
+        let sorts =
+            [("missing", &self.missing), ("extra", &self.extra), ("different", &self.different)];
         let mut is_first = true;
         for (sort, entries) in sorts.into_iter().filter(|(_, entries)| !entries.is_empty()) {
             let shown: Vec<&str> = entries.iter().take(SHOWN).map(String::as_str).collect();

@@ -90,13 +90,17 @@ impl Fault {
             Self::NoHello => "Answer `hello` with your name, version, contracts and capabilities.",
             Self::NoVersion => "Name a version that has a digit in it; a branch is not a version.",
             Self::NotRunning => "Answer at least one request.",
-            Self::Crashed => "Answer every request with a result or an error, and exit with code 0.",
+            Self::Crashed => {
+                "Answer every request with a result or an error, and exit with code 0."
+            }
             Self::TimedOut => "Answer within `limit_ms`.",
             Self::CutLine => "End every line with a newline, and flush before you exit.",
             Self::Noise => "Write only replies to standard output; logs go to standard error.",
             Self::WrongId => "Repeat the `id` of the request.",
             Self::Trailing => "Write nothing after the result.",
-            Self::TooMuchOutput => "Write at most 64 MiB to standard output and 1 MiB to standard error.",
+            Self::TooMuchOutput => {
+                "Write at most 64 MiB to standard output and 1 MiB to standard error."
+            }
             Self::RightAnswerBadExit => "Exit with code 0 after an answer.",
             Self::LeftAProcess => "End every process that you started before you exit.",
             Self::WroteOutside => "Write to the memo folder, TMPDIR and HOME only.",

@@ -62,7 +62,7 @@ pub struct Finding {
     pub answer: Option<Answer>,
 }
 
-/// What an answer is held against.
+/// What an answer is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The right answer.
@@ -120,7 +120,9 @@ impl Outcome {
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
         match self {
-            Self::Answered(answer, _) | Self::Faulty(Finding { answer: Some(answer), .. }) => Some(answer),
+            Self::Answered(answer, _) | Self::Faulty(Finding { answer: Some(answer), .. }) => {
+                Some(answer)
+            }
             _ => None,
         }
     }
@@ -167,14 +169,16 @@ impl Read {
         } else {
             match serde_json::from_slice::<Reply>(line) {
                 Err(error) => {
-                    self.noise.get_or_insert_with(|| format!("{}: not a reply: {error}", quoted(line)));
+                    self.noise
+                        .get_or_insert_with(|| format!("{}: not a reply: {error}", quoted(line)));
                 }
                 Ok(reply) if reply.id != request.id => {
                     let told = format!("it answers request `{}`, not `{}`", reply.id, request.id);
                     self.wrong_id.get_or_insert(told);
                 }
                 Ok(reply) if reply.tracerig != VERSION => {
-                    let told = format!("{}: a reply in protocol version {}", quoted(line), reply.tracerig);
+                    let told =
+                        format!("{}: a reply in protocol version {}", quoted(line), reply.tracerig);
                     self.noise.get_or_insert(told);
                 }
                 Ok(reply) if reply.result.is_none() && reply.error.is_none() => {
@@ -267,7 +271,10 @@ fn unanswered(request: &Request, seen: &Seen<'_>, read: Read) -> Outcome {
     } else if let Some(exit) = bad_exit(&seen.end) {
         (Fault::Crashed, format!("{exit}{said}"))
     } else if seen.end == End::Held {
-        (Fault::LeftAProcess, "it exited without an answer, and a process held its output".to_owned())
+        (
+            Fault::LeftAProcess,
+            "it exited without an answer, and a process held its output".to_owned(),
+        )
     } else if let Some(line) = read.cut {
         (Fault::CutLine, format!("its last line has no newline: {line}"))
     } else if let Some(line) = read.noise {
@@ -276,7 +283,9 @@ fn unanswered(request: &Request, seen: &Seen<'_>, read: Read) -> Outcome {
         (Fault::Crashed, format!("it ended without an answer{said}"))
     };
     match (&request.ask, fault) {
-        (Ask::Hello { .. }, Fault::Crashed | Fault::CutLine | Fault::Noise) => faulty(Fault::NoHello, detail),
+        (Ask::Hello { .. }, Fault::Crashed | Fault::CutLine | Fault::Noise) => {
+            faulty(Fault::NoHello, detail)
+        }
         _ => faulty(fault, detail),
     }
 }

@@ -41,7 +41,9 @@ impl<T: TryFrom<i128> + FromStr> Visitor<'_> for Reading<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        text.parse().map(Wire).map_err(|_| E::custom(format!("`{text}` is not an integer in range")))
+        text.parse()
+            .map(Wire)
+            .map_err(|_| E::custom(format!("`{text}` is not an integer in range")))
     }
 }
 

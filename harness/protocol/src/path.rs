@@ -27,7 +27,9 @@ impl Serialize for WirePath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.to_str() {
             Some(text) => serializer.serialize_str(text),
-            None => Form::Bytes { bytes: encode(self.0.as_os_str().as_bytes()) }.serialize(serializer),
+            None => {
+                Form::Bytes { bytes: encode(self.0.as_os_str().as_bytes()) }.serialize(serializer)
+            }
         }
     }
 }
@@ -37,7 +39,8 @@ impl<'de> Deserialize<'de> for WirePath {
         match Form::deserialize(deserializer)? {
             Form::Text(text) => Ok(Self(text.into())),
             Form::Bytes { bytes } => {
-                let bytes = decode(&bytes).ok_or_else(|| de::Error::custom("`bytes` is not base64"))?;
+                let bytes =
+                    decode(&bytes).ok_or_else(|| de::Error::custom("`bytes` is not base64"))?;
                 Ok(Self(OsString::from_vec(bytes).into()))
             }
         }

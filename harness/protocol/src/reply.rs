@@ -82,11 +82,11 @@ impl fmt::Display for Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
-    /// Definite: the candidate does not offer that. The memo is as it was.
+    /// Definite: the candidate does not offer that. The memo is unchanged.
     Unsupported,
-    /// Definite: the request makes no sense. The memo is as it was.
+    /// Definite: the request makes no sense. The memo is unchanged.
     Malformed,
-    /// Definite: somebody else has what is needed. The memo is as it was.
+    /// Definite: somebody else has what is needed. The memo is unchanged.
     Busy,
     /// Indefinite: the memo is the old one or the new one.
     Failed,
@@ -189,9 +189,14 @@ pub struct Hello {
     pub usage: Option<UsageDeclared>,
 }
 
-fn known_contracts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Contract>, D::Error> {
+fn known_contracts<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Contract>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
-    Ok(Contract::ALL.into_iter().filter(|known| names.iter().any(|name| name == known.name())).collect())
+    Ok(Contract::ALL
+        .into_iter()
+        .filter(|known| names.iter().any(|name| name == known.name()))
+        .collect())
 }
 
 impl Hello {

@@ -114,7 +114,8 @@ pub struct UsageAsked {
     /// Turns that ran at the priority tier where a rollout does not say its tier.
     #[serde(default)]
     pub priority: Vec<String>,
-    /// A trace database whose priority turns count, too, for a candidate that reads both; absent: none.
+    /// A trace database whose priority turns count, too, for a candidate that reads both; absent:
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<WirePath>,
     /// Whether to ignore the memo, and to replace it.
@@ -146,7 +147,7 @@ pub struct Item {
     /// The `type` of the line.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The `payload` of the line as JSON text, which stands in it byte by byte.
+    /// The `payload` of the line as JSON text, which is in it byte by byte.
     pub payload: String,
 }
 

@@ -41,8 +41,14 @@ pub enum TokenKind {
 
 impl TokenKind {
     /// Every kind, in the order of [`Tokens`].
-    pub const ALL: [Self; 6] =
-        [Self::Input, Self::CachedInput, Self::CacheWrite, Self::Output, Self::Reasoning, Self::Total];
+    pub const ALL: [Self; 6] = [
+        Self::Input,
+        Self::CachedInput,
+        Self::CacheWrite,
+        Self::Output,
+        Self::Reasoning,
+        Self::Total,
+    ];
 
     /// Its name on the wire.
     #[must_use]
@@ -140,7 +146,9 @@ impl UsageRow {
         let unknown = || "unknown".to_owned();
         match split {
             Split::Day => self.day.clone().unwrap_or_else(unknown),
-            Split::Model => self.model.clone().filter(|model| !model.is_empty()).unwrap_or_else(unknown),
+            Split::Model => {
+                self.model.clone().filter(|model| !model.is_empty()).unwrap_or_else(unknown)
+            }
             Split::Session => self.session.clone().unwrap_or_else(unknown),
             Split::Tier => self.tier.clone().unwrap_or_else(unknown),
         }
@@ -177,8 +185,8 @@ impl fmt::Display for Counted {
 }
 
 impl UsageAnswer {
-    /// The sums that `declared` can tell apart. Rows without tokens are left out. `is_ours` says that
-    /// the rows count as Codex does, and have to be converted to what the candidate counts.
+    /// The sums that `declared` can tell apart. Rows without tokens are left out. `is_ours` says
+    /// that the rows count as Codex does, and have to be converted to what the candidate counts.
     pub(crate) fn summed(&self, declared: &UsageDeclared, is_ours: bool) -> BTreeMap<Key, Counted> {
         let mut sums: BTreeMap<Key, Tokens> = BTreeMap::new();
         for row in &self.rows {

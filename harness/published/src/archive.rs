@@ -1,14 +1,18 @@
-//! The refresh of an archive as published: several looks at every file, one file for all that is remembered. The baseline.
+//! The refresh of an archive as published: several looks at every file, one file for all that is
+//! remembered. The baseline.
 //!
-//! Source: steipete/CodexBar, pull request 1430, whose profile found the metadata of 60,607 files to be most of a refresh and the scan
-//! of the trace database 4 % of it. Before that change each file was looked at as follows, one after the other: its attributes;
-//! the identifier of the file they belong to, by another call; whether it exists, and its canonical path, once more for the
-//! path found and once for the path remembered; and whether that lies below the root. What is remembered is one JSON file,
-//! read and written whole. Here each of these is the call that the system has for it; the runtime that made them cost
-//! 0.23 ms a file there is not imitated, so this baseline is faster than what people ran.
+//! Source: steipete/CodexBar, pull request 1430, whose profile found the metadata of 60,607 files
+//! to be most of a refresh and the scan of the trace database 4 % of it. Before that change each
+//! file was looked at as follows, one after the other: its attributes; the identifier of the file
+//! they belong to, by another call; whether it exists, and its canonical path, once more for the
+//! path found and once for the path remembered; and whether that lies below the root. What is
+//! remembered is one JSON file, read and written whole. Here each of these is the call that the
+//! system has for it; the runtime that made them cost 0.23 ms a file there is not imitated, so this
+//! baseline is faster than what people ran.
 //!
-//! A file whose size and modification time are those remembered is not read, any other is read from its beginning. The first
-//! path with a session's id counts, which is the current one, not the archived one.
+//! A file whose size and modification time are those remembered is not read, any other is read from
+//! its beginning. The first path with a session's id counts, which is the current one, not the
+//! archived one.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -66,7 +70,8 @@ struct Memo {
 /// Refreshes the archive at `home`, with all that is remembered in the file `memo`.
 ///
 /// # Errors
-/// There is no such home; a folder or file of it, or the memo, cannot be read or written. (An invalid memo is ignored.)
+/// There is no such home; a folder or file of it, or the memo, cannot be read or written. (An
+/// invalid memo is ignored.)
 pub fn refresh(home: &Path, memo: &Path) -> Result<PublishedRefresh, ArchiveError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -92,16 +97,19 @@ pub fn refresh(home: &Path, memo: &Path) -> Result<PublishedRefresh, ArchiveErro
     for path in paths {
         check_stop().map_err(failed(&path))?;
         let looking = clock();
-        let Some((looked, canonical)) = look(&path, &root, &mut result).map_err(failed(&path))? else {
+        let Some((looked, canonical)) = look(&path, &root, &mut result).map_err(failed(&path))?
+        else {
             continue;
         };
         let known = before.files.remove(&canonical);
         let known = match known {
             // The path that is remembered is looked at like the one that was found.
-            Some(known) => match look(&canonical, &root, &mut result).map_err(failed(&canonical))? {
-                Some((again, _)) if again.is(&known) && looked.is(&known) => Some(known),
-                _ => None,
-            },
+            Some(known) => {
+                match look(&canonical, &root, &mut result).map_err(failed(&canonical))? {
+                    Some((again, _)) if again.is(&known) && looked.is(&known) => Some(known),
+                    _ => None,
+                }
+            }
             None => None,
         };
         result.phases.metadata += looking.elapsed();
@@ -128,7 +136,9 @@ pub fn refresh(home: &Path, memo: &Path) -> Result<PublishedRefresh, ArchiveErro
     // Written whole each time, as published.
     let bytes = serde_json::to_vec(&after).map_err(io::Error::other).map_err(failed(memo))?;
     let temporary = memo.with_extension("new");
-    fs::write(&temporary, &bytes).and_then(|()| fs::rename(&temporary, memo)).map_err(failed(memo))?;
+    fs::write(&temporary, &bytes)
+        .and_then(|()| fs::rename(&temporary, memo))
+        .map_err(failed(memo))?;
     result.memo_bytes_written = bytes.len() as u64;
     result.phases.persist = persisting.elapsed();
     Ok(result)
@@ -168,7 +178,11 @@ impl Looked {
 }
 
 /// Looks at a file as often as was published. `None` if it is not there, or not below the root.
-fn look(path: &Path, root: &Path, result: &mut PublishedRefresh) -> io::Result<Option<(Looked, PathBuf)>> {
+fn look(
+    path: &Path,
+    root: &Path,
+    result: &mut PublishedRefresh,
+) -> io::Result<Option<(Looked, PathBuf)>> {
     result.metadata_calls += 4;
     if !path.exists() {
         return Ok(None);
@@ -231,13 +245,15 @@ mod tests {
         let archived = home.join("archived_sessions");
         fs::create_dir_all(&day).unwrap();
         fs::create_dir_all(&archived).unwrap();
-        let name =
-            |number: u64| format!("rollout-2026-11-20T20-37-24-01a1faad-9c57-7691-9b09-{number:012}.jsonl");
+        let name = |number: u64| {
+            format!("rollout-2026-11-20T20-37-24-01a1faad-9c57-7691-9b09-{number:012}.jsonl")
+        };
         fs::write(day.join(name(1)), rollout(&[10, 30])).unwrap();
         fs::write(day.join(name(2)), rollout(&[5])).unwrap();
         fs::write(archived.join(name(1)), rollout(&[10])).unwrap();
         let refresh = || refresh(&home, &memo).unwrap();
-        let input = |result: &PublishedRefresh| result.used.values().map(|used| used[0]).sum::<u64>();
+        let input =
+            |result: &PublishedRefresh| result.used.values().map(|used| used[0]).sum::<u64>();
         let first = refresh();
         assert_eq!((first.files, first.parsed, input(&first)), (3, 3, 35));
         assert_eq!(first.metadata_calls, 3 * 4);

@@ -1,10 +1,10 @@
 //! What the published scanner remembered from scan to scan, stage by stage.
 //!
-//! Source: steipete/CodexBar, pull requests 1404, 1421, 3130 and 3318, each as first proposed, with the
-//! mistakes that its review or the next one names. Rows are read by the rules of the scanner, not by
-//! those of [`crate::trace`], so that stages are wrong in nothing but what they remember, what they
-//! check of it, and how they apply a window. The published limit of 4,096 remembered completions is
-//! left out: no history here comes to it.
+//! Source: steipete/CodexBar, pull requests 1404, 1421, 3130 and 3318, each as first proposed, with
+//! the mistakes that its review or the next one names. Rows are read by the rules of the scanner,
+//! not by those of [`crate::trace`], so that stages are wrong in nothing but what they remember,
+//! what they check of it, and how they apply a window. The published limit of 4,096 remembered
+//! completions is left out: no history here comes to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +28,8 @@ const BUSY: Duration = Duration::from_millis(250);
 pub enum Stage {
     /// 1404: a memo as long as the process lives. Deleted evidence stays in it.
     Memory,
-    /// 1421: the memo is a file. Rows of evidence are looked up by their ids; the inode tells the file.
+    /// 1421: the memo is a file. Rows of evidence are looked up by their ids; the inode tells the
+    /// file.
     Persisted,
     /// 3130: the last row is looked up, too, and must be the same to the byte.
     OneAnchor,
@@ -125,7 +126,8 @@ impl Scanner {
         self.stage
     }
 
-    /// Scans `database`. The memo is a file in the folder `memo`, but that of [`Stage::Memory`] is held.
+    /// Scans `database`. The memo is a file in the folder `memo`, but that of [`Stage::Memory`] is
+    /// held.
     ///
     /// Nothing fails: a database that cannot be read has an empty answer, as published.
     pub fn scan(
@@ -151,8 +153,9 @@ impl Scanner {
             return Some((bounded(&connection, window).ok()?.answer(window), Mode::Full));
         }
         let before = self.held(database, memo).filter(|_| !self.forgets(force));
-        let max: i64 =
-            connection.query_row("SELECT ifnull(max(rowid), 0) FROM logs", [], |row| row.get(0)).ok()?;
+        let max: i64 = connection
+            .query_row("SELECT ifnull(max(rowid), 0) FROM logs", [], |row| row.get(0))
+            .ok()?;
         let since = window.since.unwrap_or(0);
         let valid = before.and_then(|memo| self.valid(&connection, memo, max, since, inode));
         let fresh = || (Memo { since, inode, ..Memo::default() }, true);
@@ -199,8 +202,8 @@ impl Scanner {
         }
     }
 
-    /// The memo without evidence whose rows are gone, if the checks of the stage let it pass, and whether
-    /// rows that it remembers were gone.
+    /// The memo without evidence whose rows are gone, if the checks of the stage let it pass, and
+    /// whether rows that it remembers were gone.
     fn valid(
         &self,
         connection: &Connection,
@@ -237,7 +240,8 @@ impl Scanner {
             Stage::Memory | Stage::Persisted => return Ok(Vec::new()),
             Stage::OneAnchor => vec![max],
             Stage::FourAnchors => {
-                let min: i64 = connection.query_row("SELECT min(rowid) FROM logs", [], |row| row.get(0))?;
+                let min: i64 =
+                    connection.query_row("SELECT min(rowid) FROM logs", [], |row| row.get(0))?;
                 let span = max - min;
                 vec![min + span / 4, min + span / 2, min + span / 4 * 3 + span % 4 * 3 / 4, max]
             }
@@ -267,8 +271,8 @@ impl Memo {
         Ok(())
     }
 
-    /// Forgets what rows said that are gone, and tells whether there were any. That a row of this id exists
-    /// is enough.
+    /// Forgets what rows said that are gone, and tells whether there were any. That a row of this
+    /// id exists is enough.
     fn forget_deleted(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         let mut statement = connection.prepare("SELECT 1 FROM logs WHERE rowid = ?")?;
         let mut gone = BTreeSet::new();
@@ -281,7 +285,8 @@ impl Memo {
         Ok(!gone.is_empty())
     }
 
-    /// The latest evidence of each turn, if it is in the window. Earlier evidence does not count then.
+    /// The latest evidence of each turn, if it is in the window. Earlier evidence does not count
+    /// then.
     fn answer(&self, window: Window) -> Turns {
         let mut ran: HashMap<&str, (i64, Option<&String>)> = HashMap::new();
         for (id, row) in &self.rows {
@@ -300,12 +305,15 @@ impl Memo {
                 turns.insert(turn.clone(), found);
             };
             match &row.says {
-                Some(Says::Completion { turn, model }) => drop(models.insert(turn.clone(), model.clone())),
+                Some(Says::Completion { turn, model }) => {
+                    drop(models.insert(turn.clone(), model.clone()));
+                }
                 Some(Says::Evidence { turn, model }) => evidence(turn, model.as_ref()),
                 Some(Says::Tier { turn, tier }) => {
                     let set = tiers.entry((&row.thread, &row.process)).or_insert(false);
                     *set = tier.unwrap_or(*set);
-                    let has_run = |turn: &&String| ran.get(turn.as_str()).is_some_and(|(last, _)| last > id);
+                    let has_run =
+                        |turn: &&String| ran.get(turn.as_str()).is_some_and(|(last, _)| last > id);
                     if let Some(turn) = turn.as_ref().filter(has_run).filter(|_| *set) {
                         evidence(turn, None);
                     }
@@ -329,7 +337,8 @@ impl Row {
             Ok(ValueRef::Text(bytes)) => Ok(Some(bytes)),
             other => other.map(|_| None),
         };
-        let name = |place| text(place).map(|bytes| bytes.and_then(|bytes| str::from_utf8(bytes).ok()));
+        let name =
+            |place| text(place).map(|bytes| bytes.and_then(|bytes| str::from_utf8(bytes).ok()));
         let Some(body) = text(4)? else { return Ok(None) };
         let RowSays { fact, ran, .. } = read_row(text(1)?, name(2)?, body);
         if fact.is_none() && ran.is_none() {
@@ -358,8 +367,8 @@ fn open(database: &Path) -> Option<(Connection, u64)> {
     (inode()? == before).then_some((connection, before))
 }
 
-/// The query of windows that end in the past. It has no order: the index on the time gives the newest
-/// row first, so that the oldest one decides.
+/// The query of windows that end in the past. It has no order: the index on the time gives the
+/// newest row first, so that the oldest one decides.
 fn bounded(connection: &Connection, window: Window) -> rusqlite::Result<Memo> {
     let sql = "SELECT ts, target, thread_id, process_uuid, feedback_log_body FROM logs \
                WHERE ts >= ? AND ts < ?";
@@ -383,5 +392,7 @@ fn anchor(connection: &Connection, id: i64) -> rusqlite::Result<Option<String>> 
         digest.update(row.get_ref(1)?.as_bytes_or_null()?.unwrap_or_default());
         Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     };
-    connection.query_row("SELECT ts, feedback_log_body FROM logs WHERE rowid = ?", [id], digest).optional()
+    connection
+        .query_row("SELECT ts, feedback_log_body FROM logs WHERE rowid = ?", [id], digest)
+        .optional()
 }

@@ -1,7 +1,7 @@
 //! The scan as published: one LIKE query over every body at each launch, no memo. The baseline.
 //!
-//! Source of the rules: steipete/CodexBar, pull requests 1404 and 1421. It is kept unchanged, with what it misses and what
-//! it reports falsely, so that a comparison compares with what people ran.
+//! Source of the rules: steipete/CodexBar, pull requests 1404 and 1421. It is kept unchanged, with
+//! what it misses and what it reports falsely, so that a comparison compares with what people ran.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -42,7 +42,9 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
         connection.progress_handler(STEPS, Some(is_to_stop)).map_err(fail)?;
     }
     // SQLite counts milliseconds in 32 bits.
-    connection.busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64))).map_err(fail)?;
+    connection
+        .busy_timeout(busy_timeout.min(Duration::from_millis(i32::MAX as u64)))
+        .map_err(fail)?;
     connection.execute_batch("BEGIN").map_err(fail)?;
     examine(&connection, &path)?;
     let cursor = connection
@@ -85,7 +87,8 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
     }
     drop(rows);
     let status = |which| u64::try_from(statement.get_status(which)).unwrap_or(0);
-    let (vm_steps, steps) = (status(StatementStatus::VmStep), status(StatementStatus::FullscanStep));
+    let (vm_steps, steps) =
+        (status(StatementStatus::VmStep), status(StatementStatus::FullscanStep));
     let known = completions.len() as u64;
     let turns: Turns = won
         .into_iter()
@@ -97,8 +100,9 @@ pub fn scan(database: &Path, window: Window, busy_timeout: Duration) -> Result<S
     let stats = Stats {
         mode: Mode::Full,
         reason: Reason::Disabled,
-        // A full walk of n rows takes n - 1 steps. With a window SQLite may walk an index instead, and does not tell how
-        // many rows it saw: then this says 0, as a separate count would cost another pass.
+        // A full walk of n rows takes n - 1 steps. With a window SQLite may walk an index instead,
+        // and does not tell how many rows it saw: then this says 0, as a separate count would cost
+        // another pass.
         rows_examined: if steps > 0 || cursor.is_some() && window == Window::default() {
             steps + 1
         } else {
@@ -147,7 +151,9 @@ fn read(body: &str, timestamp: i64) -> Option<Found> {
     };
     if let Some((before, after)) = body.split_once(REQUEST) {
         let request = object(after)?;
-        if text(&request, "type")? != "response.create" || text(&request, "service_tier")? != "priority" {
+        if text(&request, "type")? != "response.create"
+            || text(&request, "service_tier")? != "priority"
+        {
             return None;
         }
         let turn = first(before, "turn.id=")
@@ -170,8 +176,9 @@ fn read(body: &str, timestamp: i64) -> Option<Found> {
 /// The members of a JSON object, not decoded.
 type Members<'a> = HashMap<Name, &'a RawValue>;
 
-/// The members of the JSON object that `json` is. All of it is checked, but only what is wanted is decoded: a number too
-/// large, nesting too deep or half a surrogate pair in a member that nobody wants is JSON anyway.
+/// The members of the JSON object that `json` is. All of it is checked, but only what is wanted is
+/// decoded: a number too large, nesting too deep or half a surrogate pair in a member that nobody
+/// wants is JSON anyway.
 fn object(json: &str) -> Option<Members<'_>> {
     // Names are read as bytes below, and control characters would pass there; this finds them.
     let whole: &RawValue = serde_json::from_str(json.trim_ascii()).ok()?;
@@ -226,21 +233,27 @@ mod tests {
 
     fn is_evidence(member: &str) -> bool {
         let json = format!(r#"{{{member},"type":"response.create","service_tier":"priority"}}"#);
-        matches!(read(&format!("turn.id=t websocket request: {json}\u{c}"), 1), Some(Found::Evidence(..)))
+        matches!(
+            read(&format!("turn.id=t websocket request: {json}\u{c}"), 1),
+            Some(Found::Evidence(..))
+        )
     }
 
     #[test]
     fn what_nobody_wants_only_has_to_be_json() {
         let deep = format!("\"a\":{}{}", "[".repeat(9_000), "]".repeat(9_000));
-        for member in [r#""a":1"#, &format!("\"a\":{}", "9".repeat(9_000)), r#""\ud800":"\udc00""#, &deep] {
+        for member in
+            [r#""a":1"#, &format!("\"a\":{}", "9".repeat(9_000)), r#""\ud800":"\udc00""#, &deep]
+        {
             assert!(is_evidence(member), "{member}");
         }
-        for member in ["\"a\u{1}\":1", "\"a\":\"\u{1}\"", r#""a":01"#, r#""a":"\x""#, r#""a":NaN"#, "a:1"] {
+        for member in
+            ["\"a\u{1}\":1", "\"a\":\"\u{1}\"", r#""a":01"#, r#""a":"\x""#, r#""a":NaN"#, "a:1"]
+        {
             assert!(!is_evidence(member), "{member}");
         }
         assert!(is_evidence(r#""type":"x""#), "the last of duplicates wins");
-        let last =
-            r#"turn.id=t websocket request: {"type":"response.create","service_tier":"priority","type":1}"#;
+        let last = r#"turn.id=t websocket request: {"type":"response.create","service_tier":"priority","type":1}"#;
         assert!(read(last, 1).is_none());
     }
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use tracerig_datasets::archive::{ArchiveRecipe, Sessions, operations};
 use tracerig_datasets::{BuildOptions, Cache};
-use tracerig_scanner::archive::{Ablation, Ablations, Archive, Options, PriorityTurns, Refresh, Request};
+use tracerig_scanner::archive::{
+    Ablation, Ablations, Archive, Options, PriorityTurns, Refresh, Request,
+};
 
 use super::{Error, Launch, until_interrupted, workplace};
 use crate::interrupt::TempFolder;
@@ -49,12 +51,16 @@ impl super::Set for Set {
 
     fn up() -> Result<Self, Error> {
         let recipe = ArchiveRecipe::builtin(RECIPE)?;
-        let dataset =
-            Cache::default()?.ensure_archive(&recipe, &BuildOptions::default(), &mut until_interrupted)?;
+        let dataset = Cache::default()?.ensure_archive(
+            &recipe,
+            &BuildOptions::default(),
+            &mut until_interrupted,
+        )?;
         let folder = workplace()?;
         let home = folder.path().join("home");
         operations::copy_home(&dataset, &home, &mut until_interrupted)?;
-        let priority = dataset.trace.manifest.truth.turns.iter().map(|turn| turn.turn.as_str()).collect();
+        let priority =
+            dataset.trace.manifest.truth.turns.iter().map(|turn| turn.turn.as_str()).collect();
         let memos = Memos::at(folder.path().join("memo"));
         let mut set = Self { home, memos, priority, right: Answer::default(), _folder: folder };
         // What has just been written is not believed to stay as it is.
@@ -79,7 +85,8 @@ impl super::Set for Set {
         let microseconds = start.elapsed().as_secs_f64() * 1e6;
         let stats = refresh.stats;
         // The archive has copies: without the rule that tells them they count twice.
-        let right = Answer::of_usage(&refresh.usage) == self.right || without == Some(Ablation::Copies);
+        let right =
+            Answer::of_usage(&refresh.usage) == self.right || without == Some(Ablation::Copies);
         if stats.parsed + stats.continued == GONE_ON as u64 && right {
             let work = vec![
                 ("metadata calls", stats.metadata_calls),

@@ -1,6 +1,8 @@
-//! What a rule costs at a relaunch: the same launch with and without it, in pairs, on data of some size.
+//! What a rule costs at a relaunch: the same launch with and without it, in pairs, on data of some
+//! size.
 //!
-//! Only rules whose absence leaves work out of that launch, or brings more, are measured. The others decide, or change what is done.
+//! Only rules whose absence leaves work out of that launch, or brings more, are measured. The
+//! others decide, or change what is done.
 
 mod archive;
 mod error;
@@ -22,8 +24,8 @@ use crate::interrupt::{self, TempFolder};
 /// What a rule costs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
-    /// Microseconds of a launch: the median of what launches with the rule took longer than their partners without. Below zero
-    /// for a rule that saves work.
+    /// Microseconds of a launch: the median of what launches with the rule took longer than their
+    /// partners without. Below zero for a rule that saves work.
     pub microseconds: f64,
     /// An interval that holds the true median with 99 % confidence.
     pub interval: Option<Interval>,
@@ -51,11 +53,12 @@ pub struct Costs {
     pub of: BTreeMap<(&'static str, &'static str), Cost>,
 }
 
-/// Measures the rules that `is_wanted`, by the verb of `tracerig diff` and the name. `seen` hears of each when it is done. What
-/// Ctrl-C cut off is left out.
+/// Measures the rules that `is_wanted`, by the verb of `tracerig diff` and the name. `seen` hears
+/// of each when it is done. What Ctrl-C cut off is left out.
 ///
 /// # Errors
-/// The dataset cannot be built, a file cannot be written, or a launch is not what was to be measured.
+/// The dataset cannot be built, a file cannot be written, or a launch is not what was to be
+/// measured.
 pub fn costs(
     is_wanted: impl Fn(&'static str, &'static str) -> bool,
     seen: &dyn Fn(&'static str),
@@ -102,7 +105,9 @@ fn measure<S: Set>(
     let set = S::up()?;
     for rule in wanted {
         let name = S::name(rule);
-        let Some(cost) = pairs(S::PAIRS, |with| set.launch((!with).then_some(rule)))? else { break };
+        let Some(cost) = pairs(S::PAIRS, |with| set.launch((!with).then_some(rule)))? else {
+            break;
+        };
         costs.of.insert((S::SUBJECT, name), cost);
         seen(name);
     }
@@ -117,7 +122,10 @@ struct Launch {
 }
 
 /// Launches with the rule and without, in pairs; `None` if that was cut short.
-fn pairs(count: usize, launch: impl Fn(bool) -> Result<Launch, Error>) -> Result<Option<Cost>, Error> {
+fn pairs(
+    count: usize,
+    launch: impl Fn(bool) -> Result<Launch, Error>,
+) -> Result<Option<Cost>, Error> {
     // What the first launches warm up is not the rule's.
     let (with, without) = (launch(true)?, launch(false)?);
     let mut pairs = Vec::with_capacity(count);
@@ -170,7 +178,8 @@ mod tests {
         let launches = Cell::new(0_u32);
         let cost = pairs(300, |with| {
             launches.set(launches.get() + 1);
-            // The machine becomes slower all the time; the rule costs 5 us and ten rows, and saves a step.
+            // The machine becomes slower all the time; the rule costs 5 us and ten rows, and saves
+            // a step.
             let drift = f64::from(launches.get() / 2);
             let (microseconds, rows, steps) = if with { (105.0, 17, 3) } else { (100.0, 7, 4) };
             let work = vec![("rows", rows), ("steps", steps), ("calls", 8)];

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use tracerig_datasets::workload::{self, Mix};
 use tracerig_datasets::{BuildOptions, Cache, Recipe};
-use tracerig_scanner::{Ablation, Ablations, MemoPlace, Mode, Options, Request, Scan, Scanner, Turns};
+use tracerig_scanner::{
+    Ablation, Ablations, MemoPlace, Mode, Options, Request, Scan, Scanner, Turns,
+};
 use tracerig_store::TraceLog;
 
 use super::{Error, Launch, failed, until_interrupted, workplace};
@@ -50,12 +52,14 @@ impl super::Set for Set {
 
     fn up() -> Result<Self, Error> {
         let options = BuildOptions { scale: SCALE, ..BuildOptions::default() };
-        let dataset = Cache::default()?.ensure(&Recipe::find(RECIPE)?, &options, &mut until_interrupted)?;
+        let dataset =
+            Cache::default()?.ensure(&Recipe::find(RECIPE)?, &options, &mut until_interrupted)?;
         let folder = workplace()?;
         let database = folder.path().join("logs_2.sqlite");
         std::fs::copy(&dataset.database, &database).map_err(failed(&database))?;
         let memo = folder.path().join("trace.memo");
-        let mut set = Self { database, memo, before: Vec::new(), right: Turns::new(), _folder: folder };
+        let mut set =
+            Self { database, memo, before: Vec::new(), right: Turns::new(), _folder: folder };
         set.scan(MemoPlace::File(set.memo.clone()), Ablations::NONE)?;
         set.before = std::fs::read(&set.memo).map_err(failed(&set.memo))?;
         let mut writer = TraceLog::open(&set.database)?;

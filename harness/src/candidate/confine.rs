@@ -10,8 +10,8 @@ use crate::child::{Child, Streams};
 use crate::platform;
 use crate::watch::{self, Limits};
 
-/// Starts a process that may write to `folders` and where `ask` wants it to. The result says whether the
-/// kernel refuses everything else.
+/// Starts a process that may write to `folders` and where `ask` wants it to. The result says
+/// whether the kernel refuses everything else.
 ///
 /// A thread gives up the rights and starts it, so that its start takes no longer than any other.
 pub(super) fn start(
@@ -77,7 +77,8 @@ mod tests {
         });
         let words = ["sh", "-c", &script].map(str::to_owned).to_vec();
         let definition = Definition::of_words("test", words);
-        let launch = Candidate::open(&definition, Duration::from_secs(60)).unwrap().launch(&ask).unwrap();
+        let launch =
+            Candidate::open(&definition, Duration::from_secs(60)).unwrap().launch(&ask).unwrap();
         let exists = |name: &str| folder.path().join(name).exists();
         assert!(exists("memo/file"));
         assert_eq!((exists("home/file"), exists("file")), (!launch.confined, !launch.confined));

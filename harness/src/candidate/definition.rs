@@ -43,7 +43,8 @@ pub struct Definition {
     /// The folder that it is started in, and that relative paths are relative to.
     #[serde(skip)]
     pub folder: PathBuf,
-    /// Files, name and text, of a candidate that ships with tracerig. It is started in a folder that holds them.
+    /// Files, name and text, of a candidate that ships with tracerig. It is started in a folder
+    /// that holds them.
     #[serde(skip)]
     pub(super) files: Vec<(&'static str, &'static str)>,
 }
@@ -85,11 +86,12 @@ impl Definition {
         Self { name: name.to_owned(), argv, ..Self::default() }
     }
 
-    /// A candidate as options name it: `NAME=COMMAND`, `NAME=@FILE` with the file of a definition, or the name of
-    /// one that ships with tracerig.
+    /// A candidate as options name it: `NAME=COMMAND`, `NAME=@FILE` with the file of a definition,
+    /// or the name of one that ships with tracerig.
     ///
     /// # Errors
-    /// The command cannot be split, the file is no definition, or no such candidate ships with tracerig.
+    /// The command cannot be split, the file is no definition, or no such candidate ships with
+    /// tracerig.
     pub fn named(text: &str) -> Result<Self, DefinitionError> {
         match text.split_once('=') {
             Some((name, command)) if !name.is_empty() => {
@@ -146,8 +148,8 @@ impl Definition {
         Ok(definition)
     }
 
-    /// The file that is started: as the command names it, relative to the folder, or found in PATH. What is not found is
-    /// given as it is named, so that starting it tells why.
+    /// The file that is started: as the command names it, relative to the folder, or found in PATH.
+    /// What is not found is given as it is named, so that starting it tells why.
     #[must_use]
     pub fn program(&self) -> PathBuf {
         let name = self.argv.first().map(String::as_str).unwrap_or_default();
@@ -156,8 +158,9 @@ impl Definition {
             return std::path::absolute(&path).unwrap_or(path);
         }
         let folders = std::env::var_os("PATH").unwrap_or_default();
-        let found =
-            std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+        let found = std::env::split_paths(&folders)
+            .map(|folder| folder.join(name))
+            .find(|path| path.is_file());
         found.unwrap_or_else(|| name.into())
     }
 
@@ -194,17 +197,25 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             Definition::read(&path)
         };
-        let text =
-            "name = \"mine\"\nargv = [\"./scan\", \"a b\"]\n[known-failures]\n\"answers/nul\" = \"wrong\"\n";
+        let text = "name = \"mine\"\nargv = [\"./scan\", \"a b\"]\n[known-failures]\n\"answers/nul\" = \"wrong\"\n";
         let definition = read(text).unwrap();
         assert_eq!(definition.program(), folder.path().join("./scan"));
         assert_eq!(definition.command_line(), "./scan 'a b'");
         assert_eq!(definition.known_failures["answers/nul"], "wrong");
-        assert!(read("name = \"mine\"\nargv = []\n").unwrap_err().to_string().contains("`argv` is empty"));
-        let error = read("name = \"mine\"\nargv = [\"a\"]\nknown-failure = 1\n").unwrap_err().to_string();
+        assert!(
+            read("name = \"mine\"\nargv = []\n")
+                .unwrap_err()
+                .to_string()
+                .contains("`argv` is empty")
+        );
+        let error =
+            read("name = \"mine\"\nargv = [\"a\"]\nknown-failure = 1\n").unwrap_err().to_string();
         assert!(error.contains("known-failure"), "{error}");
         assert!(
-            Definition::read(Path::new("/nonexistent")).unwrap_err().to_string().contains("--definition")
+            Definition::read(Path::new("/nonexistent"))
+                .unwrap_err()
+                .to_string()
+                .contains("--definition")
         );
     }
 

@@ -24,15 +24,16 @@ struct State {
 pub(super) struct Guard(BTreeMap<PathBuf, State>);
 
 impl Guard {
-    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside it;
-    /// the files of a home, and if `thorough` their contents.
+    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside
+    /// it; the files of a home, and if `thorough` their contents.
     ///
-    /// A database is never opened: to close it again would drop the locks of every connection that this process has to it.
+    /// A database is never opened: to close it again would drop the locks of every connection that
+    /// this process has to it.
     pub(super) fn look(ask: &Ask, thorough: bool) -> Self {
         let mut guard = Self(BTreeMap::new());
         match ask {
             Ask::Scan(ScanAsked { database, .. }) if thorough => {
-                // A link stands in another folder than the file that it leads to.
+                // A link is in another folder than the file that it leads to.
                 let path = database.0.canonicalize().unwrap_or_else(|_| database.0.clone());
                 guard.walk(path.parent().unwrap_or(Path::new(".")), false);
             }

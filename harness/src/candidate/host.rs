@@ -12,7 +12,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tracerig_differential::foreign::Interruption;
 use tracerig_protocol::{
-    Answer, Ask, End, Fault, Finding, Handicap, Hello, Outcome, Request, Seen, VERSION, judge, judge_line,
+    Answer, Ask, End, Fault, Finding, Handicap, Hello, Outcome, Request, Seen, VERSION, judge,
+    judge_line,
 };
 
 use super::confine;
@@ -24,7 +25,8 @@ use crate::platform::{Ended, Exit};
 use crate::watch::{self, Cut, Limits};
 
 /// Variables of this process that a candidate sees, too.
-const ALLOWED: [&str; 7] = ["PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE"];
+const ALLOWED: [&str; 7] =
+    ["PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE"];
 
 /// What the names of the folders of launches begin with.
 const PREFIX: &str = "tracerig-launch-";
@@ -95,7 +97,8 @@ impl Candidate {
     /// Prepares to launch what `definition` says; each launch is ended after `limit`.
     ///
     /// # Errors
-    /// This machine has no room for temporary files. What is wrong with the candidate shows at a launch.
+    /// This machine has no room for temporary files. What is wrong with the candidate shows at a
+    /// launch.
     pub fn open(definition: &Definition, limit: Duration) -> io::Result<Self> {
         let parent = std::env::temp_dir();
         let place = TempFolder::new(tempfile::Builder::new().prefix(PREFIX), &parent)?;
@@ -152,7 +155,8 @@ impl Candidate {
         })
     }
 
-    /// Has every launch look for changes of all data, contents included, and not only of a database.
+    /// Has every launch look for changes of all data, contents included, and not only of a
+    /// database.
     pub fn be_thorough(&mut self) {
         self.is_thorough = true;
     }
@@ -227,7 +231,8 @@ impl Candidate {
         self.launch_line(request, &line, Some(how))
     }
 
-    /// The same with `line` on its standard input, whatever that is; it is judged as an answer to `request`.
+    /// The same with `line` on its standard input, whatever that is; it is judged as an answer to
+    /// `request`.
     ///
     /// # Errors
     /// As [`Candidate::launch`].
@@ -282,7 +287,8 @@ impl Candidate {
         Ok(Launch { outcome, request, wall, ended: Some(ended), stderr: said, confined })
     }
 
-    /// Asks a process that goes on answering. It is started if none is there, and ended by any fault.
+    /// Asks a process that goes on answering. It is started if none is there, and ended by any
+    /// fault.
     ///
     /// # Errors
     /// As [`Candidate::launch`].
@@ -293,7 +299,11 @@ impl Candidate {
             None => {
                 self.be_fresh()?;
                 let limits = Limits { gives_up_held: true, ..Limits::default() };
-                match Child::start_with_input(&mut self.command(), &Streams::Read(&self.stderr), limits) {
+                match Child::start_with_input(
+                    &mut self.command(),
+                    &Streams::Read(&self.stderr),
+                    limits,
+                ) {
                     Ok(child) => child,
                     Err(error) if is_ours(&error) => return Err(error),
                     Err(error) => return Ok(not_started(request, &error).outcome),
@@ -314,7 +324,9 @@ impl Candidate {
         };
         let wrote = before.changed(&Guard::look(&request.ask, self.is_thorough));
         let outcome = match wrote {
-            Some(detail) => Outcome::Faulty(Finding { fault: Fault::WroteOutside, detail, answer: None }),
+            Some(detail) => {
+                Outcome::Faulty(Finding { fault: Fault::WroteOutside, detail, answer: None })
+            }
             None => judge_line(&request, &line, end, &said),
         };
         if is_alive && !matches!(outcome, Outcome::Faulty(_)) {
@@ -378,7 +390,8 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether a process could not be started for a reason that lies here: then nothing is known of the candidate.
+/// Whether a process could not be started for a reason that lies here: then nothing is known of the
+/// candidate.
 fn is_ours(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, OutOfMemory, ResourceBusy, WouldBlock};
     matches!(error.kind(), Interrupted | OutOfMemory | ResourceBusy | WouldBlock)
@@ -387,7 +400,14 @@ fn is_ours(error: &io::Error) -> bool {
 fn not_started(request: Request, error: &io::Error) -> Launch {
     let end = End::NotStarted(error.to_string());
     let outcome = judge(&request, &Seen { stdout: b"", stderr: "", end, left: None, wrote: None });
-    Launch { request, outcome, wall: Duration::ZERO, ended: None, stderr: String::new(), confined: false }
+    Launch {
+        request,
+        outcome,
+        wall: Duration::ZERO,
+        ended: None,
+        stderr: String::new(),
+        confined: false,
+    }
 }
 
 /// How a process ended, in the words of the protocol.
@@ -398,118 +418,16 @@ fn end_of(ended: &Ended, cut: Option<Cut>) -> io::Result<End> {
         }
         (Some(Cut::TimedOut), _) => End::TimedOut,
         (Some(Cut::Held), _) => End::Held,
-        (Some(Cut::TooMuchOutput), _) => End::TooMuchOutput("it wrote more than 64 MiB to standard output"),
-        (Some(Cut::TooMuchError), _) => End::TooMuchOutput("it wrote more than 1 MiB to standard error"),
+        (Some(Cut::TooMuchOutput), _) => {
+            End::TooMuchOutput("it wrote more than 64 MiB to standard output")
+        }
+        (Some(Cut::TooMuchError), _) => {
+            End::TooMuchOutput("it wrote more than 1 MiB to standard error")
+        }
         (None, Exit::Code(code)) => End::Code(code),
         (None, Exit::Signal(signal)) => End::Signal(signal),
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::process::Stdio;
-    use std::time::Instant;
-
-    use tracerig_protocol::{ScanAsked, WirePath};
-
-    use super::*;
-
-    fn candidate(script: &str) -> Candidate {
-        let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        Candidate::open(&Definition::of_words("test", words), Duration::from_secs(60)).unwrap()
-    }
-
-    fn detail(launch: Launch) -> String {
-        match launch.outcome {
-            Outcome::Faulty(finding) => finding.detail,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn each_launch_has_empty_folders_and_an_environment_of_its_own() {
-        let mut candidate = candidate(
-            "env | cut -d= -f1 | sort >&2; ls -A \"$HOME\" \"$TMPDIR\" >&2; echo x > \"$HOME/kept\"; \
-             echo x > \"$TMPDIR/kept\"; exit 9",
-        );
-        let first = detail(candidate.launch(&Ask::Idle).unwrap());
-        let second = detail(candidate.launch(&Ask::Idle).unwrap());
-        assert_eq!(first, second, "nothing is left of the first launch");
-        assert!(first.contains("XDG_CACHE_HOME") && first.contains("PATH") && !first.contains("kept"));
-        assert!(!first.contains("CARGO"), "{first}");
-    }
-
-    #[test]
-    fn what_cannot_be_started_is_an_outcome() {
-        let words = vec!["/nonexistent/scanner".to_owned()];
-        let definition = Definition::of_words("none", words);
-        let mut candidate = Candidate::open(&definition, Duration::from_secs(1)).unwrap();
-        assert_eq!(candidate.hello().unwrap().outcome.fault(), Some(Fault::NoHello));
-        assert_eq!(candidate.launch(&Ask::Idle).unwrap().outcome.fault(), Some(Fault::Crashed));
-        assert_eq!(candidate.serve(&Ask::Idle).unwrap().fault(), Some(Fault::Crashed));
-    }
-
-    #[test]
-    fn one_that_serves_is_asked_again_and_started_anew_after_a_fault() {
-        let mut candidate = candidate(
-            "count=0; while read -r request; do count=$((count+1)); id=${request#*'\"id\":\"'}; \
-             [ $count = 3 ] && exit 1; \
-             printf '{\"tracerig\":1,\"id\":\"%s\",\"result\":{}}\\n' \"${id%%'\"'*}\"; done",
-        );
-        let faults: Vec<_> = (0..5).map(|_| candidate.serve(&Ask::Idle).unwrap().fault()).collect();
-        assert_eq!(faults, [None, None, Some(Fault::Crashed), None, None]);
-    }
-
-    #[test]
-    fn a_change_of_the_data_is_noticed_and_the_index_of_the_log_is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("logs_2.sqlite");
-        std::fs::write(&database, "data").unwrap();
-        let ask = Ask::Scan(ScanAsked {
-            database: WirePath(database.clone()),
-            memo: None,
-            since: None,
-            until: None,
-            force: false,
-        });
-        let answer = "echo '{\"tracerig\":1,\"id\":\"1\",\"result\":{\"turns\":{}}}'";
-        let fault = |thorough: bool, does: &str| {
-            let mut candidate = candidate(&format!("cd {}; {does}; {answer}", folder.path().display()));
-            if thorough {
-                candidate.be_thorough();
-            }
-            candidate.launch(&ask).unwrap().outcome.fault()
-        };
-        assert_eq!(fault(true, ": > logs_2.sqlite-shm; : > logs_2.sqlite-wal"), None);
-        assert_eq!(fault(false, "echo longer > logs_2.sqlite"), Some(Fault::WroteOutside));
-        assert_eq!(fault(true, "printf other > logs_2.sqlite"), Some(Fault::WroteOutside));
-        assert_eq!(fault(true, "echo x > cache"), Some(Fault::WroteOutside));
-        assert_eq!(fault(true, "rm cache"), Some(Fault::WroteOutside));
-    }
-
-    /// Prints what a launch costs beyond a bare process with the same pipes. Nothing is asserted about time.
-    #[test]
-    #[ignore = "a measurement, for a quiet machine"]
-    fn cost_of_a_launch() {
-        const LAUNCHES: usize = 2000;
-        let words = vec!["true".to_owned()];
-        let definition = Definition::of_words("true", words);
-        let mut candidate = Candidate::open(&definition, Duration::from_secs(60)).unwrap();
-        let program = definition.program();
-        let (mut bare, mut hosted) = (Vec::new(), Vec::new());
-        for _ in 0..LAUNCHES {
-            let start = Instant::now();
-            let mut command = Command::new(&program);
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-            command.spawn().unwrap().wait_with_output().unwrap();
-            bare.push(start.elapsed());
-            let start = Instant::now();
-            candidate.launch(&Ask::Idle).unwrap();
-            hosted.push(start.elapsed());
-        }
-        bare.sort();
-        hosted.sort();
-        let (bare, hosted) = (bare[LAUNCHES / 2], hosted[LAUNCHES / 2]);
-        println!("bare {bare:?}, hosted {hosted:?}: {:?} more", hosted.saturating_sub(bare));
-    }
-}
+mod tests;

@@ -7,8 +7,8 @@ use tracerig_differential::foreign::{Foreign, Interruption, trace_answer, usage_
 use tracerig_differential::{archive, trace};
 use tracerig_oracle as oracle;
 use tracerig_protocol::{
-    Answer, AppendAnswer, AppendAsked, Ask, Capability, Claims, Contract, ErrorKind, Hello, Outcome, Refusal,
-    Request, ScanAsked, UsageAsked, UsageDeclared, WirePath,
+    Answer, AppendAnswer, AppendAsked, Ask, Capability, Claims, Contract, ErrorKind, Hello,
+    Outcome, Refusal, Request, ScanAsked, UsageAsked, UsageDeclared, WirePath,
 };
 
 use super::check::{What, threads};
@@ -29,7 +29,10 @@ pub fn right_answer(ask: &Ask) -> io::Result<Answer> {
         }
         Ask::Usage(UsageAsked { home, zone_minutes, priority, .. }) => {
             let priority = priority.iter().cloned().collect();
-            Ok(usage_answer(&oracle::archive::view(&home.0, &priority, *zone_minutes), *zone_minutes))
+            Ok(usage_answer(
+                &oracle::archive::view(&home.0, &priority, *zone_minutes),
+                *zone_minutes,
+            ))
         }
         Ask::Append(AppendAsked { appends, .. }) => {
             Ok(Answer::Append(AppendAnswer { appends: appends.len() as u64 }))
@@ -75,7 +78,9 @@ impl Foreign for Oracle {
         self.note(ask)?;
         Ok(match right_answer(ask) {
             Ok(answer) => Outcome::Answered(answer, Claims::default()),
-            Err(error) => Outcome::Refused(Refusal { kind: ErrorKind::Failed, message: error.to_string() }),
+            Err(error) => {
+                Outcome::Refused(Refusal { kind: ErrorKind::Failed, message: error.to_string() })
+            }
         })
     }
 
@@ -99,8 +104,8 @@ fn executed(what: &What, folder: &Path, until: Option<usize>) -> io::Result<Vec<
     }
 }
 
-/// Makes the data of a case in `folder`, which must be empty, as it is before its request number `step` (the last one if
-/// `None`), and gives the line of that request and the right answer.
+/// Makes the data of a case in `folder`, which must be empty, as it is before its request number
+/// `step` (the last one if `None`), and gives the line of that request and the right answer.
 ///
 /// # Errors
 /// The folder cannot be written to, or there is no such request.
@@ -146,7 +151,8 @@ pub(super) fn prepared(contract: Contract, folder: &Path) -> io::Result<PathBuf>
             Ok(home)
         }
         Contract::Usage => {
-            let case = "create 1 day=20\nappend 1 turn 1 model 1 | count 5/5\n".parse::<archive::Case>();
+            let case =
+                "create 1 day=20\nappend 1 turn 1 model 1 | count 5/5\n".parse::<archive::Case>();
             let case = case.map_err(|error| told(error.to_string()))?;
             executed(&What::Archive(case), folder, None)?;
             Ok(folder.join("data").join("home"))
@@ -158,9 +164,13 @@ pub(super) fn prepared(contract: Contract, folder: &Path) -> io::Result<PathBuf>
 pub(super) fn asked_of(contract: Contract, path: &Path, memo: Option<PathBuf>) -> Ask {
     let memo = memo.map(WirePath);
     match contract {
-        Contract::Trace => {
-            Ask::Scan(ScanAsked { database: path.into(), memo: None, since: None, until: None, force: false })
-        }
+        Contract::Trace => Ask::Scan(ScanAsked {
+            database: path.into(),
+            memo: None,
+            since: None,
+            until: None,
+            force: false,
+        }),
         Contract::Threads => Ask::Append(threads::first(path)),
         Contract::Usage => Ask::Usage(UsageAsked {
             home: WirePath(path.to_owned()),

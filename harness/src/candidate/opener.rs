@@ -44,8 +44,11 @@ impl Foreign for Answering {
     }
 
     fn ask(&mut self, ask: &Ask) -> io::Result<Outcome> {
-        let outcome =
-            if self.serves { self.candidate.serve(ask)? } else { self.candidate.launch(ask)?.outcome };
+        let outcome = if self.serves {
+            self.candidate.serve(ask)?
+        } else {
+            self.candidate.launch(ask)?.outcome
+        };
         self.answers.fetch_add(u64::from(outcome.answer().is_some()), Ordering::Relaxed);
         Ok(outcome)
     }
@@ -75,7 +78,7 @@ impl Opener for Opens {
 /// Why a candidate cannot be asked anything.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NotOpened {
-    /// What it stands for is not installed.
+    /// What it means is not installed.
     #[error("unavailable: {0}")]
     Unavailable(String),
     /// It does not say who it is.
@@ -103,8 +106,8 @@ pub(crate) fn open(definition: &Definition, limit: Duration) -> io::Result<Opene
     })
 }
 
-/// A candidate for a search. `named` is the option that names it again; `answers` counts the requests
-/// that it answers, rightly or not.
+/// A candidate for a search. `named` is the option that names it again; `answers` counts the
+/// requests that it answers, rightly or not.
 ///
 /// # Errors
 /// This machine has no room for temporary files.

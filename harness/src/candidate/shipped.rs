@@ -1,4 +1,5 @@
-//! The candidates that ship with tracerig: scanners of this program, and scripts that are part of it.
+//! The candidates that ship with tracerig: scanners of this program, and scripts that are part of
+//! it.
 
 use super::definition::Definition;
 use crate::scenario::relaunch::worker;
@@ -30,13 +31,21 @@ const fn own(name: &'static str, why: &'static str, homepage: &'static str) -> S
 /// Every one.
 pub const SHIPPED: [Shipped; 10] = [
     own("tracerig", "the scanner and the refresh of this program", ""),
-    own("published", "the query and the refresh as published, without a memo of the trace", CODEXBAR),
+    own(
+        "published",
+        "the query and the refresh as published, without a memo of the trace",
+        CODEXBAR,
+    ),
     own(
         "history/memory",
         "the published scanner of pull request 1404: its memo dies with the process",
         CODEXBAR,
     ),
-    own("history/persisted", "of pull request 1421: the memo is a file, and the inode proves it", CODEXBAR),
+    own(
+        "history/persisted",
+        "of pull request 1421: the memo is a file, and the inode proves it",
+        CODEXBAR,
+    ),
     own("history/one-anchor", "of pull request 3130: the last row proves the memo, too", CODEXBAR),
     own("history/four-anchors", "of pull request 3318: two of four rows prove the memo", CODEXBAR),
     Shipped {
@@ -62,7 +71,10 @@ pub const SHIPPED: [Shipped; 10] = [
         why: "counts tokens by day and model (the npm package @ccusage/codex)",
         homepage: "https://github.com/ryoppippi/ccusage",
         argv: &["python3", "ccusage_codex.py"],
-        files: &[ADAPTER, ("ccusage_codex.py", include_str!("../../candidates/adapters/ccusage_codex.py"))],
+        files: &[
+            ADAPTER,
+            ("ccusage_codex.py", include_str!("../../candidates/adapters/ccusage_codex.py")),
+        ],
     },
     Shipped {
         name: "tokscale",

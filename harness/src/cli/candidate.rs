@@ -14,8 +14,8 @@ use super::{Code, Usage};
 
 /// Test your own scanner or usage counter, in any language.
 ///
-/// A candidate is a program that reads one line of JSON and writes one. `docs/protocol.md` describes both lines;
-/// `docs/own-scanner.md` is a guide that takes ten minutes.
+/// A candidate is a program that reads one line of JSON and writes one. `docs/protocol.md`
+/// describes both lines; `docs/own-scanner.md` is a guide that takes ten minutes.
 ///
 /// Examples:
 ///

@@ -54,7 +54,9 @@ impl Conditions {
             caches: self.cache.clone(),
             output: self.output.unwrap_or_default(),
             warmup: self.warmup,
-            limit_ms: self.limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1)),
+            limit_ms: self
+                .limit
+                .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1)),
         }
     }
 }
@@ -63,9 +65,11 @@ impl Conditions {
 /// splits them. No shell runs.
 pub(super) fn argv(text: &str) -> Result<Argv, String> {
     let words = if text.trim_start().starts_with('[') {
-        serde_json::from_str(text).map_err(|error| format!("not a JSON array of strings: {error}"))?
+        serde_json::from_str(text)
+            .map_err(|error| format!("not a JSON array of strings: {error}"))?
     } else {
-        shlex::split(text).ok_or_else(|| "a quotation mark or a backslash has no partner".to_owned())?
+        shlex::split(text)
+            .ok_or_else(|| "a quotation mark or a backslash has no partner".to_owned())?
     };
     match words.first() {
         Some(program) if !program.is_empty() => Ok(Argv(words)),

@@ -1,4 +1,5 @@
-//! `tracerig compare`: two executables, two revisions, two records, or a record and a baseline, arm by arm.
+//! `tracerig compare`: two executables, two revisions, two records, or a record and a baseline, arm
+//! by arm.
 
 mod candidates;
 mod commands;
@@ -22,19 +23,20 @@ use crate::scenario::KINDS;
 
 /// Compare two builds or two commands: exact counters first, then paired wall times with noise.
 ///
-/// --base-bin and --new-bin compare two executables; --base-rev and --new-rev two revisions, each built in a
-/// separate git work tree (without --new-rev: the current work tree). Both run on the same database in alternating
-/// pairs, in random order. The base also runs against itself, to measure noise. A change counts only if a second run
-/// confirms it.
+/// --base-bin and --new-bin compare two executables; --base-rev and --new-rev two revisions, each
+/// built in a separate git work tree (without --new-rev: the current work tree). Both run on the
+/// same database in alternating pairs, in random order. The base also runs against itself, to
+/// measure noise. A change counts only if a second run confirms it.
 ///
-/// --base-candidate and --new-candidate compare two candidates, each on memos that it makes itself, by the answers of
-/// docs/protocol.md. --base-cmd and --new-cmd compare any two commands in the same way.
+/// --base-candidate and --new-candidate compare two candidates, each on memos that it makes itself,
+/// by the answers of docs/protocol.md. --base-cmd and --new-cmd compare any two commands in the
+/// same way.
 ///
-/// Two RECORDs, or a RECORD and a baseline, are compared as measured. Machines change over time, so only changes of
-/// 25 % or more are reported. Times of different machines are refused.
+/// Two RECORDs, or a RECORD and a baseline, are compared as measured. Machines change over time, so
+/// only changes of 25 % or more are reported. Times of different machines are refused.
 ///
-/// Exit codes: 0 the same or better, 3 wrong answer, 4 regression, 5 inconclusive, 1 failed, 2 wrong arguments,
-/// 130 interrupted.
+/// Exit codes: 0 the same or better, 3 wrong answer, 4 regression, 5 inconclusive, 1 failed, 2
+/// wrong arguments, 130 interrupted.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -62,12 +64,17 @@ pub(super) struct Arguments {
     /// Save the records under this name.
     #[arg(long, value_name = "NAME")]
     save_baseline: Option<String>,
-    /// Keep a run that was cut short, failed, answered wrongly or is inconclusive, unless a good one
-    /// is kept under the name.
+    /// Keep a run that was cut short, failed, answered wrongly or is inconclusive, unless a good
+    /// one is kept under the name.
     #[arg(long, hide_short_help = true, requires = "save_baseline")]
     force: bool,
     /// Folder of the baselines.
-    #[arg(long, hide_short_help = true, value_name = "DIR", default_value = "target/tracerig/baselines")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "DIR",
+        default_value = "target/tracerig/baselines"
+    )]
     baselines: PathBuf,
     /// Plan whose arms are compared: quick, ci, release, or the path of a plan file.
     #[arg(long, value_name = "PLAN", default_value = "ci")]
@@ -79,7 +86,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "only"])]
     recipe: Option<String>,
     /// Arms on that dataset [default: full:hot,warm:hot,unchanged:hot].
-    #[arg(long, hide_short_help = true, value_name = "A,B", value_delimiter = ',', requires = "recipe")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "A,B",
+        value_delimiter = ',',
+        requires = "recipe"
+    )]
     arms: Vec<String>,
     /// Pairs of samples per arm, and as many for the second run [default: the plan's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
@@ -142,7 +155,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         return commands::main(arguments);
     }
     let Arguments { records, base_bin, new_bin, base_rev, new_rev, .. } = arguments;
-    let of_programs = [base_bin.is_some(), new_bin.is_some(), base_rev.is_some(), new_rev.is_some()];
+    let of_programs =
+        [base_bin.is_some(), new_bin.is_some(), base_rev.is_some(), new_rev.is_some()];
     if arguments.self_check {
         return self_check::main(arguments);
     }
@@ -150,10 +164,12 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         return Err(Usage("--comparisons and --handicap are for --self-check".to_owned()).into());
     }
     if of_programs.contains(&true) {
-        if !records.is_empty() || arguments.baseline.is_some() || arguments.save_baseline.is_some() {
-            return Err(
-                Usage("give either executables and revisions, or records and baselines".to_owned()).into()
-            );
+        if !records.is_empty() || arguments.baseline.is_some() || arguments.save_baseline.is_some()
+        {
+            return Err(Usage(
+                "give either executables and revisions, or records and baselines".to_owned(),
+            )
+            .into());
         }
         return programs::main(arguments);
     }
@@ -173,7 +189,11 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     for name in &arguments.only {
         if !plan.runs.iter().any(|run| run.name == *name) {
             let known: Vec<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
-            return Err(Usage(format!("the plan has no run `{name}`; it has {}", known.join(", "))).into());
+            return Err(Usage(format!(
+                "the plan has no run `{name}`; it has {}",
+                known.join(", ")
+            ))
+            .into());
         }
     }
     plan.runs.retain(|run| arguments.only.is_empty() || arguments.only.contains(&run.name));
@@ -193,8 +213,8 @@ fn judged_by(arguments: &Arguments, plan: &mut Plan) -> Result<(), Usage> {
     plan.checked().map_err(Usage)
 }
 
-/// What counts as a change; `exact` are the counters that decide, and may be accepted. A name that is misspelt would accept nothing, and
-/// one that decides nothing needs no leave.
+/// What counts as a change; `exact` are the counters that decide, and may be accepted. A name that
+/// is misspelt would accept nothing, and one that decides nothing needs no leave.
 fn rules(arguments: &Arguments, plan: &Plan, exact: &BTreeSet<&str>) -> Result<Rules, Usage> {
     if let Some(unknown) = arguments.accept.iter().find(|name| !exact.contains(name.as_str())) {
         let known: Vec<&str> = exact.iter().copied().collect();

@@ -22,9 +22,10 @@ use crate::interrupt;
 
 /// Build, list, verify, inspect and remove datasets.
 ///
-/// A dataset is a trace database or an archive of rollouts, built from a recipe, a seed and a scale. The
-/// same three give the same bytes. Datasets are kept in the user's cache folder; TRACERIG_CACHE_DIR moves
-/// it. Each use checks size and modification time, and the digest if these changed.
+/// A dataset is a trace database or an archive of rollouts, built from a recipe, a seed and a
+/// scale. The same three give the same bytes. Datasets are kept in the user's cache folder;
+/// TRACERIG_CACHE_DIR moves it. Each use checks size and modification time, and the digest if these
+/// changed.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -113,8 +114,9 @@ struct Shown {
 
 impl Shown {
     fn of(dataset: &Dataset) -> Self {
-        let Manifest { name, seed, scale, rows, max_id, file_bytes, rows_digest, file_digest, .. } =
-            dataset.manifest.clone();
+        let Manifest {
+            name, seed, scale, rows, max_id, file_bytes, rows_digest, file_digest, ..
+        } = dataset.manifest.clone();
         Self {
             name: folder_name(dataset),
             database: dataset.database.clone(),
@@ -138,6 +140,7 @@ fn fact(name: &str, value: &str) -> String {
 }
 
 fn folder_name(dataset: &Dataset) -> String {
-    let folder = dataset.database.parent().and_then(|folder| folder.file_name()).unwrap_or_default();
+    let folder =
+        dataset.database.parent().and_then(|folder| folder.file_name()).unwrap_or_default();
     folder.to_string_lossy().into_owned()
 }

@@ -36,7 +36,8 @@ enum What {
     All(all::All),
     #[cfg(feature = "ablations")]
     Ablations(ablations::Ablations),
-    /// Switch off each rule in turn and check that the tests notice (build with `--features ablations`).
+    /// Switch off each rule in turn and check that the tests notice (build with `--features
+    /// ablations`).
     #[cfg(not(feature = "ablations"))]
     Ablations(Unavailable),
 }
@@ -58,6 +59,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         #[cfg(feature = "ablations")]
         What::Ablations(arguments) => ablations::main(arguments),
         #[cfg(not(feature = "ablations"))]
-        What::Ablations(_) => Err(super::Usage(tracerig_differential::switches::REMEDY.to_owned()).into()),
+        What::Ablations(_) => {
+            Err(super::Usage(tracerig_differential::switches::REMEDY.to_owned()).into())
+        }
     }
 }

@@ -41,7 +41,10 @@ pub(super) fn man(arguments: &Man) -> anyhow::Result<Code> {
     command.build();
     for verb in &arguments.verb {
         command = command.find_subcommand(verb).cloned().ok_or_else(|| {
-            super::Usage(format!("unknown verb `{}`; see tracerig --help", arguments.verb.join(" ")))
+            super::Usage(format!(
+                "unknown verb `{}`; see tracerig --help",
+                arguments.verb.join(" ")
+            ))
         })?;
     }
     let mut page = Vec::new();

@@ -38,8 +38,8 @@ use crate::{platform, watch};
 
 /// Measure and test programs that read trace databases and session files at every launch.
 ///
-/// Every launch is a fresh process, and every answer is verified. Results go to standard output, progress and
-/// messages to standard error.
+/// Every launch is a fresh process, and every answer is verified. Results go to standard output,
+/// progress and messages to standard error.
 ///
 /// Exit codes: 0 fine, 1 failed, 2 wrong arguments, 3 wrong answer, 4 regression, 5 inconclusive,
 /// 130 interrupted.
@@ -96,17 +96,25 @@ impl Code {
 struct Usage(String);
 
 impl Code {
-    /// The graver of two: a wrong answer, then an interruption, a failure, bad usage, a regression, no conclusion.
+    /// The graver of two: a wrong answer, then an interruption, a failure, bad usage, a regression,
+    /// no conclusion.
     fn graver(self, other: Self) -> Self {
-        let order =
-            [Self::FINE, Self::INCONCLUSIVE, Self::REGRESSION, Self::USAGE, Self::FAILED, Self::INTERRUPTED];
+        let order = [
+            Self::FINE,
+            Self::INCONCLUSIVE,
+            Self::REGRESSION,
+            Self::USAGE,
+            Self::FAILED,
+            Self::INTERRUPTED,
+        ];
         // What is not in the list is a wrong answer.
-        let gravity = |code: Self| order.iter().position(|known| *known == code).unwrap_or(order.len());
+        let gravity =
+            |code: Self| order.iter().position(|known| *known == code).unwrap_or(order.len());
         if gravity(other) > gravity(self) { other } else { self }
     }
 
-    /// This code, even if printing or writing the result failed. Reports that failure, which counts only
-    /// if it is graver.
+    /// This code, even if printing or writing the result failed. Reports that failure, which counts
+    /// only if it is graver.
     fn after(self, done: anyhow::Result<()>) -> Self {
         done.map_or_else(|error| self.graver(told(&error)), |()| self)
     }
@@ -129,16 +137,19 @@ fn scale(text: &str) -> Result<f64, String> {
     scale.ok_or_else(|| format!("give a factor above 0, at most {MOST_SCALE}"))
 }
 
-/// The executable at a path that the user gave. The system would look for a mere name in PATH, and could find another program.
+/// The executable at a path that the user gave. The system would look for a mere name in PATH, and
+/// could find another program.
 fn executable(path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
 }
 
-/// Why there is no such recipe. A name that is not known, and words in a file that make none, are wrong arguments; a file that
-/// cannot be read is a failure.
+/// Why there is no such recipe. A name that is not known, and words in a file that make none, are
+/// wrong arguments; a file that cannot be read is a failure.
 fn no_recipe(error: DatasetError) -> anyhow::Error {
     match error {
-        DatasetError::UnknownRecipe { .. } | DatasetError::Recipe { .. } => Usage(error.to_string()).into(),
+        DatasetError::UnknownRecipe { .. } | DatasetError::Recipe { .. } => {
+            Usage(error.to_string()).into()
+        }
         error => error.into(),
     }
 }
@@ -158,7 +169,8 @@ fn no_run(place: &str, error: DefinitionError) -> anyhow::Error {
     if error.is::<Usage>() { Usage(told).into() } else { error.context(told) }
 }
 
-/// Prints what is wrong with the arguments. They are quoted, and a script may have taken them from anywhere.
+/// Prints what is wrong with the arguments. They are quoted, and a script may have taken them from
+/// anywhere.
 fn complain(error: &clap::Error) {
     let text = error.render().to_string();
     if text == output::plain(&text) {
@@ -173,7 +185,9 @@ fn complain(error: &clap::Error) {
 pub fn main() -> ExitCode {
     // Before anything else: a signal may come at any moment.
     if let Err(error) = interrupt::install() {
-        output::say(&format!("tracerig: Ctrl-C cannot be caught ({error}), so it ends the program at once"));
+        output::say(&format!(
+            "tracerig: Ctrl-C cannot be caught ({error}), so it ends the program at once"
+        ));
     }
     if platform::is_stdout_closed() {
         output::say("tracerig: standard output is closed; redirect it, for example to /dev/null");
@@ -181,7 +195,9 @@ pub fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") => {
+        Err(error)
+            if error.use_stderr() && std::env::args_os().any(|argument| argument == "--bisect") =>
+        {
             // To `git bisect run` the code of bad usage would mean that every revision is bad.
             complain(&error);
             repro::say_skipped();
@@ -228,7 +244,8 @@ fn told(error: &anyhow::Error) -> Code {
         return Code::FINE;
     }
     let code = code_of(error);
-    let words = if code == Code::INTERRUPTED { Interrupted.to_string() } else { output::told(error) };
+    let words =
+        if code == Code::INTERRUPTED { Interrupted.to_string() } else { output::told(error) };
     output::say(&format!("tracerig: {words}"));
     code
 }
@@ -294,7 +311,8 @@ mod tests {
         for error in errors {
             assert_eq!(code_of(&error), Code::MISMATCH, "{error:?}");
         }
-        let other = CompareError::Build { what: "git".to_owned(), said: "no".to_owned(), remedy: "" };
+        let other =
+            CompareError::Build { what: "git".to_owned(), said: "no".to_owned(), remedy: "" };
         assert_eq!(code_of(&other.into()), Code::FAILED);
     }
 

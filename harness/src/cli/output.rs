@@ -1,5 +1,5 @@
-//! Standard output without panics: a reader that went away is not an error, and text from a database cannot steer the
-//! terminal.
+//! Standard output without panics: a reader that went away is not an error, and text from a
+//! database cannot steer the terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -84,7 +84,9 @@ pub(super) fn told(error: &anyhow::Error) -> String {
 /// Whether `error` is standard output gone, as with `tracerig ... | head`.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
 }
 
@@ -106,10 +108,14 @@ pub(super) fn padded(text: &str, width: usize) -> String {
 
 /// A progress bar on standard error, for a terminal only.
 pub(super) fn progress_bar(length: u64, template: &str) -> ProgressBar {
-    let target =
-        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     let bar = ProgressBar::with_draw_target(Some(length), target);
-    // The templates are literals of this program; one that does not parse shows as the default style.
+    // The templates are literals of this program; one that does not parse shows as the default
+    // style.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
@@ -124,7 +130,8 @@ mod tests {
     #[test]
     fn a_cause_is_told_once() {
         let inner = || io::Error::other("disk on fire");
-        let known = anyhow::Error::new(inner()).context("x: cannot write: disk on fire; buy another");
+        let known =
+            anyhow::Error::new(inner()).context("x: cannot write: disk on fire; buy another");
         assert_eq!(told(&known), "x: cannot write: disk on fire; buy another");
         assert_eq!(told(&anyhow::Error::new(inner()).context("x")), "x: disk on fire");
     }

@@ -19,11 +19,12 @@ use crate::scenario::{Definition, Kind, Place, repro};
 
 /// Show where the time of an arm goes: by function, by instructions, by system call.
 ///
-/// Launches the arm on the data of a record or recipe under perf, Valgrind and strace, as far as they are installed.
-/// With --base-bin, does the same with another build, and shows what costs more or less than there.
+/// Launches the arm on the data of a record or recipe under perf, Valgrind and strace, as far as
+/// they are installed. With --base-bin, does the same with another build, and shows what costs more
+/// or less than there.
 ///
-/// Writes profile.json and a flame graph. Answers are verified as in a run. Functions that were inlined count as
-/// those that they are in.
+/// Writes profile.json and a flame graph. Answers are verified as in a run. Functions that were
+/// inlined count as those that they are in.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  tracerig profile --recipe quick --arm full\n  tracerig profile tracerig-out/relaunch-20261122T041721Z-4e05 --arm warm:hot --tools valgrind\n  tracerig profile --recipe quick --arm full --base-bin old/tracerig"
@@ -105,7 +106,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     kept::prepare(&out, &[(FILE, "a profile")])?;
     run::warn_of_debug_build();
     let current = || std::env::current_exe().context("the path of this program");
-    let program = arguments.bin.as_deref().map_or_else(current, |path| Ok(super::executable(path)))?;
+    let program =
+        arguments.bin.as_deref().map_or_else(current, |path| Ok(super::executable(path)))?;
     let place = Place { program: program.clone(), ..run::place(seed)? };
     let base = arguments.base_bin.as_deref().map(super::executable);
     definition.programs = [program.clone()].into_iter().chain(base.clone()).collect();
@@ -122,7 +124,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         launches: arguments.launches,
     };
     let mut profile = |side: usize, program: &Path| {
-        let tell = &mut |tool: Tool| output::say(&format!("{}: {}", tool.program(), output::path(program)));
+        let tell = &mut |tool: Tool| {
+            output::say(&format!("{}: {}", tool.program(), output::path(program)));
+        };
         profiled.of((side, program), |_| (), tell).map_err(|error| match error {
             ProfileError::Interrupted => anyhow::Error::from(Interrupted),
             error => error.into(),
@@ -140,7 +144,10 @@ fn defined(arguments: &Arguments) -> anyhow::Result<(Definition, u64)> {
             let path = if path.is_dir() { path.join(run::RECORD) } else { path.clone() };
             let record = Record::read(&path)?;
             if let Some(command) = &record.plan.command {
-                let told = format!("the record is of the command {:?}; profile it by itself", command.argv);
+                let told = format!(
+                    "the record is of the command {:?}; profile it by itself",
+                    command.argv
+                );
                 return Err(Usage(told).into());
             }
             let definition = repro::definition(&record, arguments.db.as_deref());
@@ -179,11 +186,15 @@ fn tools(arguments: &Arguments) -> anyhow::Result<Vec<Tool>> {
     if !arguments.tools.is_empty() {
         return Ok(arguments.tools.iter().map(|chosen| chosen.tool()).collect());
     }
-    let (there, missing): (Vec<_>, Vec<_>) = Tool::ALL.into_iter().partition(|tool| tool.is_there());
+    let (there, missing): (Vec<_>, Vec<_>) =
+        Tool::ALL.into_iter().partition(|tool| tool.is_there());
     for tool in &missing {
         output::say(&format!("{}: not found, left out ({})", tool.program(), tool.install()));
     }
-    anyhow::ensure!(!there.is_empty(), "there is no tool to profile with; install one of those named above");
+    anyhow::ensure!(
+        !there.is_empty(),
+        "there is no tool to profile with; install one of those named above"
+    );
     Ok(there)
 }
 
@@ -195,7 +206,8 @@ fn give(
     (new, base): (&Profile, Option<&Profile>),
 ) -> anyhow::Result<Code> {
     let arm = arm.to_string();
-    let document = Document { schema: "tracerig.profile", version: 1, arm: arm.clone(), dataset, new, base };
+    let document =
+        Document { schema: "tracerig.profile", version: 1, arm: arm.clone(), dataset, new, base };
     let json = output::json(&document)?;
     write_whole(&out.join(FILE), json.as_bytes())?;
     if !new.stacks.is_empty() {

@@ -22,8 +22,8 @@ use crate::scenario::Place;
 /// Compare the work tree with the last tag, judge budgets, and write one page for a release.
 ///
 /// Builds both versions on this machine, runs the arms of the plan in pairs on the same data, and
-/// writes release.html, release.md, and every sample. budgets.toml says what figures may be at most;
-/// docs/release-report.md explains it.
+/// writes release.html, release.md, and every sample. budgets.toml says what figures may be at
+/// most; docs/release-report.md explains it.
 ///
 /// Exit codes: 0 no worse and within budget, 3 wrong answer, 4 regression or missed budget,
 /// 5 inconclusive, 1 failed, 2 wrong arguments, 130 interrupted.
@@ -78,10 +78,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         let said = format!("no arm of the plan {} is compared between versions", plan.name);
         return Err(Usage(said).into());
     }
-    let out = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("tracerig-out").join(machine::run_id("release", &machine::now())));
+    let out = arguments.out.clone().unwrap_or_else(|| {
+        Path::new("tracerig-out").join(machine::run_id("release", &machine::now()))
+    });
     results::prepare(&out)?;
     kept::prepare(&out, &[(PAGE, "a report"), (MARKDOWN, "a report")])?;
     let since = match &arguments.since {

@@ -1,4 +1,5 @@
-//! `tracerig report`: shows the records of runs and comparisons, as a page or in the formats of services that keep figures.
+//! `tracerig report`: shows the records of runs and comparisons, as a page or in the formats of
+//! services that keep figures.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,8 @@ use clap::{Args, ValueEnum};
 use tracerig_reports::comparison::{self, Comparisons};
 use tracerig_reports::record::{PARTIAL, Status};
 use tracerig_reports::{
-    Document, LARGEST_DOCUMENT, Record, check_writable, export, foreign, hdr, html, read_whole, render,
-    write_whole,
+    Document, LARGEST_DOCUMENT, Record, check_writable, export, foreign, hdr, html, read_whole,
+    render, write_whole,
 };
 
 use super::compare::results;
@@ -17,11 +18,12 @@ use super::{Code, Usage, output};
 
 /// Show runs and comparisons from their records, as text, Markdown, HTML or JSON.
 ///
-/// RECORD is the record.json of a run, the comparison.json of a comparison, or a folder with such files.
+/// RECORD is the record.json of a run, the comparison.json of a comparison, or a folder with such
+/// files.
 ///
-/// The HTML page is one self-contained file: question and answer, percentiles, distributions, order of the run,
-/// cold against hot, work, verification, machine, and the commands that repeat it. Records that differ in scale
-/// also show how costs grow.
+/// The HTML page is one self-contained file: question and answer, percentiles, distributions, order
+/// of the run, cold against hot, work, verification, machine, and the commands that repeat it.
+/// Records that differ in scale also show how costs grow.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -35,7 +37,13 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "terminal")]
     format: Format,
     /// Write figures for another service instead of a report (comma-separated with --out).
-    #[arg(long, value_enum, value_name = "FORMAT", value_delimiter = ',', conflicts_with = "format")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        conflicts_with = "format"
+    )]
     export: Vec<Export>,
     /// Write report.html (or .md, .txt, .json, or the exported files) into this folder.
     #[arg(long, value_name = "DIR")]
@@ -91,7 +99,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let (passed_over, named): (Vec<&PathBuf>, Vec<&PathBuf>) =
         arguments.records.iter().partition(|path| is_beside_records(path));
     for path in passed_over {
-        output::say(&format!("tracerig: {}: skipped: made from records, but not a record", path.display()));
+        output::say(&format!(
+            "tracerig: {}: skipped: made from records, but not a record",
+            path.display()
+        ));
     }
     if named.is_empty() {
         bail!("no record given; name the folder that a run wrote, or the record.json in it");
@@ -133,7 +144,8 @@ fn say_if_incomplete(path: &Path, record: &Record) {
     }
 }
 
-/// Files that runs, comparisons and reports write beside records. Who names all files of a folder names them, too.
+/// Files that runs, comparisons and reports write beside records. Who names all files of a folder
+/// names them, too.
 const BESIDE: [&str; 17] = [
     "summary.txt",
     "ladder.md",
@@ -159,7 +171,8 @@ fn is_beside_records(path: &Path) -> bool {
     path.is_file() && path.file_name().is_some_and(|name| BESIDE.iter().any(|known| name == *known))
 }
 
-/// How deep below a folder records are looked for: a plan has folders of runs, a run at several scales has one for each.
+/// How deep below a folder records are looked for: a plan has folders of runs, a run at several
+/// scales has one for each.
 const DEPTH: u32 = 3;
 
 /// The records of runs that an argument names, by their paths.
@@ -167,7 +180,8 @@ pub(super) fn records_at(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     files_at(path, &[RECORD])
 }
 
-/// The files that an argument names: itself, or those in a folder that are called by one of these names.
+/// The files that an argument names: itself, or those in a folder that are called by one of these
+/// names.
 pub(super) fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -185,7 +199,12 @@ pub(super) fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBu
     Ok(found)
 }
 
-fn collect(folder: &Path, names: &[&str], depth: u32, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn collect(
+    folder: &Path,
+    names: &[&str],
+    depth: u32,
+    found: &mut Vec<PathBuf>,
+) -> anyhow::Result<()> {
     let own = names.iter().map(|name| folder.join(name)).find(|own| own.exists());
     if let Some(own) = own {
         found.push(own);
@@ -210,7 +229,8 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
         return Err(Usage("--ablations needs --format html".to_owned()).into());
     }
     let Shown { records, comparisons } = shown;
-    let each = |of_run: fn(&Record) -> String, of_comparison: fn(&comparison::Comparison) -> String| {
+    let each = |of_run: fn(&Record) -> String,
+                of_comparison: fn(&comparison::Comparison) -> String| {
         let mut each = Vec::new();
         for read in comparisons {
             each.extend(read.runs.iter().map(|run| of_comparison(&run.comparison)));
@@ -228,11 +248,17 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
                     let cut = read.cut_short().map(|said| said + "\n");
                     comparison::terminal(&read.runs) + &cut.unwrap_or_default()
                 };
-                comparisons.iter().map(of_runs).chain(records.iter().map(render::terminal)).collect()
+                comparisons
+                    .iter()
+                    .map(of_runs)
+                    .chain(records.iter().map(render::terminal))
+                    .collect()
             };
             ("report.txt", each.join(&format!("\n{}\n\n", "=".repeat(80))))
         }
-        Format::Markdown => ("report.md", each(render::markdown, comparison::markdown).join("\n---\n\n")),
+        Format::Markdown => {
+            ("report.md", each(render::markdown, comparison::markdown).join("\n---\n\n"))
+        }
         Format::StepSummary => {
             let records: Vec<String> = records.iter().map(render::markdown).collect();
             ("step-summary.md", comparison::step_summary(comparisons, &records))
@@ -250,8 +276,7 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
 /// The comment about the comparisons.
 fn comment(arguments: &Arguments, shown: &Shown) -> anyhow::Result<String> {
     if shown.comparisons.is_empty() || !shown.records.is_empty() {
-        let said =
-            "a comment is about comparisons: name the comparison.json, or the folder of `tracerig compare`";
+        let said = "a comment is about comparisons: name the comparison.json, or the folder of `tracerig compare`";
         return Err(Usage(said.to_owned()).into());
     }
     let mut runs = shown.comparisons.iter().flat_map(|read| &read.runs);
@@ -299,12 +324,17 @@ fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
         files.push(match format {
             Export::Hdr => {
                 let [record] = records else {
-                    return Err(Usage("an HdrHistogram log has one run: give one record".to_owned()).into());
+                    return Err(Usage(
+                        "an HdrHistogram log has one run: give one record".to_owned(),
+                    )
+                    .into());
                 };
                 ("latencies.hdr", hdr::log(record)?)
             }
             Export::Bencher => ("bencher.json", export::bencher(records)?),
-            Export::SmallerIsBetter => ("smaller-is-better.json", export::smaller_is_better(records)?),
+            Export::SmallerIsBetter => {
+                ("smaller-is-better.json", export::smaller_is_better(records)?)
+            }
         });
     }
     if let Some(out) = &arguments.out {

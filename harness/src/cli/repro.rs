@@ -21,13 +21,13 @@ use crate::scenario::repro::{self, Again, ReproError};
 
 /// Repeat the run of a record and check that it agrees.
 ///
-/// Uses the same recipe (checked by digest), plan, order and seeds. Work counters must be equal; times must be
-/// within 25 %, and are compared only on the same machine.
+/// Uses the same recipe (checked by digest), plan, order and seeds. Work counters must be equal;
+/// times must be within 25 %, and are compared only on the same machine.
 ///
 /// With --bisect, exits as `git bisect run` expects: 0 good, 1 bad, 125 skip. See docs/bisect.md.
 ///
-/// Exit codes without --bisect: 0 agrees or better, 3 wrong answer, 4 regression, 5 inconclusive, 1 failed,
-/// 2 wrong arguments, 130 interrupted.
+/// Exit codes without --bisect: 0 agrees or better, 3 wrong answer, 4 regression, 5 inconclusive, 1
+/// failed, 2 wrong arguments, 130 interrupted.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  tracerig repro tracerig-out/relaunch-20261122T041721Z-4e05\n  tracerig repro good/record.json --bisect --counters-only --bin target/release/tracerig"
@@ -39,8 +39,8 @@ pub(super) struct Arguments {
     /// Exit as `git bisect run` expects: 0 good, 1 bad, 125 skip.
     #[arg(long)]
     bisect: bool,
-    /// Build the revision that made the record, and compare it with the work tree (or with --bin) in
-    /// pairs, on the data of the record: times on this machine, whichever made the record.
+    /// Build the revision that made the record, and compare it with the work tree (or with --bin)
+    /// in pairs, on the data of the record: times on this machine, whichever made the record.
     #[arg(long, conflicts_with = "bisect")]
     pairs: bool,
     /// Compare work counters only, not times.
@@ -172,7 +172,8 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
         samples: arguments.samples,
     };
     let folder = arguments.out.clone().map(|out| move |_: &Record| out.clone());
-    let mut journal = Journal::new(folder.as_ref().map(|folder| folder as &dyn Fn(&Record) -> PathBuf));
+    let mut journal =
+        Journal::new(folder.as_ref().map(|folder| folder as &dyn Fn(&Record) -> PathBuf));
     let repeated = repro::again(&record, &again, &mut |event| journal.event(&event));
     let mut repeated = journal.end(repeated).map_err(|error| match error {
         ReproError::OwnDatabase | ReproError::NoDatabase(_) | ReproError::NotAllowed(_) => {
@@ -190,7 +191,9 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     let dropped = (record.samples.len() - sound.samples.len()) as u64;
     if dropped > 0 {
         let samples = output::counted(dropped, "sample", "samples");
-        output::say(&format!("{samples} of the record failed or answered wrongly: they are not compared"));
+        output::say(&format!(
+            "{samples} of the record failed or answered wrongly: they are not compared"
+        ));
     }
     let mut compared = comparison::of_records(
         (&name, &sound),
@@ -205,7 +208,8 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     let same_order = same_order(&record, &repeated);
     let (code, printed) = give(arguments, &compared, same_order, &elsewhere)?;
     if arguments.bisect {
-        // The code is the answer to `git bisect run`; what is printed or kept beside it does not change which revision is bad.
+        // The code is the answer to `git bisect run`; what is printed or kept beside it does not
+        // change which revision is bad.
         for error in [printed, written].into_iter().filter_map(Result::err) {
             told(&error);
         }
@@ -215,11 +219,12 @@ fn repeat(arguments: &Arguments) -> anyhow::Result<Code> {
     Ok(code.after(printed).after(written))
 }
 
-/// The record without samples that failed or answered wrongly: what is in question is the repetition, and a revision that answers rightly is
-/// not bad because another did not.
+/// The record without samples that failed or answered wrongly: what is in question is the
+/// repetition, and a revision that answers rightly is not bad because another did not.
 fn sound(record: &Record) -> Record {
-    let answers =
-        |sample: &&Sample| matches!(sample.state, SampleState::Valid | SampleState::Excluded { .. });
+    let answers = |sample: &&Sample| {
+        matches!(sample.state, SampleState::Valid | SampleState::Excluded { .. })
+    };
     Record { samples: record.samples.iter().filter(answers).cloned().collect(), ..record.clone() }
 }
 
@@ -243,14 +248,18 @@ fn differences(of_record: &Machine, here: &Machine) -> Vec<String> {
             ("system", machine.os.clone()),
             ("architecture", machine.arch.clone()),
             ("file system", known(&machine.file_system)),
-            ("virtual", machine.is_virtual.map_or("unknown", |it| if it { "yes" } else { "no" }).to_owned()),
+            (
+                "virtual",
+                machine.is_virtual.map_or("unknown", |it| if it { "yes" } else { "no" }).to_owned(),
+            ),
         ]
     };
     let each = told(of_record).into_iter().zip(told(here)).filter(|(before, now)| before != now);
     each.map(|((what, before), (_, now))| format!("{what} {now} instead of {before}")).collect()
 }
 
-/// Whether the times of the arms agree; `None` where there are none, or one is inconclusive and no other differs.
+/// Whether the times of the arms agree; `None` where there are none, or one is inconclusive and no
+/// other differs.
 fn times_agree(times: &[Verdict]) -> Option<bool> {
     if times.iter().any(|time| matches!(time, Verdict::Slower | Verdict::Faster)) {
         return Some(false);

@@ -11,7 +11,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tracerig_published::trace as published;
 use tracerig_reports::{ByteSize, units};
-use tracerig_scanner::{MemoPlace, Mode, Options, Reason, Request, Scan, ScanError, Scanner, Turn, Window};
+use tracerig_scanner::{
+    MemoPlace, Mode, Options, Reason, Request, Scan, ScanError, Scanner, Turn, Window,
+};
 
 use super::output::{self, Format, MOST_COLUMNS, columns, one_line, padded};
 use super::{Code, Interrupted, Usage, cache};
@@ -20,8 +22,8 @@ use crate::interrupt;
 
 /// List the turns of a trace database that ran at the priority service tier.
 ///
-/// The database is opened read-only. A memo remembers what was found, so the next scan reads only new rows;
-/// the answer is the same as that of a full scan.
+/// The database is opened read-only. A memo remembers what was found, so the next scan reads only
+/// new rows; the answer is the same as that of a full scan.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  tracerig scan --db ~/.codex/logs_2.sqlite\n  tracerig scan --db ~/.codex/logs_2.sqlite --since 2026-06-01 --format json"
@@ -69,16 +71,18 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if let (Some(since), Some(until)) = (window.since, window.until)
         && since >= until
     {
-        return Err(
-            Usage(format!("--since {since} is not before --until {until}: nothing could count")).into()
-        );
+        return Err(Usage(format!(
+            "--since {since} is not before --until {until}: nothing could count"
+        ))
+        .into());
     }
     let scan = match arguments.engine {
         Engine::Scanner => scan(arguments, window)?,
         Engine::Published if arguments.memo.is_some() || arguments.rescan => {
-            return Err(
-                Usage("--engine published has no memo: leave out --memo and --rescan".to_owned()).into()
-            );
+            return Err(Usage(
+                "--engine published has no memo: leave out --memo and --rescan".to_owned(),
+            )
+            .into());
         }
         Engine::Published => published(arguments, window)?,
     };
@@ -110,8 +114,9 @@ fn scan(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
         }
         // Most scans are over before a bar could be read.
         if start.elapsed() > Duration::from_millis(500) {
-            let bar = bar
-                .get_or_insert_with(|| output::progress_bar(1000, "scanning [{bar:40}] {percent}%, {msg}"));
+            let bar = bar.get_or_insert_with(|| {
+                output::progress_bar(1000, "scanning [{bar:40}] {percent}%, {msg}")
+            });
             let progress = running.progress();
             bar.set_position(u64::from(progress.permille));
             bar.set_message(format!("{} rows", units::count(progress.rows)));
@@ -126,9 +131,11 @@ fn scan(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
     }
 }
 
-/// The published query cannot be stopped from outside and changes nothing: an interruption abandons it.
+/// The published query cannot be stopped from outside and changes nothing: an interruption abandons
+/// it.
 fn published(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
-    let (database, busy_timeout) = (arguments.db.clone(), Duration::from_secs(arguments.busy_timeout));
+    let (database, busy_timeout) =
+        (arguments.db.clone(), Duration::from_secs(arguments.busy_timeout));
     let thread = std::thread::spawn(move || published::scan(&database, window, busy_timeout));
     while !thread.is_finished() {
         if interrupt::requested() {
@@ -186,7 +193,8 @@ fn table(database: &Path, scan: &Scan) -> String {
     };
     let total: Duration = stats.elapsed.named().iter().map(|(_, elapsed)| *elapsed).sum();
     let _ = writeln!(text, "\nscan    {}{why}{reason}; {}", stats.mode, units::duration(total));
-    let phases = stats.elapsed.named().map(|(name, elapsed)| format!("{name} {}", units::duration(elapsed)));
+    let phases =
+        stats.elapsed.named().map(|(name, elapsed)| format!("{name} {}", units::duration(elapsed)));
     let _ = writeln!(text, "time    {}", phases.join(", "));
     let _ = writeln!(
         text,

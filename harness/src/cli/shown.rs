@@ -42,7 +42,11 @@ impl Shown {
 
     /// A sample is taken: its position from 0, the samples of the run, its arm.
     pub(super) fn sample(&mut self, at: u64, of: u64, arm: &str) {
-        self.step("measuring", of, "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}");
+        self.step(
+            "measuring",
+            of,
+            "measuring [{bar:30}] {pos} of {len} samples, {eta} left; {msg}",
+        );
         self.position(at);
         if let Some(bar) = &self.bar {
             bar.set_message(arm.to_owned());

@@ -23,12 +23,12 @@ use crate::interrupt;
 
 /// Add up the tokens that Codex sessions used, by day, model, project, session or tier.
 ///
-/// Sessions are only read. A memo remembers what was read, so the next run reads only files that changed;
-/// the result is the same as reading everything. A fork is not charged with what it copied from its
-/// parent, and a copy of a rollout counts once. Compressed rollouts are read, too.
+/// Sessions are only read. A memo remembers what was read, so the next run reads only files that
+/// changed; the result is the same as reading everything. A fork is not charged with what it copied
+/// from its parent, and a copy of a rollout counts once. Compressed rollouts are read, too.
 ///
-/// Skipped files and lines are reported, one line per kind. The exit code is 1 if a file or folder cannot be
-/// read.
+/// Skipped files and lines are reported, one line per kind. The exit code is 1 if a file or folder
+/// cannot be read.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  tracerig usage\n  tracerig usage ~/.codex --by week,model --since 2026-06-01\n  tracerig usage ~/.codex /backup/.codex --by session --details"
@@ -83,7 +83,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let rows = view.rows(&homes);
     match arguments.output.format {
         Format::Json => output::print_json(&show::document(&homes, &view, &rows))?,
-        Format::Table => output::show(&show::table(&homes, &view, &rows, arguments.output.details))?,
+        Format::Table => {
+            output::show(&show::table(&homes, &view, &rows, arguments.output.details))?;
+        }
     }
     // As for `threads`: broken lines are reported; only an unread file makes the result incomplete.
     Ok(if told::is_incomplete(&homes) { Code::FAILED } else { Code::FINE })
@@ -115,8 +117,7 @@ fn memo(arguments: &Arguments, home: &Path) -> anyhow::Result<Option<PathBuf>> {
 fn refresh(arguments: &Arguments, view: &View) -> anyhow::Result<Vec<Home>> {
     let paths = paths(arguments)?;
     if arguments.memo.is_some() && paths.len() > 1 {
-        let why =
-            "--memo names the memo of one home. Leave it out: each home has its own in the cache folder";
+        let why = "--memo names the memo of one home. Leave it out: each home has its own in the cache folder";
         return Err(super::Usage(why.to_owned()).into());
     }
     let archive = |path: &PathBuf| {
@@ -187,7 +188,8 @@ impl Bar {
         if self.start.elapsed() < Duration::from_millis(500) {
             return;
         }
-        let bar = self.bar.get_or_init(|| output::progress_bar(0, "{spinner} reading sessions: {msg}"));
+        let bar =
+            self.bar.get_or_init(|| output::progress_bar(0, "{spinner} reading sessions: {msg}"));
         bar.set_message(format!("{} files, {} read", units::count(files), ByteSize(bytes)));
     }
 }

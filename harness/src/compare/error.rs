@@ -1,4 +1,5 @@
-//! Why a comparison could not be made. What goes wrong in a launch is no error but a part of the result.
+//! Why a comparison could not be made. What goes wrong in a launch is no error but a part of the
+//! result.
 
 use std::path::{Path, PathBuf};
 

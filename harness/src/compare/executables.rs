@@ -1,12 +1,14 @@
 //! Two executables side by side, so that nothing but what they do is different.
 //!
-//! Where a program lies changes what it does: the length of its path moves its stack, and a C library that reads
-//! `/proc/self/maps` at the start reads as many bytes more. So both are copied to paths of one length in one folder, and a second copy
-//! of the base is what the base is compared with to learn what chance does.
+//! Where a program lies changes what it does: the length of its path moves its stack, and a C
+//! library that reads `/proc/self/maps` at the start reads as many bytes more. So both are copied
+//! to paths of one length in one folder, and a second copy of the base is what the base is compared
+//! with to learn what chance does.
 //!
-//! How the page cache holds a copy changes how long it takes: pages that were written in one go lie in large pieces, pages that
-//! were reclaimed and faulted in again do not, and a launch maps the former faster, by up to a tenth. A system may reclaim
-//! pages at any time, and the copy keeps what became of it. So there are fresh copies for each run of pairs.
+//! How the page cache holds a copy changes how long it takes: pages that were written in one go lie
+//! in large pieces, pages that were reclaimed and faulted in again do not, and a launch maps the
+//! former faster, by up to a tenth. A system may reclaim pages at any time, and the copy keeps what
+//! became of it. So there are fresh copies for each run of pairs.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -57,8 +59,8 @@ impl Executables {
         self.folder.path().join(format!("tracerig-{}", side as usize))
     }
 
-    /// Puts a fresh copy in the place of each, in random order, because they share what memory there is in large pieces. None of
-    /// them may be running.
+    /// Puts a fresh copy in the place of each, in random order, because they share what memory
+    /// there is in large pieces. None of them may be running.
     ///
     /// They are copies of the copies: what they were made from may have been built anew meanwhile.
     pub(super) fn renew(&self, random: &mut ChaCha12Rng) -> Result<(), CompareError> {
@@ -73,12 +75,14 @@ impl Executables {
     }
 }
 
-/// Copies the executable `from` to the new file `to`, whose pages are then in the page cache and on the disk.
+/// Copies the executable `from` to the new file `to`, whose pages are then in the page cache and on
+/// the disk.
 fn copy(from: &Path, to: &Path) -> Result<(), CompareError> {
     let mut source = open_regular(from).map_err(CompareError::io(from, "open it to copy it"))?;
     let mut written = || -> std::io::Result<()> {
         let mut copy = File::create_new(to)?;
-        // Not `std::fs::copy`: a file system that shares blocks would write nothing, and nothing would be in the page cache.
+        // Not `std::fs::copy`: a file system that shares blocks would write nothing, and nothing
+        // would be in the page cache.
         let mut piece = vec![0; PIECE];
         loop {
             match source.read(&mut piece) {
@@ -118,7 +122,10 @@ mod tests {
         let workplace = Workplace::new(&folder.path().join("work")).unwrap();
         let executables = Executables { base: hello.clone(), new: hello, folder: workplace };
         let paths = Side::ALL.map(|side| executables.path(side));
-        assert_eq!(paths.each_ref().map(|path| path.as_os_str().len()), [paths[0].as_os_str().len(); 3]);
+        assert_eq!(
+            paths.each_ref().map(|path| path.as_os_str().len()),
+            [paths[0].as_os_str().len(); 3]
+        );
         paths.iter().for_each(|path| copy(&program, path).unwrap());
         // Held open, so that no number of a file is given again.
         let old = paths.each_ref().map(|path| File::open(path).unwrap());

@@ -56,7 +56,8 @@ pub struct Job {
 impl Job {
     /// The arms that are timed in other runs than this one.
     fn timed_beside(&self, run: &Run) -> u64 {
-        let others = self.runs.iter().filter(|other| other.name != run.name && !other.counters_only);
+        let others =
+            self.runs.iter().filter(|other| other.name != run.name && !other.counters_only);
         others.map(|other| other.compare.len() as u64).sum()
     }
 }
@@ -72,7 +73,8 @@ pub enum Event<'a> {
     Sample {
         /// Samples taken so far.
         at: u64,
-        /// Samples of both runs of pairs together: the second is made only of arms that are not clear after the first.
+        /// Samples of both runs of pairs together: the second is made only of arms that are not
+        /// clear after the first.
         of: u64,
         /// Of this arm.
         arm: &'a ArmKey,
@@ -103,11 +105,13 @@ pub struct TakenSample {
     pub order: usize,
 }
 
-/// Compares the two executables by each run in turn, and hands over each comparison as soon as it is there, so that nothing that goes
-/// wrong later takes it away. Ctrl-C ends it with the runs and samples there are, and so does what goes wrong between samples.
+/// Compares the two executables by each run in turn, and hands over each comparison as soon as it
+/// is there, so that nothing that goes wrong later takes it away. Ctrl-C ends it with the runs and
+/// samples there are, and so does what goes wrong between samples.
 ///
 /// # Errors
-/// See [`CompareError`]. A process that fails or answers wrongly is no error but a part of the verdict.
+/// See [`CompareError`]. A process that fails or answers wrongly is no error but a part of the
+/// verdict.
 pub fn run(
     job: &Job,
     tell: &mut dyn FnMut(Event<'_>),
@@ -140,17 +144,21 @@ fn one(
         Programs::Commands(_) => run.definition().map_err(of_run(run))?,
         Programs::Candidates(both) => run.of_candidates(both).map_err(of_run(run))?,
     };
-    let mut sides = Sides::of(definition, place, programs, &mut |event| tell(Event::Preparing(event)))?;
+    let mut sides =
+        Sides::of(definition, place, programs, &mut |event| tell(Event::Preparing(event)))?;
     let machine = machine::machine(place.of_data(&sides.definition.plan));
     let base = programs.told(Side::Base, &job.base.0, &machine);
     let new = programs.told(Side::New, &job.new.0, &machine);
     let times_refused = Refusal::of(&base, &new);
     let work_alone = job.counters_only || run.counters_only || times_refused.is_some();
     let pairs = if work_alone { 0 } else { job.pairs };
-    let rules = Rules { beside: if work_alone { 0 } else { job.timed_beside(run) }, ..job.rules.clone() };
+    let rules =
+        Rules { beside: if work_alone { 0 } else { job.timed_beside(run) }, ..job.rules.clone() };
     let metric = sides.metric();
     if pairs > 0 {
-        tell(Event::Preparing(scenario::Event::Preparing("finding out how many launches make a sample")));
+        tell(Event::Preparing(scenario::Event::Preparing(
+            "finding out how many launches make a sample",
+        )));
         pilot::settle(&mut sides, metric, pairs, &rules, place.seed)?;
     }
     let of = sides.arms().len() as u64 * (2 + 2 * 3 * pairs);

@@ -13,8 +13,9 @@ use super::CompareError;
 use super::sides::{Launched, Side};
 use crate::interrupt;
 
-/// Launches of each of two equal sides that tell how far launches scatter. Thirty are too few: how many make a sample follows
-/// from the square of what they tell, and was 4 in one comparison and 43 in the next of the same two programs.
+/// Launches of each of two equal sides that tell how far launches scatter. Thirty are too few: how
+/// many make a sample follows from the square of what they tell, and was 4 in one comparison and 43
+/// in the next of the same two programs.
 const LAUNCHES: usize = 200;
 /// Enough of them, where they have taken as long as [`LONGEST`] by then.
 const FEWEST: usize = 30;
@@ -25,8 +26,8 @@ const KNOWN: usize = 5;
 /// No sample is longer than this, however far launches scatter: rather it is inconclusive.
 const LONGEST_SAMPLE: Duration = Duration::from_millis(500);
 
-/// Sets the launches of a sample of each arm: as many as take long enough, and more where they scatter so far that `pairs` of
-/// such samples would miss a change as large as the noise budget.
+/// Sets the launches of a sample of each arm: as many as take long enough, and more where they
+/// scatter so far that `pairs` of such samples would miss a change as large as the noise budget.
 pub(super) fn settle(
     sides: &mut dyn Launched,
     metric: Metric,
@@ -104,7 +105,11 @@ impl Scatter {
     }
 }
 
-fn launch(sides: &mut dyn Launched, side: Side, arm: usize) -> Result<Option<Duration>, CompareError> {
+fn launch(
+    sides: &mut dyn Launched,
+    side: Side,
+    arm: usize,
+) -> Result<Option<Duration>, CompareError> {
     let (launch, state) = sides.launch(side, arm)?;
     let answers = matches!(state, SampleState::Valid | SampleState::Excluded { .. });
     Ok(Metric::Launch.of_launch(&launch).filter(|_| answers))

@@ -92,7 +92,11 @@ impl Programs {
     }
 
     /// What is launched on this side.
-    pub(super) fn candidate(&self, side: Side, definition: &Definition) -> Result<Candidate, CompareError> {
+    pub(super) fn candidate(
+        &self,
+        side: Side,
+        definition: &Definition,
+    ) -> Result<Candidate, CompareError> {
         let limit = definition.time_limit;
         Ok(match self {
             Self::Executables(executables) => {

@@ -1,9 +1,12 @@
-//! Executables of revisions: each built in a git work tree of its own, with a folder of build products that all of them share.
+//! Executables of revisions: each built in a git work tree of its own, with a folder of build
+//! products that all of them share.
 //!
-//! Below the target folder of cargo: `tracerig/compare/REVISION/tracerig` is what came of it and is kept, `tracerig/compare/build` has what
-//! cargo built, so that the second revision need not compile SQLite again. To cargo the trees of all revisions are one package there, and
-//! fresh is what is younger than its sources: a tree is checked out after the last build, so its sources are younger. The work
-//! tree's are not, and it is built in its own target folder. What was built says of which revision it is, and must be right.
+//! Below the target folder of cargo: `tracerig/compare/REVISION/tracerig` is what came of it and is
+//! kept, `tracerig/compare/build` has what cargo built, so that the second revision need not
+//! compile SQLite again. To cargo the trees of all revisions are one package there, and fresh is
+//! what is younger than its sources: a tree is checked out after the last build, so its sources are
+//! younger. The work tree's are not, and it is built in its own target folder. What was built says
+//! of which revision it is, and must be right.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -31,7 +34,7 @@ const LONGEST_TIDYING: Duration = Duration::from_millis(300);
 pub enum Source {
     /// A revision, in any of git's ways to name one.
     Revision(String),
-    /// The work tree as it stands, with what is not committed.
+    /// The work tree as it is, with what is not committed.
     WorkTree,
 }
 
@@ -44,14 +47,20 @@ pub struct Built {
     pub path: PathBuf,
 }
 
-/// Builds `source` in the clone around `folder`, wherever this program itself comes from, unless it was built before. `tell` hears what is done.
+/// Builds `source` in the clone around `folder`, wherever this program itself comes from, unless it
+/// was built before. `tell` hears what is done.
 ///
 /// # Errors
 /// It is no repository, git does not know the revision, or cargo cannot build it.
-pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<Built, CompareError> {
+pub fn build(
+    source: &Source,
+    folder: &Path,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Built, CompareError> {
     let root = PathBuf::from(git(folder, &["rev-parse", "--show-toplevel"], NO_REPOSITORY)?);
     // Before anything is written into a repository of something else.
-    let program = ["grep", "--quiet", "--fixed-strings", "name = \"tracerig\"", "--", "*Cargo.toml"];
+    let program =
+        ["grep", "--quiet", "--fixed-strings", "name = \"tracerig\"", "--", "*Cargo.toml"];
     git(&root, &program, NO_REPOSITORY).map_err(|error| match error {
         GitError::Failed { remedy, .. } => CompareError::Build {
             what: format!("the repository {}", root.display()),
@@ -60,7 +69,8 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
         },
         error => error.into(),
     })?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let target = std::path::absolute(&target).map_err(CompareError::io(&target, "find it"))?;
     let place = target.join("tracerig").join("compare");
     std::fs::create_dir_all(&place).map_err(CompareError::io(&place, "create the folder"))?;
@@ -83,7 +93,8 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
                 .map_err(|error| named(error, &format!("the revision `{name}`")))?;
             let path = place.join(&revision).join("tracerig");
             let is_of_it = || {
-                protocol::ask(&path).map(|hello| hello.build.revision.as_deref() == Some(revision.as_str()))
+                protocol::ask(&path)
+                    .map(|hello| hello.build.revision.as_deref() == Some(revision.as_str()))
             };
             if !matches!(is_of_it(), Ok(true)) {
                 tell(&format!(
@@ -105,7 +116,8 @@ pub fn build(source: &Source, folder: &Path, tell: &mut dyn FnMut(&str)) -> Resu
     }
 }
 
-/// The last tag before the work tree around `folder`: of a clean work tree at a tag, the one before.
+/// The last tag before the work tree around `folder`: of a clean work tree at a tag, the one
+/// before.
 ///
 /// # Errors
 /// It is no repository, or has no such tag.
@@ -122,7 +134,8 @@ pub fn last_tag(folder: &Path) -> Result<String, CompareError> {
         error => error.into(),
     };
     let tag = describe("HEAD").map_err(no_tag)?;
-    let tagged = git(folder, &["rev-parse", "--verify", "--quiet", &format!("{tag}^{{commit}}")], NO_TAG)?;
+    let tagged =
+        git(folder, &["rev-parse", "--verify", "--quiet", &format!("{tag}^{{commit}}")], NO_TAG)?;
     let status = ["status", "--porcelain", "--untracked-files=no"];
     if tagged == head && git(folder, &status, NO_REPOSITORY)?.is_empty() {
         return describe("HEAD^").map_err(no_tag);
@@ -130,8 +143,7 @@ pub fn last_tag(folder: &Path) -> Result<String, CompareError> {
     Ok(tag)
 }
 
-const NO_TAG: &str =
-    "Name a revision with --since REV; a shallow clone gets its tags with `git fetch --unshallow --tags`";
+const NO_TAG: &str = "Name a revision with --since REV; a shallow clone gets its tags with `git fetch --unshallow --tags`";
 
 /// This program, if it is what a build of the work tree at `root` would make.
 fn this_program(root: &Path) -> Result<Option<PathBuf>, CompareError> {
@@ -148,9 +160,9 @@ fn this_program(root: &Path) -> Result<Option<PathBuf>, CompareError> {
     Ok(std::env::current_exe().ok())
 }
 
-const NO_REPOSITORY: &str =
-    "Run it inside the git repository of tracerig, or give executables with --base-bin and --new-bin";
-const NO_REVISION: &str = "Give a commit, branch or tag that `git log` knows; a shallow clone may lack it";
+const NO_REPOSITORY: &str = "Run it inside the git repository of tracerig, or give executables with --base-bin and --new-bin";
+const NO_REVISION: &str =
+    "Give a commit, branch or tag that `git log` knows; a shallow clone may lack it";
 
 /// Waits for the lock of the file at `path`: one build at a time, for they share a folder.
 fn lock(path: &Path) -> Result<File, CompareError> {
@@ -179,7 +191,8 @@ impl WorkTree {
     }
 
     fn remove(&self) {
-        let gone = [OsStr::new("worktree"), "remove".as_ref(), "--force".as_ref(), self.path.as_os_str()];
+        let gone =
+            [OsStr::new("worktree"), "remove".as_ref(), "--force".as_ref(), self.path.as_os_str()];
         let usual = git::limits().time;
         let time = if interrupt::requested() { Some(LONGEST_TIDYING) } else { usual };
         let limits = || Limits { time, tidies: true, ..Limits::default() };
@@ -199,7 +212,8 @@ impl Drop for WorkTree {
     }
 }
 
-/// Builds what lies at `tree`, as releases are built, with the target folder `build`, and puts the executable into `folder`.
+/// Builds what lies at `tree`, as releases are built, with the target folder `build`, and puts the
+/// executable into `folder`.
 fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareError> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let failed = |said: String| CompareError::Build {
@@ -218,14 +232,16 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     if interrupt::requested() {
         return Err(CompareError::Interrupted);
     }
-    let (_, end) = built.map_err(|error| missing(&error).unwrap_or_else(|| failed(error.to_string())))?;
+    let (_, end) =
+        built.map_err(|error| missing(&error).unwrap_or_else(|| failed(error.to_string())))?;
     match end.ended.exit {
         Exit::Code(0) if end.cut.is_none() => {}
         Exit::Code(code) if end.cut.is_none() => return Err(failed(format!("exit code {code}"))),
         _ => return Err(failed(end.fault().unwrap_or_default())),
     }
     std::fs::create_dir_all(folder).map_err(CompareError::io(folder, "create the folder"))?;
-    let (from, new, path) = (build.join("release/tracerig"), folder.join("new"), folder.join("tracerig"));
+    let (from, new, path) =
+        (build.join("release/tracerig"), folder.join("new"), folder.join("tracerig"));
     std::fs::copy(&from, &new)
         .and_then(|_| std::fs::rename(&new, &path))
         .map_err(CompareError::io(&path, "copy what was built to it"))?;
@@ -244,9 +260,11 @@ fn missing(error: &std::io::Error) -> Option<CompareError> {
 /// The same error of something that has a name.
 fn named(error: GitError, what: &str) -> CompareError {
     match error {
-        GitError::Failed { remedy, .. } => {
-            CompareError::Build { what: what.to_owned(), said: "git does not know it".to_owned(), remedy }
-        }
+        GitError::Failed { remedy, .. } => CompareError::Build {
+            what: what.to_owned(),
+            said: "git does not know it".to_owned(),
+            remedy,
+        },
         error => error.into(),
     }
 }

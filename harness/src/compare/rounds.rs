@@ -1,8 +1,10 @@
-//! The samples of one comparison: first one of each arm for its work, then pairs in random order for its time.
+//! The samples of one comparison: first one of each arm for its work, then pairs in random order
+//! for its time.
 //!
-//! In a round each arm has its turn, in random order, and in its turn the base, the base once more, and the new program give a
-//! sample each. Their launches alternate: one of each side, in random order, then one of each again, so that all sides see
-//! the same machine. So base and new program are a pair, and base and base are one under the same conditions.
+//! In a round each arm has its turn, in random order, and in its turn the base, the base once more,
+//! and the new program give a sample each. Their launches alternate: one of each side, in random
+//! order, then one of each again, so that all sides see the same machine. So base and new program
+//! are a pair, and base and base are one under the same conditions.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -14,7 +16,8 @@ use super::sides::{Launched, Side};
 use super::{CompareError, TakenSample};
 use crate::interrupt;
 
-/// How often a sample that is to tell an arm's work is taken at most: others may have used the disk meanwhile.
+/// How often a sample that is to tell an arm's work is taken at most: others may have used the disk
+/// meanwhile.
 const TRIES: usize = 5;
 
 /// A comparison on its way.
@@ -27,7 +30,8 @@ pub(super) struct Rounds<'a> {
     pub(super) samples: [Vec<Sample>; 3],
     /// Every sample, in the order taken.
     pub(super) taken: Vec<TakenSample>,
-    /// What ended it early: Ctrl-C, or a launch that could not be made. What was taken before stands.
+    /// What ended it early: Ctrl-C, or a launch that could not be made. What was taken before is
+    /// kept.
     pub(super) cut: Option<CompareError>,
 }
 
@@ -55,8 +59,9 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Everything: work, then `pairs` of samples of the arms that answer, and as many again of those that are not clear after
-    /// them. Without pairs only the work. The verdicts are those of what there is where it was cut short.
+    /// Everything: work, then `pairs` of samples of the arms that answer, and as many again of
+    /// those that are not clear after them. Without pairs only the work. The verdicts are those of
+    /// what there is where it was cut short.
     pub(super) fn run(&mut self, pairs: u64, rules: &Rules, tell: &mut Tell<'_>) -> Verdicts {
         self.measured.iter_mut().for_each(|measured| measured.expect(pairs > 0));
         let sound = self.work(tell);
@@ -70,7 +75,8 @@ impl<'a> Rounds<'a> {
         judge(&self.measured, rules)
     }
 
-    /// One sample of each arm and program, for their work. Returns the arms that answered rightly in both.
+    /// One sample of each arm and program, for their work. Returns the arms that answered rightly
+    /// in both.
     fn work(&mut self, tell: &mut Tell<'_>) -> Vec<usize> {
         let mut sound = Vec::new();
         for arm in 0..self.measured.len() {
@@ -95,7 +101,8 @@ impl<'a> Rounds<'a> {
         sound
     }
 
-    /// Pairs of samples of these arms, by programs that start afresh: the luck of one run is not the other's.
+    /// Pairs of samples of these arms, by programs that start afresh: the luck of one run is not
+    /// the other's.
     fn times(&mut self, arms: &[usize], pairs: u64, set: Set, tell: &mut Tell<'_>) {
         if arms.is_empty() || self.cut.is_some() {
             return;
@@ -122,12 +129,14 @@ impl<'a> Rounds<'a> {
 
     /// A sample of each of these sides, in their order, kept; `None` once it is cut short.
     ///
-    /// Launches that were disturbed are made once more, all sides of that moment together, and are in separate samples, which
-    /// are left out.
+    /// Launches that were disturbed are made once more, all sides of that moment together, and are
+    /// in separate samples, which are left out.
     fn taken(&mut self, sides: &[Side], arm: usize) -> Option<Vec<Sample>> {
         let launches = self.launched.arms()[arm].launches_per_sample.max(1);
-        let mut parts: Vec<Part> =
-            sides.iter().map(|_| Part { launches: Vec::new(), state: SampleState::Valid }).collect();
+        let mut parts: Vec<Part> = sides
+            .iter()
+            .map(|_| Part { launches: Vec::new(), state: SampleState::Valid })
+            .collect();
         // As many times as it has launches; a machine that disturbs more is no place for it.
         let mut spare = if sides.len() > 1 { launches } else { 0 };
         let mut order: Vec<usize> = (0..sides.len()).collect();
@@ -140,8 +149,9 @@ impl<'a> Rounds<'a> {
                 made[at] = Some(self.launch(sides[at], arm)?);
             }
             let made: Vec<(Launch, SampleState)> = made.into_iter().flatten().collect();
-            let is_disturbed = made.iter().any(|(_, state)| matches!(state, SampleState::Excluded { .. }))
-                && made.iter().all(|(_, state)| answers(state));
+            let is_disturbed =
+                made.iter().any(|(_, state)| matches!(state, SampleState::Excluded { .. }))
+                    && made.iter().all(|(_, state)| answers(state));
             if is_disturbed && spare > 0 {
                 spare -= 1;
                 for (&side, (launch, state)) in sides.iter().zip(made) {
@@ -163,8 +173,10 @@ impl<'a> Rounds<'a> {
         }
         let mut kept: Vec<Option<Sample>> = sides.iter().map(|_| None).collect();
         for at in order {
-            let Part { launches, state } =
-                std::mem::replace(&mut parts[at], Part { launches: Vec::new(), state: SampleState::Valid });
+            let Part { launches, state } = std::mem::replace(
+                &mut parts[at],
+                Part { launches: Vec::new(), state: SampleState::Valid },
+            );
             kept[at] = Some(self.keep(sides[at], arm, launches, state));
         }
         Some(kept.into_iter().flatten().collect())
@@ -184,7 +196,13 @@ impl<'a> Rounds<'a> {
         launched.map_err(|error| self.cut = Some(error)).ok()
     }
 
-    fn keep(&mut self, side: Side, arm: usize, launches: Vec<Launch>, state: SampleState) -> Sample {
+    fn keep(
+        &mut self,
+        side: Side,
+        arm: usize,
+        launches: Vec<Launch>,
+        state: SampleState,
+    ) -> Sample {
         let key = &self.measured[arm].arm;
         let samples = &mut self.samples[side as usize];
         let sample = Sample {

@@ -1,4 +1,5 @@
-//! How often a comparison is wrong: one executable against itself, again and again, as it is and with something planted in it.
+//! How often a comparison is wrong: one executable against itself, again and again, as it is and
+//! with something planted in it.
 
 use std::path::PathBuf;
 
@@ -22,11 +23,13 @@ pub struct SelfCheck {
     pub program: PathBuf,
     /// The run whose compared arms are launched.
     pub run: Run,
-    /// What is planted in the one that counts as new; `None`: nothing, so that every change found is a false alarm.
+    /// What is planted in the one that counts as new; `None`: nothing, so that every change found
+    /// is a false alarm.
     pub planted: Option<Planted>,
     /// How many comparisons are made.
     pub comparisons: u64,
-    /// Pairs of each arm in each comparison, and as many in its second run. Work is compared in one sample in any case.
+    /// Pairs of each arm in each comparison, and as many in its second run. Work is compared in one
+    /// sample in any case.
     pub pairs: u64,
     /// What counts as a change.
     pub rules: Rules,
@@ -75,13 +78,18 @@ pub struct Arm {
 }
 
 impl Checked {
-    /// The part of the verdicts on an arm that called a change in its time or its work, of the arm called most often.
+    /// The part of the verdicts on an arm that called a change in its time or its work, of the arm
+    /// called most often.
     #[must_use]
     pub fn most_called(&self) -> f64 {
-        self.arms.iter().map(|arm| self.part(arm.slower + arm.faster + arm.other_work)).fold(0.0, f64::max)
+        self.arms
+            .iter()
+            .map(|arm| self.part(arm.slower + arm.faster + arm.other_work))
+            .fold(0.0, f64::max)
     }
 
-    /// The part of the comparisons that found what was planted, of the arm in which it was found least often.
+    /// The part of the comparisons that found what was planted, of the arm in which it was found
+    /// least often.
     #[must_use]
     pub fn least_found(&self, planted: Planted) -> f64 {
         let found = |arm: &Arm| match planted {
@@ -100,7 +108,10 @@ impl Checked {
 ///
 /// # Errors
 /// See [`CompareError`].
-pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Checked, CompareError> {
+pub fn self_check(
+    job: &SelfCheck,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<Checked, CompareError> {
     let executables = Executables::of(&job.program, &job.program, &job.place.workplaces)?;
     let programs = Programs::Executables(Box::new(executables));
     tell(Event::Run(&job.run));
@@ -129,7 +140,8 @@ pub fn self_check(job: &SelfCheck, tell: &mut dyn FnMut(Event<'_>)) -> Result<Ch
             pilot::settle(&mut sides, metric, pairs, &job.rules, seed)?;
         }
         let mut rounds = Rounds::new(&mut sides, metric, seed);
-        let verdicts = rounds.run(pairs, &job.rules, &mut |_, arm| tell(Event::Sample { at, of, arm }));
+        let verdicts =
+            rounds.run(pairs, &job.rules, &mut |_, arm| tell(Event::Sample { at, of, arm }));
         match rounds.cut {
             None => {}
             Some(CompareError::Interrupted) => {

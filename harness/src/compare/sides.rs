@@ -53,7 +53,8 @@ pub(super) trait Launched {
     /// Has so many launches make a sample of the arm at this place.
     fn set_launches(&mut self, arm: usize, launches: u64);
 
-    /// Gives both programs a fresh start for a run of pairs: what memory did to their files before is not to be seen in it.
+    /// Gives both programs a fresh start for a run of pairs: what memory did to their files before
+    /// is not to be seen in it.
     fn renew(&mut self, random: &mut ChaCha12Rng) -> Result<(), CompareError>;
 
     /// One launch of the arm at this place, verified.
@@ -88,7 +89,14 @@ impl<'e> Sides<'e> {
         arms.iter_mut().for_each(|arm| arm.launches_per_sample = arm.launches_per_sample.max(1));
         let of = |side: Side| programs.candidate(side, &definition);
         let candidates = [of(Side::Base)?, of(Side::Again)?, of(Side::New)?];
-        Ok(Self { definition, scenario, programs, candidates, planted: None, recent: BTreeMap::new() })
+        Ok(Self {
+            definition,
+            scenario,
+            programs,
+            candidates,
+            planted: None,
+            recent: BTreeMap::new(),
+        })
     }
 
     /// The time that is compared.
@@ -98,8 +106,11 @@ impl<'e> Sides<'e> {
 
     /// What is planted in a launch of this side of this arm.
     fn handicap(&self, side: Side, arm: usize) -> Handicap {
-        let Some(planted) = self.planted.filter(|_| side == Side::New) else { return Handicap::default() };
-        let mut recent: Vec<Duration> = self.recent.get(&arm).into_iter().flatten().copied().collect();
+        let Some(planted) = self.planted.filter(|_| side == Side::New) else {
+            return Handicap::default();
+        };
+        let mut recent: Vec<Duration> =
+            self.recent.get(&arm).into_iter().flatten().copied().collect();
         recent.sort_unstable();
         planted.of(recent.get(recent.len() / 2).copied().unwrap_or_default())
     }
@@ -118,7 +129,8 @@ impl Launched for Sides<'_> {
         }
         let base = &mut self.candidates[Side::Base as usize];
         for at in 0..plan.arms.len() {
-            plan.arms[at].launches_per_sample = launches_of(self.scenario.as_mut(), base, plan, at)?;
+            plan.arms[at].launches_per_sample =
+                launches_of(self.scenario.as_mut(), base, plan, at)?;
         }
         Ok(())
     }

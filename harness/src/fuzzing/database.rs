@@ -1,7 +1,8 @@
 //! A small trace database whose bytes are damaged, or a history of operations on a sound one.
 //!
-//! An input that reads as a history is executed as one: incremental is full is the oracle's. Any other is damage, behind one byte that
-//! says how it is written and who is asked: then a scan gives what the oracles give, or a typed error.
+//! An input that reads as a history is executed as one: incremental is full is the oracle's. Any
+//! other is damage, behind one byte that says how it is written and who is asked: then a scan gives
+//! what the oracles give, or a typed error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,11 +68,14 @@ fn damaged(bytes: &[u8], asks_python: bool) {
         };
         let found = match scan(MemoPlace::Disabled) {
             Ok(found) => found,
-            Err(ScanError::Stopped { path }) => panic!("{}: a thread of the scan panicked", path.display()),
+            Err(ScanError::Stopped { path }) => {
+                panic!("{}: a thread of the scan panicked", path.display())
+            }
             Err(error) => return drop(error.to_string()),
         };
         let found = as_answer(&found);
-        // A column of a type that Codex never writes ends the oracle, and is nothing to the scanner.
+        // A column of a type that Codex never writes ends the oracle, and is nothing to the
+        // scanner.
         if let Ok(due) = oracle::scan(&path, Window::default()) {
             assert_eq!(found, due, "scan (left) and oracle (right) of a damaged database");
         }
@@ -82,7 +86,9 @@ fn damaged(bytes: &[u8], asks_python: bool) {
         for launch in ["first", "second"] {
             let again = scan(memo.clone()).map(|again| again.turns);
             match again {
-                Ok(again) => assert_eq!(turns(&again), found.turns, "the {launch} scan with a memo"),
+                Ok(again) => {
+                    assert_eq!(turns(&again), found.turns, "the {launch} scan with a memo");
+                }
                 Err(error) => panic!("the {launch} scan with a memo: {error}"),
             }
         }

@@ -1,5 +1,5 @@
-//! Memos that are damaged: of a trace scan, of an archive, and the database of threads. What is answered beside one is what is
-//! answered without.
+//! Memos that are damaged: of a trace scan, of an archive, and the database of threads. What is
+//! answered beside one is what is answered without.
 //!
 //! The first byte chooses the file, the second what is done to it; the rest is the damage.
 
@@ -24,7 +24,8 @@ use tracerig_oracle::archive::View;
 /// A rollout of a few lines, and one that continues it.
 const ROLLOUT: &str = include_str!("rollout.jsonl");
 
-const IDS: [&str; 2] = ["01a00000-0000-7000-8000-000000000000", "01a00001-0000-7000-8000-000000000000"];
+const IDS: [&str; 2] =
+    ["01a00000-0000-7000-8000-000000000000", "01a00001-0000-7000-8000-000000000000"];
 
 /// Sound files, and what is right.
 struct Scene {
@@ -48,13 +49,15 @@ pub(super) fn run(input: &[u8]) {
     let &[file, how, ref damage @ ..] = input else { return };
     let scene = SCENE.lock().unwrap_or_else(PoisonError::into_inner);
     // What replaces the file as it is, or changes it; and whether the checksum is looked at.
-    let damaged = |sound: &[u8]| if how & 1 == 0 { patched(sound, damage) } else { damage.to_vec() };
+    let damaged =
+        |sound: &[u8]| if how & 1 == 0 { patched(sound, damage) } else { damage.to_vec() };
     let is_checked = how & 2 == 0;
     match file % 4 {
         0 => scene.trace(&damaged(&scene.sound_memo), is_checked),
         3 => scene.threads(&damaged(&scene.sound_rows)),
         _ => {
-            let (path, sound) = &scene.sound_shards[usize::from(file / 4) % scene.sound_shards.len()];
+            let (path, sound) =
+                &scene.sound_shards[usize::from(file / 4) % scene.sound_shards.len()];
             scene.archive(path, &damaged(sound), is_checked);
         }
     }
@@ -100,22 +103,28 @@ impl Scene {
         assert!(scene.turns.len() > 3, "the database says something");
         scene.scan(Ablations::NONE).expect("a memo is written");
         scene.sound_memo = fs::read(&scene.memo).expect("a memo");
-        scene.view = archive_view(&scene.home, None, archive::Ablations::NONE).expect("a home is refreshed");
-        archive_view(&scene.home, Some(&scene.shards), archive::Ablations::NONE).expect("a memo is written");
+        scene.view =
+            archive_view(&scene.home, None, archive::Ablations::NONE).expect("a home is refreshed");
+        archive_view(&scene.home, Some(&scene.shards), archive::Ablations::NONE)
+            .expect("a memo is written");
         let mut files: Vec<PathBuf> = entries(&scene.shards);
         files.retain(|path| fs::metadata(path).is_ok_and(|found| found.len() > 0));
         files.sort();
-        scene.sound_shards =
-            files.into_iter().map(|path| (path.clone(), fs::read(path).expect("a shard"))).collect();
+        scene.sound_shards = files
+            .into_iter()
+            .map(|path| (path.clone(), fs::read(path).expect("a shard")))
+            .collect();
         assert!(scene.sound_shards.len() > 2, "{:?}", scene.sound_shards);
         let (sessions, options) = (Sessions::of(&scene.home), SweepOptions::default());
-        rebuild(&sessions, &scene.rows, &options, &mut |_| ControlFlow::Continue(())).expect("rows");
+        rebuild(&sessions, &scene.rows, &options, &mut |_| ControlFlow::Continue(()))
+            .expect("rows");
         scene.sound_rows = fs::read(&scene.rows).expect("rows");
         scene
     }
 
     fn scan(&self, ablations: Ablations) -> Result<Turns, tracerig_scanner::ScanError> {
-        let options = Options { memo: MemoPlace::File(self.memo.clone()), ablations, ..Options::default() };
+        let options =
+            Options { memo: MemoPlace::File(self.memo.clone()), ablations, ..Options::default() };
         Scanner::new(&self.database, options).scan(&Request::default()).map(|scan| scan.turns)
     }
 
@@ -130,7 +139,9 @@ impl Scene {
         }
         for launch in ["first", "second"] {
             match self.scan(Ablations::NONE) {
-                Ok(turns) => assert_eq!(turns, self.turns, "the {launch} launch beside a damaged memo"),
+                Ok(turns) => {
+                    assert_eq!(turns, self.turns, "the {launch} launch beside a damaged memo");
+                }
                 Err(error) => panic!("the {launch} launch beside a damaged memo: {error}"),
             }
         }
@@ -153,7 +164,11 @@ impl Scene {
         for _ in 0..2 {
             match archive_view(&self.home, Some(&self.shards), archive::Ablations::NONE) {
                 Ok(view) => {
-                    assert!(view == self.view, "{view:?} beside a damaged memo, {:?} without", self.view);
+                    assert!(
+                        view == self.view,
+                        "{view:?} beside a damaged memo, {:?} without",
+                        self.view
+                    );
                 }
                 // It looks like somebody else's, and stays.
                 Err(ArchiveError::NoMemo { path }) => assert!(path.exists(), "{}", path.display()),
@@ -173,8 +188,10 @@ impl Scene {
                 let _ = rows.read(id.parse().expect("an id"));
             }
         }
-        let (sessions, options) =
-            (Sessions::of(&self.home), SweepOptions { jobs: NonZeroUsize::MIN, ..SweepOptions::default() });
+        let (sessions, options) = (
+            Sessions::of(&self.home),
+            SweepOptions { jobs: NonZeroUsize::MIN, ..SweepOptions::default() },
+        );
         let on = &mut |_| ControlFlow::Continue(());
         let _ = verify(&sessions, &self.rows, &options, on);
         // A rebuild says what is wrong, or the rows are right afterwards.

@@ -1,8 +1,9 @@
 //! Fuzz targets: functions that read foreign bytes and panic where the program would be wrong.
 //!
-//! libFuzzer calls them from the executables in `fuzz/`, and the test `fuzz_corpus` calls them on a stable toolchain with every
-//! file in `corpus/fuzz` and with changes of each ([`mutated`]). An input is right if it is refused with a typed error, or if all
-//! who read it agree: the scanner, its oracles, the same with a memo and without.
+//! libFuzzer calls them from the executables in `fuzz/`, and the test `fuzz_corpus` calls them on a
+//! stable toolchain with every file in `corpus/fuzz` and with changes of each ([`mutated`]). An
+//! input is right if it is refused with a typed error, or if all who read it agree: the scanner,
+//! its oracles, the same with a memo and without.
 
 #![allow(clippy::expect_used, reason = "a target that fails panics")]
 

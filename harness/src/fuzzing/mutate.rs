@@ -1,4 +1,5 @@
-//! Changes to an input that know what numbers, texts and lines are: a byte changed at random mostly makes a text malformed.
+//! Changes to an input that know what numbers, texts and lines are: a byte changed at random mostly
+//! makes a text malformed.
 
 use std::ops::Range;
 
@@ -26,8 +27,17 @@ const NUMBERS: [&str; 16] = [
 ];
 
 /// Texts that readers and renderers get wrong.
-const TEXTS: [&str; 9] =
-    ["", " ", "\\u0000", "\\ud800", "\\ud83d\\ude00", "\\n", "caf\u{e9}\u{3000}", "</script><b>|`*", "../.."];
+const TEXTS: [&str; 9] = [
+    "",
+    " ",
+    "\\u0000",
+    "\\ud800",
+    "\\ud83d\\ude00",
+    "\\n",
+    "caf\u{e9}\u{3000}",
+    "</script><b>|`*",
+    "../..",
+];
 
 /// No input is made longer than this.
 const LONGEST: usize = 1 << 18;
@@ -47,7 +57,9 @@ pub fn mutated(input: &[u8], seed: u64) -> Vec<u8> {
 fn change(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
     match random.random_range(0..10) {
         0 | 1 => {
-            if let Some(range) = token(bytes, random, |byte| byte.is_ascii_digit() || b"-.".contains(&byte)) {
+            if let Some(range) =
+                token(bytes, random, |byte| byte.is_ascii_digit() || b"-.".contains(&byte))
+            {
                 bytes.splice(range, pick(random, &NUMBERS).bytes());
             }
         }
@@ -55,9 +67,10 @@ fn change(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
             if let Some(range) = token(bytes, random, |byte| byte != b'"' && byte != b'\n') {
                 let text = match random.random_range(0..8) {
                     0 => "x".repeat(random.random_range(1..70_000)),
-                    1 => {
-                        String::from_utf8_lossy(&bytes[token(bytes, random, is_word).unwrap_or(0..0)]).into()
-                    }
+                    1 => String::from_utf8_lossy(
+                        &bytes[token(bytes, random, is_word).unwrap_or(0..0)],
+                    )
+                    .into(),
                     _ => pick(random, &TEXTS).to_owned(),
                 };
                 bytes.splice(range, text.into_bytes());

@@ -1,6 +1,8 @@
-//! Damage to a file that is sound, written down in few bytes: much of it stays sound, so that a reader gets far.
+//! Damage to a file that is sound, written down in few bytes: much of it stays sound, so that a
+//! reader gets far.
 
-/// The file with the changes that `script` asks for. Each takes five bytes: what to do, where (three bytes), and with what.
+/// The file with the changes that `script` asks for. Each takes five bytes: what to do, where
+/// (three bytes), and with what.
 pub(super) fn patched(sound: &[u8], script: &[u8]) -> Vec<u8> {
     let mut bytes = sound.to_vec();
     for change in script.chunks_exact(5) {

@@ -1,4 +1,5 @@
-//! Where a target keeps its files: in memory if the system has a place for that, a separate folder for each thread of execution.
+//! Where a target keeps its files: in memory if the system has a place for that, a separate folder
+//! for each thread of execution.
 
 use std::cell::RefCell;
 use std::fs;
@@ -26,7 +27,10 @@ pub(super) fn empty<T>(work: impl FnOnce(&Path) -> T) -> T {
 
 /// A new folder that goes when it is dropped.
 pub(super) fn new() -> TempDir {
-    let folder =
-        if Path::new(IN_MEMORY).is_dir() { tempfile::tempdir_in(IN_MEMORY) } else { tempfile::tempdir() };
+    let folder = if Path::new(IN_MEMORY).is_dir() {
+        tempfile::tempdir_in(IN_MEMORY)
+    } else {
+        tempfile::tempdir()
+    };
     folder.expect("a temporary folder")
 }

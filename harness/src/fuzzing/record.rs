@@ -1,5 +1,5 @@
-//! Records of runs, comparisons and files of histories: what can be read is written and reads the same again, and every statistic and renderer of it
-//! comes to an end.
+//! Records of runs, comparisons and files of histories: what can be read is written and reads the
+//! same again, and every statistic and renderer of it comes to an end.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use tracerig_reports::{Document, Error, Ladder, Record, export, hdr, ladder, ren
 pub(super) fn run(input: &[u8]) {
     let path = Path::new("record.json");
     let document = match Document::parse(path, input) {
-        // Behind the checksum stands what a foreign program may write with a right one.
+        // Behind the checksum is what a foreign program may write with a right one.
         Err(Error::Edited { expected, actual, .. }) => {
             Document::parse(path, &sealed(input, &expected, &actual))
         }
@@ -33,8 +33,8 @@ fn sealed(input: &[u8], found: &str, due: &str) -> Vec<u8> {
     [&input[..at], due.as_bytes(), &input[at + found.len()..]].concat()
 }
 
-/// What was read is written, read and written again: both texts are the same. Figures are rounded in writing, so the values need not
-/// be.
+/// What was read is written, read and written again: both texts are the same. Figures are rounded
+/// in writing, so the values need not be.
 fn written(text: &str, again: impl FnOnce(&[u8]) -> Result<String, Error>) {
     match again(text.as_bytes()) {
         Ok(second) => {
@@ -93,7 +93,8 @@ fn of_history(input: &[u8]) {
 }
 
 fn of_comparisons(read: &Comparisons) {
-    let json = |read: &Comparisons| read.to_json().expect("a comparison that was read can be written");
+    let json =
+        |read: &Comparisons| read.to_json().expect("a comparison that was read can be written");
     written(&json(read), |text| match Document::parse(Path::new("again.json"), text)? {
         Document::Comparisons(again) => Ok(json(&again)),
         Document::Record(_) => panic!("a comparison was written, and a record was read"),

@@ -1,8 +1,9 @@
-//! Rollouts of a home: usage with a memo, without one and by the oracle, while the files grow and after they are compressed; and the
-//! rows that they replay to.
+//! Rollouts of a home: usage with a memo, without one and by the oracle, while the files grow and
+//! after they are compressed; and the rows that they replay to.
 //!
-//! The first three bytes say how the files lie and where the first one is cut; the rest is its text. A line `#second` begins the
-//! text of another rollout, a line `#names` that of the index of names.
+//! The first three bytes say how the files lie and where the first one is cut; the rest is its
+//! text. A line `#second` begins the text of another rollout, a line `#names` that of the index of
+//! names.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,7 +16,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::Serialize;
 use tracerig_scanner::archive::{Archive, Options, Request};
-use tracerig_store::threads::{Column, Sessions, SweepOptions, ThreadId, Value, rebuild, replay, verify};
+use tracerig_store::threads::{
+    Column, Sessions, SweepOptions, ThreadId, Value, rebuild, replay, verify,
+};
 
 use super::place;
 use tracerig_differential::archive::{Answer, agree};
@@ -74,7 +77,8 @@ pub(super) fn run(input: &[u8]) {
         let named = |id: &str| folder.join(format!("rollout-2026-11-29T10-00-00-{id}.jsonl"));
         let path = named(FIRST);
         if let Some(second) = second {
-            let id = if form.is_segment() { format!("{FIRST}_{SECOND}") } else { SECOND.to_owned() };
+            let id =
+                if form.is_segment() { format!("{FIRST}_{SECOND}") } else { SECOND.to_owned() };
             fs::write(named(&id), second).expect("a second rollout");
         }
         if form.is_packed() {

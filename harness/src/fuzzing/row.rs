@@ -1,4 +1,5 @@
-//! One row of a trace database: its target, its columns and its body. The scanner and the oracle must read it alike.
+//! One row of a trace database: its target, its columns and its body. The scanner and the oracle
+//! must read it alike.
 //!
 //! The first byte chooses the target and what the column `thread_id` holds; the rest is the body.
 

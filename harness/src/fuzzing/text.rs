@@ -1,5 +1,5 @@
-//! Texts that people and child processes write: plans, recipes, histories, replies, cursors. What can be read can be written, and
-//! reads the same again; nothing that is made of it panics.
+//! Texts that people and child processes write: plans, recipes, histories, replies, cursors. What
+//! can be read can be written, and reads the same again; nothing that is made of it panics.
 //!
 //! Every reader is tried on every input: most refuse it at once.
 
@@ -101,7 +101,14 @@ fn replies(input: &[u8]) {
 
 /// A process that ended well.
 fn ended() -> Ended {
-    Ended { at: Instant::now(), exit: Exit::Code(0), user: None, system: None, major_faults: None, io: None }
+    Ended {
+        at: Instant::now(),
+        exit: Exit::Code(0),
+        user: None,
+        system: None,
+        major_faults: None,
+        io: None,
+    }
 }
 
 /// Something that is JSON: what is written of it is written the same again.

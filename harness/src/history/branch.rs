@@ -1,4 +1,5 @@
-//! A history on a branch: read and written through git's plumbing, past the index and the work tree.
+//! A history on a branch: read and written through git's plumbing, past the index and the work
+//! tree.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -65,7 +66,8 @@ pub(super) fn read(repository: &Path, name: &str) -> Result<Files, HistoryError>
     Ok(files)
 }
 
-/// The next object that `cat-file --batch` gives: a line with name, kind and size, the bytes, a line feed.
+/// The next object that `cat-file --batch` gives: a line with name, kind and size, the bytes, a
+/// line feed.
 fn object<'a>(said: &mut &'a [u8], item: &Item) -> Result<&'a [u8], HistoryError> {
     let head = format!("{} blob {}\n", item.object, item.bytes);
     let size = usize::try_from(item.bytes).unwrap_or(usize::MAX);
@@ -76,7 +78,8 @@ fn object<'a>(said: &mut &'a [u8], item: &Item) -> Result<&'a [u8], HistoryError
     });
     found.ok_or_else(|| {
         let what = format!("git cat-file of {}", item.name);
-        let (said, remedy) = ("the object is missing".to_owned(), "Check the repository with `git fsck`");
+        let (said, remedy) =
+            ("the object is missing".to_owned(), "Check the repository with `git fsck`");
         GitError::Failed { what, said, remedy }.into()
     })
 }
@@ -120,7 +123,9 @@ pub(super) fn write(
         }
         let list = ["ls-tree", "-z", "--full-tree"];
         let mut list = match &base {
-            Some(base) => answer(repository, &[&list[..], &[base.as_str()]].concat(), b"", REPOSITORY)?,
+            Some(base) => {
+                answer(repository, &[&list[..], &[base.as_str()]].concat(), b"", REPOSITORY)?
+            }
             None => Vec::new(),
         };
         list.extend(format!("100644 blob {blob}\t{file}\0").into_bytes());
@@ -134,7 +139,8 @@ pub(super) fn write(
         let expected = old.as_deref().unwrap_or(&nothing);
         let moved = git(repository, &["update-ref", &reference, &commit, expected], REPOSITORY);
         match moved {
-            Err(GitError::Failed { .. }) if attempt < TRIES && own_tip(repository, name)? != old => {}
+            Err(GitError::Failed { .. })
+                if attempt < TRIES && own_tip(repository, name)? != old => {}
             moved => return moved.map(drop).map_err(Into::into),
         }
     }
@@ -161,9 +167,11 @@ fn own_tip(repository: &Path, name: &str) -> Result<Option<String>, HistoryError
 
 /// The same, or that of the branch as it was fetched.
 fn tip(repository: &Path, name: &str) -> Result<Option<String>, HistoryError> {
-    for reference in
-        [format!("refs/heads/{name}"), format!("refs/remotes/origin/{name}"), format!("refs/remotes/{name}")]
-    {
+    for reference in [
+        format!("refs/heads/{name}"),
+        format!("refs/remotes/origin/{name}"),
+        format!("refs/remotes/{name}"),
+    ] {
         if let Some(commit) = resolved(repository, &reference)? {
             return Ok(Some(commit));
         }
@@ -183,7 +191,8 @@ fn resolved(repository: &Path, reference: &str) -> Result<Option<String>, Histor
 }
 
 fn items(repository: &Path, commit: &str) -> Result<Vec<Item>, HistoryError> {
-    let said = answer(repository, &["ls-tree", "-z", "-l", "--full-tree", commit], b"", REPOSITORY)?;
+    let said =
+        answer(repository, &["ls-tree", "-z", "-l", "--full-tree", commit], b"", REPOSITORY)?;
     let lines = said.split(|byte| *byte == 0).filter(|line| !line.is_empty());
     Ok(lines.filter_map(|line| item(&String::from_utf8_lossy(line))).collect())
 }

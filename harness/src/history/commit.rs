@@ -20,15 +20,16 @@ const MOST_SUBJECT: usize = 200;
 /// It is not a repository, or git does not know the commit.
 pub fn read(folder: &Path, name: &str) -> Result<Commit, GitError> {
     let asked = format!("{name}^{{commit}}");
-    let revision = git(folder, &["rev-parse", "--verify", "--quiet", "--end-of-options", &asked], UNKNOWN)
-        .map_err(|error| match error {
-            GitError::Failed { remedy, .. } => GitError::Failed {
-                what: format!("the commit `{name}`"),
-                said: "git does not know it".to_owned(),
-                remedy,
-            },
-            error => error,
-        })?;
+    let revision =
+        git(folder, &["rev-parse", "--verify", "--quiet", "--end-of-options", &asked], UNKNOWN)
+            .map_err(|error| match error {
+                GitError::Failed { remedy, .. } => GitError::Failed {
+                    what: format!("the commit `{name}`"),
+                    said: "git does not know it".to_owned(),
+                    remedy,
+                },
+                error => error,
+            })?;
     let object = git(folder, &["cat-file", "commit", &revision], UNKNOWN)?;
     parse(&revision, &object).ok_or_else(|| GitError::Failed {
         what: format!("the commit `{name}`"),
@@ -65,6 +66,9 @@ mod tests {
         assert_eq!(found.committed, "2026-11-30T12:00:00Z");
         assert_eq!(parse("11", "tree 1\ncommitter C <c> 0 +0000\n").unwrap().parent, None);
         assert_eq!(parse("11", "tree 1\n\ncommitter C <c> 0 +0000"), None);
-        assert_eq!(parse("11", &object.replace("Subject", &"x".repeat(999))).unwrap().subject.len(), 200);
+        assert_eq!(
+            parse("11", &object.replace("Subject", &"x".repeat(999))).unwrap().subject.len(),
+            200
+        );
     }
 }

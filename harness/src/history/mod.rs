@@ -84,7 +84,9 @@ impl Place {
     /// There is none, or a file of it cannot be read.
     pub fn read(&self) -> Result<Files, HistoryError> {
         match self {
-            Place::Folder(path) if !path.is_dir() => Err(HistoryError::Missing(path.display().to_string())),
+            Place::Folder(path) if !path.is_dir() => {
+                Err(HistoryError::Missing(path.display().to_string()))
+            }
             Place::Folder(path) => Ok(Files::read(path)?),
             Place::Branch { repository, name } => branch::read(repository, name),
         }
@@ -103,7 +105,8 @@ impl Place {
         }
         if nth > 1 && !again {
             let revision = &entry.commit.revision;
-            let what = format!("an entry of {} on this machine", &revision[..revision.len().min(12)]);
+            let what =
+                format!("an entry of {} on this machine", &revision[..revision.len().min(12)]);
             let remedy = "add another one next to it with --again";
             return Err(HistoryError::Exists { place: self.to_string(), what, remedy });
         }

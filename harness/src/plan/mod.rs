@@ -1,5 +1,6 @@
-//! Plans: which scenarios are run on which data, which arms, how often, and what counts as a change. Definitions are TOML, each with a
-//! sentence of why; the arms themselves are those of the scenarios.
+//! Plans: which scenarios are run on which data, which arms, how often, and what counts as a
+//! change. Definitions are TOML, each with a sentence of why; the arms themselves are those of the
+//! scenarios.
 
 mod run;
 
@@ -79,7 +80,10 @@ impl Compare {
         for (at, Tolerance { counter, percent, .. }) in self.tolerate.iter().enumerate() {
             let fault = |key, detail| Err(Fault(key, at, detail));
             if !KINDS.iter().any(|kind| kind.exact.contains(&counter.as_str())) {
-                return fault("compare.tolerate.counter", format!("no exact counter is called `{counter}`"));
+                return fault(
+                    "compare.tolerate.counter",
+                    format!("no exact counter is called `{counter}`"),
+                );
             }
             if !(*percent > 0.0 && *percent <= MOST_TOLERATED_PERCENT) {
                 return fault(
@@ -123,7 +127,8 @@ pub enum PlanError {
 struct Fault(&'static str, usize, String);
 
 impl Plan {
-    /// A built-in plan by name or, when `name` has a path separator or ends in `.toml`, a plan file.
+    /// A built-in plan by name or, when `name` has a path separator or ends in `.toml`, a plan
+    /// file.
     ///
     /// # Errors
     /// See [`PlanError`].
@@ -154,7 +159,8 @@ impl Plan {
             |wrong: Wrong| PlanError::Malformed { place: wrong.place(place), detail: wrong.detail };
         let checked = Checked::new(text, PLAN).map_err(malformed)?;
         let plan: Self = checked.read().map_err(malformed)?;
-        plan.check().map_err(|Fault(key, nth, detail)| malformed(checked.wrong(key, nth, detail)))?;
+        plan.check()
+            .map_err(|Fault(key, nth, detail)| malformed(checked.wrong(key, nth, detail)))?;
         Ok(plan)
     }
 
@@ -170,9 +176,11 @@ impl Plan {
     fn check(&self) -> Result<(), Fault> {
         self.compare.check_tolerances()?;
         let Compare { pairs, margin_percent, budget_percent, .. } = self.compare;
-        if pairs == 0 || !(margin_percent > 0.0 && margin_percent < budget_percent && budget_percent < 100.0)
+        if pairs == 0
+            || !(margin_percent > 0.0 && margin_percent < budget_percent && budget_percent < 100.0)
         {
-            let detail = "a comparison needs pairs, and a margin above 0 % and below its noise budget";
+            let detail =
+                "a comparison needs pairs, and a margin above 0 % and below its noise budget";
             return Err(Fault("compare.margin_percent", 0, detail.to_owned()));
         }
         if self.runs.is_empty() {
@@ -182,13 +190,18 @@ impl Plan {
         for (at, run) in self.runs.iter().enumerate() {
             let fault = |detail| Fault("run.name", at, detail);
             let name = &run.name;
-            let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+            let is_plain =
+                |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
             if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
-                let detail = format!("`{name}` names a folder of results: letters, digits, - _ . only");
+                let detail =
+                    format!("`{name}` names a folder of results: letters, digits, - _ . only");
                 return Err(fault(detail));
             }
             if name.len() > MOST_NAME_BYTES {
-                return Err(fault(format!("a name of {} bytes; the limit is {MOST_NAME_BYTES}", name.len())));
+                return Err(fault(format!(
+                    "a name of {} bytes; the limit is {MOST_NAME_BYTES}",
+                    name.len()
+                )));
             }
             if !names.insert(name) {
                 return Err(fault(format!("the run `{name}` is there twice")));

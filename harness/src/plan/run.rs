@@ -22,7 +22,8 @@ pub struct Run {
     pub kind: &'static Kind,
     /// The arms, as `tracerig run` takes them.
     pub arms: Vec<String>,
-    /// The arms that are compared between executables, likewise; with a hot page cache and in fresh processes only.
+    /// The arms that are compared between executables, likewise; with a hot page cache and in fresh
+    /// processes only.
     pub compare: Vec<String>,
     /// Whether only the work of these is compared, not their time.
     pub counters_only: bool,
@@ -91,7 +92,8 @@ impl Run {
     #[must_use]
     pub fn comparing_again(record: Record, database: Option<PathBuf>) -> Option<Self> {
         let kind = Kind::find(&record.scenario)?;
-        let is_compared = |arm: &&ArmPlan| arm.cache != Cache::Cold && arm.process == Process::Fresh;
+        let is_compared =
+            |arm: &&ArmPlan| arm.cache != Cache::Cold && arm.process == Process::Fresh;
         let named = |arm: &ArmPlan| format!("{}:{}", arm.name, arm.cache);
         let arms = record.plan.arms.iter().filter(is_compared).map(named).collect();
         let why = format!("The data of the run {}, its arms with a hot page cache.", record.id);
@@ -148,7 +150,8 @@ impl Run {
         Ok(definition)
     }
 
-    /// What makes no sense in it, apart from numbers out of range; whether its recipe exists shows when it is needed.
+    /// What makes no sense in it, apart from numbers out of range; whether its recipe exists shows
+    /// when it is needed.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.arms.is_empty() {
             return Err("it needs an arm".to_owned());

@@ -10,7 +10,8 @@ pub(super) fn costs(text: &str) -> BTreeMap<String, Cost> {
     let of_line = |line: &str| {
         let cells: Vec<&str> = line.split_ascii_whitespace().collect();
         let (calls, name) = (cells.get(3)?.parse().ok()?, *cells.last()?);
-        (cells.len() >= 5 && name != "total").then(|| (name.to_owned(), Cost { own: calls, total: None }))
+        (cells.len() >= 5 && name != "total")
+            .then(|| (name.to_owned(), Cost { own: calls, total: None }))
     };
     text.lines().filter_map(of_line).collect()
 }
@@ -26,6 +27,9 @@ mod tests {
             ------ ----------- ----------- --------- --------- ------------------\n\
             100.00    0.000396           6       174         2 total\n";
         let own = costs(text).into_iter().map(|(name, cost)| (name, cost.own));
-        assert_eq!(own.collect::<Vec<_>>(), [("execve".to_owned(), 1), ("pread64".to_owned(), 173)]);
+        assert_eq!(
+            own.collect::<Vec<_>>(),
+            [("execve".to_owned(), 1), ("pread64".to_owned(), 173)]
+        );
     }
 }

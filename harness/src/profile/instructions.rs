@@ -19,7 +19,8 @@ pub(super) fn costs(text: &str) -> BTreeMap<String, Cost> {
         } else if line.starts_with("calls=") {
             is_callee = true;
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
-            let cost = line.split_ascii_whitespace().nth(1).and_then(|cost| cost.parse::<u64>().ok());
+            let cost =
+                line.split_ascii_whitespace().nth(1).and_then(|cost| cost.parse::<u64>().ok());
             if let Some(cost) = cost.filter(|_| !std::mem::take(&mut is_callee)) {
                 costs.entry(plain(function)).or_default().own += cost;
             }
@@ -39,11 +40,15 @@ fn resolved<'a>(names: &mut HashMap<&'a str, &'a str>, text: &'a str) -> &'a str
     }
 }
 
-/// The name of a function without what compilers add: the hash of a crate, the depth of a recursion.
+/// The name of a function without what compilers add: the hash of a crate, the depth of a
+/// recursion.
 pub(super) fn plain(name: &str) -> String {
-    let name =
-        name.rsplit_once('\'').filter(|(_, depth)| depth.parse::<u32>().is_ok()).map_or(name, |it| it.0);
-    let is_hash = |hash: &str| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = name
+        .rsplit_once('\'')
+        .filter(|(_, depth)| depth.parse::<u32>().is_ok())
+        .map_or(name, |it| it.0);
+    let is_hash =
+        |hash: &str| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (path, hash) = name.rsplit_once("::h").unwrap_or((name, ""));
     if is_hash(hash) { path.to_owned() } else { name.to_owned() }
 }

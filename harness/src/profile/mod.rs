@@ -159,8 +159,8 @@ pub struct Profiled<'a> {
 }
 
 impl Profiled<'_> {
-    /// Profiles `program`, which has this place among those that were made ready; `plant` changes what
-    /// its processes do. `tell` hears which tool is at work.
+    /// Profiles `program`, which has this place among those that were made ready; `plant` changes
+    /// what its processes do. `tell` hears which tool is at work.
     ///
     /// # Errors
     /// See [`ProfileError`].
@@ -178,7 +178,10 @@ impl Profiled<'_> {
         for &tool in self.tools {
             tell(tool);
             if !tool.is_there() {
-                return Err(ProfileError::Missing { tool: tool.program(), install: tool.install() });
+                return Err(ProfileError::Missing {
+                    tool: tool.program(),
+                    install: tool.install(),
+                });
             }
             let mut candidate = Candidate::of(&self.definition.plan, program, limit)?
                 .on_cores(self.definition.plan.cores)
@@ -242,8 +245,10 @@ impl Profiled<'_> {
 
 /// What the tool wrote, read by `of`.
 fn read<T>(tool: Tool, written: &[PathBuf], of: fn(&str) -> T) -> Result<T, ProfileError> {
-    let Some(file) = written.first() else { return Err(tool.failed("it was not started".to_owned())) };
-    let text =
-        std::fs::read_to_string(file).map_err(|error| tool.failed(format!("{}: {error}", file.display())))?;
+    let Some(file) = written.first() else {
+        return Err(tool.failed("it was not started".to_owned()));
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| tool.failed(format!("{}: {error}", file.display())))?;
     Ok(of(&text))
 }

@@ -18,8 +18,9 @@ pub(super) fn add(stacks: &mut Stacks, file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Adds the samples in what `perf script` writes: the command, then its functions from the innermost
-/// to the outermost, each behind its address and before its file; an empty line ends a sample.
+/// Adds the samples in what `perf script` writes: the command, then its functions from the
+/// innermost to the outermost, each behind its address and before its file; an empty line ends a
+/// sample.
 fn of_script(stacks: &mut Stacks, script: &str) {
     for sample in script.split("\n\n") {
         let mut lines = sample.trim_start_matches('\n').lines();
@@ -62,7 +63,8 @@ mod tests {
             tracerig \n\t0 [unknown] ([unknown])\n\t  55d1 main (/a b/tracerig)\n\n";
         let mut stacks = Stacks::new();
         of_script(&mut stacks, script);
-        let expected = [("[T: 4]::run;[libc.so.6]", 1), ("main;memchr::find", 2), ("main;[unknown]", 1)];
+        let expected =
+            [("[T: 4]::run;[libc.so.6]", 1), ("main;memchr::find", 2), ("main;[unknown]", 1)];
         assert_eq!(stacks, expected.map(|(stack, samples)| (stack.to_owned(), samples)).into());
     }
 }

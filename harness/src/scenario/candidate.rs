@@ -64,8 +64,8 @@ impl Candidate {
         Ok(candidate)
     }
 
-    /// Starts a command of somebody else. What it reads at its start is counted: nothing is known of
-    /// it.
+    /// Starts a command of somebody else. What it reads at its start is counted: nothing is known
+    /// of it.
     ///
     /// # Errors
     /// As [`Candidate::new`].
@@ -214,12 +214,17 @@ impl Candidate {
             let (one, other) = std::thread::scope(|scope| {
                 let other = scope.spawn(|| self.end(second));
                 let one = self.end(first);
-                (one, other.join().unwrap_or_else(|_| Err(io::Error::other("nobody waited for it"))))
+                (
+                    one,
+                    other.join().unwrap_or_else(|_| Err(io::Error::other("nobody waited for it"))),
+                )
             });
             let (one, other) = (one?, other?);
             Ok((begun < one.wall, [one, other]))
         };
-        run().map(|(overlap, finished)| (finished, overlap)).map_err(|error| self.not_launched(&error))
+        run()
+            .map(|(overlap, finished)| (finished, overlap))
+            .map_err(|error| self.not_launched(&error))
     }
 
     /// Starts a process that answers each line of JSON with one.

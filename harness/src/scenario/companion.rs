@@ -1,4 +1,4 @@
-//! A process that lives on beside the harness, and answers each line of JSON with one.
+//! A process that keeps running beside the harness, and answers each line of JSON with one.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::child::Child;
 use crate::platform::{self, Io};
 
-/// A process that lives on. It ends when this value does.
+/// A process that keeps running. It ends when this value does.
 #[derive(Debug)]
 pub(super) struct Companion {
     child: Child,
@@ -29,7 +29,8 @@ pub(super) struct Answered<A> {
     pub answer: A,
     /// From before the question was written until the answer was read.
     pub wall: Duration,
-    /// What the process read from question to answer, the question included, where the platform tells.
+    /// What the process read from question to answer, the question included, where the platform
+    /// tells.
     pub io: Option<Io>,
 }
 
@@ -71,20 +72,25 @@ impl Companion {
     ///
     /// # Errors
     /// As [`Companion::ask`].
-    pub(super) fn finish<A: DeserializeOwned>(&mut self, asked: Asked) -> Result<Answered<A>, String> {
+    pub(super) fn finish<A: DeserializeOwned>(
+        &mut self,
+        asked: Asked,
+    ) -> Result<Answered<A>, String> {
         let Asked { start, before } = asked;
         let line = self.child.answer().unwrap_or_default();
         let wall = start.elapsed();
         let after = platform::io_of(self.child.id());
         if !line.ends_with(b"\n") {
             return Err(match self.child.wait() {
-                Ok(end) => end.fault().unwrap_or_else(|| "it ended well but answered nothing".to_owned()),
+                Ok(end) => {
+                    end.fault().unwrap_or_else(|| "it ended well but answered nothing".to_owned())
+                }
                 Err(error) => format!("it cannot be waited for: {error}"),
             });
         }
         self.child.limit(None);
-        let answer =
-            serde_json::from_slice(&line).map_err(|error| format!("its answer cannot be read: {error}"))?;
+        let answer = serde_json::from_slice(&line)
+            .map_err(|error| format!("its answer cannot be read: {error}"))?;
         let io = before.zip(after).map(|(before, after)| Io {
             rchar: after.rchar - before.rchar,
             syscr: after.syscr - before.syscr,

@@ -25,7 +25,8 @@ pub struct Definition {
     pub time_limit: Duration,
     /// The same of a candidate of somebody else.
     pub limit_of_candidates: Duration,
-    /// The executables that are launched, one for each side of a comparison; none: that of the place.
+    /// The executables that are launched, one for each side of a comparison; none: that of the
+    /// place.
     pub programs: Vec<PathBuf>,
     /// The arms that are launched only when asked for by name.
     pub(super) on_request: Vec<String>,
@@ -138,12 +139,18 @@ impl Definition {
     ///
     /// # Errors
     /// An arm that is not there, or that one of them cannot be launched in.
-    pub fn oppose(&mut self, sides: &[Invited; 2], chosen: &[String]) -> Result<(), DefinitionError> {
+    pub fn oppose(
+        &mut self,
+        sides: &[Invited; 2],
+        chosen: &[String],
+    ) -> Result<(), DefinitionError> {
         let arms = self.own.guest_arms();
-        let fits = |arm: &&GuestArm<'_>| sides.iter().all(|side| side.keeps_memo || !arm.needs_memo);
+        let fits =
+            |arm: &&GuestArm<'_>| sides.iter().all(|side| side.keeps_memo || !arm.needs_memo);
         let is_usual = |arm: &GuestArm<'_>| !arm.on_request && arm.name != CandidatePlan::IDLE;
-        let is_named =
-            |arm: &GuestArm<'_>| chosen.iter().any(|asked| asked.split(':').next() == Some(arm.name));
+        let is_named = |arm: &GuestArm<'_>| {
+            chosen.iter().any(|asked| asked.split(':').next() == Some(arm.name))
+        };
         let is_meant = |arm: &&GuestArm<'_>| match chosen {
             [] => is_usual(arm),
             _ => is_named(arm),
@@ -176,14 +183,18 @@ impl Definition {
             let mut labels = candidates.iter().filter(|candidate| candidate.label() == arm.engine);
             arm.name == name || labels.any(|candidate| candidate.arm(name) == arm.name)
         };
-        let is_idle =
-            |arm: &ArmPlan| candidates.iter().any(|candidate| candidate.arm(CandidatePlan::IDLE) == arm.name);
+        let is_idle = |arm: &ArmPlan| {
+            candidates.iter().any(|candidate| candidate.arm(CandidatePlan::IDLE) == arm.name)
+        };
         let is_meant = |asked: &str, arm: &ArmPlan| {
             let (name, cache) =
                 asked.split_once(':').map_or((asked, None), |(name, cache)| (name, Some(cache)));
-            asked == "all" || is_named(name, arm) && cache.is_none_or(|cache| arm.cache.to_string() == cache)
+            asked == "all"
+                || is_named(name, arm) && cache.is_none_or(|cache| arm.cache.to_string() == cache)
         };
-        if let Some(asked) = chosen.iter().find(|asked| !plan.arms.iter().any(|arm| is_meant(asked, arm))) {
+        if let Some(asked) =
+            chosen.iter().find(|asked| !plan.arms.iter().any(|arm| is_meant(asked, arm)))
+        {
             return Err(UnknownArm { asked: asked.clone(), offered: offered(&plan.arms) });
         }
         let all = plan.arms.clone();
@@ -194,7 +205,9 @@ impl Definition {
         // The process floor of a candidate is of use beside its other arms alone.
         let answers: BTreeSet<String> =
             plan.arms.iter().filter(|arm| !is_idle(arm)).map(|arm| arm.engine.clone()).collect();
-        plan.arms.retain(|arm| !is_idle(arm) || chosen.contains(&arm.name) || answers.contains(&arm.engine));
+        plan.arms.retain(|arm| {
+            !is_idle(arm) || chosen.contains(&arm.name) || answers.contains(&arm.engine)
+        });
         // No candidate vanishes from the result without a word.
         for label in candidates.iter().map(CandidatePlan::label) {
             if !plan.arms.iter().any(|arm| arm.engine == label) {
@@ -232,7 +245,9 @@ impl Definition {
         // The files of a command lie anywhere; whether they were cold is seen at each launch.
         let in_workplace = self.plan.command.is_none();
         let arms = &mut self.plan.arms;
-        if in_workplace && arms.iter().any(|arm| arm.cache == Cache::Cold) && !can_be_cold(&place.workplaces)?
+        if in_workplace
+            && arms.iter().any(|arm| arm.cache == Cache::Cold)
+            && !can_be_cold(&place.workplaces)?
         {
             tell(Event::NeverCold(&place.workplaces));
             arms.retain(|arm| arm.cache != Cache::Cold);

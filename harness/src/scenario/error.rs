@@ -48,7 +48,8 @@ pub enum ScenarioError {
         /// The first difference.
         difference: String,
     },
-    /// The appended rows change nothing in the answer, so that a launch could overlook them unnoticed.
+    /// The appended rows change nothing in the answer, so that a launch could overlook them
+    /// unnoticed.
     #[error("{}: the {rows} rows appended bring no new turn, so that no answer could prove they were read. Choose another --seed", path.display())]
     NothingNew {
         /// The working copy.
@@ -94,7 +95,8 @@ pub enum ScenarioError {
         /// The version that it says it is.
         found: String,
     },
-    /// The file system cannot drop pages from memory, and nothing but arms with a cold page cache was asked for.
+    /// The file system cannot drop pages from memory, and nothing but arms with a cold page cache
+    /// was asked for.
     #[error("{}: pages of files here cannot be dropped from the page cache, and only arms with a cold one were asked for. Move the cache with {} to a disk", path.display(), tracerig_datasets::CACHE_VARIABLE)]
     NeverCold {
         /// Where the working copy was to be made.

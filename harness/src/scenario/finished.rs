@@ -86,6 +86,7 @@ impl Finished {
         if self.stdout.is_empty() {
             return Err("it ended well but answered nothing".to_owned());
         }
-        serde_json::from_slice(&self.stdout).map_err(|error| format!("its answer cannot be read: {error}"))
+        serde_json::from_slice(&self.stdout)
+            .map_err(|error| format!("its answer cannot be read: {error}"))
     }
 }

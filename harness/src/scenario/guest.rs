@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Expected, Fault, Finding, Hello, Outcome, Split,
-    UsageAnswer, UsageDeclared, WirePath,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Expected, Fault, Finding, Hello, Outcome,
+    Split, UsageAnswer, UsageDeclared, WirePath,
 };
 use tracerig_reports::record::{
     ArmPlan, Cache, CandidatePlan, Counter, Launch, Phase, Plan, Process, SampleState,
@@ -33,11 +33,13 @@ pub struct Invited {
 /// Why a candidate is not measured.
 #[derive(Debug, thiserror::Error)]
 pub enum NotInvited {
-    /// What it stands for is not installed.
+    /// What it means is not installed.
     #[error("unavailable: {0}: {1}")]
     Unavailable(String, String),
     /// It answers other questions.
-    #[error("{0} does not offer the contract `{1}`; see `capabilities` and `contracts` in docs/protocol.md")]
+    #[error(
+        "{0} does not offer the contract `{1}`; see `capabilities` and `contracts` in docs/protocol.md"
+    )]
     OtherContract(String, Contract),
     /// This machine has no room for temporary files.
     #[error(transparent)]
@@ -70,7 +72,9 @@ impl Invited {
                 plan.sha256 = candidate.sha256().ok();
                 Ok(Self { plan, keeps_memo: hello.can(Capability::Memo) })
             }
-            Err(NotOpened::Unavailable(why)) => Err(NotInvited::Unavailable(definition.name.clone(), why)),
+            Err(NotOpened::Unavailable(why)) => {
+                Err(NotInvited::Unavailable(definition.name.clone(), why))
+            }
             // Nobody knows: each of its arms shows the fault.
             Err(NotOpened::Faulty(_)) => Ok(Self { plan, keeps_memo: true }),
         }
@@ -134,8 +138,8 @@ pub(super) enum Whose {
     Side,
 }
 
-/// The arm of a scenario that `arm` launches, by its name, and whose processes; `None` for one of our
-/// own engines.
+/// The arm of a scenario that `arm` launches, by its name, and whose processes; `None` for one of
+/// our own engines.
 pub(super) fn asked<'a>(plan: &Plan, arm: &'a ArmPlan) -> Option<(&'a str, Whose)> {
     if arm.engine == SIDE {
         return Some((&arm.name, Whose::Side));
@@ -205,7 +209,12 @@ impl Guest {
 
     /// Has it make its memo of the data as they are, from the one of the state `from`, and keeps it
     /// as the state `to`.
-    pub(super) fn remember(&mut self, ask: &Ask, from: Option<&str>, to: &str) -> Result<(), ScenarioError> {
+    pub(super) fn remember(
+        &mut self,
+        ask: &Ask,
+        from: Option<&str>,
+        to: &str,
+    ) -> Result<(), ScenarioError> {
         if !self.keeps_memo() {
             return Ok(());
         }
@@ -226,7 +235,10 @@ impl Guest {
     }
 
     /// Puts the memo of a state in place. `Err` is the state of a sample that lacks it.
-    pub(super) fn restore(&self, state: Option<&str>) -> Result<Option<SampleState>, ScenarioError> {
+    pub(super) fn restore(
+        &self,
+        state: Option<&str>,
+    ) -> Result<Option<SampleState>, ScenarioError> {
         let unmade = self.unmade.iter().find(|(of, _)| Some(of.as_str()) == state);
         if let Some((_, why)) = unmade {
             return Ok(Some(SampleState::Failed { error: why.clone() }));
@@ -242,7 +254,8 @@ impl Guest {
     /// program is: without this, moving a program would seem to change its work.
     pub(super) fn learn_start(&mut self) -> Result<(), ScenarioError> {
         if let Ok(idle) = self.ask(&Ask::Idle, With::default())?
-            && let (Outcome::Answered(..), Some(io)) = (idle.outcome, idle.ended.and_then(|ended| ended.io))
+            && let (Outcome::Answered(..), Some(io)) =
+                (idle.outcome, idle.ended.and_then(|ended| ended.io))
         {
             self.start = (io.rchar, io.syscr);
         }
@@ -297,8 +310,10 @@ impl Guest {
         let mut launch = finished::not_started();
         if let Some(ended) = &ended {
             launch = finished::of_system(wall, ended);
-            let io = [("rchar", ended.io.map(|io| io.rchar)), ("syscr", ended.io.map(|io| io.syscr))];
-            launch.counters = io.map(|(name, value)| (name.to_owned(), Counter::advisory(value))).into();
+            let io =
+                [("rchar", ended.io.map(|io| io.rchar)), ("syscr", ended.io.map(|io| io.syscr))];
+            launch.counters =
+                io.map(|(name, value)| (name.to_owned(), Counter::advisory(value))).into();
         }
         if let Some(answer) = outcome.answer() {
             describe(&mut launch, answer);
@@ -310,7 +325,9 @@ impl Guest {
                 SampleState::Valid
             }
             // A process that says that it does not know `idle` has started and exited.
-            Outcome::Refused(refusal) if *ask == Ask::Idle && refusal.kind == ErrorKind::Unsupported => {
+            Outcome::Refused(refusal)
+                if *ask == Ask::Idle && refusal.kind == ErrorKind::Unsupported =>
+            {
                 launch.verified = true;
                 SampleState::Valid
             }
@@ -366,8 +383,10 @@ fn describe(launch: &mut Launch, answer: &Answer) {
 
 /// Writes down what the candidate claims of its own work.
 fn claim(launch: &mut Launch, claims: &Claims, counters: Claimed) {
-    let phase =
-        |(name, ns): (&String, &u64)| Phase { name: name.clone(), elapsed: Duration::from_nanos(*ns) };
+    let phase = |(name, ns): (&String, &u64)| Phase {
+        name: name.clone(),
+        elapsed: Duration::from_nanos(*ns),
+    };
     launch.phases = claims.phases_ns.iter().map(phase).collect();
     for (name, value) in &claims.counters {
         let (name, counter) = match counters {
@@ -391,9 +410,10 @@ fn told(outcome: &Outcome) -> String {
 /// The state of a sample that ends in this.
 fn fault(outcome: &Outcome) -> SampleState {
     match outcome {
-        Outcome::Faulty(Finding { fault: Fault::Wrong | Fault::Stale | Fault::Nondeterministic, .. }) => {
-            SampleState::Mismatch { detail: told(outcome) }
-        }
+        Outcome::Faulty(Finding {
+            fault: Fault::Wrong | Fault::Stale | Fault::Nondeterministic,
+            ..
+        }) => SampleState::Mismatch { detail: told(outcome) },
         // As in a check: what is not offered is no failure, and has no time either.
         Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unsupported => {
             SampleState::Excluded { reason: told(outcome) }

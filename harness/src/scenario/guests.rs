@@ -36,8 +36,8 @@ impl Guests {
     ) -> Result<Self, ScenarioError> {
         let limit = definition.limit_of_candidates;
         let candidates = definition.plan.candidates.iter().enumerate();
-        let guests =
-            candidates.map(|(at, plan)| Guest::open(plan, &folder.join(at.to_string()), limit, thorough));
+        let guests = candidates
+            .map(|(at, plan)| Guest::open(plan, &folder.join(at.to_string()), limit, thorough));
         Ok(Self { all: guests.collect::<Result<_, _>>()?, claimed: Claimed::Shown })
     }
 
@@ -64,7 +64,8 @@ impl Guests {
     pub(super) fn compare_work(&mut self) {
         let hellos: Option<Vec<&Hello>> = self.all.iter().map(Guest::hello).collect();
         let hellos = hellos.unwrap_or_default();
-        let counts = |hello: &&Hello| hello.can(Capability::Counters) && hello.name == hellos[0].name;
+        let counts =
+            |hello: &&Hello| hello.can(Capability::Counters) && hello.name == hellos[0].name;
         let all = !hellos.is_empty() && hellos.iter().all(counts);
         self.claimed = if all { Claimed::Exact } else { Claimed::Shown };
     }

@@ -77,7 +77,8 @@ impl Own {
         match engines.entry(engine) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(free) => {
-                let argv = [program.display().to_string()].into_iter().chain(worker::arguments(engine));
+                let argv =
+                    [program.display().to_string()].into_iter().chain(worker::arguments(engine));
                 let name = engine.name().to_owned();
                 let plan = CandidatePlan { name, argv: argv.collect(), ..CandidatePlan::default() };
                 let mut guest = Guest::open(&plan, &folder.join(engine.name()), *limit, false)?;

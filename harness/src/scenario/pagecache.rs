@@ -29,7 +29,8 @@ impl PageCache {
             let Ok(mut file) = File::open(path) else { continue };
             let now = match state {
                 Cache::Cold => {
-                    platform::evict(&file).map_err(ScenarioError::io(path, "drop it from the page cache"))?;
+                    platform::evict(&file)
+                        .map_err(ScenarioError::io(path, "drop it from the page cache"))?;
                     known(path, &file)?
                 }
                 Cache::Any => known(path, &file)?,
@@ -49,8 +50,8 @@ impl PageCache {
     }
 }
 
-/// Whether pages of files in `folder` can be dropped from the page cache: not where files live in memory, and not on a
-/// platform that has no such call. Creates the folder if need be.
+/// Whether pages of files in `folder` can be dropped from the page cache: not where files live in
+/// memory, and not on a platform that has no such call. Creates the folder if need be.
 pub(super) fn can_be_cold(folder: &Path) -> Result<bool, ScenarioError> {
     let failed = |error| ScenarioError::io(folder, "try the page cache in it")(error);
     std::fs::create_dir_all(folder).map_err(failed)?;
@@ -68,7 +69,9 @@ pub(super) fn unmet(cache: Cache, least: u64, launch: &Launch) -> Option<String>
         Cache::Hot => match read {
             // Where the platform does not tell, hot is what a file just read through is.
             None | Some(0) => None,
-            Some(read) => Some(format!("{read} bytes came from the device, although the page cache was hot")),
+            Some(read) => {
+                Some(format!("{read} bytes came from the device, although the page cache was hot"))
+            }
         },
         Cache::Cold => {
             let (Some(resident), Some(read)) = (launch.resident_pages_before, read) else {
@@ -85,7 +88,8 @@ pub(super) fn unmet(cache: Cache, least: u64, launch: &Launch) -> Option<String>
 }
 
 fn known(path: &Path, file: &File) -> Result<Option<platform::Residency>, ScenarioError> {
-    platform::residency(file).map_err(ScenarioError::io(path, "ask what of it is in the page cache"))
+    platform::residency(file)
+        .map_err(ScenarioError::io(path, "ask what of it is in the page cache"))
 }
 
 fn read_through(file: &mut File) -> std::io::Result<()> {

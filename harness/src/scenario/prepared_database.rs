@@ -30,7 +30,8 @@ pub(super) enum Change {
     /// Rows were appended, with the retention that goes with it.
     #[default]
     Appended,
-    /// Rows were appended under a tight retention, and the last scanned row and every second fact were deleted.
+    /// Rows were appended under a tight retention, and the last scanned row and every second fact
+    /// were deleted.
     Pruned,
     /// Another database was renamed over it.
     Replaced,
@@ -86,8 +87,8 @@ pub(super) struct Material<'a> {
 }
 
 impl PreparedDatabase {
-    /// Makes a working copy in `folder`, a memo of it, and then brings it into the state that is measured. Whenever a
-    /// memo is due, `others` make theirs of the database, too.
+    /// Makes a working copy in `folder`, a memo of it, and then brings it into the state that is
+    /// measured. Whenever a memo is due, `others` make theirs of the database, too.
     pub(super) fn make(
         kind: Change,
         folder: &Path,
@@ -123,14 +124,16 @@ impl PreparedDatabase {
                 let other = folder.join("other.sqlite");
                 copy(dataset, &other)?;
                 drop(append(&other, material, Retention::default())?);
-                std::fs::rename(&other, &database).map_err(ScenarioError::io(&database, "replace it"))?;
+                std::fs::rename(&other, &database)
+                    .map_err(ScenarioError::io(&database, "replace it"))?;
                 None
             }
             Change::Recreated => {
                 drop(append(&database, material, Retention::default())?);
                 remember()?;
                 others(Memo::Before, &database)?;
-                std::fs::remove_file(&database).map_err(ScenarioError::io(&database, "remove it"))?;
+                std::fs::remove_file(&database)
+                    .map_err(ScenarioError::io(&database, "remove it"))?;
                 copy(dataset, &database)?;
                 None
             }
@@ -210,7 +213,11 @@ pub(super) fn scan(database: &Path, memo: MemoPlace) -> Result<Scan, ScenarioErr
 }
 
 /// Appends as a running Codex would. Returns its connection, which is to be kept open or closed.
-fn append(database: &Path, material: Material<'_>, retention: Retention) -> Result<TraceLog, ScenarioError> {
+fn append(
+    database: &Path,
+    material: Material<'_>,
+    retention: Retention,
+) -> Result<TraceLog, ScenarioError> {
     let options = LogOptions { create: false, retention, ..LogOptions::default() };
     let mut log = TraceLog::open_with(database, options)?;
     let manifest = &material.dataset.manifest;
@@ -222,7 +229,8 @@ fn append(database: &Path, material: Material<'_>, retention: Retention) -> Resu
     Ok(log)
 }
 
-/// Deletes what a memo of the dataset remembers the database by: the last scanned row, and every second fact.
+/// Deletes what a memo of the dataset remembers the database by: the last scanned row, and every
+/// second fact.
 fn delete_remembered(database: &Path, manifest: &Manifest) -> Result<(), ScenarioError> {
     let failed = ScenarioError::sqlite(database);
     let connection = Connection::open(database).and_then(stoppable).map_err(&failed)?;
@@ -251,11 +259,14 @@ fn examine(database: &Path, before: i64) -> Result<State, ScenarioError> {
     )
     .and_then(stoppable)
     .map_err(&failed)?;
-    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(&failed);
+    let count =
+        |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(&failed);
     let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
     Ok(State {
         rows: unsigned(count("SELECT count(*) FROM logs NOT INDEXED")?),
-        appended: unsigned(count(&format!("SELECT count(*) FROM logs NOT INDEXED WHERE id > {before}"))?),
+        appended: unsigned(count(&format!(
+            "SELECT count(*) FROM logs NOT INDEXED WHERE id > {before}"
+        ))?),
         max_id: count("SELECT coalesce(max(id), 0) FROM logs")?,
         logs_bytes: unsigned(count("SELECT sum(pgsize) FROM dbstat WHERE name = 'logs'")?),
     })
@@ -345,7 +356,11 @@ mod tests {
         let right = answer(&[("a", 1), ("b", 2)]);
         assert_eq!(difference(&right, &right), None);
         assert_eq!(difference(&right, &answer(&[("a", 1)])).unwrap(), "turn b is missing");
-        assert!(difference(&right, &answer(&[("a", 1), ("b", 3)])).unwrap().starts_with("turn b is Turn"));
+        assert!(
+            difference(&right, &answer(&[("a", 1), ("b", 3)]))
+                .unwrap()
+                .starts_with("turn b is Turn")
+        );
         assert_eq!(
             difference(&right, &answer(&[("a", 1), ("b", 2), ("c", 1)])).unwrap(),
             "turn c is not one"

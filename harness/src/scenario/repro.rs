@@ -61,7 +61,7 @@ pub struct Again {
     pub place: Place,
     /// The user's own database, where the record is of one.
     pub database: Option<PathBuf>,
-    /// Whether commands that stand in the record may be run.
+    /// Whether commands that are in the record may be run.
     pub allow_command: bool,
     /// Samples of each arm, instead of the record's.
     pub samples: Option<u64>,
@@ -84,7 +84,7 @@ pub fn again(record: &Record, again: &Again, tell: &mut Tell<'_>) -> Result<Reco
     Ok(run(&mut definition, &place, tell)?)
 }
 
-/// The commands that stand in the record and would be run.
+/// The commands that are in the record and would be run.
 fn commands(record: &Record) -> Vec<String> {
     let command = record.plan.command.iter().flat_map(|command| {
         let prepare = command.prepare.iter().map(|argv| format!("{argv:?}, before each launch"));
@@ -99,15 +99,17 @@ fn commands(record: &Record) -> Vec<String> {
 /// # Errors
 /// See [`ReproError`].
 pub fn definition(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
-    let kind = Kind::find(&record.scenario).ok_or_else(|| ReproError::Scenario(record.scenario.clone()))?;
+    let kind = Kind::find(&record.scenario)
+        .ok_or_else(|| ReproError::Scenario(record.scenario.clone()))?;
     let mut definition = (kind.of_record)(record, database)?;
     let invited: Vec<Invited> = record.plan.candidates.iter().map(Invited::again).collect();
     definition.invite(&invited)?;
     let plan = &mut definition.plan;
     // In the order of the record: the order in a round is drawn from it.
     let arm = |old: &ArmPlan| {
-        let arm =
-            plan.arm(&old.key()).ok_or_else(|| ReproError::Plan(format!("there is no arm {}", old.key())));
+        let arm = plan
+            .arm(&old.key())
+            .ok_or_else(|| ReproError::Plan(format!("there is no arm {}", old.key())));
         arm.map(|arm| ArmPlan { launches_per_sample: old.launches_per_sample, ..arm.clone() })
     };
     plan.arms = record.plan.arms.iter().map(arm).collect::<Result<_, _>>()?;

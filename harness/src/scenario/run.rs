@@ -16,7 +16,11 @@ use crate::machine;
 /// # Errors
 /// See [`ScenarioError`]. A launch that fails, answers wrongly or does not meet its conditions is
 /// no error but a sample.
-pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> Result<Record, ScenarioError> {
+pub fn run(
+    definition: &mut Definition,
+    place: &Place,
+    tell: &mut Tell<'_>,
+) -> Result<Record, ScenarioError> {
     let mut scenario = definition.prepare(place, tell)?;
     let mut candidate = Candidate::of(&definition.plan, &place.program, definition.time_limit)?
         .on_cores(definition.plan.cores);
@@ -26,7 +30,8 @@ pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> R
     }
     for at in 0..plan.arms.len() {
         if plan.arms[at].launches_per_sample == 0 {
-            plan.arms[at].launches_per_sample = launches_of(scenario.as_mut(), &mut candidate, plan, at)?;
+            plan.arms[at].launches_per_sample =
+                launches_of(scenario.as_mut(), &mut candidate, plan, at)?;
         }
     }
     let session = Session::begin(&place.command, place.seed);
@@ -49,7 +54,8 @@ pub fn run(definition: &mut Definition, place: &Place, tell: &mut Tell<'_>) -> R
         scenario.confirm(tell)?;
     }
     let data = place.of_data(plan);
-    let measured = Measured { plan: plan.clone(), dataset: scenario.dataset().clone(), samples, interrupted };
+    let measured =
+        Measured { plan: plan.clone(), dataset: scenario.dataset().clone(), samples, interrupted };
     Ok(session.record(measured, data))
 }
 

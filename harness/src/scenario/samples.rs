@@ -47,7 +47,8 @@ pub(crate) fn interleaved<E>(
             let at = taken.len() as u64;
             let made = take(arm, at, of);
             if interrupt::requested() {
-                // The sample may have been cut short: it is not one, and that it went wrong says nothing.
+                // The sample may have been cut short: it is not one, and that it went wrong says
+                // nothing.
                 return Ok((taken, true));
             }
             let (launches, state) = made?;
@@ -57,7 +58,8 @@ pub(crate) fn interleaved<E>(
                 lacking[arm] -= 1;
             }
             let ArmKey { name, cache } = &arms[arm];
-            let sample = Sample { order: at, round, arm: name.clone(), cache: *cache, launches, state };
+            let sample =
+                Sample { order: at, round, arm: name.clone(), cache: *cache, launches, state };
             hear(&sample);
             taken.push(sample);
         }
@@ -65,8 +67,8 @@ pub(crate) fn interleaved<E>(
     Ok((taken, false))
 }
 
-/// How many launches take as long as a sample should, a multiple of those made `at_once`. The fastest of a few tells: a slow one
-/// was disturbed, and would make all samples too short.
+/// How many launches take as long as a sample should, a multiple of those made `at_once`. The
+/// fastest of a few tells: a slow one was disturbed, and would make all samples too short.
 pub(crate) fn launches_for<E>(
     at_least: Duration,
     at_once: u64,
@@ -91,7 +93,10 @@ pub(crate) fn launches_for<E>(
 }
 
 /// One sample: its launches, up to the first that does not count.
-pub(crate) fn repeated<E>(launches: u64, mut attempt: impl FnMut() -> Result<Made, E>) -> Result<Made, E> {
+pub(crate) fn repeated<E>(
+    launches: u64,
+    mut attempt: impl FnMut() -> Result<Made, E>,
+) -> Result<Made, E> {
     let mut made = Vec::new();
     while (made.len() as u64) < launches {
         let (launches, state) = attempt()?;
@@ -147,7 +152,8 @@ mod tests {
         let take = |arm: usize, at: u64, of: u64| {
             assert!(at < of);
             noise += u64::from(arm == 1);
-            let excluded = || SampleState::Excluded { reason: "it read from the device".to_owned() };
+            let excluded =
+                || SampleState::Excluded { reason: "it read from the device".to_owned() };
             let state = match arm {
                 1 if noise % 3 == 0 => excluded(),
                 2 => excluded(),
@@ -157,10 +163,12 @@ mod tests {
             Ok::<_, ()>((vec![not_started()], state))
         };
         let mut heard = Vec::new();
-        let (samples, _) = interleaved(&arms, 6, 7, take, |sample| heard.push(sample.clone())).unwrap();
+        let (samples, _) =
+            interleaved(&arms, 6, 7, take, |sample| heard.push(sample.clone())).unwrap();
         assert_eq!(samples, heard);
         let of = |arm: &str| samples.iter().filter(|sample| sample.arm == arm).count();
-        let valid = samples.iter().filter(|sample| sample.arm == "noisy" && sample.is_valid()).count();
+        let valid =
+            samples.iter().filter(|sample| sample.arm == "noisy" && sample.is_valid()).count();
         // What fails is a result, and is not taken again.
         let counts = ["quiet", "noisy", "never", "broken"].map(of);
         assert_eq!((counts, valid), ([6, 8, 12, 6], 6));
@@ -189,9 +197,13 @@ mod tests {
             let launch = Launch { wall: Duration::from_nanos(nanoseconds), ..not_started() };
             Ok::<_, ()>((vec![launch], SampleState::Valid))
         };
-        let count =
-            |at_once, nanoseconds| launches_for(Duration::from_nanos(100), at_once, || take(nanoseconds));
-        assert_eq!((count(1, 100), count(1, 30), count(2, 40), count(1, 1)), (Ok(1), Ok(4), Ok(4), Ok(100)));
+        let count = |at_once, nanoseconds| {
+            launches_for(Duration::from_nanos(100), at_once, || take(nanoseconds))
+        };
+        assert_eq!(
+            (count(1, 100), count(1, 30), count(2, 40), count(1, 1)),
+            (Ok(1), Ok(4), Ok(4), Ok(100))
+        );
         assert_eq!(count(1, 0), Ok(100), "at most");
     }
 }

@@ -10,9 +10,10 @@ use super::ScenarioError;
 use crate::interrupt::{self, TempFolder, is_abandoned};
 
 const PREFIX: &str = "run-";
-/// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database and a thread's row that of its history,
-/// so that what is read and written follows the length of both: with this, counters do not depend on where the cache lies.
-/// Names stay short enough for every file system, encrypted ones included (143 bytes).
+/// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database
+/// and a thread's row that of its history, so that what is read and written follows the length of
+/// both: with this, counters do not depend on where the cache lies. Names stay short enough for
+/// every file system, encrypted ones included (143 bytes).
 const PATH_BYTES: usize = 128;
 /// Random characters of its name.
 const RANDOM: usize = 6;
@@ -20,7 +21,8 @@ const LOCK: &str = "lock";
 /// Beside the folders: held while one is made, and while abandoned ones are looked for.
 const TURN: &str = "turn";
 
-/// A folder that a run works in. Dropping it removes it; what a killed run left is removed by the next.
+/// A folder that a run works in. Dropping it removes it; what a killed run left is removed by the
+/// next.
 #[derive(Debug)]
 pub(crate) struct Workplace {
     folder: TempFolder,
@@ -36,12 +38,13 @@ impl Workplace {
         let _turn = lock(&parent.join(TURN))?;
         sweep(parent);
         // SQLite and the scanner see resolved paths; a link on the way would make them two.
-        let parent = parent.canonicalize().map_err(ScenarioError::io(parent, "resolve its path"))?;
+        let parent =
+            parent.canonicalize().map_err(ScenarioError::io(parent, "resolve its path"))?;
         let padding = padding(&parent);
         let mut name = tempfile::Builder::new();
         name.prefix(PREFIX).suffix(&padding).rand_bytes(RANDOM);
-        let folder =
-            TempFolder::new(&name, &parent).map_err(ScenarioError::io(&parent, "create a folder in it"))?;
+        let folder = TempFolder::new(&name, &parent)
+            .map_err(ScenarioError::io(&parent, "create a folder in it"))?;
         let lock = lock(&folder.path().join(LOCK))?;
         Ok(Self { folder, _lock: lock })
     }
@@ -51,7 +54,8 @@ impl Workplace {
     }
 }
 
-/// What the name of a folder in `parent` ends with, so that its path is as long as every other's; nothing where it is longer already.
+/// What the name of a folder in `parent` ends with, so that its path is as long as every other's;
+/// nothing where it is longer already.
 fn padding(parent: &Path) -> String {
     let without = parent.as_os_str().len() + 1 + PREFIX.len() + RANDOM;
     "-".repeat(PATH_BYTES.saturating_sub(without))
@@ -77,8 +81,11 @@ fn sweep(parent: &Path) {
         // What cannot be removed now is the next run's to try.
         let _ = match open_regular(&folder.join(LOCK)) {
             Ok(lock) if is_abandoned(&lock) => std::fs::remove_dir_all(folder),
-            // Killed before it had one: nobody is between creating a folder and locking it now. With anything in it, it is not a run's.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => std::fs::remove_dir(folder),
+            // Killed before it had one: nobody is between creating a folder and locking it now.
+            // With anything in it, it is not a run's.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::remove_dir(folder)
+            }
             _ => Ok(()),
         };
     }
@@ -86,7 +93,8 @@ fn sweep(parent: &Path) {
 
 /// Whether the file system has room for so many bytes.
 pub(crate) fn check_room(folder: &Path, needed: u64) -> Result<(), ScenarioError> {
-    let available = free_room(folder).map_err(ScenarioError::io(folder, "ask for its free room"))?;
+    let available =
+        free_room(folder).map_err(ScenarioError::io(folder, "ask for its free room"))?;
     if available < needed {
         return Err(ScenarioError::NoRoom { path: folder.to_owned(), needed, available });
     }

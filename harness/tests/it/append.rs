@@ -1,4 +1,5 @@
-//! The append scenario as a whole: stores that keep their promises pass, others fail, and kills lose nothing.
+//! The append scenario as a whole: stores that keep their promises pass, others fail, and kills
+//! lose nothing.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -31,8 +32,8 @@ fn every_arm_appends_the_same_and_is_verified() {
     .enumerate()
     {
         let out = program.path(&format!("out-{number}"));
-        let ran =
-            program.run(&[&["run", "append", "--samples", "1", "--out", text(&out)], *condition].concat());
+        let ran = program
+            .run(&[&["run", "append", "--samples", "1", "--out", text(&out)], *condition].concat());
         assert_eq!(ran.code, Some(0), "{}\n{}", ran.out, ran.err);
         assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
         let record = Record::read(&out.join("record.json")).unwrap();
@@ -58,7 +59,10 @@ fn every_arm_appends_the_same_and_is_verified() {
             assert_eq!(launch.counter("lines"), Some(lines));
             if told.durability == "fsync" {
                 // Each append, and the shutdown.
-                assert!(launch.counter("history_syncs").unwrap() >= record.dataset.rows, "{launch:?}");
+                assert!(
+                    launch.counter("history_syncs").unwrap() >= record.dataset.rows,
+                    "{launch:?}"
+                );
             }
             if sample.arm.starts_with("sync") {
                 assert!(launch.counter("projections").unwrap() >= appends);
@@ -72,7 +76,8 @@ fn every_arm_appends_the_same_and_is_verified() {
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
 }
 
-/// A program that does what the real one does (whose parent it is), and then something else with the folder that it worked in, `$folder`.
+/// A program that does what the real one does (whose parent it is), and then something else with
+/// the folder that it worked in, `$folder`.
 fn saboteur(program: &Program, name: &str, afterwards: &str) -> PathBuf {
     let path = program.path(name);
     let real = env!("CARGO_BIN_EXE_tracerig");
@@ -119,7 +124,8 @@ fn a_store_that_loses_reorders_or_lies_fails_the_run() {
             }
         }
     }
-    // A row that does not follow from its history: the histories lose a line that no sample looks for.
+    // A row that does not follow from its history: the histories lose a line that no sample looks
+    // for.
     let rows = saboteur(
         &program,
         "saboteur",
@@ -132,7 +138,11 @@ fn a_store_that_loses_reorders_or_lies_fails_the_run() {
     }
     let nothing = saboteur(&program, "saboteur", "rm \"$folder\"/threads.sqlite*");
     let record = run_with(&program, &nothing, "async");
-    assert!(matches!(record.samples[0].state, SampleState::Mismatch { .. }), "{:?}", record.samples[0].state);
+    assert!(
+        matches!(record.samples[0].state, SampleState::Mismatch { .. }),
+        "{:?}",
+        record.samples[0].state
+    );
 }
 
 #[test]
@@ -188,14 +198,24 @@ fn ctrl_c_leaves_a_record_of_what_there_was() {
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let program = Program::new();
     for durability in ["buffered", "fsync"] {
-        let arguments =
-            ["run", "append", "--crash", "--kills", "24", "--durability", durability, "--format", "json"];
+        let arguments = [
+            "run",
+            "append",
+            "--crash",
+            "--kills",
+            "24",
+            "--durability",
+            durability,
+            "--format",
+            "json",
+        ];
         let report = program.json(&arguments);
         assert_eq!(report["violation"], serde_json::Value::Null, "{report}");
         assert_eq!(report["writers"], 24);
         assert_eq!(report["refused"], 24, "{report}");
         let struck = report["by_point"].as_object().unwrap();
-        let sum = |what: &str| struck.values().map(|point| point[what].as_u64().unwrap()).sum::<u64>();
+        let sum =
+            |what: &str| struck.values().map(|point| point[what].as_u64().unwrap()).sum::<u64>();
         assert_eq!(sum("kills") + sum("missed"), 24);
         assert!(sum("appends") > 100 && sum("barriers") > 10, "{report}");
         assert!(sum("torn") > 0 && sum("behind") > 0 && sum("level") > 0, "{report}");

@@ -1,4 +1,5 @@
-//! Archives as a whole: real sessions against figures worked out by hand, and the refresh scenario from its command line.
+//! Archives as a whole: real sessions against figures worked out by hand, and the refresh scenario
+//! from its command line.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,14 @@ use tracerig_reports::record::{SampleState, Status};
 use tracerig_scanner::archive::{Archive, Options, PriorityTurns, Refresh, Request, Tier};
 use tracerig_scanner::{MemoPlace, Scanner};
 
-/// The end of a session's id, its counts that are no repetition, and its tokens: input, cached input, output, reasoning, total.
+/// The end of a session's id, its counts that are no repetition, and its tokens: input, cached
+/// input, output, reasoning, total.
 type ByHand = (&'static str, u64, [u64; 5]);
 
-// Worked out from the rollouts with a few lines of Python that know JSON and nothing else. No session of either version was
-// reset, and none writes to a cache: so what a session used is its last `total_token_usage`. Three sessions repeat counts: of
-// 0.141.0 one writes 7 of which 2 are those before (5 count), of 0.169.0 one writes 3 of which 2 are (1 counts).
+// Worked out from the rollouts with a few lines of Python that know JSON and nothing else. No
+// session of either version was reset, and none writes to a cache: so what a session used is its
+// last `total_token_usage`. Three sessions repeat counts: of 0.141.0 one writes 7 of which 2 are
+// those before (5 count), of 0.169.0 one writes 3 of which 2 are (1 counts).
 
 /// Sums: 126 counts, 1,261,192 + 254,099 = 1,515,291 tokens.
 const OLDER: [ByHand; 17] = [
@@ -61,12 +64,14 @@ const NEWER: [ByHand; 17] = [
 
 /// Counts and total tokens by tier, joined with the trace database: standard, priority, unknown.
 ///
-/// By hand: each count belongs to the turn of the latest `task_started` or `turn_context` before it, and adds what its total rose
-/// by. In 0.141.0 no session says a tier. The server's record has 39 priority turns, of which the three of `codex exec` left no row;
-/// the counts of the other 36 are 68, with 787,776 tokens, and 126 - 68 = 58 others have 1,515,291 - 787,776 = 727,515. In 0.169.0
-/// every count is after settings. Those of priority: 52 counts of the 37 turns that left a row, with 556,651 tokens, and 4 of
-/// `codex exec` with 46,620, are 56 with 603,271. Those of the standard tier: 11 after settings that name the default, with
-/// 130,647, and 15 after settings without a tier, with 181,191, are 26 with 311,838.
+/// By hand: each count belongs to the turn of the latest `task_started` or `turn_context` before
+/// it, and adds what its total rose by. In 0.141.0 no session says a tier. The server's record has
+/// 39 priority turns, of which the three of `codex exec` left no row; the counts of the other 36
+/// are 68, with 787,776 tokens, and 126 - 68 = 58 others have 1,515,291 - 787,776 = 727,515. In
+/// 0.169.0 every count is after settings. Those of priority: 52 counts of the 37 turns that left a
+/// row, with 556,651 tokens, and 4 of `codex exec` with 46,620, are 56 with 603,271. Those of the
+/// standard tier: 11 after settings that name the default, with 130,647, and 15 after settings
+/// without a tier, with 181,191, are 26 with 311,838.
 const TIERS: [(Codex, [(u64, u64); 3]); 2] = [
     (Codex::V0_141_0, [(0, 0), (68, 787_776), (58, 727_515)]),
     (Codex::V0_169_0, [(26, 311_838), (56, 603_271), (0, 0)]),
@@ -85,14 +90,24 @@ fn refresh(codex: Codex, priority: Option<&PriorityTurns>) -> Refresh {
 fn real_sessions_used_what_was_worked_out_by_hand() {
     for (codex, sessions) in [(Codex::V0_141_0, OLDER), (Codex::V0_169_0, NEWER)] {
         let refresh = refresh(codex, None);
-        assert_eq!((refresh.sessions.len(), refresh.stats.unknown_lines), (sessions.len(), 0), "{codex:?}");
+        assert_eq!(
+            (refresh.sessions.len(), refresh.stats.unknown_lines),
+            (sessions.len(), 0),
+            "{codex:?}"
+        );
         let (mut events, mut total) = (0, 0);
         for (end, counts, tokens) in sessions {
-            let session = refresh.sessions.iter().find(|session| session.id.ends_with(end)).unwrap();
+            let session =
+                refresh.sessions.iter().find(|session| session.id.ends_with(end)).unwrap();
             let used = session.usage.total();
             let found = used.tokens;
-            let kinds = [found.input, found.cached_input, found.output, found.reasoning, found.total];
-            assert_eq!((used.events, kinds, found.cache_write), (counts, tokens, 0), "{codex:?} {end}");
+            let kinds =
+                [found.input, found.cached_input, found.output, found.reasoning, found.total];
+            assert_eq!(
+                (used.events, kinds, found.cache_write),
+                (counts, tokens, 0),
+                "{codex:?} {end}"
+            );
             events += counts;
             total += tokens[4];
         }
@@ -107,10 +122,13 @@ fn real_turns_have_the_tier_that_the_server_was_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let database = codex.write_logs(folder.path()).unwrap();
         let options = tracerig_scanner::Options { memo: MemoPlace::Disabled, ..Default::default() };
-        let scan = Scanner::new(database, options).scan(&tracerig_scanner::Request::default()).unwrap();
+        let scan =
+            Scanner::new(database, options).scan(&tracerig_scanner::Request::default()).unwrap();
         let priority: PriorityTurns = scan.turns.into_keys().collect();
         let found = refresh(codex, Some(&priority)).usage.by(|slot| Some(slot.tier));
-        for (tier, expected) in [Tier::Standard, Tier::Priority, Tier::Unknown].into_iter().zip(tiers) {
+        for (tier, expected) in
+            [Tier::Standard, Tier::Priority, Tier::Unknown].into_iter().zip(tiers)
+        {
             let used = found.get(&tier).copied().unwrap_or_default();
             assert_eq!((used.events, used.tokens.total), expected, "{codex:?} {tier:?}");
         }
@@ -149,18 +167,34 @@ fn an_archive_is_built_verified_measured_and_measured_again() {
     assert!(compressed > 0 && compressed < files);
 
     let out = program.path("out");
-    let ran =
-        program.run(&["run", "refresh", "--recipe", "archive-tiny", "--samples", "1", "--out", text(&out)]);
-    // Beside other load a sample can be left out, which is no wrong answer; its work is as it must be anyway.
+    let ran = program.run(&[
+        "run",
+        "refresh",
+        "--recipe",
+        "archive-tiny",
+        "--samples",
+        "1",
+        "--out",
+        text(&out),
+    ]);
+    // Beside other load a sample can be left out, which is no wrong answer; its work is as it must
+    // be anyway.
     assert!(matches!(ran.code, Some(0 | 5)), "{}\n{}", ran.out, ran.err);
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
     let record = Record::read(&out.join("record.json")).unwrap();
-    assert!(matches!(record.outcome.status, Status::Complete | Status::Inconclusive), "{:?}", record.outcome);
+    assert!(
+        matches!(record.outcome.status, Status::Complete | Status::Inconclusive),
+        "{:?}",
+        record.outcome
+    );
     let arms: Vec<&str> = record.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
     assert_eq!(arms, ["floor", "published", "full", "cold", "appended", "warm", "unchanged"]);
     let count = |arm: &str, counter: &str| {
         let sample = record.samples.iter().find(|sample| sample.arm == arm).unwrap();
-        assert!(sample.is_valid() || matches!(sample.state, SampleState::Excluded { .. }), "{sample:?}");
+        assert!(
+            sample.is_valid() || matches!(sample.state, SampleState::Excluded { .. }),
+            "{sample:?}"
+        );
         sample.launches.last().unwrap().counter(counter)
     };
     for arm in arms {

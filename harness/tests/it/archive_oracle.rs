@@ -1,5 +1,5 @@
-//! The oracle of session archives against what is known from elsewhere: a server's record of every response, the files of parents, and
-//! small cases worked out by hand.
+//! The oracle of session archives against what is known from elsewhere: a server's record of every
+//! response, the files of parents, and small cases worked out by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -59,7 +59,8 @@ fn kinds(tokens: &Value) -> [u64; 5] {
     kinds.map(|kind| tokens[format!("{kind}_tokens")].as_u64().unwrap())
 }
 
-/// What the lines of a file say: its thread, the one it was forked from, and its counts: total and last.
+/// What the lines of a file say: its thread, the one it was forked from, and its counts: total and
+/// last.
 struct Counts {
     thread: String,
     parent: Option<String>,
@@ -69,11 +70,16 @@ struct Counts {
 
 fn counts(path: &Path) -> Counts {
     let text = fs::read_to_string(path).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
-    let metas: Vec<&Value> =
-        lines.iter().filter(|line| line["type"] == "session_meta").map(|line| &line["payload"]).collect();
+    let lines =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
+    let metas: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["type"] == "session_meta")
+        .map(|line| &line["payload"])
+        .collect();
     let thread = metas[0]["id"].as_str().unwrap().to_owned();
-    let parent = metas[0]["forked_from_id"].as_str().or(metas.get(1).and_then(|meta| meta["id"].as_str()));
+    let parent =
+        metas[0]["forked_from_id"].as_str().or(metas.get(1).and_then(|meta| meta["id"].as_str()));
     let infos = lines.iter().map(|line| &line["payload"]["info"]).filter(|info| info.is_object());
     let both = |info: &Value| (kinds(&info["total_token_usage"]), kinds(&info["last_token_usage"]));
     Counts {
@@ -90,8 +96,8 @@ fn rollouts(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { rollouts(&path) } else { vec![path] }).collect()
 }
 
-/// A fork's file tells by itself what it inherited. The parent's file tells the same: the longest common beginning of both sequences of
-/// counts.
+/// A fork's file tells by itself what it inherited. The parent's file tells the same: the longest
+/// common beginning of both sequences of counts.
 #[test]
 fn the_files_of_parents_tell_the_same_of_what_forks_inherited() {
     let (mut forks, mut inherited) = (0, 0);
@@ -107,7 +113,11 @@ fn the_files_of_parents_tell_the_same_of_what_forks_inherited() {
             let is_parent =
                 |other: &&Counts| Some(&other.thread) == file.parent.as_ref() && !other.is_segment;
             let common = files.iter().find(is_parent).map_or(0, |parent| {
-                file.counts.iter().zip(&parent.counts).take_while(|(one, other)| one == other).count()
+                file.counts
+                    .iter()
+                    .zip(&parent.counts)
+                    .take_while(|(one, other)| one == other)
+                    .count()
             });
             forks += usize::from(file.parent.is_some());
             inherited += common;
@@ -149,9 +159,9 @@ fn sequences_of_counts_add_up_to_what_was_worked_out_by_hand() {
         (&[(1000, 1000), (1000, 1000), (2000, 1000)], 2000),
     ] {
         let count = |(total, last): &(u64, u64)| {
-            let tokens =
-                |tokens: &u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
-            let info = json!({ "total_token_usage": tokens(total), "last_token_usage": tokens(last) });
+            let tokens = |tokens: &u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
+            let info =
+                json!({ "total_token_usage": tokens(total), "last_token_usage": tokens(last) });
             line("event_msg", &json!({ "type": "token_count", "info": info }))
         };
         let lines: Vec<Value> = sequence.iter().map(count).collect();

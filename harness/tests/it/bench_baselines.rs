@@ -1,4 +1,5 @@
-//! What `cargo bench -- --baseline NAME` says where NAME was never saved, before anything is measured.
+//! What `cargo bench -- --baseline NAME` says where NAME was never saved, before anything is
+//! measured.
 
 #[path = "../../benches/common/baseline.rs"]
 mod baseline;
@@ -17,9 +18,15 @@ fn a_baseline_that_no_benchmark_has_is_refused_with_those_there_are() {
     assert!(none.contains("there is none") && none.contains("--save-baseline before"), "{none}");
     assert!(missing(&folder.path().join("gone"), &["--bench", "--baseline", "before"]).is_some());
 
-    // As criterion lays it out: one benchmark with a parameter, one without, and what it keeps beside.
-    for kept in ["memo/load/before", "memo/load/new", "list/50/5,000/other", "list/50/change", "report/mine"]
-    {
+    // As criterion lays it out: one benchmark with a parameter, one without, and what it keeps
+    // beside.
+    for kept in [
+        "memo/load/before",
+        "memo/load/new",
+        "list/50/5,000/other",
+        "list/50/change",
+        "report/mine",
+    ] {
         let kept = folder.path().join(kept);
         std::fs::create_dir_all(&kept).unwrap();
         std::fs::write(kept.join("estimates.json"), "{}").unwrap();
@@ -35,8 +42,8 @@ fn a_baseline_that_no_benchmark_has_is_refused_with_those_there_are() {
         &["--baseline", "mine"],
     ] {
         let said = missing(folder.path(), &[&["--bench"], refused].concat()).unwrap();
-        let names =
-            said.contains("there are before, other.") && said.contains(folder.path().to_str().unwrap());
+        let names = said.contains("there are before, other.")
+            && said.contains(folder.path().to_str().unwrap());
         assert!(names && !said.contains('\n'), "{refused:?}: {said}");
     }
     for fine in [

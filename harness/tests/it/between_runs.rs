@@ -20,7 +20,8 @@ fn on_cores(program: &Program, cores: u64) -> Record {
     definition.choose(&["full:hot".to_owned(), "warm:hot".to_owned()]).unwrap();
     definition.plan.samples = 1;
     definition.plan.cores = Some(cores);
-    let record = scenario::run(&mut definition, &program.place(Path::new(REAL)), &mut |_| ()).unwrap();
+    let record =
+        scenario::run(&mut definition, &program.place(Path::new(REAL)), &mut |_| ()).unwrap();
     assert_eq!(record.cores(), cores);
     assert!(record.samples.iter().all(answers), "{:?}", record.samples);
     record
@@ -32,7 +33,8 @@ fn answers(sample: &Sample) -> bool {
 
 fn work(base: &Record, new: &Record) -> (Vec<Work>, Gate) {
     let compared =
-        comparison::of_records(("base", base), ("new", new), &Rules::default(), Vec::new()).unwrap();
+        comparison::of_records(("base", base), ("new", new), &Rules::default(), Vec::new())
+            .unwrap();
     let compared = compared.without_times();
     (compared.verdicts.arms.iter().map(|arm| arm.work).collect(), compared.gate())
 }
@@ -90,7 +92,10 @@ fn what_was_measured_before_a_kill_is_read() {
         assert!(record.samples.len() >= samples && record.outcome.status == Status::Incomplete);
         let report = program.run(&["report", text(&out)]);
         assert_eq!(report.code, Some(0), "{report:?}");
-        assert!(report.out.contains("INCOMPLETE") && report.err.contains("incomplete: "), "{report:?}");
+        assert!(
+            report.out.contains("INCOMPLETE") && report.err.contains("incomplete: "),
+            "{report:?}"
+        );
         // It is in nobody's way unseen, and no baseline.
         let again = program.run(&arguments);
         assert!(again.code == Some(1) && again.err.contains("not over"), "{again:?}");

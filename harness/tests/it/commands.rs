@@ -14,7 +14,8 @@ fn run(program: &Program, name: &str, options: &[&str], command: &[&str]) -> (Ra
     let out = program.path(name);
     let fixed = ["run", "command", "--samples", "1", "--out", text(&out)];
     let ran = program.run(&[&fixed[..], options, &["--"], command].concat());
-    let record = Record::read(&out.join("record.json")).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    let record =
+        Record::read(&out.join("record.json")).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
     (ran, record)
 }
 
@@ -28,7 +29,8 @@ fn lines(program: &Program, name: &str, lines: usize) -> PathBuf {
 /// Compares the work of two commands.
 fn compare(program: &Program, out: &str, options: &[&str], base: &str, new: &str) -> Ran {
     let out = program.path(out);
-    let fixed = ["compare", "--counters-only", "--out", text(&out), "--base-cmd", base, "--new-cmd", new];
+    let fixed =
+        ["compare", "--counters-only", "--out", text(&out), "--base-cmd", base, "--new-cmd", new];
     program.run(&[&fixed[..], options].concat())
 }
 
@@ -70,7 +72,10 @@ fn a_command_is_launched_as_it_is_and_its_output_and_work_are_told() {
     let (ran, _) = run(&program, "nothing", &[], &["cat"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let (ran, record) = run(&program, "dollar", &[], &["printf", "$HOME"]);
-    assert_eq!((ran.code, record.samples[0].launches[0].counter("wchar").unwrap_or(5)), (Some(0), 5));
+    assert_eq!(
+        (ran.code, record.samples[0].launches[0].counter("wchar").unwrap_or(5)),
+        (Some(0), 5)
+    );
 
     let nobody = program.run(&["run", "command", "--cache", "cold", "--", "true"]);
     assert_eq!(nobody.code, Some(2), "{nobody:?}");
@@ -132,8 +137,9 @@ fn a_command_that_misbehaves_is_named() {
     }
     // What a command leaves is not there for the next.
     let here = program.path("");
-    let is_here =
-        |process: &Path| std::fs::read_link(process.join("cwd")).is_ok_and(|at| at.starts_with(&here));
+    let is_here = |process: &Path| {
+        std::fs::read_link(process.join("cwd")).is_ok_and(|at| at.starts_with(&here))
+    };
     let mut processes = Path::new("/proc").read_dir().into_iter().flatten().flatten();
     let left = processes.any(|process| is_here(&process.path()));
     assert!(!left);
@@ -142,10 +148,17 @@ fn a_command_that_misbehaves_is_named() {
 #[test]
 fn two_commands_are_told_apart_by_their_output_and_their_work() {
     let program = Program::new();
-    let [short, long] = [("short", 100), ("long", 100_000)].map(|(name, many)| lines(&program, name, many));
+    let [short, long] =
+        [("short", 100), ("long", 100_000)].map(|(name, many)| lines(&program, name, many));
     let (short, long) = (text(&short), text(&long));
     let cat = |path: &str| format!("cat '{path}'");
-    let same = compare(&program, "same", &["--files", short], &cat(short), &format!("[\"cat\", {short:?}]"));
+    let same = compare(
+        &program,
+        "same",
+        &["--files", short],
+        &cat(short),
+        &format!("[\"cat\", {short:?}]"),
+    );
     assert_eq!(same.code, Some(0), "{same:?}");
     for name in ["base", "again", "new"] {
         let path = program.path("same").join("command").join(name).with_extension("json");
@@ -176,7 +189,10 @@ fn two_commands_are_told_apart_by_their_output_and_their_work() {
     assert_eq!(failing.code, Some(1), "{failing:?}");
     assert!(words(&failing.err).contains("right-answer-bad-exit: exit code 1"), "{}", failing.err);
     let first = compare(&program, "first", &[], "false", "true");
-    assert!(first.code == Some(1) && words(&first.err).contains("crashed: exit code 1"), "{first:?}");
+    assert!(
+        first.code == Some(1) && words(&first.err).contains("crashed: exit code 1"),
+        "{first:?}"
+    );
 
     for wrong in [
         &["--base-cmd", "true"][..],
@@ -193,11 +209,15 @@ fn two_commands_are_told_apart_by_their_output_and_their_work() {
 #[test]
 fn what_runs_before_each_launch_is_not_measured_and_must_end_well() {
     let program = Program::new();
-    let (ran, _) = run(&program, "good", &["--prepare", "rm -f made"], &["sh", "-c", "set -C; : >made"]);
+    let (ran, _) =
+        run(&program, "good", &["--prepare", "rm -f made"], &["sh", "-c", "set -C; : >made"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let (ran, record) = run(&program, "bad", &["--prepare", "false"], &["true"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(fault(&record.samples[0]).contains("before the launch: crashed: exit code 1"), "{ran:?}");
+    assert!(
+        fault(&record.samples[0]).contains("before the launch: crashed: exit code 1"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -213,7 +233,11 @@ fn a_command_of_a_record_runs_only_when_that_is_allowed() {
 
     let refused = program.run(&["repro", text(&made)]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.err.contains("--allow-command") && refused.err.contains(script), "{}", refused.err);
+    assert!(
+        refused.err.contains("--allow-command") && refused.err.contains(script),
+        "{}",
+        refused.err
+    );
     assert!(!trace.exists(), "it was not run");
 
     let again = ["repro", text(&made), "--allow-command", "--counters-only"];
@@ -233,7 +257,10 @@ fn a_command_of_a_record_runs_only_when_that_is_allowed() {
     assert_eq!(wrong.code, Some(3), "{wrong:?}");
     std::fs::write(&file, "other").unwrap();
     let changed = program.run(&again);
-    assert!(changed.code == Some(1) && changed.err.contains("are not those of the record"), "{changed:?}");
+    assert!(
+        changed.code == Some(1) && changed.err.contains("are not those of the record"),
+        "{changed:?}"
+    );
 }
 
 #[test]

@@ -55,8 +55,13 @@ fn what_the_generator_meant_is_what_the_oracle_and_the_scanner_find() {
         assert_eq!(found, meant(&manifest.truth, &found), "{recipe} at {scale}");
         assert!(!found.turns.is_empty());
 
-        let document = program.json(&["scan", "--db", text(&database), "--no-memo", "--format", "json"]);
-        assert_eq!(document["turns"], serde_json::to_value(&found.turns).unwrap(), "{recipe} at {scale}");
+        let document =
+            program.json(&["scan", "--db", text(&database), "--no-memo", "--format", "json"]);
+        assert_eq!(
+            document["turns"],
+            serde_json::to_value(&found.turns).unwrap(),
+            "{recipe} at {scale}"
+        );
         assert_eq!(document["scan"]["facts"], found.facts);
         assert_eq!(document["scan"]["completions"], found.completions);
         assert_eq!(document["scan"]["unrecognised"], found.unrecognised);
@@ -73,8 +78,10 @@ fn processes_that_ask_at_the_same_time_share_one_build() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let running: Vec<_> = (0..3).map(|_| start()).collect();
-    let paths: Vec<PathBuf> =
-        running.into_iter().map(|child| built(&Ran::of(&child.wait_with_output().unwrap()))).collect();
+    let paths: Vec<PathBuf> = running
+        .into_iter()
+        .map(|child| built(&Ran::of(&child.wait_with_output().unwrap())))
+        .collect();
     assert!(paths.iter().all(|path| *path == paths[0]));
     let listing = program.json(&["dataset", "list", "--format", "json"]);
     assert_eq!(listing["datasets"].as_array().unwrap().len(), 1);
@@ -86,7 +93,8 @@ fn processes_that_ask_at_the_same_time_share_one_build() {
 fn a_build_killed_on_its_way_leaves_nothing_that_is_taken_for_a_dataset() {
     let program = Program::new();
     let arguments = ["dataset", "build", "quick", "--scale", "0.2"];
-    let mut child = program.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        program.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     // As soon as it has begun to write.
     while !some_file_in(&program.cache()) {
         assert!(child.try_wait().unwrap().is_none(), "it was done before it could be killed");
@@ -152,8 +160,9 @@ fn a_dataset_that_a_run_uses_is_not_removed() {
     // What a run holds as long as it lasts, here by this process.
     let recipe = Recipe::find("tiny").unwrap();
     let cache = Cache::at(program.cache().join("datasets"));
-    let dataset =
-        cache.ensure(&recipe, &BuildOptions::default(), &mut |_| ControlFlow::Continue(())).unwrap();
+    let dataset = cache
+        .ensure(&recipe, &BuildOptions::default(), &mut |_| ControlFlow::Continue(()))
+        .unwrap();
     let refused = program.run(&["dataset", "remove", "tiny"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.err.contains("is in use") && refused.err.contains("tiny-"), "{}", refused.err);
@@ -174,7 +183,8 @@ fn a_folder_of_one_s_own_gets_the_dataset_and_nothing_is_overwritten() {
     assert!(again.err.contains("mine"), "{}", again.err);
 }
 
-/// Words of a body that a recipe could give away: runs of eight letters or more, of rows of any kind.
+/// Words of a body that a recipe could give away: runs of eight letters or more, of rows of any
+/// kind.
 fn words(database: &Path) -> BTreeSet<String> {
     let connection = rusqlite::Connection::open(database).unwrap();
     let mut statement = connection
@@ -199,13 +209,15 @@ fn words(database: &Path) -> BTreeSet<String> {
     words
 }
 
-/// Every word that any recipe may hold: keys, names of kinds, and what the recipes of mimic say of themselves.
+/// Every word that any recipe may hold: keys, names of kinds, and what the recipes of mimic say of
+/// themselves.
 fn vocabulary() -> BTreeSet<String> {
     let shapes = [
         include_str!("../../../datasets/shapes/0.141.toml"),
         include_str!("../../../datasets/shapes/0.169.toml"),
     ];
-    let kinds = shapes.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("name = "));
+    let kinds =
+        shapes.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("name = "));
     let keys = include_str!("../../../datasets/recipes/quick.toml").lines();
     let keys = keys.filter_map(|line| line.split(" = ").next());
     let own = "Written tracerig dataset mimic sizes kinds rows content keys explained datasets recipes quick toml one own \
@@ -234,17 +246,30 @@ fn a_recipe_made_from_a_database_gives_one_of_its_size_and_tells_nothing_else() 
         let files = beside();
         let name = format!("mine-{at}");
         let file = program.path(&format!("{name}.toml"));
-        let ran =
-            program.run(&["dataset", "mimic", "--from", text(source), "--name", &name, "--out", text(&file)]);
+        let ran = program.run(&[
+            "dataset",
+            "mimic",
+            "--from",
+            text(source),
+            "--name",
+            &name,
+            "--out",
+            text(&file),
+        ]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert!(std::fs::read(source).unwrap() == before && beside() == files, "the source was changed");
+        assert!(
+            std::fs::read(source).unwrap() == before && beside() == files,
+            "the source was changed"
+        );
 
         let recipe = std::fs::read_to_string(&file).unwrap();
         let known = vocabulary();
-        let said: BTreeSet<&str> = recipe.split(|letter: char| !letter.is_ascii_alphabetic()).collect();
+        let said: BTreeSet<&str> =
+            recipe.split(|letter: char| !letter.is_ascii_alphabetic()).collect();
         for word in words(source).difference(&known) {
             // Names of threads and processes are more than letters.
-            let told = said.contains(word.as_str()) || word.contains('-') && recipe.contains(word.as_str());
+            let told = said.contains(word.as_str())
+                || word.contains('-') && recipe.contains(word.as_str());
             assert!(!told, "{} gives away `{word}`", source.display());
         }
 
@@ -263,7 +288,8 @@ fn a_recipe_made_from_a_database_gives_one_of_its_size_and_tells_nothing_else() 
         }
         let difference = manifest.file_bytes.abs_diff(before.len() as u64);
         assert!(difference * 100 <= before.len() as u64, "{} {difference}", source.display());
-        // Rows that are almost facts, of which `tiny` is full, are facts to the simple look that counts them.
+        // Rows that are almost facts, of which `tiny` is full, are facts to the simple look that
+        // counts them.
         if !source.to_string_lossy().contains("/tiny-") {
             let found = oracle::scan(source, Window::default()).unwrap();
             assert_eq!(manifest.truth.turns.len(), found.turns.len(), "{}", source.display());
@@ -281,10 +307,14 @@ fn what_cannot_be_imitated_is_told_with_its_path() {
         (program.path("other.sqlite"), program.path("empty.sqlite"), program.path("text.sqlite"));
     rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE notes (x)").unwrap();
     drop(tracerig_store::TraceLog::open(&empty).unwrap());
-    std::fs::write(&text_file, "no database, but long enough to have a header ".repeat(100)).unwrap();
-    for (path, says) in
-        [(&missing, "open"), (&other, "no table `logs`"), (&empty, "is empty"), (&text_file, "cannot read")]
-    {
+    std::fs::write(&text_file, "no database, but long enough to have a header ".repeat(100))
+        .unwrap();
+    for (path, says) in [
+        (&missing, "open"),
+        (&other, "no table `logs`"),
+        (&empty, "is empty"),
+        (&text_file, "cannot read"),
+    ] {
         let ran = program.run(&["dataset", "mimic", "--from", text(path)]);
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
         assert!(ran.err.contains(says) && ran.err.contains(text(path)), "{}", ran.err);
@@ -300,13 +330,25 @@ fn nobody_is_told_to_remove_a_database_of_their_own() {
         std::fs::write(program.path(name), content).unwrap();
     }
     std::fs::create_dir(program.path("folder")).unwrap();
-    rusqlite::Connection::open(program.path("other")).unwrap().execute_batch("CREATE TABLE t(a)").unwrap();
-    rusqlite::Connection::open(program.path("alike")).unwrap().execute_batch("CREATE TABLE logs(a)").unwrap();
+    rusqlite::Connection::open(program.path("other"))
+        .unwrap()
+        .execute_batch("CREATE TABLE t(a)")
+        .unwrap();
+    rusqlite::Connection::open(program.path("alike"))
+        .unwrap()
+        .execute_batch("CREATE TABLE logs(a)")
+        .unwrap();
     for name in ["empty", "text", "folder", "other", "alike", "missing"] {
-        for verb in [&["run", "relaunch", "--samples", "1", "--db"][..], &["dataset", "mimic", "--from"]] {
+        for verb in
+            [&["run", "relaunch", "--samples", "1", "--db"][..], &["dataset", "mimic", "--from"]]
+        {
             let ran = program.run(&[verb, &[name]].concat());
             assert_eq!(ran.code, Some(1), "{verb:?} {name}: {}", ran.err);
-            assert!(ran.err.contains(&format!("tracerig: {name}: ")), "{verb:?} {name}: {}", ran.err);
+            assert!(
+                ran.err.contains(&format!("tracerig: {name}: ")),
+                "{verb:?} {name}: {}",
+                ran.err
+            );
             assert!(
                 !ran.err.contains("remove") && !ran.err.contains("cache/work"),
                 "{verb:?} {name}: {}",
@@ -346,7 +388,8 @@ fn every_recipe_is_listed_with_its_reason() {
     );
     let unknown = program.run(&["dataset", "build", "huge"]);
     assert_eq!(unknown.code, Some(2));
-    let listed = ["quick", "archive-tiny", "archive-60k"].iter().all(|name| unknown.err.contains(name));
+    let listed =
+        ["quick", "archive-tiny", "archive-60k"].iter().all(|name| unknown.err.contains(name));
     assert!(listed, "{}", unknown.err);
     // Inspecting one shows long paths and counts within the width of a terminal.
     for name in ["tiny", "archive-tiny"] {

@@ -1,4 +1,5 @@
-//! `tracerig diff` from outside: engines that are wrong are found out, shrunk, kept and replayed; the scanner is not.
+//! `tracerig diff` from outside: engines that are wrong are found out, shrunk, kept and replayed;
+//! the scanner is not.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -13,17 +14,24 @@ use tracerig_differential::trace::{Program as Child, Trace};
 #[test]
 fn the_scanner_passes_and_the_corpus_is_replayed_first() {
     let program = Program::new();
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/trace").canonicalize().unwrap();
+    let corpus =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/trace").canonicalize().unwrap();
     // The witnesses in a folder of their own are another story.
     let (out, files) = (program.path("out.xml"), kept::files(&corpus).unwrap());
-    let report =
-        program.diff_json("trace", &["--cases", "40", "--corpus", text(&corpus), "--junit", text(&out)], 0);
+    let report = program.diff_json(
+        "trace",
+        &["--cases", "40", "--corpus", text(&corpus), "--junit", text(&out)],
+        0,
+    );
     assert_eq!(report["random"], 40);
     assert_eq!(report["kept"].as_array().unwrap().len(), files.len());
     assert_eq!((&report["failed"], &report["found"]), (&0.into(), &Value::Array(Vec::new())));
     assert!(report["cases_per_second"].as_f64().unwrap() > 0.0);
     let xml = std::fs::read_to_string(out).unwrap();
-    assert!(xml.contains("tour.txt") && xml.contains("name=\"turns\"") && !xml.contains("<failure"), "{xml}");
+    assert!(
+        xml.contains("tour.txt") && xml.contains("name=\"turns\"") && !xml.contains("<failure"),
+        "{xml}"
+    );
     for file in &files {
         let ran = program.diff("trace", &["--replay", text(file)], 0);
         assert!(ran.out.contains("nothing wrong"), "{}", ran.out);
@@ -34,32 +42,48 @@ fn the_scanner_passes_and_the_corpus_is_replayed_first() {
 #[test]
 fn engines_that_are_wrong_are_found_out_made_smaller_kept_and_replayed() {
     let program = Program::new();
-    for (engine, kind, most) in
-        [("empty", "turns", 2), ("stale", "turns", 4), ("lying", "turns", 2), ("rescanning", "mode", 2)]
-    {
+    for (engine, kind, most) in [
+        ("empty", "turns", 2),
+        ("stale", "turns", 4),
+        ("lying", "turns", 2),
+        ("rescanning", "mode", 2),
+    ] {
         let wrong = ["--engine", engine];
         let out = program.path(&format!("{engine}.xml"));
-        let report =
-            program.diff_json("trace", &[&wrong[..], &["--cases", "60", "--junit", text(&out)]].concat(), 3);
+        let report = program.diff_json(
+            "trace",
+            &[&wrong[..], &["--cases", "60", "--junit", text(&out)]].concat(),
+            3,
+        );
         let all = report["found"].as_array().unwrap();
-        let found = all.iter().find(|found| found["kind"] == kind).unwrap_or_else(|| panic!("{report:#}"));
+        let found =
+            all.iter().find(|found| found["kind"] == kind).unwrap_or_else(|| panic!("{report:#}"));
         assert!(found["operations"].as_u64().unwrap() <= most, "{found:#}");
         assert_eq!(found["mismatch"], true);
         assert!(found["cases"].as_u64().unwrap() > 20, "{found:#}");
         let xml = std::fs::read_to_string(out).unwrap();
-        assert!(xml.contains(&format!("<failure type=\"{kind}\"")) && xml.contains("--replay"), "{xml}");
+        assert!(
+            xml.contains(&format!("<failure type=\"{kind}\"")) && xml.contains("--replay"),
+            "{xml}"
+        );
 
-        // The printed command, word by word; and without the wrong engine nothing is wrong with the history.
+        // The printed command, word by word; and without the wrong engine nothing is wrong with the
+        // history.
         let replay = found["replay"].as_str().unwrap();
         let words: Vec<&str> = replay.split(' ').skip(1).collect();
         let ran = program.run(&words);
         assert_eq!(ran.code, Some(3), "{replay}\n{}{}", ran.out, ran.err);
-        assert!(ran.out.contains(&format!("MISMATCH {kind}")) && ran.out.contains(replay), "{}", ran.out);
+        assert!(
+            ran.out.contains(&format!("MISMATCH {kind}")) && ran.out.contains(replay),
+            "{}",
+            ran.out
+        );
         let file = found["file"].as_str().unwrap();
         program.diff("trace", &["--replay", file], 0);
         let again = program.diff_json("trace", &["--engine", engine, "--replay", file], 3);
         // Only that a replay asks more oracles.
-        let begins = |found: &Value| found["detail"].as_str().unwrap().split(". ").next().map(str::to_owned);
+        let begins =
+            |found: &Value| found["detail"].as_str().unwrap().split(". ").next().map(str::to_owned);
         assert_eq!(begins(&again["found"]), begins(found), "it fails in the same words");
     }
 }
@@ -72,7 +96,8 @@ fn a_kept_case_that_fails_is_reported_as_itself_and_new_ones_join_the_corpus() {
     let kept = corpus.join("a kept one.txt");
     std::fs::write(&kept, "append request turn=1 at=1\nrelaunch\n").unwrap();
     std::fs::write(corpus.join("notes.md"), "not a history").unwrap();
-    let arguments = ["--engine", "empty", "--processes", "none", "--cases", "8", "--corpus", text(&corpus)];
+    let arguments =
+        ["--engine", "empty", "--processes", "none", "--cases", "8", "--corpus", text(&corpus)];
     let ran = program.diff("trace", &arguments, 3);
     assert!(ran.out.contains(&format!("MISMATCH turns: {}", kept.display())), "{}", ran.out);
     assert!(ran.out.contains(&format!("--replay '{}'", kept.display())), "{}", ran.out);
@@ -90,7 +115,8 @@ fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
     std::fs::write(&history, "append request turn=1 at=1\nrelaunch\n").unwrap();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
     let replay = |engine: &str| {
-        let mut command = program.command(&["diff", "trace", "--replay", text(&history), "--engine", engine]);
+        let mut command =
+            program.command(&["diff", "trace", "--replay", text(&history), "--engine", engine]);
         command.env("TRACERIG_PYTHON", "/nonexistent/python3");
         command
     };
@@ -106,9 +132,11 @@ fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
     let ran = Ran::of(&replay("empty").stdout(writer).output().unwrap());
     assert_eq!((ran.code, ran.err.as_str()), (Some(3), ""));
 
-    // A search whose finding cannot be kept, since a file is where its folder should be: it is printed, with why.
+    // A search whose finding cannot be kept, since a file is where its folder should be: it is
+    // printed, with why.
     std::fs::write(program.path("tracerig-out"), "").unwrap();
-    let ran = program.diff("trace", &["--engine", "empty", "--processes", "none", "--cases", "4"], 3);
+    let ran =
+        program.diff("trace", &["--engine", "empty", "--processes", "none", "--cases", "4"], 3);
     assert!(
         ran.out.contains("MISMATCH turns") && ran.out.contains("NOT KEPT: tracerig-out/diff: "),
         "{}",
@@ -116,10 +144,19 @@ fn a_mismatch_that_cannot_be_printed_is_a_mismatch_all_the_same() {
     );
 
     // A search whose result can be neither kept nor printed.
-    let mut command =
-        program.command(&["diff", "trace", "--engine", "empty", "--processes", "none", "--cases", "4"]);
-    let ran =
-        Ran::of(&command.env("TRACERIG_PYTHON", "/nonexistent/python3").stdout(full()).output().unwrap());
+    let mut command = program.command(&[
+        "diff",
+        "trace",
+        "--engine",
+        "empty",
+        "--processes",
+        "none",
+        "--cases",
+        "4",
+    ]);
+    let ran = Ran::of(
+        &command.env("TRACERIG_PYTHON", "/nonexistent/python3").stdout(full()).output().unwrap(),
+    );
     assert_eq!(ran.code, Some(3), "{}", ran.err);
 }
 
@@ -135,7 +172,8 @@ fn a_case_is_a_function_of_seed_number_and_length() {
 #[test]
 fn shares_execute_every_case_once_and_a_time_ends_a_search() {
     let program = Program::new();
-    let random = |arguments: &[&str]| program.diff_json("trace", arguments, 0)["random"].as_u64().unwrap();
+    let random =
+        |arguments: &[&str]| program.diff_json("trace", arguments, 0)["random"].as_u64().unwrap();
     let shares = ["1/3", "2/3", "3/3"].map(|shard| random(&["--cases", "10", "--shard", shard]));
     assert_eq!(shares, [4, 3, 3]);
     assert!(random(&["--time", "1s", "--jobs", "1"]) > 0);
@@ -176,7 +214,8 @@ fn what_cannot_be_executed_is_said_and_is_no_pass() {
         let ran = program.diff(subject, &arguments, 1);
         assert!(ran.err.contains(said) && ran.out.is_empty(), "{arguments:?}\n{}", ran.err);
     }
-    let nowhere = program.command(&["diff", "trace", "--cases", "1"]).env("TMPDIR", "/nonexistent").output();
+    let nowhere =
+        program.command(&["diff", "trace", "--cases", "1"]).env("TMPDIR", "/nonexistent").output();
     let ran = Ran::of(&nowhere.unwrap());
     assert!(ran.code == Some(1) && ran.err.contains("TMPDIR"), "{ran:?}");
 }
@@ -185,7 +224,8 @@ fn what_cannot_be_executed_is_said_and_is_no_pass() {
 fn an_impossible_history_is_a_failure_but_no_mismatch() {
     let program = Program::new();
     let file = program.path("impossible.txt");
-    std::fs::write(&file, "append request turn=1 at=1\nrelaunch, at persisted: another scan\n").unwrap();
+    std::fs::write(&file, "append request turn=1 at=1\nrelaunch, at persisted: another scan\n")
+        .unwrap();
     let ran = program.diff("trace", &["--replay", text(&file)], 1);
     assert!(ran.out.contains("FAILURE impossible"), "{}", ran.out);
 }
@@ -244,16 +284,25 @@ fn with_python(program: &Program, python: &str, arguments: &[&str]) -> Ran {
 fn without_a_python_that_is_said_and_demanding_one_fails() {
     let program = Program::new();
     let ran = with_python(&program, "/nonexistent/python3", &[]);
-    assert!(ran.code == Some(0) && ran.out.contains("python oracle: not run (no python3)\n"), "{ran:?}");
+    assert!(
+        ran.code == Some(0) && ran.out.contains("python oracle: not run (no python3)\n"),
+        "{ran:?}"
+    );
     let ran = with_python(&program, "/nonexistent/python3", &["--format", "json"]);
     let report: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(report["python"], "not run (no python3)");
     for demanded in ["python", "python=1/2"] {
         let ran = with_python(&program, "/nonexistent/python3", &["--oracle", demanded]);
-        assert!(ran.code == Some(1) && ran.err.contains("no python3") && ran.out.is_empty(), "{ran:?}");
+        assert!(
+            ran.code == Some(1) && ran.err.contains("no python3") && ran.out.is_empty(),
+            "{ran:?}"
+        );
     }
     let ran = with_python(&program, "/nonexistent/python3", &["--oracle", "none"]);
-    assert!(ran.code == Some(0) && ran.out.contains("python oracle: not run (not wanted)\n"), "{ran:?}");
+    assert!(
+        ran.code == Some(0) && ran.out.contains("python oracle: not run (not wanted)\n"),
+        "{ran:?}"
+    );
     let corpus = program.path("one.txt");
     std::fs::write(&corpus, "append request turn=1 at=1\nrelaunch\n").unwrap();
     let ran = program.diff("trace", &["--replay", text(&corpus)], 0);
@@ -267,7 +316,12 @@ fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
     for (script, kind, code, said) in [
         (empty, "python-oracle", 3, "the Python oracle is alone. "),
         ("read asked; exit 3", "oracle-crashed", 1, "the Python oracle crashed"),
-        ("read asked; echo nonsense; cat >/dev/null", "oracle-rubbish", 1, "answered what is no answer"),
+        (
+            "read asked; echo nonsense; cat >/dev/null",
+            "oracle-rubbish",
+            1,
+            "answered what is no answer",
+        ),
         ("read asked", "oracle-silent", 1, "ended and answered nothing"),
     ] {
         let python = fake_python(&program, script);
@@ -280,8 +334,11 @@ fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
     if program.run(&["diff", "trace", "--cases", "1", "--oracle", "python"]).code != Some(0) {
         return;
     }
-    let report =
-        program.diff_json("trace", &["--cases", "20", "--processes", "none", "--oracle", "python"], 0);
+    let report = program.diff_json(
+        "trace",
+        &["--cases", "20", "--processes", "none", "--oracle", "python"],
+        0,
+    );
     assert_eq!(report["exercised"]["answers of the Python oracle"], report["exercised"]["scans"]);
     let wrong = ["--cases", "20", "--processes", "none", "--oracle", "python", "--engine", "lying"];
     let report = program.diff_json("trace", &wrong, 3);
@@ -292,7 +349,8 @@ fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
 #[test]
 fn relaunches_are_processes_that_race_and_are_killed() {
     let program = Program::new();
-    let report = program.diff_json("trace", &["--cases", "30", "--processes", "all", "--oracle", "none"], 0);
+    let report =
+        program.diff_json("trace", &["--cases", "30", "--processes", "all", "--oracle", "none"], 0);
     for what in [
         "relaunches in a process of their own",
         "races",
@@ -312,7 +370,8 @@ fn relaunches_are_processes_that_race_and_are_killed() {
     let corpus = program.path("corpus");
     std::fs::create_dir(&corpus).unwrap();
     std::fs::rename(file, corpus.join("race.txt")).unwrap();
-    let arguments = ["--cases", "1", "--processes", "none", "--oracle", "none", "--corpus", text(&corpus)];
+    let arguments =
+        ["--cases", "1", "--processes", "none", "--oracle", "none", "--corpus", text(&corpus)];
     assert_eq!(program.diff_json("trace", &arguments, 0)["exercised"]["races"], 5);
 }
 
@@ -344,9 +403,14 @@ fn what_a_killed_search_left_is_removed_and_what_is_in_use_is_not() {
 #[test]
 fn a_rule_that_is_switched_off_is_noticed_and_the_replay_command_says_so() {
     let program = Program::new();
-    let report = program.diff_json("trace", &["--cases", "30", "--ablate", "order", "--oracle", "none"], 3);
+    let report =
+        program.diff_json("trace", &["--cases", "30", "--ablate", "order", "--oracle", "none"], 3);
     let found = &report["found"][0];
-    assert_eq!((&report["ablate"], &found["kind"]), (&"order".into(), &"turns".into()), "{report:#}");
+    assert_eq!(
+        (&report["ablate"], &found["kind"]),
+        (&"order".into(), &"turns".into()),
+        "{report:#}"
+    );
     let replay = found["replay"].as_str().unwrap();
     assert!(replay.contains(" --ablate order "), "{replay}");
     let words: Vec<&str> = replay.split(' ').skip(1).collect();
@@ -357,16 +421,23 @@ fn a_rule_that_is_switched_off_is_noticed_and_the_replay_command_says_so() {
 #[test]
 fn what_is_outside_the_contract_is_counted_and_no_failure() {
     let program = Program::new();
-    let report =
-        program.diff_json("trace", &["--cases", "150", "--profile", "hostile", "--oracle", "none"], 0);
+    let report = program.diff_json(
+        "trace",
+        &["--cases", "150", "--profile", "hostile", "--oracle", "none"],
+        0,
+    );
     let outside = report["outside"].as_array().unwrap();
     let sum = |what: &str| outside.iter().map(|sort| sort[what].as_u64().unwrap()).sum::<u64>();
     let counted = [sum("detected"), sum("right"), sum("wrong")];
     assert_eq!(counted.iter().sum::<u64>(), 150, "each case has one: {outside:#?}");
     assert!(counted.iter().all(|&count| count > 0), "{outside:#?}");
-    assert_eq!(program.diff_json("trace", &["--cases", "4", "--oracle", "none"], 0)["outside"], Value::Null);
+    assert_eq!(
+        program.diff_json("trace", &["--cases", "4", "--oracle", "none"], 0)["outside"],
+        Value::Null
+    );
 
-    // A history says itself that it leaves the contract, and is no failure either, but for a rule that is switched off.
+    // A history says itself that it leaves the contract, and is no failure either, but for a rule
+    // that is switched off.
     let file = program.path("below.txt");
     let text_of = |profile| {
         format!(
@@ -403,7 +474,10 @@ fn rules_are_switched_off_in_turn_and_wrong_engines_with_them() {
     let ran = ablations(&program, &arguments, 0);
     // Engines are wrong in both: those of traces, and those of archives.
     let (verdict, rest) = ran.out.split_once("\n\n").unwrap();
-    assert!(verdict.contains("10 of 10 missing rules and wrong engines noticed, 9 by random"), "{verdict}");
+    assert!(
+        verdict.contains("10 of 10 missing rules and wrong engines noticed, 9 by random"),
+        "{verdict}"
+    );
     let (table, details) = rest.split_once("\n\n").unwrap();
     assert!(table.lines().count() == 14 && table.lines().all(|line| line.len() <= 80), "{table}");
     assert!(details.contains("    outside change time 0\n"), "{details}");

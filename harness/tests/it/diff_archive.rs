@@ -1,5 +1,5 @@
-//! `tracerig diff archive` from outside: engines that are wrong and rules that are missing are found out, shrunk, kept and
-//! replayed; the scanner is not.
+//! `tracerig diff archive` from outside: engines that are wrong and rules that are missing are
+//! found out, shrunk, kept and replayed; the scanner is not.
 
 use std::path::Path;
 
@@ -18,15 +18,21 @@ fn what_is_wrong_is_found_out_made_smaller_kept_and_replayed() {
     ] {
         let report = program.diff_json("archive", &[flag, name, "--cases", "80"], 3);
         let all = report["found"].as_array().unwrap();
-        let found = all.iter().find(|found| found["kind"] == kind).unwrap_or_else(|| panic!("{report:#}"));
+        let found =
+            all.iter().find(|found| found["kind"] == kind).unwrap_or_else(|| panic!("{report:#}"));
         assert!(found["operations"].as_u64().unwrap() <= most, "{found:#}");
         assert_eq!(found["mismatch"], true);
-        // The printed command, word by word; and without the fault nothing is wrong with the history.
+        // The printed command, word by word; and without the fault nothing is wrong with the
+        // history.
         let replay = found["replay"].as_str().unwrap();
         assert!(replay.contains(&format!("diff archive {flag} {name} --replay ")), "{replay}");
         let words: Vec<&str> = replay.split(' ').skip(3).collect();
         let ran = program.diff("archive", &words, 3);
-        assert!(ran.out.contains(&format!("MISMATCH {kind}")) && ran.out.contains(replay), "{}", ran.out);
+        assert!(
+            ran.out.contains(&format!("MISMATCH {kind}")) && ran.out.contains(replay),
+            "{}",
+            ran.out
+        );
         program.diff("archive", &["--replay", found["file"].as_str().unwrap()], 0);
     }
 }

@@ -1,4 +1,5 @@
-//! `tracerig diff threads` and `diff all` from outside: a store without a rule is found out, shrunk, kept and replayed.
+//! `tracerig diff threads` and `diff all` from outside: a store without a rule is found out,
+//! shrunk, kept and replayed.
 
 use crate::common::program::{Program, text};
 
@@ -8,7 +9,8 @@ fn a_missing_rule_is_found_out_made_smaller_kept_and_replayed() {
     let report = program.diff_json("threads", &["--ablate", "recency", "--cases", "12"], 3);
     // What a row says is the same each time; whether a projection came in time is not.
     let all = report["found"].as_array().unwrap();
-    let found = all.iter().find(|found| found["kind"] == "row").unwrap_or_else(|| panic!("{report:#}"));
+    let found =
+        all.iter().find(|found| found["kind"] == "row").unwrap_or_else(|| panic!("{report:#}"));
     assert_eq!((&report["subject"], &report["ablate"]), (&"threads".into(), &"recency".into()));
     assert!(found["operations"].as_u64().unwrap() <= 6 && found["mismatch"] == true, "{found:#}");
     let replay = found["replay"].as_str().unwrap();
@@ -27,7 +29,8 @@ fn all_is_one_report_of_all_with_the_worst_exit_code() {
     for folder in ["trace", "threads", "archive"] {
         std::fs::create_dir_all(corpus.join(folder)).unwrap();
     }
-    std::fs::write(corpus.join("threads/one.txt"), "mode sync\ncreate 1\nappend 1 user fix\n").unwrap();
+    std::fs::write(corpus.join("threads/one.txt"), "mode sync\ncreate 1\nappend 1 user fix\n")
+        .unwrap();
     let arguments = ["--cases", "12", "--corpus", text(&corpus), "--junit", text(&out)];
     let report = program.diff_json("all", &arguments, 0);
     for subject in ["trace", "threads", "archive"] {

@@ -52,7 +52,8 @@ const FORMATS: [(&str, &str, &str); 8] = [
 /// The version that a source sets.
 fn set(source: &str, constant: &str) -> u32 {
     let text = fs::read_to_string(root().join(source)).unwrap();
-    let (_, rest) = text.split_once(constant).unwrap_or_else(|| panic!("{source}: no `{constant}`"));
+    let (_, rest) =
+        text.split_once(constant).unwrap_or_else(|| panic!("{source}: no `{constant}`"));
     rest.split(';').next().unwrap().parse().unwrap()
 }
 
@@ -68,8 +69,13 @@ fn every_version_of_every_format_is_kept_and_told() {
     for (format, source, constant) in FORMATS {
         for version in 1..=set(source, constant) {
             let name = format!("{format}-{version}");
-            let path = kept(&if format == "threads" { format!("{name}.sqlite") } else { name.clone() });
-            assert!(path.exists(), "{} is missing: what this version writes must be kept", path.display());
+            let path =
+                kept(&if format == "threads" { format!("{name}.sqlite") } else { name.clone() });
+            assert!(
+                path.exists(),
+                "{} is missing: what this version writes must be kept",
+                path.display()
+            );
             assert!(page.contains(&format!("`{name}`")), "{name} is not on the page");
         }
     }
@@ -90,17 +96,30 @@ fn memos_of_traces_cost_a_full_scan_and_are_replaced() {
         Connection::open(&database).unwrap().execute_batch(&sql).unwrap();
         let memo = copied(&program, &format!("trace-memo-{version}"));
         let scan = || {
-            let ran =
-                program.run(&["scan", "--db", text(&database), "--memo", text(&memo), "--format", "json"]);
+            let ran = program.run(&[
+                "scan",
+                "--db",
+                text(&database),
+                "--memo",
+                text(&memo),
+                "--format",
+                "json",
+            ]);
             assert_eq!(ran.code, Some(0), "{ran:?}");
             (serde_json::from_str::<Value>(&ran.out).unwrap(), ran.err)
         };
         let (first, said) = scan();
         assert_eq!(first["turns"].as_object().unwrap().len(), 1, "{first}");
-        assert_eq!((&first["scan"]["mode"], &first["scan"]["reason"]), (&json!("full"), &json!("artifact")));
+        assert_eq!(
+            (&first["scan"]["mode"], &first["scan"]["reason"]),
+            (&json!("full"), &json!("artifact"))
+        );
         assert!(said.contains(&told), "{said}");
         let (second, _) = scan();
-        assert_eq!((&second["turns"], &second["scan"]["mode"]), (&first["turns"], &json!("unchanged")));
+        assert_eq!(
+            (&second["turns"], &second["scan"]["mode"]),
+            (&first["turns"], &json!("unchanged"))
+        );
     }
 }
 
@@ -112,7 +131,8 @@ fn memos_of_archives_are_read_anew_and_replaced() {
         let home = copied(&program, "home");
         let memo = copied(&program, &format!("archive-memo-{version}"));
         let usage = || {
-            let ran = program.run(&["usage", text(&home), "--memo", text(&memo), "--format", "json"]);
+            let ran =
+                program.run(&["usage", text(&home), "--memo", text(&memo), "--format", "json"]);
             assert_eq!(ran.code, Some(0), "{ran:?}");
             (serde_json::from_str::<Value>(&ran.out).unwrap(), ran.err)
         };
@@ -142,8 +162,15 @@ fn databases_of_threads_are_migrated() {
                 .unwrap()
         };
         assert_eq!(user_version(), version);
-        let listed =
-            program.json(&["threads", "list", text(&home), "--db", text(&database), "--format", "json"]);
+        let listed = program.json(&[
+            "threads",
+            "list",
+            text(&home),
+            "--db",
+            text(&database),
+            "--format",
+            "json",
+        ]);
         assert!(listed.to_string().contains("01a1faad-9c57-7691-9b09-000000000001"), "{listed}");
         assert_eq!(user_version(), 2);
         let verified = program.run(&["threads", "verify", text(&home), "--db", text(&database)]);
@@ -197,7 +224,8 @@ fn records_and_comparisons_are_read() {
         assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
         assert!(ran.out.contains(shown), "{name}: {}", ran.out);
         // One of a version to come.
-        let text_of = fs::read_to_string(&record).unwrap().replacen("\"version\": 1,", "\"version\": 2,", 1);
+        let text_of =
+            fs::read_to_string(&record).unwrap().replacen("\"version\": 1,", "\"version\": 2,", 1);
         let newer = program.path(&format!("{name}-2.json"));
         fs::write(&newer, text_of).unwrap();
         let refused = program.run(&["report", text(&newer)]);

@@ -50,7 +50,8 @@ fn relaunched(program: &Program, out: &str, words: &[&str]) -> (Ran, Record) {
     let out = program.path(out);
     let own = ["run", "relaunch", "--recipe", "tiny", "--samples", "1", "--out", text(&out)];
     let ran = program.run(&[&own, words].concat());
-    let record = Record::read(&out.join("record.json")).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    let record =
+        Record::read(&out.join("record.json")).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
     (ran, record)
 }
 
@@ -62,7 +63,10 @@ fn of<'r>(record: &'r Record, arm: &str) -> Vec<&'r Sample> {
 
 /// The row of an arm in the table.
 fn row<'r>(ran: &'r Ran, arm: &str) -> &'r str {
-    ran.out.lines().find(|line| line.starts_with(&format!("{arm} "))).unwrap_or_else(|| panic!("{}", ran.out))
+    ran.out
+        .lines()
+        .find(|line| line.starts_with(&format!("{arm} ")))
+        .unwrap_or_else(|| panic!("{}", ran.out))
 }
 
 #[test]
@@ -78,7 +82,9 @@ fn right_candidates_are_measured_beside_our_own_arms_each_on_memos_of_its_own() 
         assert_eq!(plan.sha256.as_ref().map(String::len), Some(64));
         let label = plan.label();
         assert!(label.starts_with(&format!("{name}@")), "{label}");
-        for (arm, mode) in [("idle", None), ("warm", Some("incremental")), ("unchanged", Some("unchanged"))] {
+        for (arm, mode) in
+            [("idle", None), ("warm", Some("incremental")), ("unchanged", Some("unchanged"))]
+        {
             for launch in of(&record, &plan.arm(arm)).iter().flat_map(|sample| &sample.launches) {
                 assert!(launch.verified && !launch.wall.is_zero(), "{launch:?}");
                 assert_eq!(launch.mode.as_deref(), mode);
@@ -111,16 +117,19 @@ fn the_candidate_in_python_is_measured_in_relaunches_and_refreshes() {
         return;
     }
     let program = Program::new();
-    let (ran, record) = relaunched(&program, "out", &["--arms", "floor,full:hot", "--candidate", "python"]);
+    let (ran, record) =
+        relaunched(&program, "out", &["--arms", "floor,full:hot", "--candidate", "python"]);
     assert!(matches!(ran.code, Some(0 | 5)), "{ran:?}");
     assert!(record.plan.candidates[0].ships);
     let label = record.plan.candidates[0].label();
     assert!(of(&record, &format!("{label} full"))[0].launches[0].verified);
 
     let out = program.path("refresh");
-    let words = ["run", "refresh", "--recipe", "archive-tiny", "--samples", "1", "--out", text(&out)];
+    let words =
+        ["run", "refresh", "--recipe", "archive-tiny", "--samples", "1", "--out", text(&out)];
     let own = format!("own={OWN} __worker scanner");
-    let more = ["--arms", "floor,full,changed,unchanged", "--candidate", "python", "--candidate", &own];
+    let more =
+        ["--arms", "floor,full,changed,unchanged", "--candidate", "python", "--candidate", &own];
     let ran = program.run(&[&words[..], &more].concat());
     assert!(matches!(ran.code, Some(0 | 5)), "{ran:?}");
     let record = Record::read(&out.join("record.json")).unwrap();
@@ -131,8 +140,7 @@ fn the_candidate_in_python_is_measured_in_relaunches_and_refreshes() {
         for arm in arms {
             let sample = of(&record, &plan.arm(arm))[0];
             // A Python without zstd cannot read compressed rollouts.
-            let lacks_zstd =
-                matches!(&sample.state, SampleState::Excluded { reason } if reason.contains("zstd"));
+            let lacks_zstd = matches!(&sample.state, SampleState::Excluded { reason } if reason.contains("zstd"));
             assert!(sample.launches[0].verified || lacks_zstd, "{name} {arm}: {sample:?}");
         }
     }
@@ -169,8 +177,10 @@ fn a_wrong_candidate_keeps_its_row_and_shows_no_time() {
 fn each_faulty_candidate_keeps_its_row_with_the_name_of_its_fault() {
     let program = Program::new();
     let hostile = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/candidates/hostile");
-    let of_scripts = ["crashed", "cut-line", "no-version", "timed-out", "too-much-output", "wrong-id"]
-        .map(|fault| (fault, format!("x=sh {}/{fault}.sh '{{\"turns\":{{}}}}'", hostile.display())));
+    let of_scripts =
+        ["crashed", "cut-line", "no-version", "timed-out", "too-much-output", "wrong-id"].map(
+            |fault| (fault, format!("x=sh {}/{fault}.sh '{{\"turns\":{{}}}}'", hostile.display())),
+        );
     let outside = marking(&program, "x", "[ -z \"$database\" ] || : > \"${database%/*}/cache\"");
     let daemon = marking(&program, "y", "setsid sleep 60 < /dev/null > /dev/null 2>&1 &");
     let others = [("wrote-outside", outside), ("left-a-process", daemon)];
@@ -181,11 +191,17 @@ fn each_faulty_candidate_keeps_its_row_with_the_name_of_its_fault() {
             fault,
             &["--arms", &format!("floor,{arm}"), "--candidate", &named, "--limit", "2s"],
         );
-        assert_eq!((ran.code, record.outcome.status), (Some(1), Status::Failed), "{fault}: {ran:?}");
+        assert_eq!(
+            (ran.code, record.outcome.status),
+            (Some(1), Status::Failed),
+            "{fault}: {ran:?}"
+        );
         let label = record.plan.candidates[0].label();
         let arm = format!("{label} {}", arm.trim_end_matches(":hot"));
         for sample in of(&record, &arm) {
-            let SampleState::Failed { error } = &sample.state else { panic!("{fault}: {sample:?}") };
+            let SampleState::Failed { error } = &sample.state else {
+                panic!("{fault}: {sample:?}")
+            };
             assert!(error.starts_with(&format!("{fault}: ")), "{error}");
         }
         let row = row(&ran, &arm);
@@ -198,7 +214,8 @@ fn two_candidates_are_compared_in_pairs_on_memos_of_their_own() {
     let program = Program::new();
     let [base, new] = ["base", "new"].map(|name| marking(&program, name, ""));
     let compare = |new: &str, more: &[&str]| {
-        let words = ["compare", "--base-candidate", &base, "--new-candidate", new, "--recipe", "tiny"];
+        let words =
+            ["compare", "--base-candidate", &base, "--new-candidate", new, "--recipe", "tiny"];
         program.run(&[&words[..], &["--pairs", "1"], more].concat())
     };
     let same = compare(&new, &["--format", "json"]);
@@ -220,7 +237,8 @@ fn two_candidates_are_compared_in_pairs_on_memos_of_their_own() {
 fn a_candidate_that_cannot_be_measured_is_refused_in_words() {
     let program = Program::new();
     let twice = format!("own={OWN} __worker scanner");
-    let run = |words: &[&str]| program.run(&[&["run", "relaunch", "--recipe", "tiny"], words].concat());
+    let run =
+        |words: &[&str]| program.run(&[&["run", "relaunch", "--recipe", "tiny"], words].concat());
     let refused = run(&["--candidate", &twice, "--candidate", &twice]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.err.contains("two candidates are called `own`"), "{refused:?}");

@@ -1,6 +1,8 @@
-//! Thousands of random histories, and the kept ones: every scan right, as cheap as it can be, and nothing else touched.
+//! Thousands of random histories, and the kept ones: every scan right, as cheap as it can be, and
+//! nothing else touched.
 //!
-//! The same histories each time. To look further, use `tracerig diff trace`; it also executes a single one (`--replay`).
+//! The same histories each time. To look further, use `tracerig diff trace`; it also executes a
+//! single one (`--replay`).
 
 use crate::common::program::history_child;
 use crate::common::search::{assert_exercised, expect_nothing, expect_nothing_kept};

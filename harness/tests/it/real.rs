@@ -1,5 +1,5 @@
-//! Trace databases of the real Codex CLI against the server's record of what really ran: the scanner, both oracles and the
-//! published rules.
+//! Trace databases of the real Codex CLI against the server's record of what really ran: the
+//! scanner, both oracles and the published rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use tracerig_oracle::{self as oracle, Answer, Window};
 use tracerig_real::Codex;
 use tracerig_scanner::{MemoPlace, Options, Request, Scanner};
 
-/// Of each home with a trace database: priority turns that ran, those that left a row which tells the tier, those that
-/// the published rules find, and the false ones among what these find.
+/// Of each home with a trace database: priority turns that ran, those that left a row which tells
+/// the tier, those that the published rules find, and the false ones among what these find.
 const TURNS: [(Codex, usize, usize, usize, usize); 7] = [
     (Codex::V0_120_0, 3, 3, 0, 0),
     (Codex::V0_128_0, 3, 3, 3, 0),
@@ -36,11 +36,15 @@ fn truth(codex: Codex) -> Truth {
         let request: Value = serde_json::from_str(line).unwrap();
         let metadata = &request["turn_metadata"];
         // A prewarm request has an empty turn id, a failed one no metadata at all.
-        let Some(turn) = metadata["turn_id"].as_str().filter(|turn| !turn.is_empty()) else { continue };
+        let Some(turn) = metadata["turn_id"].as_str().filter(|turn| !turn.is_empty()) else {
+            continue;
+        };
         // 0.120 calls the thread a session.
         let thread = metadata["thread_id"].as_str().or(metadata["session_id"].as_str()).unwrap();
-        let (_, models) =
-            truth.asked.entry(turn.to_owned()).or_insert_with(|| (thread.to_owned(), BTreeSet::new()));
+        let (_, models) = truth
+            .asked
+            .entry(turn.to_owned())
+            .or_insert_with(|| (thread.to_owned(), BTreeSet::new()));
         models.extend(request["model"].as_str().map(str::to_owned));
         if request["service_tier"] == "priority" {
             truth.priority.insert(turn.to_owned());
@@ -72,8 +76,12 @@ fn every_priority_turn_that_left_a_row_is_found_and_no_other() {
             let (thread, models) = &asked[id];
             assert_eq!(turn.thread_id.as_ref(), Some(thread), "{codex:?} {id}");
             // Eight turns of 0.141.0 were answered by a dated model, which their completion names.
-            let model = turn.model.as_deref().unwrap_or_else(|| panic!("{codex:?}: {id} has no model"));
-            assert!(models.contains(model.trim_end_matches("-2026-03-05")), "{codex:?} {id}: {model}");
+            let model =
+                turn.model.as_deref().unwrap_or_else(|| panic!("{codex:?}: {id} has no model"));
+            assert!(
+                models.contains(model.trim_end_matches("-2026-03-05")),
+                "{codex:?} {id}: {model}"
+            );
         }
         let connection = Connection::open(&database).unwrap();
         for missed in priority.iter().filter(|turn| !scan.turns.contains_key(*turn)) {
@@ -82,8 +90,8 @@ fn every_priority_turn_that_left_a_row_is_found_and_no_other() {
     }
 }
 
-/// Rows that would tell the tier of the turn: one of its own that names a tier, or a submission that names one before the
-/// turn's in its thread and process.
+/// Rows that would tell the tier of the turn: one of its own that names a tier, or a submission
+/// that names one before the turn's in its thread and process.
 fn rows_that_tell(connection: &Connection, turn: &str) -> i64 {
     let count = |sql: &str, parameters: &[&dyn ToSql]| -> i64 {
         connection.query_row(sql, parameters, |row| row.get(0)).unwrap()
@@ -132,8 +140,9 @@ fn both_oracles_agree_to_the_letter() {
     }
 }
 
-/// The priority turns of rows that the real CLI writes, cut down by hand: of each row the target and what follows the span
-/// of its session. They are found by a scan of all rows, and by one that continues after each of them.
+/// The priority turns of rows that the real CLI writes, cut down by hand: of each row the target
+/// and what follows the span of its session. They are found by a scan of all rows, and by one that
+/// continues after each of them.
 fn turns_of(rows: &[(&str, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("logs_2.sqlite");
@@ -152,7 +161,10 @@ fn turns_of(rows: &[(&str, &str)]) -> Vec<String> {
             .unwrap();
         let found = continued.scan(&Request::default()).unwrap().turns;
         let options = Options { memo: MemoPlace::Disabled, ..Options::default() };
-        assert_eq!(found, Scanner::new(&database, options).scan(&Request::default()).unwrap().turns);
+        assert_eq!(
+            found,
+            Scanner::new(&database, options).scan(&Request::default()).unwrap().turns
+        );
         assert!(found.values().all(|turn| turn.model.as_deref() == Some("m")), "{found:?}");
         turns = found.into_keys().collect();
     }
@@ -160,8 +172,10 @@ fn turns_of(rows: &[(&str, &str)]) -> Vec<String> {
 }
 
 const SUBMITTED: &str = "codex_core::session::handlers";
-const RUNNING: (&str, &str) =
-    ("feedback_tags", r#"turn{otel.name="session_task.turn" thread.id=T turn.id=turn-a model=m}: model="m""#);
+const RUNNING: (&str, &str) = (
+    "feedback_tags",
+    r#"turn{otel.name="session_task.turn" thread.id=T turn.id=turn-a model=m}: model="m""#,
+);
 
 #[test]
 fn s1_turn_input_names_its_turn() {
@@ -195,7 +209,12 @@ fn s3_a_steer_is_no_turn_and_sets_the_tier_of_the_next_one() {
         submission("turn-c", "None"),
     ];
     let running = RUNNING.1.replace("turn-a", "turn-c");
-    let rows =
-        [(SUBMITTED, &*first), RUNNING, (SUBMITTED, &*steer), (SUBMITTED, &*next), (RUNNING.0, &*running)];
+    let rows = [
+        (SUBMITTED, &*first),
+        RUNNING,
+        (SUBMITTED, &*steer),
+        (SUBMITTED, &*next),
+        (RUNNING.0, &*running),
+    ];
     assert_eq!(turns_of(&rows), ["turn-c"]);
 }

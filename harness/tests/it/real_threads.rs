@@ -1,4 +1,5 @@
-//! The threads of homes of the real Codex CLI: every file is read, and the rows are those that Codex wrote itself.
+//! The threads of homes of the real Codex CLI: every file is read, and the rows are those that
+//! Codex wrote itself.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -39,7 +40,12 @@ fn rebuilt(home: &Path) -> BTreeMap<String, Row> {
     let verified: Verified =
         verify(&sessions, &database, &options, &mut |_| ControlFlow::Continue(())).unwrap();
     assert!(verified.is_equal() && verified.failures.is_empty(), "{verified:?}");
-    assert_eq!((verified.files, verified.equal), (histories, verified.threads), "{}", home.display());
+    assert_eq!(
+        (verified.files, verified.equal),
+        (histories, verified.threads),
+        "{}",
+        home.display()
+    );
     assert_eq!(verified.skipped.iter().count(), 0);
     let rows = rows(&database).unwrap();
     let due = thread_home::rows(home).unwrap();
@@ -50,16 +56,19 @@ fn rebuilt(home: &Path) -> BTreeMap<String, Row> {
     rows
 }
 
-/// Where a row of Codex says something else than the history that it represents, and why that is so.
+/// Where a row of Codex says something else than the history that it represents, and why that is
+/// so.
 fn is_exception(home: &str, column: &str, ours: &Json, theirs: &Json) -> bool {
     match column {
-        // Up to 0.130 the history has the permission profile, and the row the sandbox policy beside it.
+        // Up to 0.130 the history has the permission profile, and the row the sandbox policy beside
+        // it.
         "sandbox_policy" => {
             ["0.120.0", "0.128.0", "0.130.0"].iter().any(|version| home.contains(version))
                 && *ours == r#"{"type":"disabled"}"#
                 && *theirs == r#"{"type":"danger-full-access"}"#
         }
-        // A fork that copies nothing is shown with the first message of its parent, which is in no file of its own.
+        // A fork that copies nothing is shown with the first message of its parent, which is in no
+        // file of its own.
         "preview" => {
             home.contains("0.171.0")
                 && *theirs == "paginated turn 0 [steps=1 size=1200]"
@@ -69,7 +78,8 @@ fn is_exception(home: &str, column: &str, ours: &Json, theirs: &Json) -> bool {
     }
 }
 
-/// How far a time of Codex, which is that of its clock when it wrote the row, may be from that of the line.
+/// How far a time of Codex, which is that of its clock when it wrote the row, may be from that of
+/// the line.
 fn tolerance(column: &str) -> i64 {
     match column {
         // Up to 0.141 some rows are written again when the thread is closed.
@@ -105,12 +115,18 @@ fn the_row_of_every_thread_is_the_one_that_codex_wrote() {
                 let of_ours = ours[&format!("{column}_ms")].as_i64().map(|at| at / 1000);
                 let apart = of_ours.unwrap_or(0) - theirs[column].as_i64().unwrap_or(0);
                 let may_be = if column == "updated_at" { 1 } else { 0 };
-                assert!(apart.abs() <= may_be, "{id} {column}: {of_ours:?}, Codex has {}", theirs[column]);
+                assert!(
+                    apart.abs() <= may_be,
+                    "{id} {column}: {of_ours:?}, Codex has {}",
+                    theirs[column]
+                );
             }
             let path = theirs["rollout_path"].as_str().unwrap();
             assert!(path.ends_with(ours["rollout_path"].as_str().unwrap()), "{id}: {path}");
             for (column, ours) in ours {
-                let Some(theirs) = theirs.get(column).filter(|_| column != "rollout_path") else { continue };
+                let Some(theirs) = theirs.get(column).filter(|_| column != "rollout_path") else {
+                    continue;
+                };
                 // What our rows have nothing of is blank in theirs.
                 let theirs = if *theirs == "" { &Json::Null } else { theirs };
                 let apart = || Some(ours.as_i64()? - theirs.as_i64()?);
@@ -139,7 +155,8 @@ fn compressed_or_archived_or_both_a_home_has_the_same_rows() {
         for path in histories(home) {
             let compressed = path.with_extension("jsonl.zst");
             let content = std::fs::read(&path).unwrap();
-            std::fs::write(&compressed, compress_to_vec(&content[..], CompressionLevel::Fastest)).unwrap();
+            std::fs::write(&compressed, compress_to_vec(&content[..], CompressionLevel::Fastest))
+                .unwrap();
             std::fs::remove_file(&path).unwrap();
         }
         assert_same(&before, &rebuilt(home), |_| {});
@@ -156,7 +173,11 @@ fn compressed_or_archived_or_both_a_home_has_the_same_rows() {
 }
 
 /// But for where the files lie, and their bytes.
-fn assert_same(before: &BTreeMap<String, Row>, after: &BTreeMap<String, Row>, change: impl Fn(&mut Row)) {
+fn assert_same(
+    before: &BTreeMap<String, Row>,
+    after: &BTreeMap<String, Row>,
+    change: impl Fn(&mut Row),
+) {
     assert_eq!(before.len(), after.len());
     for (id, row) in after {
         let mut due = before[id].clone();
@@ -176,7 +197,9 @@ fn every_line_of_every_history_loads_and_is_written_again() {
         for path in histories(folder.path()) {
             let mut text = Vec::new();
             for loaded in history(&path).unwrap() {
-                let Loaded::Record { at, item } = loaded.unwrap() else { panic!("{}", path.display()) };
+                let Loaded::Record { at, item } = loaded.unwrap() else {
+                    panic!("{}", path.display())
+                };
                 assert!(item.is_persisted(), "Codex persisted {}", item.payload());
                 item.write_line(at.rfc3339().as_str(), &mut text);
             }

@@ -1,5 +1,5 @@
-//! Usage of the homes of the real Codex CLI against the server's record of every response, however the files are kept; and the
-//! table of versions, which is made here.
+//! Usage of the homes of the real Codex CLI against the server's record of every response, however
+//! the files are kept; and the table of versions, which is made here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -37,7 +37,8 @@ fn served(codex: Codex) -> BTreeMap<String, u64> {
         if line["kind"] == "usage" && line["what"] != "prewarm" {
             let thread = line["turn_metadata"]["thread_id"].as_str().or(line["sid"].as_str());
             let thread = thread.or(line["prompt_cache_key"].as_str()).unwrap();
-            *served.entry(thread.to_owned()).or_default() += line["usage"]["total_tokens"].as_u64().unwrap();
+            *served.entry(thread.to_owned()).or_default() +=
+                line["usage"]["total_tokens"].as_u64().unwrap();
         }
     }
     served
@@ -94,7 +95,10 @@ fn every_thread_used_what_the_server_recorded_however_its_files_are_kept() {
             assert_eq!(found.values().sum::<u64>(), codex.tokens(), "{codex:?}, {name}");
             let mut served = served(codex);
             served.retain(|thread, _| found.contains_key(thread));
-            assert!(served.is_empty() || served == found, "{codex:?}, {name}: {served:?} {found:?}");
+            assert!(
+                served.is_empty() || served == found,
+                "{codex:?}, {name}: {served:?} {found:?}"
+            );
             for _ in 0..2 {
                 let with_memo = refresh(&home, Some(&memo));
                 assert_eq!(threads(&with_memo), found, "{codex:?}, {name}");
@@ -170,8 +174,12 @@ fn tables() -> String {
     for row in &rows {
         let Some(Logged { scan, ran, found, phantoms }) = &row.logged else { continue };
         let (turns, tell) = (scan.stats.turns_seen, scan.stats.tier_rows);
-        writeln!(text, "| `{}` | {turns} | {tell} | {ran} | {found} | {phantoms} |", row.codex.name())
-            .unwrap();
+        writeln!(
+            text,
+            "| `{}` | {turns} | {tell} | {ran} | {found} | {phantoms} |",
+            row.codex.name()
+        )
+        .unwrap();
     }
     text.push_str(
         "\n| home | rollouts | threads | rows by Codex | inferred | tokens the server recorded | tokens found |\n\
@@ -182,8 +190,11 @@ fn tables() -> String {
         let Row { codex, files, threads, rows, inferred, tokens, .. } = row;
         let (name, tokens) = (codex.name(), grouped(*tokens));
         let by_codex = if *rows == 0 { "none".to_owned() } else { rows.to_string() };
-        writeln!(text, "| `{name}` | {files} | {threads} | {by_codex} | {inferred} | {served} | {tokens} |")
-            .unwrap();
+        writeln!(
+            text,
+            "| `{name}` | {files} | {threads} | {by_codex} | {inferred} | {served} | {tokens} |"
+        )
+        .unwrap();
     }
     text
 }

@@ -1,5 +1,5 @@
-//! The relaunch scenario as a whole: right engines pass, wrong ones fail everywhere, and an end by Ctrl-C or by force
-//! leaves what it should.
+//! The relaunch scenario as a whole: right engines pass, wrong ones fail everywhere, and an end by
+//! Ctrl-C or by force leaves what it should.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -20,7 +20,8 @@ const ARMS: [&str; 6] = ["floor", "published", "full", "cold", "warm", "unchange
 /// Those whose launches are not one fresh process after the other.
 const BESIDE_A_WRITER: [&str; 2] = ["live", "two"];
 
-/// Measures, and reads the record. Samples may be left out: another process may read from the disk at any time.
+/// Measures, and reads the record. Samples may be left out: another process may read from the disk
+/// at any time.
 #[track_caller]
 fn measured(program: &Program, out: &Path, arguments: &[&str]) -> (Ran, Record) {
     let ran = program.run(&[&["run", "relaunch", "--out", text(out)], arguments].concat());
@@ -33,13 +34,18 @@ fn measured(program: &Program, out: &Path, arguments: &[&str]) -> (Ran, Record) 
 fn every_launch_is_verified_and_on_record() {
     let program = Program::new();
     let out = program.path("out");
-    let (ran, record) = measured(&program, &out, &["--recipe", "tiny", "--samples", "2", "--seed", "7"]);
+    let (ran, record) =
+        measured(&program, &out, &["--recipe", "tiny", "--samples", "2", "--seed", "7"]);
     for name in ARMS {
         assert!(ran.out.contains(name), "{name} is not in the table:\n{}", ran.out);
     }
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
 
-    assert!(matches!(record.outcome.status, Status::Complete | Status::Inconclusive), "{:?}", record.outcome);
+    assert!(
+        matches!(record.outcome.status, Status::Complete | Status::Inconclusive),
+        "{:?}",
+        record.outcome
+    );
     assert_eq!((record.seed, record.plan.samples), (7, 2));
     let in_memory = record.machine.file_system.as_deref().is_none_or(|kind| kind == "tmpfs");
     let cold_or_not = if in_memory { 12 } else { 18 };
@@ -48,8 +54,12 @@ fn every_launch_is_verified_and_on_record() {
     assert_eq!(planned, cold_or_not, "cold arms are left out only where there is no disk");
     let rows = record.dataset.rows;
     for sample in &record.samples {
-        // Another process may read from the disk through the same pages at any time: a sample may be left out for that.
-        assert!(sample.is_valid() || matches!(sample.state, SampleState::Excluded { .. }), "{sample:?}");
+        // Another process may read from the disk through the same pages at any time: a sample may
+        // be left out for that.
+        assert!(
+            sample.is_valid() || matches!(sample.state, SampleState::Excluded { .. }),
+            "{sample:?}"
+        );
         for launch in &sample.launches {
             assert!(launch.verified);
             // Whatever the database holds; `tiny` has a row of 4 MiB.
@@ -62,7 +72,9 @@ fn every_launch_is_verified_and_on_record() {
                     assert_eq!(launch.mode.as_deref(), Some("incremental"));
                     assert_eq!(examined, Some(record.plan.appended_rows));
                 }
-                "unchanged" => assert_eq!((launch.mode.as_deref(), examined), (Some("unchanged"), Some(0))),
+                "unchanged" => {
+                    assert_eq!((launch.mode.as_deref(), examined), (Some("unchanged"), Some(0)));
+                }
                 _ => {
                     assert_eq!(launch.mode.as_deref(), Some("full"));
                     // Retention took some of the dataset's rows as others were appended.
@@ -76,13 +88,17 @@ fn every_launch_is_verified_and_on_record() {
     let answers = |wanted: &[&str]| {
         let samples = record.samples.iter().filter(|sample| wanted.contains(&sample.arm.as_str()));
         let launches = samples.flat_map(|sample| &sample.launches);
-        launches.map(|launch| launch.answer_digest.clone()).collect::<std::collections::BTreeSet<_>>()
+        launches
+            .map(|launch| launch.answer_digest.clone())
+            .collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(answers(&["full", "cold", "warm", "unchanged"]).len(), 1);
     assert_eq!(answers(&["published"]).len(), 1);
     let mut orders: Vec<Vec<&str>> = Vec::new();
     for round in 0..2 {
-        orders.push(record.samples.iter().filter(|s| s.round == round).map(|s| s.arm.as_str()).collect());
+        orders.push(
+            record.samples.iter().filter(|s| s.round == round).map(|s| s.arm.as_str()).collect(),
+        );
     }
     assert_ne!(orders[0], orders[1], "arms come in another order in each round");
 
@@ -91,7 +107,16 @@ fn every_launch_is_verified_and_on_record() {
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
 
     // A record is never overwritten.
-    let again = program.run(&["run", "relaunch", "--recipe", "tiny", "--samples", "1", "--out", text(&out)]);
+    let again = program.run(&[
+        "run",
+        "relaunch",
+        "--recipe",
+        "tiny",
+        "--samples",
+        "1",
+        "--out",
+        text(&out),
+    ]);
     assert_eq!(again.code, Some(1));
     assert!(again.err.contains("record.json"), "{}", again.err);
 }
@@ -104,7 +129,8 @@ fn arms_on_request_take_the_way_they_must_whatever_happened_to_the_database() {
     let (_, record) = measured(&program, &program.path("out"), &tiny);
     let mut digests = std::collections::BTreeMap::new();
     for sample in &record.samples {
-        // Mode and reason are among what makes a sample valid; here they are said once more, by hand.
+        // Mode and reason are among what makes a sample valid; here they are said once more, by
+        // hand.
         for launch in &sample.launches {
             assert!(launch.verified, "{sample:?}");
             let took = (launch.mode.as_deref().unwrap(), launch.reason.as_deref().unwrap());
@@ -113,7 +139,8 @@ fn arms_on_request_take_the_way_they_must_whatever_happened_to_the_database() {
                 "window" => assert_eq!(took, ("unchanged", "none")),
                 "forced" => assert_eq!(took, ("full", "forced")),
                 _ => assert!(
-                    took.0 == "full" && ["identity", "anchors", "facts", "shrink"].contains(&took.1),
+                    took.0 == "full"
+                        && ["identity", "anchors", "facts", "shrink"].contains(&took.1),
                     "{took:?}"
                 ),
             }
@@ -134,7 +161,8 @@ fn one_s_own_database_is_measured_on_a_copy_and_left_as_it_is() {
     let database = Codex::V0_169_0.write_logs(&folder).unwrap();
     let before = std::fs::read(&database).unwrap();
     let out = program.path("out");
-    let (_, record) = measured(&program, &out, &["--db", text(&database), "--samples", "1", "--arms", "all"]);
+    let (_, record) =
+        measured(&program, &out, &["--db", text(&database), "--samples", "1", "--arms", "all"]);
     assert_eq!(std::fs::read(&database).unwrap(), before);
 
     assert_eq!((record.dataset.recipe.as_str(), record.dataset.rows), ("own", 3701));
@@ -165,7 +193,8 @@ fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
     let appended = record.plan.appended_rows;
     let most_beside = 128;
 
-    // It is one process, which neither starts nor ends, and each of its refreshes finds what a warm launch finds.
+    // It is one process, which neither starts nor ends, and each of its refreshes finds what a warm
+    // launch finds.
     for refresh in launches("live") {
         assert!(refresh.verified && mode(refresh) == "incremental", "{refresh:?}");
         assert_eq!((refresh.exit, refresh.user), (Exit::Running, None));
@@ -173,7 +202,8 @@ fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
         assert!((appended..=appended + most_beside).contains(&examined), "{refresh:?}");
     }
     let answers: BTreeSet<_> = launches("live").map(|refresh| &refresh.answer_digest).collect();
-    // What a refresh overlooks is missing in those after it, so not each needs something new to tell.
+    // What a refresh overlooks is missing in those after it, so not each needs something new to
+    // tell.
     assert!(2 * answers.len() > launches("live").count(), "{} answers", answers.len());
     assert!(launches("live").count() >= 3);
 
@@ -190,13 +220,18 @@ fn arms_beside_a_writer_never_scan_in_full_and_lose_no_answer() {
     assert!(launches("warm").all(|launch| launch.counters.values().all(is_exact)));
     // What they find depends on the moment.
     for launch in launches("live").chain(launches("two")) {
-        assert!(!launch.counters.is_empty() && !launch.counters.values().any(is_exact), "{launch:?}");
+        assert!(
+            !launch.counters.is_empty() && !launch.counters.values().any(is_exact),
+            "{launch:?}"
+        );
     }
 
     let processes = [Process::Fresh, Process::Resident, Process::Paired];
     assert!(record.plan.arms.iter().map(|arm| arm.process).eq(processes));
     let live = Summary::of(&record).arm(&ArmKey::new("live", Cache::Hot)).unwrap().clone();
-    assert!(live.inside_of_warm.is_some() && live.of_floor.is_none() && live.of_published.is_none());
+    assert!(
+        live.inside_of_warm.is_some() && live.of_floor.is_none() && live.of_published.is_none()
+    );
     assert!(ran.out.contains("Time inside the process, without its start and end"), "{}", ran.out);
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
@@ -244,7 +279,8 @@ fn leftovers(program: &Program) -> Vec<PathBuf> {
 /// A run of every hot arm with `worker` as the program that is launched.
 fn run_with(program: &Program, worker: &Path) -> Record {
     let mut definition = relaunch::on_recipe(Some("tiny"), 1.0).unwrap();
-    let arms: Vec<String> = ARMS.iter().chain(&BESIDE_A_WRITER).map(|arm| format!("{arm}:hot")).collect();
+    let arms: Vec<String> =
+        ARMS.iter().chain(&BESIDE_A_WRITER).map(|arm| format!("{arm}:hot")).collect();
     definition.choose(&arms).unwrap();
     definition.plan.samples = 1;
     scenario::run(&mut definition, &program.place(worker), &mut |_| ()).unwrap()
@@ -275,7 +311,9 @@ fn an_engine_that_does_nothing_fails_everywhere() {
         let record = run_with(&program, Path::new(worker));
         assert_eq!(record.samples.len(), ARMS.len() + BESIDE_A_WRITER.len());
         for sample in &record.samples {
-            let SampleState::Failed { error } = &sample.state else { panic!("{worker}: {sample:?}") };
+            let SampleState::Failed { error } = &sample.state else {
+                panic!("{worker}: {sample:?}")
+            };
             assert!(words.iter().any(|word| error.contains(word)), "{error}");
         }
         assert_eq!((record.outcome.status, record.outcome.exit_code), (Status::Failed, 1));
@@ -295,7 +333,11 @@ fn a_wrong_answer_is_a_mismatch_whatever_is_wrong_with_it() {
         ("another model", r#"s/"model":"[^"]*"/"model":"gpt-0"/"#, &scanning),
         ("another thread", r#"s/"thread_id":"[^"]*"/"thread_id":"0"/"#, &scanning),
         ("another maximum", r#"s/"cursor":/"cursor":1/"#, &every),
-        ("another mode", r#"s/"mode":"[a-z]*"/"mode":"full"/"#, &["warm", "unchanged", "live", "two"]),
+        (
+            "another mode",
+            r#"s/"mode":"[a-z]*"/"mode":"full"/"#,
+            &["warm", "unchanged", "live", "two"],
+        ),
         ("another reason", r#"s/"reason":"[a-z]*"/"reason":"forced"/"#, &scanning),
         ("more rows", r#"s/"rows_examined":/"rows_examined":1/"#, &scanning),
         ("no memo written", r#"s/"persisted":true/"persisted":false/"#, &["cold", "warm", "two"]),
@@ -315,7 +357,8 @@ fn a_wrong_answer_is_a_mismatch_whatever_is_wrong_with_it() {
             let mismatch = matches!(sample.state, SampleState::Mismatch { .. });
             assert_eq!(mismatch, noticed.contains(&sample.arm.as_str()), "{what}: {sample:?}");
         }
-        // Without a forgery all is fine, but for samples left out because something else kept the disk busy.
+        // Without a forgery all is fine, but for samples left out because something else kept the
+        // disk busy.
         let codes = if noticed.is_empty() { [0, 5] } else { [3, 3] };
         assert!(codes.contains(&record.outcome.exit_code), "{what}: {:?}", record.outcome);
     }
@@ -366,7 +409,9 @@ fn ctrl_c_leaves_a_valid_record_and_nothing_else() {
     let record = Record::read(&out.join("record.json")).unwrap();
     assert_eq!(record.outcome.status, Status::Interrupted);
     assert!(record.samples.len() < 10_000);
-    assert!(record.samples.iter().all(|sample| !matches!(sample.state, SampleState::Failed { .. })));
+    assert!(
+        record.samples.iter().all(|sample| !matches!(sample.state, SampleState::Failed { .. }))
+    );
     assert!(std::fs::read_to_string(out.join("report.md")).unwrap().contains("Interrupted"));
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
 }
@@ -380,13 +425,23 @@ fn a_run_killed_by_force_leaves_no_process_and_the_next_run_cleans_up() {
     assert_eq!(leftovers(&program).len(), 1);
     assert!(!program.path("killed").join("record.json").exists());
 
-    // A process that was just being started at that moment keeps the lock until it ends, which it does by itself.
+    // A process that was just being started at that moment keeps the lock until it ends, which it
+    // does by itself.
     let parent = child.id();
     while !workers_of(&program, Some(parent)).is_empty() {
         std::thread::yield_now();
     }
     let next = || {
-        let ran = program.run(&["run", "relaunch", "--recipe", "tiny", "--samples", "1", "--arms", "floor"]);
+        let ran = program.run(&[
+            "run",
+            "relaunch",
+            "--recipe",
+            "tiny",
+            "--samples",
+            "1",
+            "--arms",
+            "floor",
+        ]);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         leftovers(&program).is_empty()
     };

@@ -28,7 +28,10 @@ fn every_format_goes_to_standard_output_or_into_a_folder() {
         assert!(printed.out.starts_with(begins), "{}", printed.out);
         let written = program.run(&[&arguments[..], &["--out", "pages/here"]].concat());
         assert_eq!((written.code, written.out.as_str()), (Some(0), ""), "{written:?}");
-        assert_eq!(std::fs::read_to_string(program.path("pages/here").join(name)).unwrap(), printed.out);
+        assert_eq!(
+            std::fs::read_to_string(program.path("pages/here").join(name)).unwrap(),
+            printed.out
+        );
     }
     let one = program.json(&["report", records[0], "--format", "json"]);
     assert_eq!(one["schema"], "tracerig.summary");
@@ -54,7 +57,8 @@ fn a_folder_stands_for_the_records_in_it() {
     std::fs::create_dir(program.path("empty")).unwrap();
     let none = program.run(&["report", "empty"]);
     assert!(
-        none.code == Some(1) && none.err.contains("no record.json, comparison.json, record.partial in it"),
+        none.code == Some(1)
+            && none.err.contains("no record.json, comparison.json, record.partial in it"),
         "{none:?}"
     );
 }
@@ -67,19 +71,28 @@ fn what_was_made_from_records_is_passed_over_where_a_whole_folder_is_named() {
     for name in ["summary.txt", "report.md", "ladder.svg", "other.txt"] {
         std::fs::write(program.path(name), "plan quick: made from records\n").unwrap();
     }
-    let found = program.run(&["report", "report.md", "record.json", "summary.txt", "--format", "json"]);
+    let found =
+        program.run(&["report", "report.md", "record.json", "summary.txt", "--format", "json"]);
     assert_eq!(found.code, Some(0), "{found:?}");
     assert!(found.out.contains("tracerig.summary"), "{found:?}");
     let said: Vec<&str> = found.err.lines().collect();
     assert!(
-        said.len() == 2 && said[0].contains("report.md: skipped") && said[1].contains("summary.txt: skipped"),
+        said.len() == 2
+            && said[0].contains("report.md: skipped")
+            && said[1].contains("summary.txt: skipped"),
         "{found:?}"
     );
     // Nothing else is passed over, and nothing at all is no report.
     let unknown = program.run(&["report", "record.json", "other.txt"]);
-    assert!(unknown.code == Some(1) && unknown.err.contains("other.txt is not JSON"), "{unknown:?}");
+    assert!(
+        unknown.code == Some(1) && unknown.err.contains("other.txt is not JSON"),
+        "{unknown:?}"
+    );
     let none = program.run(&["report", "summary.txt", "ladder.svg"]);
-    assert!(none.code == Some(1) && none.out.is_empty() && none.err.contains("no record given"), "{none:?}");
+    assert!(
+        none.code == Some(1) && none.out.is_empty() && none.err.contains("no record given"),
+        "{none:?}"
+    );
 }
 
 #[test]
@@ -107,7 +120,11 @@ fn what_is_no_whole_record_is_refused_with_its_path() {
     let whole = std::fs::read_to_string(kept("record-v1.json")).unwrap();
     for (name, content, said) in [
         ("cut", whole[..whole.len() / 2].to_owned(), "is cut off after"),
-        ("edited", whole.replacen("\"seed\": 42", "\"seed\": 43", 1), "was changed after it was written"),
+        (
+            "edited",
+            whole.replacen("\"seed\": 42", "\"seed\": 43", 1),
+            "was changed after it was written",
+        ),
         ("older", whole.replacen("\"version\": 1", "\"version\": 0", 1), "has record version 0"),
         ("newer", whole.replacen("\"version\": 1", "\"version\": 2", 1), "has record version 2"),
         ("other", "{\"schema\": \"x\"}".to_owned(), "is JSON but not a run record"),
@@ -157,7 +174,8 @@ fn readers(name: &str) -> Vec<Vec<&str>> {
 #[test]
 fn what_is_not_there_is_no_file_or_has_no_end_is_refused_by_name() {
     let program = Program::new();
-    let made = std::process::Command::new("mkfifo").arg(program.path("pipe.toml")).status().unwrap();
+    let made =
+        std::process::Command::new("mkfifo").arg(program.path("pipe.toml")).status().unwrap();
     assert!(made.success());
     // It takes no room on the disk.
     std::fs::File::create(program.path("hole.toml")).unwrap().set_len(1 << 40).unwrap();
@@ -193,13 +211,19 @@ fn ablations_of_any_shape_become_a_table() {
     let program = Program::new();
     let record = kept("record-v1.json");
     let html = ["report", text(&record), "--format", "html", "--ablations", "ablations.json"];
-    std::fs::write(program.path("ablations.json"), r#"{"x": [{"check": "anchors", "cost_ns": 1500}]}"#)
-        .unwrap();
+    std::fs::write(
+        program.path("ablations.json"),
+        r#"{"x": [{"check": "anchors", "cost_ns": 1500}]}"#,
+    )
+    .unwrap();
     let page = program.run(&html);
     assert!(page.out.contains("anchors") && page.out.contains("1.50 us"), "{:?}", page.err);
     std::fs::write(program.path("ablations.json"), "not JSON").unwrap();
     let refused = program.run(&html);
-    assert!(refused.code == Some(1) && refused.err.contains("ablations.json: not JSON"), "{refused:?}");
+    assert!(
+        refused.code == Some(1) && refused.err.contains("ablations.json: not JSON"),
+        "{refused:?}"
+    );
     let nowhere = program.run(&["report", text(&record), "--ablations", "ablations.json"]);
     assert!(nowhere.code == Some(2) && nowhere.err.contains("--format html"), "{nowhere:?}");
 }
@@ -225,7 +249,10 @@ fn a_comparison_is_shown_in_every_format_and_refused_where_a_run_is_asked_for() 
     let file = "compared/comparison.json";
     let both = program.run(&["report", file, records[0], "--format", "html"]);
     assert!(both.out.contains("1 run and 1 comparison"), "{both:?}");
-    assert_eq!(program.json(&["report", file, records[0], "--format", "json"]).as_array().unwrap().len(), 2);
+    assert_eq!(
+        program.json(&["report", file, records[0], "--format", "json"]).as_array().unwrap().len(),
+        2
+    );
 
     let exported = program.run(&["report", file, "--export", "bencher"]);
     assert!(exported.code == Some(2) && exported.err.contains("record.json"), "{exported:?}");
@@ -234,9 +261,13 @@ fn a_comparison_is_shown_in_every_format_and_refused_where_a_run_is_asked_for() 
         assert!(refused.code == Some(1) && refused.err.contains("tracerig report"), "{refused:?}");
     }
     let whole = std::fs::read_to_string(program.path(file)).unwrap();
-    std::fs::write(program.path(file), whole.replacen("\"exit_code\": 0", "\"exit_code\": 4", 1)).unwrap();
+    std::fs::write(program.path(file), whole.replacen("\"exit_code\": 0", "\"exit_code\": 4", 1))
+        .unwrap();
     let edited = program.run(&["report", "compared"]);
-    assert!(edited.code == Some(1) && edited.err.contains("was changed after it was written"), "{edited:?}");
+    assert!(
+        edited.code == Some(1) && edited.err.contains("was changed after it was written"),
+        "{edited:?}"
+    );
 }
 
 #[test]
@@ -288,8 +319,8 @@ fn a_result_that_cannot_be_kept_is_still_told() {
     assert_eq!(std::fs::read_dir(program.path("compared")).unwrap().count(), 0);
 }
 
-/// A disk that is full in the middle, or a kill there: no file may be larger than a few blocks, and writing beyond that fails, or
-/// is the end of the process where nobody asked to hear of it.
+/// A disk that is full in the middle, or a kill there: no file may be larger than a few blocks, and
+/// writing beyond that fails, or is the end of the process where nobody asked to hear of it.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_or_a_kill_leaves_the_report_that_was_there() {

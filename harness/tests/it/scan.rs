@@ -1,4 +1,5 @@
-//! `tracerig scan` as a user meets it: real databases, memos, windows, and everything that can be wrong with a path.
+//! `tracerig scan` as a user meets it: real databases, memos, windows, and everything that can be
+//! wrong with a path.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -20,14 +21,18 @@ fn turns(expected: &str) -> Value {
 
 #[test]
 fn real_databases_give_the_turns_that_an_independent_program_found() {
-    // How many turns ran at priority and left a row was counted in the record of the server that answered them.
+    // How many turns ran at priority and left a row was counted in the record of the server that
+    // answered them.
     for (codex, logged, published) in [(Codex::V0_141_0, 36, 35), (Codex::V0_169_0, 37, 0)] {
         let program = Program::new();
         let database = real(&program, codex);
         let first = program.json(&["scan", "--db", text(&database), "--format", "json"]);
         assert_eq!(first["turns"], turns(codex.expected().unwrap()));
         assert_eq!(first["turns"].as_object().unwrap().len(), logged);
-        assert_eq!((&first["scan"]["mode"], &first["scan"]["reason"]), (&json!("full"), &json!("absent")));
+        assert_eq!(
+            (&first["scan"]["mode"], &first["scan"]["reason"]),
+            (&json!("full"), &json!("absent"))
+        );
 
         let second = program.json(&["scan", "--db", text(&database), "--format", "json"]);
         assert_eq!(second["turns"], first["turns"]);
@@ -37,8 +42,15 @@ fn real_databases_give_the_turns_that_an_independent_program_found() {
         );
         assert_eq!(second["scan"]["rows_examined"], 0);
 
-        let old =
-            program.json(&["scan", "--db", text(&database), "--engine", "published", "--format", "json"]);
+        let old = program.json(&[
+            "scan",
+            "--db",
+            text(&database),
+            "--engine",
+            "published",
+            "--format",
+            "json",
+        ]);
         assert_eq!(old["turns"], turns(codex.expected_published().unwrap()));
         assert_eq!(old["turns"].as_object().unwrap().len(), published);
     }
@@ -48,8 +60,10 @@ fn real_databases_give_the_turns_that_an_independent_program_found() {
 fn the_account_has_every_field_and_nothing_else() {
     let program = Program::new();
     let database = real(&program, Codex::V0_169_0);
-    let document = program.json(&["scan", "--db", text(&database), "--no-memo", "--format", "json"]);
-    let keys = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let document =
+        program.json(&["scan", "--db", text(&database), "--no-memo", "--format", "json"]);
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
     assert_eq!(keys(&document), ["scan", "turns"]);
     let mut fields = keys(&document["scan"]);
     fields.sort();
@@ -107,7 +121,8 @@ fn the_memo_stands_where_it_is_asked_for_and_nowhere_else() {
     program.json(&["scan", "--db", text(&database), "--no-memo", "--format", "json"]);
     assert!(!program.cache().exists(), "no default memo was asked for");
     program.json(&["scan", "--db", text(&database), "--format", "json"]);
-    let memos: Vec<_> = std::fs::read_dir(program.cache().join("memos")).unwrap().flatten().collect();
+    let memos: Vec<_> =
+        std::fs::read_dir(program.cache().join("memos")).unwrap().flatten().collect();
     assert!(memos.iter().any(|entry| entry.path().extension().is_some_and(|kind| kind == "memo")));
 
     let before = std::fs::read(&memo).unwrap();
@@ -121,7 +136,10 @@ fn the_memo_stands_where_it_is_asked_for_and_nowhere_else() {
         "--format",
         "json",
     ]);
-    assert_eq!((&forced["scan"]["mode"], &forced["scan"]["reason"]), (&json!("full"), &json!("forced")));
+    assert_eq!(
+        (&forced["scan"]["mode"], &forced["scan"]["reason"]),
+        (&json!("full"), &json!("forced"))
+    );
     assert_ne!(std::fs::read(&memo).unwrap(), before, "a forced rescan replaces the memo");
 }
 
@@ -155,7 +173,10 @@ fn wrong_databases(program: &Program) -> Vec<(PathBuf, &'static str)> {
         "not a database, but longer than a header of one hundred bytes. ".repeat(80),
     )
     .unwrap();
-    Connection::open(path("other")).unwrap().execute_batch("CREATE TABLE threads (id INTEGER)").unwrap();
+    Connection::open(path("other"))
+        .unwrap()
+        .execute_batch("CREATE TABLE threads (id INTEGER)")
+        .unwrap();
     Connection::open(path("lacking"))
         .unwrap()
         .execute_batch("CREATE TABLE logs (id INTEGER PRIMARY KEY)")
@@ -183,11 +204,22 @@ fn a_wrong_database_is_an_error_that_names_it_and_leaves_no_memo() {
     let memo = program.path("trace.memo");
     for (database, word) in wrong_databases(&program) {
         for format in ["table", "json"] {
-            let ran =
-                program.run(&["scan", "--db", text(&database), "--memo", text(&memo), "--format", format]);
+            let ran = program.run(&[
+                "scan",
+                "--db",
+                text(&database),
+                "--memo",
+                text(&memo),
+                "--format",
+                format,
+            ]);
             assert_eq!(ran.code, Some(1), "{ran:?}");
             assert_eq!(ran.out, "", "nothing that looks like a result");
-            assert!(ran.err.contains(word) && ran.err.contains(text(&database)), "{word}: {}", ran.err);
+            assert!(
+                ran.err.contains(word) && ran.err.contains(text(&database)),
+                "{word}: {}",
+                ran.err
+            );
             assert!(!ran.err.contains("panicked"), "{}", ran.err);
             assert!(!memo.exists());
         }
@@ -277,8 +309,12 @@ fn bad_usage_has_its_own_exit_code() {
 fn a_reader_that_goes_away_is_no_error() {
     let program = Program::new();
     for arguments in [&["man"][..], &["completions", "bash"], &["--help"]] {
-        let mut child =
-            program.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = program
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
@@ -291,7 +327,8 @@ fn a_table_fits_a_terminal_and_cannot_steer_it() {
     let program = Program::new();
     let database = real(&program, Codex::V0_141_0);
     let ran = program.run(&["scan", "--db", text(&database), "--no-memo"]);
-    let beyond: Vec<&str> = ran.out.lines().skip(1).filter(|line| line.chars().count() > 80).collect();
+    let beyond: Vec<&str> =
+        ran.out.lines().skip(1).filter(|line| line.chars().count() > 80).collect();
     assert!(beyond.is_empty(), "{beyond:?}");
     assert!(ran.out.starts_with("36 priority turns in "));
     assert!(ran.out.chars().all(|character| character == '\n' || !character.is_control()));

@@ -9,7 +9,8 @@ fn commands() -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tasks.md");
     let page = std::fs::read_to_string(page).unwrap();
     let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains("`tracerig "));
-    rows.map(|row| row.split("`tracerig ").nth(1).unwrap().split('`').next().unwrap().to_owned()).collect()
+    rows.map(|row| row.split("`tracerig ").nth(1).unwrap().split('`').next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -25,8 +26,8 @@ fn each_of_ten_tasks_runs() {
     let database = listed["datasets"][0]["database"].as_str().unwrap().to_owned();
     let home = program.path("home");
     std::fs::create_dir_all(home.join("sessions")).unwrap();
-    // What every command of the page becomes on small data, and the codes it may end with: samples can
-    // be excluded on a busy machine (5).
+    // What every command of the page becomes on small data, and the codes it may end with: samples
+    // can be excluded on a busy machine (5).
     let small = ["--samples", "1", "--arms", "floor,full:hot,warm:hot", "--seed", "1"];
     let commands = commands();
     assert_eq!(commands.len(), 10, "{commands:?}");
@@ -49,17 +50,22 @@ fn each_of_ten_tasks_runs() {
                 let words = [&words[..], &["--recipe", "tiny", "--out", "out"], &small].concat();
                 let first = ran(&words, &[0, 5]);
                 ran(
-                    &[&["run", "relaunch", "--recipe", "tiny", "--out", "before"][..], &small].concat(),
+                    &[&["run", "relaunch", "--recipe", "tiny", "--out", "before"][..], &small]
+                        .concat(),
                     &[0, 5],
                 );
                 first
             }
-            ["run", "relaunch", "--db", _] => ran(&[&words[..], &["--out", "own"], &small].concat(), &[0, 5]),
-            // Building a revision takes minutes: outside a repository the command is understood and fails.
+            ["run", "relaunch", "--db", _] => {
+                ran(&[&words[..], &["--out", "own"], &small].concat(), &[0, 5])
+            }
+            // Building a revision takes minutes: outside a repository the command is understood and
+            // fails.
             ["compare", "--base-rev", _] => {
                 let mut command = program.command(&words);
                 let above = program.path("").parent().unwrap().to_owned();
-                let done = Ran::of(&command.env("GIT_CEILING_DIRECTORIES", above).output().unwrap());
+                let done =
+                    Ran::of(&command.env("GIT_CEILING_DIRECTORIES", above).output().unwrap());
                 assert!(matches!(done.code, Some(1 | 2)), "{done:?}");
                 assert!(!done.err.contains("unexpected argument"), "{done:?}");
                 continue;
@@ -75,7 +81,8 @@ fn each_of_ten_tasks_runs() {
         let is_list = words[0] == "scan";
         assert!(is_list || done.out.lines().count() <= 30, "{command}: too long\n{}", done.out);
         assert!(
-            is_list || done.out.lines().all(|line| line.chars().count() <= 80 || line.contains('/')),
+            is_list
+                || done.out.lines().all(|line| line.chars().count() <= 80 || line.contains('/')),
             "{}",
             done.out
         );
@@ -121,7 +128,8 @@ fn short_help_fits_a_screen_and_long_help_ends_with_examples() {
     let program = Program::new();
     for verb in VERBS {
         let help = |flag: &'static str| {
-            let words: Vec<&str> = verb.split(' ').filter(|word| !word.is_empty()).chain([flag]).collect();
+            let words: Vec<&str> =
+                verb.split(' ').filter(|word| !word.is_empty()).chain([flag]).collect();
             let ran = program.run(&words);
             assert_eq!(ran.code, Some(0), "{ran:?}");
             ran.out

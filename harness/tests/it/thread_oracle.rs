@@ -1,4 +1,5 @@
-//! Replays of random histories, and of real ones cut anywhere, against the oracle, which shares no code with the store.
+//! Replays of random histories, and of real ones cut anywhere, against the oracle, which shares no
+//! code with the store.
 
 use std::path::Path;
 
@@ -96,9 +97,14 @@ impl Dice {
                 payload[name] = Json::Null;
             }
         }
-        for name in
-            ["thread_source", "agent_nickname", "agent_role", "agent_path", "memory_mode", "forked_from_id"]
-        {
+        for name in [
+            "thread_source",
+            "agent_nickname",
+            "agent_role",
+            "agent_path",
+            "memory_mode",
+            "forked_from_id",
+        ] {
             self.field(&mut payload, name, &["a", "b"]);
         }
         for name in ["cwd", "model_provider", "cli_version"] {
@@ -120,10 +126,10 @@ impl Dice {
             0 => ("session_meta", self.meta(THREAD)),
             1 => ("session_meta", self.meta(OTHER)),
             2 | 3 => {
-                let mut payload =
-                    json!({ "model": self.one(&["m", "n"]), "approval_policy": "never", "cwd": "/t" });
+                let mut payload = json!({ "model": self.one(&["m", "n"]), "approval_policy": "never", "cwd": "/t" });
                 self.field(&mut payload, "effort", &["low", "high"]);
-                payload["sandbox_policy"] = json!({ "type": self.one(&["read-only", "danger-full-access"]) });
+                payload["sandbox_policy"] =
+                    json!({ "type": self.one(&["read-only", "danger-full-access"]) });
                 if self.0.random_bool(0.5) {
                     payload["permission_profile"] = json!({ "type": "disabled" });
                 }
@@ -143,7 +149,9 @@ impl Dice {
                     parts.push(json!({ "type": self.one(&["image", "local_image"]), "path": "p" }));
                 }
                 let kind = self.one(&["UserMessage", "AgentMessage"]);
-                event(json!({ "type": "item_completed", "item": { "type": kind, "content": parts } }))
+                event(
+                    json!({ "type": "item_completed", "item": { "type": kind, "content": parts } }),
+                )
             }
             6 => event(json!({ "type": "token_count", "info": null })),
             7 => {
@@ -152,11 +160,14 @@ impl Dice {
                     json!({ "type": "token_count", "info": { "total_token_usage": { "total_tokens": total } } }),
                 )
             }
-            8 => event(json!({ "type": "thread_goal_updated", "goal": { "objective": self.words() } })),
+            8 => event(
+                json!({ "type": "thread_goal_updated", "goal": { "objective": self.words() } }),
+            ),
             9 => event(json!({ "type": "task_started" })),
             10 | 11 => {
                 let mut payload = json!({ "type": "thread_metadata_updated" });
-                let name = self.one(&["title", "git_sha", "git_branch", "git_origin_url", "memory_mode"]);
+                let name =
+                    self.one(&["title", "git_sha", "git_branch", "git_origin_url", "memory_mode"]);
                 self.field(&mut payload, name, &["mine", "yours"]);
                 if self.0.random_bool(0.4) {
                     payload["archived"] = json!(self.0.random_bool(0.6));

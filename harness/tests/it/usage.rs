@@ -1,4 +1,5 @@
-//! `tracerig usage` from outside: what it groups by, what it refuses, what it tells, and several homes.
+//! `tracerig usage` from outside: what it groups by, what it refuses, what it tells, and several
+//! homes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,8 @@ fn rows(program: &Program, by: &str, more: &[&str], homes: &[&Path]) -> (Vec<(St
 }
 
 fn is((rows, total): (Vec<(String, u64)>, u64), expected: &[(&str, u64)]) {
-    let expected: Vec<_> = expected.iter().map(|(key, tokens)| ((*key).to_owned(), *tokens)).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|(key, tokens)| ((*key).to_owned(), *tokens)).collect();
     assert_eq!(total, expected.iter().map(|(_, tokens)| tokens).sum::<u64>());
     assert_eq!(rows, expected);
 }
@@ -94,14 +96,17 @@ fn moments_are_exact_or_refused() {
 fn what_stands_in_several_homes_counts_once() {
     let program = Program::new();
     let (one, two) = (home(&program, "one"), home(&program, "two"));
-    let longer =
-        fs::read_to_string(one.join(path(THREAD))).unwrap() + &count("2026-12-01T10:00:00.000Z", 111, 1);
+    let longer = fs::read_to_string(one.join(path(THREAD))).unwrap()
+        + &count("2026-12-01T10:00:00.000Z", 111, 1);
     write(&two, THREAD, &longer);
     let third = "01a00002-0000-7000-8000-000000000000";
     write(&two, third, &(meta(third, "/work/c") + &count("2026-11-29T10:00:00.000Z", 1000, 1000)));
     for _ in 0..2 {
         let homes: [&Path; 3] = [&one, &two, &one];
-        is(rows(&program, "project", &[], &homes), &[("/work/a", 111), ("/work/b", 7), ("/work/c", 1000)]);
+        is(
+            rows(&program, "project", &[], &homes),
+            &[("/work/a", 111), ("/work/b", 7), ("/work/c", 1000)],
+        );
         is(rows(&program, "month", &[], &homes), &[("2026-11", 1110), ("2026-12", 8)]);
     }
     let memo = program.path("memo");
@@ -122,7 +127,8 @@ fn whatever_is_skipped_or_inferred_is_told_in_a_line_a_kind() {
     for name in ["a", "b", "c"] {
         write(&home, name, old);
     }
-    let odd = count("2026-11-29T10:00:00.000Z", 100, 100).replace(":100", ":-1").replacen(":-1", ":5", 1);
+    let odd =
+        count("2026-11-29T10:00:00.000Z", 100, 100).replace(":100", ":-1").replacen(":-1", ":5", 1);
     write(&home, THREAD, &(meta(THREAD, "/w") + "rubbish\nrubbish\n" + &odd));
     let fork = [meta(OTHER, "/w"), meta(THREAD, "/w"), count("2026-11-29T10:00:00.050Z", 100, 100)];
     write(&home, OTHER, &fork.concat());

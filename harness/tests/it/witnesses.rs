@@ -1,4 +1,5 @@
-//! Every rule of the scanner of traces has a witness: a history that goes wrong when that rule alone is missing, and only then.
+//! Every rule of the scanner of traces has a witness: a history that goes wrong when that rule
+//! alone is missing, and only then.
 
 use crate::common::program::history_child;
 use crate::common::search::jobs;

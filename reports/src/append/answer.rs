@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use super::{ASYNC, ASYNC_PER_THREAD, ArmSummary, BARE, Comparison, SYNC, SYNC_READBACK, Summary, condition};
+use super::{
+    ASYNC, ASYNC_PER_THREAD, ArmSummary, BARE, Comparison, SYNC, SYNC_READBACK, Summary, condition,
+};
 use crate::remarks::{self, Length};
 use crate::stats::Interval;
 use crate::summary::RatioSummary;
 use crate::units;
 use crate::words;
 
-/// What the run found. Causes of failure come first: the time of an append that loses something has no
-/// value.
+/// What the run found. Causes of failure come first: the time of an append that loses something has
+/// no value.
 pub(crate) fn answer(summary: &Summary) -> Vec<String> {
-    let mut said: Vec<String> = remarks::cause(&summary.outcome, &summary.left_out).into_iter().collect();
+    let mut said: Vec<String> =
+        remarks::cause(&summary.outcome, &summary.left_out).into_iter().collect();
     said.extend(before_or_after(summary, Length::Full));
     said.extend(beside_bare(summary));
     said.extend(lateness(summary, Length::Full));
@@ -25,7 +28,8 @@ pub(crate) fn answer(summary: &Summary) -> Vec<String> {
 
 /// The same in a few lines of a terminal.
 pub(crate) fn brief(summary: &Summary) -> Vec<String> {
-    let mut said: Vec<String> = remarks::cause(&summary.outcome, &summary.left_out).into_iter().collect();
+    let mut said: Vec<String> =
+        remarks::cause(&summary.outcome, &summary.left_out).into_iter().collect();
     said.extend(before_or_after(summary, Length::Brief));
     said.extend(lateness(summary, Length::Brief));
     if said.is_empty() || summary.rows.all_right() {
@@ -47,7 +51,11 @@ fn before_or_after(summary: &Summary, length: Length) -> Option<String> {
     };
     let mut costs = Vec::new();
     if let Some(arm) = after {
-        costs.push(format!("{} if its row is projected after it returned ({})", cost(arm), arm.name));
+        costs.push(format!(
+            "{} if its row is projected after it returned ({})",
+            cost(arm),
+            arm.name
+        ));
     }
     if let Some(arm) = before {
         let published = if arm.name == SYNC_READBACK { ", as published" } else { "" };
@@ -57,20 +65,26 @@ fn before_or_after(summary: &Summary, length: Length) -> Option<String> {
     if costs.is_empty() {
         return None;
     }
-    let both = after.zip(before).and_then(|(after, before)| summary.comparison(&before.name, &after.name));
+    let both =
+        after.zip(before).and_then(|(after, before)| summary.comparison(&before.name, &after.name));
     let costs = costs.join(", and ");
     if length == Length::Brief {
         let times = words::or_empty(both, |found| format!(": {}", as_long(&found.p50, " as long")));
         return Some(format!("An append costs its caller {costs}{times}."));
     }
     let times = words::or_empty(both, |found| format!(": {}", both_as_long(found)));
-    Some(format!("An append costs its caller {costs}{times}. Measured with {}.", condition::short(plan)))
+    Some(format!(
+        "An append costs its caller {costs}{times}. Measured with {}.",
+        condition::short(plan)
+    ))
 }
 
 /// `131x as long`, or `no difference` if the interval includes 1.
 fn as_long(ratio: &RatioSummary, words: &str) -> String {
     match ratio.interval {
-        Some(Interval { low, high }) if low <= 1.0 && 1.0 <= high => words::NO_DIFFERENCE.to_owned(),
+        Some(Interval { low, high }) if low <= 1.0 && 1.0 <= high => {
+            words::NO_DIFFERENCE.to_owned()
+        }
         _ => format!("{}x{words}", units::ratio(ratio.ratio)),
     }
 }
@@ -115,8 +129,9 @@ fn beside_bare(summary: &Summary) -> Option<String> {
 /// How much of the published mode is the read-back. In an open loop, times include waiting for
 /// earlier appends, so parts cannot be separated.
 fn readback(summary: &Summary) -> Option<String> {
-    let parts =
-        summary.readback.filter(|_| summary.condition.as_ref().is_some_and(|plan| plan.rate.is_none()))?;
+    let parts = summary
+        .readback
+        .filter(|_| summary.condition.as_ref().is_some_and(|plan| plan.rate.is_none()))?;
     let beyond = units::duration(parts.beyond_bare);
     if parts.read_back_ns < 0 || parts.write_ns < 0 {
         return Some(format!(
@@ -160,9 +175,11 @@ fn one_worker(summary: &Summary) -> Option<String> {
 
 /// How late rows were.
 fn lateness(summary: &Summary, length: Length) -> Option<String> {
-    let late = |name: &&str| Some((summary.arm(name)?.name.as_str(), summary.arm(name)?.staleness?));
+    let late =
+        |name: &&str| Some((summary.arm(name)?.name.as_str(), summary.arm(name)?.staleness?));
     let (name, times) = [ASYNC, ASYNC_PER_THREAD].iter().find_map(late)?;
-    let since = if length == Length::Full { ", counted from the earliest append they lack" } else { "" };
+    let since =
+        if length == Length::Full { ", counted from the earliest append they lack" } else { "" };
     Some(format!(
         "Rows of {name} are late by {} (p50), {} (p99), at most {}{since}.",
         units::duration(times.p50),

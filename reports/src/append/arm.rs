@@ -21,8 +21,8 @@ pub struct ArmSummary {
     pub why: String,
     /// How many samples there are of each state.
     pub samples: SampleCounts,
-    /// An append, from its call to its return; in an open loop from the moment it was due. `None` without a valid sample,
-    /// as is everything below that needs one.
+    /// An append, from its call to its return; in an open loop from the moment it was due. `None`
+    /// without a valid sample, as is everything below that needs one.
     pub append: Option<Latencies>,
     /// The same from the moment it really began; in an open loop only.
     pub service: Option<Latencies>,
@@ -30,8 +30,9 @@ pub struct ArmSummary {
     pub between_samples: Option<Samples>,
     /// A flush from its call to its return; `None` where the arm makes none.
     pub barrier: Option<Latencies>,
-    /// How long a row lagged behind its history, one value a projection, from the earliest append in it; `None` where it
-    /// is not told, or there are no rows. Where a row is written before the append returns, this is a part of the append.
+    /// How long a row lagged behind its history, one value a projection, from the earliest append
+    /// in it; `None` where it is not told, or there are no rows. Where a row is written before the
+    /// append returns, this is a part of the append.
     pub staleness: Option<Latencies>,
     /// An append as a multiple of `bare`'s.
     pub of_bare: Option<Comparison>,
@@ -90,7 +91,8 @@ impl Latencies {
     }
 }
 
-/// How far the figures of single samples of an arm lie apart, where those of all samples together would hide it.
+/// How far the figures of single samples of an arm lie apart, where those of all samples together
+/// would hide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Samples {
     /// The p50 of an append in single samples.
@@ -122,8 +124,8 @@ pub struct PerAppend {
     /// Transactions on the database, likewise.
     #[serde(serialize_with = "figures::option")]
     pub transactions: Option<f64>,
-    /// Times a history was synced to the device: of the whole process, by all lines of its histories. So are those below, and what
-    /// warming up and flushes took is in them.
+    /// Times a history was synced to the device: of the whole process, by all lines of its
+    /// histories. So are those below, and what warming up and flushes took is in them.
     #[serde(serialize_with = "figures::option")]
     pub history_syncs: Option<f64>,
     /// Write calls.

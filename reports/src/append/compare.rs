@@ -55,11 +55,14 @@ pub(super) fn of(arms: &Arms<'_>, arm: &str, baseline: &'static str) -> Option<C
     Some(Comparison { arm: arm.to_owned(), baseline, p50: ratio(0.5)?, p99: ratio(0.99)? })
 }
 
-/// The ratio of the quantiles `q` of both arms: over the rounds that have both, or else of all their samples.
+/// The ratio of the quantiles `q` of both arms: over the rounds that have both, or else of all
+/// their samples.
 fn ratio(own: &Rounds, other: &Rounds, q: f64, baseline: &'static str) -> Option<RatioSummary> {
     let at = |histogram: &Histogram| histogram.quantile(q).as_nanos() as f64;
-    let pairs: Vec<(f64, f64)> =
-        own.iter().filter_map(|(round, histogram)| Some((at(histogram), at(other.get(round)?)))).collect();
+    let pairs: Vec<(f64, f64)> = own
+        .iter()
+        .filter_map(|(round, histogram)| Some((at(histogram), at(other.get(round)?))))
+        .collect();
     if let Some(stats::PairedRatio { pairs, ratio, interval }) = stats::paired_ratio(&pairs) {
         return Some(RatioSummary { baseline, ratio, pairs: pairs as u64, interval });
     }
@@ -79,7 +82,8 @@ pub(super) fn merged(rounds: &Rounds) -> Histogram {
     all
 }
 
-/// What the p50 of an append with read-back is made of: medians over the rounds in which all three arms have a sample.
+/// What the p50 of an append with read-back is made of: medians over the rounds in which all three
+/// arms have a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Parts {
     /// Those rounds.
@@ -87,7 +91,8 @@ pub struct Parts {
     /// What an append takes beyond `bare`: `sync-readback` less `bare`.
     #[serde(rename = "beyond_bare_ns", with = "nanos")]
     pub beyond_bare: Duration,
-    /// What reading the row before and after its write adds: `sync-readback` less `sync`. Below zero where `sync` was slower.
+    /// What reading the row before and after its write adds: `sync-readback` less `sync`. Below
+    /// zero where `sync` was slower.
     pub read_back_ns: i64,
     /// What writing the row adds: `sync` less `bare`. Below zero where `bare` was slower.
     pub write_ns: i64,
@@ -97,13 +102,16 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Those of these arms; `None` unless they have a common round, in whose median `sync-readback` takes longer than `bare`.
+    /// Those of these arms; `None` unless they have a common round, in whose median `sync-readback`
+    /// takes longer than `bare`.
     pub(super) fn of(arms: &Arms<'_>) -> Option<Parts> {
         let at = |name, round| Some(arms.get(name)?.get(round)?.quantile(0.5).as_nanos() as f64);
         let round = |round| Some([at(BARE, round)?, at(SYNC, round)?, at(SYNC_READBACK, round)?]);
         let rounds: Vec<[f64; 3]> = arms.get(BARE)?.keys().filter_map(round).collect();
-        let median = |of: fn(&[f64; 3]) -> f64| stats::median(&rounds.iter().map(of).collect::<Vec<f64>>());
-        let beyond = median(|[bare, _, readback]| readback - bare).filter(|beyond| *beyond > 0.0)?;
+        let median =
+            |of: fn(&[f64; 3]) -> f64| stats::median(&rounds.iter().map(of).collect::<Vec<f64>>());
+        let beyond =
+            median(|[bare, _, readback]| readback - bare).filter(|beyond| *beyond > 0.0)?;
         let read_back = median(|[_, sync, readback]| readback - sync)?;
         Some(Parts {
             rounds: rounds.len() as u64,

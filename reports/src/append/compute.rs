@@ -37,8 +37,8 @@ impl Summary {
     }
 }
 
-/// How many final rows were compared with the replay of their history, over all launches of the run, those of samples left
-/// out included, and those of `bare`, which has no rows, not.
+/// How many final rows were compared with the replay of their history, over all launches of the
+/// run, those of samples left out included, and those of `bare`, which has no rows, not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rows {
     /// Launches made of arms that have rows.
@@ -47,7 +47,8 @@ pub struct Rows {
     pub verified_launches: u64,
     /// The rows of those.
     pub verified: u64,
-    /// Samples with a row that was not, or with a history that lacked an append; those of `bare` included.
+    /// Samples with a row that was not, or with a history that lacked an append; those of `bare`
+    /// included.
     pub mismatches: u64,
     /// Samples whose process gave no answer, likewise.
     pub failures: u64,
@@ -55,8 +56,13 @@ pub struct Rows {
 
 impl Rows {
     fn of(record: &Record) -> Rows {
-        let launches =
-            || record.samples.iter().filter(|sample| sample.arm != BARE).flat_map(|sample| &sample.launches);
+        let launches = || {
+            record
+                .samples
+                .iter()
+                .filter(|sample| sample.arm != BARE)
+                .flat_map(|sample| &sample.launches)
+        };
         let verified = || launches().filter(|launch| launch.verified);
         Rows {
             launches: launches().count() as u64,
@@ -98,7 +104,8 @@ fn valid<'a>(record: &'a Record, arm: &ArmPlan) -> impl Iterator<Item = &'a Samp
 
 impl ArmSummary {
     fn of(record: &Record, arm: &ArmPlan, arms: &Arms<'_>) -> ArmSummary {
-        let launches: Vec<&Launch> = valid(record, arm).flat_map(|sample| &sample.launches).collect();
+        let launches: Vec<&Launch> =
+            valid(record, arm).flat_map(|sample| &sample.launches).collect();
         let latencies = |name| Latencies::of(&compare::merged(&rounds(record, arm, name)));
         let memory = launches.iter().map(|launch| launch.peak_memory.map(ByteSize::bytes));
         ArmSummary {
@@ -125,15 +132,21 @@ impl Samples {
     fn of(rounds: &Rounds) -> Option<Samples> {
         let spread = |q| {
             let at = |histogram: &Histogram| histogram.quantile(q);
-            let times: Vec<f64> = rounds.values().map(|histogram| at(histogram).as_nanos() as f64).collect();
+            let times: Vec<f64> =
+                rounds.values().map(|histogram| at(histogram).as_nanos() as f64).collect();
             let median = Duration::from_nanos(stats::median(&times)?.round() as u64);
-            Some(Spread { min: rounds.values().map(at).min()?, median, max: rounds.values().map(at).max()? })
+            Some(Spread {
+                min: rounds.values().map(at).min()?,
+                median,
+                max: rounds.values().map(at).max()?,
+            })
         };
         Some(Samples { p50: spread(0.5)?, p99: spread(0.99)? })
     }
 }
 
-/// The counter `name` over all launches; `None` when one of them does not report it, or none exists.
+/// The counter `name` over all launches; `None` when one of them does not report it, or none
+/// exists.
 fn total(launches: &[&Launch], name: &str) -> Option<f64> {
     let all: Option<Vec<u64>> = launches.iter().map(|launch| launch.counter(name)).collect();
     all.filter(|all| !all.is_empty()).map(|all| all.into_iter().map(|n| n as f64).sum())
@@ -150,8 +163,10 @@ fn throughput(launches: &[&Launch]) -> Option<f64> {
 
 impl PerAppend {
     fn of(launches: &[&Launch]) -> PerAppend {
-        let each = |name, of| Some(total(launches, name)? / total(launches, of).filter(|of| *of > 0.0)?);
-        // What the harness counts it can count for the measured appends alone; the operating system tells of whole processes.
+        let each =
+            |name, of| Some(total(launches, name)? / total(launches, of).filter(|of| *of > 0.0)?);
+        // What the harness counts it can count for the measured appends alone; the operating system
+        // tells of whole processes.
         let measured = |name| each(name, names::APPENDS);
         let whole = |name| each(name, names::LINES);
         PerAppend {

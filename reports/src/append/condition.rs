@@ -27,7 +27,9 @@ pub(super) fn condition(plan: &AppendPlan) -> String {
 fn pace(plan: &AppendPlan) -> String {
     match plan.rate {
         None => "each as soon as the one before returned (closed loop)".to_owned(),
-        Some(rate) => format!("{} per second at fixed times (open loop)", words::plural(rate, "append")),
+        Some(rate) => {
+            format!("{} per second at fixed times (open loop)", words::plural(rate, "append"))
+        }
     }
 }
 

@@ -73,13 +73,15 @@ fn waking(summary: &Summary) -> Option<String> {
     ))
 }
 
-/// Arms whose appends wait for each other longer than they take, and longer than the harness is late.
+/// Arms whose appends wait for each other longer than they take, and longer than the harness is
+/// late.
 fn waiting(summary: &Summary) -> Option<String> {
     let waking = summary.arm(BARE).and_then(waited).unwrap_or_default();
     let in_line = |arm: &ArmSummary| {
         let (waited, append, service) = (waited(arm)?, arm.append?, arm.service?);
-        (arm.name != BARE && waited > service.p50 && waited > waking * BEYOND_WAKING)
-            .then(|| format!("{} {} of {}", arm.name, units::duration(waited), units::duration(append.p50)))
+        (arm.name != BARE && waited > service.p50 && waited > waking * BEYOND_WAKING).then(|| {
+            format!("{} {} of {}", arm.name, units::duration(waited), units::duration(append.p50))
+        })
     };
     let found: Vec<String> = summary.arms.iter().filter_map(in_line).collect();
     (!found.is_empty()).then(|| {
@@ -110,7 +112,8 @@ fn few_pairs(summary: &Summary) -> Option<String> {
     let lacking: Vec<&Comparison> =
         all.iter().copied().filter(|found| found.p50.interval.is_none()).collect();
     let first = lacking.first()?;
-    if lacking.len() == all.len() && lacking.iter().all(|found| found.p50.pairs == first.p50.pairs) {
+    if lacking.len() == all.len() && lacking.iter().all(|found| found.p50.pairs == first.p50.pairs)
+    {
         return Some(format!(
             "No ratio has an interval: that needs {FEWEST_PAIRS} common rounds, and each has {}.",
             units::count(first.p50.pairs)
@@ -148,7 +151,8 @@ fn failed_projections(summary: &Summary) -> Option<String> {
 fn varying(summary: &Summary) -> Option<String> {
     let mut found: BTreeSet<String> = BTreeSet::new();
     for arm in &summary.arms {
-        let counters = arm.counters.iter().filter(|(_, counter)| counter.class == CounterClass::Exact);
+        let counters =
+            arm.counters.iter().filter(|(_, counter)| counter.class == CounterClass::Exact);
         let varying = counters.filter(|(_, counter)| counter.seen.is_some_and(|seen| seen.varies));
         found.extend(varying.map(|(name, _)| format!("{name} of {}", arm.name)));
     }

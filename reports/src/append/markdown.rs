@@ -5,8 +5,8 @@ use crate::Record;
 use crate::page::Page;
 use crate::words;
 
-/// The report of an append run for GitHub: question, answer, figures, what they are based on, and the
-/// command that repeats the run.
+/// The report of an append run for GitHub: question, answer, figures, what they are based on, and
+/// the command that repeats the run.
 #[must_use]
 pub fn markdown(record: &Record, summary: &Summary) -> String {
     let mut out = Page::default();
@@ -31,7 +31,10 @@ fn question(out: &mut Page, record: &Record, summary: &Summary) {
     out.paragraph(&crate::remarks::end(record));
     if let Some(plan) = &summary.condition {
         out.heading("Condition");
-        out.list([condition::run(record, plan), condition::condition(plan)].map(|line| format!("{line}.")));
+        out.list(
+            [condition::run(record, plan), condition::condition(plan)]
+                .map(|line| format!("{line}.")),
+        );
     }
 }
 
@@ -78,7 +81,10 @@ fn work(out: &mut Page, summary: &Summary) {
         "Per launch: appends per second while they were measured, median processor time, the rest as ranges",
         &tables::machine(summary),
     );
-    out.table("Counters of a launch in full; ranges if launches differ", &tables::counters(summary));
+    out.table(
+        "Counters of a launch in full; ranges if launches differ",
+        &tables::counters(summary),
+    );
 }
 
 fn verification(out: &mut Page, record: &Record, summary: &Summary) {
@@ -95,7 +101,10 @@ fn foundations(out: &mut Page, record: &Record, summary: &Summary) {
     out.heading("Items");
     let data = &record.dataset;
     out.facts([
-        ("recipe", format!("{}, seed {}, generator {}", data.recipe, data.seed, data.generator_version)),
+        (
+            "recipe",
+            format!("{}, seed {}, generator {}", data.recipe, data.seed, data.generator_version),
+        ),
         ("digest", data.rows_digest.clone()),
     ]);
     if !data.recipe_text.trim().is_empty() {

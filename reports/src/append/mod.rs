@@ -1,7 +1,8 @@
 //! What an append run found: figures, and their rendering for a terminal, as Markdown and as JSON.
 //!
-//! The arms of such a run differ in one thing only: when the row of a thread is projected, before the append returns or
-//! after. [`Summary`] has what each costs its caller, how late its rows are, and what work it makes of an append.
+//! The arms of such a run differ in one thing only: when the row of a thread is projected, before
+//! the append returns or after. [`Summary`] has what each costs its caller, how late its rows are,
+//! and what work it makes of an append.
 
 mod answer;
 mod arm;
@@ -36,13 +37,16 @@ pub const SCHEMA: &str = "tracerig.append-summary";
 /// Version of that format: fields may be added in a version, never renamed or removed.
 pub const VERSION: u64 = 1;
 
-/// Name of the arm that serializes and writes the same lines and has no rows: what no append can beat.
+/// Name of the arm that serializes and writes the same lines and has no rows: what no append can
+/// beat.
 pub const BARE: &str = "bare";
-/// Name of the arm that reads a row, merges, writes it and reads it again before the append returns, as published.
+/// Name of the arm that reads a row, merges, writes it and reads it again before the append
+/// returns, as published.
 pub const SYNC_READBACK: &str = "sync-readback";
 /// Name of the arm that writes the row once before the append returns.
 pub const SYNC: &str = "sync";
-/// Name of the arm in which each thread has a worker that projects after the append returned, as published.
+/// Name of the arm in which each thread has a worker that projects after the append returned, as
+/// published.
 pub const ASYNC_PER_THREAD: &str = "async-per-thread";
 /// Name of the arm in which one worker projects for the whole store after the append returned.
 pub const ASYNC: &str = "async";
@@ -50,15 +54,15 @@ pub const ASYNC: &str = "async";
 /// Every figure that a report of an append run shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// The condition under which every arm appended; `None` when the record is of another scenario, and then no arm has
-    /// figures.
+    /// The condition under which every arm appended; `None` when the record is of another scenario,
+    /// and then no arm has figures.
     pub condition: Option<AppendPlan>,
     /// The arms, in the order of the plan.
     pub arms: Vec<ArmSummary>,
     /// Arms beside one another, other than beside `bare`, which each arm has itself.
     pub comparisons: Vec<Comparison>,
-    /// What a synchronous append with read-back is made of; `None` unless `bare`, `sync` and `sync-readback` have a common
-    /// round.
+    /// What a synchronous append with read-back is made of; `None` unless `bare`, `sync` and
+    /// `sync-readback` have a common round.
     pub readback: Option<Parts>,
     /// How the final rows compared with the replay of their histories.
     pub rows: Rows,
@@ -82,9 +86,9 @@ impl Summary {
     }
 }
 
-/// The summary as one JSON object with a final line feed, `schema` and `version` first. Times are integer nanoseconds
-/// in fields that end in `_ns`, sizes integer bytes in fields that end in `_bytes`; `null` means unavailable. Within a
-/// version fields are added, never renamed or removed.
+/// The summary as one JSON object with a final line feed, `schema` and `version` first. Times are
+/// integer nanoseconds in fields that end in `_ns`, sizes integer bytes in fields that end in
+/// `_bytes`; `null` means unavailable. Within a version fields are added, never renamed or removed.
 ///
 /// # Errors
 /// Never in practice: only when a figure cannot be put into JSON at all.

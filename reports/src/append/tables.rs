@@ -30,8 +30,13 @@ pub(crate) fn appends(summary: &Summary) -> Table {
 }
 
 fn five(times: Option<&Latencies>) -> [String; 5] {
-    let each: [fn(&Latencies) -> Duration; 5] =
-        [|times| times.p50, |times| times.p90, |times| times.p99, |times| times.p99_9, |times| times.max];
+    let each: [fn(&Latencies) -> Duration; 5] = [
+        |times| times.p50,
+        |times| times.p90,
+        |times| times.p99,
+        |times| times.p99_9,
+        |times| times.max,
+    ];
     each.map(|of| or_nothing(times, |times| units::duration(of(times))))
 }
 
@@ -72,7 +77,9 @@ pub(crate) fn rows_and_flushes(summary: &Summary) -> Table {
         for times in [&arm.staleness, &arm.barrier] {
             let each: [fn(&Latencies) -> Duration; 3] =
                 [|times| times.p50, |times| times.p99, |times| times.max];
-            row.extend(each.map(|of| or_nothing(times.as_ref(), |times| units::duration(of(times)))));
+            row.extend(
+                each.map(|of| or_nothing(times.as_ref(), |times| units::duration(of(times)))),
+            );
         }
         if row[1..].iter().any(|cell| cell != words::NOTHING) {
             table.row(row);
@@ -150,7 +157,9 @@ pub(crate) fn counters(summary: &Summary) -> Table {
     let mut table = Table::new(1, std::iter::once("arm".to_owned()).chain(found.iter().map(title)));
     for arm in summary.arms.iter().filter(|arm| !arm.counters.is_empty()) {
         let mut row = vec![arm.name.clone()];
-        row.extend(found.iter().map(|name| words::amount(arm.counters.get(*name), false, Precision::Full)));
+        row.extend(
+            found.iter().map(|name| words::amount(arm.counters.get(*name), false, Precision::Full)),
+        );
         table.row(row);
     }
     table

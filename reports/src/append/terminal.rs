@@ -23,8 +23,8 @@ pub fn terminal(record: &Record, summary: &Summary) -> String {
     out
 }
 
-/// Everything an append run found, as text of 80 columns without control characters. Ends with a line
-/// feed.
+/// Everything an append run found, as text of 80 columns without control characters. Ends with a
+/// line feed.
 #[must_use]
 pub fn details(record: &Record, summary: &Summary) -> String {
     let mut out = String::new();

@@ -20,29 +20,41 @@ fn runs_read_as_kept() {
     assert_golden("append-summary.json", &render::json(&closed()).unwrap());
 }
 
-/// The record with every append of an arm taking as many nanoseconds as are given, some rounds a tenth slower than others.
+/// The record with every append of an arm taking as many nanoseconds as are given, some rounds a
+/// tenth slower than others.
 fn exact(nanos: [(&str, u64); 5]) -> Record {
     let mut record = closed();
     for sample in &mut record.samples {
         let (_, nanos) = nanos.iter().find(|(name, _)| *name == sample.arm).unwrap();
         let time = Duration::from_nanos(nanos * (10 + sample.round % 2) / 10);
         for launch in &mut sample.launches {
-            launch.histograms.insert(names::APPEND.to_owned(), std::iter::repeat_n(time, 3_600).collect());
+            launch
+                .histograms
+                .insert(names::APPEND.to_owned(), std::iter::repeat_n(time, 3_600).collect());
         }
     }
     record
 }
 
 fn example() -> Record {
-    exact([(BARE, 100), (ASYNC, 150), (ASYNC_PER_THREAD, 200), (SYNC, 1_100), (SYNC_READBACK, 1_600)])
+    exact([
+        (BARE, 100),
+        (ASYNC, 150),
+        (ASYNC_PER_THREAD, 200),
+        (SYNC, 1_100),
+        (SYNC_READBACK, 1_600),
+    ])
 }
 
 #[test]
 fn ratios_and_parts_by_hand() {
     let summary = Summary::of(&example());
-    let near =
-        |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 1e-12, "{found}, {expected}");
-    for (name, expected) in [(ASYNC, 1.5), (ASYNC_PER_THREAD, 2.0), (SYNC, 11.0), (SYNC_READBACK, 16.0)] {
+    let near = |found: f64, expected: f64| {
+        assert!((found / expected - 1.0).abs() < 1e-12, "{found}, {expected}");
+    };
+    for (name, expected) in
+        [(ASYNC, 1.5), (ASYNC_PER_THREAD, 2.0), (SYNC, 11.0), (SYNC_READBACK, 16.0)]
+    {
         let found = summary.arm(name).unwrap().of_bare.as_ref().unwrap();
         near(found.p50.ratio, expected);
         near(found.p99.ratio, expected);
@@ -54,7 +66,8 @@ fn ratios_and_parts_by_hand() {
     near(summary.comparison(SYNC_READBACK, ASYNC).unwrap().p50.ratio, 16.0 / 1.5);
     near(summary.comparison(ASYNC, ASYNC_PER_THREAD).unwrap().p99.ratio, 0.75);
     assert_eq!(summary.comparison(ASYNC, SYNC), None);
-    // The rounds that have all three: 0, 1, 2, 4 to 8; five of these eight are even, so the median is that of an even one.
+    // The rounds that have all three: 0, 1, 2, 4 to 8; five of these eight are even, so the median
+    // is that of an even one.
     let parts = summary.readback.unwrap();
     assert_eq!((parts.rounds, parts.beyond_bare), (8, Duration::from_nanos(1_500)));
     assert_eq!((parts.read_back_ns, parts.write_ns), (500, 1_000));
@@ -78,7 +91,10 @@ fn only_valid_samples_enter_the_times_and_the_work() {
     assert_eq!(arm.staleness.unwrap().count, 8 * 640 + 3 * 33);
     assert_eq!(arm.per_append.projections, Some(f64::from(8 * 640 + 3 * 33) / 28_800.0));
     assert_eq!(arm.per_append.transactions, Some(f64::from(8 * 80 + 33) / 28_800.0));
-    assert_eq!((summary.arm(BARE).unwrap().staleness, summary.arm(BARE).unwrap().barrier), (None, None));
+    assert_eq!(
+        (summary.arm(BARE).unwrap().staleness, summary.arm(BARE).unwrap().barrier),
+        (None, None)
+    );
     let between = arm.between_samples.unwrap().p50;
     assert!(between.min < between.median && between.median < between.max);
 }
@@ -121,20 +137,28 @@ fn the_first_sentence_is_the_answer() {
         record.samples.retain(|sample| sample.arm != name);
     };
     without(&mut record, SYNC_READBACK);
-    assert!(first(&record).contains("before it returns (sync): 7.33x as long"), "{}", first(&record));
+    assert!(
+        first(&record).contains("before it returns (sync): 7.33x as long"),
+        "{}",
+        first(&record)
+    );
     let mut per_thread = record.clone();
     without(&mut per_thread, ASYNC);
-    assert!(first(&per_thread).contains("before it returns (sync): 5.50x as long"), "{}", first(&per_thread));
+    assert!(
+        first(&per_thread).contains("before it returns (sync): 5.50x as long"),
+        "{}",
+        first(&per_thread)
+    );
     without(&mut record, SYNC);
     assert!(first(&record).contains("after it returned (async). Measured"), "{}", first(&record));
     without(&mut record, ASYNC);
-    assert!(
-        first(&record)
-            .contains("200 ns (p99 220 ns) if its row is projected after it returned (async-per-thread)")
-    );
+    assert!(first(&record).contains(
+        "200 ns (p99 220 ns) if its row is projected after it returned (async-per-thread)"
+    ));
     without(&mut record, ASYNC_PER_THREAD);
     assert!(
-        first(&record).starts_with("Writing the same lines without a row (bare) takes 100 ns (p99 110 ns).")
+        first(&record)
+            .starts_with("Writing the same lines without a row (bare) takes 100 ns (p99 110 ns).")
     );
 }
 
@@ -144,11 +168,11 @@ fn no_difference_is_claimed_where_the_interval_holds_one() {
     let said = |summary: &Summary| {
         answer::answer(summary).into_iter().find(|said| said.starts_with("One worker")).unwrap()
     };
-    assert!(
-        said(&summary)
-            .contains("caller of an append: 0.750x as long (99 % interval 0.750 to 0.750), 0.750x at p99")
-    );
-    let found = summary.comparisons.iter_mut().find(|found| found.baseline == ASYNC_PER_THREAD).unwrap();
+    assert!(said(&summary).contains(
+        "caller of an append: 0.750x as long (99 % interval 0.750 to 0.750), 0.750x at p99"
+    ));
+    let found =
+        summary.comparisons.iter_mut().find(|found| found.baseline == ASYNC_PER_THREAD).unwrap();
     found.p50.interval = Some(Interval { low: 0.7, high: 1.1 });
     found.p99.interval = None;
     assert!(
@@ -162,12 +186,16 @@ fn no_difference_is_claimed_where_the_interval_holds_one() {
 fn a_wrong_row_comes_before_every_claim() {
     let mut record = closed();
     record.samples[5].launches[0].verified = false;
-    record.samples[5].state = SampleState::Mismatch { detail: "title of thread 3 differs".to_owned() };
+    record.samples[5].state =
+        SampleState::Mismatch { detail: "title of thread 3 differs".to_owned() };
     record.outcome = Outcome::of(&record.samples, false);
     let said = answer::answer(&Summary::of(&record));
     assert!(said[0].starts_with("WRONG ANSWER: "), "{}", said[0]);
     let text = render::terminal(&record);
-    assert!(text.starts_with("WRONG ANSWER: ") && text.contains("title of thread 3 differs"), "{text}");
+    assert!(
+        text.starts_with("WRONG ANSWER: ") && text.contains("title of thread 3 differs"),
+        "{text}"
+    );
     assert!(!text.contains("Nothing was lost"));
 }
 
@@ -181,8 +209,12 @@ fn nothing_was_lost_only_if_every_launch_was_compared() {
     let rows = Summary::of(&record).rows;
     assert!(rows.all_right());
     assert_eq!((rows.verified, rows.verified_launches), (35 * 8, 35));
-    assert!(answer::rows(&Summary::of(&record)).starts_with("Nothing was lost: all 280 final rows equal"));
-    record.samples.iter_mut().find(|sample| sample.arm == ASYNC).unwrap().launches[0].verified = false;
+    assert!(
+        answer::rows(&Summary::of(&record))
+            .starts_with("Nothing was lost: all 280 final rows equal")
+    );
+    record.samples.iter_mut().find(|sample| sample.arm == ASYNC).unwrap().launches[0].verified =
+        false;
     assert!(answer::rows(&Summary::of(&record)).starts_with("272 final rows equal"));
     // Without an arm that has rows there is nothing to claim.
     record.samples.retain(|sample| sample.arm == BARE);
@@ -218,27 +250,38 @@ fn each_loop_says_what_it_hides() {
 fn what_spoils_the_figures_is_named() {
     let mut record = closed();
     let before = limits_of(&record);
-    for said in
-        ["profile", "failed and later ones", "Exact counters", "without an interval", "no valid sample"]
-    {
+    for said in [
+        "profile",
+        "failed and later ones",
+        "Exact counters",
+        "without an interval",
+        "no valid sample",
+    ] {
         assert!(!before.contains(said), "{said}");
     }
     record.build.profile = "debug".to_owned();
     let counters = &mut record.samples[1].launches[0].counters;
     counters.insert(names::FAILED_PROJECTIONS.to_owned(), Counter::advisory(Some(3)));
-    for sample in record.samples.iter_mut().filter(|sample| sample.arm == SYNC && sample.round == 2) {
-        sample.launches[0].counters.insert(names::TRANSACTIONS.to_owned(), Counter::exact(Some(3_999)));
+    for sample in record.samples.iter_mut().filter(|sample| sample.arm == SYNC && sample.round == 2)
+    {
+        sample.launches[0]
+            .counters
+            .insert(names::TRANSACTIONS.to_owned(), Counter::exact(Some(3_999)));
     }
     record.samples.retain(|sample| sample.round < 5 || sample.arm != ASYNC);
     let said = limits_of(&record);
     assert!(said.contains("Built with profile \"debug\""), "{said}");
-    assert!(said.contains(&format!("later: {} up to 3 per launch", record.samples[1].arm)), "{said}");
+    assert!(
+        said.contains(&format!("later: {} up to 3 per launch", record.samples[1].arm)),
+        "{said}"
+    );
     assert!(said.contains("although the items are the same: transactions of sync."), "{said}");
     assert!(said.contains("sync-readback to async (4 rounds), sync to async (4 rounds)"), "{said}");
     let mut short = closed();
     short.samples.retain(|sample| sample.round < 2);
     assert!(
-        limits_of(&short).contains("No ratio has an interval: that needs 8 common rounds, and each has 2.")
+        limits_of(&short)
+            .contains("No ratio has an interval: that needs 8 common rounds, and each has 2.")
     );
     for sample in record.samples.iter_mut().filter(|sample| sample.arm == BARE) {
         sample.state = SampleState::Excluded { reason: "busy".to_owned() };
@@ -265,7 +308,10 @@ fn assert_readable(record: &Record, what: &str) {
     }
     let json = super::json(record, &summary).unwrap();
     for text in [text, report, json] {
-        assert!(!text.contains("NaN") && !text.contains("inf ") && !text.contains(" inf"), "{what}:\n{text}");
+        assert!(
+            !text.contains("NaN") && !text.contains("inf ") && !text.contains(" inf"),
+            "{what}:\n{text}"
+        );
     }
 }
 
@@ -301,7 +347,8 @@ fn any_choice_of_arms_and_conditions_renders() {
         assert_readable(&record, &format!("{threads} threads, fsync"));
         let text = render::details(&record);
         assert!(
-            text.contains("acknowledged once it is on the device (fsync)") && !text.contains("Buffered:"),
+            text.contains("acknowledged once it is on the device (fsync)")
+                && !text.contains("Buffered:"),
             "{text}"
         );
         assert_eq!(text.contains("unmeasured"), warmup > 0);
@@ -335,10 +382,14 @@ fn each_scenario_is_rendered_as_what_it_is() {
     // A record without a condition is not an append run, and claims nothing.
     let summary = Summary::of(&relaunch);
     assert!(summary.condition.is_none() && summary.arms.iter().all(|arm| arm.append.is_none()));
-    assert!(super::details(&relaunch, &summary).contains("no condition of appends, so it has no figures"));
+    assert!(
+        super::details(&relaunch, &summary)
+            .contains("no condition of appends, so it has no figures")
+    );
 }
 
-/// What was made for relaunches meets a record of appends where a program does not ask which one it has.
+/// What was made for relaunches meets a record of appends where a program does not ask which one it
+/// has.
 #[test]
 fn renderers_of_relaunches_claim_nothing_of_an_append_run() {
     for record in [closed(), open()] {
@@ -371,6 +422,9 @@ fn the_fixture_is_what_a_run_writes() {
             let sample = record.samples.iter().find(|sample| sample.arm == arm).unwrap();
             sample.launches[0].counters[names::LOAD_TRANSACTIONS].class == CounterClass::Advisory
         };
-        assert_eq!([SYNC, SYNC_READBACK, ASYNC_PER_THREAD, ASYNC].map(advisory), [false, false, true, true]);
+        assert_eq!(
+            [SYNC, SYNC_READBACK, ASYNC_PER_THREAD, ASYNC].map(advisory),
+            [false, false, true, true]
+        );
     }
 }

@@ -15,7 +15,8 @@ type Figure = Result<(Outcome, Found), Outcome>;
 /// Judges the budgets by the records of the runs of this plan, each with its name.
 #[must_use]
 pub fn judge(budgets: &Budgets, plan: &str, measured: &[(&str, &Record)]) -> Judgement {
-    let mut judged: Vec<Judged> = budgets.budgets.iter().map(|budget| one(budget, plan, measured)).collect();
+    let mut judged: Vec<Judged> =
+        budgets.budgets.iter().map(|budget| one(budget, plan, measured)).collect();
     judged.sort_by_key(|judged| judged.outcome.rank());
     Judgement { file: budgets.file.clone(), budgets: judged }
 }
@@ -33,7 +34,8 @@ fn figure(budget: &Budget, plan: &str, measured: &[(&str, &Record)]) -> Figure {
         return Err(left_out(format!("for the plan {}", budget.plan)));
     }
     let record = measured.iter().find(|(name, _)| *name == budget.run).map(|(_, record)| *record);
-    let record = record.ok_or_else(|| left_out(format!("the run {} was not measured", budget.run)))?;
+    let record =
+        record.ok_or_else(|| left_out(format!("the run {} was not measured", budget.run)))?;
     is_sound(record, &budget.arm)?;
     match &budget.limit {
         Limit::Counter { counter, at_most } => amount(record, &budget.arm, counter, *at_most),
@@ -100,8 +102,10 @@ fn is_here(class: &Class, record: &Record) -> Result<(), Outcome> {
 /// Exact work is the same in a page cache of any state, so samples that were excluded count, too.
 fn amount(record: &Record, arm: &ArmKey, name: &str, at_most: u64) -> Figure {
     let launches = record.samples.iter().filter(|sample| sample.key() == *arm);
-    let counters: Vec<_> =
-        launches.flat_map(|sample| &sample.launches).filter_map(|launch| launch.counters.get(name)).collect();
+    let counters: Vec<_> = launches
+        .flat_map(|sample| &sample.launches)
+        .filter_map(|launch| launch.counters.get(name))
+        .collect();
     if counters.is_empty() {
         return Err(undecided(format!("no launch reports {name}")));
     }
@@ -118,8 +122,9 @@ fn ratio(record: &Record, arm: &ArmKey, to: &ArmKey, at_most: f64) -> Figure {
     let (own, other) = (by_round(record, arm), by_round(record, to));
     let pairs: Vec<(f64, f64)> =
         own.iter().filter_map(|(round, time)| Some((*time, *other.get(round)?))).collect();
-    let found = stats::paired_ratio(&pairs)
-        .ok_or_else(|| undecided(format!("no round has a valid sample of both it and {}", told(to))))?;
+    let found = stats::paired_ratio(&pairs).ok_or_else(|| {
+        undecided(format!("no round has a valid sample of both it and {}", told(to)))
+    })?;
     let outcome = match found.interval {
         None => undecided(format!(
             "{} with {}; {FEWEST_PAIRS} are needed",
@@ -155,11 +160,19 @@ fn by_round(record: &Record, arm: &ArmKey) -> BTreeMap<u64, f64> {
 fn appends<'a>(samples: impl Iterator<Item = &'a Sample>) -> Histogram {
     let mut all = Histogram::new();
     let launches = samples.flat_map(|sample| &sample.launches);
-    launches.filter_map(|launch| launch.histograms.get(names::APPEND)).for_each(|own| all.merge(own));
+    launches
+        .filter_map(|launch| launch.histograms.get(names::APPEND))
+        .for_each(|own| all.merge(own));
     all
 }
 
-fn time(record: &Record, arm: &ArmKey, phase: Option<&str>, percentile: f64, at_most: Duration) -> Figure {
+fn time(
+    record: &Record,
+    arm: &ArmKey,
+    phase: Option<&str>,
+    percentile: f64,
+    at_most: Duration,
+) -> Figure {
     let valid = || record.samples.iter().filter(|sample| sample.is_valid() && sample.key() == *arm);
     if valid().next().is_none() {
         return Err(undecided(format!("no sample of {} is valid", told(arm))));
@@ -183,7 +196,8 @@ fn time(record: &Record, arm: &ArmKey, phase: Option<&str>, percentile: f64, at_
 fn of_phase(launches: &[&Launch], name: &str) -> Result<Vec<f64>, Outcome> {
     let phases = || launches.iter().flat_map(|launch| &launch.phases);
     if !phases().any(|phase| phase.name == name) {
-        let known: std::collections::BTreeSet<&str> = phases().map(|phase| phase.name.as_str()).collect();
+        let known: std::collections::BTreeSet<&str> =
+            phases().map(|phase| phase.name.as_str()).collect();
         let known = if known.is_empty() {
             "none".to_owned()
         } else {

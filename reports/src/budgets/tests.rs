@@ -61,15 +61,20 @@ fn a_counter_is_met_up_to_its_limit_and_missed_by_one_launch_beyond() {
     let counters = &mut last.launches.last_mut().unwrap().counters;
     counters.get_mut("rows_examined").unwrap().value = Some(201);
     let judged = of(&record, budget("warm", counter("rows_examined", 200)));
-    assert_eq!((judged.outcome, judged.found), (Outcome::Missed, Some(Found::Amount { amount: 201 })));
+    assert_eq!(
+        (judged.outcome, judged.found),
+        (Outcome::Missed, Some(Found::Amount { amount: 201 }))
+    );
 }
 
 #[test]
 fn a_counter_that_is_not_exact_or_not_there_decides_nothing() {
     let record = flawless();
-    for (name, said) in
-        [("cache_misses", "not exact"), ("fsyncs", "unavailable"), ("rows", "no launch reports rows")]
-    {
+    for (name, said) in [
+        ("cache_misses", "not exact"),
+        ("fsyncs", "unavailable"),
+        ("rows", "no launch reports rows"),
+    ] {
         let outcome = warm(&record, counter(name, 1_000_000));
         assert!(matches!(outcome, Outcome::Undecided { .. }), "{name}: {outcome:?}");
         assert!(because(&outcome).contains(said), "{name}: {outcome:?}");
@@ -80,7 +85,8 @@ fn a_counter_that_is_not_exact_or_not_there_decides_nothing() {
 fn a_ratio_is_judged_with_its_interval() {
     let record = flawless();
     let found = of(&record, budget("warm", ratio("floor", 2.0)));
-    let Some(Found::Ratio { ratio: about, interval: Some(Interval { low, high }) }) = found.found else {
+    let Some(Found::Ratio { ratio: about, interval: Some(Interval { low, high }) }) = found.found
+    else {
         panic!("{found:?}");
     };
     // As the report of the run shows it.
@@ -152,7 +158,9 @@ fn a_budget_for_another_class_of_machine_is_left_out_and_told() {
         change(machine);
         let outcome = warm(&record, limit);
         assert!(matches!(outcome, Outcome::LeftOut { .. }), "{outcome:?}");
-        assert!(because(&outcome).contains("for the machine ci") && because(&outcome).contains("EPYC"));
+        assert!(
+            because(&outcome).contains("for the machine ci") && because(&outcome).contains("EPYC")
+        );
     }
     assert_eq!(warm(&record, time(None, 50.0, 1)), Outcome::Missed);
 }
@@ -186,15 +194,19 @@ pub(crate) fn mixed(record: &Record) -> Judgement {
         counter("rows_examined", 200),
         ratio(
             "floor",
-            of(record, budget("warm", ratio("floor", 1.0))).found.map_or(1.0, |found| match found {
-                Found::Ratio { ratio, .. } => ratio,
-                _ => 1.0,
-            }),
+            of(record, budget("warm", ratio("floor", 1.0))).found.map_or(
+                1.0,
+                |found| match found {
+                    Found::Ratio { ratio, .. } => ratio,
+                    _ => 1.0,
+                },
+            ),
         ),
         counter("vm_steps", 3_869),
         elsewhere,
     ];
-    let budgets = limits.into_iter().zip(3..).map(|(limit, line)| Budget { line, ..budget("warm", limit) });
+    let budgets =
+        limits.into_iter().zip(3..).map(|(limit, line)| Budget { line, ..budget("warm", limit) });
     let budgets = Budgets { file: "budgets.toml".to_owned(), budgets: budgets.collect() };
     judge(&budgets, "ci", &[("relaunch", record)])
 }
@@ -207,11 +219,19 @@ fn the_gravest_budget_decides_and_missed_ones_come_first() {
     assert_eq!(lines, [6, 5, 4, 3, 7]);
     let text = terminal(&judgement);
     assert!(
-        text.starts_with("budgets.toml:6: MISSED: relaunch/warm:hot, vm_steps is 3,870, at most 3,869."),
+        text.starts_with(
+            "budgets.toml:6: MISSED: relaunch/warm:hot, vm_steps is 3,870, at most 3,869."
+        ),
         "{text}"
     );
-    assert!(text.contains("1 of 3 budgets is missed, 1 is undecided, 1 is met; 2 are left out."), "{text}");
-    assert!(text.contains("2 budgets left out (budgets.toml, lines 3, 7): for the machine"), "{text}");
+    assert!(
+        text.contains("1 of 3 budgets is missed, 1 is undecided, 1 is met; 2 are left out."),
+        "{text}"
+    );
+    assert!(
+        text.contains("2 budgets left out (budgets.toml, lines 3, 7): for the machine"),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     let without = |wanted: usize| {
         let mut judgement = judgement.clone();

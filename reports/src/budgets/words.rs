@@ -43,13 +43,16 @@ pub(crate) fn wanting(judgement: &Judgement) -> Vec<String> {
     let told = |judged: &Judged| {
         let place = place(judgement, judged);
         let what = format!("{}, {}", subject(judged), figure(judged));
-        let ends = words::or_empty(interval(judged), |ends| format!(" ({})", words::interval(ends)));
+        let ends =
+            words::or_empty(interval(judged), |ends| format!(" ({})", words::interval(ends)));
         let found = or_nothing(judged.found, found) + &ends;
         match &judged.outcome {
             Outcome::Missed => {
                 Some(format!("{place}: MISSED: {what} is {found}, at most {}.", at_most(judged)))
             }
-            Outcome::Undecided { because } => Some(format!("{place}: undecided: {what}: {because}.")),
+            Outcome::Undecided { because } => {
+                Some(format!("{place}: undecided: {what}: {because}."))
+            }
             Outcome::Met | Outcome::LeftOut { .. } => None,
         }
     };
@@ -84,9 +87,10 @@ pub(crate) fn left_out(judgement: &Judgement) -> Vec<String> {
 
 /// Every budget that was judged, missed ones first.
 pub(crate) fn table(judgement: &Judgement) -> Table {
-    let mut table = Table::new(1, ["arm", "figure", "result", "found", "at most", "99 % interval", "line"])
-        .words("figure")
-        .words("result");
+    let mut table =
+        Table::new(1, ["arm", "figure", "result", "found", "at most", "99 % interval", "line"])
+            .words("figure")
+            .words("result");
     let is_judged = |judged: &&Judged| !matches!(judged.outcome, Outcome::LeftOut { .. });
     for judged in judgement.budgets.iter().filter(is_judged) {
         let result = match judged.outcome {
@@ -149,8 +153,8 @@ fn found(found: Found) -> String {
     }
 }
 
-/// What came of the budgets, as text of 80 columns: missed and undecided ones by their line, then how
-/// many there are. Ends with a line feed.
+/// What came of the budgets, as text of 80 columns: missed and undecided ones by their line, then
+/// how many there are. Ends with a line feed.
 #[must_use]
 pub fn terminal(judgement: &Judgement) -> String {
     let mut out = String::new();

@@ -12,8 +12,8 @@ pub const MARKER: &str = "<!-- tracerig: comparison ";
 
 /// Bytes of a comment. GitHub refuses one of more than 65,536 characters.
 pub const MOST_COMMENT: usize = 60_000;
-/// Bytes of the summary of a step. GitHub drops a larger one whole: the limit is 1 MiB for all that a
-/// step writes.
+/// Bytes of the summary of a step. GitHub drops a larger one whole: the limit is 1 MiB for all that
+/// a step writes.
 pub const MOST_SUMMARY: usize = 1_000_000;
 
 /// Reasons that a comment gives; the others are counted.
@@ -40,7 +40,8 @@ pub fn state(all: &[Comparisons]) -> &'static str {
 fn is_same(run: &Run) -> bool {
     run.comparison.verdicts.arms.iter().all(|arm| {
         let exact = arm.counters.iter().filter(|counter| counter.class == CounterClass::Exact);
-        let mut changed = exact.filter(|c| !matches!(c.change, WorkChange::Same | WorkChange::Unavailable));
+        let mut changed =
+            exact.filter(|c| !matches!(c.change, WorkChange::Same | WorkChange::Unavailable));
         matches!(arm.work, Work::Same | Work::Advisory)
             && matches!(arm.time, None | Some(Verdict::Same))
             && changed.next().is_none()
@@ -59,14 +60,20 @@ pub fn comment(all: &[Comparisons], revision: &str) -> String {
     verdict(&mut page, all);
     let prefix = |run: &Run| if runs.len() > 1 { format!("{}: ", run.name) } else { String::new() };
     let reasons = runs.iter().flat_map(|run| {
-        words::reasons(&run.comparison).into_iter().map(|said| prefix(run) + &said).collect::<Vec<_>>()
+        words::reasons(&run.comparison)
+            .into_iter()
+            .map(|said| prefix(run) + &said)
+            .collect::<Vec<_>>()
     });
     let reasons: Vec<String> = reasons.collect();
     page.list(reasons.iter().take(MOST_REASONS).cloned());
     if let Some(more) = reasons.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
         page.paragraph(&format!("And {more} more."));
     }
-    page.table("Verdicts (change: of the time, compared with the base)", &tables::verdicts_of(&runs));
+    page.table(
+        "Verdicts (change: of the time, compared with the base)",
+        &tables::verdicts_of(&runs),
+    );
     page.table("Exact work counters that changed", &tables::counters_of(&runs));
     page.paragraph(&tables::equal(runs.iter().map(|run| &run.comparison.verdicts)));
     if let Some(run) = runs.first() {
@@ -118,7 +125,8 @@ fn unlinked(markdown: &str) -> String {
 
 /// The text as far as it fits, in whole lines, with the end said.
 fn limited(text: String, most: usize) -> String {
-    const CUT: &str = "\n\nCut here: the text was too long. comparison.md in the artifact has all of it.\n";
+    const CUT: &str =
+        "\n\nCut here: the text was too long. comparison.md in the artifact has all of it.\n";
     if text.len() <= most {
         return text;
     }
@@ -166,19 +174,27 @@ mod tests {
     fn a_regression_is_a_caution_and_the_marker_comes_first() {
         let text = comment(&of(vec![run(12)], 4), "0123456789abcdef");
         let first = text.lines().next().unwrap();
-        assert_eq!(first, "<!-- tracerig: comparison revision=0123456789abcdef state=regression -->");
-        assert!(text.contains("> [!CAUTION]\n> **REGRESSION") && text.contains("rows_examined"), "{text}");
+        assert_eq!(
+            first,
+            "<!-- tracerig: comparison revision=0123456789abcdef state=regression -->"
+        );
+        assert!(
+            text.contains("> [!CAUTION]\n> **REGRESSION") && text.contains("rows_examined"),
+            "{text}"
+        );
     }
 
     #[test]
     fn what_is_inconclusive_is_a_warning() {
-        let noisy = Run { name: "relaunch".to_owned(), comparison: paired(&fixture::flawless(), 0) };
+        let noisy =
+            Run { name: "relaunch".to_owned(), comparison: paired(&fixture::flawless(), 0) };
         let mut inconclusive = noisy;
         for arm in &mut inconclusive.comparison.verdicts.arms {
             arm.work = Work::Same;
             arm.counters.clear();
-            arm.time =
-                Some(Verdict::Inconclusive { why: crate::verdict::Doubt::TooFewPairs { have: 1, need: 8 } });
+            arm.time = Some(Verdict::Inconclusive {
+                why: crate::verdict::Doubt::TooFewPairs { have: 1, need: 8 },
+            });
         }
         let all = of(vec![inconclusive], 5);
         assert_eq!(state(&all), "inconclusive");
@@ -209,7 +225,8 @@ mod tests {
         other.name = "b".to_owned();
         let text = comment(&of(vec![evil, other], 4), "--> @x <script>");
         assert!(text.starts_with("<!-- tracerig: comparison revision=xscript state="), "{text}");
-        let rest = text.replace("@<!---->", "").replace(":<!---->//", "").replace("www<!---->.", "");
+        let rest =
+            text.replace("@<!---->", "").replace(":<!---->//", "").replace("www<!---->.", "");
         assert!(!rest.contains('@') && !rest.contains("://") && !rest.contains("www."), "{text}");
         assert!(!text.contains("<script>"), "{text}");
     }

@@ -76,10 +76,12 @@ struct ReadComparison {
 }
 
 impl Comparisons {
-    /// Says in a sentence that the comparison ended early or failed; `None` if the comparisons are complete.
+    /// Says in a sentence that the comparison ended early or failed; `None` if the comparisons are
+    /// complete.
     #[must_use]
     pub fn cut_short(&self) -> Option<String> {
-        let explained = self.runs.iter().any(|run| run.comparison.gate().exit_code() == self.exit_code);
+        let explained =
+            self.runs.iter().any(|run| run.comparison.gate().exit_code() == self.exit_code);
         match self.exit_code {
             _ if self.interrupted => {
                 Some("Interrupted (exit code 130): the other runs were not compared.".to_owned())
@@ -101,7 +103,8 @@ impl Comparisons {
         let runs = RawValue::from_string(serde_json::to_string_pretty(&runs)?)?;
         let Self { exit_code, interrupted, .. } = *self;
         let (schema, version) = (FILE_SCHEMA, FILE_VERSION);
-        let mut envelope = Envelope { schema, version, checksum: None, exit_code, interrupted, runs: &runs };
+        let mut envelope =
+            Envelope { schema, version, checksum: None, exit_code, interrupted, runs: &runs };
         envelope.checksum = Some(envelope.computed()?);
         Ok(serde_json::to_string_pretty(&envelope)? + "\n")
     }
@@ -118,8 +121,8 @@ impl Comparisons {
     /// Reads what [`Comparisons::write`] wrote.
     ///
     /// # Errors
-    /// Typed, naming path and remedy, when the file cannot be read, is cut off, not JSON, no file of comparisons, of an unknown version, or
-    /// changed after it was written.
+    /// Typed, naming path and remedy, when the file cannot be read, is cut off, not JSON, no file
+    /// of comparisons, of an unknown version, or changed after it was written.
     pub fn read(path: &Path) -> Result<Comparisons> {
         let bytes = read_whole(path, LARGEST_DOCUMENT)?;
         Self::parse(path, &bytes)
@@ -137,12 +140,20 @@ impl Comparisons {
         }
         let Envelope { exit_code, interrupted, runs, .. } = envelope;
         let read: Vec<ReadRun> = serde_json::from_str(runs.get()).map_err(broken)?;
-        let run = |ReadRun { name, comparison: read }: ReadRun| match (read.schema.as_str(), read.version) {
+        let run = |ReadRun { name, comparison: read }: ReadRun| match (
+            read.schema.as_str(),
+            read.version,
+        ) {
             (SCHEMA, VERSION) => Ok(Run { name, comparison: read.comparison }),
-            (SCHEMA, found) => {
-                Err(Error::UnknownVersion { path: path.to_owned(), kind: KIND, found, supported: VERSION })
+            (SCHEMA, found) => Err(Error::UnknownVersion {
+                path: path.to_owned(),
+                kind: KIND,
+                found,
+                supported: VERSION,
+            }),
+            (found, _) => {
+                Err(malformed(path, serde::de::Error::custom(format!("a run holds a `{found}`"))))
             }
-            (found, _) => Err(malformed(path, serde::de::Error::custom(format!("a run holds a `{found}`")))),
         };
         let runs = read.into_iter().map(run).collect::<Result<_>>()?;
         Ok(Comparisons { exit_code, interrupted, runs })

@@ -15,8 +15,9 @@ struct Document<'a> {
     comparison: &'a Comparison,
 }
 
-/// The comparison as one JSON object with a final line feed, `schema` and `version` first. Parts and ratios are plain numbers: 0.05 is
-/// 5 %, 1.05 is slower by 5 %; `null` means unavailable. Within a version fields are added, never renamed or removed.
+/// The comparison as one JSON object with a final line feed, `schema` and `version` first. Parts
+/// and ratios are plain numbers: 0.05 is 5 %, 1.05 is slower by 5 %; `null` means unavailable.
+/// Within a version fields are added, never renamed or removed.
 ///
 /// # Errors
 /// Never in practice: only when a figure cannot be put into JSON at all.

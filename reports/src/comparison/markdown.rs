@@ -19,9 +19,15 @@ pub fn markdown(comparison: &Comparison) -> String {
     }
     page.list(answer);
     page.list(words::programs(comparison));
-    page.table("Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
+    page.table(
+        "Verdicts (change: of the time, compared with the base)",
+        &tables::verdicts(verdicts),
+    );
     page.table(words::TIMES, &tables::times(&comparison.times, 0.0));
-    page.table("Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
+    page.table(
+        "Exact work counters that changed",
+        &tables::counters(verdicts, CounterClass::Exact),
+    );
     page.paragraph(&tables::equal([verdicts]));
     page.table(
         "Advisory counters that changed: they decide nothing",

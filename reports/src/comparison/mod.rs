@@ -29,8 +29,8 @@ use crate::verdict::{Gate, Verdicts};
 
 /// Name of the format of [`json`].
 pub const SCHEMA: &str = "tracerig.comparison";
-/// Version of that format: fields may be added in a version, never renamed or removed. It is described in
-/// `schema/comparison-v1.schema.json` of this crate.
+/// Version of that format: fields may be added in a version, never renamed or removed. It is
+/// described in `schema/comparison-v1.schema.json` of this crate.
 pub const VERSION: u64 = 1;
 
 /// A comparison: what was compared, and the verdicts.

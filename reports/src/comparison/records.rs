@@ -8,12 +8,13 @@ use crate::record::{ArmPlan, CommandPlan, Output, Record};
 use crate::verdict::{Measured, Metric, Rules, judge};
 use crate::{Error, Result};
 
-/// Compares two records, each with the name that the user gave it. Times are compared only where machine and profile are the same; the runs were
-/// made at different times, so that nothing is a pair and smaller changes stay inconclusive.
+/// Compares two records, each with the name that the user gave it. Times are compared only where
+/// machine and profile are the same; the runs were made at different times, so that nothing is a
+/// pair and smaller changes stay inconclusive.
 ///
 /// # Errors
-/// When the runs did not do the same: other scenario, dataset, seed, arms or conditions. The error names what differs. The number of
-/// samples may differ, and how many launches make one.
+/// When the runs did not do the same: other scenario, dataset, seed, arms or conditions. The error
+/// names what differs. The number of samples may differ, and how many launches make one.
 pub fn of_records(
     base: (&str, &Record),
     new: (&str, &Record),
@@ -23,8 +24,13 @@ pub fn of_records(
     comparable(base, new)?;
     let (base_program, new_program) = (Program::of(base.0, base.1), Program::of(new.0, new.1));
     let times_refused = Refusal::of(&base_program, &new_program);
-    let arms: Vec<Measured> =
-        base.1.plan.arms.iter().map(|arm| measured(arm, base.1, new.1, times_refused.is_none())).collect();
+    let arms: Vec<Measured> = base
+        .1
+        .plan
+        .arms
+        .iter()
+        .map(|arm| measured(arm, base.1, new.1, times_refused.is_none()))
+        .collect();
     Ok(Comparison {
         scenario: new.1.scenario.clone(),
         recipe: new.1.dataset.recipe.clone(),
@@ -81,12 +87,16 @@ fn comparable(base: (&str, &Record), new: (&str, &Record)) -> Result<()> {
     same("seed", &|record| record.seed.to_string())?;
     same("number of appended rows", &|record| record.plan.appended_rows.to_string())?;
     same("condition of the appends", &|record| text(&record.plan.append))?;
-    same("condition of the commands", &|record| text(&record.plan.command.as_ref().map(conditions)))?;
+    same("condition of the commands", &|record| {
+        text(&record.plan.command.as_ref().map(conditions))
+    })?;
     let [of_base, of_new] = [base.1, new.1].map(output);
     if of_base.is_some() && of_new.is_some() {
         same("digest of the standard output", &|record| text(&output(record)))?;
     }
-    same("time that launches of a sample take together", &|record| text(&record.plan.launches.at_least))?;
+    same("time that launches of a sample take together", &|record| {
+        text(&record.plan.launches.at_least)
+    })?;
     same("set of arms", &|record| {
         let arms: BTreeSet<String> =
             record.plan.arms.iter().map(|arm| format!("{} by {}", arm.key(), arm.engine)).collect();

@@ -7,7 +7,9 @@ use crate::layout::Table;
 use crate::record::{Cache, CounterClass};
 use crate::stats::Interval;
 use crate::units;
-use crate::verdict::{Amounts, ArmVerdict, CounterComparison, Metric, Verdict, Verdicts, Work, WorkChange};
+use crate::verdict::{
+    Amounts, ArmVerdict, CounterComparison, Metric, Verdict, Verdicts, Work, WorkChange,
+};
 use crate::words::{self, NOTHING, or_nothing};
 
 fn keys(arm: &ArmVerdict) -> Vec<String> {
@@ -15,14 +17,17 @@ fn keys(arm: &ArmVerdict) -> Vec<String> {
 }
 
 pub(crate) fn interval(interval: Option<Interval>) -> String {
-    or_nothing(interval, |ends| format!("{} to {}", words::change(ends.low), words::change(ends.high)))
+    or_nothing(interval, |ends| {
+        format!("{} to {}", words::change(ends.low), words::change(ends.high))
+    })
 }
 
 /// The verdict of every arm.
 pub(crate) fn verdicts(verdicts: &Verdicts) -> Table {
-    let mut table = Table::new(2, ["arm", "cache", "work", "time", "change", "99 % interval", "pairs"])
-        .words("work")
-        .words("time");
+    let mut table =
+        Table::new(2, ["arm", "cache", "work", "time", "change", "99 % interval", "pairs"])
+            .words("work")
+            .words("time");
     for arm in &verdicts.arms {
         let mut row = keys(arm);
         row.extend(judged(arm));
@@ -59,8 +64,9 @@ pub(crate) fn named(runs: &[Run], run: &Run, arm: &ArmVerdict) -> String {
 
 /// The verdict of every arm of all runs that was compared.
 pub(crate) fn verdicts_of(runs: &[Run]) -> Table {
-    let mut table =
-        Table::new(1, ["arm", "work", "time", "change", "99 % interval"]).words("work").words("time");
+    let mut table = Table::new(1, ["arm", "work", "time", "change", "99 % interval"])
+        .words("work")
+        .words("time");
     for run in runs {
         for arm in run.comparison.verdicts.arms.iter().filter(|arm| arm.is_compared()) {
             let [work, time, change, interval, _] = judged(arm);
@@ -121,7 +127,8 @@ fn counter_row(counter: &CounterComparison) -> [String; 4] {
 /// What launches took before and after, phase by phase; those that take at least this part of the
 /// whole, with either program.
 pub(crate) fn times(times: &[ArmTimes], at_least: f64) -> Table {
-    let mut table = Table::new(2, ["arm", "cache", "time of", "base", "new", "change"]).words("time of");
+    let mut table =
+        Table::new(2, ["arm", "cache", "time of", "base", "new", "change"]).words("time of");
     for arm in times {
         let mut row = |what: &str, took: BeforeAfter| {
             let cell = |time: Option<Duration>| or_nothing(time, units::duration);
@@ -161,7 +168,8 @@ pub(crate) fn verdict(verdict: Verdict) -> &'static str {
 
 /// The counters of this class that changed.
 pub(crate) fn counters(verdicts: &Verdicts, class: CounterClass) -> Table {
-    let mut table = Table::new(3, ["arm", "cache", "counter", "base", "new", "change"]).words("change");
+    let mut table =
+        Table::new(3, ["arm", "cache", "counter", "base", "new", "change"]).words("change");
     for arm in &verdicts.arms {
         for counter in arm.counters.iter().filter(|counter| is_changed(counter, class)) {
             let mut row = keys(arm);

@@ -30,7 +30,8 @@ pub fn terminal(runs: &[Run]) -> String {
         [run] => words::subject(&run.comparison),
         several => format!("{} runs", several.len()),
     };
-    let [base, new] = [&gravest.comparison.base, &gravest.comparison.new].map(|program| &program.name);
+    let [base, new] =
+        [&gravest.comparison.base, &gravest.comparison.new].map(|program| &program.name);
     section(
         &mut out,
         &format!("{title}: {new} compared with {base} (change: of the time)"),
@@ -41,8 +42,8 @@ pub fn terminal(runs: &[Run]) -> String {
     out
 }
 
-/// Everything about one comparison, as text of 80 columns without control characters. Ends with a line
-/// feed.
+/// Everything about one comparison, as text of 80 columns without control characters. Ends with a
+/// line feed.
 #[must_use]
 pub fn details(comparison: &Comparison) -> String {
     let verdicts = &comparison.verdicts;
@@ -51,9 +52,17 @@ pub fn details(comparison: &Comparison) -> String {
     out.push('\n');
     paragraphs(&mut out, [words::subject(comparison)]);
     paragraphs(&mut out, words::programs(comparison));
-    section(&mut out, "Verdicts (change: of the time, compared with the base)", &tables::verdicts(verdicts));
+    section(
+        &mut out,
+        "Verdicts (change: of the time, compared with the base)",
+        &tables::verdicts(verdicts),
+    );
     section(&mut out, words::TIMES, &tables::times(&comparison.times, 0.01));
-    section(&mut out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
+    section(
+        &mut out,
+        "Exact work counters that changed",
+        &tables::counters(verdicts, CounterClass::Exact),
+    );
     out += &format!("\n{}\n", tables::equal([verdicts]));
     section(&mut out, "Noise: the base compared with itself", &tables::noise(verdicts));
     if let Some(said) = words::noise(comparison) {

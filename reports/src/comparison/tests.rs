@@ -9,7 +9,8 @@ use crate::record::{Counter, Sample, SampleState};
 use crate::schema::{Checker, named};
 use crate::verdict::{Doubt, Measured, Metric, Rules, Set, Verdict, Work, judge};
 
-/// The fixture on a quiet machine: every time a tenth as far from its arm's middle, and no sample failed.
+/// The fixture on a quiet machine: every time a tenth as far from its arm's middle, and no sample
+/// failed.
 pub(crate) fn quiet() -> Record {
     let mut record = fixture::flawless();
     for arm in record.plan.arms.clone() {
@@ -21,7 +22,9 @@ pub(crate) fn quiet() -> Record {
             .flat_map(|sample| sample.launches.iter().map(|launch| launch.wall.as_secs_f64()))
             .collect();
         let middle = crate::stats::median(&walls).unwrap();
-        for launch in record.samples.iter_mut().filter(of_arm).flat_map(|sample| &mut sample.launches) {
+        for launch in
+            record.samples.iter_mut().filter(of_arm).flat_map(|sample| &mut sample.launches)
+        {
             let wall = middle + (launch.wall.as_secs_f64() - middle) / 10.0;
             launch.wall = std::time::Duration::from_secs_f64(wall);
         }
@@ -34,7 +37,8 @@ fn brief(comparison: &Comparison) -> String {
     terminal(&[Run { name: "relaunch".to_owned(), comparison: comparison.clone() }])
 }
 
-/// The samples of another run of the fixture's plan: `percent` slower in `warm`, one row more in `full`.
+/// The samples of another run of the fixture's plan: `percent` slower in `warm`, one row more in
+/// `full`.
 fn changed(record: &Record, percent: u32) -> Record {
     let mut changed = record.clone();
     for sample in &mut changed.samples {
@@ -76,7 +80,10 @@ pub(crate) fn paired(base: &Record, percent: u32) -> Comparison {
         scenario: base.scenario.clone(),
         recipe: base.dataset.recipe.clone(),
         base: program("v1.2"),
-        new: Program { build: Build { dirty: Some(true), ..base.build.clone() }, ..program("HEAD") },
+        new: Program {
+            build: Build { dirty: Some(true), ..base.build.clone() },
+            ..program("HEAD")
+        },
         command: ["tracerig", "compare", "--base-rev", "v1.2"].map(str::to_owned).to_vec(),
         times_refused: None,
         times: ArmTimes::of(base, &new),
@@ -129,7 +136,12 @@ fn two_equal_records_are_the_same_only_to_a_budget_that_holds_what_runs_differ_b
     };
     let same = by(0.3, &base);
     assert_eq!(same.gate(), Gate::Fine, "{}", details(&same));
-    assert!(same.verdicts.arms.iter().all(|arm| arm.time == Some(Verdict::Same) && arm.work == Work::Same));
+    assert!(
+        same.verdicts
+            .arms
+            .iter()
+            .all(|arm| arm.time == Some(Verdict::Same) && arm.work == Work::Same)
+    );
     assert!(same.verdicts.again().is_empty(), "two records cannot be measured again");
     // A program a fifth slower on a machine that became a fifth faster looks just like this.
     for budget in [0.05, 0.25] {
@@ -148,11 +160,15 @@ fn a_repetition_agrees_within_what_two_runs_differ_by() {
     let base = quiet();
     let time = |percent| {
         let again = changed(&base, percent);
-        let compared = of_records(("a", &base), ("b", &again), &Rules::of_repetition(), Vec::new()).unwrap();
+        let compared =
+            of_records(("a", &base), ("b", &again), &Rules::of_repetition(), Vec::new()).unwrap();
         arm(&compared, "warm").time.unwrap()
     };
     assert_eq!((time(0), time(15)), (Verdict::Same, Verdict::Same));
-    assert!(matches!(time(25), Verdict::Inconclusive { .. }), "its interval lies on both sides of 25 %");
+    assert!(
+        matches!(time(25), Verdict::Inconclusive { .. }),
+        "its interval lies on both sides of 25 %"
+    );
     assert_eq!(time(60), Verdict::Slower);
 }
 
@@ -237,7 +253,8 @@ fn records_of_other_plans_are_refused_by_name() {
     for (change, expected) in changes {
         let mut other = base.clone();
         change(&mut other);
-        let error = of_records(("a", &base), ("b", &other), &Rules::default(), Vec::new()).unwrap_err();
+        let error =
+            of_records(("a", &base), ("b", &other), &Rules::default(), Vec::new()).unwrap_err();
         assert!(matches!(error, Error::NotComparable { .. }));
         assert!(error.to_string().contains(expected), "{expected}: {error}");
     }
@@ -379,8 +396,9 @@ fn what_is_not_what_was_written_is_refused_by_name() {
     }
     assert!(matches!(refused("{\"schema\": \"tracerig.record\"}"), Error::NotARecord { .. }));
     // Laid out in another way it is the same.
-    let compact =
-        serde_json::to_string(&serde_json::from_str::<Box<serde_json::value::RawValue>>(&whole).unwrap());
+    let compact = serde_json::to_string(
+        &serde_json::from_str::<Box<serde_json::value::RawValue>>(&whole).unwrap(),
+    );
     std::fs::write(&path, compact.unwrap().replace('\n', " ")).unwrap();
     assert!(Comparisons::read(&path).is_ok());
 }

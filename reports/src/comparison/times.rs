@@ -70,11 +70,14 @@ fn one(arm: &ArmPlan, metric: Metric, base: &Record, new: &Record) -> ArmTimes {
     let [base, new] = [base, new].map(|record| -> Vec<&Sample> {
         record.samples.iter().filter(|sample| sample.is_valid() && sample.key() == key).collect()
     });
-    let whole = |samples: &[&Sample]| middle(samples.iter().filter_map(|sample| metric.time(sample)));
+    let whole =
+        |samples: &[&Sample]| middle(samples.iter().filter_map(|sample| metric.time(sample)));
     let (base_phases, new_phases) = (phases(&base), phases(&new));
     // Those of the new program, and what only the base has at the end.
     let mut names: Vec<&String> = new_phases.iter().map(|(name, _)| name).collect();
-    names.extend(base_phases.iter().map(|(name, _)| name).filter(|&name| find(&new_phases, name).is_none()));
+    names.extend(
+        base_phases.iter().map(|(name, _)| name).filter(|&name| find(&new_phases, name).is_none()),
+    );
     let phases = names.iter().map(|&name| PhaseTimes {
         name: name.clone(),
         took: BeforeAfter { base: find(&base_phases, name), new: find(&new_phases, name) },

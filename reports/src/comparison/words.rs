@@ -55,9 +55,13 @@ pub(crate) fn verdict(comparison: &Comparison) -> String {
         Gate::Fine => "FINE: no extra work, and no arm is slower.",
         Gate::Inconclusive => "INCONCLUSIVE: a regression can neither be shown nor ruled out.",
         Gate::Regression => "REGRESSION: the new program does more work or takes longer.",
-        Gate::Failed => return left_out(arms, "FAILED", "gave no answer", |arm| arm.left_out.failed),
+        Gate::Failed => {
+            return left_out(arms, "FAILED", "gave no answer", |arm| arm.left_out.failed);
+        }
         Gate::Mismatch => {
-            return left_out(arms, "MISMATCH", "gave a wrong answer", |arm| arm.left_out.mismatched);
+            return left_out(arms, "MISMATCH", "gave a wrong answer", |arm| {
+                arm.left_out.mismatched
+            });
         }
     };
     said.to_owned()
@@ -65,8 +69,11 @@ pub(crate) fn verdict(comparison: &Comparison) -> String {
 
 /// `FAILED: 6 samples gave no answer: published (cache cold).`
 fn left_out(arms: &[ArmVerdict], name: &str, what: &str, count: fn(&ArmVerdict) -> u64) -> String {
-    let found: Vec<String> =
-        arms.iter().filter(|arm| count(arm) > 0).map(|arm| words::arm(&arm.arm, arm.cache)).collect();
+    let found: Vec<String> = arms
+        .iter()
+        .filter(|arm| count(arm) > 0)
+        .map(|arm| words::arm(&arm.arm, arm.cache))
+        .collect();
     let samples = words::plural(arms.iter().map(count).sum(), "sample");
     format!("{name}: {samples} {what}: {}.", found.join(", "))
 }
@@ -82,8 +89,8 @@ pub(crate) fn answer(comparison: &Comparison) -> Vec<String> {
     said
 }
 
-/// The reasons of the verdict, decisive ones first: arms that got worse, why others are inconclusive,
-/// and arms that changed without harm.
+/// The reasons of the verdict, decisive ones first: arms that got worse, why others are
+/// inconclusive, and arms that changed without harm.
 pub(crate) fn reasons(comparison: &Comparison) -> Vec<String> {
     let arms = &comparison.verdicts.arms;
     let (fine, decisive): (Vec<&ArmVerdict>, Vec<&ArmVerdict>) =
@@ -102,8 +109,12 @@ fn arm(arm: &ArmVerdict) -> Option<String> {
         parts.push(format!("{} WRONG", words::plural(arm.left_out.mismatched, "answer")));
     }
     if arm.left_out.failed > 0 {
-        let cause = words::or_empty(arm.cause.as_ref(), |cause| format!(" ({})", words::cause(cause)));
-        parts.push(format!("{} without an answer{cause}", words::plural(arm.left_out.failed, "sample")));
+        let cause =
+            words::or_empty(arm.cause.as_ref(), |cause| format!(" ({})", words::cause(cause)));
+        parts.push(format!(
+            "{} without an answer{cause}",
+            words::plural(arm.left_out.failed, "sample")
+        ));
     }
     if matches!(arm.time, Some(Verdict::Inconclusive { why: Doubt::TooFewPairs { .. } }))
         && arm.left_out.excluded > 0
@@ -123,7 +134,8 @@ fn arm(arm: &ArmVerdict) -> Option<String> {
         });
         parts.push(format!("{how}, {}{interval}", words::change(change.ratio)));
     }
-    (!parts.is_empty()).then(|| format!("{}: {}.", words::arm(&arm.arm, arm.cache), parts.join("; ")))
+    (!parts.is_empty())
+        .then(|| format!("{}: {}.", words::arm(&arm.arm, arm.cache), parts.join("; ")))
 }
 
 /// Each doubt once, with the arms that have it.
@@ -137,8 +149,9 @@ fn doubts(arms: &[ArmVerdict]) -> Vec<String> {
             None => doubts.push((why.matter(), vec![named])),
         }
     }
-    let sentence =
-        |(matter, arms): (&str, Vec<String>)| format!("Inconclusive, {matter}: {}.", arms.join(", "));
+    let sentence = |(matter, arms): (&str, Vec<String>)| {
+        format!("Inconclusive, {matter}: {}.", arms.join(", "))
+    };
     doubts.into_iter().map(sentence).collect()
 }
 
@@ -170,7 +183,8 @@ fn work(arm: &ArmVerdict) -> Option<String> {
 
 /// The arms whose time is the same, in one sentence.
 fn same(arms: &[ArmVerdict]) -> Option<String> {
-    let same: Vec<&ArmVerdict> = arms.iter().filter(|arm| arm.time == Some(Verdict::Same)).collect();
+    let same: Vec<&ArmVerdict> =
+        arms.iter().filter(|arm| arm.time == Some(Verdict::Same)).collect();
     (!same.is_empty()).then(|| {
         let names: Vec<String> = same.iter().map(|arm| words::arm(&arm.arm, arm.cache)).collect();
         format!("The same time: {}.", names.join(", "))
@@ -179,11 +193,15 @@ fn same(arms: &[ArmVerdict]) -> Option<String> {
 
 /// How verdicts are made.
 pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
-    let Rules { margin, budget, between_runs, beside, accepted, tolerated } = &comparison.verdicts.rules;
+    let Rules { margin, budget, between_runs, beside, accepted, tolerated } =
+        &comparison.verdicts.rules;
     let arms = &comparison.verdicts.arms;
-    let basis = |wanted| arms.iter().filter_map(|arm| arm.change).any(|change| change.basis == wanted);
-    let mut said =
-        vec!["Exact work counters must be equal; a single launch that does more is a regression.".to_owned()];
+    let basis =
+        |wanted| arms.iter().filter_map(|arm| arm.change).any(|change| change.basis == wanted);
+    let mut said = vec![
+        "Exact work counters must be equal; a single launch that does more is a regression."
+            .to_owned(),
+    ];
     if basis(Basis::Paired) {
         said.push(format!(
             "Times are the median ratio of pairs measured alternately. Slower or faster: the whole {} interval, corrected for {} (Holm), lies \
@@ -216,7 +234,10 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     }
     if !accepted.is_empty() {
         let names: Vec<&str> = accepted.iter().map(String::as_str).collect();
-        said.push(format!("Accepted changes, which do not affect the verdict: {}.", names.join(", ")));
+        said.push(format!(
+            "Accepted changes, which do not affect the verdict: {}.",
+            names.join(", ")
+        ));
     }
     let (base, new) = (comparison.base.cores, comparison.new.cores);
     if base != new {
@@ -237,8 +258,9 @@ pub(crate) fn noise(comparison: &Comparison) -> Option<String> {
         return None;
     }
     let biased = noise.iter().filter(|noise| noise.biased).count();
-    let (alarms, resampled) =
-        noise.iter().fold((0, 0), |sum, noise| (sum.0 + noise.false_alarms, sum.1 + noise.resampled));
+    let (alarms, resampled) = noise
+        .iter()
+        .fold((0, 0), |sum, noise| (sum.0 + noise.false_alarms, sum.1 + noise.resampled));
     Some(format!(
         "The base compared with itself: {biased} of {} different. Of {} comparisons drawn at random from its pairs, {} different \
          (false alarms, {}).",

@@ -125,7 +125,8 @@ impl Entry {
     /// The entry of `commit` with the figures of these records.
     ///
     /// # Errors
-    /// In words: no record is given, two records are of the same run, or they are of several machines.
+    /// In words: no record is given, two records are of the same run, or they are of several
+    /// machines.
     pub fn of(commit: Commit, records: &[Record], gate: Option<Gate>) -> Result<Entry, String> {
         let Some(first) = records.first() else { return Err("no record is given".to_owned()) };
         let place = Place::of(first);
@@ -151,7 +152,9 @@ impl Entry {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let print = &place.fingerprint;
         if print.is_empty() || print.len() > 64 || !print.chars().all(is_plain) {
-            return Some("the fingerprint of the machine is not 1 to 64 letters and digits".to_owned());
+            return Some(
+                "the fingerprint of the machine is not 1 to 64 letters and digits".to_owned(),
+            );
         }
         let mut texts = vec![&commit.subject, &place.platform];
         let mut names = BTreeSet::new();
@@ -163,20 +166,29 @@ impl Entry {
             let mut arms = BTreeSet::new();
             for arm in &run.arms {
                 if !arms.insert(&arm.name) {
-                    return Some(format!("the run `{}` has the arm `{}` twice", run.name, arm.name));
+                    return Some(format!(
+                        "the run `{}` has the arm `{}` twice",
+                        run.name, arm.name
+                    ));
                 }
                 texts.push(&arm.name);
                 texts.extend(arm.counters.keys());
                 if let Some(what) = arm.of_floor.and_then(Ratio::contradiction) {
-                    return Some(format!("the ratio of `{}/{}` to the floor {what}", run.name, arm.name));
+                    return Some(format!(
+                        "the ratio of `{}/{}` to the floor {what}",
+                        run.name, arm.name
+                    ));
                 }
             }
         }
         let parts = |run: &Run| {
-            run.arms.len() > MOST_PARTS || run.arms.iter().any(|arm| arm.counters.len() > MOST_PARTS)
+            run.arms.len() > MOST_PARTS
+                || run.arms.iter().any(|arm| arm.counters.len() > MOST_PARTS)
         };
         if runs.len() > MOST_PARTS || runs.iter().any(parts) {
-            return Some(format!("it has more than {MOST_PARTS} runs, arms of a run or counters of an arm"));
+            return Some(format!(
+                "it has more than {MOST_PARTS} runs, arms of a run or counters of an arm"
+            ));
         }
         too_long(texts)
     }
@@ -202,7 +214,8 @@ impl Commit {
         if let Some(wrong) = hashes.into_iter().flatten().find(|hash| !is_revision(hash)) {
             return Some(format!("`{wrong}` is not the full hash of a commit"));
         }
-        (!is_time(&self.committed)).then(|| "the time of the commit is not RFC 3339 in UTC".to_owned())
+        (!is_time(&self.committed))
+            .then(|| "the time of the commit is not RFC 3339 in UTC".to_owned())
     }
 }
 
@@ -273,7 +286,8 @@ impl Ratio {
         if !positive(self.ratio) {
             return Some("is not above 0");
         }
-        let holds = |Interval { low, high }: Interval| positive(low) && positive(high) && low <= high;
+        let holds =
+            |Interval { low, high }: Interval| positive(low) && positive(high) && low <= high;
         (!self.interval.is_none_or(holds)).then_some("has an interval without sense")
     }
 }
@@ -314,6 +328,7 @@ fn is_revision(text: &str) -> bool {
 /// Whether it reads `2026-11-30T12:00:00Z`: then the order of texts is that of times.
 fn is_time(text: &str) -> bool {
     let pattern = b"dddd-dd-ddTdd:dd:ddZ";
-    let fits = |(have, want): (u8, &u8)| if *want == b'd' { have.is_ascii_digit() } else { have == *want };
+    let fits =
+        |(have, want): (u8, &u8)| if *want == b'd' { have.is_ascii_digit() } else { have == *want };
     text.len() == pattern.len() && text.bytes().zip(pattern).all(fits)
 }

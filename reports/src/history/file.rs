@@ -1,4 +1,5 @@
-//! Entries and explained steps as files: a header with schema, version and checksum, then the content.
+//! Entries and explained steps as files: a header with schema, version and checksum, then the
+//! content.
 
 use std::path::{Path, PathBuf};
 
@@ -77,7 +78,9 @@ impl Files {
         let mut paths = match std::fs::read_dir(folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
             found => found
-                .and_then(|found| found.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>())
+                .and_then(|found| {
+                    found.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()
+                })
                 .map_err(failed)?,
         };
         paths.sort();
@@ -102,8 +105,8 @@ impl Files {
     /// Adds the content of the file at `path`.
     ///
     /// # Errors
-    /// Typed, with path and remedy: it is cut off, not JSON, of something else, of an unknown version,
-    /// changed after it was written, or it contradicts itself, or there are too many.
+    /// Typed, with path and remedy: it is cut off, not JSON, of something else, of an unknown
+    /// version, changed after it was written, or it contradicts itself, or there are too many.
     pub fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
         if self.entries.len() + self.blessings.len() >= MOST_ENTRIES {
             let what = format!("the history has more than {MOST_ENTRIES} files");
@@ -145,7 +148,9 @@ fn of_history(error: Error) -> Error {
         Error::NotARecord { path, found } => {
             Error::NotHistory { path, what: format!("its \"schema\" is {found}") }
         }
-        Error::NotJson { path, source } => Error::NotHistory { path, what: format!("not JSON: {source}") },
+        Error::NotJson { path, source } => {
+            Error::NotHistory { path, what: format!("not JSON: {source}") }
+        }
         error => error,
     }
 }

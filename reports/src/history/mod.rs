@@ -1,7 +1,8 @@
 //! Histories: the runs of each commit, one file a commit, and where a figure changed.
 //!
-//! [`Entry`] is what is kept of a commit, [`Files`] reads all of them, and [`Judged`] has the steps:
-//! exact ones of counters, advisory ones of ratios. `docs/statistics.md` says how they are found.
+//! [`Entry`] is what is kept of a commit, [`Files`] reads all of them, and [`Judged`] has the
+//! steps: exact ones of counters, advisory ones of ratios. `docs/statistics.md` says how they are
+//! found.
 
 mod entry;
 mod file;
@@ -17,8 +18,8 @@ pub(crate) mod tests;
 pub(crate) mod words;
 
 pub use entry::{
-    Arm, BLESSING_SCHEMA, BLESSING_VERSION, Blessing, Commit, Entry, MOST_PARTS, MOST_TEXT, Place, Ratio,
-    Run, SCHEMA, VERSION,
+    Arm, BLESSING_SCHEMA, BLESSING_VERSION, Blessing, Commit, Entry, MOST_PARTS, MOST_TEXT, Place,
+    Ratio, Run, SCHEMA, VERSION,
 };
 pub use file::{Files, LARGEST_ENTRY, MOST_ENTRIES, SUFFIX};
 pub use json::json;

@@ -2,10 +2,10 @@
 //! permutation test.
 //!
 //! The statistic is the largest difference between the means of two adjacent stretches, scaled by
-//! their lengths and the noise, over all places in a fixed set of intervals (Kovács, Bühlmann, Li and Munk, "Seeded binary
-//! segmentation", Biometrika 110, 2023). Without intervals, a step up and a later step down would hide
-//! each other. How often noise alone gives as much is counted in permutations of the series itself, so
-//! nothing is assumed about the distribution of the noise.
+//! their lengths and the noise, over all places in a fixed set of intervals (Kovács, Bühlmann, Li
+//! and Munk, "Seeded binary segmentation", Biometrika 110, 2023). Without intervals, a step up and
+//! a later step down would hide each other. How often noise alone gives as much is counted in
+//! permutations of the series itself, so nothing is assumed about the distribution of the noise.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -34,7 +34,8 @@ fn intervals(n: usize) -> Vec<(usize, usize)> {
     all
 }
 
-/// How far from the median values may be, in standard deviations: what is farther counts as this far.
+/// How far from the median values may be, in standard deviations: what is farther counts as this
+/// far.
 const FARTHEST: f64 = 3.0;
 
 /// The values without extremes: one disturbed run would hide steps for as long as it is among them.
@@ -102,8 +103,8 @@ impl Test {
         f64::from(self.reached + 1) / f64::from(self.made + 1)
     }
 
-    /// The places of all steps, given that noise may give as much as the series does with probability
-    /// `level`: the first value behind each.
+    /// The places of all steps, given that noise may give as much as the series does with
+    /// probability `level`: the first value behind each.
     pub(crate) fn steps(&self, level: f64) -> Vec<usize> {
         let mut found = Vec::new();
         split(&self.values, 0, Some(self.split), level, &mut found);
@@ -118,8 +119,8 @@ pub(crate) fn permutations(level: f64) -> u32 {
     (5.0 / level).ceil().clamp(100.0, 5e7) as u32
 }
 
-/// Divides the values, which begin at `from` of the series, at `known` or at the place a test finds,
-/// and both parts likewise.
+/// Divides the values, which begin at `from` of the series, at `known` or at the place a test
+/// finds, and both parts likewise.
 fn split(values: &[f64], from: usize, known: Option<usize>, level: f64, found: &mut Vec<usize>) {
     let at = known.or_else(|| {
         let mut test = Test::of(values)?;
@@ -181,8 +182,8 @@ fn sums(values: &[f64]) -> Vec<f64> {
     std::iter::once(0.0).chain(running).collect()
 }
 
-/// The spread of the values around their level, from the differences of neighbours: a step is in one
-/// of them only, and in a permutation in many. `None` if all values are equal.
+/// The spread of the values around their level, from the differences of neighbours: a step is in
+/// one of them only, and in a permutation in many. `None` if all values are equal.
 fn noise(values: &[f64]) -> Option<f64> {
     let differences = values.windows(2).map(|pair| (pair[1] - pair[0]).abs());
     let noise = differences.sum::<f64>() / values.len() as f64;
@@ -206,7 +207,8 @@ mod tests {
             let uniform = |r: &mut ChaCha8Rng| (r.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
             (0..12).map(|_| uniform(&mut random)).sum::<f64>() - 6.0
         };
-        let level = |at| levels.iter().rev().find(|(from, _)| at >= *from).map_or(0.0, |(_, level)| *level);
+        let level =
+            |at| levels.iter().rev().find(|(from, _)| at >= *from).map_or(0.0, |(_, level)| *level);
         (0..n).map(|at| level(at) + deviation * normal()).collect()
     }
 

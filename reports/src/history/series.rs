@@ -102,14 +102,21 @@ impl Table {
             let Some(&at) = at.get(&entry.commit.revision) else { continue };
             gates[at].0 = gates[at].0.max(entry.gate);
             gates[at].1 |= entry.has_failed();
-            for (run, arm) in entry.runs.iter().flat_map(|run| run.arms.iter().map(move |arm| (run, arm))) {
+            for (run, arm) in
+                entry.runs.iter().flat_map(|run| run.arms.iter().map(move |arm| (run, arm)))
+            {
                 let name = |figure: &str| name(&run.name, &arm.name, figure);
                 let mut add = |kind, name, place, value| {
                     let cell = cells.entry((kind, name, place)).or_default().entry(at).or_default();
                     cell.push((value, run.conditions.as_str()));
                 };
                 for (counter, value) in &arm.counters {
-                    add(Kind::Counter, name(counter), &entry.place.platform, Value::Counter(*value));
+                    add(
+                        Kind::Counter,
+                        name(counter),
+                        &entry.place.platform,
+                        Value::Counter(*value),
+                    );
                 }
                 if let Some(ratio) = arm.of_floor {
                     add(Kind::Ratio, name(OF_FLOOR), &entry.place.fingerprint, Value::Ratio(ratio));
@@ -137,8 +144,15 @@ fn point(at: usize, values: &[(Value, &str)]) -> Option<Point> {
     let conditions = conditions.to_owned();
     match first {
         Value::Counter(first) => {
-            let equal = values.iter().all(|(value, _)| matches!(value, Value::Counter(v) if *v == first));
-            equal.then_some(Point { at, value: first as f64, count: Some(first), interval: None, conditions })
+            let equal =
+                values.iter().all(|(value, _)| matches!(value, Value::Counter(v) if *v == first));
+            equal.then_some(Point {
+                at,
+                value: first as f64,
+                count: Some(first),
+                interval: None,
+                conditions,
+            })
         }
         Value::Ratio(first) => {
             let logs: Vec<f64> = values
@@ -176,8 +190,11 @@ fn ordered(entries: &[Entry]) -> Vec<Commit> {
     }
     // Commits that are their own ancestors exist only in files that somebody made up.
     let known: BTreeSet<String> = sorted.iter().map(|commit| commit.revision.clone()).collect();
-    let mut left: Vec<Commit> =
-        commits.values().filter(|commit| !known.contains(&commit.revision)).map(|c| (*c).clone()).collect();
+    let mut left: Vec<Commit> = commits
+        .values()
+        .filter(|commit| !known.contains(&commit.revision))
+        .map(|c| (*c).clone())
+        .collect();
     left.sort_by_key(key);
     sorted.extend(left);
     sorted
@@ -196,9 +213,11 @@ mod tests {
             entry.commit.committed = "2026-11-30T12:00:00Z".to_owned();
         }
         entries[4].commit.committed = "2026-11-30T09:00:00Z".to_owned();
-        let expected: Vec<String> = entries.iter().map(|entry| entry.commit.revision.clone()).collect();
+        let expected: Vec<String> =
+            entries.iter().map(|entry| entry.commit.revision.clone()).collect();
         entries.reverse();
-        let found: Vec<String> = ordered(&entries).into_iter().map(|commit| commit.revision).collect();
+        let found: Vec<String> =
+            ordered(&entries).into_iter().map(|commit| commit.revision).collect();
         assert_eq!(found, expected);
         // A made-up circle ends.
         entries[8].commit.parent = Some(expected[8].clone());

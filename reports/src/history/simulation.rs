@@ -10,10 +10,12 @@ use super::*;
 use crate::stats;
 
 const COMMITS: usize = 40;
-const ARMS: [&str; 6] = ["published-hot", "full-hot", "cold-hot", "warm-hot", "unchanged-hot", "pruned-hot"];
+const ARMS: [&str; 6] =
+    ["published-hot", "full-hot", "cold-hot", "warm-hot", "unchanged-hot", "pruned-hot"];
 
-/// Ratios as runs give them: the median of ten rounds. A run as a whole is off by about 1 %, because
-/// code and pages are placed anew; a round by 4 %; every twentieth round is late by up to a half.
+/// Ratios as runs give them: the median of ten rounds. A run as a whole is off by about 1 %,
+/// because code and pages are placed anew; a round by 4 %; every twentieth round is late by up to a
+/// half.
 struct Noise(ChaCha8Rng);
 
 impl Noise {
@@ -37,8 +39,8 @@ impl Noise {
     }
 }
 
-/// A history of these arms; `slower` is 6 % slower from the commit on, and a row more is examined from
-/// the other.
+/// A history of these arms; `slower` is 6 % slower from the commit on, and a row more is examined
+/// from the other.
 fn history(seed: u64, planted: Option<(usize, usize)>) -> Files {
     let mut noise = Noise(ChaCha8Rng::seed_from_u64(seed));
     let of = |nth: usize| {

@@ -17,7 +17,8 @@ pub const LAST: usize = 200;
 /// The most that are.
 pub const MOST_COMMITS: usize = 2_000;
 
-/// How far the place of a step may move as more commits follow: a blessing holds for a step this near.
+/// How far the place of a step may move as more commits follow: a blessing holds for a step this
+/// near.
 const NEAR: usize = 2;
 
 /// By what ratios are judged.
@@ -84,7 +85,8 @@ pub struct Judged {
     pub commits: Vec<Commit>,
     /// Commits before them that are not judged.
     pub older: usize,
-    /// Commits that did not pass: a wrong answer, a failed process, or a regression. Counted from 0.
+    /// Commits that did not pass: a wrong answer, a failed process, or a regression. Counted from
+    /// 0.
     pub failed: Vec<usize>,
     /// The series, by kind and name.
     pub series: Vec<Series>,
@@ -103,7 +105,8 @@ impl Judged {
     #[must_use]
     pub fn of(files: &Files, rules: Rules) -> Judged {
         let table = Table::of(files, rules.last);
-        let mut all: Vec<&str> = files.entries.iter().map(|entry| entry.commit.revision.as_str()).collect();
+        let mut all: Vec<&str> =
+            files.entries.iter().map(|entry| entry.commit.revision.as_str()).collect();
         all.sort_unstable();
         all.dedup();
         let mut steps = counted(&table);
@@ -118,7 +121,8 @@ impl Judged {
             ))
         });
         let idle = bless(&table, &mut steps, &files.blessings);
-        let failed = table.gates.iter().enumerate().filter(|(_, gate)| gate.1).map(|(at, _)| at).collect();
+        let failed =
+            table.gates.iter().enumerate().filter(|(_, gate)| gate.1).map(|(at, _)| at).collect();
         let older = all.len() - table.commits.len();
         let Table { commits, series, unclear, .. } = table;
         Judged { rules, commits, older, failed, series, steps, judged, unclear, idle }
@@ -168,11 +172,12 @@ fn counted(table: &Table) -> Vec<Step> {
     steps.collect()
 }
 
-/// The steps of ratios, and how many ratios were judged. Benjamini and Hochberg's procedure holds the
-/// rate over all of them.
+/// The steps of ratios, and how many ratios were judged. Benjamini and Hochberg's procedure holds
+/// the rate over all of them.
 fn measured(table: &Table, rules: &Rules) -> (usize, Vec<Step>) {
     let ratios = table.series.iter().filter(|series| series.kind == Kind::Ratio);
-    let logs = |series: &Series| series.points.iter().map(|point| point.value.ln()).collect::<Vec<f64>>();
+    let logs =
+        |series: &Series| series.points.iter().map(|point| point.value.ln()).collect::<Vec<f64>>();
     let enough: Vec<(&Series, Vec<f64>)> = ratios
         .map(|series| (series, logs(series)))
         .filter(|(_, values)| values.len() >= 2 * SHORTEST)
@@ -181,8 +186,8 @@ fn measured(table: &Table, rules: &Rules) -> (usize, Vec<Step>) {
     let mut tests: Vec<(&Series, Test)> =
         enough.iter().filter_map(|(series, values)| Some((*series, Test::of(values)?))).collect();
     let mut candidates = judged.max(1);
-    // Most series need few permutations; those that may be significant are continued, until there are
-    // enough for the level that the procedure asks of the most significant ones.
+    // Most series need few permutations; those that may be significant are continued, until there
+    // are enough for the level that the procedure asks of the most significant ones.
     let level = loop {
         let level = rules.rate * candidates as f64 / judged.max(1) as f64;
         let mut significant = 0;
@@ -209,14 +214,16 @@ fn measured(table: &Table, rules: &Rules) -> (usize, Vec<Step>) {
     (judged, steps)
 }
 
-/// The steps that are at least as large as the margin, each with the median before and after it. The
-/// smallest goes first, because without it its neighbours are larger.
+/// The steps that are at least as large as the margin, each with the median before and after it.
+/// The smallest goes first, because without it its neighbours are larger.
 fn beyond_margin(logs: &[f64], mut places: Vec<usize>, margin: f64) -> Vec<(usize, f64, f64)> {
     loop {
         let bounds: Vec<usize> =
             std::iter::once(0).chain(places.iter().copied()).chain([logs.len()]).collect();
-        let levels: Vec<f64> =
-            bounds.windows(2).map(|ends| stats::median(&logs[ends[0]..ends[1]]).unwrap_or(0.0)).collect();
+        let levels: Vec<f64> = bounds
+            .windows(2)
+            .map(|ends| stats::median(&logs[ends[0]..ends[1]]).unwrap_or(0.0))
+            .collect();
         let sizes = levels.windows(2).map(|pair| (pair[1] - pair[0]).abs());
         let smallest = sizes.enumerate().min_by(|one, other| one.1.total_cmp(&other.1));
         match smallest {
@@ -231,8 +238,12 @@ fn beyond_margin(logs: &[f64], mut places: Vec<usize>, margin: f64) -> Vec<(usiz
 
 /// Marks the steps that somebody explained. Returns the blessings without a step.
 fn bless(table: &Table, steps: &mut [Step], blessings: &[Blessing]) -> Vec<Blessing> {
-    let at: BTreeMap<&str, usize> =
-        table.commits.iter().enumerate().map(|(at, commit)| (commit.revision.as_str(), at)).collect();
+    let at: BTreeMap<&str, usize> = table
+        .commits
+        .iter()
+        .enumerate()
+        .map(|(at, commit)| (commit.revision.as_str(), at))
+        .collect();
     let mut idle = Vec::new();
     for blessing in blessings {
         let Some(&at) = at.get(blessing.revision.as_str()) else { continue };

@@ -22,7 +22,11 @@ pub(crate) fn commit(nth: usize) -> Commit {
 }
 
 /// An entry of one run, with these counters and ratios of arms.
-pub(crate) fn entry(commit: Commit, counters: &[(&str, &str, u64)], ratios: &[(&str, f64)]) -> Entry {
+pub(crate) fn entry(
+    commit: Commit,
+    counters: &[(&str, &str, u64)],
+    ratios: &[(&str, f64)],
+) -> Entry {
     let mut arms: BTreeMap<&str, Arm> = BTreeMap::new();
     let new = |name: &str| Arm { name: name.to_owned(), counters: BTreeMap::new(), of_floor: None };
     for (name, counter, value) in counters {
@@ -81,11 +85,22 @@ fn both_steps_are_named_at_their_commits() {
     assert_eq!(found, [(OF_FLOOR, 25, Kind::Ratio), (ROWS, 12, Kind::Counter)]);
     let [ratio, rows] = judged.steps.as_slice() else { panic!() };
     assert!(rows.since_parent && rows.counts == Some([200, 201]) && rows.p.is_none());
-    assert!((ratio.after / ratio.before - 1.06).abs() < 0.005 && ratio.p.unwrap() <= 0.001, "{ratio:?}");
+    assert!(
+        (ratio.after / ratio.before - 1.06).abs() < 0.005 && ratio.p.unwrap() <= 0.001,
+        "{ratio:?}"
+    );
     let text = terminal(&judged);
-    assert!(text.starts_with("2 steps in 40 commits. Newest: relaunch/quick/warm-hot/of_floor +"), "{text}");
-    assert!(text.contains("0000000cab") && text.contains("200 to 201") && text.contains("commit 12"));
-    assert!(text.lines().count() <= 30 && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(
+        text.starts_with("2 steps in 40 commits. Newest: relaunch/quick/warm-hot/of_floor +"),
+        "{text}"
+    );
+    assert!(
+        text.contains("0000000cab") && text.contains("200 to 201") && text.contains("commit 12")
+    );
+    assert!(
+        text.lines().count() <= 30 && text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
 }
 
 #[test]
@@ -94,7 +109,11 @@ fn a_missing_commit_makes_a_step_of_a_counter_less_certain() {
     files.entries.remove(12);
     let judged = Judged::of(&files, Rules::default());
     let step = judged.steps.iter().find(|step| step.series == ROWS).unwrap();
-    assert!(!step.since_parent && step.since == commit(11).revision && step.revision == commit(13).revision);
+    assert!(
+        !step.since_parent
+            && step.since == commit(11).revision
+            && step.revision == commit(13).revision
+    );
     assert!(terminal(&judged).contains("since 0000000bab"));
 }
 
@@ -130,7 +149,8 @@ fn an_explained_step_keeps_its_reason_and_a_blessing_without_a_step_is_reported(
 fn counters_of_other_platforms_and_ratios_of_other_machines_are_other_series() {
     let mut files = stepped();
     for entry in &mut files.entries[12..] {
-        entry.place = Place { fingerprint: "other".to_owned(), platform: "linux x86_64, 4 cores".to_owned() };
+        entry.place =
+            Place { fingerprint: "other".to_owned(), platform: "linux x86_64, 4 cores".to_owned() };
     }
     let judged = Judged::of(&files, Rules::default());
     assert!(judged.steps.iter().all(|step| step.series != ROWS), "{:?}", judged.steps);
@@ -160,7 +180,10 @@ fn counters_are_compared_in_all_their_digits() {
 #[test]
 fn the_newest_commits_are_judged() {
     let judged = Judged::of(&stepped(), Rules { last: 20, ..Rules::default() });
-    assert_eq!((judged.commits.len(), judged.older, judged.commits[0].clone()), (20, 20, commit(20)));
+    assert_eq!(
+        (judged.commits.len(), judged.older, judged.commits[0].clone()),
+        (20, 20, commit(20))
+    );
     assert!(judged.steps.len() == 1 && terminal(&judged).contains("20 older commits not judged"));
     let none = Judged::of(&Files::default(), Rules::default());
     assert!(terminal(&none).starts_with("The history is empty."));
@@ -193,13 +216,21 @@ fn an_entry_has_the_figures_of_its_records() {
     let found = Entry::of(commit(3), &records, Some(Gate::Fine)).unwrap();
     assert_eq!(found.runs[0].name, "relaunch/quick");
     let arm = |run: usize, name: &str| {
-        found.runs[run].arms.iter().find(|arm| arm.name == name).unwrap_or_else(|| panic!("{name}")).clone()
+        found.runs[run]
+            .arms
+            .iter()
+            .find(|arm| arm.name == name)
+            .unwrap_or_else(|| panic!("{name}"))
+            .clone()
     };
     let warm = arm(0, "warm-hot");
     assert_eq!(warm.counters["rows_examined"], 200);
     assert!(!warm.counters.contains_key("cache_misses") && !warm.counters.contains_key("fsyncs"));
     let ratio = warm.of_floor.unwrap();
-    assert!((1.8..2.0).contains(&ratio.ratio) && ratio.interval.is_some() && ratio.pairs == 8, "{ratio:?}");
+    assert!(
+        (1.8..2.0).contains(&ratio.ratio) && ratio.interval.is_some() && ratio.pairs == 8,
+        "{ratio:?}"
+    );
     assert!(arm(0, "floor-hot").of_floor.is_none() && arm(1, "sync").of_floor.is_some());
     // What the records do not share.
     let twice = Entry::of(commit(3), &[records[0].clone(), records[0].clone()], None).unwrap_err();
@@ -251,7 +282,10 @@ fn a_file_is_read_back_and_what_is_not_one_is_refused_by_name() {
     changed(|entry| entry.commit.committed = "yesterday".to_owned(), "RFC 3339");
     changed(|entry| entry.commit.subject = "x".repeat(MOST_TEXT + 1), "more than 2000 characters");
     changed(|entry| entry.place.fingerprint = "../x".to_owned(), "fingerprint");
-    changed(|entry| entry.runs[0].arms[0].of_floor.as_mut().unwrap().ratio = -1.0, "is not above 0");
+    changed(
+        |entry| entry.runs[0].arms[0].of_floor.as_mut().unwrap().ratio = -1.0,
+        "is not above 0",
+    );
     changed(|entry| entry.runs.push(entry.runs[0].clone()), "two records are of the run");
     let arm_twice = |entry: &mut Entry| {
         let arm = entry.runs[0].arms[0].clone();

@@ -59,7 +59,8 @@ pub(crate) fn certainty(step: &Step) -> String {
 
 /// The steps, what is most wanted first: on a telephone the rest scrolls.
 pub(crate) fn steps(judged: &Judged) -> Table {
-    let titles = ["commit", "change", "series", "certainty", "explained", "subject", "gate", "place"];
+    let titles =
+        ["commit", "change", "series", "certainty", "explained", "subject", "gate", "place"];
     let mut table = Table::new(1, titles);
     for title in &titles[2..] {
         table = table.words(title);
@@ -86,7 +87,11 @@ pub(crate) fn brief<'a>(steps: impl Iterator<Item = &'a Step>) -> Table {
     let changes = steps.iter().map(|(_, change)| columns(change)).max().unwrap_or(0);
     let room = (WIDTH - 14).saturating_sub(changes).max(8);
     for (step, change) in steps {
-        table.row(vec![short(&step.revision).to_owned(), shortened(&plain(&step.series), room), change]);
+        table.row(vec![
+            short(&step.revision).to_owned(),
+            shortened(&plain(&step.series), room),
+            change,
+        ]);
     }
     table
 }
@@ -122,11 +127,18 @@ pub(crate) fn notes(judged: &Judged) -> Vec<String> {
     }
     if let Some((series, at)) = judged.unclear.first() {
         let values = words::plural(judged.unclear.len() as u64, "counter");
-        said.push(format!("{values} left out, because runs of one commit differ: {series} at {}.", of(*at)));
+        said.push(format!(
+            "{values} left out, because runs of one commit differ: {series} at {}.",
+            of(*at)
+        ));
     }
     if let Some(idle) = judged.idle.first() {
         let blessings = words::plural(judged.idle.len() as u64, "blessing");
-        said.push(format!("{blessings} without a step: {} at {}.", idle.series, short(&idle.revision)));
+        said.push(format!(
+            "{blessings} without a step: {} at {}.",
+            idle.series,
+            short(&idle.revision)
+        ));
     }
     if judged.older > 0 {
         said.push(format!(
@@ -140,7 +152,8 @@ pub(crate) fn notes(judged: &Judged) -> Vec<String> {
 /// How steps are found.
 pub(crate) fn method(judged: &Judged) -> Vec<String> {
     let rules = &judged.rules;
-    let counters = judged.series.iter().filter(|series| series.kind == Kind::Counter).count() as u64;
+    let counters =
+        judged.series.iter().filter(|series| series.kind == Kind::Counter).count() as u64;
     vec![
         format!(
             "{}: exact. Another value than at the commit before is a step.",

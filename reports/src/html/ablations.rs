@@ -1,7 +1,7 @@
 //! The table of ablations: what each check is for, what goes wrong without it, and what it costs.
 //!
-//! The document is another program's, so nothing is asked of it but lists of objects: each becomes a table, its columns the simple
-//! fields in the order in which they first appear.
+//! The document is another program's, so nothing is asked of it but lists of objects: each becomes
+//! a table, its columns the simple fields in the order in which they first appear.
 
 use serde_json::Value;
 
@@ -77,7 +77,8 @@ type Fields<'a> = Vec<(String, &'a Value)>;
 fn fields(row: &Value) -> Fields<'_> {
     let mut found = Vec::new();
     collect(row, "", 0, &mut found);
-    let rank = |name: &str| FIRST.iter().position(|first| name.starts_with(first)).unwrap_or(FIRST.len());
+    let rank =
+        |name: &str| FIRST.iter().position(|first| name.starts_with(first)).unwrap_or(FIRST.len());
     found.sort_by_key(|(name, _)| rank(name));
     found
 }
@@ -112,7 +113,9 @@ fn long<'a>(row: &Fields<'a>) -> Vec<(String, &'a str)> {
     let named = row.iter().find(|(name, _)| name == "name").or(row.first());
     let named = named.and_then(|(_, value)| value.as_str()).unwrap_or_default();
     let texts = row.iter().filter(|(_, value)| is_long(value));
-    texts.filter_map(|(name, value)| Some((format!("{named}: {}", words(name)), value.as_str()?))).collect()
+    texts
+        .filter_map(|(name, value)| Some((format!("{named}: {}", words(name)), value.as_str()?)))
+        .collect()
 }
 
 fn table(rows: &[Fields<'_>]) -> Table {
@@ -128,7 +131,8 @@ fn table(rows: &[Fields<'_>]) -> Table {
     };
     let mut table = Table::new(titles.len().min(1), titles.iter().map(|title| words(title)));
     for title in &titles {
-        let values = || rows.iter().flatten().filter(|(name, _)| name == title).map(|(_, value)| value);
+        let values =
+            || rows.iter().flatten().filter(|(name, _)| name == title).map(|(_, value)| value);
         if values().any(|value| !value.is_number() && !value.is_null() && ends(value).is_none()) {
             table = table.words(&words(title));
         }
@@ -141,19 +145,24 @@ fn table(rows: &[Fields<'_>]) -> Table {
 
 fn cell(title: &str, value: &Value) -> String {
     match value {
-        Value::Object(_) => {
-            ends(value).map_or_else(|| NOTHING.to_owned(), |(low, high)| format!("{low:.2} to {high:.2}"))
-        }
+        Value::Object(_) => ends(value)
+            .map_or_else(|| NOTHING.to_owned(), |(low, high)| format!("{low:.2} to {high:.2}")),
         Value::Null => NOTHING.to_owned(),
         Value::Bool(value) => if *value { "yes" } else { "no" }.to_owned(),
         Value::Number(number) => match number.as_u64() {
-            Some(nanos) if title.ends_with("_ns") => units::duration(std::time::Duration::from_nanos(nanos)),
+            Some(nanos) if title.ends_with("_ns") => {
+                units::duration(std::time::Duration::from_nanos(nanos))
+            }
             Some(bytes) if title.ends_with("_bytes") => crate::ByteSize(bytes).to_string(),
             Some(count) => units::count(count),
-            None => number.as_f64().map_or_else(|| number.to_string(), |value| format!("{value:.3}")),
+            None => {
+                number.as_f64().map_or_else(|| number.to_string(), |value| format!("{value:.3}"))
+            }
         },
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(|item| cell("", item)).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => {
+            items.iter().map(|item| cell("", item)).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 

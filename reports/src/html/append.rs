@@ -12,10 +12,13 @@ use crate::units;
 use crate::verdict::Metric;
 use crate::words;
 
-/// Parts at which a curve of many times is drawn: 40 for each further nine, down to one in a million.
+/// Parts at which a curve of many times is drawn: 40 for each further nine, down to one in a
+/// million.
 fn parts_of_curve(count: u64) -> impl Iterator<Item = f64> {
     let finest = 1.0 / count.max(1) as f64;
-    (0..=240).map(|step| 1.0 - 10f64.powf(-f64::from(step) / 40.0)).filter(move |part| 1.0 - part >= finest)
+    (0..=240)
+        .map(|step| 1.0 - 10f64.powf(-f64::from(step) / 40.0))
+        .filter(move |part| 1.0 - part >= finest)
 }
 
 /// What was asked.
@@ -106,8 +109,13 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     );
     let title = format!("Ratios, medians over rounds, with {} intervals", words::confidence());
     parts::table(out, &title, &append::tables::ratios(summary));
-    let arms: Vec<(ArmKey, Histogram)> =
-        record.plan.arms.iter().map(ArmPlan::key).map(|key| (key.clone(), all(record, &key))).collect();
+    let arms: Vec<(ArmKey, Histogram)> = record
+        .plan
+        .arms
+        .iter()
+        .map(ArmPlan::key)
+        .map(|key| (key.clone(), all(record, &key)))
+        .collect();
     let curves: Vec<Curve> = arms
         .iter()
         .filter(|(_, times)| !times.is_empty())

@@ -3,11 +3,20 @@
 /// Red, green and blue, linear, from 0 to 1.
 type Light = [f64; 3];
 
-/// What people see who lack one sort of cones (Machado, Oliveira and Fernandes 2009, complete deficiency), and all others.
+/// What people see who lack one sort of cones (Machado, Oliveira and Fernandes 2009, complete
+/// deficiency), and all others.
 const EYES: [[Light; 3]; 3] = [
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
 ];
 
 fn linear(hex: &str) -> Light {
@@ -56,17 +65,28 @@ fn every_two_colours_differ_and_each_stands_out() {
     for (theme, paper) in all("paper").into_iter().enumerate() {
         let colours: Vec<Light> = (0..8).map(|at| all(&format!("c{at}"))[theme]).collect();
         for (at, &one) in colours.iter().enumerate() {
-            assert!(contrast(one, paper) >= 3.0, "theme {theme}, c{at}: {:.2}", contrast(one, paper));
+            assert!(
+                contrast(one, paper) >= 3.0,
+                "theme {theme}, c{at}: {:.2}",
+                contrast(one, paper)
+            );
             for (other_at, &other) in colours[..at].iter().enumerate() {
                 for eye in &EYES {
                     let apart = distance(seen(eye, one), seen(eye, other));
-                    assert!(apart > 0.1, "theme {theme}, c{at} and c{other_at} with {eye:?}: {apart:.3}");
+                    assert!(
+                        apart > 0.1,
+                        "theme {theme}, c{at} and c{other_at} with {eye:?}: {apart:.3}"
+                    );
                 }
             }
         }
         for name in ["ink", "soft", "good", "bad", "doubt"] {
             let text = all(name)[theme];
-            assert!(contrast(text, paper) >= 4.5, "theme {theme}, {name}: {:.2}", contrast(text, paper));
+            assert!(
+                contrast(text, paper) >= 4.5,
+                "theme {theme}, {name}: {:.2}",
+                contrast(text, paper)
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Comparisons on the page: the answer and the verdicts of each at the beginning, and what they rest on in a separate section.
+//! Comparisons on the page: the answer and the verdicts of each at the beginning, and what they
+//! rest on in a separate section.
 
 use super::markup::Markup;
 use super::parts;
@@ -14,7 +15,8 @@ pub(super) fn heading(run: &Run) -> String {
     format!("Comparison {}: {new} and {base}", run.name)
 }
 
-/// What base and new program are called: of paths as much of the end as tells them apart. The whole ones are with the programs.
+/// What base and new program are called: of paths as much of the end as tells them apart. The whole
+/// ones are with the programs.
 fn names(comparison: &Comparison) -> (String, String) {
     let (base, new) = (&comparison.base.name, &comparison.new.name);
     if comparison.base.argv.is_some() {
@@ -25,7 +27,9 @@ fn names(comparison: &Comparison) -> (String, String) {
         let from = name.rmatch_indices('/').nth(parts - 1).map_or(0, |(at, _)| at + 1);
         name[from..].to_owned()
     };
-    let told = (1..=parts).map(|parts| (end(base, parts), end(new, parts))).find(|(base, new)| base != new);
+    let told = (1..=parts)
+        .map(|parts| (end(base, parts), end(new, parts)))
+        .find(|(base, new)| base != new);
     told.unwrap_or_else(|| (base.clone(), new.clone()))
 }
 
@@ -49,7 +53,11 @@ pub(super) fn answers(out: &mut Markup, comparisons: &[Comparisons]) {
             Gate::Inconclusive => "doubt",
             Gate::Regression | Gate::Failed | Gate::Mismatch => "bad",
         };
-        out.leaf("p", &[("class", &format!("state {class}"))], &tied(&format!("{}: {head}", run.name)));
+        out.leaf(
+            "p",
+            &[("class", &format!("state {class}"))],
+            &tied(&format!("{}: {head}", run.name)),
+        );
         let (base, new) = names(&run.comparison);
         let title = format!("{}: {new} compared with {base}", words::subject(&run.comparison));
         parts::table(out, &title, &tables::verdicts(&run.comparison.verdicts));
@@ -90,7 +98,8 @@ pub(super) fn chart<'a>(
          of {}: changes within it are ignored.",
         crate::words::percent(margin)
     );
-    let caption = Caption { id: id.to_owned(), title: "Change of the time of each arm.", how: &how };
+    let caption =
+        Caption { id: id.to_owned(), title: "Change of the time of each arm.", how: &how };
     plot::changes(out, &caption, margin, &changes);
 }
 
@@ -109,7 +118,11 @@ pub(super) fn section(out: &mut Markup, run: &Run) {
         parts::table(out, words::TIMES, &tables::times(&comparison.times, 0.0));
     }
     out.leaf("h3", &[], "Work");
-    parts::table(out, "Exact work counters that changed", &tables::counters(verdicts, CounterClass::Exact));
+    parts::table(
+        out,
+        "Exact work counters that changed",
+        &tables::counters(verdicts, CounterClass::Exact),
+    );
     out.leaf("p", &[], &tables::equal([verdicts]));
     let advisory = tables::counters(verdicts, CounterClass::Advisory);
     parts::table(out, "Advisory counters that changed: they decide nothing", &advisory);

@@ -48,8 +48,13 @@ fn distinction(records: &[Record], record: &Record) -> String {
     let mut arms: Vec<&str> = record.plan.arms.iter().map(|arm| arm.name.as_str()).collect();
     arms.dedup();
     arms.retain(|name| !alike.iter().all(|other| has(other, name)));
-    let is_alone = alike.iter().filter(|other| arms.iter().all(|name| has(other, name))).count() == 1;
-    if arms.is_empty() || !is_alone { format!(" ({})", record.id) } else { format!(" ({})", arms.join(", ")) }
+    let is_alone =
+        alike.iter().filter(|other| arms.iter().all(|name| has(other, name))).count() == 1;
+    if arms.is_empty() || !is_alone {
+        format!(" ({})", record.id)
+    } else {
+        format!(" ({})", arms.join(", "))
+    }
 }
 
 fn capital(word: &str) -> String {
@@ -82,18 +87,27 @@ pub(super) fn page(out: &mut Markup, title: &str, content: &Content<'_>, growth:
         }
     }
     for scenario in scenarios {
-        let runs: Vec<&Record> = launches.iter().copied().filter(|run| run.scenario == scenario).collect();
+        let runs: Vec<&Record> =
+            launches.iter().copied().filter(|run| run.scenario == scenario).collect();
         let question = relaunch::question(runs[0]);
         asked(out, &question, (records, &runs), relaunch::tiles, &relaunch::TITLES, relaunch::line);
     }
     if !appends.is_empty() {
-        asked(out, append::QUESTION, (records, &appends), append::tiles, &append::TITLES, append::line);
+        asked(
+            out,
+            append::QUESTION,
+            (records, &appends),
+            append::tiles,
+            &append::TITLES,
+            append::line,
+        );
     }
     if let [record] = records {
         answer(out, record);
     }
     if let Some(record) = records.first() {
-        let same = records.iter().all(|other| other.machine.fingerprint == record.machine.fingerprint);
+        let same =
+            records.iter().all(|other| other.machine.fingerprint == record.machine.fingerprint);
         let machine = if same {
             remarks::setting(record)
         } else {
@@ -115,7 +129,8 @@ fn asked(
 ) {
     out.leaf("p", &[("class", &"question")], question);
     // The run with the most figures represents all, of several the one on the most data.
-    let Some(largest) = runs.iter().max_by_key(|run| (tiles(run).len(), run.dataset.file_bytes)) else {
+    let Some(largest) = runs.iter().max_by_key(|run| (tiles(run).len(), run.dataset.file_bytes))
+    else {
         return;
     };
     if runs.len() > 1 {
@@ -157,8 +172,11 @@ fn asked(
 
 /// The name of a run in a table, with its data and condition.
 fn run_name(record: &Record) -> String {
-    let scale =
-        if record.dataset.scale == 1.0 { String::new() } else { format!(" x{}", record.dataset.scale) };
+    let scale = if record.dataset.scale == 1.0 {
+        String::new()
+    } else {
+        format!(" x{}", record.dataset.scale)
+    };
     format!("{}{scale}", record.dataset.recipe)
 }
 

@@ -19,7 +19,8 @@ pub fn history(judged: &Judged) -> String {
     document(&title, |out| {
         out.leaf("h1", &[("id", &"top")], &title);
         if let (Some(oldest), Some(newest)) = (judged.commits.first(), judged.commits.last()) {
-            let time = |commit: &crate::history::Commit| crate::words::to_the_minute(&commit.committed);
+            let time =
+                |commit: &crate::history::Commit| crate::words::to_the_minute(&commit.committed);
             let (from, to) = (short(&oldest.revision), short(&newest.revision));
             let said = format!("From {from} ({}) to {to} ({}).", time(oldest), time(newest));
             out.leaf("p", &[("class", &"lead")], &said);
@@ -44,7 +45,11 @@ pub fn history(judged: &Judged) -> String {
                 super::up(out, groups.len() > 1);
             });
         }
-        out.leaf("footer", &[], "Everything on this page is computed from the entries of the history.");
+        out.leaf(
+            "footer",
+            &[],
+            "Everything on this page is computed from the entries of the history.",
+        );
     })
 }
 
@@ -67,7 +72,8 @@ fn contents(out: &mut Markup, judged: &Judged, groups: &[(&str, Vec<&Series>)]) 
         out.leaf("h2", &[], "Contents");
         out.element("ul", &[], |out| {
             for (nth, (name, series)) in groups.iter().enumerate() {
-                let steps: usize = series.iter().map(|series| judged.steps_of(series).count()).sum();
+                let steps: usize =
+                    series.iter().map(|series| judged.steps_of(series).count()).sum();
                 let told = if steps == 0 {
                     String::new()
                 } else {
@@ -83,7 +89,8 @@ fn contents(out: &mut Markup, judged: &Judged, groups: &[(&str, Vec<&Series>)]) 
 }
 
 fn arm(out: &mut Markup, judged: &Judged, id: &str, series: &[&Series], left: &mut usize) {
-    let is_drawn = |series: &&&Series| series.kind == Kind::Ratio || judged.steps_of(series).next().is_some();
+    let is_drawn =
+        |series: &&&Series| series.kind == Kind::Ratio || judged.steps_of(series).next().is_some();
     let mut ratios_first: Vec<&Series> = series.iter().filter(is_drawn).copied().collect();
     ratios_first.sort_by_key(|series| series.kind != Kind::Ratio);
     let (drawn, others) = ratios_first.split_at(ratios_first.len().min(*left));
@@ -110,7 +117,8 @@ fn arm(out: &mut Markup, judged: &Judged, id: &str, series: &[&Series], left: &m
         ]);
     }
     if !level.is_empty() {
-        let title = format!("{} without a step", crate::words::plural(level.len() as u64, "counter"));
+        let title =
+            format!("{} without a step", crate::words::plural(level.len() as u64, "counter"));
         parts::details(out, &title, |out| parts::table(out, "The same at every commit", &table));
     }
 }
@@ -138,7 +146,9 @@ fn picture(out: &mut Markup, judged: &Judged, id: String, series: &Series) {
         passed: !judged.failed.contains(&point.at),
         told: told(
             point.at,
-            point.count.map_or_else(|| format!("{}x the floor", units::ratio(point.value)), units::count),
+            point
+                .count
+                .map_or_else(|| format!("{}x the floor", units::ratio(point.value)), units::count),
         ),
     });
     let marks = judged.steps_of(series).map(|step| Mark {
@@ -151,7 +161,11 @@ fn picture(out: &mut Markup, judged: &Judged, id: String, series: &Series) {
     let chart = Chart {
         places: places.collect(),
         marks: marks.collect(),
-        commits: judged.commits.iter().map(|commit| commit.revision.chars().take(7).collect()).collect(),
+        commits: judged
+            .commits
+            .iter()
+            .map(|commit| commit.revision.chars().take(7).collect())
+            .collect(),
         counts: series.kind == Kind::Counter,
     };
     plot::series(out, &Caption { id, title: &title, how }, &chart);
@@ -159,7 +173,8 @@ fn picture(out: &mut Markup, judged: &Judged, id: String, series: &Series) {
 
 fn explained(step: &Step) -> String {
     let because = step.blessed.as_ref();
-    words::change(step) + &crate::words::or_empty(because, |because| format!("; explained: {because}"))
+    words::change(step)
+        + &crate::words::or_empty(because, |because| format!("; explained: {because}"))
 }
 
 #[cfg(test)]
@@ -186,10 +201,16 @@ mod tests {
         let page = page(&files);
         let seen = elements(&page);
         let count = |name: &str| seen.iter().filter(|seen| *seen == name).count();
-        assert_eq!((count("figure"), count("svg")), (2, 2), "a ratio, and the counter that changed");
+        assert_eq!(
+            (count("figure"), count("svg")),
+            (2, 2),
+            "a ratio, and the counter that changed"
+        );
         let answer = page.find("2 steps in 40 commits, 1 explained.").unwrap();
         assert!(answer < page.find("<table").unwrap() && answer < page.find("<svg").unwrap());
-        assert!(page.contains("a row is checked twice") && page.contains("class=\"step explained\""));
+        assert!(
+            page.contains("a row is checked twice") && page.contains("class=\"step explained\"")
+        );
         assert!(page.contains("class=\"step\"") && page.contains("class=\"void c6\""), "{page}");
         assert!(page.contains("1 counter without a step") && page.contains(">facts<"));
         assert!(!page.contains("NaN") && !page.contains("inf,"), "{page}");
@@ -224,7 +245,9 @@ mod tests {
         files.entries.iter_mut().for_each(change);
         let page = page(&files);
         assert!(!elements(&page).iter().any(|name| name == "script" || name == "b"));
-        assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\u{202e}'));
+        assert!(
+            !page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\u{202e}')
+        );
         let judged = Judged::of(&files, Rules::default());
         for text in [crate::history::terminal(&judged), crate::history::details(&judged)] {
             assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");

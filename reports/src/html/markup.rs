@@ -7,7 +7,8 @@ use crate::foreign::xml;
 /// Attributes of an element, in their order.
 pub(super) type Attributes<'a> = &'a [(&'a str, &'a dyn Display)];
 
-/// HTML while it is written. It is XML as well, so that any parser of XML reads it: every element is closed.
+/// HTML while it is written. It is XML as well, so that any parser of XML reads it: every element
+/// is closed.
 #[derive(Default)]
 pub(super) struct Markup(String);
 
@@ -71,8 +72,8 @@ impl Markup {
 
 /// Elements after which a line ends, so that a difference between two reports can be read.
 const BLOCKS: [&str; 19] = [
-    "p", "h1", "h2", "h3", "li", "ul", "tr", "table", "section", "header", "nav", "svg", "figure", "details",
-    "title", "head", "pre", "g", "div",
+    "p", "h1", "h2", "h3", "li", "ul", "tr", "table", "section", "header", "nav", "svg", "figure",
+    "details", "title", "head", "pre", "g", "div",
 ];
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Runs as one page of HTML, complete in itself: no script, no font, no picture from elsewhere, light or dark as the reader's
-//! system is, and readable on a telephone.
+//! Runs as one page of HTML, complete in itself: no script, no font, no picture from elsewhere,
+//! light or dark as the reader's system is, and readable on a telephone.
 //!
-//! What was asked and answered comes first, on one page; then comparisons, each run with its pictures and figures, how costs grow where
-//! runs differ in the size of their data alone, and the table of ablations where one is given.
+//! What was asked and answered comes first, on one page; then comparisons, each run with its
+//! pictures and figures, how costs grow where runs differ in the size of their data alone, and the
+//! table of ablations where one is given.
 
 mod ablations;
 mod append;
@@ -84,7 +85,9 @@ pub fn page(content: &Content<'_>) -> String {
             out.element("section", &[("id", &"growth")], |out| growth(out, &ladders));
         }
         if let Some(ablations) = ablations {
-            out.element("section", &[("id", &"ablations")], |out| ablations::section(out, ablations));
+            out.element("section", &[("id", &"ablations")], |out| {
+                ablations::section(out, ablations);
+            });
         }
     })
 }
@@ -136,7 +139,9 @@ fn ladders(records: &[Record]) -> Vec<Vec<Record>> {
                 && ladder[0].machine.fingerprint == record.machine.fingerprint
         };
         match ladders.iter_mut().find(like) {
-            Some(ladder) if ladder.iter().all(|known| known.dataset.scale != record.dataset.scale) => {
+            Some(ladder)
+                if ladder.iter().all(|known| known.dataset.scale != record.dataset.scale) =>
+            {
                 ladder.push(record.clone());
             }
             Some(_) => {}
@@ -167,7 +172,8 @@ fn growth(out: &mut Markup, ladders: &[Vec<Record>]) {
         };
         let arms: Vec<_> = names.iter().map(|arm| (arm.clone(), points(arm))).collect();
         plot::growth(out, &caption, &palette, &arms);
-        let rows: Vec<String> = records.iter().map(|record| units::count(record.dataset.rows)).collect();
+        let rows: Vec<String> =
+            records.iter().map(|record| units::count(record.dataset.rows)).collect();
         parts::table(
             out,
             &format!(

@@ -1,4 +1,5 @@
-//! What every section is made of: tables, lists, commands, the machine, where the figures come from.
+//! What every section is made of: tables, lists, commands, the machine, where the figures come
+//! from.
 
 use super::markup::{Attributes, Markup};
 use crate::Record;
@@ -9,8 +10,8 @@ use crate::summary::LeftOut;
 /// What is in the place of figures that no sample gives.
 pub(super) const NO_FIGURES: &str = "No sample is valid, so there are no figures.";
 
-/// A table that scrolls where it is too wide, by touch and by keyboard, or nothing where it has no rows. Its first column names the
-/// row and stays in sight.
+/// A table that scrolls where it is too wide, by touch and by keyboard, or nothing where it has no
+/// rows. Its first column names the row and stays in sight.
 pub(super) fn table(out: &mut Markup, title: &str, table: &Table) {
     if table.is_empty() {
         return;
@@ -84,7 +85,8 @@ pub(super) fn left_out(out: &mut Markup, samples: &[LeftOut]) {
         out.leaf("p", &[], "Every sample is in the figures.");
         return;
     }
-    let title = format!("{} not in the figures", crate::words::plural(samples.len() as u64, "sample"));
+    let title =
+        format!("{} not in the figures", crate::words::plural(samples.len() as u64, "sample"));
     details(out, &title, |out| list(out, samples.iter().map(remarks::left_out)));
 }
 
@@ -101,7 +103,10 @@ pub(super) fn foundations(out: &mut Markup, record: &Record) {
         list(
             out,
             [
-                format!("seed {}, scale {}, generator {}", data.seed, data.scale, data.generator_version),
+                format!(
+                    "seed {}, scale {}, generator {}",
+                    data.seed, data.scale, data.generator_version
+                ),
                 format!("rows {}", data.rows_digest),
                 format!("file {}", data.file_digest),
             ],

@@ -64,7 +64,8 @@ pub(super) fn line(record: &Record) -> Vec<String> {
         time(FULL, Cache::Hot),
         time(PUBLISHED, Cache::Hot),
         words::or_nothing(versus, |ratio| {
-            let interval = words::or_empty(words::versus_interval(ratio), |ends| format!(" ({ends})"));
+            let interval =
+                words::or_empty(words::versus_interval(ratio), |ends| format!(" ({ends})"));
             words::versus(ratio) + &interval
         }),
     ]
@@ -129,15 +130,18 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
         &tables::times(summary),
     );
     parts::details(out, "Intervals of the ratios, and single launches", |out| {
-        let title =
-            format!("{} bootstrap intervals of the ratios, and their common rounds", words::confidence());
+        let title = format!(
+            "{} bootstrap intervals of the ratios, and their common rounds",
+            words::confidence()
+        );
         parts::table(out, &title, &tables::ratios(summary));
         parts::table(out, "Single launches, not averaged", &tables::launches(summary));
     });
     let curves: Vec<Curve> = keys(record)
         .map(|key| {
-            let walls =
-                valid(record, &key).flat_map(|sample| &sample.launches).map(|launch| nanos(launch.wall));
+            let walls = valid(record, &key)
+                .flat_map(|sample| &sample.launches)
+                .map(|launch| nanos(launch.wall));
             Curve::of_times(plot::short(&key), palette.class(&key), walls.collect())
         })
         .filter(|curve| !curve.points.is_empty())
@@ -204,8 +208,16 @@ fn where_it_goes(out: &mut Markup, id: &str, summary: &Summary) {
         .map(|arm| Bar {
             name: plot::short(&arm.key()),
             group: arm.name.clone(),
-            total: arm.sample_time.as_ref().map(|times| units::duration(times.median)).unwrap_or_default(),
-            parts: arm.phases.iter().map(|phase| (phase.name.clone(), nanos(phase.median))).collect(),
+            total: arm
+                .sample_time
+                .as_ref()
+                .map(|times| units::duration(times.median))
+                .unwrap_or_default(),
+            parts: arm
+                .phases
+                .iter()
+                .map(|phase| (phase.name.clone(), nanos(phase.median)))
+                .collect(),
         })
         .collect();
     // Both states of an arm are neighbours.
@@ -218,7 +230,11 @@ fn where_it_goes(out: &mut Markup, id: &str, summary: &Summary) {
     };
     out.leaf("h3", &[], "Cold against hot");
     plot::bars(out, &caption, &bars);
-    parts::table(out, "Median over launches, and share of the whole", &tables::phases(summary, true));
+    parts::table(
+        out,
+        "Median over launches, and share of the whole",
+        &tables::phases(summary, true),
+    );
     parts::table(out, "Time inside the process", &tables::inside(summary));
 }
 

@@ -39,14 +39,23 @@ pub(super) fn page(out: &mut Markup, release: &Release<'_>) {
     let times = words::times(release);
     if !times.is_empty() {
         out.leaf("h3", &[], "Time");
-        comparison::chart(out, "changes", &release.comparisons.runs, release.arms().all.into_iter());
+        comparison::chart(
+            out,
+            "changes",
+            &release.comparisons.runs,
+            release.arms().all.into_iter(),
+        );
         parts::table(out, words::TIMES, &times);
     }
 
     out.leaf("h2", &[], "Budgets");
     out.leaf("p", &[], &words::budgets(release));
     if let Some(judged) = release.budgets {
-        parts::table(out, &format!("Budgets of {}, missed ones first", judged.file), &budgets::table(judged));
+        parts::table(
+            out,
+            &format!("Budgets of {}, missed ones first", judged.file),
+            &budgets::table(judged),
+        );
     }
     let left_out = words::left_out(release);
     if !left_out.is_empty() {

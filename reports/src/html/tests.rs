@@ -6,8 +6,8 @@ use super::*;
 use crate::fixture;
 use crate::record::{Outcome, SampleState};
 
-/// A reader of XML that knows just enough: every element is closed by its own name, every attribute quoted, every reference known,
-/// no id given twice. Gives the names of the elements in order.
+/// A reader of XML that knows just enough: every element is closed by its own name, every attribute
+/// quoted, every reference known, no id given twice. Gives the names of the elements in order.
 pub(crate) fn elements(page: &str) -> Vec<String> {
     let mut rest = page.strip_prefix("<!DOCTYPE html>\n").expect("a document type");
     let (mut open, mut seen, mut ids): (Vec<String>, Vec<String>, Vec<String>) = Default::default();
@@ -28,7 +28,8 @@ pub(crate) fn elements(page: &str) -> Vec<String> {
         let (name, mut attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{name}");
         while !attributes.trim().is_empty() {
-            let (attribute, after) = attributes.trim_start().split_once("=\"").expect("a quoted value");
+            let (attribute, after) =
+                attributes.trim_start().split_once("=\"").expect("a quoted value");
             let (value, after) = after.split_once('"').expect("a closing quote");
             assert!(!value.contains('<'), "{value}");
             references(value);
@@ -58,11 +59,15 @@ fn references(text: &str) {
 fn structure(page: &str) -> String {
     let mut kept = String::new();
     for line in page.lines() {
-        for (tag, _) in line.match_indices('<').filter_map(|(at, _)| line[at + 1..].split_once('>')) {
+        for (tag, _) in line.match_indices('<').filter_map(|(at, _)| line[at + 1..].split_once('>'))
+        {
             let name = tag.split([' ', '/']).next().unwrap_or_default();
             let heading = ["h1", "h2", "h3", "caption"].contains(&name);
             if ["section", "figure", "nav", "details", "footer"].contains(&name) || heading {
-                let id = tag.split_once("id=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(id, _)| id);
+                let id = tag
+                    .split_once("id=\"")
+                    .and_then(|(_, rest)| rest.split_once('"'))
+                    .map(|(id, _)| id);
                 kept += format!("{name} {}", id.unwrap_or_default()).trim_end();
                 if heading {
                     let text = line.split_once(&format!("<{tag}>")).map_or("", |(_, rest)| rest);
@@ -158,7 +163,10 @@ fn a_run_without_a_valid_sample_has_no_empty_sections() {
         record.outcome = Outcome::of(&record.samples, false);
         let page = page(&[record], None);
         assert!(page.contains(parts::NO_FIGURES) && !page.contains("<figure"), "{page}");
-        assert!(!page.contains("<h3>Work</h3>") && page.contains("<h3>Verification</h3>"), "{page}");
+        assert!(
+            !page.contains("<h3>Work</h3>") && page.contains("<h3>Verification</h3>"),
+            "{page}"
+        );
     }
 }
 
@@ -171,7 +179,11 @@ fn headings_go_down_by_one_and_tables_name_their_rows() {
     assert_eq!(levels[0], 1);
     assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1 && pair[1] > 1), "{levels:?}");
     let count = |text: &str| page.matches(text).count();
-    assert_eq!(count("<table>"), count("tabindex=\"0\""), "every table can be scrolled by keyboard");
+    assert_eq!(
+        count("<table>"),
+        count("tabindex=\"0\""),
+        "every table can be scrolled by keyboard"
+    );
     assert_eq!(count("<tbody><tr><th scope=\"row\""), count("<table>"));
     assert_eq!(count("<svg"), count("role=\"img\""));
     // Of a long page every section leads back, and every entry of the contents somewhere.
@@ -204,8 +216,9 @@ fn the_page_needs_nothing_from_elsewhere() {
         assert!(!elements(&page).iter().any(|element| element == name), "{name}");
     }
     for wanted in ["src=", "url(", "@import", "javascript:", "onload", "http://", "https://"] {
-        let allowed =
-            page.replace("http://www.w3.org/2000/svg", "").replace("http://www.w3.org/1999/xhtml", "");
+        let allowed = page
+            .replace("http://www.w3.org/2000/svg", "")
+            .replace("http://www.w3.org/1999/xhtml", "");
         assert!(!allowed.contains(wanted), "{wanted}");
     }
     assert!(page.contains("width=device-width") && page.contains("prefers-color-scheme: dark"));
@@ -264,7 +277,8 @@ fn comparisons_come_first_and_have_sections() {
     let mut comparisons = [Comparisons { exit_code: 4, interrupted: false, runs }];
     let records = [base];
     let alone = super::page(&Content { comparisons: &comparisons, ..Content::default() });
-    let both = super::page(&Content { comparisons: &comparisons, records: &records, ablations: None });
+    let both =
+        super::page(&Content { comparisons: &comparisons, records: &records, ablations: None });
     for page in [&alone, &both] {
         elements(page);
         let answer = page.find("relaunch: REGRESSION").unwrap();

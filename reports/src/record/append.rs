@@ -4,20 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cache, Plan, Sample};
 
-/// The condition under which every launch of an append run appends. One run has one condition; its arms differ in nothing
-/// but when the row is projected.
+/// The condition under which every launch of an append run appends. One run has one condition; its
+/// arms differ in nothing but when the row is projected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppendPlan {
     /// Threads that append, each to a separate history.
     pub threads: u64,
-    /// When an append is acknowledged: `buffered`, when the operating system has the bytes, or `fsync`, when the device has
-    /// them.
+    /// When an append is acknowledged: `buffered`, when the operating system has the bytes, or
+    /// `fsync`, when the device has them.
     pub durability: String,
     /// Whether another process keeps taking the write lock of the database.
     pub contended: bool,
-    /// Appends a second over all threads, each begun when it is due whatever became of those before (open loop). `None`: each
-    /// thread appends again as soon as the append before has returned (closed loop).
+    /// Appends a second over all threads, each begun when it is due whatever became of those before
+    /// (open loop). `None`: each thread appends again as soon as the append before has returned
+    /// (closed loop).
     pub rate: Option<u64>,
     /// Appends of one launch over all threads, the unmeasured ones included.
     pub appends: u64,
@@ -27,7 +28,8 @@ pub struct AppendPlan {
 }
 
 impl AppendPlan {
-    /// When an append counts as done: [`durability`](AppendPlan::durability) of one that the operating system has.
+    /// When an append counts as done: [`durability`](AppendPlan::durability) of one that the
+    /// operating system has.
     pub const BUFFERED: &'static str = "buffered";
     /// The same of one that the device has.
     pub const FSYNC: &'static str = "fsync";
@@ -44,7 +46,10 @@ impl AppendPlan {
             return Some("no thread appends".to_owned());
         }
         if ![AppendPlan::BUFFERED, AppendPlan::FSYNC].contains(&self.durability.as_str()) {
-            return Some(format!("the durability {:?} is neither buffered nor fsync", self.durability));
+            return Some(format!(
+                "the durability {:?} is neither buffered nor fsync",
+                self.durability
+            ));
         }
         if self.rate == Some(0) {
             return Some("the rate is 0 appends a second".to_owned());
@@ -62,31 +67,39 @@ impl AppendPlan {
 
     /// What a valid sample lacks of the appends that this plan measures.
     pub(super) fn missing_in(&self, sample: &Sample) -> Option<String> {
-        // In an open loop the time from the real start shows how much of the other was waiting for it.
+        // In an open loop the time from the real start shows how much of the other was waiting for
+        // it.
         let names = [Some(names::APPEND), self.rate.and(Some(names::SERVICE))];
-        for (launch, name) in
-            sample.launches.iter().flat_map(|launch| names.iter().flatten().map(move |name| (launch, *name)))
+        for (launch, name) in sample
+            .launches
+            .iter()
+            .flat_map(|launch| names.iter().flatten().map(move |name| (launch, *name)))
         {
             let found = launch.histograms.get(name).map_or(0, super::Histogram::count);
             if found != self.measured() {
-                return Some(format!("its histogram `{name}` holds {found} of {} appends", self.measured()));
+                return Some(format!(
+                    "its histogram `{name}` holds {found} of {} appends",
+                    self.measured()
+                ));
             }
         }
         None
     }
 }
 
-/// Names of the histograms and counters of an append run: the harness writes them, the summary reads them.
+/// Names of the histograms and counters of an append run: the harness writes them, the summary
+/// reads them.
 pub mod names {
-    /// Histogram: an append from its call to its return; in an open loop from the moment it was due, so that a stall counts for
-    /// every append that waited for it.
+    /// Histogram: an append from its call to its return; in an open loop from the moment it was
+    /// due, so that a stall counts for every append that waited for it.
     pub const APPEND: &str = "append";
     /// Histogram: an append of an open loop from the moment it really began.
     pub const SERVICE: &str = "service";
     /// Histogram: a flush from its call to its return.
     pub const BARRIER: &str = "barrier";
-    /// Histogram: how long a row lagged behind its history, one value a projection, from the earliest append in it.
-    /// Projections of nothing but a touched time, which may wait on purpose, are not in it.
+    /// Histogram: how long a row lagged behind its history, one value a projection, from the
+    /// earliest append in it. Projections of nothing but a touched time, which may wait on purpose,
+    /// are not in it.
     pub const STALENESS: &str = "staleness";
 
     /// Phase: from the first measured append to the last.
@@ -98,7 +111,8 @@ pub mod names {
     pub const LOAD_PROJECTIONS: &str = "load_projections";
     /// Counter: transactions on the database in the phase [`LOAD`].
     pub const LOAD_TRANSACTIONS: &str = "load_transactions";
-    /// Counter: lines in the histories, one an append; those appended to warm up and for a flush are among them.
+    /// Counter: lines in the histories, one an append; those appended to warm up and for a flush
+    /// are among them.
     pub const LINES: &str = "lines";
     /// Counter: bytes of the histories.
     pub const HISTORY_BYTES: &str = "history_bytes";

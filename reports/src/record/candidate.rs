@@ -60,7 +60,8 @@ impl Plan {
         if let Some(twice) = twice {
             return Some(format!("the plan has the candidate {} twice", twice.label()));
         }
-        let lacks = |candidate: &&CandidatePlan| candidate.argv.first().is_none_or(String::is_empty);
+        let lacks =
+            |candidate: &&CandidatePlan| candidate.argv.first().is_none_or(String::is_empty);
         let lacking = self.candidates.iter().find(lacks)?;
         Some(format!("its candidate {} has no program", lacking.label()))
     }

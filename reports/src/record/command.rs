@@ -53,6 +53,9 @@ impl CommandPlan {
             return Some("no launch of its command comes before the measured ones".to_owned());
         }
         let arm = plan.arms.iter().find(|arm| arm.cache != Cache::Any && self.files.is_empty())?;
-        Some(format!("the arm {} asks for a state of the page cache, and no file is named", arm.key()))
+        Some(format!(
+            "the arm {} asks for a state of the page cache, and no file is named",
+            arm.key()
+        ))
     }
 }

@@ -37,7 +37,8 @@ pub struct Dataset {
     /// Size of a page.
     #[serde(rename = "page_bytes")]
     pub page_size: ByteSize,
-    /// What is known to be in it, by construction: for instance `priority_turns`, `published_turns`, `completions`.
+    /// What is known to be in it, by construction: for instance `priority_turns`,
+    /// `published_turns`, `completions`.
     pub truth: BTreeMap<String, u64>,
 }
 
@@ -65,8 +66,8 @@ pub struct Build {
     pub rustc: String,
     /// Version of SQLite.
     pub sqlite: String,
-    /// What SQLite was compiled with, as `PRAGMA compile_options` tells, and how it was set up at the start; empty in records of
-    /// earlier versions.
+    /// What SQLite was compiled with, as `PRAGMA compile_options` tells, and how it was set up at
+    /// the start; empty in records of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sqlite_options: Vec<String>,
 }
@@ -89,17 +90,20 @@ pub struct Machine {
     pub arch: String,
     /// File system under the dataset; `None` where the platform does not tell.
     pub file_system: Option<String>,
-    /// Whether it is a virtual machine; `None` where the platform does not tell, and in records of earlier versions.
+    /// Whether it is a virtual machine; `None` where the platform does not tell, and in records of
+    /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_virtual: Option<bool>,
-    /// Short digest of what makes times comparable: wall times of records are compared only where it is the same.
+    /// Short digest of what makes times comparable: wall times of records are compared only where
+    /// it is the same.
     pub fingerprint: String,
 }
 
 impl Machine {
-    /// The fingerprint of a new record: 16 hexadecimal digits that follow from processors, architecture, operating system, file
-    /// system, and whether the machine is virtual. An update of the kernel or a reservation of memory makes no other machine. (In
-    /// records of earlier versions it follows from kernel and memory, too.)
+    /// The fingerprint of a new record: 16 hexadecimal digits that follow from processors,
+    /// architecture, operating system, file system, and whether the machine is virtual. An update
+    /// of the kernel or a reservation of memory makes no other machine. (In records of earlier
+    /// versions it follows from kernel and memory, too.)
     #[must_use]
     pub fn computed_fingerprint(&self) -> String {
         let Machine { cpu, cores, os, arch, file_system, is_virtual, .. } = self;

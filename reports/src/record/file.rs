@@ -12,15 +12,17 @@ use super::{Record, SCHEMA, VERSION};
 use crate::files::write_whole;
 use crate::{Error, LARGEST_DOCUMENT, Result, read_whole};
 
-/// What every version of the format has, so that an unknown one can be distinguished from a broken one.
+/// What every version of the format has, so that an unknown one can be distinguished from a broken
+/// one.
 #[derive(Deserialize)]
 struct Head {
     schema: Option<serde_json::Value>,
     version: Option<serde_json::Value>,
 }
 
-/// The file. The checksum is over the bytes of `record` as written, without the white space between them:
-/// re-formatting a record is no edit, and no number has to survive a round trip through a parser.
+/// The file. The checksum is over the bytes of `record` as written, without the white space between
+/// them: re-formatting a record is no edit, and no number has to survive a round trip through a
+/// parser.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope<'a> {
@@ -31,7 +33,8 @@ struct Envelope<'a> {
     record: &'a RawValue,
 }
 
-/// Checks that `bytes`, which are at `path`, are a JSON document of this schema and version; `kind` is what the user calls it.
+/// Checks that `bytes`, which are at `path`, are a JSON document of this schema and version; `kind`
+/// is what the user calls it.
 pub(crate) fn opened(
     path: &Path,
     bytes: &[u8],
@@ -66,13 +69,18 @@ pub(crate) fn schema_of(path: &Path, bytes: &[u8]) -> Result<Option<String>> {
 fn head(path: &Path, bytes: &[u8]) -> Result<Head> {
     let at = || path.to_owned();
     serde_json::from_slice(bytes).map_err(|source| match source.classify() {
-        _ if ends_early(bytes, &source) => Error::Truncated { path: at(), bytes: bytes.len() as u64 },
-        serde_json::error::Category::Data => Error::NotARecord { path: at(), found: "absent".to_owned() },
+        _ if ends_early(bytes, &source) => {
+            Error::Truncated { path: at(), bytes: bytes.len() as u64 }
+        }
+        serde_json::error::Category::Data => {
+            Error::NotARecord { path: at(), found: "absent".to_owned() }
+        }
         _ => Error::NotJson { path: at(), source },
     })
 }
 
-/// Whether JSON stops where the file does: also behind the point of a number, which a parser calls no number.
+/// Whether JSON stops where the file does: also behind the point of a number, which a parser calls
+/// no number.
 fn ends_early(bytes: &[u8], error: &serde_json::Error) -> bool {
     let last = bytes.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
     let lines = 1 + bytes.iter().filter(|&&byte| byte == b'\n').count();
@@ -86,8 +94,8 @@ impl Record {
     /// Reads a record from the file at `path`.
     ///
     /// # Errors
-    /// Typed, naming path and remedy, when the file cannot be read, is cut off, not JSON, not a record, of an unknown
-    /// version, changed after it was written, or contradicts itself.
+    /// Typed, naming path and remedy, when the file cannot be read, is cut off, not JSON, not a
+    /// record, of an unknown version, changed after it was written, or contradicts itself.
     pub fn read(path: &Path) -> Result<Record> {
         let bytes = read_whole(path, LARGEST_DOCUMENT)?;
         Self::parse(path, &bytes)
@@ -114,8 +122,8 @@ impl Record {
         }
     }
 
-    /// Writes the record to `path`, whole or not at all: whatever was there before stays until the new file is
-    /// complete.
+    /// Writes the record to `path`, whole or not at all: whatever was there before stays until the
+    /// new file is complete.
     ///
     /// # Errors
     /// When the record contradicts itself, or the file cannot be written.
@@ -137,8 +145,12 @@ impl Record {
     /// Never in practice: only when a figure cannot be put into JSON at all.
     pub fn to_json(&self) -> serde_json::Result<String> {
         let record = RawValue::from_string(serde_json::to_string_pretty(self)?)?;
-        let envelope =
-            Envelope { schema: SCHEMA, version: VERSION, checksum: checksum(record.get()), record: &record };
+        let envelope = Envelope {
+            schema: SCHEMA,
+            version: VERSION,
+            checksum: checksum(record.get()),
+            record: &record,
+        };
         let mut text = serde_json::to_string_pretty(&envelope)?;
         text.push('\n');
         Ok(text)

@@ -1,4 +1,5 @@
-//! Latencies of single operations: too many to keep one by one, so they are kept as an HdrHistogram.
+//! Latencies of single operations: too many to keep one by one, so they are kept as an
+//! HdrHistogram.
 
 use std::fmt;
 use std::io::Read;
@@ -12,14 +13,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// Significant decimal digits kept.
 const DIGITS: u8 = 3;
-/// The longest time told from longer ones, in nanoseconds: 146 years, which is as far as the format reaches.
+/// The longest time told from longer ones, in nanoseconds: 146 years, which is as far as the format
+/// reaches.
 const LONGEST: u64 = i64::MAX as u64 / 2;
 
-/// A distribution of times in nanoseconds, exact to three significant digits: a time is counted with those that differ
-/// from it by less than a thousandth. It grows with the times it is given and never refuses one.
+/// A distribution of times in nanoseconds, exact to three significant digits: a time is counted
+/// with those that differ from it by less than a thousandth. It grows with the times it is given
+/// and never refuses one.
 ///
-/// In JSON it is a string: the compressed V2 encoding of HdrHistogram in base64, which the tools of that project read. A
-/// string that is anything else is refused.
+/// In JSON it is a string: the compressed V2 encoding of HdrHistogram in base64, which the tools of
+/// that project read. A string that is anything else is refused.
 #[derive(Clone)]
 pub struct Histogram {
     counts: hdrhistogram::Histogram<u64>,
@@ -39,7 +42,8 @@ impl Histogram {
     pub fn record(&mut self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).min(LONGEST);
         if self.counts.record(nanos).is_err() {
-            // Where an address cannot count the bins it takes to reach this time: better the longest than none.
+            // Where an address cannot count the bins it takes to reach this time: better the
+            // longest than none.
             self.counts.saturating_record(nanos);
         }
     }
@@ -65,8 +69,8 @@ impl Histogram {
         self.counts.is_empty()
     }
 
-    /// The shortest time that the part `q` (0 to 1) of all times does not exceed, never one below the truth and at most a
-    /// thousandth above it. Zero without times.
+    /// The shortest time that the part `q` (0 to 1) of all times does not exceed, never one below
+    /// the truth and at most a thousandth above it. Zero without times.
     #[must_use]
     pub(crate) fn quantile(&self, q: f64) -> Duration {
         if self.is_empty() {
@@ -94,13 +98,16 @@ impl Histogram {
 
     fn encoded(&self) -> Result<String, String> {
         let mut bytes = Vec::new();
-        V2DeflateSerializer::new().serialize(&self.counts, &mut bytes).map_err(|error| error.to_string())?;
+        V2DeflateSerializer::new()
+            .serialize(&self.counts, &mut bytes)
+            .map_err(|error| error.to_string())?;
         Ok(STANDARD.encode(&bytes))
     }
 
     fn decoded(text: &str) -> Result<Histogram, String> {
         let bytes = STANDARD.decode(text).map_err(|_| "it is not base64")?;
-        // The second word is the length of what follows; the decoder stops when it has enough, and would not miss an end.
+        // The second word is the length of what follows; the decoder stops when it has enough, and
+        // would not miss an end.
         let length = bytes.get(4..8).and_then(|word| word.try_into().ok()).map(u32::from_be_bytes);
         if length.map(|length| u64::from(length) + 8) != Some(bytes.len() as u64) {
             return Err(format!("{} bytes are not its length", bytes.len()));
@@ -109,7 +116,11 @@ impl Histogram {
         let mut counts: hdrhistogram::Histogram<u64> =
             Decoder::new().deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
         if (counts.low(), counts.sigfig()) != (1, DIGITS) {
-            return Err(format!("it keeps {} digits in steps of {} ns", counts.sigfig(), counts.low()));
+            return Err(format!(
+                "it keeps {} digits in steps of {} ns",
+                counts.sigfig(),
+                counts.low()
+            ));
         }
         budget::spend((counts.distinct_values() * size_of::<u64>()) as u64)?;
         counts.auto(true);
@@ -117,10 +128,12 @@ impl Histogram {
     }
 }
 
-/// Bytes of a histogram in its encoding before it is compressed. One of three digits has at most 55,000 bins of 9 bytes each.
+/// Bytes of a histogram in its encoding before it is compressed. One of three digits has at most
+/// 55,000 bins of 9 bytes each.
 const MOST_ENCODED_BYTES: u32 = 512 << 10;
 
-/// Looks at the length and the precision that a histogram says it has: the decoder takes memory for them before it reads on.
+/// Looks at the length and the precision that a histogram says it has: the decoder takes memory for
+/// them before it reads on.
 fn check_header(bytes: &[u8]) -> Result<(), String> {
     let mut header = [0; 16];
     ZlibDecoder::new(&bytes[8..]).read_exact(&mut header).map_err(|error| error.to_string())?;
@@ -135,7 +148,8 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// How much memory the histograms of one document may take: a few bytes of text can mean a megabyte of bins.
+/// How much memory the histograms of one document may take: a few bytes of text can mean a megabyte
+/// of bins.
 pub(crate) mod budget {
     use std::cell::Cell;
 
@@ -214,7 +228,8 @@ impl Serialize for Histogram {
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Histogram, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Histogram::decoded(&text).map_err(|what| de::Error::custom(format!("not a histogram: {what}")))
+        Histogram::decoded(&text)
+            .map_err(|what| de::Error::custom(format!("not a histogram: {what}")))
     }
 }
 
@@ -264,7 +279,8 @@ mod tests {
 
     #[test]
     fn every_time_is_counted_within_a_thousandth() {
-        for nanos in [0, 1, 999, 2_047, 2_049, 133_694_000, 3_600_000_000_000, LONGEST / 3, LONGEST] {
+        for nanos in [0, 1, 999, 2_047, 2_049, 133_694_000, 3_600_000_000_000, LONGEST / 3, LONGEST]
+        {
             let one = of(&[nanos]);
             assert_eq!(one.count(), 1);
             for found in [one.max(), one.quantile(0.5)].map(|time| time.as_nanos() as u64) {
@@ -329,7 +345,8 @@ mod tests {
         }
         let bytes = STANDARD.decode(&text).unwrap();
         assert!(
-            refused(&STANDARD.encode([&bytes[..], &[0, 0]].concat())).contains("bytes are not its length")
+            refused(&STANDARD.encode([&bytes[..], &[0, 0]].concat()))
+                .contains("bytes are not its length")
         );
         for byte in 0..bytes.len() {
             // The checksum of the record tells whether it is the same; here it only must not panic.
@@ -354,7 +371,8 @@ mod tests {
             inner.extend_from_slice(&1_u64.to_be_bytes());
             inner.extend_from_slice(&high.to_be_bytes());
             inner.extend_from_slice(&1.0_f64.to_be_bytes());
-            let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            let mut packed =
+                flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
             packed.write_all(&inner).unwrap();
             let packed = packed.finish().unwrap();
             let mut bytes = 0x1c84_9314_u32.to_be_bytes().to_vec();
@@ -370,8 +388,13 @@ mod tests {
         // As many bytes as the limit allows are looked for, and are not there.
         let error = Histogram::decoded(&encoded(MOST_ENCODED_BYTES, 3, 1 << 30)).unwrap_err();
         assert!(!error.contains("the limit"), "{error}");
-        assert!(Histogram::decoded(&encoded(0, u32::MAX, u64::MAX)).unwrap_err().contains("digits"));
-        assert!(Histogram::decoded(&encoded(0, 3, u64::MAX)).is_ok_and(|histogram| histogram.is_empty()));
+        assert!(
+            Histogram::decoded(&encoded(0, u32::MAX, u64::MAX)).unwrap_err().contains("digits")
+        );
+        assert!(
+            Histogram::decoded(&encoded(0, 3, u64::MAX))
+                .is_ok_and(|histogram| histogram.is_empty())
+        );
     }
 
     #[test]
@@ -382,7 +405,10 @@ mod tests {
         let fit = budget::MOST_HISTOGRAM_BYTES / one;
         // Not so many are kept: the budget counts what was decoded.
         let read = |count: u64| {
-            (0..count).map(|_| serde_json::from_str::<Histogram>(&text)).filter(Result::is_err).count()
+            (0..count)
+                .map(|_| serde_json::from_str::<Histogram>(&text))
+                .filter(Result::is_err)
+                .count()
         };
         assert_eq!(budget::within(|| read(fit)), 0);
         assert_eq!(budget::within(|| read(fit + 1)), 1);
@@ -393,7 +419,8 @@ mod tests {
     fn another_precision_is_refused() {
         let mut coarse = hdrhistogram::Histogram::<u64>::new(2).unwrap();
         coarse.record(1_200).unwrap();
-        let error = Histogram::decoded(&Histogram { counts: coarse }.encoded().unwrap()).unwrap_err();
+        let error =
+            Histogram::decoded(&Histogram { counts: coarse }.encoded().unwrap()).unwrap_err();
         assert!(error.contains("2 digits"), "{error}");
     }
 }

@@ -22,8 +22,8 @@ pub(crate) use file::{checksum, digest, opened, schema_of};
 pub use histogram::Histogram;
 pub use partial::{PARTIAL, Partial};
 pub use plan::{
-    ArmKey, ArmPlan, Cache, LaunchPolicy, MOST_APPENDED_ROWS, MOST_APPENDERS, MOST_APPENDS, MOST_LAUNCHES,
-    MOST_RATE, MOST_WARMUP, Plan, Process,
+    ArmKey, ArmPlan, Cache, LaunchPolicy, MOST_APPENDED_ROWS, MOST_APPENDERS, MOST_APPENDS,
+    MOST_LAUNCHES, MOST_RATE, MOST_WARMUP, Plan, Process,
 };
 pub use sample::{Counter, CounterClass, Exit, Launch, Phase, Sample, SampleState};
 
@@ -37,11 +37,11 @@ pub const VERSION: u64 = 1;
 /// Samples of an arm. The work of a summary grows with the square of their number.
 pub const MOST_SAMPLES: u64 = 20_000;
 
-/// Everything known about one run. From it alone every figure can be computed again, and the same plan run on the same
-/// bytes again.
+/// Everything known about one run. From it alone every figure can be computed again, and the same
+/// plan run on the same bytes again.
 ///
-/// [`Record::write`] puts it into a file, [`Record::read`] gets it back and refuses what is not exactly what was
-/// written. The format is `schema/record-v1.schema.json` of this crate.
+/// [`Record::write`] puts it into a file, [`Record::read`] gets it back and refuses what is not
+/// exactly what was written. The format is `schema/record-v1.schema.json` of this crate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
@@ -65,7 +65,8 @@ pub struct Record {
     pub build: Build,
     /// On which machine.
     pub machine: Machine,
-    /// Load averages over 1, 5 and 15 minutes before the first sample; `None` where the platform has none.
+    /// Load averages over 1, 5 and 15 minutes before the first sample; `None` where the platform
+    /// has none.
     pub load_start: Option<[f64; 3]>,
     /// The same after the last sample.
     pub load_end: Option<[f64; 3]>,
@@ -99,7 +100,8 @@ pub enum Status {
     Complete,
     /// Cut short on request; the record holds what there was.
     Interrupted,
-    /// Every planned sample was taken, and no answer was wrong, but some arm has no sample that met its conditions.
+    /// Every planned sample was taken, and no answer was wrong, but some arm has no sample that met
+    /// its conditions.
     Inconclusive,
     /// The program that measured was killed, or the power was cut; what was written until then is
     /// there.
@@ -113,8 +115,9 @@ pub enum Status {
 impl Outcome {
     /// The outcome that `samples` amount to, `interrupted` telling whether the run was cut short.
     ///
-    /// The gravest wins: a wrong answer (exit code 3), then the interruption (130), then a failed worker (1), then an arm all
-    /// of whose samples are left out (5). So an interrupted run never hides a wrong answer it had already seen.
+    /// The gravest wins: a wrong answer (exit code 3), then the interruption (130), then a failed
+    /// worker (1), then an arm all of whose samples are left out (5). So an interrupted run never
+    /// hides a wrong answer it had already seen.
     #[must_use]
     pub fn of(samples: &[Sample], interrupted: bool) -> Outcome {
         let (mut mismatches, mut failures, mut excluded) = (0, 0, 0);
@@ -159,8 +162,9 @@ impl Record {
         counts.into_iter().max_by_key(|(_, count)| *count)
     }
 
-    /// What contradicts itself in the record, in words; `None` when nothing does. Reading and writing both ask, because
-    /// a sample of an arm that is not in the plan would silently be missing from every table.
+    /// What contradicts itself in the record, in words; `None` when nothing does. Reading and
+    /// writing both ask, because a sample of an arm that is not in the plan would silently be
+    /// missing from every table.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
         let mut arms = std::collections::BTreeSet::new();
@@ -192,7 +196,10 @@ impl Record {
                 return Some(format!("round {} has the arm {} twice", sample.round, sample.key()));
             }
             if !arms.contains(&sample.key()) {
-                return Some(format!("sample {at} is of the arm {}, which is not in the plan", sample.key()));
+                return Some(format!(
+                    "sample {at} is of the arm {}, which is not in the plan",
+                    sample.key()
+                ));
             }
             if sample.order != at as u64 {
                 return Some(format!("sample {at} has order {}", sample.order));
@@ -200,8 +207,12 @@ impl Record {
             if sample.state == SampleState::Valid && sample.launches.is_empty() {
                 return Some(format!("sample {at} is valid but has no launch"));
             }
-            if sample.state == SampleState::Valid && !sample.launches.iter().all(|launch| launch.verified) {
-                return Some(format!("sample {at} is valid but not every launch of it was verified"));
+            if sample.state == SampleState::Valid
+                && !sample.launches.iter().all(|launch| launch.verified)
+            {
+                return Some(format!(
+                    "sample {at} is valid but not every launch of it was verified"
+                ));
             }
             if let Some(what) =
                 append.filter(|_| sample.is_valid()).and_then(|append| append.missing_in(sample))

@@ -66,7 +66,8 @@ impl Partial {
     /// # Errors
     /// It cannot be written.
     pub fn add(&mut self, sample: &Sample) -> Result<()> {
-        let is_new_round = self.round.replace(sample.round).is_some_and(|round| round != sample.round);
+        let is_new_round =
+            self.round.replace(sample.round).is_some_and(|round| round != sample.round);
         let synced = if is_new_round { self.file.sync_data() } else { Ok(()) };
         synced
             .and_then(|()| put(&self.file, sample))
@@ -98,7 +99,8 @@ impl Partial {
         let samples = || lines.map(serde_json::from_slice::<Sample>).collect();
         let samples: serde_json::Result<Vec<Sample>> = budget::within(samples);
         record.samples = samples.map_err(malformed)?;
-        record.outcome = Outcome { status: Status::Incomplete, ..Outcome::of(&record.samples, true) };
+        record.outcome =
+            Outcome { status: Status::Incomplete, ..Outcome::of(&record.samples, true) };
         match record.contradiction() {
             Some(what) => Err(Error::Inconsistent { path: at(), what }),
             None => Ok(record),
@@ -122,7 +124,8 @@ mod tests {
     fn whatever_was_cut_off_the_rest_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let whole = fixture::record();
-        let empty = Record { samples: Vec::new(), outcome: Outcome::of(&[], true), ..whole.clone() };
+        let empty =
+            Record { samples: Vec::new(), outcome: Outcome::of(&[], true), ..whole.clone() };
         let mut partial = Partial::begin(folder.path(), &empty).unwrap();
         for sample in &whole.samples {
             partial.add(sample).unwrap();
@@ -140,7 +143,10 @@ mod tests {
             match Partial::read(&path) {
                 Ok(read) => assert_eq!(read.samples, whole.samples[..lines - 1]),
                 Err(error) => {
-                    assert!(matches!(error, Error::Truncated { .. }) && end < head, "{end}: {error}");
+                    assert!(
+                        matches!(error, Error::Truncated { .. }) && end < head,
+                        "{end}: {error}"
+                    );
                 }
             }
         }

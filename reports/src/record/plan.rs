@@ -22,7 +22,8 @@ pub struct Plan {
     pub launches: LaunchPolicy,
     /// Rows appended before each launch of an arm that measures an append.
     pub appended_rows: u64,
-    /// What every launch of an append run does; `None` in runs of other scenarios, and then absent from the file.
+    /// What every launch of an append run does; `None` in runs of other scenarios, and then absent
+    /// from the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub append: Option<AppendPlan>,
     /// The command that is launched; `None` in runs of other scenarios, and then absent from the
@@ -62,7 +63,8 @@ pub const MOST_APPENDS: u64 = 20_000_000;
 pub const MOST_WARMUP: u64 = 10_000;
 
 impl Plan {
-    /// What is beyond its limit, in words: a record may be foreign, and is run again by its numbers.
+    /// What is beyond its limit, in words: a record may be foreign, and is run again by its
+    /// numbers.
     pub(super) fn beyond_limit(&self) -> Option<String> {
         let append = self.append.as_ref();
         let launches = self.arms.iter().map(|arm| arm.launches_per_sample).max();
@@ -90,8 +92,8 @@ impl Plan {
     }
 }
 
-/// How many launches of an arm make one sample: as many as take this long together. Single launches of 3 ms are mostly
-/// noise.
+/// How many launches of an arm make one sample: as many as take this long together. Single launches
+/// of 3 ms are mostly noise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaunchPolicy {
@@ -133,8 +135,8 @@ pub enum Process {
     /// A separate process.
     #[default]
     Fresh,
-    /// A question to a long-lived process. Its time is that from question to answer: no process starts or ends in it, so
-    /// that it is compared with the time inside other processes only.
+    /// A question to a long-lived process. Its time is that from question to answer: no process
+    /// starts or ends in it, so that it is compared with the time inside other processes only.
     Resident,
     /// A separate process, launched while another one of the arm runs.
     Paired,
@@ -188,8 +190,8 @@ impl ArmKey {
 }
 
 impl fmt::Display for ArmKey {
-    /// `warm, cache hot`: the arm `cold` may run with a hot cache, so both words are needed. `async` where the cache is no
-    /// condition.
+    /// `warm, cache hot`: the arm `cold` may run with a hot cache, so both words are needed.
+    /// `async` where the cache is no condition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.cache == Cache::Any {
             return f.pad(&self.name);

@@ -16,7 +16,8 @@ use crate::units::nanos;
 pub struct Sample {
     /// Position in the run, from 0.
     pub order: u64,
-    /// The round it belongs to, from 0: a round has one sample of every arm, and samples of a round are paired.
+    /// The round it belongs to, from 0: a round has one sample of every arm, and samples of a round
+    /// are paired.
     pub round: u64,
     /// Name of its arm.
     pub arm: String,
@@ -41,15 +42,15 @@ impl Sample {
         self.state == SampleState::Valid
     }
 
-    /// Whole-process time of a launch: the median over its launches, because one that the machine held
-    /// up would move a mean. `None` without a launch.
+    /// Whole-process time of a launch: the median over its launches, because one that the machine
+    /// held up would move a mean. `None` without a launch.
     #[must_use]
     pub fn time(&self) -> Option<Duration> {
         middle(self.launches.iter().map(|launch| Some(launch.wall)))
     }
 
-    /// Time inside the process of a launch, all phases together: the median over its launches. `None`
-    /// without a launch, and where one reports no phase.
+    /// Time inside the process of a launch, all phases together: the median over its launches.
+    /// `None` without a launch, and where one reports no phase.
     #[must_use]
     pub fn inside(&self) -> Option<Duration> {
         middle(self.launches.iter().map(Launch::inside))
@@ -68,7 +69,8 @@ fn middle(times: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
 pub enum SampleState {
     /// Right answer, conditions met.
     Valid,
-    /// Right answer, but the conditions of the arm were not met, for instance a hot launch that read from the device.
+    /// Right answer, but the conditions of the arm were not met, for instance a hot launch that
+    /// read from the device.
     Excluded {
         /// Which condition, and what was seen instead.
         reason: String,
@@ -85,13 +87,14 @@ pub enum SampleState {
     },
 }
 
-/// One process from start to end, or one question to a long-lived process ([`super::Process`]). `None` means that the platform or the engine does not report the figure; it is never
-/// replaced by zero.
+/// One process from start to end, or one question to a long-lived process ([`super::Process`]).
+/// `None` means that the platform or the engine does not report the figure; it is never replaced by
+/// zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
-    /// Wall time of the whole process, from before it was started to after it was waited for; of a long-lived process,
-    /// from before it was asked to after its answer was read.
+    /// Wall time of the whole process, from before it was started to after it was waited for; of a
+    /// long-lived process, from before it was asked to after its answer was read.
     #[serde(rename = "wall_ns", with = "nanos")]
     pub wall: Duration,
     /// Time on the processor in user mode, whole process, from the operating system.
@@ -112,14 +115,15 @@ pub struct Launch {
     pub resident_pages_before: Option<u64>,
     /// How it ended.
     pub exit: Exit,
-    /// Where the time went, as the engine reports it, in the order of the work. The rest of `wall` is process start
-    /// and end, or the way to a long-lived process and back.
+    /// Where the time went, as the engine reports it, in the order of the work. The rest of `wall`
+    /// is process start and end, or the way to a long-lived process and back.
     pub phases: Vec<Phase>,
-    /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`, `rchar`, `syscr`, ... What
-    /// a process reads before it does anything, which follows the path of the program, is in none of them.
+    /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`,
+    /// `rchar`, `syscr`, ... What a process reads before it does anything, which follows the path
+    /// of the program, is in none of them.
     pub counters: BTreeMap<String, Counter>,
-    /// Times of single operations within the launch, by name: `append`, `barrier`, ... ([`names`](super::names) has them all).
-    /// Absent from the file where there are none.
+    /// Times of single operations within the launch, by name: `append`, `barrier`, ...
+    /// ([`names`](super::names) has them all). Absent from the file where there are none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub histograms: BTreeMap<String, Histogram>,
     /// Mode the scan took: `full`, `incremental`, `unchanged`; `None` for an engine without modes.
@@ -130,8 +134,9 @@ pub struct Launch {
     pub turns: Option<u64>,
     /// Digest of the answer; `None` when there was no answer.
     pub answer_digest: Option<String>,
-    /// Whether the answer was compared with an independently established one, and equal to it. In an
-    /// append run: every acknowledged append is in its history, once and in order, and each row equals the replay of it.
+    /// Whether the answer was compared with an independently established one, and equal to it. In
+    /// an append run: every acknowledged append is in its history, once and in order, and each row
+    /// equals the replay of it.
     pub verified: bool,
 }
 

@@ -1,4 +1,5 @@
-//! The published JSON Schema and the types say the same: every written field is in it, and it names no other.
+//! The published JSON Schema and the types say the same: every written field is in it, and it names
+//! no other.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,8 @@ use crate::schema::{Checker, named};
 
 const SCHEMA_TEXT: &str = include_str!("../../schema/record-v1.schema.json");
 
-/// What appears only in the records that need it. Every other field is always written, and therefore required.
+/// What appears only in the records that need it. Every other field is always written, and
+/// therefore required.
 const OPTIONAL: [&str; 7] = [
     "plan.append",
     "plan.candidates",
@@ -47,7 +49,8 @@ fn every_variant() -> Record {
 
 fn checked(change: impl Fn(&mut Value)) -> (Result<(), String>, BTreeSet<String>, Value) {
     let mut data: Value = serde_json::from_str(&every_variant().to_json().unwrap()).unwrap();
-    data["record"]["plan"]["append"] = serde_json::to_value(fixture::append::open().plan.append).unwrap();
+    data["record"]["plan"]["append"] =
+        serde_json::to_value(fixture::append::open().plan.append).unwrap();
     change(&mut data);
     let root: Value = serde_json::from_str(SCHEMA_TEXT).unwrap();
     let mut checker = Checker::new(root.clone());
@@ -79,8 +82,15 @@ fn the_checker_sees_what_does_not_conform() {
     let changes: [fn(&mut Value); 9] = [
         |v| v["record"]["extra"] = 1.into(),
         |v| v["version"] = 2.into(),
-        |v| drop(v["record"]["samples"][3]["launches"][0].as_object_mut().unwrap().remove("wall_ns")),
-        |v| v["record"]["samples"][3]["state"] = serde_json::json!({"kind": "valid", "reason": "x"}),
+        |v| {
+            drop(
+                v["record"]["samples"][3]["launches"][0].as_object_mut().unwrap().remove("wall_ns"),
+            );
+        },
+        |v| {
+            v["record"]["samples"][3]["state"] =
+                serde_json::json!({"kind": "valid", "reason": "x"});
+        },
         |v| v["record"]["seed"] = (-1).into(),
         |v| v["record"]["load_start"] = serde_json::json!([1.0]),
         |v| v["record"]["plan"]["append"]["rate"] = 0.into(),

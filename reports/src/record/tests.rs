@@ -29,7 +29,8 @@ fn what_was_written_is_read_back() {
     assert_eq!(Record::read(&path).unwrap(), fixture::record());
 }
 
-/// A file that an earlier program wrote stays readable, field for field, as long as the version stays.
+/// A file that an earlier program wrote stays readable, field for field, as long as the version
+/// stays.
 #[test]
 fn a_kept_record_is_still_read() {
     let mut record = fixture::record();
@@ -43,13 +44,15 @@ fn a_kept_record_is_still_read() {
     assert_eq!(Record::read(&kept).unwrap(), record);
 }
 
-/// The same of an append run. How histograms are compressed is not part of the format, so the text is not compared.
+/// The same of an append run. How histograms are compressed is not part of the format, so the text
+/// is not compared.
 #[test]
 fn a_kept_record_of_an_append_run_is_still_read() {
     let mut record = fixture::append::open();
     record.samples.truncate(record.plan.arms.len());
     record.outcome = Outcome::of(&record.samples, true);
-    let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/golden/record-append-v1.json");
+    let kept =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/golden/record-append-v1.json");
     if std::env::var_os("TRACERIG_BLESS").is_some() {
         record.write(&kept).unwrap();
     }
@@ -60,7 +63,8 @@ fn a_kept_record_of_an_append_run_is_still_read() {
 fn formatting_is_no_edit() {
     let (_folder, path) = written();
     let value: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    // Re-serialized as a value, keys come out in another order: that is an edit, the record below it is not.
+    // Re-serialized as a value, keys come out in another order: that is an edit, the record below
+    // it is not.
     let text = std::fs::read_to_string(&path).unwrap();
     let dense: String = text.lines().map(str::trim_start).collect();
     assert!(dense.len() < text.len());
@@ -89,7 +93,10 @@ fn a_cut_file_is_refused_wherever_it_is_cut() {
     let points = (1..whole.len()).filter(|&at| b".-".contains(&whole[at - 1])).step_by(7);
     for keep in (0..whole.len() - 2).step_by(211).chain(points).chain([1, whole.len() - 3]) {
         let error = Record::parse(&path, &whole[..keep]).unwrap_err();
-        assert!(matches!(error, Error::Truncated { bytes, .. } if bytes == keep as u64), "{keep}: {error}");
+        assert!(
+            matches!(error, Error::Truncated { bytes, .. } if bytes == keep as u64),
+            "{keep}: {error}"
+        );
     }
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     assert!(matches!(Record::read(&path), Err(Error::Truncated { .. })));
@@ -97,7 +104,8 @@ fn a_cut_file_is_refused_wherever_it_is_cut() {
 
 #[test]
 fn another_version_is_refused_before_its_content_is_looked_at() {
-    let error = refused(|_| r#"{"schema": "tracerig.record", "version": 2, "runs": []}"#.to_owned());
+    let error =
+        refused(|_| r#"{"schema": "tracerig.record", "version": 2, "runs": []}"#.to_owned());
     assert!(matches!(error, Error::UnknownVersion { found: 2, supported: 1, .. }), "{error}");
 }
 
@@ -108,7 +116,10 @@ fn what_is_no_record_is_called_so() {
         let error = refused(|_| text.to_owned());
         assert!(matches!(error, Error::NotARecord { .. }), "{text}: {error}");
     }
-    assert!(matches!(refused(|_| r#"{"schema": "tracerig.record"}"#.to_owned()), Error::Malformed { .. }));
+    assert!(matches!(
+        refused(|_| r#"{"schema": "tracerig.record"}"#.to_owned()),
+        Error::Malformed { .. }
+    ));
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Record::read(&folder.path().join("none")), Err(Error::Read { .. })));
 }
@@ -124,7 +135,10 @@ fn a_record_that_contradicts_itself_is_neither_written_nor_read() {
         (|r| r.samples[0].launches[0].verified = false, "not every launch of it was verified"),
         (|r| r.plan.arms.push(r.plan.arms[0].clone()), "twice"),
         (|r| r.outcome.excluded = 0, "counts other samples"),
-        (|r| r.samples[0].state = SampleState::Excluded { reason: "cold".into() }, "counts other samples"),
+        (
+            |r| r.samples[0].state = SampleState::Excluded { reason: "cold".into() },
+            "counts other samples",
+        ),
     ];
     for (change, expected) in changes {
         contradicts(fixture::record(), change, expected);
@@ -147,7 +161,10 @@ fn an_append_run_that_contradicts_itself_is_neither_written_nor_read() {
         (|r| condition(r).warmup = 500, "none is measured"),
         (|r| condition(r).warmup = MOST_APPENDS, "none is measured"),
         (|r| r.plan.arms[1].cache = Cache::Hot, "asks for a state of the page cache"),
-        (|r| histograms(r).clear(), "sample 4 is valid but its histogram `append` holds 0 of 3600 appends"),
+        (
+            |r| histograms(r).clear(),
+            "sample 4 is valid but its histogram `append` holds 0 of 3600 appends",
+        ),
         (|r| drop(histograms(r).remove("service")), "its histogram `service` holds 0 of 3600"),
         (
             |r| histograms(r).get_mut("append").unwrap().record(std::time::Duration::ZERO),
@@ -158,9 +175,15 @@ fn an_append_run_that_contradicts_itself_is_neither_written_nor_read() {
     for (change, expected) in changes {
         contradicts(fixture::append::open(), change, expected);
     }
-    // What failed need not have measured anything, and a closed loop has no second time of an append.
+    // What failed need not have measured anything, and a closed loop has no second time of an
+    // append.
     assert_eq!(fixture::append::closed().contradiction(), None);
-    assert!(fixture::append::closed().samples.iter().any(|sample| sample.launches[0].histograms.is_empty()));
+    assert!(
+        fixture::append::closed()
+            .samples
+            .iter()
+            .any(|sample| sample.launches[0].histograms.is_empty())
+    );
 }
 
 fn contradicts(mut record: Record, change: fn(&mut Record), expected: &str) {
@@ -197,7 +220,8 @@ fn what_only_append_runs_have_is_absent_from_others() {
 fn unavailable_is_null_and_stays_so() {
     let mut record = fixture::record();
     let launch = &mut record.samples[0].launches[0];
-    (launch.user, launch.peak_memory, launch.major_faults, launch.device_read) = (None, None, None, None);
+    (launch.user, launch.peak_memory, launch.major_faults, launch.device_read) =
+        (None, None, None, None);
     let json = serde_json::to_value(&record).unwrap();
     let launch = &json["samples"][0]["launches"][0];
     for field in ["user_ns", "peak_memory_bytes", "major_faults", "device_read_bytes"] {
@@ -251,7 +275,11 @@ fn numbers_of_a_foreign_plan_have_limits() {
     let numbers: [(&str, Set, u64); 3] = [
         ("samples", |record, to| record.plan.samples = to, MOST_SAMPLES),
         ("appended_rows", |record, to| record.plan.appended_rows = to, MOST_APPENDED_ROWS),
-        ("launches_per_sample", |record, to| record.plan.arms[0].launches_per_sample = to, MOST_LAUNCHES),
+        (
+            "launches_per_sample",
+            |record, to| record.plan.arms[0].launches_per_sample = to,
+            MOST_LAUNCHES,
+        ),
     ];
     let of_append: [(&str, Set, u64); 4] = [
         ("threads", |record, to| record.plan.append.as_mut().unwrap().threads = to, MOST_APPENDERS),
@@ -284,9 +312,11 @@ fn an_arm_has_a_limited_number_of_samples() {
     let mut record = fixture::record();
     let sample = record.samples[0].clone();
     let count = record.samples.iter().filter(|other| other.key() == sample.key()).count() as u64;
-    let more = |rounds: u64| (0..rounds).map(|round| Sample { round: 1000 + round, ..sample.clone() });
+    let more =
+        |rounds: u64| (0..rounds).map(|round| Sample { round: 1000 + round, ..sample.clone() });
     record.samples.extend(more(MOST_SAMPLES - count));
-    let told = |record: &Record| record.contradiction().filter(|what| what.contains("the limit is"));
+    let told =
+        |record: &Record| record.contradiction().filter(|what| what.contains("the limit is"));
     assert_eq!(told(&record), None);
     record.samples.extend(more(1));
     assert!(told(&record).unwrap().contains("has 20001 samples; the limit is 20000"));

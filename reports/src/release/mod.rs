@@ -55,7 +55,8 @@ impl<'a> Arms<'a> {
 
     /// Those that do less work or take less time, and are no worse in the other.
     fn better(&self) -> u64 {
-        let is_better = |arm: &ArmVerdict| arm.time == Some(Verdict::Faster) || arm.work == Work::Less;
+        let is_better =
+            |arm: &ArmVerdict| arm.time == Some(Verdict::Faster) || arm.work == Work::Less;
         self.with(Gate::Fine).filter(|(_, arm)| is_better(arm)).count() as u64
     }
 }

@@ -30,7 +30,8 @@ impl Made {
     }
 
     fn with<T>(&self, f: impl FnOnce(&Release<'_>) -> T) -> T {
-        let command = ["tracerig", "release-report", "--out", "x", "--since", "v1.2"].map(str::to_owned);
+        let command =
+            ["tracerig", "release-report", "--out", "x", "--since", "v1.2"].map(str::to_owned);
         f(&Release {
             since: "v1.2",
             plan: "ci",
@@ -65,7 +66,11 @@ fn the_verdict_is_one_sentence_that_names_what_is_worst() {
     assert_eq!(fine.with(words::class), "good");
     // A missed budget decides by itself.
     let over = Made::of(0, Some(mixed(&flawless()))).only("floor");
-    assert!(verdict(&over).starts_with("Over budget: 1 of 3 budgets is missed"), "{}", verdict(&over));
+    assert!(
+        verdict(&over).starts_with("Over budget: 1 of 3 budgets is missed"),
+        "{}",
+        verdict(&over)
+    );
     assert_eq!(over.with(words::class), "bad");
     let mut undecided = mixed(&flawless());
     undecided.budgets.remove(0);
@@ -82,7 +87,15 @@ fn the_page_is_well_formed_and_its_verdict_comes_first() {
     let page = Made::of(8, Some(mixed(&flawless()))).with(html::release);
     html::tests::elements(&page);
     let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
-    let order = ["Worse than", "arms worse", "budgets.toml:6", ">Work<", ">Time<", ">Budgets<", ">Left out<"];
+    let order = [
+        "Worse than",
+        "arms worse",
+        "budgets.toml:6",
+        ">Work<",
+        ">Time<",
+        ">Budgets<",
+        ">Left out<",
+    ];
     assert!(order.map(at).is_sorted(), "{:?}", order.map(at));
     assert!(at(">Environment<") < at(">Repeat this report<"));
     // The command runs as printed: it does not name a folder that is there by now.

@@ -63,19 +63,27 @@ pub(crate) fn verdict(release: &Release<'_>) -> String {
     let budgets = words::plural(missed + undecided + met, "budget");
     let is_or_are = |n: u64| if n == 1 { "is" } else { "are" };
     match release.gate() {
-        Gate::Mismatch => format!("Do not release: wrong answers in {}.", listed(release, Gate::Mismatch)),
+        Gate::Mismatch => {
+            format!("Do not release: wrong answers in {}.", listed(release, Gate::Mismatch))
+        }
         Gate::Failed => format!("Do not release: no answer in {}.", listed(release, Gate::Failed)),
         Gate::Regression => {
             let over = format!("{missed} of {budgets} {} missed", is_or_are(missed));
             let worse = arms.count(Gate::Regression);
             if worse == 0 {
-                return format!("Over budget: {over}, though no arm is shown to be worse than {since}.");
+                return format!(
+                    "Over budget: {over}, though no arm is shown to be worse than {since}."
+                );
             }
-            let does =
-                if worse == 1 { "does more work or takes longer" } else { "do more work or take longer" };
+            let does = if worse == 1 {
+                "does more work or takes longer"
+            } else {
+                "do more work or take longer"
+            };
             let first = arms.with(Gate::Regression).next();
-            let worst =
-                words::or_empty(first, |(run, arm)| format!(" (worst: {})", worst(release, run, arm)));
+            let worst = words::or_empty(first, |(run, arm)| {
+                format!(" (worst: {})", worst(release, run, arm))
+            });
             let over = if missed > 0 { format!(", and {over}") } else { String::new() };
             format!("Worse than {since}: {worse} of {all} {does}{worst}{over}.")
         }
@@ -88,7 +96,10 @@ pub(crate) fn verdict(release: &Release<'_>) -> String {
             if undecided > 0 {
                 open.push(format!("{undecided} of {budgets} {} undecided", is_or_are(undecided)));
             }
-            format!("Inconclusive: no arm is shown to be worse than {since}, but {}.", open.join(", and "))
+            format!(
+                "Inconclusive: no arm is shown to be worse than {since}, but {}.",
+                open.join(", and ")
+            )
         }
         Gate::Fine => {
             let timed = arms.all.iter().any(|(_, arm)| arm.time.is_some());
@@ -131,7 +142,9 @@ fn named(release: &Release<'_>, run: &Run, arm: &ArmVerdict) -> String {
 fn worst(release: &Release<'_>, run: &Run, arm: &ArmVerdict) -> String {
     let name = named(release, run, arm);
     match (arm.time, arm.change) {
-        (Some(Verdict::Slower), Some(change)) => format!("{name}, time {}", words::change(change.ratio)),
+        (Some(Verdict::Slower), Some(change)) => {
+            format!("{name}, time {}", words::change(change.ratio))
+        }
         _ => format!("{name}, more work"),
     }
 }
@@ -190,8 +203,11 @@ pub(crate) fn times(release: &Release<'_>) -> Table {
     let mut table = Table::new(1, titles).words("time").words("of");
     for (run, arm) in release.arms().all {
         let Some(change) = arm.change else { continue };
-        let times =
-            run.comparison.times.iter().find(|times| times.arm == arm.arm && times.cache == arm.cache);
+        let times = run
+            .comparison
+            .times
+            .iter()
+            .find(|times| times.arm == arm.arm && times.cache == arm.cache);
         let cell = |time| or_nothing(time, units::duration);
         table.row(vec![
             named(release, run, arm),
@@ -221,7 +237,8 @@ pub(crate) fn arms(release: &Release<'_>) -> Table {
 pub(crate) fn left_out(release: &Release<'_>) -> Vec<String> {
     let mut said = Vec::new();
     for run in &release.comparisons.runs {
-        let excluded: u64 = run.comparison.verdicts.arms.iter().map(|arm| arm.left_out.excluded).sum();
+        let excluded: u64 =
+            run.comparison.verdicts.arms.iter().map(|arm| arm.left_out.excluded).sum();
         if excluded > 0 {
             let samples = words::plural(excluded, "sample");
             said.push(format!(
@@ -299,6 +316,7 @@ pub(crate) fn files() -> &'static str {
 pub(crate) fn budgets(release: &Release<'_>) -> String {
     match release.budgets {
         Some(budgets) => crate::budgets::words::counted(budgets),
-        None => "No budgets were judged: there is no budgets.toml, and no --budgets was given.".to_owned(),
+        None => "No budgets were judged: there is no budgets.toml, and no --budgets was given."
+            .to_owned(),
     }
 }

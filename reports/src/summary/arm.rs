@@ -29,8 +29,8 @@ pub struct ArmSummary {
     pub launches_per_sample: u64,
     /// Launches in the valid samples.
     pub launches: u64,
-    /// Whole-process time of a launch, over samples: the time of a sample is the median of its launches. `None` without a
-    /// valid sample, as is everything below that needs one.
+    /// Whole-process time of a launch, over samples: the time of a sample is the median of its
+    /// launches. `None` without a valid sample, as is everything below that needs one.
     pub sample_time: Option<Times>,
     /// The same over single launches: wider, because nothing is averaged.
     pub launch_time: Option<Times>,
@@ -38,13 +38,14 @@ pub struct ArmSummary {
     pub inside: Option<Times>,
     /// That time as a multiple of the one of [`WARM`](super::WARM) in the same state of the cache.
     pub inside_of_warm: Option<RatioSummary>,
-    /// The time as a multiple of the floor's in the same state of the cache. As the two below `None` for an arm with a long-lived
-    /// process: its times are those of no process.
+    /// The time as a multiple of the floor's in the same state of the cache. As the two below
+    /// `None` for an arm with a long-lived process: its times are those of no process.
     pub of_floor: Option<RatioSummary>,
-    /// What the arm takes beyond the floor: median of the differences within rounds, negative when faster.
+    /// What the arm takes beyond the floor: median of the differences within rounds, negative when
+    /// faster.
     pub beyond_floor_ns: Option<i64>,
-    /// The time as a multiple of the published query's in the same state of the cache. `None` for the floor, which gives
-    /// no answer.
+    /// The time as a multiple of the published query's in the same state of the cache. `None` for
+    /// the floor, which gives no answer.
     pub of_published: Option<RatioSummary>,
     /// What only an arm of a candidate has; absent for our own.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,8 +121,8 @@ pub struct RatioSummary {
     /// Time of the arm as a multiple of the baseline's.
     #[serde(serialize_with = "figures::serialize")]
     pub ratio: f64,
-    /// Rounds in which both have a valid sample, and whose ratios the figure is the median of. 0: no round has, and the
-    /// figure is the ratio of the medians.
+    /// Rounds in which both have a valid sample, and whose ratios the figure is the median of. 0:
+    /// no round has, and the figure is the ratio of the medians.
     pub pairs: u64,
     /// Bootstrap interval of the ratio; absent with too few pairs.
     pub interval: Option<Interval>,
@@ -141,7 +142,8 @@ pub struct ModeCount {
 /// How long a phase takes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PhaseSummary {
-    /// Name of the phase as the engine reports it; [`PhaseSummary::PROCESS`] for what it does not report.
+    /// Name of the phase as the engine reports it; [`PhaseSummary::PROCESS`] for what it does not
+    /// report.
     pub name: String,
     /// Median over the launches; a launch that does not report the phase counts as 0.
     #[serde(rename = "median_ns", with = "nanos")]
@@ -180,13 +182,15 @@ pub struct Seen {
     pub varies: bool,
 }
 
-/// What launches took from the machine. The amounts are whole ranges, because they are what shows the state of the
-/// cache: a hot launch may read nothing, a cold one must find nothing in memory.
+/// What launches took from the machine. The amounts are whole ranges, because they are what shows
+/// the state of the cache: a hot launch may read nothing, a cold one must find nothing in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Resources {
-    /// Median time on the processor, in user mode and in the kernel together; `None` when a launch does not report it.
+    /// Median time on the processor, in user mode and in the kernel together; `None` when a launch
+    /// does not report it.
     ///
-    /// Only the sum: a kernel may tell the two apart by the clock ticks it saw, and a short launch sees one or none.
+    /// Only the sum: a kernel may tell the two apart by the clock ticks it saw, and a short launch
+    /// sees one or none.
     #[serde(rename = "processor_ns", with = "nanos::option")]
     pub processor: Option<Duration>,
     /// Peak memory of a launch, in bytes.

@@ -33,8 +33,9 @@ impl CandidateSummary {
         for name in of_arm().filter_map(fault) {
             *faults.entry(name.to_owned()).or_default() += 1;
         }
-        let is_its =
-            |sample: &&Sample| record.plan.arm(&sample.key()).is_some_and(|other| other.engine == arm.engine);
+        let is_its = |sample: &&Sample| {
+            record.plan.arm(&sample.key()).is_some_and(|other| other.engine == arm.engine)
+        };
         let is_faulty = record.samples.iter().filter(is_its).any(|sample| fault(sample).is_some());
         let launches = || of_arm().flat_map(|sample| &sample.launches);
         let idle = candidate.arm(CandidatePlan::IDLE);
@@ -90,7 +91,11 @@ mod tests {
         let mut record = measured();
         let of = |record: &Record, name: &str| {
             let summary = Summary::of(record);
-            summary.arms.into_iter().find(|arm| arm.name == name && arm.cache == Cache::Hot).unwrap()
+            summary
+                .arms
+                .into_iter()
+                .find(|arm| arm.name == name && arm.cache == Cache::Hot)
+                .unwrap()
         };
         let [full, idle] = ["mine@0.3.1 full", "mine@0.3.1 idle"];
         let arm = of(&record, full);
@@ -106,7 +111,9 @@ mod tests {
         record.outcome = Outcome::of(&record.samples, false);
         for name in [full, idle] {
             let arm = of(&record, name);
-            assert!(arm.sample_time.is_none() && arm.of_floor.is_none() && arm.launch_time.is_none());
+            assert!(
+                arm.sample_time.is_none() && arm.of_floor.is_none() && arm.launch_time.is_none()
+            );
             assert!(arm.candidate.unwrap().beyond_idle_ns.is_none());
         }
         assert!(of(&record, "warm").sample_time.is_some());

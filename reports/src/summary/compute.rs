@@ -22,9 +22,11 @@ impl ArmSummary {
         let valid: Vec<&Sample> = record.samples.iter().filter(is_shown).collect();
         let launches: Vec<&Launch> = valid.iter().flat_map(|sample| &sample.launches).collect();
         let is_process = arm.process != Process::Resident && !is_faulty;
-        let ratio = |baseline| is_process.then(|| ratio_to(baseline, record, &key, Sample::time)).flatten();
+        let ratio =
+            |baseline| is_process.then(|| ratio_to(baseline, record, &key, Sample::time)).flatten();
         // The floor gives no answer, so it is not a faster way to one.
-        let published = if arm.name == FLOOR || is_idle(record, arm) { None } else { ratio(PUBLISHED) };
+        let published =
+            if arm.name == FLOOR || is_idle(record, arm) { None } else { ratio(PUBLISHED) };
         ArmSummary {
             name: arm.name.clone(),
             cache: arm.cache,
@@ -111,8 +113,9 @@ fn times_by_round(record: &Record, key: &ArmKey, time: TimeOf) -> BTreeMap<u64, 
     valid.filter_map(|sample| Some((sample.round, as_nanos(time(sample)?)))).collect()
 }
 
-/// The times of the arm and of `baseline` in the rounds that have both. Only like is compared with like: the baseline
-/// is taken in the arm's own state of the cache. `None` when the arm is the baseline, or there is no such baseline.
+/// The times of the arm and of `baseline` in the rounds that have both. Only like is compared with
+/// like: the baseline is taken in the arm's own state of the cache. `None` when the arm is the
+/// baseline, or there is no such baseline.
 fn paired(baseline: &str, record: &Record, key: &ArmKey, time: TimeOf) -> Option<Vec<(f64, f64)>> {
     let other = ArmKey::new(baseline, key.cache);
     if other == *key {
@@ -124,7 +127,12 @@ fn paired(baseline: &str, record: &Record, key: &ArmKey, time: TimeOf) -> Option
     Some(own.iter().filter_map(|(round, time)| Some((*time, *others.get(round)?))).collect())
 }
 
-fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey, time: TimeOf) -> Option<RatioSummary> {
+fn ratio_to(
+    baseline: &'static str,
+    record: &Record,
+    key: &ArmKey,
+    time: TimeOf,
+) -> Option<RatioSummary> {
     let pairs = paired(baseline, record, key, time)?;
     if let Some(found) = stats::paired_ratio(&pairs) {
         let stats::PairedRatio { pairs, ratio, interval } = found;
@@ -139,8 +147,10 @@ fn ratio_to(baseline: &'static str, record: &Record, key: &ArmKey, time: TimeOf)
 }
 
 pub(super) fn difference(baseline: &str, record: &Record, key: &ArmKey) -> Option<i64> {
-    let differences: Vec<f64> =
-        paired(baseline, record, key, Sample::time)?.into_iter().map(|(own, other)| own - other).collect();
+    let differences: Vec<f64> = paired(baseline, record, key, Sample::time)?
+        .into_iter()
+        .map(|(own, other)| own - other)
+        .collect();
     Some(stats::median(&differences)?.round() as i64)
 }
 
@@ -163,8 +173,8 @@ fn modes(launches: &[&Launch]) -> Vec<ModeCount> {
     modes
 }
 
-/// Where the time of the launches goes: the part outside every phase first, then the phases in the order in which they
-/// are first reported.
+/// Where the time of the launches goes: the part outside every phase first, then the phases in the
+/// order in which they are first reported.
 fn phases(launches: &[&Launch]) -> Vec<PhaseSummary> {
     let mut names: Vec<&str> = Vec::new();
     for phase in launches.iter().flat_map(|launch| &launch.phases) {
@@ -182,10 +192,12 @@ fn phases(launches: &[&Launch]) -> Vec<PhaseSummary> {
         share: if total > 0.0 { times.iter().sum::<f64>() / total } else { 0.0 },
     };
     let within = |launch: &Launch, name: Option<&str>| -> f64 {
-        let phases = launch.phases.iter().filter(|phase| name.is_none_or(|name| phase.name == name));
+        let phases =
+            launch.phases.iter().filter(|phase| name.is_none_or(|name| phase.name == name));
         phases.map(|phase| as_nanos(phase.elapsed)).sum()
     };
-    let outside = launches.iter().map(|launch| (as_nanos(launch.wall) - within(launch, None)).max(0.0));
+    let outside =
+        launches.iter().map(|launch| (as_nanos(launch.wall) - within(launch, None)).max(0.0));
     let mut all = vec![summary(PhaseSummary::PROCESS, outside.collect())];
     for name in names {
         all.push(summary(name, launches.iter().map(|launch| within(launch, Some(name))).collect()));
@@ -195,7 +207,8 @@ fn phases(launches: &[&Launch]) -> Vec<PhaseSummary> {
 
 /// The range of every counter over the launches, by name.
 pub(crate) fn counters(launches: &[&Launch]) -> BTreeMap<String, CounterSummary> {
-    let names: BTreeSet<&String> = launches.iter().flat_map(|launch| launch.counters.keys()).collect();
+    let names: BTreeSet<&String> =
+        launches.iter().flat_map(|launch| launch.counters.keys()).collect();
     let summary = |name: &String| {
         let values = launches.iter().map(|launch| launch.counter(name));
         // A counter that one launch calls advisory decides nothing.
@@ -216,7 +229,10 @@ fn turns(launches: &[&Launch]) -> Option<CounterSummary> {
 
 impl CounterSummary {
     /// The range of `values`, one a launch, `None` for a launch that does not report it.
-    pub(crate) fn of(class: CounterClass, values: impl Iterator<Item = Option<u64>>) -> CounterSummary {
+    pub(crate) fn of(
+        class: CounterClass,
+        values: impl Iterator<Item = Option<u64>>,
+    ) -> CounterSummary {
         let (mut seen, mut unavailable_in) = (Vec::new(), 0);
         for value in values {
             match value {
@@ -235,8 +251,8 @@ impl CounterSummary {
     }
 }
 
-/// Median time on the processor of a launch; `None` when one does not report it: a median of only those that do would hide
-/// the others.
+/// Median time on the processor of a launch; `None` when one does not report it: a median of only
+/// those that do would hide the others.
 pub(crate) fn processor(launches: &[&Launch]) -> Option<Duration> {
     let times: Option<Vec<f64>> =
         launches.iter().map(|launch| Some(as_nanos(launch.user? + launch.system?))).collect();

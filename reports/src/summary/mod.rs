@@ -7,7 +7,8 @@ pub(crate) mod compute;
 mod tests;
 
 pub use arm::{
-    ArmSummary, CounterSummary, ModeCount, PhaseSummary, RatioSummary, Resources, SampleCounts, Seen, Times,
+    ArmSummary, CounterSummary, ModeCount, PhaseSummary, RatioSummary, Resources, SampleCounts,
+    Seen, Times,
 };
 
 pub use candidate::CandidateSummary;
@@ -99,7 +100,10 @@ impl Answers {
     /// Whether there were answers and every one was right.
     #[must_use]
     pub fn all_right(&self) -> bool {
-        self.launches > 0 && self.launches == self.verified && self.mismatches == 0 && self.failures == 0
+        self.launches > 0
+            && self.launches == self.verified
+            && self.mismatches == 0
+            && self.failures == 0
     }
 }
 

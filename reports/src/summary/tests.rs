@@ -12,8 +12,8 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// The record of the fixture with only these arms, and samples of one launch each that take these milliseconds, a round
-/// each; 0 is a failed one.
+/// The record of the fixture with only these arms, and samples of one launch each that take these
+/// milliseconds, a round each; 0 is a failed one.
 fn record_of(arms: &[(&str, Cache, &[u64])]) -> Record {
     let mut record = fixture::record();
     let launch = record.samples[0].launches[0].clone();
@@ -29,8 +29,11 @@ fn record_of(arms: &[(&str, Cache, &[u64])]) -> Record {
             launches_per_sample: 1,
         });
         for (round, &time) in times.iter().enumerate() {
-            let state =
-                if time == 0 { SampleState::Failed { error: "none".to_owned() } } else { SampleState::Valid };
+            let state = if time == 0 {
+                SampleState::Failed { error: "none".to_owned() }
+            } else {
+                SampleState::Valid
+            };
             record.samples.push(Sample {
                 order: record.samples.len() as u64,
                 round: round as u64,
@@ -57,7 +60,8 @@ fn times_by_hand() {
     let arm = arm(&record, "warm", Cache::Hot);
     let times = arm.sample_time.unwrap();
     assert_eq!((times.n, times.min, times.median, times.max), (5, ms(1), ms(3), ms(5)));
-    // Rank 4 * 0.95 = 3.8 lies between 4 and 5 ms; the quartiles are 2 and 4 ms, so half lies in 2 of 3 ms.
+    // Rank 4 * 0.95 = 3.8 lies between 4 and 5 ms; the quartiles are 2 and 4 ms, so half lies in 2
+    // of 3 ms.
     assert_eq!(times.p95, Duration::from_micros(4_800));
     assert!((times.spread - 2.0 / 3.0).abs() < 1e-12);
     // The fifth root of 120.
@@ -79,7 +83,8 @@ fn a_sample_of_many_launches_is_their_median_as_in_exports_and_comparisons() {
     assert_eq!(median, Some(Duration::from_micros(2_500)));
     assert_eq!(arm.launch_time.map(|times| (times.n, times.max)), Some((4, ms(9))));
     let exported: serde_json::Value =
-        serde_json::from_str(&crate::export::bencher(std::slice::from_ref(&record)).unwrap()).unwrap();
+        serde_json::from_str(&crate::export::bencher(std::slice::from_ref(&record)).unwrap())
+            .unwrap();
     let exported = exported.as_object().unwrap().values().next().unwrap();
     assert_eq!(exported["latency"]["value"], 2_500_000.0);
     let compared = crate::comparison::ArmTimes::of(&record, &record);
@@ -107,7 +112,8 @@ fn what_is_not_valid_is_counted_and_nothing_else() {
 #[test]
 fn ratios_pair_within_rounds() {
     // Round by round 2, 2 and 4 times the floor; the medians alone would say 20 / 5.
-    let record = record_of(&[("floor", Cache::Hot, &[5, 10, 5]), ("warm", Cache::Hot, &[10, 20, 20])]);
+    let record =
+        record_of(&[("floor", Cache::Hot, &[5, 10, 5]), ("warm", Cache::Hot, &[10, 20, 20])]);
     let warm = arm(&record, "warm", Cache::Hot);
     let ratio = warm.of_floor.unwrap();
     assert_eq!((ratio.baseline, ratio.pairs, ratio.interval), ("floor", 3, None));
@@ -119,7 +125,8 @@ fn ratios_pair_within_rounds() {
 
 #[test]
 fn a_round_that_lacks_one_is_no_pair() {
-    let record = record_of(&[("published", Cache::Hot, &[0, 10, 10]), ("warm", Cache::Hot, &[90, 20, 0])]);
+    let record =
+        record_of(&[("published", Cache::Hot, &[0, 10, 10]), ("warm", Cache::Hot, &[90, 20, 0])]);
     let ratio = arm(&record, "warm", Cache::Hot).of_published.unwrap();
     assert_eq!(ratio.pairs, 1);
     assert!((ratio.ratio - 2.0).abs() < 1e-12);
@@ -127,14 +134,18 @@ fn a_round_that_lacks_one_is_no_pair() {
 
 #[test]
 fn without_a_common_round_the_medians_are_compared_and_it_is_said() {
-    let record = record_of(&[("floor", Cache::Hot, &[4, 4, 0, 0]), ("warm", Cache::Hot, &[0, 0, 6, 10])]);
+    let record =
+        record_of(&[("floor", Cache::Hot, &[4, 4, 0, 0]), ("warm", Cache::Hot, &[0, 0, 6, 10])]);
     let warm = arm(&record, "warm", Cache::Hot);
     let ratio = warm.of_floor.unwrap();
     assert_eq!((ratio.pairs, ratio.interval), (0, None));
     assert!((ratio.ratio - 2.0).abs() < 1e-12);
     assert_eq!(warm.beyond_floor_ns, None);
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
-    assert!(limits.contains("warm (cache hot) to floor (no common round: ratio of the medians)"), "{limits}");
+    assert!(
+        limits.contains("warm (cache hot) to floor (no common round: ratio of the medians)"),
+        "{limits}"
+    );
 }
 
 #[test]
@@ -158,9 +169,12 @@ fn the_floor_is_no_faster_way_to_an_answer() {
 
 #[test]
 fn eight_rounds_give_an_interval() {
-    let record =
-        record_of(&[("floor", Cache::Hot, &[1; 8]), ("warm", Cache::Hot, &[2, 2, 2, 2, 2, 2, 2, 3])]);
-    let Interval { low, high } = arm(&record, "warm", Cache::Hot).of_floor.unwrap().interval.unwrap();
+    let record = record_of(&[
+        ("floor", Cache::Hot, &[1; 8]),
+        ("warm", Cache::Hot, &[2, 2, 2, 2, 2, 2, 2, 3]),
+    ]);
+    let Interval { low, high } =
+        arm(&record, "warm", Cache::Hot).of_floor.unwrap().interval.unwrap();
     // Of eight pairs the interval is the whole range.
     assert!((low - 2.0).abs() < 1e-9 && (high - 3.0).abs() < 1e-9, "{low} {high}");
 }
@@ -186,7 +200,10 @@ fn counters_say_whether_they_repeat() {
     assert_eq!(of("grows").seen, seen(7, 8, 9));
     assert_eq!((of("part").seen, of("part").unavailable_in), (seen(7, 7, 7), 2));
     assert_eq!((of("none").seen, of("none").unavailable_in), (None, 3));
-    assert_eq!(["same", "mixed"].map(|name| of(name).class), [CounterClass::Exact, CounterClass::Advisory]);
+    assert_eq!(
+        ["same", "mixed"].map(|name| of(name).class),
+        [CounterClass::Exact, CounterClass::Advisory]
+    );
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");
     // None of the others differs, though some launches lack some of them.
     assert!(limits.contains(": grows (the work table"), "{limits}");
@@ -213,7 +230,8 @@ fn modes_are_counted_the_most_frequent_first() {
     let mut record = record_of(&[("warm", Cache::Hot, &[1, 2, 3])]);
     for (sample, mode) in record.samples.iter_mut().zip(["full", "incremental", "incremental"]) {
         sample.launches[0].mode = Some(mode.to_owned());
-        sample.launches[0].reason = Some(if mode == "full" { "anchors" } else { "none" }.to_owned());
+        sample.launches[0].reason =
+            Some(if mode == "full" { "anchors" } else { "none" }.to_owned());
     }
     let arm = arm(&record, "warm", Cache::Hot);
     assert_eq!(crate::words::modes(&arm.modes), "incremental 2, full (anchors) 1");
@@ -274,7 +292,9 @@ fn a_process_that_lives_on_is_compared_with_the_time_inside_others_only() {
 
     let said = crate::remarks::answer(&record, &Summary::of(&record)).join("\n");
     assert!(
-        said.contains("takes 3.00 ms (median of 2 samples, page cache hot), 0.500x the time inside a warm"),
+        said.contains(
+            "takes 3.00 ms (median of 2 samples, page cache hot), 0.500x the time inside a warm"
+        ),
         "{said}"
     );
     let limits = crate::limits::limits(&record, &Summary::of(&record)).join("\n");

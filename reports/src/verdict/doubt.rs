@@ -21,7 +21,8 @@ pub enum Doubt {
     },
     /// The base was not compared with itself, so that the noise is unknown.
     NoSelfComparison,
-    /// The base differs from itself by more than the margin: something other than the program makes the difference.
+    /// The base differs from itself by more than the margin: something other than the program makes
+    /// the difference.
     Biased {
         /// Time of the base as a multiple of the base's.
         #[serde(serialize_with = "figures::serialize")]
@@ -74,14 +75,24 @@ impl Doubt {
     pub fn matter(&self) -> &'static str {
         match self {
             Doubt::TooFewPairs { .. } => "too few pairs for an interval; use more pairs",
-            Doubt::NoSelfComparison => "the base was not compared with itself, so the noise is unknown",
+            Doubt::NoSelfComparison => {
+                "the base was not compared with itself, so the noise is unknown"
+            }
             Doubt::Biased { .. } => {
                 "the base differs from itself, so something other than the program affects times"
             }
-            Doubt::Noisy { .. } => "the noise exceeds the noise budget; use a quiet machine or more pairs",
-            Doubt::Wide { .. } => "a change beyond the noise budget is not ruled out; use more pairs",
-            Doubt::Margin { .. } => "a change was seen that may be within the margin; use more pairs",
-            Doubt::Unconfirmed { .. } => "a change was seen, but no second run was made; measure again",
+            Doubt::Noisy { .. } => {
+                "the noise exceeds the noise budget; use a quiet machine or more pairs"
+            }
+            Doubt::Wide { .. } => {
+                "a change beyond the noise budget is not ruled out; use more pairs"
+            }
+            Doubt::Margin { .. } => {
+                "a change was seen that may be within the margin; use more pairs"
+            }
+            Doubt::Unconfirmed { .. } => {
+                "a change was seen, but no second run was made; measure again"
+            }
             Doubt::Contradicted { .. } => {
                 "one run shows a change and the other does not; machine or program change over time"
             }

@@ -35,7 +35,8 @@ impl Gate {
 }
 
 impl ArmVerdict {
-    /// What this arm amounts to. More work is a regression whatever the clock says. Less work or less time is not.
+    /// What this arm amounts to. More work is a regression whatever the clock says. Less work or
+    /// less time is not.
     #[must_use]
     pub fn gate(&self) -> Gate {
         if self.left_out.mismatched > 0 {

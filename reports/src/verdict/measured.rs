@@ -42,7 +42,8 @@ pub struct Measured {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Wall time of a launch: the median over the launches of a sample, because one that the machine held up would move a mean.
+    /// Wall time of a launch: the median over the launches of a sample, because one that the
+    /// machine held up would move a mean.
     Launch,
     /// The p50 of the appends of a sample.
     AppendP50,
@@ -122,7 +123,11 @@ impl Metric {
     }
 
     fn times(self, sample: &Sample) -> Option<Vec<f64>> {
-        sample.launches.iter().map(|launch| Some(self.of_launch(launch)?.as_nanos() as f64)).collect()
+        sample
+            .launches
+            .iter()
+            .map(|launch| Some(self.of_launch(launch)?.as_nanos() as f64))
+            .collect()
     }
 
     /// The time of this sample; `None` where it has none.
@@ -132,9 +137,10 @@ impl Metric {
         Some(Duration::from_nanos(time.round() as u64))
     }
 
-    /// The logarithm of the time of `new` as a multiple of that of `base`: the median over their launches, the first with the first
-    /// and so on, which were made one right after the other. What slows the machine down for longer than two launches slows both
-    /// down, and is not in their ratio; it would be in a ratio of medians. `None` where one has no time.
+    /// The logarithm of the time of `new` as a multiple of that of `base`: the median over their
+    /// launches, the first with the first and so on, which were made one right after the other.
+    /// What slows the machine down for longer than two launches slows both down, and is not in
+    /// their ratio; it would be in a ratio of medians. `None` where one has no time.
     fn ratio(self, base: &Sample, new: &Sample) -> Option<f64> {
         if !(base.is_valid() && new.is_valid()) {
             return None;
@@ -143,7 +149,8 @@ impl Metric {
         if base.len() != new.len() {
             return Some(stats::median(&new)?.ln() - stats::median(&base)?.ln());
         }
-        let ratios: Vec<f64> = base.iter().zip(&new).map(|(base, new)| new.ln() - base.ln()).collect();
+        let ratios: Vec<f64> =
+            base.iter().zip(&new).map(|(base, new)| new.ln() - base.ln()).collect();
         stats::median(&ratios)
     }
 }
@@ -171,8 +178,8 @@ impl Measured {
         }
     }
 
-    /// Says that samples of both programs are expected, and their times with `times`: what was not measured then leaves the arm
-    /// undecided. Otherwise it is judged by what was added alone.
+    /// Says that samples of both programs are expected, and their times with `times`: what was not
+    /// measured then leaves the arm undecided. Otherwise it is judged by what was added alone.
     pub fn expect(&mut self, times: bool) {
         (self.expects_work, self.expects_times) = (true, times);
     }
@@ -185,7 +192,10 @@ impl Measured {
 
     /// Whether a verdict on its time is due.
     pub(super) fn is_timed(&self) -> bool {
-        self.expects_times || self.is_unpaired() || !self.first.is_empty() || !self.second.is_empty()
+        self.expects_times
+            || self.is_unpaired()
+            || !self.first.is_empty()
+            || !self.second.is_empty()
     }
 
     /// Whether samples were expected of a program that gave no answer to compare.
@@ -193,8 +203,9 @@ impl Measured {
         self.expects_work && self.answered != [true, true]
     }
 
-    /// Adds two samples of the arm that were taken together, launch by launch. They are a pair when both are valid; one that is not is
-    /// counted as left out, and then the other's work does not count either, because it may belong to that moment.
+    /// Adds two samples of the arm that were taken together, launch by launch. They are a pair when
+    /// both are valid; one that is not is counted as left out, and then the other's work does not
+    /// count either, because it may belong to that moment.
     pub fn samples(&mut self, set: Set, base: &Sample, new: &Sample) {
         if !(base.is_valid() && new.is_valid()) {
             self.leave_out(base);
@@ -216,7 +227,8 @@ impl Measured {
         }
     }
 
-    /// Adds a sample of the base that was taken together with `base`, which is in another pair, too, and counts there.
+    /// Adds a sample of the base that was taken together with `base`, which is in another pair,
+    /// too, and counts there.
     pub fn itself(&mut self, base: &Sample, again: &Sample) {
         self.work(again, true);
         if let Some(ratio) = self.metric.ratio(base, again) {
@@ -241,8 +253,9 @@ impl Measured {
         self.set(set).push(ln(pair.new) - ln(pair.base));
     }
 
-    /// Adds a sample of a run that was made at another time than that of the other program, so that nothing is a pair. What is not
-    /// paired is judged by weaker rules ([`Basis::Unpaired`](super::Basis::Unpaired)), and no arm beside it by better ones.
+    /// Adds a sample of a run that was made at another time than that of the other program, so that
+    /// nothing is a pair. What is not paired is judged by weaker rules
+    /// ([`Basis::Unpaired`](super::Basis::Unpaired)), and no arm beside it by better ones.
     pub fn alone(&mut self, sample: &Sample, of_base: bool) {
         self.work(sample, of_base);
         if sample.is_valid() {
@@ -255,8 +268,9 @@ impl Measured {
         self.alone.iter().any(|times| !times.is_empty())
     }
 
-    /// Adds the work of one sample of the base or of the new program, and counts a sample that is not valid. Exact work is the same
-    /// in a page cache of any state: of a sample that was left out for that reason, it still counts.
+    /// Adds the work of one sample of the base or of the new program, and counts a sample that is
+    /// not valid. Exact work is the same in a page cache of any state: of a sample that was left
+    /// out for that reason, it still counts.
     pub fn work(&mut self, sample: &Sample, of_base: bool) {
         self.leave_out(sample);
         let exact_only = match sample.state {
@@ -277,10 +291,10 @@ impl Measured {
                 let range = side.entry(name.clone()).or_insert(Range { exact, amounts: own });
                 range.exact &= exact;
                 // One launch without the amount leaves the range unknown.
-                range.amounts = range
-                    .amounts
-                    .zip(own)
-                    .map(|(all, own)| Amounts { low: all.low.min(own.low), high: all.high.max(own.high) });
+                range.amounts = range.amounts.zip(own).map(|(all, own)| Amounts {
+                    low: all.low.min(own.low),
+                    high: all.high.max(own.high),
+                });
             }
         }
     }

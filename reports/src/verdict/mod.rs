@@ -1,17 +1,20 @@
 //! Verdicts: whether one program is slower than another, arm by arm, and how sure that is.
 //!
-//! [`judge`] takes what was [`Measured`] of each arm with both programs and answers with [`Verdicts`], in this order:
+//! [`judge`] takes what was [`Measured`] of each arm with both programs and answers with
+//! [`Verdicts`], in this order:
 //!
-//! 1. **Work counters.** Exact ones gate exactly, from a single sample; advisory ones inform. What is unavailable is not zero.
-//! 2. **Time**, from pairs of samples taken in turn. The median of the logarithms of their ratios has a 99 % bootstrap interval,
-//!    made wider by Holm's correction for the number of arms. It must lie beyond a practical margin. The pairs come in two runs: after the
-//!    first, [`Verdicts::again`] names the arms that are not yet clear, which are measured once more, pairs of the base with itself
-//!    included. The interval is that of both runs together, and each run by itself must show a change in the same direction
-//!    (its 95 % interval). Nothing is called after the first run alone, so
-//!    looking twice makes no more false alarms.
-//! 3. **Noise.** The base is compared with itself under the same conditions. Without that, or when it differs from itself, or when a
-//!    change as large as the noise budget could hide in the interval, the verdict is [`Verdict::Inconclusive`], never
-//!    [`Verdict::Same`].
+//! 1. **Work counters.** Exact ones gate exactly, from a single sample; advisory ones inform. What
+//!    is unavailable is not zero.
+//! 2. **Time**, from pairs of samples taken in turn. The median of the logarithms of their ratios
+//!    has a 99 % bootstrap interval, made wider by Holm's correction for the number of arms. It
+//!    must lie beyond a practical margin. The pairs come in two runs: after the first,
+//!    [`Verdicts::again`] names the arms that are not yet clear, which are measured once more,
+//!    pairs of the base with itself included. The interval is that of both runs together, and each
+//!    run by itself must show a change in the same direction (its 95 % interval). Nothing is called
+//!    after the first run alone, so looking twice makes no more false alarms.
+//! 3. **Noise.** The base is compared with itself under the same conditions. Without that, or when
+//!    it differs from itself, or when a change as large as the noise budget could hide in the
+//!    interval, the verdict is [`Verdict::Inconclusive`], never [`Verdict::Same`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -60,16 +63,20 @@ use crate::units::figures;
 /// What a verdict is asked to keep to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
-    /// The practical margin, as a part: 0.02 calls a change when all of its interval is beyond 2 %. "Slower by 2 %" is 1.02 times the
-    /// time, "faster by 2 %" the inverse of that, so that exchanging the programs turns a verdict round and changes no more.
+    /// The practical margin, as a part: 0.02 calls a change when all of its interval is beyond 2 %.
+    /// "Slower by 2 %" is 1.02 times the time, "faster by 2 %" the inverse of that, so that
+    /// exchanging the programs turns a verdict round and changes no more.
     pub margin: f64,
-    /// The noise budget, as a part: the verdict is "same" only where a change as large as this is ruled out.
+    /// The noise budget, as a part: the verdict is "same" only where a change as large as this is
+    /// ruled out.
     pub budget: f64,
-    /// How far two runs at different times may differ by themselves, as a part: where samples are not paired, only a change beyond
-    /// this is called, and "same" needs a noise budget that holds this and the interval.
+    /// How far two runs at different times may differ by themselves, as a part: where samples are
+    /// not paired, only a change beyond this is called, and "same" needs a noise budget that holds
+    /// this and the interval.
     pub between_runs: f64,
-    /// Arms whose times are judged in other runs of the same comparison: the correction for the number of arms counts them, too, so
-    /// that a plan of many runs makes no more false alarms than one.
+    /// Arms whose times are judged in other runs of the same comparison: the correction for the
+    /// number of arms counts them, too, so that a plan of many runs makes no more false alarms than
+    /// one.
     #[serde(default)]
     pub beside: u64,
     /// Exact counters that are meant to change: they are shown and do not gate.
@@ -96,8 +103,8 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The rules by which a run that is made again agrees with the first: "same" is all that two runs at different times may differ
-    /// by, interval included.
+    /// The rules by which a run that is made again agrees with the first: "same" is all that two
+    /// runs at different times may differ by, interval included.
     #[must_use]
     pub fn of_repetition() -> Rules {
         let rules = Rules::default();
@@ -163,7 +170,8 @@ pub struct ArmVerdict {
 pub struct Change {
     /// How it comes from the samples.
     pub basis: Basis,
-    /// Pairs of both runs together; where the samples are not paired, the samples of the side that has fewer.
+    /// Pairs of both runs together; where the samples are not paired, the samples of the side that
+    /// has fewer.
     pub pairs: u64,
     /// The ratio, above 1 where the new program takes longer.
     #[serde(serialize_with = "figures::serialize")]
@@ -187,28 +195,32 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// Median of the ratios of pairs that were measured in turn: what slowed both of a pair cancels out.
+    /// Median of the ratios of pairs that were measured in turn: what slowed both of a pair cancels
+    /// out.
     Paired,
     /// Ratio of the medians of two runs at different times: whatever changed between them is in it.
     Unpaired,
 }
 
 impl Verdicts {
-    /// The arms whose time is not clear after the first run: to be measured once more and judged again with both runs. Empty when
-    /// there is nothing to gain, or a second run has been made.
+    /// The arms whose time is not clear after the first run: to be measured once more and judged
+    /// again with both runs. Empty when there is nothing to gain, or a second run has been made.
     #[must_use]
     pub fn again(&self) -> Vec<ArmKey> {
         let unclear = |arm: &&ArmVerdict| match arm.time {
             None | Some(Verdict::Same) => false,
-            Some(Verdict::Inconclusive { why: Doubt::TooFewPairs { .. } | Doubt::NoSelfComparison }) => false,
-            Some(_) => {
-                arm.change.is_some_and(|change| change.basis == Basis::Paired && change.second.is_none())
-            }
+            Some(Verdict::Inconclusive {
+                why: Doubt::TooFewPairs { .. } | Doubt::NoSelfComparison,
+            }) => false,
+            Some(_) => arm
+                .change
+                .is_some_and(|change| change.basis == Basis::Paired && change.second.is_none()),
         };
         self.arms.iter().filter(unclear).map(ArmVerdict::key).collect()
     }
 
-    /// What all of it amounts to: the gravest of the arms. A comparison in which nothing was compared is inconclusive.
+    /// What all of it amounts to: the gravest of the arms. A comparison in which nothing was
+    /// compared is inconclusive.
     #[must_use]
     pub fn gate(&self) -> Gate {
         let compared = self.arms.iter().any(ArmVerdict::is_compared);

@@ -1,4 +1,5 @@
-//! How often the rules err, by simulation: equal programs called different, and planted changes not found.
+//! How often the rules err, by simulation: equal programs called different, and planted changes not
+//! found.
 //!
 //! `cargo test -p tracerig-reports --lib verdict::simulation -- --nocapture` prints the rates.
 
@@ -10,8 +11,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 
-/// A machine as they are: the middle of its times scatters like a normal variable, some are late by much more, and all of
-/// them drift together.
+/// A machine as they are: the middle of its times scatters like a normal variable, some are late by
+/// much more, and all of them drift together.
 struct Machine {
     random: ChaCha8Rng,
     /// Scatter of the middle, as a part.
@@ -58,8 +59,8 @@ impl Machine {
         Pair { base: self.time(1.0), new }
     }
 
-    /// The verdicts of a comparison as it is made: `pairs` of each kind, and the arms in question once more. `factors` has the
-    /// time of the new program in each arm.
+    /// The verdicts of a comparison as it is made: `pairs` of each kind, and the arms in question
+    /// once more. `factors` has the time of the new program in each arm.
     fn compare(&mut self, factors: &[f64], pairs: usize, rules: &Rules) -> Verdicts {
         let name = |at: usize| ArmKey::new(format!("arm-{at}"), Cache::Hot);
         let mut arms: Vec<Measured> =
@@ -72,7 +73,9 @@ impl Machine {
         }
         let again = without_false_alarms(&arms, rules).again();
         for _ in 0..pairs {
-            for (arm, factor) in arms.iter_mut().zip(factors).filter(|(arm, _)| again.contains(&arm.arm)) {
+            for (arm, factor) in
+                arms.iter_mut().zip(factors).filter(|(arm, _)| again.contains(&arm.arm))
+            {
                 arm.pair(Set::Second, self.pair(*factor));
                 arm.pair(Set::Itself, self.pair(1.0));
             }
@@ -126,7 +129,8 @@ fn variation(core: f64) -> f64 {
     let mut machine = Machine::new(3, core);
     let times: Vec<f64> = (0..20_000).map(|_| machine.time(1.0).as_secs_f64()).collect();
     let mean = times.iter().sum::<f64>() / times.len() as f64;
-    let variance = times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (times.len() - 1) as f64;
+    let variance =
+        times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (times.len() - 1) as f64;
     variance.sqrt() / mean
 }
 
@@ -187,7 +191,8 @@ fn many_arms_make_no_more_false_alarms() {
         let mut factors = [1.0; 9];
         factors[4] = 1.05;
         let verdicts = machine.compare(&factors, 20, &Rules::default());
-        let called = |at: usize| matches!(verdicts.arms[at].time, Some(Verdict::Slower | Verdict::Faster));
+        let called =
+            |at: usize| matches!(verdicts.arms[at].time, Some(Verdict::Slower | Verdict::Faster));
         comparisons += 1;
         alarms += u64::from((0..9).any(|at| at != 4 && called(at)));
         found += u64::from(verdicts.arms[4].time == Some(Verdict::Slower));
@@ -225,7 +230,9 @@ fn samples_are_rarely_too_short() {
     let right = needed(&between(200_000));
     for launches in [30, 200] {
         let too_short = (0..1_000).filter(|_| needed(&between(launches)) < right).count();
-        println!("{launches} launches: {too_short} of 1,000 samples are shorter than {right} launches");
+        println!(
+            "{launches} launches: {too_short} of 1,000 samples are shorter than {right} launches"
+        );
         assert!((10..=70).contains(&too_short), "{too_short} of 1,000 with {launches} launches");
     }
 }

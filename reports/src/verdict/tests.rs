@@ -41,7 +41,8 @@ fn one_row_more_in_one_launch_of_one_sample_is_a_regression() {
     let more = with("rows_examined", Counter::exact(Some(rows + 1)), Some(3));
     assert_eq!(work_of(&sample(), &sample()), (Work::Same, Gate::Fine));
     assert_eq!(work_of(&sample(), &more), (Work::More, Gate::Regression));
-    // A base whose exact counter varies contradicts itself, and what stays within its range may still do more.
+    // A base whose exact counter varies contradicts itself, and what stays within its range may
+    // still do more.
     assert_eq!(work_of(&more, &sample()), (Work::Incomparable, Gate::Inconclusive));
     assert_eq!(work_of(&more, &more), (Work::Incomparable, Gate::Inconclusive));
     let less = with("rows_examined", Counter::exact(Some(rows - 1)), None);
@@ -73,9 +74,17 @@ fn one_read_of_one_byte_is_the_allocator_s_and_no_work() {
         }
         for (bytes, calls) in [(0, 1), (1, 0), (2, 1), (1, 2), (2, 2), (4096, 1)] {
             let other = reading(bytes, calls, only);
-            assert_eq!(work_of(&as_ever, &other), (Work::More, Gate::Regression), "{bytes} {calls} {only:?}");
+            assert_eq!(
+                work_of(&as_ever, &other),
+                (Work::More, Gate::Regression),
+                "{bytes} {calls} {only:?}"
+            );
             // What the allocator read is no excuse for the rest.
-            assert_eq!(work_of(&reading(1, 1, Some(0)), &other).0, Work::More, "{bytes} {calls} {only:?}");
+            assert_eq!(
+                work_of(&reading(1, 1, Some(0)), &other).0,
+                Work::More,
+                "{bytes} {calls} {only:?}"
+            );
         }
     }
     // Where some launches call them advisory, all amounts are kept.
@@ -149,12 +158,14 @@ fn advisory_counters_decide_nothing() {
     assert_eq!(work_of(&only_advisory, &only_advisory), (Work::Advisory, Gate::Inconclusive));
 }
 
-/// Times of about a millisecond, `percent` slower, scattered by up to `scatter` thousandths without chance.
+/// Times of about a millisecond, `percent` slower, scattered by up to `scatter` thousandths without
+/// chance.
 fn add(measured: &mut Measured, set: Set, pairs: u64, percent: u64, scatter: u64) {
     for at in 0..pairs {
         let around = |n: u64| 1_000_000 + (n * 7_919 % 101) * scatter * 20;
         let (base, new) = (around(at), around(at * 3 + 5) * (100 + percent) / 100);
-        measured.pair(set, Pair { base: Duration::from_nanos(base), new: Duration::from_nanos(new) });
+        measured
+            .pair(set, Pair { base: Duration::from_nanos(base), new: Duration::from_nanos(new) });
     }
 }
 
@@ -185,7 +196,8 @@ fn a_change_needs_its_second_run() {
     let mut refuted = arm.clone();
     add(&mut refuted, Set::Second, 20, 0, 5);
     assert!(matches!(doubt_of(refuted), Doubt::Contradicted { .. }));
-    // Both together lie beyond the margin, since the first has so many more; the second still has to show it.
+    // Both together lie beyond the margin, since the first has so many more; the second still has
+    // to show it.
     let mut outvoted = arm;
     add(&mut outvoted, Set::Second, 6, 0, 5);
     let verdicts = judge(std::slice::from_ref(&outvoted), &Rules::default());
@@ -300,7 +312,10 @@ fn what_was_expected_and_not_measured_is_never_fine() {
     // A side without a sample, whichever it is: beside an arm that is fine, too.
     for (base, new) in [(&one[..], &[][..]), (&[], &one), (&[], &[])] {
         let verdicts = expected(false, base, new);
-        assert_eq!((verdicts.arms[0].work, verdicts.gate()), (Work::Incomparable, Gate::Inconclusive));
+        assert_eq!(
+            (verdicts.arms[0].work, verdicts.gate()),
+            (Work::Incomparable, Gate::Inconclusive)
+        );
     }
 }
 
@@ -319,8 +334,8 @@ fn one_slow_launch_of_a_sample_does_not_move_it() {
 
 #[test]
 fn the_gravest_arm_decides() {
-    let codes =
-        [Gate::Fine, Gate::Inconclusive, Gate::Regression, Gate::Failed, Gate::Mismatch].map(Gate::exit_code);
+    let codes = [Gate::Fine, Gate::Inconclusive, Gate::Regression, Gate::Failed, Gate::Mismatch]
+        .map(Gate::exit_code);
     assert_eq!(codes, [0, 5, 4, 1, 3]);
     assert_eq!(judge(&[], &Rules::default()).gate(), Gate::Inconclusive);
     let mut fine = warm();
@@ -358,12 +373,18 @@ fn many_arms_ask_for_more() {
     assert_eq!(time_of(arm(0, 8)), Verdict::Slower);
     let arms: Vec<Measured> = (0..40).map(|at| arm(at, if at == 0 { 8 } else { 0 })).collect();
     let verdicts = judge(&arms, &Rules::default());
-    assert!(matches!(verdicts.arms[0].time, Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })));
+    assert!(matches!(
+        verdicts.arms[0].time,
+        Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })
+    ));
     assert_eq!(verdicts.arms[0].change.unwrap().corrected_interval, None);
     // So do as many in other runs of the same comparison, which are judged by themselves.
     let rules = Rules { beside: 39, ..Rules::default() };
     let beside = judge(&[arm(0, 8)], &rules);
-    assert!(matches!(beside.arms[0].time, Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })));
+    assert!(matches!(
+        beside.arms[0].time,
+        Some(Verdict::Inconclusive { why: Doubt::Margin { .. } })
+    ));
     let confidence = |verdicts: &Verdicts| verdicts.arms[0].change.unwrap().corrected_confidence;
     assert_eq!(confidence(&beside), confidence(&verdicts));
     let noise = |rules| judge(&[arm(0, 8)], rules).arms[0].noise.unwrap().smallest_change;
@@ -372,7 +393,8 @@ fn many_arms_ask_for_more() {
 
 #[test]
 fn the_ratio_of_a_pair_is_that_of_its_launches_one_by_one() {
-    // The machine halves its speed after two launches; the new program takes a tenth longer all the time.
+    // The machine halves its speed after two launches; the new program takes a tenth longer all the
+    // time.
     let at = |factor: f64| -> Sample {
         let mut sample = sample();
         let launch = sample.launches[0].clone();

@@ -6,8 +6,8 @@ use super::{Basis, Change, Doubt, Noise, Rules, Verdict};
 use crate::bootstrap::Medians;
 use crate::stats::{CONFIDENCE, FEWEST_PAIRS, Interval, median};
 
-/// Confidence with which each run by itself must show a change: less than both together, or the confirmation would miss what
-/// both together find.
+/// Confidence with which each run by itself must show a change: less than both together, or the
+/// confirmation would miss what both together find.
 pub(super) const CONFIRMATION: f64 = 0.95;
 
 /// One run, or both together: the logarithms of its ratios, and the medians of their resamples.
@@ -45,8 +45,15 @@ fn direction(Interval { low, high }: Interval, bar: f64) -> Option<Direction> {
     }
 }
 
-/// The rule: both runs together lie beyond the bar, and each by itself shows a change in that direction.
-pub(super) fn called(first: &Run, second: &Run, both: &Run, bar: f64, confidence: f64) -> Option<Direction> {
+/// The rule: both runs together lie beyond the bar, and each by itself shows a change in that
+/// direction.
+pub(super) fn called(
+    first: &Run,
+    second: &Run,
+    both: &Run,
+    bar: f64,
+    confidence: f64,
+) -> Option<Direction> {
     let direction = both.beyond(bar, confidence)?;
     confirmed(first, second, direction).then_some(direction)
 }
@@ -86,10 +93,11 @@ pub(super) fn judge(measured: &[Measured], rules: &Rules) -> Vec<Judged> {
         .collect()
 }
 
-/// Holm's correction, by steps: all arms are tested with what is left out divided by the number of arms still in question, those
-/// found drop out, and the others are tested again with the smaller number, until none is found. So the
-/// probability that any equal arm is called stays below that of a single one. Arms `beside` these are in question all the time: what is
-/// found of them is not known here.
+/// Holm's correction, by steps: all arms are tested with what is left out divided by the number of
+/// arms still in question, those found drop out, and the others are tested again with the smaller
+/// number, until none is found. So the probability that any equal arm is called stays below that of
+/// a single one. Arms `beside` these are in question all the time: what is found of them is not
+/// known here.
 fn holm(arms: &mut [&mut Arm], beside: usize) {
     loop {
         let open = arms.iter().filter(|arm| arm.beyond.is_none()).count();

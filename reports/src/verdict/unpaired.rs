@@ -1,10 +1,13 @@
-//! From the times of two runs, made at different times, to a verdict: weaker than pairs, and said so.
+//! From the times of two runs, made at different times, to a verdict: weaker than pairs, and said
+//! so.
 //!
-//! The ratio is that of the medians. Its interval joins the bootstrap intervals of both in the way of Zou and Donner (MOVER,
-//! "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008). It knows how the times of each run
-//! scatter and nothing of what changed between the runs. So a change is called only beyond what two runs
-//! of the same program may differ by ([`Rules::between_runs`]). A change as large may go unnoticed behind it, too: a machine that became faster
-//! makes up for a program that became slower. So "same" needs a noise budget that leaves room for both.
+//! The ratio is that of the medians. Its interval joins the bootstrap intervals of both in the way
+//! of Zou and Donner (MOVER, "Construction of confidence limits about effect measures", Statistics
+//! in Medicine 27, 2008). It knows how the times of each run scatter and nothing of what changed
+//! between the runs. So a change is called only beyond what two runs of the same program may differ
+//! by ([`Rules::between_runs`]). A change as large may go unnoticed behind it, too: a machine that
+//! became faster makes up for a program that became slower. So "same" needs a noise budget that
+//! leaves room for both.
 
 use super::measured::Measured;
 use super::time::Judged;
@@ -24,14 +27,16 @@ fn of_arm(arm: &Measured, rules: &Rules) -> Judged {
         logs
     });
     let (Some(base_median), Some(new_median)) = (median(&base), median(&new)) else {
-        // A side without a single time leaves nothing to compare; that it has none is reported by its counts.
+        // A side without a single time leaves nothing to compare; that it has none is reported by
+        // its counts.
         let none = Doubt::TooFewPairs { have: 0, need: FEWEST_PAIRS as u64 };
         return (arm.is_timed().then_some(Verdict::Inconclusive { why: none }), None, None);
     };
     let ratio = new_median - base_median;
     let medians = [Medians::of(&base), Medians::of(&new)];
     let joined = || {
-        let [own_base, own_new] = [medians[0].interval(CONFIDENCE)?, medians[1].interval(CONFIDENCE)?];
+        let [own_base, own_new] =
+            [medians[0].interval(CONFIDENCE)?, medians[1].interval(CONFIDENCE)?];
         let low = (new_median - own_new.low).hypot(own_base.high - base_median);
         let high = (own_new.high - new_median).hypot(base_median - own_base.low);
         Some(Interval { low: ratio - low, high: ratio + high })
@@ -44,7 +49,8 @@ fn of_arm(arm: &Measured, rules: &Rules) -> Judged {
         pairs: fewer,
         ratio: ratio.exp(),
         interval,
-        // Not corrected for the number of arms: what runs may differ by is far more than that would add.
+        // Not corrected for the number of arms: what runs may differ by is far more than that would
+        // add.
         corrected_confidence: CONFIDENCE,
         corrected_interval: interval,
         first: Some(ratio.exp()),

@@ -20,8 +20,9 @@ pub enum Work {
     More,
     /// Some exact counter is lower, and none is higher.
     Less,
-    /// An exact counter of the base is unavailable in the new program, or not exact there, or varies in the base, which no exact counter
-    /// does, or a program has no sample at all: it is inconclusive.
+    /// An exact counter of the base is unavailable in the new program, or not exact there, or
+    /// varies in the base, which no exact counter does, or a program has no sample at all: it is
+    /// inconclusive.
     Incomparable,
     /// The arm has no exact counters: those of asynchronous arms depend on the moment.
     Advisory,
@@ -63,7 +64,8 @@ pub enum Change {
     More,
     /// Below the lowest that the base has.
     Less,
-    /// The base varies, and the new program stays within its range: there a change of a counter that is called exact may go unnoticed.
+    /// The base varies, and the new program stays within its range: there a change of a counter
+    /// that is called exact may go unnoticed.
     Within,
     /// Unavailable in the base, so that there is nothing to compare with.
     New,
@@ -117,7 +119,8 @@ impl Measured {
             let [of_base, of_new] = &self.reads;
             let amounts = |side: Option<&Range>, reads: &Reads, others: &Reads| {
                 let all = side.and_then(Range::amounts)?;
-                let settled = (class == CounterClass::Exact).then(|| reads.amounts(name, others)).flatten();
+                let settled =
+                    (class == CounterClass::Exact).then(|| reads.amounts(name, others)).flatten();
                 Some(settled.unwrap_or(all))
             };
             let (base, new) = (amounts(base, of_base, of_new), amounts(new, of_new, of_base));
@@ -125,13 +128,14 @@ impl Measured {
             let differs = class == CounterClass::Exact
                 && matches!(change, Change::More | Change::Less | Change::Within);
             let tolerated = rules.tolerated.get(name).copied();
-            let change = if differs && self.is_on_other_cores && FOLLOW_CORES.contains(&name.as_str()) {
-                Change::OtherCores
-            } else if differs && tolerated.is_some_and(|part| is_within(base, new, part)) {
-                Change::Tolerated
-            } else {
-                change
-            };
+            let change =
+                if differs && self.is_on_other_cores && FOLLOW_CORES.contains(&name.as_str()) {
+                    Change::OtherCores
+                } else if differs && tolerated.is_some_and(|part| is_within(base, new, part)) {
+                    Change::Tolerated
+                } else {
+                    change
+                };
             CounterComparison {
                 name: name.clone(),
                 class,
@@ -160,7 +164,9 @@ fn change(base: Option<Amounts>, new: Option<Amounts>, class: CounterClass) -> C
         (None, None) => Change::Unavailable,
         (None, Some(_)) => Change::New,
         (Some(_), None) => Change::Lost,
-        (Some(base), Some(new)) if base == new && (may_vary || base.low == base.high) => Change::Same,
+        (Some(base), Some(new)) if base == new && (may_vary || base.low == base.high) => {
+            Change::Same
+        }
         // A single launch that does more is found.
         (Some(base), Some(new)) if new.high > base.high => Change::More,
         (Some(base), Some(new)) if new.low < base.low => Change::Less,

@@ -23,14 +23,14 @@ const PENDING: usize = 2;
 pub(crate) fn forget(ablated: Ablations, facts: &mut FactSet, window: Window) {
     if ablated.has(Ablation::PendingLimit) {
         let proven: HashSet<NameId> = facts.iter().filter_map(evidence).collect();
-        let is_pending =
-            |fact: &&Fact| matches!(fact.kind, Kind::Completion { turn, .. } if !proven.contains(&turn));
+        let is_pending = |fact: &&Fact| matches!(fact.kind, Kind::Completion { turn, .. } if !proven.contains(&turn));
         let mut pending: Vec<i64> = facts.iter().filter(is_pending).map(|fact| fact.id).collect();
         pending.truncate(pending.len().saturating_sub(PENDING));
         facts.remove(&pending);
     }
     if ablated.has(Ablation::WindowRemembered) {
-        let is_outside = |fact: &&Fact| evidence(fact).is_some() && !window.contains(fact.signature.ts);
+        let is_outside =
+            |fact: &&Fact| evidence(fact).is_some() && !window.contains(fact.signature.ts);
         let outside: Vec<i64> = facts.iter().filter(is_outside).map(|fact| fact.id).collect();
         facts.remove(&outside);
     }
@@ -39,13 +39,19 @@ pub(crate) fn forget(ablated: Ablations, facts: &mut FactSet, window: Window) {
 /// The turn that a row is evidence for, whatever its tier.
 fn evidence(fact: &Fact) -> Option<NameId> {
     match fact.kind {
-        Kind::Request { turn, .. } | Kind::Tags { turn, .. } | Kind::Submission { turn, .. } => Some(turn),
+        Kind::Request { turn, .. } | Kind::Tags { turn, .. } | Kind::Submission { turn, .. } => {
+            Some(turn)
+        }
         Kind::Completion { .. } | Kind::Settings { .. } => None,
     }
 }
 
 /// How far a memo with `facts` of `snapshot` has seen the table.
-pub(crate) fn cursor(context: Context<'_>, snapshot: &Snapshot, facts: &FactSet) -> Result<i64, ScanError> {
+pub(crate) fn cursor(
+    context: Context<'_>,
+    snapshot: &Snapshot,
+    facts: &FactSet,
+) -> Result<i64, ScanError> {
     if context.ablated.has(Ablation::CursorMatching) {
         Ok(facts.iter().next_back().map_or(0, |fact| fact.id))
     } else if context.ablated.has(Ablation::Snapshot) {
@@ -57,14 +63,18 @@ pub(crate) fn cursor(context: Context<'_>, snapshot: &Snapshot, facts: &FactSet)
 
 /// Moves the cursor of the persisted memo to the end of the table, after a scan that failed.
 pub(crate) fn move_cursor(context: Context<'_>, artifact: &Path) {
-    let (Loaded::Memo(memo, _), _) = artifact::load(artifact, context.path, context.ablated) else { return };
+    let (Loaded::Memo(memo, _), _) = artifact::load(artifact, context.path, context.ablated) else {
+        return;
+    };
     let failed = |error: ScanError| io::Error::other(error.to_string());
     // Whatever hinders it, the scan has failed already and says so.
-    let _ = Snapshot::open(Context { probe: None, ..context }, 1).map_err(failed).and_then(|snapshot| {
-        let memo = Memo { cursor: snapshot.max_id, ..memo };
-        let bytes = artifact::encode(&memo, context.path, [0; 16]).map_err(io::Error::other)?;
-        artifact::replace(artifact, &bytes, Ablations::NONE, || Ok(()), || Ok(()))
-    });
+    let _ = Snapshot::open(Context { probe: None, ..context }, 1).map_err(failed).and_then(
+        |snapshot| {
+            let memo = Memo { cursor: snapshot.max_id, ..memo };
+            let bytes = artifact::encode(&memo, context.path, [0; 16]).map_err(io::Error::other)?;
+            artifact::replace(artifact, &bytes, Ablations::NONE, || Ok(()), || Ok(()))
+        },
+    );
 }
 
 /// Writes the artifact where it is.
@@ -74,7 +84,8 @@ pub(crate) fn write_in_place<E: From<io::Error>>(
     at_half: impl FnOnce() -> Result<(), E>,
     at_whole: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file =
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     at_half()?;
@@ -92,7 +103,8 @@ pub(crate) fn is_first_memo(database: &Path, memo: &Path) -> bool {
 
 /// What the metadata of `path` itself says, if it is a symbolic link.
 pub(crate) fn identity_of_link(ablated: Ablations, path: &Path) -> Option<Identity> {
-    let metadata = std::fs::symlink_metadata(path).ok().filter(|_| ablated.has(Ablation::DatabaseLink))?;
+    let metadata =
+        std::fs::symlink_metadata(path).ok().filter(|_| ablated.has(Ablation::DatabaseLink))?;
     metadata.is_symlink().then(|| identity::of(&metadata))
 }
 

@@ -1,8 +1,10 @@
-//! The rules of the scanner that can be switched off by name, to measure whether a test would notice that one is missing.
+//! The rules of the scanner that can be switched off by name, to measure whether a test would
+//! notice that one is missing.
 //!
-//! Where others published a scanner without the rule, what happens instead is what theirs does. The switch is where
-//! the rule is; what it takes to do the wrong thing is in the modules here. Without the feature `ablations` nothing can be switched
-//! off, and the compiler leaves out what only a switch would reach.
+//! Where others published a scanner without the rule, what happens instead is what theirs does. The
+//! switch is where the rule is; what it takes to do the wrong thing is in the modules here. Without
+//! the feature `ablations` nothing can be switched off, and the compiler leaves out what only a
+//! switch would reach.
 
 mod memos;
 mod rows;

@@ -14,7 +14,8 @@ const ASKED: [(MarkerKind, &[u8]); 4] = [
 ];
 
 /// The operations that are not known without their rule.
-const NEWER: [&[u8]; 3] = [b"op: UserInputWithTurnContext", b"op: TurnInput", b"op: OverrideTurnContext"];
+const NEWER: [&[u8]; 3] =
+    [b"op: UserInputWithTurnContext", b"op: TurnInput", b"op: OverrideTurnContext"];
 
 /// As [`parse::parse`], without the rules in `ablated`.
 pub(crate) fn parse<'a>(
@@ -28,8 +29,11 @@ pub(crate) fn parse<'a>(
     if marked.end > end {
         return Parsed::Nothing;
     }
-    let marked =
-        if ablated.has(Ablation::RowFirstMarker) { asked_first(body).unwrap_or(marked) } else { marked };
+    let marked = if ablated.has(Ablation::RowFirstMarker) {
+        asked_first(body).unwrap_or(marked)
+    } else {
+        marked
+    };
     let own = marked.kind.targets().first().copied();
     let target = if ablated.has(Ablation::RowTarget) { own } else { target };
     let mut parsed = parse::parse(body, marked, target);
@@ -45,7 +49,8 @@ pub(crate) fn parse<'a>(
         }
         match &mut fact.says {
             Says::Submission { .. } | Says::Settings { .. }
-                if ablated.has(Ablation::Operations) && NEWER.iter().any(|operation| holds(operation)) =>
+                if ablated.has(Ablation::Operations)
+                    && NEWER.iter().any(|operation| holds(operation)) =>
             {
                 return Parsed::Nothing;
             }

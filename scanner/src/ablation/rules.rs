@@ -1,6 +1,8 @@
-//! The enum of rules that can be switched off, and sets of them, made of one list: for scans of traces and for the archive.
+//! The enum of rules that can be switched off, and sets of them, made of one list: for scans of
+//! traces and for the archive.
 
-/// Makes the enum `Ablation` with its tables and the set `Ablations` of one list, so that they cannot differ.
+/// Makes the enum `Ablation` with its tables and the set `Ablations` of one list, so that they
+/// cannot differ.
 macro_rules! rules {
     ($($variant:ident $name:literal $summary:literal)*) => {
         /// One rule, by what goes wrong without it.

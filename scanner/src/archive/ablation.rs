@@ -1,7 +1,8 @@
-//! The rules of the archive that can be switched off by name, to measure whether a test would notice that one is missing.
+//! The rules of the archive that can be switched off by name, to measure whether a test would
+//! notice that one is missing.
 //!
-//! The switch stands where the rule is; what it takes to do the wrong thing is here. No switch stands in `parse/`, whose files the
-//! fingerprint of memos follows.
+//! The switch is where the rule is; what it takes to do the wrong thing is here. No switch is in
+//! `parse/`, whose files the fingerprint of memos follows.
 
 use super::parse::{Defect, Known, Line, Meta, Rollout, Rules, Said, Says};
 use super::state::State;
@@ -76,7 +77,7 @@ rules! {
     Diverged "diverged" "Of two sessions of one id only one counts, whatever they hold."
 }
 
-/// Whether a file in state `now` is as it was in state `then`, by what is looked at of it.
+/// Whether a file in state `now` is unchanged in state `then`, by what is looked at of it.
 pub(super) fn is_same(ablated: Ablations, then: &State, now: &State) -> bool {
     let kept = |rule, then: u64, now: u64| ablated.has(rule) || then == now;
     kept(Ablation::Inode, then.device, now.device)
@@ -109,7 +110,8 @@ pub(super) fn rules(ablated: Ablations) -> Rules {
     }
 }
 
-/// As [`Rollout::take`], without the rules in `ablated`, which `rules` knows as far as they are about counting.
+/// As [`Rollout::take`], without the rules in `ablated`, which `rules` knows as far as they are
+/// about counting.
 pub(super) fn take(
     ablated: Ablations,
     rollout: &mut Rollout,
@@ -136,7 +138,10 @@ pub(super) fn take(
     };
     rollout.take(line, start, rules);
     if ablated.has(Ablation::Quarters) {
-        rollout.buckets.iter_mut().for_each(|bucket| bucket.quarter -= bucket.quarter.rem_euclid(4));
+        rollout
+            .buckets
+            .iter_mut()
+            .for_each(|bucket| bucket.quarter -= bucket.quarter.rem_euclid(4));
     }
 }
 
@@ -156,7 +161,9 @@ fn heard(ablated: Ablations, says: Says<'_>) -> Says<'_> {
         Says::Used { ordinal, total: total @ Some(_), .. } if ablated.has(Ablation::Cumulative) => {
             Says::Used { ordinal, total: None, last: total }
         }
-        Says::Session(meta) if ablated.has(Ablation::SessionId) => Says::Session(Meta { id: None, ..meta }),
+        Says::Session(meta) if ablated.has(Ablation::SessionId) => {
+            Says::Session(Meta { id: None, ..meta })
+        }
         says => says,
     }
 }

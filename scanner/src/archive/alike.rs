@@ -1,4 +1,5 @@
-//! Which files are one: several paths may lead to it, and copies of one segment of a session may lie anywhere.
+//! Which files are one: several paths may lead to it, and copies of one segment of a session may
+//! lie anywhere.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -50,16 +51,19 @@ pub(super) struct Found {
     pub(super) is_sure: bool,
 }
 
-/// Which of the candidates are one. Of those of one segment of a session, each two that `pairs` says are compared.
+/// Which of the candidates are one. Of those of one segment of a session, each two that `pairs`
+/// says are compared.
 pub(super) fn find(
     mut candidates: Vec<Candidate>,
     ablated: Ablations,
     pairs: &dyn Fn(&Candidate, &Candidate) -> bool,
     read: &mut u64,
 ) -> Found {
-    // Of several paths to one file, one that can be read counts: it does so whatever is known of the others.
+    // Of several paths to one file, one that can be read counts: it does so whatever is known of
+    // the others.
     candidates.sort_by(|one, other| {
-        let is_stale = |candidate: &Candidate| candidate.is_stale && !ablated.has(Ablation::SharedStale);
+        let is_stale =
+            |candidate: &Candidate| candidate.is_stale && !ablated.has(Ablation::SharedStale);
         (is_stale(one), &one.path).cmp(&(is_stale(other), &other.path))
     });
     let mut found = Found { is_sure: true, ..Found::default() };
@@ -82,7 +86,8 @@ pub(super) fn find(
     found
 }
 
-/// Compares the rollouts of one segment of a session, the longest first, each with those that count so far.
+/// Compares the rollouts of one segment of a session, the longest first, each with those that count
+/// so far.
 fn among(
     mut copies: Vec<&Candidate>,
     ablated: Ablations,
@@ -90,7 +95,9 @@ fn among(
     found: &mut Found,
     read: &mut u64,
 ) {
-    copies.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.order().cmp(&other.order())));
+    copies.sort_by(|one, other| {
+        other.bytes.cmp(&one.bytes).then_with(|| one.order().cmp(&other.order()))
+    });
     let (mut counting, mut diverged): (Vec<&Candidate>, Vec<[&Candidate; 2]>) = Default::default();
     'each: for copy in copies {
         for other in counting.clone() {
@@ -106,7 +113,9 @@ fn among(
                     continue;
                 }
             };
-            match order.map(|order| if ablated.has(Ablation::Longer) { order.reverse() } else { order }) {
+            match order
+                .map(|order| if ablated.has(Ablation::Longer) { order.reverse() } else { order })
+            {
                 None => diverged.push([copy, other]),
                 // The ends of lines that are being written may make it the longer one.
                 Some(Ordering::Greater) => {
@@ -129,8 +138,8 @@ fn among(
     }
 }
 
-/// How the content of `one` stands to that of `other`: less if it is its beginning, equal, or greater if that is the beginning of it.
-/// `None` if neither is.
+/// How the content of `one` compares with that of `other`: less if it is its beginning, equal, or
+/// greater if that is the beginning of it. `None` if neither is.
 fn compare(one: &Candidate, other: &Candidate, read: &mut u64) -> io::Result<Option<Ordering>> {
     let both = [one, other];
     let sizes = both.map(|candidate| candidate.state.size);

@@ -1,4 +1,4 @@
-//! Which shards are as they were: the files of a folder held against what the memo has of them.
+//! Which shards are unchanged: the files of a folder compared with what the memo has of them.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ pub(super) struct Work {
     pub(super) files: Vec<(OsString, Found)>,
     pub(super) failed: Vec<(OsString, io::Error)>,
     pub(super) stored: Option<Stored>,
-    /// The state of the folder, if nothing stands in it but `files`.
+    /// The state of the folder, if nothing is in it but `files`.
     pub(super) listed: Option<State>,
 }
 
@@ -47,7 +47,7 @@ impl Hears for Context<'_> {
         Some((stored.listing(state), stored))
     }
 
-    /// Sorts the files of a folder into shards, and finds out which of these are as they were.
+    /// Sorts the files of a folder into shards, and finds out which of these are unchanged.
     fn found(&self, mut folder: Folder) {
         if self.is_cancelled() {
             return;
@@ -65,7 +65,8 @@ impl Hears for Context<'_> {
             shards_read += u64::from(stored.is_some());
             let stored = match stored {
                 Some(stored)
-                    if !self.rescans() && seen.is_as(&folder, &stored.head, self.options.ablated()) =>
+                    if !self.rescans()
+                        && seen.is_as(&folder, &stored.head, self.options.ablated()) =>
                 {
                     if let Some(part) = self.as_it_was(stored, false) {
                         unchanged += part.records.len() as u64;
@@ -76,7 +77,8 @@ impl Hears for Context<'_> {
                 }
                 stored => stored.map(|stored| self.held(stored)),
             };
-            let files = seen.files.into_iter().map(|file| (folder.name(file).to_owned(), *file)).collect();
+            let files =
+                seen.files.into_iter().map(|file| (folder.name(file).to_owned(), *file)).collect();
             work.push(Work { key, files, failed: seen.failed, stored, listed });
         }
         self.done(unchanged, 0);
@@ -103,8 +105,9 @@ impl Context<'_> {
         }
     }
 
-    /// A shard whose details will be read. It stays open, so that another refresh cannot take them away meanwhile; but not where many
-    /// have changed, since a process may not have that many files open.
+    /// A shard whose details will be read. It stays open, so that another refresh cannot take them
+    /// away meanwhile; but not where many have changed, since a process may not have that many
+    /// files open.
     fn held(&self, mut stored: Stored) -> Stored {
         if self.rescans() || self.held.fetch_add(1, Ordering::Relaxed) >= HELD_OPEN {
             stored.body.close();
@@ -112,7 +115,7 @@ impl Context<'_> {
         stored
     }
 
-    /// A shard that is as it was. `None` if it is not whole.
+    /// A shard that is unchanged. `None` if it is not whole.
     fn as_it_was(&self, stored: Stored, is_stale: bool) -> Option<Part> {
         let Stored { head: Head { key, records, sums, .. }, mut body } = stored;
         let mut part = Part {
@@ -128,8 +131,11 @@ impl Context<'_> {
         };
         let files = part.may_join(self.request.priority);
         let is_told = part.sums.found.is_told() || self.request.sessions;
-        let known =
-            if is_told { self.tell_all(&mut part, &body) } else { self.join(&mut part, &body, &files) };
+        let known = if is_told {
+            self.tell_all(&mut part, &body)
+        } else {
+            self.join(&mut part, &body, &files)
+        };
         if known.is_none() {
             self.damaged();
             return None;
@@ -146,8 +152,8 @@ impl Context<'_> {
         Some(())
     }
 
-    /// Adds to `part` at which tier its turns were served, where only the trace database knows. `None` if its details are not
-    /// whole.
+    /// Adds to `part` at which tier its turns were served, where only the trace database knows.
+    /// `None` if its details are not whole.
     fn join(&self, part: &mut Part, body: &Body, files: &[usize]) -> Option<()> {
         let asked = self.request.priority.filter(|_| !self.options.lacks(Ablation::JoinRemembered));
         let Some(priority) = asked.filter(|_| !files.is_empty()) else { return Some(()) };
@@ -179,14 +185,18 @@ impl Context<'_> {
         }
     }
 
-    /// Forgets the shards whose files are all gone. Those of a folder that could not be read stay as they were.
+    /// Forgets the shards whose files are all gone. Those of a folder that could not be read stay
+    /// unchanged.
     pub(super) fn look_for_gone_ones(&self, failed: Vec<(PathBuf, io::Error)>) -> Vec<Problem> {
         let mut known = vec![0; failed.len()];
         if let Some(memo) = &self.memo {
             let seen: HashSet<String> = {
                 let state = self.lock();
-                let keys =
-                    state.parts.iter().map(|part| &part.key).chain(state.work.iter().map(|work| &work.key));
+                let keys = state
+                    .parts
+                    .iter()
+                    .map(|part| &part.key)
+                    .chain(state.work.iter().map(|work| &work.key));
                 keys.map(Key::file_name).collect()
             };
             match memo.others(&|name| seen.contains(name)) {
@@ -194,8 +204,9 @@ impl Context<'_> {
                     self.lock().stats.shards_read += others.len() as u64;
                     for stored in others {
                         let files = stored.head.records.len() as u64;
-                        let below =
-                            failed.iter().position(|(folder, _)| stored.head.key.folder.starts_with(folder));
+                        let below = failed
+                            .iter()
+                            .position(|(folder, _)| stored.head.key.folder.starts_with(folder));
                         let (key, stamp) = (stored.head.key.clone(), stored.body.stamp);
                         match below {
                             Some(place) if !self.options.lacks(Ablation::UnreadableFolder) => {

@@ -1,5 +1,5 @@
-//! Rollouts that must not count twice: one file that several paths lead to, and copies of one segment of a session, wherever they
-//! lie, be they plain or compressed.
+//! Rollouts that must not count twice: one file that several paths lead to, and copies of one
+//! segment of a session, wherever they lie, be they plain or compressed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -38,24 +38,32 @@ impl Hasher for Itself {
     }
 }
 
-/// Takes copies out of the sums of `parts`. Gives a problem for each two rollouts of one segment of a session of which neither is
-/// the beginning of the other.
-pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut Stats) -> Vec<Problem> {
+/// Takes copies out of the sums of `parts`. Gives a problem for each two rollouts of one segment of
+/// a session of which neither is the beginning of the other.
+pub(super) fn set_aside(
+    context: &Context<'_>,
+    parts: &mut [Part],
+    stats: &mut Stats,
+) -> Vec<Problem> {
     let wanted = candidates(parts, context.options);
     if wanted.is_empty() {
         return Vec::new();
     }
     let Request { priority, sessions, rescan, .. } = *context.request;
     let looks_anew = rescan || context.options.lacks(Ablation::CopiesRemembered);
-    let asked = context.memo.as_ref().and_then(|memo| Some((memo, Question::about(parts, &wanted)?)));
-    let known = asked.as_ref().filter(|_| !looks_anew).and_then(|(memo, question)| question.answer(memo));
+    let asked =
+        context.memo.as_ref().and_then(|memo| Some((memo, Question::about(parts, &wanted)?)));
+    let known =
+        asked.as_ref().filter(|_| !looks_anew).and_then(|(memo, question)| question.answer(memo));
     let is_known = known.is_some();
-    let (found, mut sums) = known.unwrap_or_else(|| (find(context, parts, &wanted, stats), BTreeMap::new()));
+    let (found, mut sums) =
+        known.unwrap_or_else(|| (find(context, parts, &wanted, stats), BTreeMap::new()));
     let mut kept_sums = BTreeMap::new();
     let places: BTreeSet<usize> = found.aside.iter().map(|(place, _)| *place).collect();
     for place in places {
         let part = &mut parts[place];
-        // Sessions are told one by one, and a turn whose tier the trace database knows is in the details only.
+        // Sessions are told one by one, and a turn whose tier the trace database knows is in the
+        // details only.
         let joins = part.joins;
         // Lines that are not understood are told of every rollout.
         let all = |sums: Sums, part: &mut Part| {
@@ -97,7 +105,9 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
             session.counts = counts(&file);
         }
     }
-    if let Some((memo, question)) = asked.filter(|_| !is_known && found.is_sure && !context.is_cancelled()) {
+    if let Some((memo, question)) =
+        asked.filter(|_| !is_known && found.is_sure && !context.is_cancelled())
+    {
         match question.keep(&found, &kept_sums, memo) {
             Ok(bytes) => stats.memo_bytes_written += bytes,
             Err(error) => context.warn(&error),
@@ -108,7 +118,12 @@ pub(super) fn set_aside(context: &Context<'_>, parts: &mut [Part], stats: &mut S
 }
 
 /// Compares the files `wanted` of `parts`, where several may be one.
-fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: &mut Stats) -> Found {
+fn find(
+    context: &Context<'_>,
+    parts: &[Part],
+    wanted: &BTreeSet<Place>,
+    stats: &mut Stats,
+) -> Found {
     let mut files: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &(place, file) in wanted {
         files.entry(place).or_default().push(file);
@@ -129,7 +144,8 @@ fn find(context: &Context<'_>, parts: &[Part], wanted: &BTreeSet<Place>, stats: 
         }));
     }
     let anywhere = !context.options.lacks(Ablation::CopiesAnywhere);
-    let pairs = |one: &Candidate, other: &Candidate| anywhere || one.is_archived != other.is_archived;
+    let pairs =
+        |one: &Candidate, other: &Candidate| anywhere || one.is_archived != other.is_archived;
     alike::find(candidates, context.options.ablated(), &pairs, &mut stats.bytes_read)
 }
 
@@ -171,7 +187,7 @@ fn candidates(parts: &[Part], options: &Options) -> BTreeSet<Place> {
     wanted
 }
 
-/// The places, in their order, of the digests that stand in `all` several times. Every refresh
+/// The places, in their order, of the digests that are in `all` several times. Every refresh
 /// asks, of all rollouts, and hardly any is there twice: so a table of bits tells first which ones
 /// may be.
 fn twice(all: &[u64]) -> Vec<usize> {
@@ -203,7 +219,8 @@ mod tests {
 
     #[test]
     fn what_is_there_twice_is_found_whatever_shares_its_bit() {
-        let mut digests: Vec<u64> = (0..3000_u64).map(|number| xxh3_64(&number.to_le_bytes())).collect();
+        let mut digests: Vec<u64> =
+            (0..3000_u64).map(|number| xxh3_64(&number.to_le_bytes())).collect();
         assert!(twice(&digests).is_empty() && twice(&[]).is_empty());
         // These three share a bit whatever the size of the table.
         digests.extend([1 << 60, 1 << 61, 1 << 62, digests[7], digests[9], digests[9], 1 << 61]);

@@ -13,7 +13,8 @@ const NEXT_TURN: &str = "01a00001-0002-7000-8000-000000000000";
 
 fn take(rollout: &mut Rollout, milliseconds: u32, event: &str, rules: &Rules) {
     let (seconds, milliseconds) = (milliseconds / 1000, milliseconds % 1000);
-    let line = format!(r#"{{"timestamp":"2026-11-20T20:37:{seconds:02}.{milliseconds:03}Z",{event}}}"#);
+    let line =
+        format!(r#"{{"timestamp":"2026-11-20T20:37:{seconds:02}.{milliseconds:03}Z",{event}}}"#);
     let mut parser = Parser::default();
     let understood = match kind(line.as_bytes()) {
         super::super::kind::Kind::Skipped(known) => Ok(Line::Skipped(known)),
@@ -67,7 +68,9 @@ fn turn(id: &str) -> String {
 }
 
 fn inputs(rollout: &Rollout) -> Vec<(Option<&str>, Tier, u64, u64)> {
-    let of = |bucket: &Bucket| (rollout.name(bucket.model), bucket.tier, bucket.tokens.input, bucket.events);
+    let of = |bucket: &Bucket| {
+        (rollout.name(bucket.model), bucket.tier, bucket.tokens.input, bucket.events)
+    };
     rollout.buckets.iter().map(of).collect()
 }
 
@@ -98,8 +101,12 @@ fn totals_rise_repeat_and_fall() {
         count("4", ""),
         count("1", ""),
     ];
-    // 10, nothing, 4, 2, 7 without a total, 1 more than 3, nothing, and 1 since counting began anew.
-    assert_eq!(inputs(&rollout(&lines(&events))), [(None, Tier::Unknown, 10 + 4 + 2 + 7 + 1 + 1, 6)]);
+    // 10, nothing, 4, 2, 7 without a total, 1 more than 3, nothing, and 1 since counting began
+    // anew.
+    assert_eq!(
+        inputs(&rollout(&lines(&events))),
+        [(None, Tier::Unknown, 10 + 4 + 2 + 7 + 1 + 1, 6)]
+    );
 }
 
 #[test]
@@ -169,20 +176,36 @@ fn a_count_of_an_older_turn_is_the_parents() {
 
 #[test]
 fn a_fork_that_names_turns_has_used_nothing_before_its_own() {
-    let own = |version: &str, members: &str| meta(THREAD, &format!(r#","cli_version":"{version}"{members}"#));
+    let own = |version: &str, members: &str| {
+        meta(THREAD, &format!(r#","cli_version":"{version}"{members}"#))
+    };
     let parent = meta(PARENT, r#","cli_version":"0.98.0""#);
     let forked = r#","forked_from_id":"x""#;
     for (events, right, wrong) in [
-        (vec![own("0.171.0", forked), count("100", "100"), turn(TURN), count("150", "50")], 50, 150),
         (
-            vec![own("0.171.0", ""), parent.clone(), count("100", "100"), turn(TURN), count("150", "50")],
+            vec![own("0.171.0", forked), count("100", "100"), turn(TURN), count("150", "50")],
+            50,
+            150,
+        ),
+        (
+            vec![
+                own("0.171.0", ""),
+                parent.clone(),
+                count("100", "100"),
+                turn(TURN),
+                count("150", "50"),
+            ],
             50,
             150,
         ),
         (vec![own("0.171.0", ""), count("100", "100"), turn(TURN), count("150", "50")], 150, 150),
         (vec![own("0.98.0", forked), count("100", "100"), count("150", "50")], 150, 150),
         // An inherited total is remembered, so that its repetition is recognised.
-        (vec![own("0.171.0", forked), count("100", "100"), turn(TURN), count("100", "100")], 0, 100),
+        (
+            vec![own("0.171.0", forked), count("100", "100"), turn(TURN), count("100", "100")],
+            0,
+            100,
+        ),
     ] {
         assert_eq!(
             right_and_wrong(&events, |rules| rules.inherited_fork = false),
@@ -197,8 +220,13 @@ fn a_copy_without_turns_is_told_by_how_fast_it_was_written() {
     let parent = meta(PARENT, "");
     let skipped = r#""type":"response_item","payload":{"type":"message"}"#.to_owned();
     let copied = |gaps: [u32; 4], rules: &Rules| {
-        let events =
-            [meta(THREAD, ""), parent.clone(), skipped.clone(), count("100", "100"), count("150", "50")];
+        let events = [
+            meta(THREAD, ""),
+            parent.clone(),
+            skipped.clone(),
+            count("100", "100"),
+            count("150", "50"),
+        ];
         let (mut rollout, mut at) = (Rollout::named(THREAD), 0);
         for (event, gap) in events.iter().zip([0].into_iter().chain(gaps)) {
             at += gap;
@@ -235,7 +263,11 @@ fn what_stands_before_the_own_history_of_a_subagent_is_the_parents() {
 fn the_first_total_of_a_file_that_continues_another_tells_nothing() {
     for members in [r#","forked_from_id":"x""#, r#","history_base":{"thread_id":"x"}"#] {
         let events = [meta(THREAD, members), turn(TURN), count("150", ""), count("160", "")];
-        assert_eq!(right_and_wrong(&events, |rules| rules.first_of_fork = false), (10, 160), "{members}");
+        assert_eq!(
+            right_and_wrong(&events, |rules| rules.first_of_fork = false),
+            (10, 160),
+            "{members}"
+        );
         // What its last response used it tells nevertheless.
         let events = [meta(THREAD, members), turn(TURN), count("150", "50")];
         assert_eq!(input(&rollout(&lines(&events))), 50);
@@ -307,8 +339,11 @@ fn the_first_line_about_the_session_counts_and_broken_ones_are_numbered() {
 
 #[test]
 fn a_rollout_of_2025_is_told_by_its_first_line() {
-    let rollout =
-        rollout(&[r#""id":"a","instructions":null"#, r#""type":"message""#, r#""record_type":"state""#]);
+    let rollout = rollout(&[
+        r#""id":"a","instructions":null"#,
+        r#""type":"message""#,
+        r#""record_type":"state""#,
+    ]);
     assert!(rollout.is_untyped);
     assert_eq!((rollout.unknown, rollout.broken_lines, rollout.lines), (0, 0, 3));
 }
@@ -317,7 +352,14 @@ fn a_rollout_of_2025_is_told_by_its_first_line() {
 fn turns_and_models_are_told_apart_up_to_a_limit_and_tokens_count_beyond_it() {
     let mut rollout = Rollout::named(THREAD);
     rollout.names = (0..MOST_NAMES - 2).map(|number| format!("name {number}")).collect();
-    let events = [turn(TURN), count("1", "1"), turn(NEXT_TURN), count("3", "2"), turn(TURN), count("6", "3")];
+    let events = [
+        turn(TURN),
+        count("1", "1"),
+        turn(NEXT_TURN),
+        count("3", "2"),
+        turn(TURN),
+        count("6", "3"),
+    ];
     for (second, event) in (0..).zip(&events) {
         take(&mut rollout, 1000 * second, event, &Rules::ALL);
     }
@@ -347,8 +389,15 @@ fn sums_of_a_file_have_a_limit_and_what_is_beyond_is_told() {
     let other = |quarter| Bucket { quarter, ..bucket };
     rollout.buckets.extend((0..MOST_SUMS as i64 - 1).map(other));
     take(&mut rollout, 2000, &count("3", "2"), &Rules::ALL);
-    assert_eq!((rollout.buckets[0].tokens.input, rollout.broken_lines), (3, 0), "a known sum grows");
+    assert_eq!(
+        (rollout.buckets[0].tokens.input, rollout.broken_lines),
+        (3, 0),
+        "a known sum grows"
+    );
     take(&mut rollout, 3000, &turn(NEXT_TURN), &Rules::ALL);
     take(&mut rollout, 4000, &count("6", "3"), &Rules::ALL);
-    assert_eq!((rollout.buckets.len(), &rollout.broken[..]), (MOST_SUMS, &[(5, Defect::TooMany)][..]));
+    assert_eq!(
+        (rollout.buckets.len(), &rollout.broken[..]),
+        (MOST_SUMS, &[(5, Defect::TooMany)][..])
+    );
 }

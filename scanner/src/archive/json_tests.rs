@@ -1,4 +1,4 @@
-//! JSON as it is checked, held against another parser and against itself in pieces.
+//! JSON as it is checked, compared with another parser and against itself in pieces.
 
 use serde::de::IgnoredAny;
 
@@ -98,7 +98,11 @@ fn read<T: PartialEq + std::fmt::Debug>(json: &str, of: impl Fn(Option<Text<'_>>
     let text = held.text(|text| of(Some(text))).unwrap().unwrap_or_else(|| of(None));
     for size in [1, 2, 5, LONGEST + 1] {
         let mut slow = Json::new(Slow(json.as_bytes(), size), &mut spelled);
-        assert_eq!(slow.text(|text| of(Some(text))).unwrap().unwrap_or_else(|| of(None)), text, "{json}");
+        assert_eq!(
+            slow.text(|text| of(Some(text))).unwrap().unwrap_or_else(|| of(None)),
+            text,
+            "{json}"
+        );
         assert!(slow.end().is_some());
     }
     text
@@ -106,13 +110,16 @@ fn read<T: PartialEq + std::fmt::Debug>(json: &str, of: impl Fn(Option<Text<'_>>
 
 #[test]
 fn texts_are_read_as_they_are_spelled_and_half_of_a_pair_is_none() {
-    let text =
-        |json: &str| read(json, |text| text.map(|text| String::from_utf8(text.bytes.to_vec()).unwrap()));
-    for right in [r#""""#, r#""a b""#, r#""\"\\\/\b\f\n\r\t\u00e9\u20ac""#, "\"é€😀\"", r#""\ud83d\ude00é""#]
+    let text = |json: &str| {
+        read(json, |text| text.map(|text| String::from_utf8(text.bytes.to_vec()).unwrap()))
+    };
+    for right in
+        [r#""""#, r#""a b""#, r#""\"\\\/\b\f\n\r\t\u00e9\u20ac""#, "\"é€😀\"", r#""\ud83d\ude00é""#]
     {
         assert_eq!(text(right), serde_json::from_str(right).ok(), "{right}");
     }
-    for lone in [r#""\ud800""#, r#""a\udc00b""#, r#""\ud800\ud83d\ude00""#, r#""\ud800é""#, r#""\ud800\n""#]
+    for lone in
+        [r#""\ud800""#, r#""a\udc00b""#, r#""\ud800\ud83d\ude00""#, r#""\ud800é""#, r#""\ud800\n""#]
     {
         assert_eq!(text(lone), None, "{lone}");
     }
@@ -123,9 +130,15 @@ fn texts_are_read_as_they_are_spelled_and_half_of_a_pair_is_none() {
 
 #[test]
 fn long_texts_end_between_characters_and_what_is_left_out_must_be_right() {
-    for (unit, bytes) in [("x", 1), ("\u{e9}", 2), ("\u{20ac}", 3), (r"\n", 1), (r"\ud83d\ude00", 4)] {
+    for (unit, bytes) in
+        [("x", 1), ("\u{e9}", 2), ("\u{20ac}", 3), (r"\n", 1), (r"\ud83d\ude00", 4)]
+    {
         for more in [0, 1] {
-            let json = format!("\"{}{}\"", unit.repeat(LONGEST / bytes + more), "y".repeat(LONGEST % bytes));
+            let json = format!(
+                "\"{}{}\"",
+                unit.repeat(LONGEST / bytes + more),
+                "y".repeat(LONGEST % bytes)
+            );
             let length = LONGEST - if more == 1 { LONGEST % bytes } else { 0 };
             let found = read(&json, |text| text.map(|text| (text.bytes.len(), text.is_cut)));
             assert_eq!(found, Some((length, more == 1)), "{unit}");
@@ -135,7 +148,10 @@ fn long_texts_end_between_characters_and_what_is_left_out_must_be_right() {
     for wrong in ["\u{1}", "\n", r"\x", r"\u12g4", r"\u+123", "\\\n"] {
         assert!(!is_json(format!("\"{long}{wrong}x\"").as_bytes()), "{wrong:?}");
     }
-    assert!(read(&format!("\"{long}\\ud800\""), |text| text.is_none()), "half of a pair, however late");
+    assert!(
+        read(&format!("\"{long}\\ud800\""), |text| text.is_none()),
+        "half of a pair, however late"
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! What stands in a folder: the names of rollouts in their order, and of what may be or lead to something of interest.
+//! What is in a folder: the names of rollouts in their order, and of what may be or lead to
+//! something of interest.
 //!
-//! Most of a refresh in which nothing changed is spent here and on looking at the files, so names are neither copied one by one
-//! nor compared as texts where a number tells.
+//! Most of a refresh in which nothing changed is spent here and on looking at the files, so names
+//! are neither copied one by one nor compared as texts where a number tells.
 
 use std::ffi::CStr;
 use std::io::{self, ErrorKind::FileTooLarge};
@@ -17,7 +18,7 @@ pub(crate) struct Names {
     begin: usize,
 }
 
-/// Where a name stands among those of its folder.
+/// Where a name is among those of its folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     at: u32,
@@ -44,12 +45,12 @@ impl Names {
         self.bytes.get(self.begin..).unwrap_or_default()
     }
 
-    /// The name that stands there.
+    /// The name that is there.
     pub(crate) fn get(&self, span: Span) -> &[u8] {
         self.ended(span).split_last().map_or(&[], |(_, name)| name)
     }
 
-    /// The name that stands there, as the system wants it.
+    /// The name that is there, as the system wants it.
     pub(crate) fn c_str(&self, span: Span) -> &CStr {
         CStr::from_bytes_with_nul(self.ended(span)).unwrap_or_default()
     }
@@ -60,13 +61,14 @@ impl Names {
     }
 }
 
-/// What stands in a folder.
+/// What is in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     pub(crate) names: Names,
     /// Regular files that are called like rollouts, in the order of their names.
     pub(crate) rollouts: Vec<Span>,
-    /// Folders, links, what the folder does not tell the kind of, and pipes and the like that are called like rollouts.
+    /// Folders, links, what the folder does not tell the kind of, and pipes and the like that are
+    /// called like rollouts.
     pub(crate) others: Vec<(Span, FileType)>,
 }
 
@@ -153,8 +155,8 @@ fn entries(
     Ok(())
 }
 
-/// Sorts by name. Names in one folder begin alike: what stands right behind that is compared as a number, and decides but for
-/// a few.
+/// Sorts by name. Names in one folder begin alike: what follows that is compared as a number, and
+/// decides but for a few.
 fn sort(spans: &mut Vec<Span>, names: &Names) {
     const KEY: usize = size_of::<u64>();
     let Some(&first) = spans.first() else { return };
@@ -168,7 +170,7 @@ fn sort(spans: &mut Vec<Span>, names: &Names) {
     }
     let key = |span: Span| {
         let rest = names.get(span).get(alike.len()..).unwrap_or_default();
-        // Nothing is less than a zero byte, which stands in no name.
+        // Nothing is less than a zero byte, which is in no name.
         let whole = rest.first_chunk::<KEY>().copied();
         u64::from_be_bytes(whole.unwrap_or_else(|| {
             let mut key = [0; KEY];
@@ -205,8 +207,10 @@ mod tests {
         // All of them, the alike ones, and a single one.
         for some in [&texts[..], &texts[..5], &texts[..1], &[]] {
             let mut names = Names::default();
-            let mut spans: Vec<Span> =
-                some.iter().map(|text| names.push(&CString::new(*text).unwrap()).unwrap()).collect();
+            let mut spans: Vec<Span> = some
+                .iter()
+                .map(|text| names.push(&CString::new(*text).unwrap()).unwrap())
+                .collect();
             sort(&mut spans, &names);
             let sorted: Vec<&str> =
                 spans.iter().map(|span| str::from_utf8(names.get(*span)).unwrap()).collect();

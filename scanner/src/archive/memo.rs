@@ -1,7 +1,9 @@
-//! The memo of an archive: a folder of shards, each replaced alone, so that saving costs what changed.
+//! The memo of an archive: a folder of shards, each replaced alone, so that saving costs what
+//! changed.
 //!
-//! A small file beside them says of which archive the memo is and which parser wrote it, and carries the random stamp that
-//! every shard of it must bear. Whatever is wrong with that file, all shards are forgotten and the archive is read anew.
+//! A small file beside them says of which archive the memo is and which parser wrote it, and
+//! carries the random stamp that every shard of it must bear. Whatever is wrong with that file, all
+//! shards are forgotten and the archive is read anew.
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -50,7 +52,7 @@ pub(crate) struct Damaged;
 /// Why a memo was not opened.
 #[derive(Debug)]
 pub(crate) enum NotOpened {
-    /// This file stands where one of the memo would, and is none.
+    /// This file is where one of the memo would be, and is not one.
     Foreign(PathBuf),
     Io(io::Error),
 }
@@ -64,22 +66,28 @@ impl From<io::Error> for NotOpened {
 /// What came of writing a shard.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// It stands, this large.
+    /// It exists, with this size.
     Written(u64),
     /// Another refresh has written it meanwhile: it is left as it is.
     Dropped,
 }
 
 impl Memo {
-    /// Opens the memo of the archive at `home`, or begins one. A warning says why an earlier one is forgotten.
+    /// Opens the memo of the archive at `home`, or begins one. A warning says why an earlier one is
+    /// forgotten.
     pub(crate) fn open(
         folder: &Path,
         home: &Path,
         options: &Options,
     ) -> Result<(Self, Option<String>), NotOpened> {
         let (busy_timeout, ablated) = (options.busy_timeout, options.ablated());
-        let memo =
-            |stamp| Self { folder: folder.to_owned(), stamp, busy_timeout, ablated, turn: Mutex::default() };
+        let memo = |stamp| Self {
+            folder: folder.to_owned(),
+            stamp,
+            busy_timeout,
+            ablated,
+            turn: Mutex::default(),
+        };
         let problem = match read_manifest(&folder.join(MANIFEST), home, ablated) {
             Ok(stamp) => return Ok((memo(stamp), None)),
             Err(problem) => problem,
@@ -124,7 +132,8 @@ impl Memo {
         Stored::read(path, &self.stamp, self.ablated)
     }
 
-    /// The shards beside those of `known`, which are file names. Those that cannot be trusted are removed.
+    /// The shards beside those of `known`, which are file names. Those that cannot be trusted are
+    /// removed.
     pub(crate) fn others(&self, known: &dyn Fn(&str) -> bool) -> io::Result<Vec<Stored>> {
         let mut others = Vec::new();
         for path in self.shard_files()? {
@@ -139,7 +148,10 @@ impl Memo {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 _ => {
                     let _lock = self.lock()?;
-                    if self.is_current() && !matches!(self.read(&path), Ok(Some(_))) && self.is_its(&path) {
+                    if self.is_current()
+                        && !matches!(self.read(&path), Ok(Some(_)))
+                        && self.is_its(&path)
+                    {
                         std::fs::remove_file(path)?;
                     }
                 }
@@ -148,14 +160,20 @@ impl Memo {
         Ok(others)
     }
 
-    /// Writes a shard in the place of the one that bears `before`, if that still stands there.
-    pub(crate) fn save(&self, head: &Head, details: &[Detail], before: Option<Stamp>) -> io::Result<Saved> {
+    /// Writes a shard in the place of the one that bears `before`, if that still is there.
+    pub(crate) fn save(
+        &self,
+        head: &Head,
+        details: &[Detail],
+        before: Option<Stamp>,
+    ) -> io::Result<Saved> {
         let mut stamp = Stamp::default();
         getrandom::fill(&mut stamp).map_err(io::Error::other)?;
         let bytes = shard::encode(head, details, &self.stamp, &stamp).map_err(io::Error::other)?;
         let name = head.key.file_name();
         let _lock = self.lock()?;
-        let is_overtaken = self.standing(&name) != before && !self.ablated.has(Ablation::ShardStamp);
+        let is_overtaken =
+            self.standing(&name) != before && !self.ablated.has(Ablation::ShardStamp);
         if is_overtaken || !self.is_current() {
             return Ok(Saved::Dropped);
         }
@@ -163,7 +181,7 @@ impl Memo {
         Ok(Saved::Written(bytes.len() as u64))
     }
 
-    /// Removes the shard that bears `before`, if that still stands there.
+    /// Removes the shard that bears `before`, if that still is there.
     pub(crate) fn remove(&self, key: &Key, before: Stamp) -> io::Result<Saved> {
         let _lock = self.lock()?;
         let name = key.file_name();
@@ -174,7 +192,7 @@ impl Memo {
         Ok(Saved::Written(0))
     }
 
-    /// The stamp of the shard of this memo that stands at `name`, whole or not.
+    /// The stamp of the shard of this memo that is at `name`, whole or not.
     pub(crate) fn standing(&self, name: &str) -> Option<Stamp> {
         shard::stamp(&open_regular(&self.folder.join(name)).ok()?, &self.stamp).ok()?
     }
@@ -189,7 +207,7 @@ impl Memo {
         self.stamp
     }
 
-    /// What stands in a file beside the shards, which is small.
+    /// What is in a file beside the shards, which is small.
     pub(crate) fn read_beside(&self, name: &str) -> Option<Vec<u8>> {
         let file = open_regular(&self.folder.join(name)).ok()?;
         let mut bytes = Vec::new();
@@ -197,7 +215,8 @@ impl Memo {
         Some(bytes)
     }
 
-    /// Writes a file beside the shards, in the place of whatever stands there. Gives its bytes, 0 if another memo has been begun.
+    /// Writes a file beside the shards, in the place of whatever is there. Gives its bytes, 0 if
+    /// another memo has been begun.
     pub(crate) fn write_beside(&self, name: &str, bytes: &[u8]) -> io::Result<u64> {
         let _lock = self.lock()?;
         if !self.is_current() {
@@ -210,8 +229,8 @@ impl Memo {
     /// Whether no other memo has been begun in the folder.
     fn is_current(&self) -> bool {
         let mut start = Vec::new();
-        let read =
-            open_regular(&self.folder.join(MANIFEST)).and_then(|file| file.take(44).read_to_end(&mut start));
+        let read = open_regular(&self.folder.join(MANIFEST))
+            .and_then(|file| file.take(44).read_to_end(&mut start));
         read.is_ok() && start.get(28..) == Some(&self.stamp)
     }
 
@@ -224,11 +243,13 @@ impl Memo {
         }
     }
 
-    /// Whether a file is of a memo, or not there. One whose beginning is damaged still bears the stamp of this memo.
+    /// Whether a file is of a memo, or not there. One whose beginning is damaged still bears the
+    /// stamp of this memo.
     fn is_its(&self, path: &Path) -> bool {
         let mut start = Vec::new();
         let mut read = || open_regular(path)?.take(256).read_to_end(&mut start);
-        is_ours(path) || read().is_ok() && start.windows(self.stamp.len()).any(|part| part == self.stamp)
+        is_ours(path)
+            || read().is_ok() && start.windows(self.stamp.len()).any(|part| part == self.stamp)
     }
 
     fn shard_files(&self) -> io::Result<Vec<PathBuf>> {
@@ -237,8 +258,9 @@ impl Memo {
             let entry = entry?;
             let name = entry.file_name();
             let stem = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-            let is_ours = stem
-                .is_some_and(|stem| stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let is_ours = stem.is_some_and(|stem| {
+                stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
+            });
             if is_ours {
                 files.push(entry.path());
             }
@@ -246,8 +268,9 @@ impl Memo {
         Ok(files)
     }
 
-    /// Puts a file in its place, whole: under another name in the same folder, then by a rename. Not synced: checksums find
-    /// torn ones, and losing one costs reading its sessions. The lock must be held.
+    /// Puts a file in its place, whole: under another name in the same folder, then by a rename.
+    /// Not synced: checksums find torn ones, and losing one costs reading its sessions. The lock
+    /// must be held.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.folder.join(NEW);
         for path in [&temporary, &self.folder.join(name)] {
@@ -304,8 +327,11 @@ impl Memo {
 /// Whether a file is of a memo, or not there. One of which little was written is.
 fn is_ours(path: &Path) -> bool {
     let mut start = Vec::new();
-    match open_regular(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start)) {
-        Ok(_) => [MAGIC, shard::MAGIC, settled::MAGIC].iter().any(|magic| magic.starts_with(&start)),
+    match open_regular(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start))
+    {
+        Ok(_) => {
+            [MAGIC, shard::MAGIC, settled::MAGIC].iter().any(|magic| magic.starts_with(&start))
+        }
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
@@ -321,7 +347,8 @@ fn manifest(home: &Path, stamp: &Stamp) -> Vec<u8> {
     bytes
 }
 
-/// The stamp of the memo of `home`; else why there is none that can be trusted, or nothing if there is none.
+/// The stamp of the memo of `home`; else why there is none that can be trusted, or nothing if there
+/// is none.
 fn read_manifest(path: &Path, home: &Path, ablated: Ablations) -> Result<Stamp, Option<String>> {
     let read = |mut file: File| {
         let mut bytes = Vec::new();
@@ -343,8 +370,11 @@ fn read_manifest(path: &Path, home: &Path, ablated: Ablations) -> Result<Stamp, 
     };
     let other;
     let problem = match parse() {
-        Some((_, true, version, ..)) if version != VERSION && !ablated.has(Ablation::MemoVersion) => {
-            other = format!("is of format version {version}, and this program reads version {VERSION}");
+        Some((_, true, version, ..))
+            if version != VERSION && !ablated.has(Ablation::MemoVersion) =>
+        {
+            other =
+                format!("is of format version {version}, and this program reads version {VERSION}");
             other.as_str()
         }
         Some((true, true, _, producer, ..))

@@ -8,8 +8,8 @@
 //! beginning of a file together with an append, where the last 64 KiB before that stay as they are;
 //! and a new file in a folder whose file system does not date that.
 //!
-//! A session is charged with its own responses, each once; what a fork inherits from its parent belongs to the parent. Compressed
-//! rollouts are read as they are.
+//! A session is charged with its own responses, each once; what a fork inherits from its parent
+//! belongs to the parent. Compressed rollouts are read as they are.
 
 mod ablation;
 mod alike;
@@ -71,21 +71,22 @@ pub type Observed = Arc<dyn Fn(FileState) -> FileState + Send + Sync>;
 /// How an archive is refreshed. [`Options::default`] suits everything but tests.
 #[derive(Clone)]
 pub struct Options {
-    /// The folder of the memo, which belongs to it alone; without one, everything is read each time. It is created if need
-    /// be.
+    /// The folder of the memo, which belongs to it alone; without one, everything is read each
+    /// time. It is created if need be.
     pub memo: Option<PathBuf>,
     /// Threads.
     pub threads: NonZeroUsize,
     /// How long writing a shard of the memo waits for another refresh.
     pub busy_timeout: Duration,
-    /// Where the time comes from; a file that changed within 20 ms of it is read again by the next refresh.
+    /// Where the time comes from; a file that changed within 20 ms of it is read again by the next
+    /// refresh.
     pub clock: Clock,
     /// The same for folders: one that changed within 3 s of it is listed again by the next refresh,
     /// whatever its state. For tests, too, whose folders have to bear a later date then after each
     /// change.
     pub folder_clock: Clock,
-    /// What takes the place of what the file system says of a file: for tests, since how finely changes are dated depends on
-    /// the file system.
+    /// What takes the place of what the file system says of a file: for tests, since how finely
+    /// changes are dated depends on the file system.
     pub observed: Option<Observed>,
     /// Rules that are switched off: tests of tests only, since it makes the answers wrong.
     #[cfg(feature = "ablations")]
@@ -151,7 +152,8 @@ pub struct Request<'a> {
     pub rescan: bool,
     /// Give each session, too.
     pub sessions: bool,
-    /// Which turns a trace database knows for priority turns: where a rollout does not say at which tier it was served.
+    /// Which turns a trace database knows for priority turns: where a rollout does not say at which
+    /// tier it was served.
     pub priority: Option<&'a PriorityTurns>,
     /// Hears how many files are done and how many bytes are read; `false` ends the refresh.
     pub progress: Option<&'a (dyn Fn(u64, u64) -> bool + Sync)>,
@@ -180,8 +182,8 @@ pub struct Read {
     pub bytes: u64,
 }
 
-/// Reads one plain rollout from its beginning, with the parser of the archive and nothing else of it, and counts by earlier rules: what
-/// the totals rose by since the last one, from zero on.
+/// Reads one plain rollout from its beginning, with the parser of the archive and nothing else of
+/// it, and counts by earlier rules: what the totals rose by since the last one, from zero on.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -220,8 +222,8 @@ impl Archive {
     /// Finds out what was used up to now.
     ///
     /// # Errors
-    /// There is no such home, or it has neither sessions nor archived ones. A file or folder that cannot be read is a
-    /// problem of the result, and so is a memo.
+    /// There is no such home, or it has neither sessions nor archived ones. A file or folder that
+    /// cannot be read is a problem of the result, and so is a memo.
     pub fn refresh(&self, request: &Request<'_>) -> Result<Refresh, ArchiveError> {
         refresh::refresh(&self.home, &self.options, request)
     }

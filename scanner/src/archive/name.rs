@@ -1,13 +1,13 @@
-//! What the name of a rollout says: `rollout-TIME-THREAD.jsonl`, or `rollout-TIME-THREAD_SEGMENT.jsonl`, and `.zst` where it is
-//! compressed.
+//! What the name of a rollout says: `rollout-TIME-THREAD.jsonl`, or
+//! `rollout-TIME-THREAD_SEGMENT.jsonl`, and `.zst` where it is compressed.
 
 use std::ffi::OsStr;
 
 /// Characters of the id of a thread.
 const ID: usize = 36;
 
-/// The id of the session that a rollout of this name belongs to: the last 36 characters before its segment. A name that is shorter
-/// is all of it.
+/// The id of the session that a rollout of this name belongs to: the last 36 characters before its
+/// segment. A name that is shorter is all of it.
 pub(crate) fn session(name: &OsStr) -> &str {
     let stem = stem(name);
     let stem = split(stem).map_or(stem, |(thread, _)| thread);
@@ -27,7 +27,7 @@ fn stem(name: &OsStr) -> &str {
     stem.unwrap_or_default()
 }
 
-/// What stands before and behind the underscore that follows the id of a thread.
+/// What comes before and behind the underscore that follows the id of a thread.
 fn split(stem: &str) -> Option<(&str, &str)> {
     let (thread, segment) = stem.rsplit_once('_')?;
     let id = thread.get(thread.len().checked_sub(ID)?..)?;
@@ -54,7 +54,10 @@ mod tests {
             };
             is(format!("rollout-2026-11-29T19-48-54-{thread}{end}"), (thread, None));
             is(format!("rollout-2026-11-29T19-48-54-{long}{end}"), (thread, Some(segment)));
-            is(format!("rollout-2026-11-29T19-48-54-{thread}_{end}"), (&format!("{}_", &thread[1..]), None));
+            is(
+                format!("rollout-2026-11-29T19-48-54-{thread}_{end}"),
+                (&format!("{}_", &thread[1..]), None),
+            );
             is(format!("rollout-a_b{end}"), ("a_b", None));
             // What is no id has no segments.
             let (other, all) = ("z".repeat(36), format!("{}_x", "z".repeat(34)));

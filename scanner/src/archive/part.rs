@@ -60,8 +60,8 @@ impl Part {
     }
 }
 
-/// What `rollouts`, of these places in their shard, used together. A turn that `priority` knows was served at that tier, where the
-/// rollout does not say.
+/// What `rollouts`, of these places in their shard, used together. A turn that `priority` knows was
+/// served at that tier, where the rollout does not say.
 pub(super) fn sums<'a>(
     rollouts: impl Iterator<Item = (usize, &'a Rollout)>,
     priority: Option<&PriorityTurns>,
@@ -103,13 +103,15 @@ pub(super) fn sums<'a>(
     sums
 }
 
-/// How totals are ordered: those of one model, tier and day stand together, and are added up faster.
+/// How totals are ordered: those of one model, tier and day stand together, and are added up
+/// faster.
 fn order(total: &Total) -> (Option<u32>, Tier, i64) {
     (total.model, total.tier, total.quarter)
 }
 
-/// `sums` where the turns that `priority` knows were served at that tier: all of these turns are in `rollouts`, or in none. `None`
-/// where numbers have reached their end, and cannot be taken from each other.
+/// `sums` where the turns that `priority` knows were served at that tier: all of these turns are in
+/// `rollouts`, or in none. `None` where numbers have reached their end, and cannot be taken from
+/// each other.
 pub(super) fn joined<'a>(
     sums: &Sums,
     rollouts: impl Iterator<Item = &'a Rollout>,
@@ -163,7 +165,9 @@ pub(super) fn without<'a>(
 /// them.
 fn take(sums: &mut Sums, rollout: &Rollout, bucket: &Bucket, tier: Tier) -> Option<Option<u32>> {
     let model = match rollout.name(bucket.model) {
-        Some(name) => Some(u32::try_from(sums.models.iter().position(|model| model == name)?).ok()?),
+        Some(name) => {
+            Some(u32::try_from(sums.models.iter().position(|model| model == name)?).ok()?)
+        }
         None => None,
     };
     let place = sums.totals.binary_search_by_key(&(model, tier, bucket.quarter), order).ok()?;
@@ -259,7 +263,9 @@ mod tests {
         let all = [rollout("a", 3), rollout("b", 4), rollout("c", 5)];
         let rollouts = || all.iter().enumerate();
         let before = sums(rollouts(), None);
-        for known in [&["b-1"][..], &["a-1", "a-2", "b-1", "b-2", "c-1", "c-2"], &["a-2", "c-1", "x"], &[]] {
+        for known in
+            [&["b-1"][..], &["a-1", "a-2", "b-1", "b-2", "c-1", "c-2"], &["a-2", "c-1", "x"], &[]]
+        {
             let priority: PriorityTurns = known.iter().copied().collect();
             let files = before.open_turns.files(&priority);
             let after = joined(&before, files.iter().map(|&file| &all[file]), &priority).unwrap();
@@ -276,14 +282,20 @@ mod tests {
             let priority: PriorityTurns = known.iter().copied().collect();
             for priority in [None, Some(&priority)] {
                 let joined = |before| {
-                    priority.map_or(Some(Sums::clone(&before)), |known| joined(&before, all.iter(), known))
+                    priority.map_or(Some(Sums::clone(&before)), |known| {
+                        joined(&before, all.iter(), known)
+                    })
                 };
                 for before in [
                     sums(all.iter().enumerate(), priority),
                     joined(sums(all.iter().enumerate(), None)).unwrap(),
                 ] {
                     let after = without(&before, [&all[0], &all[2]].into_iter(), priority).unwrap();
-                    assert_eq!(usage(after), usage(sums([(1, &all[1])].into_iter(), priority)), "{known:?}");
+                    assert_eq!(
+                        usage(after),
+                        usage(sums([(1, &all[1])].into_iter(), priority)),
+                        "{known:?}"
+                    );
                     let none = without(&before, all.iter(), priority).unwrap();
                     assert_eq!(usage(none), Usage::default());
                 }

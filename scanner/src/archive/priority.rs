@@ -1,7 +1,9 @@
-//! Turns known to have been served at the priority tier, and the turns of a shard that nobody knows the tier of.
+//! Turns known to have been served at the priority tier, and the turns of a shard that nobody knows
+//! the tier of.
 //!
-//! A shard remembers short digests of its open turns, so that its details are read only where a priority turn may be one of
-//! them. Two turns of one digest cost a look at the details and nothing else.
+//! A shard remembers short digests of its open turns, so that its details are read only where a
+//! priority turn may be one of them. Two turns of one digest cost a look at the details and nothing
+//! else.
 
 use std::collections::HashSet;
 
@@ -44,7 +46,8 @@ impl PriorityTurns {
 /// Bytes of an entry of [`OpenTurns`]: a digest, and the place of a file.
 const ENTRY: usize = DIGEST + 4;
 
-/// Digests of turns whose tier the rollouts do not say, in their order, each with the place in the shard of the rollout that it is in.
+/// Digests of turns whose tier the rollouts do not say, in their order, each with the place in the
+/// shard of the rollout that it is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OpenTurns(Vec<u8>);
 
@@ -52,7 +55,8 @@ impl OpenTurns {
     /// Of turns of these ids in the rollouts at these places.
     pub(crate) fn of<'a>(turns: impl Iterator<Item = (&'a str, usize)>) -> Self {
         let place = |file| u32::try_from(file).unwrap_or(u32::MAX);
-        let mut turns: Vec<(Digest, u32)> = turns.map(|(turn, file)| (digest(turn), place(file))).collect();
+        let mut turns: Vec<(Digest, u32)> =
+            turns.map(|(turn, file)| (digest(turn), place(file))).collect();
         turns.sort_unstable();
         turns.dedup();
         let entries = turns.into_iter().flat_map(|(digest, file)| [digest, file.to_le_bytes()]);
@@ -77,9 +81,9 @@ impl OpenTurns {
         for turn in &priority.digests {
             let begin = entries.partition_point(|entry| entry[..DIGEST] < turn[..]);
             let same = entries[begin..].iter().take_while(|entry| entry[..DIGEST] == turn[..]);
-            files.extend(
-                same.filter_map(|&[.., a, b, c, d]| usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()),
-            );
+            files.extend(same.filter_map(|&[.., a, b, c, d]| {
+                usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()
+            }));
         }
         files.sort_unstable();
         files.dedup();

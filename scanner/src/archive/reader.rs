@@ -1,4 +1,5 @@
-//! The lines of a file, from where an earlier refresh stopped to where it ended when it was looked at, in little memory.
+//! The lines of a file, from where an earlier refresh stopped to where it ended when it was looked
+//! at, in little memory.
 
 use std::io::{self, Read};
 
@@ -18,7 +19,7 @@ const WINDOW: usize = 384 << 10;
 /// Bytes that tell the kind and the time of a line that is read as it comes.
 const START: usize = 4 << 10;
 
-/// How far a file was consumed, and what stood before.
+/// How far a file was consumed, and what was before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Consumed {
     /// Bytes up to the end of the last whole line.
@@ -84,14 +85,20 @@ impl Reader {
         Self { tail: 0, ..self }
     }
 
-    /// Reads all lines of `source` into a new rollout of the session `id`. A last one without a line break waits.
-    pub(crate) fn read(&mut self, source: &mut Source<'_>, id: &str) -> io::Result<(Rollout, Consumed)> {
+    /// Reads all lines of `source` into a new rollout of the session `id`. A last one without a
+    /// line break waits.
+    pub(crate) fn read(
+        &mut self,
+        source: &mut Source<'_>,
+        id: &str,
+    ) -> io::Result<(Rollout, Consumed)> {
         let mut rollout = Rollout::named(id);
         let consumed = self.reading(source, 0).lines(&mut rollout, Consumed::nothing())?;
         Ok((rollout, consumed))
     }
 
-    /// Reads on from where `rollout` ends. `None` if something else stands before that by now; `rollout` is as it was.
+    /// Reads on from where `rollout` ends. `None` if something else comes before that by now;
+    /// `rollout` is unchanged.
     pub(crate) fn read_on(
         &mut self,
         source: &mut Source<'_>,
@@ -164,10 +171,14 @@ impl Reading<'_, '_> {
             return before;
         }
         let bytes = self.at - (self.held - self.line) as u64;
-        Consumed { bytes, tail: xxh3_128(&self.window[self.line.saturating_sub(self.tail)..self.line]) }
+        Consumed {
+            bytes,
+            tail: xxh3_128(&self.window[self.line.saturating_sub(self.tail)..self.line]),
+        }
     }
 
-    /// Forgets what stands before `place` in the window, but for a tail. Returns how far everything moved.
+    /// Forgets what comes before `place` in the window, but for a tail. Returns how far everything
+    /// moved.
     fn forget(&mut self, place: usize) -> usize {
         let by = place.saturating_sub(self.tail);
         if by > 0 {
@@ -226,13 +237,14 @@ fn held<'a>(parser: &'a mut Parser, line: &[u8]) -> Result<Line<'a>, Defect> {
     }
 }
 
-/// A line that does not fit into the window, as a stream without its line break. The window keeps its last bytes.
+/// A line that does not fit into the window, as a stream without its line break. The window keeps
+/// its last bytes.
 struct LongLine<'a, 'b, 'f> {
     reading: &'a mut Reading<'b, 'f>,
     /// The next byte in the window, and where the line ends there, or the window.
     at: usize,
     until: usize,
-    /// Whether the line break stands at `until`.
+    /// Whether the line break is at `until`.
     is_whole: bool,
     /// The parser tells no error of the file from one of the text.
     failed: Option<io::Error>,
@@ -246,7 +258,7 @@ impl LongLine<'_, '_, '_> {
         }
     }
 
-    /// Whether there is more of the line; it stands in the window then.
+    /// Whether there is more of the line; it is in the window then.
     fn more(&mut self) -> bool {
         if self.at == self.until && !self.is_whole && self.failed.is_none() {
             self.at -= self.reading.forget(self.at);

@@ -47,21 +47,24 @@ pub(super) fn refresh(
 ) -> Result<Refresh, ArchiveError> {
     let start = Instant::now();
     let home = resolve(home)?;
-    let request =
-        &Request { priority: request.priority.filter(|_| !options.lacks(Ablation::Join)), ..*request };
-    let mut progress = Progress::default();
-    let memo = match options.memo.as_ref().map(|folder| (folder, Memo::open(folder, &home, options))) {
-        Some((_, Ok((memo, warning)))) => {
-            progress.warnings.extend(warning);
-            Some(memo)
-        }
-        Some((_, Err(NotOpened::Foreign(path)))) => return Err(ArchiveError::NoMemo { path }),
-        Some((folder, Err(NotOpened::Io(error)))) => {
-            progress.warnings.push(not_written(folder, &error));
-            None
-        }
-        None => None,
+    let request = &Request {
+        priority: request.priority.filter(|_| !options.lacks(Ablation::Join)),
+        ..*request
     };
+    let mut progress = Progress::default();
+    let memo =
+        match options.memo.as_ref().map(|folder| (folder, Memo::open(folder, &home, options))) {
+            Some((_, Ok((memo, warning)))) => {
+                progress.warnings.extend(warning);
+                Some(memo)
+            }
+            Some((_, Err(NotOpened::Foreign(path)))) => return Err(ArchiveError::NoMemo { path }),
+            Some((folder, Err(NotOpened::Io(error)))) => {
+                progress.warnings.push(not_written(folder, &error));
+                None
+            }
+            None => None,
+        };
     let context = Context {
         home: &home,
         options,
@@ -83,7 +86,10 @@ pub(super) fn refresh(
         stats.metadata_calls += walked.calls;
         let phases = &mut stats.phases;
         (phases.walk, phases.metadata) = (walked.listing, walked.metadata);
-        Phases::divide(walking.elapsed(), [&mut phases.walk, &mut phases.metadata, &mut phases.load]);
+        Phases::divide(
+            walking.elapsed(),
+            [&mut phases.walk, &mut phases.metadata, &mut phases.load],
+        );
         phases.load += opened;
     }
     let loading = Instant::now();
@@ -120,7 +126,11 @@ fn resolve(home: &Path) -> Result<PathBuf, ArchiveError> {
     for folder in [SESSIONS, ARCHIVED] {
         match std::fs::metadata(resolved.join(folder)) {
             Ok(found) => has_one |= found.is_dir(),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
             Err(source) => return Err(ArchiveError::Io { path: resolved.join(folder), source }),
         }
     }
@@ -136,7 +146,12 @@ fn not_written(folder: &Path, error: &io::Error) -> String {
 }
 
 impl Progress {
-    fn into_refresh(self, failed: Vec<Problem>, diverged: Vec<Problem>, aggregating: Instant) -> Refresh {
+    fn into_refresh(
+        self,
+        failed: Vec<Problem>,
+        diverged: Vec<Problem>,
+        aggregating: Instant,
+    ) -> Refresh {
         let Self { parts, mut stats, warnings, .. } = self;
         let (mut usage, mut sessions, mut problems) = (Usage::default(), Vec::new(), failed);
         problems.extend(diverged);

@@ -45,8 +45,8 @@ pub struct Session {
     pub usage: Usage,
     /// Whether the file could not be read now, so that this is what it held earlier.
     pub is_stale: bool,
-    /// Whether something in it counts nothing only because of the time of its lines: they follow each other as fast as a history
-    /// that is copied into a fork does.
+    /// Whether something in it counts nothing only because of the time of its lines: they follow
+    /// each other as fast as a history that is copied into a fork does.
     pub is_inferred: bool,
     /// Whether its usage is part of the sum. That of a copy of another one is not.
     pub counts: bool,
@@ -103,12 +103,14 @@ pub enum What {
         /// What the system says.
         reason: String,
     },
-    /// Both this rollout and another one of its session and segment count: neither is the beginning of the other.
+    /// Both this rollout and another one of its session and segment count: neither is the beginning
+    /// of the other.
     Diverged {
         /// The other, below the home.
         from: PathBuf,
     },
-    /// The lines of the file have no type, as Codex wrote them until the summer of 2025. Nothing in it counts.
+    /// The lines of the file have no type, as Codex wrote them until the summer of 2025. Nothing in
+    /// it counts.
     Untyped,
     /// What counts of the file rests on the time of its lines; see [`Session::is_inferred`].
     Inferred,
@@ -121,10 +123,16 @@ impl fmt::Display for Problem {
             What::Line { line, defect } => {
                 write!(formatter, "{path}:{line}: {}", defect.describe())
             }
-            What::MoreLines(count) => write!(formatter, "{path}: {count} more lines like that are skipped"),
+            What::MoreLines(count) => {
+                write!(formatter, "{path}: {count} more lines like that are skipped")
+            }
             What::Unreadable { is_known, reason } => {
-                let then = if *is_known { "what it held earlier counts" } else { "it does not count" };
-                write!(formatter, "{path}: cannot be read ({reason}); {then}. Check its permissions")
+                let then =
+                    if *is_known { "what it held earlier counts" } else { "it does not count" };
+                write!(
+                    formatter,
+                    "{path}: cannot be read ({reason}); {then}. Check its permissions"
+                )
             }
             What::UnreadableFolder { known, reason } => write!(
                 formatter,
@@ -160,21 +168,22 @@ pub struct Stats {
     pub files: u64,
     /// Folders read.
     pub folders: u64,
-    /// Calls that ask for the state of a file: one for each rollout and folder, one for each other name that may be a link to
-    /// one, and one for each rollout that is opened to be read. Without a memo a rollout is looked at
-    /// only then.
+    /// Calls that ask for the state of a file: one for each rollout and folder, one for each other
+    /// name that may be a link to one, and one for each rollout that is opened to be read. Without
+    /// a memo a rollout is looked at only then.
     pub metadata_calls: u64,
-    /// Rollouts that are as they were: not read.
+    /// Rollouts that are unchanged: not read.
     pub unchanged: u64,
     /// Rollouts read from where an earlier refresh had stopped.
     pub continued: u64,
     /// Rollouts read from the beginning.
     pub parsed: u64,
-    /// Rollouts that were compressed or decompressed and are as they were otherwise: decompressed, not parsed.
+    /// Rollouts that were compressed or decompressed and are unchanged otherwise: decompressed, not
+    /// parsed.
     pub moved: u64,
     /// Rollouts that are gone.
     pub gone: u64,
-    /// Rollouts that could not be read, and count as they were.
+    /// Rollouts that could not be read, and count unchanged.
     pub stale: u64,
     /// Bytes read from rollouts.
     pub bytes_read: u64,
@@ -196,8 +205,8 @@ pub struct Stats {
     pub phases: Phases,
 }
 
-/// Where the time of a refresh went; together they are the time that passed. What several threads did at once has that part
-/// of it that it had of the time of these threads.
+/// Where the time of a refresh went; together they are the time that passed. What several threads
+/// did at once has that part of it that it had of the time of these threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Phases {
     /// Listing folders.

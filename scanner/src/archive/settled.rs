@@ -1,7 +1,7 @@
 //! What was found out about copies, so that they are compared once and not by every refresh.
 //!
-//! It stands in one small file of the memo, under a digest of the states of all files of the shards that copies stand in. As long
-//! as these states are the same, so are the sums without the copies.
+//! It is in one small file of the memo, under a digest of the states of all files of the shards
+//! that copies are in. As long as these states are the same, so are the sums without the copies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -39,7 +39,8 @@ struct Kept {
 }
 
 impl Question {
-    /// About the files `wanted` of `parts`. `None` where a file may have changed unnoticed since it was looked at, or could not be.
+    /// About the files `wanted` of `parts`. `None` where a file may have changed unnoticed since it
+    /// was looked at, or could not be.
     pub(super) fn about(parts: &[Part], wanted: &BTreeSet<Place>) -> Option<Self> {
         let mut hasher = Xxh3::new();
         let mut places = Vec::new();
@@ -78,7 +79,11 @@ impl Question {
         let path = |bytes: Vec<u8>| PathBuf::from(OsStr::from_bytes(&bytes));
         let diverged = kept.diverged.into_iter().map(|(one, other)| (path(one), path(other)));
         Some((
-            Found { aside: aside.collect::<Option<_>>()?, diverged: diverged.collect(), ..Found::default() },
+            Found {
+                aside: aside.collect::<Option<_>>()?,
+                diverged: diverged.collect(),
+                ..Found::default()
+            },
             sums.collect::<Option<_>>()?,
         ))
     }
@@ -95,7 +100,11 @@ impl Question {
         let kept = Kept {
             aside: found.aside.iter().map(|(place, file)| (at(place), *file)).collect(),
             sums: sums.iter().map(|(place, sums)| (at(place), sums.clone())).collect(),
-            diverged: found.diverged.iter().map(|(one, other)| (bytes(one), bytes(other))).collect(),
+            diverged: found
+                .diverged
+                .iter()
+                .map(|(one, other)| (bytes(one), bytes(other)))
+                .collect(),
         };
         let rest = postcard::to_stdvec(&kept).map_err(std::io::Error::other)?;
         let mut bytes = MAGIC.to_vec();

@@ -1,4 +1,4 @@
-//! Several homes at once: what stands in more than one of them counts once.
+//! Several homes at once: what is in more than one of them counts once.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,15 +12,20 @@ use super::result::{Problem, Refresh, What};
 use super::usage::Usage;
 use super::{ARCHIVED, Archive, Request};
 
-/// Refreshes each of `archives`. A rollout that is a copy of one in another home counts once over all of them: the longer one, of equal
-/// ones that of the path that comes first. With more than one home, sessions are given whether they are asked for or not.
+/// Refreshes each of `archives`. A rollout that is a copy of one in another home counts once over
+/// all of them: the longer one, of equal ones that of the path that comes first. With more than one
+/// home, sessions are given whether they are asked for or not.
 ///
 /// # Errors
 /// One of them cannot be refreshed; see [`Archive::refresh`].
-pub fn refresh_all(archives: &[Archive], request: &Request<'_>) -> Result<Vec<Refresh>, ArchiveError> {
+pub fn refresh_all(
+    archives: &[Archive],
+    request: &Request<'_>,
+) -> Result<Vec<Refresh>, ArchiveError> {
     let sessions = request.sessions || archives.len() > 1;
     let request = &Request { sessions, ..*request };
-    let mut all = archives.iter().map(|archive| archive.refresh(request)).collect::<Result<Vec<_>, _>>()?;
+    let mut all =
+        archives.iter().map(|archive| archive.refresh(request)).collect::<Result<Vec<_>, _>>()?;
     if let [first, ..] = archives
         && archives.len() > 1
     {
@@ -48,12 +53,16 @@ pub fn refresh_all(archives: &[Archive], request: &Request<'_>) -> Result<Vec<Re
     Ok(all)
 }
 
-/// The rollouts that count, of segments that stand in several homes.
+/// The rollouts that count, of segments that are in several homes.
 fn candidates(archives: &[Archive], all: &[Refresh]) -> Vec<Candidate> {
     let mut homes: BTreeMap<(&str, Option<&str>), (usize, bool)> = BTreeMap::new();
     let sessions = || {
         let each = all.iter().enumerate().flat_map(|(home, refresh)| {
-            refresh.sessions.iter().enumerate().map(move |(place, session)| ((home, place), session))
+            refresh
+                .sessions
+                .iter()
+                .enumerate()
+                .map(move |(place, session)| ((home, place), session))
         });
         each.filter(|(_, session)| session.counts)
     };
@@ -63,7 +72,9 @@ fn candidates(archives: &[Archive], all: &[Refresh]) -> Vec<Candidate> {
         *is_in_several |= *first != home;
     }
     let candidate = |(place, session): ((usize, usize), &super::Session)| {
-        let (_, true) = homes.get(&(session.id.as_str(), session.segment.as_deref()))? else { return None };
+        let (_, true) = homes.get(&(session.id.as_str(), session.segment.as_deref()))? else {
+            return None;
+        };
         let archive = &archives[place.0];
         let file = archive.home.join(&session.path);
         let state = look(archive, &file).ok()?;

@@ -1,8 +1,10 @@
-//! A part of the memo: the rollouts of one folder that began on one day or on a few, in one small file, whole or not trusted.
+//! A part of the memo: the rollouts of one folder that began on one day or on a few, in one small
+//! file, whole or not trusted.
 //!
-//! It has two halves with a checksum each. The head is all that a refresh needs where nothing changed: a record of fixed
-//! length for each file, compared as bytes, and what the files used together. The details, file by file, are read where
-//! something changed or somebody asks for sessions.
+//! It has two halves with a checksum each. The head is all that a refresh needs where nothing
+//! changed: a record of fixed length for each file, compared as bytes, and what the files used
+//! together. The details, file by file, are read where something changed or somebody asks for
+//! sessions.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -44,12 +46,13 @@ pub(crate) struct Key {
     pub(crate) date: String,
 }
 
-/// Where the date stands in the name of a rollout.
+/// Where the date is in the name of a rollout.
 const DATE: Range<usize> = 8..18;
 
-/// The part of the date in a rollout's name that says which shard of its folder it belongs to. The sessions of a day have a folder to
-/// themselves. Archived ones all stand in one: there it is about ten days, since a shard is opened by every refresh, and written
-/// when one of its rollouts changes.
+/// The part of the date in a rollout's name that says which shard of its folder it belongs to. The
+/// sessions of a day have a folder to themselves. Archived ones all are in one: there it is about
+/// ten days, since a shard is opened by every refresh, and written when one of its rollouts
+/// changes.
 pub(crate) fn date_of<'a>(folder: &Path, name: &'a OsStr) -> &'a str {
     let is_date = |date: &&[u8]| {
         date.iter().enumerate().all(|(at, byte)| match at {
@@ -65,7 +68,8 @@ pub(crate) fn date_of<'a>(folder: &Path, name: &'a OsStr) -> &'a str {
     }
 }
 
-/// Whether a rollout of this name belongs to the shard of `date`, which is none or one that [`date_of`] gave.
+/// Whether a rollout of this name belongs to the shard of `date`, which is none or one that
+/// [`date_of`] gave.
 pub(crate) fn is_of(date: &str, name: &OsStr) -> bool {
     let rest = name.as_bytes().get(DATE).and_then(|found| found.strip_prefix(date.as_bytes()));
     !date.is_empty() && rest.is_some_and(|rest| rest.iter().all(u8::is_ascii_digit))
@@ -76,8 +80,8 @@ impl Key {
     pub(crate) fn of_day(folder: &Path) -> Option<Self> {
         let names = folder.strip_prefix(SESSIONS).ok()?.to_str()?;
         let date = names.replace('/', "-");
-        let is_day =
-            names.len() == DATE.len() && date_of(folder, OsStr::new(&format!("rollout-{date}"))) == date;
+        let is_day = names.len() == DATE.len()
+            && date_of(folder, OsStr::new(&format!("rollout-{date}"))) == date;
         is_day.then(|| Self { folder: folder.to_owned(), date })
     }
 
@@ -100,14 +104,20 @@ pub(crate) struct Record {
     pub(crate) session: u64,
     /// Other paths may lead to it.
     pub(crate) is_shared: bool,
-    /// It was looked at too shortly after it changed to trust that it is as it was.
+    /// It was looked at too shortly after it changed to trust that it is unchanged.
     pub(crate) is_fresh: bool,
 }
 
 const RECORD: usize = 8 + 40 + 8 + 1;
 
 impl Record {
-    pub(crate) fn new(name: &OsStr, state: State, session: &str, is_shared: bool, is_fresh: bool) -> Self {
+    pub(crate) fn new(
+        name: &OsStr,
+        state: State,
+        session: &str,
+        is_shared: bool,
+        is_fresh: bool,
+    ) -> Self {
         let segment = name::segment(name).unwrap_or_default();
         let session = [session.as_bytes(), b"_", segment.as_bytes()].concat();
         let (name, session) = (xxh3_64(name.as_bytes()), xxh3_64(&session));
@@ -147,7 +157,11 @@ impl Record {
     /// Whether it is of a file of this name in this state, and can be believed.
     pub(crate) fn is_of(&self, name: &OsStr, state: Option<&State>, ablated: Ablations) -> bool {
         let is_same = state.is_some_and(|state| {
-            if ablated.is_empty() { self.state == *state } else { is_same(ablated, &self.state, state) }
+            if ablated.is_empty() {
+                self.state == *state
+            } else {
+                is_same(ablated, &self.state, state)
+            }
         });
         is_same && !self.is_fresh && self.is_named(name)
     }
@@ -159,12 +173,12 @@ pub(crate) struct Head {
     pub(crate) key: Key,
     pub(crate) records: Vec<Record>,
     pub(crate) sums: Sums,
-    /// The folder as it was when all that stood in it were these files.
+    /// The folder as it was when all that was in it were these files.
     pub(crate) listed: Option<State>,
 }
 
 impl Head {
-    /// Whether these files are all that stands in a folder in this state.
+    /// Whether these files are all that is in a folder in this state.
     fn lists(&self, now: &State, ablated: Ablations) -> bool {
         self.listed.is_some_and(|listed| listed == *now || ablated.has(Ablation::Listing))
     }
@@ -223,7 +237,7 @@ struct Rest<'a> {
     #[serde(borrow)]
     open_turns: &'a [u8],
     sums: Sums,
-    /// The state of the folder, and the names of all files that stand in it; or neither.
+    /// The state of the folder, and the names of all files that are in it; or neither.
     #[serde(borrow)]
     listed: &'a [u8],
     #[serde(borrow)]
@@ -289,13 +303,15 @@ impl Stored {
         let file = open_regular(path)?;
         let Some(header) = Header::of(&file, memo)? else { return Ok(None) };
         let Some(head) = read(&file, &header.head)? else { return Ok(None) };
-        let Some((head, names)) = Head::decode(head, &header.head, ablated) else { return Ok(None) };
+        let Some((head, names)) = Head::decode(head, &header.head, ablated) else {
+            return Ok(None);
+        };
         let Header { stamp, details, .. } = header;
         let (file, path, files) = (Some(file), path.to_owned(), head.records.len());
         Ok(Some(Self { head, body: Body { stamp, file, path, details, files, names, ablated } }))
     }
 
-    /// What stands in the folder, if that is in the state that it was in when these files were all
+    /// What is in the folder, if that is in the state that it was in when these files were all
     /// of it.
     pub(crate) fn listing(&mut self, now: &State) -> Option<Listing> {
         let names = std::mem::take(&mut self.body.names);
@@ -307,19 +323,21 @@ impl Stored {
 }
 
 impl Body {
-    /// Closes it; it is opened again for its details. An archive may have more shards than a process may have files open.
+    /// Closes it; it is opened again for its details. An archive may have more shards than a
+    /// process may have files open.
     pub(crate) fn close(&mut self) {
         self.file = None;
         self.names = Names::default();
     }
 
-    /// Reads it. `None` if it is not whole, or another shard stands there by now.
+    /// Reads it. `None` if it is not whole, or another shard is there by now.
     pub(crate) fn details(&self) -> io::Result<Option<Vec<Detail>>> {
         let all: Vec<usize> = (0..self.files).collect();
         self.some(&all)
     }
 
-    /// Reads it as far as it tells of these files. `None` if it is not whole, or another shard stands there by now.
+    /// Reads it as far as it tells of these files. `None` if it is not whole, or another shard is
+    /// there by now.
     pub(crate) fn some(&self, files: &[usize]) -> io::Result<Option<Vec<Detail>>> {
         let opened = if self.file.is_none() { Some(open_regular(&self.path)?) } else { None };
         let Some(file) = self.file.as_ref().or(opened.as_ref()) else { return Ok(None) };
@@ -372,9 +390,11 @@ impl Head {
         let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
         let (records, rest) = rest.split_at_checked(count.checked_mul(RECORD)?)?;
         let (records, _) = records.as_chunks::<RECORD>();
-        let Rest { folder, date, open_turns, sums, listed, names } = postcard::from_bytes(rest).ok()?;
+        let Rest { folder, date, open_turns, sums, listed, names } =
+            postcard::from_bytes(rest).ok()?;
         let sums = Sums { open_turns: OpenTurns::from_bytes(open_turns), ..sums };
-        let key = Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), date: date.to_owned() };
+        let key =
+            Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), date: date.to_owned() };
         let records = records.iter().map(Record::from_bytes).collect();
         let listed = listed.try_into().ok().map(State::from_bytes);
         let names = names.len();

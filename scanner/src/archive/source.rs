@@ -13,8 +13,8 @@ use crate::stop;
 /// What the names of compressed rollouts end in.
 const SUFFIX: &str = ".zst";
 
-/// Frames that need a larger window are refused: 32 MiB. Every thread holds one. Codex needs 2 MiB, and no level of
-/// zstd up to 20 more than 32.
+/// Frames that need a larger window are refused: 32 MiB. Every thread holds one. Codex needs 2 MiB,
+/// and no level of zstd up to 20 more than 32.
 const WINDOW_LOG: u32 = 25;
 
 /// Whether a file of this name is compressed.

@@ -4,14 +4,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::Stat;
 
-/// A file changed this shortly before it was looked at may change again within the same tick of the clock that dates it.
+/// A file changed this shortly before it was looked at may change again within the same tick of the
+/// clock that dates it.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// A folder changed this shortly before it was looked at is listed again: some file systems date
 /// changes by seconds.
 const REST: Duration = Duration::from_secs(3);
 
-/// Which file stands at a path, and in which state. Equal states are the same content, under the contract.
+/// Which file is at a path, and in which state. Equal states are the same content, under the
+/// contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// The device that the file is on.
@@ -31,7 +33,8 @@ impl State {
     // The types of these numbers differ between platforms.
     #[allow(clippy::unnecessary_cast, clippy::cast_lossless, trivial_numeric_casts)]
     pub(crate) fn of(stat: &Stat) -> Self {
-        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        let nanos =
+            |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
         Self {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
@@ -46,7 +49,8 @@ impl State {
         (self.device, self.inode)
     }
 
-    /// Whether it changed so shortly before `now`, or after, that a later change may leave no trace.
+    /// Whether it changed so shortly before `now`, or after, that a later change may leave no
+    /// trace.
     pub(crate) fn is_fresh(&self, now: i64) -> bool {
         !self.is_older(TICK, now)
     }

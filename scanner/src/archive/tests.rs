@@ -1,4 +1,4 @@
-//! Refreshes of small archives, each held against reading everything anew.
+//! Refreshes of small archives, each compared with reading everything anew.
 
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::Write;
@@ -35,7 +35,9 @@ fn id(session: u32) -> String {
 }
 
 fn line(kind: &str, payload: &str) -> String {
-    format!("{{\"timestamp\":\"2026-11-20T20:37:24.062Z\",\"type\":\"{kind}\",\"payload\":{payload}}}\n")
+    format!(
+        "{{\"timestamp\":\"2026-11-20T20:37:24.062Z\",\"type\":\"{kind}\",\"payload\":{payload}}}\n"
+    )
 }
 
 fn meta(session: u32) -> String {
@@ -51,7 +53,8 @@ fn used(total: u64) -> String {
     line("event_msg", &format!("{{\"type\":\"token_count\",\"info\":{info}}}"))
 }
 
-/// A clock that runs far ahead of what files are dated by, so that nothing looks as if it had just changed.
+/// A clock that runs far ahead of what files are dated by, so that nothing looks as if it had just
+/// changed.
 fn later() -> Clock {
     Arc::new(|| state::now() + 3_600_000_000_000)
 }
@@ -74,11 +77,17 @@ impl World {
     }
 
     fn append(&self, session: u32, text: &str) {
-        File::options().append(true).open(self.path(session)).unwrap().write_all(text.as_bytes()).unwrap();
+        File::options()
+            .append(true)
+            .open(self.path(session))
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
     }
 
     fn archive(&self, memo: Option<&Path>) -> Archive {
-        let options = Options { memo: memo.map(Path::to_owned), clock: later(), ..Options::default() };
+        let options =
+            Options { memo: memo.map(Path::to_owned), clock: later(), ..Options::default() };
         Archive::new(&self.home, options)
     }
 
@@ -91,8 +100,9 @@ impl World {
             assert_eq!((&refresh.usage, &refresh.sessions), (&full.usage, &full.sessions));
             assert_eq!(refresh.problems, full.problems);
         }
-        // What became compressed and holds something else is read in vain before it is parsed.
-        let is_compressed = |session: &Session| session.path.extension().is_some_and(|end| end == "zst");
+        // What became compressed and holds something else is read for nothing before it is parsed.
+        let is_compressed =
+            |session: &Session| session.path.extension().is_some_and(|end| end == "zst");
         let most = if refresh.sessions.iter().any(is_compressed) { 2 } else { 1 };
         assert!(most * full.stats.bytes_read >= refresh.stats.bytes_read, "{refresh:?}");
         refresh
@@ -126,7 +136,11 @@ fn what_did_not_change_is_not_read_and_what_grew_is_read_from_there() {
     let refresh = world.refresh();
     let Stats { continued, parsed, unchanged, bytes_read, shards_written, .. } = refresh.stats;
     assert_eq!((continued, parsed, unchanged, shards_written), (1, 0, 1, 1));
-    assert_eq!(bytes_read, (first.len() + used(13).len()) as u64, "the tail, and what it is recognised by");
+    assert_eq!(
+        bytes_read,
+        (first.len() + used(13).len()) as u64,
+        "the tail, and what it is recognised by"
+    );
     assert_eq!(refresh.usage.total().tokens.input, 18);
     // A torn line waits, and is read again when it is whole.
     let torn = used(20);
@@ -181,7 +195,8 @@ fn a_file_that_has_just_changed_is_read_again() {
     let world = World::new();
     let path = world.write(1, &(meta(1) + &used(10)));
     let changed = fs::metadata(&path).unwrap().modified().unwrap();
-    let nanos = i64::try_from(changed.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+    let nanos =
+        i64::try_from(changed.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()).unwrap();
     let refresh = |after: i64| {
         let clock: Clock = Arc::new(move || nanos + after);
         let options = Options { memo: Some(world.memo.clone()), clock, ..Options::default() };
@@ -250,7 +265,8 @@ fn what_cannot_be_read_keeps_what_it_held_and_is_reported() {
     symlink(&path, &path).unwrap();
     let refresh = world.refresh();
     assert_eq!((refresh.usage.total().tokens.input, refresh.stats.stale), (15, 1));
-    let [Problem { what: What::Unreadable { is_known: true, .. }, .. }] = &refresh.problems[..] else {
+    let [Problem { what: What::Unreadable { is_known: true, .. }, .. }] = &refresh.problems[..]
+    else {
         panic!("{refresh:?}")
     };
     assert_eq!(refresh.sessions.iter().filter(|session| session.is_stale).count(), 1);
@@ -273,8 +289,10 @@ fn a_memo_that_is_damaged_of_another_archive_or_parser_is_not_used() {
     assert_eq!(world.input(), 10);
     let manifest = world.memo.join("archive.memo");
     let whole = fs::read(&manifest).unwrap();
-    let mut cases: Vec<(Vec<u8>, &str)> = vec![(Vec::new(), "damaged"), (whole[..40].to_vec(), "damaged")];
-    for (at, why) in [(8, "format version"), (12, "damaged"), (30, "damaged"), (whole.len() - 20, "damaged")]
+    let mut cases: Vec<(Vec<u8>, &str)> =
+        vec![(Vec::new(), "damaged"), (whole[..40].to_vec(), "damaged")];
+    for (at, why) in
+        [(8, "format version"), (12, "damaged"), (30, "damaged"), (whole.len() - 20, "damaged")]
     {
         let mut other = whole.clone();
         other[at] ^= 1;
@@ -283,7 +301,10 @@ fn a_memo_that_is_damaged_of_another_archive_or_parser_is_not_used() {
     for (bytes, why) in cases {
         fs::write(&manifest, bytes).unwrap();
         let refresh = world.refresh();
-        assert!(refresh.warnings[0].contains(why) && refresh.stats.parsed == 1, "{why}: {refresh:?}");
+        assert!(
+            refresh.warnings[0].contains(why) && refresh.stats.parsed == 1,
+            "{why}: {refresh:?}"
+        );
         world.unchanged();
     }
     let options = Options { memo: Some(world.memo.clone()), clock: later(), ..Options::default() };
@@ -333,8 +354,10 @@ fn another_refresh_is_not_overwritten_and_a_memo_is_private() {
     let refresh = world.archive(Some(&world.memo)).refresh(&request).unwrap();
     assert_eq!((refresh.usage.total().tokens.input, refresh.stats.shards_written), (12, 0));
     assert!(refresh.warnings.is_empty());
-    let forced =
-        world.archive(Some(&world.memo)).refresh(&Request { rescan: true, ..Request::default() }).unwrap();
+    let forced = world
+        .archive(Some(&world.memo))
+        .refresh(&Request { rescan: true, ..Request::default() })
+        .unwrap();
     assert_eq!((forced.stats.parsed, forced.stats.shards_written), (1, 1));
 }
 
@@ -357,7 +380,11 @@ fn a_cancelled_refresh_is_an_error_and_keeps_what_it_had() {
     let cancelled = archive.refresh(&Request { progress: Some(&progress), ..Request::default() });
     assert!(matches!(cancelled, Err(ArchiveError::Cancelled { .. })));
     let rest = archive.refresh(&Request::default()).unwrap();
-    assert_eq!((rest.stats.unchanged, rest.stats.parsed), (2, 1), "what was read whole was written");
+    assert_eq!(
+        (rest.stats.unchanged, rest.stats.parsed),
+        (2, 1),
+        "what was read whole was written"
+    );
 }
 
 #[test]
@@ -391,7 +418,7 @@ fn copies_are_compared_once_and_again_when_one_of_them_changes() {
         assert_eq!(((input, problems), stats.bytes_read, stats.memo_bytes_written), (all, 0, 0));
     }
     assert!(refresh(t1, false, true).2.bytes_read > 0, "whoever asks for all gets all");
-    // What stands there of another memo, or damaged, is not believed.
+    // What is there of another memo, or damaged, is not believed.
     let kept = world.memo.join("archive.copies");
     let mut bytes = fs::read(&kept).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -418,7 +445,13 @@ fn a_turn_that_the_trace_knows_was_served_at_priority() {
     );
     world.write(
         1,
-        &(meta(1) + &turn("t1", "m") + &used(1) + &turn("t2", "m") + &used(3) + &settings + &used(7)),
+        &(meta(1)
+            + &turn("t1", "m")
+            + &used(1)
+            + &turn("t2", "m")
+            + &used(3)
+            + &settings
+            + &used(7)),
     );
     world.refresh();
     let priority: PriorityTurns = ["t2"].into_iter().collect();
@@ -429,7 +462,11 @@ fn a_turn_that_the_trace_knows_was_served_at_priority() {
         let inputs: Vec<_> = tiers.iter().map(|(tier, used)| (*tier, used.tokens.input)).collect();
         assert_eq!(inputs, [(Tier::Standard, 4), (Tier::Priority, 2), (Tier::Unknown, 1)]);
     }
-    assert_eq!(world.unchanged().usage.by(|slot| Some(slot.tier)).len(), 2, "the memo does not know");
+    assert_eq!(
+        world.unchanged().usage.by(|slot| Some(slot.tier)).len(),
+        2,
+        "the memo does not know"
+    );
 }
 
 #[test]

@@ -23,8 +23,17 @@ impl Total {
         let tier = Tier::ALL.iter().zip(0..).find(|(tier, _)| **tier == self.tier);
         let served = model << 8 | tier.map_or(0, |(_, code)| code);
         let quarter = self.quarter.cast_unsigned();
-        let numbers: [u64; NUMBERS] =
-            [quarter, served, input, cached_input, cache_write, output, reasoning, total, self.events];
+        let numbers: [u64; NUMBERS] = [
+            quarter,
+            served,
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            total,
+            self.events,
+        ];
         let mut bytes = [0; BYTES];
         for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
@@ -54,19 +63,25 @@ impl Total {
     }
 }
 
-/// Totals one behind the other, each of the same length: there are as many as sessions, and every refresh reads them all.
+/// Totals one behind the other, each of the same length: there are as many as sessions, and every
+/// refresh reads them all.
 pub(crate) mod fixed {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
     use super::{BYTES, Total};
 
-    pub(crate) fn serialize<S: Serializer>(totals: &[Total], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        totals: &[Total],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         let bytes: Vec<u8> = totals.iter().flat_map(|total| total.to_bytes()).collect();
         serializer.serialize_bytes(&bytes)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Total>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Total>, D::Error> {
         let (chunks, rest) = <&[u8]>::deserialize(deserializer)?.as_chunks::<BYTES>();
         let mut totals = Vec::with_capacity(chunks.len());
         totals.extend(chunks.iter().map_while(Total::from_bytes));
@@ -81,14 +96,21 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_back_and_rubbish_is_not() {
-        let tokens =
-            Tokens { input: 1, cached_input: 2, cache_write: 3, output: 4, reasoning: 5, total: u64::MAX };
+        let tokens = Tokens {
+            input: 1,
+            cached_input: 2,
+            cache_write: 3,
+            output: 4,
+            reasoning: 5,
+            total: u64::MAX,
+        };
         for (model, tier) in [None, Some(0), Some(u32::MAX)].into_iter().zip(Tier::ALL) {
             let total = Total { quarter: -7, model, tier, tokens, events: 6 };
             assert_eq!(Total::from_bytes(&total.to_bytes()), Some(total));
         }
         assert_eq!(Total::from_bytes(&[0xff; BYTES]), None);
-        let mut bytes = Total { quarter: 0, model: None, tier: Tier::Unknown, tokens, events: 0 }.to_bytes();
+        let mut bytes =
+            Total { quarter: 0, model: None, tier: Tier::Unknown, tokens, events: 0 }.to_bytes();
         bytes[8] = 3;
         assert_eq!(Total::from_bytes(&bytes), None, "a tier that there is not");
     }

@@ -34,11 +34,15 @@ impl Context<'_> {
             return;
         }
         let size = |work: &Work| {
-            work.files.iter().map(|(_, found)| found.state.map_or(1, |state| state.size)).sum::<u64>()
+            work.files
+                .iter()
+                .map(|(_, found)| found.state.map_or(1, |state| state.size))
+                .sum::<u64>()
         };
         work.sort_by_cached_key(|work| std::cmp::Reverse(size(work)));
         let threads = threads.min(work.len());
-        let work: Vec<Mutex<Option<Work>>> = work.into_iter().map(|work| Mutex::new(Some(work))).collect();
+        let work: Vec<Mutex<Option<Work>>> =
+            work.into_iter().map(|work| Mutex::new(Some(work))).collect();
         let next = AtomicUsize::new(0);
         let each = || {
             let reader = Reader::without(self.options.ablated());
@@ -104,7 +108,11 @@ impl Context<'_> {
             shard.unreadable(&name, &error, before);
         }
         if self.options.lacks(Ablation::Gone) {
-            let left = old.0.drain().map(|(_, (record, detail))| Entry { record, detail, is_stale: false });
+            let left = old.0.drain().map(|(_, (record, detail))| Entry {
+                record,
+                detail,
+                is_stale: false,
+            });
             shard.entries.extend(left);
         }
         shard.stats.gone += old.left() as u64;
@@ -130,14 +138,24 @@ impl Context<'_> {
         stats.phases.persist = persisting.elapsed();
         let Head { key, records, sums, .. } = head;
         let stored = self.memo.as_ref().and_then(|memo| memo.load(&key).ok()?);
-        let mut body = stored.filter(|stored| stored.head.records == records).map(|stored| stored.body);
+        let mut body =
+            stored.filter(|stored| stored.head.records == records).map(|stored| stored.body);
         body.iter_mut().for_each(Body::close);
         let names = match body {
             Some(_) => Vec::new(),
             None => details.iter().map(|detail| detail.name().to_owned()).collect(),
         };
-        let mut part =
-            Part { key, records, sums, joins: false, body, names, stale, sessions: Vec::new(), problems };
+        let mut part = Part {
+            key,
+            records,
+            sums,
+            joins: false,
+            body,
+            names,
+            stale,
+            sessions: Vec::new(),
+            problems,
+        };
         part.may_join(self.request.priority);
         self.tell(&mut part, &details);
         let mut state = self.lock();
@@ -162,7 +180,8 @@ impl Context<'_> {
         }
     }
 
-    /// The details of a shard of this stamp could not be read: it is damaged, or another refresh has replaced it meanwhile.
+    /// The details of a shard of this stamp could not be read: it is damaged, or another refresh
+    /// has replaced it meanwhile.
     fn damaged_unless_replaced(&self, key: &Key, stamp: Stamp) {
         if self.memo.as_ref().and_then(|memo| memo.standing(&key.file_name())) == Some(stamp) {
             self.damaged();
@@ -175,9 +194,14 @@ impl Context<'_> {
         self.details_of(part, &all, bytes_read)
     }
 
-    /// The details of some files of a part, in the order of their places in it, read from the memo or from these files. None if they
-    /// cannot be told.
-    pub(super) fn details_of(&self, part: &Part, files: &[usize], bytes_read: &mut u64) -> Vec<Detail> {
+    /// The details of some files of a part, in the order of their places in it, read from the memo
+    /// or from these files. None if they cannot be told.
+    pub(super) fn details_of(
+        &self,
+        part: &Part,
+        files: &[usize],
+        bytes_read: &mut u64,
+    ) -> Vec<Detail> {
         if let Some(details) = part.body.as_ref().and_then(|body| body.some(files).ok()?) {
             return details;
         }
@@ -205,9 +229,11 @@ impl Context<'_> {
         details
     }
 
-    /// The names of the files of a shard whose head alone is whole. None if its folder cannot be read.
+    /// The names of the files of a shard whose head alone is whole. None if its folder cannot be
+    /// read.
     fn names(&self, part: &Part) -> Vec<OsString> {
-        let entries = std::fs::read_dir(self.home.join(&part.key.folder)).into_iter().flatten().flatten();
+        let entries =
+            std::fs::read_dir(self.home.join(&part.key.folder)).into_iter().flatten().flatten();
         let names: Vec<OsString> = entries.map(|entry| entry.file_name()).collect();
         let name = |record: &Record| names.iter().find(|name| record.is_named(name)).cloned();
         part.records.iter().map(|record| name(record).unwrap_or_default()).collect()
@@ -231,7 +257,9 @@ impl Old {
     fn of(stored: &Stored) -> Option<Self> {
         let details = stored.body.details().ok()??;
         let entries = stored.head.records.iter().copied().zip(details);
-        Some(Self(entries.map(|(record, detail)| (detail.name.clone(), (record, detail))).collect()))
+        Some(Self(
+            entries.map(|(record, detail)| (detail.name.clone(), (record, detail))).collect(),
+        ))
     }
 
     fn take(&mut self, name: &OsStr) -> Option<(Record, Detail)> {
@@ -275,7 +303,9 @@ impl<'a, 'r> Shard<'a, 'r> {
         let Found { state, is_shared, .. } = found;
         let read_before = self.reader.bytes;
         match before {
-            Some((record, detail)) if record.is_of(name, state.as_ref(), self.context.options.ablated()) => {
+            Some((record, detail))
+                if record.is_of(name, state.as_ref(), self.context.options.ablated()) =>
+            {
                 self.stats.unchanged += 1;
                 self.entries.push(Entry { record, detail, is_stale: false });
             }
@@ -298,7 +328,8 @@ impl<'a, 'r> Shard<'a, 'r> {
             }
             Err(error) => return self.unreadable(name, &error, before),
         };
-        let (state, is_shared) = (self.context.options.state(&found), is_shared || found.st_nlink > 1);
+        let (state, is_shared) =
+            (self.context.options.state(&found), is_shared || found.st_nlink > 1);
         match self.contents(name, (state, &file), before.as_ref()) {
             Ok((rollout, consumed)) => {
                 let is_fresh = state.is_fresh(now) && !self.context.options.lacks(Ablation::Tick);
@@ -324,7 +355,8 @@ impl<'a, 'r> Shard<'a, 'r> {
         Ok(openat(folder, name, OPENED, Mode::empty())?.into())
     }
 
-    /// What an open file holds, read from where it was read before if it only grew or was compressed or decompressed.
+    /// What an open file holds, read from where it was read before if it only grew or was
+    /// compressed or decompressed.
     fn contents(
         &mut self,
         name: &OsStr,
@@ -343,7 +375,9 @@ impl<'a, 'r> Shard<'a, 'r> {
                     && !lacks(Ablation::Grown)
             };
             let mut rollout = rollout.clone();
-            if goes_on && let Some(now) = self.reader.read_on(&mut source()?, *consumed, &mut rollout)? {
+            if goes_on
+                && let Some(now) = self.reader.read_on(&mut source()?, *consumed, &mut rollout)?
+            {
                 let is_same = has_moved && now == *consumed;
                 self.stats.moved += u64::from(is_same);
                 self.stats.continued += u64::from(!is_same);
@@ -355,11 +389,14 @@ impl<'a, 'r> Shard<'a, 'r> {
         Ok(read)
     }
 
-    /// Takes a file that could not be looked at or read: what was remembered of it, under this name or that of its other form, stays.
+    /// Takes a file that could not be looked at or read: what was remembered of it, under this name
+    /// or that of its other form, stays.
     fn unreadable(&mut self, name: &OsStr, error: &io::Error, before: Option<(Record, Detail)>) {
         let problem = What::unreadable(error, before.is_some());
         self.problems.push(Problem { path: part::path(&self.key, name), what: problem });
-        if let Some((record, detail)) = before.filter(|_| !self.context.options.lacks(Ablation::Unreadable)) {
+        if let Some((record, detail)) =
+            before.filter(|_| !self.context.options.lacks(Ablation::Unreadable))
+        {
             self.stats.stale += 1;
             self.changed |= !record.is_named(name);
             let record = record.named(name);

@@ -18,7 +18,8 @@ pub struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// When it begins, in seconds of Unix time. Every time zone in use today begins its days at such a time.
+    /// When it begins, in seconds of Unix time. Every time zone in use today begins its days at
+    /// such a time.
     #[must_use]
     pub const fn begins_at(&self) -> i64 {
         self.quarter.saturating_mul(QUARTER)
@@ -38,7 +39,10 @@ impl Used {
     /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self { tokens: self.tokens.plus(other.tokens), events: self.events.saturating_add(other.events) }
+        Self {
+            tokens: self.tokens.plus(other.tokens),
+            events: self.events.saturating_add(other.events),
+        }
     }
 }
 
@@ -47,14 +51,14 @@ impl Used {
 pub struct Usage {
     models: Vec<Arc<str>>,
     places: HashMap<Arc<str>, usize>,
-    /// In no order; a slot may stand in them several times.
+    /// In no order; a slot may are in them several times.
     sums: Vec<Added>,
 }
 
 /// What was added at once.
 #[derive(Clone, Debug)]
 struct Added {
-    /// Where each of its models stands among all.
+    /// Where each of its models is among all.
     models: Vec<usize>,
     totals: Vec<Total>,
 }
@@ -95,7 +99,8 @@ impl Usage {
         // Entries of one class come in runs, as a rule.
         let mut run: Option<(K, Used)> = None;
         for Added { models, totals } in &self.sums {
-            let model = |place: u32| Some(&*self.models[*models.get(usize::try_from(place).ok()?)?]);
+            let model =
+                |place: u32| Some(&*self.models[*models.get(usize::try_from(place).ok()?)?]);
             for &Total { quarter, model: place, tier, tokens, events } in totals {
                 let slot = Slot { quarter, model: place.and_then(model), tier };
                 let Some(class) = class(&slot) else { continue };

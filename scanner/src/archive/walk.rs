@@ -1,8 +1,9 @@
 //! Finds every rollout below a home, with one metadata call a file.
 //!
-//! Symbolic links are followed, to files and to folders. A folder is read once, however many ways lead to it; so circles
-//! end. Real folders are read first, then the linked ones in the order of their paths: the same archive is always found by
-//! the same paths. Where a rollout stands both plain and compressed in a folder, only the plain one is found.
+//! Symbolic links are followed, to files and to folders. A folder is read once, however many ways
+//! lead to it; so circles end. Real folders are read first, then the linked ones in the order of
+//! their paths: the same archive is always found by the same paths. Where a rollout is both plain
+//! and compressed in a folder, only the plain one is found.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, OsStr, OsString};
@@ -25,7 +26,7 @@ use super::state::State;
 /// A rollout that was found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
-    /// Where its name stands among those of its folder.
+    /// Where its name is among those of its folder.
     pub(crate) name: Span,
     /// How it was found; nothing where no memo can know it: then it is looked at only when it is
     /// read.
@@ -39,13 +40,13 @@ pub(crate) struct Found {
 pub(crate) struct Folder {
     /// Its path below the home.
     pub(crate) path: PathBuf,
-    /// The names of what stands in it.
+    /// The names of what is in it.
     pub(crate) names: Names,
     /// The rollouts in it, in the order of their names.
     pub(crate) files: Vec<Found>,
     /// Rollouts that could not be looked at.
     pub(crate) failed: Vec<(OsString, io::Error)>,
-    /// The state it was in before it was listed, if nothing stands in it but `files`.
+    /// The state it was in before it was listed, if nothing is in it but `files`.
     pub(crate) listed: Option<State>,
     /// What the memo has of it, as far as that was looked at.
     pub(crate) stored: Option<Stored>,
@@ -67,7 +68,7 @@ pub(crate) struct Walked {
 
 /// Who hears of folders.
 pub(crate) trait Hears: Sync {
-    /// What the memo has of a folder; and what stands in it, where it is in a state of which the
+    /// What the memo has of a folder; and what is in it, where it is in a state of which the
     /// memo knows that.
     fn known(&self, folder: &Path, state: &State) -> Option<(Option<Listing>, Stored)>;
 
@@ -188,7 +189,11 @@ impl Walk<'_> {
     }
 
     /// Reads a folder; `None` if it was read before.
-    fn read(&self, path: &Path, buffer: &mut Vec<u8>) -> io::Result<Option<(Content, (Duration, Duration))>> {
+    fn read(
+        &self,
+        path: &Path,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<Option<(Content, (Duration, Duration))>> {
         let start = Instant::now();
         let fd = openat(
             CWD,
@@ -243,7 +248,7 @@ impl Folder {
         OsStr::from_bytes(self.names.get(file.name))
     }
 
-    /// Leaves out each compressed rollout that stands there plain, too.
+    /// Leaves out each compressed rollout that is there plain, too.
     fn leave_out_second_forms(&mut self) {
         let names: HashSet<OsString> = self
             .files
@@ -265,16 +270,25 @@ impl Folder {
 
 impl Content {
     /// Looks at what is called `name` in the folder, once.
-    fn look(&mut self, fd: BorrowedFd<'_>, place: Span, name: &CStr, kind: FileType, options: &Options) {
+    fn look(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        place: Span,
+        name: &CStr,
+        kind: FileType,
+        options: &Options,
+    ) {
         let text = OsStr::from_bytes(name.to_bytes());
         if kind == FileType::Directory {
             self.inner.push(self.folder.path.join(text));
             return;
         }
-        // Where the folder does not tell, a link cannot be told from what it leads to: as it may be one, it is taken for one.
+        // Where the folder does not tell, a link cannot be told from what it leads to: as it may be
+        // one, it is taken for one.
         let is_link = kind != FileType::RegularFile;
         let compressed = is_compressed(text);
-        let named = is_rollout(name.to_bytes()) && !(compressed && options.lacks(Ablation::Compressed));
+        let named =
+            is_rollout(name.to_bytes()) && !(compressed && options.lacks(Ablation::Compressed));
         if !named && !is_link {
             return;
         }

@@ -34,12 +34,16 @@ fn row(ts: i64) -> Signature {
 const NONE: Ablations = Ablations::NONE;
 const FILE: Identity = Identity { device: 1, inode: 2, birth: Some(3) };
 
-/// Evidence for turn `a` at 10 and 30, completions of `a` at 20 and of `b` at 25, anchors at 1 and 40.
+/// Evidence for turn `a` at 10 and 30, completions of `a` at 20 and of `b` at 25, anchors at 1 and
+/// 40.
 fn memo_and_table() -> (Memo, Table) {
     let mut facts = FactSet::default();
     let request = || Says::Request { turn: Cow::Borrowed("a"), model: None };
-    let completion = |turn| Says::Completion { turn: Cow::Borrowed(turn), model: Cow::Borrowed("m") };
-    for (id, says) in [(10, request()), (20, completion("a")), (25, completion("b")), (30, request())] {
+    let completion =
+        |turn| Says::Completion { turn: Cow::Borrowed(turn), model: Cow::Borrowed("m") };
+    for (id, says) in
+        [(10, request()), (20, completion("a")), (25, completion("b")), (30, request())]
+    {
         facts.push(id, row(id), None, None, &says);
     }
     let anchors = [1, 40].map(|id| Anchor { id, signature: row(id) }).to_vec();
@@ -113,7 +117,10 @@ fn facts_drops_what_is_gone_and_refuses_what_is_different() {
 
     let (mut memo, mut table) = memo_and_table();
     table.rows.insert(30, row(31));
-    assert_eq!(refused(facts(&mut memo, 40, &mut Verified::default(), &mut table, NONE)), Check::Facts);
+    assert_eq!(
+        refused(facts(&mut memo, 40, &mut Verified::default(), &mut table, NONE)),
+        Check::Facts
+    );
 
     let (mut memo, mut table) = memo_and_table();
     table.rows.insert(25, row(26));
@@ -142,7 +149,8 @@ fn without_anchors_any_fact_proves_the_database() {
     let mut verified = Verified::default();
     assert_eq!(anchors(&mut memo, &mut table, NONE).unwrap(), 0);
     facts(&mut memo, 40, &mut verified, &mut table, NONE).unwrap();
-    any_survivor(&mut memo, &mut verified, &mut table, NONE).expect("the completion of `b` is still there");
+    any_survivor(&mut memo, &mut verified, &mut table, NONE)
+        .expect("the completion of `b` is still there");
     assert_eq!(ids(&memo), [25]);
 
     let (mut memo, mut table) = memo_and_table();
@@ -155,11 +163,13 @@ fn without_anchors_any_fact_proves_the_database() {
 
 #[test]
 fn a_memo_of_an_empty_table_needs_no_survivor() {
-    let mut memo = Memo { identity: FILE, cursor: 0, anchors: Vec::new(), facts: FactSet::default() };
+    let mut memo =
+        Memo { identity: FILE, cursor: 0, anchors: Vec::new(), facts: FactSet::default() };
     any_survivor(&mut memo, &mut Verified::default(), &mut Table::default(), NONE).unwrap();
 }
 
-/// A submission at priority of turn `a` at 10, which ran at 20, where a row names the model, and at 30.
+/// A submission at priority of turn `a` at 10, which ran at 20, where a row names the model, and at
+/// 30.
 fn submission_and_turn_rows(whole: bool) -> (Memo, Table) {
     let (mut facts, mut seen) = (FactSet::default(), Seen::default());
     facts.push(10, row(10), None, None, &Says::Submission { turn: "a", tier: TierWord::Priority });
@@ -174,7 +184,8 @@ fn submission_and_turn_rows(whole: bool) -> (Memo, Table) {
 
 #[test]
 fn turn_rows_that_the_answer_rests_on_must_be_there() {
-    let check = |memo: &Memo, table: &mut Table| turn_rows(memo, 30, &mut Verified::default(), table, NONE);
+    let check =
+        |memo: &Memo, table: &mut Table| turn_rows(memo, 30, &mut Verified::default(), table, NONE);
     let (memo, mut table) = submission_and_turn_rows(true);
     check(&memo, &mut table).unwrap();
     assert_eq!(table.asked, [30, 20], "the newest, and the newest that names a model");
@@ -199,8 +210,17 @@ fn a_model_that_rows_not_kept_may_name_is_asked_for() {
     turn_rows(&memo, 30, &mut Verified::default(), &mut table, NONE).unwrap();
     let mut seen = Seen::default();
     seen.add(40, &TurnRow { turn: "b", model: None });
-    memo.facts.push(35, row(35), None, None, &Says::Submission { turn: "b", tier: TierWord::Priority });
+    memo.facts.push(
+        35,
+        row(35),
+        None,
+        None,
+        &Says::Submission { turn: "b", tier: TierWord::Priority },
+    );
     let needed = needed(&memo.facts, NONE);
     memo.facts.keep(&needed, &seen, false, |id| Ok::<_, ()>(row(id))).unwrap();
-    assert_eq!(refused(turn_rows(&memo, 30, &mut Verified::default(), &mut table, NONE)), Check::TurnRows);
+    assert_eq!(
+        refused(turn_rows(&memo, 30, &mut Verified::default(), &mut table, NONE)),
+        Check::TurnRows
+    );
 }

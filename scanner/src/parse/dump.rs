@@ -1,4 +1,5 @@
-//! A submission as the session loop dumps it: Rust's Debug form of `Submission { id: "…", op: NAME { … } }`.
+//! A submission as the session loop dumps it: Rust's Debug form of `Submission { id: "…", op: NAME
+//! { … } }`.
 
 use memchr::memmem;
 
@@ -20,9 +21,11 @@ pub(super) struct Submission<'a> {
 /// The operations that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// `UserInput`, `UserTurn`, `UserInputWithTurnContext` (0.125 to 0.130) or `TurnInput` (from 0.148): names a turn.
+    /// `UserInput`, `UserTurn`, `UserInputWithTurnContext` (0.125 to 0.130) or `TurnInput` (from
+    /// 0.148): names a turn.
     NamesTurn,
-    /// `ThreadSettings`, which `/fast` sends, or `OverrideTurnContext` (0.117 to 0.122): sets the tier.
+    /// `ThreadSettings`, which `/fast` sends, or `OverrideTurnContext` (0.117 to 0.122): sets the
+    /// tier.
     Settings,
     /// An operation of another name.
     Other,
@@ -78,7 +81,9 @@ fn operation_at(value: &[u8]) -> Option<Operation> {
     let length = value.iter().position(|&byte| !is_name_byte(byte)).unwrap_or(value.len());
     match &value[..length] {
         b"" => None,
-        b"UserInput" | b"UserTurn" | b"UserInputWithTurnContext" | b"TurnInput" => Some(Operation::NamesTurn),
+        b"UserInput" | b"UserTurn" | b"UserInputWithTurnContext" | b"TurnInput" => {
+            Some(Operation::NamesTurn)
+        }
         b"ThreadSettings" | b"OverrideTurnContext" => Some(Operation::Settings),
         _ => Some(Operation::Other),
     }
@@ -86,7 +91,8 @@ fn operation_at(value: &[u8]) -> Option<Operation> {
 
 fn tier_at(value: &[u8]) -> Option<TierWord> {
     if let Some(behind) = value.strip_prefix(b"None") {
-        return (!behind.first().is_some_and(|&byte| is_name_byte(byte))).then_some(TierWord::Inherit);
+        return (!behind.first().is_some_and(|&byte| is_name_byte(byte)))
+            .then_some(TierWord::Inherit);
     }
     if value.starts_with(b"Some(None)") {
         return Some(TierWord::Other);
@@ -106,10 +112,15 @@ fn tier_at(value: &[u8]) -> Option<TierWord> {
             (name.eq_ignore_ascii_case(b"fast") || name.eq_ignore_ascii_case(b"priority"), behind)
         }
     };
-    behind.starts_with(b"))").then_some(if is_priority { TierWord::Priority } else { TierWord::Other })
+    behind.starts_with(b"))").then_some(if is_priority {
+        TierWord::Priority
+    } else {
+        TierWord::Other
+    })
 }
 
-/// The length of a string literal whose opening quote stands just before `text`; `None` if it never closes.
+/// The length of a string literal whose opening quote comes just before `text`; `None` if it never
+/// closes.
 fn literal_length(text: &[u8]) -> Option<usize> {
     let mut position = 0;
     loop {
@@ -220,7 +231,8 @@ mod tests {
 
     #[test]
     fn a_literal_that_never_closes_ends_the_dump() {
-        let dump = r#" id: "t", op: UserInput { text: "open, service_tier: Some(Some(\"priority\"))"#;
+        let dump =
+            r#" id: "t", op: UserInput { text: "open, service_tier: Some(Some(\"priority\"))"#;
         assert_eq!(read(dump), Some(("t", NAMES_TURN, TierWord::Inherit)));
         assert_eq!(
             read(r#" id: "t", op: UserInput { text: "open \"#),

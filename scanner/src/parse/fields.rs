@@ -1,17 +1,24 @@
 //! Fields of the spans before a marker: `name=value`.
 
-/// The value of field `name` in `text`, at the first place where the name is not the end of a longer one.
+/// The value of field `name` in `text`, at the first place where the name is not the end of a
+/// longer one.
 ///
-/// `parent_thread_id=` is not `thread_id=`, and `a.turn_id=` is not `turn_id=`. A value in double quotes is what stands
-/// between them; any other ends at ASCII white space or one of `, ] ) } :`. An empty value, one whose quotes never close
-/// and one that is no UTF-8 count as absent; a later occurrence is not tried.
+/// `parent_thread_id=` is not `thread_id=`, and `a.turn_id=` is not `turn_id=`. A value in double
+/// quotes is what is between them; any other ends at ASCII white space or one of `, ] ) } :`. An
+/// empty value, one whose quotes never close and one that is no UTF-8 count as absent; a later
+/// occurrence is not tried.
 pub(crate) fn field<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a str> {
-    // Spans hold a dozen of these; to prepare a search for the name takes longer than to look at each.
+    // Spans hold a dozen of these; to prepare a search for the name takes longer than to look at
+    // each.
     value(memchr::memchr_iter(b'=', text).find_map(|at| begins(text, at, name))?)
 }
 
 /// The values of two fields, found in one go.
-pub(super) fn fields<'a>(text: &'a [u8], first: &[u8], second: &[u8]) -> (Option<&'a str>, Option<&'a str>) {
+pub(super) fn fields<'a>(
+    text: &'a [u8],
+    first: &[u8],
+    second: &[u8],
+) -> (Option<&'a str>, Option<&'a str>) {
     let (mut one, mut other) = (None, None);
     for at in memchr::memchr_iter(b'=', text) {
         one = one.or_else(|| begins(text, at, first));
@@ -23,7 +30,7 @@ pub(super) fn fields<'a>(text: &'a [u8], first: &[u8], second: &[u8]) -> (Option
     (one.and_then(value), other.and_then(value))
 }
 
-/// What follows the `=` at a place, if the whole name `name` stands before it.
+/// What follows the `=` at a place, if the whole name `name` comes before it.
 fn begins<'a>(text: &'a [u8], at: usize, name: &[u8]) -> Option<&'a [u8]> {
     let before = text[..at].strip_suffix(name)?;
     before.last().is_none_or(|&byte| !continues_name(byte)).then(|| &text[at + 1..])
@@ -33,7 +40,12 @@ fn begins<'a>(text: &'a [u8], at: usize, name: &[u8]) -> Option<&'a [u8]> {
 fn value(text: &[u8]) -> Option<&str> {
     let value = match text.strip_prefix(b"\"") {
         Some(quoted) => &quoted[..memchr::memchr(b'"', quoted)?],
-        None => &text[..text.iter().position(|&byte| ENDS_VALUE[usize::from(byte)]).unwrap_or(text.len())],
+        None => {
+            &text[..text
+                .iter()
+                .position(|&byte| ENDS_VALUE[usize::from(byte)])
+                .unwrap_or(text.len())]
+        }
     };
     if value.is_empty() { None } else { str::from_utf8(value).ok() }
 }

@@ -1,7 +1,7 @@
 //! The few members of a JSON object that matter, whatever else it holds.
 //!
-//! `serde_json` does the reading: what is not looked at is still checked against RFC 8259, without recursion, so a
-//! member may be as large or as deep as it likes.
+//! `serde_json` does the reading: what is not looked at is still checked against RFC 8259, without
+//! recursion, so a member may be as large or as deep as it likes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,8 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A word to look for before a text is read as JSON: ASCII, without characters that have a short escape.
+/// A word to look for before a text is read as JSON: ASCII, without characters that have a short
+/// escape.
 pub(super) struct Word(LazyLock<Finder<'static>>);
 
 impl Word {
@@ -28,8 +29,8 @@ impl Word {
 
     /// Whether `text` may hold a string equal to the word.
     ///
-    /// Necessary, not sufficient: a quick way past rows that cannot matter. Such a word is written out or, letter by
-    /// letter, with escapes that begin `\u00`.
+    /// Necessary, not sufficient: a quick way past rows that cannot matter. Such a word is written
+    /// out or, letter by letter, with escapes that begin `\u00`.
     pub(super) fn may_stand_in(&self, text: &[u8]) -> bool {
         static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\u00"));
         self.0.find(text).is_some() || ESCAPE.find(text).is_some()
@@ -41,7 +42,8 @@ impl Word {
 pub(super) struct Value<'a>(&'a str);
 
 impl<'a> Value<'a> {
-    /// The value as text; an empty string, one with a lone surrogate and anything that is no string count as absent.
+    /// The value as text; an empty string, one with a lone surrogate and anything that is no string
+    /// count as absent.
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
         if inner.is_empty() {
@@ -71,10 +73,11 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads exactly one object, with ASCII white space around it, and hands every member to `each` in order.
+/// Reads exactly one object, with ASCII white space around it, and hands every member to `each` in
+/// order.
 ///
-/// `None` if `text` is anything else: then whatever `each` has seen must be forgotten. Of duplicate members the last
-/// one wins if `each` assigns.
+/// `None` if `text` is anything else: then whatever `each` has seen must be forgotten. Of duplicate
+/// members the last one wins if `each` assigns.
 pub(super) fn object<'a>(text: &'a [u8], each: impl FnMut(&str, Value<'a>)) -> Option<()> {
     members(str::from_utf8(text).ok()?.trim_matches(|c: char| c.is_ascii_whitespace()), each)
 }

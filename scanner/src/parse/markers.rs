@@ -43,7 +43,7 @@ impl MarkerKind {
     }
 }
 
-/// Where the first marker of a body stands.
+/// Where the first marker of a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marked {
     /// Its kind.
@@ -64,7 +64,8 @@ pub(crate) fn first_marker(body: &[u8]) -> Option<Marked> {
     static WEBSOCKETS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(WEBSOCKET));
     static SUBMISSIONS: LazyLock<Finder<'static>> =
         LazyLock::new(|| Finder::new(MarkerKind::Submission.bytes()));
-    static TAGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MarkerKind::Tags.bytes()));
+    static TAGS: LazyLock<Finder<'static>> =
+        LazyLock::new(|| Finder::new(MarkerKind::Tags.bytes()));
 
     let is_at = |start: usize, kind: MarkerKind| body[start..].starts_with(kind.bytes());
     let marked = |start, kind: MarkerKind| Marked { kind, start, end: start + kind.bytes().len() };
@@ -74,7 +75,8 @@ pub(crate) fn first_marker(body: &[u8]) -> Option<Marked> {
     });
     for (finder, kind) in [(&SUBMISSIONS, MarkerKind::Submission), (&TAGS, MarkerKind::Tags)] {
         // Only one that begins earlier matters.
-        let end = first.map_or(body.len(), |first| body.len().min(first.start + kind.bytes().len() - 1));
+        let end =
+            first.map_or(body.len(), |first| body.len().min(first.start + kind.bytes().len() - 1));
         if let Some(start) = finder.find(&body[..end]) {
             first = Some(marked(start, kind));
         }
@@ -97,7 +99,8 @@ mod tests {
         })
     }
 
-    /// At every alignment, in bodies shorter than a vector, too, and where one marker ends in the beginning of another.
+    /// At every alignment, in bodies shorter than a vector, too, and where one marker ends in the
+    /// beginning of another.
     #[test]
     fn the_first_of_all_markers_is_found() {
         let pieces: [&[u8]; 9] = [

@@ -1,7 +1,9 @@
-//! From one row to at most one fact, and to the turn it proves to have run: everything that decides what a row means.
+//! From one row to at most one fact, and to the turn it proves to have run: everything that decides
+//! what a row means.
 //!
-//! The fingerprint that a memo carries ([`crate::producer`]) covers exactly the files of this folder. The rules come
-//! from the databases that the Codex CLI 0.117 to 0.171 writes; see `docs/trace-rules.md` for each with its evidence.
+//! The fingerprint that a memo carries ([`crate::producer`]) covers exactly the files of this
+//! folder. The rules come from the databases that the Codex CLI 0.117 to 0.171 writes; see
+//! `docs/trace-rules.md` for each with its evidence.
 
 mod dump;
 mod fields;
@@ -23,8 +25,8 @@ use dump::{Operation, Submission};
 /// What one marked row turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {
-    /// The marker stands in a row of another target, or a tier in a submission of an unknown operation: a quotation, or a
-    /// version that moved its targets or renamed its operations.
+    /// The marker is in a row of another target, or a tier in a submission of an unknown operation:
+    /// a quotation, or a version that moved its targets or renamed its operations.
     Unrecognised,
     /// A row of the right target that says nothing about a turn.
     Nothing,
@@ -42,8 +44,9 @@ pub(crate) struct Fact<'a> {
 }
 
 impl<'a> Fact<'a> {
-    /// The thread it belongs to: the row's column `thread_id` (`None` unless it is valid text), else the field before the
-    /// marker. Asked for apart from parsing, because the column stands behind the body and few rows are facts.
+    /// The thread it belongs to: the row's column `thread_id` (`None` unless it is valid text),
+    /// else the field before the marker. Asked for apart from parsing, because the column comes
+    /// after the body and few rows are facts.
     pub(crate) fn thread(&self, column: Option<&'a str>) -> Option<&'a str> {
         column.filter(|thread| !thread.is_empty()).or(self.span_thread)
     }
@@ -77,8 +80,8 @@ pub(crate) enum TierWord {
 
 /// Parses a row whose body holds `marked`.
 ///
-/// `body` is the whole body; `marked` must come from [`first_marker`] on it; `target` is the column, `None` unless it is
-/// TEXT.
+/// `body` is the whole body; `marked` must come from [`first_marker`] on it; `target` is the
+/// column, `None` unless it is TEXT.
 pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, target: Option<&[u8]>) -> Parsed<'a> {
     if !marked.kind.is_logged_as(target) {
         return Parsed::Unrecognised;
@@ -94,7 +97,9 @@ pub(crate) fn parse<'a>(body: &'a [u8], marked: Marked, target: Option<&[u8]>) -
         },
         MarkerKind::Tags => tags(before, after),
     };
-    says.map_or(Parsed::Nothing, |says| Parsed::Fact(Fact { span_thread: field(before, b"thread_id"), says }))
+    says.map_or(Parsed::Nothing, |says| {
+        Parsed::Fact(Fact { span_thread: field(before, b"thread_id"), says })
+    })
 }
 
 static PRIORITY: json::Word = json::Word::priority();
@@ -114,7 +119,9 @@ fn request<'a>(before: &'a [u8], after: &'a [u8]) -> Option<Says<'a>> {
         "service_tier" => tier = value.text(),
         "model" => model = value.text(),
         "turn_id" => own_turn = value.text(),
-        "client_metadata" => metadata_turn = value.member("turn_id").and_then(json::Value::into_text),
+        "client_metadata" => {
+            metadata_turn = value.member("turn_id").and_then(json::Value::into_text);
+        }
         _ => {}
     })?;
     if kind.as_deref() != Some("response.create") || tier.as_deref() != Some("priority") {
@@ -172,8 +179,8 @@ fn submission(after: &[u8]) -> Result<Option<Says<'_>>, UnknownOperation> {
     }
 }
 
-/// Whether a row whose body holds `marked` is of a kind that tells the tier of turns, whichever it is. A hint: nothing is
-/// parsed.
+/// Whether a row whose body holds `marked` is of a kind that tells the tier of turns, whichever it
+/// is. A hint: nothing is parsed.
 pub(crate) fn tells_tier(body: &[u8], marked: Marked, target: Option<&[u8]>) -> bool {
     static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"service_tier\""));
     marked.kind.is_logged_as(target)

@@ -26,7 +26,10 @@ fn a_request_takes_its_turn_from_the_spans_then_from_the_json() {
         assert_eq!(fact(WEBSOCKET, &body).unwrap().says, expected);
     }
     let body = r#"x websocket request: {"type":"response.create","service_tier":"priority","client_metadata":{"turn_id":"c"}}"#;
-    assert_eq!(fact(WEBSOCKET, body).unwrap().says, Says::Request { turn: Cow::Borrowed("c"), model: None });
+    assert_eq!(
+        fact(WEBSOCKET, body).unwrap().says,
+        Says::Request { turn: Cow::Borrowed("c"), model: None }
+    );
 }
 
 #[test]
@@ -46,7 +49,8 @@ fn a_prewarm_and_a_request_of_another_tier_are_no_facts() {
 
 #[test]
 fn a_completion_needs_turn_and_model() {
-    let body = r#"t{turn.id=a}: websocket event: {"type":"response.completed","response":{"model":"m"}}"#;
+    let body =
+        r#"t{turn.id=a}: websocket event: {"type":"response.completed","response":{"model":"m"}}"#;
     let expected = Says::Completion { turn: Cow::Borrowed("a"), model: Cow::Borrowed("m") };
     assert_eq!(fact(WEBSOCKET, body).unwrap().says, expected);
     for body in [
@@ -61,8 +65,7 @@ fn a_completion_needs_turn_and_model() {
 
 #[test]
 fn a_settings_submission_starts_no_turn() {
-    let body =
-        r#"Submission sub=Submission { id: "s", op: ThreadSettings { service_tier: Some(Some("fast")) } }"#;
+    let body = r#"Submission sub=Submission { id: "s", op: ThreadSettings { service_tier: Some(Some("fast")) } }"#;
     for target in [&b"codex_core::session::handlers"[..], b"codex_core::codex"] {
         assert_eq!(fact(target, body).unwrap().says, Says::Settings { tier: TierWord::Priority });
     }
@@ -70,8 +73,12 @@ fn a_settings_submission_starts_no_turn() {
 
 #[test]
 fn tags_take_turn_and_model_from_the_spans() {
-    let body = r#"turn{turn.id="u" model=m1}: model="m2" tags_json={"a":"b","service_tier":"priority"}"#;
-    assert_eq!(fact(b"feedback_tags", body).unwrap().says, Says::Tags { turn: "u", model: Some("m1") });
+    let body =
+        r#"turn{turn.id="u" model=m1}: model="m2" tags_json={"a":"b","service_tier":"priority"}"#;
+    assert_eq!(
+        fact(b"feedback_tags", body).unwrap().says,
+        Says::Tags { turn: "u", model: Some("m1") }
+    );
 }
 
 #[test]
@@ -81,13 +88,15 @@ fn a_marker_under_another_target_is_unrecognised() {
     let marked = first_marker(body).unwrap();
     assert_eq!(parse(body, marked, None), Parsed::Unrecognised);
     // The first marker decides, even if a later one would suit the target.
-    let body = br#"tags_json=1 websocket event: {"type":"response.completed","response":{"model":"m"}}"#;
+    let body =
+        br#"tags_json=1 websocket event: {"type":"response.completed","response":{"model":"m"}}"#;
     assert_eq!(parse_in(WEBSOCKET, body), Parsed::Unrecognised);
 }
 
 #[test]
 fn the_thread_is_the_column_else_the_field() {
-    let body = br#"s{parent_thread_id=p thread_id=f turn.id=u}: tags_json={"service_tier":"priority"}"#;
+    let body =
+        br#"s{parent_thread_id=p thread_id=f turn.id=u}: tags_json={"service_tier":"priority"}"#;
     let Parsed::Fact(fact) = parse_in(b"feedback_tags", body) else { panic!() };
     for (column, thread) in [(Some("c"), "c"), (Some(""), "f"), (None, "f")] {
         assert_eq!(fact.thread(column), Some(thread));
@@ -104,7 +113,9 @@ fn a_nul_byte_is_an_ordinary_byte() {
 #[test]
 fn a_tier_in_an_unknown_operation_is_unrecognised() {
     let dump = |operation: &str, tier: &str| {
-        format!(r#"Submission sub=Submission {{ id: "s", op: {operation} {{ service_tier: {tier} }} }}"#)
+        format!(
+            r#"Submission sub=Submission {{ id: "s", op: {operation} {{ service_tier: {tier} }} }}"#
+        )
     };
     let read = |body: &str| parse_in(b"codex_core::codex", body.as_bytes()) == Parsed::Unrecognised;
     assert!(read(&dump("Novel", "Some(Some(Fast))")) && read(&dump("Novel", "Some(None)")));
@@ -117,7 +128,9 @@ fn rows_that_tell_a_tier_are_told_by_marker_and_target() {
     let tells = |target: &[u8], body: &str| {
         tells_tier(body.as_bytes(), first_marker(body.as_bytes()).unwrap(), Some(target))
     };
-    assert!(tells(WEBSOCKET, "x websocket request: {}") && !tells(WEBSOCKET, "x websocket event: {}"));
+    assert!(
+        tells(WEBSOCKET, "x websocket request: {}") && !tells(WEBSOCKET, "x websocket event: {}")
+    );
     assert!(tells(b"codex_core::codex", "Submission sub=Submission { op: Interrupt }"));
     assert!(tells(b"feedback_tags", r#"tags_json={"service_tier":"flex"}"#));
     assert!(!tells(b"feedback_tags", "tags_json={}") && !tells(b"log", "x websocket request: {}"));

@@ -3,7 +3,8 @@
 use super::fields::fields;
 use super::markers::Marked;
 
-/// The targets whose rows in a turn's span stand behind the submission that began it, in every version from 0.117 to 0.171.
+/// The targets whose rows in a turn's span rest on the submission that began it, in every version
+/// from 0.117 to 0.171.
 const TARGETS: [&[u8]; 2] = [b"feedback_tags", b"codex_core::session::turn"];
 
 /// What a turn row says.
@@ -17,8 +18,8 @@ pub(crate) struct TurnRow<'a> {
 
 /// The turn that a row proves to have run.
 ///
-/// `marked` is the first marker in `body`: fields are looked for before it only, and what kind of row it makes of this one
-/// does not matter here. `target` is the column, `None` unless it is TEXT.
+/// `marked` is the first marker in `body`: fields are looked for before it only, and what kind of
+/// row it makes of this one does not matter here. `target` is the column, `None` unless it is TEXT.
 pub(crate) fn turn_row<'a>(
     body: &'a [u8],
     marked: Option<Marked>,
@@ -38,13 +39,15 @@ mod tests {
     use super::*;
 
     fn read<'a>(target: &str, body: &'a str) -> Option<(&'a str, Option<&'a str>)> {
-        let row = turn_row(body.as_bytes(), first_marker(body.as_bytes()), Some(target.as_bytes()))?;
+        let row =
+            turn_row(body.as_bytes(), first_marker(body.as_bytes()), Some(target.as_bytes()))?;
         Some((row.turn, row.model))
     }
 
     #[test]
     fn turn_and_model_come_from_the_spans() {
-        let body = "session_loop{thread_id=t}:turn{thread.id=t turn.id=a model=m effort=high}: tags";
+        let body =
+            "session_loop{thread_id=t}:turn{thread.id=t turn.id=a model=m effort=high}: tags";
         for target in ["feedback_tags", "codex_core::session::turn"] {
             assert_eq!(read(target, body), Some(("a", Some("m"))));
         }

@@ -110,7 +110,12 @@ fn a_submission_while_a_turn_runs_is_no_turn_and_sets_the_tier() {
             (2, 2, None, None, submission("steer", TierWord::Priority)),
             (4, 4, None, None, submission("turn", TierWord::Inherit)),
         ],
-        [(1, "steer", Some("m0")), (3, "other", Some("m1")), (5, "turn", Some("m2")), (6, "turn", None)],
+        [
+            (1, "steer", Some("m0")),
+            (3, "other", Some("m1")),
+            (5, "turn", Some("m2")),
+            (6, "turn", None),
+        ],
     );
     let found = turns(&facts, ALL, Ablations::NONE);
     assert_eq!(found.keys().collect::<Vec<_>>(), ["turn"]);
@@ -136,8 +141,9 @@ fn relevant_are_evidence_its_completions_and_tiers_once_priority_was_set() {
     let ids: Vec<_> = relevant(&facts, Ablations::NONE).iter().map(|fact| fact.id).collect();
     assert_eq!(ids, [1, 3, 6, 7, 8]);
     let needed = needed(&facts, Ablations::NONE);
-    let is_needed =
-        |name: &str| (0..needed.len()).any(|at| needed[at] && facts.names().get(NameId::at(at)) == name);
+    let is_needed = |name: &str| {
+        (0..needed.len()).any(|at| needed[at] && facts.names().get(NameId::at(at)) == name)
+    };
     assert_eq!(["t", "u", "v", "w", "never ran"].map(is_needed), [true, false, false, true, true]);
 }
 
@@ -147,8 +153,9 @@ fn below(state: &mut u64, n: u64) -> usize {
     usize::try_from((*state >> 33) % n).unwrap()
 }
 
-/// Goes through every deletion of small random tables. What is known of a table before rows were deleted gives the
-/// answer of the rows that are left, once what matters was looked up, or says that only a full scan can.
+/// Goes through every deletion of small random tables. What is known of a table before rows were
+/// deleted gives the answer of the rows that are left, once what matters was looked up, or says
+/// that only a full scan can.
 #[test]
 fn what_is_not_looked_up_never_changes_an_answer() {
     const ROWS: i64 = 8;
@@ -157,7 +164,8 @@ fn what_is_not_looked_up_never_changes_an_answer() {
         let (mut rows, mut turn_rows): (Vec<Row>, Vec<_>) = (Vec::new(), Vec::new());
         for id in 1..=ROWS {
             let turn = ["t", "u", "v"][below(&mut state, 3)];
-            let tier = [TierWord::Inherit, TierWord::Priority, TierWord::Other][below(&mut state, 3)];
+            let tier =
+                [TierWord::Inherit, TierWord::Priority, TierWord::Other][below(&mut state, 3)];
             let process = [None, Some("p")][below(&mut state, 2)];
             let model = [None, Some("m"), Some("n")][below(&mut state, 3)];
             let says = match below(&mut state, 8) {
@@ -179,7 +187,8 @@ fn what_is_not_looked_up_never_changes_an_answer() {
                 turn_rows.iter().copied().filter(|row| is_left(row.0)),
             );
             let mut facts = set_with(rows.iter().cloned(), turn_rows.iter().copied());
-            // As the scan does: what is gone of the relevant facts is forgotten, until none of them is gone.
+            // As the scan does: what is gone of the relevant facts is forgotten, until none of them
+            // is gone.
             loop {
                 let relevant = relevant(&facts, Ablations::NONE).into_iter().map(|fact| fact.id);
                 let noticed: Vec<i64> = relevant.filter(|&id| !is_left(id)).collect();

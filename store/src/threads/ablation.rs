@@ -1,7 +1,9 @@
-//! The rules of thread stores that can be switched off by name, to measure whether a test would notice that one is missing.
+//! The rules of thread stores that can be switched off by name, to measure whether a test would
+//! notice that one is missing.
 //!
-//! The switch is where the rule is; what it takes to do the wrong thing is here, where it takes more than a condition.
-//! Without the feature `ablations` nothing can be switched off, and the compiler leaves out what only a switch would reach.
+//! The switch is where the rule is; what it takes to do the wrong thing is here, where it takes
+//! more than a condition. Without the feature `ablations` nothing can be switched off, and the
+//! compiler leaves out what only a switch would reach.
 
 #[cfg_attr(not(feature = "ablations"), path = "ablation/fixed.rs")]
 mod rules;

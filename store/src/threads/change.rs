@@ -1,7 +1,8 @@
 //! What one line of a history says of the thread's row, parsed from its payload.
 //!
-//! Nothing in a payload is an error: what has not the shape that its kind should have says nothing, field by field. So a
-//! history of another version of the writer loads, and a line that nobody understands still counts as a touch.
+//! Nothing in a payload is an error: what has not the shape that its kind should have says nothing,
+//! field by field. So a history of another version of the writer loads, and a line that nobody
+//! understands still counts as a touch.
 
 mod parse;
 
@@ -15,7 +16,8 @@ pub(crate) use parse::{capped, inner_kind};
 /// Texts of messages are cut after so many characters.
 pub const MAX_TEXT_CHARS: usize = 4096;
 
-/// The text before a user's own words where an editor has added its context. What follows the first one is the request.
+/// The text before a user's own words where an editor has added its context. What follows the first
+/// one is the request.
 pub(crate) const REQUEST_MARKER: &str = "## My request for Codex:";
 
 /// What a line says of the row.
@@ -44,8 +46,8 @@ pub enum Change {
     Touch,
 }
 
-/// The facts of a `session_meta` line. A text that may be an object in the history, such as the source of a thread that
-/// another thread started, is kept as compact JSON.
+/// The facts of a `session_meta` line. A text that may be an object in the history, such as the
+/// source of a thread that another thread started, is kept as compact JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionMeta {
     /// The thread that the line is about: in a fork, not always the one whose history it is in.
@@ -109,14 +111,16 @@ pub struct Git {
     pub repository_url: Option<String>,
 }
 
-/// The facts of a `turn_context` line. Policies that are objects in the history are kept as compact JSON.
+/// The facts of a `turn_context` line. Policies that are objects in the history are kept as compact
+/// JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TurnContext {
     /// The working folder.
     pub cwd: Option<String>,
     /// The model.
     pub model: Option<String>,
-    /// The reasoning effort: `Some(None)` for a turn without one, `None` where the line cannot be understood.
+    /// The reasoning effort: `Some(None)` for a turn without one, `None` where the line cannot be
+    /// understood.
     pub effort: Option<Option<String>>,
     /// The approval policy.
     pub approval_policy: Option<String>,

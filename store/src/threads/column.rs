@@ -3,7 +3,8 @@
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-/// A column of table `threads`, in the order of the table. The id is the key of the row and not among them.
+/// A column of table `threads`, in the order of the table. The id is the key of the row and not
+/// among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Column {
@@ -59,8 +60,8 @@ pub enum Column {
     MemoryMode,
     /// The thread that it was forked from.
     ForkedFrom,
-    /// Bytes of history that the row is the replay of, so that a stale row is seen with one `stat` a file: of a file that is
-    /// compressed its own size, of several segments their sum.
+    /// Bytes of history that the row is the replay of, so that a stale row is seen with one `stat`
+    /// a file: of a file that is compressed its own size, of several segments their sum.
     HistoryBytes,
 }
 

@@ -10,7 +10,8 @@ impl Item {
     /// The first line of a history.
     ///
     /// # Errors
-    /// [`ItemError::Encode`], which the payloads of this crate do not cause; so with the other constructors below.
+    /// [`ItemError::Encode`], which the payloads of this crate do not cause; so with the other
+    /// constructors below.
     pub fn session_meta(meta: &SessionMeta) -> Result<Self, ItemError> {
         #[derive(Serialize)]
         struct Payload<'a> {
@@ -133,7 +134,10 @@ impl Item {
         struct Usage {
             total_tokens: i64,
         }
-        Self::event("token_count", Fields { info: Info { total_token_usage: Usage { total_tokens: total } } })
+        Self::event(
+            "token_count",
+            Fields { info: Info { total_token_usage: Usage { total_tokens: total } } },
+        )
     }
 
     /// The beginning of a turn.

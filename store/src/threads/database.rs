@@ -20,7 +20,8 @@ const PIECE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
-    /// The file, or one that SQLite keeps beside it, is a folder, a link, a pipe, a socket or a device.
+    /// The file, or one that SQLite keeps beside it, is a folder, a link, a pipe, a socket or a
+    /// device.
     #[error("{}: {detail}; move it aside or choose another path, it was not opened", path.display())]
     NotAFile {
         /// The file.
@@ -141,8 +142,8 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
             Err(source) => source,
         };
         match DatabaseError::from_sqlite(path, &source) {
-            // For some steps, such as the change to a write-ahead log, SQLite does not wait by itself; others may be
-            // starting at this moment.
+            // For some steps, such as the change to a write-ahead log, SQLite does not wait by
+            // itself; others may be starting at this moment.
             DatabaseError::Busy { .. } if started.elapsed() < busy_timeout && !is_to_stop() => {
                 std::thread::sleep(RETRY);
             }
@@ -154,8 +155,9 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Da
     }
 }
 
-/// Refuses a file that says of itself that it is a database of something else, or of a later version. To open one would be to touch it:
-/// who closes a database last folds its write-ahead log into it.
+/// Refuses a file that says of itself that it is a database of something else, or of a later
+/// version. To open one would be to touch it: who closes a database last folds its write-ahead log
+/// into it.
 fn refuse_others(path: &Path) -> Result<(), DatabaseError> {
     let mut header = [0; 72];
     let read = open_regular(path).and_then(|mut file| file.read_exact(&mut header));
@@ -163,7 +165,9 @@ fn refuse_others(path: &Path) -> Result<(), DatabaseError> {
     if read.is_err() || !header.starts_with(b"SQLite format 3\0") {
         return Ok(());
     }
-    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let number = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
     let (version, application) = (number(60), number(68));
     if application != schema::APPLICATION_ID {
         return Err(DatabaseError::Foreign { path: path.to_owned() });

@@ -8,11 +8,12 @@ use zstd::stream::read::Decoder as Zstd;
 
 use crate::stop;
 
-/// Frames that refer further back are refused: 32 MiB. Every thread holds so much memory. Codex needs 2 MiB, and no level of
-/// zstd up to 20 more than 32.
+/// Frames that refer further back are refused: 32 MiB. Every thread holds so much memory. Codex
+/// needs 2 MiB, and no level of zstd up to 20 more than 32.
 const WINDOW_LOG: u32 = 25;
 
-/// Reads a compressed file, whatever number of frames it has. What the file says of its content is checked.
+/// Reads a compressed file, whatever number of frames it has. What the file says of its content is
+/// checked.
 pub(super) struct Decoder(Zstd<'static, BufReader<Counted>>);
 
 /// A file, and how much of it was read.

@@ -1,5 +1,5 @@
-//! The one function that says what a line of a history changes in the thread's row. Live projection, replay and verification
-//! all call it, so they cannot disagree.
+//! The one function that says what a line of a history changes in the thread's row. Live
+//! projection, replay and verification all call it, so they cannot disagree.
 
 use std::ops::{BitOr, BitOrAssign};
 
@@ -13,7 +13,8 @@ use crate::threads::time::Millis;
 /// The first message and the preview of a message that has images and no words.
 pub(crate) const IMAGE_PLACEHOLDER: &str = "[Image]";
 
-/// What earlier lines of the history have settled: all that the meaning of a line depends on besides itself.
+/// What earlier lines of the history have settled: all that the meaning of a line depends on
+/// besides itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen(u8);
 
@@ -61,11 +62,17 @@ impl BitOrAssign for Seen {
     }
 }
 
-/// Adds to `patch` what a line with this change and this time does to the row of `thread`, its updated time included, and
-/// gives what is settled then. It looks at nothing but its arguments.
+/// Adds to `patch` what a line with this change and this time does to the row of `thread`, its
+/// updated time included, and gives what is settled then. It looks at nothing but its arguments.
 ///
 /// The bytes of history are not set here: only the caller knows where the line ends.
-pub(crate) fn derive(seen: Seen, thread: ThreadId, change: &Change, at: Millis, patch: &mut Patch) -> Seen {
+pub(crate) fn derive(
+    seen: Seen,
+    thread: ThreadId,
+    change: &Change,
+    at: Millis,
+    patch: &mut Patch,
+) -> Seen {
     derive_without(Ablations::NONE, seen, thread, change, at, patch)
 }
 
@@ -87,7 +94,8 @@ pub(crate) fn derive_without(
         Change::SessionMeta(meta) if meta.id == thread || ablated.has(Ablation::OwnMeta) => {
             session_meta(&mut seen, meta, at, patch);
         }
-        // What is copied begins with the parent's line, also where the fork's own line does not name the parent.
+        // What is copied begins with the parent's line, also where the fork's own line does not
+        // name the parent.
         Change::SessionMeta(parent) => {
             once(&mut seen, Seen::FORKED, Column::ForkedFrom, Some(&parent.id.to_string()), patch);
         }
@@ -97,7 +105,9 @@ pub(crate) fn derive_without(
             user_message(&mut seen, text.as_deref(), *has_images, patch);
         }
         Change::Tokens(total) => patch.set(Column::TokensUsed, Value::Integer(*total)),
-        Change::Goal(objective) => once(&mut seen, Seen::PREVIEW, Column::Preview, Some(objective), patch),
+        Change::Goal(objective) => {
+            once(&mut seen, Seen::PREVIEW, Column::Preview, Some(objective), patch);
+        }
         Change::TurnStarted => {
             seen |= Seen::TURN;
             if ablated.has(Ablation::Recency) {

@@ -1,4 +1,5 @@
-//! The file layer below histories: what a test replaces to fill a disk, to tear a write, or to lose what was not synced.
+//! The file layer below histories: what a test replaces to fill a disk, to tear a write, or to lose
+//! what was not synced.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};

@@ -140,8 +140,11 @@ pub struct ShutdownError {
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failures: Vec<String> =
-            [&self.projection, &self.history].into_iter().flatten().map(ToString::to_string).collect();
+        let failures: Vec<String> = [&self.projection, &self.history]
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect();
         formatter.write_str(&failures.join("; and "))
     }
 }

@@ -24,7 +24,9 @@ pub(super) fn around(sessions: &Path, id: ThreadId, at: Millis) -> Result<Option
         for entry in entries {
             let entry = entry.map_err(unreadable)?;
             let kind = entry.file_type().map_err(unreadable)?;
-            if kind.is_file() && entry.file_name().to_str().and_then(ThreadId::from_file_name) == Some(id) {
+            if kind.is_file()
+                && entry.file_name().to_str().and_then(ThreadId::from_file_name) == Some(id)
+            {
                 return Ok(Some(entry.path()));
             }
         }

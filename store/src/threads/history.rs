@@ -57,13 +57,17 @@ pub fn history(path: &Path) -> Result<History, HistoryError> {
 }
 
 impl Sessions {
-    /// Opens the history of a thread to be loaded, whatever number of files it has; `None` if there is none.
+    /// Opens the history of a thread to be loaded, whatever number of files it has; `None` if there
+    /// is none.
     ///
     /// # Errors
-    /// A second history of this thread, a folder that cannot be read if there is none in the others, and as [`history`].
+    /// A second history of this thread, a folder that cannot be read if there is none in the
+    /// others, and as [`history`].
     pub fn history(&self, id: ThreadId) -> Result<Option<History>, Error> {
         let mut walk = self.look(Some(id));
-        let Some(found) = walk.found.pop() else { return walk.failures.pop().map_or(Ok(None), Err) };
+        let Some(found) = walk.found.pop() else {
+            return walk.failures.pop().map_or(Ok(None), Err);
+        };
         Ok(Some(History::of(pages::in_order(&found.files, found.ablated)?)?))
     }
 }
@@ -84,7 +88,8 @@ impl Iterator for History {
                 Ok(Some(Loaded::Torn(torn))) if self.pages.len() > 0 => {
                     let reason = format!("it breaks off after {} bytes", torn.bytes);
                     let path = open.page.path.clone();
-                    let problem = Problem { path, line: open.number, what: Defect::NotJson { reason } };
+                    let problem =
+                        Problem { path, line: open.number, what: Defect::NotJson { reason } };
                     return match self.turn() {
                         Ok(()) => Some(Ok(Loaded::Problem(problem))),
                         Err(error) => Some(Err(error)),
@@ -156,13 +161,16 @@ impl Open {
             Err(what) if !span.is_ended && what.may_be_a_beginning() => {
                 Loaded::Torn(Torn { offset: span.offset, bytes: span.bytes })
             }
-            Err(what) => Loaded::Problem(Problem { path: self.page.path.clone(), line: self.number, what }),
+            Err(what) => {
+                Loaded::Problem(Problem { path: self.page.path.clone(), line: self.number, what })
+            }
         }))
     }
 }
 
 fn understand(line: &[u8]) -> Result<(Entry, Item), Defect> {
     let entry = line::parse(line)?;
-    let item = Item::from_line(line).map_err(|error| Defect::NotARecord { reason: error.to_string() })?;
+    let item =
+        Item::from_line(line).map_err(|error| Defect::NotARecord { reason: error.to_string() })?;
     Ok((entry, item))
 }

@@ -18,7 +18,9 @@ pub struct ThreadId([u8; 16]);
 
 /// A text that is no thread id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a thread id; one looks like 019a1faa-9ba1-7b10-b548-adc1b617767a, in lower case")]
+#[error(
+    "`{text}` is not a thread id; one looks like 019a1faa-9ba1-7b10-b548-adc1b617767a, in lower case"
+)]
 pub struct IdError {
     /// The beginning of the text.
     pub text: String,
@@ -27,13 +29,16 @@ pub struct IdError {
 impl ThreadId {
     /// A new id of version 7: ids made later by this process order after it.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "each call gives another id, which no default does")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "each call gives another id, which no default does"
+    )]
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7().into_bytes())
     }
 
-    /// The thread of a history file with this name: `rollout-<timestamp>-<id>.jsonl`, or that of a segment or compressed.
-    /// `None` for any other name.
+    /// The thread of a history file with this name: `rollout-<timestamp>-<id>.jsonl`, or that of a
+    /// segment or compressed. `None` for any other name.
     #[must_use]
     pub fn from_file_name(name: &str) -> Option<Self> {
         HistoryName::parse(name).map(|name| name.thread)

@@ -1,4 +1,5 @@
-//! What a caller appends to a history: one line's kind and payload, understood once, written by copying bytes.
+//! What a caller appends to a history: one line's kind and payload, understood once, written by
+//! copying bytes.
 
 use std::borrow::Cow;
 
@@ -57,11 +58,12 @@ pub enum ItemError {
 }
 
 impl Item {
-    /// An item of this kind (the `type` of its line) with this payload. White space between the payload's tokens goes where
-    /// it would break the line.
+    /// An item of this kind (the `type` of its line) with this payload. White space between the
+    /// payload's tokens goes where it would break the line.
     ///
     /// # Errors
-    /// [`ItemError::Kind`], [`ItemError::TooLong`], and [`ItemError::NotAnObject`] for a payload that is no object.
+    /// [`ItemError::Kind`], [`ItemError::TooLong`], and [`ItemError::NotAnObject`] for a payload
+    /// that is no object.
     pub fn new(kind: &str, payload: Box<RawValue>) -> Result<Self, ItemError> {
         Self::of(Cow::Owned(kind.to_owned()), payload)
     }
@@ -87,12 +89,13 @@ impl Item {
 
     /// An item of the crate's own making.
     pub(super) fn built(kind: &'static str, payload: &impl Serialize) -> Result<Self, ItemError> {
-        let payload =
-            serde_json::value::to_raw_value(payload).map_err(|source| ItemError::Encode { source })?;
+        let payload = serde_json::value::to_raw_value(payload)
+            .map_err(|source| ItemError::Encode { source })?;
         Self::of(Cow::Borrowed(kind), payload)
     }
 
-    /// The item of a line in a history; its time is left out, and so is what else is next to the payload.
+    /// The item of a line in a history; its time is left out, and so is what else is next to the
+    /// payload.
     ///
     /// # Errors
     /// [`ItemError::Line`] for what is no line of a history, and as [`Item::new`].
@@ -130,21 +133,29 @@ impl Item {
         &self.change
     }
 
-    /// Whether the item belongs into a history: pieces of what comes whole later, questions and notices do not.
+    /// Whether the item belongs into a history: pieces of what comes whole later, questions and
+    /// notices do not.
     #[must_use]
     pub fn is_persisted(&self) -> bool {
         self.persisted
     }
 
-    /// Adds the line of this item to `out`: `{"timestamp":"...","type":"...","payload":{...}}` and a line break.
-    /// `timestamp` is taken as it is; [`Millis::rfc3339`](crate::threads::Millis::rfc3339) gives one.
+    /// Adds the line of this item to `out`: `{"timestamp":"...","type":"...","payload":{...}}` and
+    /// a line break. `timestamp` is taken as it is;
+    /// [`Millis::rfc3339`](crate::threads::Millis::rfc3339) gives one.
     pub fn write_line(&self, timestamp: &str, out: &mut Vec<u8>) {
         const AROUND: usize = br#"{"timestamp":"","type":"","payload":}"#.len() + 1;
         let payload = self.payload.get();
         out.reserve(AROUND + timestamp.len() + self.kind.len() + payload.len());
-        for piece in
-            [r#"{"timestamp":""#, timestamp, r#"","type":""#, &self.kind, r#"","payload":"#, payload, "}\n"]
-        {
+        for piece in [
+            r#"{"timestamp":""#,
+            timestamp,
+            r#"","type":""#,
+            &self.kind,
+            r#"","payload":"#,
+            payload,
+            "}\n",
+        ] {
             out.extend_from_slice(piece.as_bytes());
         }
     }
@@ -158,7 +169,9 @@ fn is_persisted(kind: &str, payload: &str) -> bool {
     let Some(inner) = change::inner_kind(payload) else { return true };
     match kind {
         "event_msg" => {
-            !(inner.ends_with("_delta") || inner.ends_with("_begin") || TRANSIENT_EVENTS.contains(&&*inner))
+            !(inner.ends_with("_delta")
+                || inner.ends_with("_begin")
+                || TRANSIENT_EVENTS.contains(&&*inner))
         }
         "response_item" => !matches!(&*inner, "compaction_trigger" | "other"),
         _ => true,
@@ -211,9 +224,11 @@ mod tests {
 
     #[test]
     fn a_line_is_written_and_read_again() {
-        let item =
-            Item::new("event_msg", raw("{\n  \"type\": \"agent_message\",\r\n\t\"message\": \"a b\"\n}"))
-                .unwrap();
+        let item = Item::new(
+            "event_msg",
+            raw("{\n  \"type\": \"agent_message\",\r\n\t\"message\": \"a b\"\n}"),
+        )
+        .unwrap();
         let mut line = b"before".to_vec();
         item.write_line("2026-11-20T20:37:24.062Z", &mut line);
         let expected = "before{\"timestamp\":\"2026-11-20T20:37:24.062Z\",\"type\":\"event_msg\",\
@@ -232,17 +247,24 @@ mod tests {
             assert!(matches!(Item::new(kind, raw("{}")), Err(ItemError::Kind { .. })), "{kind}");
         }
         for payload in ["7", "[]", "null", "\"{}\""] {
-            assert!(matches!(Item::new("x", raw(payload)), Err(ItemError::NotAnObject { .. })), "{payload}");
+            assert!(
+                matches!(Item::new("x", raw(payload)), Err(ItemError::NotAnObject { .. })),
+                "{payload}"
+            );
         }
         for line in ["", "{}", "{\"type\":\"x\"}", "{\"type\":\"x\",\"payload\":{}", "\u{feff}{}"] {
-            assert!(matches!(Item::from_line(line.as_bytes()), Err(ItemError::Line { .. })), "{line}");
+            assert!(
+                matches!(Item::from_line(line.as_bytes()), Err(ItemError::Line { .. })),
+                "{line}"
+            );
         }
         assert!(Item::from_line(b"{\"type\":\"x\",\"payload\":{\"a\":\"\xff\"}}").is_err());
     }
 
     #[test]
     fn pieces_questions_and_notices_are_not_persisted() {
-        let is_persisted = |kind: &str, payload: &str| Item::new(kind, raw(payload)).unwrap().is_persisted();
+        let is_persisted =
+            |kind: &str, payload: &str| Item::new(kind, raw(payload)).unwrap().is_persisted();
         for kept in [
             "user_message",
             "token_count",
@@ -253,9 +275,12 @@ mod tests {
         ] {
             assert!(is_persisted("event_msg", &format!("{{\"type\":\"{kept}\"}}")), "{kept}");
         }
-        for gone in
-            ["agent_message_content_delta", "exec_command_begin", "exec_approval_request", "stream_error"]
-        {
+        for gone in [
+            "agent_message_content_delta",
+            "exec_command_begin",
+            "exec_approval_request",
+            "stream_error",
+        ] {
             assert!(!is_persisted("event_msg", &format!("{{\"type\":\"{gone}\"}}")), "{gone}");
         }
         assert!(is_persisted("session_meta", "{}") && is_persisted("event_msg", "{}"));

@@ -1,4 +1,5 @@
-//! JSON text as bytes: members of an object as they are written, and compact text without parsing it.
+//! JSON text as bytes: members of an object as they are written, and compact text without parsing
+//! it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,16 +8,18 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A member of an object as it is written, `null` included; `None` if the object has no such member.
+/// A member of an object as it is written, `null` included; `None` if the object has no such
+/// member.
 pub(crate) type Raw<'a> = Option<&'a RawValue>;
 
-/// The members of an object that have these names. Of several members with one name the last counts.
+/// The members of an object that have these names. Of several members with one name the last
+/// counts.
 ///
-/// Names and values are checked as far as the grammar goes: half of a surrogate pair, or a number that no double holds, is an
-/// error only for anyone who reads that text or number.
+/// Names and values are checked as far as the grammar goes: half of a surrogate pair, or a number
+/// that no double holds, is an error only for anyone who reads that text or number.
 ///
 /// # Errors
-/// `object` is no JSON object.
+/// `object` is not a JSON object.
 pub(crate) fn members<'a, const N: usize>(
     object: &'a str,
     names: [&str; N],
@@ -32,7 +35,8 @@ pub(crate) fn members<'a, const N: usize>(
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = [None; N];
             while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                let place = text(name).and_then(|name| self.0.iter().position(|wanted| *wanted == name));
+                let place =
+                    text(name).and_then(|name| self.0.iter().position(|wanted| *wanted == name));
                 if let Some(place) = place {
                     found[place] = Some(value);
                 }
@@ -63,11 +67,13 @@ pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Valid JSON without the white space between its tokens. What is compact already is given back as it is.
+/// Valid JSON without the white space between its tokens. What is compact already is given back as
+/// it is.
 pub(crate) fn compact(json: &str) -> Cow<'_, str> {
     let is_space = |byte: u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
     let (mut in_string, mut escaped) = (false, false);
-    // Ends of stretches of white space are found by one walk that knows when it is inside of a string.
+    // Ends of stretches of white space are found by one walk that knows when it is inside of a
+    // string.
     let mut outside = move |byte: u8| {
         let was_in_string = in_string;
         if escaped {
@@ -90,7 +96,11 @@ pub(crate) fn compact(json: &str) -> Cow<'_, str> {
 /// Valid JSON on one line.
 pub(crate) fn one_line(json: &str) -> Cow<'_, str> {
     // Inside of a string a line break is written as an escape, so any that is there is white space.
-    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() { Cow::Borrowed(json) } else { compact(json) }
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        Cow::Borrowed(json)
+    } else {
+        compact(json)
+    }
 }
 
 #[cfg(test)]
@@ -99,7 +109,8 @@ mod tests {
 
     #[test]
     fn of_several_members_with_one_name_the_last_counts() {
-        let json = r#"{"a":1,"b":{"c":{"d":5}},"\u0061":[2],"b":{"c":{"d":6,"d":1e999}},"\ud800":1e999}"#;
+        let json =
+            r#"{"a":1,"b":{"c":{"d":5}},"\u0061":[2],"b":{"c":{"d":6,"d":1e999}},"\ud800":1e999}"#;
         let [a, z] = members(json, ["a", "z"]).unwrap();
         assert_eq!((a.map(RawValue::get), z.map(RawValue::get)), (Some("[2]"), None));
         assert_eq!(at(json, &["b", "c", "d"]).map(RawValue::get), Some("1e999"));

@@ -1,7 +1,7 @@
 //! One line of a history, from bytes to what it says of the row.
 //!
-//! Every line is checked in full: UTF-8, JSON to its end, a time. Skipping through JSON runs at several gigabytes a second, so
-//! that nothing would be gained by trusting the beginning of a line.
+//! Every line is checked in full: UTF-8, JSON to its end, a time. Skipping through JSON runs at
+//! several gigabytes a second, so that nothing would be gained by trusting the beginning of a line.
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read};
@@ -15,8 +15,8 @@ use crate::threads::json;
 use crate::threads::problem::Defect;
 use crate::threads::time::Millis;
 
-/// The longest line that is held in memory, 80 MiB. Longer ones are read past, unless they would change more of the row than
-/// its updated time; items that would become such a line are refused.
+/// The longest line that is held in memory, 80 MiB. Longer ones are read past, unless they would
+/// change more of the row than its updated time; items that would become such a line are refused.
 pub const MAX_LINE_BYTES: u64 = 80 << 20;
 
 /// What a line says.
@@ -53,18 +53,20 @@ pub(crate) fn parse(line: &[u8]) -> Result<Entry, Defect> {
 /// Whether a text can be the `type` of a line: it is written between quotes as it is.
 pub(crate) fn is_kind(text: &str) -> bool {
     !text.is_empty()
-        && !text.contains(|character: char| character.is_control() || matches!(character, '"' | '\\'))
+        && !text
+            .contains(|character: char| character.is_control() || matches!(character, '"' | '\\'))
 }
 
 fn time(text: &str) -> Result<Millis, Defect> {
     text.parse().map_err(|_| Defect::NoTime { text: text.chars().take(32).collect() })
 }
 
-/// What a line is that is no object. The parser stops where it knows that, whatever follows: only a look at all of the line tells
-/// JSON of another kind from a line that breaks off.
+/// What a line is that is no object. The parser stops where it knows that, whatever follows: only a
+/// look at all of the line tells JSON of another kind from a line that breaks off.
 fn not_an_object(line: &str, error: &serde_json::Error) -> Defect {
     // The parser's line is always the first; its column is of use.
-    let reason = |error: &serde_json::Error| error.to_string().replace(" at line 1 column ", ", byte ");
+    let reason =
+        |error: &serde_json::Error| error.to_string().replace(" at line 1 column ", ", byte ");
     match serde_json::from_str::<&RawValue>(line) {
         Ok(_) => Defect::NotARecord { reason: reason(error) },
         Err(error) => Defect::NotJson { reason: reason(&error) },
@@ -80,8 +82,8 @@ pub(crate) enum Probe {
     Unclear,
 }
 
-/// Looks through a line that comes in pieces, holding none of it but its time and its kinds. What it says of a line is what
-/// [`parse`] says.
+/// Looks through a line that comes in pieces, holding none of it but its time and its kinds. What
+/// it says of a line is what [`parse`] says.
 pub(crate) fn probe(line: impl Read) -> Probe {
     #[derive(Deserialize)]
     struct Envelope {
@@ -101,7 +103,10 @@ pub(crate) fn probe(line: impl Read) -> Probe {
     };
     let Envelope { timestamp, r#type: kind, ordinal: Ordinal(ordinal), payload } = envelope;
     match time(&timestamp) {
-        Ok(at) if is_kind(&kind) && !Change::may_be_more_than_a_touch(&kind, payload.kind.as_deref()) => {
+        Ok(at)
+            if is_kind(&kind)
+                && !Change::may_be_more_than_a_touch(&kind, payload.kind.as_deref()) =>
+        {
             Probe::Touch { at, ordinal }
         }
         _ => Probe::Unclear,

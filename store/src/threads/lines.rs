@@ -32,7 +32,8 @@ impl Scratch {
 pub(crate) struct Lines<S, F, B> {
     source: Source,
     scratch: S,
-    /// Told how many bytes of the file were read, each time; it can break off, also in the middle of a line.
+    /// Told how many bytes of the file were read, each time; it can break off, also in the middle
+    /// of a line.
     read: F,
     /// Why it broke off. Then the apparent end is not the end.
     broken_off: Option<B>,
@@ -111,9 +112,12 @@ impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
         &self.scratch.borrow().buffer[line]
     }
 
-    /// Hands the bytes of a long line to `look` and goes to its end. Gives what `look` made of it, whether the line is UTF-8,
-    /// and where it was.
-    pub(crate) fn long<T>(&mut self, look: impl FnOnce(&mut dyn Read) -> T) -> io::Result<(T, bool, Span)> {
+    /// Hands the bytes of a long line to `look` and goes to its end. Gives what `look` made of it,
+    /// whether the line is UTF-8, and where it was.
+    pub(crate) fn long<T>(
+        &mut self,
+        look: impl FnOnce(&mut dyn Read) -> T,
+    ) -> io::Result<(T, bool, Span)> {
         let mut piece =
             Pieces { lines: self, bytes: 0, is_ended: false, utf8: Utf8::default(), failed: None };
         let offset = piece.lines.offset;
@@ -134,7 +138,10 @@ impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
         long.try_reserve_exact(length).map_err(io::Error::other)?;
         let read = self.source.again(line.offset, line.bytes, long)?;
         if read != length {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was read"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file shrank while it was read",
+            ));
         }
         Ok(&self.scratch.borrow().long)
     }
@@ -150,7 +157,8 @@ impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Lines<S, F, B> {
     /// Reads once, behind the window.
     fn fill(&mut self) -> io::Result<()> {
         let (read, taken) = loop {
-            match self.source.read_counted(&mut self.scratch.borrow_mut().buffer[self.window.end..]) {
+            match self.source.read_counted(&mut self.scratch.borrow_mut().buffer[self.window.end..])
+            {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }
@@ -209,8 +217,8 @@ impl<S: BorrowMut<Scratch>, F: FnMut(u64) -> ControlFlow<B>, B> Read for Pieces<
 /// Whether bytes that come in pieces are UTF-8.
 #[derive(Debug, Default)]
 struct Utf8 {
-    /// What follows the last whole character: the beginning of one whose end is in the next piece, or nothing of the kind,
-    /// which the next byte or the end will tell.
+    /// What follows the last whole character: the beginning of one whose end is in the next piece,
+    /// or nothing of the kind, which the next byte or the end will tell.
     pending: Vec<u8>,
     is_broken: bool,
 }
@@ -253,7 +261,8 @@ mod tests {
     /// Every line with its place, by whatever way it comes.
     fn read(content: &[u8], bytes: usize) -> Vec<(Vec<u8>, bool, Span)> {
         let mut scratch = Scratch::of(bytes);
-        let mut lines = Lines::new(file(content), &mut scratch, |_| ControlFlow::<()>::Continue(()));
+        let mut lines =
+            Lines::new(file(content), &mut scratch, |_| ControlFlow::<()>::Continue(()));
         let mut found = Vec::new();
         loop {
             match lines.next().unwrap() {
@@ -265,7 +274,8 @@ mod tests {
                 }
                 Next::Long => {
                     // A look that stops early, as a parser does at an error.
-                    let (_, is_utf8, span) = lines.long(|line| line.read(&mut [0; 3]).unwrap()).unwrap();
+                    let (_, is_utf8, span) =
+                        lines.long(|line| line.read(&mut [0; 3]).unwrap()).unwrap();
                     let bytes = lines.again(&span).unwrap().to_vec();
                     found.push((bytes, is_utf8, span));
                 }
@@ -306,7 +316,11 @@ mod tests {
             let (mut scratch, mut total) = (Scratch::of(10), 0);
             let mut lines = Lines::new(file(content.as_bytes()), &mut scratch, |read| {
                 total += read;
-                if total >= limit { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+                if total >= limit {
+                    ControlFlow::Break("enough")
+                } else {
+                    ControlFlow::Continue(())
+                }
             });
             let mut seen = 0;
             let why = loop {

@@ -103,7 +103,8 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// A place in a list, between two rows. As text it is made for being given back, not for being read.
+/// A place in a list, between two rows. As text it is made for being given back, not for being
+/// read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
     order: Order,
@@ -124,8 +125,9 @@ impl FromStr for Cursor {
         let parse = || {
             let mut parts = text.splitn(3, '.');
             let name = parts.next()?;
-            let order =
-                [Order::Created, Order::Updated, Order::Recency].into_iter().find(|o| o.name() == name)?;
+            let order = [Order::Created, Order::Updated, Order::Recency]
+                .into_iter()
+                .find(|o| o.name() == name)?;
             let at = Millis(parts.next()?.parse().ok()?);
             Some(Self { order, at, id: parts.next()?.parse().ok()? })
         };
@@ -170,16 +172,17 @@ pub enum ListError {
     Cursor(#[from] CursorError),
 }
 
-/// Up to how many rows of a filter's own index are collected and sorted. Where there are more, the index of the time is
-/// read in its order instead: among fifty thousand rows it then meets a page of fifty within as many steps.
+/// Up to how many rows of a filter's own index are collected and sorted. Where there are more, the
+/// index of the time is read in its order instead: among fifty thousand rows it then meets a page
+/// of fifty within as many steps.
 const FEW: u32 = 1500;
 
 impl Rows {
     /// A page of rows.
     ///
     /// # Errors
-    /// [`ListError::Cursor`] for a cursor of another order, [`ListError::Database`] for whatever keeps the database from being
-    /// read.
+    /// [`ListError::Cursor`] for a cursor of another order, [`ListError::Database`] for whatever
+    /// keeps the database from being read.
     pub fn list(&self, query: &ListQuery) -> Result<Page, ListError> {
         if let Some(cursor) = query.after
             && cursor.order != query.order
@@ -218,25 +221,31 @@ fn read(connection: &Connection, ids: Vec<ThreadId>) -> rusqlite::Result<Vec<Thr
 }
 
 impl Page {
-    /// The page of these rows, of which there may be one more than asked for, to tell that there is more.
+    /// The page of these rows, of which there may be one more than asked for, to tell that there is
+    /// more.
     fn of(mut rows: Vec<ThreadRow>, query: &ListQuery) -> Self {
         let is_more = rows.len() > query.limit;
         rows.truncate(query.limit);
         let last = rows.last().filter(|_| is_more);
-        let next = last.map(|last| Cursor { order: query.order, at: query.order.of(last), id: last.id });
+        let next =
+            last.map(|last| Cursor { order: query.order, at: query.order.of(last), id: last.id });
         Self { rows, next }
     }
 }
 
 /// The filters by a value, each with its index.
 fn filters(query: &ListQuery) -> impl Iterator<Item = (Column, &String)> {
-    [(Column::Cwd, &query.cwd), (Column::Source, &query.source), (Column::ModelProvider, &query.provider)]
-        .into_iter()
-        .filter_map(|(column, value)| value.as_ref().map(|value| (column, value)))
+    [
+        (Column::Cwd, &query.cwd),
+        (Column::Source, &query.source),
+        (Column::ModelProvider, &query.provider),
+    ]
+    .into_iter()
+    .filter_map(|(column, value)| value.as_ref().map(|value| (column, value)))
 }
 
-/// The index to read. SQLite, which knows nothing of how many rows have a value, would take that of a filter even if they all
-/// have it, and sort them.
+/// The index to read. SQLite, which knows nothing of how many rows have a value, would take that of
+/// a filter even if they all have it, and sort them.
 fn index(connection: &Connection, query: &ListQuery) -> rusqlite::Result<String> {
     for (column, value) in filters(query) {
         let index = format!("idx_threads_{}", column.name());
@@ -273,7 +282,8 @@ impl<'q> Statement<'q> {
     /// What the query asks of the columns that SQLite compares, in any order.
     fn of(query: &'q ListQuery, columns: &str, from: &str) -> Self {
         let not = if query.archived { "NOT " } else { "" };
-        let mut sql = format!("SELECT {columns} FROM threads {from} WHERE archived_at_ms IS {not}NULL");
+        let mut sql =
+            format!("SELECT {columns} FROM threads {from} WHERE archived_at_ms IS {not}NULL");
         let mut values: Vec<&dyn ToSql> = Vec::new();
         for (column, value) in filters(query) {
             sql.push_str(&format!(" AND {} = ?", column.name()));

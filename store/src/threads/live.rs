@@ -21,10 +21,12 @@ use super::{MetadataUpdate, replay};
 /// The buffer of a thread is given back above this, so that one huge line does not stay in memory.
 const BUFFER_KEPT: usize = 1 << 20;
 
-/// A thread that is open for appending: its only writer. Cheap to clone; clones may be used from several threads of execution,
-/// and the order in which their appends are observed is that of the history.
+/// A thread that is open for appending: its only writer. Cheap to clone; clones may be used from
+/// several threads of execution, and the order in which their appends are observed is that of the
+/// history.
 ///
-/// Dropping the last clone does what [`LiveThread::shutdown`] does, but nobody is reported how it went.
+/// Dropping the last clone does what [`LiveThread::shutdown`] does, but nobody is reported how it
+/// went.
 #[derive(Debug, Clone)]
 pub struct LiveThread(Arc<Live>);
 
@@ -71,7 +73,12 @@ impl Shared {
 }
 
 impl LiveThread {
-    pub(super) fn new(id: ThreadId, desk: Desk, store: Arc<StoreInner>, worker: Option<Worker>) -> Self {
+    pub(super) fn new(
+        id: ThreadId,
+        desk: Desk,
+        store: Arc<StoreInner>,
+        worker: Option<Worker>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             id,
             desk: Mutex::new(desk),
@@ -87,17 +94,18 @@ impl LiveThread {
         self.0.shared.id
     }
 
-    /// Appends items to the history. When it returns they are in it, as the store's durability says; the row follows, later
-    /// or before it returns, as the store's mode says. Items that are not kept in histories are passed over; if none is left, nothing
-    /// happens.
+    /// Appends items to the history. When it returns they are in it, as the store's durability
+    /// says; the row follows, later or before it returns, as the store's mode says. Items that are
+    /// not kept in histories are passed over; if none is left, nothing happens.
     ///
     /// A row that could not be updated is no error here: the next barrier tries again, and reports.
     ///
     /// # Errors
-    /// [`Error::History`] when the history could not be written, twice; then it holds nothing of these items.
-    /// [`Error::Closed`] and [`Error::Discarded`] as the names say.
+    /// [`Error::History`] when the history could not be written, twice; then it holds nothing of
+    /// these items. [`Error::Closed`] and [`Error::Discarded`] as the names say.
     pub fn append(&self, items: &[Item]) -> Result<()> {
-        let kept = items.iter().filter(|item| item.is_persisted() || self.lacks(Ablation::Transient));
+        let kept =
+            items.iter().filter(|item| item.is_persisted() || self.lacks(Ablation::Transient));
         if kept.clone().next().is_none() && !self.lacks(Ablation::EmptyAppend) {
             return Ok(());
         }
@@ -123,7 +131,8 @@ impl LiveThread {
         if self.lacks(Ablation::AppendAndFlush) { Ok(()) } else { self.flush() }
     }
 
-    /// Returns when the row holds everything accepted before this call. What is accepted after it is not waited for.
+    /// Returns when the row holds everything accepted before this call. What is accepted after it
+    /// is not waited for.
     ///
     /// # Errors
     /// [`Error::Projection`] when the row could not be updated; what it lacks is kept, and the next
@@ -132,8 +141,8 @@ impl LiveThread {
         self.0.wait_for_row()
     }
 
-    /// As [`LiveThread::flush`], and what waits for a first append does not wait any longer: a thread without items gets its file
-    /// and its row.
+    /// As [`LiveThread::flush`], and what waits for a first append does not wait any longer: a
+    /// thread without items gets its file and its row.
     ///
     /// # Errors
     /// As [`LiveThread::append`] and [`LiveThread::flush`].
@@ -149,8 +158,8 @@ impl LiveThread {
         self.write(std::iter::empty())
     }
 
-    /// Changes what the user may set, after everything accepted before, and returns the row. The change is an item of the
-    /// history like any other, so that a replay knows it.
+    /// Changes what the user may set, after everything accepted before, and returns the row. The
+    /// change is an item of the history like any other, so that a replay knows it.
     ///
     /// # Errors
     /// As [`LiveThread::append`] and [`LiveThread::flush`].
@@ -166,9 +175,9 @@ impl LiveThread {
         self.0.store.read(self.id())?.ok_or_else(|| self.0.store.unknown(self.id()))
     }
 
-    /// Brings what is pending to the row, brings the history to the device, and closes the writer, which another may then open. Both are
-    /// done even if one fails; a row that could not be updated stays behind until the thread is resumed, or
-    /// repaired. Calling it again is harmless.
+    /// Brings what is pending to the row, brings the history to the device, and closes the writer,
+    /// which another may then open. Both are done even if one fails; a row that could not be
+    /// updated stays behind until the thread is resumed, or repaired. Calling it again is harmless.
     ///
     /// # Errors
     /// [`Error::Shutdown`] with what failed, of either; [`Error::Discarded`] as the name says.
@@ -176,8 +185,9 @@ impl LiveThread {
         self.0.shut_down()
     }
 
-    /// Closes the writer and forgets what is pending: waits for the projection in flight, and begins no other. The history keeps what was
-    /// accepted. Whatever is called on a handle afterwards fails; but calling this again is harmless.
+    /// Closes the writer and forgets what is pending: waits for the projection in flight, and
+    /// begins no other. The history keeps what was accepted. Whatever is called on a handle
+    /// afterwards fails; but calling this again is harmless.
     pub fn discard(&self) {
         if self.lacks(Ablation::DiscardDrops) {
             let _ = self.0.wait_for_row();
@@ -257,7 +267,8 @@ impl LiveThread {
         Ok(())
     }
 
-    /// Observes what was written, and has it pending. What comes back must be seen to, or barriers wait for ever.
+    /// Observes what was written, and has it pending. What comes back must be seen to, or barriers
+    /// wait for ever.
     fn take_in<'a>(
         &self,
         desk: &mut Desk,
@@ -267,8 +278,8 @@ impl LiveThread {
     ) -> Next {
         let Live { shared, store, .. } = &*self.0;
         let patch = self.observe(desk, deferred, items, now);
-        // The history is read while nothing but the desk is held. These lines are accepted whether that works or not; if not, a
-        // barrier will say why.
+        // The history is read while nothing but the desk is held. These lines are accepted whether
+        // that works or not; if not, a barrier will say why.
         let row_missing = shared.pending().row_missing();
         let whole = if row_missing { self.0.whole_row(desk).ok() } else { None };
         let mut pending = shared.pending();
@@ -331,19 +342,24 @@ impl Live {
         let ablated = self.store.options.ablated();
         let projection =
             if ablated.has(Ablation::ShutdownPending) { None } else { self.wait_for_row().err() };
-        // What could not be projected is forgotten: the next writer reads it from the history, and must not be overtaken.
+        // What could not be projected is forgotten: the next writer reads it from the history, and
+        // must not be overtaken.
         let mut desk = self.forget_pending();
         let history = desk.history.close().err();
-        let history =
-            history.map(|source| Error::history(desk.history.path(), "bring it to the device", source));
+        let history = history
+            .map(|source| Error::history(desk.history.path(), "bring it to the device", source));
         desk.lock = None;
         drop(desk);
         if projection.is_none() && history.is_none() {
             return Ok(());
         }
-        let history = history.filter(|_| projection.is_none() || !ablated.has(Ablation::ShutdownBoth));
+        let history =
+            history.filter(|_| projection.is_none() || !ablated.has(Ablation::ShutdownBoth));
         let boxed = |error: Option<Error>| error.map(Box::new);
-        Err(Error::Shutdown(ShutdownError { projection: boxed(projection), history: boxed(history) }))
+        Err(Error::Shutdown(ShutdownError {
+            projection: boxed(projection),
+            history: boxed(history),
+        }))
     }
 
     /// Drops what is pending, and returns when nothing of this writer can reach the row any more.
@@ -440,12 +456,15 @@ impl Live {
             files => replay::replay_all(files, self.shared.id, self.store.options.ablated())?,
         };
         if replay.bytes != desk.history.length() {
-            // A write has failed, and what it left could not be cut yet: the next append begins with that.
+            // A write has failed, and what it left could not be cut yet: the next append begins
+            // with that.
             let source = std::io::Error::other("the history holds a line that was not accepted");
             return Err(Error::history(path, "replay it", source));
         }
         patch.merge(replay.patch);
-        if let Some(title) = desk.before.title.as_deref().filter(|_| !replay.seen.has(Seen::EXPLICIT_TITLE)) {
+        if let Some(title) =
+            desk.before.title.as_deref().filter(|_| !replay.seen.has(Seen::EXPLICIT_TITLE))
+        {
             patch.set(Column::Title, Value::text(title));
         }
         Ok(patch)

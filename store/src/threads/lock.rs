@@ -1,7 +1,8 @@
 //! The lock of a thread's writer: one live writer a thread, in the process and across processes.
 //!
-//! An advisory lock of the operating system on a file of the thread's own: anyone who dies loses it. The file is removed when the lock
-//! is given up, so that a folder of fifty thousand threads holds a lock file for each live one only.
+//! An advisory lock of the operating system on a file of the thread's own: anyone who dies loses
+//! it. The file is removed when the lock is given up, so that a folder of fifty thousand threads
+//! holds a lock file for each live one only.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -35,7 +36,8 @@ impl WriterLock {
                 Err(TryLockError::WouldBlock) => return Err(NotLocked::Held),
                 Err(TryLockError::Error(error)) => return Err(NotLocked::Io(error)),
             }
-            // Its last holder may have removed it between the opening and the locking: then it guards nothing.
+            // Its last holder may have removed it between the opening and the locking: then it
+            // guards nothing.
             if is_at(&file, path).map_err(NotLocked::Io)? {
                 return Ok(Self { file, path: path.to_owned() });
             }
@@ -45,8 +47,8 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // Removed while it is still held: anyone who opened it before will see that its name is gone. Where that is not
-        // possible the file stays, unlocked.
+        // Removed while it is still held: anyone who opened it before will see that its name is
+        // gone. Where that is not possible the file stays, unlocked.
         if cfg!(unix) && matches!(is_at(&self.file, &self.path), Ok(true)) {
             let _ = std::fs::remove_file(&self.path);
         }

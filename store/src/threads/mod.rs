@@ -1,7 +1,8 @@
 //! Threads: an append-only history each, and a row derived from it.
 //!
-//! **Item, history line, patch, row.** The history is canonical; the row can be rebuilt from it at any time. One pure function
-//! derives what a line changes in the row, and live projection, rebuilding and verification all call it.
+//! **Item, history line, patch, row.** The history is canonical; the row can be rebuilt from it at
+//! any time. One pure function derives what a line changes in the row, and live projection,
+//! rebuilding and verification all call it.
 //!
 //! ```
 //! use tracerig_store::threads::{Item, ListQuery, SessionMeta, StoreOptions, ThreadId, ThreadStore};

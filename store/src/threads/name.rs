@@ -35,7 +35,8 @@ impl HistoryName {
         is_stamp(stamp.strip_suffix('-')?).then_some(Self { thread, segment, is_compressed })
     }
 
-    /// The part of a thread's history that the file holds; the thread's own id for the one that begins it.
+    /// The part of a thread's history that the file holds; the thread's own id for the one that
+    /// begins it.
     pub(super) fn part(self) -> (ThreadId, ThreadId) {
         (self.thread, self.segment.unwrap_or(self.thread))
     }
@@ -74,7 +75,10 @@ mod tests {
             (format!("{STEM}-{THREAD}_{SEGMENT}.jsonl"), Some(segment), false),
             (format!("{STEM}-{THREAD}_{SEGMENT}.jsonl.zst"), Some(segment), true),
         ] {
-            assert_eq!(HistoryName::parse(&name), Some(HistoryName { thread, segment, is_compressed }));
+            assert_eq!(
+                HistoryName::parse(&name),
+                Some(HistoryName { thread, segment, is_compressed })
+            );
             assert!(HistoryName::is_near(&name));
         }
     }

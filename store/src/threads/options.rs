@@ -14,7 +14,8 @@ use super::project::ProjectError;
 /// When an append is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// When the operating system has its bytes, as the Codex CLI does: they survive the process, not the machine.
+    /// When the operating system has its bytes, as the Codex CLI does: they survive the process,
+    /// not the machine.
     #[default]
     Buffered,
     /// When the device has them.
@@ -24,13 +25,15 @@ pub enum Durability {
 /// Who brings a change to the row, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
-    /// The append, before it returns: it reads the row, writes all of it, and reads it again. As published.
+    /// The append, before it returns: it reads the row, writes all of it, and reads it again. As
+    /// published.
     SyncReadback,
     /// The append, before it returns, in one write.
     Sync,
     /// A worker of the thread's own, after the append returned. As published.
     AsyncPerThread,
-    /// One worker for the store, which brings all threads that have changed to their rows in one transaction.
+    /// One worker for the store, which brings all threads that have changed to their rows in one
+    /// transaction.
     #[default]
     Async,
 }
@@ -72,7 +75,10 @@ impl FromStr for Mode {
     type Err = UnknownMode;
 
     fn from_str(name: &str) -> Result<Self, UnknownMode> {
-        Self::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(|| UnknownMode(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.name() == name)
+            .ok_or_else(|| UnknownMode(name.to_owned()))
     }
 }
 
@@ -85,10 +91,11 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// How long a projection waits for another connection's write lock.
     pub busy_timeout: Duration,
-    /// How long a worker rests after projecting. Appends that come meanwhile need not wake it, which costs more than
-    /// all else they do; barriers do.
+    /// How long a worker rests after projecting. Appends that come meanwhile need not wake it,
+    /// which costs more than all else they do; barriers do.
     pub nap: Duration,
-    /// How long after a projection the next one waits if nothing but the time of the last line has changed.
+    /// How long after a projection the next one waits if nothing but the time of the last line has
+    /// changed.
     pub touch_after: Duration,
     /// The clock.
     pub clock: Arc<dyn Clock>,
@@ -138,18 +145,21 @@ pub trait Observer: Debug + Send + Sync {
         let _ = point;
     }
 
-    /// A barrier has begun to wait: what is accepted from now on is not its concern. A discard is one, too.
+    /// A barrier has begun to wait: what is accepted from now on is not its concern. A discard is
+    /// one, too.
     fn waits(&self, thread: ThreadId) {
         let _ = thread;
     }
 
-    /// A barrier has seen the state of its thread, and there is nothing left for it to do but wait until a projection has
-    /// ended. It is reported again whenever it has looked again. The thread is locked meanwhile: nothing may be asked of it here.
+    /// A barrier has seen the state of its thread, and there is nothing left for it to do but wait
+    /// until a projection has ended. It is reported again whenever it has looked again. The thread
+    /// is locked meanwhile: nothing may be asked of it here.
     fn rests(&self, thread: ThreadId) {
         let _ = thread;
     }
 
-    /// A projection has ended, and no barrier has looked since. The thread is locked meanwhile: nothing may be asked of it here.
+    /// A projection has ended, and no barrier has looked since. The thread is locked meanwhile:
+    /// nothing may be asked of it here.
     fn projected(&self, report: ProjectionReport<'_>) {
         let _ = report;
     }
@@ -196,8 +206,8 @@ pub struct ProjectionReport<'a> {
     pub thread: ThreadId,
     /// Appends that it brought to the row.
     pub appends: u64,
-    /// Since the earliest of them was observed that is more than a touch: for how long the row was behind its history. `None` if
-    /// all were touches, which may wait.
+    /// Since the earliest of them was observed that is more than a touch: for how long the row was
+    /// behind its history. `None` if all were touches, which may wait.
     pub lag: Option<Duration>,
     /// What came of it.
     pub outcome: &'a Result<(), ProjectError>,

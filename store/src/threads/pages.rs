@@ -1,4 +1,5 @@
-//! The files of one thread's history as one: in which order they continue each other, and where each ends.
+//! The files of one thread's history as one: in which order they continue each other, and where
+//! each ends.
 
 use std::cmp::Ordering;
 use std::io::{self, BufRead, BufReader, Read};
@@ -40,8 +41,9 @@ struct Place {
     base: Option<u64>,
 }
 
-/// Puts the files of a history in the order in which they were begun, which is that of their bases unless one goes back behind
-/// another's beginning. Each base replaces what earlier pages have from there on.
+/// Puts the files of a history in the order in which they were begun, which is that of their bases
+/// unless one goes back behind another's beginning. Each base replaces what earlier pages have from
+/// there on.
 ///
 /// # Errors
 /// What keeps a first line from being read. The only file of a history is not looked at.
@@ -94,15 +96,18 @@ fn place(path: &Path) -> Result<Place, HistoryError> {
     })
 }
 
-/// Whether the file is a rollout of 2025, whose lines have no types: then the first one has the thread and its time at its top.
+/// Whether the file is a rollout of 2025, whose lines have no types: then the first one has the
+/// thread and its time at its top.
 pub(crate) fn is_untyped(path: &Path) -> bool {
     let is_text = |raw: Raw<'_>| raw.and_then(json::text).is_some();
     let is_there = |raw: Raw<'_>| raw.is_some_and(|raw| raw.get() != "null");
     first_line(path).is_ok_and(|line| {
         let line = str::from_utf8(&line).unwrap_or_default();
-        json::members(line, ["id", "timestamp", "type", "payload"]).is_ok_and(|[id, at, kind, payload]| {
-            is_text(id) && is_text(at) && !is_there(kind) && !is_there(payload)
-        })
+        json::members(line, ["id", "timestamp", "type", "payload"]).is_ok_and(
+            |[id, at, kind, payload]| {
+                is_text(id) && is_text(at) && !is_there(kind) && !is_there(payload)
+            },
+        )
     })
 }
 

@@ -2,7 +2,8 @@
 
 use crate::threads::column::{Column, Value};
 
-/// Columns to write, each at most once. An absent one keeps what the row has, a value replaces it, `Null` clears it.
+/// Columns to write, each at most once. An absent one keeps what the row has, a value replaces it,
+/// `Null` clears it.
 ///
 /// The two columns that every line changes are separate, so that merging a touch never allocates.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,7 +41,8 @@ impl Patch {
             Column::UpdatedAtMs => self.updated_at_ms.as_ref(),
             Column::HistoryBytes => self.history_bytes.as_ref(),
             column => {
-                let place = self.columns.binary_search_by_key(&column, |(column, _)| *column).ok()?;
+                let place =
+                    self.columns.binary_search_by_key(&column, |(column, _)| *column).ok()?;
                 Some(&self.columns[place].1)
             }
         }
@@ -82,7 +84,8 @@ impl Patch {
         self.columns.is_empty()
     }
 
-    /// Whether the patch is the whole row: then a column that is not set has its default, [`Column::default_value`].
+    /// Whether the patch is the whole row: then a column that is not set has its default,
+    /// [`Column::default_value`].
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -170,8 +173,10 @@ mod tests {
 
     #[test]
     fn a_touch_is_nothing_but_time_and_bytes() {
-        let mut touch =
-            patch(&[(Column::UpdatedAtMs, Value::Integer(1)), (Column::HistoryBytes, Value::Integer(9))]);
+        let mut touch = patch(&[
+            (Column::UpdatedAtMs, Value::Integer(1)),
+            (Column::HistoryBytes, Value::Integer(9)),
+        ]);
         assert!(touch.is_touch() && !touch.is_empty() && !touch.is_complete());
         assert!(Patch::new().is_touch() && Patch::new().is_empty());
         touch.set(Column::TokensUsed, Value::Integer(1));

@@ -1,6 +1,8 @@
-//! What is accepted for a thread's row and not yet in it: one merged patch, its generation, and how its projections went.
+//! What is accepted for a thread's row and not yet in it: one merged patch, its generation, and how
+//! its projections went.
 //!
-//! Nothing here waits, locks or knows of threads of execution: the state alone, so that every order of events can be tested.
+//! Nothing here waits, locks or knows of threads of execution: the state alone, so that every order
+//! of events can be tested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +13,8 @@ use super::ablation::{self, Ablation, Ablations};
 use super::patch::Patch;
 use super::project::ProjectError;
 
-/// Failures in a row, each superseded by a newer generation, after which a waiting barrier is reported of the last one: it would wait
-/// for ever beside a writer that never pauses.
+/// Failures in a row, each superseded by a newer generation, after which a waiting barrier is
+/// reported of the last one: it would wait for ever beside a writer that never pauses.
 const PATIENCE: u64 = 3;
 
 /// The state of a thread's projection.
@@ -121,7 +123,8 @@ impl Pending {
         Self { ablated, ..Self::default() }
     }
 
-    /// Takes in what an append changes. `touch_after`: how long after a projection the next one that only touches may wait.
+    /// Takes in what an append changes. `touch_after`: how long after a projection the next one
+    /// that only touches may wait.
     pub(super) fn accept(&mut self, patch: Patch, now: Duration, touch_after: Duration) -> Next {
         self.accepted += 1;
         self.appends += 1;
@@ -193,7 +196,8 @@ impl Pending {
         }
     }
 
-    /// Ends the projection of `job`. A patch that was not applied is kept, below whatever was accepted since.
+    /// Ends the projection of `job`. A patch that was not applied is kept, below whatever was
+    /// accepted since.
     pub(super) fn finish(
         &mut self,
         job: Job,
@@ -217,7 +221,8 @@ impl Pending {
             Err(error) => {
                 self.failures_in_a_row += 1;
                 self.row_missing |= error.is_row_missing();
-                self.failure = Some(Failure { attempt: self.attempts, error: Arc::new(error.clone()) });
+                self.failure =
+                    Some(Failure { attempt: self.attempts, error: Arc::new(error.clone()) });
                 if self.ablated.has(Ablation::FailedKept) {
                     self.applied = job.generation;
                 } else {
@@ -233,7 +238,10 @@ impl Pending {
             // Done, or failed alone: nobody tries again unasked.
             return Next::Nothing;
         };
-        let due = patch.is_touch().then(|| self.begun.unwrap_or(now) + touch_after).filter(|&due| due > now);
+        let due = patch
+            .is_touch()
+            .then(|| self.begun.unwrap_or(now) + touch_after)
+            .filter(|&due| due > now);
         match due {
             Some(due) if self.failures_in_a_row == 0 => {
                 self.schedule = Schedule::Later(due);
@@ -263,7 +271,11 @@ impl Pending {
     /// A barrier behind everything accepted so far.
     pub(super) fn barrier(&self) -> Barrier {
         Barrier {
-            generation: if self.ablated.has(Ablation::BarrierBefore) { self.applied } else { self.accepted },
+            generation: if self.ablated.has(Ablation::BarrierBefore) {
+                self.applied
+            } else {
+                self.accepted
+            },
             attempts: self.attempts,
             failures_in_a_row: self.failures_in_a_row,
         }
@@ -271,23 +283,26 @@ impl Pending {
 
     /// The state of `barrier`.
     pub(super) fn standing(&self, barrier: Barrier) -> Standing {
-        let generation =
-            if self.ablated.has(Ablation::BarrierAfter) { self.accepted } else { barrier.generation };
-        let is_left = self.ablated.has(Ablation::TouchBarrier) && matches!(self.schedule, Schedule::Later(_));
+        let generation = if self.ablated.has(Ablation::BarrierAfter) {
+            self.accepted
+        } else {
+            barrier.generation
+        };
+        let is_left =
+            self.ablated.has(Ablation::TouchBarrier) && matches!(self.schedule, Schedule::Later(_));
         if self.applied >= generation || is_left {
             return Standing::Reached;
         }
         if self.discarded {
             return Standing::Discarded;
         }
-        if let Some(failure) = self
-            .failure
-            .as_ref()
-            .filter(|failure| failure.attempt > barrier.attempts || self.ablated.has(Ablation::FailureOwn))
-        {
+        if let Some(failure) = self.failure.as_ref().filter(|failure| {
+            failure.attempt > barrier.attempts || self.ablated.has(Ablation::FailureOwn)
+        }) {
             let superseded = self.in_flight.is_some() || self.schedule != Schedule::Idle;
             let seen = self.failures_in_a_row.saturating_sub(
-                // Failures from before it began to wait do not count, unless an attempt has succeeded since.
+                // Failures from before it began to wait do not count, unless an attempt has
+                // succeeded since.
                 if self.failures_in_a_row >= barrier.failures_in_a_row {
                     barrier.failures_in_a_row
                 } else {
@@ -314,12 +329,14 @@ impl Pending {
         Next::Enqueue
     }
 
-    /// Whether the row was found missing, so that the whole of it must be merged before the next attempt.
+    /// Whether the row was found missing, so that the whole of it must be merged before the next
+    /// attempt.
     pub(super) fn row_missing(&self) -> bool {
         self.row_missing
     }
 
-    /// Merges the whole row below what is pending, after it was found missing. It changes no generation.
+    /// Merges the whole row below what is pending, after it was found missing. It changes no
+    /// generation.
     pub(super) fn supply_row(&mut self, mut whole: Patch) {
         if let Some(newer) = self.patch.take() {
             whole.merge(newer);
@@ -328,7 +345,8 @@ impl Pending {
         self.row_missing = false;
     }
 
-    /// Drops what is pending and refuses everything from now on. The projection in flight, if there is one, goes on.
+    /// Drops what is pending and refuses everything from now on. The projection in flight, if there
+    /// is one, goes on.
     pub(super) fn discard(&mut self) {
         self.discarded = true;
         self.patch = None;
@@ -337,7 +355,8 @@ impl Pending {
         self.schedule = Schedule::Idle;
     }
 
-    /// The thread was discarded by its user: drops what is pending, and no barrier may begin to wait any more.
+    /// The thread was discarded by its user: drops what is pending, and no barrier may begin to
+    /// wait any more.
     pub(super) fn give_up(&mut self) {
         self.given_up = true;
         self.discard();

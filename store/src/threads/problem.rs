@@ -20,7 +20,13 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}: {}; the line is left out", self.path.display(), self.line, self.what)
+        write!(
+            formatter,
+            "{}:{}: {}; the line is left out",
+            self.path.display(),
+            self.line,
+            self.what
+        )
     }
 }
 
@@ -58,7 +64,8 @@ pub enum Defect {
 }
 
 impl Defect {
-    /// Whether a record that was not written to its end can look like this. The beginning of an object is no JSON.
+    /// Whether a record that was not written to its end can look like this. The beginning of an
+    /// object is not JSON.
     pub(crate) fn may_be_a_beginning(&self) -> bool {
         match self {
             Self::NotUtf8 | Self::NotJson { .. } | Self::TooLong { .. } => true,

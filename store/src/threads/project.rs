@@ -13,17 +13,19 @@ use super::patch::Patch;
 pub(super) use readback::Readback;
 pub(super) use sqlite::Sqlite;
 
-/// Brings patches to rows. A store has one: its worker's own, or one that its appends or its workers take turns with.
+/// Brings patches to rows. A store has one: its worker's own, or one that its appends or its
+/// workers take turns with.
 pub trait Projector: Debug + Send {
-    /// Applies each patch to the row of its thread, all of a thread's columns or none of them. Returns one outcome for each,
-    /// in order; one that fails does not fail the others.
+    /// Applies each patch to the row of its thread, all of a thread's columns or none of them.
+    /// Returns one outcome for each, in order; one that fails does not fail the others.
     fn project(&mut self, batch: &[Projection<'_>]) -> Vec<Result<(), ProjectError>>;
 }
 
 /// Stands between a store and its projectors, for tests that make projections wait or fail.
 pub trait Through: Debug + Send + Sync {
-    /// What the store is to project with: something that projects through `projector`, which is the store's own or takes turns
-    /// with others at it. Asked for once by each worker, and once for all appends if there is none.
+    /// What the store is to project with: something that projects through `projector`, which is the
+    /// store's own or takes turns with others at it. Asked for once by each worker, and once for
+    /// all appends if there is none.
     fn wrap(&self, projector: Box<dyn Projector>) -> Box<dyn Projector>;
 }
 
@@ -51,7 +53,8 @@ pub enum ProjectError {
         /// Whose row.
         thread: ThreadId,
     },
-    /// The projector did not say what came of it: another's failure, or a defect, has ended its work.
+    /// The projector did not say what came of it: another's failure, or a defect, has ended its
+    /// work.
     #[error("the projector reported no outcome; the next append or barrier tries again")]
     Unreported,
 }

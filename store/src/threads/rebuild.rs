@@ -25,7 +25,8 @@ use super::walk::{Found, Sessions, Walk};
 const BATCH: usize = 1024;
 /// The same where each row that waits holds a lock, which is an open file.
 const LOCKED_BATCH: usize = 128;
-/// Pages of the write-ahead log that are folded into the database at once, with a sync each time: 64 MiB.
+/// Pages of the write-ahead log that are folded into the database at once, with a sync each time:
+/// 64 MiB.
 const CHECKPOINT_PAGES: u32 = 16_384;
 
 /// What a rebuild or a repair did. Whatever was wrong with one thread, the others are done.
@@ -69,8 +70,8 @@ pub struct Flaws {
     pub torn: Vec<(PathBuf, Torn)>,
 }
 
-/// Replays every history and writes its row; removes the rows of histories that are gone. The database at `database` is created
-/// if it is missing.
+/// Replays every history and writes its row; removes the rows of histories that are gone. The
+/// database at `database` is created if it is missing.
 ///
 /// # Errors
 /// What is wrong with the database. What is wrong with a thread is in [`Rebuilt::failures`].
@@ -83,7 +84,8 @@ pub fn rebuild(
     Work::open(sessions, database, options)?.run(Scope::All, watch)
 }
 
-/// Replays the histories that have no row, or one that is not the replay of as many bytes as the file has. Removes nothing.
+/// Replays the histories that have no row, or one that is not the replay of as many bytes as the
+/// file has. Removes nothing.
 ///
 /// # Errors
 /// As [`rebuild`].
@@ -125,15 +127,20 @@ impl<'a> Work<'a> {
         options: &'a SweepOptions,
     ) -> Result<Self, DatabaseError> {
         let rows = Sqlite::open(database, options.busy_timeout, Arc::default())?;
-        let work = Self { sessions, database, options, rows, batch: Vec::new(), done: Rebuilt::default() };
-        work.query(|connection| connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES))?;
+        let work =
+            Self { sessions, database, options, rows, batch: Vec::new(), done: Rebuilt::default() };
+        work.query(|connection| {
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
+        })?;
         Ok(work)
     }
 
     fn run(mut self, scope: Scope, watch: Watch<'_>) -> Result<Rebuilt, DatabaseError> {
-        let Walk { mut found, files, failures, duplicated, skipped, mut titles } = self.sessions.walk();
+        let Walk { mut found, files, failures, duplicated, skipped, mut titles } =
+            self.sessions.walk();
         let known = self.known(!titles.is_empty())?;
-        let there: HashSet<ThreadId> = found.iter().map(|found| found.id).chain(duplicated).collect();
+        let there: HashSet<ThreadId> =
+            found.iter().map(|found| found.id).chain(duplicated).collect();
         (self.done.threads, self.done.files) = (found.len() as u64, files);
         (self.done.failures, self.done.skipped) = (failures, skipped);
         self.done.flaws.lines(&mut titles);
@@ -141,7 +148,8 @@ impl<'a> Work<'a> {
             found.retain(|found| !self.is_fresh(found, &known));
             self.done.fresh = self.done.threads - found.len() as u64;
         }
-        let finished = sweep(&found, self.options, watch, |found, outcome| self.take(found, outcome))?;
+        let finished =
+            sweep(&found, self.options, watch, |found, outcome| self.take(found, outcome))?;
         self.write()?;
         if self.sessions.ablated().has(Ablation::SkippedTold) {
             self.done.skipped = Skipped::default();
@@ -202,8 +210,10 @@ impl<'a> Work<'a> {
         if batch.is_empty() {
             return Ok(());
         }
-        let projections: Vec<Projection<'_>> =
-            batch.iter().map(|ready| Projection { thread: ready.thread, patch: &ready.patch }).collect();
+        let projections: Vec<Projection<'_>> = batch
+            .iter()
+            .map(|ready| Projection { thread: ready.thread, patch: &ready.patch })
+            .collect();
         for (ready, outcome) in batch.iter().zip(self.rows.project(&projections)) {
             match outcome {
                 Ok(()) => self.done.written += 1,
@@ -219,7 +229,8 @@ impl<'a> Work<'a> {
 
     fn known(&self, titles: bool) -> Result<HashMap<ThreadId, Known>, DatabaseError> {
         self.query(|connection| {
-            let sql = "SELECT id, history_bytes, rollout_path, CASE WHEN ? THEN title END FROM threads";
+            let sql =
+                "SELECT id, history_bytes, rollout_path, CASE WHEN ? THEN title END FROM threads";
             let mut statement = connection.prepare(sql)?;
             let rows = statement.query_map([titles], |row| {
                 let bytes = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
@@ -237,16 +248,21 @@ impl<'a> Work<'a> {
             let transaction = connection.unchecked_transaction()?;
             let mut removed = 0;
             for id in gone {
-                removed +=
-                    transaction.prepare_cached("DELETE FROM threads WHERE id = ?")?.execute([id])? as u64;
+                removed += transaction
+                    .prepare_cached("DELETE FROM threads WHERE id = ?")?
+                    .execute([id])? as u64;
             }
             transaction.commit()?;
             Ok(removed)
         })
     }
 
-    fn query<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
-        query(self.rows.connection()).map_err(|source| DatabaseError::from_sqlite(self.database, &source))
+    fn query<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        query(self.rows.connection())
+            .map_err(|source| DatabaseError::from_sqlite(self.database, &source))
     }
 }
 

@@ -34,8 +34,8 @@ pub struct Replay {
     pub earlier: u64,
     /// Lines of the history, defective ones included, without a torn end.
     pub lines: u64,
-    /// Whether the last line of those ends with a line break. A record without one is a record; who appends must end it
-    /// first.
+    /// Whether the last line of those ends with a line break. A record without one is a record; who
+    /// appends must end it first.
     pub is_ended: bool,
     /// The last line, if it breaks off.
     pub torn: Option<Torn>,
@@ -45,13 +45,14 @@ pub struct Replay {
     pub problem_count: u64,
 }
 
-/// Replays the history at `path`, plain or compressed, which is that of thread `id`, with a memory that does not grow with the
-/// file.
+/// Replays the history at `path`, plain or compressed, which is that of thread `id`, with a memory
+/// that does not grow with the file.
 ///
 /// Lines that are no records are left out and reported, and so is a last line that breaks off.
 ///
 /// # Errors
-/// [`HistoryError::Io`], and the others for a file that does not begin as the history of this thread.
+/// [`HistoryError::Io`], and the others for a file that does not begin as the history of this
+/// thread.
 pub fn replay(path: &Path, id: ThreadId) -> Result<Replay, HistoryError> {
     replay_all(&[path.to_owned()], id, Ablations::NONE)
 }
@@ -64,12 +65,13 @@ pub(crate) fn replay_all(
 ) -> Result<Replay, HistoryError> {
     // Nothing breaks it off.
     let go_on = |_| ControlFlow::<Infallible>::Continue(());
-    let ControlFlow::Continue(replay) = replay_with(files, id, ablated, &mut Scratch::new(), go_on)?;
+    let ControlFlow::Continue(replay) =
+        replay_with(files, id, ablated, &mut Scratch::new(), go_on)?;
     Ok(replay)
 }
 
-/// The same, with a buffer that was used before. `read` is reported of bytes as they are read, a bufferful at most, and can break off:
-/// then there is no replay.
+/// The same, with a buffer that was used before. `read` is reported of bytes as they are read, a
+/// bufferful at most, and can break off: then there is no replay.
 pub(crate) fn replay_with<B>(
     files: &[PathBuf],
     id: ThreadId,
@@ -130,7 +132,8 @@ impl Replay {
             if is_replaced && number > 0 {
                 break;
             }
-            // A prefix of an object is never an object, so that a record is whole even if its line break is missing.
+            // A prefix of an object is never an object, so that a record is whole even if its line
+            // break is missing.
             if !span.is_ended && understood.as_ref().is_err_and(Defect::may_be_a_beginning) {
                 if page.is_last || number == 0 {
                     self.torn = Some(Torn { offset: span.offset, bytes: span.bytes });
@@ -165,7 +168,8 @@ impl Replay {
                 Some(torn) => HistoryError::TornAtStart { path, bytes: torn.bytes },
             });
         }
-        // All of a file counts where not all of it is replayed, so that a look at its length tells whether it changed.
+        // All of a file counts where not all of it is replayed, so that a look at its length tells
+        // whether it changed.
         if !page.is_last || is_compressed(path) {
             return Ok(ControlFlow::Continue(path.metadata().map_err(io())?.len()));
         }
@@ -199,7 +203,11 @@ fn next<F: FnMut(u64) -> ControlFlow<B>, B>(
 }
 
 /// The first line says whose history it is.
-fn check_first(path: &Path, id: ThreadId, first: &Result<Entry, Defect>) -> Result<(), HistoryError> {
+fn check_first(
+    path: &Path,
+    id: ThreadId,
+    first: &Result<Entry, Defect>,
+) -> Result<(), HistoryError> {
     let no_meta = |reason: String| HistoryError::NoSessionMeta { path: path.to_owned(), reason };
     match first {
         Err(Defect::NotARecord { .. }) if pages::is_untyped(path) => {

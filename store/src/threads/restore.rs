@@ -14,13 +14,19 @@ use super::writer::write_all;
 /// Bytes that are decompressed at once.
 const PIECE: usize = 256 << 10;
 
-/// Decompresses the history at `compressed` into its plain file, and removes it. At every moment one of them is there, whole and on
-/// the device: the plain one appears under its name when it is, and only then the other goes. Gives the path of the plain one.
-pub(super) fn restore(disk: &dyn Disk, ablated: Ablations, compressed: &Path) -> io::Result<PathBuf> {
+/// Decompresses the history at `compressed` into its plain file, and removes it. At every moment
+/// one of them is there, whole and on the device: the plain one appears under its name when it is,
+/// and only then the other goes. Gives the path of the plain one.
+pub(super) fn restore(
+    disk: &dyn Disk,
+    ablated: Ablations,
+    compressed: &Path,
+) -> io::Result<PathBuf> {
     let name = compressed.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.strip_suffix(COMPRESSED).unwrap_or(name);
     let plain = compressed.with_file_name(name);
-    // No name of a history, so that what a crash leaves of it is never read. The next try takes its place.
+    // No name of a history, so that what a crash leaves of it is never read. The next try takes its
+    // place.
     let temporary = compressed.with_file_name(format!(".{name}.restored"));
     match disk.remove(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -31,8 +37,8 @@ pub(super) fn restore(disk: &dyn Disk, ablated: Ablations, compressed: &Path) ->
     if ablated.has(Ablation::RestoreFirst) {
         disk.remove(compressed)?;
     }
-    let written =
-        write(disk, &mut source, &temporary, modified).and_then(|()| disk.rename(&temporary, &plain));
+    let written = write(disk, &mut source, &temporary, modified)
+        .and_then(|()| disk.rename(&temporary, &plain));
     if let Err(error) = written {
         let _ = disk.remove(&temporary);
         return Err(error);
@@ -46,7 +52,12 @@ pub(super) fn restore(disk: &dyn Disk, ablated: Ablations, compressed: &Path) ->
     Ok(plain)
 }
 
-fn write(disk: &dyn Disk, source: &mut Source, temporary: &Path, modified: SystemTime) -> io::Result<()> {
+fn write(
+    disk: &dyn Disk,
+    source: &mut Source,
+    temporary: &Path,
+    modified: SystemTime,
+) -> io::Result<()> {
     let mut file = disk.create(temporary)?;
     let mut piece = vec![0; PIECE];
     loop {

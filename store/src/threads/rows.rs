@@ -48,7 +48,8 @@ pub struct ThreadRow {
     pub history_bytes: u64,
 }
 
-/// The columns of a query whose results [`row`] and [`value`] read: all of them, and the id behind them.
+/// The columns of a query whose results [`row`] and [`value`] read: all of them, and the id behind
+/// them.
 pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     let names = Column::ALL.map(Column::name);
     format!("{}, id", names.join(", "))
@@ -65,12 +66,12 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Opens the database at `path`, creating it if it is missing, though not its folder. `busy_timeout` is how long it waits
-    /// for another connection's lock.
+    /// Opens the database at `path`, creating it if it is missing, though not its folder.
+    /// `busy_timeout` is how long it waits for another connection's lock.
     ///
     /// # Errors
-    /// [`DatabaseError::Foreign`] for a database of something else, which is left as it is; [`DatabaseError::Missing`] and
-    /// the others as the names say.
+    /// [`DatabaseError::Foreign`] for a database of something else, which is left as it is;
+    /// [`DatabaseError::Missing`] and the others as the names say.
     pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, DatabaseError> {
         Ok(Self { connection: database::open(path, busy_timeout)?, path: path.to_owned() })
     }
@@ -140,11 +141,13 @@ fn get<T: FromSql>(row: &Row<'_>, column: Column) -> rusqlite::Result<T> {
 /// The id in this column of a row of a result.
 pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<ThreadId> {
     let text = row.get_ref(column)?.as_str()?;
-    text.parse()
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
 }
 
-/// What is in a column of a row of a result. What no row of ours holds, such as a BLOB, is given as a text that says so.
+/// What is in a column of a row of a result. What no row of ours holds, such as a BLOB, is given as
+/// a text that says so.
 pub(super) fn value(row: &Row<'_>, column: Column) -> rusqlite::Result<Value> {
     Ok(match row.get_ref(column as usize)? {
         ValueRef::Null => Value::Null,

@@ -11,7 +11,8 @@ pub const FILE_NAME: &str = "threads.sqlite";
 /// `PRAGMA user_version` of a database with this schema.
 pub const USER_VERSION: i64 = 2;
 
-/// `PRAGMA application_id` of a database with this schema ("trth"): a table of the same name elsewhere is not ours.
+/// `PRAGMA application_id` of a database with this schema ("trth"): a table of the same name
+/// elsewhere is not ours.
 pub const APPLICATION_ID: u32 = 0x7472_7468;
 
 /// Page size of a new file, in bytes.
@@ -50,9 +51,10 @@ CREATE TABLE threads (
     history_bytes INTEGER NOT NULL DEFAULT 0
 )";
 
-/// Creates the indexes of lists. By each time, newest first, of threads archived and not: read from the beginning or from a
-/// cursor, in order. And by each value that lists are filtered by, for values that few threads have; none of those values
-/// changes while lines are appended, so that these cost a projection nothing.
+/// Creates the indexes of lists. By each time, newest first, of threads archived and not: read from
+/// the beginning or from a cursor, in order. And by each value that lists are filtered by, for
+/// values that few threads have; none of those values changes while lines are appended, so that
+/// these cost a projection nothing.
 pub const CREATE_INDEXES: [&str; 9] = [
     "CREATE INDEX idx_threads_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
     "CREATE INDEX idx_threads_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
@@ -105,7 +107,8 @@ pub fn found(connection: &Connection) -> rusqlite::Result<Found> {
 /// Whatever SQLite reports; the table existing already is an error too.
 pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", PAGE_SIZE)?;
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     // Another process may have been first.
     if found(&transaction)? == Found::Empty {
         transaction.execute_batch(CREATE_TABLE)?;
@@ -118,13 +121,14 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Gives a database with the schema before this one what it lacks, in one transaction. Its rows then count as stale, so that
-/// the next repair fills the new column.
+/// Gives a database with the schema before this one what it lacks, in one transaction. Its rows
+/// then count as stale, so that the next repair fills the new column.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     // Another process may have been first.
     if found(&transaction)? == Found::Older {
         transaction.execute_batch("ALTER TABLE threads ADD COLUMN forked_from TEXT")?;
@@ -158,8 +162,9 @@ mod tests {
         assert_eq!(found(&connection).unwrap(), Found::Ours);
         create(&mut connection).unwrap();
 
-        let mut statement =
-            connection.prepare("SELECT name, dflt_value FROM pragma_table_info('threads')").unwrap();
+        let mut statement = connection
+            .prepare("SELECT name, dflt_value FROM pragma_table_info('threads')")
+            .unwrap();
         let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let columns: Vec<(String, Option<String>)> = columns.map(Result::unwrap).collect();
         let expected = Column::ALL.map(|column| {
@@ -191,8 +196,9 @@ mod tests {
             assert_eq!(found(&connection).unwrap(), Found::Ours);
         }
         let kept = "SELECT updated_at_ms, history_bytes, forked_from FROM threads";
-        let kept: (i64, i64, Option<String>) =
-            connection.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let kept: (i64, i64, Option<String>) = connection
+            .query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
         assert_eq!(kept, (2, 0, None));
     }
 

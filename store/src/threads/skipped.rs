@@ -63,6 +63,9 @@ impl Skipped {
     /// How many files were passed over, but for those whose plain files were read.
     #[must_use]
     pub fn unread(&self) -> u64 {
-        self.iter().filter(|(reason, ..)| *reason != Reason::Superseded).map(|(_, number, _)| number).sum()
+        self.iter()
+            .filter(|(reason, ..)| *reason != Reason::Superseded)
+            .map(|(_, number, _)| number)
+            .sum()
     }
 }

@@ -48,8 +48,14 @@ impl Source {
         }
     }
 
-    /// Fills `out` with `bytes` bytes from `offset` on, which were read before. What is read next stays what it was.
-    pub(super) fn again(&mut self, offset: u64, bytes: u64, out: &mut Vec<u8>) -> io::Result<usize> {
+    /// Fills `out` with `bytes` bytes from `offset` on, which were read before. What is read next
+    /// stays what it was.
+    pub(super) fn again(
+        &mut self,
+        offset: u64,
+        bytes: u64,
+        out: &mut Vec<u8>,
+    ) -> io::Result<usize> {
         match self {
             Self::Plain(file) => {
                 let next = file.stream_position()?;

@@ -34,7 +34,8 @@ pub const ARCHIVED: &str = "archived_sessions";
 /// The folder of the writers' locks, below that of the store.
 pub const LOCKS: &str = "locks";
 
-/// A store of threads: append-only histories, and a row of metadata for each, derived from its history.
+/// A store of threads: append-only histories, and a row of metadata for each, derived from its
+/// history.
 ///
 /// Dropping the last of a store and its live threads projects what is pending.
 #[derive(Debug, Clone)]
@@ -61,13 +62,14 @@ impl ThreadStore {
     /// Opens the store in the folder `root`, creating what is missing of it.
     ///
     /// # Errors
-    /// [`Error::History`] when the folder cannot be used, [`Error::Database`] when the database cannot.
+    /// [`Error::History`] when the folder cannot be used, [`Error::Database`] when the database
+    /// cannot.
     pub fn open(root: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
         Self::open_through(root, options, None)
     }
 
-    /// Opens the store with something between it and its projectors, if `through` says so: for tests that make projections wait
-    /// or fail.
+    /// Opens the store with something between it and its projectors, if `through` says so: for
+    /// tests that make projections wait or fail.
     ///
     /// # Errors
     /// As [`ThreadStore::open`].
@@ -82,14 +84,15 @@ impl ThreadStore {
         create_folders(root.as_ref())?;
         let projector: Box<dyn Projector> = match options.mode {
             Mode::SyncReadback => Box::new(Readback::open(&path, options.busy_timeout, counted)?),
-            Mode::Sync | Mode::AsyncPerThread | Mode::Async => {
-                Box::new(Sqlite::open(&path, options.busy_timeout, counted)?.without(options.ablated()))
-            }
+            Mode::Sync | Mode::AsyncPerThread | Mode::Async => Box::new(
+                Sqlite::open(&path, options.busy_timeout, counted)?.without(options.ablated()),
+            ),
         };
         Self::assemble(root.as_ref(), options, projector, through, transactions)
     }
 
-    /// Opens the store with a projector of the caller's, for tests that need one that waits or fails.
+    /// Opens the store with a projector of the caller's, for tests that need one that waits or
+    /// fails.
     ///
     /// # Errors
     /// As [`ThreadStore::open`].
@@ -124,7 +127,8 @@ impl ThreadStore {
             }
         };
         let root = root.to_owned();
-        let inner = StoreInner { root, options, context, rows, worker, in_turns, through, transactions };
+        let inner =
+            StoreInner { root, options, context, rows, worker, in_turns, through, transactions };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -140,10 +144,12 @@ impl ThreadStore {
         self.inner.transactions.load(Ordering::Relaxed)
     }
 
-    /// A new thread that begins with `meta`, whose id it has. Its file and its row come with its first item.
+    /// A new thread that begins with `meta`, whose id it has. Its file and its row come with its
+    /// first item.
     ///
     /// # Errors
-    /// [`Error::InUse`] and [`Error::Exists`] when there is a thread with this id; [`Error::History`] when its lock cannot be taken.
+    /// [`Error::InUse`] and [`Error::Exists`] when there is a thread with this id;
+    /// [`Error::History`] when its lock cannot be taken.
     pub fn create(&self, meta: &SessionMeta) -> Result<LiveThread> {
         let id = meta.id;
         let lock = self.lock(id)?;
@@ -173,11 +179,12 @@ impl ThreadStore {
         Ok(live)
     }
 
-    /// A thread whose history exists, for appending to it. If it is compressed, the plain file is restored first. The row is updated with the first append, or by
-    /// [`LiveThread::persist`].
+    /// A thread whose history exists, for appending to it. If it is compressed, the plain file is
+    /// restored first. The row is updated with the first append, or by [`LiveThread::persist`].
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::InUse`], [`Error::Archived`]; [`Error::Duplicate`] when two histories have this id, and the errors of a replay.
+    /// [`Error::Unknown`], [`Error::InUse`], [`Error::Archived`]; [`Error::Duplicate`] when two
+    /// histories have this id, and the errors of a replay.
     pub fn resume(&self, id: ThreadId) -> Result<LiveThread> {
         let lock = self.lock(id)?;
         let sessions = Sessions::of(&self.inner.root).lacking(self.inner.options.ablated());
@@ -191,7 +198,8 @@ impl ThreadStore {
             let compressed = replay.path.clone();
             let StoreOptions { disk, .. } = &self.inner.options;
             let restored = restore::restore(&**disk, self.inner.options.ablated(), &compressed);
-            restored.map_err(|source| Error::history(&compressed, "restore its plain file", source))?;
+            restored
+                .map_err(|source| Error::history(&compressed, "restore its plain file", source))?;
             let found = sessions.find(id)?.ok_or_else(|| self.inner.unknown(id))?;
             (before, replay) = self.inner.replay(found, id)?;
         }
@@ -227,8 +235,8 @@ impl ThreadStore {
         self.live(id, desk)
     }
 
-    /// Removes a history that broke off before its first record was whole: nothing of it was ever acknowledged. Any other
-    /// stays.
+    /// Removes a history that broke off before its first record was whole: nothing of it was ever
+    /// acknowledged. Any other stays.
     fn give_way(&self, id: ThreadId, path: PathBuf) -> Result<()> {
         match replay::replay(&path, id) {
             Err(HistoryError::Empty { .. } | HistoryError::TornAtStart { .. }) => {
@@ -274,7 +282,8 @@ impl ThreadStore {
     /// A page of rows, newest first.
     ///
     /// # Errors
-    /// [`Error::Database`] when the database cannot be read, [`Error::Cursor`] when the cursor is of another order.
+    /// [`Error::Database`] when the database cannot be read, [`Error::Cursor`] when the cursor is
+    /// of another order.
     pub fn list(&self, query: &ListQuery) -> Result<Page> {
         Ok(self.inner.rows().list(query)?)
     }
@@ -307,7 +316,8 @@ impl StoreInner {
     fn replay(&self, mut found: Found, id: ThreadId) -> Result<(Before, Replay)> {
         let mut replay = replay::replay_all(&found.files, id, self.options.ablated())?;
         found.name(&mut replay.seen, |title| replay.patch.set(Column::Title, Value::text(title)));
-        let before = Before { bytes: replay.earlier, title: found.title.take(), files: found.files };
+        let before =
+            Before { bytes: replay.earlier, title: found.title.take(), files: found.files };
         Ok((before, replay))
     }
 
@@ -328,7 +338,11 @@ impl StoreInner {
 
     /// How long a touch may wait: where no worker could project it later, it may not.
     pub(super) fn touch_after(&self) -> std::time::Duration {
-        if self.options.mode.is_async() { self.context.touch_after } else { std::time::Duration::ZERO }
+        if self.options.mode.is_async() {
+            self.context.touch_after
+        } else {
+            std::time::Duration::ZERO
+        }
     }
 
     /// Projects in the thread of execution that asks, taking turns with the others.
@@ -339,7 +353,10 @@ impl StoreInner {
     }
 }
 
-fn wrapped(through: Option<&Arc<dyn Through>>, projector: Box<dyn Projector>) -> Box<dyn Projector> {
+fn wrapped(
+    through: Option<&Arc<dyn Through>>,
+    projector: Box<dyn Projector>,
+) -> Box<dyn Projector> {
     match through {
         Some(through) => through.wrap(projector),
         None => projector,

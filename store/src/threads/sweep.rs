@@ -26,7 +26,8 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-/// Told how far a sweep has come, several times a second. It goes on until it is reported to break off.
+/// Told how far a sweep has come, several times a second. It goes on until it is reported to break
+/// off.
 pub type Watch<'w> = &'w mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// How a sweep is made.
@@ -36,8 +37,8 @@ pub struct SweepOptions {
     pub jobs: NonZeroUsize,
     /// How long to wait for another connection's write lock.
     pub busy_timeout: Duration,
-    /// The folder of the writers' locks: the rows of threads that are live are then left to their writers. `None` where
-    /// no writer of this crate writes.
+    /// The folder of the writers' locks: the rows of threads that are live are then left to their
+    /// writers. `None` where no writer of this crate writes.
     pub locks: Option<PathBuf>,
 }
 
@@ -60,13 +61,14 @@ pub(super) enum Outcome {
     Failed(Error),
 }
 
-/// Outcomes that wait to be taken: enough to keep everyone busy, few enough to hold in memory with their locks.
+/// Outcomes that wait to be taken: enough to keep everyone busy, few enough to hold in memory with
+/// their locks.
 const WAITING: usize = 64;
 /// How often a watch is reported.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Replays `histories` and gives each outcome to `take`, in no order. Says whether it came to the end; it does not when `watch`
-/// breaks off.
+/// Replays `histories` and gives each outcome to `take`, in no order. Says whether it came to the
+/// end; it does not when `watch` breaks off.
 ///
 /// # Errors
 /// The first that `take` gives, which ends the sweep.
@@ -98,7 +100,8 @@ pub(super) fn sweep<E>(
                             ControlFlow::Continue(())
                         }
                     };
-                    let Some(outcome) = look(found, options.locks.as_deref(), &mut scratch, read) else {
+                    let Some(outcome) = look(found, options.locks.as_deref(), &mut scratch, read)
+                    else {
                         return;
                     };
                     // Nobody takes any more.
@@ -109,7 +112,8 @@ pub(super) fn sweep<E>(
             });
         }
         drop(sender);
-        // Taken along, so that it is gone before the threads of execution are waited for, whatever ends this.
+        // Taken along, so that it is gone before the threads of execution are waited for, whatever
+        // ends this.
         let outcomes = outcomes;
         loop {
             let outcome = outcomes.recv_timeout(TICK);
@@ -119,7 +123,9 @@ pub(super) fn sweep<E>(
                     take(found, outcome).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(progress.files == progress.total_files),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Ok(progress.files == progress.total_files);
+                }
             }
             progress.bytes = bytes.load(Ordering::Relaxed);
             if watch(progress).is_break() {

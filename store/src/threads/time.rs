@@ -44,15 +44,16 @@ impl Millis {
     /// The time of the system's clock.
     #[must_use]
     pub fn now() -> Self {
-        let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(MAX);
+        let millis =
+            |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(MAX);
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => Self(millis(since)),
             Err(before) => Self(-millis(before.duration())),
         }
     }
 
-    /// The text of a line's `timestamp`, without an allocation. What four digits of a year cannot write becomes the nearest
-    /// moment that they can.
+    /// The text of a line's `timestamp`, without an allocation. What four digits of a year cannot
+    /// write becomes the nearest moment that they can.
     #[must_use]
     pub fn rfc3339(self) -> Rfc3339 {
         let time = self.civil();
@@ -119,19 +120,28 @@ impl FromStr for Millis {
 /// The shape that lines have; nearly every text is of it.
 fn parse_exact(text: &str) -> Option<i64> {
     let text: &[u8; 24] = text.as_bytes().try_into().ok()?;
-    let literals = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    let literals =
+        [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
     if literals.iter().any(|(at, literal)| text[*at] != *literal) {
         return None;
     }
     let number = |range: std::ops::Range<usize>| {
-        text[range]
-            .iter()
-            .try_fold(0_i16, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0')))
+        text[range].iter().try_fold(0_i16, |sum, byte| {
+            byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0'))
+        })
     };
     let small = |at: usize| number(at..at + 2).and_then(|number| i8::try_from(number).ok());
     let nanos = i32::from(number(20..23)?) * 1_000_000;
-    let time =
-        DateTime::new(number(0..4)?, small(5)?, small(8)?, small(11)?, small(14)?, small(17)?, nanos).ok()?;
+    let time = DateTime::new(
+        number(0..4)?,
+        small(5)?,
+        small(8)?,
+        small(11)?,
+        small(14)?,
+        small(17)?,
+        nanos,
+    )
+    .ok()?;
     Offset::UTC.to_timestamp(time).ok().map(Timestamp::as_millisecond)
 }
 
@@ -143,7 +153,10 @@ mod tests {
     fn a_time_is_its_text() {
         let time = Millis(1_795_207_044_062);
         assert_eq!(time.to_string(), "2026-11-20T20:37:24.062Z");
-        assert_eq!((time.file_stamp().as_str(), time.folder()), ("2026-11-20T20-37-24", "2026/11/20".into()));
+        assert_eq!(
+            (time.file_stamp().as_str(), time.folder()),
+            ("2026-11-20T20-37-24", "2026/11/20".into())
+        );
         // A prime number of milliseconds, about four months, over all the years of four digits.
         let mut at = MIN;
         while at <= MAX {
@@ -159,8 +172,11 @@ mod tests {
 
     #[test]
     fn other_forms_of_rfc_3339_are_read_too() {
-        for text in ["2026-11-20T20:37:24.0629Z", "2026-11-20T21:37:24.062+01:00", "2026-11-20 20:37:24.062Z"]
-        {
+        for text in [
+            "2026-11-20T20:37:24.0629Z",
+            "2026-11-20T21:37:24.062+01:00",
+            "2026-11-20 20:37:24.062Z",
+        ] {
             assert_eq!(text.parse(), Ok(Millis(1_795_207_044_062)), "{text}");
         }
         assert_eq!("2026-11-20T20:37:24Z".parse(), Ok(Millis(1_795_207_044_000)));

@@ -39,7 +39,8 @@ impl Titles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(titles),
             file => file?,
         };
-        let mut lines = Lines::new(file, Scratch::new(), |_| ControlFlow::<Infallible>::Continue(()));
+        let mut lines =
+            Lines::new(file, Scratch::new(), |_| ControlFlow::<Infallible>::Continue(()));
         let mut number = 0;
         loop {
             number += 1;
@@ -113,7 +114,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(INDEX);
         assert!(Titles::read(&path).unwrap().is_empty());
-        let [one, two, three] = [1, 2, 3].map(|number| format!("01a1faad-9ba1-7b10-b548-{number:012}"));
+        let [one, two, three] =
+            [1, 2, 3].map(|number| format!("01a1faad-9ba1-7b10-b548-{number:012}"));
         let text = format!(
             "{{\"id\":\"{one}\",\"thread_name\":\"first\",\"updated_at\":\"2026-11-29T19:56:26Z\"}}\n\
              {{\"id\":\"{two}\",\"name\":\" other \"}}\n\
@@ -131,7 +133,9 @@ mod tests {
 
     #[test]
     fn names_are_held_up_to_a_limit_and_of_broken_lines_the_first() {
-        let id = |number: usize| format!("01a1faad-9ba1-7b10-b548-{number:012}").parse::<ThreadId>().unwrap();
+        let id = |number: usize| {
+            format!("01a1faad-9ba1-7b10-b548-{number:012}").parse::<ThreadId>().unwrap()
+        };
         let mut titles = Titles::default();
         let each = 1 << 20;
         let fit = MOST_TITLES_BYTES / (each + size_of::<(ThreadId, String)>());
@@ -146,6 +150,9 @@ mod tests {
         let path = folder.path().join(INDEX);
         std::fs::write(&path, "rubbish\n".repeat(MAX_PROBLEMS + 5)).unwrap();
         let titles = Titles::read(&path).unwrap();
-        assert_eq!((titles.problems.len(), titles.problem_count), (MAX_PROBLEMS, MAX_PROBLEMS as u64 + 5));
+        assert_eq!(
+            (titles.problems.len(), titles.problem_count),
+            (MAX_PROBLEMS, MAX_PROBLEMS as u64 + 5)
+        );
     }
 }

@@ -62,15 +62,17 @@ impl Verified {
     /// Whether every history has its row, every row its history, and all of them are equal.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.differences.is_empty() && self.without_row.is_empty() && self.without_history.is_empty()
+        self.differences.is_empty()
+            && self.without_row.is_empty()
+            && self.without_history.is_empty()
     }
 }
 
 /// Replays every history and compares each column of its row. Changes nothing.
 ///
 /// # Errors
-/// What is wrong with the database; [`DatabaseError::Missing`] if there is none. What is wrong with a thread is in
-/// [`Verified::failures`].
+/// What is wrong with the database; [`DatabaseError::Missing`] if there is none. What is wrong with
+/// a thread is in [`Verified::failures`].
 pub fn verify(
     sessions: &Sessions,
     database: &Path,
@@ -108,12 +110,14 @@ pub fn verify(
     let mut there: Vec<ThreadId> = found.iter().map(|found| found.id).chain(duplicated).collect();
     there.sort_unstable();
     done.without_history = rows.query(|connection| {
-        let mut statement = connection.prepare("SELECT id, rollout_path FROM threads ORDER BY id")?;
+        let mut statement =
+            connection.prepare("SELECT id, rollout_path FROM threads ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut without = Vec::new();
         while let Some(row) = rows.next()? {
             let id = rows::id(row, 0)?;
-            if there.binary_search(&id).is_err() && sessions.is_gone(id, row.get_ref(1)?.as_str()?) {
+            if there.binary_search(&id).is_err() && sessions.is_gone(id, row.get_ref(1)?.as_str()?)
+            {
                 without.push(id);
             }
         }
@@ -122,7 +126,12 @@ pub fn verify(
     Ok(done)
 }
 
-fn compare(rows: &Rows, found: &Found, replay: &Replay, done: &mut Verified) -> Result<(), DatabaseError> {
+fn compare(
+    rows: &Rows,
+    found: &Found,
+    replay: &Replay,
+    done: &mut Verified,
+) -> Result<(), DatabaseError> {
     let sql = format!("SELECT {} FROM threads WHERE id = ?", *COLUMNS);
     let row: Option<Vec<Value>> = rows.query(|connection| {
         let read = |row: &rusqlite::Row<'_>| {

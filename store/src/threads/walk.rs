@@ -64,8 +64,8 @@ struct File {
 }
 
 impl Sessions {
-    /// The histories below `folder`: in its folders `sessions` and `archived_sessions` if it has one of them, as the home of a
-    /// store or of Codex does, else in itself.
+    /// The histories below `folder`: in its folders `sessions` and `archived_sessions` if it has
+    /// one of them, as the home of a store or of Codex does, else in itself.
     #[must_use]
     pub fn of(folder: impl AsRef<Path>) -> Self {
         let base = folder.as_ref().to_owned();
@@ -120,11 +120,12 @@ impl Sessions {
         history.strip_prefix(&self.base).unwrap_or(history).to_str()
     }
 
-    /// Whether the history that the row of a thread names is not there. One that came since, and one that cannot be seen, is
-    /// not gone.
+    /// Whether the history that the row of a thread names is not there. One that came since, and
+    /// one that cannot be seen, is not gone.
     pub(super) fn is_gone(&self, thread: ThreadId, in_row: &str) -> bool {
         let path = self.base.join(in_row);
-        let named = path.file_name().and_then(|name| name.to_str()).and_then(ThreadId::from_file_name);
+        let named =
+            path.file_name().and_then(|name| name.to_str()).and_then(ThreadId::from_file_name);
         named != Some(thread) || matches!(path.try_exists(), Ok(false))
     }
 
@@ -136,7 +137,8 @@ impl Sessions {
     /// The history of one thread.
     ///
     /// # Errors
-    /// What may keep it from being seen: a folder that cannot be read, a second history, an index of names that cannot be read.
+    /// What may keep it from being seen: a folder that cannot be read, a second history, an index
+    /// of names that cannot be read.
     pub(super) fn find(&self, id: ThreadId) -> Result<Option<Found>, Error> {
         let mut walk = self.look(Some(id));
         match walk.failures.pop() {
@@ -152,7 +154,9 @@ impl Sessions {
         match Titles::read(&index) {
             Ok(_) if self.ablated.has(Ablation::NamedTitle) => {}
             Ok(titles) => walk.titles = titles,
-            Err(source) => walk.failures.push(Error::history(&index, "read the names in it", source)),
+            Err(source) => {
+                walk.failures.push(Error::history(&index, "read the names in it", source));
+            }
         }
         let mut files = Vec::new();
         let mut folders = self.folders.clone();
@@ -182,14 +186,16 @@ impl Sessions {
         walk
     }
 
-    /// Puts into the replay of a history what its lines do not say: where it lies, whether it is archived, its name. Gives the error
-    /// that keeps it from having a row.
+    /// Puts into the replay of a history what its lines do not say: where it lies, whether it is
+    /// archived, its name. Gives the error that keeps it from having a row.
     pub(super) fn complete(&self, found: &Found, replay: &mut Replay) -> Result<(), Error> {
         let Some(path) = self.in_row(&replay.path) else {
             return Err(Error::PathNotText { path: replay.path.clone() });
         };
         replay.patch.set(Column::RolloutPath, Value::text(path));
-        if found.is_archived && matches!(replay.patch.get(Column::ArchivedAtMs), None | Some(Value::Null)) {
+        if found.is_archived
+            && matches!(replay.patch.get(Column::ArchivedAtMs), None | Some(Value::Null))
+        {
             // Nothing is written when a thread is archived; nothing was written since.
             if let Some(updated) = replay.patch.get(Column::UpdatedAtMs).cloned() {
                 replay.patch.set(Column::ArchivedAtMs, updated);
@@ -247,7 +253,9 @@ impl Walk {
         for File { name, path, is_archived } in files {
             let plain = path.as_os_str().as_encoded_bytes().strip_suffix(COMPRESSED.as_bytes());
             let before = last.and_then(|place| self.found[place].files.last());
-            if plain.is_some() && before.map(|before| before.as_os_str().as_encoded_bytes()) == plain {
+            if plain.is_some()
+                && before.map(|before| before.as_os_str().as_encoded_bytes()) == plain
+            {
                 self.skipped.add(Reason::Superseded, &path);
                 continue;
             }
@@ -274,10 +282,14 @@ impl Walk {
             if !parts.insert(name.part()) {
                 let part = name.part();
                 let is_first = |file: &&PathBuf| {
-                    let name = file.file_name().and_then(|name| name.to_str()).and_then(HistoryName::parse);
+                    let name = file
+                        .file_name()
+                        .and_then(|name| name.to_str())
+                        .and_then(HistoryName::parse);
                     name.is_some_and(|first| first.part() == part)
                 };
-                let first = self.found[place].files.iter().find(is_first).cloned().unwrap_or_default();
+                let first =
+                    self.found[place].files.iter().find(is_first).cloned().unwrap_or_default();
                 self.duplicated.push(name.thread);
                 self.failures.push(Error::Duplicate { thread: name.thread, first, second: path });
                 continue;
@@ -288,7 +300,7 @@ impl Walk {
             found.bytes += bytes;
             found.is_archived &= is_archived;
         }
-        // Nobody can say which of two histories is that of their thread.
+        // It is unknown which of two histories is that of their thread.
         let (found, duplicated) = (&mut self.found, &self.duplicated);
         if !duplicated.is_empty() {
             found.retain(|found| !duplicated.contains(&found.id));

@@ -1,7 +1,8 @@
 //! The worker that projects after appends have returned: its queue, its naps, and its end.
 //!
-//! It takes every thread that is dirty, projects them together, and rests for a moment: what becomes dirty meanwhile waits in the
-//! queue without waking it. It holds no lock while the projector works.
+//! It takes every thread that is dirty, projects them together, and rests for a moment: what
+//! becomes dirty meanwhile waits in the queue without waking it. It holds no lock while the
+//! projector works.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +17,8 @@ use super::options::{Observer, Point, ProjectionReport, StoreOptions};
 use super::pending::{Job, Next};
 use super::project::{ProjectError, Projection, Projector};
 
-/// For how long after its last projection a worker looks into its queue at every nap instead of waiting to be woken.
+/// For how long after its last projection a worker looks into its queue at every nap instead of
+/// waiting to be woken.
 const ATTENTIVE: Duration = Duration::from_secs(1);
 /// The shortest wait for a touch that is not due yet, by a clock that may not be the machine's.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
@@ -82,7 +84,13 @@ impl Worker {
         context: Context,
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
-        let run = Run { queue: Arc::clone(&queue), projector, context, later: BTreeMap::new(), ticket: 0 };
+        let run = Run {
+            queue: Arc::clone(&queue),
+            projector,
+            context,
+            later: BTreeMap::new(),
+            ticket: 0,
+        };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run.run())?;
         Ok(Self { queue, thread: Some(thread) })
     }
@@ -133,12 +141,14 @@ impl Queue {
     /// Rests, but not when a barrier waits.
     fn nap(&self, nap: Duration) {
         let state = self.lock();
-        let woken = self.wake.wait_timeout_while(state, nap, |state| !state.urgent && !state.closing);
+        let woken =
+            self.wake.wait_timeout_while(state, nap, |state| !state.urgent && !state.closing);
         let (mut state, _) = woken.unwrap_or_else(PoisonError::into_inner);
         state.urgent = false;
     }
 
-    /// Waits until something is handed over, or `patience` is over. Returns what was, and whether this is the end.
+    /// Waits until something is handed over, or `patience` is over. Returns what was, and whether
+    /// this is the end.
     fn take(&self, patience: Option<Duration>) -> (Vec<Arc<Shared>>, bool) {
         let mut state = self.lock();
         if state.dirty.is_empty() && !state.closing && patience != Some(Duration::ZERO) {
@@ -173,8 +183,10 @@ impl Run {
         let mut last_busy = self.context.clock.monotonic();
         loop {
             let now = self.context.clock.monotonic();
-            // After work it is attentive for a while: waking it costs an append more than looking costs it.
-            let attentive = now.saturating_sub(last_busy) < ATTENTIVE && !self.context.nap.is_zero();
+            // After work it is attentive for a while: waking it costs an append more than looking
+            // costs it.
+            let attentive =
+                now.saturating_sub(last_busy) < ATTENTIVE && !self.context.nap.is_zero();
             let patience = match self.later.first_key_value() {
                 _ if attentive => Some(Duration::ZERO),
                 Some((&(due, _), _)) => Some(due.saturating_sub(now).max(SHORTEST_WAIT)),
@@ -196,7 +208,12 @@ impl Run {
     }
 
     /// What is due of the threads handed over and of those that had to wait; all of it at the end.
-    fn batch(&mut self, dirty: Vec<Arc<Shared>>, now: Duration, closing: bool) -> Vec<(Arc<Shared>, Job)> {
+    fn batch(
+        &mut self,
+        dirty: Vec<Arc<Shared>>,
+        now: Duration,
+        closing: bool,
+    ) -> Vec<(Arc<Shared>, Job)> {
         let mut batch = Vec::new();
         let mut overdue = Vec::new();
         while let Some(entry) = self.later.first_entry() {
@@ -206,7 +223,8 @@ impl Run {
             overdue.push(entry.remove());
         }
         let handed_over = dirty.into_iter().map(|thread| (thread, true));
-        for (thread, is_new) in handed_over.chain(overdue.into_iter().map(|thread| (thread, false))) {
+        for (thread, is_new) in handed_over.chain(overdue.into_iter().map(|thread| (thread, false)))
+        {
             let mut pending = thread.pending();
             let begun = if closing { Ok(pending.begin(now)) } else { pending.begin_if_due(now) };
             drop(pending);
@@ -254,7 +272,8 @@ impl Projector for InTurns {
     }
 }
 
-/// Projects a batch, ends each job with its outcome, and wakes anyone who waits. Returns what must be seen to next.
+/// Projects a batch, ends each job with its outcome, and wakes anyone who waits. Returns what must
+/// be seen to next.
 pub(super) fn project(
     projector: &mut dyn Projector,
     context: &Context,
@@ -267,8 +286,10 @@ pub(super) fn project(
         })
         .collect();
     context.passed(Point::Projecting);
-    let projections: Vec<Projection<'_>> =
-        batch.iter().map(|(thread, job)| Projection { thread: thread.id(), patch: &job.patch }).collect();
+    let projections: Vec<Projection<'_>> = batch
+        .iter()
+        .map(|(thread, job)| Projection { thread: thread.id(), patch: &job.patch })
+        .collect();
     let mut outcomes = {
         // One call works for all of them: it belongs to the first, and the others follow it.
         let _entered = spans.first().map(tracing::Span::enter);
@@ -291,7 +312,12 @@ pub(super) fn project(
             let mut pending = thread.pending();
             let next = pending.finish(job, &outcome, now, context.touch_after);
             if let Some(observer) = &context.observer {
-                observer.projected(ProjectionReport { thread: thread.id(), appends, lag, outcome: &outcome });
+                observer.projected(ProjectionReport {
+                    thread: thread.id(),
+                    appends,
+                    lag,
+                    outcome: &outcome,
+                });
             }
             drop(pending);
             thread.changed();

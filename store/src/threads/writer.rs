@@ -1,4 +1,5 @@
-//! The writer of one history file: created at the first line, whole lines only, a torn one cut before anything follows it.
+//! The writer of one history file: created at the first line, whole lines only, a torn one cut
+//! before anything follows it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ pub(super) struct HistoryWriter {
     file: Option<Box<dyn DiskFile>>,
     /// Bytes of whole lines, all of them observed: what the file is cut to when more is in it.
     length: u64,
-    /// Up to this length, the rest beyond `length` is torn and is cut. Beyond that somebody else has written.
+    /// Up to this length, the rest beyond `length` is torn and is cut. Beyond that somebody else
+    /// has written.
     torn_up_to: u64,
     /// Whether the file is there, as far as this writer knows.
     exists: bool,
@@ -53,8 +55,8 @@ impl HistoryWriter {
         }
     }
 
-    /// A writer of a history that has `length` bytes of whole records and `torn` of one that breaks off; `unfinished` if the last
-    /// whole one lacks its newline.
+    /// A writer of a history that has `length` bytes of whole records and `torn` of one that breaks
+    /// off; `unfinished` if the last whole one lacks its newline.
     pub(super) fn resume(
         disk: Arc<dyn Disk>,
         path: PathBuf,
@@ -89,8 +91,9 @@ impl HistoryWriter {
         self.length
     }
 
-    /// Appends whole lines. After an error the file is opened anew, cut to what was observed, and they are written once more; if
-    /// that fails too, none of them is in the history, and the next call begins with the cut.
+    /// Appends whole lines. After an error the file is opened anew, cut to what was observed, and
+    /// they are written once more; if that fails too, none of them is in the history, and the next
+    /// call begins with the cut.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.recovered = false;
         let first = self.try_append(lines);
@@ -169,12 +172,14 @@ impl HistoryWriter {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
-    /// A file is durable when its name is, and those of the folders made for it: day, month, year, and what holds the years.
+    /// A file is durable when its name is, and those of the folders made for it: day, month, year,
+    /// and what holds the years.
     fn sync_folders(&self) -> io::Result<()> {
         self.folder().ancestors().take(4).try_for_each(|folder| self.disk.sync_folder(folder))
     }
 
-    /// After a failed append: nothing of it may stay. Where even that fails, the next append begins with it.
+    /// After a failed append: nothing of it may stay. Where even that fails, the next append begins
+    /// with it.
     fn undo(&mut self) {
         if self.length == 0 {
             if self.exists && self.disk.remove(&self.path).is_ok() {

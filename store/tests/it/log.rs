@@ -6,7 +6,13 @@ use rusqlite::Connection;
 use tracerig_store::{Body, Durability, Error, LogOptions, LogRow, Pruning, Retention, TraceLog};
 
 fn text<'a>(ts: i64, body: &'a [u8]) -> LogRow<'a> {
-    LogRow { ts, target: "log", body: Body::Text(body), process_uuid: Some("p"), ..LogRow::default() }
+    LogRow {
+        ts,
+        target: "log",
+        body: Body::Text(body),
+        process_uuid: Some("p"),
+        ..LogRow::default()
+    }
 }
 
 #[test]
@@ -26,7 +32,8 @@ fn bodies_keep_their_storage_class_and_every_byte() {
         .unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     let rows: Vec<(String, Option<Vec<u8>>, i64)> = rows.map(Result::unwrap).collect();
-    let expected = [("text", Some(odd.to_vec()), 12), ("blob", Some(odd.to_vec()), 12), ("null", None, 7)];
+    let expected =
+        [("text", Some(odd.to_vec()), 12), ("blob", Some(odd.to_vec()), 12), ("null", None, 7)];
     assert_eq!(rows, expected.map(|(kind, body, bytes)| (kind.to_owned(), body, bytes)));
 }
 
@@ -44,8 +51,12 @@ fn start_up_deletes_what_is_older_than_ten_days_and_checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = TraceLog::open(folder.path().join("logs")).unwrap();
     let now = 1_780_000_000;
-    log.insert_batch(&[text(now - 864_001, b"old"), text(now - 864_000, b"just not"), text(now, b"new")])
-        .unwrap();
+    log.insert_batch(&[
+        text(now - 864_001, b"old"),
+        text(now - 864_000, b"just not"),
+        text(now, b"new"),
+    ])
+    .unwrap();
     let outcome = log.start_up(now).unwrap();
     assert_eq!(outcome.pruned, 1);
     assert!(
@@ -93,8 +104,11 @@ fn vacuuming_by_steps_gives_back_as_many_pages_as_asked() {
 fn bulk_loading_leaves_one_wal_file_of_exactly_the_size_asked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs");
-    let options =
-        LogOptions { durability: Durability::None, pruning: Pruning::Ledger, ..LogOptions::default() };
+    let options = LogOptions {
+        durability: Durability::None,
+        pruning: Pruning::Ledger,
+        ..LogOptions::default()
+    };
     for pages in [40, 41, 900, 2500] {
         let _ = std::fs::remove_file(&path);
         let mut log = TraceLog::open_with(&path, options).unwrap();
@@ -102,12 +116,15 @@ fn bulk_loading_leaves_one_wal_file_of_exactly_the_size_asked() {
         assert_eq!(log.pad_with_free_pages(pages).unwrap(), pages);
         log.finish_bulk().unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), pages * 4096);
-        let names: Vec<_> =
-            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(names, ["logs"], "nothing stays beside the database");
         assert_eq!(&std::fs::read(&path).unwrap()[18..20], [2, 2], "the header says WAL");
         let reader = Connection::open(&path).unwrap();
-        let check: String = reader.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        let check: String =
+            reader.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok");
     }
 }
@@ -125,8 +142,9 @@ fn batches_that_share_a_transaction_give_the_same_rows() {
             ..LogOptions::default()
         };
         let mut log = TraceLog::open_with(&path, options).unwrap();
-        let outcomes: Vec<_> =
-            (0..10).map(|ts| log.insert_batch(&[text(ts, b"a"), text(ts, b"b")]).unwrap()).collect();
+        let outcomes: Vec<_> = (0..10)
+            .map(|ts| log.insert_batch(&[text(ts, b"a"), text(ts, b"b")]).unwrap())
+            .collect();
         // Neither vacuuming nor padding may meet an open transaction.
         log.vacuum().unwrap();
         log.insert_batch(&[text(11, b"c")]).unwrap();
@@ -135,7 +153,8 @@ fn batches_that_share_a_transaction_give_the_same_rows() {
         log.finish_bulk().unwrap();
         let reader = Connection::open(&path).unwrap();
         let mut statement = reader.prepare("SELECT id, ts FROM logs").unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
         (outcomes, rows.unwrap().map(Result::unwrap).collect::<Vec<_>>())
     };
     let alone = load("alone", 1);
@@ -148,9 +167,13 @@ fn batches_that_share_a_transaction_give_the_same_rows() {
 fn errors_are_typed_and_name_path_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs");
-    let existing = LogOptions { create: false, busy_timeout: Duration::ZERO, ..LogOptions::default() };
+    let existing =
+        LogOptions { create: false, busy_timeout: Duration::ZERO, ..LogOptions::default() };
     let missing = TraceLog::open_with(&path, existing).unwrap_err();
-    assert!(matches!(missing, Error::Missing { .. }) && missing.to_string().contains("logs: "), "{missing}");
+    assert!(
+        matches!(missing, Error::Missing { .. }) && missing.to_string().contains("logs: "),
+        "{missing}"
+    );
     let no_folder = TraceLog::open(folder.path().join("no/logs")).unwrap_err();
     assert!(matches!(no_folder, Error::Missing { .. }), "{no_folder}");
 
@@ -163,9 +186,16 @@ fn errors_are_typed_and_name_path_and_remedy() {
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let locked = log.insert_batch(&[text(1, b"x")]).unwrap_err();
-    assert!(matches!(locked, Error::Locked { .. }) && locked.to_string().contains("timeout"), "{locked}");
+    assert!(
+        matches!(locked, Error::Locked { .. }) && locked.to_string().contains("timeout"),
+        "{locked}"
+    );
     other.execute_batch("COMMIT").unwrap();
-    assert_eq!(log.insert_batch(&[text(1, b"x")]).unwrap().first_id, 1, "the failed batch left nothing");
+    assert_eq!(
+        log.insert_batch(&[text(1, b"x")]).unwrap().first_id,
+        1,
+        "the failed batch left nothing"
+    );
 
     // A limit on the pages is in for a full disk.
     other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tracerig_store::threads::{
-    Column, DatabaseError, Error, HistoryError, Item, ListQuery, Millis, Progress, Rebuilt, SessionMeta,
-    Sessions, StoreOptions, SweepOptions, ThreadId, ThreadRow, ThreadStore, Value, Verified, rebuild, repair,
-    replay, verify,
+    Column, DatabaseError, Error, HistoryError, Item, ListQuery, Millis, Progress, Rebuilt,
+    SessionMeta, Sessions, StoreOptions, SweepOptions, ThreadId, ThreadRow, ThreadStore, Value,
+    Verified, rebuild, repair, replay, verify,
 };
 
 /// A folder with histories below `sessions`, and a database beside it.
@@ -110,7 +110,8 @@ impl Home {
 
     fn rows(&self) -> Vec<ThreadRow> {
         let store = ThreadStore::open(self.root(), StoreOptions::default()).unwrap();
-        let mut rows = store.list(&ListQuery { limit: 1_000_000, ..ListQuery::default() }).unwrap().rows;
+        let mut rows =
+            store.list(&ListQuery { limit: 1_000_000, ..ListQuery::default() }).unwrap().rows;
         rows.sort_by_key(|row| row.id);
         rows
     }
@@ -124,7 +125,10 @@ fn every_history_becomes_its_row_whatever_the_number_of_jobs() {
         home.jobs = jobs;
         let done = home.rebuild();
         assert_eq!((done.files, done.written, done.removed), (300, 300, 0));
-        assert!(done.failures.is_empty() && done.flaws.is_empty() && !done.is_cut_short, "{done:?}");
+        assert!(
+            done.failures.is_empty() && done.flaws.is_empty() && !done.is_cut_short,
+            "{done:?}"
+        );
         let verified = home.verify();
         assert!(verified.is_equal() && verified.failures.is_empty(), "{verified:?}");
         assert_eq!((verified.files, verified.equal), (300, 300));
@@ -165,7 +169,10 @@ fn a_repair_replays_what_is_missing_or_of_another_length() {
     let done = home.repair();
     assert_eq!((done.files, done.written, done.fresh, done.gone, done.removed), (20, 4, 15, 1, 0));
     assert!(
-        matches!(done.failures[..], [Error::Unreadable(HistoryError::TornAtStart { bytes: 100, .. })]),
+        matches!(
+            done.failures[..],
+            [Error::Unreadable(HistoryError::TornAtStart { bytes: 100, .. })]
+        ),
         "{done:?}"
     );
 
@@ -203,8 +210,11 @@ fn a_verification_names_the_thread_and_the_column() {
     let verified = home.verify();
     assert!(!verified.is_equal());
     assert_eq!((verified.equal, &verified.without_row[..]), (2, &[id(9)][..]));
-    let found: Vec<_> =
-        verified.differences.into_iter().map(|found| (found.thread, found.column, found.row)).collect();
+    let found: Vec<_> = verified
+        .differences
+        .into_iter()
+        .map(|found| (found.thread, found.column, found.row))
+        .collect();
     let expected: Vec<_> =
         set.into_iter().map(|(number, _, _, column, row)| (id(number), column, row)).collect();
     assert_eq!(found, expected);
@@ -251,7 +261,9 @@ fn a_hostile_folder_costs_only_what_is_broken() {
                     assert_eq!((*thread, one, other), (id(26), &first, &second));
                 }
                 Error::Unreadable(HistoryError::Empty { path }) => assert_eq!(*path, empty),
-                Error::Unreadable(HistoryError::NoSessionMeta { path, .. }) => assert_eq!(*path, no_history),
+                Error::Unreadable(HistoryError::NoSessionMeta { path, .. }) => {
+                    assert_eq!(*path, no_history);
+                }
                 Error::Unreadable(HistoryError::OtherThread { path, found, .. }) => {
                     assert_eq!((path, *found), (&foreign, id(24)));
                 }
@@ -318,7 +330,9 @@ fn rows_of_live_threads_are_left_to_their_writers() {
 fn a_database_of_something_else_is_left_as_it_is() {
     let home = Home::with(3);
     let other = Connection::open(home.database()).unwrap();
-    other.execute_batch("CREATE TABLE threads (id TEXT PRIMARY KEY, rollout_path TEXT NOT NULL)").unwrap();
+    other
+        .execute_batch("CREATE TABLE threads (id TEXT PRIMARY KEY, rollout_path TEXT NOT NULL)")
+        .unwrap();
     other.pragma_update(None, "journal_mode", "WAL").unwrap();
     // As a program that was killed leaves it: part of it is in the write-ahead log.
     other.execute_batch("INSERT INTO threads VALUES ('a', 'b')").unwrap();
@@ -340,8 +354,8 @@ fn a_database_of_something_else_is_left_as_it_is() {
     assert!(matches!(refused, DatabaseError::Foreign { .. }), "{refused}");
     assert!(files() == before);
     drop(other);
-    let missing =
-        verify(&sessions, &home.root().join("none.sqlite"), &home.options(), &mut go_on).unwrap_err();
+    let missing = verify(&sessions, &home.root().join("none.sqlite"), &home.options(), &mut go_on)
+        .unwrap_err();
     assert!(matches!(missing, DatabaseError::Missing { .. }), "{missing}");
     assert!(!home.root().join("none.sqlite").exists());
 }

@@ -1,4 +1,5 @@
-//! Retention: the plain rule, the two ways to prune compared on random batches, and a model written to be obvious.
+//! Retention: the plain rule, the two ways to prune compared on random batches, and a model written
+//! to be obvious.
 
 use rusqlite::Connection;
 use tracerig_store::{Body, LogOptions, LogRow, Pruning, Retention, TraceLog};
@@ -47,22 +48,37 @@ fn random_rows(numbers: &mut Numbers, clock: &mut i64) -> Vec<LogRow<'static>> {
     (0..count).map(row).collect()
 }
 
-/// What each batch should leave, worked out on plain lists: (thread, process, ts, nanos, id, bytes).
+/// What each batch should leave, worked out on plain lists: (thread, process, ts, nanos, id,
+/// bytes).
 type Held = (Option<&'static str>, Option<&'static str>, i64, i64, i64, i64);
 
-fn model_insert(held: &mut Vec<Held>, rows: &[LogRow<'static>], next_id: &mut i64, limits: Retention) {
+fn model_insert(
+    held: &mut Vec<Held>,
+    rows: &[LogRow<'static>],
+    next_id: &mut i64,
+    limits: Retention,
+) {
     for row in rows {
-        held.push((row.thread_id, row.process_uuid, row.ts, row.ts_nanos, *next_id, row.estimated_bytes()));
+        held.push((
+            row.thread_id,
+            row.process_uuid,
+            row.ts,
+            row.ts_nanos,
+            *next_id,
+            row.estimated_bytes(),
+        ));
         *next_id += 1;
     }
     let partition = |row: &Held| (row.0, if row.0.is_none() { row.1 } else { None });
     let all = held.clone();
     let is_kept = |row: &Held| {
         let not_older = |other: &&Held| {
-            partition(other) == partition(row) && (other.2, other.3, other.4) >= (row.2, row.3, row.4)
+            partition(other) == partition(row)
+                && (other.2, other.3, other.4) >= (row.2, row.3, row.4)
         };
         let newest: Vec<_> = all.iter().filter(not_older).collect();
-        newest.len() <= limits.rows && newest.iter().map(|other| other.5).sum::<i64>() <= limits.bytes
+        newest.len() <= limits.rows
+            && newest.iter().map(|other| other.5).sum::<i64>() <= limits.bytes
     };
     held.retain(is_kept);
 }
@@ -87,16 +103,24 @@ fn both_ways_to_prune_equal_the_obvious_model_on_random_batches() {
             }
             if batch == 18 {
                 let cutoff = clock - 10;
-                assert_eq!(sql.prune_older_than(cutoff).unwrap(), ledger.prune_older_than(cutoff).unwrap());
+                assert_eq!(
+                    sql.prune_older_than(cutoff).unwrap(),
+                    ledger.prune_older_than(cutoff).unwrap()
+                );
                 held.retain(|row: &Held| row.2 >= cutoff);
             }
             let rows = random_rows(&mut numbers, &mut clock);
-            assert_eq!(sql.insert_batch(&rows).unwrap(), ledger.insert_batch(&rows).unwrap(), "seed {seed}");
+            assert_eq!(
+                sql.insert_batch(&rows).unwrap(),
+                ledger.insert_batch(&rows).unwrap(),
+                "seed {seed}"
+            );
             model_insert(&mut held, &rows, &mut next_id, limits);
             let expected: Vec<i64> = held.iter().map(|row| row.4).collect();
             assert_eq!(ids(&sql), expected, "seed {seed}, batch {batch}, by SQL");
             assert_eq!(ids(&ledger), expected, "seed {seed}, batch {batch}, by ledger");
-            pruned_by_bytes |= held.iter().filter(|row| row.0 == Some("a")).count() < 9 && next_id > 150;
+            pruned_by_bytes |=
+                held.iter().filter(|row| row.0 == Some("a")).count() < 9 && next_id > 150;
         }
     }
     assert!(pruned_by_bytes, "the histories never met the limit of bytes");
@@ -115,7 +139,10 @@ fn a_thread_keeps_its_newest_thousand_rows_and_ten_mebibytes() {
     };
     let small: Vec<_> = (0..1100).map(|at| row(at, b"x")).collect();
     let outcome = log.insert_batch(&small).unwrap();
-    assert_eq!((outcome.first_id, outcome.last_id, outcome.inserted, outcome.pruned), (1, 1100, 1100, 100));
+    assert_eq!(
+        (outcome.first_id, outcome.last_id, outcome.inserted, outcome.pruned),
+        (1, 1100, 1100, 100)
+    );
     // Exactly ten mebibytes stay; a byte more and the oldest goes.
     let half = vec![b'y'; 5 * 1024 * 1024];
     let outcome = log.insert_batch(&[row(2000, &half), row(2001, &half)]).unwrap();
@@ -128,13 +155,22 @@ fn a_thread_keeps_its_newest_thousand_rows_and_ten_mebibytes() {
 fn an_older_row_inserted_late_goes_before_newer_ones() {
     let folder = tempfile::tempdir().unwrap();
     for pruning in [Pruning::Sql, Pruning::Ledger] {
-        let options =
-            LogOptions { retention: Retention { rows: 2, bytes: 1 << 20 }, pruning, ..LogOptions::default() };
-        let mut log = TraceLog::open_with(folder.path().join(format!("{pruning:?}")), options).unwrap();
-        let row = |ts, ts_nanos| LogRow { ts, ts_nanos, process_uuid: Some("p"), ..LogRow::default() };
+        let options = LogOptions {
+            retention: Retention { rows: 2, bytes: 1 << 20 },
+            pruning,
+            ..LogOptions::default()
+        };
+        let mut log =
+            TraceLog::open_with(folder.path().join(format!("{pruning:?}")), options).unwrap();
+        let row =
+            |ts, ts_nanos| LogRow { ts, ts_nanos, process_uuid: Some("p"), ..LogRow::default() };
         log.insert_batch(&[row(5, 1), row(5, 0), row(5, 2)]).unwrap();
         assert_eq!(ids(&log), [1, 3], "{pruning:?}");
         assert_eq!(log.insert_batch(&[row(4, 0)]).unwrap().pruned, 1);
-        assert_eq!(ids(&log), [1, 3], "{pruning:?}: a row older than all that is kept goes at once");
+        assert_eq!(
+            ids(&log),
+            [1, 3],
+            "{pruning:?}: a row older than all that is kept goes at once"
+        );
     }
 }

@@ -1,15 +1,27 @@
-//! The sink: batches, the barrier, the interval without a clock, and rows dropped rather than waited for.
+//! The sink: batches, the barrier, the interval without a clock, and rows dropped rather than
+//! waited for.
 
 use rusqlite::Connection;
-use tracerig_store::{Body, Error, Interval, LogOptions, LogRow, LogSink, OwnedRow, SinkOptions, TraceLog};
+use tracerig_store::{
+    Body, Error, Interval, LogOptions, LogRow, LogSink, OwnedRow, SinkOptions, TraceLog,
+};
 
 fn row(ts: i64) -> OwnedRow {
-    LogRow { ts, target: "log", body: Body::Text(b"x"), process_uuid: Some("p"), ..LogRow::default() }
-        .to_owned_row()
+    LogRow {
+        ts,
+        target: "log",
+        body: Body::Text(b"x"),
+        process_uuid: Some("p"),
+        ..LogRow::default()
+    }
+    .to_owned_row()
 }
 
 fn count(path: &std::path::Path) -> i64 {
-    Connection::open(path).unwrap().query_row("SELECT count(*) FROM logs", [], |row| row.get(0)).unwrap()
+    Connection::open(path)
+        .unwrap()
+        .query_row("SELECT count(*) FROM logs", [], |row| row.get(0))
+        .unwrap()
 }
 
 #[test]
@@ -50,8 +62,10 @@ fn the_interval_writes_without_being_asked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs");
     let interval = Interval::Every(std::time::Duration::from_millis(1));
-    let sink =
-        LogSink::start(TraceLog::open(&path).unwrap(), SinkOptions { interval, ..SinkOptions::default() });
+    let sink = LogSink::start(
+        TraceLog::open(&path).unwrap(),
+        SinkOptions { interval, ..SinkOptions::default() },
+    );
     sink.push(row(1));
     while count(&path) == 0 {
         std::thread::yield_now();

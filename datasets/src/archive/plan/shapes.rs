@@ -69,15 +69,26 @@ fn is_own(session: &Session) -> bool {
 }
 
 /// A session that the one at `at` can go on with: an earlier one that is over, and smaller.
-fn parent<'a>(sessions: &'a [Session], at: usize, is_segment: bool, dice: &mut Dice) -> Option<&'a Session> {
+fn parent<'a>(
+    sessions: &'a [Session],
+    at: usize,
+    is_segment: bool,
+    dice: &mut Dice,
+) -> Option<&'a Session> {
     let session = &sessions[at];
     let first = usize::try_from(dice.below(sessions.len() as u64)).unwrap_or(0);
     let suits = |parent: &&Session| {
-        let is_version = parent.version == session.version || !is_segment && parent.version < session.version;
+        let is_version =
+            parent.version == session.version || !is_segment && parent.version < session.version;
         let is_over = parent.start + OVER_AFTER < session.start && !parent.is_upgraded;
-        is_version && is_over && is_free(parent) && is_own(parent) && parent.bytes * 2 <= session.bytes
+        is_version
+            && is_over
+            && is_free(parent)
+            && is_own(parent)
+            && parent.bytes * 2 <= session.bytes
     };
-    let is_possible = !is_segment || session.version == Version::Newer && !session.path.starts_with(ARCHIVED);
+    let is_possible =
+        !is_segment || session.version == Version::Newer && !session.path.starts_with(ARCHIVED);
     let looked_at = sessions[first..].iter().chain(&sessions[..first]).take(LOOKS);
     looked_at.filter(|_| is_possible).find(suits)
 }

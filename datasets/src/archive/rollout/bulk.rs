@@ -36,9 +36,11 @@ impl Writer<'_> {
             6..8 if !self.is_newer() => {
                 ("event_msg", r#"{"type":"agent_message","message":""#, r#"","phase":null}"#)
             }
-            6 => {
-                ("event_msg", r#"{"type":"item_completed","item":{"type":"AgentMessage","text":""#, r#""}}"#)
-            }
+            6 => (
+                "event_msg",
+                r#"{"type":"item_completed","item":{"type":"AgentMessage","text":""#,
+                r#""}}"#,
+            ),
             7 => ("world_state", r#"{"full":false,"state":""#, r#""}"#),
             _ => (
                 "response_item",

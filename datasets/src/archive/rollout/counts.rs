@@ -31,7 +31,8 @@ impl Writer<'_> {
         let told = self.tokens(&told);
         // A count that is written again belongs to no response.
         if self.is_newer() && counts.is_some() {
-            let (turn, id, thread) = (&self.state.turn, self.thread(), cumulative.replace("null", "{}"));
+            let (turn, id, thread) =
+                (&self.state.turn, self.thread(), cumulative.replace("null", "{}"));
             let payload = format!(
                 r#"{{"thread_id":"{id}","turn_id":"{turn}","session_id":"{id}","root_turn_id":"{turn}","usage":{told},"turn_token_usage":{told},"thread_token_usage":{thread}}}"#
             );

@@ -1,4 +1,5 @@
-//! The beginning of a session: what it says of itself, and the history of another one that it goes on with.
+//! The beginning of a session: what it says of itself, and the history of another one that it goes
+//! on with.
 
 use std::io::Write as _;
 
@@ -35,9 +36,10 @@ impl Shape {
     fn parent(&self) -> Option<&Session> {
         match self {
             Self::Own => None,
-            Self::Copied(parent) | Self::Agent(parent) | Self::Paginated(parent) | Self::Segment(parent) => {
-                Some(parent)
-            }
+            Self::Copied(parent)
+            | Self::Agent(parent)
+            | Self::Paginated(parent)
+            | Self::Segment(parent) => Some(parent),
         }
     }
 }
@@ -49,7 +51,8 @@ impl Writer<'_> {
         let mut writer = Writer::new(parent, self.pools, self.unknown_per_mille, self.seed);
         writer.whole(scale);
         let is_copied = matches!(self.session.shape, Shape::Copied(_) | Shape::Agent(_));
-        let (text, unknown) = (std::mem::take(&mut writer.out), std::mem::take(&mut writer.written.unknown));
+        let (text, unknown) =
+            (std::mem::take(&mut writer.out), std::mem::take(&mut writer.written.unknown));
         let (text, unknown) = if is_copied { (text, unknown) } else { (Vec::new(), Vec::new()) };
         Some(Parent { text, unknown, state: writer.into_state() })
     }
@@ -102,7 +105,8 @@ impl Writer<'_> {
         self.end();
     }
 
-    /// Goes on with the history of `parent`: a copy of its lines, all stamped at once, or what they came to.
+    /// Goes on with the history of `parent`: a copy of its lines, all stamped at once, or what they
+    /// came to.
     pub(super) fn inherit(&mut self, parent: Parent) {
         let Parent { text, unknown, state } = parent;
         let time = Millis(self.state.at).rfc3339();

@@ -1,4 +1,5 @@
-//! Oddities of submissions and tags: Debug dumps of several versions, tiers that are inherited or lost, tags that say nothing.
+//! Oddities of submissions and tags: Debug dumps of several versions, tiers that are inherited or
+//! lost, tags that say nothing.
 
 use super::{CODEX, HANDLERS, Odd, TAGS};
 use crate::batch::Origin;
@@ -42,14 +43,18 @@ impl Odd<'_> {
     pub(super) fn versions(&mut self) {
         self.new_thread();
         let set = |odd: &mut Self, tier, said: &str| {
-            odd.submission(CODEX, &format!("OverrideTurnContext {{ cwd: None, service_tier: {said} }}"));
+            odd.submission(
+                CODEX,
+                &format!("OverrideTurnContext {{ cwd: None, service_tier: {said} }}"),
+            );
             odd.fact(Intent::Settings { tier });
         };
         set(self, TierForm::Fast, "Some(Some(Fast))");
         self.turn_submission(CODEX, "UserInput { items: [] }", TierForm::Inherit);
         set(self, TierForm::Flex, "Some(Some(Flex))");
         self.turn_submission(CODEX, "UserInput { items: [] }", TierForm::Inherit);
-        let context = "UserInputWithTurnContext { items: [], service_tier: Some(Some(FAST)), effort: None }";
+        let context =
+            "UserInputWithTurnContext { items: [], service_tier: Some(Some(FAST)), effort: None }";
         self.turn_submission(HANDLERS, context, TierForm::Fast);
         let input = |settings: &str, start: &str| {
             format!(
@@ -74,7 +79,10 @@ impl Odd<'_> {
         self.text(HANDLERS, body);
         self.fact(Intent::Submission { turn: turn.clone(), tier: TierForm::Priority });
         self.text(CODEX, format!("{scopes}post sampling token usage turn_id={turn}"));
-        self.text(TAGS, format!("run{{turn_id={turn}}}: tags_json={{\"text\":\"{turn} turn.id={turn}\"}}"));
+        self.text(
+            TAGS,
+            format!("run{{turn_id={turn}}}: tags_json={{\"text\":\"{turn} turn.id={turn}\"}}"),
+        );
         // A tier in an operation of an unknown name is noticed.
         let unknown = Origin { quotes: true, ..HANDLERS };
         self.submission(unknown, &format!("TurnStart {{ service_tier: {priority} }}"));
@@ -134,7 +142,11 @@ impl Odd<'_> {
             )
         };
         let submit = |odd: &mut Self, tier| {
-            odd.turn_submission(HANDLERS, &format!("UserInput {{ items: [], {} }}", overrides(tier)), tier);
+            odd.turn_submission(
+                HANDLERS,
+                &format!("UserInput {{ items: [], {} }}", overrides(tier)),
+                tier,
+            );
         };
         let set = |odd: &mut Self, tier| {
             odd.submission(HANDLERS, &format!("ThreadSettings {{ {} }}", overrides(tier)));
@@ -154,7 +166,8 @@ impl Odd<'_> {
         set(self, TierForm::Default);
         submit(self, TierForm::Inherit);
         submit(self, TierForm::Priority);
-        // Another process goes on with the thread and starts at the default; then the first one again.
+        // Another process goes on with the thread and starts at the default; then the first one
+        // again.
         let other = process_uuid(&mut self.dice);
         let first = self.stamp.process.replace(other);
         submit(self, TierForm::Inherit);
@@ -177,7 +190,9 @@ impl Odd<'_> {
     pub(super) fn tags(&mut self) {
         let thread = self.new_thread();
         let tags = |before: &str, tier: &str| {
-            format!("{before}tags_json={{\"feature.a\":\"true\",\"service_tier\":{tier},\"z\":\"1\"}}")
+            format!(
+                "{before}tags_json={{\"feature.a\":\"true\",\"service_tier\":{tier},\"z\":\"1\"}}"
+            )
         };
         let (first, second, third) = (self.new_id(), self.new_id(), self.new_id());
         let scopes = self.scopes(&first);
@@ -198,7 +213,10 @@ impl Odd<'_> {
         }
         self.text(TAGS, tags("model=m ", "\"priority\""));
         self.text(TAGS, format!("{scopes}tags_json={{\"service_tier\":\"priority\"}} more"));
-        self.text(Origin { target: "codex_feedback", quotes: true, ..TAGS }, tags(&scopes, "\"priority\""));
+        self.text(
+            Origin { target: "codex_feedback", quotes: true, ..TAGS },
+            tags(&scopes, "\"priority\""),
+        );
         self.text(TAGS, format!("{scopes}endpoint=\"/responses\" auth_mode=\"\""));
     }
 }

@@ -1,5 +1,5 @@
-//! Oddities: every corner that a row of any era can have, written by hand, each with what it means. Rows without a meaning
-//! are those that a scanner is likely to take for facts and must not.
+//! Oddities: every corner that a row of any era can have, written by hand, each with what it means.
+//! Rows without a meaning are those that a scanner is likely to take for facts and must not.
 
 mod dumps;
 mod transport;
@@ -83,7 +83,8 @@ struct Odd<'a> {
 impl Odd<'_> {
     fn row(&mut self, origin: Origin, storage: Storage, body: impl AsRef<[u8]>) {
         self.stamp.at += 7_000_000;
-        self.batch.push(origin, self.stamp.clone(), storage, |out| out.extend_from_slice(body.as_ref()));
+        self.batch
+            .push(origin, self.stamp.clone(), storage, |out| out.extend_from_slice(body.as_ref()));
     }
 
     fn text(&mut self, origin: Origin, body: impl AsRef<[u8]>) {
@@ -119,8 +120,10 @@ impl Odd<'_> {
     /// A row with a request of these members, and its turn.
     fn request(&mut self, members: &str) -> String {
         let turn = self.new_id();
-        let body =
-            format!("{}websocket request: {{\"type\":\"response.create\",{members}}}", self.scopes(&turn));
+        let body = format!(
+            "{}websocket request: {{\"type\":\"response.create\",{members}}}",
+            self.scopes(&turn)
+        );
         self.text(WEBSOCKET, body);
         turn
     }
@@ -142,7 +145,10 @@ impl Odd<'_> {
 
         let turn = self.new_id();
         let scopes = self.scopes(&turn);
-        self.text(WEBSOCKET, [scopes.as_bytes(), b"cwd=/home/\xff\xc3 ", request.as_bytes()].concat());
+        self.text(
+            WEBSOCKET,
+            [scopes.as_bytes(), b"cwd=/home/\xff\xc3 ", request.as_bytes()].concat(),
+        );
         self.fact(Intent::Request { turn: turn.clone(), model: Some("gpt-5.5".into()) });
         let broken = [b"websocket request: {\"type\":\"response.create\",\"service_tier\":\"priority\",\"x\":\"\xc3\x28\"}".as_slice()];
         self.text(WEBSOCKET, [scopes.as_bytes(), broken[0]].concat());
@@ -151,7 +157,10 @@ impl Odd<'_> {
         self.text(WEBSOCKET, "");
         self.row(PLAIN, Storage::Blob, [0, 159, 146, 150, 0xff]);
         self.text(PLAIN, b"\xff\xfe\x00w\x00e\x00b");
-        self.text(WEBSOCKET, format!("{scopes}Websocket Request: {{\"service_tier\":\"priority\"}}"));
+        self.text(
+            WEBSOCKET,
+            format!("{scopes}Websocket Request: {{\"service_tier\":\"priority\"}}"),
+        );
     }
 
     /// A row of four mebibytes, at priority, in a separate thread.
@@ -172,8 +181,7 @@ impl Odd<'_> {
     /// Markers quoted by people and models.
     fn quotes(&mut self) {
         self.new_thread();
-        let completed =
-            "websocket event: {\"type\":\"response.completed\",\"response\":{\"model\":\"quoted\"}}";
+        let completed = "websocket event: {\"type\":\"response.completed\",\"response\":{\"model\":\"quoted\"}}";
         let turn = self.new_id();
         let scopes = self.scopes(&turn);
         self.text(QUOTING, format!("{scopes}Received message {completed}"));
@@ -193,7 +201,8 @@ impl Odd<'_> {
             format!("{scopes}output tags_json={{\"service_tier\":\"priority\"}}"),
         );
         // The right target, but a marker of another kind comes first.
-        let request = "websocket request: {\"type\":\"response.create\",\"service_tier\":\"priority\"}";
+        let request =
+            "websocket request: {\"type\":\"response.create\",\"service_tier\":\"priority\"}";
         self.text(
             Origin { quotes: true, ..WEBSOCKET },
             format!("{scopes}cwd=/home/dev/tags_json=1 {request}"),

@@ -26,7 +26,11 @@ impl Odd<'_> {
             "\"service_tier\":\"prior\\u0069ty\",\"mod\\u0065l\":\"\\u0067pt\\ud83d\\ude00\"",
             Some("gpt\u{1f600}"),
         );
-        let deep = format!("\"service_tier\":\"priority\",\"deep\":{}{}", "[".repeat(300), "]".repeat(300));
+        let deep = format!(
+            "\"service_tier\":\"priority\",\"deep\":{}{}",
+            "[".repeat(300),
+            "]".repeat(300)
+        );
         self.priority_request(&deep, None);
         self.priority_request("\"big\":1e400,\"small\":-0.0,\"service_tier\":\"priority\"", None);
         // Not JSON, or not one object.
@@ -87,7 +91,10 @@ impl Odd<'_> {
         let members = format!(",\"turn_id\":7,\"client_metadata\":{{\"turn_id\":\"{d}\"}}");
         self.text(WEBSOCKET, format!("x{{turn.id= turn_id=}}: {}", request(&members)));
         self.fact(Intent::Request { turn: d, model: None });
-        self.text(WEBSOCKET, format!("x{{}}: {}", request(",\"client_metadata\":{\"turn_id\":\"\"}")));
+        self.text(
+            WEBSOCKET,
+            format!("x{{}}: {}", request(",\"client_metadata\":{\"turn_id\":\"\"}")),
+        );
 
         // The field gives the thread where the column is NULL or empty; a parent's is another one.
         let field = self.new_id();
@@ -128,7 +135,10 @@ impl Odd<'_> {
             let scopes = odd.scopes(turn);
             odd.text(
                 WEBSOCKET,
-                format!("{scopes}{}", completed(&format!("{{\"id\":\"r\",\"model\":\"{model}\"}}"))),
+                format!(
+                    "{scopes}{}",
+                    completed(&format!("{{\"id\":\"r\",\"model\":\"{model}\"}}"))
+                ),
             );
             odd.fact(Intent::Completion { turn: turn.to_owned(), model: model.to_owned() });
         };

@@ -1,4 +1,5 @@
-//! What can be wrong with refreshes of session archives: each rule of the archive, missing alone, and four engines.
+//! What can be wrong with refreshes of session archives: each rule of the archive, missing alone,
+//! and four engines.
 
 use tracerig_scanner::archive::{Ablation, Ablations};
 

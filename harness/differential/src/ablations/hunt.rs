@@ -84,14 +84,18 @@ pub struct Shown {
     pub kind: &'static str,
     /// At which operation, and what was found and expected.
     pub detail: String,
-    /// Whether an answer goes wrong, and not only the way to it; `None` where that is not distinguished.
+    /// Whether an answer goes wrong, and not only the way to it; `None` where that is not
+    /// distinguished.
     pub wrong_answer: Option<bool>,
     /// The history.
     pub history: String,
 }
 
 /// Executes a witness with the fault, which it has to show, and without, when nothing may be wrong.
-pub(super) fn witness<S: Subject>(fault: &Tested<S>, text: &str) -> Result<Result<Shown, String>, Error> {
+pub(super) fn witness<S: Subject>(
+    fault: &Tested<S>,
+    text: &str,
+) -> Result<Result<Shown, String>, Error> {
     let case: S::Case = match text.parse() {
         Ok(case) => case,
         Err(error) => return Ok(Err(error.to_string())),

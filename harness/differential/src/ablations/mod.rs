@@ -1,11 +1,13 @@
-//! How strong the differential tests are: each rule of what is tested is switched off, and the tests have to notice.
+//! How strong the differential tests are: each rule of what is tested is switched off, and the
+//! tests have to notice.
 //!
-//! Rules mask each other: without one, another often prevents the wrong answer. So each has a **witness**, the smallest known
-//! history that goes wrong when that rule alone is missing, and besides is looked for at random. A rule without either is not
-//! tested, or useless.
+//! Rules mask each other: without one, another often prevents the wrong answer. So each has a
+//! **witness**, the smallest known history that goes wrong when that rule alone is missing, and
+//! besides is looked for at random. A rule without either is not tested, or useless.
 
-/// Makes the table of the witnesses in a folder of `corpus`, for this program to have them with it. The package has a link to
-/// that folder, which is a copy of the witnesses where the package is published.
+/// Makes the table of the witnesses in a folder of `corpus`, for this program to have them with it.
+/// The package has a link to that folder, which is a copy of the witnesses where the package is
+/// published.
 macro_rules! witnesses {
     ($folder:literal: $($name:literal)*) => {
         &[$(($name, include_str!(concat!("../../corpus/", $folder, "/witnesses/", $name, ".txt")))),*]
@@ -55,7 +57,8 @@ fn witness(kept: &[(&str, &'static str)], rule: &str) -> Option<&'static str> {
     kept.iter().find(|(name, _)| *name == rule).map(|(_, text)| *text)
 }
 
-/// The engines that no test may let pass; `with` is what is tested with another engine than in `sound`.
+/// The engines that no test may let pass; `with` is what is tested with another engine than in
+/// `sound`.
 fn wrong_engines<S: Clone>(sound: &S, with: impl Fn(Engine) -> S) -> Vec<Tested<S>> {
     let wrong = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Scanner);
     let tested = |engine: Engine| Tested {
@@ -112,7 +115,8 @@ impl Row {
     }
 }
 
-/// Looks for each fault of `tested` on `jobs` threads; `seen` hears of each when it is done. What Ctrl-C cut off is left out.
+/// Looks for each fault of `tested` on `jobs` threads; `seen` hears of each when it is done. What
+/// Ctrl-C cut off is left out.
 ///
 /// # Errors
 /// Histories cannot be executed here.
@@ -125,7 +129,9 @@ pub fn look<S: Subject>(
     let next = AtomicUsize::new(0);
     let rows = Mutex::new(Vec::new());
     let work = || {
-        while let Some((place, fault)) = tested.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((place, fault)) =
+            tested.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed))
+        {
             if interrupt::requested() {
                 break;
             }

@@ -1,4 +1,5 @@
-//! What can be wrong with scans of trace databases: each rule of the scanner, missing alone, and four engines.
+//! What can be wrong with scans of trace databases: each rule of the scanner, missing alone, and
+//! four engines.
 
 use tracerig_scanner::{Ablation, Ablations};
 

@@ -45,7 +45,9 @@ impl Answer {
                 let detail = format!("the sum is {:?}, that of its sessions {all:?}", view.days);
                 return Err(Error::Wrong { wrong: Wrong::Usage, detail });
             }
-            view.days = sum(counting.filter(|session| !session.is_stale).map(|session| days(&session.usage)));
+            view.days = sum(counting
+                .filter(|session| !session.is_stale)
+                .map(|session| days(&session.usage)));
         }
         for session in refresh.sessions.iter().filter(|session| !session.is_stale) {
             view.sessions.push(Session {
@@ -60,18 +62,24 @@ impl Answer {
         }
         for Problem { path, what } in &refresh.problems {
             let path = path.display().to_string();
-            if stale.contains(&path) && !matches!(what, What::Unreadable { .. } | What::Diverged { .. }) {
+            if stale.contains(&path)
+                && !matches!(what, What::Unreadable { .. } | What::Diverged { .. })
+            {
                 continue;
             }
             match what {
-                What::Line { line, defect } => drop(view.broken.insert((path, *line, why(*defect)))),
+                What::Line { line, defect } => {
+                    view.broken.insert((path, *line, why(*defect)));
+                }
                 What::MoreLines(count) => drop(view.more.insert((path, *count))),
                 What::Unreadable { .. } | What::UnreadableFolder { .. } => {
                     view.unreadable.insert(path);
                 }
                 What::Untyped => drop(view.untyped.insert(path)),
                 What::Inferred => drop(view.inferred.insert(path)),
-                What::Diverged { from } => drop(view.diverged.insert((path, from.display().to_string()))),
+                What::Diverged { from } => {
+                    view.diverged.insert((path, from.display().to_string()));
+                }
                 other => {
                     let detail = format!("a problem of a sort that nobody knows: {other:?}");
                     return Err(Error::Wrong { wrong: Wrong::Usage, detail });
@@ -113,7 +121,8 @@ fn used(usage: &Usage, time: impl Fn(i64) -> i64) -> Vec<Used> {
         Some((time(slot.begins_at()), model, slot.tier.name().to_owned()))
     });
     let used = classes.into_iter();
-    used.map(|((time, model, tier), used)| (time, model, tier, kinds(used.tokens), used.events)).collect()
+    used.map(|((time, model, tier), used)| (time, model, tier, kinds(used.tokens), used.events))
+        .collect()
 }
 
 fn sum(all: impl Iterator<Item = Vec<Used>>) -> Vec<Used> {
@@ -159,7 +168,8 @@ pub fn agree(answer: &Answer, others: &[(Side, &View)]) -> Result<(), Error> {
     for (_, facts) in &mut said {
         facts.retain(|fact| !common.contains(fact));
     }
-    let sides: Vec<(Side, &BTreeSet<String>)> = said.iter().map(|(side, facts)| (*side, facts)).collect();
+    let sides: Vec<(Side, &BTreeSet<String>)> =
+        said.iter().map(|(side, facts)| (*side, facts)).collect();
     match disagreement(&sides) {
         None => Ok(()),
         Some((side, detail)) => {

@@ -1,4 +1,5 @@
-//! How the files of a history are dated: by its own clock, so that it does not matter how long anything takes, or by the system.
+//! How the files of a history are dated: by its own clock, so that it does not matter how long
+//! anything takes, or by the system.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
@@ -74,7 +75,8 @@ impl Dating {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a refresh takes for the time. Where the system dates files, it is an hour later than it is.
+    /// What a refresh takes for the time. Where the system dates files, it is an hour later than it
+    /// is.
     pub(super) fn now(&self) -> i64 {
         if self.dates != Dates::System {
             return self.clock;
@@ -84,7 +86,7 @@ impl Dating {
         i64::try_from(later.as_nanos()).unwrap_or(i64::MAX)
     }
 
-    /// The clock of a refresh, which stands still.
+    /// The clock of a refresh, which does not move.
     pub(super) fn clock(&self) -> Clock {
         let now = self.now();
         Arc::new(move || now)
@@ -95,8 +97,8 @@ impl Dating {
         if self.dates == Dates::System { self.clock() } else { Options::default().folder_clock }
     }
 
-    /// `roots` and the folders below, where the system dates them: what they are to be held against
-    /// after a change.
+    /// `roots` and the folders below, where the system dates them: what they are to be compared
+    /// with after a change.
     pub(super) fn folders(&self, roots: &[PathBuf]) -> Folders {
         let mut folders = Folders::new();
         let mut todo = roots.to_vec();
@@ -104,7 +106,8 @@ impl Dating {
             let found = fs::symlink_metadata(&folder).ok().filter(Metadata::is_dir);
             let Some(found) = found else { continue };
             let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-            let names: BTreeSet<_> = entries.map(|entry| (entry.file_name(), entry.ino())).collect();
+            let names: BTreeSet<_> =
+                entries.map(|entry| (entry.file_name(), entry.ino())).collect();
             todo.extend(names.iter().map(|(name, _)| folder.join(name)));
             folders.insert(folder, (state(&found), names));
         }
@@ -128,7 +131,9 @@ impl Dating {
             return None;
         }
         let times = Arc::clone(&self.times);
-        Some(Arc::new(move |state| with_times(state, &times.lock().unwrap_or_else(PoisonError::into_inner))))
+        Some(Arc::new(move |state| {
+            with_times(state, &times.lock().unwrap_or_else(PoisonError::into_inner))
+        }))
     }
 
     /// The state that a refresh finds a file in.
@@ -158,11 +163,11 @@ impl Dating {
         MILLISECOND * if self.dates == Dates::Coarse { 2000 } else { 4 }
     }
 
-    /// Dates a change of the content of the file at `path`; `put_back` is what its time of modification is set to then. `before` is
-    /// the file as it was.
+    /// Dates a change of the content of the file at `path`; `put_back` is what its time of
+    /// modification is set to then. `before` is the file as it was.
     ///
-    /// Whatever a refresh believes to be one content never represents another, but for the moment after a change that each file
-    /// system must be given: where it would, time passes.
+    /// Whatever a refresh believes to be one content never represents another, but for the moment
+    /// after a change that each file system must be given: where it would, time passes.
     pub(super) fn changed(
         &mut self,
         path: &Path,
@@ -188,7 +193,11 @@ impl Dating {
     }
 
     /// Dates a change of something else than the content, such as the name.
-    pub(super) fn changed_around(&mut self, path: &Path, before: Option<&Metadata>) -> io::Result<()> {
+    pub(super) fn changed_around(
+        &mut self,
+        path: &Path,
+        before: Option<&Metadata>,
+    ) -> io::Result<()> {
         let modified = self.state(&fs::metadata(path)?).modified;
         match self.dates {
             Dates::Modified => Ok(()),
@@ -202,8 +211,12 @@ fn is_later(now: FileState, then: FileState) -> bool {
     (now.device, now.inode) != (then.device, then.inode) || now.changed > then.changed
 }
 
-/// Has the system date what stands at `path` until that is late enough.
-fn later(path: &Path, is_later: impl Fn(FileState) -> bool, put_back: Option<i64>) -> io::Result<()> {
+/// Has the system date what is at `path` until that is late enough.
+fn later(
+    path: &Path,
+    is_later: impl Fn(FileState) -> bool,
+    put_back: Option<i64>,
+) -> io::Result<()> {
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     const AS_IT_IS: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     // By its path: nobody may be able to open it.
@@ -211,8 +224,10 @@ fn later(path: &Path, is_later: impl Fn(FileState) -> bool, put_back: Option<i64
         let times = Timestamps { last_access: AS_IT_IS, last_modification: modified };
         utimensat(CWD, path, &times, AtFlags::empty())
     };
-    let modified = put_back
-        .map(|at| Timespec { tv_sec: at.div_euclid(1_000_000_000), tv_nsec: at.rem_euclid(1_000_000_000) });
+    let modified = put_back.map(|at| Timespec {
+        tv_sec: at.div_euclid(1_000_000_000),
+        tv_nsec: at.rem_euclid(1_000_000_000),
+    });
     if let Some(modified) = modified {
         touch(modified)?;
     }

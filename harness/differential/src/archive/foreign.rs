@@ -14,7 +14,9 @@ use super::generate::generate;
 use super::line::turn;
 use super::op::{Case, Dates, MemoOp, Mode, Op};
 use super::world::World;
-use crate::foreign::{Asking, Candidate, Damage, Error, Failure, Foreign, Interruption, kinds, usage_answer};
+use crate::foreign::{
+    Asking, Candidate, Damage, Error, Failure, Foreign, Interruption, kinds, usage_answer,
+};
 use crate::subject::Subject;
 use crate::tally::Tally;
 
@@ -67,7 +69,11 @@ impl Subject for CandidateArchive {
 ///
 /// # Errors
 /// The first thing that went wrong.
-pub fn run_foreign(case: &Case, folder: &Path, foreign: &mut dyn Foreign) -> Result<Tally, Failure> {
+pub fn run_foreign(
+    case: &Case,
+    folder: &Path,
+    foreign: &mut dyn Foreign,
+) -> Result<Tally, Failure> {
     let fail = |op| move |error| Failure { op, error };
     // A candidate sees the dates that the system gives.
     let case = Case { dates: Dates::System, ..case.clone() };

@@ -7,7 +7,8 @@ use rand::{Rng, RngExt as _};
 use super::line::{Count, Form, LineSpec, Meta, OLD, PLAIN, Plain, RANDOM, Response, Says, Tier};
 use super::op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
 
-/// Files of a history. Few, so that they are met in every state. The id of the last one says nothing of time.
+/// Files of a history. Few, so that they are met in every state. The id of the last one says
+/// nothing of time.
 const FILES: [u8; 5] = [1, 2, 3, 4, RANDOM + 5];
 
 /// Turns: of every session, and two that are older than some.
@@ -87,7 +88,9 @@ impl<R: Rng> Generator<'_, R> {
                 let lines = self.lines(file);
                 vec![Op::Create { file, place, bare }, Op::Append(file, lines)]
             }
-            52..60 => vec![Op::Clock(self.pick(&[1, 3, 5, 15, 19, 20, 25, 25, 25, 50, 2500, -1000]))],
+            52..60 => {
+                vec![Op::Clock(self.pick(&[1, 3, 5, 15, 19, 20, 25, 25, 25, 50, 2500, -1000]))]
+            }
             60..64 => {
                 let (line, bytes) = (self.count(file), self.random.random_range(0..300));
                 let mend = self.is(0.5).then_some(Op::Mend(file));
@@ -163,7 +166,9 @@ impl<R: Rng> Generator<'_, R> {
     fn and_back(&mut self, op: Op, back: Op) -> Vec<Op> {
         let mut ops = vec![op];
         if self.is(0.7) {
-            ops.extend((0..self.random.random_range(0..3)).map(|_| self.refresh()).collect::<Vec<_>>());
+            ops.extend(
+                (0..self.random.random_range(0..3)).map(|_| self.refresh()).collect::<Vec<_>>(),
+            );
             ops.push(back);
         }
         ops
@@ -206,8 +211,11 @@ impl<R: Rng> Generator<'_, R> {
             10 => Form::Odd,
             _ => Form::Usual,
         };
-        let count =
-            Count { total: (!self.is(0.08)).then_some(total), last: (!self.is(0.25)).then_some(last), form };
+        let count = Count {
+            total: (!self.is(0.08)).then_some(total),
+            last: (!self.is(0.25)).then_some(last),
+            form,
+        };
         self.says(Says::Count(count))
     }
 

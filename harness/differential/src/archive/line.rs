@@ -198,7 +198,8 @@ const NEW: u8 = 169;
 /// Sessions from this one on have an id that says nothing of time, as versions before 0.40 gave.
 pub(super) const RANDOM: u8 = 200;
 
-/// Turns from this one on are older than some sessions: turn 102 began between sessions 2 and 3. Those before it are newer than all.
+/// Turns from this one on are older than some sessions: turn 102 began between sessions 2 and 3.
+/// Those before it are newer than all.
 pub(super) const OLD: u8 = 100;
 
 /// An id that says when it was made.
@@ -227,9 +228,12 @@ impl LineSpec {
     /// The line, with its end. No two of one `serial` are alike where they are long.
     pub(super) fn bytes(&self, serial: u64) -> Vec<u8> {
         let time = time(self.at, self.later);
-        let ordinal = self.ordinal.map_or(String::new(), |ordinal| format!("\"ordinal\":{ordinal},"));
+        let ordinal =
+            self.ordinal.map_or(String::new(), |ordinal| format!("\"ordinal\":{ordinal},"));
         let line = |kind: &str, payload: &str| {
-            format!("{{\"timestamp\":\"{time}\",{ordinal}\"type\":\"{kind}\",\"payload\":{payload}}}")
+            format!(
+                "{{\"timestamp\":\"{time}\",{ordinal}\"type\":\"{kind}\",\"payload\":{payload}}}"
+            )
         };
         let event = |payload: &str| line("event_msg", &format!("{{{payload}}}"));
         let filler = |bytes: usize| format!("{serial:08}").repeat(bytes / 8);
@@ -255,14 +259,16 @@ impl LineSpec {
             }
             Says::NoCount => event(r#""type":"token_count","info":null"#),
             Says::Turn(number, model) => {
-                let model = model.map_or(String::new(), |model| format!(r#","model":"model-{model}""#));
+                let model =
+                    model.map_or(String::new(), |model| format!(r#","model":"model-{model}""#));
                 line("turn_context", &format!(r#"{{"turn_id":"{}"{model}}}"#, turn(*number)))
             }
             Says::Started(number) => {
                 event(&format!(r#""type":"task_started","turn_id":"{}""#, turn(*number)))
             }
             Says::Settings(tier) => {
-                let tier = tier.map_or(String::new(), |tier| format!(r#","service_tier":"{}""#, tier.name()));
+                let tier = tier
+                    .map_or(String::new(), |tier| format!(r#","service_tier":"{}""#, tier.name()));
                 let settings = format!(r#"{{"model":"model-9"{tier}}}"#);
                 event(&format!(r#""type":"thread_settings_applied","thread_settings":{settings}"#))
             }
@@ -278,7 +284,9 @@ impl LineSpec {
                 Plain::UnknownEvent => event(r#""type":"hologram""#),
                 Plain::Rubbish => "no line of a rollout".to_owned(),
                 Plain::NoType => "{}".to_owned(),
-                Plain::NoTime => r#"{"type":"turn_context","payload":{"model":"model-8"}}"#.to_owned(),
+                Plain::NoTime => {
+                    r#"{"type":"turn_context","payload":{"model":"model-8"}}"#.to_owned()
+                }
                 Plain::LongName => {
                     line("turn_context", &format!(r#"{{"model":"m{}"}}"#, "\u{e9}".repeat(2500)))
                 }
@@ -336,7 +344,9 @@ fn tokens(count: u32, form: Form) -> String {
     match form {
         Form::Few => format!(r#"{{"input_tokens":{count},"output_tokens":{output}}}"#),
         Form::Mute => "{}".to_owned(),
-        Form::Odd => format!(r#"{{"input_tokens":{count},"cached_input_tokens":-1,"output_tokens":2.5}}"#),
+        Form::Odd => {
+            format!(r#"{{"input_tokens":{count},"cached_input_tokens":-1,"output_tokens":2.5}}"#)
+        }
         _ => format!(
             r#"{{"input_tokens":{count},"cached_input_tokens":{},"cache_write_input_tokens":{},"output_tokens":{output},"reasoning_output_tokens":{},"total_tokens":{}}}"#,
             count / 3,
@@ -349,7 +359,8 @@ fn tokens(count: u32, form: Form) -> String {
 
 impl Count {
     fn info(&self) -> String {
-        let tokens = |count: Option<u32>| count.map_or("null".to_owned(), |count| tokens(count, self.form));
+        let tokens =
+            |count: Option<u32>| count.map_or("null".to_owned(), |count| tokens(count, self.form));
         let (total, last) = (tokens(self.total), tokens(self.last));
         format!(r#"{{"total_token_usage":{total},"last_token_usage":{last}}}"#)
     }

@@ -89,7 +89,8 @@ impl FromStr for LineSpec {
 
 impl fmt::Display for LineSpec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let perhaps = |number: Option<u32>| number.map_or("-".to_owned(), |number| number.to_string());
+        let perhaps =
+            |number: Option<u32>| number.map_or("-".to_owned(), |number| number.to_string());
         match &self.says {
             Says::Meta(meta) => {
                 write!(formatter, "meta {}", meta.session)?;
@@ -100,12 +101,23 @@ impl fmt::Display for LineSpec {
                 if is_usual { Ok(()) } else { write!(formatter, " 0.{}", meta.version) }
             }
             Says::Record(Response { session, id, turn, tier, used }) => {
-                write!(formatter, "record {session} {} {}", perhaps(id.map(u32::from)), perhaps(*used))?;
+                write!(
+                    formatter,
+                    "record {session} {} {}",
+                    perhaps(id.map(u32::from)),
+                    perhaps(*used)
+                )?;
                 turn.map_or(Ok(()), |turn| write!(formatter, " turn {turn}"))?;
                 tier.map_or(Ok(()), |tier| write!(formatter, " {}", name_of(&TIERS, &tier)))
             }
             Says::Count(Count { total, last, form }) => {
-                write!(formatter, "{} {}/{}", name_of(&FORMS, form), perhaps(*total), perhaps(*last))
+                write!(
+                    formatter,
+                    "{} {}/{}",
+                    name_of(&FORMS, form),
+                    perhaps(*total),
+                    perhaps(*last)
+                )
             }
             Says::NoCount => formatter.write_str("no-count"),
             Says::Turn(turn, None) => write!(formatter, "turn {turn}"),

@@ -1,9 +1,10 @@
 //! The memo of a history: what a refresh has to find in it, and everything that can happen to it.
 //!
-//! Its layout is restated here. The manifest: magic (8 bytes), version (4), parser (16), stamp (16), the home, and a sum (16) of
-//! all that. A shard: magic (8), the stamp of the memo (16), its own (16), the lengths of head and details (8 each), their sums
-//! (16 each), head, details. A head ends with how many lines are of unknown kinds, how many are broken, and how many files are untyped
-//! and inferred.
+//! Its layout is restated here. The manifest: magic (8 bytes), version (4), parser (16), stamp
+//! (16), the home, and a sum (16) of all that. A shard: magic (8), the stamp of the memo (16), its
+//! own (16), the lengths of head and details (8 each), their sums (16 each), head, details. A head
+//! ends with how many lines are of unknown kinds, how many are broken, and how many files are
+//! untyped and inferred.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -58,7 +59,8 @@ impl PartialEq for Record {
     /// A line without its end is not remembered.
     fn eq(&self, other: &Self) -> bool {
         let flags = |record: &Self| (record.state, record.is_shared, record.is_fresh);
-        flags(self) == flags(other) && self.text[..self.consumed()] == other.text[..other.consumed()]
+        flags(self) == flags(other)
+            && self.text[..self.consumed()] == other.text[..other.consumed()]
     }
 }
 
@@ -70,7 +72,8 @@ pub(super) enum Flaw {
     Details,
 }
 
-/// The files of a folder whose names have the same day, or of archived ones the same days but for the last digit.
+/// The files of a folder whose names have the same day, or of archived ones the same days but for
+/// the last digit.
 #[derive(Clone, Debug)]
 pub(super) struct Shard {
     pub(super) records: BTreeMap<OsString, Record>,
@@ -83,7 +86,8 @@ pub(super) type Key = (PathBuf, String);
 /// The ids of a session and of a segment.
 pub(super) type Session = (String, Option<String>);
 
-/// The shards in which copies stand: of each file its name, its state, its session, and whether several paths may lead to it.
+/// The shards in which copies stand: of each file its name, its state, its session, and whether
+/// several paths may lead to it.
 pub(super) type Settled = BTreeMap<Key, Vec<(OsString, FileState, Session, bool)>>;
 
 /// What a memo holds.
@@ -118,7 +122,8 @@ impl MemoFolder {
         Self { path, kept, holds: Memo::default(), held: None }
     }
 
-    /// Does `op`, where there is a memo to do it to. One that something is wrong with already is only removed or exchanged.
+    /// Does `op`, where there is a memo to do it to. One that something is wrong with already is
+    /// only removed or exchanged.
     pub(super) fn apply(&mut self, op: MemoOp) -> io::Result<bool> {
         let manifest = self.path.join(MANIFEST);
         match op {
@@ -180,7 +185,8 @@ impl MemoFolder {
         Ok(())
     }
 
-    /// Makes it one of another version, parser or home, in which the same bytes mean something else; its sums are right.
+    /// Makes it one of another version, parser or home, in which the same bytes mean something
+    /// else; its sums are right.
     fn forge(&mut self, at: usize, problem: &'static str) -> io::Result<()> {
         self.change(&self.path.join(MANIFEST), |bytes| {
             bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1);
@@ -207,7 +213,10 @@ impl MemoFolder {
         for entry in fs::read_dir(&self.path).into_iter().flatten() {
             let (name, mode) = {
                 let entry = entry?;
-                (entry.file_name().to_string_lossy().into_owned(), entry.metadata()?.permissions().mode())
+                (
+                    entry.file_name().to_string_lossy().into_owned(),
+                    entry.metadata()?.permissions().mode(),
+                )
             };
             let is_known = [MANIFEST, "archive.lock", "archive.copies"].contains(&name.as_str())
                 || name.ends_with(".shard");
@@ -220,7 +229,8 @@ impl MemoFolder {
 }
 
 fn head_end(bytes: &[u8]) -> Option<usize> {
-    let length = bytes.get(HEAD_LENGTH..HEAD_LENGTH + 8)?.try_into().ok().map(u64::from_le_bytes)?;
+    let length =
+        bytes.get(HEAD_LENGTH..HEAD_LENGTH + 8)?.try_into().ok().map(u64::from_le_bytes)?;
     let end = HEAD.checked_add(usize::try_from(length).ok()?)?;
     (end <= bytes.len()).then_some(end)
 }

@@ -1,14 +1,17 @@
-//! Histories of a session archive: sequences of operations on its files, its memo and the clock, everything compared at each refresh.
+//! Histories of a session archive: sequences of operations on its files, its memo and the clock,
+//! everything compared at each refresh.
 //!
-//! A [`Case`] is a list of operations in a readable text form ([`Case::from_str`](std::str::FromStr)), made at random
-//! ([`generate`]) or by hand. [`run`] executes it on real files. What the system says of when files were changed is replaced by what
-//! the history's own clock says, so that nothing depends on how long anything takes; in some histories it stands (`dates system`). At
-//! each refresh
+//! A [`Case`] is a list of operations in a readable text form
+//! ([`Case::from_str`](std::str::FromStr)), made at random ([`generate`]) or by hand. [`run`]
+//! executes it on real files. What the system says of when files were changed is replaced by what
+//! the history's own clock says, so that nothing depends on how long anything takes; in some
+//! histories it is (`dates system`). At each refresh
 //!
-//! - the answer is that of a full rescan without a memo, and of two [oracles](tracerig_oracle::archive) that share no code with the
-//!   scanner, one of them in Python; what is stale is left out of all;
-//! - it did the work that a model predicts: files as they were are not read, those that grew are read from where they were read
-//!   before, and only shards that changed are written;
+//! - the answer is that of a full rescan without a memo, and of two
+//!   [oracles](tracerig_oracle::archive) that share no code with the scanner, one of them in
+//!   Python; what is stale is left out of all;
+//! - it did the work that a model predicts: files unchanged are not read, those that grew are read
+//!   from where they were read before, and only shards that changed are written;
 //! - whatever is wrong with the memo is said, and nobody else may read it.
 
 mod answer;
@@ -95,7 +98,9 @@ pub enum Error {
         detail: String,
     },
     /// A refresh ended in a panic.
-    #[error("a panic: {0}. What it says stands on standard error; replay the history with its file")]
+    #[error(
+        "a panic: {0}. What it says stands on standard error; replay the history with its file"
+    )]
     Panicked(String),
     /// The oracle in Python gave no answer.
     #[error("the Python oracle {0}. Replay the history with its file")]

@@ -1,4 +1,5 @@
-//! What a refresh has to do, predicted from the files and from what is remembered of them, never from what a scanner says.
+//! What a refresh has to do, predicted from the files and from what is remembered of them, never
+//! from what a scanner says.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,11 +54,13 @@ pub(super) struct Prediction {
     /// Bytes read besides to compare copies, and whether that is remembered.
     pub(super) compared: u64,
     pub(super) is_settled: bool,
-    /// What may be read besides. Of a compressed file, how much is read before it is clear what is in it is a matter of the decoder.
+    /// What may be read besides. Of a compressed file, how much is read before it is clear what is
+    /// in it is a matter of the decoder.
     pub(super) in_vain: u64,
     /// Of the files that are gone and the shards written: those of shards of which nothing is left.
     pub(super) gone_shards: (u64, u64),
-    /// Whether half a shard is known to be damaged by nobody who did not need it: anyone who compares copies may.
+    /// Whether half a shard is known to be damaged by nobody who did not need it: anyone who
+    /// compares copies may.
     pub(super) half_damaged: bool,
     /// Shards with something to do.
     pub(super) shards: u64,
@@ -92,7 +95,8 @@ fn key(path: &Path) -> ((PathBuf, String), OsString) {
     ((folder, date), name)
 }
 
-/// A file of a shard: its metadata and whether several paths may lead to it, or nothing if it cannot be looked at.
+/// A file of a shard: its metadata and whether several paths may lead to it, or nothing if it
+/// cannot be looked at.
 type Looked<'w> = Option<&'w archive::Found>;
 
 /// What a refresh of `home` has to do with `memo`, which is asked for `asked`.
@@ -146,7 +150,10 @@ pub(super) fn predict(
 impl Asked<'_> {
     fn needs_details(self, shard: &Shard) -> bool {
         self.sessions
-            || shard.records.values().any(|record| record.is_told || !record.open.is_disjoint(self.priority))
+            || shard
+                .records
+                .values()
+                .any(|record| record.is_told || !record.open.is_disjoint(self.priority))
     }
 }
 
@@ -203,8 +210,8 @@ impl Prediction {
                 }
                 (before, _) => (before, false),
             };
-            let readable =
-                looked.and_then(|found| Some((found, archive::read(&home.join(&found.path)).ok()?)));
+            let readable = looked
+                .and_then(|found| Some((found, archive::read(&home.join(&found.path)).ok()?)));
             let Some((found, text)) = readable else {
                 self.work.stale += u64::from(before.is_some());
                 self.stale.extend(before.as_ref().map(|_| folder.join(name)));
@@ -244,13 +251,21 @@ impl Prediction {
         (!records.is_empty()).then_some(Shard { records, flaw: Flaw::None })
     }
 
-    /// Counts what reading a file costs that was remembered as `before`, under the name of its other form if it `has_moved`.
-    fn reads(&mut self, before: Option<&Record>, has_moved: bool, text: &[u8], found: &archive::Found) {
+    /// Counts what reading a file costs that was remembered as `before`, under the name of its
+    /// other form if it `has_moved`.
+    fn reads(
+        &mut self,
+        before: Option<&Record>,
+        has_moved: bool,
+        text: &[u8],
+        found: &archive::Found,
+    ) {
         let size = found.metadata.len();
         let file = (found.metadata.dev(), found.metadata.ino());
         let is_packed = archive::is_compressed(&found.path);
         let goes_on = |before: &&Record| {
-            let is_grown = (before.state.device, before.state.inode) == file && size > before.state.size;
+            let is_grown =
+                (before.state.device, before.state.inode) == file && size > before.state.size;
             if has_moved { !before.is_fresh } else { is_grown }
         };
         if let Some(before) = before.filter(goes_on) {
@@ -269,7 +284,8 @@ impl Prediction {
         self.work.bytes += size;
     }
 
-    /// Counts what it costs to compare sessions of one id, unless that was done before: `settled` is what was found out last.
+    /// Counts what it costs to compare sessions of one id, unless that was done before: `settled`
+    /// is what was found out last.
     pub(super) fn compares(
         &mut self,
         home: &Path,
@@ -304,9 +320,11 @@ impl Prediction {
             for other in counting.clone() {
                 let texts = [&copy.1, &other.1];
                 let common = texts.map(Vec::len).into_iter().min().unwrap_or(0);
-                let same = copy.1.iter().zip(&other.1).take_while(|(one, other)| one == other).count();
+                let same =
+                    copy.1.iter().zip(&other.1).take_while(|(one, other)| one == other).count();
                 if [copy, other].iter().any(|(path, _)| archive::is_compressed(path)) {
-                    let size = |path: &Path| fs::metadata(home.join(path)).map_or(0, |found| found.len());
+                    let size =
+                        |path: &Path| fs::metadata(home.join(path)).map_or(0, |found| found.len());
                     self.in_vain = self.in_vain.saturating_add(size(&copy.0) + size(&other.0));
                 } else {
                     let until = if same < common { (same / PIECE + 1) * PIECE } else { common };
@@ -335,8 +353,10 @@ impl Prediction {
             all().filter(|(_, record)| record.is_shared).map(|(_, record)| file(record)).collect();
         let mut times: BTreeMap<_, u64> = BTreeMap::new();
         all().for_each(|(_, record)| *times.entry(&record.session).or_default() += 1);
-        let is_wanted = |record: &Record| shared.contains(&file(record)) || times[&record.session] > 1;
-        let keys: BTreeSet<_> = all().filter(|(_, record)| is_wanted(record)).map(|(key, _)| key).collect();
+        let is_wanted =
+            |record: &Record| shared.contains(&file(record)) || times[&record.session] > 1;
+        let keys: BTreeSet<_> =
+            all().filter(|(_, record)| is_wanted(record)).map(|(key, _)| key).collect();
         if keys.is_empty() {
             return None;
         }
@@ -358,7 +378,10 @@ impl Prediction {
 /// The name of the same rollout compressed, or not.
 fn other_form(name: &OsStr) -> OsString {
     let plain = name.as_bytes().strip_suffix(archive::COMPRESSED.as_bytes()).map(OsStr::from_bytes);
-    plain.map_or_else(|| [name, OsStr::new(archive::COMPRESSED)].into_iter().collect(), OsStr::to_owned)
+    plain.map_or_else(
+        || [name, OsStr::new(archive::COMPRESSED)].into_iter().collect(),
+        OsStr::to_owned,
+    )
 }
 
 impl Record {

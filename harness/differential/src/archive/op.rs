@@ -1,5 +1,5 @@
-//! The operations of a history: what happens to the files of an archive, to its memo and to the clock. Their readable form is in
-//! `text`.
+//! The operations of a history: what happens to the files of an archive, to its memo and to the
+//! clock. Their readable form is in `text`.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ impl Default for Case {
     }
 }
 
-/// How changes of files are dated. All but the last are dated by the clock of the history, so that it does not matter how long
-/// anything takes.
+/// How changes of files are dated. All but the last are dated by the clock of the history, so that
+/// it does not matter how long anything takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dates {
     /// By ticks of 4 ms, as most systems do.
@@ -35,11 +35,13 @@ pub enum Dates {
     Coarse,
     /// By ticks of 4 ms, and only changes of contents: there is no other time.
     Modified,
-    /// As the system dates them. Whatever changes later is waited for to bear a later date, as if time had passed.
+    /// As the system dates them. Whatever changes later is waited for to bear a later date, as if
+    /// time had passed.
     System,
 }
 
-/// One operation. Files are numbered; what asks for a file that is not there, or would put one where one is, is passed over.
+/// One operation. Files are numbered; what asks for a file that is not there, or would put one
+/// where one is, is passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
     /// A new session, or without its first line.
@@ -89,7 +91,8 @@ pub enum Op {
     Fork(u8, u8, Place, Fork),
     /// The second is a segment of the thread of the first, which need not be there.
     Segment(u8, u8, Place),
-    /// A migration rewrites it in place, numbers its lines, and puts the time of its last change back.
+    /// A migration rewrites it in place, numbers its lines, and puts the time of its last change
+    /// back.
     Migrate(u8),
     /// It is compressed, and has the time of its last change.
     Compress(u8),
@@ -121,7 +124,8 @@ pub enum Op {
     Permit(u8, bool),
     /// Nobody may read the folder of a day, or everyone again.
     PermitDay(u8, bool),
-    /// A file is in the place of the folder of all sessions (or that of archived ones), or the folder again.
+    /// A file is in the place of the folder of all sessions (or that of archived ones), or the
+    /// folder again.
     Root {
         /// Which one.
         archived: bool,
@@ -134,11 +138,13 @@ pub enum Op {
     Clock(i64),
     /// Days begin so many minutes before those of UTC, from now on.
     Zone(i16),
-    /// A trace database says from now on that these turns were served at priority; `None` if there is none.
+    /// A trace database says from now on that these turns were served at priority; `None` if there
+    /// is none.
     Priority(Option<Vec<u8>>),
     /// A refresh, after which everything is compared.
     Refresh(Mode),
-    /// A refresh of a candidate that is killed after so long, or cancelled half-way. Our own is in this process.
+    /// A refresh of a candidate that is killed after so long, or cancelled half-way. Our own is in
+    /// this process.
     Ended(Option<Duration>),
 }
 
@@ -149,7 +155,7 @@ pub enum Fork {
     Copied,
     /// The same by a version before those.
     Old,
-    /// It says where that history stands, and copies nothing.
+    /// It says where that history is, and copies nothing.
     Paginated,
     /// It is a sub-agent: lines are copied and numbered, and it says where its own begin.
     Agent,
@@ -229,7 +235,8 @@ pub enum MemoOp {
     FlipDetails,
     /// Shards end too early.
     Shorten,
-    /// It is one that a version of another format wrote, for which the same bytes mean something else.
+    /// It is one that a version of another format wrote, for which the same bytes mean something
+    /// else.
     OtherVersion,
     /// The same of another parser.
     OtherParser,

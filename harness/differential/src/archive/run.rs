@@ -1,4 +1,5 @@
-//! Executing a history: each operation on the files, and each refresh compared with a full rescan, the oracles and the model.
+//! Executing a history: each operation on the files, and each refresh compared with a full rescan,
+//! the oracles and the model.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -8,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use tracerig_oracle::archive::{self, View};
-use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Stats};
+use tracerig_scanner::archive::{
+    Archive, ArchiveError, Options, PriorityTurns, Refresh, Request, Stats,
+};
 
 use super::answer::{self, Answer};
 use super::line::turn;
@@ -56,7 +59,8 @@ pub fn run(case: &Case, folder: &Path, setup: &Setup) -> Result<Tally, Failure> 
     for (place, op) in case.ops.iter().enumerate() {
         // Nothing of the runner is used after a panic, but to remove its files.
         let step = AssertUnwindSafe(|| runner.operation(op));
-        let step = catch_unwind(step).unwrap_or_else(|panic| Err(Error::Panicked(said_by(&*panic))));
+        let step =
+            catch_unwind(step).unwrap_or_else(|panic| Err(Error::Panicked(said_by(&*panic))));
         done = step.map_err(fail(place));
         if done.is_err() {
             break;
@@ -109,7 +113,8 @@ impl<'a> Runner<'a> {
                 true
             }
             Op::Priority(turns) => {
-                self.priority = turns.as_ref().map(|turns| turns.iter().copied().map(turn).collect());
+                self.priority =
+                    turns.as_ref().map(|turns| turns.iter().copied().map(turn).collect());
                 true
             }
             Op::Refresh(mode) => {
@@ -160,7 +165,8 @@ impl<'a> Runner<'a> {
             };
         }
         let walk = archive::walk(&self.world.home);
-        let asked = Asked { rescan: mode == Mode::Rescan, sessions: request.sessions, priority: &known };
+        let asked =
+            Asked { rescan: mode == Mode::Rescan, sessions: request.sessions, priority: &known };
         let mut due = predict(&self.world.home, &walk, &self.memo.holds, asked, &self.world.dating);
         let (view, copies) = archive::view_and_copies(&self.world.home, &known, self.offset);
         let settled = self.memo.holds.settled.clone().filter(|_| self.memo.holds.problem.is_none());
@@ -171,7 +177,8 @@ impl<'a> Runner<'a> {
             Some(inner) => self.overtaken(&request, inner),
         };
         let refresh = refresh.or_else(|error| wrong(Wrong::Outcome, error.to_string()))?;
-        let inner = overtaken.and_then(|inner| inner.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let inner =
+            overtaken.and_then(|inner| inner.into_inner().unwrap_or_else(PoisonError::into_inner));
         self.judge(&refresh, &view, &known, &request)?;
         if !self.setup.answers_only {
             self.check(&refresh, inner.as_ref(), &due)?;
@@ -221,7 +228,8 @@ impl<'a> Runner<'a> {
         self.spoil(&mut said.view);
         let request = Request { rescan: false, sessions: true, ..*request };
         let full = self.archive(false, self.threads).refresh(&request);
-        let full = full.or_else(|error| wrong(Wrong::Outcome, format!("without a memo: {error}")))?;
+        let full =
+            full.or_else(|error| wrong(Wrong::Outcome, format!("without a memo: {error}")))?;
         if !full.warnings.is_empty() {
             return wrong(Wrong::Outcome, format!("without a memo: {:?}", full.warnings));
         }
@@ -235,7 +243,9 @@ impl<'a> Runner<'a> {
     }
 
     fn ask_python(&mut self, priority: &BTreeSet<String>) -> Result<Option<View>, Error> {
-        let Some(python) = self.setup.python.as_ref().filter(|_| self.asks_python) else { return Ok(None) };
+        let Some(python) = self.setup.python.as_ref().filter(|_| self.asks_python) else {
+            return Ok(None);
+        };
         let question = Question { home: &self.world.home, priority, offset: self.offset };
         let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match python.answer(&question) {
@@ -269,7 +279,12 @@ impl<'a> Runner<'a> {
     }
 
     /// Sees that a refresh did what there was to do, and no more.
-    fn check(&self, refresh: &Refresh, inner: Option<&Refresh>, due: &Prediction) -> Result<(), Error> {
+    fn check(
+        &self,
+        refresh: &Refresh,
+        inner: Option<&Refresh>,
+        due: &Prediction,
+    ) -> Result<(), Error> {
         let mut expected = due.work.clone();
         let did = work(&refresh.stats);
         let in_vain = if due.half_damaged { u64::MAX } else { due.in_vain };
@@ -302,12 +317,19 @@ impl<'a> Runner<'a> {
             let due_perhaps = due.half_damaged && warning.contains(DAMAGED);
             !due_now && !due_perhaps
         };
-        if !due.warnings.iter().all(told) || refresh.warnings.iter().any(|warning| is_other(&warning)) {
-            let detail = format!("it warns {:?}, and should say {:?}", refresh.warnings, due.warnings);
+        if !due.warnings.iter().all(told)
+            || refresh.warnings.iter().any(|warning| is_other(&warning))
+        {
+            let detail =
+                format!("it warns {:?}, and should say {:?}", refresh.warnings, due.warnings);
             return wrong(Wrong::Memo, detail);
         }
         let litter = self.memo.litter()?;
-        if litter.is_empty() { Ok(()) } else { wrong(Wrong::Memo, format!("in the memo: {litter:?}")) }
+        if litter.is_empty() {
+            Ok(())
+        } else {
+            wrong(Wrong::Memo, format!("in the memo: {litter:?}"))
+        }
     }
 
     fn compare(&self, expected: &Work, mut did: Work, in_vain: u64) -> Result<(), Error> {

@@ -18,7 +18,8 @@ impl Shrink for Case {
     fn simpler_circumstances(&self) -> Vec<Self> {
         let unasked = self.python.then(|| Self { python: false, ..self.clone() });
         let alone = (self.threads != 1).then(|| Self { threads: 1, ..self.clone() });
-        let usual = (self.dates != Dates::Ticks).then(|| Self { dates: Dates::Ticks, ..self.clone() });
+        let usual =
+            (self.dates != Dates::Ticks).then(|| Self { dates: Dates::Ticks, ..self.clone() });
         [unasked, alone, usual].into_iter().flatten().collect()
     }
 

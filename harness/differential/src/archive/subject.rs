@@ -60,7 +60,8 @@ impl Subject for Archives {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        let mut settings = vec![("engine", self.engine.to_string()), ("python", self.python.setting())];
+        let mut settings =
+            vec![("engine", self.engine.to_string()), ("python", self.python.setting())];
         if !self.ablations.is_empty() {
             let names: Vec<&str> = self.ablations.iter().map(Ablation::name).collect();
             settings.push(("ablate", names.join(",")));
@@ -71,7 +72,9 @@ impl Subject for Archives {
     fn remarks(&self) -> Vec<String> {
         let mut remarks = vec![self.python.remark()];
         if rustix::process::geteuid().is_root() {
-            remarks.push("permissions: they refuse root nothing; run as another user to try them".to_owned());
+            remarks.push(
+                "permissions: they refuse root nothing; run as another user to try them".to_owned(),
+            );
         }
         remarks
     }

@@ -59,8 +59,8 @@ impl FromStr for Case {
             let text = text.split('#').next().unwrap_or_default().trim();
             let error = |problem| ParseError { line, problem };
             if let Some(name) = text.strip_prefix("dates ") {
-                case.dates =
-                    named(&DATES, name).ok_or_else(|| error(format!("`{name}` is no way to date files")))?;
+                case.dates = named(&DATES, name)
+                    .ok_or_else(|| error(format!("`{name}` is no way to date files")))?;
             } else if let Some(count) = text.strip_prefix("threads ") {
                 case.threads = number(count).map_err(error)?;
             } else if text == "python" {
@@ -171,7 +171,8 @@ impl FromStr for Op {
         }
         if let Some(time) = text.strip_prefix("refresh killed ") {
             let wrong = || format!("`{time}` is not a time: write for example 500us");
-            let after = time.strip_suffix("us").and_then(|micros| micros.parse().ok()).ok_or_else(wrong)?;
+            let after =
+                time.strip_suffix("us").and_then(|micros| micros.parse().ok()).ok_or_else(wrong)?;
             return Ok(Self::Ended(Some(Duration::from_micros(after))));
         }
         let wrong = || format!("`{text}` is no operation");
@@ -222,7 +223,12 @@ impl FromStr for Op {
                         [lines] => Some(number(lines.strip_prefix("lines=").ok_or_else(wrong)?)?),
                         _ => return Err(wrong()),
                     };
-                    Ok(Self::Copy { from: number(from)?, to: number(to)?, place: place(folder)?, lines })
+                    Ok(Self::Copy {
+                        from: number(from)?,
+                        to: number(to)?,
+                        place: place(folder)?,
+                        lines,
+                    })
                 }
                 _ => Err(wrong()),
             },
@@ -299,7 +305,9 @@ impl fmt::Display for Op {
             }
             Self::Append(file, lines) => formatter.write_str(&with_lines("append", *file, lines)),
             Self::Replace(file, lines) => formatter.write_str(&with_lines("replace", *file, lines)),
-            Self::Overwrite(file, lines) => formatter.write_str(&with_lines("overwrite", *file, lines)),
+            Self::Overwrite(file, lines) => {
+                formatter.write_str(&with_lines("overwrite", *file, lines))
+            }
             Self::Tear(file, line, bytes) => write!(formatter, "tear {file} {line}, {bytes} bytes"),
             Self::Mend(file) => write!(formatter, "mend {file}"),
             Self::Cut(file, bytes) => write!(formatter, "cut {file} {bytes}"),
@@ -331,7 +339,9 @@ impl fmt::Display for Op {
             Self::Folder(file) => write!(formatter, "folder {file}"),
             Self::Unblock(file) => write!(formatter, "unblock {file}"),
             Self::Permit(file, permitted) => write!(formatter, "permit {file} {}", yes(*permitted)),
-            Self::PermitDay(day, permitted) => write!(formatter, "permit-day {day} {}", yes(*permitted)),
+            Self::PermitDay(day, permitted) => {
+                write!(formatter, "permit-day {day} {}", yes(*permitted))
+            }
             Self::Root { archived, present } => write!(
                 formatter,
                 "root {} {}",
@@ -372,7 +382,8 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_operation_is_named() {
-        let error = "dates coarse\n\ncreate 1 day=20 # fine\nmemo burn\n".parse::<Case>().unwrap_err();
+        let error =
+            "dates coarse\n\ncreate 1 day=20 # fine\nmemo burn\n".parse::<Case>().unwrap_err();
         assert_eq!((error.line, error.problem.as_str()), (4, "`memo burn` is no operation"));
         for wrong in [
             "dates none",

@@ -100,7 +100,9 @@ impl World {
                 self.change(*file, |_, text| text.extend(&rest))
             }
             Op::Cut(file, bytes) => self.change_bytes(*file, |_, text| {
-                text.truncate(text.len().saturating_sub(usize::try_from(*bytes).unwrap_or(usize::MAX)));
+                text.truncate(
+                    text.len().saturating_sub(usize::try_from(*bytes).unwrap_or(usize::MAX)),
+                );
             }),
             Op::Truncate(file, lines) => self.change(*file, |_, text| first_lines(text, *lines)),
             Op::Overwrite(file, lines) => {
@@ -116,7 +118,9 @@ impl World {
                 if let Some(lines) = lines.filter(|_| !is_compressed(&original)) {
                     first_lines(&mut text, lines);
                 }
-                let Some(path) = self.vacant(*to, *place, original.file_name())? else { return Ok(false) };
+                let Some(path) = self.vacant(*to, *place, original.file_name())? else {
+                    return Ok(false);
+                };
                 self.make(*to, path, &text, None)
             }
             Op::Fork(from, to, place, how) => self.fork(*from, *to, *place, *how),
@@ -175,7 +179,9 @@ impl World {
                 self.dating.moves(*by);
                 Ok(true)
             }
-            Op::Memo(_) | Op::Zone(_) | Op::Priority(_) | Op::Refresh(_) | Op::Ended(_) => Ok(false),
+            Op::Memo(_) | Op::Zone(_) | Op::Priority(_) | Op::Refresh(_) | Op::Ended(_) => {
+                Ok(false)
+            }
         }
     }
 
@@ -183,7 +189,7 @@ impl World {
         self.files.entry(file).or_default()
     }
 
-    /// Where a numbered file stands.
+    /// Where a numbered file is.
     fn path(&self, file: u8) -> Option<PathBuf> {
         self.files.get(&file)?.path.clone()
     }
@@ -200,8 +206,14 @@ impl World {
         self.home.join(format!("{SESSIONS}/linked-{link}"))
     }
 
-    /// Where file `file` would be in `place`, with a separate name or with `name`, if it is not there and nothing else is.
-    fn vacant(&self, file: u8, place: Place, name: Option<&std::ffi::OsStr>) -> io::Result<Option<PathBuf>> {
+    /// Where file `file` would be in `place`, with a separate name or with `name`, if it is not
+    /// there and nothing else is.
+    fn vacant(
+        &self,
+        file: u8,
+        place: Place,
+        name: Option<&std::ffi::OsStr>,
+    ) -> io::Result<Option<PathBuf>> {
         let folder = self.folder(place);
         let path = folder.join(name.unwrap_or(name_of(&session(file), place).as_ref()));
         if !self.is_free(file) || path.symlink_metadata().is_ok() || self.is_blocked(place) {
@@ -219,15 +231,16 @@ impl World {
         self.files.get(&file).is_none_or(|slot| slot.path.is_none() && slot.aside.is_none())
     }
 
-    /// Whether something else is where the folders of `place` begin, or nobody may change anything there.
+    /// Whether something else is where the folders of `place` begin, or nobody may change anything
+    /// there.
     fn is_blocked(&self, place: Place) -> bool {
         let root = match place {
             Place::Day(_) => SESSIONS,
             Place::Archived => ARCHIVED,
             Place::Outside => return false,
         };
-        let is_locked =
-            fs::metadata(self.folder(place)).is_ok_and(|found| found.permissions().mode() & 0o700 == 0);
+        let is_locked = fs::metadata(self.folder(place))
+            .is_ok_and(|found| found.permissions().mode() & 0o700 == 0);
         !self.home.join(root).is_dir() || is_locked
     }
 
@@ -252,23 +265,40 @@ impl World {
         [self.bytes(&[first]), self.bytes(lines)].concat()
     }
 
-    fn make(&mut self, file: u8, path: PathBuf, bytes: &[u8], modified: Option<i64>) -> io::Result<bool> {
+    fn make(
+        &mut self,
+        file: u8,
+        path: PathBuf,
+        bytes: &[u8],
+        modified: Option<i64>,
+    ) -> io::Result<bool> {
         fs::write(&path, bytes)?;
         self.dating.changed(&path, None, modified)?;
         self.files.insert(file, Slot { path: Some(path), ..Slot::default() });
         Ok(true)
     }
 
-    /// Changes the text of a file where it is, unless it is compressed: Codex decompresses it first.
-    fn change(&mut self, file: u8, change: impl FnOnce(&Metadata, &mut Vec<u8>)) -> io::Result<bool> {
+    /// Changes the text of a file where it is, unless it is compressed: Codex decompresses it
+    /// first.
+    fn change(
+        &mut self,
+        file: u8,
+        change: impl FnOnce(&Metadata, &mut Vec<u8>),
+    ) -> io::Result<bool> {
         let is_plain = self.path(file).is_some_and(|path| !is_compressed(&path));
         if is_plain { self.change_bytes(file, change) } else { Ok(false) }
     }
 
     /// Changes the content of a file where it is.
-    fn change_bytes(&mut self, file: u8, change: impl FnOnce(&Metadata, &mut Vec<u8>)) -> io::Result<bool> {
+    fn change_bytes(
+        &mut self,
+        file: u8,
+        change: impl FnOnce(&Metadata, &mut Vec<u8>),
+    ) -> io::Result<bool> {
         let Some(path) = self.path(file) else { return Ok(false) };
-        let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
+        let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else {
+            return Ok(false);
+        };
         let was = text.clone();
         change(&before, &mut text);
         if text == was {
@@ -297,8 +327,12 @@ impl World {
 
     /// Changes the last number of tokens.
     fn rewrite(&mut self, file: u8, back: bool) -> io::Result<bool> {
-        let Some(path) = self.path(file).filter(|path| !is_compressed(path)) else { return Ok(false) };
-        let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
+        let Some(path) = self.path(file).filter(|path| !is_compressed(path)) else {
+            return Ok(false);
+        };
+        let (Ok(before), Ok(mut text)) = (fs::metadata(&path), fs::read(&path)) else {
+            return Ok(false);
+        };
         const COUNT: &[u8] = br#"{"input_tokens":"#;
         let Some(at) = memchr::memmem::rfind(&text, COUNT).map(|at| at + COUNT.len()) else {
             return Ok(false);
@@ -307,14 +341,22 @@ impl World {
         if text.len() - at > DIGESTED {
             return Ok(false);
         }
-        let Some(digit) = text.get_mut(at).filter(|digit| digit.is_ascii_digit()) else { return Ok(false) };
+        let Some(digit) = text.get_mut(at).filter(|digit| digit.is_ascii_digit()) else {
+            return Ok(false);
+        };
         *digit = if *digit == b'9' { b'1' } else { *digit + 1 };
         self.write_over(&path, &before, &text, back)?;
         Ok(true)
     }
 
     /// Writes a text over that of a file, and puts the time of its last change back or not.
-    fn write_over(&mut self, path: &Path, before: &Metadata, text: &[u8], back: bool) -> io::Result<()> {
+    fn write_over(
+        &mut self,
+        path: &Path,
+        before: &Metadata,
+        text: &[u8],
+        back: bool,
+    ) -> io::Result<()> {
         let modified = self.dating.state(before).modified;
         fs::write(path, text)?;
         self.dating.changed(path, Some(before), back.then_some(modified))
@@ -328,27 +370,34 @@ impl World {
         }
         for day in 0..=31 {
             // What is not there needs none.
-            let _ = fs::set_permissions(self.folder(Place::Day(day)), Permissions::from_mode(0o700));
+            let _ =
+                fs::set_permissions(self.folder(Place::Day(day)), Permissions::from_mode(0o700));
         }
     }
 }
 
-/// The name of a rollout that was begun in `place`; `ids` are those of its thread, and of its segment.
+/// The name of a rollout that was begun in `place`; `ids` are those of its thread, and of its
+/// segment.
 fn name_of(ids: &str, place: Place) -> String {
     let day = if let Place::Day(day) = place { day } else { 1 };
     format!("rollout-2026-11-{day:02}T20-37-24-{ids}.jsonl")
 }
 
-/// Whether the folder that a file is in is there and can be changed: it is not, as long as another thing is in its place.
+/// Whether the folder that a file is in is there and can be changed: it is not, as long as another
+/// thing is in its place.
 fn has_folder(path: &Path) -> bool {
     path.parent().is_some_and(|folder| {
-        fs::metadata(folder).is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o700 != 0)
+        fs::metadata(folder)
+            .is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o700 != 0)
     })
 }
 
 fn first_lines(text: &mut Vec<u8>, lines: u8) {
-    let end =
-        text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(usize::from(lines).saturating_sub(1));
+    let end = text
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .nth(usize::from(lines).saturating_sub(1));
     let end = if lines == 0 { 0 } else { end.map_or(text.len(), |(at, _)| at + 1) };
     text.truncate(end);
 }

@@ -50,7 +50,8 @@ const HEADER: [(usize, usize, &str, &[u32]); 13] = [
 ];
 
 /// What a row that can be a fact says before its overflow.
-const MARKERS: [&[u8]; 4] = [b"websocket request:", b"websocket event:", b"Submission sub=", b"tags_json="];
+const MARKERS: [&[u8]; 4] =
+    [b"websocket request:", b"websocket event:", b"Submission sub=", b"tags_json="];
 
 impl Damager {
     fn up_to(&mut self, end: usize) -> usize {
@@ -146,8 +147,12 @@ impl Damager {
         let interior = self.random.random_bool(0.2);
         let page = self.tree_page(interior)?;
         let at = self.layout.header_at(page);
-        let (offset, length, name) =
-            self.of(&[(0, 1, "type"), (1, 2, "first free block"), (5, 2, "content"), (7, 1, "fragments")])?;
+        let (offset, length, name) = self.of(&[
+            (0, 1, "type"),
+            (1, 2, "first free block"),
+            (5, 2, "content"),
+            (7, 1, "fragments"),
+        ])?;
         let value = match offset {
             0 => self.of(&[0, 2, 5, 10, 13])?,
             _ => self.up_to(if length == 1 { 256 } else { self.layout.page_bytes }),
@@ -159,7 +164,8 @@ impl Damager {
     fn change_cell_pointer(&mut self) -> Option<String> {
         let (page, cell) = self.cell()?;
         let other = self.layout.cells(&self.bytes, page).choose(&mut self.random)?.clone();
-        let (own, others) = (u16_at(&self.bytes, cell.pointer_at)?, u16_at(&self.bytes, other.pointer_at)?);
+        let (own, others) =
+            (u16_at(&self.bytes, cell.pointer_at)?, u16_at(&self.bytes, other.pointer_at)?);
         let value = match self.up_to(5) {
             0 => self.up_to(self.layout.page_bytes),
             1 => others,
@@ -241,8 +247,13 @@ impl Damager {
     fn redirect_child(&mut self) -> Option<String> {
         let page = self.tree_page(true)?;
         let header = self.layout.header_at(page);
-        let children: Vec<usize> =
-            self.layout.cells(&self.bytes, page).iter().map(|cell| cell.at).chain([header + 8]).collect();
+        let children: Vec<usize> = self
+            .layout
+            .cells(&self.bytes, page)
+            .iter()
+            .map(|cell| cell.at)
+            .chain([header + 8])
+            .collect();
         let at = if self.random.random_bool(0.3) { header + 8 } else { self.of(&children)? };
         let other = self.of(&children)?;
         let before = u32_at(&self.bytes, at)?;
@@ -270,7 +281,8 @@ impl Damager {
 
     fn redirect_marked_chain(&mut self) -> Option<String> {
         self.redirect(|bytes, cell| {
-            let local = cell.record_at.and_then(|at| bytes.get(at..at + cell.local)).unwrap_or_default();
+            let local =
+                cell.record_at.and_then(|at| bytes.get(at..at + cell.local)).unwrap_or_default();
             MARKERS.iter().any(|marker| memchr::memmem::find(local, marker).is_some())
         })
     }
@@ -284,7 +296,12 @@ impl Damager {
             cells.iter().filter(spilled).filter(|cell| is_meant(&self.bytes, cell)).collect();
         let first = meant.choose(&mut self.random)?.overflow_at?;
         let chain = self.layout.chain(&self.bytes, first);
-        let other = cells.iter().filter(spilled).collect::<Vec<_>>().choose(&mut self.random)?.overflow_at?;
+        let other = cells
+            .iter()
+            .filter(spilled)
+            .collect::<Vec<_>>()
+            .choose(&mut self.random)?
+            .overflow_at?;
         let other = self.layout.chain(&self.bytes, other);
         // The pointer to any page of the chain.
         let pointers: Vec<usize> =

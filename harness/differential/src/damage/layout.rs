@@ -1,6 +1,8 @@
-//! Where the parts of an SQLite database are in its bytes: pages by their use, cells, overflow chains.
+//! Where the parts of an SQLite database are in its bytes: pages by their use, cells, overflow
+//! chains.
 //!
-//! Reads only as much as damaging needs, and stops quietly at whatever it cannot read: the bytes may be anything.
+//! Reads only as much as damaging needs, and stops quietly at whatever it cannot read: the bytes
+//! may be anything.
 
 use std::collections::HashSet;
 
@@ -55,8 +57,10 @@ impl Layout {
             size if size >= 512 && size.is_power_of_two() => size,
             _ => return None,
         };
-        let usable = page_bytes.checked_sub(usize::from(bytes[20])).filter(|&usable| usable >= 480)?;
-        let mut layout = Self { page_bytes, usable, pages: bytes.len() / page_bytes, ..Self::default() };
+        let usable =
+            page_bytes.checked_sub(usize::from(bytes[20])).filter(|&usable| usable >= 480)?;
+        let mut layout =
+            Self { page_bytes, usable, pages: bytes.len() / page_bytes, ..Self::default() };
         layout.read_trees(bytes);
         layout.read_free_list(bytes);
         if u32_at(bytes, 52)? != 0 {
@@ -70,7 +74,7 @@ impl Layout {
         page.saturating_sub(1) * self.page_bytes
     }
 
-    /// Where the b-tree header of a page stands.
+    /// Where the b-tree header of a page is.
     pub(super) fn header_at(&self, page: usize) -> usize {
         self.offset(page) + if page == 1 { 100 } else { 0 }
     }
@@ -87,7 +91,8 @@ impl Layout {
 
     fn cell(&self, bytes: &[u8], page: usize, kind: u8, pointer_at: usize) -> Option<Cell> {
         let at = self.offset(page) + u16_at(bytes, pointer_at)?;
-        let none = Cell { pointer_at, at, id_at: None, record_at: None, local: 0, overflow_at: None };
+        let none =
+            Cell { pointer_at, at, id_at: None, record_at: None, local: 0, overflow_at: None };
         let after_child = at + 4;
         let size_at = match kind {
             5 => return Some(Cell { id_at: Some(after_child), ..none }),
@@ -124,7 +129,9 @@ impl Layout {
         let mut seen = HashSet::new();
         let mut next = u32_at(bytes, at);
         let mut pages = Vec::new();
-        while let Some(page) = next.filter(|&page| (1..=self.pages).contains(&page) && seen.insert(page)) {
+        while let Some(page) =
+            next.filter(|&page| (1..=self.pages).contains(&page) && seen.insert(page))
+        {
             pages.push(page);
             next = u32_at(bytes, self.offset(page));
         }
@@ -156,7 +163,9 @@ impl Layout {
                 2 | 5 => {
                     tree.interior.push(page);
                     due.extend(u32_at(bytes, header + 8));
-                    due.extend(self.cells(bytes, page).iter().filter_map(|cell| u32_at(bytes, cell.at)));
+                    due.extend(
+                        self.cells(bytes, page).iter().filter_map(|cell| u32_at(bytes, cell.at)),
+                    );
                 }
                 10 | 13 => tree.leaves.push(page),
                 _ => {}
@@ -173,8 +182,12 @@ impl Layout {
             (0..count).filter_map(move |place| u32_at(bytes, at + 8 + 4 * place))
         };
         let pages = self.pages;
-        self.free =
-            self.trunks.iter().flat_map(leaves_of).filter(|page| (1..=pages).contains(page)).collect();
+        self.free = self
+            .trunks
+            .iter()
+            .flat_map(leaves_of)
+            .filter(|page| (1..=pages).contains(page))
+            .collect();
     }
 }
 
@@ -197,8 +210,9 @@ fn schema_row(bytes: &[u8], cell: &Cell) -> Option<(String, usize)> {
         values.push(if serial == 9 { &[1][..] } else { value });
         (at, value_at) = (next, value_at + length);
     }
-    let root =
-        values[3].iter().try_fold(0_usize, |sum, &byte| sum.checked_mul(256)?.checked_add(byte.into()))?;
+    let root = values[3]
+        .iter()
+        .try_fold(0_usize, |sum, &byte| sum.checked_mul(256)?.checked_add(byte.into()))?;
     Some((String::from_utf8_lossy(values[1]).into_owned(), root))
 }
 

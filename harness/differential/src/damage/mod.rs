@@ -1,7 +1,9 @@
-//! Damages the bytes of an SQLite database, as a bad disk, a torn write or a hostile hand would: by a seed, with a description.
+//! Damages the bytes of an SQLite database, as a bad disk, a torn write or a hostile hand would: by
+//! a seed, with a description.
 //!
-//! Each kind of damage aims at one part of the file format: a cell, a page pointer, an overflow chain, the free list, the
-//! header. The result is meant for a scan, which must answer rightly or refuse.
+//! Each kind of damage aims at one part of the file format: a cell, a page pointer, an overflow
+//! chain, the free list, the header. The result is meant for a scan, which must answer rightly or
+//! refuse.
 
 mod kinds;
 mod layout;
@@ -33,7 +35,8 @@ pub fn damage(sound: &[u8], seed: u64) -> Damaged {
         layout: Layout::of(sound).unwrap_or_default(),
     };
     // Most files have one fault: several would be noticed sooner.
-    let count = if damager.random.random_bool(0.85) { 1 } else { damager.random.random_range(2..=4) };
+    let count =
+        if damager.random.random_bool(0.85) { 1 } else { damager.random.random_range(2..=4) };
     let mut done = Vec::new();
     while done.len() < count && !damager.bytes.is_empty() {
         let kind = KINDS.choose(&mut damager.random);

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use tracerig_protocol::{Answer, Ask, Capability, ErrorKind, Expected, Fault, Finding, Outcome, WirePath};
+use tracerig_protocol::{
+    Answer, Ask, Capability, ErrorKind, Expected, Fault, Finding, Outcome, WirePath,
+};
 
 use super::memo::{Damage, Memo};
 use super::{Error, Foreign, Interruption};
@@ -26,7 +28,11 @@ pub(crate) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     /// A candidate that has no memo yet; `memo` becomes its folder.
-    pub(crate) fn new(foreign: &'a mut dyn Foreign, memo: PathBuf, fresh: bool) -> Result<Self, Error> {
+    pub(crate) fn new(
+        foreign: &'a mut dyn Foreign,
+        memo: PathBuf,
+        fresh: bool,
+    ) -> Result<Self, Error> {
         foreign.begin(fresh);
         let keeps_memo = foreign.hello().can(Capability::Memo);
         let (earlier, tally) = (Vec::new(), Tally::default());
@@ -78,7 +84,9 @@ impl<'a> Asking<'a> {
                 self.tally.count("unsupported");
             }
             Outcome::Refused(refusal) => return Err(Error::Refused(refusal.to_string())),
-            Outcome::Faulty(Finding { fault, detail, .. }) => return Err(Error::Fault { fault, detail }),
+            Outcome::Faulty(Finding { fault, detail, .. }) => {
+                return Err(Error::Fault { fault, detail });
+            }
         }
         if self.earlier.last() != Some(&right) {
             self.earlier.push(right);
@@ -102,9 +110,9 @@ impl<'a> Asking<'a> {
                     Err(Error::MemoChanged(refusal.kind.name()))
                 }
             }
-            Outcome::Answered(..) => {
-                Err(Error::NotRefused(format!("{why}, and it answered with a result instead of an error")))
-            }
+            Outcome::Answered(..) => Err(Error::NotRefused(format!(
+                "{why}, and it answered with a result instead of an error"
+            ))),
             Outcome::Faulty(Finding { fault, detail, .. }) => Err(Error::Fault { fault, detail }),
         }
     }

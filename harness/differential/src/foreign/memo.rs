@@ -1,4 +1,5 @@
-//! The folder of a candidate's memo, and what can happen to it. Nothing is known of the files in it.
+//! The folder of a candidate's memo, and what can happen to it. Nothing is known of the files in
+//! it.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,8 +1,9 @@
-//! Histories for programs of others: the same operations, with a candidate in the place of the scanner.
+//! Histories for programs of others: the same operations, with a candidate in the place of the
+//! scanner.
 //!
-//! A candidate is asked through [`Foreign`] and answers in the words of `tracerig-protocol`. Nothing
-//! is known of its inside, so answers are compared and work is not. What happens within a scan of
-//! our own scanner happens before a scan of a candidate.
+//! A candidate is asked through [`Foreign`] and answers in the words of `tracerig-protocol`.
+//! Nothing is known of its inside, so answers are compared and work is not. What happens within a
+//! scan of our own scanner happens before a scan of a candidate.
 
 mod answers;
 mod asking;
@@ -33,8 +34,8 @@ pub trait Foreign: Send + Debug {
     /// Asks it.
     ///
     /// # Errors
-    /// The harness cannot start processes or handle its own files. What the program does wrong is an
-    /// outcome.
+    /// The harness cannot start processes or handle its own files. What the program does wrong is
+    /// an outcome.
     fn ask(&mut self, ask: &Ask) -> io::Result<Outcome>;
 
     /// Asks it, and ends its process before it has answered, or soon afterwards.

@@ -1,4 +1,5 @@
-//! Where histories are executed: a folder, in memory if there is one, and what the subject needs beside it.
+//! Where histories are executed: a folder, in memory if there is one, and what the subject needs
+//! beside it.
 
 use std::fs::File;
 use std::io::Write;
@@ -43,8 +44,8 @@ pub struct Bench<'s, S: Subject> {
 impl<'s, S: Subject> Bench<'s, S> {
     /// A bench for histories of `subject`.
     ///
-    /// Its files are in the folder that `TMPDIR` names; if it names none, in memory where the system offers that, for
-    /// nothing in a history is about disks.
+    /// Its files are in the folder that `TMPDIR` names; if it names none, in memory where the
+    /// system offers that, for nothing in a history is about disks.
     ///
     /// # Errors
     /// The folder cannot be written to, or what the subject needs cannot be started.
@@ -52,7 +53,8 @@ impl<'s, S: Subject> Bench<'s, S> {
         let parent = place();
         let failed = |source| Error::Bench { folder: parent.clone(), source };
         remove_abandoned(&parent);
-        let folder = TempFolder::new(tempfile::Builder::new().prefix(PREFIX), &parent).map_err(failed)?;
+        let folder =
+            TempFolder::new(tempfile::Builder::new().prefix(PREFIX), &parent).map_err(failed)?;
         let lock = File::create_new(folder.path().join(LOCK)).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let setup = subject.set_up(folder.path()).map_err(failed)?;
@@ -61,7 +63,8 @@ impl<'s, S: Subject> Bench<'s, S> {
         Ok(Self { subject, setup, folder, _lock: lock, watch, count: AtomicU64::new(0) })
     }
 
-    /// Executes `case`. One that does not end within two minutes ends the process, with exit code 3.
+    /// Executes `case`. One that does not end within two minutes ends the process, with exit code
+    /// 3.
     ///
     /// # Errors
     /// The first thing that went wrong.
@@ -86,7 +89,8 @@ fn hangs(history: &str, replay: &str) {
     let kept = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     let mut stderr = std::io::stderr();
     // Nobody may be listening any more.
-    let _ = writeln!(stderr, "MISMATCH hangs: this history did not end within {limit} s:\n\n{history}");
+    let _ =
+        writeln!(stderr, "MISMATCH hangs: this history did not end within {limit} s:\n\n{history}");
     let _ = match kept {
         Ok(()) => writeln!(stderr, "replay: {replay} {}", path.display()),
         Err(error) => writeln!(stderr, "{}: it could not be kept: {error}", path.display()),
@@ -103,7 +107,8 @@ fn remove_abandoned(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let lock = entry.path().join(LOCK);
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_folder || !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&lock) {
+        if !is_folder || !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&lock)
+        {
             continue;
         }
         // The lock goes with the process that holds it, whatever becomes of that.

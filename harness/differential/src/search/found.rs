@@ -90,12 +90,18 @@ impl Found {
 
 /// The command that executes the history in `file` again.
 fn replay<S: Subject>(file: &Path, subject: &S) -> String {
-    format!("tracerig diff {}{} --replay {}", S::VERB, subject.flags(), quoted(&file.display().to_string()))
+    format!(
+        "tracerig diff {}{} --replay {}",
+        S::VERB,
+        subject.flags(),
+        quoted(&file.display().to_string())
+    )
 }
 
 /// `word` as a shell takes it for one.
 fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%".contains(character);
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "/._-+:@%".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
     } else {

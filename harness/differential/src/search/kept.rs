@@ -63,8 +63,8 @@ fn within_limits(text: &str) -> Result<(), ParseError> {
     Ok(())
 }
 
-/// Keeps a failing history in a file, whose folder is created if need be: as a comment how it was found and what went wrong, then
-/// its operations.
+/// Keeps a failing history in a file, whose folder is created if need be: as a comment how it was
+/// found and what went wrong, then its operations.
 ///
 /// # Errors
 /// The folder or the file cannot be written.
@@ -84,8 +84,9 @@ pub(super) fn keep(path: &Path, found: &Found) -> Result<(), Error> {
     }
     let write = || {
         // Whole or not at all: a search may be killed.
-        let mut file =
-            tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.persist(path).map(drop).map_err(|error| error.error)
     };
@@ -108,10 +109,14 @@ mod tests {
         let text = "relaunch\n# no operation\n".repeat(most);
         assert_eq!(within_limits(&text), Ok(()));
         let error = within_limits(&(text + "relaunch\n")).unwrap_err();
-        assert!(error.line == 2 * most + 1 && error.problem.contains("100000 operations"), "{error}");
+        assert!(
+            error.line == 2 * most + 1 && error.problem.contains("100000 operations"),
+            "{error}"
+        );
         assert_eq!(within_limits(&format!("window since={}", "9".repeat(MOST_DIGITS))), Ok(()));
         for number in ["9223372036854775807", "-9223372036854775808", "18446744073709551616"] {
-            let error = within_limits(&format!("relaunch # {number}\nwindow since={number}")).unwrap_err();
+            let error =
+                within_limits(&format!("relaunch # {number}\nwindow since={number}")).unwrap_err();
             assert!(error.line == 2 && error.problem.contains("12 digits"), "{error}");
         }
     }

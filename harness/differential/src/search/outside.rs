@@ -27,7 +27,8 @@ impl Outside {
     /// Takes what was counted of each of `sorts` out of what was `exercised`.
     pub(super) fn taken(sorts: Vec<String>, exercised: &mut BTreeMap<String, u64>) -> Vec<Self> {
         let mut counted = |operation: String| {
-            let mut take = |what| exercised.remove(&format!("{operation}: {what}")).unwrap_or_default();
+            let mut take =
+                |what| exercised.remove(&format!("{operation}: {what}")).unwrap_or_default();
             let (right, detected, wrong) = (take("right"), take("detected"), take("wrong"));
             Self { operation, right, detected, wrong }
         };

@@ -50,7 +50,8 @@ pub struct Job<S> {
     pub keep: PathBuf,
 }
 
-/// When a search ends, whichever comes first. The kept cases are executed in any case, and one random case a thread.
+/// When a search ends, whichever comes first. The kept cases are executed in any case, and one
+/// random case a thread.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
     /// Random cases, over all shares.
@@ -127,8 +128,12 @@ pub fn case<S: Subject>(subject: &S, seed: u64, number: u64, ops: usize) -> S::C
 /// Executes `job`; `seen` hears of every case.
 ///
 /// # Errors
-/// Histories cannot be read or executed. A history that fails is no error, but part of the report, and so is that it cannot be kept.
-pub fn search<S: Subject>(job: &Job<S>, seen: &mut (dyn FnMut(Seen<'_>) + Send)) -> Result<Report, Error> {
+/// Histories cannot be read or executed. A history that fails is no error, but part of the report,
+/// and so is that it cannot be kept.
+pub fn search<S: Subject>(
+    job: &Job<S>,
+    seen: &mut (dyn FnMut(Seen<'_>) + Send),
+) -> Result<Report, Error> {
     let mine = |place: usize| {
         job.shard.number(place as u64).and_then(|at| job.corpus.get(usize::try_from(at).ok()?))
     };
@@ -146,14 +151,16 @@ pub fn search<S: Subject>(job: &Job<S>, seen: &mut (dyn FnMut(Seen<'_>) + Send))
         state: Mutex::new(State { report: Report::of(job), seen }),
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..job.jobs.get()).map(|_| scope.spawn(|| searching.work())).collect();
+        let threads: Vec<_> =
+            (0..job.jobs.get()).map(|_| scope.spawn(|| searching.work())).collect();
         let ended = threads.into_iter().map(|thread| match thread.join() {
             Ok(ended) => ended,
             Err(panic) => std::panic::resume_unwind(panic),
         });
         ended.fold(Ok(()), Result::and)
     })?;
-    let State { mut report, .. } = searching.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let State { mut report, .. } =
+        searching.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.interrupted = interrupt::requested();
     report.seconds = start.elapsed().as_secs_f64();
     report.cases_per_second = report.cases() as f64 / report.seconds.max(f64::EPSILON);
@@ -205,7 +212,8 @@ impl<S: Subject> Searching<'_, S> {
                 None if is_late && !is_first => break,
                 None => {
                     let number = self.job.shard.number(place - self.corpus.len() as u64);
-                    let is_within = |number: &u64| self.job.limits.cases.is_none_or(|cases| *number < cases);
+                    let is_within =
+                        |number: &u64| self.job.limits.cases.is_none_or(|cases| *number < cases);
                     let Some(number) = number.filter(is_within) else { break };
                     let (seed, ops) = (self.job.seed, self.job.ops);
                     let origin = Origin::Random { seed, case: number, ops };
@@ -296,7 +304,9 @@ impl<S: Subject> Searching<'_, S> {
             smaller
         };
         let name = match origin {
-            Origin::Random { seed, case, .. } => format!("{}-seed-{seed}-case-{case}", failure.kind()),
+            Origin::Random { seed, case, .. } => {
+                format!("{}-seed-{seed}-case-{case}", failure.kind())
+            }
             Origin::Kept(_) => failure.kind().to_owned(),
         };
         let mut found = Found { stopped, ..Found::new(origin, &case, &failure) };
@@ -369,11 +379,19 @@ impl Report {
         self.kept.len() as u64 + self.random
     }
 
-    /// Whether a failure is worth a closer look: it is of a kept case, or the first of its kind. Counts it if not.
-    fn is_new(&mut self, origin: &Origin, case: &impl History, failure: &Failure<impl Why>) -> bool {
+    /// Whether a failure is worth a closer look: it is of a kept case, or the first of its kind.
+    /// Counts it if not.
+    fn is_new(
+        &mut self,
+        origin: &Origin,
+        case: &impl History,
+        failure: &Failure<impl Why>,
+    ) -> bool {
         let is_random = |origin: &Origin| matches!(origin, Origin::Random { .. });
-        let same =
-            self.found.iter_mut().find(|found| found.kind == failure.kind() && is_random(&found.origin));
+        let same = self
+            .found
+            .iter_mut()
+            .find(|found| found.kind == failure.kind() && is_random(&found.origin));
         match same {
             Some(found) if is_random(origin) => {
                 found.cases += 1;

@@ -37,7 +37,8 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let numbers = text.split_once('/').and_then(|(at, of)| Some((at.parse().ok()?, of.parse().ok()?)));
+        let numbers =
+            text.split_once('/').and_then(|(at, of)| Some((at.parse().ok()?, of.parse().ok()?)));
         match numbers {
             Some((at, of)) if (1..=of).contains(&at) => Ok(Self { at, of }),
             _ => Err(format!("`{text}` is no share: write K/N, with K from 1 to N")),
@@ -53,8 +54,9 @@ mod tests {
     fn shares_cover_every_number_once() {
         for of in 1..=5_u64 {
             let shards = (1..=of).map(|at| format!("{at}/{of}").parse::<Shard>().unwrap());
-            let mut numbers: Vec<u64> =
-                shards.flat_map(|shard| (0..20).map(move |place| shard.number(place).unwrap())).collect();
+            let mut numbers: Vec<u64> = shards
+                .flat_map(|shard| (0..20).map(move |place| shard.number(place).unwrap()))
+                .collect();
             numbers.sort_unstable();
             assert_eq!(numbers, (0..20 * of).collect::<Vec<_>>());
         }

@@ -1,11 +1,13 @@
-//! Tells of a history that does not end. What is tested runs in this process, and a thread that waits for ever cannot be ended by
-//! another one: all that is left is to say which history it was, and to end the process.
+//! Tells of a history that does not end. What is tested runs in this process, and a thread that
+//! waits for ever cannot be ended by another one: all that is left is to say which history it was,
+//! and to end the process.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A history that takes longer has hung: the slowest ones take seconds, on a machine that does much else.
+/// A history that takes longer has hung: the slowest ones take seconds, on a machine that does much
+/// else.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// How often it looks, in parts of the limit.
@@ -39,7 +41,10 @@ impl Shared {
 
 impl Watch {
     /// Calls `hangs` with a history that has not ended after `limit`, once.
-    pub(super) fn new(limit: Duration, hangs: impl FnOnce(&str) + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn new(
+        limit: Duration,
+        hangs: impl FnOnce(&str) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let of = Arc::clone(&shared);
         let look = move || {

@@ -1,4 +1,5 @@
-//! Appends of a history, alone and at the same time: what they write, and what they are refused for.
+//! Appends of a history, alone and at the same time: what they write, and what they are refused
+//! for.
 
 use tracerig_store::threads::{Durability, Item, LiveThread, ThreadId};
 
@@ -119,7 +120,8 @@ impl Runner {
             "done" if is_empty => Ok(()),
             "done" => {
                 self.accept(thread, &lines)?;
-                // Where there is no worker the row follows before it returns, or fails and nobody is reported.
+                // Where there is no worker the row follows before it returns, or fails and nobody
+                // is reported.
                 if self.mode.is_async() { Ok(()) } else { self.drive(thread).map(drop) }
             }
             "history" => self.reject(thread),
@@ -127,18 +129,23 @@ impl Runner {
         }
     }
 
-    /// Appends at the same time; in turns where something is prepared, which one of them meets would be chance.
+    /// Appends at the same time; in turns where something is prepared, which one of them meets
+    /// would be chance.
     pub(super) fn together(&mut self, thread: u8, batches: &[Vec<ItemSpec>]) -> Result<(), Error> {
         let Some(live) = self.handle(thread) else { return Ok(()) };
         let id = live.id();
         let kept: Vec<&Vec<ItemSpec>> =
             batches.iter().filter(|items| items.iter().any(ItemSpec::is_kept)).collect();
         let slot = self.slot(thread);
-        let is_calm = slot.handle == Handle::Open && slot.flow.is_level() && slot.flow.flight.is_none();
+        let is_calm =
+            slot.handle == Handle::Open && slot.flow.is_level() && slot.flow.flight.is_none();
         let is_prepared = self.busy + self.refused.get(&thread).copied().unwrap_or(0) > 0
             || self.machine.failing(DiskCall::Write) + self.machine.failing(DiskCall::Sync) > 0
             || self.machine.is_armed();
-        let others = self.slots.values().any(|slot| slot.flow.flight.is_some() || slot.flow.queued.is_some());
+        let others = self
+            .slots
+            .values()
+            .any(|slot| slot.flow.flight.is_some() || slot.flow.queued.is_some());
         let has_row = self
             .slots
             .get(&thread)
@@ -148,7 +155,8 @@ impl Runner {
         }
         self.gate.close(false);
         self.gate.crowd(true);
-        let appends = batches.iter().map(|items| Self::items(id, items)).collect::<Result<Vec<_>, _>>()?;
+        let appends =
+            batches.iter().map(|items| Self::items(id, items)).collect::<Result<Vec<_>, _>>()?;
         let results: Vec<_> = std::thread::scope(|scope| {
             let started: Vec<_> = appends
                 .iter()
@@ -174,7 +182,11 @@ impl Runner {
     }
 
     /// Takes the appends in the order in which they came.
-    pub(super) fn accept_together(&mut self, thread: u8, batches: &[&Vec<ItemSpec>]) -> Result<(), Error> {
+    pub(super) fn accept_together(
+        &mut self,
+        thread: u8,
+        batches: &[&Vec<ItemSpec>],
+    ) -> Result<(), Error> {
         let (at, now, root) = (self.at(), self.now(), self.root.clone());
         let files = self.files()?;
         let fsync = self.durability == Durability::Fsync;
@@ -191,7 +203,10 @@ impl Runner {
         let batches: Vec<Vec<Line>> = batches.iter().map(|items| slot.lines(items, at)).collect();
         let left: Vec<&[Line]> = batches.iter().map(Vec::as_slice).collect();
         let Some(order) = order(&left, texts.get(first.len()..).unwrap_or_default()) else {
-            return Err(wrong(Wrong::History, format!("appends are mixed up: {}", slot::shown(new))));
+            return Err(wrong(
+                Wrong::History,
+                format!("appends are mixed up: {}", slot::shown(new)),
+            ));
         };
         let mut lines = first;
         lines.extend(order.into_iter().flat_map(<[Line]>::to_vec));
@@ -211,11 +226,13 @@ impl Runner {
     }
 
     /// Appends one after the other, as long as the machine lives.
-    pub(super) fn append_each(&mut self, thread: u8, batches: &[Vec<ItemSpec>]) -> Result<(), Error> {
-        batches.iter().try_for_each(
-            |items| {
-                if self.machine.is_dead() { Ok(()) } else { self.append(thread, items) }
-            },
-        )
+    pub(super) fn append_each(
+        &mut self,
+        thread: u8,
+        batches: &[Vec<ItemSpec>],
+    ) -> Result<(), Error> {
+        batches.iter().try_for_each(|items| {
+            if self.machine.is_dead() { Ok(()) } else { self.append(thread, items) }
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! Calls of a history that wait for projections, which are let through as far as the model says that they are waited for.
+//! Calls of a history that wait for projections, which are let through as far as the model says
+//! that they are waited for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,7 +27,8 @@ pub(super) enum Writes {
 }
 
 impl Runner {
-    /// Does something that may wait for projections, and lets those through that the model says it waits for.
+    /// Does something that may wait for projections, and lets those through that the model says it
+    /// waits for.
     ///
     /// `writes` are the lines that it accepts before it waits; `meanwhile` comes while it waits.
     pub(super) fn barrier<T: Send + 'static>(
@@ -56,7 +58,10 @@ impl Runner {
         }
         if !is_done() {
             let _ = driven?;
-            return Err(wrong(Wrong::Barrier, "it does not return although the row has what it waits for"));
+            return Err(wrong(
+                Wrong::Barrier,
+                "it does not return although the row has what it waits for",
+            ));
         }
         let result = waiting.join().unwrap_or_else(Err).map_err(|panic| panicked(&*panic))?;
         Ok((result, driven?))
@@ -141,7 +146,10 @@ impl Runner {
                 }
                 Standing::Waits => {
                     if is_early(&self.gate) && !self.machine.is_dead() {
-                        return Err(wrong(Wrong::Barrier, "it returns before the row has what it waits for"));
+                        return Err(wrong(
+                            Wrong::Barrier,
+                            "it returns before the row has what it waits for",
+                        ));
                     }
                     self.step()?;
                 }
@@ -155,7 +163,8 @@ impl Runner {
         // Facts that wait for the first append are no concern of a barrier's.
         let slot = self.slot(thread);
         let end = if slot.deferred == Deferred::Nothing { slot.end() } else { 0 };
-        let (result, driven) = self.barrier(thread, &Writes::Nothing, during, move || live.flush())?;
+        let (result, driven) =
+            self.barrier(thread, &Writes::Nothing, during, move || live.flush())?;
         if !self.machine.is_dead() {
             let due = self.barrier_due(thread, driven);
             expect_outcome("flush", due, result.as_ref().err())?;
@@ -206,8 +215,10 @@ impl Runner {
         let given = Self::items(live.id(), items)?;
         let at = self.at();
         let lines = self.slot(thread).lines(items, at);
-        self.write_and_wait(thread, lines, "append_and_flush", move || live.append_and_flush(&given))
-            .map(drop)
+        self.write_and_wait(thread, lines, "append_and_flush", move || {
+            live.append_and_flush(&given)
+        })
+        .map(drop)
     }
 
     pub(super) fn persist(&mut self, thread: u8) -> Result<(), Error> {
@@ -226,7 +237,8 @@ impl Runner {
         call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Option<T>, Error> {
         let slot = self.slot(thread);
-        let (handle, is_nothing) = (slot.handle, lines.is_empty() && slot.deferred == Deferred::Nothing);
+        let (handle, is_nothing) =
+            (slot.handle, lines.is_empty() && slot.deferred == Deferred::Nothing);
         let due = match handle {
             Handle::Open if lines.is_empty() || self.write_goes_well() => "done",
             Handle::Open => "history",
@@ -290,7 +302,8 @@ impl Runner {
         match given.iter().find(|(column, value)| due.get(*column) != Some(value)) {
             None => Ok(()),
             Some((column, value)) => {
-                let detail = format!("update_metadata returns {column} {value}, not {:?}", due.get(*column));
+                let detail =
+                    format!("update_metadata returns {column} {value}, not {:?}", due.get(*column));
                 Err(wrong(Wrong::Row, detail))
             }
         }
@@ -304,7 +317,8 @@ impl Runner {
         if is_dropped {
             slot.live = None;
         }
-        let close_fails = handle == Handle::Open && slot.has_file && self.machine.failing(DiskCall::Sync) > 0;
+        let close_fails =
+            handle == Handle::Open && slot.has_file && self.machine.failing(DiskCall::Sync) > 0;
         let end = self.slot(thread).end();
         let call = move || {
             if is_dropped {
@@ -367,7 +381,10 @@ impl Runner {
         self.slot(thread).flow.give_up();
         while self.slot(thread).flow.flight.is_some() && !self.machine.is_dead() {
             if self.gate.is_early(id, &is_done) && !self.machine.is_dead() {
-                return Err(wrong(Wrong::Barrier, "discard returns while a projection is in flight"));
+                return Err(wrong(
+                    Wrong::Barrier,
+                    "discard returns while a projection is in flight",
+                ));
             }
             self.step()?;
             self.slot(thread).flow.give_up();

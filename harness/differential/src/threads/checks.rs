@@ -1,4 +1,5 @@
-//! What must hold after each operation, after a crash, and at the end; and lists compared with a plain sort.
+//! What must hold after each operation, after a crash, and at the end; and lists compared with a
+//! plain sort.
 
 use std::path::{Path, PathBuf};
 
@@ -36,8 +37,10 @@ impl Runner {
         for slot in self.slots.values() {
             let ended = self.gate.ended(slot.id);
             if ended != slot.flow.log {
-                let detail =
-                    format!("projections with (appends, done) {ended:?}, due were {:?}", slot.flow.log);
+                let detail = format!(
+                    "projections with (appends, done) {ended:?}, due were {:?}",
+                    slot.flow.log
+                );
                 return Err(wrong(Wrong::Projections, detail));
             }
             check_history(slot)?;
@@ -53,7 +56,9 @@ impl Runner {
         }
         match rows.pop_first() {
             None => Ok(()),
-            Some((id, _)) => Err(wrong(Wrong::Row, format!("there is a row of {id}, which has no history"))),
+            Some((id, _)) => {
+                Err(wrong(Wrong::Row, format!("there is a row of {id}, which has no history")))
+            }
         }
     }
 
@@ -143,7 +148,9 @@ impl Runner {
         let mut locks = std::fs::read_dir(self.root.join(threads::LOCKS))?;
         match locks.next().filter(|_| !self.crashed) {
             None => Ok(()),
-            Some(lock) => Err(wrong(Wrong::Litter, format!("{} is left behind", lock?.path().display()))),
+            Some(lock) => {
+                Err(wrong(Wrong::Litter, format!("{} is left behind", lock?.path().display())))
+            }
         }
     }
 
@@ -175,7 +182,10 @@ impl Runner {
             ListQuery { order, archived, limit: usize::from(limit).max(1), ..ListQuery::default() };
         let mut found = Vec::new();
         loop {
-            let page = self.store()?.list(&query).map_err(|error| unexpected("there is no list", &error))?;
+            let page = self
+                .store()?
+                .list(&query)
+                .map_err(|error| unexpected("there is no list", &error))?;
             found.extend(page.rows.iter().map(|row| row.id.to_string()));
             query.after = page.next;
             if query.after.is_none() || found.len() > due.len() {
@@ -227,8 +237,10 @@ fn check_row(slot: &Slot, row: Option<&Row>) -> Result<(), Error> {
     let none = Row::new();
     if let (Some(row), Some(at)) = (row, at) {
         let Some(replay) = slot.rows.get(&at) else {
-            let detail =
-                format!("the row of {} is of {at} bytes, where no line of its history ends", slot.id);
+            let detail = format!(
+                "the row of {} is of {at} bytes, where no line of its history ends",
+                slot.id
+            );
             return Err(wrong(Wrong::Row, detail));
         };
         if let Some(difference) = difference(row, replay) {
@@ -289,7 +301,11 @@ fn survivors(
     if rest == slot.torn && !rest.is_empty() || was_dark && slot.torn.starts_with(rest) {
         slot.torn = rest.to_vec();
         slot.safe = slot.bytes.len();
-        return if acknowledged && !lines.is_empty() { Err(lost(slot, found.len())) } else { Ok(()) };
+        return if acknowledged && !lines.is_empty() {
+            Err(lost(slot, found.len()))
+        } else {
+            Ok(())
+        };
     }
     let was_ended = slot.is_ended();
     let rest = if was_ended { rest } else { rest.strip_prefix(b"\n").unwrap_or(rest) };
@@ -314,7 +330,8 @@ fn survivors(
     }
     let is_beginning = lines.get(count).is_some() && torn.len() < 20_000;
     if !torn.is_empty() && !is_beginning {
-        let detail = format!("after the crash the history of {} ends with {}", slot.id, slot::shown(&torn));
+        let detail =
+            format!("after the crash the history of {} ends with {}", slot.id, slot::shown(&torn));
         return Err(wrong(Wrong::History, detail));
     }
     let kept = found[..whole].to_vec();

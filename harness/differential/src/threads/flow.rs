@@ -1,6 +1,8 @@
-//! The model of a thread's projection: which attempts are made, when, with how many appends each, and what a barrier hears.
+//! The model of a thread's projection: which attempts are made, when, with how many appends each,
+//! and what a barrier hears.
 //!
-//! Written from the rules, in the words of the rules; it shares nothing with the store but them. Time is in milliseconds.
+//! Written from the rules, in the words of the rules; it shares nothing with the store but them.
+//! Time is in milliseconds.
 
 /// For how long after a projection the next one waits if only the updated time has changed.
 pub(super) const TOUCH_AFTER: u64 = 2;
@@ -80,7 +82,7 @@ pub(super) struct Barrier {
     in_a_row: u64,
 }
 
-/// Where a barrier stands.
+/// Where a barrier is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     Reached,
@@ -160,7 +162,8 @@ impl Flow {
             return;
         }
         let at = self.begun.unwrap_or(now) + touch_after;
-        let may_wait = self.queued.is_some_and(|queued| queued.touch) && at > now && self.in_a_row == 0;
+        let may_wait =
+            self.queued.is_some_and(|queued| queued.touch) && at > now && self.in_a_row == 0;
         self.due = if may_wait { Due::At(at) } else { Due::Now };
     }
 
@@ -169,7 +172,7 @@ impl Flow {
         Barrier { upto: self.accepted, attempts: self.attempts, in_a_row: self.in_a_row }
     }
 
-    /// Where it stands.
+    /// Where it is.
     pub(super) fn standing(&self, barrier: Barrier) -> Standing {
         if self.applied >= barrier.upto {
             return Standing::Reached;

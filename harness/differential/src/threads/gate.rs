@@ -1,7 +1,8 @@
-//! The gate that every projection goes through: it waits there for the history to say so, and meets what the history has prepared.
+//! The gate that every projection goes through: it waits there for the history to say so, and meets
+//! what the history has prepared.
 //!
-//! Refusals are real: a trigger has the database refuse the row, another connection holds the lock, the row is gone. So what
-//! the projector does about them is tested, too.
+//! Refusals are real: a trigger has the database refuse the row, another connection holds the lock,
+//! the row is gone. So what the projector does about them is tested, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,9 +20,11 @@ use crate::switches::threads::Ablations;
 /// How long something is waited for that must happen; only a failing history waits so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// For how long the other connection keeps its lock where projections wait for it, and for how long an append stands to be overtaken.
+/// For how long the other connection keeps its lock where projections wait for it, and for how long
+/// an append is to be overtaken.
 const MOMENT: Duration = Duration::from_millis(1);
-/// The same where a rule is missing, which must show on the busiest machine: it is over as soon as it shows.
+/// The same where a rule is missing, which must show on the busiest machine: it is over as soon as
+/// it shows.
 const LONG_MOMENT: Duration = Duration::from_secs(2);
 
 /// For how long the gate waits for what.
@@ -79,18 +82,25 @@ struct State {
     waits: u64,
     /// Threads whose barrier has looked since the last projection, and waits for the next.
     resting: BTreeSet<ThreadId>,
-    /// Projections that have ended, by thread: how many appends each brought, and whether it went well.
+    /// Projections that have ended, by thread: how many appends each brought, and whether it went
+    /// well.
     ended: BTreeMap<ThreadId, Vec<(u64, bool)>>,
     /// What went wrong with the gate itself.
     trouble: Option<String>,
-    /// The next append is here for a moment after its lines were written, so that others overtake it if they can.
+    /// The next append is here for a moment after its lines were written, so that others overtake
+    /// it if they can.
     crowded: bool,
     /// Appends that were observed.
     observed: u64,
 }
 
 impl Gate {
-    pub(super) fn new(machine: Machine, database: &Path, patient: bool, ablated: Ablations) -> Self {
+    pub(super) fn new(
+        machine: Machine,
+        database: &Path,
+        patient: bool,
+        ablated: Ablations,
+    ) -> Self {
         Self(Arc::new(Shared {
             machine,
             database: database.to_owned(),
@@ -124,7 +134,8 @@ impl Gate {
         true
     }
 
-    /// Waits for `is_so`, of which the gate hears by [`Gate::wake`], as long as anything is waited for.
+    /// Waits for `is_so`, of which the gate hears by [`Gate::wake`], as long as anything is waited
+    /// for.
     pub(super) fn must(&self, is_so: &dyn Fn() -> bool) -> bool {
         self.wait(self.0.patience.must, |_| is_so())
     }
@@ -155,19 +166,22 @@ impl Gate {
         self.state().busy += times;
     }
 
-    /// Whether for so long nothing comes here or ends but what is `due`: each thread, whether its projection is here, and how
-    /// many have ended.
+    /// Whether for so long nothing comes here or ends but what is `due`: each thread, whether its
+    /// projection is here, and how many have ended.
     pub(super) fn is_still(&self, patience: Duration, due: &[(ThreadId, bool, usize)]) -> bool {
         !self.wait(patience, |state| {
             due.iter().any(|(id, is_here, count)| {
-                state.arrived.contains(id) && !is_here || state.ended.get(id).map_or(0, Vec::len) > *count
+                state.arrived.contains(id) && !is_here
+                    || state.ended.get(id).map_or(0, Vec::len) > *count
             })
         })
     }
 
     /// Whether the projection of `thread` comes to the gate.
     pub(super) fn arrives(&self, thread: ThreadId) -> bool {
-        self.wait(self.0.patience.must, |state| state.arrived.contains(&thread) || self.0.machine.is_dead())
+        self.wait(self.0.patience.must, |state| {
+            state.arrived.contains(&thread) || self.0.machine.is_dead()
+        })
     }
 
     /// Whether a projection of `thread` is at the gate.
@@ -186,10 +200,12 @@ impl Gate {
         self.wait(self.0.patience.must, |state| enough(state) || self.0.machine.is_dead())
     }
 
-    /// Waits until the projections of `thread` after the first `before` have brought so many appends.
+    /// Waits until the projections of `thread` after the first `before` have brought so many
+    /// appends.
     pub(super) fn has_brought(&self, thread: ThreadId, before: usize, appends: u64) -> bool {
         let brought = |state: &State| -> u64 {
-            let ended = state.ended.get(&thread).and_then(|ended| ended.get(before..)).unwrap_or_default();
+            let ended =
+                state.ended.get(&thread).and_then(|ended| ended.get(before..)).unwrap_or_default();
             ended.iter().map(|(appends, _)| appends).sum()
         };
         self.wait(self.0.patience.must, |state| brought(state) >= appends)
@@ -223,9 +239,12 @@ impl Gate {
         self.wait(self.0.patience.must, |state| state.waits > before || is_over())
     }
 
-    /// Whether a call that waits for projections of `thread` returns now, before the next one: waits until it has, or rests.
+    /// Whether a call that waits for projections of `thread` returns now, before the next one:
+    /// waits until it has, or rests.
     pub(super) fn is_early(&self, thread: ThreadId, is_done: &dyn Fn() -> bool) -> bool {
-        let over = |state: &State| state.resting.contains(&thread) || is_done() || self.0.machine.is_dead();
+        let over = |state: &State| {
+            state.resting.contains(&thread) || is_done() || self.0.machine.is_dead()
+        };
         self.wait(self.0.patience.must, over);
         is_done()
     }
@@ -241,7 +260,9 @@ impl Gate {
         let mut state = self.state();
         state.arrived.extend(batch);
         shared.changed.notify_all();
-        while state.closed && !batch.iter().all(|id| state.allowed.contains(id)) && !shared.machine.is_dead()
+        while state.closed
+            && !batch.iter().all(|id| state.allowed.contains(id))
+            && !shared.machine.is_dead()
         {
             state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -313,7 +334,9 @@ impl Gated {
         script: &Script,
     ) -> rusqlite::Result<Vec<Result<(), ProjectError>>> {
         let refused = match script {
-            Script::Refused(refused) if refused.is_empty() => return Ok(self.projector.project(batch)),
+            Script::Refused(refused) if refused.is_empty() => {
+                return Ok(self.projector.project(batch));
+            }
             Script::Refused(refused) => refused.as_slice(),
             Script::Busy | Script::Briefly => &[],
         };

@@ -12,8 +12,13 @@ const THREADS: u8 = 3;
 /// A history of `operations` operations.
 pub fn generate(random: &mut impl Rng, operations: usize) -> Case {
     let mut generator = Generator { random, is_async: true, busy: false };
-    let mode =
-        generator.pick(&[Mode::Async, Mode::Async, Mode::AsyncPerThread, Mode::Sync, Mode::SyncReadback]);
+    let mode = generator.pick(&[
+        Mode::Async,
+        Mode::Async,
+        Mode::AsyncPerThread,
+        Mode::Sync,
+        Mode::SyncReadback,
+    ]);
     let durability = generator.durability();
     generator.is_async = mode.is_async();
     generator.busy = generator.random.random_bool(0.2);
@@ -54,8 +59,11 @@ impl<R: Rng> Generator<'_, R> {
             32..37 => Op::AppendAndFlush(thread, self.items()),
             37..41 => Op::Together(thread, self.batches(3)),
             41..50 => {
-                let meanwhile =
-                    if self.is_async && self.random.random_bool(0.5) { self.batches(2) } else { Vec::new() };
+                let meanwhile = if self.is_async && self.random.random_bool(0.5) {
+                    self.batches(2)
+                } else {
+                    Vec::new()
+                };
                 Op::Flush(thread, meanwhile)
             }
             50..52 => Op::Persist(thread),

@@ -1,7 +1,8 @@
-//! What Codex does to histories that nobody has open: it archives, compresses and names threads, and goes on in segments.
+//! What Codex does to histories that nobody has open: it archives, compresses and names threads,
+//! and goes on in segments.
 //!
-//! The due row is the one of the oracle that reads whole homes. But for a restored one, such a thread is settled: operations on it are
-//! passed over from then on, and its row stays what it is.
+//! The due row is the one of the oracle that reads whole homes. But for a restored one, such a
+//! thread is settled: operations on it are passed over from then on, and its row stays what it is.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -32,13 +33,15 @@ impl Runner {
         let (at, root) = (self.at(), self.root.clone());
         let Some(slot) = self.slots.get(&thread) else { return Ok(()) };
         let is_whole = slot.torn.is_empty() && slot.is_ended() && !slot.bytes.is_empty();
-        let (Some(path), true) = (slot.path.clone(), slot.handle != Handle::Open && is_whole) else {
+        let (Some(path), true) = (slot.path.clone(), slot.handle != Handle::Open && is_whole)
+        else {
             return Ok(());
         };
         if self.machine.is_armed() || self.busy > 0 {
             return Ok(());
         }
-        let files = Files { root: &root, id: slot.id.to_string(), path, bytes: slot.bytes.clone(), at };
+        let files =
+            Files { root: &root, id: slot.id.to_string(), path, bytes: slot.bytes.clone(), at };
         // It has lain there for long.
         self.machine.keep(&files.path, files.bytes.len() as u64);
         self.tally.count("homes");
@@ -57,12 +60,18 @@ impl Runner {
     fn settle(&mut self, thread: u8) -> Result<(), Error> {
         let id = slot::id(thread).to_string();
         self.rebuild(true)?;
-        let due = thread_home::rows(&self.root).map_err(|error| Error::Executor(error.to_string()))?;
-        let due = due.get(&id).ok_or_else(|| Error::Executor(format!("the oracle has no row of {id}")))?;
+        let due =
+            thread_home::rows(&self.root).map_err(|error| Error::Executor(error.to_string()))?;
+        let due = due
+            .get(&id)
+            .ok_or_else(|| Error::Executor(format!("the oracle has no row of {id}")))?;
         let found = rows(&self.root.join(threads::schema::FILE_NAME))
             .map_err(|error| Error::Executor(error.to_string()))?;
         let Some(row) = found.get(&id) else {
-            return Err(wrong(Wrong::Row, format!("there is no row of {id}, whose history is there")));
+            return Err(wrong(
+                Wrong::Row,
+                format!("there is no row of {id}, whose history is there"),
+            ));
         };
         if let Some(difference) = difference(row, due) {
             return Err(wrong(Wrong::Row, format!("{id}: {difference}")));
@@ -72,12 +81,14 @@ impl Runner {
         Ok(())
     }
 
-    /// A compressed history is opened for appending: at every moment it is there, plain or compressed. What is left is plain again.
+    /// A compressed history is opened for appending: at every moment it is there, plain or
+    /// compressed. What is left is plain again.
     fn restored(&mut self, thread: u8, files: &Files<'_>) -> Result<(), Error> {
         files.compress()?;
         let failing = self.machine.failing(DiskCall::Write) + self.machine.failing(DiskCall::Sync);
         let resumed = self.store()?.resume(slot::id(thread));
-        let found = thread_home::rows(files.root).map_err(|error| Error::Executor(error.to_string()))?;
+        let found =
+            thread_home::rows(files.root).map_err(|error| Error::Executor(error.to_string()))?;
         let plain = std::fs::read(&files.path).unwrap_or_default();
         if !found.contains_key(&files.id) || resumed.is_ok() && plain != files.bytes {
             let detail = format!("the history of {} is not whole after it was restored", files.id);
@@ -102,13 +113,21 @@ impl Runner {
     /// A rollout of 2025 is found by the next repair, and told.
     pub(super) fn untyped(&mut self) -> Result<(), Error> {
         let id = "01a00000-0000-7000-8000-000000000000";
-        let path = self.root.join(threads::SESSIONS).join(format!("rollout-2025-05-07T17-24-21-{id}.jsonl"));
-        std::fs::write(path, format!("{{\"id\":\"{id}\",\"timestamp\":\"2025-05-07T17:24:21.597Z\"}}\n"))?;
+        let path = self
+            .root
+            .join(threads::SESSIONS)
+            .join(format!("rollout-2025-05-07T17-24-21-{id}.jsonl"));
+        std::fs::write(
+            path,
+            format!("{{\"id\":\"{id}\",\"timestamp\":\"2025-05-07T17:24:21.597Z\"}}\n"),
+        )?;
         let options = SweepOptions { busy_timeout: PATIENCE, ..self.sweep() };
         let database = self.root.join(threads::schema::FILE_NAME);
         let sessions = self.sessions();
-        let done = threads::verify(&sessions, &database, &options, &mut |_| ControlFlow::Continue(()));
-        let done = done.map_err(|error| wrong(Wrong::Outcome, format!("the verification fails: {error}")))?;
+        let done =
+            threads::verify(&sessions, &database, &options, &mut |_| ControlFlow::Continue(()));
+        let done = done
+            .map_err(|error| wrong(Wrong::Outcome, format!("the verification fails: {error}")))?;
         if done.skipped.unread() == 1 {
             return Ok(());
         }
@@ -144,14 +163,20 @@ impl Files<'_> {
     }
 
     fn compress(&self) -> Result<(), Error> {
-        std::fs::write(self.compressed(), compress_to_vec(&self.bytes[..], CompressionLevel::Fastest))?;
+        std::fs::write(
+            self.compressed(),
+            compress_to_vec(&self.bytes[..], CompressionLevel::Fastest),
+        )?;
         Ok(std::fs::remove_file(&self.path)?)
     }
 
     /// The compressed file has more in it than the plain one, which counts.
     fn beside(&self) -> Result<(), Error> {
         let more = [&self.bytes[..], self.tokens(99).as_bytes()].concat();
-        Ok(std::fs::write(self.compressed(), compress_to_vec(&more[..], CompressionLevel::Fastest))?)
+        Ok(std::fs::write(
+            self.compressed(),
+            compress_to_vec(&more[..], CompressionLevel::Fastest),
+        )?)
     }
 
     /// The last one of two names.
@@ -162,7 +187,8 @@ impl Files<'_> {
         Ok(std::fs::write(index, before + &line("before") + &line("given"))?)
     }
 
-    /// Two segments whose names are in the other order: the second one goes back behind the last line of the first.
+    /// Two segments whose names are in the other order: the second one goes back behind the last
+    /// line of the first.
     fn segments(&self) -> Result<(), Error> {
         let lines = self.bytes.split_inclusive(|byte| *byte == b'\n').count();
         let gone = self.line("turn_context", &json!({ "model": "gone" }));
@@ -185,6 +211,9 @@ impl Files<'_> {
     }
 
     fn line(&self, kind: &str, payload: &serde_json::Value) -> String {
-        format!("{{\"timestamp\":\"{}\",\"type\":\"{kind}\",\"payload\":{payload}}}\n", Millis(self.at))
+        format!(
+            "{{\"timestamp\":\"{}\",\"type\":\"{kind}\",\"payload\":{payload}}}\n",
+            Millis(self.at)
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! The items that histories append: few values, so that they collide, and every kind that says something of a row.
+//! The items that histories append: few values, so that they collide, and every kind that says
+//! something of a row.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +18,8 @@ pub enum ItemSpec {
     Goal(Words),
     /// The total of tokens; `None` says nothing.
     Tokens(Option<u32>),
-    /// The settings of a turn: a model, an effort or explicitly none, and whether it names a working folder.
+    /// The settings of a turn: a model, an effort or explicitly none, and whether it names a
+    /// working folder.
     Turn {
         /// Which model.
         model: u8,
@@ -28,7 +30,8 @@ pub enum ItemSpec {
     },
     /// A turn begins.
     Started,
-    /// Facts of the thread once more: a nickname or explicitly none, and a repository or nothing of it.
+    /// Facts of the thread once more: a nickname or explicitly none, and a repository or nothing of
+    /// it.
     Meta {
         /// Which nickname.
         nickname: Option<u8>,
@@ -115,9 +118,9 @@ impl ItemSpec {
                     json!({ "type": "item_completed", "item": { "type": "UserMessage", "content": content } }),
                 )
             }
-            Self::Goal(words) => {
-                event(json!({ "type": "thread_goal_updated", "goal": { "objective": words.text() } }))
-            }
+            Self::Goal(words) => event(
+                json!({ "type": "thread_goal_updated", "goal": { "objective": words.text() } }),
+            ),
             Self::Tokens(None) => event(json!({ "type": "token_count", "info": null })),
             Self::Tokens(Some(total)) => event(
                 json!({ "type": "token_count", "info": { "total_token_usage": { "total_tokens": total } } }),
@@ -136,11 +139,11 @@ impl ItemSpec {
             }
             Self::Started => event(json!({ "type": "task_started", "turn_id": "t" })),
             Self::Meta { nickname, branch } => {
-                let mut payload =
-                    json!({ "id": thread, "source": "cli", "timestamp": "2026-05-28T20:26:39.995Z" });
+                let mut payload = json!({ "id": thread, "source": "cli", "timestamp": "2026-05-28T20:26:39.995Z" });
                 payload["agent_nickname"] = json!(nickname.map(|number| format!("nick-{number}")));
                 if let Some(branch) = branch {
-                    payload["git"] = json!({ "commit_hash": "c0ffee", "branch": format!("branch-{branch}") });
+                    payload["git"] =
+                        json!({ "commit_hash": "c0ffee", "branch": format!("branch-{branch}") });
                 }
                 ("session_meta", payload)
             }
@@ -165,8 +168,8 @@ impl ItemSpec {
     /// None; the store's constructor has some.
     pub fn item(&self, thread: &str) -> Result<Item, ItemError> {
         let (kind, payload) = self.parts(thread);
-        let payload =
-            serde_json::value::to_raw_value(&payload).map_err(|source| ItemError::Encode { source })?;
+        let payload = serde_json::value::to_raw_value(&payload)
+            .map_err(|source| ItemError::Encode { source })?;
         Item::new(kind, payload)
     }
 }
@@ -211,7 +214,9 @@ impl FromStr for ItemSpec {
     fn from_str(text: &str) -> Result<Self, String> {
         let said: Vec<&str> = text.split_whitespace().collect();
         let wrong = || format!("`{}` is no item", text.trim());
-        let words = |name: &str| Words::ALL.iter().find(|(known, _)| *known == name).map(|(_, words)| *words);
+        let words = |name: &str| {
+            Words::ALL.iter().find(|(known, _)| *known == name).map(|(_, words)| *words)
+        };
         let of = |name: &str| said.iter().find_map(|word| word.strip_prefix(name));
         let read = || -> Option<Self> {
             Some(match *said.as_slice() {

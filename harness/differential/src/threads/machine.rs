@@ -1,7 +1,8 @@
-//! The machine that a store of a history runs on: its clock, its disk, and how it dies or loses its power.
+//! The machine that a store of a history runs on: its clock, its disk, and how it dies or loses its
+//! power.
 //!
-//! A dead machine does nothing any more: every call of the file layer fails, and the gate lets no projection through. So dropping a
-//! store on it leaves what a killed process leaves.
+//! A dead machine does nothing any more: every call of the file layer fails, and the gate lets no
+//! projection through. So dropping a store on it leaves what a killed process leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -106,7 +107,8 @@ impl Machine {
         state.dies.is_some() || state.power.is_some()
     }
 
-    /// Another program has written the file at `path`, which now has `length` bytes, all of them on the device.
+    /// Another program has written the file at `path`, which now has `length` bytes, all of them on
+    /// the device.
     pub(super) fn keep(&self, path: &Path, length: u64) {
         let mut state = self.state();
         state.safe.insert(path.to_owned(), length);
@@ -147,8 +149,8 @@ impl Machine {
         }
     }
 
-    /// Starts the machine anew; if the power was gone, without what was not on the device. What is there now counts as safe: it was
-    /// written back meanwhile.
+    /// Starts the machine anew; if the power was gone, without what was not on the device. What is
+    /// there now counts as safe: it was written back meanwhile.
     pub(super) fn restart(&self) -> io::Result<()> {
         let mut state = self.state();
         if state.dark {
@@ -174,7 +176,11 @@ impl Machine {
     }
 
     /// A sync, which is the one that the power fails at, fails, or is noted by `done`.
-    fn sync(&self, may_fail: bool, done: impl FnOnce(&mut State) -> io::Result<()>) -> io::Result<()> {
+    fn sync(
+        &self,
+        may_fail: bool,
+        done: impl FnOnce(&mut State) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut state = self.state();
         if state.dead {
             return Err(gone());

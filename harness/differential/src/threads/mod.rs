@@ -1,16 +1,19 @@
-//! Histories of thread stores: sequences of operations on a store, its threads, its database and the machine below it, everything
-//! checked after each.
+//! Histories of thread stores: sequences of operations on a store, its threads, its database and
+//! the machine below it, everything checked after each.
 //!
-//! A [`Case`] is a list of operations in a readable text form ([`Case::from_str`](std::str::FromStr)), made at random
-//! ([`generate`]) or by hand. [`run`] executes it on real files, with a clock, a disk and a gate before the projector that only the
-//! operations move. So the order of events is that of the operations in every mode, and a model (`flow`) predicts each
-//! projection and each error. After each operation
+//! A [`Case`] is a list of operations in a readable text form
+//! ([`Case::from_str`](std::str::FromStr)), made at random ([`generate`]) or by hand. [`run`]
+//! executes it on real files, with a clock, a disk and a gate before the projector that only the
+//! operations move. So the order of events is that of the operations in every mode, and a model
+//! (`flow`) predicts each projection and each error. After each operation
 //!
 //! - each history holds what was accepted, in its order, and nothing else;
-//! - each row is the replay of a prefix of its history by the [`oracle`](tracerig_oracle::threads), and of the prefix that
-//!   is due: all of it after a barrier;
-//! - projections brought as many appends each as they had to, and barriers heard what they had to hear;
-//! - after a crash, everything acknowledged is there, and no row is behind the last barrier that was acknowledged.
+//! - each row is the replay of a prefix of its history by the [`oracle`](tracerig_oracle::threads),
+//!   and of the prefix that is due: all of it after a barrier;
+//! - projections brought as many appends each as they had to, and barriers heard what they had to
+//!   hear;
+//! - after a crash, everything acknowledged is there, and no row is behind the last barrier that
+//!   was acknowledged.
 
 mod appends;
 mod barriers;
@@ -101,7 +104,9 @@ pub enum Error {
         detail: String,
     },
     /// The store ended in a panic.
-    #[error("a panic: {0}. What it says stands on standard error; replay the history with its file")]
+    #[error(
+        "a panic: {0}. What it says stands on standard error; replay the history with its file"
+    )]
     Panicked(String),
     /// A file could not be handled.
     #[error("a file of the history: {0}. Check the room on the disk that holds temporary files")]

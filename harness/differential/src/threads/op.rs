@@ -1,5 +1,5 @@
-//! The operations of a history: what happens to a thread store, its histories, its database and the machine. Their readable form
-//! is in `text`.
+//! The operations of a history: what happens to a thread store, its histories, its database and the
+//! machine. Their readable form is in `text`.
 
 use tracerig_store::threads::{Durability, Mode, Order, Point};
 
@@ -12,7 +12,8 @@ pub struct Case {
     pub mode: Mode,
     /// When an append is acknowledged.
     pub durability: Durability,
-    /// Whether a projection waits for another connection's write lock, which then goes soon. Else it fails at once.
+    /// Whether a projection waits for another connection's write lock, which then goes soon. Else
+    /// it fails at once.
     pub patient: bool,
     /// What happens, in this order.
     pub ops: Vec<Op>,
@@ -21,7 +22,12 @@ pub struct Case {
 impl Default for Case {
     /// Without operations.
     fn default() -> Self {
-        Self { mode: Mode::Async, durability: Durability::Buffered, patient: false, ops: Vec::new() }
+        Self {
+            mode: Mode::Async,
+            durability: Durability::Buffered,
+            patient: false,
+            ops: Vec::new(),
+        }
     }
 }
 
@@ -50,7 +56,8 @@ pub enum Op {
     Resume(u8),
     /// The store is closed and opened in this way.
     Open(Mode, Durability),
-    /// The clock of the store moves by so many milliseconds. Its measure of intervals never goes back.
+    /// The clock of the store moves by so many milliseconds. Its measure of intervals never goes
+    /// back.
     Clock(i64),
     /// Time passes in which nothing may happen.
     Idle,

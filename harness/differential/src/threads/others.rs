@@ -1,4 +1,5 @@
-//! What others do to the histories and the rows of a store: foreign writers, lost rows, and rebuilding.
+//! What others do to the histories and the rows of a store: foreign writers, lost rows, and
+//! rebuilding.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +17,8 @@ impl Runner {
         let (at, root, machine) = (self.at(), self.root.clone(), self.machine.clone());
         let Some(slot) = self.slots.get_mut(&thread) else { return Ok(()) };
         let is_whole = slot.torn.is_empty() && slot.is_ended() && !slot.bytes.is_empty();
-        let (Some(path), true) = (slot.path.clone(), slot.handle != Handle::Open && is_whole) else {
+        let (Some(path), true) = (slot.path.clone(), slot.handle != Handle::Open && is_whole)
+        else {
             return Ok(());
         };
         let at = threads::Millis(at);
@@ -62,7 +64,8 @@ impl Runner {
         let sessions = self.sessions();
         let sweep = if stale_only { threads::repair } else { threads::rebuild };
         let done = sweep(&sessions, &database, &options, &mut |_| ControlFlow::Continue(()));
-        let done = done.map_err(|error| wrong(Wrong::Outcome, format!("the rebuild fails: {error}")))?;
+        let done =
+            done.map_err(|error| wrong(Wrong::Outcome, format!("the rebuild fails: {error}")))?;
         let mut unreadable = 0;
         for slot in self.slots.values_mut() {
             let file = slot.read()?;
@@ -74,7 +77,10 @@ impl Runner {
             }
         }
         if done.failures.len() != unreadable {
-            return Err(wrong(Wrong::Outcome, format!("the rebuild fails for {:?}", done.failures)));
+            return Err(wrong(
+                Wrong::Outcome,
+                format!("the rebuild fails for {:?}", done.failures),
+            ));
         }
         self.tally.count(if stale_only { "repairs" } else { "rebuilds" });
         Ok(())

@@ -26,7 +26,11 @@ fn outcome(error: Option<&StoreError>) -> &'static str {
 }
 
 /// Fails unless an operation led to what was due.
-pub(super) fn expect_outcome(name: &str, due: &'static str, error: Option<&StoreError>) -> Result<(), Error> {
+pub(super) fn expect_outcome(
+    name: &str,
+    due: &'static str,
+    error: Option<&StoreError>,
+) -> Result<(), Error> {
     let found = outcome(error);
     if found == due {
         return Ok(());

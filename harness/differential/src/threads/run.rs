@@ -30,7 +30,8 @@ const IDLE: Duration = Duration::from_millis(8);
 /// The same where a rule is missing, so that what happens then is seen on a busy machine, too.
 const IDLE_ABLATED: Duration = Duration::from_millis(100);
 
-/// Executes `case` with files in `folder`, which must be empty, on a store without the rules `ablated`.
+/// Executes `case` with files in `folder`, which must be empty, on a store without the rules
+/// `ablated`.
 ///
 /// # Errors
 /// The first thing that went wrong.
@@ -41,7 +42,8 @@ pub fn run(case: &Case, folder: &Path, ablated: Ablations) -> Result<Tally, Fail
     for (place, op) in case.ops.iter().enumerate() {
         // Nothing of the runner is used after a panic.
         let step = AssertUnwindSafe(|| runner.operation(op));
-        done = catch_unwind(step).unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(fail(place));
+        done =
+            catch_unwind(step).unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(fail(place));
         if done.is_err() {
             break;
         }
@@ -101,7 +103,12 @@ impl Runner {
     pub(super) fn new(case: &Case, folder: &Path, ablated: Ablations) -> Result<Self, Error> {
         let root = folder.join("home");
         let machine = Machine::default();
-        let gate = Gate::new(machine.clone(), &root.join(threads::schema::FILE_NAME), case.patient, ablated);
+        let gate = Gate::new(
+            machine.clone(),
+            &root.join(threads::schema::FILE_NAME),
+            case.patient,
+            ablated,
+        );
         let mut runner = Self {
             root,
             mode: case.mode,
@@ -142,10 +149,12 @@ impl Runner {
             ablations: self.ablated,
         };
         self.gate.close(self.mode.is_async());
-        let opened = ThreadStore::open_through(&self.root, options, Some(Arc::new(self.gate.clone())));
+        let opened =
+            ThreadStore::open_through(&self.root, options, Some(Arc::new(self.gate.clone())));
         self.store = Some(opened.map_err(|error| unexpected("the store does not open", &error))?);
         let database = self.root.join(threads::schema::FILE_NAME);
-        self.reader = Some(Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?);
+        self.reader =
+            Some(Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?);
         Ok(())
     }
 

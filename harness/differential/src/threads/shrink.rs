@@ -27,10 +27,15 @@ impl Shrink for Case {
     fn simpler(op: &Op) -> Vec<Op> {
         match op {
             Op::Create(thread, true) => vec![Op::Create(*thread, false)],
-            Op::Append(thread, items) => without_one(items).map(|items| Op::Append(*thread, items)).collect(),
+            Op::Append(thread, items) => {
+                without_one(items).map(|items| Op::Append(*thread, items)).collect()
+            }
             Op::AppendAndFlush(thread, items) => {
                 let flush = [Op::Append(*thread, items.clone()), Op::Flush(*thread, Vec::new())];
-                without_one(items).map(|items| Op::AppendAndFlush(*thread, items)).chain(flush).collect()
+                without_one(items)
+                    .map(|items| Op::AppendAndFlush(*thread, items))
+                    .chain(flush)
+                    .collect()
             }
             Op::Together(thread, batches) => {
                 let one = batches.concat();

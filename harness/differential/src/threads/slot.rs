@@ -1,4 +1,5 @@
-//! One thread of a history: what its file must hold, the oracle's row after each of its lines, and how far its row must be.
+//! One thread of a history: what its file must hold, the oracle's row after each of its lines, and
+//! how far its row must be.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -88,17 +89,20 @@ impl Slot {
     /// A new thread; what is left of a history without a record has given way.
     pub(super) fn begin(&mut self, live: LiveThread, payload: Value) {
         self.forget();
-        (self.live, self.handle, self.deferred) = (Some(live), Handle::Open, Deferred::Create(payload));
+        (self.live, self.handle, self.deferred) =
+            (Some(live), Handle::Open, Deferred::Create(payload));
         (self.has_file, self.safe, self.path) = (false, 0, None);
         self.flow = self.flow.anew();
     }
 
-    /// Whether the store cannot see, creating a thread with this id, that there is one: the row is lost, and the history lies in the
-    /// folder of another day. Ids have their time in them, so that nobody else comes to one.
+    /// Whether the store cannot see, creating a thread with this id, that there is one: the row is
+    /// lost, and the history lies in the folder of another day. Ids have their time in them, so
+    /// that nobody else comes to one.
     pub(super) fn is_far(&self, at: i64) -> bool {
         const DAY: i64 = 24 * 60 * 60 * 1000;
         let Some(folder) = self.path.as_deref().and_then(Path::parent) else { return false };
-        self.row.is_none() && ![-DAY, 0, DAY].into_iter().any(|by| folder.ends_with(Millis(at + by).folder()))
+        self.row.is_none()
+            && ![-DAY, 0, DAY].into_iter().any(|by| folder.ends_with(Millis(at + by).folder()))
     }
 
     pub(super) fn end(&self) -> u64 {
@@ -109,7 +113,9 @@ impl Slot {
     pub(super) fn lines(&self, items: &[ItemSpec], at: i64) -> Vec<Line> {
         let id = self.id.to_string();
         let first = match &self.deferred {
-            Deferred::Create(payload) => Some(Line { at, kind: "session_meta", payload: payload.clone() }),
+            Deferred::Create(payload) => {
+                Some(Line { at, kind: "session_meta", payload: payload.clone() })
+            }
             Deferred::Nothing | Deferred::Resume => None,
         };
         let items = items.iter().filter(|item| item.is_kept()).map(|item| {
@@ -126,7 +132,9 @@ impl Slot {
         self.path = found.next().cloned();
         match found.next() {
             None => Ok(()),
-            Some(other) => Err(wrong(Wrong::History, format!("a second history: {}", other.display()))),
+            Some(other) => {
+                Err(wrong(Wrong::History, format!("a second history: {}", other.display())))
+            }
         }
     }
 
@@ -140,8 +148,8 @@ impl Slot {
         }
     }
 
-    /// Takes in what the history has more than before, which must be `lines`, all of them. Tells whether they say nothing but that
-    /// time has passed.
+    /// Takes in what the history has more than before, which must be `lines`, all of them. Tells
+    /// whether they say nothing but that time has passed.
     pub(super) fn adopt(&mut self, lines: &[Line], root: &Path) -> Result<bool, Error> {
         let found = self.read()?.unwrap_or_default();
         if lines.is_empty() && found.len() == self.bytes.len() + self.torn.len() {
@@ -151,7 +159,12 @@ impl Slot {
         let new = self.new_bytes(&found)?;
         let texts: Vec<&[u8]> = new.split_inclusive(|byte| *byte == b'\n').collect();
         if texts.len() != lines.len() {
-            let detail = format!("{} lines were accepted, {} came: {}", lines.len(), texts.len(), shown(new));
+            let detail = format!(
+                "{} lines were accepted, {} came: {}",
+                lines.len(),
+                texts.len(),
+                shown(new)
+            );
             return Err(wrong(Wrong::History, detail));
         }
         for (text, line) in texts.iter().zip(lines) {
@@ -167,8 +180,11 @@ impl Slot {
     /// What is behind what was there before, whose line break may have been missing.
     pub(super) fn new_bytes<'f>(&self, found: &'f [u8]) -> Result<&'f [u8], Error> {
         let lost = || {
-            let detail =
-                format!("what was there is no more: {} are left of {}", found.len(), self.bytes.len());
+            let detail = format!(
+                "what was there is no more: {} are left of {}",
+                found.len(),
+                self.bytes.len()
+            );
             wrong(Wrong::History, detail)
         };
         let new = found.strip_prefix(self.bytes.as_slice()).ok_or_else(lost)?;
@@ -183,7 +199,8 @@ impl Slot {
         self.bytes.is_empty() || self.bytes.ends_with(b"\n")
     }
 
-    /// Takes `found` for what the history holds, of which `new` came last. Tells whether that says nothing but that time has passed.
+    /// Takes `found` for what the history holds, of which `new` came last. Tells whether that says
+    /// nothing but that time has passed.
     pub(super) fn take(&mut self, found: Vec<u8>, new: &[u8], root: &Path) -> bool {
         let mut end = (found.len() - new.len()) as u64;
         let path = self.path.as_deref().unwrap_or(root);
@@ -216,8 +233,11 @@ impl Slot {
 fn says_more(line: &[u8], thread: &str, before: &Row, after: &Row) -> bool {
     let line: Value = serde_json::from_slice(line).unwrap_or_default();
     let payload = &line["payload"];
-    match (line["type"].as_str().unwrap_or_default(), payload["type"].as_str().unwrap_or_default()) {
-        ("session_meta", _) => payload["id"] == thread || before["forked_from"] != after["forked_from"],
+    match (line["type"].as_str().unwrap_or_default(), payload["type"].as_str().unwrap_or_default())
+    {
+        ("session_meta", _) => {
+            payload["id"] == thread || before["forked_from"] != after["forked_from"]
+        }
         ("turn_context", _) | ("event_msg", "task_started" | "thread_metadata_updated") => true,
         ("event_msg", "token_count") => payload["info"].is_object(),
         // What is taken once only says nothing the second time.
@@ -255,7 +275,8 @@ pub(super) fn shown(bytes: &[u8]) -> String {
 
 /// The id of a thread. Ids are in another order than numbers, so that no list is sorted by chance.
 pub(super) fn id(number: u8) -> ThreadId {
-    let text = format!("01a1faad-9ba1-7b10-b548-{:012x}", 0x00ff_ffff_u32 ^ (u32::from(number) * 0x5555));
+    let text =
+        format!("01a1faad-9ba1-7b10-b548-{:012x}", 0x00ff_ffff_u32 ^ (u32::from(number) * 0x5555));
     text.parse().unwrap_or_else(|_| ThreadId::new())
 }
 
@@ -298,7 +319,9 @@ pub(super) fn update(update: &Update) -> (MetadataUpdate, Value) {
     let git_branch = update.branch.map(|value| text("branch", value));
     let memory_mode = update.memory.map(|value| text("memory", value));
     let mut payload = json!({ "type": "thread_metadata_updated" });
-    for (name, value) in [("title", &title), ("git_branch", &git_branch), ("memory_mode", &memory_mode)] {
+    for (name, value) in
+        [("title", &title), ("git_branch", &git_branch), ("memory_mode", &memory_mode)]
+    {
         if let Some(value) = value {
             payload[name] = json!(value);
         }
@@ -307,5 +330,8 @@ pub(super) fn update(update: &Update) -> (MetadataUpdate, Value) {
         payload["archived"] = json!(archived);
     }
     let archived = update.archived;
-    (MetadataUpdate { title, git_branch, memory_mode, archived, ..MetadataUpdate::default() }, payload)
+    (
+        MetadataUpdate { title, git_branch, memory_mode, archived, ..MetadataUpdate::default() },
+        payload,
+    )
 }

@@ -27,19 +27,27 @@ impl Runner {
         }
         for id in begun {
             if !self.gate.arrives(id) {
-                return Err(wrong(Wrong::Projections, format!("the projection of {id} does not come")));
+                return Err(wrong(
+                    Wrong::Projections,
+                    format!("the projection of {id} does not come"),
+                ));
             }
         }
         Ok(())
     }
 
-    /// Lets what is in flight through: the one projection, or one of each worker. Where there is no worker, what is asked for.
+    /// Lets what is in flight through: the one projection, or one of each worker. Where there is no
+    /// worker, what is asked for.
     pub(super) fn step(&mut self) -> Result<(), Error> {
         let now = self.now();
         if !self.mode.is_async() {
             // It is made by who waits for it.
-            let due: Vec<u8> =
-                self.slots.iter().filter(|(_, slot)| slot.flow.is_due(now)).map(|(n, _)| *n).collect();
+            let due: Vec<u8> = self
+                .slots
+                .iter()
+                .filter(|(_, slot)| slot.flow.is_due(now))
+                .map(|(n, _)| *n)
+                .collect();
             for thread in due {
                 let slot = self.slot(thread);
                 let end = slot.end();
@@ -62,7 +70,8 @@ impl Runner {
         self.arrivals()
     }
 
-    /// Lets one projection of these threads through, and holds what came of it against what is prepared.
+    /// Lets one projection of these threads through, and holds what came of it against what is
+    /// prepared.
     pub(super) fn finish(&mut self, threads: &[u8]) -> Result<(), Error> {
         if threads.is_empty() || self.machine.is_dead() {
             return Ok(());
@@ -100,7 +109,11 @@ impl Runner {
                 slot.row = Some(flight.end);
             }
             let due = slot.flow.log.clone();
-            self.tally.count(if outcome == Outcome::Done { "projections" } else { "projections that fail" });
+            self.tally.count(if outcome == Outcome::Done {
+                "projections"
+            } else {
+                "projections that fail"
+            });
             let ended = self.gate.ended(id);
             if !came || !ended.starts_with(&due) {
                 let (last, found) = (due.last(), ended.get(due.len() - 1));
@@ -125,7 +138,9 @@ impl Runner {
 
     /// Whether the database is to refuse the row of this thread, once.
     pub(super) fn is_refused(&mut self, thread: u8) -> bool {
-        let Some(times) = self.refused.get_mut(&thread).filter(|times| **times > 0) else { return false };
+        let Some(times) = self.refused.get_mut(&thread).filter(|times| **times > 0) else {
+            return false;
+        };
         *times -= 1;
         true
     }
@@ -133,7 +148,8 @@ impl Runner {
     /// Lets everything through that comes unasked.
     pub(super) fn drain(&mut self) -> Result<(), Error> {
         self.arrivals()?;
-        while self.slots.values().any(|slot| slot.flow.flight.is_some()) && !self.machine.is_dead() {
+        while self.slots.values().any(|slot| slot.flow.flight.is_some()) && !self.machine.is_dead()
+        {
             self.step()?;
         }
         Ok(())

@@ -71,8 +71,8 @@ impl FromStr for Case {
             if let Some(name) = text.strip_prefix("mode ") {
                 case.mode = name.parse().map_err(|_| error(format!("`{name}` is no mode")))?;
             } else if let Some(name) = text.strip_prefix("durability ") {
-                case.durability =
-                    named(&DURABILITIES, name).ok_or_else(|| error(format!("`{name}` is no durability")))?;
+                case.durability = named(&DURABILITIES, name)
+                    .ok_or_else(|| error(format!("`{name}` is no durability")))?;
             } else if text == "patient" {
                 case.patient = true;
             } else if !text.is_empty() {
@@ -148,7 +148,9 @@ impl FromStr for Op {
                 let op = if verb == "append" { Self::Append } else { Self::AppendAndFlush };
                 Ok(op(thread, items(rest)?))
             }
-            "together" => thread(rest).and_then(|(thread, rest)| Ok(Self::Together(thread, batches(rest)?))),
+            "together" => {
+                thread(rest).and_then(|(thread, rest)| Ok(Self::Together(thread, batches(rest)?)))
+            }
             "flush" => {
                 let (thread, rest) = thread(rest)?;
                 let meanwhile = match rest.strip_prefix(", meanwhile ") {
@@ -185,7 +187,9 @@ impl FromStr for Op {
             "open" => {
                 let mode = value("mode=").and_then(|name| name.parse::<Mode>().ok());
                 let durability = value("durability=").and_then(|name| named(&DURABILITIES, name));
-                mode.zip(durability).map(|(mode, durability)| Self::Open(mode, durability)).ok_or_else(wrong)
+                mode.zip(durability)
+                    .map(|(mode, durability)| Self::Open(mode, durability))
+                    .ok_or_else(wrong)
             }
             "clock" => number(rest).map(Self::Clock),
             "idle" => alone(Self::Idle),
@@ -194,7 +198,9 @@ impl FromStr for Op {
             "release" => alone(Self::Release),
             "foreign" => {
                 let (thread, rest) = thread(rest)?;
-                named(&FOREIGN, rest).map(|foreign| Self::Foreign(thread, foreign)).ok_or_else(wrong)
+                named(&FOREIGN, rest)
+                    .map(|foreign| Self::Foreign(thread, foreign))
+                    .ok_or_else(wrong)
             }
             "home" => {
                 let (thread, rest) = thread(rest)?;
@@ -202,7 +208,9 @@ impl FromStr for Op {
             }
             "untyped" => alone(Self::Untyped),
             "fails" => match *words.as_slice() {
-                [call, times] => Ok(Self::DiskFails(named(&CALLS, call).ok_or_else(wrong)?, number(times)?)),
+                [call, times] => {
+                    Ok(Self::DiskFails(named(&CALLS, call).ok_or_else(wrong)?, number(times)?))
+                }
                 _ => Err(wrong()),
             },
             "refuse" => {
@@ -228,7 +236,8 @@ impl FromStr for Op {
             "rebuild" => alone(Self::Rebuild { stale_only: false }),
             "repair" => alone(Self::Rebuild { stale_only: true }),
             "list" => {
-                let order = words.first().and_then(|name| named(&ORDERS, name)).ok_or_else(wrong)?;
+                let order =
+                    words.first().and_then(|name| named(&ORDERS, name)).ok_or_else(wrong)?;
                 let limit = number(value("limit=").ok_or_else(wrong)?)?;
                 Ok(Self::List { order, archived: words.contains(&"archived"), limit })
             }
@@ -244,7 +253,11 @@ impl fmt::Display for Op {
                 write!(formatter, "create {thread}{}", if *facts { " facts" } else { "" })
             }
             Self::Append(thread, items) => {
-                write!(formatter, "{}", format!("append {thread} {}", joined(items, " | ")).trim_end())
+                write!(
+                    formatter,
+                    "{}",
+                    format!("append {thread} {}", joined(items, " | ")).trim_end()
+                )
             }
             Self::AppendAndFlush(thread, items) => {
                 write!(
@@ -256,7 +269,9 @@ impl fmt::Display for Op {
             Self::Together(thread, batches) => {
                 write!(formatter, "together {thread} {}", batches_text(batches))
             }
-            Self::Flush(thread, meanwhile) if meanwhile.is_empty() => write!(formatter, "flush {thread}"),
+            Self::Flush(thread, meanwhile) if meanwhile.is_empty() => {
+                write!(formatter, "flush {thread}")
+            }
             Self::Flush(thread, meanwhile) => {
                 write!(formatter, "flush {thread}, meanwhile {}", batches_text(meanwhile))
             }
@@ -281,7 +296,11 @@ impl fmt::Display for Op {
             Self::Discard(thread) => write!(formatter, "discard {thread}"),
             Self::Resume(thread) => write!(formatter, "resume {thread}"),
             Self::Open(mode, durability) => {
-                write!(formatter, "open mode={mode} durability={}", name_of(&DURABILITIES, durability))
+                write!(
+                    formatter,
+                    "open mode={mode} durability={}",
+                    name_of(&DURABILITIES, durability)
+                )
             }
             Self::Clock(by) => write!(formatter, "clock {by:+}"),
             Self::Idle => formatter.write_str("idle"),
@@ -290,7 +309,9 @@ impl fmt::Display for Op {
             }
             Self::Home(thread, how) => write!(formatter, "home {thread} {}", name_of(&HOMES, how)),
             Self::Untyped => formatter.write_str("untyped"),
-            Self::DiskFails(call, times) => write!(formatter, "fails {} {times}", name_of(&CALLS, call)),
+            Self::DiskFails(call, times) => {
+                write!(formatter, "fails {} {times}", name_of(&CALLS, call))
+            }
             Self::Refuse(thread, times) => write!(formatter, "refuse {thread} {times}"),
             Self::Busy(times) => write!(formatter, "busy {times}"),
             Self::RowLost(thread) => write!(formatter, "row-lost {thread}"),

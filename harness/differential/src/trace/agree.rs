@@ -13,7 +13,8 @@ pub(super) type Turns = BTreeMap<String, Turn>;
 
 /// Fails unless all of `sides`, each with its answer about the same rows, say the same.
 pub(super) fn agree(sides: &[(Side, &Turns)]) -> Result<(), Error> {
-    disagreement(sides).map_or(Ok(()), |(side, detail)| Err(Error::Wrong { wrong: accusation(side), detail }))
+    disagreement(sides)
+        .map_or(Ok(()), |(side, detail)| Err(Error::Wrong { wrong: accusation(side), detail }))
 }
 
 /// What it means that `side` is wrong.
@@ -26,8 +27,9 @@ const fn accusation(side: Side) -> Wrong {
     }
 }
 
-/// Turns the scanner's answer into the one that `engine` gives. `before` is the scanner's answer to the previous scan. Mode, reason and
-/// counters stay unchanged, so that only a comparison of the answers reveals a wrong engine.
+/// Turns the scanner's answer into the one that `engine` gives. `before` is the scanner's answer to
+/// the previous scan. Mode, reason and counters stay unchanged, so that only a comparison of the
+/// answers reveals a wrong engine.
 pub(super) fn spoil(engine: Engine, turns: &mut Turns, before: &mut Option<Turns>) {
     match engine {
         Engine::Scanner | Engine::Rescanning => {}
@@ -49,7 +51,8 @@ mod tests {
     use super::*;
 
     fn turns(names: &[&str]) -> Turns {
-        let turn = |name: &&str| ((*name).to_owned(), Turn { thread_id: None, model: None, timestamp: 1 });
+        let turn =
+            |name: &&str| ((*name).to_owned(), Turn { thread_id: None, model: None, timestamp: 1 });
         names.iter().map(turn).collect()
     }
 
@@ -77,7 +80,11 @@ mod tests {
             ([a, b, a, a], Wrong::FullRescan, "the full rescan is alone."),
             ([a, a, b, a], Wrong::RustOracle, "the Rust oracle is alone."),
             ([a, a, a, b], Wrong::PythonOracle, "the Python oracle is alone."),
-            ([b, b, a, a], Wrong::Turns, "nobody is alone. the scan, the full rescan: {}; the Rust oracle,"),
+            (
+                [b, b, a, a],
+                Wrong::Turns,
+                "nobody is alone. the scan, the full rescan: {}; the Rust oracle,",
+            ),
             ([a, b, c, c], Wrong::Turns, "nobody is alone."),
         ] {
             let (kind, detail) = found(said).unwrap();
@@ -86,7 +93,9 @@ mod tests {
         }
         // Of two that contradict each other neither is alone.
         let (one, other) = (turns(a), turns(b));
-        let Err(error) = agree(&[(Side::Scan, &one), (Side::Rust, &other)]) else { panic!("they agree") };
+        let Err(error) = agree(&[(Side::Scan, &one), (Side::Rust, &other)]) else {
+            panic!("they agree")
+        };
         assert!(error.to_string().contains("nobody is alone"), "{error}");
     }
 }

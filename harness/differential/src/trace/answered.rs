@@ -111,7 +111,8 @@ impl From<ScanError> for Refused {
 }
 
 impl Asked {
-    /// Scans as asked; `probe` sees the points, and the identity of the file is what `identity` says.
+    /// Scans as asked; `probe` sees the points, and the identity of the file is what `identity`
+    /// says.
     pub(super) fn scan(
         self,
         identity: Arc<Told>,
@@ -128,7 +129,8 @@ impl Asked {
             ..Options::default()
         };
         let (since, until) = self.window;
-        let request = Request { window: super::window(Window { since, until }), rescan: self.rescan };
+        let request =
+            Request { window: super::window(Window { since, until }), rescan: self.rescan };
         Ok(Scanner::new(self.database, options).scan(&request)?.into())
     }
 }

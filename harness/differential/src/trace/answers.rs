@@ -26,8 +26,9 @@ struct Asked<'a> {
 }
 
 impl Runner {
-    /// Holds the answer, if there is one, against all that can say something about the same rows. `answered` has it with the
-    /// rows it is about and how it came about; `now` are the rows that are there now.
+    /// Holds the answer, if there is one, against all that can say something about the same rows.
+    /// `answered` has it with the rows it is about and how it came about; `now` are the rows that
+    /// are there now.
     pub(super) fn check_answers(
         &self,
         answered: Option<&(Turns, Arc<View>, Mode)>,
@@ -39,8 +40,10 @@ impl Runner {
         if let Some((turns, view, _)) = answered.filter(|_| !is_now) {
             agree(&[(Side::Scan, turns), (Side::Rust, &view.answer(window).turns)])?;
         }
-        // A scan that was full and right has done what a full rescan would do. If it was not right, one more has to say so.
-        let is_full = |(turns, _, mode): &(Turns, _, Mode)| *mode == Mode::Full && *turns == right.turns;
+        // A scan that was full and right has done what a full rescan would do. If it was not right,
+        // one more has to say so.
+        let is_full =
+            |(turns, _, mode): &(Turns, _, Mode)| *mode == Mode::Full && *turns == right.turns;
         let rescanned = match answered {
             Some(answered) if is_now && is_full(answered) => None,
             _ => Some(self.full_rescan(now, window)?),
@@ -52,7 +55,8 @@ impl Runner {
             }
             None => None,
         };
-        let said = |answer: Option<&'_ Answer>, side| answer.map(|answer| (side, answer.turns.clone()));
+        let said =
+            |answer: Option<&'_ Answer>, side| answer.map(|answer| (side, answer.turns.clone()));
         let scan = answered.filter(|_| is_now).map(|(turns, ..)| (Side::Scan, turns.clone()));
         let sides = [
             scan,
@@ -85,7 +89,8 @@ impl Runner {
     fn full_rescan(&self, view: &View, window: Window) -> Result<Answer, Error> {
         let scanner = self.new_scanner(MemoPlace::Disabled);
         let request = Request { window: super::window(window), rescan: false };
-        let scan = scanner.scan(&request).map_err(|error| wrong(Wrong::FullRescan, error.to_string()))?;
+        let scan =
+            scanner.scan(&request).map_err(|error| wrong(Wrong::FullRescan, error.to_string()))?;
         let scan = Answered::from(scan);
         check_work(&scan, &predict(Err(Reason::Disabled), view), None)?;
         let Answered { turns, facts, completions, hints, .. } = scan;

@@ -1,4 +1,5 @@
-//! What may not happen under the contract, and happens anyway in the hostile profile: how it reads, and how it is done.
+//! What may not happen under the contract, and happens anyway in the hostile profile: how it reads,
+//! and how it is done.
 
 use std::fmt;
 use std::path::Path;
@@ -15,14 +16,16 @@ use super::row::{RowKind, RowSpec};
 /// An operation outside the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Breach {
-    /// A row is changed in place: this of it, in the row at this position, counted from the oldest, round and round.
+    /// A row is changed in place: this of it, in the row at this position, counted from the oldest,
+    /// round and round.
     Change(Part, usize),
     /// A row is inserted at a free id below the highest.
     InsertBelow(RowSpec),
-    /// The file is overwritten in place by the copy set aside last, or by one without rows if there is none.
+    /// The file is overwritten in place by the copy set aside last, or by one without rows if there
+    /// is none.
     Overwrite,
-    /// Another file takes its place, with the same inode and without a birth time: nothing tells the two apart but their
-    /// rows.
+    /// Another file takes its place, with the same inode and without a birth time: nothing tells
+    /// the two apart but their rows.
     ReuseInode(With),
     /// The clock of the writers is set back by so many seconds.
     ClockBack(i64),
@@ -102,7 +105,8 @@ impl fmt::Display for Breach {
             Self::InsertBelow(row) => write!(formatter, "insert-below {row}"),
             Self::Overwrite => formatter.write_str("overwrite"),
             Self::ReuseInode(with) => {
-                let name = REUSED.iter().find(|(known, _)| known == with).map_or("", |(_, name)| name);
+                let name =
+                    REUSED.iter().find(|(known, _)| known == with).map_or("", |(_, name)| name);
                 write!(formatter, "reuse-inode {name}")
             }
             Self::ClockBack(seconds) => write!(formatter, "clock-back {seconds}"),
@@ -136,7 +140,8 @@ impl FromStr for Breach {
 
 /// Changes a row in place. A table without such a row stays as it is.
 pub(super) fn change(connection: &Connection, part: Part, place: usize) -> Result<(), Error> {
-    // Functions of SQLite end at a NUL byte or want UTF-8; rows that have other bodies are left alone.
+    // Functions of SQLite end at a NUL byte or want UTF-8; rows that have other bodies are left
+    // alone.
     let eligible = match part {
         Part::Meaning => {
             "typeof(feedback_log_body) = 'text' AND NOT (instr(feedback_log_body, 'websocket ') OR \
@@ -147,8 +152,11 @@ pub(super) fn change(connection: &Connection, part: Part, place: usize) -> Resul
         }
         _ => "typeof(feedback_log_body) = 'text' AND instr(feedback_log_body, char(0)) = 0",
     };
-    let rows: i64 =
-        connection.query_row(&format!("SELECT count(*) FROM logs WHERE {eligible}"), [], |row| row.get(0))?;
+    let rows: i64 = connection.query_row(
+        &format!("SELECT count(*) FROM logs WHERE {eligible}"),
+        [],
+        |row| row.get(0),
+    )?;
     if rows == 0 {
         return Ok(());
     }
@@ -158,7 +166,8 @@ pub(super) fn change(connection: &Connection, part: Part, place: usize) -> Resul
         [place],
         |row| row.get(0),
     )?;
-    let set = |what: &str| connection.execute(&format!("UPDATE logs SET {what} WHERE id = ?1"), [id]);
+    let set =
+        |what: &str| connection.execute(&format!("UPDATE logs SET {what} WHERE id = ?1"), [id]);
     match part {
         Part::Beginning => set("feedback_log_body = replace(feedback_log_body, 'turn-', 'tusk-')")?,
         Part::End => set("feedback_log_body = substr(feedback_log_body, 1, 256) || \
@@ -179,7 +188,11 @@ pub(super) fn change(connection: &Connection, part: Part, place: usize) -> Resul
 }
 
 /// Inserts a row at the highest free id below the highest one; into an empty table, none.
-pub(super) fn insert_below(connection: &Connection, row: &RowSpec, serial: i64) -> Result<(), Error> {
+pub(super) fn insert_below(
+    connection: &Connection,
+    row: &RowSpec,
+    serial: i64,
+) -> Result<(), Error> {
     let free = "SELECT id - 1 FROM logs AS above WHERE NOT EXISTS (SELECT 1 FROM logs WHERE id = above.id - 1) \
                 ORDER BY id DESC LIMIT 1";
     let free: Option<i64> = connection.query_row(free, [], |row| row.get(0)).optional()?;
@@ -211,7 +224,8 @@ fn bytes(body: OwnedBody) -> Option<Vec<u8>> {
     }
 }
 
-/// Writes every page of `from` over the pages of `database`, through SQLite, so that it is the same file afterwards.
+/// Writes every page of `from` over the pages of `database`, through SQLite, so that it is the same
+/// file afterwards.
 pub(super) fn overwrite(database: &Path, from: &Path) -> Result<(), Error> {
     let from = Connection::open(from)?;
     let mut to = Connection::open(database)?;

@@ -30,7 +30,9 @@ impl FromStr for DataOp {
         let words: Vec<&str> = rest.split_whitespace().collect();
         match (verb, words.as_slice()) {
             ("outside", _) => rest.parse().map(Self::Outside),
-            ("append", _) => rest.split('|').map(str::parse).collect::<Result<_, _>>().map(Self::Append),
+            ("append", _) => {
+                rest.split('|').map(str::parse).collect::<Result<_, _>>().map(Self::Append)
+            }
             ("retention", [rows, bytes]) => {
                 Ok(Self::Retention { rows: value(rows, "rows=")?, bytes: value(bytes, "bytes=")? })
             }
@@ -40,7 +42,8 @@ impl FromStr for DataOp {
             ("replace", [by, with]) => {
                 let by = by.strip_prefix("by=").and_then(|name| named(BYS, name));
                 let with = with.strip_prefix("with=").and_then(|name| named(WITHS, name));
-                let both = by.zip(with).ok_or_else(|| format!("`{rest}` is no way to replace a file"))?;
+                let both =
+                    by.zip(with).ok_or_else(|| format!("`{rest}` is no way to replace a file"))?;
                 Ok(Self::Replace { by: both.0, with: both.1 })
             }
             _ => Err(format!("`{text}` is no operation")),
@@ -55,12 +58,16 @@ impl fmt::Display for DataOp {
                 formatter.write_str("append ")?;
                 separated(formatter, rows, " | ")
             }
-            Self::Retention { rows, bytes } => write!(formatter, "retention rows={rows} bytes={bytes}"),
+            Self::Retention { rows, bytes } => {
+                write!(formatter, "retention rows={rows} bytes={bytes}")
+            }
             Self::PruneBefore(at) => write!(formatter, "prune-before {at}"),
             Self::Delete(victims) => match victims {
                 Victims::Newest(count) => write!(formatter, "delete newest {count}"),
                 Victims::Oldest(count) => write!(formatter, "delete oldest {count}"),
-                Victims::Every { step, from } => write!(formatter, "delete every {step} from {from}"),
+                Victims::Every { step, from } => {
+                    write!(formatter, "delete every {step} from {from}")
+                }
                 Victims::Turn(turn) => write!(formatter, "delete turn {turn}"),
                 plain => write!(formatter, "delete {}", name_of(PLAIN_VICTIMS, plain)),
             },
@@ -78,7 +85,9 @@ fn victims(words: &[&str]) -> Result<Victims, String> {
     match words {
         ["newest", count] => number(count).map(Victims::Newest),
         ["oldest", count] => number(count).map(Victims::Oldest),
-        ["every", step, "from", from] => Ok(Victims::Every { step: number(step)?, from: number(from)? }),
+        ["every", step, "from", from] => {
+            Ok(Victims::Every { step: number(step)?, from: number(from)? })
+        }
         ["turn", turn] => number(turn).map(Victims::Turn),
         [name] => named(PLAIN_VICTIMS, name).ok_or_else(|| format!("`{name}` says not which rows")),
         _ => Err("`delete` says not which rows".to_owned()),
@@ -86,5 +95,8 @@ fn victims(words: &[&str]) -> Result<Victims, String> {
 }
 
 fn value<T: FromStr>(word: &str, prefix: &str) -> Result<T, String> {
-    number(word.strip_prefix(prefix).ok_or_else(|| format!("`{word}` does not begin with `{prefix}`"))?)
+    number(
+        word.strip_prefix(prefix)
+            .ok_or_else(|| format!("`{word}` does not begin with `{prefix}`"))?,
+    )
 }

@@ -7,7 +7,10 @@ use super::op::{Act, Event};
 
 /// Whether a scan at this point holds the lock of the memo, for which others wait.
 pub(super) fn is_locked(at: Point) -> bool {
-    matches!(at, Point::PersistLocked | Point::PersistHalfWritten | Point::PersistWritten | Point::Persisted)
+    matches!(
+        at,
+        Point::PersistLocked | Point::PersistHalfWritten | Point::PersistWritten | Point::Persisted
+    )
 }
 
 /// The act that ends a scan without an answer, if one does.
@@ -23,12 +26,16 @@ pub(super) fn ending(
         // An error of a file that is no longer there says nothing of the one that took its place.
         return (!(exchanged && matches!(at, Point::Opened | Point::Begun))).then_some(Act::Fail);
     }
-    // A cancellation is seen when the database is opened, at every row, and before the memo is replaced.
+    // A cancellation is seen when the database is opened, at every row, and before the memo is
+    // replaced.
     let opens = *at == Point::Loaded
         || ((exchanged || reopens)
             && matches!(at, Point::BeforeOpen | Point::Opened | Point::Begun | Point::FirstRead));
     let reads = due.work.rows > 0
-        && matches!(at, Point::BeforeOpen | Point::Opened | Point::Begun | Point::FirstRead | Point::Checked);
+        && matches!(
+            at,
+            Point::BeforeOpen | Point::Opened | Point::Begun | Point::FirstRead | Point::Checked
+        );
     let replaces = writes
         && matches!(
             at,

@@ -1,4 +1,5 @@
-//! Executing a history on real files, one operation after the other, with what happens inside its scans.
+//! Executing a history on real files, one operation after the other, with what happens inside its
+//! scans.
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -46,13 +47,15 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Whether what is tested is the scanner as it is: then the contract says what it must not get wrong.
+    /// Whether what is tested is the scanner as it is: then the contract says what it must not get
+    /// wrong.
     fn is_as_published(&self) -> bool {
         self.engine == Engine::Scanner && self.ablations.is_empty()
     }
 }
 
-/// Executes `case` with files in `folder`, which must be empty; its parent gets a template shared by other histories.
+/// Executes `case` with files in `folder`, which must be empty; its parent gets a template shared
+/// by other histories.
 ///
 /// # Errors
 /// The first thing that went wrong.
@@ -64,7 +67,9 @@ pub fn run(case: &Case, folder: &Path, setup: &Setup) -> Result<Tally, Failure> 
         let step = AssertUnwindSafe(|| runner.step(op));
         let done = catch_unwind(step).unwrap_or_else(|panic| Err(panicked(&*panic)));
         match (done, runner.breach.take()) {
-            (Err(Error::Wrong { wrong: Wrong::Turns, .. }), Some(sort)) if setup.is_as_published() => {
+            (Err(Error::Wrong { wrong: Wrong::Turns, .. }), Some(sort))
+                if setup.is_as_published() =>
+            {
                 // What follows begins with a memo that is wrong.
                 runner.shared().tally.count(format!("{sort}: wrong"));
                 break;
@@ -217,7 +222,9 @@ impl Runner {
         let as_expected = match (&result, defect) {
             (Err(ScanError::Missing { .. }), Defect::NoFile) => true,
             (Err(ScanError::NoLogsTable { empty, .. }), Defect::NoTable) => !empty,
-            (Err(ScanError::MissingColumns { columns, .. }), Defect::NoColumn) => columns == &["target"],
+            (Err(ScanError::MissingColumns { columns, .. }), Defect::NoColumn) => {
+                columns == &["target"]
+            }
             _ => false,
         };
         if self.answers_only && result.is_err() {
@@ -266,19 +273,24 @@ impl Runner {
         }
         let event = op.event.as_ref().filter(|_| fired);
         let exchanged = after.file != before.view.file;
-        // Up to its first read a scan sees what happens, and begins anew with a file exchanged up to then.
+        // Up to its first read a scan sees what happens, and begins anew with a file exchanged up
+        // to then.
         let sees = event.is_some_and(|event| match event.at {
             Point::Loaded | Point::BeforeOpen | Point::Opened => true,
             // Several connections begin anew until they see the same state.
-            Point::Begun => exchanged || (self.connections > NonZeroUsize::MIN && before.loaded.is_err()),
+            Point::Begun => {
+                exchanged || (self.connections > NonZeroUsize::MIN && before.loaded.is_err())
+            }
             Point::FirstRead => exchanged,
             _ => false,
         });
         let mut view = if sees { &after } else { &before.view };
         let mut answered = None;
         let mut due = predict(before.loaded.as_ref().map_err(|reason| *reason), view);
-        // One connection is enough for a memo; if it is refused, more are opened, at a new snapshot.
-        let reopens = self.connections > NonZeroUsize::MIN && before.loaded.is_ok() && due.mode == Mode::Full;
+        // One connection is enough for a memo; if it is refused, more are opened, at a new
+        // snapshot.
+        let reopens =
+            self.connections > NonZeroUsize::MIN && before.loaded.is_ok() && due.mode == Mode::Full;
         let is_before_reopening = |at| match at {
             Point::Begun | Point::FirstRead => true,
             // A memo that is refused only after new rows were read had passed the first checks.
@@ -289,14 +301,17 @@ impl Runner {
             view = &after;
             due = full(view, due.reason, due.in_vain);
         }
-        // A table of which no memo is kept, or a memo that cannot be read, is no sign of anything that happened to rows.
+        // A table of which no memo is kept, or a memo that cannot be read, is no sign of anything
+        // that happened to rows.
         let is_checked = matches!(
             due.reason,
             Reason::Check(Check::Identity | Check::Shrink | Check::Anchors | Check::Facts)
         );
         let writes = due.changed && view.rising;
-        let (artifact, state) =
-            shared.meanwhile.take().unwrap_or_else(|| (before.artifact.clone(), before.state.clone()));
+        let (artifact, state) = shared
+            .meanwhile
+            .take()
+            .unwrap_or_else(|| (before.artifact.clone(), before.state.clone()));
         let is_as_found = artifact.standing == before.artifact.standing;
         let replaces = writes && (op.rescan || is_as_found);
         let mut wrote = replaces;
@@ -314,7 +329,9 @@ impl Runner {
                     _ if is_fresh => None,
                     (false, ..) | (_, true, false) => None,
                     (_, false, _) => Some((due.memo.clone(), before.artifact.standing)),
-                    (_, true, true) => Some((due.memo.clone(), shared.memo.standing_after_write()?)),
+                    (_, true, true) => {
+                        Some((due.memo.clone(), shared.memo.standing_after_write()?))
+                    }
                 };
                 shared.tally.count(format!("mode {}", scan.mode));
                 if scan.connections > 1 {
@@ -381,7 +398,8 @@ impl Runner {
     }
 }
 
-/// A forced rescan replaces what another scan has stored meanwhile, but not before it knows as many rows.
+/// A forced rescan replaces what another scan has stored meanwhile, but not before it knows as many
+/// rows.
 fn catch_up(stored: &Artifact, memo: &mut Memo, now: &View) {
     if let Ok(stored) = &stored.content
         && stored.is_ahead_of(memo)

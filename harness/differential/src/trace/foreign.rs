@@ -69,7 +69,11 @@ impl Subject for CandidateTrace {
 ///
 /// # Errors
 /// The first thing that went wrong.
-pub fn run_foreign(case: &Case, folder: &Path, foreign: &mut dyn Foreign) -> Result<Tally, Failure> {
+pub fn run_foreign(
+    case: &Case,
+    folder: &Path,
+    foreign: &mut dyn Foreign,
+) -> Result<Tally, Failure> {
     let fail = |op| move |error| Failure { op, error };
     let mut runner = Runner::new(case, folder, foreign).map_err(fail(0))?;
     for (place, op) in case.ops.iter().enumerate() {
@@ -169,7 +173,9 @@ impl<'a> Runner<'a> {
                 Act::Artifact(op) => self.artifact(*op)?,
                 Act::Other { rescan } => self.ask(*rescan)?,
                 Act::OtherWaits => self.ask(false)?,
-                Act::OtherDies(_) | Act::Fail | Act::Cancel => self.interrupt(Interruption::Cancel)?,
+                Act::OtherDies(_) | Act::Fail | Act::Cancel => {
+                    self.interrupt(Interruption::Cancel)?;
+                }
             }
         }
         self.ask(scan.rescan)
@@ -180,7 +186,8 @@ impl<'a> Runner<'a> {
         self.asking.interrupt(&ask, how)
     }
 
-    /// One after the other: what happens at once is not the same twice, and here nothing can tell what happened.
+    /// One after the other: what happens at once is not the same twice, and here nothing can tell
+    /// what happened.
     fn race(&mut self, race: &Race) -> Result<(), Error> {
         for op in race.writer.iter().flat_map(|writer| &writer.ops) {
             self.data(op)?;

@@ -9,8 +9,8 @@ use tracerig_scanner::Point;
 
 use super::breach::{Breach, Part};
 use super::op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
-    ScanOp, Victims, With, Writer,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer,
+    Region, ScanOp, Victims, With, Writer,
 };
 use super::row::{EPOCH, RowKind, RowSpec};
 
@@ -42,9 +42,11 @@ pub fn generate_processes(random: &mut impl Rng, operations: usize) -> Case {
     case
 }
 
-/// A history of `operations` operations, about a quarter of them scans, the last of them a relaunch.
+/// A history of `operations` operations, about a quarter of them scans, the last of them a
+/// relaunch.
 ///
-/// A hostile one holds one thing outside the contract, right before that relaunch: what follows a wrong answer says nothing.
+/// A hostile one holds one thing outside the contract, right before that relaunch: what follows a
+/// wrong answer says nothing.
 pub fn generate(random: &mut impl Rng, operations: usize, profile: Profile) -> Case {
     let identity = match random.random_range(0..5) {
         0..2 => IdentityKind::Birth,
@@ -58,7 +60,9 @@ pub fn generate(random: &mut impl Rng, operations: usize, profile: Profile) -> C
     let end = match profile {
         Profile::Contract => vec![relaunch()],
         // With a memo to be mistaken, the last rows in it.
-        Profile::Hostile => vec![relaunch(), Op::Data(DataOp::Outside(generator.breach())), relaunch()],
+        Profile::Hostile => {
+            vec![relaunch(), Op::Data(DataOp::Outside(generator.breach())), relaunch()]
+        }
     };
     while ops.len() + end.len() < operations {
         ops.push(generator.op());
@@ -70,7 +74,7 @@ pub fn generate(random: &mut impl Rng, operations: usize, profile: Profile) -> C
 
 struct Generator<'r, R> {
     random: &'r mut R,
-    /// About where the clock of the writers stands.
+    /// About where the clock of the writers is.
     now: i64,
     /// Whether only rows tell one file from another.
     is_blind: bool,
@@ -223,7 +227,10 @@ impl<R: Rng> Generator<'_, R> {
             // Others wait for the lock of the memo from there on, and so would this test.
             let locked = matches!(
                 at,
-                Point::PersistLocked | Point::PersistHalfWritten | Point::PersistWritten | Point::Persisted
+                Point::PersistLocked
+                    | Point::PersistHalfWritten
+                    | Point::PersistWritten
+                    | Point::Persisted
             );
             let count = self.random.random_range(1..3);
             let mut acts: Vec<Act> = (0..count).map(|_| self.act(locked)).collect();
@@ -272,8 +279,8 @@ impl<R: Rng> Generator<'_, R> {
         Race { scans, writer }
     }
 
-    /// About half are killed: at any time of what they do, which takes about a millisecond, or, after a point, in the time in
-    /// which the memo is written.
+    /// About half are killed: at any time of what they do, which takes about a millisecond, or,
+    /// after a point, in the time in which the memo is written.
     fn kill(&mut self, from: Option<Point>) -> Option<Kill> {
         let most = if from.is_some() { 150 } else { 1500 };
         let after = Duration::from_micros(self.random.random_range(0..most));

@@ -27,7 +27,10 @@ impl Runner {
     }
 
     /// The same, in a separate process that ends with the scan.
-    pub(super) fn launch_fresh(&self, op: &ScanOp) -> Result<(Result<Answered, Refused>, bool), Error> {
+    pub(super) fn launch_fresh(
+        &self,
+        op: &ScanOp,
+    ) -> Result<(Result<Answered, Refused>, bool), Error> {
         let mut shared = self.shared();
         let Some(worker) = shared.worker.clone() else {
             return Err(Error::Impossible("there is no program to relaunch"));
@@ -58,7 +61,9 @@ impl Runner {
     }
 
     fn scan_here(&self, op: &ScanOp) -> Result<Result<Scan, ScanError>, Error> {
-        let Some(scanner) = &self.scanner else { return Err(Error::Impossible("there is no scanner")) };
+        let Some(scanner) = &self.scanner else {
+            return Err(Error::Impossible("there is no scanner"));
+        };
         let rescan = op.rescan || self.engine == Engine::Rescanning;
         let request = Request { window: super::window(self.shared().window), rescan };
         let Some(Event { at, acts }) = &op.event else { return Ok(scanner.scan(&request)) };
@@ -108,9 +113,12 @@ fn check_possible(op: &ScanOp) -> Result<(), Error> {
             Err(Error::Impossible("others wait for the lock of the memo from `persist-locked` on"))
         }
         Some(event)
-            if event.acts.contains(&Act::OtherWaits) && (!is_locked(event.at) || event.acts.len() > 1) =>
+            if event.acts.contains(&Act::OtherWaits)
+                && (!is_locked(event.at) || event.acts.len() > 1) =>
         {
-            Err(Error::Impossible("others wait from `persist-locked` on, while nothing else happens"))
+            Err(Error::Impossible(
+                "others wait from `persist-locked` on, while nothing else happens",
+            ))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,5 @@
-//! What happens while a scan runs: to the database, to its memo, and scans by another process, which are checked too.
+//! What happens while a scan runs: to the database, to its memo, and scans by another process,
+//! which are checked too.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ pub(super) struct Shared {
     pub(super) ablations: Ablations,
     /// Whether only answers are looked at.
     pub(super) answers_only: bool,
-    /// Whether another process may have died before it had renamed its memo, and none was written since.
+    /// Whether another process may have died before it had renamed its memo, and none was written
+    /// since.
     pub(super) unfinished: bool,
     /// What was in the memo's place when an event was over.
     pub(super) meanwhile: Option<(Artifact, State)>,
@@ -116,10 +118,15 @@ impl Shared {
         if dies.is_some_and(|at| writes || !is_locked(at)) {
             return Err(wrong(Wrong::Outcome, "another process passed the point where it dies"));
         }
-        let answered =
-            answered.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error:?}")))?;
+        let answered = answered
+            .map_err(|error| wrong(Wrong::Outcome, format!("another process: {error:?}")))?;
         let who = "of another process";
-        expect(Wrong::Turns, &format!("the answer {who}"), &answered.turns, &view.answer(self.window).turns)?;
+        expect(
+            Wrong::Turns,
+            &format!("the answer {who}"),
+            &answered.turns,
+            &view.answer(self.window).turns,
+        )?;
         let mode = (answered.mode, answered.reason);
         expect(
             Wrong::Mode,
@@ -148,9 +155,10 @@ impl Shared {
         let folder = self.memo.path.parent().unwrap_or(Path::new("."));
         for entry in std::fs::read_dir(folder)? {
             let name = entry?.file_name();
-            let is_known =
-                ["memo", "memo.lock", "memo.saved", "memo.target"].iter().any(|known| name == *known)
-                    || (self.unfinished && name == ".memo.new");
+            let is_known = ["memo", "memo.lock", "memo.saved", "memo.target"]
+                .iter()
+                .any(|known| name == *known)
+                || (self.unfinished && name == ".memo.new");
             if !is_known {
                 return Err(wrong(Wrong::Litter, format!("{} was left behind", name.display())));
             }

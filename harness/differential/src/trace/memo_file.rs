@@ -1,7 +1,8 @@
-//! The persisted memo seen from outside: what is at its path, and everything that can happen to it there.
+//! The persisted memo seen from outside: what is at its path, and everything that can happen to it
+//! there.
 //!
-//! Its layout is restated here: magic (8 bytes), version (4), parser (16), stamp (16), SHA-256 of all the rest (32),
-//! payload, which begins with the length and the bytes of the database's path.
+//! Its layout is restated here: magic (8 bytes), version (4), parser (16), stamp (16), SHA-256 of
+//! all the rest (32), payload, which begins with the length and the bytes of the database's path.
 
 use std::fmt;
 use std::fs;
@@ -64,12 +65,17 @@ impl MemoFile {
     /// What a new process finds.
     pub(super) fn artifact(&self) -> io::Result<Artifact> {
         let Ok(metadata) = fs::symlink_metadata(&self.path) else { return Ok(Artifact::absent()) };
-        let refused = |standing| Artifact { standing, content: Err(Reason::Check(Check::Artifact)) };
+        let refused =
+            |standing| Artifact { standing, content: Err(Reason::Check(Check::Artifact)) };
         if !metadata.is_file() {
             return Ok(refused(Standing::Foreign));
         }
         let bytes = fs::read(&self.path)?;
-        let known = self.known.iter().find(|(known, _)| *known == bytes).map(|(_, content)| content.clone());
+        let known = self
+            .known
+            .iter()
+            .find(|(known, _)| *known == bytes)
+            .map(|(_, content)| content.clone());
         let stamp = stamp(&bytes);
         let is_one = bytes.starts_with(BEGINNING);
         match stamp {
@@ -97,7 +103,11 @@ impl MemoFile {
     pub(super) fn state(&self) -> State {
         let metadata = fs::symlink_metadata(&self.path).ok()?;
         let bytes = fs::read(&self.path).unwrap_or_default();
-        Some(Seen { bytes, changed: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() })
+        Some(Seen {
+            bytes,
+            changed: (metadata.mtime(), metadata.mtime_nsec()),
+            inode: metadata.ino(),
+        })
     }
 
     /// Does `op`; where there is not a memo to do it to, nothing.
@@ -142,7 +152,8 @@ impl MemoFile {
         }
         if let ArtifactOp::OtherParser | ArtifactOp::OtherVersion | ArtifactOp::OtherDatabase = op {
             if checksum(&fs::read(&self.path)?) != bytes[CHECKSUM..PAYLOAD] {
-                // A damaged one made whole again would be a forgery, and nothing protects from that.
+                // A damaged one made whole again would be a forgery, and nothing protects from
+                // that.
                 return Ok(());
             }
             let digest = checksum(&bytes);

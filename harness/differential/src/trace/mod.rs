@@ -1,15 +1,17 @@
-//! Histories: sequences of operations on a trace database, its persisted memo and its scanners, each scan checked in every
-//! respect.
+//! Histories: sequences of operations on a trace database, its persisted memo and its scanners,
+//! each scan checked in every respect.
 //!
-//! A [`Case`] is a list of operations in a readable text form ([`Case::from_str`](std::str::FromStr)), made at random
-//! ([`generate`]) or by hand. [`run`] executes it on real files. After each scan the answer must be that of a full rescan
-//! and that of the [`oracle`](tracerig_oracle); mode, reason, rows read and whether the memo was written must be what a
-//! model predicts from what was done; and a memo that did not change must not have been touched. A failing case is made
-//! smaller step by step ([`Shrink`](crate::shrinking::Shrink)).
+//! A [`Case`] is a list of operations in a readable text form
+//! ([`Case::from_str`](std::str::FromStr)), made at random ([`generate`]) or by hand. [`run`]
+//! executes it on real files. After each scan the answer must be that of a full rescan and that of
+//! the [`oracle`](tracerig_oracle); mode, reason, rows read and whether the memo was written must
+//! be what a model predicts from what was done; and a memo that did not change must not have been
+//! touched. A failing case is made smaller step by step ([`Shrink`](crate::shrinking::Shrink)).
 //!
-//! Under the contract, rows are appended with rising ids, any row may be deleted, and the file may be rewritten, shrunk or
-//! replaced at any time, also while a scan runs. Every operation keeps to it, but for a [`Breach`]: what a scan makes of
-//! one is counted, unless it is the work of a rule that is switched off.
+//! Under the contract, rows are appended with rising ids, any row may be deleted, and the file may
+//! be rewritten, shrunk or replaced at any time, also while a scan runs. Every operation keeps to
+//! it, but for a [`Breach`]: what a scan makes of one is counted, unless it is the work of a rule
+//! that is switched off.
 
 mod agree;
 mod answered;
@@ -47,8 +49,8 @@ pub use execute::{Setup, run};
 pub use foreign::{CandidateTrace, run_foreign};
 pub use generate::{generate, generate_processes};
 pub use op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer, Region,
-    ScanOp, Victims, With, Writer,
+    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer,
+    Region, ScanOp, Victims, With, Writer,
 };
 pub use row::{EPOCH, RowKind, RowSpec};
 pub use subject::Trace;
@@ -141,13 +143,17 @@ pub enum Error {
         detail: String,
     },
     /// A scan ended in a panic.
-    #[error("a panic: {0}. What it says stands on standard error; replay the history with its file")]
+    #[error(
+        "a panic: {0}. What it says stands on standard error; replay the history with its file"
+    )]
     Panicked(String),
     /// The other process, which scans as this one does, went wrong.
     #[error("the other process {0}. Replay the history with its file")]
     Child(Fault),
     /// The oracle in Python gave no answer.
-    #[error("the Python oracle {0}. What it says stands on standard error; replay the history with its file")]
+    #[error(
+        "the Python oracle {0}. What it says stands on standard error; replay the history with its file"
+    )]
     Python(Fault),
     /// The oracle in Python could not read the database.
     #[error("the Python oracle cannot read the database: {0}. Replay the history with its file")]

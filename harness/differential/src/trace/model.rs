@@ -1,7 +1,8 @@
-//! What a scan has to do, predicted from what was done to database and memo, never from what a scanner says.
+//! What a scan has to do, predicted from what was done to database and memo, never from what a
+//! scanner says.
 //!
-//! The rules are restated here over plain rows: which checks force a full scan and in which order, which rows a memo
-//! remembers, what is dropped from it, and when it is written.
+//! The rules are restated here over plain rows: which checks force a full scan and in which order,
+//! which rows a memo remembers, what is dropped from it, and when it is written.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +57,8 @@ pub(super) struct Prediction {
     /// Whether that is another memo than before.
     pub(super) changed: bool,
     pub(super) work: Work,
-    /// What was read before a memo was refused, where that showed only then. It is part of the work.
+    /// What was read before a memo was refused, where that showed only then. It is part of the
+    /// work.
     pub(super) in_vain: Option<Work>,
 }
 
@@ -76,7 +78,8 @@ impl From<Check> for Refused {
 /// What became of the facts that were looked up.
 struct LookedUp {
     dropped: usize,
-    /// Whether the row of one, at least, was there. It may be one that mattered only until others were dropped.
+    /// Whether the row of one, at least, was there. It may be one that mattered only until others
+    /// were dropped.
     found_one: bool,
 }
 
@@ -131,7 +134,8 @@ pub(super) fn advance(memo: &Memo, view: &View) -> Result<Prediction, Refused> {
     dropped += forgotten;
     let turn_rows_stand = memo.turn_rows.check(&memo.known(&memo.ran()), view, cursor)?;
     if memo.anchors.is_empty() && !found_one && !turn_rows_stand {
-        // The look for a survivor goes through the other facts in their order, and forgets those that are gone.
+        // The look for a survivor goes through the other facts in their order, and forgets those
+        // that are gone.
         let gone: Vec<i64> =
             memo.facts.keys().copied().take_while(|id| !view.rows.contains_key(id)).collect();
         memo.facts.retain(|id, _| !gone.contains(id));
@@ -215,7 +219,8 @@ impl Memo {
         self.turn_rows.retain(&needed);
     }
 
-    /// Adds the facts of the rows above `cursor`, and the turn rows there of turns for which they can count.
+    /// Adds the facts of the rows above `cursor`, and the turn rows there of turns for which they
+    /// can count.
     fn learn(&mut self, view: &View, cursor: i64) {
         for (&id, row) in view.rows.range(cursor.saturating_add(1)..) {
             if let Some(fact) = &row.fact {
@@ -226,14 +231,16 @@ impl Memo {
         self.turn_rows.learn(&needed, view, cursor);
     }
 
-    /// Drops the facts that can change the answer and whose rows are gone; a different row is a refusal. Others come to
-    /// matter by that, so it is repeated.
+    /// Drops the facts that can change the answer and whose rows are gone; a different row is a
+    /// refusal. Others come to matter by that, so it is repeated.
     fn drop_missing(&mut self, view: &View, cursor: i64) -> Result<LookedUp, Check> {
         let mut done = LookedUp { dropped: 0, found_one: false };
         loop {
             let matters = self.matters();
             let mut gone = Vec::new();
-            for ((&id, (signature, _)), _) in self.facts.iter().zip(matters).filter(|(_, matters)| *matters) {
+            for ((&id, (signature, _)), _) in
+                self.facts.iter().zip(matters).filter(|(_, matters)| *matters)
+            {
                 match view.has(id, signature) {
                     None if id <= cursor => gone.push(id),
                     Some(false) => return Err(Check::Facts),
@@ -249,10 +256,12 @@ impl Memo {
         }
     }
 
-    /// Remembers the row at the cursor, and others above `before` as long as there are fewer than eight: first those whose ids,
-    /// scrambled, are the least. If there are nine, an inner one is forgotten, the one whose neighbours are closest.
+    /// Remembers the row at the cursor, and others above `before` as long as there are fewer than
+    /// eight: first those whose ids, scrambled, are the least. If there are nine, an inner one is
+    /// forgotten, the one whose neighbours are closest.
     fn remember(&mut self, view: &View, before: i64) {
-        let mut new: Vec<i64> = view.rows.range(before.saturating_add(1)..).map(|(&id, _)| id).collect();
+        let mut new: Vec<i64> =
+            view.rows.range(before.saturating_add(1)..).map(|(&id, _)| id).collect();
         new.retain(|&id| id != self.cursor);
         new.sort_by_key(|&id| scrambled(id));
         new.truncate(7_usize.saturating_sub(self.anchors.len()));

@@ -1,5 +1,5 @@
-//! The operations of a history: what happens to a trace database, to the persisted memo, and when a scan is asked for.
-//! Their readable form is in `text`.
+//! The operations of a history: what happens to a trace database, to the persisted memo, and when a
+//! scan is asked for. Their readable form is in `text`.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -47,7 +47,8 @@ pub struct Case {
     pub fresh: bool,
     /// Whether the oracle in Python is asked, too.
     pub python: bool,
-    /// How often it is executed until it may pass: what processes do at once is another thing each time.
+    /// How often it is executed until it may pass: what processes do at once is another thing each
+    /// time.
     pub tries: NonZeroU32,
     /// Whether scans name the database by a symbolic link.
     pub link: bool,
@@ -79,16 +80,17 @@ impl Default for Case {
     }
 }
 
-/// What tells a replaced file from the one before it. Injected, because when an inode is reused depends on the file
-/// system.
+/// What tells a replaced file from the one before it. Injected, because when an inode is reused
+/// depends on the file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityKind {
     /// Every file has the same inode; only birth times differ.
     Birth,
     /// Every file has an inode of its own, and no birth time is reported.
     Inode,
-    /// Every file has the same inode, and no birth time is reported: only the rows tell. The contract then covers no
-    /// file that shares rows with the one before it, and no replacement while a scan runs.
+    /// Every file has the same inode, and no birth time is reported: only the rows tell. The
+    /// contract then covers no file that shares rows with the one before it, and no replacement
+    /// while a scan runs.
     Blind,
 }
 
@@ -107,7 +109,7 @@ pub enum Op {
     Scan(ScanOp),
     /// Processes that run at once.
     Race(Race),
-    /// A scan of a database that cannot be scanned, which is as it was before afterwards.
+    /// A scan of a database that cannot be scanned, which is unchanged before afterwards.
     Refused(Defect),
 }
 
@@ -117,11 +119,17 @@ impl Op {
         let is_breach = |op: &DataOp| matches!(op, DataOp::Outside(_));
         match self {
             Self::Data(op) => is_breach(op),
-            Self::Scan(scan) => scan.event.iter().flat_map(|event| &event.acts).any(|act| match act {
-                Act::Data(op) => is_breach(op),
-                _ => false,
-            }),
-            Self::Artifact(_) | Self::Window(_) | Self::OtherMemo | Self::Race(_) | Self::Refused(_) => false,
+            Self::Scan(scan) => {
+                scan.event.iter().flat_map(|event| &event.acts).any(|act| match act {
+                    Act::Data(op) => is_breach(op),
+                    _ => false,
+                })
+            }
+            Self::Artifact(_)
+            | Self::Window(_)
+            | Self::OtherMemo
+            | Self::Race(_)
+            | Self::Refused(_) => false,
         }
     }
 }
@@ -256,7 +264,8 @@ pub enum Region {
 /// A scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanOp {
-    /// Whether the scanner of the scan before is asked again. Else it is a new one, as in a new process.
+    /// Whether the scanner of the scan before is asked again. Else it is a new one, as in a new
+    /// process.
     pub again: bool,
     /// Whether every row is to be examined.
     pub rescan: bool,

@@ -28,7 +28,8 @@ struct Take {
 }
 
 impl Shared {
-    /// What a new process may make of the memo that is there, if everything that `ran` can have happened.
+    /// What a new process may make of the memo that is there, if everything that `ran` can have
+    /// happened.
     pub(super) fn contents(
         &self,
         ran: &[Ran],
@@ -36,10 +37,14 @@ impl Shared {
         views: &[View],
     ) -> Result<Vec<Result<Memo, Reason>>, Error> {
         let standing = self.memo.artifact()?.standing;
-        let first = |ran: &Ran| self.takes(ran, std::slice::from_ref(&before.content), false, views);
+        let first =
+            |ran: &Ran| self.takes(ran, std::slice::from_ref(&before.content), false, views);
         let after = |ran: &Ran, others: &[Take]| {
-            let memos: Vec<_> =
-                others.iter().filter(|take| take.writes).map(|take| Ok(take.due.memo.clone())).collect();
+            let memos: Vec<_> = others
+                .iter()
+                .filter(|take| take.writes)
+                .map(|take| Ok(take.due.memo.clone()))
+                .collect();
             self.takes(ran, &memos, true, views)
         };
         let mut contents: Vec<Result<Memo, Reason>> = Vec::new();
@@ -71,10 +76,15 @@ impl Shared {
             }
             _ => return Err(Error::Impossible("more than two scans in a race")),
         }
-        if is_explained { Ok(contents) } else { Err(self.unexplained(ran, before, standing, views)) }
+        if is_explained {
+            Ok(contents)
+        } else {
+            Err(self.unexplained(ran, before, standing, views))
+        }
     }
 
-    /// Every way in which the scan that `ran` may have come about with one of `memos` in one of `views`.
+    /// Every way in which the scan that `ran` may have come about with one of `memos` in one of
+    /// `views`.
     fn takes(
         &self,
         ran: &Ran,
@@ -100,11 +110,18 @@ impl Shared {
         takes
     }
 
-    fn unexplained(&self, ran: &[Ran], before: &Artifact, standing: Standing, views: &[View]) -> Error {
+    fn unexplained(
+        &self,
+        ran: &[Ran],
+        before: &Artifact,
+        standing: Standing,
+        views: &[View],
+    ) -> Error {
         for ran in ran {
             let Some(answered) = &ran.answered else { continue };
             if !views.iter().any(|view| view.answer(self.window).turns == answered.turns) {
-                let detail = format!("a racing scan says {:?}, which is right in no state", answered.turns);
+                let detail =
+                    format!("a racing scan says {:?}, which is right in no state", answered.turns);
                 return wrong(Wrong::Turns, detail);
             }
         }
@@ -144,7 +161,9 @@ fn outcome(
         if let Some(answered) = &ran.answered {
             // One that finds another memo than it has read drops its own, but for a forced one.
             let may_drop = take.writes && !ran.rescan && rival.is_some() && !take.read_other;
-            if (answered.persisted && !take.writes) || (!answered.persisted && take.writes && !may_drop) {
+            if (answered.persisted && !take.writes)
+                || (!answered.persisted && take.writes && !may_drop)
+            {
                 return None;
             }
         }
@@ -170,8 +189,9 @@ fn outcome(
         }
         memos
     };
-    let owner =
-        takes.iter().position(|(ran, _)| ran.wrote.is_some_and(|stamp| standing == Standing::Stamp(stamp)));
+    let owner = takes
+        .iter()
+        .position(|(ran, _)| ran.wrote.is_some_and(|stamp| standing == Standing::Stamp(stamp)));
     let somebody_wrote = takes.iter().any(|(ran, _)| ran.wrote.is_some());
     match owner {
         Some(at) => {
@@ -180,12 +200,14 @@ fn outcome(
             let is_later = other(at).is_some_and(|(other, _)| other.wrote.is_some());
             (!is_later || take.read_other || ran.rescan).then(|| written(at))
         }
-        None if standing == before.standing => (!somebody_wrote).then(|| vec![before.content.clone()]),
+        None if standing == before.standing => {
+            (!somebody_wrote).then(|| vec![before.content.clone()])
+        }
         None => {
             // One that was killed before it could say that it had written.
-            let at = takes
-                .iter()
-                .position(|(ran, take)| ran.answered.is_none() && ran.wrote.is_none() && take.writes)?;
+            let at = takes.iter().position(|(ran, take)| {
+                ran.answered.is_none() && ran.wrote.is_none() && take.writes
+            })?;
             Some(written(at))
         }
     }

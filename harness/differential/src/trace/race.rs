@@ -1,9 +1,11 @@
-//! What really runs at once: scanners that share a memo and a writer, each a separate process, some of them killed.
+//! What really runs at once: scanners that share a memo and a writer, each a separate process, some
+//! of them killed.
 //!
-//! Nobody knows which state of the database a scan saw, or whether it found the memo of the other. So everything that may
-//! have happened is worked out, and what did must be among it: an answer is that of a state that was there, in the mode and
-//! with the work that follow from it and from a memo that was there; a batch is there or not, and is there if its writer
-//! said so; a memo is one that somebody wrote, and no scan has replaced one that it had not read.
+//! Nobody knows which state of the database a scan saw, or whether it found the memo of the other.
+//! So everything that may have happened is worked out, and what did must be among it: an answer is
+//! that of a state that was there, in the mode and with the work that follow from it and from a
+//! memo that was there; a batch is there or not, and is there if its writer said so; a memo is one
+//! that somebody wrote, and no scan has replaced one that it had not read.
 
 use std::sync::{Arc, Barrier, PoisonError};
 use std::time::Duration;
@@ -33,25 +35,28 @@ pub(super) struct Left {
 }
 
 impl Runner {
-    /// Runs a race, then a relaunch, which finds one of the memos that may be there, and if that does not tell which one it
-    /// was, a forced rescan.
+    /// Runs a race, then a relaunch, which finds one of the memos that may be there, and if that
+    /// does not tell which one it was, a forced rescan.
     pub(super) fn race(&mut self, race: &Race) -> Result<(), Error> {
         let view = self.view()?;
         (self.scanner, self.held, self.view) = (None, None, None);
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let (engine, answered) = (self.engine, &mut self.answered);
-        let Left { contents, view } = shared.race(race, &view, engine == Engine::Rescanning, |answer| {
-            spoil(engine, &mut answer.turns, answered);
-        })?;
+        let Left { contents, view } =
+            shared.race(race, &view, engine == Engine::Rescanning, |answer| {
+                spoil(engine, &mut answer.turns, answered);
+            })?;
         let (memo, window) = (shared.memo.path.clone(), super::window(shared.window));
         drop(shared);
         let view = Arc::clone(self.view.insert(Arc::new(view)));
         let scanner = self.new_scanner(MemoPlace::File(memo));
         let scan = scanner.scan(&Request { window, rescan: self.engine == Engine::Rescanning });
-        let mut scan = scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
+        let mut scan =
+            scan.map(Answered::from).map_err(|error| wrong(Wrong::Outcome, error.to_string()))?;
         spoil(self.engine, &mut scan.turns, &mut self.answered);
 
-        // What the memo says after that: what is known by then, or, where nothing was written, what it said before.
+        // What the memo says after that: what is known by then, or, where nothing was written, what
+        // it said before.
         let mut stands: Vec<Result<Memo, Reason>> = Vec::new();
         let mut first = None;
         for content in contents {
@@ -89,8 +94,8 @@ impl Runner {
 }
 
 impl Shared {
-    /// Runs `race` on a database in which `view` stands. The scans examine every row if they `must_rescan`; `spoil` makes of an
-    /// answer what is checked.
+    /// Runs `race` on a database in which `view` is. The scans examine every row if they
+    /// `must_rescan`; `spoil` makes of an answer what is checked.
     pub(super) fn race(
         &mut self,
         race: &Race,
@@ -178,7 +183,9 @@ impl Shared {
         // An operation whose successor has begun is done.
         let (least, most) = match ended {
             Some(Ok(())) => (views.len() - 1, views.len() - 1),
-            Some(Err(error)) => return Err(wrong(Wrong::Outcome, format!("the writer failed: {error}"))),
+            Some(Err(error)) => {
+                return Err(wrong(Wrong::Outcome, format!("the writer failed: {error}")));
+            }
             None => {
                 self.tally.count("writers killed");
                 if begun > 0 {
@@ -188,8 +195,9 @@ impl Shared {
             }
         };
         let now = self.world.view()?;
-        let Some(last) =
-            (least..=most).rev().find(|&at| views.get(at).is_some_and(|view| view.rows == now.rows))
+        let Some(last) = (least..=most)
+            .rev()
+            .find(|&at| views.get(at).is_some_and(|view| view.rows == now.rows))
         else {
             let ids = |view: &View| view.rows.keys().copied().collect::<Vec<_>>();
             let detail = format!(
@@ -200,8 +208,11 @@ impl Shared {
             return Err(wrong(Wrong::Batch, detail));
         };
         if ended.is_none() && begun > 0 {
-            let what =
-                if last == begun { "batches there after a kill" } else { "batches not there after a kill" };
+            let what = if last == begun {
+                "batches there after a kill"
+            } else {
+                "batches not there after a kill"
+            };
             self.tally.count(what);
         }
         views.truncate(last + 1);
@@ -289,7 +300,9 @@ fn check_possible(race: &Race) -> Result<(), Error> {
         return Err(Error::Impossible("more than two scans in a race"));
     }
     if race.writer.as_ref().is_some_and(|writer| !writer.ops.iter().all(is_one)) {
-        return Err(Error::Impossible("in a race rows are appended and deleted, and nothing else happens"));
+        return Err(Error::Impossible(
+            "in a race rows are appended and deleted, and nothing else happens",
+        ));
     }
     Ok(())
 }

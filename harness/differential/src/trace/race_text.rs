@@ -19,7 +19,8 @@ impl FromStr for Race {
         for process in text.split(';').map(str::trim) {
             let (kill, what) = match process.strip_prefix("kill ") {
                 Some(rest) => {
-                    let split = rest.split_once(": ").ok_or("a kill is `kill TIME after POINT: what`")?;
+                    let split =
+                        rest.split_once(": ").ok_or("a kill is `kill TIME after POINT: what`")?;
                     (Some(split.0.parse()?), split.1)
                 }
                 None => (None, process),
@@ -30,7 +31,8 @@ impl FromStr for Race {
                     if kill.is_some_and(|kill: Kill| kill.from.is_some()) {
                         return Err("a writer has no points: kill it after its start".to_owned());
                     }
-                    let ops = ops.split('&').map(|op| op.trim().parse()).collect::<Result<_, _>>()?;
+                    let ops =
+                        ops.split('&').map(|op| op.trim().parse()).collect::<Result<_, _>>()?;
                     race.writer = Some(Writer { ops, kill });
                 }
                 _ => return Err(format!("`{what}` is no process of a race, or one too many")),
@@ -45,7 +47,12 @@ impl fmt::Display for Race {
         let mut separator = "";
         let kill = |kill: Option<Kill>| kill.map_or_else(String::new, |kill| format!("{kill}: "));
         for Racer { rescan, kill: at } in &self.scans {
-            write!(formatter, "{separator}{}{}", kill(*at), if *rescan { "rescan" } else { "scan" })?;
+            write!(
+                formatter,
+                "{separator}{}{}",
+                kill(*at),
+                if *rescan { "rescan" } else { "scan" }
+            )?;
             separator = "; ";
         }
         if let Some(Writer { ops, kill: at }) = &self.writer {
@@ -62,7 +69,8 @@ impl FromStr for Kill {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` says not when: write for example 40us after start");
         let (time, name) = text.split_once(" after ").ok_or_else(wrong)?;
-        let after = time.strip_suffix("us").and_then(|micros| micros.parse().ok()).ok_or_else(wrong)?;
+        let after =
+            time.strip_suffix("us").and_then(|micros| micros.parse().ok()).ok_or_else(wrong)?;
         let point = Point::ALL.into_iter().find(|point| point.name() == name);
         if name != START && point.is_none() {
             return Err(wrong());
@@ -95,8 +103,7 @@ mod tests {
         ] {
             assert!(wrong.parse::<Race>().is_err(), "{wrong}");
         }
-        let text =
-            "kill 40us after persist-locked: rescan; scan; kill 7us after start: write vacuum & delete all";
+        let text = "kill 40us after persist-locked: rescan; scan; kill 7us after start: write vacuum & delete all";
         assert_eq!(text.parse::<Race>().unwrap().to_string(), text);
     }
 }

@@ -90,7 +90,8 @@ pub enum RowKind {
     ContextFast,
     /// The same, of another tier.
     ContextFlex,
-    /// A submission of the newest operation that says priority in its settings, and no tier behind them.
+    /// A submission of the newest operation that says priority in its settings, and no tier behind
+    /// them.
     TurnInputPriority,
     /// The same without a tier in its settings, and priority behind them, which does not count.
     TurnInputInherit,
@@ -198,20 +199,25 @@ impl RowSpec {
         long: false,
     };
 
-    /// The row to insert. `serial` is another for each row of a history, so that no two rows are the same.
+    /// The row to insert. `serial` is another for each row of a history, so that no two rows are
+    /// the same.
     pub fn build(&self, serial: i64) -> OwnedRow {
         let turn = turn_name(self.turn);
-        let named = |name: &str, number: Option<u8>| number.map(|number| format!("{name}-{number}"));
+        let named =
+            |name: &str, number: Option<u8>| number.map(|number| format!("{name}-{number}"));
         let (thread, model) = (named("thread", self.thread), named("model", self.model));
         let field = |name: &str, value: &Option<String>| {
             value.as_ref().map_or_else(String::new, |value| format!("{name}={value} "))
         };
-        let session =
-            format!("serial={serial} session_loop{{parent_thread_id=none {}}}:", field("thread_id", &thread));
+        let session = format!(
+            "serial={serial} session_loop{{parent_thread_id=none {}}}:",
+            field("thread_id", &thread)
+        );
         let outer = format!("{session}turn{{turn.id={turn} {}}}: ", field("model", &model));
         let inner = format!("{session}run_sampling_request{{turn_id={turn}, cwd=/}}: ");
         let pad = "pad ".repeat(if self.long { 1500 } else { 2 });
-        let model_json = model.as_ref().map_or_else(String::new, |model| format!(r#""model":"{model}","#));
+        let model_json =
+            model.as_ref().map_or_else(String::new, |model| format!(r#""model":"{model}","#));
         let request = |tier: &str, rest: &str| {
             format!(
                 r#"websocket request: {{"type":"response.create",{model_json}"instructions":"{pad}",{rest}"service_tier":"{tier}"}}"#
@@ -228,7 +234,8 @@ impl RowSpec {
             )
         };
         let turn_input = |settings: &str, start: &str| {
-            let settings = format!("thread_settings: ThreadSettingsOverrides {{ model: None, {settings} }}");
+            let settings =
+                format!("thread_settings: ThreadSettingsOverrides {{ model: None, {settings} }}");
             submission("TurnInput", &format!("{settings}, start: TurnStartOptions {{ {start} }}"))
         };
         let tags = |tier: &str| format!(r#"tags_json={{"pad":"{pad}","service_tier":"{tier}"}}"#);
@@ -254,8 +261,12 @@ impl RowSpec {
             }
             RowKind::Prewarm => (WIRE, session + " " + &request("priority", r#""turn_id":"","#)),
             RowKind::Completion => (WIRE, outer + &completion),
-            RowKind::Event => (WIRE, outer + r#"websocket event: {"type":"response.delta","response":{}}"#),
-            RowKind::SubmissionPriority => (SESSION, session + " " + &submission("UserInput", priority)),
+            RowKind::Event => {
+                (WIRE, outer + r#"websocket event: {"type":"response.delta","response":{}}"#)
+            }
+            RowKind::SubmissionPriority => {
+                (SESSION, session + " " + &submission("UserInput", priority))
+            }
             RowKind::SubmissionFast => {
                 let fast = r#"service_tier: Some(Some("fast"))"#;
                 (OLDER, session + " " + &submission("UserInput", fast))
@@ -266,7 +277,9 @@ impl RowSpec {
             RowKind::SubmissionInherit => {
                 (SESSION, session + " " + &submission("UserInput", "service_tier: None"))
             }
-            RowKind::UserTurnInherit => (SESSION, session + " " + &submission("UserTurn", "cwd: None")),
+            RowKind::UserTurnInherit => {
+                (SESSION, session + " " + &submission("UserTurn", "cwd: None"))
+            }
             RowKind::ContextFast | RowKind::ContextFlex => {
                 let tier = if self.kind == RowKind::ContextFast { "Fast" } else { "Flex" };
                 let tier = format!("service_tier: Some(Some({tier}))");
@@ -279,18 +292,26 @@ impl RowSpec {
                 (SESSION, session + " " + &turn_input("service_tier: None", priority))
             }
             RowKind::Interrupt => (SESSION, session + " " + &submission("Interrupt", priority)),
-            RowKind::SettingsPriority => (SESSION, session + " " + &submission("ThreadSettings", priority)),
+            RowKind::SettingsPriority => {
+                (SESSION, session + " " + &submission("ThreadSettings", priority))
+            }
             RowKind::SettingsNone => {
                 (SESSION, session + " " + &submission("ThreadSettings", "service_tier: Some(None)"))
             }
-            RowKind::SettingsInherit => (SESSION, session + " " + &submission("ThreadSettings", "x: None")),
+            RowKind::SettingsInherit => {
+                (SESSION, session + " " + &submission("ThreadSettings", "x: None"))
+            }
             RowKind::OverrideFast | RowKind::OverrideFlex => {
                 let tier = if self.kind == RowKind::OverrideFast { "Fast" } else { "Flex" };
                 let tier = format!("service_tier: Some(Some({tier}))");
                 (OLDER, session + " " + &submission("OverrideTurnContext", &tier))
             }
-            RowKind::TurnTags => (FEEDBACK, format!("{outer}endpoint=\"/responses\" auth_mode=\"\" {pad}")),
-            RowKind::TurnSession => (TURN, format!("{outer}post sampling token usage turn_id=none {pad}")),
+            RowKind::TurnTags => {
+                (FEEDBACK, format!("{outer}endpoint=\"/responses\" auth_mode=\"\" {pad}"))
+            }
+            RowKind::TurnSession => {
+                (TURN, format!("{outer}post sampling token usage turn_id=none {pad}"))
+            }
             RowKind::TurnQuoting => (TURN, outer + &request("priority", "")),
             RowKind::TurnInner => (TURN, format!("{inner}post sampling token usage {pad}")),
             RowKind::Tags => (FEEDBACK, outer + &tags("priority")),
@@ -299,15 +320,17 @@ impl RowSpec {
             RowKind::QuotedEvent => (OTHER, outer + &completion),
             RowKind::QuotedSubmission => (OTHER, outer + &submission("UserInput", priority)),
             RowKind::QuotedTags => (OTHER, outer + &tags("priority")),
-            RowKind::QuotedTurn => {
-                (FEEDBACK, format!(r#"{session} tags_json={{"text":"{outer}","service_tier":"flex"}}"#))
-            }
+            RowKind::QuotedTurn => (
+                FEEDBACK,
+                format!(r#"{session} tags_json={{"text":"{outer}","service_tier":"flex"}}"#),
+            ),
             RowKind::Nested => {
-                let prompt =
-                    r#""input":"websocket event: {} tags_json={} Submission sub=Submission { id: ","#;
+                let prompt = r#""input":"websocket event: {} tags_json={} Submission sub=Submission { id: ","#;
                 (WIRE, outer + &request("priority", prompt))
             }
-            RowKind::Shadowed => (WIRE, format!("{outer}websocket event: ") + &request("priority", "")),
+            RowKind::Shadowed => {
+                (WIRE, format!("{outer}websocket event: ") + &request("priority", ""))
+            }
             RowKind::Torn => {
                 let whole = request("priority", "");
                 (WIRE, outer + &whole[..whole.len() - 1])
@@ -322,9 +345,9 @@ impl RowSpec {
             RowKind::Null => OwnedBody::Null,
             RowKind::Blob => OwnedBody::Blob(bytes),
             // One byte that no text has, in place of a mark.
-            RowKind::Invalid => {
-                OwnedBody::Text(bytes.iter().map(|&byte| if byte == b'~' { 0xff } else { byte }).collect())
-            }
+            RowKind::Invalid => OwnedBody::Text(
+                bytes.iter().map(|&byte| if byte == b'~' { 0xff } else { byte }).collect(),
+            ),
             _ => OwnedBody::Text(bytes),
         };
         OwnedRow {
@@ -347,7 +370,9 @@ impl fmt::Display for RowSpec {
         let name = KINDS.iter().find(|(kind, _)| *kind == self.kind).map_or("", |(_, name)| name);
         write!(formatter, "{name} turn={}", self.turn)?;
         let place = if self.in_column { "thread" } else { "inner-thread" };
-        for (name, value) in [(place, self.thread), ("process", self.process), ("model", self.model)] {
+        for (name, value) in
+            [(place, self.thread), ("process", self.process), ("model", self.model)]
+        {
             if let Some(value) = value {
                 write!(formatter, " {name}={value}")?;
             }

@@ -47,14 +47,18 @@ impl Shrink for Case {
                 if let Some(event) = &scan.event {
                     push(&|scan| scan.event = None);
                     for acts in without_one(&event.acts) {
-                        push(&|scan| scan.event.iter_mut().for_each(|event| event.acts.clone_from(&acts)));
+                        push(&|scan| {
+                            scan.event.iter_mut().for_each(|event| event.acts.clone_from(&acts));
+                        });
                     }
                     for (place, act) in event.acts.iter().enumerate() {
                         let Act::Data(DataOp::Append(rows)) = act else { continue };
                         for rows in without_one(rows) {
                             let act = Act::Data(DataOp::Append(rows));
                             push(&|scan| {
-                                scan.event.iter_mut().for_each(|event| event.acts[place] = act.clone());
+                                scan.event
+                                    .iter_mut()
+                                    .for_each(|event| event.acts[place] = act.clone());
                             });
                         }
                     }

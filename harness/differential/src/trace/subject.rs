@@ -53,7 +53,8 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Scans by the scanner as it is, under its contract, in one process and without Python. `program` is what calls [`serve`](super::serve).
+    /// Scans by the scanner as it is, under its contract, in one process and without Python.
+    /// `program` is what calls [`serve`](super::serve).
     #[must_use]
     pub fn new(program: Program) -> Self {
         Self {
@@ -106,7 +107,10 @@ impl Subject for Trace {
     fn remarks(&self) -> Vec<String> {
         vec![
             self.python.remark(),
-            format!("relaunches in processes of their own, and races: {} of the cases", self.processes),
+            format!(
+                "relaunches in processes of their own, and races: {} of the cases",
+                self.processes
+            ),
             format!(
                 "SQLite {}, WAL, synchronous=NORMAL (OFF for what only deletes or looks)",
                 rusqlite::version()

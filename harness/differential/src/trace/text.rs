@@ -39,8 +39,11 @@ use crate::parse_error::ParseError;
 /// What has a separate name.
 pub(super) type Names<T> = &'static [(&'static str, T)];
 
-const IDENTITIES: Names<IdentityKind> =
-    &[("birth", IdentityKind::Birth), ("inode", IdentityKind::Inode), ("blind", IdentityKind::Blind)];
+const IDENTITIES: Names<IdentityKind> = &[
+    ("birth", IdentityKind::Birth),
+    ("inode", IdentityKind::Inode),
+    ("blind", IdentityKind::Blind),
+];
 const PROFILES: Names<Profile> =
     &[(Profile::Contract.name(), Profile::Contract), (Profile::Hostile.name(), Profile::Hostile)];
 const DEFECTS: Names<Defect> =
@@ -96,30 +99,34 @@ impl FromStr for Case {
             let text = text.split('#').next().unwrap_or_default().trim();
             let error = |problem| ParseError { line, problem };
             if let Some(name) = text.strip_prefix("identity ") {
-                case.identity =
-                    named(IDENTITIES, name).ok_or_else(|| error(format!("`{name}` is no identity")))?;
+                case.identity = named(IDENTITIES, name)
+                    .ok_or_else(|| error(format!("`{name}` is no identity")))?;
             } else if let Some(count) = text.strip_prefix("connections ") {
-                let wrong = || error(format!("give a number of connections from 1 to {MOST_CONNECTIONS}"));
-                let count = count.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MOST_CONNECTIONS);
+                let wrong =
+                    || error(format!("give a number of connections from 1 to {MOST_CONNECTIONS}"));
+                let count = count
+                    .parse()
+                    .ok()
+                    .filter(|count: &NonZeroUsize| count.get() <= MOST_CONNECTIONS);
                 case.connections = count.ok_or_else(wrong)?;
             } else if let Some(count) = text.strip_prefix("tries ") {
                 let wrong = || error(format!("give a number of tries from 1 to {MOST_TRIES}"));
-                let count = count.parse().ok().filter(|count: &NonZeroU32| count.get() <= MOST_TRIES);
+                let count =
+                    count.parse().ok().filter(|count: &NonZeroU32| count.get() <= MOST_TRIES);
                 case.tries = count.ok_or_else(wrong)?;
             } else if text == FRESH {
                 case.fresh = true;
             } else if text == PYTHON {
                 case.python = true;
             } else if let Some(name) = text.strip_prefix("profile ") {
-                case.profile =
-                    named(PROFILES, name).ok_or_else(|| error(format!("`{name}` is no profile")))?;
+                case.profile = named(PROFILES, name)
+                    .ok_or_else(|| error(format!("`{name}` is no profile")))?;
             } else if text == LINK {
                 case.link = true;
             } else if !text.is_empty() {
                 let op: Op = text.parse().map_err(error)?;
                 if op.is_outside() && case.profile == Profile::Contract {
-                    let problem =
-                        "this is outside the contract, and no line `profile hostile` stands above it";
+                    let problem = "this is outside the contract, and no line `profile hostile` stands above it";
                     return Err(error(problem.to_owned()));
                 }
                 case.ops.push(op);
@@ -172,12 +179,14 @@ impl FromStr for Op {
                 };
                 Ok(Self::Window(Window { since: side("since=")?, until: side("until=")? }))
             }
-            again @ ("relaunch" | "again") => scan(again == "again", &text[again.len()..]).map(Self::Scan),
+            again @ ("relaunch" | "again") => {
+                scan(again == "again", &text[again.len()..]).map(Self::Scan)
+            }
             "race" => rest.parse().map(Self::Race),
             "other-memo" if rest.is_empty() => Ok(Self::OtherMemo),
-            "refused" => {
-                named(DEFECTS, rest).map(Self::Refused).ok_or_else(|| format!("`{rest}` is no defect"))
-            }
+            "refused" => named(DEFECTS, rest)
+                .map(Self::Refused)
+                .ok_or_else(|| format!("`{rest}` is no defect")),
             _ => text.parse().map(Self::Data),
         }
     }
@@ -251,7 +260,8 @@ pub(super) fn separated(
 }
 
 fn scan(again: bool, text: &str) -> Result<ScanOp, String> {
-    let (flag, event) = text.split_once(',').map_or((text, None), |(flag, event)| (flag, Some(event)));
+    let (flag, event) =
+        text.split_once(',').map_or((text, None), |(flag, event)| (flag, Some(event)));
     let rescan = match flag.trim() {
         "" => false,
         "rescan" => true,
@@ -302,7 +312,8 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_operation_is_named() {
-        let text = "identity inode\n\nappend noise turn=1 at=3 # fine\nrelaunch, at nowhere: fail\n";
+        let text =
+            "identity inode\n\nappend noise turn=1 at=3 # fine\nrelaunch, at nowhere: fail\n";
         let error = text.parse::<Case>().unwrap_err();
         assert_eq!((error.line, error.problem.as_str()), (4, "`nowhere` is no point of a scan"));
         let error = "outside overwrite\nrelaunch\n".parse::<Case>().unwrap_err();

@@ -22,14 +22,13 @@ struct Kept {
     whole: bool,
 }
 
-/// The turns whose rows can change an answer, whatever is deleted: those of submissions that could be at priority, and of
-/// other evidence that names no model.
+/// The turns whose rows can change an answer, whatever is deleted: those of submissions that could
+/// be at priority, and of other evidence that names no model.
 pub(super) fn needed(known: &Known<'_>) -> BTreeSet<String> {
     let could = known.could_be_at_priority();
-    let needs = known
-        .facts
-        .iter()
-        .filter(|(id, fact)| (fact.submits_turn() && could.contains(id)) || fact.is_proof_without_model());
+    let needs = known.facts.iter().filter(|(id, fact)| {
+        (fact.submits_turn() && could.contains(id)) || fact.is_proof_without_model()
+    });
     needs.map(|(_, fact)| fact.turn().to_owned()).collect()
 }
 
@@ -43,7 +42,9 @@ impl TurnRows {
         }
         for (&id, row) in view.rows.range(cursor.saturating_add(1)..) {
             let Some(Ran { turn, model }) = &row.ran else { continue };
-            let Some(kept) = self.0.get_mut(turn).filter(|_| needed.contains(turn)) else { continue };
+            let Some(kept) = self.0.get_mut(turn).filter(|_| needed.contains(turn)) else {
+                continue;
+            };
             kept.newest = Some((id, row.signature.clone()));
             if let Some(model) = model {
                 kept.named = Some((id, row.signature.clone(), model.clone()));
@@ -75,8 +76,8 @@ impl TurnRows {
         self.known().into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Fails if a row that decides what is `known` is gone or another, or may be one that was never seen. Says whether some
-    /// row up to `cursor` was looked up.
+    /// Fails if a row that decides what is `known` is gone or another, or may be one that was never
+    /// seen. Says whether some row up to `cursor` was looked up.
     pub(super) fn check(&self, known: &Known<'_>, view: &View, cursor: i64) -> Result<bool, Check> {
         let mut due = BTreeMap::new();
         for (id, fact) in known.starts_at_priority() {

@@ -19,7 +19,11 @@ pub(super) fn expect<T: PartialEq + std::fmt::Debug>(
     found: &T,
     wanted: &T,
 ) -> Result<(), Error> {
-    if found == wanted { Ok(()) } else { Err(wrong(kind, format!("{what} is {found:?}, not {wanted:?}"))) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(wrong(kind, format!("{what} is {found:?}, not {wanted:?}")))
+    }
 }
 
 /// Fails unless a scan that began with what was `loaded` took the way and the work that were `due`.
@@ -38,7 +42,11 @@ pub(super) fn check_scan(
 }
 
 /// The same, but for warnings.
-pub(super) fn check_work(scan: &Answered, due: &Prediction, loaded: Option<&Memo>) -> Result<(), Error> {
+pub(super) fn check_work(
+    scan: &Answered,
+    due: &Prediction,
+    loaded: Option<&Memo>,
+) -> Result<(), Error> {
     let mode = (due.mode.to_string(), due.reason.to_string());
     expect(Wrong::Mode, "the mode", &(scan.mode.clone(), scan.reason.clone()), &mode)?;
     let Work { rows, body_bytes, hints } = &due.work;
@@ -52,12 +60,17 @@ pub(super) fn check_work(scan: &Answered, due: &Prediction, loaded: Option<&Memo
         &memo,
         &(due.memo.cursor, due.memo.facts(), due.memo.completions()),
     )?;
-    // A look-up for each row remembered, one for each that is remembered from now on to recognise the database by, and at most
-    // one for each new turn row.
-    let new = |loaded: &Memo| if due.mode == Mode::Incremental { due.memo.new_anchors(loaded) } else { 0 };
+    // A look-up for each row remembered, one for each that is remembered from now on to recognise
+    // the database by, and at most one for each new turn row.
+    let new = |loaded: &Memo| {
+        if due.mode == Mode::Incremental { due.memo.new_anchors(loaded) } else { 0 }
+    };
     let most = loaded.map_or(0, |loaded| loaded.remembered() + new(loaded) + hints.turn_rows);
     if scan.rows_checked > most {
-        return Err(wrong(Wrong::Work, format!("{} rows checked, {most} remembered", scan.rows_checked)));
+        return Err(wrong(
+            Wrong::Work,
+            format!("{} rows checked, {most} remembered", scan.rows_checked),
+        ));
     }
     Ok(())
 }

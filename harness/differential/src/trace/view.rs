@@ -39,7 +39,8 @@ pub(super) struct Row {
 /// One state of a database.
 #[derive(Debug, Clone)]
 pub(super) struct View {
-    /// Which file it is: another number for each that was at the path, as far as they can be distinguished.
+    /// Which file it is: another number for each that was at the path, as far as they can be
+    /// distinguished.
     pub(super) file: u64,
     /// Whether ids never come back.
     pub(super) rising: bool,
@@ -61,8 +62,8 @@ impl View {
         // Prepared once for all looks: to prepare takes longer than to read so few rows.
         let rising = connection.prepare_cached(schema)?.query_row([], |row| row.get(0))?;
         let mut rows = BTreeMap::new();
-        let mut statement =
-            connection.prepare_cached("SELECT id, ts, ts_nanos, target, feedback_log_body FROM logs")?;
+        let mut statement = connection
+            .prepare_cached("SELECT id, ts, ts_nanos, target, feedback_log_body FROM logs")?;
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
             let body = row.get_ref(4)?;
@@ -80,8 +81,14 @@ impl View {
                 prefix: bytes[..bytes.len().min(PREFIX_BYTES)].to_vec(),
             };
             let text_bytes = if is_text { bytes.len() as u64 } else { 0 };
-            let silent =
-                Row { signature, text_bytes, fact: None, ran: None, unrecognised: false, tells_tier: false };
+            let silent = Row {
+                signature,
+                text_bytes,
+                fact: None,
+                ran: None,
+                unrecognised: false,
+                tells_tier: false,
+            };
             rows.insert(row.get(0)?, silent);
         }
         oracle::each_row(connection, i64::MIN, |id, seen| {
@@ -109,7 +116,11 @@ impl View {
     /// The right answer.
     pub(super) fn answer(&self, window: Window) -> Answer {
         let known = Known {
-            facts: self.rows.iter().filter_map(|(&id, row)| Some((id, row.fact.as_ref()?))).collect(),
+            facts: self
+                .rows
+                .iter()
+                .filter_map(|(&id, row)| Some((id, row.fact.as_ref()?)))
+                .collect(),
             ran: self.rows.iter().filter_map(|(&id, row)| Some((id, row.ran.as_ref()?))).collect(),
         };
         oracle::answer(&known, &self.work(i64::MIN).hints, window)
@@ -141,7 +152,8 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// The same after other rows were read for nothing. The turns are those of the rows read last, if there were any.
+    /// The same after other rows were read for nothing. The turns are those of the rows read last,
+    /// if there were any.
     pub(super) fn after(mut self, in_vain: &Self) -> Self {
         if self.rows == 0 {
             self.hints.turns.clone_from(&in_vain.hints.turns);

@@ -20,7 +20,8 @@ pub(super) struct Waiting {
 }
 
 impl Shared {
-    /// Has another process scan until it waits for the lock, or, if it has nothing to write, to the end.
+    /// Has another process scan until it waits for the lock, or, if it has nothing to write, to the
+    /// end.
     pub(super) fn other_waits(&mut self) -> Result<(), Error> {
         let Some(worker) = self.worker.clone() else { return Ok(()) };
         let right = self.world.view()?.answer(self.window);
@@ -38,7 +39,8 @@ impl Shared {
         }
     }
 
-    /// Lets the process that waited end its scan: it finds another memo than it began with, and keeps its own to itself.
+    /// Lets the process that waited end its scan: it finds another memo than it began with, and
+    /// keeps its own to itself.
     pub(super) fn end_waiting(&mut self) -> Result<(), Error> {
         let Some(Waiting { mut child, right }) = self.waiting.take() else { return Ok(()) };
         match child.hear() {
@@ -53,7 +55,13 @@ impl Shared {
 }
 
 fn check(outcome: Result<Answered, Refused>, right: &Answer) -> Result<(), Error> {
-    let answered = outcome.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error:?}")))?;
+    let answered =
+        outcome.map_err(|error| wrong(Wrong::Outcome, format!("another process: {error:?}")))?;
     expect(Wrong::Turns, "the answer of the process that waited", &answered.turns, &right.turns)?;
-    expect(Wrong::Written, "persisting by the process that was to wait", &answered.persisted, &false)
+    expect(
+        Wrong::Written,
+        "persisting by the process that was to wait",
+        &answered.persisted,
+        &false,
+    )
 }

@@ -1,8 +1,8 @@
-//! Other processes that scan when asked to: scans of one database are serialized within a process, so that overlapping ones
-//! take two, and a relaunch is a new process.
+//! Other processes that scan when asked to: scans of one database are serialized within a process,
+//! so that overlapping ones take two, and a relaunch is a new process.
 //!
-//! [`serve`] is the child's side. It answers each line of JSON on its standard input with others, the last of which is the
-//! outcome.
+//! [`serve`] is the child's side. It answers each line of JSON on its standard input with others,
+//! the last of which is the outcome.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead};
@@ -104,7 +104,8 @@ impl Worker {
         Child::start(&mut self.command, self.patience).map_err(|_| Error::Child(Fault::NotStarted))
     }
 
-    /// Has the child scan; `None` if it died as it was told to. Whatever became of it, there is one to ask afterwards.
+    /// Has the child scan; `None` if it died as it was told to. Whatever became of it, there is one
+    /// to ask afterwards.
     pub(super) fn ask(&mut self, asked: Asked) -> Result<Option<Result<Answered, Refused>>, Error> {
         self.child.say(&Task::Scan(asked));
         let fault = match self.child.hear() {
@@ -114,7 +115,11 @@ impl Worker {
         };
         let (fault, code) = self.child.end_after(fault);
         self.child = self.fresh()?;
-        if fault == Fault::Crashed && code == Some(DIED) { Ok(None) } else { Err(Error::Child(fault)) }
+        if fault == Fault::Crashed && code == Some(DIED) {
+            Ok(None)
+        } else {
+            Err(Error::Child(fault))
+        }
     }
 }
 
@@ -172,7 +177,8 @@ impl Probe for Telling {
                 return false;
             }
         }
-        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take_if(|stop| stop.at(point));
+        let stop =
+            self.stop.lock().unwrap_or_else(PoisonError::into_inner).take_if(|stop| stop.at(point));
         match stop {
             None => true,
             // Without any cleaning up.
@@ -211,7 +217,8 @@ mod tests {
         }
     }
 
-    /// Asks a shell that executes `script` in the place of a child, twice: the second time it must have been replaced.
+    /// Asks a shell that executes `script` in the place of a child, twice: the second time it must
+    /// have been replaced.
     fn faults(script: &str) -> [Fault; 2] {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]);
@@ -231,7 +238,8 @@ mod tests {
         assert_eq!(faults("read asked; exit 3"), [Fault::Crashed; 2]);
         assert_eq!(faults("read asked; kill -9 $$"), [Fault::Crashed; 2]);
         assert_eq!(faults("read asked"), [Fault::Silent; 2]);
-        let worker = Worker::start(&Program { path: "/nonexistent/program".into(), ..Program::default() });
+        let worker =
+            Worker::start(&Program { path: "/nonexistent/program".into(), ..Program::default() });
         assert!(worker.is_err());
     }
 }

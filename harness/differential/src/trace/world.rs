@@ -1,5 +1,5 @@
-//! The files of a history: the database with its writer, and the copies set aside. Each operation on the database is
-//! done here, through the store where the store can do it.
+//! The files of a history: the database with its writer, and the copies set aside. Each operation
+//! on the database is done here, through the store where the store can do it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -101,8 +101,8 @@ impl World {
         Ok(View::read(self.side()?, file)?)
     }
 
-    /// Does `ops` to a copy: what another process has to do to this database, and what is there before it and after each. The
-    /// rows that come later here are other ones.
+    /// Does `ops` to a copy: what another process has to do to this database, and what is there
+    /// before it and after each. The rows that come later here are other ones.
     pub(super) fn rehearse(&mut self, ops: &[DataOp]) -> Result<(Writing, Vec<View>), Error> {
         let writing = Writing {
             database: self.database.clone(),
@@ -180,11 +180,13 @@ impl World {
         Ok(())
     }
 
-    /// Makes a copy of what is in the database. Not of its files: a writer that was killed may have left a transaction in the
-    /// write-ahead log that nobody sees before the log is recovered, as a copy of it would be.
+    /// Makes a copy of what is in the database. Not of its files: a writer that was killed may have
+    /// left a transaction in the write-ahead log that nobody sees before the log is recovered, as a
+    /// copy of it would be.
     fn copy_to(&mut self, path: &Path) -> Result<(), Error> {
         self.side()?.execute("VACUUM INTO ?1", [path.display().to_string()])?;
-        // The copy comes without this lasting setting, and a writer could not set it beside a reader.
+        // The copy comes without this lasting setting, and a writer could not set it beside a
+        // reader.
         Ok(Connection::open(path)?.pragma_update(None, "journal_mode", "WAL")?)
     }
 
@@ -228,8 +230,12 @@ impl World {
             (Defect::NoFile, false) => std::fs::rename(aside, &self.database)?,
             (Defect::NoTable, true) => self.sql("ALTER TABLE logs RENAME TO other")?,
             (Defect::NoTable, false) => self.sql("ALTER TABLE other RENAME TO logs")?,
-            (Defect::NoColumn, true) => self.sql("ALTER TABLE logs RENAME COLUMN target TO other")?,
-            (Defect::NoColumn, false) => self.sql("ALTER TABLE logs RENAME COLUMN other TO target")?,
+            (Defect::NoColumn, true) => {
+                self.sql("ALTER TABLE logs RENAME COLUMN target TO other")?;
+            }
+            (Defect::NoColumn, false) => {
+                self.sql("ALTER TABLE logs RENAME COLUMN other TO target")?;
+            }
         }
         Ok(())
     }
@@ -272,8 +278,10 @@ impl World {
             let next = next.display().to_string();
             let connection = self.side()?;
             connection.execute("ATTACH ?1 AS next", [next])?;
-            connection
-                .execute(&format!("INSERT INTO next.logs ({columns}) SELECT {columns} FROM main.logs"), [])?;
+            connection.execute(
+                &format!("INSERT INTO next.logs ({columns}) SELECT {columns} FROM main.logs"),
+                [],
+            )?;
             connection.execute("DETACH next", [])?;
         }
         self.close();
@@ -313,7 +321,8 @@ impl World {
         (self.log, self.side) = (None, None);
     }
 
-    /// Closes what was opened only to look, unless the writer runs: others may then be the last to use the database.
+    /// Closes what was opened only to look, unless the writer runs: others may then be the last to
+    /// use the database.
     pub(super) fn leave(&mut self) {
         if self.log.is_none() {
             self.side = None;
@@ -328,8 +337,11 @@ impl World {
         let log = match self.log.take() {
             Some(log) => log,
             None => {
-                let options =
-                    LogOptions { create: false, retention: self.retention, ..LogOptions::default() };
+                let options = LogOptions {
+                    create: false,
+                    retention: self.retention,
+                    ..LogOptions::default()
+                };
                 TraceLog::open_with(&self.database, options)?
             }
         };
@@ -363,7 +375,10 @@ pub(super) struct Writing {
 
 impl Writing {
     /// Does them; `begins` hears of each before it begins.
-    pub(super) fn write(&self, mut begins: impl FnMut(usize) -> io::Result<()>) -> Result<(), Error> {
+    pub(super) fn write(
+        &self,
+        mut begins: impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let (rows, bytes) = self.retention;
         let mut world = World::at(&self.database, IdentityKind::Blind);
         (world.retention, world.serial) = (Retention { rows, bytes }, self.serial);
@@ -397,13 +412,18 @@ mod tests {
         let append: DataOp = "append noise turn=0 at=1".parse().unwrap();
         world.apply(&append).unwrap();
         let shown = world.view().unwrap();
-        // What a writer leaves that is killed after the last write to the log and before the one to its index.
+        // What a writer leaves that is killed after the last write to the log and before the one to
+        // its index.
         let index = world.folder.join(format!("{}-shm", schema::FILE_NAME));
         let before = std::fs::read(&index).unwrap();
         world.apply(&append).unwrap();
         let file = std::fs::OpenOptions::new().write(true).open(&index).unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, &before, 0).unwrap();
-        assert_eq!(world.view().unwrap().rows, shown.rows, "it is shown, and nothing would be tested");
+        assert_eq!(
+            world.view().unwrap().rows,
+            shown.rows,
+            "it is shown, and nothing would be tested"
+        );
 
         let (_, views) = world.rehearse(&[append]).unwrap();
         assert_eq!(views[0].rows, shown.rows);

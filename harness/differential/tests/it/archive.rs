@@ -1,6 +1,8 @@
-//! Random histories of session archives, and the kept ones: every refresh right, and nothing read or written that need not be.
+//! Random histories of session archives, and the kept ones: every refresh right, and nothing read
+//! or written that need not be.
 //!
-//! The same histories each time. To look further, use `tracerig diff archive`; it also executes a single one (`--replay`).
+//! The same histories each time. To look further, use `tracerig diff archive`; it also executes a
+//! single one (`--replay`).
 
 use crate::common::search::{assert_exercised, expect_nothing, expect_nothing_kept};
 use tracerig_differential::archive::Archives;

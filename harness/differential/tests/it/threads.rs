@@ -1,7 +1,8 @@
-//! Histories of thread stores: random ones, kept ones, the power failing at every sync, and what must not depend on how items are
-//! appended.
+//! Histories of thread stores: random ones, kept ones, the power failing at every sync, and what
+//! must not depend on how items are appended.
 //!
-//! The same histories each time. To look further, use `tracerig diff threads`; it also executes a single one (`--replay`).
+//! The same histories each time. To look further, use `tracerig diff threads`; it also executes a
+//! single one (`--replay`).
 
 use std::collections::BTreeMap;
 
@@ -72,7 +73,8 @@ fn the_power_may_fail_at_any_sync() {
         ops.truncate(12);
         ops.extend([Op::Shutdown(1), Op::Resume(1)]);
         for mode in [Mode::Sync, Mode::Async] {
-            let case = Case { mode, durability: Durability::Fsync, patient: false, ops: ops.clone() };
+            let case =
+                Case { mode, durability: Durability::Fsync, patient: false, ops: ops.clone() };
             let syncs = bench.run(&case).unwrap().0["syncs"];
             assert!(syncs > 5, "{case}");
             for sync in 1..=u32::try_from(syncs).unwrap() {
@@ -90,7 +92,8 @@ fn the_power_may_fail_at_any_sync() {
 fn outcome(mode: Mode, ops: &[Op]) -> (BTreeMap<String, Vec<u8>>, BTreeMap<String, Row>) {
     let folder = TempDir::new().unwrap();
     let case = Case { mode, durability: Durability::Buffered, patient: false, ops: ops.to_vec() };
-    run(&case, folder.path(), Ablations::NONE).unwrap_or_else(|failure| panic!("{failure}\n{case}"));
+    run(&case, folder.path(), Ablations::NONE)
+        .unwrap_or_else(|failure| panic!("{failure}\n{case}"));
     let home = folder.path().join("home");
     let mut histories = BTreeMap::new();
     let mut folders = vec![home.join("sessions")];

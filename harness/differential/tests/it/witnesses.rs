@@ -1,5 +1,6 @@
-//! Every rule of thread stores and of the archive has a witness: a history that goes wrong when that rule alone is missing, and only
-//! then. Those of traces are tested where there is a program that scans beside them.
+//! Every rule of thread stores and of the archive has a witness: a history that goes wrong when
+//! that rule alone is missing, and only then. Those of traces are tested where there is a program
+//! that scans beside them.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -33,7 +34,10 @@ fn each_witness_says_whose_it_is_and_the_program_has_all_that_are_kept() {
     assert_the_program_has_all(&archive_rules(), "archive");
     // `diff ablations` knows both sorts of rules by their names.
     let of_scanner: Vec<_> = rules(&Program::default()).into_iter().map(|rule| rule.name).collect();
-    let all: BTreeSet<&str> =
-        of_scanner.iter().copied().chain(threads::Ablation::ALL.map(threads::Ablation::name)).collect();
+    let all: BTreeSet<&str> = of_scanner
+        .iter()
+        .copied()
+        .chain(threads::Ablation::ALL.map(threads::Ablation::name))
+        .collect();
     assert_eq!(all.len(), of_scanner.len() + threads::Ablation::ALL.len());
 }

@@ -48,9 +48,13 @@ pub(super) fn line_of(line: &[u8]) -> Line {
         None => types_of_beginning(&lossy(line)),
     };
     let has_no_type = value.as_ref().is_some_and(|value| value.get("type").is_none());
-    let Some(kind) = kind else { return if has_no_type { Line::Untyped } else { Line::Broken("no type") } };
+    let Some(kind) = kind else {
+        return if has_no_type { Line::Untyped } else { Line::Broken("no type") };
+    };
     let payload = payload.unwrap_or_default();
-    if MATTER.contains(&kind.as_str()) || kind == "event_msg" && EVENTS_MATTER.contains(&payload.as_str()) {
+    if MATTER.contains(&kind.as_str())
+        || kind == "event_msg" && EVENTS_MATTER.contains(&payload.as_str())
+    {
         value.map_or(Line::Broken("no JSON"), Line::Matters)
     } else if kind == "event_msg" {
         Line::Skipped(KNOWN_EVENTS.split(' ').any(|known| known == payload))
@@ -75,7 +79,8 @@ pub(super) fn stamp(line: &[u8]) -> Option<String> {
 /// Stands in the place of bytes that are no text.
 const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
 
-/// The text of a line that need not be one. A [`NO_TEXT`] that was written becomes another character, which no known type has.
+/// The text of a line that need not be one. A [`NO_TEXT`] that was written becomes another
+/// character, which no known type has.
 fn lossy(line: &[u8]) -> String {
     let mut text = String::new();
     for chunk in line.utf8_chunks() {
@@ -90,7 +95,7 @@ pub(super) fn types(value: &Value) -> (Option<String>, Option<String>) {
     (text(value, "type"), text(&value["payload"], "type"))
 }
 
-/// The same of what is no JSON, if only plain values are before the types.
+/// The same of what is not JSON, if only plain values are before the types.
 fn types_of_beginning(line: &str) -> (Option<String>, Option<String>) {
     // An empty name does not count.
     let Some((kind, rest)) = first_type(line).filter(|(kind, _)| !kind.is_empty()) else {
@@ -150,8 +155,9 @@ fn plain(text: &str) -> Option<&str> {
         return Some(rest);
     }
     let text = text.trim_start_matches([' ', '\t', '\r']);
-    let rest = text
-        .trim_start_matches(|character: char| character.is_ascii_alphanumeric() || "+-.".contains(character));
+    let rest = text.trim_start_matches(|character: char| {
+        character.is_ascii_alphanumeric() || "+-.".contains(character)
+    });
     (rest.len() < text.len() && !rest.is_empty()).then_some(rest)
 }
 

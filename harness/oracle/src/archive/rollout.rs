@@ -1,4 +1,5 @@
-//! What a rollout says: of itself, and of what was used. One pass, line by line; nothing outside of the file decides.
+//! What a rollout says: of itself, and of what was used. One pass, line by line; nothing outside of
+//! the file decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -55,7 +56,11 @@ impl Rollout {
             .collect()
     }
 
-    pub(super) fn usage(&self, priority: &BTreeSet<String>, slot: impl Fn(i64) -> i64) -> Vec<Used> {
+    pub(super) fn usage(
+        &self,
+        priority: &BTreeSet<String>,
+        slot: impl Fn(i64) -> i64,
+    ) -> Vec<Used> {
         let mut sums: BTreeMap<_, (Tokens, u64)> = BTreeMap::new();
         for event in &self.events {
             let known = event.turn.as_ref().is_some_and(|turn| priority.contains(turn));
@@ -65,22 +70,31 @@ impl Rollout {
             sum.1 += 1;
         }
         let used = sums.into_iter();
-        used.map(|((at, model, tier), (tokens, events))| (at, model, tier.to_owned(), tokens, events))
-            .collect()
+        used.map(|((at, model, tier), (tokens, events))| {
+            (at, model, tier.to_owned(), tokens, events)
+        })
+        .collect()
     }
 }
 
 /// What a rollout at `path` with this text says.
 pub fn interpret(path: &Path, bytes: &[u8]) -> Rollout {
     let (thread, segment) = thread_and_segment(path);
-    let mut pass = Pass { rollout: Rollout { thread, segment, ..Rollout::default() }, ..Pass::default() };
+    let mut pass =
+        Pass { rollout: Rollout { thread, segment, ..Rollout::default() }, ..Pass::default() };
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &bytes[..end]);
-    let lines = whole.split(|byte| *byte == b'\n').take(if bytes.contains(&b'\n') { usize::MAX } else { 0 });
+    let lines = whole.split(|byte| *byte == b'\n').take(if bytes.contains(&b'\n') {
+        usize::MAX
+    } else {
+        0
+    });
     for (number, line) in (1..).zip(lines) {
         let at = stamp(line).and_then(|time| milliseconds(&time));
         pass.stamped(at);
         match (line_of(line), at) {
-            (Line::Untyped, _) if number == 1 || pass.rollout.is_untyped => pass.rollout.is_untyped = true,
+            (Line::Untyped, _) if number == 1 || pass.rollout.is_untyped => {
+                pass.rollout.is_untyped = true;
+            }
             (Line::Untyped, _) => pass.rollout.broken.push((number, "no type")),
             (Line::Skipped(known), _) => {
                 pass.rollout.unknown += u64::from(!known && !pass.rollout.is_untyped);
@@ -180,7 +194,8 @@ impl Pass {
             (_, Some("task_started")) => self.turn(said),
             (_, Some("thread_settings_applied")) => {
                 if let Some(settings @ Value::Object(_)) = said.get("thread_settings") {
-                    self.tier = Some(tier_of(&self.text(settings, "service_tier").unwrap_or_default()));
+                    self.tier =
+                        Some(tier_of(&self.text(settings, "service_tier").unwrap_or_default()));
                 }
             }
             _ => self.count(at, line["ordinal"].as_u64(), &said["info"]),
@@ -231,7 +246,8 @@ impl Pass {
         }
     }
 
-    /// A count repeats the record before it, if records are written here; else it may be all that tells of a response.
+    /// A count repeats the record before it, if records are written here; else it may be all that
+    /// tells of a response.
     fn count(&mut self, at: i64, ordinal: Option<u64>, info: &Value) {
         let odd = &mut self.has_odd_count;
         let total = Given::of(&info["total_token_usage"], odd);
@@ -262,7 +278,8 @@ impl Pass {
         let thread = &self.rollout.thread;
         let is_old = |turn: &String| is_uuid7(thread) && is_uuid7(turn) && turn < thread;
         let is_old_turn = self.turn.as_ref().is_some_and(is_old);
-        let is_before = ordinal.zip(self.begins_at).is_some_and(|(ordinal, begins)| ordinal < begins);
+        let is_before =
+            ordinal.zip(self.begins_at).is_some_and(|(ordinal, begins)| ordinal < begins);
         let is_fork = self.has_parent || self.has_copy;
         if is_old_turn || is_before {
             Inherited::Surely

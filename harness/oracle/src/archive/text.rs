@@ -38,7 +38,8 @@ fn decompressed(mut frames: &[u8]) -> io::Result<Vec<u8>> {
 /// The thread that the name of a rollout tells, and the segment, if it is one.
 pub(super) fn thread_and_segment(path: &Path) -> (String, Option<String>) {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.trim_start_matches("rollout-").trim_end_matches(COMPRESSED).trim_end_matches(".jsonl");
+    let stem =
+        name.trim_start_matches("rollout-").trim_end_matches(COMPRESSED).trim_end_matches(".jsonl");
     let (stem, segment) = match stem.split_once('_') {
         Some((stem, segment)) => (stem, Some(segment.to_owned())),
         None => (stem, None),

@@ -48,9 +48,14 @@ pub fn walk(home: &Path) -> Walk {
         walk.folder(home, &folder);
     }
     // Of a rollout that is there plain and compressed, the plain one is the one.
-    let plain: BTreeSet<PathBuf> =
-        walk.files.iter().map(|found| found.path.clone()).chain(walk.failed.iter().cloned()).collect();
-    let is_the_one = |path: &Path| !is_compressed(path) || !plain.contains(&path.with_extension(""));
+    let plain: BTreeSet<PathBuf> = walk
+        .files
+        .iter()
+        .map(|found| found.path.clone())
+        .chain(walk.failed.iter().cloned())
+        .collect();
+    let is_the_one =
+        |path: &Path| !is_compressed(path) || !plain.contains(&path.with_extension(""));
     walk.files.retain(|found| is_the_one(&found.path));
     walk.failed.retain(|path| is_the_one(path));
     walk
@@ -71,8 +76,8 @@ impl Walk {
         for entry in entries.flatten() {
             let path = folder.join(entry.file_name());
             let name = entry.file_name().as_bytes().to_owned();
-            let is_rollout =
-                name.starts_with(b"rollout-") && (name.ends_with(b".jsonl") || name.ends_with(b".jsonl.zst"));
+            let is_rollout = name.starts_with(b"rollout-")
+                && (name.ends_with(b".jsonl") || name.ends_with(b".jsonl.zst"));
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
                 self.folder(home, &path);
@@ -84,7 +89,9 @@ impl Walk {
                     let is_shared = kind.is_symlink() || metadata.nlink() > 1;
                     self.files.push(Found { path, is_shared, metadata });
                 }
-                Err(error) if is_rollout && error.kind() != io::ErrorKind::NotFound => self.failed.push(path),
+                Err(error) if is_rollout && error.kind() != io::ErrorKind::NotFound => {
+                    self.failed.push(path);
+                }
                 _ => {}
             }
         }

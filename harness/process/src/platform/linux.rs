@@ -8,14 +8,16 @@ use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use landlock::{ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules};
+use landlock::{
+    ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules,
+};
 use rustix::fs::{Advice, fadvise};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::{Ended, Exit, Io, Residency};
 
-/// Waits until `child` has ended, without freeing its process id yet: `before_reaping` runs in between, and anyone who may
-/// send it a signal must have stopped by its end.
+/// Waits until `child` has ended, without freeing its process id yet: `before_reaping` runs in
+/// between, and anyone who may send it a signal must have stopped by its end.
 ///
 /// # Errors
 /// Whatever the operating system reports.
@@ -35,7 +37,10 @@ pub fn wait(child: &mut Child, before_reaping: impl FnOnce()) -> io::Result<Ende
     before_reaping();
     let (status, usage) = reap(id.as_raw_nonzero().get())?;
     let time = |value: libc::timeval| {
-        Some(Duration::new(u64::try_from(value.tv_sec).ok()?, u32::try_from(value.tv_usec).ok()? * 1000))
+        Some(Duration::new(
+            u64::try_from(value.tv_sec).ok()?,
+            u32::try_from(value.tv_usec).ok()? * 1000,
+        ))
     };
     Ok(Ended {
         at,
@@ -77,7 +82,8 @@ pub fn io_of(id: u32) -> Option<Io> {
 
 fn parse_io(text: &str) -> Option<Io> {
     let value = |name: &str| {
-        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse::<u64>().ok())
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse::<u64>().ok())
     };
     Some(Io {
         rchar: value("rchar")?,
@@ -93,21 +99,26 @@ static STDOUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process was started with its standard output closed.
 ///
-/// The runtime of Rust opens `/dev/null` in its place before `main`, for reading and writing, as others do who want no output. So
-/// it is looked at before that.
+/// The runtime of Rust opens `/dev/null` in its place before `main`, for reading and writing, as
+/// others do who want no output. So it is looked at before that.
 #[must_use]
 pub fn is_stdout_closed() -> bool {
     STDOUT_IS_CLOSED.load(Ordering::Relaxed)
 }
 
-#[expect(unsafe_code, reason = "nothing runs before the runtime of Rust but what stands in this section")]
+#[expect(
+    unsafe_code,
+    reason = "nothing runs before the runtime of Rust but what stands in this section"
+)]
 #[used]
-// SAFETY: the section holds pointers to functions of this type, and this one makes a system call and sets a flag.
+// SAFETY: the section holds pointers to functions of this type, and this one makes a system call
+// and sets a flag.
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = look_at_stdout;
 
 extern "C" fn look_at_stdout() {
-    let is_closed = rustix::io::fcntl_getfd(rustix::stdio::stdout()) == Err(rustix::io::Errno::BADF);
+    let is_closed =
+        rustix::io::fcntl_getfd(rustix::stdio::stdout()) == Err(rustix::io::Errno::BADF);
     STDOUT_IS_CLOSED.store(is_closed, Ordering::Relaxed);
 }
 
@@ -124,14 +135,15 @@ pub fn confine(writable: &[PathBuf]) -> bool {
     confined.is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
 }
 
-/// Makes this process the parent of whatever its descendants leave behind, so that [`sweep`] finds it.
+/// Makes this process the parent of whatever its descendants leave behind, so that [`sweep`] finds
+/// it.
 pub fn adopt_orphans() {
     // Without it what is left goes on beside this process; nothing else changes.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// Kills every child of this process but `known`: what their descendants left behind when they ended. Only after
-/// [`adopt_orphans`], for otherwise this process has no children but its own.
+/// Kills every child of this process but `known`: what their descendants left behind when they
+/// ended. Only after [`adopt_orphans`], for otherwise this process has no children but its own.
 pub fn sweep(known: &[u32]) {
     if !matches!(rustix::process::child_subreaper(), Ok(Some(_))) {
         return;
@@ -150,8 +162,9 @@ pub fn sweep(known: &[u32]) {
     }
 }
 
-/// The names of processes that became children of this one and are not `known`, whose environment holds `mark` or cannot be
-/// read. With `kill` they are killed. Only after [`adopt_orphans`], like [`sweep`].
+/// The names of processes that became children of this one and are not `known`, whose environment
+/// holds `mark` or cannot be read. With `kill` they are killed. Only after [`adopt_orphans`], like
+/// [`sweep`].
 #[must_use]
 pub fn left_behind(known: &[u32], mark: &[u8], kill: bool) -> Vec<String> {
     if !matches!(rustix::process::child_subreaper(), Ok(Some(_))) {
@@ -179,7 +192,8 @@ pub fn left_behind(known: &[u32], mark: &[u8], kill: bool) -> Vec<String> {
     left
 }
 
-/// Whether the process `id` has ended and is not reaped, perhaps because another thread is about to.
+/// Whether the process `id` has ended and is not reaped, perhaps because another thread is about
+/// to.
 fn is_zombie(id: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
@@ -188,24 +202,29 @@ fn is_zombie(id: u32) -> bool {
 /// The process ids of the children of this process.
 fn children() -> Vec<u32> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
-    let lists = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let lists = tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     lists
-        .flat_map(|list| list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<u32>>())
+        .flat_map(|list| {
+            list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<u32>>()
+        })
         .collect()
 }
 
-/// Makes this thread wake from a sleep when it is due. By default the kernel may let it sleep 50 us longer, which would
-/// count as lateness of whatever the thread was to do.
+/// Makes this thread wake from a sleep when it is due. By default the kernel may let it sleep 50 us
+/// longer, which would count as lateness of whatever the thread was to do.
 pub fn wake_promptly() {
     // Without it the lateness is larger, and in every arm alike.
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
-/// Makes this process end when its parent does, which must be `parent`, or a tool that `parent` started: if it is gone
-/// already, this process ends now.
+/// Makes this process end when its parent does, which must be `parent`, or a tool that `parent`
+/// started: if it is gone already, this process ends now.
 pub fn die_with_parent(parent: u32) {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let now = rustix::process::getppid().and_then(|id| u32::try_from(id.as_raw_nonzero().get()).ok());
+    let now =
+        rustix::process::getppid().and_then(|id| u32::try_from(id.as_raw_nonzero().get()).ok());
     if now != Some(parent) && now.and_then(parent_of) != Some(parent) {
         std::process::exit(1);
     }
@@ -223,8 +242,8 @@ fn parent_of(id: u32) -> Option<u32> {
 /// Not `ru_maxrss`: a process begins its life with the peak of the one that started it.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
-    // Read calls of a fixed size: the length of this file depends on the digits of process ids, and would show in the
-    // count of bytes read.
+    // Read calls of a fixed size: the length of this file depends on the digits of process ids, and
+    // would show in the count of bytes read.
     let mut text = [0; 1024];
     let mut filled = 0;
     let mut file = File::open("/proc/self/status").ok()?;
@@ -255,12 +274,22 @@ pub fn residency(file: &File) -> io::Result<Option<Residency>> {
     Ok(Some(Residency { resident: resident as u64, pages: pages as u64 }))
 }
 
-#[expect(unsafe_code, reason = "only mincore tells what the page cache holds, and it asks for a mapping")]
+#[expect(
+    unsafe_code,
+    reason = "only mincore tells what the page cache holds, and it asks for a mapping"
+)]
 fn mincore(file: &File, length: usize, map: &mut [u8]) -> io::Result<()> {
-    // SAFETY: a new mapping at an address the kernel chooses; nothing reads or writes through it, so a file that
-    // shrinks meanwhile does no harm.
+    // SAFETY: a new mapping at an address the kernel chooses; nothing reads or writes through it,
+    // so a file that shrinks meanwhile does no harm.
     let start = unsafe {
-        libc::mmap(std::ptr::null_mut(), length, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0)
+        libc::mmap(
+            std::ptr::null_mut(),
+            length,
+            libc::PROT_READ,
+            libc::MAP_SHARED,
+            file.as_raw_fd(),
+            0,
+        )
     };
     if start == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
@@ -273,8 +302,9 @@ fn mincore(file: &File, length: usize, map: &mut [u8]) -> io::Result<()> {
     result
 }
 
-/// Writes what is not yet on the device there and drops the file's pages from the page cache, as far as no process maps
-/// them. Returns whether the platform can; [`residency`] tells whether it did.
+/// Writes what is not yet on the device there and drops the file's pages from the page cache, as
+/// far as no process maps them. Returns whether the platform can; [`residency`] tells whether it
+/// did.
 ///
 /// # Errors
 /// Whatever the operating system reports.
@@ -308,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_child_s_end_is_told_with_what_it_read() {
-        let mut child = Command::new("sh").args(["-c", "exit 7"]).stdin(Stdio::null()).spawn().unwrap();
+        let mut child =
+            Command::new("sh").args(["-c", "exit 7"]).stdin(Stdio::null()).spawn().unwrap();
         let mut asked = false;
         let ended = wait(&mut child, || asked = true).unwrap();
         assert!(asked);

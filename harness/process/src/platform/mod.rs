@@ -1,7 +1,9 @@
-//! What only the operating system knows: what a process used, what the page cache holds, how to drop it from there.
+//! What only the operating system knows: what a process used, what the page cache holds, how to
+//! drop it from there.
 //!
-//! The rest of the workspace is portable. Where a platform lacks a figure it is `None`, "unavailable", and never zero. The
-//! fallback can be built anywhere with `--cfg tracerig_portable`, so that it is compiled on every machine that tests.
+//! The rest of the workspace is portable. Where a platform lacks a figure it is `None`,
+//! "unavailable", and never zero. The fallback can be built anywhere with `--cfg
+//! tracerig_portable`, so that it is compiled on every machine that tests.
 
 #[cfg(all(target_os = "linux", not(tracerig_portable)))]
 mod linux;
@@ -15,7 +17,9 @@ pub use portable::*;
 
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

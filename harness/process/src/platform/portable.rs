@@ -65,7 +65,8 @@ pub fn left_behind(_: &[u32], _: &[u8], _: bool) -> Vec<String> {
 /// Nothing here tells a sleeping thread to wake more promptly.
 pub fn wake_promptly() {}
 
-/// Ends this process if its parent is not `parent` any more. Unlike on Linux it is not told when that happens later.
+/// Ends this process if its parent is not `parent` any more. Unlike on Linux it is not told when
+/// that happens later.
 pub fn die_with_parent(parent: u32) {
     let now = rustix::process::getppid().map(|id| id.as_raw_nonzero().get());
     if now.and_then(|id| u32::try_from(id).ok()) != Some(parent) {

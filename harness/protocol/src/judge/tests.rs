@@ -4,8 +4,13 @@ use super::*;
 use crate::{ErrorKind, ScanAsked, TraceAnswer, Turn, WirePath};
 
 fn scan() -> Request {
-    let asked =
-        ScanAsked { database: WirePath("/d".into()), memo: None, since: None, until: None, force: false };
+    let asked = ScanAsked {
+        database: WirePath("/d".into()),
+        memo: None,
+        since: None,
+        until: None,
+        force: false,
+    };
     Request::new("7", Ask::Scan(asked), 1000)
 }
 
@@ -24,7 +29,8 @@ fn fault(request: &Request, stdout: &str, end: End) -> Option<Fault> {
 const GOOD: &str = "{\"tracerig\":1,\"id\":\"7\",\"result\":{\"turns\":{}}}\n";
 
 fn turns(names: &[&str]) -> Answer {
-    let turn = |name: &&str| ((*name).to_owned(), Turn { thread_id: None, model: None, timestamp: 1 });
+    let turn =
+        |name: &&str| ((*name).to_owned(), Turn { thread_id: None, model: None, timestamp: 1 });
     Answer::Trace(TraceAnswer { turns: names.iter().map(turn).collect(), mode: None })
 }
 
@@ -74,7 +80,10 @@ fn a_hello_says_who_it_is() {
     assert_eq!(say(&format!("\"name\":\"a\",\"version\":\"1\",{later}")), None);
     assert_eq!(say(&format!("\"version\":\"1\",{trace}")), Some(Fault::NoHello));
     assert_eq!(say("\"name\":\"a\",\"version\":\"1\""), Some(Fault::NoHello));
-    assert_eq!(say("\"name\":\"a\",\"version\":\"1\",\"contracts\":[\"usage\"]"), Some(Fault::NoHello));
+    assert_eq!(
+        say("\"name\":\"a\",\"version\":\"1\",\"contracts\":[\"usage\"]"),
+        Some(Fault::NoHello)
+    );
     let newer = format!("\"name\":\"a\",\"version\":\"1\",\"versions\":[2],{trace}");
     assert_eq!(say(&newer), Some(Fault::NoHello));
     for version in ["", "main", "latest"] {
@@ -110,7 +119,8 @@ fn an_answer_is_held_against_the_right_one_an_earlier_one_and_itself() {
 
 #[test]
 fn an_error_is_an_outcome_and_says_what_the_memo_must_be() {
-    let line = "{\"tracerig\":1,\"id\":\"7\",\"error\":{\"kind\":\"busy\",\"message\":\"locked\"}}\n";
+    let line =
+        "{\"tracerig\":1,\"id\":\"7\",\"error\":{\"kind\":\"busy\",\"message\":\"locked\"}}\n";
     let outcome = judge(&scan(), &seen(line, End::Code(0)));
     let Outcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
     assert!(refusal.kind.is_definite() && refusal.to_string() == "busy: locked");
@@ -119,9 +129,10 @@ fn an_error_is_an_outcome_and_says_what_the_memo_must_be() {
 
 #[test]
 fn numbers_above_2_to_the_53_may_be_strings_and_usage_is_summed_to_what_is_declared() {
-    let declared: UsageDeclared =
-        serde_json::from_str(r#"{"by":["day"],"tokens":["input","output"],"input_includes_cached":false}"#)
-            .unwrap();
+    let declared: UsageDeclared = serde_json::from_str(
+        r#"{"by":["day"],"tokens":["input","output"],"input_includes_cached":false}"#,
+    )
+    .unwrap();
     let said = r#"{"rows":[{"day":"d","input":"18446744073709551000","output":2},{"day":"d","input":10}]}"#;
     let right = r#"{"rows":[{"day":"d","model":"m","input":"18446744073709551015","cached_input":5,"output":2},
         {"day":"e"}]}"#;
@@ -134,6 +145,9 @@ fn numbers_above_2_to_the_53_may_be_strings_and_usage_is_summed_to_what_is_decla
     assert!(!Difference::of(&cached, &cached, Some(&declared)).is_empty());
     let other = read(r#"{"rows":[{"day":"d","input":1,"output":2}]}"#);
     let told = Difference::of(&other, &read(right), Some(&declared)).to_string();
-    assert!(told.starts_with("1 different: row `d`: input 1, output 2, instead of input 1844"), "{told}");
+    assert!(
+        told.starts_with("1 different: row `d`: input 1, output 2, instead of input 1844"),
+        "{told}"
+    );
     assert!(serde_json::from_str::<crate::UsageRow>(r#"{"input":-1}"#).is_err());
 }

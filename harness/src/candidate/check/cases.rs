@@ -31,8 +31,14 @@ pub enum Level {
 
 impl Level {
     /// Every level, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Hello, Self::Answers, Self::Relaunch, Self::BadInput, Self::CancelKill, Self::Random];
+    pub const ALL: [Self; 6] = [
+        Self::Hello,
+        Self::Answers,
+        Self::Relaunch,
+        Self::BadInput,
+        Self::CancelKill,
+        Self::Random,
+    ];
 
     /// Its name, as it begins the names of its cases.
     #[must_use]
@@ -146,7 +152,7 @@ fn read(
         let begins = line;
         line += block.lines().count() + 1;
         if place == 0 {
-            // What stands before the first case is for readers.
+            // What comes before the first case is for readers.
             continue;
         }
         let error = |problem: String| ParseError { line: begins, problem };
@@ -156,7 +162,8 @@ fn read(
         let level = level.ok_or_else(|| error(format!("`{name}` names no level")))?;
         let mut word = |label: &str| {
             let said = lines.next().and_then(|line| line.strip_prefix(label));
-            said.map(|said| said.trim().to_owned()).ok_or_else(|| error(format!("`{label}` is missing")))
+            said.map(|said| said.trim().to_owned())
+                .ok_or_else(|| error(format!("`{label}` is missing")))
         };
         let (rule, at) = (word("rule:")?, word("at:")?);
         let text: String = lines.map(|line| format!("{line}\n")).collect();
@@ -197,10 +204,16 @@ mod tests {
 
     #[test]
     fn every_case_can_be_read_and_has_a_name_of_its_own() {
-        for (contract, least) in [(Contract::Trace, 90), (Contract::Usage, 35), (Contract::Threads, 15)] {
+        for (contract, least) in
+            [(Contract::Trace, 90), (Contract::Usage, 35), (Contract::Threads, 15)]
+        {
             let cases = cases(contract).unwrap();
             let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-            assert!(names.len() == cases.len() && names.len() >= least, "{contract}: {}", names.len());
+            assert!(
+                names.len() == cases.len() && names.len() >= least,
+                "{contract}: {}",
+                names.len()
+            );
             for level in [Level::Answers, Level::Relaunch, Level::BadInput] {
                 assert!(cases.iter().any(|case| case.level == level), "{contract} {level}");
             }

@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use tracerig_protocol::{Ask, Capability, Contract, ErrorKind, Expected, Fault, Finding, Outcome, Request};
+use tracerig_protocol::{
+    Ask, Capability, Contract, ErrorKind, Expected, Fault, Finding, Outcome, Request,
+};
 
 use super::super::host::Candidate;
 use super::super::input::{asked_of, prepared, right_answer};
@@ -13,7 +15,7 @@ use super::super::input::{asked_of, prepared, right_answer};
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw {
-    /// A line that is no JSON.
+    /// A line that is not JSON.
     NotJson,
     /// Nothing.
     Nothing,
@@ -113,29 +115,36 @@ impl Raw {
         let line = request.line();
         Ok(match self {
             // The id is not known to who cannot read the request.
-            Self::NotJson => (Request { id: String::new(), ..request }, b"this is not JSON\n".to_vec()),
+            Self::NotJson => {
+                (Request { id: String::new(), ..request }, b"this is not JSON\n".to_vec())
+            }
             Self::Nothing => (request, Vec::new()),
             Self::UnknownAsk => {
-                let line = String::from_utf8_lossy(&line)
-                    .replace(&format!("\"ask\":\"{}\"", name(&request.ask)), "\"ask\":\"no-such-ask\"");
+                let line = String::from_utf8_lossy(&line).replace(
+                    &format!("\"ask\":\"{}\"", name(&request.ask)),
+                    "\"ask\":\"no-such-ask\"",
+                );
                 (request, line.into_bytes())
             }
             Self::UnknownField => {
-                let line = String::from_utf8_lossy(&line).replacen('{', "{\"later\":{\"a\":[1,null]},", 1);
+                let line =
+                    String::from_utf8_lossy(&line).replacen('{', "{\"later\":{\"a\":[1,null]},", 1);
                 (request, line.into_bytes())
             }
             _ => (request, line),
         })
     }
 
-    /// Asks, and gives the way in which the answer breaks the rule. `Ok(false)`: it does not offer that.
+    /// Asks, and gives the way in which the answer breaks the rule. `Ok(false)`: it does not offer
+    /// that.
     pub(super) fn run(
         self,
         contract: Contract,
         candidate: &mut Candidate,
         folder: &Path,
     ) -> io::Result<Result<bool, (&'static str, String)>> {
-        let (request, line) = self.prepare(contract, folder, candidate.said().can(Capability::Memo))?;
+        let (request, line) =
+            self.prepare(contract, folder, candidate.said().can(Capability::Memo))?;
         let ask = request.ask.clone();
         let outcome = candidate.launch_line(request, &line, None)?.outcome;
         let fault = |fault: Fault, detail: String| Ok(Err((fault.name(), detail)));
@@ -151,7 +160,9 @@ impl Raw {
                 let expected = Expected { right: &right, earlier: &[], again: None, declared };
                 match outcome.against(&expected) {
                     Outcome::Answered(..) => Ok(Ok(true)),
-                    Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unsupported => Ok(Ok(false)),
+                    Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unsupported => {
+                        Ok(Ok(false))
+                    }
                     Outcome::Refused(refusal) => Ok(Err(("refused", refusal.to_string()))),
                     Outcome::Faulty(finding) => fault(finding.fault, finding.detail),
                 }
@@ -179,7 +190,7 @@ const fn name(ask: &Ask) -> &'static str {
     }
 }
 
-/// Renames the folder that `data` stands in.
+/// Renames the folder that `data` is in.
 fn moved(data: &Path, name: &OsStr) -> io::Result<PathBuf> {
     let folder = data.parent().unwrap_or(Path::new("."));
     let to = folder.with_file_name(name);

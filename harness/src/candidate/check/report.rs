@@ -34,7 +34,7 @@ pub enum Verdict {
     Failed,
     /// It failed every request; the words say how the first one failed.
     NotRunning(String),
-    /// What it stands for is not installed.
+    /// What it means is not installed.
     Unavailable(String),
     /// It does not offer this contract, or this version of tracerig cannot check it.
     Unsupported(String),
@@ -91,7 +91,15 @@ impl Failure {
 
 impl LevelReport {
     pub(super) const fn new(level: Level) -> Self {
-        Self { level, passed: 0, known: 0, unsupported: 0, not_run: 0, failures: Vec::new(), note: "" }
+        Self {
+            level,
+            passed: 0,
+            known: 0,
+            unsupported: 0,
+            not_run: 0,
+            failures: Vec::new(),
+            note: "",
+        }
     }
 }
 

@@ -59,7 +59,9 @@ pub enum CheckError {
     #[error(transparent)]
     Search(#[from] search::Error),
     /// This machine has no room for temporary files, or no process left.
-    #[error("candidates cannot be started here: {0}. Set TMPDIR to a folder that can be written to")]
+    #[error(
+        "candidates cannot be started here: {0}. Set TMPDIR to a folder that can be written to"
+    )]
     Io(#[from] io::Error),
     /// No case has such a name.
     #[error(
@@ -100,8 +102,9 @@ pub fn check(
     let all = cases(contract)?;
     let is_wanted = |name: &str| {
         let is_below = |only: &String| name.strip_prefix(only.trim_end_matches('/'));
-        let is_it =
-            |only: &String| is_below(only).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_it = |only: &String| {
+            is_below(only).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         options.only.is_empty() || options.only.iter().any(is_it)
     };
     let wanted: Vec<&Case> = all.iter().filter(|case| is_wanted(&case.name)).collect();
@@ -114,31 +117,35 @@ pub fn check(
 
     seen(Level::Hello, 2);
     let answers = Arc::new(AtomicU64::new(0));
-    let foreign = match opened_counting(definition, options.limit, &options.option, Arc::clone(&answers))? {
-        Ok(foreign) => foreign,
-        Err(NotOpened::Unavailable(told)) => {
-            report.verdict = Verdict::Unavailable(told);
-            return Ok(report);
-        }
-        Err(NotOpened::Faulty(finding)) => {
-            let mut level = LevelReport::new(Level::Hello);
-            level.failures.push(at_hello(options, finding.fault, finding.detail, "hello"));
-            report.levels.push(level);
-            report.verdict = Verdict::Failed;
-            return Ok(report);
-        }
-    };
+    let foreign =
+        match opened_counting(definition, options.limit, &options.option, Arc::clone(&answers))? {
+            Ok(foreign) => foreign,
+            Err(NotOpened::Unavailable(told)) => {
+                report.verdict = Verdict::Unavailable(told);
+                return Ok(report);
+            }
+            Err(NotOpened::Faulty(finding)) => {
+                let mut level = LevelReport::new(Level::Hello);
+                level.failures.push(at_hello(options, finding.fault, finding.detail, "hello"));
+                report.levels.push(level);
+                report.verdict = Verdict::Failed;
+                return Ok(report);
+            }
+        };
     report.confined = candidate.hello()?.confined;
     report.candidate = candidate.named();
     if !candidate.said().offers(contract) {
-        let offers: Vec<&str> = candidate.said().contracts.iter().map(|offered| offered.name()).collect();
-        let told = format!("it does not offer `{contract}`; its hello offers {}", offers.join(", "));
+        let offers: Vec<&str> =
+            candidate.said().contracts.iter().map(|offered| offered.name()).collect();
+        let told =
+            format!("it does not offer `{contract}`; its hello offers {}", offers.join(", "));
         report.verdict = Verdict::Unsupported(told);
         return Ok(report);
     }
     report.levels.push(hello(options, &mut candidate)?);
 
-    let mut checking = Checking { definition, options, candidate, failed: BTreeSet::new(), answers };
+    let mut checking =
+        Checking { definition, options, candidate, failed: BTreeSet::new(), answers };
     let mut found = match contract {
         // A history of threads asks the candidate itself, and not by way of the subject.
         Contract::Trace | Contract::Threads => {
@@ -238,7 +245,8 @@ impl Checking<'_> {
         let bench = Bench::new(subject)?;
         let mut levels = Vec::new();
         for level in [Level::Answers, Level::Relaunch, Level::BadInput, Level::CancelKill] {
-            let cases: Vec<&Case> = cases.iter().filter(|case| case.level == level).copied().collect();
+            let cases: Vec<&Case> =
+                cases.iter().filter(|case| case.level == level).copied().collect();
             if cases.is_empty() || interrupt::requested() {
                 continue;
             }
@@ -333,7 +341,8 @@ impl Checking<'_> {
     fn failure(&self, case: &Case, kind: String, detail: String) -> Failure {
         let Options { contract, named, .. } = self.options;
         let (mut rule, mut at) = (case.rule.clone(), case.at.clone());
-        // Whoever writes elsewhere or crashes breaks another rule than the one that the case is about.
+        // Whoever writes elsewhere or crashes breaks another rule than the one that the case is
+        // about.
         let of_answers = [Fault::Wrong, Fault::Stale, Fault::Nondeterministic];
         let fault = Fault::ALL.into_iter().find(|fault| fault.name() == kind);
         if let Some(fault) = fault.filter(|fault| !of_answers.contains(fault)) {
@@ -346,7 +355,10 @@ impl Checking<'_> {
             at,
             detail,
             history: case.history(),
-            repeat: format!("tracerig candidate check --contract {contract} --case {} {named}", case.name),
+            repeat: format!(
+                "tracerig candidate check --contract {contract} --case {} {named}",
+                case.name
+            ),
             by_hand: format!(
                 "tracerig candidate input {} --dir DIR | {}",
                 case.name,
@@ -360,7 +372,11 @@ impl Checking<'_> {
             subject,
             seed: self.options.seed,
             ops: 20,
-            limits: Limits { cases: Some(self.options.histories), time: None, shrinking: Some(SHRINKING) },
+            limits: Limits {
+                cases: Some(self.options.histories),
+                time: None,
+                shrinking: Some(SHRINKING),
+            },
             jobs: self.options.jobs,
             shard: Shard::WHOLE,
             corpus: Vec::new(),
@@ -412,7 +428,8 @@ impl Checking<'_> {
             if !case.starts_with(&prefix) || !is_wanted(case) || self.failed.contains(case) {
                 continue;
             }
-            let level = Level::ALL.into_iter().find(|level| case.starts_with(&format!("{prefix}{level}/")));
+            let level =
+                Level::ALL.into_iter().find(|level| case.starts_with(&format!("{prefix}{level}/")));
             let place = report.levels.iter_mut().find(|report| Some(report.level) == level);
             let Some(level) = place else { continue };
             level.failures.push(Failure {
@@ -431,7 +448,8 @@ impl Checking<'_> {
     }
 }
 
-/// A message without the number of the operation, which is another one in a history that was edited.
+/// A message without the number of the operation, which is another one in a history that was
+/// edited.
 fn without_place(message: &str) -> String {
     match message.split_once(": operation ") {
         Some((kind, rest)) => {

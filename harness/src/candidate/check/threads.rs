@@ -1,5 +1,5 @@
-//! Histories of a store of threads: what is appended, by launches that end or are ended, and whether
-//! every history and every row is then what it must be.
+//! Histories of a store of threads: what is appended, by launches that end or are ended, and
+//! whether every history and every row is then what it must be.
 //!
 //!     append 1 3 | 2 1       one launch: three lines on thread 1, then one on thread 2
 //!     killed 500us: 1 4      the same, killed after that time
@@ -19,7 +19,8 @@ use tracerig_differential::foreign::Interruption;
 use tracerig_differential::parse_error::ParseError;
 use tracerig_oracle::threads::{self as oracle, Replay};
 use tracerig_protocol::{
-    Answer, Append, AppendAsked, Ask, ErrorKind, Expected, Finding, Item, Outcome, Request, WirePath,
+    Answer, Append, AppendAsked, Ask, ErrorKind, Expected, Finding, Item, Outcome, Request,
+    WirePath,
 };
 use tracerig_store::threads::{SESSIONS, schema};
 
@@ -74,7 +75,7 @@ struct Store {
     given: BTreeMap<u8, usize>,
     /// The lines that each history must hold after its first: kind and payload.
     due: BTreeMap<u8, Vec<(String, String)>>,
-    /// The whole lines of each history as they were.
+    /// The whole lines of each history unchanged.
     before: BTreeMap<u8, Vec<u8>>,
 }
 
@@ -93,7 +94,8 @@ impl Store {
             Step::Append(parts) | Step::Killed(_, parts) => {
                 for (thread, lines) in parts {
                     let given = self.given.entry(*thread).or_default();
-                    let items = self.conversation.of_thread(usize::from(*thread)).skip(*given).take(*lines);
+                    let items =
+                        self.conversation.of_thread(usize::from(*thread)).skip(*given).take(*lines);
                     let item = |item: &tracerig_store::threads::Item| Item {
                         kind: item.kind().to_owned(),
                         payload: item.payload().get().to_owned(),
@@ -112,10 +114,14 @@ impl Store {
             }
             Step::Tear(_) => return None,
         }
-        let ask =
-            |(thread, items): &(u8, Vec<Item>)| Append { thread: thread_id(*thread), items: items.clone() };
-        let asked =
-            AppendAsked { home: WirePath(self.home.clone()), appends: appends.iter().map(ask).collect() };
+        let ask = |(thread, items): &(u8, Vec<Item>)| Append {
+            thread: thread_id(*thread),
+            items: items.clone(),
+        };
+        let asked = AppendAsked {
+            home: WirePath(self.home.clone()),
+            appends: appends.iter().map(ask).collect(),
+        };
         if !matches!(step, Step::Refused(_)) {
             for (thread, items) in appends {
                 let lines = items.into_iter().map(|item| (item.kind, item.payload));
@@ -147,8 +153,8 @@ impl Store {
         found
     }
 
-    /// What is wrong with the store. After a launch that was killed, the last lines may be missing, a line
-    /// may break off, and rows may be late.
+    /// What is wrong with the store. After a launch that was killed, the last lines may be missing,
+    /// a line may break off, and rows may be late.
     fn wrong(&mut self, was_killed: bool) -> io::Result<Option<String>> {
         let database = self.home.join(schema::FILE_NAME);
         let rows = if database.exists() { oracle::rows(&database) } else { Ok(BTreeMap::new()) };
@@ -206,21 +212,27 @@ impl Store {
             end += line.len();
             let is_right = match count.checked_sub(1) {
                 None => is_first(line, &thread_id(thread)),
-                Some(place) => due.get(place).is_some_and(|(kind, payload)| is_line(line, kind, payload)),
+                Some(place) => {
+                    due.get(place).is_some_and(|(kind, payload)| is_line(line, kind, payload))
+                }
             };
             if !is_right {
-                let what = if count == 0 { "its session_meta" } else { "the one that was appended" };
+                let what =
+                    if count == 0 { "its session_meta" } else { "the one that was appended" };
                 return Ok(Some(format!("line {} of its history is not {what}", count + 1)));
             }
             count += 1;
             replay.line(line, end as u64);
             // The row of a killed process may be that of any beginning with what was there before.
-            is_replayed |=
-                end >= known.len() && row.is_some_and(|row| oracle::difference(row, replay.row()).is_none());
+            is_replayed |= end >= known.len()
+                && row.is_some_and(|row| oracle::difference(row, replay.row()).is_none());
         }
         let written = count.saturating_sub(1);
         if written < due.len() && !was_killed {
-            return Ok(Some(format!("its history has {written} of {} lines that were appended", due.len())));
+            return Ok(Some(format!(
+                "its history has {written} of {} lines that were appended",
+                due.len()
+            )));
         }
         self.due.insert(thread, due[..written].to_vec());
         self.before.insert(thread, bytes[..end].to_vec());
@@ -228,7 +240,9 @@ impl Store {
             None if was_killed => None,
             None => Some("it has no row".to_owned()),
             Some(_) if was_killed && is_replayed => None,
-            Some(row) => oracle::difference(row, replay.row()).map(|told| format!("its row: {told}")),
+            Some(row) => {
+                oracle::difference(row, replay.row()).map(|told| format!("its row: {told}"))
+            }
         })
     }
 }
@@ -244,7 +258,8 @@ impl History {
     pub(super) fn run(&self, candidate: &mut Candidate, folder: &Path) -> Done {
         let mut store = Store::new(folder.join("data").join("home"))?;
         for (place, step) in self.0.iter().enumerate() {
-            let fail = |kind, told: String| Ok(Err((kind, format!("operation {}: {told}", place + 1))));
+            let fail =
+                |kind, told: String| Ok(Err((kind, format!("operation {}: {told}", place + 1))));
             let Some(ask) = store.request(step) else {
                 if let Step::Tear(thread) = step {
                     store.tear(*thread)?;
@@ -255,7 +270,8 @@ impl History {
                 candidate.interrupt(&ask, Interruption::Kill(*after))?;
             } else {
                 let right = right_answer(&ask)?;
-                let expected = Expected { right: &right, earlier: &[], again: None, declared: None };
+                let expected =
+                    Expected { right: &right, earlier: &[], again: None, declared: None };
                 match (step, candidate.launch(&ask)?.outcome.against(&expected)) {
                     (_, Outcome::Refused(refusal)) if refusal.kind == ErrorKind::Unsupported => {
                         return Ok(Ok(false));
@@ -265,7 +281,9 @@ impl History {
                     }
                     (Step::Refused(_), Outcome::Refused(_)) | (_, Outcome::Answered(..)) => {}
                     (_, Outcome::Refused(refusal)) => return fail("refused", refusal.to_string()),
-                    (_, Outcome::Faulty(Finding { fault, detail, .. })) => return fail(fault.name(), detail),
+                    (_, Outcome::Faulty(Finding { fault, detail, .. })) => {
+                        return fail(fault.name(), detail);
+                    }
                 }
             }
             if let Some(told) = store.wrong(matches!(step, Step::Killed(..)))? {
@@ -276,8 +294,8 @@ impl History {
     }
 }
 
-/// Makes the store as it is before request number `step` (the last one if `None`), with tracerig's own
-/// store, and gives the line of that request and its right answer.
+/// Makes the store as it is before request number `step` (the last one if `None`), with tracerig's
+/// own store, and gives the line of that request and its right answer.
 pub(crate) fn write(
     history: &History,
     folder: &Path,

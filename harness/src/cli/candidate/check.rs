@@ -21,14 +21,15 @@ const KEEP: &str = "tracerig-out/candidate";
 
 /// Check whether a candidate keeps its contract, rule by rule.
 ///
-/// Give the command after `--`, or the name of a candidate that ships with tracerig, or nothing to use the file
-/// tracerig-candidate.toml of this folder. No shell reads the command.
+/// Give the command after `--`, or the name of a candidate that ships with tracerig, or nothing to
+/// use the file tracerig-candidate.toml of this folder. No shell reads the command.
 ///
-/// The levels are hello, answers, relaunch, bad input, cancel and kill, random histories. A failure prints the rule that it
-/// breaks, the smallest history that shows it, and the command that repeats it.
+/// The levels are hello, answers, relaunch, bad input, cancel and kill, random histories. A failure
+/// prints the rule that it breaks, the smallest history that shows it, and the command that repeats
+/// it.
 ///
-/// Exit code 0 if every case passed, 3 if one failed, 5 if nothing could be checked because a tool is not installed or the
-/// contract is not offered.
+/// Exit code 0 if every case passed, 3 if one failed, 5 if nothing could be checked because a tool
+/// is not installed or the contract is not offered.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// A candidate that ships with tracerig: see `tracerig candidate list`.
@@ -40,14 +41,16 @@ pub(super) struct Arguments {
     /// Read the candidate from this file [default: tracerig-candidate.toml].
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     definition: Option<PathBuf>,
-    /// Check this contract: trace, usage or threads [default: those of the definition, else all that the candidate offers].
+    /// Check this contract: trace, usage or threads [default: those of the definition, else all
+    /// that the candidate offers].
     #[arg(long, value_name = "NAME", value_parser = super::contract)]
     contract: Option<Contract>,
-    /// Execute only this case, or those below a name such as trace/relaunch; may be repeated. `tracerig candidate list --cases`
-    /// names all.
+    /// Execute only this case, or those below a name such as trace/relaunch; may be repeated.
+    /// `tracerig candidate list --cases` names all.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
-    /// Number of random histories; 0 for none [default: 200, or 40 if each request is a new process].
+    /// Number of random histories; 0 for none [default: 200, or 40 if each request is a new
+    /// process].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     histories: Option<u64>,
     /// Seed of the random histories.
@@ -70,7 +73,8 @@ impl Arguments {
         if !self.command.is_empty() {
             let name = self.command.iter().rev().find(|word| !word.starts_with('-'));
             let name = name.and_then(|word| word.rsplit('/').next()).unwrap_or("candidate");
-            let name = name.split('.').next().filter(|name| !name.is_empty()).unwrap_or("candidate");
+            let name =
+                name.split('.').next().filter(|name| !name.is_empty()).unwrap_or("candidate");
             let definition = Definition::of_words(name, self.command.clone());
             let line = definition.command_line();
             return Ok((definition, format!("-- {line}"), format!("{name}={line}")));
@@ -125,9 +129,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         }
     }
     if reports.is_empty() {
-        return Err(
-            Usage("no case has such a name; `tracerig candidate list --cases` names all".to_owned()).into()
-        );
+        return Err(Usage(
+            "no case has such a name; `tracerig candidate list --cases` names all".to_owned(),
+        )
+        .into());
     }
     let printed = match arguments.format {
         Format::Json => output::print_json(&reports),
@@ -137,7 +142,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 }
 
 /// Which contracts to check, and whether the candidate serves.
-fn contracts(arguments: &Arguments, definition: &Definition) -> anyhow::Result<(Vec<Contract>, bool)> {
+fn contracts(
+    arguments: &Arguments,
+    definition: &Definition,
+) -> anyhow::Result<(Vec<Contract>, bool)> {
     let mut candidate = Candidate::open(definition, arguments.limit)?;
     // The check says what is wrong with it.
     candidate.hello()?;

@@ -40,13 +40,18 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let (contract, what) = what(arguments)?;
     std::fs::create_dir_all(dir).with_context(|| format!("{}: cannot be made", dir.display()))?;
     if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Usage(format!("{}: is not empty; name a new folder with --dir", dir.display())).into());
+        return Err(Usage(format!(
+            "{}: is not empty; name a new folder with --dir",
+            dir.display()
+        ))
+        .into());
     }
     let folder = dir.canonicalize()?;
-    let (line, answer) = write(contract, &what, &folder, *step).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput => anyhow::Error::from(Usage(format!("{case}: {error}"))),
-        _ => anyhow::Error::from(error).context(format!("{case}: its data cannot be made")),
-    })?;
+    let (line, answer) =
+        write(contract, &what, &folder, *step).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => anyhow::Error::from(Usage(format!("{case}: {error}"))),
+            _ => anyhow::Error::from(error).context(format!("{case}: its data cannot be made")),
+        })?;
     if let Some(answer) = answer {
         let right = match answer {
             Answer::Trace(answer) => output::json(&answer)?,
@@ -77,7 +82,8 @@ fn what(arguments: &Arguments) -> anyhow::Result<(Contract, What)> {
     }
     let contract = super::contract_of(case)?;
     let found = cases(contract)?.into_iter().find(|known| known.name == *case);
-    let unknown =
-        || Usage(format!("no case is called `{case}`; `tracerig candidate list --cases` names all"));
+    let unknown = || {
+        Usage(format!("no case is called `{case}`; `tracerig candidate list --cases` names all"))
+    };
     Ok((contract, found.ok_or_else(unknown)?.what))
 }

@@ -58,7 +58,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Format::Json => output::print_json(&entries)?,
         Format::Table => {
             let line = |entry: &Entry| {
-                let contracts: Vec<&str> = entry.contracts.iter().map(|contract| contract.name()).collect();
+                let contracts: Vec<&str> =
+                    entry.contracts.iter().map(|contract| contract.name()).collect();
                 let version = entry.version.as_deref().unwrap_or("-");
                 format!(
                     "{} {} {} {}\n{:18}{}\n",

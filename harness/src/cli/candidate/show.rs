@@ -87,8 +87,10 @@ fn brief(failure: &Failure) -> String {
 
 fn whole(failure: &Failure) -> String {
     let Failure { case, kind, rule, at, detail, history, repeat, by_hand } = failure;
-    let found = wrapped(detail, WIDTH - LABEL.len(), "").trim_end().replace('\n', &format!("\n{LABEL}"));
-    let mut text = format!("\n{kind} {case}\n  rule:    {rule}\n  written: {at}\n  found:   {found}\n");
+    let found =
+        wrapped(detail, WIDTH - LABEL.len(), "").trim_end().replace('\n', &format!("\n{LABEL}"));
+    let mut text =
+        format!("\n{kind} {case}\n  rule:    {rule}\n  written: {at}\n  found:   {found}\n");
     if !history.is_empty() {
         text += "  history:\n";
         text.extend(history.lines().map(|line| format!("    {line}\n")));

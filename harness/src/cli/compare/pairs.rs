@@ -1,5 +1,5 @@
-//! `tracerig repro --pairs`: the revision that made a record and the work tree, in pairs, on the data
-//! of the record.
+//! `tracerig repro --pairs`: the revision that made a record and the work tree, in pairs, on the
+//! data of the record.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,8 @@ const PLAN: &str = "ci";
 
 pub(in crate::cli) fn main(record: &Record, asked: &Asked<'_>) -> anyhow::Result<Code> {
     if record.plan.command.is_some() {
-        let said = "this record is of a command; compare commands with `tracerig compare --base-cmd`";
+        let said =
+            "this record is of a command; compare commands with `tracerig compare --base-cmd`";
         return Err(Usage(said.to_owned()).into());
     }
     let Some(revision) = record.build.revision.clone() else {
@@ -42,11 +43,12 @@ pub(in crate::cli) fn main(record: &Record, asked: &Asked<'_>) -> anyhow::Result
     };
     let run = Run::comparing_again(record.clone(), asked.database.clone())
         .filter(|run| !run.compare.is_empty())
-        .ok_or_else(|| Usage("no arm of this record can be compared between executables".to_owned()))?;
-    let out = asked
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("tracerig-out").join(machine::run_id("compare", &machine::now())));
+        .ok_or_else(|| {
+            Usage("no arm of this record can be compared between executables".to_owned())
+        })?;
+    let out = asked.out.clone().unwrap_or_else(|| {
+        Path::new("tracerig-out").join(machine::run_id("compare", &machine::now()))
+    });
     results::prepare(&out)?;
     if record.build.dirty == Some(true) {
         output::say(&format!(

@@ -21,11 +21,15 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let out = out(arguments);
     results::prepare(&out)?;
     let base = executable(arguments.base_bin.as_ref(), arguments.base_rev.as_ref())?;
-    let base = base.ok_or_else(|| Usage("compared with what? Give --base-bin or --base-rev".to_owned()))?;
+    let base =
+        base.ok_or_else(|| Usage("compared with what? Give --base-bin or --base-rev".to_owned()))?;
     let new = match executable(arguments.new_bin.as_ref(), arguments.new_rev.as_ref())? {
         Some(new) => new,
         None if arguments.base_rev.is_some() => built(&Source::WorkTree)?,
-        None => ("this tracerig".to_owned(), std::env::current_exe().context("the path of this program")?),
+        None => (
+            "this tracerig".to_owned(),
+            std::env::current_exe().context("the path of this program")?,
+        ),
     };
     let place = Place { program: new.1.clone(), ..run::place(arguments.seed)? };
     let [base, new] = [base, new].map(|(name, path)| (name, Subject::Executable(path)));
@@ -63,7 +67,8 @@ pub(in crate::cli) fn as_run(compared: Compared) -> Run {
 pub(in crate::cli) fn measured(job: &Job, out: &Path) -> anyhow::Result<(Vec<Compared>, Code)> {
     let mut shown = Shown::default();
     let mut compared = Vec::new();
-    let ended = compare::run(job, &mut |event| show(&mut shown, &event), &mut |run| compared.push(run));
+    let ended =
+        compare::run(job, &mut |event| show(&mut shown, &event), &mut |run| compared.push(run));
     shown.finish();
     let cut_short = match ended {
         Err(error) if compared.is_empty() => return Err(told(error)),
@@ -78,9 +83,11 @@ pub(in crate::cli) fn measured(job: &Job, out: &Path) -> anyhow::Result<(Vec<Com
         gone_wrong(told(error));
     }
     // The cause of a failure comes before its accounting.
-    let failed = |record: &Record| matches!(record.outcome.status, Status::Failed | Status::Mismatch);
-    let causes =
-        compared.iter().flat_map(|run| run.records.iter().map(move |(side, record)| (run, side, record)));
+    let failed =
+        |record: &Record| matches!(record.outcome.status, Status::Failed | Status::Mismatch);
+    let causes = compared
+        .iter()
+        .flat_map(|run| run.records.iter().map(move |(side, record)| (run, side, record)));
     if let Some((run, side, record)) = causes.into_iter().find(|(_, _, record)| failed(record)) {
         let cause = render::cause(record).unwrap_or_default();
         output::say_wrapped(&format!("tracerig: {}, {side}: {cause}", run.name));
@@ -107,7 +114,8 @@ fn executable(
 }
 
 pub(in crate::cli) fn built(source: &Source) -> anyhow::Result<(String, PathBuf)> {
-    let built = compare::build(source, Path::new("."), &mut |what| output::say(what)).map_err(told)?;
+    let built =
+        compare::build(source, Path::new("."), &mut |what| output::say(what)).map_err(told)?;
     Ok((built.name, built.path))
 }
 

@@ -12,10 +12,10 @@ use crate::baseline::{BaselineError, Baselines, Named};
 use crate::cli::{Code, Usage, output, report, run};
 
 pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
-    let of_programs = [arguments.pairs.is_some(), arguments.recipe.is_some(), !arguments.only.is_empty()];
+    let of_programs =
+        [arguments.pairs.is_some(), arguments.recipe.is_some(), !arguments.only.is_empty()];
     if of_programs.contains(&true) {
-        let said =
-            "--pairs, --recipe and --only are for executables and revisions: in records is what was measured";
+        let said = "--pairs, --recipe and --only are for executables and revisions: in records is what was measured";
         return Err(Usage(said.to_owned()).into());
     }
     let baselines = Baselines::at(arguments.baselines.clone());
@@ -52,13 +52,19 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
             &rules,
             run::command(),
         )?;
-        let comparison = if arguments.counters_only { comparison.without_times() } else { comparison };
+        let comparison =
+            if arguments.counters_only { comparison.without_times() } else { comparison };
         compared.push(Run { name: new_record.0.clone(), comparison });
     }
     if let Some(out) = &arguments.out {
         results::prepare(out)?;
     }
-    results::give(compared, Code::FINE, arguments.out.as_deref(), (arguments.format, arguments.details))
+    results::give(
+        compared,
+        Code::FINE,
+        arguments.out.as_deref(),
+        (arguments.format, arguments.details),
+    )
 }
 
 /// The names of the exact counters in these records.
@@ -68,11 +74,14 @@ fn exact_in<'a>(records: &[&'a [Named]]) -> BTreeSet<&'a str> {
         .flat_map(|records| records.iter())
         .flat_map(|(_, record)| &record.samples)
         .flat_map(|sample| &sample.launches);
-    let exact = launches.flat_map(|launch| &launch.counters).filter(|(_, c)| c.class == CounterClass::Exact);
+    let exact = launches
+        .flat_map(|launch| &launch.counters)
+        .filter(|(_, c)| c.class == CounterClass::Exact);
     exact.map(|(name, _)| name.as_str()).collect()
 }
 
-/// A name that cannot be one is bad usage; a baseline that is not there is a failure, and never a pass.
+/// A name that cannot be one is bad usage; a baseline that is not there is a failure, and never a
+/// pass.
 fn usage(error: BaselineError) -> anyhow::Error {
     match error {
         BaselineError::Name(_) => Usage(error.to_string()).into(),
@@ -81,14 +90,17 @@ fn usage(error: BaselineError) -> anyhow::Error {
 }
 
 fn told_paths(arguments: &Arguments) -> String {
-    let paths: Vec<String> = arguments.records.iter().map(|path| path.display().to_string()).collect();
+    let paths: Vec<String> =
+        arguments.records.iter().map(|path| path.display().to_string()).collect();
     paths.join(", ")
 }
 
 /// Every record that is named.
 fn all(arguments: &Arguments) -> anyhow::Result<Vec<Named>> {
     if arguments.records.is_empty() {
-        return Err(Usage("which records? Name the folder that `tracerig run` wrote".to_owned()).into());
+        return Err(
+            Usage("which records? Name the folder that `tracerig run` wrote".to_owned()).into()
+        );
     }
     let mut records = Vec::new();
     for path in &arguments.records {
@@ -103,12 +115,16 @@ fn at(path: &Path) -> anyhow::Result<Vec<Named>> {
 }
 
 fn run_name(file: &Path) -> String {
-    let named =
-        if file.ends_with(run::RECORD) { file.parent().and_then(Path::file_name) } else { file.file_stem() };
+    let named = if file.ends_with(run::RECORD) {
+        file.parent().and_then(Path::file_name)
+    } else {
+        file.file_stem()
+    };
     named.unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// An error where two records are of one run: only one of them would be compared, and the other pass unseen.
+/// An error where two records are of one run: only one of them would be compared, and the other
+/// pass unseen.
 fn told_apart(who: &str, records: &[Named]) -> anyhow::Result<()> {
     let mut names = BTreeSet::new();
     match records.iter().find(|(name, _)| !names.insert(name)) {
@@ -119,8 +135,8 @@ fn told_apart(who: &str, records: &[Named]) -> anyhow::Result<()> {
     }
 }
 
-/// Which record is compared with which: by the names of their runs, or one with one. A run that only one side has is an error: what
-/// was not measured is no pass.
+/// Which record is compared with which: by the names of their runs, or one with one. A run that
+/// only one side has is an error: what was not measured is no pass.
 fn matched<'a>(
     (base_name, base): &'a (String, Vec<Named>),
     (new_name, new): &'a (String, Vec<Named>),
@@ -135,7 +151,9 @@ fn matched<'a>(
             "{who} has no record of the run `{run}`; compare runs of the same plan, or save the baseline again"
         )
     };
-    if let Some((lost, _)) = base.iter().find(|(name, _)| new.iter().all(|(other, _)| other != name)) {
+    if let Some((lost, _)) =
+        base.iter().find(|(name, _)| new.iter().all(|(other, _)| other != name))
+    {
         return Err(lacks(new_name, lost));
     }
     new.iter()

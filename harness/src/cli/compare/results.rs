@@ -21,7 +21,8 @@ pub(in crate::cli) fn prepare(out: &Path) -> anyhow::Result<()> {
 /// Writes every raw sample of a comparison, and the order in which they were taken.
 pub(super) fn write_samples(out: &Path, compared: &Compared) -> anyhow::Result<()> {
     let folder = out.join(&compared.name);
-    std::fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{}: cannot be created", folder.display()))?;
     for (name, record) in &compared.records {
         record.write(&folder.join(name).with_extension("json"))?;
     }

@@ -1,4 +1,5 @@
-//! `tracerig compare --self-check`: how often a comparison is wrong, and how often it finds what is planted.
+//! `tracerig compare --self-check`: how often a comparison is wrong, and how often it finds what is
+//! planted.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -110,8 +111,8 @@ fn launched(arguments: &Arguments) -> Run {
     Run::comparing_on(recipe, "Launches on one database in one state.", arms)
 }
 
-/// Whether it is as good as it must be. Too many changes called where there are none is a failure; too few found is one unless nobody
-/// could tell, which beside other load is the right answer.
+/// Whether it is as good as it must be. Too many changes called where there are none is a failure;
+/// too few found is one unless nobody could tell, which beside other load is the right answer.
 fn code(checked: &Checked, planted: Option<Planted>) -> Code {
     if checked.interrupted {
         return Code::INTERRUPTED;
@@ -131,13 +132,22 @@ fn code(checked: &Checked, planted: Option<Planted>) -> Code {
     if unclear > wrongly_clear { Code::INCONCLUSIVE } else { Code::FAILED }
 }
 
-fn table(checked: &Checked, planted: Option<Planted>, took: std::time::Duration, code: Code) -> String {
+fn table(
+    checked: &Checked,
+    planted: Option<Planted>,
+    took: std::time::Duration,
+    code: Code,
+) -> String {
     let Checked { comparisons, pairs, .. } = checked;
     let mut text = match (planted, pairs) {
         (None, _) => {
-            format!("{comparisons} comparisons of this executable with itself, {pairs} pairs each\n\n")
+            format!(
+                "{comparisons} comparisons of this executable with itself, {pairs} pairs each\n\n"
+            )
         }
-        (Some(planted), 0) => format!("{planted} planted in {comparisons} comparisons, one sample each\n\n"),
+        (Some(planted), 0) => {
+            format!("{planted} planted in {comparisons} comparisons, one sample each\n\n")
+        }
         (Some(planted), _) => {
             format!("{planted} planted in {comparisons} comparisons, {pairs} pairs each\n\n")
         }
@@ -152,7 +162,14 @@ fn table(checked: &Checked, planted: Option<Planted>, took: std::time::Duration,
         let _ = writeln!(
             text,
             "{:14}{:6}{:>6}{:>8}{:>8}{:>14}{:>12}{:>7}",
-            arm.arm, arm.cache, arm.same, arm.slower, arm.faster, arm.inconclusive, arm.other_work, arm.wrong
+            arm.arm,
+            arm.cache,
+            arm.same,
+            arm.slower,
+            arm.faster,
+            arm.inconclusive,
+            arm.other_work,
+            arm.wrong
         );
     }
     let percent = |part: f64| format!("{:.1} %", part * 100.0);

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
-use tracerig_datasets::archive::{ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into};
+use tracerig_datasets::archive::{
+    ArchiveDataset, ArchiveManifest, ArchiveRecipe, build_archive_into,
+};
 use tracerig_datasets::{BuildOptions, Cache, DatasetError, Recipe};
 use tracerig_reports::{ByteSize, units};
 use tracerig_scanner::archive::{Archive, ArchiveError, Options, PriorityTurns, Request};
@@ -69,7 +71,8 @@ pub(super) fn recipe(name: &str) -> anyhow::Result<Option<ArchiveRecipe>> {
     ArchiveRecipe::find(name).map(Some).map_err(no_recipe)
 }
 
-/// The recipe of a database that an argument names, which is not an archive's; what it could have named is both.
+/// The recipe of a database that an argument names, which is not an archive's; what it could have
+/// named is both.
 pub(super) fn or_of_a_database(name: &str) -> anyhow::Result<Recipe> {
     Recipe::find(name).map_err(|error| match error {
         DatasetError::UnknownRecipe { name, mut known } => {
@@ -104,7 +107,8 @@ pub(super) fn build(
     Ok(Code::FINE)
 }
 
-/// Compares an archive with its digest, and what a full refresh finds in it with what its generator meant.
+/// Compares an archive with its digest, and what a full refresh finds in it with what its generator
+/// meant.
 pub(super) fn verify(name: &str, format: Format) -> anyhow::Result<Code> {
     let cache = Cache::default()?;
     let dataset = watched(|progress| cache.verify_archive(name, progress))?;
@@ -130,16 +134,22 @@ fn difference(dataset: &ArchiveDataset) -> anyhow::Result<Option<String>> {
     let (none, all) = (PriorityTurns::default(), turns.iter().map(|turn| &turn.turn).collect());
     let progress = |_, _| !interrupt::requested();
     for priority in [&none, &all] {
-        let request = Request { priority: Some(priority), progress: Some(&progress), ..Request::default() };
+        let request =
+            Request { priority: Some(priority), progress: Some(&progress), ..Request::default() };
         let refresh = match Archive::new(&dataset.home, Options::default()).refresh(&request) {
             Err(ArchiveError::Cancelled { .. }) => return Err(Interrupted.into()),
             refresh => refresh?,
         };
         let manifest = &dataset.manifest;
-        if (refresh.stats.files, refresh.stats.unknown_lines) != (manifest.files, manifest.unknown_lines) {
+        if (refresh.stats.files, refresh.stats.unknown_lines)
+            != (manifest.files, manifest.unknown_lines)
+        {
             return Ok(Some(format!(
                 "{} files with {} lines of unknown kinds instead of {} with {}",
-                refresh.stats.files, refresh.stats.unknown_lines, manifest.files, manifest.unknown_lines
+                refresh.stats.files,
+                refresh.stats.unknown_lines,
+                manifest.files,
+                manifest.unknown_lines
             )));
         }
         let problem = fault(&refresh.problems).map(ToString::to_string);
@@ -153,7 +163,11 @@ fn difference(dataset: &ArchiveDataset) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
-pub(super) fn inspect(manifest: &ArchiveManifest, name: &str, format: Format) -> anyhow::Result<()> {
+pub(super) fn inspect(
+    manifest: &ArchiveManifest,
+    name: &str,
+    format: Format,
+) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::print_json(manifest);
     }

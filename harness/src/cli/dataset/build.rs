@@ -38,7 +38,8 @@ pub(super) fn main(arguments: &Build) -> anyhow::Result<Code> {
         return archive::build(&recipe, &options, arguments.out.as_deref());
     }
     let recipe = archive::or_of_a_database(&arguments.name)?;
-    // When rows began to be inserted, and when the file was finished; none for a dataset that was there already.
+    // When rows began to be inserted, and when the file was finished; none for a dataset that was
+    // there already.
     let (mut began, mut finished) = (None, None);
     let dataset = watched(|progress| {
         let mut timed = |told: Progress| {
@@ -59,15 +60,17 @@ pub(super) fn main(arguments: &Build) -> anyhow::Result<Code> {
         }
     })?;
     output::say(&match (began, finished) {
-        (Some(began), Some(finished)) => account(&dataset.manifest, finished - began, began.elapsed()),
+        (Some(began), Some(finished)) => {
+            account(&dataset.manifest, finished - began, began.elapsed())
+        }
         _ => "built before; size and times, or else the digest, are those of then".to_owned(),
     });
     output::print(&format!("{}\n", dataset.database.display()))?;
     Ok(Code::FINE)
 }
 
-/// What building took. The speed is that of bodies inserted, those included that are pruned again, until the file is finished;
-/// digests come after it.
+/// What building took. The speed is that of bodies inserted, those included that are pruned again,
+/// until the file is finished; digests come after it.
 fn account(manifest: &Manifest, building: Duration, all: Duration) -> String {
     let per_second = manifest.inserted_bytes as f64 / building.as_secs_f64().max(1e-9);
     format!(

@@ -84,7 +84,8 @@ fn inspection(dataset: &Dataset, details: bool) -> String {
 }
 
 fn kinds(manifest: &Manifest) -> String {
-    let mut text = String::from("\nrows by kind                        rows     bodies   mean body\n");
+    let mut text =
+        String::from("\nrows by kind                        rows     bodies   mean body\n");
     let sorted: BTreeMap<_, _> = manifest.kinds.iter().collect();
     for (kind, count) in sorted {
         let _ = writeln!(

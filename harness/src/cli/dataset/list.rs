@@ -44,7 +44,11 @@ pub(super) fn main(format: Format) -> anyhow::Result<Code> {
         recipes: Recipe::all().iter().map(offered).collect(),
         datasets: cache.list()?.iter().map(Shown::of).collect(),
         archive_recipes: archive::Offered::all(),
-        archives: cache.list_archives()?.into_iter().map(|one| archive::Shown::of(&cache, one)).collect(),
+        archives: cache
+            .list_archives()?
+            .into_iter()
+            .map(|one| archive::Shown::of(&cache, one))
+            .collect(),
     };
     match format {
         Format::Json => output::print_json(&listing)?,
@@ -77,7 +81,10 @@ fn listing_table(listing: &Listing) -> String {
     for recipe in &listing.archive_recipes {
         let archive::Offered { recipe, why, sessions, bytes, trace, .. } = recipe;
         let (bytes, sessions) = (ByteSize(*bytes).to_string(), units::count(*sessions));
-        let _ = writeln!(text, "  {recipe:14} {bytes:>7} {sessions:>10} sessions, trace database {trace}");
+        let _ = writeln!(
+            text,
+            "  {recipe:14} {bytes:>7} {sessions:>10} sessions, trace database {trace}"
+        );
         text.push_str(&explained(why));
     }
     let _ = writeln!(text, "\nDatasets in {}", output::path(&listing.cache));

@@ -13,7 +13,10 @@ pub(super) fn main(arguments: &Named) -> anyhow::Result<Code> {
     let dataset = watched(|progress| Cache::default()?.verify(&arguments.name, progress))?;
     match arguments.output.format {
         Format::Table => {
-            output::show(&format!("{}: unchanged since it was built\n", dataset.database.display()))?;
+            output::show(&format!(
+                "{}: unchanged since it was built\n",
+                dataset.database.display()
+            ))?;
         }
         Format::Json => output::print_json(&Shown::of(&dataset))?,
     }

@@ -1,4 +1,5 @@
-//! `tracerig diff ablations`: which rules the tests would miss, what goes wrong without each, and what it costs.
+//! `tracerig diff ablations`: which rules the tests would miss, what goes wrong without each, and
+//! what it costs.
 
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
@@ -22,9 +23,9 @@ const TIME: Duration = Duration::from_secs(10);
 
 /// Switch off each rule in turn and check that the differential tests notice.
 ///
-/// Without a rule, runs random histories until one fails, then the rule's witness: the smallest known history
-/// that fails without the rule and passes with it. Measures the cost of rules that add work. Four wrong
-/// engines must be found, too.
+/// Without a rule, runs random histories until one fails, then the rule's witness: the smallest
+/// known history that fails without the rule and passes with it. Measures the cost of rules that
+/// add work. Four wrong engines must be found, too.
 ///
 /// Exit code 3: a missing rule was not noticed.
 #[derive(Debug, Args)]
@@ -71,9 +72,14 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     let of_engines = engines.iter().map(|fault| fault.name);
     let names: Vec<&str> = of_scanner.chain(of_store).chain(of_archive).chain(of_engines).collect();
     if let Some(unknown) = arguments.only.iter().find(|name| !names.contains(&name.as_str())) {
-        return Err(Usage(format!("unknown rule or engine `{unknown}`; known: {}", names.join(", "))).into());
+        return Err(Usage(format!(
+            "unknown rule or engine `{unknown}`; known: {}",
+            names.join(", ")
+        ))
+        .into());
     }
-    let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+    let is_wanted =
+        |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     rules.retain(|fault| is_wanted(fault.name));
     threads.retain(|fault| is_wanted(fault.name));
     archives.retain(|fault| is_wanted(fault.name));
@@ -112,7 +118,8 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     };
     let printed = match arguments.output.format {
         Format::Table if arguments.only.is_empty() => output::show(
-            &(verdict(&report) + &if arguments.output.details { table(&report) } else { String::new() }),
+            &(verdict(&report)
+                + &if arguments.output.details { table(&report) } else { String::new() }),
         ),
         Format::Table => output::show(&(verdict(&report) + &table(&report) + &details(&report))),
         Format::Json => output::print(&text),
@@ -176,7 +183,11 @@ fn table(report: &Report) -> String {
     let mut text = String::new();
     let mut line = |cells: [&str; 5]| {
         let [name, case, time, ops, wrong] = cells;
-        let _ = writeln!(text, "{}", format!("{name:<20} {case:>7} {time:>8} {ops:>8}  {wrong}").trim_end());
+        let _ = writeln!(
+            text,
+            "{}",
+            format!("{name:<20} {case:>7} {time:>8} {ops:>8}  {wrong}").trim_end()
+        );
     };
     line(["", "random", "", "witness", ""]);
     line(["without", "case", "after", "ops", "what fails"]);
@@ -213,7 +224,8 @@ fn costs(report: &Report, scene: &Scene) -> String {
     line("with", "by, us", "99 % interval", "extra work");
     for rule in report.rules.iter().filter(|rule| rule.row.subject == scene.subject) {
         let Some(cost) = &rule.cost else { continue };
-        let interval = cost.interval.map_or(String::new(), |it| format!("{:.0} to {:.0}", it.low, it.high));
+        let interval =
+            cost.interval.map_or(String::new(), |it| format!("{:.0} to {:.0}", it.low, it.high));
         let mut work = cost.work.iter().map(|(what, more)| format!("{} {what}", signed(*more)));
         line(
             rule.row.name,
@@ -233,7 +245,8 @@ fn details(report: &Report) -> String {
     rows.map(|row| {
         let shown = row.witness.as_ref().map(|shown| (&shown.detail, &shown.history));
         let found = row.random.as_ref().map(|random| (&random.detail, &random.history));
-        let (detail, history) = shown.or(found).map_or(("", ""), |(detail, history)| (detail, history));
+        let (detail, history) =
+            shown.or(found).map_or(("", ""), |(detail, history)| (detail, history));
         let history: String = history.lines().map(|line| format!("    {line}\n")).collect();
         let head = wrapped(&format!("{}: {}", row.name, row.summary), 80, "  ");
         let detail: String = detail.lines().map(|line| wrapped(line, 80, "  ")).collect();

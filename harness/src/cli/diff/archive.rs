@@ -1,4 +1,5 @@
-//! `tracerig diff archive`: refreshes of session archives against full rescans, oracles and a model of their cost.
+//! `tracerig diff archive`: refreshes of session archives against full rescans, oracles and a model
+//! of their cost.
 
 use clap::Args;
 
@@ -15,13 +16,14 @@ use tracerig_protocol::Contract;
 
 /// Search for histories after which a refresh of a session archive is wrong or reads too much.
 ///
-/// A history is a list of operations on real files: append, tear, truncate, replace, move, copy, fork, compress,
-/// link, delete or restore rollouts, rewrite them with old dates, make them unreadable, damage the memo, move
-/// the clock. At each refresh the answer must equal that of a full rescan and two oracles; files and bytes read
-/// and shards written must match a model. Files are in /dev/shm if it exists; TMPDIR moves them.
+/// A history is a list of operations on real files: append, tear, truncate, replace, move, copy,
+/// fork, compress, link, delete or restore rollouts, rewrite them with old dates, make them
+/// unreadable, damage the memo, move the clock. At each refresh the answer must equal that of a
+/// full rescan and two oracles; files and bytes read and shards written must match a model. Files
+/// are in /dev/shm if it exists; TMPDIR moves them.
 ///
-/// The first failure of each kind is shrunk, written to a file, and printed with the command that replays
-/// it. Exit code 3: mismatch. Exit code 1: something else failed.
+/// The first failure of each kind is shrunk, written to a file, and printed with the command that
+/// replays it. Exit code 3: mismatch. Exit code 1: something else failed.
 ///
 /// Kept histories and replays always ask the Python oracle.
 #[derive(Debug, Args)]
@@ -38,8 +40,8 @@ pub(super) struct Archive {
     /// Check a wrong engine instead of the scanner, to see that the search finds it.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
-    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`. Only
-    /// answers are compared, not work.
+    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`.
+    /// Only answers are compared, not work.
     #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "oracle", "ablate"])]
     candidate: Option<String>,
     /// Switch off this rule to check that the search notices; may be repeated.

@@ -14,7 +14,8 @@ use crate::cli::{Code, Usage};
 /// A launch is ended after this time.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Opens the candidate that `named` names and has `run` search with it. Reports one that does not exist or is faulty.
+/// Opens the candidate that `named` names and has `run` search with it. Reports one that does not
+/// exist or is faulty.
 pub(super) fn candidate(
     named: &str,
     contract: Contract,
@@ -27,7 +28,9 @@ pub(super) fn candidate(
             let code = run(candidate)?;
             if code == Code::MISMATCH && answers.load(Ordering::Relaxed) == 0 {
                 let name = &definition.name;
-                output::say(&format!("tracerig: {name}: not-running: it answered none of its requests"));
+                output::say(&format!(
+                    "tracerig: {name}: not-running: it answered none of its requests"
+                ));
             }
             Ok(code)
         }
@@ -40,7 +43,10 @@ pub(super) fn candidate(
             Ok(Code::INCONCLUSIVE)
         }
         Err(NotOpened::Faulty(finding)) => {
-            output::say(&format!("tracerig: {}: {}: {}", definition.name, finding.fault, finding.detail));
+            output::say(&format!(
+                "tracerig: {}: {}: {}",
+                definition.name, finding.fault, finding.detail
+            ));
             Ok(Code::MISMATCH)
         }
     }

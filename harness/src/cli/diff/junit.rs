@@ -1,4 +1,5 @@
-//! The result of a search as JUnit XML, as CI systems read it: a test case for each way to go wrong and each kept file.
+//! The result of a search as JUnit XML, as CI systems read it: a test case for each way to go wrong
+//! and each kept file.
 
 use std::fmt::Write as _;
 
@@ -7,11 +8,13 @@ use tracerig_reports::foreign::xml;
 
 /// `reports` as JUnit XML.
 ///
-/// A random search is one suite with a test case for each kind of failure, so that a CI system sees the same names in
-/// every run; the kept cases are another, with one for each file. What was not executed is not in it.
+/// A random search is one suite with a test case for each kind of failure, so that a CI system sees
+/// the same names in every run; the kept cases are another, with one for each file. What was not
+/// executed is not in it.
 pub(super) fn junit(reports: &[&Report]) -> String {
-    let mut text =
-        String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"tracerig\">\n");
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"tracerig\">\n",
+    );
     for report in reports {
         suites(&mut text, report);
     }
@@ -25,7 +28,8 @@ fn suites(text: &mut String, report: &Report) {
         report.subject, report.seed, report.shard, report.ops
     );
     let random = report.kinds.iter().map(|&kind| {
-        let found = |found: &&Found| found.kind == kind && matches!(found.origin, Origin::Random { .. });
+        let found =
+            |found: &&Found| found.kind == kind && matches!(found.origin, Origin::Random { .. });
         (kind.to_owned(), report.found.iter().find(found))
     });
     let random: Vec<_> = random.collect();
@@ -61,7 +65,10 @@ fn suite(text: &mut String, name: &str, cases: &[(String, Option<&Found>)], seco
                  </testcase>",
                 found.kind,
                 xml(&found.detail),
-                xml(&format!("{}\n{}\n\nReplay it with: {}", found.origin, found.history, found.replay))
+                xml(&format!(
+                    "{}\n{}\n\nReplay it with: {}",
+                    found.origin, found.history, found.replay
+                ))
             ),
         };
     }

@@ -1,4 +1,5 @@
-//! What all searches of `tracerig diff` share: their options, how they are run, and what they print.
+//! What all searches of `tracerig diff` share: their options, how they are run, and what they
+//! print.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -17,7 +18,9 @@ use crate::cli::{Code, Interrupted, Usage};
 use crate::history_child;
 use crate::interrupt;
 use crate::limits::{MOST_CASES, MOST_OPERATIONS, MOST_TIME};
-use tracerig_differential::search::{self, Error, Found, Job, Limits, Replayed, Report, Shard, kept};
+use tracerig_differential::search::{
+    self, Error, Found, Job, Limits, Replayed, Report, Shard, kept,
+};
 use tracerig_differential::subject::{History as _, Subject};
 
 /// Random cases, if neither their number nor a time is given.
@@ -80,7 +83,8 @@ pub(super) fn run<S: Subject>(options: &Options, subject: S) -> anyhow::Result<C
     }
 }
 
-/// A history whose words cannot be understood is a wrong argument; one that cannot be read, like any file, a failure.
+/// A history whose words cannot be understood is a wrong argument; one that cannot be read, like
+/// any file, a failure.
 fn usage(error: Error) -> anyhow::Error {
     match error {
         Error::Parse { .. } | Error::Empty { .. } => Usage(error.to_string()).into(),
@@ -109,7 +113,10 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
             let told = match &found {
                 Some(found) => told(found),
                 None if counted.iter().any(|sort| sort.wrong > 0) => {
-                    format!("{}: {operations} operations, wrong only outside the contract\n", file.display())
+                    format!(
+                        "{}: {operations} operations, wrong only outside the contract\n",
+                        file.display()
+                    )
                 }
                 None => format!("{}: {operations} operations, nothing wrong\n", file.display()),
             };
@@ -125,7 +132,8 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
     (one, two, three): (A, B, C),
 ) -> anyhow::Result<Code> {
     if options.replay.is_some() {
-        let verbs = [A::VERB, B::VERB, C::VERB].map(|verb| format!("`tracerig diff {verb} --replay`"));
+        let verbs =
+            [A::VERB, B::VERB, C::VERB].map(|verb| format!("`tracerig diff {verb} --replay`"));
         return Err(Usage(format!("a history has one kind: use {}", verbs.join(" or "))).into());
     }
     let third = |verb: &str| Options {
@@ -146,8 +154,10 @@ pub(super) fn run_all<A: Subject, B: Subject, C: Subject>(
     let reports: Vec<&Report> = done.iter().map(|(report, _)| report).collect();
     let printed = match options.output.format {
         Format::Table => {
-            let tables: Vec<String> =
-                done.iter().map(|(report, checked)| table(report, checked, options.output.details)).collect();
+            let tables: Vec<String> = done
+                .iter()
+                .map(|(report, checked)| table(report, checked, options.output.details))
+                .collect();
             output::show(&tables.join("\n"))
         }
         Format::Json => {

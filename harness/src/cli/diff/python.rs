@@ -31,12 +31,15 @@ pub(super) fn ask(
         return Ok(AskPython::No("not wanted".to_owned()));
     }
     let place = "the Python oracle has no place. Set TMPDIR to a folder that can be written to";
-    let folder = TempFolder::new(&tempfile::Builder::new(), &std::env::temp_dir()).context(place)?;
+    let folder =
+        TempFolder::new(&tempfile::Builder::new(), &std::env::temp_dir()).context(place)?;
     match (python(folder.path()).context(place)?.hello(), wanted) {
         (Ok(hello), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), hello)),
         (Err(why), None) => Ok(AskPython::No(why.to_string())),
         (Err(why), Some(_)) => {
-            bail!("the Python oracle cannot be asked: {why}. Install Python 3, or name it in TRACERIG_PYTHON")
+            bail!(
+                "the Python oracle cannot be asked: {why}. Install Python 3, or name it in TRACERIG_PYTHON"
+            )
         }
     }
 }

@@ -6,14 +6,27 @@ use tracerig_reports::wrapped;
 use crate::cli::output;
 use tracerig_differential::search::{Found, Job, Outside, Report, Seen};
 
-/// The result of a search: the verdict, the failures, and with `details` how it was done. Of what its
-/// histories did, counts how often they `checked`.
+/// The result of a search: the verdict, the failures, and with `details` how it was done. Of what
+/// its histories did, counts how often they `checked`.
 pub(super) fn table(report: &Report, checked: &str, details: bool) -> String {
-    let Report { seed, ops, jobs, shard, random, operations, failed, seconds, cases_per_second, .. } = report;
+    let Report {
+        seed,
+        ops,
+        jobs,
+        shard,
+        random,
+        operations,
+        failed,
+        seconds,
+        cases_per_second,
+        ..
+    } = report;
     let checks = report.exercised.get(checked).copied().unwrap_or_default();
     let kept = report.kept.len();
     let mut text = match failed {
-        0 => format!("nothing wrong: {random} random and {kept} kept histories, {checks} {checked}\n"),
+        0 => format!(
+            "nothing wrong: {random} random and {kept} kept histories, {checks} {checked}\n"
+        ),
         failed => format!("FAILED: {failed} of {} histories\n", random + kept as u64),
     };
     for found in &report.found {
@@ -69,8 +82,11 @@ pub(super) fn remarks(remarks: &[String]) -> String {
 /// A failure in words.
 pub(super) fn told(found: &Found) -> String {
     let sort = if found.mismatch { "MISMATCH" } else { "FAILURE" };
-    let more =
-        if found.cases > 1 { format!(" ({} cases fail like this)", found.cases) } else { String::new() };
+    let more = if found.cases > 1 {
+        format!(" ({} cases fail like this)", found.cases)
+    } else {
+        String::new()
+    };
     let history: String = found.history.lines().map(|line| format!("    {line}\n")).collect();
     let stopped = found.stopped.as_ref();
     let stopped = stopped.map_or_else(String::new, |by| format!("\n  shrinking stopped at {by}\n"));
@@ -86,7 +102,8 @@ pub(super) fn told(found: &Found) -> String {
     )
 }
 
-/// What a search shows of its progress: a line that changes in a terminal, and each failure as it is found.
+/// What a search shows of its progress: a line that changes in a terminal, and each failure as it
+/// is found.
 pub(super) struct Shown {
     pub(super) bar: ProgressBar,
     corpus: usize,
@@ -95,15 +112,17 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn new<S>(job: &Job<S>) -> Self {
         let corpus = job.corpus.len();
-        let share = |cases: u64| cases.div_ceil(job.shard.of()) + (corpus as u64).div_ceil(job.shard.of());
+        let share =
+            |cases: u64| cases.div_ceil(job.shard.of()) + (corpus as u64).div_ceil(job.shard.of());
         let bar = match job.limits.cases {
             Some(cases) => output::progress_bar(
                 share(cases),
                 "searching [{bar:30}] {pos} of {len} cases, {per_sec}, {eta} left; {msg}",
             ),
-            None => {
-                output::progress_bar(0, "{spinner} searching: {pos} cases in {elapsed}, {per_sec}; {msg}")
-            }
+            None => output::progress_bar(
+                0,
+                "{spinner} searching: {pos} cases in {elapsed}, {per_sec}; {msg}",
+            ),
         };
         let shown = Self { bar, corpus };
         shown.say(0);

@@ -1,4 +1,5 @@
-//! `tracerig diff threads`: histories and rows of thread stores against an oracle and a model of their projections.
+//! `tracerig diff threads`: histories and rows of thread stores against an oracle and a model of
+//! their projections.
 
 use clap::Args;
 
@@ -9,12 +10,13 @@ use tracerig_differential::threads;
 
 /// Search for histories after which a thread's row or history is wrong, late or lost.
 ///
-/// A history is a list of operations: append items, also from several handles, project rows now or later, wait
-/// at barriers, fail writes and projections, kill the process, cut the power. After each operation every
-/// history must have what was accepted, and every row must replay the expected part of it.
+/// A history is a list of operations: append items, also from several handles, project rows now or
+/// later, wait at barriers, fail writes and projections, kill the process, cut the power. After
+/// each operation every history must have what was accepted, and every row must replay the expected
+/// part of it.
 ///
-/// The first failure of each kind is shrunk, written to a file, and printed with the command that replays
-/// it. Exit code 3: mismatch. Exit code 1: something else failed.
+/// The first failure of each kind is shrunk, written to a file, and printed with the command that
+/// replays it. Exit code 3: mismatch. Exit code 1: something else failed.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  tracerig diff threads --time 10m\n  tracerig diff threads --corpus corpus/threads"
@@ -28,5 +30,8 @@ pub(super) struct Threads {
 }
 
 pub(super) fn main(arguments: &Threads) -> anyhow::Result<Code> {
-    run(&arguments.options, threads::Threads { ablations: arguments.ablate.iter().copied().collect() })
+    run(
+        &arguments.options,
+        threads::Threads { ablations: arguments.ablate.iter().copied().collect() },
+    )
 }

@@ -1,4 +1,5 @@
-//! `tracerig diff trace`: incremental scans of trace databases against full ones, an oracle and a model of their cost.
+//! `tracerig diff trace`: incremental scans of trace databases against full ones, an oracle and a
+//! model of their cost.
 
 use clap::Args;
 
@@ -16,13 +17,14 @@ use tracerig_protocol::Contract;
 
 /// Search for histories after which an incremental scan is wrong or does needless work.
 ///
-/// A history is a list of operations on a real database: append, prune, delete, vacuum, replace, damage the
-/// memo, fail or cancel a scan. After each scan the answer must equal that of a full rescan and two oracles;
-/// mode, reason, rows read and memo writes must match a model. Some histories use several processes that race
-/// and are killed. Files are in /dev/shm if it exists; TMPDIR moves them.
+/// A history is a list of operations on a real database: append, prune, delete, vacuum, replace,
+/// damage the memo, fail or cancel a scan. After each scan the answer must equal that of a full
+/// rescan and two oracles; mode, reason, rows read and memo writes must match a model. Some
+/// histories use several processes that race and are killed. Files are in /dev/shm if it exists;
+/// TMPDIR moves them.
 ///
-/// The first failure of each kind is shrunk, written to a file, and printed with the command that replays
-/// it. Exit code 3: mismatch. Exit code 1: something else failed.
+/// The first failure of each kind is shrunk, written to a file, and printed with the command that
+/// replays it. Exit code 3: mismatch. Exit code 1: something else failed.
 ///
 /// Kept histories and replays always ask the Python oracle.
 #[derive(Debug, Args)]
@@ -32,7 +34,8 @@ use tracerig_protocol::Contract;
 pub(super) struct Trace {
     #[command(flatten)]
     options: Options,
-    /// Histories that run each relaunch in a new process, some with races and kills: 1/N, all or none.
+    /// Histories that run each relaunch in a new process, some with races and kills: 1/N, all or
+    /// none.
     #[arg(long, value_name = "SHARE", default_value_t = PROCESSES)]
     processes: Share,
     /// Ask the Python oracle, too: `python=1/N`, `python` (all histories) or `none`
@@ -42,12 +45,12 @@ pub(super) struct Trace {
     /// Check a wrong engine instead of the scanner, to see that the search finds it.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
-    /// `contract`: only changes the scanner supports. `hostile`: end each history with one change it does
-    /// not support, and report how often that is noticed.
+    /// `contract`: only changes the scanner supports. `hostile`: end each history with one change
+    /// it does not support, and report how often that is noticed.
     #[arg(long, value_name = "NAME", default_value = "contract", value_parser = profile)]
     profile: Profile,
-    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`. Only
-    /// answers are compared, not work.
+    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`.
+    /// Only answers are compared, not work.
     #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "profile", "oracle", "ablate"])]
     candidate: Option<String>,
     /// Switch off this rule to check that the search notices; may be repeated.
@@ -67,7 +70,11 @@ const PROCESSES: Share = Share::one_in(50);
 
 /// Scans as they are tested by default.
 pub(super) fn subject() -> anyhow::Result<trace::Trace> {
-    Ok(trace::Trace { python: ask_python(None)?, processes: PROCESSES, ..trace::Trace::new(program()?) })
+    Ok(trace::Trace {
+        python: ask_python(None)?,
+        processes: PROCESSES,
+        ..trace::Trace::new(program()?)
+    })
 }
 
 pub(super) fn main(arguments: &Trace) -> anyhow::Result<Code> {

@@ -15,8 +15,9 @@ use crate::history::read_commit;
 
 /// Add the runs of a commit.
 ///
-/// RECORD is the record.json of a run, or a folder with runs. A comparison.json among them tells whether the commit
-/// passed: a value that failed is kept, too, so the next commit is not compared with an older one.
+/// RECORD is the record.json of a run, or a folder with runs. A comparison.json among them tells
+/// whether the commit passed: a value that failed is kept, too, so the next commit is not compared
+/// with an older one.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -101,6 +102,9 @@ fn built(records: &[Record]) -> Result<String, Usage> {
     }
     let found = found.cloned();
     found.ok_or_else(|| {
-        Usage("no record given; name the folder that a run wrote, or the record.json in it".to_owned())
+        Usage(
+            "no record given; name the folder that a run wrote, or the record.json in it"
+                .to_owned(),
+        )
     })
 }

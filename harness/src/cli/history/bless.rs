@@ -13,8 +13,9 @@ use crate::machine;
 
 /// Explain a step, so that it is no longer counted as open.
 ///
-/// The explanation is a file next to the entries and is never replaced. It holds for a step of the series at the
-/// commit; for a ratio also up to two commits away, because the place of its step may move as commits follow.
+/// The explanation is a file next to the entries and is never replaced. It holds for a step of the
+/// series at the commit; for a ratio also up to two commits away, because the place of its step may
+/// move as commits follow.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -67,15 +68,19 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 
 /// The commit of the history that this names.
 fn revision(files: &Files, name: &str) -> anyhow::Result<String> {
-    let all: BTreeSet<&str> = files.entries.iter().map(|entry| entry.commit.revision.as_str()).collect();
+    let all: BTreeSet<&str> =
+        files.entries.iter().map(|entry| entry.commit.revision.as_str()).collect();
     let is_hash = name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let found: Vec<&&str> = all.iter().filter(|revision| is_hash && revision.starts_with(name)).collect();
+    let found: Vec<&&str> =
+        all.iter().filter(|revision| is_hash && revision.starts_with(name)).collect();
     match found.as_slice() {
         [one] => return Ok((**one).to_owned()),
         [_, _, ..] => {
-            return Err(
-                Usage(format!("{} commits begin with {name}; give more of the hash", found.len())).into()
-            );
+            return Err(Usage(format!(
+                "{} commits begin with {name}; give more of the hash",
+                found.len()
+            ))
+            .into());
         }
         [] => {}
     }
@@ -83,7 +88,8 @@ fn revision(files: &Files, name: &str) -> anyhow::Result<String> {
     if all.contains(commit.as_str()) {
         return Ok(commit);
     }
-    Err(Usage(format!("the history has no entry of {name}; add one with `tracerig history add`")).into())
+    Err(Usage(format!("the history has no entry of {name}; add one with `tracerig history add`"))
+        .into())
 }
 
 /// Refuses a series that the history does not have, with the most similar ones.

@@ -13,9 +13,9 @@ use crate::history::{FOLDER, Place};
 
 /// Keep the runs of each commit, and find the commit at which work or time changed.
 ///
-/// A history has one file for each commit and machine, which is never replaced. Exact counters need no statistics:
-/// another value is a step at its commit. Times are compared as multiples of the floor of the same run; their steps
-/// are advisory and never fail a build.
+/// A history has one file for each commit and machine, which is never replaced. Exact counters need
+/// no statistics: another value is a step at its commit. Times are compared as multiples of the
+/// floor of the same run; their steps are advisory and never fail a build.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,

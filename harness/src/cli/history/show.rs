@@ -12,8 +12,9 @@ use crate::cli::output::{self, Format, Output};
 
 /// Show at which commits work or time changed.
 ///
-/// A counter changes at its commit exactly. A ratio of times changes where its level does; small changes need a few
-/// more commits to show. Steps that are blessed are explained, and counted apart.
+/// A counter changes at its commit exactly. A ratio of times changes where its level does; small
+/// changes need a few more commits to show. Steps that are blessed are explained, and counted
+/// apart.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  tracerig history show\n  tracerig history show --branch tracerig-history --html history.html\n  tracerig history show --format json"
@@ -38,10 +39,14 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let files = arguments.place.place().read()?;
     if let Some(first) = files.skipped.first() {
         let skipped = output::counted(files.skipped.len() as u64, "file", "files");
-        output::say(&format!("tracerig: {skipped} skipped, not of a history: {}", output::path(first)));
+        output::say(&format!(
+            "tracerig: {skipped} skipped, not of a history: {}",
+            output::path(first)
+        ));
     }
     let last = usize::try_from(arguments.last).unwrap_or(MOST_COMMITS);
-    let judged = Judged::of(&files, Rules { margin: arguments.margin / 100.0, last, ..Rules::default() });
+    let judged =
+        Judged::of(&files, Rules { margin: arguments.margin / 100.0, last, ..Rules::default() });
     let written = arguments.html.as_ref().map_or(Ok(()), |path| {
         write_whole(path, html::history(&judged).as_bytes())?;
         output::say(&output::path(path));

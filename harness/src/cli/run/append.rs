@@ -16,12 +16,10 @@ use crate::scenario::append::{self, Acknowledged, Condition};
 /// arm runs in fresh processes, in random order. Afterwards every history and row
 /// is verified.
 ///
-/// Arms:
-///   bare              write the same lines, keep no row (the floor)
-///   sync-readback     read, merge, write and read the row again before the append returns, as published
-///   sync              write the row once before the append returns
-///   async-per-thread  one worker per thread writes the row later, as published
-///   async             one worker for all threads writes rows later
+/// Arms: bare write the same lines, keep no row (the floor) sync-readback read, merge, write and
+/// read the row again before the append returns, as published sync write the row once before the
+/// append returns async-per-thread one worker per thread writes the row later, as published async
+/// one worker for all threads writes rows later
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,

@@ -33,6 +33,7 @@ pub(super) struct Command {
 }
 
 pub(super) fn main(arguments: &Command) -> anyhow::Result<Code> {
-    let definition = command::on(arguments.conditions.of(&arguments.command)).map_err(no_definition)?;
+    let definition =
+        command::on(arguments.conditions.of(&arguments.command)).map_err(no_definition)?;
     arguments.common.measure(definition)
 }

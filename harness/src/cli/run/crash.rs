@@ -10,9 +10,12 @@ use crate::scenario::append::{Acknowledged, CrashJob, CrashReport, crash};
 
 pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Result<Code> {
     // The mode of an arm is its name; one without a store has none.
-    let modes: Vec<_> = definition.plan.arms.iter().filter_map(|arm| arm.name.parse().ok()).collect();
+    let modes: Vec<_> =
+        definition.plan.arms.iter().filter_map(|arm| arm.name.parse().ok()).collect();
     if modes.is_empty() {
-        return Err(Usage("only arms with a store can be killed; `bare` has none".to_owned()).into());
+        return Err(
+            Usage("only arms with a store can be killed; `bare` has none".to_owned()).into()
+        );
     }
     let place = place(arguments.common.seed)?;
     let job = CrashJob {
@@ -43,7 +46,8 @@ pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Resul
 
 fn table(report: &CrashReport) -> String {
     let mut text = match &report.violation {
-        None => "Nothing was lost: every acknowledged append is in its history, in order.\n\n".to_owned(),
+        None => "Nothing was lost: every acknowledged append is in its history, in order.\n\n"
+            .to_owned(),
         Some(violation) => format!(
             "LOST after kill {} ({}, mode {}): {}\nThe folder is kept: {}\n\n",
             violation.kill,

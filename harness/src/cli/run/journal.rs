@@ -29,7 +29,9 @@ impl<'a> Journal<'a> {
             Event::Begun(record) => self.begin(record),
             Event::Taken(sample) => {
                 self.samples += 1;
-                self.partial.as_mut().map_or(Ok(()), |partial| partial.add(sample).map_err(Into::into))
+                self.partial
+                    .as_mut()
+                    .map_or(Ok(()), |partial| partial.add(sample).map_err(Into::into))
             }
             event => {
                 self.shown.event(event);
@@ -72,7 +74,8 @@ impl<'a> Journal<'a> {
 
 /// Creates a folder of results.
 pub(super) fn create(folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{}: cannot be created", folder.display()))
 }
 
 /// Removes the samples kept as they came: the record has them now.

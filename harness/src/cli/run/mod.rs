@@ -1,4 +1,5 @@
-//! `tracerig run`: measures a scenario or a plan, shows the result, and writes its record and report.
+//! `tracerig run`: measures a scenario or a plan, shows the result, and writes its record and
+//! report.
 
 mod append;
 mod candidates;
@@ -152,8 +153,8 @@ pub(super) fn prepare(out: &Path) -> anyhow::Result<()> {
 
 pub(super) const RECORD: &str = "record.json";
 
-/// Writes record, latencies and report into `out`. To be done before anything is printed: who closes the pipe early still
-/// has the record.
+/// Writes record, latencies and report into `out`. To be done before anything is printed: who
+/// closes the pipe early still has the record.
 pub(super) fn write(record: &Record, out: &Path) -> anyhow::Result<()> {
     journal::create(out)?;
     record.write(&out.join(RECORD))?;
@@ -185,7 +186,8 @@ fn say_if_small(record: &Record) {
     }
 }
 
-/// Writes and prints what the run found, and tells where its files are. Returns the code of the run.
+/// Writes and prints what the run found, and tells where its files are. Returns the code of the
+/// run.
 pub(super) fn give(record: &Record, out: &Path, how: Output) -> anyhow::Result<Code> {
     let written = write(record, out);
     let is_written = written.is_ok();

@@ -109,7 +109,8 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
         output::say_wrapped(&format!("{}: {}", &run.name, run.why));
         let (one, record, printed) = one(run, arguments, &place, &out);
         // Those of a release take memory that only budgets need.
-        records.extend(record.filter(|_| budgets.is_some()).map(|record| (run.name.as_str(), record)));
+        records
+            .extend(record.filter(|_| budgets.is_some()).map(|record| (run.name.as_str(), record)));
         ended = ended.graver(Code(one.exit_code)).after(printed);
         done.runs.push(one);
         if interrupt::requested() {
@@ -117,7 +118,8 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
         }
     }
     if let Some(budgets) = &budgets {
-        let measured: Vec<(&str, &Record)> = records.iter().map(|(name, record)| (*name, record)).collect();
+        let measured: Vec<(&str, &Record)> =
+            records.iter().map(|(name, record)| (*name, record)).collect();
         let judged = budgets::judge(budgets, &plan.name, &measured);
         ended = ended.graver(Code(judged.gate().exit_code()));
         done.budgets = Some(judged);
@@ -142,7 +144,8 @@ pub(in crate::cli) fn find(name: &str) -> anyhow::Result<Plan> {
     })
 }
 
-/// One run, its record, and whether it could be printed; that it cannot be made is part of the result.
+/// One run, its record, and whether it could be printed; that it cannot be made is part of the
+/// result.
 fn one(
     run: &Run,
     arguments: &Planned,
@@ -172,7 +175,8 @@ fn one(
             let written = write(&record, &folder);
             say_if_small(&record);
             if arguments.output.format == Format::Table && arguments.output.details {
-                printed = output::print(&format!("{}\n", tracerig_reports::render::details(&record)));
+                printed =
+                    output::print(&format!("{}\n", tracerig_reports::render::details(&record)));
             }
             done.exit_code = code(&record).0;
             done.samples = record.samples.len();
@@ -191,11 +195,16 @@ fn one(
     (done, made, printed)
 }
 
-/// One line a run, of 80 columns or less where the names allow it; why a run could not be made is below.
+/// One line a run, of 80 columns or less where the names allow it; why a run could not be made is
+/// below.
 fn table(done: &Done) -> String {
     let widest = done.runs.iter().map(|run| run.name.len()).max().unwrap_or(0).max(3);
     let mut text = wrapped(&format!("plan {}: {}", done.plan, done.why), 80, "  ") + "\n";
-    let _ = writeln!(text, "{:widest$}  {:>7}  {:>8}  {:>7}  result", "run", "samples", "excluded", "took");
+    let _ = writeln!(
+        text,
+        "{:widest$}  {:>7}  {:>8}  {:>7}  result",
+        "run", "samples", "excluded", "took"
+    );
     for run in &done.runs {
         let took = units::duration(std::time::Duration::from_secs_f64(run.seconds));
         let became = match (&run.error, run.exit_code) {

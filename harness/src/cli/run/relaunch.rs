@@ -42,7 +42,8 @@ use crate::scenario::{Definition, relaunch};
     after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run relaunch --db ~/.codex/logs_2.sqlite\n  tracerig run relaunch --candidate mine='python3 my_scanner.py'\n  tracerig run relaunch --recipe codex-799mb --samples 20 --arms floor,published,warm:hot"
 )]
 pub(super) struct Relaunch {
-    /// Dataset: name of a recipe (see `tracerig dataset list`) or path of a recipe file [default: quick].
+    /// Dataset: name of a recipe (see `tracerig dataset list`) or path of a recipe file [default:
+    /// quick].
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
     /// Measure a private copy of this database instead of a dataset.
@@ -94,8 +95,9 @@ fn climb(arguments: &Relaunch, invited: &[Invited], scales: &[f64]) -> anyhow::R
     let mut ended = Code::FINE;
     for (scale, definition) in definitions {
         output::say(&format!("scale {scale}"));
-        let folder =
-            |record: &Record| out.get_or_init(|| arguments.common.out(record)).join(format!("scale-{scale}"));
+        let folder = |record: &Record| {
+            out.get_or_init(|| arguments.common.out(record)).join(format!("scale-{scale}"))
+        };
         let record = arguments.common.record(definition, &folder)?;
         ended = code(&record).after(write(&record, &folder(&record)));
         records.push(record);
@@ -105,10 +107,12 @@ fn climb(arguments: &Relaunch, invited: &[Invited], scales: &[f64]) -> anyhow::R
     }
     let Some(out) = out.get() else { return Ok(ended) };
     let ladder = Ladder::of(&records);
-    let written = write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes()).and_then(|()| {
-        write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())
-    });
-    let ended = ended.after(output::show(&ladder::table(&ladder))).after(written.map_err(Into::into));
+    let written =
+        write_whole(&out.join("ladder.svg"), ladder::svg(&ladder).as_bytes()).and_then(|()| {
+            write_whole(&out.join("ladder.md"), ladder::markdown(&ladder, "ladder.svg").as_bytes())
+        });
+    let ended =
+        ended.after(output::show(&ladder::table(&ladder))).after(written.map_err(Into::into));
     output::say(&format!("\nrecords and growth: {}", out.display()));
     Ok(ended)
 }

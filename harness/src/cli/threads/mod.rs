@@ -17,8 +17,8 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value as Json};
 use tracerig_reports::{ByteSize, units};
 use tracerig_store::threads::{
-    Column, Error, Flaws, LOCKS, Millis, Problem, Progress, Rebuilt, Sessions, Skipped, SweepOptions,
-    ThreadRow, Torn, Value, Watch, repair, schema,
+    Column, Error, Flaws, LOCKS, Millis, Problem, Progress, Rebuilt, Sessions, Skipped,
+    SweepOptions, ThreadRow, Torn, Value, Watch, repair, schema,
 };
 
 use super::output::{self, columns, counted, plain};
@@ -27,15 +27,16 @@ use crate::interrupt;
 
 /// Work with the threads of a folder of rollout files.
 ///
-/// DIR is a Codex home, a thread store, or any folder with rollout-*.jsonl files below it. Files are only
-/// read. tracerig keeps the rows derived from them in a separate database and never touches Codex's.
+/// DIR is a Codex home, a thread store, or any folder with rollout-*.jsonl files below it. Files
+/// are only read. tracerig keeps the rows derived from them in a separate database and never
+/// touches Codex's.
 ///
-/// In a home, `sessions` and `archived_sessions` are read; threads in the latter are archived. Files that
-/// continue each other are one history. Compressed files (.jsonl.zst) are read, too. A name in
-/// `session_index.jsonl` becomes the title.
+/// In a home, `sessions` and `archived_sessions` are read; threads in the latter are archived.
+/// Files that continue each other are one history. Compressed files (.jsonl.zst) are read, too. A
+/// name in `session_index.jsonl` becomes the title.
 ///
-/// Skipped files are reported, one line per reason. The exit code is 1 if a file is damaged or cannot be
-/// read.
+/// Skipped files are reported, one line per reason. The exit code is 1 if a file is damaged or
+/// cannot be read.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -69,7 +70,8 @@ struct Place {
     /// Codex home, or any folder of rollout files.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Database for the rows [default: the thread store's in DIR, or a file in the user's cache folder].
+    /// Database for the rows [default: the thread store's in DIR, or a file in the user's cache
+    /// folder].
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
     /// Number of histories to read at the same time [default: one per core].
@@ -104,7 +106,8 @@ impl Place {
         // Writers of a thread store lock their threads, and its rows are theirs meanwhile.
         let locks = sessions.base().join(LOCKS);
         let is_of_store = locks.is_dir() && resolved(&database) == resolved(&of_store);
-        let options = SweepOptions { locks: is_of_store.then_some(locks), ..SweepOptions::default() };
+        let options =
+            SweepOptions { locks: is_of_store.then_some(locks), ..SweepOptions::default() };
         let options = SweepOptions { jobs: self.jobs.unwrap_or(options.jobs), ..options };
         Ok(Found { sessions, database, options })
     }
@@ -112,8 +115,8 @@ impl Place {
 
 /// The database of a folder in the cache, whose own folder is there.
 fn in_cache(folder: &Path) -> anyhow::Result<PathBuf> {
-    let path =
-        cache::file("threads", folder, "sqlite").context("no place for the rows; name one with --db")?;
+    let path = cache::file("threads", folder, "sqlite")
+        .context("no place for the rows; name one with --db")?;
     let parent = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).with_context(|| {
         format!("{}: the folder cannot be created; name another place with --db", parent.display())
@@ -128,7 +131,9 @@ fn resolved(path: &Path) -> PathBuf {
 impl Found {
     /// Brings the rows up to date as far as a look at each file's length tells.
     fn repair(&self) -> anyhow::Result<Rebuilt> {
-        let done = watched("reading", |watch| repair(&self.sessions, &self.database, &self.options, watch))?;
+        let done = watched("reading", |watch| {
+            repair(&self.sessions, &self.database, &self.options, watch)
+        })?;
         if done.is_cut_short { Err(Interrupted.into()) } else { Ok(done) }
     }
 }
@@ -141,7 +146,8 @@ fn watched<T>(doing: &str, sweep: impl FnOnce(Watch<'_>) -> T) -> T {
         // Most are over before a bar could be read.
         if start.elapsed() > Duration::from_millis(500) {
             let template = format!("{doing} [{{bar:40}}] {{percent}}%, {{msg}}");
-            let bar = bar.get_or_insert_with(|| output::progress_bar(progress.total_bytes, &template));
+            let bar =
+                bar.get_or_insert_with(|| output::progress_bar(progress.total_bytes, &template));
             bar.set_position(progress.bytes);
             bar.set_message(format!(
                 "{} of {} files, {}",
@@ -158,8 +164,8 @@ fn watched<T>(doing: &str, sweep: impl FnOnce(Watch<'_>) -> T) -> T {
     done
 }
 
-/// Tells what was left out, what was skipped and what failed, and gives the exit code that it leads to: histories with broken lines
-/// have their rows, threads that failed have none.
+/// Tells what was left out, what was skipped and what failed, and gives the exit code that it leads
+/// to: histories with broken lines have their rows, threads that failed have none.
 fn tell(flaws: &Flaws, skipped: &Skipped, failures: &[Error]) -> Code {
     tell_lines(&flaws.problems, flaws.problem_count);
     for ((path, torn), more) in by_kind(&flaws.torn, |_| ()) {
@@ -216,12 +222,21 @@ fn by_kind<T, K: PartialEq>(all: &[T], kind: impl Fn(&T) -> K) -> Vec<(&T, u64)>
 }
 
 fn torn_end(path: &Path, torn: Torn) -> String {
-    format!("{}: the last line breaks off after {} bytes; that line is skipped", path.display(), torn.bytes)
+    format!(
+        "{}: the last line breaks off after {} bytes; that line is skipped",
+        path.display(),
+        torn.bytes
+    )
 }
 
 /// A row as JSON.
 fn document(row: &ThreadRow) -> Json {
-    Json::Object(fields(row).into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+    Json::Object(
+        fields(row)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<Map<_, _>>(),
+    )
 }
 
 /// Every column of a row by its name, times as RFC 3339 writes them.

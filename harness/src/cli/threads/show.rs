@@ -48,7 +48,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         );
     };
     let path = place.sessions.base().join(&row.rollout_path);
-    let history = place.sessions.history(arguments.id)?.context("the row is there, its history is not")?;
+    let history =
+        place.sessions.history(arguments.id)?.context("the row is there, its history is not")?;
     let summary = Summary::of(history)?;
     let whole = || json!({ "thread": document(&row), "history": summary.document() });
     match arguments.format {

@@ -14,7 +14,8 @@ use crate::cli::{Code, Interrupted};
 
 /// Compare every row with its history, column by column. Changes nothing.
 ///
-/// Exit code 3: a row differs, is missing, or has no history. Exit code 1: a history cannot be read.
+/// Exit code 3: a row differs, is missing, or has no history. Exit code 1: a history cannot be
+/// read.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  tracerig threads verify ~/.codex\n  tracerig threads verify ~/.codex --format json"
@@ -35,7 +36,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
             place.database.display()
         );
     }
-    let done = watched("verifying", |watch| verify(&place.sessions, &place.database, &place.options, watch))?;
+    let done = watched("verifying", |watch| {
+        verify(&place.sessions, &place.database, &place.options, watch)
+    })?;
     let code = tell(&done.flaws, &done.skipped, &done.failures);
     if done.is_cut_short {
         return Err(Interrupted.into());
@@ -80,11 +83,18 @@ fn table(done: &Verified) -> String {
     }
     let failed = done.failures.len() as u64;
     if failed > 0 {
-        let _ =
-            write!(text, "; {}", counted(failed, "history was not compared", "histories were not compared"));
+        let _ = write!(
+            text,
+            "; {}",
+            counted(failed, "history was not compared", "histories were not compared")
+        );
     }
     if done.in_use > 0 {
-        let live = counted(done.in_use, "is live and was not looked at", "are live and were not looked at");
+        let live = counted(
+            done.in_use,
+            "is live and was not looked at",
+            "are live and were not looked at",
+        );
         let _ = write!(text, "; {live}");
     }
     text.push('\n');

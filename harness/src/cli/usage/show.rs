@@ -35,11 +35,14 @@ fn amounts(used: Used) -> serde_json::Map<String, Json> {
 pub(super) fn document(homes: &[Home], view: &View, rows: &Rows) -> Json {
     let row = |(key, used): (&Vec<String>, &Used)| {
         let mut row = amounts(*used);
-        row.extend(view.by.iter().zip(key).map(|(by, part)| (by.name().to_owned(), part.as_str().into())));
+        row.extend(
+            view.by.iter().zip(key).map(|(by, part)| (by.name().to_owned(), part.as_str().into())),
+        );
         Json::Object(row)
     };
     let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
-    let time = |at: i64| Timestamp::from_millisecond(at).map_or(Json::Null, |at| at.to_string().into());
+    let time =
+        |at: i64| Timestamp::from_millisecond(at).map_or(Json::Null, |at| at.to_string().into());
     let session = |(session, path): (&Session, String)| {
         json!({
             "id": session.id,
@@ -117,8 +120,8 @@ const LEAST: usize = 12;
 /// Rows that fit a screen next to the total; half as many if each takes two lines.
 const MOST_ROWS: usize = 16;
 
-/// The total, then a table of at most 80 columns: all rows with `details`, else the last (by time) or
-/// the largest. A session is named by its id if its path does not fit, and long names lose their
+/// The total, then a table of at most 80 columns: all rows with `details`, else the last (by time)
+/// or the largest. A session is named by its id if its path does not fit, and long names lose their
 /// middle; if rows would then look equal, names get separate lines. JSON has everything in full.
 pub(super) fn table(homes: &[Home], view: &View, rows: &Rows, details: bool) -> String {
     const HEADS: [&str; 5] = ["input", "cached", "output", "total", "events"];
@@ -229,7 +232,8 @@ fn aligned(by: &[By], mut keys: Vec<Vec<String>>, figures: &[[String; 5]]) -> St
     }
     let mut text = String::new();
     for (key, cells) in keys.iter().zip(figures) {
-        let parts: Vec<String> = key.iter().zip(&widths).map(|(part, width)| padded(part, *width)).collect();
+        let parts: Vec<String> =
+            key.iter().zip(&widths).map(|(part, width)| padded(part, *width)).collect();
         text.push_str(&parts.join("  "));
         if !fits {
             text.truncate(text.trim_end().len());
@@ -249,7 +253,8 @@ fn widest(keys: &[Vec<String>]) -> Vec<usize> {
     (0..count).map(|at| keys.iter().map(|key| columns(&key[at])).max().unwrap_or(0)).collect()
 }
 
-/// The id in the name of a session's file, as `tracerig threads show` takes it; any other path unchanged.
+/// The id in the name of a session's file, as `tracerig threads show` takes it; any other path
+/// unchanged.
 fn id_of(path: &str) -> &str {
     const LONG: usize = 36;
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -290,7 +295,8 @@ mod tests {
     fn told(by: &[By], keys: &[&[&str]]) -> String {
         let mut all = vec![by.iter().map(|by| by.name().to_owned()).collect::<Vec<_>>()];
         all.extend(keys.iter().map(|key| key.iter().map(|part| (*part).to_owned()).collect()));
-        let figures = vec![["input", "999.9 k", "output", "12.3 M", "events"].map(str::to_owned); all.len()];
+        let figures =
+            vec![["input", "999.9 k", "output", "12.3 M", "events"].map(str::to_owned); all.len()];
         aligned(by, all, &figures)
     }
 
@@ -307,7 +313,10 @@ mod tests {
             assert_eq!(id_of(other), other);
         }
         let text = told(&[By::Session], &[&[&path], &["odd.jsonl"]]);
-        assert!(fits(&text) && text.contains(&format!("{ID}  ")) && text.contains("odd.jsonl  "), "{text}");
+        assert!(
+            fits(&text) && text.contains(&format!("{ID}  ")) && text.contains("odd.jsonl  "),
+            "{text}"
+        );
     }
 
     #[test]
@@ -315,7 +324,10 @@ mod tests {
         let long = "a-model-with-a-name-that-is-longer-than-any-other-";
         let (one, other) = (format!("{long}1"), format!("{long}2"));
         let text = told(&[By::Day, By::Model], &[&["2026-11-20", &one], &["2026-11-20", &other]]);
-        assert!(fits(&text) && text.contains("2026-11-20  a-model-") && text.contains("er-1 "), "{text}");
+        assert!(
+            fits(&text) && text.contains("2026-11-20  a-model-") && text.contains("er-1 "),
+            "{text}"
+        );
         let (one, other) = (format!("{long}1{long}"), format!("{long}2{long}"));
         let text = told(&[By::Day, By::Model], &[&["2026-11-20", &one], &["2026-11-20", &other]]);
         assert!(text.contains(&format!("2026-11-20  {one}\n ")), "{text}");
@@ -323,7 +335,9 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
-        for (value, text) in [(0, "0"), (99_999, "99,999"), (100_000, "100.0 k"), (12_345_678, "12.3 M")] {
+        for (value, text) in
+            [(0, "0"), (99_999, "99,999"), (100_000, "100.0 k"), (12_345_678, "12.3 M")]
+        {
             assert_eq!(amount(value), text);
         }
         assert!(amount(u64::MAX).len() <= 8, "{}", amount(u64::MAX));

@@ -54,7 +54,9 @@ impl Kind {
     const fn words(self) -> [&'static str; 3] {
         match self {
             Self::Unreadable => ["unreadable_files", "file cannot be read", "files cannot be read"],
-            Self::Folders => ["unreadable_folders", "folder cannot be read", "folders cannot be read"],
+            Self::Folders => {
+                ["unreadable_folders", "folder cannot be read", "folders cannot be read"]
+            }
             Self::NoType => [
                 "lines_without_type",
                 "line is skipped because its type cannot be read",
@@ -127,7 +129,8 @@ pub(super) fn notes(homes: &[Home]) -> Vec<Note> {
             let (sum, example) = kinds.entry(kind).or_default();
             *sum += count;
             example.get_or_insert_with(|| {
-                let path = if homes.len() == 1 { problem.path.clone() } else { path.join(&problem.path) };
+                let path =
+                    if homes.len() == 1 { problem.path.clone() } else { path.join(&problem.path) };
                 let path = path.display();
                 match &problem.what {
                     What::Line { line, .. } => format!("{path}:{line}"),

@@ -69,15 +69,20 @@ impl View {
         let zone = match &arguments.time_zone {
             None => TimeZone::system(),
             Some(name) => TimeZone::get(name).map_err(|error| {
-                Usage(format!("--time-zone {name}: {error}. Write a name such as Europe/Berlin, or UTC"))
+                Usage(format!(
+                    "--time-zone {name}: {error}. Write a name such as Europe/Berlin, or UTC"
+                ))
             })?,
         };
         let moment = |text: &Option<String>, option: &str| {
             text.as_ref()
-                .map(|text| moment(text, &zone).map_err(|why| Usage(format!("{option} {text}: {why}"))))
+                .map(|text| {
+                    moment(text, &zone).map_err(|why| Usage(format!("{option} {text}: {why}")))
+                })
                 .transpose()
         };
-        let (since, until) = (moment(&arguments.since, "--since")?, moment(&arguments.until, "--until")?);
+        let (since, until) =
+            (moment(&arguments.since, "--since")?, moment(&arguments.until, "--until")?);
         if let (Some(from), Some(to)) = (since, until)
             && from >= to
         {
@@ -179,7 +184,11 @@ pub(super) fn sessions(homes: &[Home]) -> impl Iterator<Item = (&Session, String
 
 /// A path below one of the homes, as messages show it.
 pub(super) fn path(homes: &[Home], home: &Home, path: &std::path::Path) -> String {
-    if homes.len() == 1 { path.display().to_string() } else { home.path.join(path).display().to_string() }
+    if homes.len() == 1 {
+        path.display().to_string()
+    } else {
+        home.path.join(path).display().to_string()
+    }
 }
 
 /// A Unix time, the beginning of a day, or a moment as RFC 3339 writes it, in Unix seconds.
@@ -209,9 +218,12 @@ fn quarter(moment: Timestamp) -> Result<i64, String> {
         return Ok(seconds);
     }
     let begin = seconds.div_euclid(QUARTER) * QUARTER;
-    let told = |seconds| Timestamp::from_second(seconds).map_or_else(|_| "-".to_owned(), |at| at.to_string());
+    let told = |seconds| {
+        Timestamp::from_second(seconds).map_or_else(|_| "-".to_owned(), |at| at.to_string())
+    };
     // Before 1970 parts of a second are counted from the other side.
-    let begin = if moment.subsec_nanosecond() < 0 && begin == seconds { begin - QUARTER } else { begin };
+    let begin =
+        if moment.subsec_nanosecond() < 0 && begin == seconds { begin - QUARTER } else { begin };
     Err(format!(
         "usage is kept per quarter-hour, and this time is inside one. Give {} or {}",
         told(begin),
@@ -231,7 +243,10 @@ mod tests {
         assert_eq!(moment("2026-06-01T00:15:00Z", &berlin), Ok(1_780_272_900));
         assert_eq!(moment("1780272900", &berlin), Ok(1_780_272_900));
         for text in ["today", "12:07", "2026-06", ""] {
-            assert!(moment(text, &berlin).is_err_and(|why| why.starts_with("not a date")), "{text}");
+            assert!(
+                moment(text, &berlin).is_err_and(|why| why.starts_with("not a date")),
+                "{text}"
+            );
         }
     }
 
@@ -257,7 +272,8 @@ mod tests {
         let view = |by| View { by: vec![by], zone: TimeZone::UTC, since: None, until: None };
         let key = |by, day: &str| {
             let quarter = moment(day, &TimeZone::UTC).unwrap() / QUARTER;
-            let slot = Slot { quarter, model: None, tier: tracerig_scanner::archive::Tier::Unknown };
+            let slot =
+                Slot { quarter, model: None, tier: tracerig_scanner::archive::Tier::Unknown };
             let view = view(by);
             view.key(view.date(&slot), slot.model, slot.tier, None).remove(0)
         };
@@ -267,7 +283,10 @@ mod tests {
             ("2027-01-03", "2026-W53", "2027-01"),
             ("2027-01-04", "2027-W01", "2027-01"),
         ] {
-            assert_eq!((key(By::Week, day), key(By::Month, day)), (week.to_owned(), month.to_owned()));
+            assert_eq!(
+                (key(By::Week, day), key(By::Month, day)),
+                (week.to_owned(), month.to_owned())
+            );
         }
     }
 }

@@ -87,8 +87,10 @@ impl Launched for Fake {
             return Err(full());
         }
         // Numerical Recipes' generator: the noise must be the same each time.
-        self.random =
-            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let noise = (self.random >> 40) as f64 / (1u64 << 24) as f64 * self.scatter;
         let is_new = side == Side::New;
         let factor = 1.0 + noise + if is_new { self.slower[arm] } else { 0.0 };
@@ -125,7 +127,8 @@ fn each_round_gives_every_arm_its_turn_with_all_sides_next_to_one_another() {
     let work = 2 * 3;
     let asked = &fake.asked[work..];
     assert_eq!(asked.len() as u64, 3 * 3 * PAIRS, "nothing is unclear, so there is no second run");
-    let (mut orders, mut sides) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    let (mut orders, mut sides) =
+        (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
     for round in asked.chunks(9) {
         let turns: Vec<usize> = round.chunks(3).map(|turn| turn[0].1).collect();
         let mut sorted = turns.clone();
@@ -201,7 +204,8 @@ fn launches_of_a_turn_alternate() {
     fake.arms[0].launches_per_sample = 4;
     let mut rounds = Rounds::new(&mut fake, Metric::Launch, 3);
     rounds.run(PAIRS, &Rules::default(), &mut |_, _| ());
-    let lengths: Vec<usize> = rounds.samples.iter().flatten().map(|sample| sample.launches.len()).collect();
+    let lengths: Vec<usize> =
+        rounds.samples.iter().flatten().map(|sample| sample.launches.len()).collect();
     assert!(lengths.iter().all(|length| *length == 4), "{lengths:?}");
     let asked = &fake.asked[2 * 4..];
     assert_eq!(asked.len() as u64, 3 * 4 * PAIRS);
@@ -239,7 +243,8 @@ fn what_was_disturbed_in_a_turn_is_launched_again_and_left_out() {
     assert_eq!(rounds.taken.len(), 6);
     // Else the record would contradict itself.
     for samples in &rounds.samples {
-        let turns: std::collections::BTreeSet<_> = samples.iter().map(|sample| sample.round).collect();
+        let turns: std::collections::BTreeSet<_> =
+            samples.iter().map(|sample| sample.round).collect();
         assert_eq!(turns.len(), samples.len());
     }
 }
@@ -330,5 +335,8 @@ fn how_far_launches_scatter_is_found_out_by_turns_and_from_many_unless_they_are_
 fn the_length_of_a_sample_is_no_matter_of_luck() {
     let launches: Vec<u64> = (1..=20).flat_map(|random| settled_after(random, 0.5).0).collect();
     let (least, most) = (launches.iter().min().unwrap(), launches.iter().max().unwrap());
-    assert!(*most <= 2 * least, "one comparison has samples of {least} launches, another of {most}");
+    assert!(
+        *most <= 2 * least,
+        "one comparison has samples of {least} launches, another of {most}"
+    );
 }

@@ -40,7 +40,9 @@ impl Contender {
             if !told {
                 // Anyone who waits for this has its contention from now on.
                 let mut out = std::io::stdout();
-                out.write_all(HELD).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
+                out.write_all(HELD)
+                    .and_then(|()| out.flush())
+                    .map_err(|error| error.to_string())?;
                 told = true;
             }
             let until = Instant::now() + Duration::from_millis(self.hold_ms);

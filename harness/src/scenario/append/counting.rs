@@ -1,4 +1,5 @@
-//! What a launch of the append scenario counts of its store: projections, how late they were, bytes and synchronisations.
+//! What a launch of the append scenario counts of its store: projections, how late they were, bytes
+//! and synchronisations.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,7 +47,8 @@ impl Observer for Counts {
 #[derive(Debug)]
 pub(super) struct CountingDisk {
     pub(super) counts: Arc<Counts>,
-    /// Synchronisations after each write that nobody asked for: planted, so that a comparison has something to find.
+    /// Synchronisations after each write that nobody asked for: planted, so that a comparison has
+    /// something to find.
     pub(super) extra_syncs: u64,
 }
 

@@ -142,7 +142,8 @@ impl Builtin {
             arms: planned.collect(),
             append: Some(AppendPlan {
                 threads: condition.threads,
-                durability: if condition.fsync { AppendPlan::FSYNC } else { AppendPlan::BUFFERED }.to_owned(),
+                durability: if condition.fsync { AppendPlan::FSYNC } else { AppendPlan::BUFFERED }
+                    .to_owned(),
                 contended: condition.contended,
                 rate: condition.rate,
                 appends: (self.appends_of_a_thread(condition) + self.warmup) * condition.threads,
@@ -197,7 +198,10 @@ pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> 
     on(Condition { threads, fsync: durability == Acknowledged::Fsync, rate, contended }, appends)
 }
 
-pub(super) fn of_record(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
+pub(super) fn of_record(
+    record: &Record,
+    database: Option<&Path>,
+) -> Result<Definition, ReproError> {
     if database.is_some() {
         return Err(ReproError::NoDatabase(record.plan.recipe.clone()));
     }

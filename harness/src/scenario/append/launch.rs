@@ -20,7 +20,10 @@ const LONGEST_START: Duration = Duration::from_secs(60);
 
 /// Asks a fresh process for appends. `Err` in the inner result says in words that it could not be
 /// started.
-pub(super) fn ask(candidate: &mut Candidate, load: &Load) -> Result<Result<Finished, String>, ScenarioError> {
+pub(super) fn ask(
+    candidate: &mut Candidate,
+    load: &Load,
+) -> Result<Result<Finished, String>, ScenarioError> {
     let task = told(&load.folder.with_file_name("load.json"), &Task::Load(load.clone()))?;
     Ok(candidate.run(&task))
 }
@@ -61,6 +64,7 @@ pub(super) fn ask_to_crash(
 /// Writes down what a process is to do. Returns its arguments.
 fn told(path: &Path, task: &Task) -> Result<Vec<OsString>, ScenarioError> {
     let text = serde_json::to_vec(task).map_err(io::Error::other);
-    text.and_then(|text| std::fs::write(path, text)).map_err(ScenarioError::io(path, "write it"))?;
+    text.and_then(|text| std::fs::write(path, text))
+        .map_err(ScenarioError::io(path, "write it"))?;
     Ok(worker::arguments(path))
 }

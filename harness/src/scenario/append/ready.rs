@@ -105,7 +105,8 @@ impl Scenario for Appends {
         let load = self.load(arm, candidate.handicap);
         let folder = &load.folder;
         std::fs::create_dir_all(folder).map_err(ScenarioError::io(folder, "create the folder"))?;
-        // Every arm finds the database made, and every arm shares the machine with the contender, also the one that needs no database.
+        // Every arm finds the database made, and every arm shares the machine with the contender,
+        // also the one that needs no database.
         drop(ThreadStore::open(folder, StoreOptions::default())?);
         let Builtin { hold_ms, pause_ms, .. } = self.builtin;
         let contender = Contender { database: folder.join(schema::FILE_NAME), hold_ms, pause_ms };
@@ -121,7 +122,8 @@ impl Scenario for Appends {
             Err(error) => (not_started(), SampleState::Failed { error }),
         };
         if !contended && judged.1 == SampleState::Valid {
-            judged.1 = SampleState::Failed { error: "the contender ended before the launch".to_owned() };
+            judged.1 =
+                SampleState::Failed { error: "the contender ended before the launch".to_owned() };
         }
         std::fs::remove_dir_all(folder).map_err(ScenarioError::io(folder, "remove the folder"))?;
         Ok(one(judged))
@@ -146,7 +148,8 @@ impl Appends {
         }
     }
 
-    /// Whether a launch counts: it answered, everything is in its histories, and its rows are their replay.
+    /// Whether a launch counts: it answered, everything is in its histories, and its rows are their
+    /// replay.
     fn judge(&self, load: &Load, finished: &Finished) -> (Launch, SampleState) {
         let answer = finished.answer::<Reply>();
         let mut launch = describe(load, finished, answer.as_ref().ok());
@@ -158,8 +161,11 @@ impl Appends {
                 Ok(Err(detail)) => SampleState::Mismatch { detail },
                 Ok(Ok(found)) => {
                     launch.verified = true;
-                    let counts =
-                        [("histories", found.histories), ("lines", found.lines), ("rows", found.rows)];
+                    let counts = [
+                        ("histories", found.histories),
+                        ("lines", found.lines),
+                        ("rows", found.rows),
+                    ];
                     for (name, count) in counts {
                         launch.counters.insert(name.to_owned(), Counter::exact(Some(count)));
                     }
@@ -171,7 +177,8 @@ impl Appends {
     }
 }
 
-/// The counters of launches that are exact, or are where rows are projected before an append returns, by name.
+/// The counters of launches that are exact, or are where rows are projected before an append
+/// returns, by name.
 pub(crate) const EXACT: [&str; 10] = [
     "appends",
     "history_bytes",
@@ -198,8 +205,9 @@ fn describe(load: &Load, finished: &Finished, reply: Option<&Reply>) -> Launch {
     count("appends", Counter::exact(Some(load.appends * load.threads.len() as u64)));
     let is_synchronous = load.mode.as_deref().is_some_and(worker::is_synchronous);
     // A row is projected as often as appends ask for it, or as often as the worker gets to it.
-    let told =
-        |value| if is_synchronous { Counter::exact(Some(value)) } else { Counter::advisory(Some(value)) };
+    let told = |value| {
+        if is_synchronous { Counter::exact(Some(value)) } else { Counter::advisory(Some(value)) }
+    };
     if load.mode.is_some() {
         count("history_bytes", Counter::exact(Some(reply.history_bytes)));
         count("transactions", told(reply.transactions));

@@ -1,4 +1,5 @@
-//! Whether everything that a launch appended is in its histories, in order, and whether every row is the replay of its history.
+//! Whether everything that a launch appended is in its histories, in order, and whether every row
+//! is the replay of its history.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,8 @@ pub(super) struct Found {
     pub(super) rows: u64,
 }
 
-/// Compares the folder of `load` with what it was to append. `Err` in the inner result says what is wrong.
+/// Compares the folder of `load` with what it was to append. `Err` in the inner result says what is
+/// wrong.
 pub(super) fn verify(
     load: &Load,
     conversation: &Conversation,
@@ -83,7 +85,9 @@ fn one(
             let item = expected.next();
             let written = item.map(|item| (item.kind(), item.payload().get()));
             if !written.is_some_and(|(kind, payload)| is_line(&line, kind, payload)) {
-                return Ok(Some(format!("line {count} of its history is not the one that was appended")));
+                return Ok(Some(format!(
+                    "line {count} of its history is not the one that was appended"
+                )));
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The process that is measured: it appends the lines of a conversation on many threads, and tells its latencies as one line of JSON.
+//! The process that is measured: it appends the lines of a conversation on many threads, and tells
+//! its latencies as one line of JSON.
 //!
 //! Started by the harness as `tracerig __append PARENT TASK`, where TASK is a JSON file.
 
@@ -107,8 +108,10 @@ pub(super) fn arguments(task: &Path) -> Vec<OsString> {
 /// Runs as a worker. `arguments` are those after the subcommand.
 pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut run = || -> Result<(), String> {
-        let mut next = || arguments.next().ok_or("a worker is started by the harness only; see --help");
-        let parent = next()?.to_string_lossy().parse().map_err(|error| format!("parent: {error}"))?;
+        let mut next =
+            || arguments.next().ok_or("a worker is started by the harness only; see --help");
+        let parent =
+            next()?.to_string_lossy().parse().map_err(|error| format!("parent: {error}"))?;
         platform::die_with_parent(parent);
         let path = PathBuf::from(next()?);
         let told = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -120,7 +123,9 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
                 let reply = load.run()?;
                 let mut line = serde_json::to_vec(&reply).map_err(|error| error.to_string())?;
                 line.push(b'\n');
-                std::io::stdout().write_all(&line).map_err(|error| format!("standard output: {error}"))
+                std::io::stdout()
+                    .write_all(&line)
+                    .map_err(|error| format!("standard output: {error}"))
             }
         }
     };
@@ -239,7 +244,8 @@ impl Load {
             loaded.wait();
             let ended = Instant::now();
             reply.load_ns = nanos(ended - begun);
-            reply.load_transactions = store.as_ref().map_or(0, ThreadStore::transactions) - transactions;
+            reply.load_transactions =
+                store.as_ref().map_or(0, ThreadStore::transactions) - transactions;
             reply.load_projections = counts.projections.load(Ordering::Relaxed) - projections;
             counted.wait();
             // Rows that are late by now are part of how late rows are; what the barriers do is not.
@@ -248,8 +254,9 @@ impl Load {
             told.wait();
             measured.wait();
             for appender in running {
-                let latencies =
-                    appender.join().map_err(|_| "an appending thread has panicked".to_owned())??;
+                let latencies = appender
+                    .join()
+                    .map_err(|_| "an appending thread has panicked".to_owned())??;
                 reply.append.merge(&latencies.append);
                 reply.service.merge(&latencies.service);
                 reply.barrier.merge(&latencies.barrier);

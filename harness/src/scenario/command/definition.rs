@@ -132,7 +132,10 @@ pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> 
     on(keys.try_into()?)
 }
 
-pub(super) fn of_record(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
+pub(super) fn of_record(
+    record: &Record,
+    database: Option<&Path>,
+) -> Result<Definition, ReproError> {
     if database.is_some() {
         return Err(ReproError::NoDatabase(record.plan.recipe.clone()));
     }

@@ -73,13 +73,19 @@ pub(super) fn describe(finished: &Finished, known: Option<&Known>, digest: Strin
 
 /// Why this launch gave no answer, by the name of its fault; `None` if it ended well. `left` is
 /// what it left running; `is_right`, whether its output was right all the same.
-pub(super) fn fault(finished: &Finished, left: Option<String>, is_right: bool) -> Option<SampleState> {
+pub(super) fn fault(
+    finished: &Finished,
+    left: Option<String>,
+    is_right: bool,
+) -> Option<SampleState> {
     let said = if finished.stderr.is_empty() { "it said nothing" } else { &finished.stderr };
     let name = if is_right { "right-answer-bad-exit" } else { "crashed" };
     let error = match (finished.cut, finished.ended.exit, left) {
         (Some(cut), ..) => cut.to_string(),
         (None, Exit::Code(0), None) => return None,
-        (None, Exit::Code(0), Some(left)) => format!("left-a-process: it ended, and {left} went on"),
+        (None, Exit::Code(0), Some(left)) => {
+            format!("left-a-process: it ended, and {left} went on")
+        }
         (None, Exit::Code(code), _) => format!("{name}: exit code {code}: {said}"),
         (None, Exit::Signal(signal), _) => format!("crashed: ended by signal {signal}: {said}"),
     };
@@ -104,7 +110,8 @@ pub(super) fn wrong(known: &Known, argv: &[String], found: &[u8]) -> Option<Samp
 
 /// The first line in which two outputs differ.
 fn difference(right: &[u8], found: &[u8]) -> String {
-    let lines = |output: &[u8]| output.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let lines =
+        |output: &[u8]| output.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
     let (right, found) = (lines(right), lines(found));
     let at = right.iter().zip(&found).position(|(right, found)| right != found);
     let at = at.unwrap_or(right.len().min(found.len()));
@@ -116,7 +123,12 @@ fn difference(right: &[u8], found: &[u8]) -> String {
         }
         None => "nothing".to_owned(),
     };
-    format!("line {} of standard output is {} instead of {}", at + 1, quoted(&found), quoted(&right))
+    format!(
+        "line {} of standard output is {} instead of {}",
+        at + 1,
+        quoted(&found),
+        quoted(&right)
+    )
 }
 
 #[cfg(test)]
@@ -174,7 +186,11 @@ mod tests {
         let known = Known::of(argv("wc"), ended(Exit::Code(0), 1));
         assert_eq!(wrong(&known, &argv("wc"), b"a\nb\n"), None);
         for (found, by, detail) in [
-            (&b"a\nc\n"[..], "wc", "nondeterministic: line 2 of standard output is `c` instead of `b`"),
+            (
+                &b"a\nc\n"[..],
+                "wc",
+                "nondeterministic: line 2 of standard output is `c` instead of `b`",
+            ),
             (b"a\nc\n", "other", "wrong: line 2 of standard output is `c` instead of `b`"),
             (b"a\nb", "other", "wrong: line 3 of standard output is nothing instead of ``"),
             (b"", "other", "wrong: line 1 of standard output is `` instead of `a`"),

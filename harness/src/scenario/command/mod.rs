@@ -16,5 +16,9 @@ pub(crate) use judge::EXACT;
 use super::Kind;
 
 /// The scenario.
-pub(crate) static KIND: Kind =
-    Kind { name: "command", exact: &EXACT, of_plan: definition::of_plan, of_record: definition::of_record };
+pub(crate) static KIND: Kind = Kind {
+    name: "command",
+    exact: &EXACT,
+    of_plan: definition::of_plan,
+    of_record: definition::of_record,
+};

@@ -108,7 +108,8 @@ impl Commands {
             Output::Ignore => None,
             Output::Equal => self.wrong(candidate.argv(), &finished.stdout, &digest),
         };
-        let is_right = self.command.output == Output::Equal && self.known.is_some() && wrong.is_none();
+        let is_right =
+            self.command.output == Output::Equal && self.known.is_some() && wrong.is_none();
         let fault = judge::fault(&finished, left, is_right);
         if let (None, None, Some(known)) = (&fault, &wrong, &mut self.known)
             && known.argv == candidate.argv()
@@ -130,7 +131,8 @@ impl Commands {
             return judge::wrong(known, argv, stdout);
         }
         let expected = self.output.as_ref().filter(|expected| *expected != digest)?;
-        let detail = format!("wrong: standard output has the digest {digest} instead of {expected}");
+        let detail =
+            format!("wrong: standard output has the digest {digest} instead of {expected}");
         Some(SampleState::Mismatch { detail })
     }
 }

@@ -1,4 +1,5 @@
-//! What a refresh answers: what was used on each day (UTC), by each model, at each tier; told by a scanner or by a generator.
+//! What a refresh answers: what was used on each day (UTC), by each model, at each tier; told by a
+//! scanner or by a generator.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,16 @@ const QUARTERS: i64 = 96;
 /// Day since 1970, model, tier.
 type Class = (i64, Option<String>, &'static str);
 
-/// What was used in a class: input, cached input, cache write, output, reasoning and total tokens, and events.
+/// What was used in a class: input, cached input, cache write, output, reasoning and total tokens,
+/// and events.
 type Row = [u64; 7];
 
 /// The answer of a refresh.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer(BTreeMap<Class, Row>);
 
-/// The first problem that makes a result wrong. An inferred one is expected where the oldest versions forked: only the time of the
-/// lines shows what they copied.
+/// The first problem that makes a result wrong. An inferred one is expected where the oldest
+/// versions forked: only the time of the lines shows what they copied.
 #[must_use]
 pub fn fault(problems: &[Problem]) -> Option<&Problem> {
     problems.iter().find(|problem| !matches!(problem.what, What::Inferred))
@@ -45,14 +47,16 @@ impl Answer {
             [input, cached_input, cache_write, output, reasoning, total, used.events]
         };
         // Names are copied once a class, not once a slot.
-        let days = usage.by(|slot| Some((slot.quarter.div_euclid(QUARTERS), slot.model, slot.tier)));
-        let class =
-            |(day, model, tier): (i64, Option<&str>, Tier)| (day, model.map(str::to_owned), tier.name());
+        let days =
+            usage.by(|slot| Some((slot.quarter.div_euclid(QUARTERS), slot.model, slot.tier)));
+        let class = |(day, model, tier): (i64, Option<&str>, Tier)| {
+            (day, model.map(str::to_owned), tier.name())
+        };
         Self(days.into_iter().map(|(found, used)| (class(found), row(used))).collect())
     }
 
-    /// Of what a generator meant. Turns of which sessions do not say the tier, and of which `is_priority` knows it, used
-    /// `of_turns` at the priority tier.
+    /// Of what a generator meant. Turns of which sessions do not say the tier, and of which
+    /// `is_priority` knows it, used `of_turns` at the priority tier.
     #[must_use]
     pub fn of_expected(
         expected: &Expected,
@@ -63,7 +67,8 @@ impl Answer {
         for (class, used) in expected.iter() {
             answer.add((class.day, class.model.clone(), class.tier.name()), row(used));
         }
-        let known = of_turns.iter().filter(|(turn, _)| is_priority(turn)).flat_map(|(_, used)| used.iter());
+        let known =
+            of_turns.iter().filter(|(turn, _)| is_priority(turn)).flat_map(|(_, used)| used.iter());
         for (class, used) in known {
             let UseClass { day, model, tier } = class;
             answer.add((*day, model.clone(), UsedTier::Priority.name()), row(used));
@@ -86,7 +91,8 @@ impl Answer {
         }
     }
 
-    /// Input, cached and output tokens by day and model, and nothing else: what published tools tell.
+    /// Input, cached and output tokens by day and model, and nothing else: what published tools
+    /// tell.
     #[must_use]
     pub fn as_published(&self) -> Self {
         let mut answer = Self::default();
@@ -210,7 +216,8 @@ mod tests {
 
     #[test]
     fn digests_and_differences_tell_answers_apart() {
-        let all = [(1, Some("m"), "priority", 5), (1, None, "unknown", 7), (2, Some("m"), "standard", 1)];
+        let all =
+            [(1, Some("m"), "priority", 5), (1, None, "unknown", 7), (2, Some("m"), "standard", 1)];
         let one = answer(&all);
         assert_eq!((one.difference(&one), one.classes()), (None, 3));
         assert_eq!(one.digest(), answer(&[all[2], all[0], all[1]]).digest(), "whatever the order");

@@ -130,7 +130,14 @@ pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, Definit
 impl Builtin {
     fn definition(self, name: String, recipe: ArchiveRecipe, scale: f64) -> Definition {
         let Self {
-            scenario, samples, appended_rows, few_sessions, many_per_mille, arms, of_candidates, ..
+            scenario,
+            samples,
+            appended_rows,
+            few_sessions,
+            many_per_mille,
+            arms,
+            of_candidates,
+            ..
         } = self;
         let planned = arms.iter().map(|arm| ArmPlan {
             name: arm.name.clone(),
@@ -153,8 +160,14 @@ impl Builtin {
             append: None,
             command: None,
         };
-        let own =
-            Refresh { arms, of_candidates, recipe: Box::new(recipe), scale, few_sessions, many_per_mille };
+        let own = Refresh {
+            arms,
+            of_candidates,
+            recipe: Box::new(recipe),
+            scale,
+            few_sessions,
+            many_per_mille,
+        };
         Definition {
             plan,
             time_limit: Duration::from_secs(self.time_limit_s),
@@ -172,7 +185,10 @@ pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> 
     on_recipe(Some(&recipe), scale)
 }
 
-pub(super) fn of_record(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
+pub(super) fn of_record(
+    record: &Record,
+    database: Option<&Path>,
+) -> Result<Definition, ReproError> {
     let name = record.plan.recipe.clone();
     if database.is_some() {
         return Err(ReproError::NoDatabase(name));

@@ -90,14 +90,18 @@ impl Growing<'_> {
         if !asked.recipe.has_new_shapes() {
             agree("the published refresh", &published, &answer.as_published())?;
         }
-        let paths = chosen.iter().filter_map(|&at| Some(self.home.join(sessions.path(at)?))).collect();
+        let paths =
+            chosen.iter().filter_map(|&at| Some(self.home.join(sessions.path(at)?))).collect();
         Ok(Grown { answer, published, published_files, few: few as u64, many: many as u64, paths })
     }
 
     fn refresh(&self, memo: Option<&Path>) -> Result<Answer, ScenarioError> {
         let progress = |_, _| !interrupt::requested();
-        let request =
-            Request { priority: Some(&self.priority), progress: Some(&progress), ..Request::default() };
+        let request = Request {
+            priority: Some(&self.priority),
+            progress: Some(&progress),
+            ..Request::default()
+        };
         let options = Options { memo: memo.map(Path::to_owned), ..Options::default() };
         let Refreshed { usage, problems, warnings, .. } =
             Archive::new(self.home, options).refresh(&request)?;

@@ -24,7 +24,8 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// Whether a launch of this candidate needs this memo. The last one is made from the one before.
+    /// Whether a launch of this candidate needs this memo. The last one is made from the one
+    /// before.
     fn needs(&self, whose: Whose, memo: Memo) -> bool {
         match self {
             Self::Guest(of, arm) if *of == whose => {
@@ -150,8 +151,11 @@ pub(super) fn launch(
         return guests.idle(at);
     }
     let state = state(arm.memo);
-    let question =
-        Question { state: state.as_deref(), ask: usage(guests.at(at).told(), home, priority, None), right };
+    let question = Question {
+        state: state.as_deref(),
+        ask: usage(guests.at(at).told(), home, priority, None),
+        right,
+    };
     let (launch, state) = guests.launch(at, &question, |_| bring().map(|()| None))?;
     let unmet = if state == SampleState::Valid { unmet(Cache::Hot, 0, &launch) } else { None };
     Ok((launch, unmet.map_or(state, |reason| SampleState::Excluded { reason })))

@@ -1,4 +1,5 @@
-//! Whether a launch counts: it answered, the answer is right, and it read and wrote what its arm says.
+//! Whether a launch counts: it answered, the answer is right, and it read and wrote what its arm
+//! says.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,7 +84,8 @@ impl Told {
     }
 }
 
-/// Judges what became of a launch of `arm` and writes it down. `wrote` says, from outside, whether it wrote what it remembers.
+/// Judges what became of a launch of `arm` and writes it down. `wrote` says, from outside, whether
+/// it wrote what it remembers.
 ///
 /// Where work is compared and not judged, it is not `strict`: then a launch may read other files
 /// than its arm says.
@@ -123,7 +125,11 @@ fn wrong(arm: &Arm, due: &Due, told: &Told, wrote: bool, strict: bool) -> Option
     }
     if arm.engine == Engine::Floor {
         let bytes = told.count("bytes");
-        return if bytes == due.bytes { None } else { differs("bytes of rollouts", &bytes, &due.bytes) };
+        return if bytes == due.bytes {
+            None
+        } else {
+            differs("bytes of rollouts", &bytes, &due.bytes)
+        };
     }
     let by = vec![Split::Day, Split::Model, Split::Tier];
     let declared = UsageDeclared { by, ..UsageDeclared::whole() };
@@ -136,7 +142,9 @@ fn wrong(arm: &Arm, due: &Due, told: &Told, wrote: bool, strict: bool) -> Option
     if let Some(expected) = due.events.filter(|expected| Some(*expected) != events) {
         return differs("events", &events.unwrap_or(0), &expected);
     }
-    let Some(turns) = &told.answer.turns else { return Some("it answered without turns".to_owned()) };
+    let Some(turns) = &told.answer.turns else {
+        return Some("it answered without turns".to_owned());
+    };
     if let Some(found) = difference(&due.turns, &turns_of_protocol(turns)) {
         return Some(found);
     }
@@ -153,7 +161,9 @@ fn wrong(arm: &Arm, due: &Due, told: &Told, wrote: bool, strict: bool) -> Option
     let found = ["unchanged", "continued", "parsed"].map(|name| told.count(name));
     let expected = [due.files - continued - parsed, continued, parsed];
     if strict && found != expected {
-        return Some(format!("rollouts not read, read on and read whole: {found:?} instead of {expected:?}"));
+        return Some(format!(
+            "rollouts not read, read on and read whole: {found:?} instead of {expected:?}"
+        ));
     }
     let bytes = told.count("bytes_read");
     if strict && (bytes > 0) != (arm.reads != Reads::Nothing) {
@@ -161,8 +171,11 @@ fn wrong(arm: &Arm, due: &Due, told: &Told, wrote: bool, strict: bool) -> Option
     }
     let says = told.count("memo_bytes_written") > 0;
     [("the files say", wrote), ("it says", says)].into_iter().find_map(|(who, wrote)| {
-        let did =
-            if wrote { "wrote what it remembers, and must not" } else { "did not write what it remembers" };
+        let did = if wrote {
+            "wrote what it remembers, and must not"
+        } else {
+            "did not write what it remembers"
+        };
         (wrote != arm.persists).then(|| format!("it {did}, {who}"))
     })
 }
@@ -206,6 +219,7 @@ pub(crate) fn describe(wall: Duration, ended: Option<&Ended>, told: Option<&Told
         launch.turns = told.answer.turns.as_ref().map(|turns| turns.len() as u64);
         launch.answer_digest = told.answer.turns.as_ref().map(|_| digest_of(&told.answer));
     }
-    launch.counters = counters.into_iter().map(|(name, counter)| (name.to_owned(), counter)).collect();
+    launch.counters =
+        counters.into_iter().map(|(name, counter)| (name.to_owned(), counter)).collect();
     launch
 }

@@ -1,4 +1,5 @@
-//! The memos of an archive that launches start from: kept beside, and put in place before each launch.
+//! The memos of an archive that launches start from: kept beside, and put in place before each
+//! launch.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,8 +31,11 @@ impl Memos {
 
     /// Puts the memo that a launch starts from in its place.
     pub(crate) fn restore(&self, name: Memo) -> Result<(), ScenarioError> {
-        let removed =
-            if self.place.is_dir() { fs::remove_dir_all(&self.place) } else { fs::remove_file(&self.place) };
+        let removed = if self.place.is_dir() {
+            fs::remove_dir_all(&self.place)
+        } else {
+            fs::remove_file(&self.place)
+        };
         match removed {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(ScenarioError::io(&self.place, "remove it")(error));
@@ -50,8 +54,9 @@ fn files(place: &Path) -> Result<Vec<PathBuf>, ScenarioError> {
     if !place.is_dir() {
         return Ok(if place.exists() { vec![place.to_owned()] } else { Vec::new() });
     }
-    let read =
-        || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(place)?.map(|entry| Ok(entry?.path())).collect() };
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        fs::read_dir(place)?.map(|entry| Ok(entry?.path())).collect()
+    };
     read().map_err(ScenarioError::io(place, "read the folder"))
 }
 

@@ -3,7 +3,8 @@
 //!
 //! All launches are made on one copy of the archive and one of its trace database, in one state.
 //! Before a launch its memos are put in place, and the process is asked by the protocol of
-//! candidates (`ready`); afterwards the answer, the files read and the memo written are judged (`judge`).
+//! candidates (`ready`); afterwards the answer, the files read and the memo written are judged
+//! (`judge`).
 
 mod answer;
 mod definition;
@@ -32,5 +33,9 @@ use super::Kind;
 pub(crate) const NAME: &str = "refresh";
 
 /// The scenario.
-pub(crate) static KIND: Kind =
-    Kind { name: NAME, exact: &judge::EXACT, of_plan: definition::of_plan, of_record: definition::of_record };
+pub(crate) static KIND: Kind = Kind {
+    name: NAME,
+    exact: &judge::EXACT,
+    of_plan: definition::of_plan,
+    of_record: definition::of_record,
+};

@@ -147,7 +147,11 @@ fn due(counted: floor::Counted, grown: &Grown, trace: &PreparedDatabase) -> BTre
         turns: trace.published_turns().clone(),
         ..due.clone()
     };
-    BTreeMap::from([(Engine::Scanner, of_scanner), (Engine::Published, of_published), (Engine::Floor, due)])
+    BTreeMap::from([
+        (Engine::Scanner, of_scanner),
+        (Engine::Published, of_published),
+        (Engine::Floor, due),
+    ])
 }
 
 impl Scenario for Refreshes {
@@ -171,7 +175,11 @@ impl Scenario for Refreshes {
 
 impl Refreshes {
     /// One launch of a fresh process of our own, judged.
-    fn own(&mut self, candidate: &Candidate, arm: &Arm) -> Result<(Launch, SampleState), ScenarioError> {
+    fn own(
+        &mut self,
+        candidate: &Candidate,
+        arm: &Arm,
+    ) -> Result<(Launch, SampleState), ScenarioError> {
         let Self { owns, home, trace, trace_files, grown, due, strict, .. } = self;
         let engine = owns.engine(candidate, arm.engine)?;
         if let Some(lacking) = engine.restore(guests::state(arm.memo).as_deref())? {
@@ -193,7 +201,11 @@ impl Refreshes {
     }
 
     /// One launch of a fresh process of the candidate at this place, judged.
-    fn guest(&mut self, at: usize, arm: &OfCandidate) -> Result<(Launch, SampleState), ScenarioError> {
+    fn guest(
+        &mut self,
+        at: usize,
+        arm: &OfCandidate,
+    ) -> Result<(Launch, SampleState), ScenarioError> {
         let Self { guests, home, priority, right, grown, .. } = self;
         // Nobody knows what it reads: all of it, if it remembers nothing.
         let reads = if arm.memo == Memo::Absent { Reads::All } else { Reads::Many };

@@ -57,7 +57,8 @@ impl Task<'_> {
     }
 
     fn archive_options(&self) -> archive::Options {
-        let mut options = archive::Options { memo: self.memo(USAGE_MEMO), ..archive::Options::default() };
+        let mut options =
+            archive::Options { memo: self.memo(USAGE_MEMO), ..archive::Options::default() };
         if let Some(cores) = self.cores {
             options.threads = cores.min(archive::Options::MOST_THREADS);
         }
@@ -85,20 +86,23 @@ impl Task<'_> {
         let start = Instant::now();
         let memo = self.memo(MEMO).map_or(MemoPlace::Disabled, MemoPlace::File);
         let scanner = Scanner::new(self.database, options(memo, self.cores));
-        let scan =
-            scanner.scan(&tracerig_scanner::Request::default()).map_err(|error| failed(error.to_string()))?;
+        let scan = scanner
+            .scan(&tracerig_scanner::Request::default())
+            .map_err(|error| failed(error.to_string()))?;
         let priority: PriorityTurns = scan.turns.keys().cloned().collect();
         let tracing = start.elapsed();
         let options = self.archive_options();
         let request = archive::Request { priority: Some(&priority), ..archive::Request::default() };
-        let refresh =
-            Archive::new(self.home, options).refresh(&request).map_err(|error| failed(error.to_string()))?;
+        let refresh = Archive::new(self.home, options)
+            .refresh(&request)
+            .map_err(|error| failed(error.to_string()))?;
         let problem = fault(&refresh.problems).map(ToString::to_string);
         let warning = scan.warnings.first().or(refresh.warnings.first()).cloned().or(problem);
         let adding = Instant::now();
         let answer = Answer::of_usage(&refresh.usage);
         let stats = refresh.stats;
-        let phases = Phases { aggregate: stats.phases.aggregate + adding.elapsed(), ..stats.phases };
+        let phases =
+            Phases { aggregate: stats.phases.aggregate + adding.elapsed(), ..stats.phases };
         let counters = counters([
             ("classes", answer.classes() as u64),
             ("events", answer.events()),
@@ -114,7 +118,8 @@ impl Task<'_> {
             ("memo_bytes_written", stats.memo_bytes_written),
             ("rows_examined", scan.stats.rows_examined),
         ]);
-        let claims = Claims { phases_ns: named(tracing, phases), counters, warning, ..of_trace(&scan) };
+        let claims =
+            Claims { phases_ns: named(tracing, phases), counters, warning, ..of_trace(&scan) };
         Ok((said(&answer, scan), claims))
     }
 
@@ -124,13 +129,14 @@ impl Task<'_> {
             .map_err(|error| failed(error.to_string()))?;
         let tracing = start.elapsed();
         let memo = self.memo(PUBLISHED_MEMO);
-        let memo =
-            memo.ok_or_else(|| failed("the published refresh needs the folder of a memo".to_owned()))?;
-        let refresh =
-            published_archive::refresh(self.home, &memo).map_err(|error| failed(error.to_string()))?;
+        let memo = memo
+            .ok_or_else(|| failed("the published refresh needs the folder of a memo".to_owned()))?;
+        let refresh = published_archive::refresh(self.home, &memo)
+            .map_err(|error| failed(error.to_string()))?;
         let adding = Instant::now();
         let answer = Answer::of_published(&refresh.used);
-        let phases = Phases { aggregate: refresh.phases.aggregate + adding.elapsed(), ..refresh.phases };
+        let phases =
+            Phases { aggregate: refresh.phases.aggregate + adding.elapsed(), ..refresh.phases };
         let counters = counters([
             ("classes", answer.classes() as u64),
             ("files", refresh.files),

@@ -43,8 +43,9 @@ pub(super) struct Arm {
     why: String,
     /// What runs.
     pub(super) engine: Engine,
-    /// What a launch is. Other than fresh processes have a database of their own that a writer appends to and prunes, between
-    /// them and beside them, so that what they examine and answer is different each time.
+    /// What a launch is. Other than fresh processes have a database of their own that a writer
+    /// appends to and prunes, between them and beside them, so that what they examine and answer is
+    /// different each time.
     #[serde(default)]
     pub(super) process: Process,
     /// The memo it starts from.
@@ -55,7 +56,8 @@ pub(super) struct Arm {
     /// Whether it asks for a full scan whatever the memo says.
     #[serde(default)]
     pub(super) rescan: bool,
-    /// Whether it asks for another window than the launch that left the memo: one day in the middle of the turns.
+    /// Whether it asks for another window than the launch that left the memo: one day in the middle
+    /// of the turns.
     #[serde(default)]
     pub(super) moved: bool,
     /// Whether it runs only when asked for by name.
@@ -63,7 +65,8 @@ pub(super) struct Arm {
     on_request: bool,
     /// The mode it must take; `None` for an engine without modes.
     pub(super) mode: Option<String>,
-    /// The reasons it may name for that mode; which check speaks first can depend on the file system.
+    /// The reasons it may name for that mode; which check speaks first can depend on the file
+    /// system.
     #[serde(default)]
     pub(super) reasons: Vec<String>,
     /// The rows it must examine.
@@ -138,8 +141,10 @@ pub(super) enum Source {
 /// # Errors
 /// The recipe is not there, or is none.
 pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, DefinitionError> {
-    let recipe =
-        recipe.map_or_else(|| Ok(builtin()?.recipe), |recipe| Ok::<_, DefinitionError>(recipe.to_owned()))?;
+    let recipe = recipe.map_or_else(
+        || Ok(builtin()?.recipe),
+        |recipe| Ok::<_, DefinitionError>(recipe.to_owned()),
+    )?;
     let source = Source::Recipe(Box::new(Recipe::find(&recipe)?), scale);
     definition(recipe, source)
 }
@@ -157,8 +162,16 @@ fn builtin() -> Result<Builtin, DefinitionError> {
 }
 
 fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionError> {
-    let Builtin { scenario, samples, appended_rows, at_least_ms, time_limit_s, arms, of_candidates, .. } =
-        builtin()?;
+    let Builtin {
+        scenario,
+        samples,
+        appended_rows,
+        at_least_ms,
+        time_limit_s,
+        arms,
+        of_candidates,
+        ..
+    } = builtin()?;
     let keyed = arms.iter().flat_map(|arm| arm.caches.iter().map(move |&cache| (arm, cache)));
     let planned = keyed.map(|(arm, cache)| ArmPlan {
         name: arm.name.clone(),
@@ -197,7 +210,10 @@ pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> 
     on_recipe(Some(&recipe), scale)
 }
 
-pub(super) fn of_record(record: &Record, database: Option<&Path>) -> Result<Definition, ReproError> {
+pub(super) fn of_record(
+    record: &Record,
+    database: Option<&Path>,
+) -> Result<Definition, ReproError> {
     let recipe = record.plan.recipe.clone();
     let source = match (recipe == OWN, database) {
         (true, Some(path)) => Source::Own(path.to_owned()),
@@ -208,7 +224,10 @@ pub(super) fn of_record(record: &Record, database: Option<&Path>) -> Result<Defi
             Source::Recipe(Box::new(recipe), record.dataset.scale)
         }
     };
-    Ok(Definition { expected: Some(record.dataset.rows_digest.clone()), ..definition(recipe, source)? })
+    Ok(Definition {
+        expected: Some(record.dataset.rows_digest.clone()),
+        ..definition(recipe, source)?
+    })
 }
 
 #[cfg(test)]
@@ -243,7 +262,10 @@ mod tests {
 
     #[test]
     fn arms_are_chosen_by_name_and_cache_state() {
-        assert_eq!(chosen(&["warm:cold", "floor", "floor:hot"]).unwrap(), ["floor:hot", "warm:cold"]);
+        assert_eq!(
+            chosen(&["warm:cold", "floor", "floor:hot"]).unwrap(),
+            ["floor:hot", "warm:cold"]
+        );
         assert_eq!(chosen(&["published"]).unwrap(), ["published:hot", "published:cold"]);
         assert_eq!(chosen(&["all"]).unwrap().len(), chosen(&[]).unwrap().len() + 7);
         assert!(chosen(&["floor:cold"]).unwrap_err().contains("`floor:cold`"));

@@ -44,8 +44,8 @@ impl Asked {
         }
     }
 
-    /// Whether a launch of this candidate needs this memo. The one after the change is made from the
-    /// one before it.
+    /// Whether a launch of this candidate needs this memo. The one after the change is made from
+    /// the one before it.
     fn needs(&self, whose: Whose, change: Change, memo: Memo) -> bool {
         match self {
             Self::Guest(of, arm) if *of == whose && arm.change == change => {

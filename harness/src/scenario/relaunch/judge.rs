@@ -17,8 +17,16 @@ use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{PreparedDatabase, difference, digest};
 
 /// The counters of launches that are exact, by name.
-pub(crate) const EXACT: [&str; 8] =
-    ["rchar", "syscr", "vm_steps", "body_bytes", "rows_examined", "facts", "rows_checked", "artifact_bytes"];
+pub(crate) const EXACT: [&str; 8] = [
+    "rchar",
+    "syscr",
+    "vm_steps",
+    "body_bytes",
+    "rows_examined",
+    "facts",
+    "rows_checked",
+    "artifact_bytes",
+];
 
 /// What was seen of a launch from outside, apart from its process.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +88,8 @@ pub(super) fn judge(
         Err(error) => SampleState::Failed { error },
         Ok(reply) => {
             let written = [("the file says", seen.wrote_memo), ("it says", reply.persisted)];
-            let found = written.into_iter().find_map(|(who, wrote)| misplaced(arm.persists, wrote, who));
+            let found =
+                written.into_iter().find_map(|(who, wrote)| misplaced(arm.persists, wrote, who));
             verdict(found.or_else(|| wrong(due, &reply)), &mut launch, cache, due)
         }
     };
@@ -88,12 +97,18 @@ pub(super) fn judge(
 }
 
 /// What becomes of a launch that answered, `wrong` being what is wrong with that, if anything.
-pub(super) fn verdict(wrong: Option<String>, launch: &mut Launch, cache: Cache, due: Due<'_>) -> SampleState {
+pub(super) fn verdict(
+    wrong: Option<String>,
+    launch: &mut Launch,
+    cache: Cache,
+    due: Due<'_>,
+) -> SampleState {
     if let Some(detail) = wrong {
         return SampleState::Mismatch { detail };
     }
     launch.verified = true;
-    unmet(cache, due.least_read, launch).map_or(SampleState::Valid, |reason| SampleState::Excluded { reason })
+    unmet(cache, due.least_read, launch)
+        .map_or(SampleState::Valid, |reason| SampleState::Excluded { reason })
 }
 
 /// What is wrong with a memo having been written or not, `who` being told by whom.
@@ -167,7 +182,8 @@ pub(crate) fn account_of(
         ("body_bytes", claimed("body_bytes")),
     ];
     if turns.is_some() {
-        let own = ["rows_checked", "artifact_bytes"].into_iter().filter(|_| engine == Engine::Scanner);
+        let own =
+            ["rows_checked", "artifact_bytes"].into_iter().filter(|_| engine == Engine::Scanner);
         let names = ["rows_examined", "facts"].into_iter().chain(own);
         counters.extend(names.map(|name| (name, claimed(name))));
     }
@@ -194,8 +210,8 @@ pub(crate) fn account_of(
     }
 }
 
-/// Takes the counters of a launch beside a process that writes for what they are: how many rows there are for it to find depends on
-/// the moment.
+/// Takes the counters of a launch beside a process that writes for what they are: how many rows
+/// there are for it to find depends on the moment.
 pub(super) fn beside_a_writer(launch: &mut Launch) {
     launch.counters.values_mut().for_each(|counter| counter.class = CounterClass::Advisory);
 }

@@ -14,7 +14,12 @@ use crate::scenario::companion::Answered;
 use crate::scenario::finished::Finished;
 
 /// The request of a scan.
-pub(in crate::scenario) fn scan(database: &Path, memo: Option<WirePath>, window: Window, force: bool) -> Ask {
+pub(in crate::scenario) fn scan(
+    database: &Path,
+    memo: Option<WirePath>,
+    window: Window,
+    force: bool,
+) -> Ask {
     let database = WirePath(database.to_owned());
     Ask::Scan(ScanAsked { database, memo, since: window.since, until: window.until, force })
 }
@@ -42,8 +47,11 @@ pub(super) fn told(finished: &Finished) -> Result<Told, String> {
     Told::of_reply(Engine::Scanner, finished.answer::<Reply<TraceAnswer>>()?)
 }
 
-/// Asks the process that lives on, which is started if need be.
-pub(super) fn ask_resident(candidate: &Candidate, live: &mut LiveDatabase) -> Result<Answered<Told>, Halt> {
+/// Asks the process that keeps running, which is started if need be.
+pub(super) fn ask_resident(
+    candidate: &Candidate,
+    live: &mut LiveDatabase,
+) -> Result<Answered<Told>, Halt> {
     let request = beside(candidate, scan(&live.database, None, Window::default(), false));
     let mut ask = || {
         let resident = match &mut live.resident {

@@ -1,8 +1,9 @@
-//! A database that is written to while it is scanned: by a writer process between the launches of an arm, and beside them.
+//! A database that is written to while it is scanned: by a writer process between the launches of
+//! an arm, and beside them.
 //!
-//! The writer is at rest whenever the right answer is established: after each of its transactions the oracle's notes are brought
-//! up to date. A launch beside a transaction sees the state before or the one after it, its cursor tells which, and it
-//! must give that state's answer.
+//! The writer is at rest whenever the right answer is established: after each of its transactions
+//! the oracle's notes are brought up to date. A launch beside a transaction sees the state before
+//! or the one after it, its cursor tells which, and it must give that state's answer.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,7 +53,7 @@ impl Halt {
 /// What was updated by the last launch, and the highest id it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// What the process that lives on remembers.
+    /// What the process that keeps running remembers.
     Resident(i64),
     /// The persisted memo.
     Memo(i64),
@@ -64,7 +65,7 @@ pub(super) struct LiveDatabase {
     pub(super) database: PathBuf,
     pub(super) memo: PathBuf,
     pub(super) cache: PageCache,
-    /// The scanner that lives on, once it has been started.
+    /// The scanner that keeps running, once it has been started.
     pub(super) resident: Option<Companion>,
     /// `None` if the last launch gave no answer that can be trusted.
     pub(super) known: Option<Known>,
@@ -191,30 +192,39 @@ impl LiveDatabase {
         let mut rows_above = Vec::new();
         for &id in ids {
             let count = "SELECT count(*) FROM logs WHERE id > ?1";
-            let rows: i64 = self.connection.query_row(count, [id], |row| row.get(0)).map_err(&failed)?;
+            let rows: i64 =
+                self.connection.query_row(count, [id], |row| row.get(0)).map_err(&failed)?;
             rows_above.push((id, u64::try_from(rows).unwrap_or(0)));
         }
         Ok(Moment { max_id: self.notes.max_id(), turns: turns_of(self.notes.turns()), rows_above })
     }
 
-    /// Has the writer append, until a launch that knows the rows up to `scanned` finds as many new ones as the plan says; and
-    /// delete what such a launch recognises the database by: the last scanned row if no turn logged it, the oldest fact, and so many others, the
-    /// oldest first, that there are no more of them than in the beginning.
-    pub(super) fn write_between(&mut self, candidate: &Candidate, scanned: i64) -> Result<(), Halt> {
+    /// Has the writer append, until a launch that knows the rows up to `scanned` finds as many new
+    /// ones as the plan says; and delete what such a launch recognises the database by: the last
+    /// scanned row if no turn logged it, the oldest fact, and so many others, the oldest first,
+    /// that there are no more of them than in the beginning.
+    pub(super) fn write_between(
+        &mut self,
+        candidate: &Candidate,
+        scanned: i64,
+    ) -> Result<(), Halt> {
         let unseen = self.moment(&[scanned])?.rows_above(scanned);
         let (matter, others) = self.notes.ids();
         let oldest = |ids: Vec<i64>, at_first: usize, at_least: usize| {
             let gone = ids.len().saturating_sub(at_first).max(at_least);
             ids.into_iter().take(gone)
         };
-        // No writer deletes the newest row that a turn logged before its older ones, and the memo may rest on it.
+        // No writer deletes the newest row that a turn logged before its older ones, and the memo
+        // may rest on it.
         let last = (!self.notes.is_of_turn(scanned)).then_some(scanned);
         let mut delete: Vec<i64> = last.into_iter().collect();
         delete.extend(oldest(matter, self.facts.0, 0));
         delete.extend(oldest(others, self.facts.1, 1));
-        // Those of the transaction beside the launch, too: making rows up is no part of a writer's work.
+        // Those of the transaction beside the launch, too: making rows up is no part of a writer's
+        // work.
         self.tell(candidate, &Task::Prepare(2 * self.appended))?;
-        self.tell(candidate, &Task::Write { delete, append: self.appended.saturating_sub(unseen) }).map(drop)
+        self.tell(candidate, &Task::Write { delete, append: self.appended.saturating_sub(unseen) })
+            .map(drop)
     }
 
     /// Has the writer append `rows` rows, no more than a launch is to find, while `meanwhile` runs.
@@ -240,7 +250,9 @@ impl LiveDatabase {
         let mut told = || -> Result<Done, String> {
             let writer = match &mut self.writer {
                 Some(writer) => writer,
-                none => none.insert(candidate.live_on(&writer_arguments(&self.database, self.seed))?),
+                none => {
+                    none.insert(candidate.live_on(&writer_arguments(&self.database, self.seed))?)
+                }
             };
             Ok(writer.ask(task)?.answer)
         };

@@ -3,8 +3,8 @@
 //!
 //! All launches of an arm are made on one database in one state, which most arms share. Before a
 //! launch its memo is put in place and the page cache is brought into the state the arm asks for
-//! (`ready`); the process is asked by the protocol of candidates (`launch`); afterwards the answer, the way to it and the
-//! conditions are judged (`judge`).
+//! (`ready`); the process is asked by the protocol of candidates (`launch`); afterwards the answer,
+//! the way to it and the conditions are judged (`judge`).
 
 mod definition;
 mod guests;

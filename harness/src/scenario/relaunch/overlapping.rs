@@ -1,9 +1,10 @@
 //! The arm of two at once: two launches that share a memo, and a writer beside them.
 //!
-//! What the scanner promises: each answers for the state that it saw, whatever becomes of the memo. A launch replaces the memo
-//! only if the one it had read is still there, so that of two that read the same one the first to finish writes, and the
-//! other drops what it would have written. Hence the memo that is left is that of the launch that wrote last, and
-//! covers at least the rows that any memo before it covered; not always those that both have seen.
+//! What the scanner promises: each answers for the state that it saw, whatever becomes of the memo.
+//! A launch replaces the memo only if the one it had read is still there, so that of two that read
+//! the same one the first to finish writes, and the other drops what it would have written. Hence
+//! the memo that is left is that of the launch that wrote last, and covers at least the rows that
+//! any memo before it covered; not always those that both have seen.
 
 use std::time::Duration;
 
@@ -140,8 +141,8 @@ impl States {
         if reply.cursor == self.after.max_id { &self.after } else { &self.before }
     }
 
-    /// What is wrong with the answer of one, or with the way to it. It may have started from the memo that was before, or
-    /// from the one that the other wrote.
+    /// What is wrong with the answer of one, or with the way to it. It may have started from the
+    /// memo that was before, or from the one that the other wrote.
     fn wrong(&self, own: &Told, other: &Told, arm: &Arm) -> Option<String> {
         let seen = self.seen_by(own);
         let found = wrong(seen.due(self.known, &arm.reasons), own)?;
@@ -157,8 +158,8 @@ impl States {
     }
 }
 
-/// What is wrong with the memo that a pair left, told by a launch that starts from it: how many rows it reads says where the
-/// memo ended.
+/// What is wrong with the memo that a pair left, told by a launch that starts from it: how many
+/// rows it reads says where the memo ended.
 fn left_behind(
     live: &LiveDatabase,
     states: &States,
@@ -167,7 +168,9 @@ fn left_behind(
     let States { known, before, after } = states;
     let [one, other] = pair;
     let last = match (one.persisted, other.persisted) {
-        (false, false) => return Ok(Some("neither wrote the memo, and both had new rows".to_owned())),
+        (false, false) => {
+            return Ok(Some("neither wrote the memo, and both had new rows".to_owned()));
+        }
         (true, false) => one.cursor,
         (false, true) => other.cursor,
         (true, true) if one.cursor < other.cursor && states.follows(other, one) => other.cursor,
@@ -180,23 +183,31 @@ fn left_behind(
     let rows = next.stats.rows_examined;
     let stored = match next.stats.mode {
         Mode::Full => {
-            return Ok(Some(format!("the memo left behind costs a full scan ({})", next.stats.reason)));
+            return Ok(Some(format!(
+                "the memo left behind costs a full scan ({})",
+                next.stats.reason
+            )));
         }
         Mode::Unchanged => after.max_id,
         Mode::Incremental if rows == after.rows_above(before.max_id) => before.max_id,
         Mode::Incremental if rows == after.rows_above(*known) => *known,
         Mode::Incremental => {
-            return Ok(Some(format!("the memo left behind knows all but {rows} rows, which no launch saw")));
+            return Ok(Some(format!(
+                "the memo left behind knows all but {rows} rows, which no launch saw"
+            )));
         }
     };
     if stored != last {
         let back = if stored < last { "went back" } else { "went on" };
         return Ok(Some(format!("the stored cursor {back} to {stored} after {last} was written")));
     }
-    Ok(after.difference(&next.turns).map(|difference| format!("with the memo left behind, {difference}")))
+    Ok(after
+        .difference(&next.turns)
+        .map(|difference| format!("with the memo left behind, {difference}")))
 }
 
-/// Makes sure that the memo knows every row, and returns the highest id. Not measured, but verified.
+/// Makes sure that the memo knows every row, and returns the highest id. Not measured, but
+/// verified.
 fn catch_up(live: &mut LiveDatabase) -> Result<i64, Halt> {
     if let Some(Known::Memo(cursor)) = live.known {
         return Ok(cursor);

@@ -91,7 +91,8 @@ impl Prepare for Relaunch {
         let changes: BTreeSet<Change> = arms.iter().filter_map(Asked::change).collect();
         let moves = arms.iter().any(|arm| arm.change().is_none());
         // One database has two copies for a moment.
-        let copies = changes.len() + usize::from(changes.contains(&Change::Replaced)) + usize::from(moves);
+        let copies =
+            changes.len() + usize::from(changes.contains(&Change::Replaced)) + usize::from(moves);
         let written = if moves { ROOM_WRITTEN } else { 0 };
         check_room(&folder, copies as u64 * dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
         let mut owns = Owns::of(definition, place, &folder.join("own"));
@@ -144,7 +145,9 @@ impl Scenario for Relaunches {
             }
         };
         match (arm.process, live) {
-            (Process::Resident, Some(live)) => resident::refresh(live, candidate, arm, *cache).map(one),
+            (Process::Resident, Some(live)) => {
+                resident::refresh(live, candidate, arm, *cache).map(one)
+            }
             (Process::Paired, Some(live)) => overlapping.launch(live, candidate, arm, *cache),
             _ => match databases.get(&arm.change) {
                 Some(database) => fresh(owns, database, *strict, candidate, arm, *cache).map(one),

@@ -1,4 +1,5 @@
-//! The arm whose process is long-lived: one refresh after the other, a writer at work between them and beside them.
+//! The arm whose process is long-lived: one refresh after the other, a writer at work between them
+//! and beside them.
 
 use tracerig_reports::record::{Cache, Launch, SampleState};
 
@@ -56,7 +57,8 @@ fn attempt(
     Ok((launch, state))
 }
 
-/// Makes sure that the process lives and has seen every row, and returns the highest id. Not measured, but verified.
+/// Makes sure that the process lives and has seen every row, and returns the highest id. Not
+/// measured, but verified.
 fn catch_up(live: &mut LiveDatabase, candidate: &Candidate) -> Result<i64, Halt> {
     if let (Some(Known::Resident(cursor)), Some(_)) = (live.known, &live.resident) {
         return Ok(cursor);
@@ -64,16 +66,18 @@ fn catch_up(live: &mut LiveDatabase, candidate: &Candidate) -> Result<i64, Halt>
     let begins = live.resident.is_none();
     let reply = ask_resident(candidate, live)?.answer;
     let now = live.moment(&[])?;
-    let turns = reply.turns.as_ref().ok_or_else(|| Halt::failed("scanner", "it answered without turns"))?;
+    let turns =
+        reply.turns.as_ref().ok_or_else(|| Halt::failed("scanner", "it answered without turns"))?;
     if !begins && reply.mode.as_deref() == Some("full") {
         let reason = reply.reason.unwrap_or_default();
         return Err(Halt::mismatch(format!("catching up, it scanned in full ({reason})")));
     }
     match now.difference(turns) {
         None if reply.cursor == now.max_id => Ok(now.max_id),
-        None => {
-            Err(Halt::mismatch(format!("it saw the maximum id {} instead of {}", reply.cursor, now.max_id)))
-        }
+        None => Err(Halt::mismatch(format!(
+            "it saw the maximum id {} instead of {}",
+            reply.cursor, now.max_id
+        ))),
         Some(difference) => Err(Halt::mismatch(difference)),
     }
 }

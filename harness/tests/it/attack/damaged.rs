@@ -1,6 +1,8 @@
-//! Thousands of damaged databases: each scan gives the right answer or an error, whatever is wrong with the file.
+//! Thousands of damaged databases: each scan gives the right answer or an error, whatever is wrong
+//! with the file.
 //!
-//! `cargo test` tries a few hundred. `TRACERIG_DAMAGED=5000` tries so many, `TRACERIG_DAMAGED=5000:90000` from another seed on.
+//! `cargo test` tries a few hundred. `TRACERIG_DAMAGED=5000` tries so many,
+//! `TRACERIG_DAMAGED=5000:90000` from another seed on.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -77,7 +79,8 @@ impl Base {
             None => MemoPlace::Disabled,
         };
         let connections = connections.try_into().unwrap();
-        let options = Options { memo: place, connections, large_from_bytes: 0, ..Options::default() };
+        let options =
+            Options { memo: place, connections, large_from_bytes: 0, ..Options::default() };
         Scanner::new(&self.path, options).scan(&Request::default())
     }
 }
@@ -209,15 +212,16 @@ fn a_damaged_database_is_scanned_rightly_or_refused() {
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
     let refused: u64 =
         counts.iter().filter(|(kind, _)| kind.ends_with("refused")).map(|(_, count)| count).sum();
-    let right: u64 = counts.iter().filter(|(kind, _)| kind.ends_with("right")).map(|(_, count)| count).sum();
+    let right: u64 =
+        counts.iter().filter(|(kind, _)| kind.ends_with("right")).map(|(_, count)| count).sum();
     assert!(
         refused > count / 3 && right > count / 3,
         "the damage is too harmless, or too harmful: {counts:#?}"
     );
 }
 
-/// Only rows that look damaged are worth a check of the whole file, which takes as long as a scan. A count in the header
-/// that is wrong makes that check fail, and nothing else notices it.
+/// Only rows that look damaged are worth a check of the whole file, which takes as long as a scan.
+/// A count in the header that is wrong makes that check fail, and nothing else notices it.
 #[test]
 fn no_row_of_a_sound_database_looks_damaged() {
     let real = Codex::ALL.into_iter().filter(|codex| codex.has_logs()).map(|codex| {

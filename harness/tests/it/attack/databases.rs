@@ -1,4 +1,5 @@
-//! Databases that lie about their rows, whose schema runs code, or that have something else than files beside them.
+//! Databases that lie about their rows, whose schema runs code, or that have something else than
+//! files beside them.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -18,7 +19,9 @@ const COLUMNS: &str = "id, ts, ts_nanos, target, feedback_log_body, thread_id, p
 fn turns(count: i64) -> Trace {
     let mut trace = Trace::new();
     for turn in 1..=count {
-        trace.append(&format!("request turn={turn} model=1 at={turn} long | noise turn=0 at={turn} long"));
+        trace.append(&format!(
+            "request turn={turn} model=1 at={turn} long | noise turn=0 at={turn} long"
+        ));
     }
     trace.close();
     trace
@@ -35,13 +38,16 @@ fn leaf_cells(bytes: &[u8]) -> Vec<(usize, usize)> {
     let two = |at: usize| usize::from(bytes[at]) << 8 | usize::from(bytes[at + 1]);
     let leaves = (4096..bytes.len()).step_by(4096).filter(|&page| bytes[page] == 13);
     leaves
-        .flat_map(|page| (0..two(page + 3)).map(move |cell| (page, page + two(page + 8 + 2 * cell))))
+        .flat_map(|page| {
+            (0..two(page + 3)).map(move |cell| (page, page + two(page + 8 + 2 * cell)))
+        })
         // Rows of `logs` are the only ones of this size.
         .filter(|&(_, cell)| bytes[cell] >= 0x80)
         .collect()
 }
 
-/// `rowid.sqlite`: three turns of thirty are behind a row whose id has one wrong bit, and were not found.
+/// `rowid.sqlite`: three turns of thirty are behind a row whose id has one wrong bit, and were not
+/// found.
 #[test]
 fn rowid_one_flipped_bit_of_a_row_id_loses_no_turn() {
     let trace = turns(30);
@@ -65,7 +71,9 @@ fn rowid_one_flipped_bit_of_a_row_id_loses_no_turn() {
             }
             std::fs::write(trace.memo(), &memo).unwrap();
             match trace.try_relaunch(&Request::default()) {
-                Ok(scan) => assert_eq!(scan.turns.len(), 30, "cell {cell}, bit {bit}: {}", way(&scan)),
+                Ok(scan) => {
+                    assert_eq!(scan.turns.len(), 30, "cell {cell}, bit {bit}: {}", way(&scan));
+                }
                 Err(error) => assert!(matches!(error, ScanError::Corrupt { .. }), "{error}"),
             }
         }
@@ -124,7 +132,9 @@ fn refused_as(path: &Path, what: &str) {
     let published = published::scan(path, Window::default(), Duration::from_secs(1));
     for refused in [scan(path, 2), published] {
         match refused {
-            Err(ScanError::ForeignTable { what: found, .. }) => assert!(found.contains(what), "{found}"),
+            Err(ScanError::ForeignTable { what: found, .. }) => {
+                assert!(found.contains(what), "{found}");
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -186,7 +196,9 @@ fn gen_a_generated_column_is_refused_by_name() {
 fn a_row_beyond_the_limit_is_refused_and_one_within_is_read() {
     let mut trace = turns(1);
     for (bytes, is_read) in [(33 << 20, false), (31 << 20, true)] {
-        trace.sql(&format!("UPDATE logs SET feedback_log_body = printf('%.*c', {bytes}, 'x') WHERE id = 2"));
+        trace.sql(&format!(
+            "UPDATE logs SET feedback_log_body = printf('%.*c', {bytes}, 'x') WHERE id = 2"
+        ));
         match scan(&trace.path(), 2) {
             Ok(scan) => assert!(is_read && scan.turns.len() == 1),
             Err(ScanError::RowTooLarge { limit_bytes, .. }) => {
@@ -200,7 +212,8 @@ fn a_row_beyond_the_limit_is_refused_and_one_within_is_read() {
 
 /// Scans by the program, which must end by itself within a generous time.
 fn ends(program: &crate::common::program::Program, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut child = program.command(arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child =
+        program.command(arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -235,7 +248,10 @@ fn what_is_no_file_beside_a_database_is_refused_before_it_is_opened() {
             for engine in ["scanner", "published"] {
                 let arguments = ["scan", "--db", path.to_str().unwrap(), "--engine", engine];
                 let (code, said) = ends(&program, &arguments);
-                assert!(code == Some(1) && said.contains(suffix), "{kind} {engine}: {code:?} {said}");
+                assert!(
+                    code == Some(1) && said.contains(suffix),
+                    "{kind} {engine}: {code:?} {said}"
+                );
             }
             assert_eq!(std::fs::read_to_string(&victim).unwrap(), "untouched");
         }
@@ -256,7 +272,8 @@ fn a_memo_with_its_lock_and_its_new_file_is_never_a_pipe_or_a_link() {
                 _ => symlink(&victim, &planted).unwrap(),
             }
             let memo = program.path("memo");
-            let arguments = ["scan", "--db", path.to_str().unwrap(), "--memo", memo.to_str().unwrap()];
+            let arguments =
+                ["scan", "--db", path.to_str().unwrap(), "--memo", memo.to_str().unwrap()];
             for _ in 0..2 {
                 let (code, said) = ends(&program, &arguments);
                 assert_eq!(code, Some(0), "{name} {kind}: {said}");

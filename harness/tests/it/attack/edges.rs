@@ -29,7 +29,12 @@ fn numbers_of_the_command_line_are_taken_up_to_their_limit() {
         (&["run", "append", "--arms", "no-such", "--threads"], "--threads", 4_096, &[]),
         (&["run", "append", "--arms", "no-such", "--rate"], "--rate", 1_000_000, &[]),
         (&["run", "append", "--arms", "no-such", "--appends"], "--appends", 10_000_000, &[]),
-        (&["run", "command", "--input", "no-such", "--warmup"], "--warmup", 10_000, &["--", "true"]),
+        (
+            &["run", "command", "--input", "no-such", "--warmup"],
+            "--warmup",
+            10_000,
+            &["--", "true"],
+        ),
         (&["run", "relaunch", "--scale"], "--scale", 1_000, &no_recipe),
         (&["dataset", "build", "no-such", "--scale"], "--scale", 1_000, &[]),
         (&["compare", "--base-bin", "no-such", "--pairs"], "--pairs", 10_000, &no_recipe),
@@ -60,15 +65,18 @@ fn numbers_of_the_command_line_are_taken_up_to_their_limit() {
         let planted = |number: u64| format!("{what}={number}").parse::<Planted>();
         assert!(planted(1_000).is_ok() && planted(1_001).is_err(), "{what}");
     }
-    let kills =
-        |number: &str| program.run(&["run", "append", "--crash", "--arms", "no-such", "--kills", number]).err;
+    let kills = |number: &str| {
+        program.run(&["run", "append", "--crash", "--arms", "no-such", "--kills", number]).err
+    };
     assert!(!kills("10000000").contains("10000000") && kills("10000001").contains("10000001"));
 }
 
 /// The text of a file that gives this key this value.
 fn file(key: &str, value: &str) -> String {
-    key.rsplit_once('.')
-        .map_or_else(|| format!("{key} = {value}\n"), |(table, key)| format!("[{table}]\n{key} = {value}\n"))
+    key.rsplit_once('.').map_or_else(
+        || format!("{key} = {value}\n"),
+        |(table, key)| format!("[{table}]\n{key} = {value}\n"),
+    )
 }
 
 #[test]
@@ -96,7 +104,10 @@ fn each_number_of_recipes_and_plans_is_taken_at_both_ends_of_its_range() {
 fn texts_keys_and_arrays_are_taken_up_to_their_limit() {
     let is_taken = |text: String| Checked::new(&text, RECIPE).is_ok();
     for (most, made) in [
-        (4_096, (|number: usize| format!("why = \"{}\"\n", "w".repeat(number))) as fn(usize) -> String),
+        (
+            4_096,
+            (|number: usize| format!("why = \"{}\"\n", "w".repeat(number))) as fn(usize) -> String,
+        ),
         (4_096, |number| format!("{} = 1\n", "k".repeat(number))),
         (1_000, |number| format!("list = [{}]\n", "1,".repeat(number))),
     ] {
@@ -104,7 +115,10 @@ fn texts_keys_and_arrays_are_taken_up_to_their_limit() {
     }
     let named = |length: usize| {
         let name = "n".repeat(length);
-        Recipe::parse(&TINY.replacen("name = \"tiny\"", &format!("name = \"{name}\""), 1), "my.toml")
+        Recipe::parse(
+            &TINY.replacen("name = \"tiny\"", &format!("name = \"{name}\""), 1),
+            "my.toml",
+        )
     };
     assert!(named(100).is_ok());
     assert!(named(101).unwrap_err().to_string().contains("100"));
@@ -202,7 +216,10 @@ fn names_of_models_are_taken_up_to_their_limit() {
             "json",
         ]);
         assert_eq!(ran.err.contains("4 KiB"), is_told, "{length}: {}", ran.err);
-        assert!(ran.out.contains(&"m".repeat(4_096)) && !ran.out.contains(&"m".repeat(4_097)), "{length}");
+        assert!(
+            ran.out.contains(&"m".repeat(4_096)) && !ran.out.contains(&"m".repeat(4_097)),
+            "{length}"
+        );
     }
 }
 
@@ -239,8 +256,14 @@ fn kinds_of_records_are_counted_apart_up_to_their_limit() {
             .unwrap();
         }
         home(&program, &lines);
-        let shown =
-            program.json(&["threads", "show", text(&program.path("home")), THREAD, "--format", "json"]);
+        let shown = program.json(&[
+            "threads",
+            "show",
+            text(&program.path("home")),
+            THREAD,
+            "--format",
+            "json",
+        ]);
         assert_eq!(shown.to_string().contains("other kinds"), has_others, "{kinds}");
     }
 }

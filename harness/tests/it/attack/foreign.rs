@@ -1,4 +1,5 @@
-//! What is not ours: folders that are no datasets, links, pipes and sockets where files are meant, and tables that are none.
+//! What is not ours: folders that are no datasets, links, pipes and sockets where files are meant,
+//! and tables that are none.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +15,8 @@ use crate::common::program::{Program, Ran, text};
 
 const THREAD: &str = "01a1faad-9c57-7691-9b09-455304ae0d9f";
 
-/// No command here may take longer than this, however busy the machine is. It bounds what would be a wait for ever.
+/// No command here may take longer than this, however busy the machine is. It bounds what would be
+/// a wait for ever.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits for a child, which must end by itself.
@@ -57,9 +59,15 @@ fn whole(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             found.push((path.clone(), Vec::new()));
             found.extend(whole(&path));
         } else if kind.is_symlink() {
-            found.push((path.clone(), fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()));
+            found.push((
+                path.clone(),
+                fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
+            ));
         } else {
-            found.push((path.clone(), if kind.is_file() { fs::read(&path).unwrap() } else { Vec::new() }));
+            found.push((
+                path.clone(),
+                if kind.is_file() { fs::read(&path).unwrap() } else { Vec::new() },
+            ));
         }
     }
     found.sort();
@@ -89,7 +97,8 @@ fn dataset_remove_of_a_folder_that_is_no_dataset() {
     for name in ["letters", "empty", "tiny-0123456789ab", "tiny", "linked"] {
         refused(&program, &["dataset", "remove", name], &["left as it is", "not a dataset"]);
     }
-    let is_lock = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let is_lock =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let after: Vec<_> = whole(&datasets).into_iter().filter(|(path, _)| !is_lock(path)).collect();
     assert_eq!(after, before);
 }
@@ -180,7 +189,10 @@ fn results_neither_follow_nor_replace_a_link_nor_a_file_of_somebody_else() {
     let (theirs, link) = (program.path("theirs.txt"), program.path("link.xml"));
     fs::write(&theirs, "untouched").unwrap();
     let diff = |junit: &Path| {
-        run(&program, &["diff", "trace", "--cases", "1", "--oracle", "none", "--junit", text(junit)])
+        run(
+            &program,
+            &["diff", "trace", "--cases", "1", "--oracle", "none", "--junit", text(junit)],
+        )
     };
     for target in [&theirs, &program.path("nothing")] {
         symlink(target, &link).unwrap();
@@ -195,7 +207,11 @@ fn results_neither_follow_nor_replace_a_link_nor_a_file_of_somebody_else() {
     let out = program.path("results");
     fs::create_dir(&out).unwrap();
     symlink(program.path("nothing"), out.join("record.json")).unwrap();
-    refused(&program, &["run", "relaunch", "--recipe", "tiny", "--out", text(&out)], &["record.json"]);
+    refused(
+        &program,
+        &["run", "relaunch", "--recipe", "tiny", "--out", text(&out)],
+        &["record.json"],
+    );
     assert!(out.join("record.json").is_symlink());
 }
 
@@ -217,7 +233,11 @@ fn a_database_of_rows_that_is_no_file_is_refused_before_opening() {
     ] {
         let path = at(name);
         for verb in ["list", "rebuild"] {
-            refused(&program, &["threads", verb, text(&home), "--db", text(&path)], &[what, text(&path)]);
+            refused(
+                &program,
+                &["threads", verb, text(&home), "--db", text(&path)],
+                &[what, text(&path)],
+            );
         }
     }
     assert!(!at("nothing").exists());
@@ -287,7 +307,11 @@ fn rollouts_that_are_no_files_are_skipped_and_told() {
     assert_eq!(told["total"]["total"], 10);
     let ran = run(&program, &["threads", "list", text(&home)]);
     assert!(ran.out.contains(THREAD) && !ran.out.contains(&other), "{ran:?}");
-    assert!(ran.err.contains("2 files skipped (pipe, socket or device, not opened)"), "{}", ran.err);
+    assert!(
+        ran.err.contains("2 files skipped (pipe, socket or device, not opened)"),
+        "{}",
+        ran.err
+    );
     // The index of names.
     pipe(&home.join("session_index.jsonl"));
     let ran = run(&program, &["threads", "list", text(&home)]);
@@ -329,7 +353,8 @@ fn what_is_no_table_of_logs_is_refused_by_what_it_is() {
     let endless = "CREATE VIEW logs AS WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r) SELECT * FROM r";
     for (name, sql, said) in [
         ("vt.sqlite", "CREATE VIRTUAL TABLE logs USING fts5(x)", "virtual table"),
-        // With a module that is not there SQLite's own look at a column reads through a null pointer.
+        // With a module that is not there SQLite's own look at a column reads through a null
+        // pointer.
         ("forged.sqlite", forged, "virtual table"),
         ("view.sqlite", endless, "view"),
         (
@@ -344,7 +369,8 @@ fn what_is_no_table_of_logs_is_refused_by_what_it_is() {
         refused(&program, &["run", "relaunch", "--db", text(&database)], &[name, said]);
     }
     let triggered = program.path("trigger.sqlite");
-    let sql = format!("{ordinary}; CREATE TRIGGER t AFTER INSERT ON logs BEGIN DELETE FROM logs; END");
+    let sql =
+        format!("{ordinary}; CREATE TRIGGER t AFTER INSERT ON logs BEGIN DELETE FROM logs; END");
     Connection::open(&triggered).unwrap().execute_batch(&sql).unwrap();
     refused(&program, &["run", "relaunch", "--db", text(&triggered)], &["trigger"]);
 }

@@ -64,7 +64,10 @@ fn the_page_names_every_limit_as_the_source_sets_it() {
         let source = fs::read_to_string(root().join(path)).unwrap();
         for name in source.lines().filter_map(|line| line.strip_prefix("pub const MOST_")) {
             let name = name.split(':').next().unwrap();
-            assert!(page.contains(&format!("`{path}` `MOST_{name}`")), "MOST_{name} is not on the page");
+            assert!(
+                page.contains(&format!("`{path}` `MOST_{name}`")),
+                "MOST_{name} is not on the page"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Inputs and surroundings that mean harm: each ends in a right answer or a clear error, and leaves what is not ours alone.
+//! Inputs and surroundings that mean harm: each ends in a right answer or a clear error, and leaves
+//! what is not ours alone.
 
 mod damaged;
 mod databases;

@@ -1,4 +1,5 @@
-//! Text from elsewhere in tables and messages: shortened, on its line, without effect on the terminal; exact in JSON.
+//! Text from elsewhere in tables and messages: shortened, on its line, without effect on the
+//! terminal; exact in JSON.
 
 use rusqlite::Connection;
 use serde_json::json;
@@ -67,7 +68,11 @@ fn id65536_a_turn_id_of_65536_characters_is_shown_shortened() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_harmless(&ran.out);
     assert!(ran.out.contains(&format!("{}..{}", "b".repeat(31), "b".repeat(31))), "{}", ran.out);
-    assert!(ran.out.contains("\\u{1b}[2J") && ran.out.contains("\u{65e5}\u{672c}\u{8a9e}"), "{}", ran.out);
+    assert!(
+        ran.out.contains("\\u{1b}[2J") && ran.out.contains("\u{65e5}\u{672c}\u{8a9e}"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
@@ -89,7 +94,8 @@ fn names_of_models_projects_and_titles_cannot_steer_the_terminal() {
             json!({ "timestamp": at, "type": name, "payload": {} }),
         ];
         let lines: String = lines.iter().map(|line| line.to_string() + "\n").collect();
-        std::fs::write(folder.join(format!("rollout-2026-11-29T10-00-00-{id}.jsonl")), lines).unwrap();
+        std::fs::write(folder.join(format!("rollout-2026-11-29T10-00-00-{id}.jsonl")), lines)
+            .unwrap();
     }
     for by in ["model", "project", "model,project", "session"] {
         let ran = program.run(&["usage", text(&home), "--by", by, "--no-memo"]);
@@ -221,7 +227,16 @@ fn results_of_files_with_odd_names_are_harmless_in_every_medium() {
     fine(&["report", &out, "--export", "bencher"]);
     fine(&["compare", &out, &out]);
     fine(&["compare", "--save-baseline", "odd", "--baselines", &at("baselines"), &out]);
-    fine(&["compare", "--baseline", "odd", "--baselines", &at("baselines"), &out, "--out", &at("compared")]);
+    fine(&[
+        "compare",
+        "--baseline",
+        "odd",
+        "--baselines",
+        &at("baselines"),
+        &out,
+        "--out",
+        &at("compared"),
+    ]);
     fine(&["report", &out, &at("compared"), "--format", "html", "--out", &at("page")]);
     fine(&["report", &out, "--format", "markdown", "--out", &at("page")]);
     fine(&["diff", "trace", "--replay", &at("history.txt"), "--oracle", "none"]);
@@ -242,8 +257,13 @@ fn results_of_files_with_odd_names_are_harmless_in_every_medium() {
         "--junit",
         &at("junit.xml"),
     ]);
-    for page in ["out/report.md", "compared/comparison.md", "page/report.html", "page/report.md", "junit.xml"]
-    {
+    for page in [
+        "out/report.md",
+        "compared/comparison.md",
+        "page/report.html",
+        "page/report.md",
+        "junit.xml",
+    ] {
         let shown = std::fs::read_to_string(at(page)).unwrap();
         assert_unmoved(&shown);
         // In Markdown it is escaped, or within a fence: the tests of the reports read that.

@@ -1,4 +1,5 @@
-//! Signals at random instants over all verbs: each verb ends in an orderly way, and leaves everything unchanged.
+//! Signals at random instants over all verbs: each verb ends in an orderly way, and leaves
+//! everything unchanged.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +26,8 @@ pub(crate) fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
 }
 
-/// Every verb, with work for a while. `OUT` is a new folder, `DB`, `HOME`, `RECORD`, `HISTORY` are what was made before.
+/// Every verb, with work for a while. `OUT` is a new folder, `DB`, `HOME`, `RECORD`, `HISTORY` are
+/// what was made before.
 const VERBS: &[&str] = &[
     "scan --db DB --memo MEMO --rescan",
     "scan --db DB --no-memo --engine published",
@@ -90,7 +92,8 @@ impl Field {
         }
         let built = |name: &str, file: &str| {
             let all = std::fs::read_dir(program.cache().join("datasets")).unwrap().flatten();
-            let mut folders = all.filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+            let mut folders =
+                all.filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
             folders.next().unwrap().path().join(file)
         };
         let (database, home) = (built("quick-", "logs_2.sqlite"), built("archive-tiny-", "home"));
@@ -99,7 +102,8 @@ impl Field {
         copy(&home, &own);
         let mut files = Vec::new();
         list(&own, &mut files);
-        let largest = files.into_iter().max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+        let largest =
+            files.into_iter().max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
         let lines = std::fs::read(&largest).unwrap();
         std::fs::write(&largest, lines.repeat(1 + (100 << 20) / lines.len())).unwrap();
         std::fs::create_dir(program.path("tmp")).unwrap();
@@ -177,8 +181,11 @@ impl Field {
     /// What must not be there once a verb has ended.
     fn litter(&self) -> Vec<PathBuf> {
         let mut litter: Vec<PathBuf> = entries(&self.program.path("tmp"));
-        litter.extend(entries(&self.program.cache().join("work")).into_iter().filter(|path| path.is_dir()));
-        let named = |path: &PathBuf, what: &str| path.file_name().unwrap().to_string_lossy().contains(what);
+        litter.extend(
+            entries(&self.program.cache().join("work")).into_iter().filter(|path| path.is_dir()),
+        );
+        let named =
+            |path: &PathBuf, what: &str| path.file_name().unwrap().to_string_lossy().contains(what);
         litter.extend(
             entries(&self.program.cache().join("datasets"))
                 .into_iter()
@@ -186,17 +193,17 @@ impl Field {
         );
         for folder in ["", "usage", "record", "baselines", "repository"] {
             let found = entries(&self.program.path(folder)).into_iter();
-            litter.extend(
-                found.filter(|path| named(path, ".tmp") || named(path, ".new") || named(path, ".tracerig-")),
-            );
+            litter.extend(found.filter(|path| {
+                named(path, ".tmp") || named(path, ".new") || named(path, ".tracerig-")
+            }));
         }
         litter.extend(
-            entries(&self.program.path("repository/target/tracerig/compare")).into_iter().filter_map(
-                |path| {
+            entries(&self.program.path("repository/target/tracerig/compare"))
+                .into_iter()
+                .filter_map(|path| {
                     let tree = path.join("tree");
                     tree.exists().then_some(tree)
-                },
-            ),
+                }),
         );
         litter
     }
@@ -250,7 +257,9 @@ fn left(mark: &str) -> Vec<String> {
             let environment = std::fs::read(path.join("environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|variable| variable == marked.as_bytes())
         })
-        .map(|path| std::fs::read_to_string(path.join("cmdline")).unwrap_or_default().replace('\0', " "))
+        .map(|path| {
+            std::fs::read_to_string(path.join("cmdline")).unwrap_or_default().replace('\0', " ")
+        })
         .collect()
 }
 
@@ -265,7 +274,8 @@ fn shoot(field: &Field, verb: &str, number: usize, random: &mut ChaCha12Rng) -> 
     let after = Duration::from_micros(random.random_range(5_000..700_000));
     let signal = [Signal::INT, Signal::TERM, Signal::HUP][random.random_range(0..3)];
     let before = field.kept();
-    let mut child = field.command(verb, number).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        field.command(verb, number).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(after);
     let was_hit = child.try_wait().unwrap().is_none();
     if was_hit {
@@ -273,7 +283,10 @@ fn shoot(field: &Field, verb: &str, number: usize, random: &mut ChaCha12Rng) -> 
     }
     let sent = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        assert!(sent.elapsed() < PATIENCE, "{verb}: signal {signal:?} after {after:?} does not end it");
+        assert!(
+            sent.elapsed() < PATIENCE,
+            "{verb}: signal {signal:?} after {after:?} does not end it"
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
     let took = sent.elapsed();
@@ -298,7 +311,8 @@ fn shoot(field: &Field, verb: &str, number: usize, random: &mut ChaCha12Rng) -> 
 #[test]
 fn two_hundred_signals_at_random_instants_end_every_verb_and_leave_everything_whole() {
     let field = Field::new();
-    let shots = std::env::var("TRACERIG_SIGNALS").ok().map_or(FEW, |number| number.parse().unwrap());
+    let shots =
+        std::env::var("TRACERIG_SIGNALS").ok().map_or(FEW, |number| number.parse().unwrap());
     let seed = std::env::var("TRACERIG_SIGNALS_SEED").ok().map_or(1, |seed| seed.parse().unwrap());
     let mut random = ChaCha12Rng::seed_from_u64(seed);
     let (mut hit, mut forced, mut slowest) = (0, 0, (Duration::ZERO, ""));
@@ -316,7 +330,7 @@ fn two_hundred_signals_at_random_instants_end_every_verb_and_leave_everything_wh
         "{shots} signals, {hit} in time to cut a verb short, {forced} by the last resort; slowest {slowest:?}"
     );
     assert!(hit * 5 >= shots * 2, "only {hit} of {shots} verbs were still at work");
-    // What stands is right: memos, rows and datasets.
+    // What is there is right: memos, rows and datasets.
     for verb in [
         "dataset verify quick",
         "dataset verify archive-tiny",
@@ -324,13 +338,17 @@ fn two_hundred_signals_at_random_instants_end_every_verb_and_leave_everything_wh
         "threads verify HOME --db ROWS",
     ] {
         let ran = Ran::of(&field.command(verb, 0).output().unwrap());
-        assert!(ran.code == Some(0) || verb.starts_with("threads") && ran.code == Some(1), "{verb}: {ran:?}");
+        assert!(
+            ran.code == Some(0) || verb.starts_with("threads") && ran.code == Some(1),
+            "{verb}: {ran:?}"
+        );
     }
     for (remembered, anew) in [
         ("scan --db DB --memo MEMO --format json", "scan --db DB --no-memo --format json"),
         ("usage HOME --memo USAGE", "usage HOME --no-memo"),
     ] {
-        let answers = [remembered, anew].map(|verb| Ran::of(&field.command(verb, 0).output().unwrap()).out);
+        let answers =
+            [remembered, anew].map(|verb| Ran::of(&field.command(verb, 0).output().unwrap()).out);
         // The answer, and not how it came about: turns, or the lines of days.
         let told = answers.each_ref().map(|answer| match answer.split_once("\"scan\"") {
             Some((turns, _)) => vec![turns],
@@ -373,7 +391,8 @@ fn a_signal_ends_the_wait_for_a_lock() {
     assert!(matches!(program.run(&rows).code, Some(0 | 1)));
     // Somebody holds each lock for as long as the test takes.
     let lock = |path: PathBuf| {
-        let file = std::fs::File::options().create(true).truncate(false).write(true).open(path).unwrap();
+        let file =
+            std::fs::File::options().create(true).truncate(false).write(true).open(path).unwrap();
         file.lock().unwrap();
         file
     };

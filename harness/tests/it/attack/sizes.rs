@@ -1,5 +1,5 @@
-//! Sizes without measure: numbers at their extremes, names, lines and files beyond any use. Each is taken, or refused with its
-//! limit; memory stays bounded, and what is left out is reported.
+//! Sizes without measure: numbers at their extremes, names, lines and files beyond any use. Each is
+//! taken, or refused with its limit; memory stays bounded, and what is left out is reported.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -42,14 +42,16 @@ fn refused(program: &Program, arguments: &[&str], code: i32, told: &[&str]) {
     assert!(ran.err.len() < 2000, "a message for people: {} bytes", ran.err.len());
 }
 
-/// Puts each extreme into the place of each number of a TOML file, and expects that `arguments` refuse it with its line.
+/// Puts each extreme into the place of each number of a TOML file, and expects that `arguments`
+/// refuse it with its line.
 fn each_number(program: &Program, original: &str, arguments: &[&str]) {
     let path = program.path("extreme.toml");
     let mut tried = 0;
     for (at, line) in original.lines().enumerate() {
         let Some((key, value)) = line.split_once(" = ") else { continue };
         let number = value.split('#').next().unwrap_or_default().trim();
-        let is_list = number.starts_with('[') && number.contains(char::is_numeric) && !number.contains('"');
+        let is_list =
+            number.starts_with('[') && number.contains(char::is_numeric) && !number.contains('"');
         if key.starts_with('#') || !(is_list || number.starts_with(|c: char| c.is_ascii_digit())) {
             continue;
         }
@@ -112,7 +114,11 @@ fn numbers_that_only_together_are_too_large_are_refused() {
         ("weight = 240", "weight = 99_999_999", "sum of the weights"),
     ] {
         assert!(tiny.contains(from), "{from}");
-        let tiny = if to.contains("pruned") { tiny.replace("pruned_turns = 1\n", "") } else { tiny.clone() };
+        let tiny = if to.contains("pruned") {
+            tiny.replace("pruned_turns = 1\n", "")
+        } else {
+            tiny.clone()
+        };
         fs::write(&path, tiny.replacen(from, to, 1)).unwrap();
         refused(&program, &["dataset", "build", "./work.toml"], 2, &["work.toml, line ", told]);
     }
@@ -122,7 +128,8 @@ fn numbers_that_only_together_are_too_large_are_refused() {
         2,
         &["330000000 rows", "100000000"],
     );
-    let archive = source("datasets/recipes/archive-tiny.toml").replace("sessions = 60", "sessions = 1");
+    let archive =
+        source("datasets/recipes/archive-tiny.toml").replace("sessions = 60", "sessions = 1");
     fs::write(&path, archive.replace("bytes = 3_000_000", "bytes = 300_000_000")).unwrap();
     refused(
         &program,
@@ -136,10 +143,16 @@ fn numbers_that_only_together_are_too_large_are_refused() {
 fn recipes_and_plans_that_are_long_or_deep_are_refused() {
     let program = Program::new();
     let path = program.path("odd.toml");
-    let runs: [&[&str]; 2] = [&["dataset", "build", "./odd.toml"], &["run", "--plan", "./odd.toml"]];
+    let runs: [&[&str]; 2] =
+        [&["dataset", "build", "./odd.toml"], &["run", "--plan", "./odd.toml"]];
     for arguments in runs {
         fs::write(&path, format!("name = \"{}\"\n", "n".repeat(5000))).unwrap();
-        refused(&program, arguments, 2, &["odd.toml, line 1: `name` has 5000 bytes; the limit is 4096"]);
+        refused(
+            &program,
+            arguments,
+            2,
+            &["odd.toml, line 1: `name` has 5000 bytes; the limit is 4096"],
+        );
         fs::write(&path, format!("\na = {}", "[".repeat(400_000))).unwrap();
         refused(&program, arguments, 2, &["odd.toml, line 2: "]);
         fs::write(&path, format!("{}a = 1", "a.".repeat(400_000))).unwrap();
@@ -189,7 +202,8 @@ fn numbers_of_the_command_line_are_refused_beyond_their_limits() {
     for arguments in cases {
         refused(&program, arguments, 2, &[]);
     }
-    // Moments at the ends of what they can be: nothing overflows, and a table of nothing is a table.
+    // Moments at the ends of what they can be: nothing overflows, and a table of nothing is a
+    // table.
     fs::create_dir_all(program.path("home/sessions")).unwrap();
     let moments = [
         "-9223372036854775808",
@@ -295,7 +309,11 @@ impl Home {
         let ran = Ran { code: status.code(), out: read("out"), err: read("err") };
         assert_eq!(ran.code, Some(code), "{arguments:?}: {}\n{}", ran.out, ran.err);
         assert!(peak < MOST_MEMORY_KB, "{arguments:?} took {peak} kB");
-        assert!(ran.out.len() + ran.err.len() < 100_000, "{} bytes printed", ran.out.len() + ran.err.len());
+        assert!(
+            ran.out.len() + ran.err.len() < 100_000,
+            "{} bytes printed",
+            ran.out.len() + ran.err.len()
+        );
         ran
     }
 
@@ -384,11 +402,11 @@ fn more_turns_than_are_told_apart_are_told_and_their_tokens_count() {
 fn what_a_small_compressed_file_becomes_takes_little_memory() {
     let home = Home::new(".zst");
     let pack = |log: u32| {
-        let mut packed = zstd::stream::write::Encoder::new(File::create(&home.rollout).unwrap(), 1).unwrap();
+        let mut packed =
+            zstd::stream::write::Encoder::new(File::create(&home.rollout).unwrap(), 1).unwrap();
         packed.window_log(log).unwrap();
         writeln!(packed, "{}\n{}\n{}", meta(""), turn("t", "m"), used("7")).unwrap();
-        let piece =
-            r#"{"timestamp":"2026-11-29T10:00:03.000Z","type":"response_item","payload":{"type":"x"}}"#;
+        let piece = r#"{"timestamp":"2026-11-29T10:00:03.000Z","type":"response_item","payload":{"type":"x"}}"#;
         let mut piece = format!("{piece}\n").repeat(10_000).into_bytes();
         // One line of 200 MB is among them.
         for number in 0..300 {
@@ -406,7 +424,8 @@ fn what_a_small_compressed_file_becomes_takes_little_memory() {
     let (document, _) = home.usage(0);
     assert!(document.to_string().contains("\"total\":12"), "{document}");
     home.run(&["threads", "list"], &[], 0);
-    // A file that asks for more memory than a reader gives is reported by both verbs, and leaves their results incomplete.
+    // A file that asks for more memory than a reader gives is reported by both verbs, and leaves
+    // their results incomplete.
     pack(26);
     let (_, told) = home.usage(1);
     assert!(told.contains("cannot be read") && told.contains(".zst"), "{told}");
@@ -440,12 +459,19 @@ fn an_index_of_names_without_end_is_refused_and_broken_lines_are_told_once() {
     let mut names = String::new();
     for number in 0..17_000 {
         let name = "n".repeat(4096);
-        writeln!(names, "{{\"id\":\"01a00000-0000-7000-8000-{number:012}\",\"thread_name\":\"{name}\"}}")
-            .unwrap();
+        writeln!(
+            names,
+            "{{\"id\":\"01a00000-0000-7000-8000-{number:012}\",\"thread_name\":\"{name}\"}}"
+        )
+        .unwrap();
     }
     fs::write(&index, names).unwrap();
     let ran = home.run(&["threads", "list"], &[], 1);
-    assert!(ran.err.contains("session_index.jsonl") && ran.err.contains("the limit"), "{}", ran.err);
+    assert!(
+        ran.err.contains("session_index.jsonl") && ran.err.contains("the limit"),
+        "{}",
+        ran.err
+    );
     fs::write(&index, "rubbish\n".repeat(5000)).unwrap();
     let ran = home.run(&["threads", "list"], &[], 0);
     assert_eq!(ran.err.matches("session_index.jsonl").count(), 1, "{}", ran.err);

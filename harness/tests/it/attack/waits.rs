@@ -1,4 +1,5 @@
-//! Programs that hang, write without end or leave processes behind; standard output that is closed; results that are cut short.
+//! Programs that hang, write without end or leave processes behind; standard output that is closed;
+//! results that are cut short.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -19,11 +20,13 @@ fn script(program: &Program, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// Compares the real program with one that does `what` once a worker has something to do, and expects words.
+/// Compares the real program with one that does `what` once a worker has something to do, and
+/// expects words.
 fn compared(what: &str, words: &str) {
     let program = Program::new();
-    let bad =
-        format!("if [ \"$1\" = __worker ] && [ \"$2\" != idle ]; then {what}; fi\nexec '{REAL}' \"$@\"");
+    let bad = format!(
+        "if [ \"$1\" = __worker ] && [ \"$2\" != idle ]; then {what}; fi\nexec '{REAL}' \"$@\""
+    );
     let bad = script(&program, "bad", &bad);
     let ran = program.run(&[
         "compare",
@@ -57,15 +60,19 @@ fn a_program_that_writes_without_end_to_standard_error_compare_base_bin() {
 #[test]
 fn a_program_that_never_says_what_it_is_and_leaves_a_process_is_refused_in_time() {
     let program = Program::new();
-    for what in
-        ["setsid sleep 1000 & exit 0", "exec yes", "exec yes >&2", "trap '' TERM; while :; do sleep 1; done"]
-    {
+    for what in [
+        "setsid sleep 1000 & exit 0",
+        "exec yes",
+        "exec yes >&2",
+        "trap '' TERM; while :; do sleep 1; done",
+    ] {
         let bad = script(&program, "bad", what);
         let begun = Instant::now();
         let ran = program.run(&["compare", "--base-bin", text(&bad), "--recipe", "tiny"]);
         assert_eq!(ran.code, Some(1), "{what}: {ran:?}");
         assert!(ran.err.contains(text(&bad)), "{ran:?}");
-        // The limit is 10 s, and what else happens takes 2 s at most; a machine that is busy gets more.
+        // The limit is 10 s, and what else happens takes 2 s at most; a machine that is busy gets
+        // more.
         assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {:?}", begun.elapsed());
     }
 }
@@ -77,7 +84,10 @@ fn standard_output_that_is_closed_is_a_failure_whatever_the_verb() {
     let run = |redirected: &str, arguments: &str| {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("exec '{REAL}' {arguments} {redirected}")]);
-        shell.env("TRACERIG_CACHE_DIR", program.cache()).current_dir(program.cache()).stdin(Stdio::null());
+        shell
+            .env("TRACERIG_CACHE_DIR", program.cache())
+            .current_dir(program.cache())
+            .stdin(Stdio::null());
         Ran::of(&shell.output().unwrap())
     };
     for arguments in [
@@ -142,7 +152,8 @@ fn recorded(program: &Program, name: &str, status: Status) -> PathBuf {
 }
 
 #[test]
-fn compare_save_baseline_with_a_run_that_was_interrupted_or_wrong_is_refused_and_the_old_baseline_stands() {
+fn compare_save_baseline_with_a_run_that_was_interrupted_or_wrong_is_refused_and_the_old_baseline_stands()
+ {
     let program = Program::new();
     let good = recorded(&program, "run.json", Status::Complete);
     let save = |record: &PathBuf| {
@@ -151,7 +162,9 @@ fn compare_save_baseline_with_a_run_that_was_interrupted_or_wrong_is_refused_and
     let saved = save(&good);
     assert_eq!(saved.code, Some(0), "{saved:?}");
     let before = std::fs::read(program.path("b/main.json")).unwrap();
-    for (status, words) in [(Status::Interrupted, "was cut short"), (Status::Mismatch, "has wrong answers")] {
+    for (status, words) in
+        [(Status::Interrupted, "was cut short"), (Status::Mismatch, "has wrong answers")]
+    {
         let bad = recorded(&program, "bad.json", status);
         let ran = save(&bad);
         assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -195,7 +208,11 @@ fn a_search_that_is_cut_short_takes_no_other_s_place() {
         super::signals::send(&child, rustix::process::Signal::TERM);
         let ran = Ran::of(&child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(130), "{ran:?}");
-        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "an earlier result of tracerig", "{ran:?}");
+        assert_eq!(
+            std::fs::read_to_string(&kept).unwrap(),
+            "an earlier result of tracerig",
+            "{ran:?}"
+        );
         assert!(ran.err.contains("not replaced"), "{ran:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Candidates from outside: hostile ones end as their rows, the ones that ship keep their contracts, and a wrong one is found out.
+//! Candidates from outside: hostile ones end as their rows, the ones that ship keep their
+//! contracts, and a wrong one is found out.
 
 mod stages;
 
@@ -17,7 +18,15 @@ fn folder(name: &str) -> PathBuf {
 /// The right answer of the request number `step` of a case, as one line.
 fn right(program: &Program, case: &str, step: usize) -> String {
     let folder = program.path(&format!("{}-{step}", case.replace('/', "-")));
-    let ran = program.run(&["candidate", "input", case, "--dir", text(&folder), "--step", &step.to_string()]);
+    let ran = program.run(&[
+        "candidate",
+        "input",
+        case,
+        "--dir",
+        text(&folder),
+        "--step",
+        &step.to_string(),
+    ]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let right: Value =
         serde_json::from_str(&std::fs::read_to_string(folder.join("right.json")).unwrap()).unwrap();
@@ -38,19 +47,22 @@ fn kinds(report: &Value) -> Vec<&str> {
     failures.map(|failure| failure["kind"].as_str().unwrap()).collect()
 }
 
-/// Each row of the table of faults, by a script that is like that. The time limit is the candidate's own; no test measures time.
+/// Each row of the table of faults, by a script that is like that. The time limit is the
+/// candidate's own; no test measures time.
 #[test]
 fn each_fault_has_a_hostile_candidate_that_ends_as_its_row() {
     let program = Program::new();
     let holding = (Fault::LeftAProcess, "left-a-process-holding");
-    for (fault, name) in Fault::ALL.into_iter().map(|fault| (fault, fault.name())).chain([holding]) {
+    for (fault, name) in Fault::ALL.into_iter().map(|fault| (fault, fault.name())).chain([holding])
+    {
         // What a stale candidate repeats was right once.
         let (case, step) = match fault {
             Fault::Stale => ("trace/relaunch/append", 1),
             _ => ("trace/answers/repeat", 1),
         };
         let right = right(&program, case, step);
-        std::fs::remove_dir_all(program.path(&format!("{}-{step}", case.replace('/', "-")))).unwrap();
+        std::fs::remove_dir_all(program.path(&format!("{}-{step}", case.replace('/', "-"))))
+            .unwrap();
         let script = folder("tests/it/candidates/hostile").join(format!("{name}.sh"));
         let limit = if fault == Fault::TimedOut { "1s" } else { "20s" };
         let words = ["--contract", "trace", "--case", case, "--limit", limit, "--histories", "0"];
@@ -58,7 +70,10 @@ fn each_fault_has_a_hostile_candidate_that_ends_as_its_row() {
         assert_eq!(code, Some(3), "{name}: {report:#}");
         if fault == Fault::NotRunning {
             let first = report["verdict"]["not-running"].as_str().unwrap();
-            assert!(first.starts_with("crashed: ") && first.contains("no module named scanner"), "{first}");
+            assert!(
+                first.starts_with("crashed: ") && first.contains("no module named scanner"),
+                "{first}"
+            );
         } else {
             assert_eq!(kinds(&report), [fault.name()], "{name}: {report:#}");
         }
@@ -71,14 +86,18 @@ fn each_fault_has_a_hostile_candidate_that_ends_as_its_row() {
             Fault::NoHello | Fault::NoVersion | Fault::NotRunning => {
                 assert!(ran.err.contains(&format!("hostile: {}: ", fault.name())), "{ran:?}");
             }
-            _ => assert!(ran.out.contains(&format!("MISMATCH {}: ", fault.name())), "{name}: {ran:?}"),
+            _ => assert!(
+                ran.out.contains(&format!("MISMATCH {}: ", fault.name())),
+                "{name}: {ran:?}"
+            ),
         }
     }
 }
 
 /// The history of a case.
 fn history(case: &str) -> String {
-    let contract = Contract::ALL.into_iter().find(|contract| case.starts_with(contract.name())).unwrap();
+    let contract =
+        Contract::ALL.into_iter().find(|contract| case.starts_with(contract.name())).unwrap();
     let found = cases(contract).unwrap().into_iter().find(|known| known.name == case);
     found.unwrap().history()
 }
@@ -124,14 +143,23 @@ fn the_wrong_example_is_found_out_by_check_and_by_random_histories_and_replayed(
     let (report, code) = check(&program, &words, &[&python, text(&script)]);
     assert_eq!(code, Some(3));
     let failures = report["levels"][1]["failures"].as_array().unwrap();
-    let pruned = failures.iter().find(|failure| failure["case"] == "trace/relaunch/pruned").unwrap();
+    let pruned =
+        failures.iter().find(|failure| failure["case"] == "trace/relaunch/pruned").unwrap();
     assert_eq!(pruned["kind"], "stale", "{pruned:#}");
-    assert!(pruned["repeat"].as_str().unwrap().contains("--case trace/relaunch/pruned -- "), "{pruned:#}");
+    assert!(
+        pruned["repeat"].as_str().unwrap().contains("--case trace/relaunch/pruned -- "),
+        "{pruned:#}"
+    );
 
     let named = format!("wrong={python} {}", text(&script));
     let ran = program.diff("trace", &["--candidate", &named, "--cases", "60", "--jobs", "2"], 3);
     assert!(ran.out.contains("MISMATCH stale"), "{}", ran.out);
-    let file = std::fs::read_dir(program.path("tracerig-out/diff")).unwrap().next().unwrap().unwrap().path();
+    let file = std::fs::read_dir(program.path("tracerig-out/diff"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     program.diff("trace", &["--candidate", &named, "--replay", text(&file)], 3);
     let right = format!("right={python} {}", text(&folder("candidates/python/candidate.py")));
     program.diff("trace", &["--candidate", &right, "--replay", text(&file)], 0);
@@ -158,11 +186,14 @@ fn known_failures_are_no_failures_until_they_pass() {
     let define = |script: &str, known: &str| {
         let script = folder("candidates").join(script);
         let script = text(&script).to_owned();
-        let text = format!("name = \"mine\"\nargv = [{python:?}, {script:?}]\n[known-failures]\n{known}\n");
+        let text = format!(
+            "name = \"mine\"\nargv = [{python:?}, {script:?}]\n[known-failures]\n{known}\n"
+        );
         std::fs::write(program.path("tracerig-candidate.toml"), text).unwrap();
     };
     let check = |words: &[&str]| {
-        let all = [&["candidate", "check", "--contract", "trace", "--histories", "0"], words].concat();
+        let all =
+            [&["candidate", "check", "--contract", "trace", "--histories", "0"], words].concat();
         program.run(&all)
     };
     define("wrong.py", "\"trace/relaunch/pruned\" = \"stale: 1 extra\"");
@@ -198,7 +229,10 @@ fn the_request_of_a_case_is_printed_with_its_data_and_the_right_answer() {
     let ran = program.run(&["candidate", "input", "trace/relaunch/pruned", "--dir", text(&folder)]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let asked: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((&asked["ask"], &asked["id"], &asked["tracerig"]), (&"scan".into(), &"2".into(), &1.into()));
+    assert_eq!(
+        (&asked["ask"], &asked["id"], &asked["tracerig"]),
+        (&"scan".into(), &"2".into(), &1.into())
+    );
     assert!(Path::new(asked["database"].as_str().unwrap()).is_file(), "{asked}");
     let right: Value =
         serde_json::from_str(&std::fs::read_to_string(folder.join("right.json")).unwrap()).unwrap();

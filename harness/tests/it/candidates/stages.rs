@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::common::program::{Program, Ran, text};
 
-/// Every stage applies a window to what it remembers, and answers nothing where it can read nothing.
+/// Every stage applies a window to what it remembers, and answers nothing where it can read
+/// nothing.
 const ALL: [&str; 8] = [
     "answers/window-model",
     "answers/window-order",
@@ -28,7 +29,12 @@ const STAGES: [(&str, &[&str]); 4] = [
     ("memory", &[]),
     (
         "persisted",
-        &["relaunch/recreated", "relaunch/restored", "relaunch/restored-rows", "relaunch/reused-ids"],
+        &[
+            "relaunch/recreated",
+            "relaunch/restored",
+            "relaunch/restored-rows",
+            "relaunch/reused-ids",
+        ],
     ),
     ("one-anchor", &["relaunch/restored-rows"]),
     ("four-anchors", &["relaunch/restored-rows"]),
@@ -75,8 +81,9 @@ fn each_stage_of_the_published_scanner_fails_where_its_mistake_lies() {
         let levels = report[0]["levels"].as_array().unwrap().iter();
         assert!(levels.clone().all(|level| level["not_run"] == 0), "{report:#}");
         let failures = levels.flat_map(|level| level["failures"].as_array().unwrap());
-        let case =
-            |failure: &Value| failure["case"].as_str().unwrap().strip_prefix("trace/").unwrap().to_owned();
+        let case = |failure: &Value| {
+            failure["case"].as_str().unwrap().strip_prefix("trace/").unwrap().to_owned()
+        };
         // A bit that flips in a memo without a checksum may hit anything.
         let mut found: BTreeSet<String> =
             failures.map(case).filter(|case| case != "relaunch/memo-flipped").collect();

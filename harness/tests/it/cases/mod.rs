@@ -1,5 +1,6 @@
-//! Small inputs that the real CLI writes, cut down by hand, with their right values: through the command line, as its users meet
-//! them. `shapes` holds the homes. What `threads` makes of them is tested in `threads/home.rs`, and traces in `real.rs`.
+//! Small inputs that the real CLI writes, cut down by hand, with their right values: through the
+//! command line, as its users meet them. `shapes` holds the homes. What `threads` makes of them is
+//! tested in `threads/home.rs`, and traces in `real.rs`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,11 @@ fn shape(name: &str) -> PathBuf {
 fn assert_usage(home: &Path, tokens: u64) {
     let program = Program::new();
     let memo = program.path("memo");
-    for memo in [&["--no-memo"][..], &["--memo", memo.to_str().unwrap()], &["--memo", memo.to_str().unwrap()]]
-    {
+    for memo in [
+        &["--no-memo"][..],
+        &["--memo", memo.to_str().unwrap()],
+        &["--memo", memo.to_str().unwrap()],
+    ] {
         let mut words = vec!["usage", "--format", "json", home.to_str().unwrap()];
         words.extend(memo);
         assert_eq!(program.json(&words)["total"]["total"], tokens, "{words:?}");
@@ -54,7 +58,8 @@ fn m5_an_archived_thread() {
 /// The usage of one file with these counts: input tokens in all, and of the last response.
 #[track_caller]
 fn assert_counts(counts: &[(u64, u64)], tokens: u64) {
-    let usage = |tokens: u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
+    let usage =
+        |tokens: u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
     let infos = counts
         .iter()
         .map(|&(total, last)| json!({ "total_token_usage": usage(total), "last_token_usage": usage(last) }));
@@ -68,14 +73,16 @@ fn assert_infos(infos: impl Iterator<Item = serde_json::Value>, tokens: u64) {
     std::fs::create_dir_all(&folder).unwrap();
     let mut text = String::new();
     let mut line = |kind: &str, payload: &serde_json::Value| {
-        let line = json!({ "timestamp": "2026-11-29T10:00:00.000Z", "type": kind, "payload": payload });
+        let line =
+            json!({ "timestamp": "2026-11-29T10:00:00.000Z", "type": kind, "payload": payload });
         writeln!(text, "{line}").unwrap();
     };
     line("session_meta", &json!({ "id": THREAD }));
     for info in infos {
         line("event_msg", &json!({ "type": "token_count", "info": info }));
     }
-    std::fs::write(folder.join(format!("rollout-2026-11-29T10-00-00-{THREAD}.jsonl")), text).unwrap();
+    std::fs::write(folder.join(format!("rollout-2026-11-29T10-00-00-{THREAD}.jsonl")), text)
+        .unwrap();
     assert_usage(home.path(), tokens);
 }
 
@@ -102,5 +109,8 @@ fn the_same_count_written_twice() {
 #[test]
 fn usage_without_a_total() {
     let usage = json!({ "input_tokens": 100, "output_tokens": 50 });
-    assert_infos(std::iter::once(json!({ "total_token_usage": usage, "last_token_usage": usage })), 150);
+    assert_infos(
+        std::iter::once(json!({ "total_token_usage": usage, "last_token_usage": usage })),
+        150,
+    );
 }

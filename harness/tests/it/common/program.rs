@@ -54,7 +54,10 @@ impl Program {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tracerig"));
-        command.args(arguments).env("TRACERIG_CACHE_DIR", self.cache()).current_dir(self.folder.path());
+        command
+            .args(arguments)
+            .env("TRACERIG_CACHE_DIR", self.cache())
+            .current_dir(self.folder.path());
         command.stdin(Stdio::null());
         command
     }
@@ -63,7 +66,8 @@ impl Program {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
-    /// Runs `diff` and expects this exit code. Python is asked only where it is the point: to start it takes long.
+    /// Runs `diff` and expects this exit code. Python is asked only where it is the point: to start
+    /// it takes long.
     pub fn diff(&self, subject: &str, arguments: &[&str], code: i32) -> Ran {
         let mut command = self.command(&[&["diff", subject], arguments].concat());
         if !arguments.contains(&"python") {

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tracerig_differential::trace::{EPOCH, RowSpec};
 use tracerig_scanner::{
-    Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner, Window,
+    Identity, IdentitySource, MemoPlace, Options, Point, Probe, Request, Scan, ScanError, Scanner,
+    Window,
 };
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
 
@@ -66,7 +67,8 @@ impl Trace {
     pub fn append_all(&mut self, rows: &[RowSpec]) {
         let first = self.serial + 1;
         self.serial += rows.len() as i64;
-        let rows: Vec<OwnedRow> = (first..).zip(rows).map(|(serial, row)| row.build(serial)).collect();
+        let rows: Vec<OwnedRow> =
+            (first..).zip(rows).map(|(serial, row)| row.build(serial)).collect();
         for batch in rows.chunks(128) {
             let batch: Vec<_> = batch.iter().map(OwnedRow::as_row).collect();
             self.log().insert_batch(&batch).unwrap();
@@ -85,7 +87,8 @@ impl Trace {
 
     /// Scans with a window as a new process would; seconds as in [`RowSpec`].
     pub fn relaunch_in(&self, since: Option<i64>, until: Option<i64>) -> Scan {
-        let window = Window { since: since.map(|at| EPOCH + at), until: until.map(|at| EPOCH + at) };
+        let window =
+            Window { since: since.map(|at| EPOCH + at), until: until.map(|at| EPOCH + at) };
         self.try_relaunch(&Request { window, rescan: false }).unwrap()
     }
 
@@ -123,7 +126,10 @@ pub fn way(scan: &Scan) -> String {
 /// Fails unless the scan took this way to these turns.
 #[track_caller]
 pub fn assert_scan<const N: usize>(scan: &Scan, way: &str, turns: [&str; N]) {
-    assert_eq!((self::way(scan).as_str(), self::turns(scan)), (way, turns.map(str::to_owned).to_vec()));
+    assert_eq!(
+        (self::way(scan).as_str(), self::turns(scan)),
+        (way, turns.map(str::to_owned).to_vec())
+    );
 }
 
 /// An identity that a test decides.
@@ -152,7 +158,8 @@ impl IdentitySource for Decided {
     }
 }
 
-/// Does something when a scan first reaches a point; what it returns says whether the step succeeds.
+/// Does something when a scan first reaches a point; what it returns says whether the step
+/// succeeds.
 pub struct At {
     point: Point,
     todo: Mutex<Option<Box<dyn FnOnce() -> bool + Send>>>,

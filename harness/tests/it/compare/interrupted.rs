@@ -11,7 +11,8 @@ use tracerig_reports::record::Status;
 use super::{REAL, WORK, assert_acceptable, compare, write_executable};
 use crate::common::program::{Program, text};
 
-/// Has a comparison run until it says a line that `is_it`, sends it what Ctrl-C sends, and expects its code.
+/// Has a comparison run until it says a line that `is_it`, sends it what Ctrl-C sends, and expects
+/// its code.
 fn interrupted(program: &Program, arguments: &[&str], is_it: impl Fn(&str) -> bool) {
     let mut command = program.command(&[&["compare"], arguments].concat());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -61,7 +62,8 @@ compare = ["sync"]
 fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
     let program = Program::new();
     std::fs::write(program.path("appends.toml"), APPENDS).unwrap();
-    // The seventh launch of the new program asks for the end and waits for it: one for the work, then five pairs, then this.
+    // The seventh launch of the new program asks for the end and waits for it: one for the work,
+    // then five pairs, then this.
     let count = program.path("count");
     let script = format!(
         "#!/bin/sh\nif [ \"$1\" = __append ]; then\necho >> '{0}'\n\
@@ -82,8 +84,13 @@ fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
     assert_eq!((kept.exit_code, kept.interrupted), (130, true));
     assert_eq!(kept.runs[0].comparison.verdicts.arms[0].change.unwrap().pairs, 5);
     for (name, samples) in [("base", 6), ("again", 5), ("new", 6)] {
-        let record = Record::read(&program.path("out/appends").join(name).with_extension("json")).unwrap();
-        assert_eq!((record.samples.len(), record.outcome.status), (samples, Status::Interrupted), "{name}");
+        let record =
+            Record::read(&program.path("out/appends").join(name).with_extension("json")).unwrap();
+        assert_eq!(
+            (record.samples.len(), record.outcome.status),
+            (samples, Status::Interrupted),
+            "{name}"
+        );
         assert_acceptable(&program, &record);
     }
     // From the outside: what was cut short is shown as such.
@@ -128,6 +135,9 @@ fn ctrl_c_in_a_later_run_leaves_the_comparisons_of_the_runs_before() {
     let plan = ["--base-bin", REAL, "--plan", "./two.toml", "--out", "out"];
     interrupted(&program, &plan, |line| line.starts_with("long: "));
     let kept = Comparisons::read(&program.path("out/comparison.json")).unwrap();
-    assert_eq!((kept.exit_code, kept.interrupted, kept.runs[0].name.as_str()), (130, true, "short"));
+    assert_eq!(
+        (kept.exit_code, kept.interrupted, kept.runs[0].name.as_str()),
+        (130, true, "short")
+    );
     Record::read(&program.path("out/short/new.json")).unwrap();
 }

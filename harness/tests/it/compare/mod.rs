@@ -1,4 +1,5 @@
-//! Comparisons, baselines, repetitions and bisection as a script sees them: by their exit codes and files.
+//! Comparisons, baselines, repetitions and bisection as a script sees them: by their exit codes and
+//! files.
 
 mod interrupted;
 mod refreshes;
@@ -77,8 +78,10 @@ fn executables_are_told_apart_by_their_work_their_answers_and_their_word() {
     let base = ["--base-bin", REAL, "--counters-only"];
     let against = |new: &Path, out: &str| {
         let out = program.path(out);
-        let ran =
-            compare(&program, &[&base[..], &["--new-bin", text(new), "--out", text(&out)], &WORK].concat());
+        let ran = compare(
+            &program,
+            &[&base[..], &["--new-bin", text(new), "--out", text(&out)], &WORK].concat(),
+        );
         (ran, out)
     };
     let (same, out) = against(Path::new(REAL), "same");
@@ -105,7 +108,11 @@ fn executables_are_told_apart_by_their_work_their_answers_and_their_word() {
         &[
             &base[..],
             &["--new-bin", text(&program.path("more")), "--accept"],
-            &["rows_examined,body_bytes,vm_steps,rchar,syscr", "--out", text(&program.path("accepted"))],
+            &[
+                "rows_examined,body_bytes,vm_steps,rchar,syscr",
+                "--out",
+                text(&program.path("accepted")),
+            ],
             &WORK,
         ]
         .concat(),
@@ -149,10 +156,14 @@ fn an_executable_that_is_none_of_ours_is_refused_by_name() {
         assert!(ran.err.contains(text(&path)) && ran.err.contains(said), "{}", ran.err);
     };
     refused("#!/bin/sh\necho hello\n", "does not say which tracerig it is");
-    refused("#!/bin/sh\necho 'error: unrecognized subcommand' >&2; exit 2\n", "unrecognized subcommand");
+    refused(
+        "#!/bin/sh\necho 'error: unrecognized subcommand' >&2; exit 2\n",
+        "unrecognized subcommand",
+    );
     let later = "sed 's/\"protocol\":2/\"protocol\":99/'";
     refused(&format!("#!/bin/sh\n'{REAL}' \"$@\" | {later}\n"), "speaks worker protocol 99");
-    let missing = compare(&program, &["--base-bin", "/no/such", "--out", text(&program.path("out"))]);
+    let missing =
+        compare(&program, &["--base-bin", "/no/such", "--out", text(&program.path("out"))]);
     assert_eq!(missing.code, Some(1));
     assert!(missing.err.contains("/no/such"), "{}", missing.err);
 }
@@ -171,7 +182,10 @@ fn bad_usage_is_2_and_says_what_is_missing() {
         (&["--base-bin", REAL, "--margin", "9%"], "noise budget"),
         (&["--base-bin", REAL, "--recipe", "tiny", "--arms", "live"], "fresh processes"),
         (&["--self-check", "--handicap", "slow"], "no handicap"),
-        (&["--base-bin", REAL, "--accept", "rows_examined,row_examined"], "row_examined: no exact counter"),
+        (
+            &["--base-bin", REAL, "--accept", "rows_examined,row_examined"],
+            "row_examined: no exact counter",
+        ),
         (&["--self-check", "--accept", "majflt"], "rows_examined"),
         (&["--save-baseline", "../main", "x"], "x"),
     ] {
@@ -186,7 +200,8 @@ fn bad_usage_is_2_and_says_what_is_missing() {
 fn a_closed_pipe_hides_no_verdict() {
     let program = Program::new();
     let new = altered(&program, "more", &one_row_more());
-    let mut arguments = vec!["compare", "--base-bin", REAL, "--new-bin", text(&new), "--counters-only"];
+    let mut arguments =
+        vec!["compare", "--base-bin", REAL, "--new-bin", text(&new), "--counters-only"];
     arguments.extend(WORK);
     let mut command = program.command(&arguments);
     // A pipe that nobody reads.
@@ -227,7 +242,10 @@ fn baselines_are_kept_whole_and_a_missing_one_is_no_pass() {
     let accept = |name| with(&["--baseline", "main", text(&run), "--accept", name]);
     let misspelt = accept("row_examined");
     assert_eq!(misspelt.code, Some(2), "{misspelt:?}");
-    assert!(misspelt.err.contains("row_examined") && misspelt.err.contains("rows_examined"), "{misspelt:?}");
+    assert!(
+        misspelt.err.contains("row_examined") && misspelt.err.contains("rows_examined"),
+        "{misspelt:?}"
+    );
     assert_eq!(accept("rows_examined").code, Some(5));
 
     // Another machine: times are refused, work is compared.
@@ -244,10 +262,23 @@ fn baselines_are_kept_whole_and_a_missing_one_is_no_pass() {
     let full = |signal: &str| {
         let script = format!("{signal} ulimit -f 8; exec \"$@\"");
         let mut command = Command::new("bash");
-        command.args(["-c", &script, "bash", REAL, "compare", "--save-baseline", "main", text(&run)]);
+        command.args([
+            "-c",
+            &script,
+            "bash",
+            REAL,
+            "compare",
+            "--save-baseline",
+            "main",
+            text(&run),
+        ]);
         let output = command.args(baselines).output().unwrap();
         assert_ne!(output.status.code(), Some(0), "{output:?}");
-        assert_eq!(with(&["--baseline", "main", text(&run)]).code, Some(5), "what was kept is still whole");
+        assert_eq!(
+            with(&["--baseline", "main", text(&run)]).code,
+            Some(5),
+            "what was kept is still whole"
+        );
     };
     full("trap '' XFSZ;");
     // The same, but the process is killed in the middle of writing.
@@ -277,7 +308,8 @@ fn a_run_is_made_again_from_its_record_alone() {
     assert_eq!(again.code, Some(0), "{again:?}");
     assert!(again.out.contains("work counters: equal"), "{}", again.out);
     assert!(again.out.contains("order of samples: same"), "{}", again.out);
-    let (first, second) = (Record::read(&record).unwrap(), Record::read(&out.join("record.json")).unwrap());
+    let (first, second) =
+        (Record::read(&record).unwrap(), Record::read(&out.join("record.json")).unwrap());
     assert_eq!(first.dataset, second.dataset);
     assert_eq!((first.seed, &first.plan), (second.seed, &second.plan));
 
@@ -286,7 +318,10 @@ fn a_run_is_made_again_from_its_record_alone() {
     assert!(details.contains("Repeat: ") && !details.contains("--out"), "{details}");
     let json = repro(&["--counters-only", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!((&json["counters_agree"], &json["times_agree"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&json["counters_agree"], &json["times_agree"]),
+        (&true.into(), &serde_json::Value::Null)
+    );
 
     // Where the cache lies is no work: not even the memo's, which holds the path of its database.
     let elsewhere = program.path("a/cache/that lies somewhere else");
@@ -305,7 +340,10 @@ fn a_run_is_made_again_from_its_record_alone() {
     let unclear = repro(&["--format", "json", "--samples", "1"]);
     assert_eq!(unclear.code, Some(5), "{unclear:?}");
     let json: serde_json::Value = serde_json::from_str(&unclear.out).unwrap();
-    assert_eq!((&json["counters_agree"], &json["times_agree"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&json["counters_agree"], &json["times_agree"]),
+        (&true.into(), &serde_json::Value::Null)
+    );
     assert!(repro(&["--samples", "1"]).out.contains("times: inconclusive"));
 
     // What was wrong in the record does not make every repetition wrong.
@@ -330,10 +368,20 @@ fn a_run_is_made_again_from_its_record_alone() {
     let bad = repro(&["--counters-only", "--bisect", "--bin", text(&more)]);
     assert_eq!(bad.code, Some(1));
     // No other code is printed than the one it ends with.
-    assert!(bad.out.contains("Exit code 1.") && bad.out.contains("bad (exit code 1)"), "{}", bad.out);
+    assert!(
+        bad.out.contains("Exit code 1.") && bad.out.contains("bad (exit code 1)"),
+        "{}",
+        bad.out
+    );
     assert_eq!(bad.out.to_lowercase().matches("exit code").count(), 2, "{}", bad.out);
-    assert_eq!(repro(&["--bisect", "--samples", "1"]).code, Some(125), "one sample tells nothing of times");
-    for skipped in [repro(&["--bisect", "--bin", "/no/such"]), repro(&["--bisect", "--no-such-option"])] {
+    assert_eq!(
+        repro(&["--bisect", "--samples", "1"]).code,
+        Some(125),
+        "one sample tells nothing of times"
+    );
+    for skipped in
+        [repro(&["--bisect", "--bin", "/no/such"]), repro(&["--bisect", "--no-such-option"])]
+    {
         assert_eq!(skipped.code, Some(125));
         assert!(skipped.err.contains("for git bisect: skip (exit code 125)"), "{}", skipped.err);
     }

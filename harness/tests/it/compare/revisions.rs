@@ -8,19 +8,28 @@ use tracerig_reports::Record;
 
 use crate::common::program::{Program, Ran, text};
 
-/// A repository of a program whose revisions are scripts; `bad` is the first that examines a row too many.
+/// A repository of a program whose revisions are scripts; `bad` is the first that examines a row
+/// too many.
 fn history(folder: &Path, revisions: usize, bad: usize) -> impl Fn(&[&str]) -> String {
     let folder = folder.to_owned();
     let git = move |arguments: &[&str]| {
         let output = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"])
+            .args([
+                "-c",
+                "user.name=t",
+                "-c",
+                "user.email=t@example.org",
+                "-c",
+                "commit.gpgsign=false",
+            ])
             .args(arguments)
             .current_dir(&folder)
             .env("TRACERIG_CACHE_DIR", folder.parent().unwrap().join("cache"))
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .output()
             .unwrap();
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         assert!(output.status.success(), "git {arguments:?}: {said}");
         said
     };
@@ -113,7 +122,8 @@ fn revisions_are_built_in_work_trees_of_their_own() {
     std::fs::create_dir(&repository).unwrap();
     let git = history(&repository, 1, 1);
     // Says of which revision it is, and is the real one otherwise.
-    let source = |edit: &str| FORWARDING.replace("REAL", &format!("{REAL:?}")).replace("EDIT", edit);
+    let source =
+        |edit: &str| FORWARDING.replace("REAL", &format!("{REAL:?}")).replace("EDIT", edit);
     std::fs::create_dir(repository.join("src")).unwrap();
     let manifest = "[package]\nname = \"tracerig\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
                     [[bin]]\nname = \"tracerig\"\npath = \"src/main.rs\"\n\n[workspace]\n";
@@ -125,7 +135,7 @@ fn revisions_are_built_in_work_trees_of_their_own() {
     std::fs::write(repository.join("build.rs"), BUILD).unwrap();
     git(&["add", "-A"]);
     git(&["commit", "-q", "-m", "as it is"]);
-    // Not committed: the work tree as it stands is what is compared.
+    // Not committed: the work tree as it is is what is compared.
     let edit = r##"if arguments[0] == "__worker" && arguments[1] != "idle" {
         let more = r#"s/,"limit_ms"/,"handicap":{"rows":1}&/"#;
         let line = format!("sed '{more}' | '{}' __worker {}", REAL, arguments[1]);
@@ -135,9 +145,13 @@ fn revisions_are_built_in_work_trees_of_their_own() {
     std::fs::write(repository.join("src/main.rs"), source(edit)).unwrap();
 
     let compare = |new: &[&str]| {
-        let arguments = [&["compare", "--base-rev", "HEAD", "--counters-only"], new, &WORK].concat();
+        let arguments =
+            [&["compare", "--base-rev", "HEAD", "--counters-only"], new, &WORK].concat();
         let mut command = program.command(&arguments);
-        command.current_dir(&repository).env_remove("CARGO_TARGET_DIR").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command
+            .current_dir(&repository)
+            .env_remove("CARGO_TARGET_DIR")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
         Ran::of(&command.output().unwrap())
     };
     let ran = compare(&[]);
@@ -235,7 +249,10 @@ fn release_reports(program: &Program, repository: &Path, git: &impl Fn(&[&str]) 
     let report = |arguments: &[&str]| {
         let usual = ["release-report", "--counters-only", "--plan", text(&plan)];
         let mut command = program.command(&[&usual, arguments].concat());
-        command.current_dir(repository).env_remove("CARGO_TARGET_DIR").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command
+            .current_dir(repository)
+            .env_remove("CARGO_TARGET_DIR")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
         Ran::of(&command.output().unwrap())
     };
     let untagged = report(&["--out", "untagged"]);
@@ -253,11 +270,16 @@ fn release_reports(program: &Program, repository: &Path, git: &impl Fn(&[&str]) 
     assert!(flat.starts_with("Worse than v1: 2 of 2 arms do more work"), "{flat}");
     assert!(flat.contains("b.toml:11: MISSED: small/warm:hot, rows_examined"), "{flat}");
     assert!(flat.contains("b.toml, line 26): for the machine elsewhere"), "{flat}");
-    assert!(flat.contains("Runs without an arm that is compared between versions: alone"), "{flat}");
+    assert!(
+        flat.contains("Runs without an arm that is compared between versions: alone"),
+        "{flat}"
+    );
     let out = repository.join("worse");
     let page = std::fs::read_to_string(out.join("release.html")).unwrap();
     assert!(page.contains("Worse than v1") && page.contains("--since v1"), "{page}");
-    for file in ["release.md", "release.json", "comparison.json", "small/base.json", "small/new.json"] {
+    for file in
+        ["release.md", "release.json", "comparison.json", "small/base.json", "small/new.json"]
+    {
         assert!(out.join(file).is_file(), "{file}");
     }
     let again = report(&["--out", "worse"]);
@@ -278,5 +300,9 @@ fn release_reports(program: &Program, repository: &Path, git: &impl Fn(&[&str]) 
     std::fs::write(&budgets, BUDGETS.replace("full:hot", "ful:hot")).unwrap();
     let misspelt = report(&["--out", "misspelt", "--budgets", text(&budgets)]);
     assert_eq!(misspelt.code, Some(2), "{misspelt:?}");
-    assert!(misspelt.err.contains("line 16: the run small has no arm `ful:hot`"), "{}", misspelt.err);
+    assert!(
+        misspelt.err.contains("line 16: the run small has no arm `ful:hot`"),
+        "{}",
+        misspelt.err
+    );
 }

@@ -1,8 +1,8 @@
-//! Every fuzz target over its corpus, and over changes of each input in it: what libFuzzer does on a nightly toolchain, for a few
-//! seconds on any.
+//! Every fuzz target over its corpus, and over changes of each input in it: what libFuzzer does on
+//! a nightly toolchain, for a few seconds on any.
 //!
-//! `TRACERIG_SEED` and `TRACERIG_CHANGES` choose other changes and more of them. What fails is written to a file that
-//! `cargo fuzz run` takes, too.
+//! `TRACERIG_SEED` and `TRACERIG_CHANGES` choose other changes and more of them. What fails is
+//! written to a file that `cargo fuzz run` takes, too.
 
 mod seeds;
 
@@ -27,7 +27,9 @@ fn run(name: &str, changes: u64) {
     let mut inputs: Vec<(String, Vec<u8>)> = fs::read_dir(corpus(name))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
+        .map(|path| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
+        })
         .collect();
     inputs.sort();
     assert!(!inputs.is_empty(), "the corpus of {name} is empty");

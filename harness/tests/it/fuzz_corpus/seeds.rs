@@ -1,7 +1,8 @@
-//! The inputs that fuzzing begins with, made of what the repository has: homes of the real Codex CLI, plans, recipes, histories.
+//! The inputs that fuzzing begins with, made of what the repository has: homes of the real Codex
+//! CLI, plans, recipes, histories.
 //!
-//! Made anew by `cargo test -p tracerig --test it fuzz_corpus -- --ignored`, where formats changed. Found inputs, and what
-//! `cargo fuzz cmin` kept, are next to them and stay.
+//! Made anew by `cargo test -p tracerig --test it fuzz_corpus -- --ignored`, where formats changed.
+//! Found inputs, and what `cargo fuzz cmin` kept, are next to them and stay.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -66,7 +67,9 @@ fn rows() -> Seeds {
         let folder = tempfile::tempdir().unwrap();
         let logs = Connection::open(codex.write_logs(folder.path()).unwrap()).unwrap();
         let mut rows = logs
-            .prepare("SELECT target, feedback_log_body FROM logs ORDER BY length(feedback_log_body), id")
+            .prepare(
+                "SELECT target, feedback_log_body FROM logs ORDER BY length(feedback_log_body), id",
+            )
             .unwrap();
         let mut rows = rows.query([]).unwrap();
         let mut found: BTreeMap<(usize, usize), u32> = BTreeMap::new();
@@ -76,7 +79,9 @@ fn rows() -> Seeds {
             else {
                 continue;
             };
-            let Some(target) = TARGETS.iter().position(|known| known.as_bytes() == target) else { continue };
+            let Some(target) = TARGETS.iter().position(|known| known.as_bytes() == target) else {
+                continue;
+            };
             let text = String::from_utf8_lossy(body);
             let Some(mark) = MARKS.iter().position(|mark| text.contains(mark)) else { continue };
             let times = found.entry((target, mark)).or_default();
@@ -93,13 +98,17 @@ fn rows() -> Seeds {
 /// Plans, recipes, histories, and the answers of processes.
 fn texts() -> Seeds {
     let mut seeds = Seeds::new();
-    let folders = ["harness/plans", "datasets/recipes", "corpus/trace", "corpus/archive", "corpus/threads"];
+    let folders =
+        ["harness/plans", "datasets/recipes", "corpus/trace", "corpus/archive", "corpus/threads"];
     for folder in folders {
         for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
                 let name = path.file_name().unwrap().to_string_lossy().into_owned();
-                seeds.insert(format!("{}-{name}", folder.replace('/', "-")), fs::read(path).unwrap());
+                seeds.insert(
+                    format!("{}-{name}", folder.replace('/', "-")),
+                    fs::read(path).unwrap(),
+                );
             }
         }
     }
@@ -131,7 +140,10 @@ fn texts() -> Seeds {
         ),
         ("cursor", "updated.1795215600000.01a1faad-9ba1-7b10-b548-adc1b617767a".to_owned()),
         ("time", "2026-11-29T10:00:00.000Z".to_owned()),
-        ("name", "rollout-2026-11-29T10-00-00-01a00000-0000-7000-8000-000000000000.jsonl".to_owned()),
+        (
+            "name",
+            "rollout-2026-11-29T10-00-00-01a00000-0000-7000-8000-000000000000.jsonl".to_owned(),
+        ),
         ("handicap", "rows=1".to_owned()),
     ] {
         seeds.insert(name.to_owned(), reply.into_bytes());
@@ -159,7 +171,8 @@ fn records() -> Seeds {
     seeds
 }
 
-/// The beginnings of real rollouts, two of each home, without their long lines; and the small cases.
+/// The beginnings of real rollouts, two of each home, without their long lines; and the small
+/// cases.
 fn rollouts() -> Seeds {
     const MOST: usize = 6000;
     let mut seeds = Seeds::new();
@@ -182,7 +195,10 @@ fn rollouts() -> Seeds {
         for (number, pair) in pieces.chunks(2).take(3).enumerate() {
             let text = pair.join("\n#second\n");
             let form = number as u8 * 2;
-            seeds.insert(format!("{}-{number}", codex.name()), [&[form, 90, 170], text.as_bytes()].concat());
+            seeds.insert(
+                format!("{}-{number}", codex.name()),
+                [&[form, 90, 170], text.as_bytes()].concat(),
+            );
         }
     }
     let cases = Path::new(ROOT).join("harness/tests/it/cases/shapes");
@@ -190,7 +206,10 @@ fn rollouts() -> Seeds {
         let texts: Vec<String> =
             files(&cases.join(case)).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         let form = if case == "m3" { 2 } else { 24 };
-        seeds.insert(case.to_owned(), [&[form, 128, 200], texts.join("\n#second\n").as_bytes()].concat());
+        seeds.insert(
+            case.to_owned(),
+            [&[form, 128, 200], texts.join("\n#second\n").as_bytes()].concat(),
+        );
     }
     for path in files(&cases.join("m4")) {
         seeds.insert("m4".to_owned(), [&[1, 0, 0], &fs::read(path).unwrap()[..]].concat());
@@ -198,8 +217,10 @@ fn rollouts() -> Seeds {
     let names = "{\"id\":\"01a00000-0000-7000-8000-000000000000\",\"thread_name\":\"mine\"}\n";
     let first = files(&cases.join("m1"));
     let text = fs::read_to_string(&first[0]).unwrap();
-    seeds
-        .insert("names".to_owned(), [&[0, 128, 200], format!("{text}\n#names\n{names}").as_bytes()].concat());
+    seeds.insert(
+        "names".to_owned(),
+        [&[0, 128, 200], format!("{text}\n#names\n{names}").as_bytes()].concat(),
+    );
     seeds
 }
 
@@ -222,9 +243,13 @@ fn memos() -> Seeds {
 fn databases() -> Seeds {
     let mut seeds = Seeds::new();
     for page in 0..16u32 {
-        for (what, offset, with) in
-            [("type", 0, 5), ("cells", 3, 0), ("pointer", 8, 15), ("right", 11, 3), ("cell", 4000, 255)]
-        {
+        for (what, offset, with) in [
+            ("type", 0, 5),
+            ("cells", 3, 0),
+            ("pointer", 8, 15),
+            ("right", 11, 3),
+            ("cell", 4000, 255),
+        ] {
             let place = (page * 4096 + offset).to_be_bytes();
             seeds.insert(
                 format!("{what}-{page}"),

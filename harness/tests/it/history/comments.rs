@@ -1,5 +1,5 @@
-//! The comment on a pull request: made, updated, or left out, by `ci/comment.sh` with a gh that writes
-//! down what it is asked for.
+//! The comment on a pull request: made, updated, or left out, by `ci/comment.sh` with a gh that
+//! writes down what it is asked for.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,8 @@ use crate::common::program::{Program, Ran, text};
 
 const HEAD: &str = "0123456789012345678901234567890123456789";
 
-/// Answers from the files `pulls` and `comments`, and appends its arguments and the body to `asked`.
+/// Answers from the files `pulls` and `comments`, and appends its arguments and the body to
+/// `asked`.
 const GH: &str = r#"#!/usr/bin/env bash
 { printf '%s ' "$@"; echo; } >> asked
 for word in "$@"; do case $word in body=@*) cat "${word#body=@}" > body ;; esac; done
@@ -45,7 +46,8 @@ impl Forge {
     fn run(&self, script: &str, body: &str, more: &[(&str, &str)]) -> (Ran, String) {
         let comment = self.program.path("comment.md");
         std::fs::write(&comment, body).unwrap();
-        let path = format!("{}:{}", text(&self.program.path("bin")), std::env::var("PATH").unwrap());
+        let path =
+            format!("{}:{}", text(&self.program.path("bin")), std::env::var("PATH").unwrap());
         let mut command = Command::new("bash");
         command
             .arg(scripts().join(script))
@@ -84,7 +86,10 @@ fn one_comment_is_made_updated_and_left_out() {
         assert!(asked.contains("api -X POST repos/o/r/issues/7/comments -F body=@"), "{asked}");
     }
     let posted = std::fs::read_to_string(forge.program.path("body")).unwrap();
-    assert!(posted.ends_with("[Full report and raw samples](https://example.org/run/1)\n"), "{posted}");
+    assert!(
+        posted.ends_with("[Full report and raw samples](https://example.org/run/1)\n"),
+        "{posted}"
+    );
     // All is the same: nothing is said.
     forge.has("7\n", "");
     let (ran, asked) = forge.comment("same");
@@ -95,7 +100,8 @@ fn one_comment_is_made_updated_and_left_out() {
         let (ran, asked) = forge.comment(state);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert!(
-            asked.contains("api -X PATCH repos/o/r/issues/comments/4711 ") && !asked.contains("POST"),
+            asked.contains("api -X PATCH repos/o/r/issues/comments/4711 ")
+                && !asked.contains("POST"),
             "{asked}"
         );
     }
@@ -106,7 +112,10 @@ fn one_comment_is_made_updated_and_left_out() {
     assert!(!asked.contains("PATCH") && !asked.contains("POST"), "{asked}");
     forge.has("7\n", "");
     let (ran, asked) = forge.run("comment.sh", &body("regression"), &[("DRY_RUN", "1")]);
-    assert!(ran.out.contains("would call: gh api -X POST") && !asked.contains("POST"), "{ran:?} {asked}");
+    assert!(
+        ran.out.contains("would call: gh api -X POST") && !asked.contains("POST"),
+        "{ran:?} {asked}"
+    );
     assert!(!forge.program.path("pwned").exists());
 }
 
@@ -114,7 +123,8 @@ fn one_comment_is_made_updated_and_left_out() {
 fn what_is_not_a_comment_about_the_head_is_not_posted() {
     let forge = Forge::new();
     let other = body("regression").replace(HEAD, &"f".repeat(40));
-    let bodies = ["", "text\n", "<!-- tracerig: comparison revision=unknown state=same -->\n", &other];
+    let bodies =
+        ["", "text\n", "<!-- tracerig: comparison revision=unknown state=same -->\n", &other];
     for body in bodies {
         for script in ["comment.sh", "check.sh"] {
             let (ran, asked) = forge.run(script, body, &[]);
@@ -139,7 +149,10 @@ fn inconclusive_is_a_neutral_check_and_not_a_success() {
         forge.has("7\n", "");
         let (ran, asked) = forge.run("check.sh", &body(state), &[]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        assert!(asked.contains(&format!("-f conclusion={conclusion} ")) && asked.contains(HEAD), "{asked}");
+        assert!(
+            asked.contains(&format!("-f conclusion={conclusion} ")) && asked.contains(HEAD),
+            "{asked}"
+        );
     }
 }
 
@@ -153,7 +166,10 @@ fn a_kept_comparison_becomes_a_comment_that_the_script_takes() {
     let comment = shown("comment", &["--revision", HEAD]);
     assert_eq!(comment.code, Some(0), "{comment:?}");
     let first = comment.out.lines().next().unwrap();
-    assert!(first.starts_with(&format!("<!-- tracerig: comparison revision={HEAD} state=")), "{first}");
+    assert!(
+        first.starts_with(&format!("<!-- tracerig: comparison revision={HEAD} state=")),
+        "{first}"
+    );
     let (ran, _) = forge.run("comment.sh", &comment.out, &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let summary = shown("step-summary", &[]);
@@ -161,7 +177,10 @@ fn a_kept_comparison_becomes_a_comment_that_the_script_takes() {
     assert!(!summary.out.contains("<!-- tracerig"), "{}", summary.out);
     let record = scripts().join("../corpus/formats/records-1/relaunch-0.1.0.json");
     let refused = forge.program.run(&["report", text(&record), "--format", "comment"]);
-    assert!(refused.code == Some(2) && refused.err.contains("a comment is about comparisons"), "{refused:?}");
+    assert!(
+        refused.code == Some(2) && refused.err.contains("a comment is about comparisons"),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Histories of a scripted repository: what is added stays, steps are found where they were planted.
+//! Histories of a scripted repository: what is added stays, steps are found where they were
+//! planted.
 
 mod comments;
 
@@ -40,13 +41,24 @@ impl Repository {
 
     fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"])
+            .args([
+                "-c",
+                "user.name=t",
+                "-c",
+                "user.email=t@example.org",
+                "-c",
+                "commit.gpgsign=false",
+            ])
             .args(arguments)
             .current_dir(&self.folder)
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .output()
             .unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
@@ -90,7 +102,10 @@ impl Repository {
     fn steps(&self, arguments: &[&str]) -> Vec<Value> {
         let ran = self.done(&[&["show", "--format", "json"], arguments].concat());
         let shown: Value = serde_json::from_str(&ran.out).unwrap();
-        assert_eq!((&shown["schema"], &shown["version"]), (&"tracerig.history-report".into(), &1.into()));
+        assert_eq!(
+            (&shown["schema"], &shown["version"]),
+            (&"tracerig.history-report".into(), &1.into())
+        );
         shown["steps"].as_array().unwrap().clone()
     }
 }
@@ -98,7 +113,8 @@ impl Repository {
 /// A record of ten rounds of `floor` and `warm`: this many rows, and times that scatter around this
 /// multiple of the floor's.
 fn record(revision: &str, rows: u64, ratio: f64, random: &mut ChaCha8Rng) -> Record {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/formats/records-1/relaunch-0.1.0.json");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../corpus/formats/records-1/relaunch-0.1.0.json");
     let mut record = Record::read(&kept).unwrap();
     let plan = record.plan.arms[0].clone();
     let sample = record.samples[0].clone();
@@ -112,7 +128,8 @@ fn record(revision: &str, rows: u64, ratio: f64, random: &mut ChaCha8Rng) -> Rec
     record.samples.clear();
     for round in 0..10 {
         for (arm, ratio) in [("floor", 1.0), ("warm", ratio * (1.0 + of_run))] {
-            let mut sample = Sample { round, arm: arm.to_owned(), cache: Cache::Hot, ..sample.clone() };
+            let mut sample =
+                Sample { round, arm: arm.to_owned(), cache: Cache::Hot, ..sample.clone() };
             sample.order = record.samples.len() as u64;
             for launch in &mut sample.launches {
                 launch.wall = Duration::from_secs_f64(0.002 * ratio * (0.04 * normal()).exp());
@@ -145,8 +162,10 @@ fn a_row_more_and_a_slowdown_are_found_among_40_commits() {
     let repository = Repository::new();
     let revisions: Vec<String> =
         (0..COMMITS).map(|nth| repository.commit(&format!("commit {nth}"))).collect();
-    let commits: Vec<_> =
-        revisions.iter().map(|revision| read_commit(&repository.folder, revision).unwrap()).collect();
+    let commits: Vec<_> = revisions
+        .iter()
+        .map(|revision| read_commit(&repository.folder, revision).unwrap())
+        .collect();
     let mut false_steps = 0;
     for repetition in 0..REPETITIONS {
         let (row, slower) = planted(repetition);
@@ -168,7 +187,10 @@ fn a_row_more_and_a_slowdown_are_found_among_40_commits() {
             let at = usize::try_from(step["at"].as_u64().unwrap()).unwrap();
             assert_eq!(step["revision"], revisions[at].as_str());
             match step["series"].as_str().unwrap() {
-                ROWS => assert!(step["since_parent"] == true && found.insert(ROWS, at).is_none(), "{step}"),
+                ROWS => assert!(
+                    step["since_parent"] == true && found.insert(ROWS, at).is_none(),
+                    "{step}"
+                ),
                 OF_FLOOR if at.abs_diff(slower) <= 2 => drop(found.insert(OF_FLOOR, at)),
                 _ => false_steps += 1,
             }
@@ -182,19 +204,30 @@ fn a_row_more_and_a_slowdown_are_found_among_40_commits() {
     assert!(shown.out.starts_with("2 steps in 40 commits. Newest: "), "{}", shown.out);
     assert!(shown.out.contains(ROWS) && shown.out.contains("200 to 201"));
     let lines: Vec<&str> = shown.out.lines().collect();
-    assert!(lines.len() <= 30 && lines.iter().all(|line| line.chars().count() <= 80), "{}", shown.out);
+    assert!(
+        lines.len() <= 30 && lines.iter().all(|line| line.chars().count() <= 80),
+        "{}",
+        shown.out
+    );
     let page = std::fs::read_to_string(repository.folder.join("page.html")).unwrap();
     assert!(page.contains("2 steps in 40 commits") && page.contains("prefers-color-scheme: dark"));
     // Explained, it is no longer open.
     let (row, _) = planted(0);
     let short = &revisions[row][..12];
     let at = ["--folder", "history-0"];
-    repository.done(&[&["bless", ROWS, short, "--because", "one row is checked twice"][..], &at].concat());
+    repository.done(
+        &[&["bless", ROWS, short, "--because", "one row is checked twice"][..], &at].concat(),
+    );
     let shown = repository.done(&[&["show", "--details"][..], &at].concat());
     assert!(
-        shown.out.starts_with("2 steps in 40 commits, 1 explained.") && shown.out.contains("checked twice")
+        shown.out.starts_with("2 steps in 40 commits, 1 explained.")
+            && shown.out.contains("checked twice")
     );
-    repository.refused(&[&["bless", ROWS, short, "--because", "no"][..], &at].concat(), 1, "never replaced");
+    repository.refused(
+        &[&["bless", ROWS, short, "--because", "no"][..], &at].concat(),
+        1,
+        "never replaced",
+    );
 }
 
 #[test]
@@ -218,7 +251,11 @@ fn what_is_added_is_never_replaced() {
     let after = files();
     assert!(after.len() == 3 && before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)));
     let shown = repository.done(&["show"]);
-    assert!(shown.out.contains("1 counter left out, because runs of one commit differ"), "{}", shown.out);
+    assert!(
+        shown.out.contains("1 counter left out, because runs of one commit differ"),
+        "{}",
+        shown.out
+    );
     // Nothing that was changed, cut off, or written by a later version is read.
     let path = before.keys().next().unwrap();
     let whole = std::fs::read_to_string(path).unwrap();
@@ -245,14 +282,17 @@ fn what_is_added_is_never_replaced() {
 #[test]
 fn a_branch_has_the_history_and_the_work_tree_stays_untouched() {
     let repository = Repository::new();
-    let revisions: Vec<String> = (0..6).map(|nth| repository.commit(&format!("commit {nth}"))).collect();
+    let revisions: Vec<String> =
+        (0..6).map(|nth| repository.commit(&format!("commit {nth}"))).collect();
     std::fs::write(repository.folder.join("mine"), "not committed").unwrap();
     repository.git(&["add", "mine"]);
     let status = repository.git(&["status", "--porcelain"]);
     let paths: Vec<String> = revisions
         .iter()
         .enumerate()
-        .map(|(nth, revision)| repository.record(&format!("{nth}.json"), &of_commit(revision, nth, 0)))
+        .map(|(nth, revision)| {
+            repository.record(&format!("{nth}.json"), &of_commit(revision, nth, 0))
+        })
         .collect();
     // All at once: none is lost.
     let adding: Vec<_> = paths
@@ -264,7 +304,10 @@ fn a_branch_has_the_history_and_the_work_tree_stays_untouched() {
     }
     assert_eq!(repository.git(&["ls-tree", "--name-only", "runs"]).lines().count(), 6);
     assert_eq!(repository.git(&["rev-list", "--max-parents=0", "runs"]).lines().count(), 1);
-    assert!(!repository.git(&["rev-list", "runs"]).contains(&revisions[0]), "it has no commit of the code");
+    assert!(
+        !repository.git(&["rev-list", "runs"]).contains(&revisions[0]),
+        "it has no commit of the code"
+    );
     assert_eq!(repository.git(&["status", "--porcelain"]), status);
     assert_eq!(repository.git(&["rev-parse", "HEAD"]), revisions[5]);
     repository.refused(&["add", &paths[0], "--branch", "runs"], 1, "--again");
@@ -279,8 +322,12 @@ fn a_branch_has_the_history_and_the_work_tree_stays_untouched() {
     clone.done(&["add", &paths[1], "--branch", "runs", "--again"]);
     repository.done(&["add", &paths[2], "--branch", "runs", "--again"]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/push-history.sh");
-    let pushed =
-        Command::new("bash").arg(script).env("BRANCH", "runs").current_dir(&clone.folder).output().unwrap();
+    let pushed = Command::new("bash")
+        .arg(script)
+        .env("BRANCH", "runs")
+        .current_dir(&clone.folder)
+        .output()
+        .unwrap();
     assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
     assert_eq!(repository.git(&["ls-tree", "--name-only", "runs"]).lines().count(), 10);
     // What is no branch of a history stays as it is.

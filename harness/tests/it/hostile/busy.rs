@@ -15,7 +15,9 @@ use crate::common::trace::{At, Trace, assert_scan, turns, way};
 
 #[test]
 fn a_cancelled_scan_leaves_the_memo_as_it_was() {
-    for point in [Point::Loaded, Point::BeforeOpen, Point::FirstRead, Point::Checked, Point::Scanned] {
+    for point in
+        [Point::Loaded, Point::BeforeOpen, Point::FirstRead, Point::Checked, Point::Scanned]
+    {
         for rescan in [false, true] {
             let mut trace = scanned();
             trace.append("request turn=3 model=1 at=3");
@@ -68,7 +70,11 @@ fn a_scan_that_waits_for_another_one_can_be_cancelled() {
     assert!(matches!(waiting.wait(), Err(ScanError::Cancelled { .. })));
     assert!(!begins.is_done());
     go.send(()).unwrap();
-    assert_scan(&slow.wait().unwrap(), "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
+    assert_scan(
+        &slow.wait().unwrap(),
+        "unchanged none",
+        ["turn-1 - model-1 1", "turn-2 - model-1 2"],
+    );
 }
 
 #[test]
@@ -109,7 +115,8 @@ fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
     let writer = std::thread::spawn(move || {
         // Of each thread one row stays; the filler's thread is never touched again.
         let retention = Retention { rows: 1, bytes: i64::MAX };
-        let mut log = TraceLog::open_with(path, LogOptions { retention, ..LogOptions::default() }).unwrap();
+        let mut log =
+            TraceLog::open_with(path, LogOptions { retention, ..LogOptions::default() }).unwrap();
         let mut number = base;
         while !over.load(Ordering::Relaxed) {
             number += 1;
@@ -133,7 +140,12 @@ fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
         };
         let cursor = scan.stats.cursor;
         let turn = cursor / 2 % 7;
-        assert_eq!(turns(&scan), [format!("turn-{turn} thread-1 model-{turn} {cursor}")], "{}", way(&scan));
+        assert_eq!(
+            turns(&scan),
+            [format!("turn-{turn} thread-1 model-{turn} {cursor}")],
+            "{}",
+            way(&scan)
+        );
         assert!(cursor >= last, "a later scan sees an older state");
         let expected: &[&str] = if number % 3 == 0 {
             &["full disabled"]
@@ -147,13 +159,15 @@ fn a_scan_beside_a_writer_sees_one_state_of_the_database() {
     writer.join().unwrap();
 }
 
-/// Each state of the database holds the same number of facts, the lowest and the highest ids apart: a scan that put
-/// together two states would count one too many or too few.
+/// Each state of the database holds the same number of facts, the lowest and the highest ids apart:
+/// a scan that put together two states would count one too many or too few.
 #[test]
 fn a_scan_through_several_connections_beside_a_writer_sees_one_state_of_the_database() {
     const FACTS: usize = 400;
     let mut trace = Trace::new();
-    let fact = |at: i64| format!("tags turn={} thread=1 model=1 at={at}", at % 7).parse::<RowSpec>().unwrap();
+    let fact = |at: i64| {
+        format!("tags turn={} thread=1 model=1 at={at}", at % 7).parse::<RowSpec>().unwrap()
+    };
     trace.append_all(&(0..FACTS as i64).map(fact).collect::<Vec<_>>());
     // Files of eight megabytes and more are read through several connections.
     trace.append_all(&noise(1600));
@@ -166,7 +180,8 @@ fn a_scan_through_several_connections_beside_a_writer_sees_one_state_of_the_data
     let is_over = Arc::new(AtomicBool::new(false));
     let (over, path) = (Arc::clone(&is_over), trace.path());
     let writer = std::thread::spawn(move || {
-        // Without the store, whose retention would take most of the time: the commits have to come fast.
+        // Without the store, whose retention would take most of the time: the commits have to come
+        // fast.
         let connection = Connection::open(path).unwrap();
         connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
         let columns = &tracerig_store::schema::COLUMNS[1..].join(", ");

@@ -1,4 +1,5 @@
-//! Databases and surroundings that do not play along: a clear error or the right answer, and the memo as it was.
+//! Databases and surroundings that do not play along: a clear error or the right answer, and the
+//! memo as it was.
 
 mod busy;
 
@@ -36,7 +37,10 @@ fn refused(trace: &Trace, rescan: bool) -> ScanError {
     assert!(std::fs::read(trace.memo()).ok() == before, "{error}");
     let message = error.to_string();
     let folder = trace.path().parent().unwrap().display().to_string();
-    assert!(message.contains(&folder) && message.contains(". "), "names no path or no remedy: {message}");
+    assert!(
+        message.contains(&folder) && message.contains(". "),
+        "names no path or no remedy: {message}"
+    );
     error
 }
 
@@ -59,7 +63,10 @@ fn what_is_no_trace_database_is_named_as_what_it_is() {
     trace.sql("CREATE TABLE logs (id INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER, target TEXT)");
     let error = refused(&trace, false);
     let expected = ["ts_nanos", "feedback_log_body", "thread_id", "process_uuid"];
-    assert!(matches!(&error, ScanError::MissingColumns { columns, .. } if *columns == expected), "{error:?}");
+    assert!(
+        matches!(&error, ScanError::MissingColumns { columns, .. } if *columns == expected),
+        "{error:?}"
+    );
 
     std::fs::remove_file(trace.path()).unwrap();
     trace.sql("PRAGMA encoding = 'UTF-16le'");
@@ -87,9 +94,13 @@ fn a_locked_database_is_waited_for_and_then_refused() {
         trace.options.busy_timeout = Duration::from_millis(30);
         let error = refused(&trace, false);
         let waited = trace.options.busy_timeout;
-        assert!(matches!(&error, ScanError::Locked { waited: found, .. } if *found >= waited), "{error:?}");
+        assert!(
+            matches!(&error, ScanError::Locked { waited: found, .. } if *found >= waited),
+            "{error:?}"
+        );
 
-        // It is free again while a scan waits: the other thread lets go once the scan is about to open.
+        // It is free again while a scan waits: the other thread lets go once the scan is about to
+        // open.
         trace.options.busy_timeout = Duration::from_secs(60);
         let (opening, opens) = mpsc::channel();
         trace.options.probe = Some(At::new(Point::BeforeOpen, move || opening.send(()).is_ok()));
@@ -97,7 +108,11 @@ fn a_locked_database_is_waited_for_and_then_refused() {
             opens.recv().unwrap();
             drop(owner);
         });
-        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
+        assert_scan(
+            &trace.relaunch(),
+            "unchanged none",
+            ["turn-1 - model-1 1", "turn-2 - model-1 2"],
+        );
         owner.join().unwrap();
     }
 }
@@ -115,7 +130,8 @@ fn a_database_that_is_corrupt_in_the_middle_gives_no_answer() {
         // In place: the same file went bad.
         std::fs::write(trace.path(), &bytes).unwrap();
         assert!(matches!(refused(&trace, true), ScanError::Corrupt { .. }));
-        // A relaunch answers where the rows that it looks up are whole, and else says what is wrong.
+        // A relaunch answers where the rows that it looks up are whole, and else says what is
+        // wrong.
         match trace.try_relaunch(&Request::default()) {
             Ok(scan) => {
                 assert_scan(&scan, "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
@@ -142,7 +158,8 @@ impl Probe for Exchanges {
     fn reached(&self, point: Point) -> bool {
         if point == self.point && self.left.load(Ordering::SeqCst) > 0 {
             self.left.fetch_sub(1, Ordering::SeqCst);
-            let (other, spare) = (self.path.with_extension("other"), self.path.with_extension("spare"));
+            let (other, spare) =
+                (self.path.with_extension("other"), self.path.with_extension("spare"));
             std::fs::rename(&self.path, &spare).unwrap();
             std::fs::rename(&other, &self.path).unwrap();
             std::fs::rename(&spare, &other).unwrap();
@@ -166,11 +183,16 @@ fn a_database_exchanged_while_it_is_opened_is_opened_again() {
         let exchanges = |count: u64| {
             Arc::new(Exchanges { point, path: path.clone(), left: count.into() }) as Arc<dyn Probe>
         };
-        // Exchanged every time: no answer. The number of tries is odd, so the other one is in place afterwards.
+        // Exchanged every time: no answer. The number of tries is odd, so the other one is in place
+        // afterwards.
         trace.options.probe = Some(exchanges(u64::MAX));
         assert!(matches!(refused(&trace, false), ScanError::Exchanged { .. }), "{point:?}");
         trace.options.probe = Some(exchanges(1));
-        assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 1", "turn-2 - model-1 2"]);
+        assert_scan(
+            &trace.relaunch(),
+            "unchanged none",
+            ["turn-1 - model-1 1", "turn-2 - model-1 2"],
+        );
         trace.options.probe = Some(exchanges(1));
         assert_scan(&trace.relaunch(), "full identity", ["turn-3 - model-1 3"]);
     }
@@ -220,7 +242,10 @@ fn a_memo_that_cannot_be_written_costs_a_warning_and_no_answer() {
     }
     let nowhere = Options { memo: MemoPlace::File("/dev/null/memo".into()), ..Options::default() };
     let scan = Scanner::new(trace.path(), nowhere).scan(&Request::default()).unwrap();
-    assert_eq!((scan.turns.len(), scan.stats.persisted, scan.warnings.is_empty()), (2, false, false));
+    assert_eq!(
+        (scan.turns.len(), scan.stats.persisted, scan.warnings.is_empty()),
+        (2, false, false)
+    );
 }
 
 #[test]
@@ -265,7 +290,8 @@ fn a_table_whose_ids_may_come_back_is_scanned_in_full_and_one_whose_ids_name_no_
         trace.append(
             "noise turn=0 at=0 | request turn=1 thread=1 model=1 at=1 | noise turn=0 at=2 | request turn=2 model=1 at=3",
         );
-        let create = tracerig_store::schema::CREATE_TABLE.replace("INTEGER PRIMARY KEY AUTOINCREMENT", key);
+        let create =
+            tracerig_store::schema::CREATE_TABLE.replace("INTEGER PRIMARY KEY AUTOINCREMENT", key);
         let columns = tracerig_store::schema::COLUMNS.join(", ").replacen("id", "id + 100", 1);
         trace.sql(&format!(
             "ALTER TABLE logs RENAME TO old; {create}; INSERT INTO logs SELECT {columns} FROM old; DROP TABLE old"
@@ -301,7 +327,8 @@ fn a_memo_in_memory_is_as_good_while_it_lasts() {
 
 #[test]
 fn a_time_that_is_no_number_is_none_at_all() {
-    // A column declared INTEGER takes text from a foreign hand. It is neither an error nor a reason to lose the rest.
+    // A column declared INTEGER takes text from a foreign hand. It is neither an error nor a reason
+    // to lose the rest.
     let mut trace = Trace::new();
     trace.append("request turn=1 model=1 at=1 | request turn=2 model=1 at=2");
     trace.sql("UPDATE logs SET ts = 'soon' WHERE id = 1");

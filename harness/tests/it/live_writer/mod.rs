@@ -1,11 +1,12 @@
-//! A thousand scans beside another process that writes as fast as it can: each answers for one state of the database,
-//! and none is kept out.
+//! A thousand scans beside another process that writes as fast as it can: each answers for one
+//! state of the database, and none is kept out.
 //!
-//! Which state a scan saw is no matter of time. The writer raises `max(id)` with every transaction, and nothing else
-//! changes rows: so the cursor of a scan names its state. And the writer draws all that it writes from a generator, so
-//! that this process can go through the same states by itself (`twin`), without reading what the writer wrote. The
-//! answer due at a state is the oracle's, which shares no code with the scanner. In the end the twin is compared with
-//! the database, so that nothing rests on its being right about retention.
+//! Which state a scan saw is no matter of time. The writer raises `max(id)` with every transaction,
+//! and nothing else changes rows: so the cursor of a scan names its state. And the writer draws all
+//! that it writes from a generator, so that this process can go through the same states by itself
+//! (`twin`), without reading what the writer wrote. The answer due at a state is the oracle's,
+//! which shares no code with the scanner. In the end the twin is compared with the database, so
+//! that nothing rests on its being right about retention.
 //!
 //! ```text
 //! TRACERIG_LIVE_SCANS=50000 cargo test -p tracerig --test it live_writer
@@ -65,7 +66,8 @@ fn writes_for_another_process() {
         let rows = script::batch(number, next_id);
         next_id += rows.len() as i64;
         let writer = log.get_or_insert_with(|| open(&path, KEPT));
-        let outcome = writer.insert_batch(&rows.iter().map(OwnedRow::as_row).collect::<Vec<_>>()).unwrap();
+        let outcome =
+            writer.insert_batch(&rows.iter().map(OwnedRow::as_row).collect::<Vec<_>>()).unwrap();
         assert_eq!(outcome.last_id, next_id - 1);
         if number % 16 == 0 {
             writer.checkpoint_passive().unwrap();
@@ -74,7 +76,8 @@ fn writes_for_another_process() {
             writer.incremental_vacuum(20).unwrap();
         }
         if number % 64 == 0 {
-            // Begins the log anew as soon as no reader needs it; if one does, it is busy, and that is all.
+            // Begins the log anew as soon as no reader needs it; if one does, it is busy, and that
+            // is all.
             let side = side.get_or_insert_with(|| {
                 let connection = Connection::open(&path).unwrap();
                 connection.busy_timeout(Duration::ZERO).unwrap();
@@ -92,8 +95,8 @@ fn writes_for_another_process() {
     }
 }
 
-/// Keeps every other process out of the database for longer than SQLite is reported to wait by itself, as soon as nobody is
-/// in it. Where somebody always is, others are not kept out this time.
+/// Keeps every other process out of the database for longer than SQLite is reported to wait by
+/// itself, as soon as nobody is in it. Where somebody always is, others are not kept out this time.
 fn keep_others_out(path: &Path) {
     let connection = Connection::open(path).unwrap();
     connection.busy_timeout(Duration::ZERO).unwrap();
@@ -191,7 +194,8 @@ impl Scanners {
             _ => Window::default(),
         };
         let request = Request { window, rescan: way == "forced" };
-        let scan = scanner.scan(&request).unwrap_or_else(|error| panic!("scan {number}, {way}: {error}"));
+        let scan =
+            scanner.scan(&request).unwrap_or_else(|error| panic!("scan {number}, {way}: {error}"));
         assert!(scan.warnings.is_empty(), "{:?}", scan.warnings);
         let memo_cursor = self.cursors.insert(memory, scan.stats.cursor);
         let memo_cursor = memo_cursor.filter(|_| matches!(way, "relaunched" | "resident"));
@@ -199,7 +203,8 @@ impl Scanners {
     }
 }
 
-/// Fails unless a scan saw what the twin has, all of it and nothing else, and read no more than it had to.
+/// Fails unless a scan saw what the twin has, all of it and nothing else, and read no more than it
+/// had to.
 #[track_caller]
 fn judge(made: &Made, twin: &Twin) {
     let Made { way, window, memo_cursor, scan } = made;
@@ -218,12 +223,12 @@ fn judge(made: &Made, twin: &Twin) {
     let all = twin.rows_above(0) + STILL as u64;
     let (way_due, rows) = match *memo_cursor {
         Some(cursor) if cursor == stats.cursor => ((Mode::Unchanged, Reason::None), 0),
-        // Every row that the writer had written before is gone, and with them, it may be, all that proved the database.
-        // A scan that came late may find every row gone that its memo remembers, though others still stand; how often is
-        // counted below.
+        // Every row that the writer had written before is gone, and with them, it may be, all that
+        // proved the database. A scan that came late may find every row gone that its memo
+        // remembers, though others still stand; how often is counted below.
         Some(cursor) if lost_its_bearings(made) => {
-            // Whether rows of a turn are missing may show only after the new rows were read; where more connections are
-            // opened then, these were rows of an earlier state.
+            // Whether rows of a turn are missing may show only after the new rows were read; where
+            // more connections are opened then, these were rows of an earlier state.
             let in_vain = stats.rows_examined.saturating_sub(all);
             let is_late = stats.reason == Reason::Check(Check::TurnRows)
                 && (stats.connections > 1 || in_vain == twin.rows_above(cursor));
@@ -242,8 +247,8 @@ fn judge(made: &Made, twin: &Twin) {
     }
 }
 
-/// Whether no row that the memo remembered was there any more, or not the rows that a turn rests on: rows are pruned by thread, and
-/// those of a turn are in several.
+/// Whether no row that the memo remembered was there any more, or not the rows that a turn rests
+/// on: rows are pruned by thread, and those of a turn are in several.
 fn lost_its_bearings(made: &Made) -> bool {
     matches!(made.scan.stats.reason, Reason::Check(Check::Anchors | Check::TurnRows))
 }
@@ -288,7 +293,8 @@ fn each_scan_beside_a_live_writer_answers_for_one_state() {
     let connection = Connection::open(&path).unwrap();
     twin.advance_to(oracle_max(&path));
     let mut ids = connection.prepare("SELECT id FROM logs WHERE id > ?1 ORDER BY id").unwrap();
-    let ids: Vec<i64> = ids.query_map([STILL], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let ids: Vec<i64> =
+        ids.query_map([STILL], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     assert_eq!(ids, twin.ids());
     let whole = oracle::Window::default();
     assert_eq!(oracle::scan_connection(&connection, whole).unwrap(), twin.answer(whole));

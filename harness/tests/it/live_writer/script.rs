@@ -14,14 +14,15 @@ pub(crate) fn still(count: i64) -> Vec<OwnedRow> {
 /// The rows of transaction `number`, at least one, of which the first gets the id `first_id`.
 pub(crate) fn batch(number: u64, first_id: i64) -> Vec<OwnedRow> {
     let mut random = ChaCha8Rng::seed_from_u64(number);
-    // Evidence without a model is left out: older rows of its turn would have to name it, which takes a full scan.
+    // Evidence without a model is left out: older rows of its turn would have to name it, which
+    // takes a full scan.
     let kinds: Vec<RowKind> = RowKind::all().filter(|kind| *kind != RowKind::Surrogate).collect();
     let count = random.random_range(1..=6);
     (first_id..first_id + count)
         .map(|id| {
             let turn = random.random_range(0..12);
-            // Rows are pruned by thread. If those of a turn often was in several, its latest would often go before its submission,
-            // which takes a full scan.
+            // Rows are pruned by thread. If those of a turn often was in several, its latest would
+            // often go before its submission, which takes a full scan.
             let place = if random.random_bool(0.05) { random.random_range(0..12) } else { turn };
             let spec = RowSpec {
                 kind: kinds[random.random_range(0..kinds.len())],

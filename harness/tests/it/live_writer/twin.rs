@@ -40,14 +40,18 @@ impl Twin {
         }
     }
 
-    /// Goes on to the state whose highest id is `max_id`. There is one if the writer committed no part of a
-    /// transaction.
+    /// Goes on to the state whose highest id is `max_id`. There is one if the writer committed no
+    /// part of a transaction.
     #[track_caller]
     pub(crate) fn advance_to(&mut self, max_id: i64) {
         while self.next_id <= max_id {
             self.transact();
         }
-        assert_eq!(self.next_id - 1, max_id.max(self.first_id), "no transaction ends with id {max_id}");
+        assert_eq!(
+            self.next_id - 1,
+            max_id.max(self.first_id),
+            "no transaction ends with id {max_id}"
+        );
         self.update_mirror();
     }
 
@@ -93,7 +97,17 @@ impl Twin {
             };
             let OwnedRow { ts, ts_nanos, level, target, thread_id, process_uuid, .. } = row;
             insert
-                .execute(params![id, ts, ts_nanos, level, target, kind, body, thread_id, process_uuid])
+                .execute(params![
+                    id,
+                    ts,
+                    ts_nanos,
+                    level,
+                    target,
+                    kind,
+                    body,
+                    thread_id,
+                    process_uuid
+                ])
                 .unwrap();
         }
         transaction.commit().unwrap();

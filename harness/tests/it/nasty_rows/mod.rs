@@ -1,7 +1,8 @@
-//! Thousands of rows that are almost right: scanner and oracle, written apart, must read each the same way.
+//! Thousands of rows that are almost right: scanner and oracle, written apart, must read each the
+//! same way.
 //!
-//! With `TRACERIG_PYTHON` naming a Python 3, the Python oracle has to agree as well. `TRACERIG_SEED` and
-//! `TRACERIG_ROWS` choose other rows and more of them.
+//! With `TRACERIG_PYTHON` naming a Python 3, the Python oracle has to agree as well.
+//! `TRACERIG_SEED` and `TRACERIG_ROWS` choose other rows and more of them.
 
 mod rows;
 
@@ -67,7 +68,11 @@ fn difference(rows: &[Row], is_published: bool) -> Option<String> {
     write(&path, rows);
     let (mut scan, oracle, python) = if is_published {
         let scan = published::scan(&path, <_>::default(), BUSY_TIMEOUT).unwrap();
-        (as_answer(&scan), oracle::published(&path, Window::default()).unwrap(), python(&path, "published"))
+        (
+            as_answer(&scan),
+            oracle::published(&path, Window::default()).unwrap(),
+            python(&path, "published"),
+        )
     } else {
         let scan = Scanner::new(&path, Options::default()).scan(&Request::default()).unwrap();
         (as_answer(&scan), oracle::scan(&path, Window::default()).unwrap(), python(&path, "ours"))
@@ -111,7 +116,8 @@ fn expect_agreement(mut rows: Vec<Row>, is_published: bool) {
 }
 
 fn rows() -> Vec<Row> {
-    let number = |name, default| std::env::var(name).map_or(default, |value: String| value.parse().unwrap());
+    let number =
+        |name, default| std::env::var(name).map_or(default, |value: String| value.parse().unwrap());
     let mut nasty = Nasty::new(number("TRACERIG_SEED", 0));
     (0..number("TRACERIG_ROWS", ROWS)).map(|number| nasty.row(number)).collect()
 }

@@ -1,4 +1,5 @@
-//! Rows that are almost right: every part of every kind, spelled in every way that a reader might get wrong.
+//! Rows that are almost right: every part of every kind, spelled in every way that a reader might
+//! get wrong.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -55,7 +56,8 @@ impl Nasty {
 
     /// A row of any kind, sound or not.
     pub(crate) fn row(&mut self, number: u64) -> Row {
-        self.turn = if self.chance(0.8) { format!("t{number}") } else { format!("t{}", number % 5) };
+        self.turn =
+            if self.chance(0.8) { format!("t{number}") } else { format!("t{}", number % 5) };
         let kind = self.random.random_range(0..5);
         if kind == 4 && self.chance(0.9) {
             // A turn logs rows after its submission.
@@ -71,7 +73,11 @@ impl Nasty {
                     .into(),
                 3 => Cell::Text(b"feedback_tags".to_vec()),
                 _ => self
-                    .pick(&["feedback_tags", "codex_core::session::turn", "codex_core::session::turns"])
+                    .pick(&[
+                        "feedback_tags",
+                        "codex_core::session::turn",
+                        "codex_core::session::turns",
+                    ])
                     .as_bytes()
                     .to_vec()
                     .into(),
@@ -81,8 +87,13 @@ impl Nasty {
             self.pick(&[Cell::Text(b"log".to_vec()), blob, Cell::Text(b"feedback_tags\0".to_vec())])
         };
         let mut body = self.prefix();
-        let marker =
-            ["websocket request:", "websocket event:", "Submission sub=Submission {", "tags_json=", ""][kind];
+        let marker = [
+            "websocket request:",
+            "websocket event:",
+            "Submission sub=Submission {",
+            "tags_json=",
+            "",
+        ][kind];
         body.extend_from_slice(marker.as_bytes());
         body.extend_from_slice(&self.space());
         let payload = match kind {
@@ -147,7 +158,8 @@ impl Nasty {
     }
 
     fn space(&mut self) -> Vec<u8> {
-        let odd: &[&[u8]] = &[b"", b"\t\n", b"\x0c", b"\r", b"\x0b", b"\xc2\xa0", b"  ", b"\0", b"x"];
+        let odd: &[&[u8]] =
+            &[b"", b"\t\n", b"\x0c", b"\r", b"\x0b", b"\xc2\xa0", b"  ", b"\0", b"x"];
         if self.chance(0.75) { b" ".to_vec() } else { self.pick(odd).to_vec() }
     }
 
@@ -188,8 +200,16 @@ impl Nasty {
             _ => add("service_tier", self.string("priority")),
         }
         for _ in 0..self.random.random_range(0..4) {
-            let key =
-                self.pick(&["type", "service_tier", "model", "turn_id", "response", "input", "", "a\\nb"]);
+            let key = self.pick(&[
+                "type",
+                "service_tier",
+                "model",
+                "turn_id",
+                "response",
+                "input",
+                "",
+                "a\\nb",
+            ]);
             let value = self.value(0);
             // Of duplicate keys the last wins, so that the place matters.
             let at = self.random.random_range(0..=members.len());
@@ -267,7 +287,8 @@ impl Nasty {
             "\u{feff}1",
         ];
         // What JSON allows is drawn more often than what it does not.
-        let sound = ["0", "1.5e+10", "true", "null", "\"text\"", "[]", "{}", "{\"model\":\"inner\"}"];
+        let sound =
+            ["0", "1.5e+10", "true", "null", "\"text\"", "[]", "{}", "{\"model\":\"inner\"}"];
         match self.random.random_range(0..20) {
             0..2 => self.pick(&leaf).to_owned(),
             2 => "9".repeat(6000),

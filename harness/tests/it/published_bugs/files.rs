@@ -9,7 +9,8 @@ use tracerig_scanner::{Options, Request, Scanner};
 
 use crate::common::trace::{Decided, Trace, assert_scan, turns, way};
 
-// 1. The cursor was kept while the file was replaced by one with a reused inode and enough rows: stale turns.
+// 1. The cursor was kept while the file was replaced by one with a reused inode and enough rows:
+//    stale turns.
 
 #[test]
 fn bug_01_a_file_replaced_under_a_reused_inode_keeps_no_stale_turns() {
@@ -34,8 +35,8 @@ fn bug_01_an_older_copy_that_shares_surviving_rows_is_another_file() {
     trace.copy_to("older");
     trace.append_all(&noise(20));
     trace.relaunch();
-    // The copy grows past the cursor and loses what could be compared: all that was remembered and is still there,
-    // rows 1 and 2, stands as it stood.
+    // The copy grows past the cursor and loses what could be compared: all that was remembered and
+    // is still there, rows 1 and 2, is unchanged.
     trace.move_away("newer");
     std::fs::rename(trace.file("older"), trace.path()).unwrap();
     trace.append("noise turn=0 at=3 | request turn=3 thread=1 model=1 at=3");
@@ -64,7 +65,7 @@ fn bug_01_an_unlinked_and_created_file_is_another_one_to_the_file_system() {
     trace.append("request turn=1 thread=1 model=1 at=1");
     trace.relaunch();
     trace.close();
-    // File systems stamp births by a clock that stands still for some milliseconds.
+    // File systems stamp births by a clock that does not move for some milliseconds.
     std::thread::sleep(std::time::Duration::from_millis(50));
     std::fs::remove_file(trace.path()).unwrap();
     trace.append("noise turn=0 at=1 | request turn=2 thread=2 model=1 at=2");
@@ -74,7 +75,7 @@ fn bug_01_an_unlinked_and_created_file_is_another_one_to_the_file_system() {
     assert!(["full identity", "full anchors"].contains(&way(&scan).as_str()), "{}", way(&scan));
 }
 
-// 12. The path was a symbolic link: the metadata of the link stood for that of its target.
+// 12. The path was a symbolic link: the metadata of the link was taken for that of its target.
 
 #[test]
 fn bug_12_a_symbolic_link_stands_for_its_target() {

@@ -14,7 +14,9 @@ fn bug_02_a_turn_goes_with_the_request_that_retention_takes() {
     trace.close();
     trace.append("request turn=1 thread=1 model=1 at=1 | request turn=2 thread=2 model=1 at=2");
     assert_eq!(turns(&trace.relaunch()).len(), 2);
-    trace.append("noise turn=0 thread=1 at=3 | noise turn=0 thread=1 at=4 | noise turn=0 thread=1 at=5");
+    trace.append(
+        "noise turn=0 thread=1 at=3 | noise turn=0 thread=1 at=4 | noise turn=0 thread=1 at=5",
+    );
     let scan = trace.relaunch();
     assert_scan(&scan, "incremental none", ["turn-2 thread-2 model-1 2"]);
     assert_eq!(scan.stats.rows_examined, 3);
@@ -37,7 +39,9 @@ fn bug_02_a_turn_goes_with_its_request_though_nothing_was_appended() {
 #[test]
 fn bug_03_a_missing_anchor_forces_nothing() {
     let mut trace = Trace::new();
-    trace.append("noise turn=0 at=1 | request turn=1 model=1 at=2 | noise turn=0 at=3 | noise turn=0 at=4");
+    trace.append(
+        "noise turn=0 at=1 | request turn=1 model=1 at=2 | noise turn=0 at=3 | noise turn=0 at=4",
+    );
     trace.relaunch();
     trace.append("noise turn=0 at=5");
     // The last scanned row, and the first; then all rows that are no fact.
@@ -51,7 +55,8 @@ fn bug_03_a_missing_anchor_forces_nothing() {
     assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 2"]);
 }
 
-/// Ids say nothing of how many rows there are: anchors chosen by them would all be the one row above the gap.
+/// Ids say nothing of how many rows there are: anchors chosen by them would all be the one row
+/// above the gap.
 #[test]
 fn bug_03_the_loss_of_the_rows_above_a_gap_in_the_ids_forces_nothing() {
     let noise = |count| vec!["noise turn=0 at=1".parse().unwrap(); count];
@@ -63,7 +68,10 @@ fn bug_03_the_loss_of_the_rows_above_a_gap_in_the_ids_forces_nothing() {
         trace.sql("UPDATE sqlite_sequence SET seq = 427582857 WHERE name = 'logs'");
         trace.append_all(&noise(1));
         let scan = trace.relaunch();
-        assert_eq!((way(&scan).as_str(), scan.stats.connections), ("full absent", connections as u32));
+        assert_eq!(
+            (way(&scan).as_str(), scan.stats.connections),
+            ("full absent", connections as u32)
+        );
         trace.append_all(&noise(1));
         trace.sql("DELETE FROM logs WHERE id = 427582858");
         assert_scan(&trace.relaunch(), "incremental none", []);
@@ -118,13 +126,15 @@ fn bug_04_a_remembered_row_that_changed_is_not_trusted() {
     }
 }
 
-// 5. At most 4,096 completions without a request were kept, so that the result depended on rows long gone.
+// 5. At most 4,096 completions without a request were kept, so that the result depended on rows
+//    long gone.
 
 #[test]
 fn bug_05_pending_completions_are_remembered_without_limit() {
     const COUNT: usize = 5000;
     let mut trace = Trace::new();
-    let completion = |at| -> RowSpec { format!("completion turn=9 model=2 at={at}").parse().unwrap() };
+    let completion =
+        |at| -> RowSpec { format!("completion turn=9 model=2 at={at}").parse().unwrap() };
     trace.append("completion turn=1 model=1 at=0 | completion turn=2 model=2 at=0");
     trace.append_all(&(1..=COUNT as i64).map(completion).collect::<Vec<_>>());
     let scan = trace.relaunch();

@@ -40,14 +40,18 @@ fn bug_08_everything_comes_from_one_snapshot() {
             assert!(probe.is_done() && scan.stats.cursor == 4);
             trace.options.probe = None;
             let scan = trace.relaunch();
-            assert_eq!((way(&scan).as_str(), scan.turns.len()), ("incremental none", 1), "{point:?}");
+            assert_eq!(
+                (way(&scan).as_str(), scan.turns.len()),
+                ("incremental none", 1),
+                "{point:?}"
+            );
             assert!(scan.turns.contains_key("turn-3") && scan.stats.cursor == 5);
         }
     }
 }
 
-// 10. A failed step moved the cursor; overlapping scans wrote back out of order; one cache broke another; the persisted
-// state survived a forced rescan.
+// 10. A failed step moved the cursor; overlapping scans wrote back out of order; one cache broke
+//     another; the persisted state survived a forced rescan.
 
 #[test]
 fn bug_10_a_failed_step_moves_no_cursor() {
@@ -82,7 +86,8 @@ fn expect_history(text: &str) {
 
 #[test]
 fn bug_10_a_scan_overtaken_by_another_process_does_not_write_back() {
-    // The model knows that the overtaken scan drops its memo, and that the last launch has nothing to read.
+    // The model knows that the overtaken scan drops its memo, and that the last launch has nothing
+    // to read.
     for point in ["loaded", "before-open", "opened", "first-read", "checked", "scanned"] {
         expect_history(&format!(
             "append request turn=1 model=1 at=1\nrelaunch\nappend request turn=2 model=1 at=2\n\
@@ -119,7 +124,8 @@ fn bug_10_two_memos_in_one_process_are_independent() {
 #[test]
 fn bug_10_a_forced_rescan_leaves_nothing_of_the_old_memo() {
     let mut trace = Trace::new();
-    // The model is behind the 256 bytes that are compared: a change there is outside the contract, and not seen.
+    // The model is behind the 256 bytes that are compared: a change there is outside the contract,
+    // and not seen.
     trace.append("request turn=1 model=1 at=1 long | noise turn=0 at=2");
     trace.sql("UPDATE logs SET feedback_log_body = replace(feedback_log_body, '\"service_tier\":\"priority\"', '\"service_tier\":\"priority\",\"model\":\"model-1\"') WHERE id = 1");
     trace.relaunch();

@@ -1,4 +1,5 @@
-//! A memo that is not what a scan wrote: damaged, forged, of another time or database, or no memo at all.
+//! A memo that is not what a scan wrote: damaged, forged, of another time or database, or no memo
+//! at all.
 
 use std::io::Write as _;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
@@ -30,7 +31,8 @@ fn scanned() -> (Trace, Vec<u8>) {
     (trace, memo)
 }
 
-/// Has a scan find `bytes` as its memo: it warns, scans in full, answers rightly, and leaves a memo that is trusted.
+/// Has a scan find `bytes` as its memo: it warns, scans in full, answers rightly, and leaves a memo
+/// that is trusted.
 #[track_caller]
 fn refuses(trace: &Trace, bytes: &[u8], reason: &str) {
     std::fs::write(trace.memo(), bytes).unwrap();
@@ -110,8 +112,9 @@ fn a_whole_memo_of_another_format_parser_or_database_is_refused() {
     is_replaced(&trace, "artifact");
 }
 
-/// Anyone who can write a memo with the right checksum can make a scan lie, and nothing protects from that. It must not be
-/// able to stop a scan, use up its memory, or last longer than a forced rescan.
+/// Anyone who can write a memo with the right checksum can make a scan lie, and nothing protects
+/// from that. It must not be able to stop a scan, use up its memory, or last longer than a forced
+/// rescan.
 #[test]
 fn a_forged_memo_stops_no_scan() {
     let (trace, memo) = scanned();
@@ -181,7 +184,8 @@ fn what_is_no_file_is_no_memo() {
 /// Plants something at a path.
 type Plant<'a> = &'a dyn Fn(&Path);
 
-/// The names beside the memo that a scan uses: anyone who plants something there gets nothing but a memo not written.
+/// The names beside the memo that a scan uses: anyone who plants something there gets nothing but a
+/// memo not written.
 #[test]
 fn what_is_planted_beside_a_memo_is_not_used() {
     for name in ["memo.lock", ".memo.new"] {
@@ -204,9 +208,14 @@ fn what_is_planted_beside_a_memo_is_not_used() {
             let scan = trace.relaunch();
             assert_eq!(way(&scan), "incremental none", "{name}: {what}");
             assert_eq!(turns(&scan), [TURNS[0], TURNS[1], "turn-3 - model-1 6"], "{name}: {what}");
-            assert_eq!(std::fs::read(trace.file("victim")).unwrap(), b"untouched", "{name}: {what}");
+            assert_eq!(
+                std::fs::read(trace.file("victim")).unwrap(),
+                b"untouched",
+                "{name}: {what}"
+            );
             assert!(!trace.file("nowhere").exists(), "{name}: {what} was followed");
-            // A lock that is none keeps the memo from being written; so does a temporary file that cannot be removed.
+            // A lock that is none keeps the memo from being written; so does a temporary file that
+            // cannot be removed.
             let writes = name == ".memo.new" && what != "a folder";
             let expected = (writes, usize::from(!writes));
             assert_eq!((scan.stats.persisted, scan.warnings.len()), expected, "{name}: {what}");

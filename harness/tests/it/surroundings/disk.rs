@@ -1,4 +1,5 @@
-//! No room for a memo: the program runs under a limit on the size of files, beyond which each write fails.
+//! No room for a memo: the program runs under a limit on the size of files, beyond which each write
+//! fails.
 
 use super::place::{Place, append, writer};
 
@@ -8,7 +9,8 @@ const BLOCKS: u64 = 128;
 /// A place whose memo is larger than the limit.
 fn crowded() -> Place {
     let place = Place::new();
-    let rows: Vec<String> = (0..5000).map(|row| format!("tags turn={} model=1 at={row}", row % 3)).collect();
+    let rows: Vec<String> =
+        (0..5000).map(|row| format!("tags turn={} model=1 at={row}", row % 3)).collect();
     append(&mut writer(&place.db()), &rows.join("|"));
     place
 }

@@ -1,4 +1,5 @@
-//! Databases as they are found: on media that cannot be written, beside a writer that lives, and after one that died.
+//! Databases as they are found: on media that cannot be written, beside a writer that lives, and
+//! after one that died.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,8 @@ fn left_in_order() -> Place {
     place
 }
 
-/// A place with the same database after its writer died: a third turn is in the write-ahead log only.
+/// A place with the same database after its writer died: a third turn is in the write-ahead log
+/// only.
 fn left_by_the_dead() -> Place {
     let (place, other) = (left_in_order(), left_in_order());
     let mut log = writer(&other.db());
@@ -66,7 +68,11 @@ fn a_log_without_its_index_is_refused_where_no_index_can_be_made() {
     std::fs::remove_file(beside(&place.db(), "-shm")).unwrap();
     let folder = place.close(&place.path("db"), 0o500);
     let ran = place.scan();
-    ran.is_refused(&[&place.db().display().to_string(), "write-ahead log", "Copy the database and its -wal"]);
+    ran.is_refused(&[
+        &place.db().display().to_string(),
+        "write-ahead log",
+        "Copy the database and its -wal",
+    ]);
     assert!(!place.memo().exists());
     assert_eq!(place.names("db"), [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")]);
     drop(folder);
@@ -74,7 +80,8 @@ fn a_log_without_its_index_is_refused_where_no_index_can_be_made() {
     place.scan().is("full absent", ALL, 0);
 }
 
-/// What a writer that died may leave beside the database, in a folder that can be written and in one that cannot.
+/// What a writer that died may leave beside the database, in a folder that can be written and in
+/// one that cannot.
 #[test]
 fn what_a_dead_writer_left_is_read() {
     type Spoil = fn(&Path);
@@ -94,7 +101,10 @@ fn what_a_dead_writer_left_is_read() {
             eprintln!("an index {what}, in a folder of {bits:o}");
             place.scan().is("full absent", ALL, 0);
             place.scan().is("unchanged none", ALL, 0);
-            assert!(std::fs::read(beside(&place.db(), "-wal")).unwrap() == log, "a reader changes no log");
+            assert!(
+                std::fs::read(beside(&place.db(), "-wal")).unwrap() == log,
+                "a reader changes no log"
+            );
             drop(folder);
         }
     }
@@ -146,7 +156,8 @@ fn a_writer_that_lives_is_read_beside_from_a_folder_that_is_closed() {
     }
 }
 
-/// Before write-ahead logs: a transaction that was never finished has to be undone by someone who may write.
+/// Before write-ahead logs: a transaction that was never finished has to be undone by someone who
+/// may write.
 #[test]
 fn an_unfinished_transaction_that_cannot_be_undone_is_refused() {
     let place = left_in_order();

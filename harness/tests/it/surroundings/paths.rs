@@ -80,10 +80,14 @@ fn a_link_stands_for_what_it_leads_to() {
         let folder = place.path("db").join(name);
         std::fs::create_dir(&folder).unwrap();
         give(&folder);
-        append(&mut writer(&folder.join(FILE_NAME)), &format!("request turn={number} model=1 at=1"));
+        append(
+            &mut writer(&folder.join(FILE_NAME)),
+            &format!("request turn={number} model=1 at=1"),
+        );
     }
     // Through a link to a folder, and a link to a link.
-    let (folder, link, first) = (place.path("db/folder"), place.path("db/link"), place.path("db/first"));
+    let (folder, link, first) =
+        (place.path("db/folder"), place.path("db/link"), place.path("db/first"));
     symlink("one", &folder).unwrap();
     symlink(Path::new("folder").join(FILE_NAME), &link).unwrap();
     symlink("link", &first).unwrap();

@@ -124,7 +124,8 @@ fn a_scan_leaves_nothing_beside_the_database_of_another_user() {
     give_away(&place.db());
     place.scan().is("full absent", ["turn-1"], 0);
     place.scan().is("unchanged none", ["turn-1"], 0);
-    // A log and an index that belong to anyone who scans could not be written by the database's owner.
+    // A log and an index that belong to anyone who scans could not be written by the database's
+    // owner.
     let owner = |name: &String| std::fs::metadata(place.path("db").join(name)).unwrap().uid();
     let owners: Vec<u32> = place.names("db").iter().map(owner).collect();
     assert!(owners.iter().all(|&found| found == owners[0]), "{:?} {owners:?}", place.names("db"));

@@ -1,4 +1,5 @@
-//! A folder in which the program runs as a user whom permissions bind, even if the tests run as the superuser.
+//! A folder in which the program runs as a user whom permissions bind, even if the tests run as the
+//! superuser.
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -58,7 +59,8 @@ impl Ran {
         );
     }
 
-    /// Fails unless the scan was refused with a message that has these words, and with nothing like a result.
+    /// Fails unless the scan was refused with a message that has these words, and with nothing like
+    /// a result.
     #[track_caller]
     pub(crate) fn is_refused(&self, words: &[&str]) {
         assert_eq!((self.code, &self.document), (Some(1), &None), "{self:?}");
@@ -121,18 +123,21 @@ impl Place {
         self.scan_at(&self.db(), &self.memo())
     }
 
-    /// Scans in a process that cannot write a file beyond `blocks` of 512 bytes; what is beyond is an error to it, as on
-    /// a full disk, or kills it.
+    /// Scans in a process that cannot write a file beyond `blocks` of 512 bytes; what is beyond is
+    /// an error to it, as on a full disk, or kills it.
     pub(crate) fn scan_limited(&self, blocks: u64, kills: bool) -> Ran {
         let trap = if kills { "" } else { "trap '' XFSZ; " };
         let mut command = self.command("/bin/sh");
         command.arg("-c").arg(format!("{trap}ulimit -f {blocks}; exec \"$@\"")).arg("sh");
-        command.arg(self.path("tracerig")).args(["scan", "--format", "json", "--db"]).arg(self.db());
+        command
+            .arg(self.path("tracerig"))
+            .args(["scan", "--format", "json", "--db"])
+            .arg(self.db());
         run(command.arg("--memo").arg(self.memo()))
     }
 
-    /// Closes a file or a folder by its permissions, for as long as the value lives, and makes sure that it is closed to
-    /// the scans of this place: nothing would be tested otherwise.
+    /// Closes a file or a folder by its permissions, for as long as the value lives, and makes sure
+    /// that it is closed to the scans of this place: nothing would be tested otherwise.
     pub(crate) fn close(&self, path: &Path, bits: u32) -> Closed {
         let closed = Closed { path: path.to_owned(), before: bits_of(path) };
         give(path);

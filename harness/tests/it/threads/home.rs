@@ -1,4 +1,5 @@
-//! Homes of Codex: archived threads, segments, compressed histories, names, and files that are skipped.
+//! Homes of Codex: archived threads, segments, compressed histories, names, and files that are
+//! skipped.
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
@@ -58,7 +59,11 @@ fn the_small_cases_m3_m4_and_m5_are_right() {
         ", \"history_mode\": \"paginated\", \"history_base\": {{\"thread_id\": \"{THREAD}\", \"end_ordinal_exclusive\": 3, \"end_byte_offset\": 9}}"
     );
     put(&m3, DAY, &name(&format!("{THREAD}_{FORK}")), small(THREAD, &base, 150));
-    verified(&program, &m3, "1 of 1 threads are equal to the replay of their histories; 2 files read");
+    verified(
+        &program,
+        &m3,
+        "1 of 1 threads are equal to the replay of their histories; 2 files read",
+    );
     let threads = listed(&program, &m3, &[]);
     assert_eq!((threads.len(), &threads[0]["tokens_used"]), (1, &json!(150)));
     assert_eq!(threads[0]["updated_at"], "2026-11-29T10:00:00.000Z");
@@ -68,14 +73,22 @@ fn the_small_cases_m3_m4_and_m5_are_right() {
     let m4 = program.path("m4");
     let compressed = compress_to_vec(small(THREAD, "", 100).as_bytes(), CompressionLevel::Fastest);
     put(&m4, DAY, &format!("{}.zst", name(THREAD)), compressed);
-    verified(&program, &m4, "1 of 1 threads are equal to the replay of their histories; 1 file read");
+    verified(
+        &program,
+        &m4,
+        "1 of 1 threads are equal to the replay of their histories; 1 file read",
+    );
     assert_eq!(listed(&program, &m4, &[])[0]["tokens_used"], 100);
     let shown = program.json(&["threads", "show", text(&m4), THREAD, "--format", "json"]);
     assert_eq!(shown["history"]["records"], 3);
 
     let m5 = program.path("m5");
     put(&m5, "archived_sessions", &name(THREAD), small(THREAD, "", 100));
-    verified(&program, &m5, "1 of 1 threads are equal to the replay of their histories; 1 file read");
+    verified(
+        &program,
+        &m5,
+        "1 of 1 threads are equal to the replay of their histories; 1 file read",
+    );
     assert_eq!(listed(&program, &m5, &[]), [json!(null); 0]);
     let archived = listed(&program, &m5, &["--archived"]);
     assert_eq!((archived.len(), &archived[0]["id"]), (1, &json!(THREAD)));
@@ -101,7 +114,12 @@ fn verify_compares_every_file_of_every_real_home() {
         }
         assert_eq!(told["files"], files, "{}", codex.name());
         assert_eq!(told["equal"], told["threads"], "{}", codex.name());
-        assert_eq!((&told["skipped"], &told["failures"]), (&json!([]), &json!([])), "{}", codex.name());
+        assert_eq!(
+            (&told["skipped"], &told["failures"]),
+            (&json!([]), &json!([])),
+            "{}",
+            codex.name()
+        );
     }
 }
 
@@ -153,7 +171,10 @@ fn what_is_skipped_is_one_line_for_each_reason_and_never_equal() {
         assert_eq!(told.len(), 2, "{}", ran.err);
         assert_eq!(
             told[0],
-            format!("tracerig: warning: 1 file skipped (not named as a history): {}", old.display())
+            format!(
+                "tracerig: warning: 1 file skipped (not named as a history): {}",
+                old.display()
+            )
         );
         assert!(
             told[1].starts_with(
@@ -183,7 +204,8 @@ fn what_is_skipped_is_one_line_for_each_reason_and_never_equal() {
         let ran = program.run(&["threads", verb, text(&home)]);
         ended(&ran, 1);
         assert!(
-            ran.err.contains("the compressed data is damaged") && ran.err.contains("; 2 more like this"),
+            ran.err.contains("the compressed data is damaged")
+                && ran.err.contains("; 2 more like this"),
             "{}",
             ran.err
         );

@@ -1,4 +1,5 @@
-//! `tracerig threads` as a user meets it: real rollouts, and folders with everything in them that can be wrong.
+//! `tracerig threads` as a user meets it: real rollouts, and folders with everything in them that
+//! can be wrong.
 
 mod home;
 
@@ -30,8 +31,11 @@ fn id(number: u64) -> ThreadId {
 fn history(number: u64) -> Vec<u8> {
     let mut meta = SessionMeta::new(id(number));
     meta.cwd = Some("/work".to_owned());
-    let items =
-        [Item::session_meta(&meta), Item::user_message(&format!("do {number}")), Item::token_count(7)];
+    let items = [
+        Item::session_meta(&meta),
+        Item::user_message(&format!("do {number}")),
+        Item::token_count(7),
+    ];
     let mut text = Vec::new();
     for (item, at) in items.into_iter().zip(1_780_000_000_000..) {
         item.unwrap().write_line(Millis(at).rfc3339().as_str(), &mut text);
@@ -58,13 +62,21 @@ fn real_threads_are_listed_in_the_order_that_codex_would_list_them() {
         let program = Program::new();
         let home = real(&program, codex);
         let mut theirs = rows(codex);
-        theirs.sort_by_key(|row| std::cmp::Reverse((row["created_at_ms"].as_i64(), row["id"].to_string())));
+        theirs.sort_by_key(|row| {
+            std::cmp::Reverse((row["created_at_ms"].as_i64(), row["id"].to_string()))
+        });
         let list = |more: &[&str]| {
-            let arguments = ["threads", "list", text(&home), "--order", "created", "--format", "json"];
+            let arguments =
+                ["threads", "list", text(&home), "--order", "created", "--format", "json"];
             program.json(&[&arguments[..], more].concat())
         };
         let ids = |document: &Value| -> Vec<Value> {
-            document["threads"].as_array().unwrap().iter().map(|thread| thread["id"].clone()).collect()
+            document["threads"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|thread| thread["id"].clone())
+                .collect()
         };
         // Pages of five, by the cursor that each gives.
         let (mut found, mut page) = (Vec::new(), list(&["--limit", "5"]));
@@ -73,17 +85,28 @@ fn real_threads_are_listed_in_the_order_that_codex_would_list_them() {
             let Some(next) = page["next"].as_str().map(str::to_owned) else { break };
             page = list(&["--limit", "5", "--after", &next]);
         }
-        // Created times differ from those of Codex by a few milliseconds, never enough to change places.
+        // Created times differ from those of Codex by a few milliseconds, never enough to change
+        // places.
         assert!(found.iter().eq(theirs.iter().map(|row| &row["id"])));
         let of = |field: &str, value: &str| {
-            theirs.iter().filter(|row| row[field] == value).map(|row| row["id"].clone()).collect::<Vec<_>>()
+            theirs
+                .iter()
+                .filter(|row| row[field] == value)
+                .map(|row| row["id"].clone())
+                .collect::<Vec<_>>()
         };
         assert_eq!(ids(&list(&["--source", "exec"])), of("source", "exec"));
         assert_eq!(ids(&list(&["--provider", "mock_sse"])), of("model_provider", "mock_sse"));
-        assert_eq!(ids(&list(&["--cwd", "/home/dev1/work/proj4"])), of("cwd", "/home/dev1/work/proj4"));
+        assert_eq!(
+            ids(&list(&["--cwd", "/home/dev1/work/proj4"])),
+            of("cwd", "/home/dev1/work/proj4")
+        );
         assert_eq!(
             ids(&list(&["--text", "STEP 0: please"])).len(),
-            theirs.iter().filter(|row| { row["title"].as_str().unwrap().contains("Step 0: please") }).count()
+            theirs
+                .iter()
+                .filter(|row| { row["title"].as_str().unwrap().contains("Step 0: please") })
+                .count()
         );
         assert_eq!(ids(&list(&["--archived"])), [json!(null); 0]);
         let wrong = program.run(&["threads", "list", text(&home), "--after", "created.5.x"]);
@@ -106,7 +129,8 @@ fn a_table_fits_into_80_columns() {
     let mut long = history(1);
     Item::goal("x").unwrap().write_line("2026-11-20T20:37:24.062Z", &mut long);
     let wide = "\u{65e5}\u{672c}\u{8a9e} \u{1b}[31m".repeat(50);
-    let update = tracerig_store::threads::MetadataUpdate { title: Some(Some(wide)), ..Default::default() };
+    let update =
+        tracerig_store::threads::MetadataUpdate { title: Some(Some(wide)), ..Default::default() };
     Item::metadata(&update).unwrap().write_line("2026-11-20T23:37:24.062Z", &mut long);
     write(&home, 1, &long);
     write(&home.join("sessions"), 1, &long);
@@ -130,7 +154,9 @@ fn a_thread_is_shown_with_what_its_history_holds() {
         for theirs in rows(codex).iter().take(3) {
             let id = theirs["id"].as_str().unwrap();
             let shown = program.json(&["threads", "show", text(&home), id, "--format", "json"]);
-            for field in ["id", "cwd", "title", "model", "tokens_used", "sandbox_policy", "cli_version"] {
+            for field in
+                ["id", "cwd", "title", "model", "tokens_used", "sandbox_policy", "cli_version"]
+            {
                 assert_eq!(shown["thread"][field], theirs[field], "{field}");
             }
             let path = home.join(shown["thread"]["rollout_path"].as_str().unwrap());
@@ -142,7 +168,11 @@ fn a_thread_is_shown_with_what_its_history_holds() {
             );
             let ran = program.run(&["threads", "show", text(&home), id]);
             ended(&ran, 0);
-            assert!(ran.out.contains(theirs["title"].as_str().unwrap().get(..20).unwrap()), "{}", ran.out);
+            assert!(
+                ran.out.contains(theirs["title"].as_str().unwrap().get(..20).unwrap()),
+                "{}",
+                ran.out
+            );
         }
     }
     let home = program.path("0.141.0");
@@ -185,7 +215,8 @@ fn verify_tells_which_field_of_which_thread_differs_and_rebuild_puts_it_right() 
     ] {
         assert!(differs.out.contains(&line), "no `{line}` in {}", differs.out);
     }
-    let told = program.run(&["threads", "verify", text(&home), "--db", text(&db), "--format", "json"]);
+    let told =
+        program.run(&["threads", "verify", text(&home), "--db", text(&db), "--format", "json"]);
     ended(&told, 3);
     let told: Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(
@@ -219,11 +250,17 @@ fn what_is_broken_is_named_with_path_and_line_and_costs_no_other_thread() {
         (5, format!(r#"{{"type":"user_message","message":"{pad}"}}"#)),
     ] {
         let kind = if number == 4 { "response_item" } else { "event_msg" };
-        let path =
-            write(&folder, number, history(number).split_inclusive(|byte| *byte == b'\n').next().unwrap());
+        let path = write(
+            &folder,
+            number,
+            history(number).split_inclusive(|byte| *byte == b'\n').next().unwrap(),
+        );
         let mut file = File::options().append(true).open(path).unwrap();
-        writeln!(file, r#"{{"timestamp":"2026-11-20T20:37:24.062Z","type":"{kind}","payload":{payload}}}"#)
-            .unwrap();
+        writeln!(
+            file,
+            r#"{{"timestamp":"2026-11-20T20:37:24.062Z","type":"{kind}","payload":{payload}}}"#
+        )
+        .unwrap();
     }
     let empty = write(&folder, 6, b"");
     let first = write(&folder, 7, &history(7));
@@ -260,12 +297,15 @@ fn what_is_broken_is_named_with_path_and_line_and_costs_no_other_thread() {
         .unwrap()
         .iter()
         .map(|thread| {
-            (thread["id"].as_str().unwrap().to_owned(), thread["title"].as_str().map_or(0, str::len))
+            (
+                thread["id"].as_str().unwrap().to_owned(),
+                thread["title"].as_str().map_or(0, str::len),
+            )
         })
         .collect();
     titles.sort();
-    let expected =
-        [(1, 4), (2, 4), (3, 4), (4, 0), (5, 4096)].map(|(number, length)| (id(number).to_string(), length));
+    let expected = [(1, 4), (2, 4), (3, 4), (4, 0), (5, 4096)]
+        .map(|(number, length)| (id(number).to_string(), length));
     assert_eq!(titles, expected);
 }
 
@@ -292,8 +332,13 @@ fn a_database_of_something_else_and_a_folder_that_is_none_are_refused() {
         ended(&ran, 1);
         assert!(ran.err.contains(text(&folder)), "{}", ran.err);
     }
-    let nowhere =
-        program.run(&["threads", "list", text(&home), "--db", text(&program.path("no/such/folder.sqlite"))]);
+    let nowhere = program.run(&[
+        "threads",
+        "list",
+        text(&home),
+        "--db",
+        text(&program.path("no/such/folder.sqlite")),
+    ]);
     ended(&nowhere, 1);
     assert!(
         nowhere.err.contains("no/such/folder.sqlite") && nowhere.err.contains("folder first"),
@@ -354,7 +399,9 @@ fn the_rows_of_a_store_are_its_own_and_those_of_live_threads_are_left_alone() {
     let verify = program.run(&["threads", "verify", text(&home)]);
     ended(&verify, 3);
     assert!(
-        verify.out.contains(&format!("{} title: `wrong` in the row, `hello` in the history", id(2))),
+        verify
+            .out
+            .contains(&format!("{} title: `wrong` in the row, `hello` in the history", id(2))),
         "{}",
         verify.out
     );
@@ -366,7 +413,8 @@ fn the_rows_of_a_store_are_its_own_and_those_of_live_threads_are_left_alone() {
     let rebuild = program.run(&["threads", "rebuild", text(&home)]);
     ended(&rebuild, 0);
     assert!(rebuild.out.starts_with("1 row written"), "{}", rebuild.out);
-    let list = program.json(&["threads", "list", text(&home), "--order", "created", "--format", "json"]);
+    let list =
+        program.json(&["threads", "list", text(&home), "--order", "created", "--format", "json"]);
     let titles: Vec<&Value> =
         list["threads"].as_array().unwrap().iter().map(|thread| &thread["title"]).collect();
     assert_eq!(titles, ["hello", "wrong"]);

@@ -58,9 +58,13 @@ fn begins(pattern: &[&str], words: &[String]) -> bool {
     match pattern {
         [] => true,
         ["*", rest @ ..] => (1..=4).any(|skipped| {
-            words.len() > skipped && words[..skipped].iter().all(is_word) && begins(rest, &words[skipped..])
+            words.len() > skipped
+                && words[..skipped].iter().all(is_word)
+                && begins(rest, &words[skipped..])
         }),
-        [first, rest @ ..] => words.first().is_some_and(|word| word == first) && begins(rest, &words[1..]),
+        [first, rest @ ..] => {
+            words.first().is_some_and(|word| word == first) && begins(rest, &words[1..])
+        }
     }
 }
 
@@ -68,7 +72,8 @@ fn patterns() -> Vec<(Vec<&'static str>, &'static str)> {
     let lines = include_str!("patterns.txt").lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
-            let (pattern, instead) = line.split_once(" | ").expect("`pattern | what to write instead`");
+            let (pattern, instead) =
+                line.split_once(" | ").expect("`pattern | what to write instead`");
             (pattern.split(' ').collect(), instead)
         })
         .collect()
@@ -82,7 +87,10 @@ fn found(place: &str, text: &str) -> Vec<String> {
         for at in 0..words.len() {
             if begins(&pattern, &words[at..]) {
                 let around = words[at.saturating_sub(6)..words.len().min(at + 8)].join(" ");
-                found.push(format!("{place}: \"{}\" in \"{around}\"; write: {instead}", pattern.join(" ")));
+                found.push(format!(
+                    "{place}: \"{}\" in \"{around}\"; write: {instead}",
+                    pattern.join(" ")
+                ));
             }
         }
     }
@@ -161,8 +169,9 @@ fn markdown_is_plain() {
     let mut pages = Vec::new();
     files(&root(), "md", &mut pages);
     assert!(pages.len() > 20, "{pages:?}");
-    let hits =
-        |page: &PathBuf| found(&page.display().to_string(), &prose(&std::fs::read_to_string(page).unwrap()));
+    let hits = |page: &PathBuf| {
+        found(&page.display().to_string(), &prose(&std::fs::read_to_string(page).unwrap()))
+    };
     assert_none(&pages.iter().flat_map(hits).collect::<Vec<_>>());
 }
 
@@ -174,8 +183,9 @@ fn messages_and_documented_items_are_plain() {
     sources.retain(|path| shown.iter().any(|folder| path.starts_with(folder)));
     sources.retain(|path| !path.file_name().unwrap().to_string_lossy().contains("test"));
     assert!(sources.len() > 80, "{}", sources.len());
-    let hits =
-        |path: &PathBuf| found(&path.display().to_string(), &told(&std::fs::read_to_string(path).unwrap()));
+    let hits = |path: &PathBuf| {
+        found(&path.display().to_string(), &told(&std::fs::read_to_string(path).unwrap()))
+    };
     assert_none(&sources.iter().flat_map(hits).collect::<Vec<_>>());
 }
 
@@ -192,8 +202,9 @@ fn prose_is_at_most_100_columns_wide() {
         if text.contains("## Repeat this run") || page.ends_with("CHANGELOG.md") {
             continue;
         }
-        let is_long =
-            |line: &&str| line.chars().count() > 100 && !line.starts_with('|') && line.trim().contains(' ');
+        let is_long = |line: &&str| {
+            line.chars().count() > 100 && !line.starts_with('|') && line.trim().contains(' ')
+        };
         let prose = prose(&text);
         let long: Vec<&str> = prose.lines().filter(is_long).collect();
         assert!(long.is_empty(), "{}: {long:#?}", page.display());
@@ -209,7 +220,10 @@ fn links_lead_somewhere() {
         let text = std::fs::read_to_string(&page).unwrap();
         for link in prose(&text).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let target = link.split('#').next().unwrap_or_default();
-            if target.is_empty() || target.contains("://") || page.to_string_lossy().contains("/golden/") {
+            if target.is_empty()
+                || target.contains("://")
+                || page.to_string_lossy().contains("/golden/")
+            {
                 continue;
             }
             let path = page.parent().unwrap().join(target);

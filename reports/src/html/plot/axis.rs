@@ -29,7 +29,8 @@ pub(super) enum Scale {
 }
 
 impl Scale {
-    /// A logarithmic scale that holds every one of the values, which must be above 0, with some room. Without values any will do.
+    /// A logarithmic scale that holds every one of the values, which must be above 0, with some
+    /// room. Without values any will do.
     pub(super) fn log(values: impl Iterator<Item = f64>) -> Scale {
         let (low, high) = ends(values.filter(|value| *value > 0.0)).unwrap_or((1.0, 10.0));
         Scale::Log { low: low / 1.15, high: (high * 1.15).max(low * 2.0) }
@@ -64,7 +65,9 @@ impl Scale {
                 };
                 let exponents = low.log10().floor() as i32..=high.log10().ceil() as i32;
                 exponents
-                    .flat_map(|exponent| within.iter().map(move |digit| digit * 10f64.powi(exponent)))
+                    .flat_map(|exponent| {
+                        within.iter().map(move |digit| digit * 10f64.powi(exponent))
+                    })
                     .filter(|tick| (low..=high).contains(tick))
                     .collect()
             }
@@ -91,7 +94,11 @@ fn round_step(step: f64) -> f64 {
 /// The lowest and the highest value; `None` without values.
 pub(super) fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.fold(None, |ends, value| {
-        Some(ends.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
+        Some(
+            ends.map_or((value, value), |(low, high): (f64, f64)| {
+                (low.min(value), high.max(value))
+            }),
+        )
     })
 }
 
@@ -103,7 +110,8 @@ pub(super) fn at(value: f64) -> String {
 /// Width of a character on a telephone, where letters are largest, in units of the picture.
 const LETTER: f64 = 10.5;
 
-/// Marks below the plot, each with a line through it, and what they are. A mark that would be on the one before is a line only.
+/// Marks below the plot, each with a line through it, and what they are. A mark that would be on
+/// the one before is a line only.
 pub(super) fn below(out: &mut Markup, frame: Frame, marks: &[(f64, String)], title: &str) {
     let mut free = f64::NEG_INFINITY;
     for (part, text) in marks {
@@ -125,7 +133,12 @@ pub(super) fn below(out: &mut Markup, frame: Frame, marks: &[(f64, String)], tit
         free = x + half + LETTER;
         out.leaf(
             "text",
-            &[("class", &"tick"), ("x", &at(x)), ("y", &at(frame.bottom + 19.0)), ("text-anchor", &"middle")],
+            &[
+                ("class", &"tick"),
+                ("x", &at(x)),
+                ("y", &at(frame.bottom + 19.0)),
+                ("text-anchor", &"middle"),
+            ],
             text,
         );
     }
@@ -158,7 +171,12 @@ pub(super) fn beside(out: &mut Markup, frame: Frame, marks: &[(f64, String)]) {
         );
         out.leaf(
             "text",
-            &[("class", &"tick"), ("x", &at(frame.left - 7.0)), ("y", &at(y + 4.5)), ("text-anchor", &"end")],
+            &[
+                ("class", &"tick"),
+                ("x", &at(frame.left - 7.0)),
+                ("y", &at(y + 4.5)),
+                ("text-anchor", &"end"),
+            ],
             text,
         );
     }
@@ -170,9 +188,14 @@ mod tests {
 
     #[test]
     fn values_stand_in_order_and_inside() {
-        for scale in [Scale::Linear { low: -20.0, high: 40.0 }, Scale::log([1e3, 2e9].into_iter())] {
-            let parts: Vec<f64> = [-1e12, 0.0, 1e3, 1e6, 1e12].map(|value| scale.part(value)).to_vec();
-            assert!(parts.is_sorted() && parts.iter().all(|part| (0.0..=1.0).contains(part)), "{parts:?}");
+        for scale in [Scale::Linear { low: -20.0, high: 40.0 }, Scale::log([1e3, 2e9].into_iter())]
+        {
+            let parts: Vec<f64> =
+                [-1e12, 0.0, 1e3, 1e6, 1e12].map(|value| scale.part(value)).to_vec();
+            assert!(
+                parts.is_sorted() && parts.iter().all(|part| (0.0..=1.0).contains(part)),
+                "{parts:?}"
+            );
         }
     }
 

@@ -1,4 +1,5 @@
-//! Where the time goes: a bar for each arm and state of the page cache, in parts, hot and cold of one arm on one scale.
+//! Where the time goes: a bar for each arm and state of the page cache, in parts, hot and cold of
+//! one arm on one scale.
 
 use super::axis::at;
 use super::{Caption, WIDTH, figure};
@@ -43,16 +44,25 @@ pub(in crate::html) fn bars(out: &mut Markup, caption: &Caption<'_>, bars: &[Bar
     let class = |name: &str| {
         format!("p{}", names.iter().position(|known| *known == name).unwrap_or(0) % super::COLOURS)
     };
-    let legend: Vec<(String, String)> = names.iter().map(|name| (class(name), (*name).to_owned())).collect();
+    let legend: Vec<(String, String)> =
+        names.iter().map(|name| (class(name), (*name).to_owned())).collect();
     figure(out, caption, ROW * bars.len() as f64 + 16.0, &legend, |out| {
         for (row, bar) in bars.iter().enumerate() {
-            let longest =
-                bars.iter().filter(|other| other.group == bar.group).map(|bar| bar.sum()).fold(0.0, f64::max);
+            let longest = bars
+                .iter()
+                .filter(|other| other.group == bar.group)
+                .map(|bar| bar.sum())
+                .fold(0.0, f64::max);
             let y = 8.0 + ROW * row as f64;
             let text = y + ROW / 2.0 + 4.5;
             out.leaf(
                 "text",
-                &[("class", &"label"), ("x", &at(LEFT - 10.0)), ("y", &at(text)), ("text-anchor", &"end")],
+                &[
+                    ("class", &"label"),
+                    ("x", &at(LEFT - 10.0)),
+                    ("y", &at(text)),
+                    ("text-anchor", &"end"),
+                ],
                 &super::fitting(&bar.name),
             );
             let mut x = LEFT;
@@ -69,7 +79,11 @@ pub(in crate::html) fn bars(out: &mut Markup, caption: &Caption<'_>, bars: &[Bar
                 out.element("rect", &attributes, |out| out.leaf("title", &[], &told));
                 x += width;
             }
-            out.leaf("text", &[("class", &"label"), ("x", &at(x + 8.0)), ("y", &at(text))], &bar.total);
+            out.leaf(
+                "text",
+                &[("class", &"label"), ("x", &at(x + 8.0)), ("y", &at(text))],
+                &bar.total,
+            );
         }
     });
 }

@@ -24,7 +24,12 @@ pub(in crate::html) struct Change {
 }
 
 /// The figure; nothing without changes.
-pub(in crate::html) fn changes(out: &mut Markup, caption: &Caption<'_>, margin: f64, changes: &[Change]) {
+pub(in crate::html) fn changes(
+    out: &mut Markup,
+    caption: &Caption<'_>,
+    margin: f64,
+    changes: &[Change],
+) {
     if changes.is_empty() {
         return;
     }
@@ -41,7 +46,8 @@ pub(in crate::html) fn changes(out: &mut Markup, caption: &Caption<'_>, margin: 
     let scale = Scale::Linear { low, high };
     let x = |ratio: f64| frame.x(scale.part(percent(ratio)));
     figure(out, caption, height, &[], |out| {
-        let label = |tick: f64| if tick == 0.0 { "0 %".to_owned() } else { format!("{tick:+.0} %") };
+        let label =
+            |tick: f64| if tick == 0.0 { "0 %".to_owned() } else { format!("{tick:+.0} %") };
         let marks: Vec<(f64, String)> =
             scale.ticks().into_iter().map(|tick| (scale.part(tick), label(tick))).collect();
         below(out, frame, &marks, "change of the time; left is faster");
@@ -59,9 +65,19 @@ pub(in crate::html) fn changes(out: &mut Markup, caption: &Caption<'_>, margin: 
         line(out, "zero", (x(1.0), frame.top), (x(1.0), frame.bottom));
         for (nth, change) in changes.iter().enumerate() {
             let top = frame.top + ROW * nth as f64;
-            out.leaf("text", &[("class", &"label"), ("x", &at(4.0)), ("y", &at(top + 20.0))], &change.name);
+            out.leaf(
+                "text",
+                &[("class", &"label"), ("x", &at(4.0)), ("y", &at(top + 20.0))],
+                &change.name,
+            );
             out.element("g", &[("class", &change.class)], |out| {
-                row(out, top + 34.0, change, &x, percent(change.ratio) > high || percent(change.ratio) < low);
+                row(
+                    out,
+                    top + 34.0,
+                    change,
+                    &x,
+                    percent(change.ratio) > high || percent(change.ratio) < low,
+                );
             });
         }
     });
@@ -75,8 +91,15 @@ fn row(out: &mut Markup, y: f64, change: &Change, x: &dyn Fn(f64) -> f64, is_bey
     let told = words::change(change.ratio);
     if is_beyond {
         let tip = middle + if change.ratio > 1.0 { 8.0 } else { -8.0 };
-        let points =
-            format!("{},{} {},{} {},{}", at(tip), at(y), at(middle), at(y - 6.0), at(middle), at(y + 6.0));
+        let points = format!(
+            "{},{} {},{} {},{}",
+            at(tip),
+            at(y),
+            at(middle),
+            at(y - 6.0),
+            at(middle),
+            at(y + 6.0)
+        );
         out.element("polygon", &[("class", &"change"), ("points", &points)], |out| {
             out.leaf("title", &[], &told);
         });
@@ -92,6 +115,12 @@ fn row(out: &mut Markup, y: f64, change: &Change, x: &dyn Fn(f64) -> f64, is_bey
 fn line(out: &mut Markup, class: &str, from: (f64, f64), to: (f64, f64)) {
     out.empty(
         "line",
-        &[("class", &class), ("x1", &at(from.0)), ("y1", &at(from.1)), ("x2", &at(to.0)), ("y2", &at(to.1))],
+        &[
+            ("class", &class),
+            ("x1", &at(from.0)),
+            ("y1", &at(from.1)),
+            ("x2", &at(to.0)),
+            ("y2", &at(to.1)),
+        ],
     );
 }

@@ -9,7 +9,8 @@ use crate::html::markup::Markup;
 pub(in crate::html) struct Curve {
     pub(in crate::html) name: String,
     pub(in crate::html) class: String,
-    /// Parts from 0 to below 1 with the time that this part does not exceed, in nanoseconds, rising.
+    /// Parts from 0 to below 1 with the time that this part does not exceed, in nanoseconds,
+    /// rising.
     pub(in crate::html) points: Vec<(f64, f64)>,
 }
 
@@ -19,7 +20,11 @@ impl Curve {
         times.sort_unstable_by(f64::total_cmp);
         let n = times.len() as f64;
         // The highest of n times is not "all": it is where its part of them ends.
-        let points = times.into_iter().zip(0..).map(|(time, at)| ((f64::from(at) + 0.5) / n, time)).collect();
+        let points = times
+            .into_iter()
+            .zip(0..)
+            .map(|(time, at)| ((f64::from(at) + 0.5) / n, time))
+            .collect();
         Curve { name, class, points }
     }
 }
@@ -40,21 +45,29 @@ pub(in crate::html) fn curve(out: &mut Markup, caption: &Caption<'_>, curves: &[
     figure(out, caption, height, &[], |out| {
         // With many nines there is room for a few of the first marks only.
         let crowded = most > 3.2;
-        let marks: Vec<(f64, String)> = [0.0, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999_999]
-            .into_iter()
-            .filter(|part| nines(*part) <= most.max(1.0) && !(crowded && [0.0, 0.75].contains(part)))
-            .map(|part| (parts.part(nines(part)), short(part * 100.0)))
-            .collect();
+        let marks: Vec<(f64, String)> =
+            [0.0, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999_999]
+                .into_iter()
+                .filter(|part| {
+                    nines(*part) <= most.max(1.0) && !(crowded && [0.0, 0.75].contains(part))
+                })
+                .map(|part| (parts.part(nines(part)), short(part * 100.0)))
+                .collect();
         below(out, frame, &marks, "% of all take no longer");
         let marks: Vec<(f64, String)> =
             times.ticks().into_iter().map(|tick| (times.part(tick), time_mark(tick))).collect();
         beside(out, frame, &marks);
         let mut last = Vec::new();
         for curve in curves.iter().filter(|curve| !curve.points.is_empty()) {
-            let place =
-                |(part, time): &(f64, f64)| (frame.x(parts.part(nines(*part))), frame.y(times.part(*time)));
-            let points: Vec<String> =
-                curve.points.iter().map(place).map(|(x, y)| format!("{},{}", at(x), at(y))).collect();
+            let place = |(part, time): &(f64, f64)| {
+                (frame.x(parts.part(nines(*part))), frame.y(times.part(*time)))
+            };
+            let points: Vec<String> = curve
+                .points
+                .iter()
+                .map(place)
+                .map(|(x, y)| format!("{},{}", at(x), at(y)))
+                .collect();
             last.extend(curve.points.last().map(|point| End {
                 class: &curve.class,
                 name: &curve.name,

@@ -51,7 +51,12 @@ pub(in crate::html) fn growth(
             for (x, y) in points.iter().map(place) {
                 out.empty(
                     "circle",
-                    &[("class", &format!("dot {class}")), ("cx", &at(x)), ("cy", &at(y)), ("r", &"3.5")],
+                    &[
+                        ("class", &format!("dot {class}")),
+                        ("cx", &at(x)),
+                        ("cy", &at(y)),
+                        ("r", &"3.5"),
+                    ],
                 );
             }
         }

@@ -1,4 +1,5 @@
-//! Pictures of a run as SVG within the page: their colours are the page's, so that they are dark where it is.
+//! Pictures of a run as SVG within the page: their colours are the page's, so that they are dark
+//! where it is.
 
 mod axis;
 mod bars;
@@ -123,7 +124,10 @@ fn time_mark(nanos: f64) -> String {
     let text = units::duration(Duration::from_nanos(nanos.round() as u64));
     let Some((figures, unit)) = text.split_once(' ') else { return text };
     // Marks are round: no decimals that say nothing.
-    let short =
-        if figures.contains('.') { figures.trim_end_matches('0').trim_end_matches('.') } else { figures };
+    let short = if figures.contains('.') {
+        figures.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        figures
+    };
     format!("{short} {unit}")
 }

@@ -1,4 +1,5 @@
-//! The names of lines beside their ends: nobody has to match colours with a legend, and who cannot tell the colours apart need not.
+//! The names of lines beside their ends: nobody has to match colours with a legend, and who cannot
+//! tell the colours apart need not.
 
 use super::axis::{Frame, at};
 use crate::html::markup::Markup;
@@ -18,7 +19,8 @@ pub(super) fn height(lines: usize) -> f64 {
     (lines as f64 * STEP + 60.0).max(360.0)
 }
 
-/// Writes the names in a column right of the frame, each as near to the end of its line as the others let it, and joined to it.
+/// Writes the names in a column right of the frame, each as near to the end of its line as the
+/// others let it, and joined to it.
 pub(super) fn beside(out: &mut Markup, frame: Frame, ends: &[End<'_>]) {
     let heights: Vec<f64> = ends.iter().map(|end| end.at.1).collect();
     for (end, y) in ends.iter().zip(apart(&heights, frame.top, frame.bottom)) {
@@ -52,7 +54,8 @@ pub(super) fn beside(out: &mut Markup, frame: Frame, ends: &[End<'_>]) {
     }
 }
 
-/// Heights in the order of the wanted ones, none nearer to another than a step, from `top` to `bottom` where that is enough for all.
+/// Heights in the order of the wanted ones, none nearer to another than a step, from `top` to
+/// `bottom` where that is enough for all.
 fn apart(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|&one, &other| wanted[one].total_cmp(&wanted[other]));

@@ -12,7 +12,8 @@ pub(in crate::html) struct Chart {
     pub(in crate::html) marks: Vec<Mark>,
     /// The names of all commits, as short as fits below the picture.
     pub(in crate::html) commits: Vec<String>,
-    /// Whether values are counts: their axis has whole numbers, and shows what is more than the first.
+    /// Whether values are counts: their axis has whole numbers, and shows what is more than the
+    /// first.
     pub(in crate::html) counts: bool,
 }
 
@@ -53,8 +54,9 @@ pub(in crate::html) fn series(out: &mut Markup, caption: &Caption<'_>, chart: &C
     let y = |value: f64| frame.y(values.part(value));
     figure(out, caption, HEIGHT, &[], |out| {
         let whole = order.ticks().into_iter().filter(|tick| tick.fract() == 0.0 && *tick >= 0.0);
-        let names: Vec<(f64, String)> =
-            whole.filter_map(|tick| Some((order.part(tick), commits.get(tick as usize)?.clone()))).collect();
+        let names: Vec<(f64, String)> = whole
+            .filter_map(|tick| Some((order.part(tick), commits.get(tick as usize)?.clone())))
+            .collect();
         below(out, frame, &names, "commit");
         beside(out, frame, &scale(&values, places[0].value, *counts));
         levels(out, places, marks, x, y);
@@ -79,11 +81,21 @@ pub(in crate::html) fn series(out: &mut Markup, caption: &Caption<'_>, chart: &C
                 let (low, high) = (at(y(low)), at(y(high)));
                 out.empty(
                     "line",
-                    &[("class", &"whisker c0"), ("x1", &x), ("x2", &x), ("y1", &low), ("y2", &high)],
+                    &[
+                        ("class", &"whisker c0"),
+                        ("x1", &x),
+                        ("x2", &x),
+                        ("y1", &low),
+                        ("y2", &high),
+                    ],
                 );
             }
-            let dot =
-                [("class", &"dot c0" as &dyn std::fmt::Display), ("cx", &x), ("cy", &y0), ("r", &"3.5")];
+            let dot = [
+                ("class", &"dot c0" as &dyn std::fmt::Display),
+                ("cx", &x),
+                ("cy", &y0),
+                ("r", &"3.5"),
+            ];
             out.element("circle", &dot, |out| out.leaf("title", &[], &place.told));
             if !place.passed {
                 out.empty("circle", &[("class", &"void c6"), ("cx", &x), ("cy", &y0), ("r", &"7")]);
@@ -105,7 +117,9 @@ fn scale(values: &Scale, first: f64, counts: bool) -> Vec<(f64, String)> {
     }
     let differences = Scale::Linear { low: low - first, high: high - first };
     let whole = differences.ticks().into_iter().filter(|tick| tick.fract() == 0.0);
-    whole.map(|tick| (values.part(tick + first), format!("{tick:+.0}").replace("+0", "first"))).collect()
+    whole
+        .map(|tick| (values.part(tick + first), format!("{tick:+.0}").replace("+0", "first")))
+        .collect()
 }
 
 /// The level before the first step, between steps, and from the last step on.
@@ -136,7 +150,13 @@ fn levels(
 }
 
 /// The commits of the steps, above the picture, as far as there is room.
-fn names_of(out: &mut Markup, frame: Frame, marks: &[Mark], commits: &[String], x: impl Fn(f64) -> f64) {
+fn names_of(
+    out: &mut Markup,
+    frame: Frame,
+    marks: &[Mark],
+    commits: &[String],
+    x: impl Fn(f64) -> f64,
+) {
     let mut sorted: Vec<&Mark> = marks.iter().collect();
     sorted.sort_by_key(|mark| mark.at);
     let mut free = frame.left;

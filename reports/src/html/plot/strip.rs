@@ -87,7 +87,8 @@ fn row(out: &mut Markup, frame: Frame, scale: Scale, y: f64, strip: &Strip) {
     );
     for (at_sample, &time) in strip.times.iter().enumerate() {
         let part = beside(time);
-        // Neighbours are set apart by their place in the run, which is as good as chance and repeats.
+        // Neighbours are set apart by their place in the run, which is as good as chance and
+        // repeats.
         let apart = (at_sample * 5 % 9) as f64 - 4.0;
         let told = words::change(time / median);
         if part > SHOWN.1 || part < SHOWN.0 {

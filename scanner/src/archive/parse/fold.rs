@@ -12,7 +12,8 @@ use super::tokens::{Counts, Since, Tokens};
 /// Broken lines that are remembered with their numbers; more are only counted.
 pub(crate) const BROKEN_KEPT: usize = 32;
 
-/// Turns and models of a file, and bytes of their names. Each new one is compared with all before it.
+/// Turns and models of a file, and bytes of their names. Each new one is compared with all before
+/// it.
 pub(crate) const MOST_NAMES: usize = 20_000;
 pub(crate) const MOST_NAMES_BYTES: usize = 8 << 20;
 
@@ -23,7 +24,9 @@ pub(crate) const MOST_SUMS: usize = 20_000;
 pub(crate) const QUARTER: i64 = 15 * 60;
 
 /// The service tier that something was used at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// The rollout names another tier than priority, or settings without one.
@@ -65,7 +68,8 @@ pub(crate) struct Bucket {
     /// Its place among the names of the rollout.
     pub(crate) model: Option<u32>,
     pub(crate) tier: Tier,
-    /// The turn, its place among the names of the rollout; only where the tier is unknown, for somebody else may know it.
+    /// The turn, its place among the names of the rollout; only where the tier is unknown, for
+    /// somebody else may know it.
     pub(crate) turn: Option<u32>,
     pub(crate) tokens: Tokens,
     pub(crate) events: u64,
@@ -85,7 +89,8 @@ pub(crate) struct Rollout {
     pub(crate) names: Vec<String>,
     /// What was used, in the order of its first use.
     pub(crate) buckets: Vec<Bucket>,
-    /// The times of the first and the last line that matters, in milliseconds of Unix time: the least and the greatest.
+    /// The times of the first and the last line that matters, in milliseconds of Unix time: the
+    /// least and the greatest.
     pub(crate) span: Option<(i64, i64)>,
     /// Lines of kinds that no known version writes.
     pub(crate) unknown: u64,
@@ -93,10 +98,11 @@ pub(crate) struct Rollout {
     pub(crate) broken: Vec<(u64, Defect)>,
     /// All broken lines.
     pub(crate) broken_lines: u64,
-    /// Whether it begins with an object without a type: it is of 2025, and nothing in it is looked at but what later versions
-    /// write.
+    /// Whether it begins with an object without a type: it is of 2025, and nothing in it is looked
+    /// at but what later versions write.
     pub(crate) is_untyped: bool,
-    /// Whether something counts nothing only because the time of its lines suggests that it was copied.
+    /// Whether something counts nothing only because the time of its lines suggests that it was
+    /// copied.
     pub(crate) is_inferred: bool,
     /// The last cumulative count.
     total: Option<Counts>,
@@ -164,7 +170,8 @@ impl Rollout {
             Says::Session(meta) => self.session(at, meta),
             Says::Turn { turn, model } => {
                 if let Some(turn) = turn {
-                    self.lineage.has_own_turn = self.lineage.has_own_turn || is_own(turn, self.id());
+                    self.lineage.has_own_turn =
+                        self.lineage.has_own_turn || is_own(turn, self.id());
                     self.turn = self.place_of(turn);
                 }
                 if let Some(model) = model {
@@ -184,7 +191,8 @@ impl Rollout {
         }
     }
 
-    /// The first line about a session is the file's own; a copied history brings that of its parent.
+    /// The first line about a session is the file's own; a copied history brings that of its
+    /// parent.
     fn session(&mut self, at: i64, meta: Meta) {
         if self.meta.is_none() {
             self.meta = Some(meta);
@@ -251,7 +259,8 @@ impl Rollout {
     fn add(&mut self, at: i64, turn: Option<u32>, used: Tokens) {
         let turn = turn.filter(|_| self.tier == Tier::Unknown);
         let key = (at.div_euclid(1000 * QUARTER), self.model, self.tier, turn);
-        let same = |bucket: &&mut Bucket| (bucket.quarter, bucket.model, bucket.tier, bucket.turn) == key;
+        let same =
+            |bucket: &&mut Bucket| (bucket.quarter, bucket.model, bucket.tier, bucket.turn) == key;
         // What goes on was used last.
         if let Some(bucket) = self.buckets.iter_mut().rev().find(same) {
             bucket.tokens = bucket.tokens.plus(used);
@@ -268,7 +277,8 @@ impl Rollout {
     fn place_of(&mut self, name: &str) -> Option<u32> {
         let known = self.names.iter().rposition(|known| *known == name);
         let place = known.or_else(|| {
-            let is_full = self.names.len() == MOST_NAMES || self.name_bytes() + name.len() > MOST_NAMES_BYTES;
+            let is_full =
+                self.names.len() == MOST_NAMES || self.name_bytes() + name.len() > MOST_NAMES_BYTES;
             self.is_beyond |= is_full;
             (!is_full).then(|| {
                 self.names.push(name.to_owned());

@@ -41,7 +41,10 @@ impl<'a> Text<'a> {
             return Self { bytes, is_cut: false };
         }
         // No character is cut.
-        let end = (0..=LONGEST).rev().find(|end| !(0x80..0xc0).contains(&bytes[*end])).unwrap_or_default();
+        let end = (0..=LONGEST)
+            .rev()
+            .find(|end| !(0x80..0xc0).contains(&bytes[*end]))
+            .unwrap_or_default();
         Self { bytes: &bytes[..end], is_cut: true }
     }
 }
@@ -286,7 +289,9 @@ impl<'a, P: Pieces> Json<'a, P> {
             *number = match *number {
                 // So many fit.
                 Some(0) if length < 20 => Some(digits.fold(0, |number, digit| 10 * number + digit)),
-                start => digits.fold(start, |number, digit| number?.checked_mul(10)?.checked_add(digit)),
+                start => {
+                    digits.fold(start, |number, digit| number?.checked_mul(10)?.checked_add(digit))
+                }
             };
             let is_end = length == 0 || length < piece.len();
             self.pieces.pass(length);
@@ -363,7 +368,7 @@ pub(super) fn plain<const DEL: bool>(piece: &[u8]) -> (usize, bool) {
     (8 * words.len() + length, high & HIGH == 0 && rest[..length].is_ascii())
 }
 
-/// The objects and arrays that a value stands in, a bit for each: there may be millions.
+/// The objects and arrays that a value is in, a bit for each: there may be millions.
 #[derive(Default)]
 struct Open {
     /// The innermost ones, the last of them lowest.
@@ -463,14 +468,17 @@ impl Spelled {
             b'r' => '\r',
             b't' => '\t',
             b'u' => {
-                let digit = |unit: u32, byte: Option<u8>| Some(unit << 4 | char::from(byte?).to_digit(16)?);
+                let digit =
+                    |unit: u32, byte: Option<u8>| Some(unit << 4 | char::from(byte?).to_digit(16)?);
                 match (0..4).try_fold(0, |unit, _| digit(unit, next()))? {
                     first @ 0xd800..0xdc00 => {
                         self.is_lone |= self.half.replace(first).is_some();
                         return Some(());
                     }
                     second @ 0xdc00..0xe000 => match self.half.take() {
-                        Some(first) => char::from_u32(0x10000 + ((first & 0x3ff) << 10 | second & 0x3ff))?,
+                        Some(first) => {
+                            char::from_u32(0x10000 + ((first & 0x3ff) << 10 | second & 0x3ff))?
+                        }
                         None => {
                             self.is_lone = true;
                             return Some(());

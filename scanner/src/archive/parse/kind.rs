@@ -1,7 +1,8 @@
 //! What kind of line begins with these bytes, without reading the rest: nine lines in ten end here.
 //!
-//! The kind is the first member `type` of a line, and of its payload. In what Codex writes, it stands within the first
-//! 160 bytes, after members that are plain strings and numbers. Whatever looks different is unclear, and read as JSON.
+//! The kind is the first member `type` of a line, and of its payload. In what Codex writes, it is
+//! within the first 160 bytes, after members that are plain strings and numbers. Whatever looks
+//! different is unclear, and read as JSON.
 
 use super::json::plain;
 use super::time::milliseconds;
@@ -176,7 +177,8 @@ fn text(name: &[u8]) -> Option<&[u8]> {
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
-    /// The value of the first member `name` of the object that begins here, if only plain values stand before it.
+    /// The value of the first member `name` of the object that begins here, if only plain values
+    /// stand before it.
     #[inline]
     fn find(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         self.take(b'{')?;
@@ -235,7 +237,8 @@ impl<'a> Rest<'a> {
         if self.0.first() == Some(&b'"') {
             return self.string().map(drop);
         }
-        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+        let is_plain =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
         let length = self.0.iter().position(|byte| !is_plain(byte))?;
         self.0 = &self.0[length..];
         (length > 0).then_some(())
@@ -274,7 +277,10 @@ mod tests {
                 r#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"session_meta","payload":{"id":"#,
                 Kind::Matters,
             ),
-            (r#"{"timestamp":"x","ordinal":9,"type":"turn_context","payload":{"turn_id""#, Kind::Matters),
+            (
+                r#"{"timestamp":"x","ordinal":9,"type":"turn_context","payload":{"turn_id""#,
+                Kind::Matters,
+            ),
             (r#"{"timestamp":"x","type":"token_usage_record","pay"#, Kind::Matters),
             (
                 r#"{"timestamp":"x","type":"event_msg","payload":{"type":"token_count","info":null"#,
@@ -284,8 +290,14 @@ mod tests {
                 r#"{"timestamp":"x","ordinal":1,"type":"event_msg","payload":{"type":"task_started""#,
                 Kind::Matters,
             ),
-            (r#"{"timestamp":"x","type":"event_msg","payload":{"type":"agent_message","mess"#, KNOWN),
-            (r#"{"timestamp":"x","type":"response_item","payload":{"type":"message","role""#, KNOWN),
+            (
+                r#"{"timestamp":"x","type":"event_msg","payload":{"type":"agent_message","mess"#,
+                KNOWN,
+            ),
+            (
+                r#"{"timestamp":"x","type":"response_item","payload":{"type":"message","role""#,
+                KNOWN,
+            ),
             (r#"{ "type" : "hologram" , "payload" : 1 }"#, UNKNOWN),
             (
                 r#"{"timestamp":"2026-11-20T20:37:24.062Z","ordinal":07,"type":"event_msg","payload":{"type":"error""#,

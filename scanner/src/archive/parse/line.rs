@@ -7,7 +7,10 @@ use super::members::Envelope;
 use super::tokens::Counts;
 
 /// A line that was understood.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and none of it has to be allocated")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and none of it has to be allocated"
+)]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     /// It says nothing that matters.
@@ -69,7 +72,7 @@ pub(crate) struct Record<'a> {
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Defect {
-    /// It is no JSON, or has no type.
+    /// It is not JSON, or has no type.
     NoType,
     /// It is of a type that matters, and no JSON.
     NotJson,
@@ -143,8 +146,9 @@ mod tests {
     }
 
     fn event(payload: &str) -> Says<'static> {
-        let line =
-            format!(r#"{{"timestamp":"1970-01-01T00:00:01.5Z","type":"event_msg","payload":{payload}}}"#);
+        let line = format!(
+            r#"{{"timestamp":"1970-01-01T00:00:01.5Z","type":"event_msg","payload":{payload}}}"#
+        );
         match says(&line) {
             Ok(Line::Says(said)) if said.at == 1500 => said.says,
             other => panic!("{line}: {other:?}"),
@@ -168,9 +172,13 @@ mod tests {
         let total = Some(Counts([1, 2, 3, 4, 5, 6].map(Some)));
         let last = Some(Counts([None, None, None, Some(0), None, None]));
         assert_eq!(used, Says::Used { ordinal: None, total, last });
-        for nothing in ["null", "[]", "{}", "7", r#"{"last_token_usage":[1]}"#, r#"{"last_token_usage":{}}"#]
+        for nothing in
+            ["null", "[]", "{}", "7", r#"{"last_token_usage":[1]}"#, r#"{"last_token_usage":{}}"#]
         {
-            assert_eq!(event(&format!(r#"{{"type":"token_count","info":{nothing}}}"#)), Says::Nothing);
+            assert_eq!(
+                event(&format!(r#"{{"type":"token_count","info":{nothing}}}"#)),
+                Says::Nothing
+            );
         }
     }
 
@@ -203,7 +211,9 @@ mod tests {
         }
         assert_eq!(defect(&line("18446744073709551615")), None);
         // A number is one by its grammar, however large.
-        for no_number in ["1e400e400", "1e+-400", "0400", "1e", "-", "1.e400", &format!("{digits}-")] {
+        for no_number in
+            ["1e400e400", "1e+-400", "0400", "1e", "-", "1.e400", &format!("{digits}-")]
+        {
             assert_eq!(says(&line(no_number)), Err(Defect::NotJson), "{no_number}");
         }
     }
@@ -262,24 +272,33 @@ mod tests {
         let usage = Some(Counts([Some(1), None, None, None, None, None]));
         let record_says = Says::Record(Record { thread, turn, response, usage, tier: None });
         assert_eq!(record, Ok(Line::Says(Said { at: 0, says: record_says, defect: None })));
-        for (model, read) in [("\" \"", Some("")), ("\"\"", Some("")), ("null", None), ("7", None)] {
+        for (model, read) in [("\" \"", Some("")), ("\"\"", Some("")), ("null", None), ("7", None)]
+        {
             let line = format!(
                 r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"turn_context","payload":{{"model":{model}}}}}"#
             );
             let says_turn = Says::Turn { turn: None, model: read };
-            assert_eq!(says(&line), Ok(Line::Says(Said { at: 0, says: says_turn, defect: None })), "{model}");
+            assert_eq!(
+                says(&line),
+                Ok(Line::Says(Said { at: 0, says: says_turn, defect: None })),
+                "{model}"
+            );
         }
     }
 
     #[test]
     fn a_tier_is_told_from_settings_without_one_and_from_no_settings() {
-        let settings = |settings: &str| event(&format!(r#"{{"type":"thread_settings_applied"{settings}}}"#));
+        let settings =
+            |settings: &str| event(&format!(r#"{{"type":"thread_settings_applied"{settings}}}"#));
         let tier = |tier| Says::Settings { tier: Some(tier) };
         assert_eq!(
             settings(r#","thread_settings":{"model":"m","service_tier":"priority"}"#),
             tier("priority")
         );
-        assert_eq!(settings(r#","thread_settings":{"service_tier":null}"#), Says::Settings { tier: None });
+        assert_eq!(
+            settings(r#","thread_settings":{"service_tier":null}"#),
+            Says::Settings { tier: None }
+        );
         assert_eq!(settings(""), Says::Nothing);
         assert_eq!(settings(r#","thread_settings":"fast""#), Says::Nothing);
     }
@@ -289,13 +308,15 @@ mod tests {
         let line = r#"{"timestamp":"1970-01-01T00:00:00Z","type":"turn_context","type":"x",
             "payload":{"turn_id":"a","model":"m","turn_id":"b","model":5}}"#;
         let turn = Says::Turn { turn: Some("b"), model: None };
-        assert_eq!(says(&line.replace('\n', "")), Ok(Line::Says(Said { at: 0, says: turn, defect: None })));
+        assert_eq!(
+            says(&line.replace('\n', "")),
+            Ok(Line::Says(Said { at: 0, says: turn, defect: None }))
+        );
     }
 
     #[test]
     fn defects_are_told_apart() {
-        let count =
-            r#"{"timestamp":"1970-01-01T00:00:00Z","type":"event_msg","payload":{"type":"token_count""#;
+        let count = r#"{"timestamp":"1970-01-01T00:00:00Z","type":"event_msg","payload":{"type":"token_count""#;
         for (line, defect) in [
             ("rubbish", Defect::NoType),
             ("[1]", Defect::NoType),
@@ -320,10 +341,14 @@ mod tests {
 
     #[test]
     fn a_payload_before_its_type_and_one_of_any_shape_are_read() {
-        let early = r#"{"payload":{"model":"m"},"timestamp":"1970-01-01T00:00:00Z","type":"turn_context"}"#;
+        let early =
+            r#"{"payload":{"model":"m"},"timestamp":"1970-01-01T00:00:00Z","type":"turn_context"}"#;
         let turn = Says::Turn { turn: None, model: Some("m") };
         assert_eq!(says(early), Ok(Line::Says(Said { at: 0, says: turn, defect: None })));
         assert_eq!(says(r#"{"payload":[],"type":"event_msg"}"#), Ok(Line::Skipped(Known::No)));
-        assert_eq!(says(r#"{"payload":{"a":{}},"type":"response_item"}"#), Ok(Line::Skipped(Known::Yes)));
+        assert_eq!(
+            says(r#"{"payload":{"a":{}},"type":"response_item"}"#),
+            Ok(Line::Skipped(Known::Yes))
+        );
     }
 }

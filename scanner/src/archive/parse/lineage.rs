@@ -1,4 +1,5 @@
-//! Which counts of a file are its own, and which it inherited from the thread that it was forked from.
+//! Which counts of a file are its own, and which it inherited from the thread that it was forked
+//! from.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,8 @@ const BURST: u64 = 100;
 pub(crate) struct Lineage {
     /// Whether a turn of its own was seen.
     pub(crate) has_own_turn: bool,
-    /// Whether a second line about the session names another one: the parent, whose history follows.
+    /// Whether a second line about the session names another one: the parent, whose history
+    /// follows.
     has_parent: bool,
     /// When the last line was stamped, as long as the parent's history is being copied.
     burst: Option<i64>,
@@ -71,9 +73,11 @@ impl Lineage {
     /// Whose the count `asked` is.
     pub(crate) fn of(&self, asked: &Asked<'_>, rules: &Rules) -> Whose {
         let thread = uuid7(asked.thread);
-        let is_older = thread.zip(asked.turn.and_then(uuid7)).is_some_and(|(thread, turn)| turn < thread);
+        let is_older =
+            thread.zip(asked.turn.and_then(uuid7)).is_some_and(|(thread, turn)| turn < thread);
         let own_from = asked.origin.and_then(|origin| origin.own_from);
-        let is_before = asked.ordinal.zip(own_from).is_some_and(|(ordinal, own_from)| ordinal < own_from);
+        let is_before =
+            asked.ordinal.zip(own_from).is_some_and(|(ordinal, own_from)| ordinal < own_from);
         if is_older && rules.inherited_turn || is_before && rules.inherited_ordinal {
             return Whose::Parents;
         }
@@ -109,9 +113,9 @@ fn uuid7(text: &str) -> Option<[u64; 2]> {
         return None;
     }
     let digits = |half: u64, digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(half, |half, digit| Some(half << 4 | u64::from(char::from(*digit).to_digit(16)?)))
+        digits.iter().try_fold(half, |half, digit| {
+            Some(half << 4 | u64::from(char::from(*digit).to_digit(16)?))
+        })
     };
     let [first, second, third, fourth, fifth] =
         [&text[..8], &text[9..13], &text[14..18], &text[19..23], &text[24..]];

@@ -194,7 +194,12 @@ impl Payload {
     }
 
     /// What it says in a line of this type that matters.
-    pub(super) fn says(&self, line: Type, ordinal: Option<Number>, defect: &mut Option<Defect>) -> Says<'_> {
+    pub(super) fn says(
+        &self,
+        line: Type,
+        ordinal: Option<Number>,
+        defect: &mut Option<Defect>,
+    ) -> Says<'_> {
         let number = |number: Option<Number>| match number {
             Some(Number::Is(number)) => Some(number),
             _ => None,
@@ -228,7 +233,9 @@ impl Payload {
                 usage: self.usage.and_then(|usage| usage.reported(defect)),
             }),
             (_, Some(Event::Started)) => Says::Turn { turn: text(TURN), model: None },
-            (_, Some(Event::Settings)) if self.has_settings => Says::Settings { tier: text(SET_TIER) },
+            (_, Some(Event::Settings)) if self.has_settings => {
+                Says::Settings { tier: text(SET_TIER) }
+            }
             (_, Some(Event::Settings)) => Says::Nothing,
             _ => match self.info.map(|usage| usage.and_then(|usage| usage.reported(defect))) {
                 [None, None] => Says::Nothing,

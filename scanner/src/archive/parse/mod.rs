@@ -1,4 +1,5 @@
-//! From the lines of a rollout to what was used when: everything that decides what a line means, and nothing else.
+//! From the lines of a rollout to what was used when: everything that decides what a line means,
+//! and nothing else.
 //!
 //! The fingerprint that every shard of the memo carries covers exactly the files of this folder.
 

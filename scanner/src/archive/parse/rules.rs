@@ -1,6 +1,7 @@
 //! The rules of counting, each of which a caller may leave out.
 
-/// Which rules hold: all, but where a test measures what one is for, or a baseline counts by earlier ones.
+/// Which rules hold: all, but where a test measures what one is for, or a baseline counts by
+/// earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// `token_usage_record` counts.
@@ -49,7 +50,8 @@ impl Rules {
         missing_kinds: true,
     };
 
-    /// Those of before: what the totals rose by, from zero on, and what the last response used where they fell.
+    /// Those of before: what the totals rose by, from zero on, and what the last response used
+    /// where they fell.
     pub(crate) const EARLIER: Self = Self {
         records: false,
         own_thread: false,

@@ -11,7 +11,8 @@ pub(super) fn milliseconds(time: &[u8]) -> Option<i64> {
 /// The same of a time as Codex writes it, on a day that every month has. There is one in each line.
 fn usual(time: &[u8]) -> Option<i64> {
     let form = b"0000-00-00T00:00:00.000Z";
-    let is_as = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    let is_as =
+        |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
     if time.len() != form.len() || !time.iter().zip(form).all(is_as) {
         return None;
     }
@@ -20,8 +21,11 @@ fn usual(time: &[u8]) -> Option<i64> {
     };
     let [year, month, day] = [number(0, 4), number(5, 2), number(8, 2)];
     let [hour, minute, second] = [number(11, 2), number(14, 2), number(17, 2)];
-    let is_one =
-        (1..=12).contains(&month) && (1..=28).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    let is_one = (1..=12).contains(&month)
+        && (1..=28).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
     // Years begin in March: then leap days are the last.
     let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
     let (century, of_century) = (year.div_euclid(100), year.rem_euclid(100));
@@ -55,7 +59,8 @@ mod tests {
                     (20, "T07:08:09.0100"),
                 ] {
                     let time = format!("{year:04}-{month:02}-{day:02}{rest}");
-                    let right = time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+                    let right =
+                        time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
                     assert_eq!(milliseconds(time.as_bytes()), right, "{time}");
                 }
             }

@@ -1,4 +1,5 @@
-//! Token counts as lines give them, where a kind may be missing, and as they are added up, where none is.
+//! Token counts as lines give them, where a kind may be missing, and as they are added up, where
+//! none is.
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,8 @@ impl Tokens {
     }
 }
 
-/// The token counts of one object: input, cached input, cache write, output, reasoning, total, as far as it has them.
+/// The token counts of one object: input, cached input, cache write, output, reasoning, total, as
+/// far as it has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts(pub(crate) [Option<u64>; 6]);
 
@@ -71,11 +73,13 @@ impl Counts {
         self.0.iter().all(Option::is_none)
     }
 
-    /// What happened since the cumulative count was `before`. Kinds that one of them lacks are not compared; without this rule
-    /// they are compared as 0.
+    /// What happened since the cumulative count was `before`. Kinds that one of them lacks are not
+    /// compared; without this rule they are compared as 0.
     pub(crate) fn since(self, before: Self, lacks: bool) -> Since {
-        let filled = |counts: Self| if lacks { counts.0 } else { counts.tokens().kinds().map(Some) };
-        let pairs = || filled(self).into_iter().zip(filled(before)).filter_map(|(now, then)| now.zip(then));
+        let filled =
+            |counts: Self| if lacks { counts.0 } else { counts.tokens().kinds().map(Some) };
+        let pairs =
+            || filled(self).into_iter().zip(filled(before)).filter_map(|(now, then)| now.zip(then));
         if pairs().any(|(now, then)| now < then) {
             Since::Fell
         } else if pairs().next().is_some() && pairs().all(|(now, then)| now == then) {
@@ -135,9 +139,15 @@ mod tests {
     #[test]
     fn a_missing_total_is_input_and_output_and_another_missing_kind_is_nothing() {
         let counts = Counts([Some(100), None, None, Some(50), None, None]);
-        assert_eq!(counts.tokens(), Tokens { input: 100, output: 50, total: 150, ..Tokens::default() });
+        assert_eq!(
+            counts.tokens(),
+            Tokens { input: 100, output: 50, total: 150, ..Tokens::default() }
+        );
         assert_eq!(Counts([Some(100), None, None, Some(50), None, Some(7)]).tokens().total, 7);
-        assert_eq!(Counts([Some(u64::MAX), None, None, Some(1), None, None]).tokens().total, u64::MAX);
+        assert_eq!(
+            Counts([Some(u64::MAX), None, None, Some(1), None, None]).tokens().total,
+            u64::MAX
+        );
         assert!(Counts::default().is_empty() && !counts.is_empty());
     }
 }

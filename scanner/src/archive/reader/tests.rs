@@ -6,7 +6,8 @@ use std::io::Write;
 
 use super::*;
 
-const META: &str = r#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"session_meta","payload":{"id":"a"}}"#;
+const META: &str =
+    r#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"session_meta","payload":{"id":"a"}}"#;
 
 fn counted(total: u64) -> String {
     format!(
@@ -41,16 +42,24 @@ fn inputs(rollout: &Rollout) -> u64 {
 fn text() -> String {
     let mut text = format!("{META}\n");
     let mut total = 0;
-    for bytes in
-        [0, TAIL - 60, TAIL, WINDOW - TAIL - 60, WINDOW - TAIL, WINDOW, WINDOW + TAIL, 3 * WINDOW + 7]
-    {
+    for bytes in [
+        0,
+        TAIL - 60,
+        TAIL,
+        WINDOW - TAIL - 60,
+        WINDOW - TAIL,
+        WINDOW,
+        WINDOW + TAIL,
+        3 * WINDOW + 7,
+    ] {
         for extra in [0, 1, 59, 60, 61] {
             total += 1;
             text += &format!("{}\n{}\n", filler(bytes + extra), counted(total));
         }
     }
     // One that matters and fits nowhere.
-    text + &counted(100).replace("\"info\"", &format!("\"more\":\"{}\",\"info\"", "z".repeat(2 * WINDOW)))
+    text + &counted(100)
+        .replace("\"info\"", &format!("\"more\":\"{}\",\"info\"", "z".repeat(2 * WINDOW)))
         + "\n"
 }
 
@@ -69,7 +78,11 @@ fn reading_on_from_every_place_gives_what_reading_at_once_gives() {
         reader.bytes = 0;
         let second = reader.read_on(&mut plain(&whole, end), first, &mut part).unwrap();
         assert_eq!((second, &part), (Some(consumed), &all), "stopped at {stop}");
-        assert_eq!(reader.bytes, end - line.saturating_sub(TAIL as u64), "the rest, and the tail before it");
+        assert_eq!(
+            reader.bytes,
+            end - line.saturating_sub(TAIL as u64),
+            "the rest, and the tail before it"
+        );
     }
 }
 
@@ -96,7 +109,8 @@ fn another_tail_and_a_shorter_file_are_noticed() {
 #[test]
 fn a_long_line_without_an_end_waits_and_a_broken_one_is_counted() {
     let mut reader = Reader::without(Ablations::NONE);
-    let long = counted(7).replace("\"info\"", &format!("\"more\":\"{}\",\"info\"", "z".repeat(2 * WINDOW)));
+    let long = counted(7)
+        .replace("\"info\"", &format!("\"more\":\"{}\",\"info\"", "z".repeat(2 * WINDOW)));
     let text = format!("{META}\n{long}");
     let (rollout, consumed) = read(&mut reader, &file(&text), text.len() as u64);
     assert_eq!((consumed.bytes, rollout.lines), (META.len() as u64 + 1, 1));

@@ -79,8 +79,11 @@ fn where_both_forms_stand_the_plain_one_counts() {
     let path = world.write(1, &(meta(1) + &used(10)));
     fs::write(zst(&path), packed(&(meta(1) + &used(99)))).unwrap();
     let refresh = world.refresh();
-    assert_eq!((refresh.usage.total().tokens.input, refresh.stats.files, refresh.problems.len()), (10, 1, 0));
-    // One that cannot be looked at stands there all the same.
+    assert_eq!(
+        (refresh.usage.total().tokens.input, refresh.stats.files, refresh.problems.len()),
+        (10, 1, 0)
+    );
+    // One that cannot be looked at is there all the same.
     fs::remove_file(&path).unwrap();
     symlink(&path, &path).unwrap();
     let refresh = world.refresh();
@@ -99,8 +102,12 @@ fn what_cannot_be_decompressed_keeps_what_it_held() {
     fs::write(zst(&path), &whole[..whole.len() - 5]).unwrap();
     for _ in 0..2 {
         let refresh = world.refresh();
-        assert_eq!((refresh.usage.total().tokens.input, refresh.stats.stale, refresh.stats.gone), (10, 1, 0));
-        let [Problem { path: named, what: What::Unreadable { is_known: true, .. } }] = &refresh.problems[..]
+        assert_eq!(
+            (refresh.usage.total().tokens.input, refresh.stats.stale, refresh.stats.gone),
+            (10, 1, 0)
+        );
+        let [Problem { path: named, what: What::Unreadable { is_known: true, .. } }] =
+            &refresh.problems[..]
         else {
             panic!("{refresh:?}")
         };
@@ -144,7 +151,8 @@ fn what_had_just_changed_when_it_was_read_is_not_believed_compressed_either() {
     let world = World::new();
     let path = world.write(1, &(meta(1) + &used(10)));
     let changed = fs::metadata(&path).unwrap().modified().unwrap();
-    let nanos = i64::try_from(changed.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+    let nanos =
+        i64::try_from(changed.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()).unwrap();
     let clock: Clock = Arc::new(move || nanos + 1_000_000);
     let options = Options { memo: Some(world.memo.clone()), clock, ..Options::default() };
     Archive::new(&world.home, options).refresh(&Request::default()).unwrap();

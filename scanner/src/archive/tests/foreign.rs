@@ -17,7 +17,11 @@ fn files_of_others_are_left_as_they_are() {
             "{refused:?}"
         );
         assert_eq!(fs::read(&path).unwrap(), b"somebody's letters");
-        assert_eq!(fs::read_dir(&world.memo).unwrap().count(), 1, "{name}: nothing stands beside it");
+        assert_eq!(
+            fs::read_dir(&world.memo).unwrap().count(),
+            1,
+            "{name}: nothing stands beside it"
+        );
         // What is beside the memo, and not in its way, may stay.
         fs::rename(&path, world.memo.join("letters.shard")).unwrap();
         assert_eq!(world.input(), 10);

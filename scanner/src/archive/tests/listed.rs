@@ -1,10 +1,10 @@
-//! What the memo knows of what stands in a folder, and when it is believed.
+//! What the memo knows of what is in a folder, and when it is believed.
 
 use super::super::memo::Memo;
 use super::super::shard::Key;
 use super::*;
 
-/// The rollouts that the memo says stand in the folder in this state.
+/// The rollouts that the memo says are in the folder in this state.
 fn listed(world: &World, state: &FileState) -> Option<usize> {
     let home = world.home.canonicalize().unwrap();
     let (memo, _) = Memo::open(&world.memo, &home, &Options::default()).unwrap();
@@ -63,7 +63,8 @@ fn a_folder_with_links_or_folders_in_it_is_always_listed() {
 fn folders_of_days_have_one_shard() {
     let is_day = |folder| Key::of_day(Path::new(folder)).is_some();
     assert!(is_day(DAY));
-    for other in ["sessions", "archived_sessions", "sessions/2026/11", "sessions/2026/11/2x", "x/2026/11/20"]
+    for other in
+        ["sessions", "archived_sessions", "sessions/2026/11", "sessions/2026/11/2x", "x/2026/11/20"]
     {
         assert!(!is_day(other), "{other}");
     }

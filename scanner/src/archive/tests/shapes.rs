@@ -1,4 +1,5 @@
-//! Homes as Codex leaves them: forks, segments, copies, rollouts of 2025, and what is odd in a line.
+//! Homes as Codex leaves them: forks, segments, copies, rollouts of 2025, and what is odd in a
+//! line.
 
 use super::*;
 
@@ -9,7 +10,8 @@ const FORK: &str = "01a00001-0000-7000-8000-000000000000";
 fn rollout(world: &World, folder: &str, id: &str, lines: &[String]) {
     let folder = world.home.join(folder);
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(format!("rollout-2026-11-29T10-00-00-{id}.jsonl")), lines.concat()).unwrap();
+    fs::write(folder.join(format!("rollout-2026-11-29T10-00-00-{id}.jsonl")), lines.concat())
+        .unwrap();
 }
 
 fn about(id: &str, members: &str) -> String {
@@ -51,7 +53,8 @@ fn a_fork_that_copies_its_parents_history_is_charged_with_its_own() {
 fn a_fork_that_copies_nothing_goes_on_counting() {
     let world = World::new();
     parent(&world);
-    let base = format!(",\"forked_from_id\":\"{PARENT}\",\"history_base\":{{\"thread_id\":\"{PARENT}\"}}");
+    let base =
+        format!(",\"forked_from_id\":\"{PARENT}\",\"history_base\":{{\"thread_id\":\"{PARENT}\"}}");
     rollout(&world, DAY, FORK, &[about(FORK, &base), turn_of(FORK), count(150, 50)]);
     assert_eq!(world.input(), 150);
     let refresh = world.refresh();
@@ -71,9 +74,11 @@ fn segments_are_one_session() {
     rollout(&world, DAY, &format!("{PARENT}_other"), &[count(7, 7)]);
     assert_eq!(world.input(), 157);
     let refresh = world.refresh();
-    let used: Vec<_> = refresh.by_session().into_iter().map(|(id, used)| (id, used.tokens.input)).collect();
+    let used: Vec<_> =
+        refresh.by_session().into_iter().map(|(id, used)| (id, used.tokens.input)).collect();
     assert_eq!(used, [(PARENT, 157)]);
-    let segments: Vec<_> = refresh.sessions.iter().map(|session| session.segment.as_deref()).collect();
+    let segments: Vec<_> =
+        refresh.sessions.iter().map(|session| session.segment.as_deref()).collect();
     assert_eq!(segments, [None, Some(FORK), Some("other")]);
     // A copy of a segment is one of that segment.
     rollout(&world, "sessions/elsewhere", &format!("{PARENT}_{FORK}"), &second);
@@ -93,7 +98,8 @@ fn a_copy_anywhere_counts_once() {
     let counts = |world: &World| {
         let refresh = world.refresh();
         let paths = refresh.sessions.iter().filter(|session| session.counts);
-        let paths: Vec<_> = paths.map(|session| session.path.parent().unwrap().to_owned()).collect();
+        let paths: Vec<_> =
+            paths.map(|session| session.path.parent().unwrap().to_owned()).collect();
         (paths, refresh.problems.len())
     };
     assert_eq!(counts(&world), (vec![DAY.into()], 0));
@@ -115,7 +121,9 @@ fn a_rollout_of_2025_is_told_once_and_skipped() {
     let state = r#"{"record_type":"state"}"#;
     world.write(1, &format!("{old}\n{message}\n{state}\n"));
     for refresh in [world.refresh(), world.unchanged()] {
-        let [Problem { what: What::Untyped, .. }] = &refresh.problems[..] else { panic!("{refresh:?}") };
+        let [Problem { what: What::Untyped, .. }] = &refresh.problems[..] else {
+            panic!("{refresh:?}")
+        };
         assert_eq!((refresh.stats.untyped, refresh.stats.unknown_lines), (1, 0));
         assert_eq!(refresh.usage.total(), Used::default());
     }
@@ -124,7 +132,8 @@ fn a_rollout_of_2025_is_told_once_and_skipped() {
 #[test]
 fn what_rests_on_the_time_of_lines_is_said_to_be_inferred() {
     let world = World::new();
-    let at = |milliseconds: u32, line: &str| line.replace("24.062Z", &format!("24.{milliseconds:03}Z"));
+    let at =
+        |milliseconds: u32, line: &str| line.replace("24.062Z", &format!("24.{milliseconds:03}Z"));
     let lines = [
         at(0, &about(FORK, "")),
         at(10, &about(PARENT, "")),
@@ -135,7 +144,9 @@ fn what_rests_on_the_time_of_lines_is_said_to_be_inferred() {
     assert_eq!(world.input(), 50);
     for refresh in [world.refresh(), world.unchanged()] {
         assert!(refresh.stats.inferred == 1 && refresh.sessions[0].is_inferred);
-        let [Problem { what: What::Inferred, .. }] = &refresh.problems[..] else { panic!("{refresh:?}") };
+        let [Problem { what: What::Inferred, .. }] = &refresh.problems[..] else {
+            panic!("{refresh:?}")
+        };
     }
 }
 
@@ -152,7 +163,8 @@ fn odd_counts_and_names_cost_no_line() {
         let used = refresh.usage.total();
         assert_eq!((used.tokens.input, used.tokens.total, used.events), (5, 5, 1));
         assert_eq!((refresh.sessions[0].id.as_str(), &refresh.sessions[0].cwd), ("a", &None));
-        let [Problem { what: What::Line { line: 3, defect: Defect::NoCount }, .. }] = &refresh.problems[..]
+        let [Problem { what: What::Line { line: 3, defect: Defect::NoCount }, .. }] =
+            &refresh.problems[..]
         else {
             panic!("{refresh:?}")
         };

@@ -1,6 +1,7 @@
 //! The rules of a build without the feature `ablations`: each holds, and has no name.
 
-/// Makes the enum `Ablation` and the set `Ablations`, which is always empty: so that the compiler leaves out each place that asks for it.
+/// Makes the enum `Ablation` and the set `Ablations`, which is always empty: so that the compiler
+/// leaves out each place that asks for it.
 macro_rules! rules {
     ($($variant:ident $name:literal $summary:literal)*) => {
         /// One rule, by what would go wrong without it.

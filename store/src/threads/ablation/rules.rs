@@ -1,6 +1,7 @@
 //! The enum of rules that can be switched off, and sets of them, made of one list.
 
-/// Makes the enum `Ablation` with its tables and the set `Ablations` of one list, so that they cannot differ.
+/// Makes the enum `Ablation` with its tables and the set `Ablations` of one list, so that they
+/// cannot differ.
 macro_rules! rules {
     ($($variant:ident $name:literal $summary:literal)*) => {
         /// One rule, by what goes wrong without it.

@@ -7,12 +7,15 @@ use serde::Deserializer as _;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext};
+use super::{
+    Change, Git, MAX_TEXT_CHARS, MetadataUpdate, REQUEST_MARKER, SessionMeta, TurnContext,
+};
 use crate::threads::json::{self, Raw};
 
 /// The words of a message without what an editor has put before them; `None` if there are none.
 fn words(text: &str) -> Option<String> {
-    let own = text.find(REQUEST_MARKER).map_or(text, |at| &text[at + REQUEST_MARKER.len()..]).trim();
+    let own =
+        text.find(REQUEST_MARKER).map_or(text, |at| &text[at + REQUEST_MARKER.len()..]).trim();
     (!own.is_empty()).then(|| capped(own))
 }
 
@@ -33,7 +36,11 @@ fn filled(raw: Raw<'_>) -> Option<String> {
 /// A text as it is, an object as compact JSON.
 fn word(raw: Raw<'_>) -> Option<String> {
     let raw = raw?;
-    if raw.get().starts_with('{') { Some(json::compact(raw.get()).into_owned()) } else { text(Some(raw)) }
+    if raw.get().starts_with('{') {
+        Some(json::compact(raw.get()).into_owned())
+    } else {
+        text(Some(raw))
+    }
 }
 
 /// A text sets, `null` clears, anything else says nothing.
@@ -99,7 +106,8 @@ pub(super) fn session_meta(payload: &str) -> Option<Change> {
         forked_from,
         git,
     ] = json::members(payload, NAMES).ok()?;
-    let git = git.and_then(|git| json::members(git.get(), ["commit_hash", "branch", "repository_url"]).ok());
+    let git = git
+        .and_then(|git| json::members(git.get(), ["commit_hash", "branch", "repository_url"]).ok());
     Some(Change::SessionMeta(Box::new(SessionMeta {
         id: json::text(id?)?.parse().ok()?,
         timestamp: timestamp.and_then(json::text).and_then(|text| text.parse().ok()),
@@ -164,7 +172,8 @@ fn user_message(payload: &str) -> Option<Change> {
 }
 
 fn item_completed(payload: &str) -> Option<Change> {
-    let [kind, content] = json::members(json::at(payload, &["item"])?.get(), ["type", "content"]).ok()?;
+    let [kind, content] =
+        json::members(json::at(payload, &["item"])?.get(), ["type", "content"]).ok()?;
     if json::text(kind?)? != "UserMessage" {
         return None;
     }

@@ -24,7 +24,10 @@ fn play(lines: &[(&str, &str)]) -> (Patch, Seen) {
 #[track_caller]
 fn row(lines: &[(&str, &str)], expected: &[(Column, Value)]) {
     let (patch, _) = play(lines);
-    assert_eq!(patch.get(Column::UpdatedAtMs), Some(&Value::Integer(i64::try_from(lines.len()).unwrap())));
+    assert_eq!(
+        patch.get(Column::UpdatedAtMs),
+        Some(&Value::Integer(i64::try_from(lines.len()).unwrap()))
+    );
     let found: Vec<(Column, Value)> = patch
         .iter()
         .filter(|(column, _)| *column != Column::UpdatedAtMs)
@@ -106,7 +109,11 @@ fn a_later_session_meta_keeps_what_it_does_not_name() {
         (Column::GitOriginUrl, Value::Null),
     ]);
     row(
-        &[("session_meta", &first), ("event_msg", r#"{"type":"task_started"}"#), ("session_meta", &later)],
+        &[
+            ("session_meta", &first),
+            ("event_msg", r#"{"type":"task_started"}"#),
+            ("session_meta", &later),
+        ],
         &expected,
     );
 }
@@ -119,7 +126,8 @@ fn a_session_meta_of_another_thread_names_the_parent_and_nothing_else() {
     let copied = format!(r#"{{"id":"{OTHER}","cwd":"/other"}}"#);
     row(&[("session_meta", &copied)], &[(Column::ForkedFrom, text(OTHER))]);
     // What the thread's own line says comes first, and only the first copied line is the parent's.
-    let own = format!(r#"{{"id":"{THREAD}","timestamp":"1970-01-01T00:00:00Z","forked_from_id":"p"}}"#);
+    let own =
+        format!(r#"{{"id":"{THREAD}","timestamp":"1970-01-01T00:00:00Z","forked_from_id":"p"}}"#);
     let grandparent = copied.replace("01a1faad", "01a1faac");
     for (lines, parent) in [(vec![&own, &copied], "p"), (vec![&copied, &grandparent], OTHER)] {
         let lines: Vec<(&str, &str)> =
@@ -133,8 +141,7 @@ fn a_session_meta_of_another_thread_names_the_parent_and_nothing_else() {
 fn a_turn_context_gives_the_settings_and_the_folder_only_once() {
     let first = r#"{"cwd":"/a","model":"m","effort":"high","approval_policy":"never",
         "sandbox_policy":{"type":"danger-full-access"},"permission_profile":{"type": "disabled"}}"#;
-    let second =
-        r#"{"cwd":"/b","model":"n","approval_policy":{"granular" : {}},"sandbox_policy":"read-only"}"#;
+    let second = r#"{"cwd":"/b","model":"n","approval_policy":{"granular" : {}},"sandbox_policy":"read-only"}"#;
     row(
         &[("turn_context", first)],
         &[
@@ -173,9 +180,15 @@ fn the_first_message_is_kept_and_titles_have_words() {
             (Column::FirstUserMessage, text(words)),
         ]
     };
-    row(&[("event_msg", &message("  one\n two ")), ("event_msg", &message("three"))], &named("one\n two"));
     row(
-        &[("event_msg", &message("context ## My request for Codex:\n do ## My request for Codex: it"))],
+        &[("event_msg", &message("  one\n two ")), ("event_msg", &message("three"))],
+        &named("one\n two"),
+    );
+    row(
+        &[(
+            "event_msg",
+            &message("context ## My request for Codex:\n do ## My request for Codex: it"),
+        )],
         &named("do ## My request for Codex: it"),
     );
     for blank in ["", " \n", "context ## My request for Codex: \n"] {
@@ -208,13 +221,19 @@ fn texts_are_cut_after_so_many_characters_not_bytes() {
 #[test]
 fn newer_versions_say_messages_as_completed_items() {
     let item = |content: &str| {
-        format!(r#"{{"type":"item_completed","item":{{"type":"UserMessage","id":"x","content":{content}}}}}"#)
+        format!(
+            r#"{{"type":"item_completed","item":{{"type":"UserMessage","id":"x","content":{content}}}}}"#
+        )
     };
     let change = |content: &str| Change::parse("event_msg", &item(content));
-    let said =
-        |text: Option<&str>, has_images| Change::UserMessage { text: text.map(str::to_owned), has_images };
+    let said = |text: Option<&str>, has_images| Change::UserMessage {
+        text: text.map(str::to_owned),
+        has_images,
+    };
     assert_eq!(
-        change(r#"[{"type":"text","text":"a "},{"type":"skill","name":"s"},{"type":"text","text":"b "}]"#),
+        change(
+            r#"[{"type":"text","text":"a "},{"type":"skill","name":"s"},{"type":"text","text":"b "}]"#
+        ),
         said(Some("a b"), false)
     );
     assert_eq!(change(r#"[{"type":"image","image_url":"u"}]"#), said(None, true));
@@ -224,8 +243,7 @@ fn newer_versions_say_messages_as_completed_items() {
     );
     assert_eq!(change("[7, {}, {\"type\":1}]"), said(None, false));
     assert_eq!(change("7"), Change::Touch);
-    let agent =
-        r#"{"type":"item_completed","item":{"type":"AgentMessage","content":[{"type":"text","text":"a"}]}}"#;
+    let agent = r#"{"type":"item_completed","item":{"type":"AgentMessage","content":[{"type":"text","text":"a"}]}}"#;
     assert_eq!(Change::parse("event_msg", agent), Change::Touch);
 }
 
@@ -248,7 +266,9 @@ fn a_goal_is_the_preview_if_there_is_none() {
 #[test]
 fn tokens_and_turns() {
     let tokens = |total: &str| {
-        format!(r#"{{"type":"token_count","info":{{"total_token_usage":{{"total_tokens":{total}}}}}}}"#)
+        format!(
+            r#"{{"type":"token_count","info":{{"total_token_usage":{{"total_tokens":{total}}}}}}}"#
+        )
     };
     row(
         &[("event_msg", &tokens("5")), ("event_msg", &tokens("7"))],
@@ -279,7 +299,8 @@ fn an_explicit_title_stands_for_ever() {
         (vec![&clear, &hello], Value::Null),
         (vec![&hello, &set, &clear, &hello], Value::Null),
     ] {
-        let lines: Vec<(&str, &str)> = lines.into_iter().map(|line| ("event_msg", line.as_str())).collect();
+        let lines: Vec<(&str, &str)> =
+            lines.into_iter().map(|line| ("event_msg", line.as_str())).collect();
         let (patch, _) = play(&lines);
         assert_eq!(patch.get(Column::Title), Some(&expected), "{lines:?}");
         assert_eq!(patch.get(Column::FirstUserMessage), Some(&text("hello")));
@@ -295,7 +316,11 @@ fn metadata_is_set_cleared_or_kept() {
         archived: Some(true),
         ..MetadataUpdate::default()
     };
-    let undo = MetadataUpdate { memory_mode: Some(None), archived: Some(false), ..MetadataUpdate::default() };
+    let undo = MetadataUpdate {
+        memory_mode: Some(None),
+        archived: Some(false),
+        ..MetadataUpdate::default()
+    };
     let items = [Item::metadata(&set).unwrap(), Item::metadata(&undo).unwrap()];
     // What is written is what is read.
     assert_eq!(items[0].change(), &Change::Metadata(Box::new(set)));
@@ -318,8 +343,14 @@ fn fields_of_unexpected_shape_say_nothing_and_hide_no_other() {
         ("turn_context", "[]"),
         ("event_msg", r#"{"type":7}"#),
         ("event_msg", r#"{"type":"user_message","message":7,"images":{}}"#),
-        ("event_msg", r#"{"type":"token_count","info":{"total_token_usage":{"total_tokens":"7"}}}"#),
-        ("event_msg", r#"{"type":"token_count","info":{"total_token_usage":{"total_tokens":1.5}}}"#),
+        (
+            "event_msg",
+            r#"{"type":"token_count","info":{"total_token_usage":{"total_tokens":"7"}}}"#,
+        ),
+        (
+            "event_msg",
+            r#"{"type":"token_count","info":{"total_token_usage":{"total_tokens":1.5}}}"#,
+        ),
         ("event_msg", r#"{"type":"thread_goal_updated","goal":"x"}"#),
         ("event_msg", r#"{"type":"thread_metadata_updated","title":7,"archived":"yes"}"#),
         ("event_msg", r#"{"type":"item_completed","item":7}"#),
@@ -338,7 +369,10 @@ fn fields_of_unexpected_shape_say_nothing_and_hide_no_other() {
 #[test]
 fn what_the_constructors_write_is_what_they_were_given() {
     let mut meta = SessionMeta::new(thread());
-    assert_eq!(Item::session_meta(&meta).unwrap().change(), &Change::SessionMeta(Box::new(meta.clone())));
+    assert_eq!(
+        Item::session_meta(&meta).unwrap().change(),
+        &Change::SessionMeta(Box::new(meta.clone()))
+    );
     let some = |text: &str| Some(text.to_owned());
     meta.timestamp = Some(Millis(5));
     meta.cwd = some("/w \"quoted\"");
@@ -359,7 +393,10 @@ fn what_the_constructors_write_is_what_they_were_given() {
         approval_policy: some("never"),
         sandbox_policy: some("{not an object}"),
     };
-    assert_eq!(Item::turn_context(&context).unwrap().change(), &Change::TurnContext(Box::new(context)));
+    assert_eq!(
+        Item::turn_context(&context).unwrap().change(),
+        &Change::TurnContext(Box::new(context))
+    );
     assert_eq!(Item::token_count(9).unwrap().change(), &Change::Tokens(9));
     assert_eq!(Item::task_started("t").unwrap().change(), &Change::TurnStarted);
 }

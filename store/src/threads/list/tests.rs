@@ -52,24 +52,28 @@ impl Table {
         }
         transaction.commit().unwrap();
         let all = format!("SELECT {} FROM threads", *COLUMNS);
-        let all =
-            reader.query(|connection| connection.prepare(&all)?.query_map([], rows::row)?.collect()).unwrap();
+        let all = reader
+            .query(|connection| connection.prepare(&all)?.query_map([], rows::row)?.collect())
+            .unwrap();
         Self { rows: reader, all, _folder: folder }
     }
 
     /// The list as one would write it without a database.
     fn sorted(&self, query: &ListQuery) -> Vec<&ThreadRow> {
-        let is = |filter: &Option<String>, value: &Option<String>| filter.is_none() || filter == value;
+        let is =
+            |filter: &Option<String>, value: &Option<String>| filter.is_none() || filter == value;
         let has = |value: &Option<String>, text: &str| {
-            value
-                .as_deref()
-                .is_some_and(|value| value.to_ascii_lowercase().contains(&text.to_ascii_lowercase()))
+            value.as_deref().is_some_and(|value| {
+                value.to_ascii_lowercase().contains(&text.to_ascii_lowercase())
+            })
         };
         let mut rows: Vec<&ThreadRow> = self
             .all
             .iter()
             .filter(|row| row.archived_at.is_some() == query.archived)
-            .filter(|row| is(&query.source, &row.source) && is(&query.provider, &row.model_provider))
+            .filter(|row| {
+                is(&query.source, &row.source) && is(&query.provider, &row.model_provider)
+            })
             .filter(|row| is(&query.cwd, &row.cwd))
             .filter(|row| {
                 let of = |text: &String| has(&row.title, text) || has(&row.preview, text);
@@ -89,13 +93,25 @@ fn pages_are_the_pieces_of_a_plain_sort() {
         let table = Table::new(rows, times, 7);
         for round in 0..60 {
             let mut maybe = |choices: &[&str]| {
-                random.random_bool(0.4).then(|| choices[random.random_range(0..choices.len())].to_owned())
+                random
+                    .random_bool(0.4)
+                    .then(|| choices[random.random_range(0..choices.len())].to_owned())
             };
             let mut query = ListQuery {
                 source: maybe(&["cli", "vscode", "nobody"]),
                 provider: maybe(&["openai", "mock"]),
                 cwd: maybe(&["/rare", "/w"]),
-                text: maybe(&["ALPHA", "0% CAF\u{e9}", "_", "%", "", "gam", "'", "CAF\u{c9}", "only one"]),
+                text: maybe(&[
+                    "ALPHA",
+                    "0% CAF\u{e9}",
+                    "_",
+                    "%",
+                    "",
+                    "gam",
+                    "'",
+                    "CAF\u{c9}",
+                    "only one",
+                ]),
                 order: [Order::Created, Order::Updated, Order::Recency][round % 3],
                 archived: round % 2 == 0,
                 ..ListQuery::default()
@@ -124,7 +140,8 @@ fn no_list_sorts_or_steps_over_what_came_before() {
     for archived in [false, true] {
         for source in [None, Some("cli".to_owned())] {
             let query = ListQuery { archived, source, after: Some(cursor), ..ListQuery::default() };
-            let index = if archived { "idx_threads_archived_updated" } else { "idx_threads_updated" };
+            let index =
+                if archived { "idx_threads_archived_updated" } else { "idx_threads_updated" };
             let statement = Statement::in_order(&query, "updated_at_ms, id", index);
             let plan: Vec<String> = table
                 .rows
@@ -145,14 +162,19 @@ fn no_list_sorts_or_steps_over_what_came_before() {
 #[test]
 fn the_index_of_a_value_is_read_if_few_have_it() {
     let table = Table::new(3 * FEW as usize, 100, 1);
-    let index = |query: ListQuery| table.rows.query(|connection| index(connection, &query)).unwrap();
+    let index =
+        |query: ListQuery| table.rows.query(|connection| index(connection, &query)).unwrap();
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(index(ListQuery { cwd: text("/rare"), ..ListQuery::default() }), "idx_threads_cwd");
     assert_eq!(index(ListQuery { cwd: text("/w"), ..ListQuery::default() }), "idx_threads_updated");
     let both = ListQuery { cwd: text("/w"), source: text("nobody"), ..ListQuery::default() };
     assert_eq!(index(both), "idx_threads_source");
-    let archived =
-        ListQuery { archived: true, order: Order::Recency, provider: text("mock"), ..ListQuery::default() };
+    let archived = ListQuery {
+        archived: true,
+        order: Order::Recency,
+        provider: text("mock"),
+        ..ListQuery::default()
+    };
     assert_eq!(index(archived), "idx_threads_archived_recency");
 }
 
@@ -166,14 +188,23 @@ fn a_cursor_is_of_one_order_and_one_text() {
     assert!(
         matches!(
             error,
-            ListError::Cursor(CursorError::OtherOrder { cursor: Order::Updated, list: Order::Created })
+            ListError::Cursor(CursorError::OtherOrder {
+                cursor: Order::Updated,
+                list: Order::Created
+            })
         ),
         "{error}"
     );
     let text = next.unwrap().to_string();
-    for wrong in
-        ["", "x", "updated", &text[1..], &text.replace('.', ".+"), &text.to_uppercase(), &format!("{text} ")]
-    {
+    for wrong in [
+        "",
+        "x",
+        "updated",
+        &text[1..],
+        &text.replace('.', ".+"),
+        &text.to_uppercase(),
+        &format!("{text} "),
+    ] {
         assert!(matches!(wrong.parse::<Cursor>(), Err(CursorError::Unknown { .. })), "{wrong}");
     }
 }

@@ -1,4 +1,5 @@
-//! Lists of rows with a text in them: the newest in their order, and if that does not find enough, all of them in any.
+//! Lists of rows with a text in them: the newest in their order, and if that does not find enough,
+//! all of them in any.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,8 +13,8 @@ use crate::threads::column::Column;
 use crate::threads::id::ThreadId;
 use crate::threads::rows::{self, COLUMNS, ThreadRow};
 
-/// After so many rows in the order of a list it is quicker to look through the table as it lies on the disk. A text that is
-/// not rare has filled a page by then.
+/// After so many rows in the order of a list it is quicker to look through the table as it lies on
+/// the disk. A text that is not rare has filled a page by then.
 const IN_ORDER: usize = 4000;
 
 /// A text that is looked for. Letters of ASCII match in either case.
@@ -48,7 +49,9 @@ pub(super) fn search(
                 return Ok(None);
             }
             looked_at += 1;
-            if text.is_in(bytes(row, Column::Title as usize)?, bytes(row, Column::Preview as usize)?) {
+            if text
+                .is_in(bytes(row, Column::Title as usize)?, bytes(row, Column::Preview as usize)?)
+            {
                 rows.push(rows::row(row)?);
                 if rows.len() > query.limit {
                     break;
@@ -64,7 +67,11 @@ pub(super) fn search(
 }
 
 /// The ids of those rows, from the whole table as it lies on the disk.
-fn newest(connection: &Connection, query: &ListQuery, text: &Text) -> rusqlite::Result<Vec<ThreadId>> {
+fn newest(
+    connection: &Connection,
+    query: &ListQuery,
+    text: &Text,
+) -> rusqlite::Result<Vec<ThreadId>> {
     let columns = format!("{}, id, title, preview", query.order.column().name());
     let anywhere = Statement::of(query, &columns, "NOT INDEXED");
     let newest = anywhere.rows(connection, |found| {

@@ -76,7 +76,9 @@ fn whole(row: &Row<'_>) -> rusqlite::Result<Patch> {
         let value = match row.get_ref(index)? {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(integer) => Value::Integer(integer),
-            other => Value::Text(String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned()),
+            other => Value::Text(
+                String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned(),
+            ),
         };
         patch.set(column, value);
     }

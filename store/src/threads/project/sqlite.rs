@@ -1,4 +1,5 @@
-//! The projector of every mode but the published one: one statement a patch, one transaction a batch.
+//! The projector of every mode but the published one: one statement a patch, one transaction a
+//! batch.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ use crate::threads::column::{Column, Value};
 use crate::threads::database::{self, DatabaseError};
 use crate::threads::patch::Patch;
 
-/// Between two tries to take the write lock. SQLite's own handler waits up to 100 ms, and a row would be that much later.
+/// Between two tries to take the write lock. SQLite's own handler waits up to 100 ms, and a row
+/// would be that much later.
 const RETRY: Duration = Duration::from_millis(1);
 /// Shapes of patches that keep their statement: a conversation makes about ten.
 const STATEMENTS: usize = 64;
@@ -31,7 +33,8 @@ pub(in crate::threads) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database at `path`, creating it if it is missing. Transactions are counted in `transactions`.
+    /// Opens the database at `path`, creating it if it is missing. Transactions are counted in
+    /// `transactions`.
     pub(in crate::threads) fn open(
         path: &Path,
         busy_timeout: Duration,
@@ -67,8 +70,10 @@ impl Sqlite {
         self.transactions.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         loop {
-            let begun =
-                self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+            let begun = self
+                .connection
+                .prepare_cached("BEGIN IMMEDIATE")
+                .and_then(|mut begin| begin.execute([]));
             let Err(source) = begun else { return Ok(()) };
             let waited = started.elapsed();
             if source.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) {
@@ -95,7 +100,8 @@ impl Sqlite {
     }
 
     fn execute(&self, sql: &str) -> Result<(), ProjectError> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(|source| self.error(&source))?;
+        let mut statement =
+            self.connection.prepare_cached(sql).map_err(|source| self.error(&source))?;
         statement.execute([]).map(drop).map_err(|source| self.error(&source))
     }
 
@@ -111,7 +117,10 @@ impl Sqlite {
             .and_then(|mut statement| statement.execute(params_from_iter(values(projection))))
             .map_err(|source| self.error(&source))?;
         if changed == 0 && !self.ablated.has(Ablation::RowMissing) {
-            return Err(ProjectError::RowMissing { path: self.path.clone(), thread: projection.thread });
+            return Err(ProjectError::RowMissing {
+                path: self.path.clone(),
+                thread: projection.thread,
+            });
         }
         Ok(())
     }
@@ -125,7 +134,8 @@ impl Sqlite {
         vec![outcome; batch.len()]
     }
 
-    /// Applies each patch in a separate savepoint, so that a row the database refuses is the only one it costs.
+    /// Applies each patch in a separate savepoint, so that a row the database refuses is the only
+    /// one it costs.
     fn apply_each(&self, batch: &[Projection<'_>]) -> Vec<Result<(), ProjectError>> {
         batch
             .iter()
@@ -161,7 +171,8 @@ impl Projector for Sqlite {
             _ if self.ablated.has(Ablation::Savepoints) => self.apply_all(batch),
             _ => self.apply_each(batch),
         };
-        // Some failures, such as a full disk, end the transaction, and what was done in it before is undone.
+        // Some failures, such as a full disk, end the transaction, and what was done in it before
+        // is undone.
         if self.connection.is_autocommit()
             && let Some(Err(error)) = outcomes.iter().find(|outcome| outcome.is_err())
         {
@@ -174,8 +185,8 @@ impl Projector for Sqlite {
     }
 }
 
-/// The statement that applies a patch of this shape. A whole row takes the place of whatever is there, its absent
-/// columns included; a part of one changes a row that must be there.
+/// The statement that applies a patch of this shape. A whole row takes the place of whatever is
+/// there, its absent columns included; a part of one changes a row that must be there.
 fn statement(patch: &Patch) -> Cow<'static, str> {
     if patch.is_complete() {
         return Cow::Borrowed(WHOLE_ROW.as_str());
@@ -194,7 +205,8 @@ fn statement(patch: &Patch) -> Cow<'static, str> {
 
 static WHOLE_ROW: LazyLock<String> = LazyLock::new(|| {
     let names: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
-    let excluded: Vec<String> = names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let excluded: Vec<String> =
+        names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
     format!(
         "INSERT INTO threads ({}, id) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}",
         names.join(", "),
@@ -240,14 +252,17 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("threads.sqlite");
             let mut sqlite = Sqlite::open(&path, Duration::ZERO, Arc::default()).unwrap();
-            let pages: i64 = sqlite.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+            let pages: i64 =
+                sqlite.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
             sqlite
                 .connection
                 .query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(()))
                 .unwrap();
             let patches: Vec<_> = (0..rows).map(whole).collect();
-            let batch: Vec<_> =
-                patches.iter().map(|(thread, patch)| Projection { thread: *thread, patch }).collect();
+            let batch: Vec<_> = patches
+                .iter()
+                .map(|(thread, patch)| Projection { thread: *thread, patch })
+                .collect();
             for outcome in sqlite.project(&batch) {
                 let error = outcome.unwrap_err();
                 assert!(
@@ -265,7 +280,9 @@ mod tests {
         let path = folder.path().join("threads.sqlite");
         let mut sqlite = Sqlite::open(&path, Duration::ZERO, Arc::clone(&transactions)).unwrap();
         let pragma = |name: &str| {
-            sqlite.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, String>(0))
+            sqlite
+                .connection
+                .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, String>(0))
         };
         assert_eq!(pragma("journal_mode").unwrap(), "wal");
         let synchronous: i64 =

@@ -40,8 +40,13 @@ impl File {
 
     fn replay_through(&self, bytes: usize) -> Result<Replay, HistoryError> {
         let go_on = |_| ControlFlow::<Infallible>::Continue(());
-        let ControlFlow::Continue(replay) =
-            replay_with(&[self.path()], id(THREAD), Ablations::NONE, &mut Scratch::of(bytes), go_on)?;
+        let ControlFlow::Continue(replay) = replay_with(
+            &[self.path()],
+            id(THREAD),
+            Ablations::NONE,
+            &mut Scratch::of(bytes),
+            go_on,
+        )?;
         Ok(replay)
     }
 }
@@ -192,11 +197,14 @@ fn mutate(line: &mut Vec<u8>, random: &mut ChaCha8Rng) {
     ];
     for _ in 0..random.random_range(1..3) {
         let at = random.random_range(0..line.len());
-        let end = random.random_range(at..(at + 12).min(line.len() + 1).max(at + 1)).min(line.len());
+        let end =
+            random.random_range(at..(at + 12).min(line.len() + 1).max(at + 1)).min(line.len());
         match random.random_range(0..4) {
             0 => drop(line.drain(at..end)),
             1 => line[at] = random.random(),
-            2 => drop(line.splice(at..at, PIECES[random.random_range(0..PIECES.len())].iter().copied())),
+            2 => drop(
+                line.splice(at..at, PIECES[random.random_range(0..PIECES.len())].iter().copied()),
+            ),
             _ => {
                 let copied = line[at..end].to_vec();
                 line.splice(at..at, copied);
@@ -229,8 +237,12 @@ fn broken_lines_are_left_out_and_every_buffer_agrees() {
         }
         let file = File::of(&text);
         let replay = file.replay().unwrap();
-        let left_out: Vec<u64> =
-            expected.iter().zip(2..).filter(|(is_record, _)| !**is_record).map(|(_, line)| line).collect();
+        let left_out: Vec<u64> = expected
+            .iter()
+            .zip(2..)
+            .filter(|(is_record, _)| !**is_record)
+            .map(|(_, line)| line)
+            .collect();
         let found: Vec<u64> = replay.problems.iter().map(|problem| problem.line).collect();
         assert_eq!(found, left_out, "{}", String::from_utf8_lossy(&text));
         assert_eq!(through_all_sizes(&file), 0, "{}", String::from_utf8_lossy(&text));
@@ -306,7 +318,10 @@ fn a_file_that_begins_as_no_history_of_the_thread_is_refused() {
     let lines = sample();
     let refused = |text: &str| File::of(text.as_bytes()).replay().unwrap_err();
     let found = refused(&lines[1..].concat());
-    assert!(matches!(found, HistoryError::OtherThread { found, .. } if found == id(OTHER)), "{found}");
+    assert!(
+        matches!(found, HistoryError::OtherThread { found, .. } if found == id(OTHER)),
+        "{found}"
+    );
     for text in [
         lines[2].clone(),
         format!("\n{}", lines[0]),

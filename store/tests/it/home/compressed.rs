@@ -22,8 +22,11 @@ fn m4_a_compressed_history_is_read_like_the_plain_one() {
     assert_eq!(home.repair().written, 1);
     let row = home.rebuilt(THREAD);
     assert_eq!(row.history_bytes, path.metadata().unwrap().len());
-    let as_plain =
-        ThreadRow { history_bytes: plain.history_bytes, rollout_path: plain.rollout_path.clone(), ..row };
+    let as_plain = ThreadRow {
+        history_bytes: plain.history_bytes,
+        rollout_path: plain.rollout_path.clone(),
+        ..row
+    };
     assert_eq!(as_plain, plain);
 }
 
@@ -31,7 +34,8 @@ fn m4_a_compressed_history_is_read_like_the_plain_one() {
 fn several_frames_and_lines_longer_than_the_buffer_are_read() {
     let home = Home::new();
     let long = "\u{e9}".repeat(300_000);
-    let first = meta(0, THREAD, "") + &line(1, "response_item", &format!("{{\"text\":\"{long}\"}}"));
+    let first =
+        meta(0, THREAD, "") + &line(1, "response_item", &format!("{{\"text\":\"{long}\"}}"));
     let second = message(2, &long) + &tokens(3, 100);
     // A frame that is to be skipped is between them.
     let skipped = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
@@ -48,8 +52,11 @@ fn the_plain_file_counts_where_both_are_there() {
     home.write(DAY, &name(THREAD), history(THREAD));
     assert_eq!(home.rebuilt(THREAD).tokens_used, 100);
     // Elsewhere it is a second history.
-    fs::rename(home.root().join(DAY).join(zst(THREAD)), home.root().join("sessions").join(zst(THREAD)))
-        .unwrap();
+    fs::rename(
+        home.root().join(DAY).join(zst(THREAD)),
+        home.root().join("sessions").join(zst(THREAD)),
+    )
+    .unwrap();
     let done = home.rebuild();
     assert!(matches!(done.failures[..], [Error::Duplicate { .. }]), "{done:?}");
 }
@@ -66,7 +73,10 @@ fn a_damaged_compressed_history_fails_and_costs_no_other() {
         home.write(DAY, &name(OTHER), history(OTHER));
         home.write(DAY, &zst(THREAD), damaged);
         let done = home.rebuild();
-        assert!(matches!(done.failures[..], [Error::Unreadable(HistoryError::Damaged { .. })]), "{done:?}");
+        assert!(
+            matches!(done.failures[..], [Error::Unreadable(HistoryError::Damaged { .. })]),
+            "{done:?}"
+        );
         assert_eq!(done.written, 1);
         assert_eq!(home.verify().failures.len(), 1);
         assert!(home.store().resume(id(THREAD)).is_err());
@@ -96,7 +106,8 @@ fn a_writer_restores_the_plain_file_first() {
     assert_eq!(home.rebuild().removed, 0);
 }
 
-/// A disk on which one call fails, and that knows whether a whole history was there at every moment.
+/// A disk on which one call fails, and that knows whether a whole history was there at every
+/// moment.
 #[derive(Debug)]
 struct Fails {
     call: &'static str,
@@ -182,7 +193,9 @@ fn a_restore_that_fails_anywhere_leaves_a_whole_history_and_the_next_one_works()
         let compressed = home.write(DAY, &zst(THREAD), compressed(&history(THREAD)));
         let plain = home.root().join(DAY).join(name(THREAD));
         let disk = Arc::new(Fails { call, compressed, plain: plain.clone() });
-        let store = ThreadStore::open(home.root(), StoreOptions { disk, ..StoreOptions::default() }).unwrap();
+        let store =
+            ThreadStore::open(home.root(), StoreOptions { disk, ..StoreOptions::default() })
+                .unwrap();
         assert!(store.resume(id(THREAD)).is_err(), "{call}");
         let done = home.rebuild();
         assert_eq!((done.written, done.failures.len()), (1, 0), "{call}");

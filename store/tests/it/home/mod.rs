@@ -1,4 +1,5 @@
-//! Homes as the Codex CLI leaves them: archived threads, segments, compressed histories, names, and files that are none.
+//! Homes as the Codex CLI leaves them: archived threads, segments, compressed histories, names, and
+//! files that are none.
 
 mod compressed;
 mod segments;
@@ -14,8 +15,8 @@ use std::time::Duration;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tempfile::TempDir;
 use tracerig_store::threads::{
-    Progress, Rebuilt, Rows, Sessions, StoreOptions, SweepOptions, ThreadId, ThreadRow, ThreadStore,
-    Verified, rebuild, repair, verify,
+    Progress, Rebuilt, Rows, Sessions, StoreOptions, SweepOptions, ThreadId, ThreadRow,
+    ThreadStore, Verified, rebuild, repair, verify,
 };
 
 /// A thread of the small cases.

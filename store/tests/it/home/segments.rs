@@ -18,12 +18,15 @@ fn base(end: u32) -> String {
     )
 }
 
-/// The case `m3`: a second segment after `thread/revert`. Its files have no ordinals, and all their times are one.
+/// The case `m3`: a second segment after `thread/revert`. Its files have no ordinals, and all their
+/// times are one.
 fn m3(home: &Home, folder: &str) {
     let at = |line: String| line.replace("10:00:01", "10:00:00").replace("10:00:02", "10:00:00");
-    let first = [meta(0, THREAD, ""), line(0, "turn_context", "{\"model\":\"m\"}"), tokens(0, 100)].concat();
+    let first = [meta(0, THREAD, ""), line(0, "turn_context", "{\"model\":\"m\"}"), tokens(0, 100)]
+        .concat();
     let second =
-        [meta(0, THREAD, &base(3)), line(0, "turn_context", "{\"model\":\"m\"}"), tokens(0, 150)].concat();
+        [meta(0, THREAD, &base(3)), line(0, "turn_context", "{\"model\":\"m\"}"), tokens(0, 150)]
+            .concat();
     home.write(folder, &name(THREAD), at(first));
     home.write(folder, &segment_name(1), at(second));
 }
@@ -33,7 +36,10 @@ fn m3_a_thread_in_two_segments_is_one_history() {
     let home = Home::new();
     m3(&home, DAY);
     let row = home.rebuilt(THREAD);
-    assert_eq!((row.tokens_used, row.updated_at.to_string().as_str()), (150, "2026-11-29T10:00:00.000Z"));
+    assert_eq!(
+        (row.tokens_used, row.updated_at.to_string().as_str()),
+        (150, "2026-11-29T10:00:00.000Z")
+    );
     assert_eq!(row.rollout_path, Path::new(DAY).join(segment_name(1)));
     let verified = home.verify();
     assert_eq!((verified.threads, verified.files, verified.equal), (1, 2, 1));
@@ -43,10 +49,15 @@ fn m3_a_thread_in_two_segments_is_one_history() {
 fn what_a_segment_goes_back_behind_is_no_part_of_the_history() {
     let home = Home::new();
     let first = [meta(0, THREAD, ""), message(1, "kept"), tokens(2, 100)].concat()
-        + &line(3, "event_msg", "{\"type\":\"thread_goal_updated\",\"goal\":{\"objective\":\"gone\"}}")
+        + &line(
+            3,
+            "event_msg",
+            "{\"type\":\"thread_goal_updated\",\"goal\":{\"objective\":\"gone\"}}",
+        )
         + &line(4, "turn_context", "{\"model\":\"gone\",\"approval_policy\":\"never\"}");
     home.write(DAY, &name(THREAD), first);
-    // The names are not in the order of the bases, and the second file begins where the third one replaces it.
+    // The names are not in the order of the bases, and the second file begins where the third one
+    // replaces it.
     home.write(
         DAY,
         &segment_name(9),
@@ -55,7 +66,10 @@ fn what_a_segment_goes_back_behind_is_no_part_of_the_history() {
     home.write(DAY, &segment_name(4), [meta(20, THREAD, &base(5)), tokens(21, 150)].concat());
     let row = home.rebuilt(THREAD);
     assert_eq!((row.first_user_message.as_deref(), row.approval_mode), (Some("kept"), None));
-    assert_eq!((row.tokens_used, row.updated_at.to_string().as_str()), (150, "2026-11-29T10:00:21.000Z"));
+    assert_eq!(
+        (row.tokens_used, row.updated_at.to_string().as_str()),
+        (150, "2026-11-29T10:00:21.000Z")
+    );
     assert_eq!(row.rollout_path, Path::new(DAY).join(segment_name(4)));
     let loaded: Vec<_> = home.sessions().history(id(THREAD)).unwrap().unwrap().collect();
     assert_eq!(loaded.len(), 3 + 2 + 2);
@@ -115,8 +129,11 @@ fn m5_a_thread_among_the_archived_ones_is_archived() {
 
     // Moved back, it is not any more; a look at the path tells.
     fs::create_dir_all(home.root().join(DAY)).unwrap();
-    fs::rename(home.root().join(ARCHIVE).join(name(THREAD)), home.root().join(DAY).join(name(THREAD)))
-        .unwrap();
+    fs::rename(
+        home.root().join(ARCHIVE).join(name(THREAD)),
+        home.root().join(DAY).join(name(THREAD)),
+    )
+    .unwrap();
     assert_eq!(home.repair().written, 1);
     assert_eq!(home.row(THREAD).unwrap().archived_at, None);
     // Segments are archived together.

@@ -12,7 +12,11 @@ fn what_is_skipped_is_counted_by_reason() {
                    {\"role\":\"user\",\"content\":[]}\n";
     for number in 2..4 {
         let thread = format!("01a0000{number}-0000-7000-8000-000000000000");
-        home.write("sessions/2025/05/07", &name(&thread), untyped.replace("01a00002", &thread[..8]));
+        home.write(
+            "sessions/2025/05/07",
+            &name(&thread),
+            untyped.replace("01a00002", &thread[..8]),
+        );
     }
     let old = home.write("sessions", "rollout-2025-04-20-0b5f.json", "{}");
     home.write(DAY, "notes.txt", "x");
@@ -25,8 +29,12 @@ fn what_is_skipped_is_counted_by_reason() {
     let verified = home.verify();
     for skipped in [&done.skipped, &verified.skipped] {
         let found: Vec<_> = skipped.iter().map(|(reason, number, _)| (reason, number)).collect();
-        let mut expected =
-            vec![(Reason::Name, 1), (Reason::Link, links), (Reason::Superseded, 1), (Reason::Untyped, 2)];
+        let mut expected = vec![
+            (Reason::Name, 1),
+            (Reason::Link, links),
+            (Reason::Superseded, 1),
+            (Reason::Untyped, 2),
+        ];
         expected.retain(|(_, number)| *number > 0);
         assert_eq!(found, expected);
         assert_eq!(skipped.iter().next().unwrap().2, old);

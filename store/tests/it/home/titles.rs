@@ -23,7 +23,11 @@ fn the_last_name_in_the_index_beats_a_derived_title() {
     assert_eq!(home.row(THREAD).unwrap().preview.as_deref(), Some("do it"));
 
     // A new name changes no history; a repair sees it anyway.
-    home.write("", INDEX, named(THREAD, "given") + &named(OTHER, "other") + &named(THREAD, "again"));
+    home.write(
+        "",
+        INDEX,
+        named(THREAD, "given") + &named(OTHER, "other") + &named(THREAD, "again"),
+    );
     assert_eq!(home.repair().written, 2);
     assert_eq!(home.row(THREAD).unwrap().title.as_deref(), Some("again"));
     home.all_equal();
@@ -38,7 +42,8 @@ fn a_writer_keeps_the_name_and_an_explicit_title_in_the_history_beats_it() {
     live.append_and_flush(&[Item::user_message("a message").unwrap()]).unwrap();
     assert_eq!(home.row(THREAD).unwrap().title.as_deref(), Some("given"));
     home.all_equal();
-    let update = MetadataUpdate { title: Some(Some("explicit".to_owned())), ..MetadataUpdate::default() };
+    let update =
+        MetadataUpdate { title: Some(Some("explicit".to_owned())), ..MetadataUpdate::default() };
     assert_eq!(live.update_metadata(&update).unwrap().title.as_deref(), Some("explicit"));
     live.shutdown().unwrap();
     home.all_equal();

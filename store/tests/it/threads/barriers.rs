@@ -120,7 +120,8 @@ fn an_update_comes_after_what_was_pending_and_in_one_projection_with_it() {
     thread.append(&[tokens(1)]).unwrap();
     let first = test.calls.next();
     thread.append(&[Item::user_message("derived").unwrap(), tokens(2)]).unwrap();
-    let update = MetadataUpdate { title: Some(Some("explicit".into())), ..MetadataUpdate::default() };
+    let update =
+        MetadataUpdate { title: Some(Some("explicit".into())), ..MetadataUpdate::default() };
     std::thread::scope(|scope| {
         let updated = scope.spawn(|| thread.update_metadata(&update));
         test.barriers.next();

@@ -1,4 +1,5 @@
-//! A store whose projector does what the test says, when the test says it; a clock that stands still; a disk that fails.
+//! A store whose projector does what the test says, when the test says it; a clock that does not
+//! move; a disk that fails.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tracerig_store::threads::{
-    Clock, DatabaseError, Disk, DiskFile, FileSystem, Item, LiveThread, Millis, Mode, Observer, Patch,
-    ProjectError, Projection, ProjectionReport, Projector, SessionMeta, StoreOptions, ThreadId, ThreadStore,
+    Clock, DatabaseError, Disk, DiskFile, FileSystem, Item, LiveThread, Millis, Mode, Observer,
+    Patch, ProjectError, Projection, ProjectionReport, Projector, SessionMeta, StoreOptions,
+    ThreadId, ThreadStore,
 };
 
 /// How long a test waits for what must happen; only a failing test waits so long.
@@ -46,8 +48,16 @@ impl Controlled {
             nap: Duration::from_millis(1),
             ..options
         };
-        let store = ThreadStore::open_with(folder.path(), options, Box::new(Gated { started })).unwrap();
-        Self { folder, store, clock, calls: Calls(calls), barriers: Barriers(waiting), ended: Ended(ended) }
+        let store =
+            ThreadStore::open_with(folder.path(), options, Box::new(Gated { started })).unwrap();
+        Self {
+            folder,
+            store,
+            clock,
+            calls: Calls(calls),
+            barriers: Barriers(waiting),
+            ended: Ended(ended),
+        }
     }
 
     pub(crate) fn thread(&self) -> LiveThread {

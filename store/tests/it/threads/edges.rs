@@ -1,4 +1,5 @@
-//! The edges: handles that are gone, stores that start together, writers of other programs, devices and projectors that fail.
+//! The edges: handles that are gone, stores that start together, writers of other programs, devices
+//! and projectors that fail.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,8 +48,11 @@ fn what_a_dropped_handle_left_pending_does_not_undo_what_the_next_writer_project
 fn a_handle_that_was_shut_down_does_not_write_over_the_next_writers_row() {
     for mode in Mode::ALL {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            StoreOptions { mode, busy_timeout: Duration::from_millis(50), ..StoreOptions::default() };
+        let options = StoreOptions {
+            mode,
+            busy_timeout: Duration::from_millis(50),
+            ..StoreOptions::default()
+        };
         let store = ThreadStore::open(folder.path(), options).unwrap();
         let thread = store.create(&meta()).unwrap();
         let id = thread.id();
@@ -140,13 +144,20 @@ impl Disk for FolderSyncFails {
 fn an_append_with_fsync_is_acknowledged_only_when_the_name_of_its_file_is_durable_too() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(FolderSyncFails::default());
-    let options =
-        StoreOptions { durability: Durability::Fsync, disk: disk.clone(), ..StoreOptions::default() };
+    let options = StoreOptions {
+        durability: Durability::Fsync,
+        disk: disk.clone(),
+        ..StoreOptions::default()
+    };
     let store = ThreadStore::open(folder.path(), options).unwrap();
     let thread = store.create(&meta()).unwrap();
     let acknowledged = thread.append(&[tokens(1)]).is_ok();
     let synced = disk.done.load(Ordering::SeqCst) >= 4;
-    assert!(synced || !acknowledged, "acknowledged with {} folders synced", disk.done.load(Ordering::SeqCst));
+    assert!(
+        synced || !acknowledged,
+        "acknowledged with {} folders synced",
+        disk.done.load(Ordering::SeqCst)
+    );
 }
 
 #[test]
@@ -159,8 +170,11 @@ fn a_history_that_was_made_without_fsync_is_named_durably_before_an_append_with_
     drop(thread);
     drop(store);
     let disk = Arc::new(FolderSyncFails { syncs: AtomicUsize::new(1), done: AtomicUsize::new(0) });
-    let options =
-        StoreOptions { durability: Durability::Fsync, disk: disk.clone(), ..StoreOptions::default() };
+    let options = StoreOptions {
+        durability: Durability::Fsync,
+        disk: disk.clone(),
+        ..StoreOptions::default()
+    };
     let store = ThreadStore::open(folder.path(), options).unwrap();
     store.resume(id).unwrap().append(&[tokens(2)]).unwrap();
     assert!(disk.done.load(Ordering::SeqCst) >= 1, "no folder was synced");

@@ -170,7 +170,10 @@ fn a_row_that_vanished_is_brought_back_whole() {
                 break call;
             }
             // The flush came before the answer: its own attempt finds out.
-            call.answer(&Err(ProjectError::RowMissing { path: "rows".into(), thread: thread.id() }));
+            call.answer(&Err(ProjectError::RowMissing {
+                path: "rows".into(),
+                thread: thread.id(),
+            }));
         };
         assert_eq!(whole.patch().get(Column::TokensUsed), Some(&Value::Integer(2)));
         assert!(whole.patch().get(Column::RolloutPath).is_some());
@@ -182,7 +185,8 @@ fn a_row_that_vanished_is_brought_back_whole() {
 #[test]
 fn a_shutdown_reports_both_failures_and_closes_all_the_same() {
     let disk = FailingDisk::default();
-    let options = StoreOptions { disk: std::sync::Arc::new(disk.clone()), ..StoreOptions::default() };
+    let options =
+        StoreOptions { disk: std::sync::Arc::new(disk.clone()), ..StoreOptions::default() };
     let test = Controlled::with(options);
     let thread = test.thread();
     thread.append(&[tokens(1)]).unwrap();

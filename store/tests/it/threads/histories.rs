@@ -45,7 +45,8 @@ impl OnDisk {
         let [path] = &self.histories()[..] else { panic!("{:?}", self.histories()) };
         let text = std::fs::read_to_string(path).unwrap();
         assert!(text.is_empty() || text.ends_with('\n'), "{text}");
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let lines =
+            text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         lines
             .enumerate()
             .filter_map(|(index, line)| {
@@ -207,8 +208,11 @@ fn a_history_with_the_id_of_another_is_refused() {
     thread.shutdown().unwrap();
     let [history] = &test.histories()[..] else { panic!() };
     std::fs::create_dir_all(test.folder.path().join("sessions/copies")).unwrap();
-    std::fs::copy(history, test.folder.path().join("sessions/copies").join(history.file_name().unwrap()))
-        .unwrap();
+    std::fs::copy(
+        history,
+        test.folder.path().join("sessions/copies").join(history.file_name().unwrap()),
+    )
+    .unwrap();
     std::fs::remove_file(test.folder.path().join("threads.sqlite")).unwrap();
     let other = ThreadStore::open(test.folder.path(), StoreOptions::default()).unwrap();
     match other.resume(thread.id()) {
@@ -258,7 +262,8 @@ fn clones_append_in_one_order_and_the_row_follows_it() {
         let totals = test.totals();
         assert_eq!(totals.len(), 200);
         for part in 0..4 {
-            let own: Vec<i64> = totals.iter().copied().filter(|total| total / 1000 == part).collect();
+            let own: Vec<i64> =
+                totals.iter().copied().filter(|total| total / 1000 == part).collect();
             assert!(own.is_sorted() && own.len() == 50);
         }
         let row = test.store.read(thread.id()).unwrap().unwrap();

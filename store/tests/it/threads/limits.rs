@@ -12,7 +12,8 @@ const FOLDER: &str = "TRACERIG_TEST_FOLDER";
 #[test]
 fn on_a_full_disk_everything_acknowledged_stays_and_the_rest_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    // No file may grow beyond 400 blocks of 512 bytes; the signal that would end the process becomes an error.
+    // No file may grow beyond 400 blocks of 512 bytes; the signal that would end the process
+    // becomes an error.
     let script = "trap '' XFSZ; ulimit -f 400; exec \"$0\" --exact threads::limits::under_the_limit --include-ignored --nocapture";
     let child = Command::new("sh")
         .args(["-c", script])
@@ -22,8 +23,11 @@ fn on_a_full_disk_everything_acknowledged_stays_and_the_rest_is_refused() {
         .unwrap();
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{said}\n{}", String::from_utf8_lossy(&child.stderr));
-    let told =
-        said.lines().find_map(|line| line.split_once("acknowledged ")).expect("what it acknowledged").1;
+    let told = said
+        .lines()
+        .find_map(|line| line.split_once("acknowledged "))
+        .expect("what it acknowledged")
+        .1;
     let (id, total) = told.split_once(' ').unwrap();
     let (id, total): (ThreadId, i64) = (id.parse().unwrap(), total.parse().unwrap());
     assert!(total > 10);

@@ -30,7 +30,11 @@ impl Lossy {
     }
 
     fn works(&self) -> io::Result<()> {
-        if self.0.lock().unwrap().dark { Err(io::Error::other("the power is gone")) } else { Ok(()) }
+        if self.0.lock().unwrap().dark {
+            Err(io::Error::other("the power is gone"))
+        } else {
+            Ok(())
+        }
     }
 
     fn sync(&self, done: impl FnOnce(&mut State) -> io::Result<()>) -> io::Result<()> {
@@ -156,13 +160,19 @@ fn with_fsync_a_power_cut_at_any_sync_loses_nothing_acknowledged() {
         }
         let store = ThreadStore::open(folder.path(), StoreOptions::default()).unwrap();
         for (index, id) in ids.iter().enumerate() {
-            let last =
-                acknowledged.iter().rev().find(|(thread, _)| *thread == index).map(|(_, number)| *number);
+            let last = acknowledged
+                .iter()
+                .rev()
+                .find(|(thread, _)| *thread == index)
+                .map(|(_, number)| *number);
             let Some(last) = last else { continue };
             let thread = store.resume(*id).unwrap();
             thread.persist().unwrap();
             let found = store.read(*id).unwrap().unwrap().tokens_used;
-            assert!(found >= last, "power cut at sync {syncs}: {last} was acknowledged, {found} is there");
+            assert!(
+                found >= last,
+                "power cut at sync {syncs}: {last} was acknowledged, {found} is there"
+            );
         }
         if all {
             break;

@@ -79,7 +79,8 @@ fn a_touch_waits_and_a_barrier_does_not_let_it() {
         test.calls.next().succeed();
         thread.flush().unwrap();
         thread.append(&[touch()]).unwrap();
-        // It would be projected now if it were no touch: this append comes after it in the same queue.
+        // It would be projected now if it were no touch: this append comes after it in the same
+        // queue.
         let other = test.thread();
         other.append(&[tokens(1)]).unwrap();
         let call = test.calls.next();
@@ -183,7 +184,8 @@ fn dropping_the_store_projects_what_is_pending() {
 #[test]
 fn a_projection_has_a_span_below_that_of_the_earliest_append_in_it() {
     let recorded = spans::Recorder::default();
-    // Threads of execution that are started below do not inherit a scoped subscriber, so it is that of the process.
+    // Threads of execution that are started below do not inherit a scoped subscriber, so it is that
+    // of the process.
     let subscriber = tracing_subscriber::registry().with(recorded.clone());
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let test = Controlled::new(Mode::Async);
@@ -227,7 +229,11 @@ mod spans {
     impl Recorder {
         pub(super) fn of_thread(&self, name: &str, thread: &str) -> Vec<Span> {
             let spans = self.0.lock().unwrap();
-            spans.iter().filter(|span| span.name == name && span.thread == thread).cloned().collect()
+            spans
+                .iter()
+                .filter(|span| span.name == name && span.thread == thread)
+                .cloned()
+                .collect()
         }
     }
 

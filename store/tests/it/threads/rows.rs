@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tracerig_store::threads::{
-    DatabaseError, Error, Item, LiveThread, MetadataUpdate, Mode, ProjectError, StoreOptions, ThreadRow,
-    ThreadStore, TurnContext,
+    DatabaseError, Error, Item, LiveThread, MetadataUpdate, Mode, ProjectError, StoreOptions,
+    ThreadRow, ThreadStore, TurnContext,
 };
 
 use super::controlled::{meta, tokens, touch};
@@ -21,7 +21,9 @@ fn database(folder: &Path) -> Connection {
 
 /// A conversation with every kind of change in it.
 fn converse(thread: &LiveThread) {
-    thread.append(&[Item::goal("finish the work").unwrap(), Item::task_started("turn-1").unwrap()]).unwrap();
+    thread
+        .append(&[Item::goal("finish the work").unwrap(), Item::task_started("turn-1").unwrap()])
+        .unwrap();
     let context = TurnContext {
         cwd: Some("/elsewhere".into()),
         model: Some("gpt-6".into()),
@@ -39,7 +41,8 @@ fn converse(thread: &LiveThread) {
     };
     thread.update_metadata(&update).unwrap();
     thread.append(&[Item::user_message("and more").unwrap(), tokens(20), touch()]).unwrap();
-    let update = MetadataUpdate { archived: Some(false), git_sha: Some(None), ..MetadataUpdate::default() };
+    let update =
+        MetadataUpdate { archived: Some(false), git_sha: Some(None), ..MetadataUpdate::default() };
     let row = thread.update_metadata(&update).unwrap();
     assert_eq!(row.archived_at, None);
 }
@@ -146,7 +149,10 @@ fn a_busy_database_is_waited_for_and_then_reported_with_nothing_lost() {
         thread.append(&[tokens(2)]).unwrap();
         match thread.flush() {
             Err(Error::Projection { source, .. }) => {
-                assert!(matches!(*source, ProjectError::Database(DatabaseError::Busy { .. })), "{source}");
+                assert!(
+                    matches!(*source, ProjectError::Database(DatabaseError::Busy { .. })),
+                    "{source}"
+                );
             }
             other => panic!("{mode}: {other:?}"),
         }

@@ -1,4 +1,5 @@
-//! Threads that go on with the history of another file: forks, and segments of one thread; and what a migration makes of a file.
+//! Threads that go on with the history of another file: forks, and segments of one thread; and what
+//! a migration makes of a file.
 
 use std::fs;
 use std::io;
@@ -19,7 +20,10 @@ impl World {
         let Some(path) = self.vacant(to, place, None)? else { return Ok(false) };
         let copied: Vec<&[u8]> = match how {
             Fork::Paginated => Vec::new(),
-            _ => parent.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")).collect(),
+            _ => parent
+                .split_inclusive(|byte| *byte == b'\n')
+                .filter(|line| line.ends_with(b"\n"))
+                .collect(),
         };
         let own = u16::try_from(copied.len() + 1).unwrap_or(u16::MAX);
         let meta = Meta { fork: Some(from), ..Meta::of(to) };
@@ -51,8 +55,12 @@ impl World {
     }
 
     pub(super) fn migrate(&mut self, file: u8) -> io::Result<bool> {
-        let Some(path) = self.path(file).filter(|path| !is_compressed(path)) else { return Ok(false) };
-        let (Ok(before), Ok(text)) = (fs::metadata(&path), fs::read(&path)) else { return Ok(false) };
+        let Some(path) = self.path(file).filter(|path| !is_compressed(path)) else {
+            return Ok(false);
+        };
+        let (Ok(before), Ok(text)) = (fs::metadata(&path), fs::read(&path)) else {
+            return Ok(false);
+        };
         let lines = (0..).zip(text.split_inclusive(|byte| *byte == b'\n'));
         let new: Vec<u8> = lines.flat_map(|(number, line)| numbered(line, number)).collect();
         if new == text {

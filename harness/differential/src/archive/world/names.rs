@@ -1,4 +1,5 @@
-//! What happens to the names of files and folders: they are moved, linked, deleted, set aside and put back.
+//! What happens to the names of files and folders: they are moved, linked, deleted, set aside and
+//! put back.
 
 use std::fs::{self, File, Metadata};
 use std::io;

@@ -31,16 +31,21 @@ fn packed(path: &Path) -> PathBuf {
 
 impl World {
     pub(super) fn compress(&mut self, file: u8) -> io::Result<bool> {
-        let Some(path) = self.path(file).filter(|path| !is_compressed(path)) else { return Ok(false) };
+        let Some(path) = self.path(file).filter(|path| !is_compressed(path)) else {
+            return Ok(false);
+        };
         self.exchange(file, &path, &packed(&path), compressed)
     }
 
     pub(super) fn decompress(&mut self, file: u8) -> io::Result<bool> {
-        let Some(path) = self.path(file).filter(|path| is_compressed(path)) else { return Ok(false) };
+        let Some(path) = self.path(file).filter(|path| is_compressed(path)) else {
+            return Ok(false);
+        };
         self.exchange(file, &path, &path.with_extension(""), <[u8]>::to_vec)
     }
 
-    /// A file at another path takes the place of a file, and has its text in another form and the time of its last change.
+    /// A file at another path takes the place of a file, and has its text in another form and the
+    /// time of its last change.
     fn exchange(
         &mut self,
         file: u8,
@@ -50,7 +55,9 @@ impl World {
     ) -> io::Result<bool> {
         let is_free = other.symlink_metadata().is_err() && has_folder(path);
         let is_rollout = path.symlink_metadata().is_ok_and(|found| found.is_file());
-        let Some(text) = read(path).ok().filter(|_| is_free && is_rollout) else { return Ok(false) };
+        let Some(text) = read(path).ok().filter(|_| is_free && is_rollout) else {
+            return Ok(false);
+        };
         let before = fs::metadata(path)?;
         let modified = self.dating.state(&before).modified;
         let rest = std::mem::take(&mut self.slot(file).rest);
@@ -62,7 +69,9 @@ impl World {
     }
 
     pub(super) fn pack(&mut self, from: u8, to: u8) -> io::Result<bool> {
-        let Some(path) = self.path(from).filter(|path| !is_compressed(path)) else { return Ok(false) };
+        let Some(path) = self.path(from).filter(|path| !is_compressed(path)) else {
+            return Ok(false);
+        };
         let other = packed(&path);
         let is_free = other.symlink_metadata().is_err() && has_folder(&path) && self.is_free(to);
         let Some(text) = read(&path).ok().filter(|_| is_free) else { return Ok(false) };

@@ -18,7 +18,8 @@ pub fn jobs() -> NonZeroUsize {
 /// The folder of the repository that has the kept histories of a sort.
 pub fn corpus(sort: &str) -> PathBuf {
     // Crates lie in folders of the repository, and some in folders of those.
-    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("corpus"));
+    let mut above =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("corpus"));
     above.find(|folder| folder.is_dir()).unwrap().join(sort)
 }
 
@@ -30,7 +31,8 @@ pub fn expect_nothing<S: Subject>(subject: S, histories: u64) -> Report {
     report
 }
 
-/// Executes the kept histories of a sort, of which there are at least so many; fails with what is found.
+/// Executes the kept histories of a sort, of which there are at least so many; fails with what is
+/// found.
 #[track_caller]
 pub fn expect_nothing_kept<S: Subject>(subject: S, sort: &str, least: usize) {
     let corpus = kept::files(&corpus(sort)).unwrap();

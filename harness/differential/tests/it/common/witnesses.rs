@@ -1,4 +1,5 @@
-//! What holds for the witnesses of any rules: each goes wrong without its rule, and only then, and the program has all of them.
+//! What holds for the witnesses of any rules: each goes wrong without its rule, and only then, and
+//! the program has all of them.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -18,7 +19,8 @@ pub fn assert_each_shows_its_rule<S: Subject>(rules: &[Tested<S>], jobs: NonZero
     let rows = look(rules, none, jobs, &|_| {}).unwrap();
     assert_eq!(rows.len(), rules.len());
     for row in &rows {
-        let shown = row.witness.as_ref().map(|shown| (shown.operations, shown.kind, shown.wrong_answer));
+        let shown =
+            row.witness.as_ref().map(|shown| (shown.operations, shown.kind, shown.wrong_answer));
         println!("{:<20} {shown:?}", row.name);
     }
     let silent: Vec<_> =
@@ -30,12 +32,14 @@ pub fn assert_each_shows_its_rule<S: Subject>(rules: &[Tested<S>], jobs: NonZero
     }
 }
 
-/// Fails unless the kept witnesses of a sort are those of these rules, say whose they are, and are those that the program has.
+/// Fails unless the kept witnesses of a sort are those of these rules, say whose they are, and are
+/// those that the program has.
 #[track_caller]
 pub fn assert_the_program_has_all<S>(rules: &[Tested<S>], sort: &str) {
     let folder = corpus(sort).join("witnesses");
-    let kept =
-        std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let kept = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap());
     let names: BTreeSet<String> = rules.iter().map(|rule| format!("{}.txt", rule.name)).collect();
     assert_eq!(kept.collect::<BTreeSet<_>>(), names);
     for Tested { name, witness, .. } in rules {

@@ -95,7 +95,8 @@ impl Books {
     /// Moves the folder to where the run does not remove it.
     pub(super) fn keep(&mut self, beside: &Path) -> Result<PathBuf, ScenarioError> {
         let kept = beside.join(format!("violation-{}", self.threads[0].id));
-        std::fs::rename(&self.folder, &kept).map_err(ScenarioError::io(&self.folder, "move the folder"))?;
+        std::fs::rename(&self.folder, &kept)
+            .map_err(ScenarioError::io(&self.folder, "move the folder"))?;
         Ok(kept)
     }
 
@@ -113,12 +114,15 @@ impl Books {
         let rows = if database.exists() { threads::rows(&database)? } else { Default::default() };
         for (index, known) in self.threads.iter_mut().enumerate() {
             let id = known.id.to_string();
-            let appended = known.lines.unwrap_or(0).max(Acknowledged::of(&acknowledged.appended, index));
+            let appended =
+                known.lines.unwrap_or(0).max(Acknowledged::of(&acknowledged.appended, index));
             known.projected = known.projected.max(Acknowledged::of(&acknowledged.projected, index));
             let histories = histories_of(&self.folder.join(SESSIONS), &id);
             let wrong = |what: String| Ok(Err(format!("thread {id}: {what}")));
             let history = match histories.as_slice() {
-                [] if appended > 0 => return wrong(format!("{appended} acknowledged lines, and no history")),
+                [] if appended > 0 => {
+                    return wrong(format!("{appended} acknowledged lines, and no history"));
+                }
                 [] if rows.contains_key(&id) => return wrong("a row, and no history".to_owned()),
                 [] => continue,
                 [history] => history,
@@ -130,7 +134,10 @@ impl Books {
                 Err(what) => return wrong(what),
             };
             if read.lines < appended {
-                return wrong(format!("{appended} lines were acknowledged and {} are there", read.lines));
+                return wrong(format!(
+                    "{appended} lines were acknowledged and {} are there",
+                    read.lines
+                ));
             }
             match (rows.get(&id), read.row_at) {
                 (None, _) if known.projected > 0 => {
@@ -153,7 +160,8 @@ impl Books {
                 (Some(_), Some(_)) => struck.level += 1,
             }
             struck.torn += u64::from(read.is_torn);
-            // A history without a whole first line holds nothing, and nothing was acknowledged of it: it is begun again.
+            // A history without a whole first line holds nothing, and nothing was acknowledged of
+            // it: it is begun again.
             known.lines = if read.is_begun { Some(read.lines) } else { None };
         }
         struck.appends += acknowledged.appends;
@@ -209,7 +217,8 @@ fn read(
             read.row_at = Some(read.lines);
         }
     }
-    let length = std::fs::metadata(history).map_err(ScenarioError::io(history, "look at it"))?.len();
+    let length =
+        std::fs::metadata(history).map_err(ScenarioError::io(history, "look at it"))?.len();
     read.is_torn = length > whole;
     Ok(Ok(read))
 }

@@ -1,8 +1,11 @@
-//! Killing the process that appends, again and again, and checking after each kill that nothing acknowledged is lost.
+//! Killing the process that appends, again and again, and checking after each kill that nothing
+//! acknowledged is lost.
 //!
-//! A writer process appends to a few threads and tells, through a pipe, each append and each barrier that returned. It is killed at a
-//! named point or at a seeded instant. Then: every acknowledged append is in its history, whole and in order; the row is the replay of some
-//! prefix of the history, no shorter than the last acknowledged barrier; and the next writer is admitted at once and goes on in the same folder.
+//! A writer process appends to a few threads and tells, through a pipe, each append and each
+//! barrier that returned. It is killed at a named point or at a seeded instant. Then: every
+//! acknowledged append is in its history, whole and in order; the row is the replay of some prefix
+//! of the history, no shorter than the last acknowledged barrier; and the next writer is admitted
+//! at once and goes on in the same folder.
 
 mod check;
 pub(super) mod writer;
@@ -201,22 +204,26 @@ fn one(
     report.writers += 1;
     let read = follow(&mut child, end, books);
     let ended = child.wait().map_err(ScenarioError::io(&job.program, "wait for it"))?;
-    let (mut acknowledged, refused) = read.map_err(ScenarioError::io(&job.program, "read what it says"))?;
+    let (mut acknowledged, refused) =
+        read.map_err(ScenarioError::io(&job.program, "read what it says"))?;
     report.refused += u64::from(refused);
     let struck = report.by_point.entry(end.name()).or_default();
     let mut failed = None;
     if let Exit::Code(code) = ended.ended.exit {
         struck.missed += 1;
-        failed = (code != 0).then(|| format!("the writer failed with exit code {code}: {}", ended.said));
+        failed =
+            (code != 0).then(|| format!("the writer failed with exit code {code}: {}", ended.said));
     } else {
         struck.kills += 1;
     }
-    let cut = ended.cut.filter(|cut| *cut != Cut::Interrupted).map(|cut| format!("the writer: {cut}"));
+    let cut =
+        ended.cut.filter(|cut| *cut != Cut::Interrupted).map(|cut| format!("the writer: {cut}"));
     acknowledged.failed = acknowledged.failed.or(failed).or(cut);
     Ok(acknowledged)
 }
 
-/// Reads what the writer acknowledges until its end, and tries to be a second writer while it lives.
+/// Reads what the writer acknowledges until its end, and tries to be a second writer while it
+/// lives.
 fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknowledged, bool)> {
     let mut acknowledged = Acknowledged::default();
     let mut refused = false;
@@ -235,9 +242,13 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
         // It waits with its threads open until it is reported to go on.
         match second_writer(books, books.first_thread()) {
             Err(threads::Error::InUse { .. }) => refused = true,
-            Ok(()) => acknowledged.failed = Some("a second writer was admitted while one lived".to_owned()),
+            Ok(()) => {
+                acknowledged.failed =
+                    Some("a second writer was admitted while one lived".to_owned());
+            }
             Err(error) => {
-                acknowledged.failed = Some(format!("a second writer was not refused but failed: {error}"));
+                acknowledged.failed =
+                    Some(format!("a second writer was not refused but failed: {error}"));
             }
         }
         child.write(b"\n")?;
@@ -259,8 +270,10 @@ fn follow(child: &mut Child, end: End, books: &Books) -> std::io::Result<(Acknow
 
 /// Tries to open a thread for appending, and to close it at once.
 fn second_writer(books: &Books, thread: ThreadId) -> Result<(), threads::Error> {
-    let store =
-        ThreadStore::open(books.folder(), StoreOptions { mode: Mode::Sync, ..StoreOptions::default() })?;
+    let store = ThreadStore::open(
+        books.folder(),
+        StoreOptions { mode: Mode::Sync, ..StoreOptions::default() },
+    )?;
     match store.resume(thread) {
         Ok(live) => {
             live.discard();

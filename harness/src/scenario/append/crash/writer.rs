@@ -1,4 +1,5 @@
-//! The process that is killed: it appends to a few threads, waits for a barrier now and then, and says what has returned.
+//! The process that is killed: it appends to a few threads, waits for a barrier now and then, and
+//! says what has returned.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use tracerig_store::threads::{
 
 use crate::platform;
 
-/// The environment variable that names the point at which a writer kills itself, and at which hit: `written:17`.
+/// The environment variable that names the point at which a writer kills itself, and at which hit:
+/// `written:17`.
 pub(in crate::scenario::append) const CRASH_VARIABLE: &str = "TRACERIG_CRASH";
 /// Rounds over the threads before a writer that nobody kills ends by itself.
 const ROUNDS: usize = 200;
@@ -55,7 +57,8 @@ pub(in crate::scenario::append) struct Writer {
     pub(super) mode: String,
     pub(super) fsync: bool,
     pub(super) seed: u64,
-    /// Each thread, and how many lines of the conversation its history has; `None` if there is not a history yet.
+    /// Each thread, and how many lines of the conversation its history has; `None` if there is not
+    /// a history yet.
     pub(super) threads: Vec<(String, Option<u64>)>,
 }
 
@@ -74,23 +77,28 @@ impl Writer {
         let store = ThreadStore::open(&self.folder, options).map_err(|error| error.to_string())?;
         let mut threads = Vec::new();
         for (index, (id, lines)) in self.threads.iter().enumerate() {
-            let thread =
-                open(&store, id, lines.is_some()).map_err(|error| format!("thread {id}: {error}"))?;
+            let thread = open(&store, id, lines.is_some())
+                .map_err(|error| format!("thread {id}: {error}"))?;
             let done = usize::try_from(lines.unwrap_or(0)).unwrap_or(usize::MAX);
             threads.push((thread, conversation.of_thread(index).skip(done), done));
         }
         let mut out = std::io::stdout().lock();
         let mut say = |text: String| {
             // One write a line, not held back: what was said survives the end of the process.
-            out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| error.to_string())
+            out.write_all(text.as_bytes())
+                .and_then(|()| out.flush())
+                .map_err(|error| error.to_string())
         };
         say("ready\n".to_owned())?;
         let mut go_on = String::new();
-        std::io::stdin().read_line(&mut go_on).map_err(|error| format!("standard input: {error}"))?;
+        std::io::stdin()
+            .read_line(&mut go_on)
+            .map_err(|error| format!("standard input: {error}"))?;
         for round in 0..ROUNDS {
             for (index, (thread, items, done)) in threads.iter_mut().enumerate() {
                 // One line, or a few that are acknowledged together.
-                let batch: Vec<Item> = items.by_ref().take(1 + (round + index) % 3).cloned().collect();
+                let batch: Vec<Item> =
+                    items.by_ref().take(1 + (round + index) % 3).cloned().collect();
                 thread.append(&batch).map_err(|error| error.to_string())?;
                 *done += batch.len();
                 say(format!("append {index} {done}\n"))?;
@@ -109,8 +117,9 @@ impl Writer {
 }
 
 fn open(store: &ThreadStore, id: &str, exists: bool) -> Result<LiveThread, Error> {
-    let id: ThreadId =
-        id.parse().map_err(|_| Error::Unknown { thread: ThreadId::new(), path: store.root().to_owned() })?;
+    let id: ThreadId = id
+        .parse()
+        .map_err(|_| Error::Unknown { thread: ThreadId::new(), path: store.root().to_owned() })?;
     if exists {
         return store.resume(id);
     }
@@ -134,7 +143,8 @@ impl Trap {
             let point = CrashPoint::ALL.into_iter().find(|point| point.name() == name)?;
             Some((point, hit.parse::<u64>().ok().filter(|hit| *hit > 0)?))
         });
-        let (point, hit) = parsed.ok_or_else(|| format!("{CRASH_VARIABLE}={told}: expected POINT:HIT"))?;
+        let (point, hit) =
+            parsed.ok_or_else(|| format!("{CRASH_VARIABLE}={told}: expected POINT:HIT"))?;
         Ok(Arc::new(Self { point: Some(point), left: AtomicU64::new(hit) }))
     }
 

@@ -1,4 +1,5 @@
-//! What workers of other builds are asked and answer. A test that fails here asks for another [`crate::protocol::PROTOCOL`].
+//! What workers of other builds are asked and answer. A test that fails here asks for another
+//! [`crate::protocol::PROTOCOL`].
 
 use serde_json::{Value, json};
 

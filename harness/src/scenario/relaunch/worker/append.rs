@@ -41,7 +41,9 @@ pub(crate) fn append(asked: &AppendAsked) -> Result<AppendAnswer, Refusal> {
         }
     }
     for thread in live.values() {
-        thread.shutdown().map_err(|error| Refusal { kind: ErrorKind::Failed, message: error.to_string() })?;
+        thread
+            .shutdown()
+            .map_err(|error| Refusal { kind: ErrorKind::Failed, message: error.to_string() })?;
     }
     Ok(AppendAnswer { appends: appends.len() as u64 })
 }

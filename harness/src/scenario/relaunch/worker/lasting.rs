@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::{Answers, SUBCOMMAND, reply, say};
 
-/// What makes a worker a scanner that lives on, and keeps its memo in memory.
+/// What makes a worker a scanner that keeps running, and keeps its memo in memory.
 pub(super) const RESIDENT: &str = "resident";
 
-/// The arguments of a scanner that lives on.
+/// The arguments of a scanner that keeps running.
 pub(crate) fn resident_arguments() -> [OsString; 3] {
     arguments(RESIDENT)
 }
@@ -44,7 +44,8 @@ pub(super) fn serve<Q: DeserializeOwned, A: Serialize>(
 ) -> Result<(), String> {
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| format!("standard input: {error}"))?;
-        let asked = serde_json::from_str(&line).map_err(|error| format!("standard input: {error}"))?;
+        let asked =
+            serde_json::from_str(&line).map_err(|error| format!("standard input: {error}"))?;
         say(&answer(asked)?)?;
     }
     Ok(())

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request, ScanAsked, Split,
-    TokenKind, TraceAnswer, Turn, UsageDeclared, VERSION,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request,
+    ScanAsked, Split, TokenKind, TraceAnswer, Turn, UsageDeclared, VERSION,
 };
 use tracerig_published::trace as published;
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Turns, Window};
@@ -88,7 +88,8 @@ pub(crate) fn arguments(engine: Engine) -> [String; 2] {
 /// What makes a worker one that does nothing.
 const IDLE: &str = "idle";
 
-/// The arguments of a worker that does nothing: what it reads, every process of the program reads at its start.
+/// The arguments of a worker that does nothing: what it reads, every process of the program reads
+/// at its start.
 pub(crate) fn idle_arguments() -> [OsString; 3] {
     [SUBCOMMAND.into(), IDLE.into(), std::process::id().to_string().into()]
 }
@@ -108,7 +109,8 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
     let what = next(arguments)?;
     if let Some(parent) = arguments.next() {
-        let parent = parent.to_string_lossy().parse().map_err(|error| format!("parent: {error}"))?;
+        let parent =
+            parent.to_string_lossy().parse().map_err(|error| format!("parent: {error}"))?;
         platform::die_with_parent(parent);
     }
     match what.as_str() {
@@ -133,7 +135,9 @@ pub(crate) fn say(message: &impl Serialize) -> Result<(), String> {
     let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
     line.push(b'\n');
     let mut out = std::io::stdout();
-    out.write_all(&line).and_then(|()| out.flush()).map_err(|error| format!("standard output: {error}"))
+    out.write_all(&line)
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("standard output: {error}"))
 }
 
 /// Who answers requests.
@@ -236,7 +240,8 @@ impl Worker {
     fn scan(&mut self, asked: &ScanAsked, request: &Request) -> Result<(Answer, Claims), Refusal> {
         let database = &asked.database.0;
         let of_database = |error| failed(format!("{}: {error}", database.display()));
-        let planted = Planted::read(self.engine, database, request.handicap).map_err(of_database)?;
+        let planted =
+            Planted::read(self.engine, database, request.handicap).map_err(of_database)?;
         let window = Window { since: asked.since, until: asked.until };
         let (answer, mut claims) = match self.engine {
             Engine::Floor => {
@@ -263,7 +268,7 @@ impl Worker {
         Ok((Answer::Trace(answer), claims))
     }
 
-    /// The scanner for this request: the one from before, if that lives on.
+    /// The scanner for this request: the one from before, if that keeps running.
     fn scanner(&mut self, asked: &ScanAsked, cores: Option<NonZeroUsize>) -> &Scanner {
         let database = &asked.database.0;
         let memo = match &asked.memo {
@@ -285,7 +290,9 @@ impl Answers for Worker {
             Ask::Idle => Ok((Answer::Idle, Claims::default())),
             Ask::Scan(asked) => self.scan(asked, request),
             Ask::Usage(asked) => match (&asked.database, self.engine) {
-                (Some(database), engine) => refresh::worker::refresh(engine, asked, &database.0, request),
+                (Some(database), engine) => {
+                    refresh::worker::refresh(engine, asked, &database.0, request)
+                }
                 (None, Engine::Scanner) => usage::count(asked),
                 (None, Engine::Published) => usage::published(asked),
                 (None, Engine::Floor) => Err(self.cannot()),
@@ -356,7 +363,10 @@ fn told(scan: Scan, engine: Engine) -> (TraceAnswer, Claims) {
             .into_iter()
             .filter_map(|(name, elapsed)| Some((name.to_owned(), nanos(elapsed?))))
             .collect(),
-        counters: counters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect(),
+        counters: counters
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
         reason: Some(stats.reason.to_string()),
         cursor: Some(stats.cursor),
         persisted: Some(stats.persisted),
@@ -369,9 +379,11 @@ fn told(scan: Scan, engine: Engine) -> (TraceAnswer, Claims) {
 fn floor(database: &Path) -> rusqlite::Result<i64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
-    // The scanner opens with as small a page cache; a floor that pays for a larger one would be no floor.
+    // The scanner opens with as small a page cache; a floor that pays for a larger one would be no
+    // floor.
     connection.pragma_update(None, "cache_size", 16)?;
-    let newest: Option<i64> = connection.query_row("SELECT max(id) FROM logs", [], |row| row.get(0))?;
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(id) FROM logs", [], |row| row.get(0))?;
     Ok(newest.unwrap_or(0))
 }
 

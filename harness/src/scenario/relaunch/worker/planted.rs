@@ -1,4 +1,5 @@
-//! Rows that a handicapped scanner examines beyond its own: work that a comparison of counters must find.
+//! Rows that a handicapped scanner examines beyond its own: work that a comparison of counters must
+//! find.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,8 +18,13 @@ pub(crate) struct Planted {
 }
 
 impl Planted {
-    /// Reads as many of the newest rows as `handicap` asks for; only the scanner examines rows one by one.
-    pub(crate) fn read(engine: Engine, database: &Path, handicap: Handicap) -> rusqlite::Result<Self> {
+    /// Reads as many of the newest rows as `handicap` asks for; only the scanner examines rows one
+    /// by one.
+    pub(crate) fn read(
+        engine: Engine,
+        database: &Path,
+        handicap: Handicap,
+    ) -> rusqlite::Result<Self> {
         let mut planted = Self::default();
         if engine != Engine::Scanner || handicap.rows == 0 {
             return Ok(planted);
@@ -34,14 +40,18 @@ impl Planted {
             planted.body_bytes += row.get_ref(0)?.as_bytes_or_null()?.map_or(0, <[u8]>::len) as u64;
         }
         drop(rows);
-        planted.vm_steps = u64::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0);
+        planted.vm_steps =
+            u64::try_from(statement.get_status(StatementStatus::VmStep)).unwrap_or(0);
         Ok(planted)
     }
 
     /// Adds it to what the engine says it did.
     pub(crate) fn count(self, counters: &mut BTreeMap<String, u64>) {
-        let more =
-            [("rows_examined", self.rows), ("body_bytes", self.body_bytes), ("vm_steps", self.vm_steps)];
+        let more = [
+            ("rows_examined", self.rows),
+            ("body_bytes", self.body_bytes),
+            ("vm_steps", self.vm_steps),
+        ];
         for (name, more) in more {
             if let Some(value) = counters.get_mut(name) {
                 *value += more;

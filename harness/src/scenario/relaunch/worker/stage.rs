@@ -1,7 +1,8 @@
 //! A stage of the published scanner.
 
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Request, TraceAnswer, VERSION,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Request, TraceAnswer,
+    VERSION,
 };
 use tracerig_published::history::{Scanner, Stage};
 use tracerig_scanner::Window;
@@ -42,7 +43,8 @@ fn hello(stage: Stage) -> Hello {
         name: format!("{PREFIX}{}", stage.name()),
         version: format!("#{}", stage.pull_request()),
         contracts: vec![Contract::Trace],
-        // The memo of a process that lives on shows in a process that serves, and nowhere else.
+        // The memo of a process that keeps running shows in a process that serves, and nowhere
+        // else.
         capabilities: match stage {
             Stage::Memory => vec![Capability::Serve],
             _ => vec![Capability::Memo],

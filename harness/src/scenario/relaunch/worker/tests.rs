@@ -1,4 +1,5 @@
-//! What workers of other builds are asked and answer. A test that fails here asks for another [`crate::protocol::PROTOCOL`].
+//! What workers of other builds are asked and answer. A test that fails here asks for another
+//! [`crate::protocol::PROTOCOL`].
 
 use super::*;
 use crate::protocol::PROTOCOL;
@@ -22,7 +23,9 @@ fn workers_of_other_builds_are_asked_by_the_protocol_of_candidates() {
     let said = said(Engine::Scanner, line);
     assert_eq!((&said["id"], &said["result"]["mode"]), (&"7".into(), &"full".into()), "{said}");
     assert_eq!(said["claims"]["persisted"], true, "{said}");
-    for counter in ["rows_examined", "rows_checked", "facts", "vm_steps", "body_bytes", "artifact_bytes"] {
+    for counter in
+        ["rows_examined", "rows_checked", "facts", "vm_steps", "body_bytes", "artifact_bytes"]
+    {
         assert!(said["claims"]["counters"][counter].is_u64(), "{counter}: {said}");
     }
     for phase in ["load", "open", "check", "scan", "persist"] {
@@ -34,7 +37,8 @@ fn workers_of_other_builds_are_asked_by_the_protocol_of_candidates() {
 fn each_engine_says_what_it_offers_and_refuses_the_rest() {
     let usage = r#"{"tracerig":1,"id":"1","ask":"usage","home":"MEMO","memo":null,"limit_ms":9}"#;
     for engine in [Engine::Floor, Engine::Published] {
-        let hello = said(engine, r#"{"tracerig":1,"id":"1","ask":"hello","versions":[1],"limit_ms":9}"#);
+        let hello =
+            said(engine, r#"{"tracerig":1,"id":"1","ask":"hello","versions":[1],"limit_ms":9}"#);
         assert_eq!(hello["result"]["name"], engine.name(), "{hello}");
         let counts = said(engine, usage)["result"].is_object();
         assert_eq!(counts, engine == Engine::Published);

@@ -13,7 +13,8 @@ use super::{USAGE_MEMO, failed};
 /// Counts them.
 pub(super) fn count(asked: &UsageAsked) -> Result<(Answer, Claims), Refusal> {
     let memo = asked.memo.as_ref().map(|memo| memo.0.join(USAGE_MEMO));
-    let archive = Archive::new(&asked.home.0, session_archive::Options { memo, ..Default::default() });
+    let archive =
+        Archive::new(&asked.home.0, session_archive::Options { memo, ..Default::default() });
     let turns: PriorityTurns = asked.priority.iter().map(String::as_str).collect();
     let request = session_archive::Request {
         rescan: asked.force,
@@ -22,8 +23,8 @@ pub(super) fn count(asked: &UsageAsked) -> Result<(Answer, Claims), Refusal> {
         progress: None,
     };
     let refresh = archive.refresh(&request).map_err(|error| failed(error.to_string()))?;
-    let refreshed =
-        Refreshed::of(&refresh, asked.zone_minutes, true).map_err(|error| failed(error.to_string()))?;
+    let refreshed = Refreshed::of(&refresh, asked.zone_minutes, true)
+        .map_err(|error| failed(error.to_string()))?;
     Ok((usage_answer(refreshed.view(), asked.zone_minutes), Claims::default()))
 }
 
@@ -35,15 +36,17 @@ pub(super) fn published(asked: &UsageAsked) -> Result<(Answer, Claims), Refusal>
     if asked.force && memo.exists() {
         std::fs::remove_file(&memo).map_err(told)?;
     }
-    let refresh = archive::refresh(&asked.home.0, &memo).map_err(|error| failed(error.to_string()))?;
-    let rows = refresh.used.into_iter().map(|((number, model), [input, cached_input, output])| UsageRow {
-        day: Some(day(number)),
-        model,
-        input,
-        cached_input,
-        output,
-        ..UsageRow::default()
-    });
+    let refresh =
+        archive::refresh(&asked.home.0, &memo).map_err(|error| failed(error.to_string()))?;
+    let rows =
+        refresh.used.into_iter().map(|((number, model), [input, cached_input, output])| UsageRow {
+            day: Some(day(number)),
+            model,
+            input,
+            cached_input,
+            output,
+            ..UsageRow::default()
+        });
     let answer = UsageAnswer { rows: rows.collect(), ..UsageAnswer::default() };
     Ok((Answer::Usage(answer), Claims::default()))
 }

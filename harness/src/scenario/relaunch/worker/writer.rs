@@ -1,7 +1,8 @@
 //! The worker that writes: appends and deletes when told to, as a running Codex would.
 //!
-//! Started as `tracerig __worker writer PARENT DATABASE SEED`, with the manifest of the database beside it. Making rows up takes longer
-//! than inserting them, and is no part of a writer's work; so they are prepared first, and written at a word.
+//! Started as `tracerig __worker writer PARENT DATABASE SEED`, with the manifest of the database
+//! beside it. Making rows up takes longer than inserting them, and is no part of a writer's work;
+//! so they are prepared first, and written at a word.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -35,8 +36,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) enum Task {
     /// To have at least this many rows ready.
     Prepare(u64),
-    /// To delete rows, in one transaction, and then to append rows that are ready, 128 a transaction, each with its
-    /// retention.
+    /// To delete rows, in one transaction, and then to append rows that are ready, 128 a
+    /// transaction, each with its retention.
     Write {
         /// The ids of the rows to delete.
         delete: Vec<i64>,
@@ -85,7 +86,8 @@ struct Writer {
 enum Source {
     /// They are made up, in a log of their own.
     Draft { log: Box<TraceLog>, manifest: Box<Manifest>, seed: u64 },
-    /// The newest rows of the database, once more: what its own writer would write next is not known.
+    /// The newest rows of the database, once more: what its own writer would write next is not
+    /// known.
     Newest,
 }
 
@@ -141,7 +143,12 @@ impl Writer {
             self.log.insert_batch(&batch).map_err(|error| error.to_string())?;
         }
         let elapsed_ns = nanos(start.elapsed());
-        Ok(Done { deleted, appended: rows.len() as u64, ready: self.ready.len() as u64, elapsed_ns })
+        Ok(Done {
+            deleted,
+            appended: rows.len() as u64,
+            ready: self.ready.len() as u64,
+            elapsed_ns,
+        })
     }
 }
 
