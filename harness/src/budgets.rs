@@ -347,7 +347,7 @@ why = "A test."
             ("\"ci/append\"", "\"ci/appends\"", "line 16: the plan ci has no run `appends`"),
             ("\"ci/append\"", "\"append\"", "line 16: `append` is no PLAN/RUN"),
             ("\"ci/append\"", "\"mine/append\"", "line 16: unknown plan `mine`"),
-            ("\"transactions\"", "\"lines\"", "line 18: no exact counter is called `lines`"),
+            ("\"transactions\"", "\"steps\"", "line 18: no exact counter is called `steps`"),
             ("machine = \"small\"", "machine = \"big\"", "line 25: no [[machine]] is called `big`"),
             ("\"1.5 ms\"", "\"1.5\"", "line 28: `1.5` is no time"),
             ("percentile = 95", "percentile = 101", "line 27: `time.percentile` is 101"),
