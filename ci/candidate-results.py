@@ -172,7 +172,7 @@ def history(work):
     print()
     prose("""Every stage fails %s: windows are applied to the row that won, or read in the order of an index, and a
           database that cannot be read has an empty answer. `history/memory` passes the other cases because a
-          relaunch loses its memo. In a process that lives on, as in the application, it fails as shown below."""
+          relaunch loses its memo. In a long-lived process, as in the application, it fails as shown below."""
           % ", ".join("`%s`" % short(case) for case in common))
 
     print("## Which stage is fast\n")
@@ -196,8 +196,8 @@ def history(work):
         table.append(measured([name for name, _ in SCANNERS], database, folder, work, situation))
     prose("""A launch on the recipe `%s` (%d MB), page cache hot: the median of 8, and what the scanner says it did.
           Every answer is compared with the oracle's; a launch with a wrong one has no time. A memo saves a stage
-          the reading of the table as long as its checks let it pass: one anchor is lost with the row that it
-          stands on, and then a launch reads everything."""
+          the reading of the table as long as its checks let it pass: one anchor is lost with that row,
+          and then a launch reads everything."""
           % (recipe, os.path.getsize(database) // 1_000_000))
     print("| stage | %s |\n| --- |%s" % (" | ".join(SITUATIONS), " ---: |" * len(SITUATIONS)))
     for name, _ in SCANNERS:
