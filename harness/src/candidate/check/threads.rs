@@ -1,11 +1,13 @@
 //! Histories of a store of threads: what is appended, by launches that end or are ended, and
 //! whether every history and every row is then what it must be.
 //!
-//!     append 1 3 | 2 1       one launch: three lines on thread 1, then one on thread 2
-//!     killed 500us: 1 4      the same, killed after that time
-//!     text 1 "a\u0000b"      a user message of this JSON string
-//!     tear 1                 somebody's last line breaks off
-//!     refused 1              a launch that must answer with an error: the payload is no object
+//! ```text
+//! append 1 3 | 2 1       one launch: three lines on thread 1, then one on thread 2
+//! killed 500us: 1 4      the same, killed after that time
+//! text 1 "a\u0000b"      a user message of this JSON string
+//! tear 1                 somebody's last line breaks off
+//! refused 1              a launch that must answer with an error: the payload is no object
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
