@@ -79,7 +79,7 @@ pub fn build(
         Source::WorkTree => {
             let name = "work tree".to_owned();
             if let Some(path) = this_program(&root)? {
-                tell("the work tree: this tracerig was built from it as it stands");
+                tell("the work tree: this tracerig was built from it");
                 return Ok(Built { name, path });
             }
             tell("building the work tree; what has changed is compiled, which may take minutes");
