@@ -92,6 +92,7 @@ pub fn machine(data: &Path) -> Machine {
         arch: std::env::consts::ARCH.to_owned(),
         file_system: platform::file_system(data),
         is_virtual: is_virtual(&processors),
+        confines_writes: Some(platform::can_confine()),
         fingerprint: String::new(),
     };
     machine.fingerprint = machine.computed_fingerprint();

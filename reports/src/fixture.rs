@@ -180,6 +180,7 @@ pub(crate) fn record() -> Record {
         arch: "x86_64".to_owned(),
         file_system: None,
         is_virtual: None,
+        confines_writes: None,
         fingerprint: "9931dc19380f808f".to_owned(),
     };
     Record {

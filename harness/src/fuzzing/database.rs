@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use tracerig_scanner::{MemoPlace, Options, Request, Scan, ScanError, Scanner};
 use tracerig_store::schema;
@@ -89,10 +90,21 @@ fn damaged(bytes: &[u8], asks_python: bool) {
                 Ok(again) => {
                     assert_eq!(turns(&again), found.turns, "the {launch} scan with a memo");
                 }
+                // To check a memo, pages of indexes are read that a full scan needs not.
+                Err(ScanError::Corrupt { .. }) if !is_sound(&path) => return,
                 Err(error) => panic!("the {launch} scan with a memo: {error}"),
             }
         }
     });
+}
+
+/// Whether SQLite finds nothing wrong with the file and its indexes.
+fn is_sound(path: &Path) -> bool {
+    let found =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|it| {
+            it.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))
+        });
+    found.is_ok_and(|found| found == "ok")
 }
 
 fn turns(turns: &tracerig_scanner::Turns) -> BTreeMap<String, Turn> {

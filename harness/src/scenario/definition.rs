@@ -80,10 +80,25 @@ pub enum DefinitionError {
 
 /// A choice of arms that the definition does not offer.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no arm `{asked}`; choose among {offered}")]
-pub struct UnknownArm {
-    asked: String,
-    offered: String,
+pub enum ArmError {
+    /// No arm has this name.
+    #[error("there is no arm `{asked}`; choose among {offered}")]
+    Unknown {
+        /// The name.
+        asked: String,
+        /// Those that there are.
+        offered: String,
+    },
+    /// A candidate would vanish from the result without a word.
+    #[error(
+        "no arm of {candidate} is chosen; add one to --arms, or leave it out; it has {offered}"
+    )]
+    NoneOf {
+        /// The candidate.
+        candidate: String,
+        /// Its arms.
+        offered: String,
+    },
 }
 
 impl From<String> for DefinitionError {
@@ -92,9 +107,9 @@ impl From<String> for DefinitionError {
     }
 }
 
-impl From<UnknownArm> for DefinitionError {
-    fn from(unknown: UnknownArm) -> Self {
-        Self::Words(unknown.to_string())
+impl From<ArmError> for DefinitionError {
+    fn from(error: ArmError) -> Self {
+        Self::Words(error.to_string())
     }
 }
 
@@ -162,7 +177,7 @@ impl Definition {
         if let Some(asked) = chosen.iter().find(|asked| !known(asked)) {
             let names: Vec<&str> = arms.iter().filter(fits).map(|arm| arm.name).collect();
             let offered = names.join(", ");
-            return Err(UnknownArm { asked: asked.clone(), offered }.into());
+            return Err(ArmError::Unknown { asked: asked.clone(), offered }.into());
         }
         let arms = arms.iter().filter(fits).filter(is_meant);
         self.plan.arms = arms.map(|arm| arm.of_side()).collect();
@@ -174,8 +189,8 @@ impl Definition {
     /// `warm:hot`. `all` means every arm, and no name every arm that does not wait to be asked for.
     ///
     /// # Errors
-    /// [`UnknownArm`] for a name that no arm has.
-    pub fn choose(&mut self, chosen: &[String]) -> Result<(), UnknownArm> {
+    /// See [`ArmError`].
+    pub fn choose(&mut self, chosen: &[String]) -> Result<(), ArmError> {
         let Self { plan, on_request, .. } = self;
         let candidates = plan.candidates.clone();
         // The arms of a candidate are meant by what is asked, `warm`, or in full, `mine@1 warm`.
@@ -195,7 +210,7 @@ impl Definition {
         if let Some(asked) =
             chosen.iter().find(|asked| !plan.arms.iter().any(|arm| is_meant(asked, arm)))
         {
-            return Err(UnknownArm { asked: asked.clone(), offered: offered(&plan.arms) });
+            return Err(ArmError::Unknown { asked: asked.clone(), offered: offered(&plan.arms) });
         }
         let all = plan.arms.clone();
         plan.arms.retain(|arm| match chosen {
@@ -208,11 +223,11 @@ impl Definition {
         plan.arms.retain(|arm| {
             !is_idle(arm) || chosen.contains(&arm.name) || answers.contains(&arm.engine)
         });
-        // No candidate vanishes from the result without a word.
-        for label in candidates.iter().map(CandidatePlan::label) {
-            if !plan.arms.iter().any(|arm| arm.engine == label) {
-                let its: Vec<ArmPlan> = all.into_iter().filter(|arm| arm.engine == label).collect();
-                return Err(UnknownArm { asked: chosen.join(","), offered: offered(&its) });
+        for candidate in candidates.iter().map(CandidatePlan::label) {
+            if !plan.arms.iter().any(|arm| arm.engine == candidate) {
+                let is_its = |arm: &ArmPlan| arm.engine == candidate;
+                let its: Vec<ArmPlan> = all.into_iter().filter(is_its).collect();
+                return Err(ArmError::NoneOf { candidate, offered: offered(&its) });
             }
         }
         Ok(())

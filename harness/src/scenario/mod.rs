@@ -34,7 +34,7 @@ use tracerig_datasets::{Cache as Datasets, Progress};
 use tracerig_reports::Record;
 use tracerig_reports::record::{ArmKey, Dataset, Launch, Plan, Sample, SampleState};
 
-pub use definition::{Definition, DefinitionError, UnknownArm};
+pub use definition::{ArmError, Definition, DefinitionError};
 pub use error::ScenarioError;
 pub use run::run;
 

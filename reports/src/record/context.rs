@@ -94,6 +94,10 @@ pub struct Machine {
     /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_virtual: Option<bool>,
+    /// Whether the kernel refuses what a candidate writes outside of its folders (Landlock); `None`
+    /// in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confines_writes: Option<bool>,
     /// Short digest of what makes times comparable: wall times of records are compared only where
     /// it is the same.
     pub fingerprint: String,
@@ -127,6 +131,7 @@ mod tests {
             arch: "x86_64".into(),
             file_system: None,
             is_virtual: None,
+            confines_writes: None,
             fingerprint: String::new(),
         };
         let of = |change: fn(&mut Machine)| {

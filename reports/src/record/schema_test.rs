@@ -13,7 +13,7 @@ const SCHEMA_TEXT: &str = include_str!("../../schema/record-v1.schema.json");
 
 /// What appears only in the records that need it. Every other field is always written, and
 /// therefore required.
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 8] = [
     "plan.append",
     "plan.candidates",
     "plan.command",
@@ -21,6 +21,7 @@ const OPTIONAL: [&str; 7] = [
     "launch.histograms",
     "build.sqlite_options",
     "machine.is_virtual",
+    "machine.confines_writes",
 ];
 
 /// A record in which every variant of every type occurs.
@@ -43,6 +44,7 @@ fn every_variant() -> Record {
     record.plan.candidates = vec![fixture::candidate()];
     record.build.sqlite_options = vec!["THREADSAFE=1".to_owned()];
     record.machine.is_virtual = Some(true);
+    record.machine.confines_writes = Some(true);
     record.plan.cores = Some(2);
     record
 }

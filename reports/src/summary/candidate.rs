@@ -65,7 +65,7 @@ mod tests {
     use crate::fixture::{candidate, flawless};
     use crate::record::{Cache, Outcome};
     use crate::summary::Summary;
-    use crate::tables;
+    use crate::{limits, tables};
 
     /// The arms `full` and `unchanged` as those of a candidate.
     fn measured() -> Record {
@@ -84,6 +84,20 @@ mod tests {
         record.plan.candidates = vec![candidate];
         assert_eq!(record.contradiction(), None);
         record
+    }
+
+    #[test]
+    fn a_report_says_whether_candidates_could_write_elsewhere() {
+        let mut record = measured();
+        for (confines, said) in
+            [(None, None), (Some(true), Some("folders only")), (Some(false), Some("anywhere"))]
+        {
+            record.machine.confines_writes = confines;
+            let limits = limits::limits(&record, &Summary::of(&record));
+            let told = limits.iter().find(|line| line.starts_with("Candidates could write"));
+            assert_eq!(told.is_some(), said.is_some());
+            assert!(told.is_none_or(|told| told.contains(said.unwrap_or_default())), "{told:?}");
+        }
     }
 
     #[test]

@@ -136,7 +136,7 @@ pub(super) fn joined<'a>(
         let is_same = order(total) == order(before);
         if is_same {
             before.tokens = before.tokens.plus(total.tokens);
-            before.events += total.events;
+            before.events = before.events.saturating_add(total.events);
         }
         is_same
     });

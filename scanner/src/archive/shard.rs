@@ -24,7 +24,7 @@ use super::parse::Rollout;
 use super::priority::OpenTurns;
 use super::reader::Consumed;
 use super::state::State;
-use super::sums::Sums;
+use super::sums::{Found, Sums};
 use super::{ARCHIVED, SESSIONS};
 use crate::regular::open_regular;
 
@@ -196,6 +196,16 @@ impl Detail {
     pub(crate) fn name(&self) -> &OsStr {
         OsStr::from_bytes(&self.name)
     }
+
+    /// Whether a file may be like that. A checksum protects against accidents, and not against who
+    /// computes it anew.
+    fn is_possible(&self) -> bool {
+        let Rollout { lines, unknown, broken, broken_lines, buckets, .. } = &self.rollout;
+        let mut counts = [lines, unknown, broken_lines].into_iter();
+        broken.len() as u64 <= *broken_lines
+            && counts.all(|&count| count < MOST_COUNTED)
+            && buckets.iter().all(|bucket| bucket.events < MOST_COUNTED)
+    }
 }
 
 /// A shard that was opened and whose head is whole.
@@ -357,11 +367,14 @@ impl Body {
             let begin = if file == 0 { 0 } else { end(file - 1)? };
             let mut detail: Detail = postcard::from_bytes(details.get(begin..end(file)?)?).ok()?;
             detail.rollout.named = name::session(detail.name()).to_owned();
-            Some(detail)
+            detail.is_possible().then_some(detail)
         };
         files.iter().map(detail).collect()
     }
 }
+
+/// No file has so many lines, and no folder so many files: sums of all stay within 64 bits.
+const MOST_COUNTED: u64 = 1 << 48;
 
 /// Bytes of the place where the details of a file end.
 const END: usize = 8;
@@ -392,6 +405,10 @@ impl Head {
         let (records, _) = records.as_chunks::<RECORD>();
         let Rest { folder, date, open_turns, sums, listed, names } =
             postcard::from_bytes(rest).ok()?;
+        let Found { unknown, broken, untyped, inferred } = sums.found;
+        if [unknown, broken, untyped, inferred].into_iter().any(|count| count >= MOST_COUNTED) {
+            return None;
+        }
         let sums = Sums { open_turns: OpenTurns::from_bytes(open_turns), ..sums };
         let key =
             Key { folder: Path::new(OsStr::from_bytes(folder)).to_owned(), date: date.to_owned() };

@@ -135,6 +135,13 @@ pub fn confine(writable: &[PathBuf]) -> bool {
     confined.is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
 }
 
+/// Whether [`confine`] has an effect here.
+#[must_use]
+pub fn can_confine() -> bool {
+    // In a thread that ends with it, for nobody gets these rights back.
+    std::thread::spawn(|| confine(&[])).join().unwrap_or(false)
+}
+
 /// Makes this process the parent of whatever its descendants leave behind, so that [`sweep`] finds
 /// it.
 pub fn adopt_orphans() {

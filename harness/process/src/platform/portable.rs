@@ -40,6 +40,12 @@ pub fn confine(_: &[PathBuf]) -> bool {
 
 /// Unavailable.
 #[must_use]
+pub const fn can_confine() -> bool {
+    false
+}
+
+/// Unavailable.
+#[must_use]
 pub fn io_of(_: u32) -> Option<Io> {
     None
 }

@@ -232,8 +232,11 @@ pub(super) fn of_record(
 
 #[cfg(test)]
 mod tests {
+    use tracerig_reports::record::CandidatePlan;
+
     use super::*;
     use crate::scenario::definition::named;
+    use crate::scenario::guest::Invited;
 
     fn chosen(names: &[&str]) -> Result<Vec<String>, String> {
         let mut definition = on_recipe(None, 1.0).unwrap();
@@ -274,6 +277,22 @@ mod tests {
                 .unwrap_err()
                 .contains("floor, published, full, cold, warm, unchanged, pruned")
         );
+    }
+
+    #[test]
+    fn a_candidate_without_an_arm_is_an_error_that_names_its_arms() {
+        let chosen = |names: &[&str]| {
+            let mut definition = on_recipe(None, 1.0).unwrap();
+            let plan = CandidatePlan { name: "mine".to_owned(), ..CandidatePlan::default() };
+            definition.invite(&[Invited { plan, keeps_memo: false }]).unwrap();
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            definition.choose(&names).map(|()| named(&definition)).map_err(|it| it.to_string())
+        };
+        let error = chosen(&["floor"]).unwrap_err();
+        assert!(error.starts_with("no arm of mine is chosen"), "{error}");
+        assert!(error.contains("mine full"), "{error}");
+        let both = chosen(&["floor", "mine full"]).unwrap();
+        assert_eq!(both, ["floor:hot", "mine idle:hot", "mine full:hot", "mine full:cold"]);
     }
 
     #[test]
