@@ -200,8 +200,10 @@ fn load(
     let (messages, inbox) = sync_channel(WAITING);
     let (recycle, empty) = sync_channel(WAITING + 2);
     let ended = std::thread::scope(|scope| {
+        let work = move || generate(recipe, seed, scale, &mut Sender { messages, empty });
+        let generator = std::thread::Builder::new().spawn_scoped(scope, work);
         let generator =
-            scope.spawn(move || generate(recipe, seed, scale, &mut Sender { messages, empty }));
+            generator.map_err(DatasetError::io(database, "start a thread to generate"))?;
         let inserted =
             insert(&mut log, &mut loaded, &inbox, &recycle, goal.inserted_bytes(), report);
         // A generator that still has rows ends when nobody takes them.

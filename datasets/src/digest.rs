@@ -5,6 +5,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::Builder;
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
@@ -75,8 +76,13 @@ pub(crate) fn of_database(path: &Path, report: Report<'_>) -> Result<Digests> {
     let total = 2 * std::fs::metadata(path).map_err(DatasetError::io(path, "read"))?.len();
     let meter = Meter::default();
     std::thread::scope(|scope| {
-        let rows = scope.spawn(|| of_rows(path, &meter));
-        let file = scope.spawn(|| of_file_metered(path, &meter));
+        let no_thread = || DatasetError::io(path, "start a thread to read");
+        let rows = Builder::new().spawn_scoped(scope, || of_rows(path, &meter));
+        let rows = rows.map_err(no_thread())?;
+        let file = Builder::new().spawn_scoped(scope, || of_file_metered(path, &meter));
+        // The other reader need not come to its end.
+        meter.stop.fetch_or(file.is_err(), Ordering::Relaxed);
+        let file = file.map_err(no_thread())?;
         let working = || !(rows.is_finished() && file.is_finished());
         watch(&meter, total, Stage::Digesting, &working, report);
         let broken = |_| DatasetError::Broken {
@@ -108,7 +114,8 @@ pub(crate) fn of_file(path: &Path, report: Report<'_>) -> Result<String> {
     let total = std::fs::metadata(path).map_err(DatasetError::io(path, "read"))?.len();
     let meter = Meter::default();
     std::thread::scope(|scope| {
-        let file = scope.spawn(|| of_file_metered(path, &meter));
+        let file = Builder::new().spawn_scoped(scope, || of_file_metered(path, &meter));
+        let file = file.map_err(DatasetError::io(path, "start a thread to read"))?;
         watch(&meter, total, Stage::Verifying, &|| !file.is_finished(), report);
         let broken = |_| DatasetError::Broken {
             path: path.to_path_buf(),

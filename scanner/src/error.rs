@@ -164,6 +164,17 @@ pub enum ScanError {
         /// The path as given.
         path: PathBuf,
     },
+    /// The system starts no thread for the scan.
+    #[error(
+        "{}: no thread can be started for the scan: {source}. Allow this user or container more \
+         processes", path.display()
+    )]
+    NoThread {
+        /// The path as given.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A probe made the step fail, in a test.
     #[error("{}: a test made the scan fail at `{point}`", path.display())]
     Injected {

@@ -98,20 +98,27 @@ fn read_all(
         done.2.merge(reader.turn_rows());
         outcome
     };
+    let (first, others) = snapshot.connections.split_at_mut(1);
+    let others: Vec<_> = (1..).zip(others.iter_mut().map(Mutex::new)).collect();
+    let share_of = &|(place, connection): &(usize, Mutex<&mut rusqlite::Connection>)| {
+        share(&connection.lock().unwrap_or_else(PoisonError::into_inner), *place)
+    };
     let entries = std::thread::scope(|scope| {
-        let (first, others) = snapshot.connections.split_at_mut(1);
-        let share = &share;
-        let others: Vec<_> = (1..)
-            .zip(others)
-            .map(|(place, connection)| scope.spawn(move || share(connection, place)))
-            .collect();
+        let start_one = |other| {
+            let work = move || share_of(other);
+            std::thread::Builder::new().spawn_scoped(scope, work).map_err(|_| other)
+        };
+        let others: Vec<_> = others.iter().map(start_one).collect();
         let own = share(&first[0], 0).and_then(|()| {
             let is_due = is_one_state(context.ablated);
             if is_due { proof::entries(context, &first[0], start.elapsed()) } else { Ok(None) }
         });
         let stopped = || ScanError::Stopped { path: context.path.to_owned() };
-        let joined =
-            others.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(stopped())));
+        let joined = others.into_iter().map(|other| match other {
+            Ok(thread) => thread.join().unwrap_or_else(|_| Err(stopped())),
+            // The system starts no more threads.
+            Err(other) => share_of(other),
+        });
         joined.fold(own, |own, other| own.and_then(|entries| other.map(|()| entries)))
     })?;
     let mut facts = facts.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 //! other.
 
 use std::collections::HashMap;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -136,7 +137,7 @@ impl Scanner {
         let (over, ended) = mpsc::channel();
         let thread = {
             let control = Arc::clone(&control);
-            std::thread::spawn(move || {
+            std::thread::Builder::new().spawn(move || {
                 // Dropped when the thread is done, also by a panic: the other end sees that.
                 let _over: mpsc::Sender<()> = over;
                 shared.answer(&request, &control)
@@ -152,7 +153,8 @@ pub struct Running {
     database: PathBuf,
     control: Arc<Control>,
     ended: Receiver<()>,
-    thread: JoinHandle<Result<Scan, ScanError>>,
+    /// Or why there is none.
+    thread: io::Result<JoinHandle<Result<Scan, ScanError>>>,
 }
 
 impl Running {
@@ -165,7 +167,7 @@ impl Running {
     /// Whether [`Running::wait`] will return at once.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
+        self.thread.as_ref().map_or(true, JoinHandle::is_finished)
     }
 
     /// Waits until the scan has ended, but no longer than `patience`. Returns whether it has.
@@ -185,7 +187,11 @@ impl Running {
     /// # Errors
     /// As [`Scanner::scan`].
     pub fn wait(self) -> Result<Scan, ScanError> {
-        self.thread.join().unwrap_or(Err(ScanError::Stopped { path: self.database }))
+        let path = self.database;
+        match self.thread {
+            Ok(thread) => thread.join().unwrap_or(Err(ScanError::Stopped { path })),
+            Err(source) => Err(ScanError::NoThread { path, source }),
+        }
     }
 }
 

@@ -68,6 +68,17 @@ pub enum Error {
         /// The id asked for.
         asked: i64,
     },
+    /// The system starts no thread for a sink.
+    #[error(
+        "{}: no thread can be started for the trace log: {source}; allow this user or container \
+         more processes", path.display()
+    )]
+    NoThread {
+        /// The database.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The thread behind a sink ended before it was closed.
     #[error("{}: the writer thread of the trace log is gone; close the sink to learn why and open a new one", path.display())]
     SinkGone {

@@ -68,15 +68,23 @@ pub struct LogSink {
 
 impl LogSink {
     /// Starts the writer thread for `log`.
-    #[must_use]
-    pub fn start(log: TraceLog, options: SinkOptions) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::NoThread`].
+    pub fn start(log: TraceLog, options: SinkOptions) -> Result<Self> {
         let (sender, receiver) = sync_channel(options.queue);
         let path = log.path().to_path_buf();
-        let writer = std::thread::spawn(move || {
+        let work = move || {
             Writer { log, options, batch: Vec::new(), statistics: SinkStatistics::default() }
                 .run(&receiver)
-        });
-        Self { sender: Some(sender), writer: Some(writer), dropped: Arc::default(), path }
+        };
+        match std::thread::Builder::new().spawn(work) {
+            Ok(writer) => {
+                let (sender, writer) = (Some(sender), Some(writer));
+                Ok(Self { sender, writer, dropped: Arc::default(), path })
+            }
+            Err(source) => Err(Error::NoThread { path, source }),
+        }
     }
 
     /// Queues a row. `false` when it was dropped, because the queue was full or the writer has

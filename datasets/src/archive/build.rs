@@ -129,19 +129,29 @@ impl Job<'_> {
         let total = self.recipe.bytes(self.scale);
         let shares = std::thread::scope(|scope| {
             let (alive, ended) = channel::<()>();
-            let workers: Vec<_> = (0..self.threads)
-                .map(|_| {
-                    let alive = alive.clone();
-                    scope.spawn(move || {
-                        let share = self.work();
-                        // Nobody needs what the others would write.
-                        self.cancelled.fetch_or(share.is_err(), Ordering::Relaxed);
-                        drop(alive);
-                        share
-                    })
-                })
-                .collect();
+            let start_one = |_| {
+                let alive = alive.clone();
+                let work = move || {
+                    let share = self.work();
+                    // Nobody needs what the others would write.
+                    self.cancelled.fetch_or(share.is_err(), Ordering::Relaxed);
+                    drop(alive);
+                    share
+                };
+                std::thread::Builder::new().spawn_scoped(scope, work)
+            };
+            let (mut workers, mut refused) = (Vec::new(), None);
+            for place in 0..self.threads {
+                match start_one(place) {
+                    Ok(worker) => workers.push(worker),
+                    Err(error) => refused = Some(error),
+                }
+            }
             drop(alive);
+            // Those that run do the work of one that the system does not start.
+            if let (true, Some(error)) = (workers.is_empty(), refused) {
+                return Err(DatasetError::io(self.home, "start a thread to write")(error));
+            }
             // Nothing is ever sent: the channel ends with its last thread.
             while ended.recv_timeout(REPORT_EVERY) == Err(RecvTimeoutError::Timeout) {
                 let done = self.done.load(Ordering::Relaxed);

@@ -48,10 +48,12 @@ pub fn install() -> Result<(), ctrlc::Error> {
                 first = Some(now);
                 request::make();
                 watch::end_all();
-                std::thread::spawn(|| {
+                let last_resort = || {
                     std::thread::sleep(LAST_RESORT);
                     end_now();
-                });
+                };
+                // Without it a second signal ends the program.
+                let _ = std::thread::Builder::new().spawn(last_resort);
             }
         }
     })

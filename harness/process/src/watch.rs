@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::{platform, request};
@@ -214,9 +214,20 @@ fn watch() {
 
 /// Starts the thread that watches, if there is none: for who starts processes from a thread with
 /// fewer rights, which a thread started there would have, too.
-pub fn begin() {
-    static WATCHDOG: OnceLock<()> = OnceLock::new();
-    WATCHDOG.get_or_init(|| drop(std::thread::spawn(watch)));
+///
+/// # Errors
+/// The system starts no thread.
+pub fn begin() -> io::Result<()> {
+    static WATCHES: Mutex<bool> = Mutex::new(false);
+    let mut watches = WATCHES.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*watches {
+        std::thread::Builder::new().spawn(watch).map_err(|error| {
+            let remedy = "allow this user or container more processes";
+            io::Error::new(error.kind(), format!("no thread can be started: {error}; {remedy}"))
+        })?;
+        *watches = true;
+    }
+    Ok(())
 }
 
 /// Starts `command` as the leader of a group under watch. The moment is the one before the start.
@@ -227,7 +238,7 @@ pub fn spawn(
     command: &mut Command,
     limits: Limits,
 ) -> io::Result<(std::process::Child, Watched, PipeReader, Instant)> {
-    begin();
+    begin()?;
     let (stopped, stop) = io::pipe()?;
     // A Ctrl-C in the terminal is for the harness, which then ends its children.
     command.process_group(0);

@@ -24,7 +24,7 @@ pub(super) fn start(
     let mut writable = folders.to_vec();
     writable.push("/dev/null".into());
     writable.extend(asked_for(ask));
-    watch::begin();
+    watch::begin()?;
     std::thread::scope(|scope| {
         let start = || {
             let confined = platform::confine(&writable);

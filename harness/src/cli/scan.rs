@@ -136,7 +136,9 @@ fn scan(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
 fn published(arguments: &Arguments, window: Window) -> anyhow::Result<Scan> {
     let (database, busy_timeout) =
         (arguments.db.clone(), Duration::from_secs(arguments.busy_timeout));
-    let thread = std::thread::spawn(move || published::scan(&database, window, busy_timeout));
+    let thread = std::thread::Builder::new()
+        .spawn(move || published::scan(&database, window, busy_timeout))
+        .map_err(|source| ScanError::NoThread { path: arguments.db.clone(), source })?;
     while !thread.is_finished() {
         if interrupt::requested() {
             return Err(Interrupted.into());

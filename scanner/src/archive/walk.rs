@@ -87,7 +87,8 @@ pub(crate) fn walk(home: &Path, roots: &[&str], options: &Options, hears: &dyn H
         walk.lock().todo = wave.drain(..).map(|path| (path, is_root)).collect();
         std::thread::scope(|scope| {
             for _ in 1..threads {
-                scope.spawn(|| walk.work());
+                // One that the system does not start is not missed: the others do its work.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, || walk.work());
             }
             walk.work();
         });

@@ -86,37 +86,40 @@ pub(super) fn sweep<E>(
     };
     let jobs = options.jobs.get().min(histories.len());
     let (sender, outcomes) = mpsc::sync_channel(WAITING);
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            let (next, bytes, stop, sender) = (&next, &bytes, &stop, sender.clone());
-            scope.spawn(move || {
-                let mut scratch = Scratch::new();
-                while let Some(found) = histories.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let read = |more| {
-                        bytes.fetch_add(more, Ordering::Relaxed);
-                        if stop.load(Ordering::Relaxed) {
-                            ControlFlow::Break(())
-                        } else {
-                            ControlFlow::Continue(())
-                        }
-                    };
-                    let Some(outcome) = look(found, options.locks.as_deref(), &mut scratch, read)
-                    else {
-                        return;
-                    };
-                    // Nobody takes any more.
-                    if sender.send((found, outcome)).is_err() {
-                        return;
-                    }
-                }
-            });
+    let read = |more| {
+        bytes.fetch_add(more, Ordering::Relaxed);
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
+    };
+    let one = |scratch: &mut Scratch| {
+        let found = histories.get(next.fetch_add(1, Ordering::Relaxed))?;
+        Some((found, look(found, options.locks.as_deref(), scratch, read)?))
+    };
+    std::thread::scope(|scope| {
+        let start_one = |_| {
+            let (one, sender) = (&one, sender.clone());
+            let work = move || {
+                let mut scratch = Scratch::new();
+                // Unless nobody takes any more.
+                while one(&mut scratch).is_some_and(|done| sender.send(done).is_ok()) {}
+            };
+            std::thread::Builder::new().spawn_scoped(scope, work).ok()
+        };
+        let started = (0..jobs).map_while(start_one).count();
+        // Where the system starts no thread, this one does the work.
+        let mut scratch = (started == 0).then(Scratch::new);
         drop(sender);
         // Taken along, so that it is gone before the threads of execution are waited for, whatever
         // ends this.
         let outcomes = outcomes;
         loop {
-            let outcome = outcomes.recv_timeout(TICK);
+            let outcome = match &mut scratch {
+                None => outcomes.recv_timeout(TICK),
+                Some(scratch) => one(scratch).ok_or(RecvTimeoutError::Disconnected),
+            };
             match outcome {
                 Ok((found, outcome)) => {
                     progress.files += found.files.len() as u64;

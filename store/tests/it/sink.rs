@@ -29,7 +29,7 @@ fn rows_go_in_batches_and_a_flush_is_a_barrier() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs");
     let options = SinkOptions { queue: 512, batch: 128, interval: Interval::Manual };
-    let sink = LogSink::start(TraceLog::open(&path).unwrap(), options);
+    let sink = LogSink::start(TraceLog::open(&path).unwrap(), options).unwrap();
     for ts in 0..300 {
         assert!(sink.push(row(ts)));
     }
@@ -48,7 +48,8 @@ fn a_tick_writes_an_unfinished_batch() {
     let sink = LogSink::start(
         TraceLog::open(&path).unwrap(),
         SinkOptions { interval: Interval::Manual, ..SinkOptions::default() },
-    );
+    )
+    .unwrap();
     sink.push(row(1));
     sink.tick().unwrap();
     sink.push(row(2));
@@ -65,7 +66,8 @@ fn the_interval_writes_without_being_asked() {
     let sink = LogSink::start(
         TraceLog::open(&path).unwrap(),
         SinkOptions { interval, ..SinkOptions::default() },
-    );
+    )
+    .unwrap();
     sink.push(row(1));
     while count(&path) == 0 {
         std::thread::yield_now();
@@ -80,7 +82,8 @@ fn a_full_queue_drops_and_counts() {
     let log = TraceLog::open(&path).unwrap();
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let sink = LogSink::start(log, SinkOptions { queue: 4, batch: 1, interval: Interval::Manual });
+    let sink = LogSink::start(log, SinkOptions { queue: 4, batch: 1, interval: Interval::Manual })
+        .unwrap();
     let accepted = (0..50).filter(|ts| sink.push(row(*ts))).count();
     // Four wait, and the writer may hold one.
     assert!((4..=5).contains(&accepted), "{accepted}");
@@ -100,7 +103,7 @@ fn a_writer_that_fails_says_so_at_the_close() {
     .unwrap();
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let sink = LogSink::start(log, SinkOptions::default());
+    let sink = LogSink::start(log, SinkOptions::default()).unwrap();
     sink.push(row(1));
     assert!(matches!(sink.flush(), Err(Error::SinkGone { .. })));
     // The queue outlives the writer by a moment, and would be full at last.

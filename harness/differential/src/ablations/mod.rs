@@ -147,12 +147,15 @@ pub fn look<S: Subject>(
         Ok::<(), crate::search::Error>(())
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(work)).collect();
+        // This thread works, too, and does what those do that the system does not start.
+        let start_one = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let threads: Vec<_> = (1..jobs.get()).map_while(start_one).collect();
+        let own = work();
         let ended = threads.into_iter().map(|thread| match thread.join() {
             Ok(ended) => ended,
             Err(panic) => std::panic::resume_unwind(panic),
         });
-        ended.fold(Ok(()), Result::and)
+        ended.fold(own, Result::and)
     })?;
     let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
     rows.sort_by_key(|(place, _)| *place);

@@ -151,13 +151,16 @@ pub fn search<S: Subject>(
         state: Mutex::new(State { report: Report::of(job), seen }),
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..job.jobs.get()).map(|_| scope.spawn(|| searching.work())).collect();
+        // This thread works, too, and does what those do that the system does not start.
+        let start_one =
+            |_| std::thread::Builder::new().spawn_scoped(scope, || searching.work()).ok();
+        let threads: Vec<_> = (1..job.jobs.get()).map_while(start_one).collect();
+        let own = searching.work();
         let ended = threads.into_iter().map(|thread| match thread.join() {
             Ok(ended) => ended,
             Err(panic) => std::panic::resume_unwind(panic),
         });
-        ended.fold(Ok(()), Result::and)
+        ended.fold(own, Result::and)
     })?;
     let State { mut report, .. } =
         searching.state.into_inner().unwrap_or_else(PoisonError::into_inner);

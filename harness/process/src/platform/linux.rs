@@ -139,7 +139,8 @@ pub fn confine(writable: &[PathBuf]) -> bool {
 #[must_use]
 pub fn can_confine() -> bool {
     // In a thread that ends with it, for nobody gets these rights back.
-    std::thread::spawn(|| confine(&[])).join().unwrap_or(false)
+    let started = std::thread::Builder::new().spawn(|| confine(&[]));
+    started.is_ok_and(|thread| thread.join().unwrap_or(false))
 }
 
 /// Makes this process the parent of whatever its descendants leave behind, so that [`sweep`] finds

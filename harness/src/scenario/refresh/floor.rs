@@ -41,7 +41,8 @@ pub(super) fn walk(home: &Path, threads: usize) -> io::Result<Counted> {
     walk.lock().todo = [SESSIONS, ARCHIVED].map(|folder| home.join(folder)).into();
     std::thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(|| walk.work());
+            // One that the system does not start is not missed: the others do its work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || walk.work());
         }
         walk.work();
     });

@@ -6,6 +6,7 @@ mod databases;
 mod edges;
 mod foreign;
 mod limits;
+mod no_threads;
 mod shown;
 mod signals;
 mod sizes;
