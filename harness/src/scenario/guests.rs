@@ -8,6 +8,7 @@ use tracerig_reports::record::{Launch, SampleState};
 use super::finished::not_started;
 use super::guest::{Claimed, Guest, Whose};
 use super::{Definition, ScenarioError};
+use crate::candidate::Guarded;
 
 /// The candidates of a run.
 #[derive(Debug)]
@@ -27,17 +28,16 @@ pub(super) struct Question<'a> {
 }
 
 impl Guests {
-    /// Asks each who it is, and gives each a folder of its own below `folder`. If `thorough`, each
-    /// launch looks for new files beside its data.
+    /// Asks each who it is, and gives each a folder of its own below `folder`.
     pub(super) fn open(
         definition: &Definition,
         folder: &Path,
-        thorough: bool,
+        guarded: Guarded,
     ) -> Result<Self, ScenarioError> {
         let limit = definition.limit_of_candidates;
         let candidates = definition.plan.candidates.iter().enumerate();
         let guests = candidates
-            .map(|(at, plan)| Guest::open(plan, &folder.join(at.to_string()), limit, thorough));
+            .map(|(at, plan)| Guest::open(plan, &folder.join(at.to_string()), limit, guarded));
         Ok(Self { all: guests.collect::<Result<_, _>>()?, claimed: Claimed::Shown })
     }
 

@@ -10,7 +10,7 @@ use crate::scenario::guest::{self, Guest, Whose};
 use crate::scenario::guests::{Guests, Question};
 use crate::scenario::own::Owns;
 use crate::scenario::pagecache::unmet;
-use crate::scenario::relaunch::{launch::scan, worker::Engine};
+use crate::scenario::relaunch::{guests::scan, worker::Engine};
 use crate::scenario::{ScenarioError, prepared_database};
 use tracerig_scanner::Window;
 

@@ -16,6 +16,7 @@ use super::floor;
 use super::grown::{Growing, Grown};
 use super::guests::{self, Asked};
 use super::judge::{self, Due};
+use crate::candidate::Guarded;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::finished::not_started;
@@ -90,7 +91,7 @@ impl Prepare for Refresh {
             &mut |memo, database| guests::remember_trace(&mut owns, &arms, memo, database),
             tell,
         )?;
-        let mut guests = Guests::open(definition, &folder.join("candidates"), false)?;
+        let mut guests = Guests::open(definition, &folder.join("candidates"), Guarded::Metadata)?;
         let priority: Vec<String> = trace.turns().keys().cloned().collect();
         let mut others = |memo| {
             guests::remember_own(&mut owns, &arms, memo, (&home, &priority, &trace.database))?;

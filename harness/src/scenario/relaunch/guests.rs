@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use tracerig_protocol::{Ask, ScanAsked, WirePath};
 use tracerig_reports::record::{ArmPlan, Cache, Launch, Plan, Process, SampleState};
 use tracerig_scanner::Window;
 
 use super::definition::{Arm, OfCandidate, Relaunch};
-use super::launch::scan;
 use super::worker::Engine;
 use crate::scenario::ScenarioError;
 use crate::scenario::finished::not_started;
@@ -68,6 +68,17 @@ impl Relaunch {
         };
         plan.arms.iter().filter_map(of).collect()
     }
+}
+
+/// The request of a scan.
+pub(in crate::scenario) fn scan(
+    database: &Path,
+    memo: Option<WirePath>,
+    window: Window,
+    force: bool,
+) -> Ask {
+    let database = WirePath(database.to_owned());
+    Ask::Scan(ScanAsked { database, memo, since: window.since, until: window.until, force })
 }
 
 /// The name of the state of a memo.

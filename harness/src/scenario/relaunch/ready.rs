@@ -12,12 +12,12 @@ use tracerig_reports::record::{self, Cache, Launch, Process, SampleState};
 use tracerig_scanner::Window;
 
 use super::definition::{Arm, OfCandidate, Relaunch, Source};
-use super::guests::{self, Asked};
+use super::guests::{self, Asked, scan};
 use super::judge::{self, Due};
-use super::launch::scan;
 use super::live_database::LiveDatabase;
 use super::overlapping::Overlapping;
 use super::resident;
+use crate::candidate::Guarded;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::guest::GuestArm;
@@ -96,7 +96,7 @@ impl Prepare for Relaunch {
         let written = if moves { ROOM_WRITTEN } else { 0 };
         check_room(&folder, copies as u64 * dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
         let mut owns = Owns::of(definition, place, &folder.join("own"));
-        let mut guests = Guests::open(definition, &folder.join("candidates"), true)?;
+        let mut guests = Guests::open(definition, &folder.join("candidates"), Guarded::Contents)?;
         let mut databases = BTreeMap::new();
         for change in changes {
             let folder = folder.join(format!("{change:?}").to_lowercase());
@@ -109,7 +109,14 @@ impl Prepare for Relaunch {
         }
         let live = match moves {
             false => None,
-            true => Some(LiveDatabase::make(&folder.join("live"), material, tell)?),
+            true => {
+                let folder = folder.join("live");
+                let open = |word: &str| {
+                    let limit = definition.time_limit;
+                    own::open(&place.program, word, &folder, limit, Guarded::Nothing)
+                };
+                Some(LiveDatabase::make(&folder, material, open, tell)?)
+            }
         };
         let mut random = ChaCha12Rng::seed_from_u64(place.seed);
         random.set_stream(1);

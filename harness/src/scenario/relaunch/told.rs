@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tracerig_protocol::{Answer, Claims, Outcome, Reply, TraceAnswer};
+use tracerig_protocol::{Answer, Claims, Outcome, TraceAnswer};
 use tracerig_scanner::{Turn, Turns};
 
 use super::worker::Engine;
@@ -35,16 +35,7 @@ impl Told {
         }
     }
 
-    /// Of a reply, read from a process that others run beside.
-    pub(crate) fn of_reply(engine: Engine, reply: Reply<TraceAnswer>) -> Result<Self, String> {
-        match (reply.result, reply.error) {
-            (_, Some(refusal)) => Err(format!("refused: {refusal}")),
-            (Some(answer), None) => Self::new(engine, answer, reply.claims),
-            (None, None) => Err("a reply with neither result nor error".to_owned()),
-        }
-    }
-
-    fn new(engine: Engine, answer: TraceAnswer, claims: Claims) -> Result<Self, String> {
+    pub(crate) fn new(engine: Engine, answer: TraceAnswer, claims: Claims) -> Result<Self, String> {
         let Claims { phases_ns, counters, reason, cursor, persisted, warning, peak_memory_bytes } =
             claims;
         // It would mean that this was not what was meant to be measured.
