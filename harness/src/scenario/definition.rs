@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tracerig_datasets::{ConversationError, DatasetError};
 use tracerig_reports::record::{ArmPlan, Cache, CandidatePlan, Plan, Process};
 
-use super::guest::{GuestArm, Invited};
+use super::guest::{self, GuestArm, Invited};
 use super::pagecache::can_be_cold;
 use super::{Event, Place, Scenario, ScenarioError, Tell};
 use crate::machine;
@@ -112,6 +112,19 @@ impl From<ConversationError> for DefinitionError {
 }
 
 impl Definition {
+    /// What `plan` says; no arm waits to be asked for, and any data will do.
+    pub(super) fn new(plan: Plan, time_limit: Duration, own: impl Prepare + 'static) -> Self {
+        Self {
+            plan,
+            time_limit,
+            limit_of_candidates: guest::LIMIT,
+            programs: Vec::new(),
+            on_request: Vec::new(),
+            expected: None,
+            own: Box::new(own),
+        }
+    }
+
     /// Adds candidates of others, each with the arms that it can be launched in.
     ///
     /// # Errors

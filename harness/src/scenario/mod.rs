@@ -14,7 +14,7 @@ mod error;
 pub(crate) mod finished;
 pub mod guest;
 mod guests;
-mod kept;
+pub(crate) mod kept;
 mod own;
 mod pagecache;
 mod prepared_database;

@@ -61,8 +61,9 @@ impl Owns {
         engine: Engine,
         ask: impl Fn(&Guest) -> Ask,
         from: Option<&str>,
-        to: &str,
+        to: Option<&str>,
     ) -> Result<(), ScenarioError> {
+        let Some(to) = to else { return Ok(()) };
         for own in &mut self.0 {
             let engine = own.engine(engine)?;
             let ask = ask(engine);

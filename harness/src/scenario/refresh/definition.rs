@@ -9,10 +9,11 @@ use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
 use crate::scenario::definition::OnRecipe;
-use crate::scenario::guest::GuestArm;
+use crate::scenario::guests::{Named, OfCandidate};
+use crate::scenario::prepared_database::Memo;
 use crate::scenario::relaunch::worker::Engine;
 use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, DefinitionError, guest};
+use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/refresh.toml");
 
@@ -52,38 +53,10 @@ pub(super) struct Arm {
     pub(super) persists: bool,
 }
 
-/// What a candidate of somebody else is asked for, and from which state.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OfCandidate {
-    pub(super) name: String,
-    why: String,
-    /// Its memo; `none` asks for nothing at all.
-    pub(super) memo: Memo,
-}
-
-impl OfCandidate {
-    pub(super) fn guest_arm(&self) -> GuestArm<'_> {
-        let needs_memo = !matches!(self.memo, Memo::None | Memo::Absent);
-        let Self { name, why, .. } = self;
-        GuestArm { name, why, needs_memo, on_request: false, caches: &[Cache::Hot] }
+impl Named for Arm {
+    fn name(&self) -> &str {
+        &self.name
     }
-}
-
-/// The memos that a launch starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Memo {
-    /// The engine is reported of none.
-    None,
-    /// There is none yet.
-    Absent,
-    /// Those of a launch before anything changed.
-    LongBefore,
-    /// Those of a launch before the last few sessions and the trace database changed.
-    Before,
-    /// Those of a launch after that.
-    After,
 }
 
 /// The sessions that a launch must read.
@@ -153,12 +126,8 @@ impl Builtin {
             samples,
             launches: LaunchPolicy { at_least: Duration::from_millis(self.at_least_ms) },
             appended_rows,
-            order_seed: 0,
-            cores: None,
-            candidates: Vec::new(),
             arms: planned.collect(),
-            append: None,
-            command: None,
+            ..record::Plan::default()
         };
         let own = Refresh {
             arms,
@@ -168,15 +137,7 @@ impl Builtin {
             few_sessions,
             many_per_mille,
         };
-        Definition {
-            plan,
-            time_limit: Duration::from_secs(self.time_limit_s),
-            on_request: Vec::new(),
-            expected: None,
-            limit_of_candidates: guest::LIMIT,
-            programs: Vec::new(),
-            own: Box::new(own),
-        }
+        Definition::new(plan, Duration::from_secs(self.time_limit_s), own)
     }
 }
 

@@ -11,7 +11,7 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, Launch, SampleState};
 use tracerig_scanner::archive::{Archive, Options, Request};
 
-use super::definition::{Arm, Memo, OfCandidate, Reads, Refresh};
+use super::definition::{Arm, Reads, Refresh};
 use super::floor;
 use super::grown::{Growing, Grown};
 use super::guests::{self, Asked};
@@ -21,10 +21,10 @@ use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::finished::not_started;
 use crate::scenario::guest::GuestArm;
-use crate::scenario::guests::Guests;
+use crate::scenario::guests::{Guests, OfCandidate};
 use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
-use crate::scenario::prepared_database::{Change, Material, PreparedDatabase};
+use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
 use crate::scenario::relaunch::worker::Engine;
 use crate::scenario::samples::one;
 use crate::scenario::workplace::{Workplace, check_room};
@@ -82,7 +82,7 @@ impl Prepare for Refresh {
         operations::copy_home(&dataset, &home, &mut watched(tell))?;
         let appended = definition.plan.appended_rows;
         let material = Material { dataset: &dataset.trace, appended, seed: place.seed };
-        let arms = self.asked(&definition.plan);
+        let arms = Asked::all(&definition.plan, &self.arms, &self.of_candidates);
         let mut owns = Owns::of(definition, place, &folder.join("own"));
         let trace = PreparedDatabase::make(
             Change::Appended,

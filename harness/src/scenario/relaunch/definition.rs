@@ -10,7 +10,7 @@ use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
 use super::worker::Engine;
 use crate::scenario::definition::OnRecipe;
-use crate::scenario::guest::{self, GuestArm};
+use crate::scenario::guests::{Named, OfCandidate};
 use crate::scenario::prepared_database::{Change, Memo};
 use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
@@ -78,30 +78,9 @@ pub(super) struct Arm {
     caches: Vec<Cache>,
 }
 
-/// What a candidate of somebody else is asked for, and from which state.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OfCandidate {
-    pub(super) name: String,
-    why: String,
-    /// Its memo; `none` asks for nothing at all.
-    pub(super) memo: Memo,
-    #[serde(default)]
-    pub(super) change: Change,
-    #[serde(default)]
-    pub(super) rescan: bool,
-    #[serde(default)]
-    pub(super) moved: bool,
-    #[serde(default)]
-    on_request: bool,
-    caches: Vec<Cache>,
-}
-
-impl OfCandidate {
-    pub(super) fn guest_arm(&self) -> GuestArm<'_> {
-        let needs_memo = matches!(self.memo, Memo::Before | Memo::After);
-        let Self { name, why, on_request, caches, .. } = self;
-        GuestArm { name, why, needs_memo, on_request: *on_request, caches }
+impl Named for Arm {
+    fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -187,22 +166,12 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
         samples,
         launches: LaunchPolicy { at_least: Duration::from_millis(at_least_ms) },
         appended_rows,
-        order_seed: 0,
-        cores: None,
-        candidates: Vec::new(),
         arms: planned.collect(),
-        append: None,
-        command: None,
+        ..record::Plan::default()
     };
-    Ok(Definition {
-        plan,
-        time_limit: Duration::from_secs(time_limit_s),
-        on_request: arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect(),
-        expected: None,
-        limit_of_candidates: guest::LIMIT,
-        programs: Vec::new(),
-        own: Box::new(Relaunch { arms, of_candidates, source }),
-    })
+    let on_request = arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect();
+    let own = Relaunch { arms, of_candidates, source };
+    Ok(Definition { on_request, ..Definition::new(plan, Duration::from_secs(time_limit_s), own) })
 }
 
 pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {

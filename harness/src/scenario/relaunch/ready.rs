@@ -11,7 +11,7 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, Cache, Launch, Process, SampleState};
 use tracerig_scanner::Window;
 
-use super::definition::{Arm, OfCandidate, Relaunch, Source};
+use super::definition::{Arm, Relaunch, Source};
 use super::guests::{self, Asked, scan};
 use super::judge::{self, Due};
 use super::live_database::LiveDatabase;
@@ -21,7 +21,7 @@ use crate::candidate::Guarded;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::guest::GuestArm;
-use crate::scenario::guests::Guests;
+use crate::scenario::guests::{Guests, OfCandidate};
 use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
@@ -85,7 +85,7 @@ impl Prepare for Relaunch {
         let appended = definition.plan.appended_rows;
         let material = Material { dataset: &dataset, appended, seed: place.seed };
 
-        let arms = self.asked(&definition.plan);
+        let arms = Asked::all(&definition.plan, &self.arms, &self.of_candidates);
         let workplace = Workplace::new(&place.workplaces)?;
         let folder = workplace.path();
         let changes: BTreeSet<Change> = arms.iter().filter_map(Asked::change).collect();
@@ -186,7 +186,7 @@ fn fresh(
     cache: Cache,
 ) -> Result<(Launch, SampleState), ScenarioError> {
     let engine = owns.engine(candidate, arm.engine)?;
-    let state = guests::state(arm.change, arm.memo);
+    let state = arm.memo.state(arm.change);
     if let Some(lacking) = engine.restore(state.as_deref())? {
         return Ok((judge::not_started(None), lacking));
     }
