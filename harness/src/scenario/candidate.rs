@@ -53,8 +53,7 @@ impl Candidate {
     /// # Errors
     /// No temporary file can be made. That the program cannot be started shows when it is.
     pub fn new(program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
-        let mut candidate = Self::with_start(program, limit)
-            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        let mut candidate = Self::made(program, limit)?;
         if let Ok(finished) = candidate.finished(&worker::idle_arguments())
             && let (platform::Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
         {
@@ -70,8 +69,7 @@ impl Candidate {
     /// As [`Candidate::new`].
     pub fn of_command(argv: &[String], limit: Duration) -> Result<Self, ScenarioError> {
         let program = argv.first().map(PathBuf::from).unwrap_or_default();
-        let candidate = Self::with_start(&program, limit)
-            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        let candidate = Self::made(&program, limit)?;
         Ok(Self { argv: argv.to_vec(), ..candidate })
     }
 
@@ -81,8 +79,7 @@ impl Candidate {
     /// # Errors
     /// As [`Candidate::new`].
     pub(crate) fn of_guest(at: usize, limit: Duration) -> Result<Self, ScenarioError> {
-        let candidate = Self::with_start(Path::new(""), limit)
-            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        let candidate = Self::made(Path::new(""), limit)?;
         Ok(candidate.on_side(at))
     }
 
@@ -114,6 +111,11 @@ impl Candidate {
             Some(command) => Self::of_command(&command.argv, limit),
             None => Self::new(program, limit),
         }
+    }
+
+    fn made(program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
+        Self::with_start(program, limit)
+            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))
     }
 
     /// The same, with what a process reads before it does anything counted.

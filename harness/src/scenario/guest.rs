@@ -420,9 +420,9 @@ fn claim(launch: &mut Launch, claims: &Claims, counters: Claimed) {
 
 /// What became of a request that was not answered rightly: the name of the fault, and what
 /// happened.
-fn told(outcome: &Outcome) -> String {
+pub(super) fn told(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Answered(..) => "answered".to_owned(),
+        Outcome::Answered(..) => "it answered another question".to_owned(),
         Outcome::Refused(refusal) => format!("refused: {refusal}"),
         Outcome::Faulty(Finding { fault, detail, .. }) => format!("{fault}: {detail}"),
     }

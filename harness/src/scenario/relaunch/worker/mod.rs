@@ -340,7 +340,7 @@ pub(crate) fn options(memo: MemoPlace, cores: Option<NonZeroUsize>) -> Options {
 }
 
 /// Turns in the words of the protocol.
-fn turns_of(turns: Turns) -> BTreeMap<String, Turn> {
+pub(crate) fn turns_of(turns: Turns) -> BTreeMap<String, Turn> {
     let turn = |turn: tracerig_scanner::Turn| Turn {
         thread_id: turn.thread_id,
         model: turn.model,
@@ -399,7 +399,7 @@ fn floor(database: &Path) -> rusqlite::Result<i64> {
     Ok(newest.unwrap_or(0))
 }
 
-fn nanos(elapsed: Duration) -> u64 {
+pub(crate) fn nanos(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
