@@ -1,14 +1,13 @@
 //! What a refresh run is asked for: the arms of its TOML, and an archive.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Deserialize;
 use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_reports::Record;
-use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
+use tracerig_reports::record::{ArmPlan, Cache, Process};
 
-use crate::scenario::definition::OnRecipe;
+use crate::scenario::definition::{Builtin, OnRecipe};
 use crate::scenario::guests::{Named, OfCandidate};
 use crate::scenario::prepared_database::Memo;
 use crate::scenario::relaunch::worker::Engine;
@@ -16,24 +15,6 @@ use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/refresh.toml");
-
-/// What the TOML of the scenario says.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Builtin {
-    scenario: String,
-    recipe: String,
-    samples: u64,
-    appended_rows: u64,
-    few_sessions: u64,
-    many_per_mille: u64,
-    at_least_ms: u64,
-    time_limit_s: u64,
-    #[serde(rename = "arm")]
-    arms: Vec<Arm>,
-    #[serde(rename = "candidate")]
-    of_candidates: Vec<OfCandidate>,
-}
 
 /// What is launched, from which state, and what must come of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -94,51 +75,39 @@ pub(super) struct Refresh {
 /// # Errors
 /// The recipe is not there, or is none.
 pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, DefinitionError> {
-    let builtin: Builtin = toml::from_str(BUILTIN)?;
+    let builtin = builtin()?;
     let name = recipe.unwrap_or(&builtin.recipe).to_owned();
     let recipe = ArchiveRecipe::find(&name)?;
-    Ok(builtin.definition(name, recipe, scale))
+    Ok(definition(&builtin, name, recipe, scale))
 }
 
-impl Builtin {
-    fn definition(self, name: String, recipe: ArchiveRecipe, scale: f64) -> Definition {
-        let Self {
-            scenario,
-            samples,
-            appended_rows,
-            few_sessions,
-            many_per_mille,
-            arms,
-            of_candidates,
-            ..
-        } = self;
-        let planned = arms.iter().map(|arm| ArmPlan {
-            name: arm.name.clone(),
-            cache: Cache::Hot,
-            engine: arm.engine.name().to_owned(),
-            process: Process::Fresh,
-            why: arm.why.clone(),
-            launches_per_sample: 0,
-        });
-        let plan = record::Plan {
-            scenario,
-            recipe: name,
-            samples,
-            launches: LaunchPolicy { at_least: Duration::from_millis(self.at_least_ms) },
-            appended_rows,
-            arms: planned.collect(),
-            ..record::Plan::default()
-        };
-        let own = Refresh {
-            arms,
-            of_candidates,
-            recipe: Box::new(recipe),
-            scale,
-            few_sessions,
-            many_per_mille,
-        };
-        Definition::new(plan, Duration::from_secs(self.time_limit_s), own)
-    }
+fn builtin() -> Result<Builtin<Arm>, DefinitionError> {
+    Ok(toml::from_str(BUILTIN)?)
+}
+
+fn definition(
+    builtin: &Builtin<Arm>,
+    name: String,
+    recipe: ArchiveRecipe,
+    scale: f64,
+) -> Definition {
+    let planned = builtin.arms.iter().map(|arm| ArmPlan {
+        name: arm.name.clone(),
+        cache: Cache::Hot,
+        engine: arm.engine.name().to_owned(),
+        process: Process::Fresh,
+        why: arm.why.clone(),
+        launches_per_sample: 0,
+    });
+    let own = Refresh {
+        arms: builtin.arms.clone(),
+        of_candidates: builtin.of_candidates.clone(),
+        recipe: Box::new(recipe),
+        scale,
+        few_sessions: builtin.few_sessions,
+        many_per_mille: builtin.many_per_mille,
+    };
+    builtin.definition(name, planned.collect(), own)
 }
 
 pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {
@@ -154,10 +123,10 @@ pub(super) fn of_record(
     if database.is_some() {
         return Err(ReproError::NoDatabase(name));
     }
-    let builtin: Builtin = toml::from_str(BUILTIN).map_err(DefinitionError::from)?;
+    let builtin = builtin()?;
     let recipe = ArchiveRecipe::parse(&record.dataset.recipe_text, "the recipe in the record")?;
     let expected = Some(record.dataset.file_digest.clone());
-    Ok(Definition { expected, ..builtin.definition(name, recipe, record.dataset.scale) })
+    Ok(Definition { expected, ..definition(&builtin, name, recipe, record.dataset.scale) })
 }
 
 #[cfg(test)]

@@ -26,9 +26,8 @@ use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
 use crate::scenario::relaunch::worker::Engine;
-use crate::scenario::samples::one;
 use crate::scenario::workplace::{Workplace, check_room};
-use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, step, watched};
+use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, one, step, watched};
 
 /// Room beside the copies of archive and database: memos, and the records of the run.
 const ROOM_BESIDE: u64 = 256 << 20;

@@ -25,9 +25,8 @@ use crate::scenario::guests::{Guests, OfCandidate};
 use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
-use crate::scenario::samples::one;
 use crate::scenario::workplace::{Workplace, check_room};
-use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, watched};
+use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, one, watched};
 
 /// Room beside the copies of the database: write-ahead logs, memos, and the records of the run.
 const ROOM_BESIDE: u64 = 64 << 20;
