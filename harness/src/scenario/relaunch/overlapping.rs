@@ -124,14 +124,14 @@ impl Overlapping {
         let up_to_now = |random: &mut ChaCha12Rng, most: Duration| most.mul_f64(random.random());
         let early = up_to_now(&mut self.random, self.pace);
         let apart = up_to_now(&mut self.random, self.pace / 2);
-        std::thread::sleep(live.writing.saturating_sub(early));
+        let begin = live.writing.saturating_sub(early);
         let [one, other] = &mut live.pair;
         let ask = scan(&live.database, one.told(), Window::default(), false);
         let launch =
             |scanner: &mut Guest, delay| scanner.ask(&ask, With { delay, ..own::with(candidate) });
         let (one, other) = std::thread::scope(|scope| {
-            let one = scope.spawn(|| launch(one, Duration::ZERO));
-            let other = launch(other, apart);
+            let one = scope.spawn(|| launch(one, begin));
+            let other = launch(other, begin + apart);
             (one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), other)
         });
         Ok([one?.map_err(Halt::Sample)?, other?.map_err(Halt::Sample)?])
