@@ -210,11 +210,6 @@ impl Child {
             .map_or_else(|| Err(io::ErrorKind::BrokenPipe.into()), |input| input.write_all(bytes))
     }
 
-    /// Closes its standard input.
-    pub fn end_input(&mut self) {
-        self.input = None;
-    }
-
     /// The next line of its output, with its end; nothing once there is no more. A line that is too
     /// long is the last.
     ///

@@ -11,15 +11,18 @@ use tracerig_scanner::archive::{
 
 use super::{Error, Launch, until_interrupted, workplace};
 use crate::interrupt::TempFolder;
-use crate::scenario::refresh::{Answer, Memo, Memos, TICK};
+use crate::scenario::kept::KeptFolder;
+use crate::scenario::refresh::{Answer, TICK};
 
 const RECIPE: &str = "archive-6k";
 const GONE_ON: usize = 20;
+/// The state of the memo before sessions went on.
+const BEFORE: &str = "before";
 
 pub(super) struct Set {
     home: PathBuf,
-    /// The memo, and what it was before sessions went on.
-    memos: Memos,
+    /// The folder of the memo, and its state before sessions went on.
+    memo: KeptFolder,
     priority: PriorityTurns,
     right: Answer,
     _folder: TempFolder,
@@ -61,12 +64,12 @@ impl super::Set for Set {
         operations::copy_home(&dataset, &home, &mut until_interrupted)?;
         let priority =
             dataset.trace.manifest.truth.turns.iter().map(|turn| turn.turn.as_str()).collect();
-        let memos = Memos::at(folder.path().join("memo"));
-        let mut set = Self { home, memos, priority, right: Answer::default(), _folder: folder };
+        let memo = KeptFolder::new(&folder.path().join("memo"))?;
+        let mut set = Self { home, memo, priority, right: Answer::default(), _folder: folder };
         // What has just been written is not believed to stay as it is.
         std::thread::sleep(TICK);
         set.refresh(true, Ablations::NONE)?;
-        set.memos.keep(Memo::Before)?;
+        set.memo.keep(BEFORE)?;
         let mut sessions = Sessions::of(&dataset)?;
         // The last of many that can go on: those in use are in the folders of the last days.
         for at in sessions.some(sessions.count() / 10, 1).into_iter().rev().take(GONE_ON) {
@@ -78,7 +81,7 @@ impl super::Set for Set {
     }
 
     fn launch(&self, without: Option<Ablation>) -> Result<Launch, Error> {
-        self.memos.restore(Memo::Before)?;
+        self.memo.restore(Some(BEFORE))?;
         let start = Instant::now();
         let refresh =
             self.refresh(true, without.map_or(Ablations::NONE, |rule| Ablations::NONE.with(rule)))?;
@@ -104,7 +107,7 @@ impl super::Set for Set {
 
 impl Set {
     fn refresh(&self, remembers: bool, ablations: Ablations) -> Result<Refresh, Error> {
-        let memo = remembers.then(|| self.memos.place.clone());
+        let memo = remembers.then(|| self.memo.place.join("archive"));
         let request = Request { priority: Some(&self.priority), ..Request::default() };
         let options = Options { memo, ablations, ..Options::default() };
         Ok(Archive::new(&self.home, options).refresh(&request)?)

@@ -2,24 +2,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tracerig_protocol::{AppendAsked, Ask, ScanAsked, UsageAsked, WirePath};
 
-use crate::child::{Child, Streams};
+use crate::child::Child;
 use crate::platform;
-use crate::watch::{self, Limits};
+use crate::watch;
 
-/// Starts a process that may write to `folders` and where `ask` wants it to. The result says
-/// whether the kernel refuses everything else.
+/// Has `start` start a process that may write to `folders` and where `ask` wants it to. The result
+/// says whether the kernel refuses everything else.
 ///
 /// A thread gives up the rights and starts it, so that its start takes no longer than any other.
 pub(super) fn start(
-    command: &mut Command,
     ask: &Ask,
     folders: &[PathBuf],
-    streams: &Streams<'_>,
-    limits: Limits,
+    start: impl FnOnce() -> io::Result<Child> + Send,
 ) -> io::Result<(io::Result<Child>, bool)> {
     let mut writable = folders.to_vec();
     writable.push("/dev/null".into());
@@ -28,7 +25,7 @@ pub(super) fn start(
     std::thread::scope(|scope| {
         let start = || {
             let confined = platform::confine(&writable);
-            (Child::start_with_input(command, streams, limits), confined)
+            (start(), confined)
         };
         let started = std::thread::Builder::new().spawn_scoped(scope, start)?.join();
         started.map_err(|_| io::Error::other("the thread that starts candidates panicked"))

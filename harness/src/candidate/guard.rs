@@ -19,20 +19,32 @@ struct State {
     digest: Option<u64>,
 }
 
+/// How closely the data of requests are watched for changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Guarded {
+    /// Not at all: others write to them meanwhile.
+    Nothing,
+    /// A database with its log, and the files of a home, by their metadata.
+    #[default]
+    Metadata,
+    /// All that lies beside a database, too, and the contents of the files of a home.
+    Contents,
+}
+
 /// The data of a request, before or after a launch.
 #[derive(Debug)]
 pub(super) struct Guard(BTreeMap<PathBuf, State>);
 
 impl Guard {
-    /// Looks at the data of `ask`: a database with its log, and if `thorough` all that lies beside
-    /// it; the files of a home, and if `thorough` their contents.
+    /// Looks at the data of `ask`.
     ///
     /// A database is never opened: to close it again would drop the locks of every connection that
     /// this process has to it.
-    pub(super) fn look(ask: &Ask, thorough: bool) -> Self {
+    pub(super) fn look(ask: &Ask, guarded: Guarded) -> Self {
         let mut guard = Self(BTreeMap::new());
         match ask {
-            Ask::Scan(ScanAsked { database, .. }) if thorough => {
+            _ if guarded == Guarded::Nothing => {}
+            Ask::Scan(ScanAsked { database, .. }) if guarded == Guarded::Contents => {
                 // A link is in another folder than the file that it leads to.
                 let path = database.0.canonicalize().unwrap_or_else(|_| database.0.clone());
                 guard.walk(path.parent().unwrap_or(Path::new(".")), false);
@@ -41,7 +53,9 @@ impl Guard {
                 guard.note(&database.0, false);
                 guard.note(&with_suffix(&database.0, "-wal"), false);
             }
-            Ask::Usage(UsageAsked { home, .. }) => guard.walk(&home.0, thorough),
+            Ask::Usage(UsageAsked { home, .. }) => {
+                guard.walk(&home.0, guarded == Guarded::Contents);
+            }
             // A store is there to be written to.
             Ask::Append(_) | Ask::Hello { .. } | Ask::Idle => {}
         }

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tracerig_differential::foreign::Interruption;
@@ -18,10 +18,10 @@ use tracerig_protocol::{
 
 use super::confine;
 use super::definition::Definition;
-use super::guard::Guard;
+use super::guard::{Guard, Guarded};
 use crate::child::{self, Child, Streams};
 use crate::interrupt::TempFolder;
-use crate::platform::{Ended, Exit};
+use crate::platform::{self, Ended, Exit, Io};
 use crate::watch::{self, Cut, Limits};
 
 /// Variables of this process that a candidate sees, too.
@@ -49,6 +49,8 @@ pub(crate) struct With {
     pub(crate) handicap: Handicap,
     /// The words before the command of a process: a tool that it runs under.
     pub(crate) tool: Vec<OsString>,
+    /// How long to wait before a process is started, once everything is ready for it.
+    pub(crate) delay: Duration,
 }
 
 /// One launch, judged.
@@ -66,6 +68,19 @@ pub struct Launch {
     pub stderr: String,
     /// Whether the kernel refused it to write outside of its folders.
     pub confined: bool,
+}
+
+/// What a process that goes on answering made of one request.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// From before it was written until the answer was read.
+    pub wall: Duration,
+    /// What the process read and wrote meanwhile, where the platform tells.
+    pub io: Option<Io>,
+    /// Whether the process was started for it.
+    pub begun: bool,
 }
 
 /// A candidate that can be launched again and again.
@@ -86,7 +101,8 @@ pub struct Candidate {
     digits: usize,
     /// What each request asks for beside its answer.
     pub(crate) with: With,
-    is_thorough: bool,
+    /// How closely each launch is watched for changes of its data.
+    pub(crate) guarded: Guarded,
     half: Duration,
     serving: Option<Child>,
     // Ends last.
@@ -148,17 +164,11 @@ impl Candidate {
             asked: 0,
             digits: 1,
             with: With::default(),
-            is_thorough: false,
+            guarded: Guarded::default(),
             half: HALF_WAY,
             serving: None,
             _place: place,
         })
-    }
-
-    /// Has every launch look for changes of all data, contents included, and not only of a
-    /// database.
-    pub fn be_thorough(&mut self) {
-        self.is_thorough = true;
     }
 
     /// Gives all requests ids of one length, so that a process reads as many bytes each time.
@@ -243,15 +253,20 @@ impl Candidate {
         interruption: Option<Interruption>,
     ) -> io::Result<Launch> {
         self.be_fresh()?;
-        let before = Guard::look(&request.ask, self.is_thorough);
+        let before = Guard::look(&request.ask, self.guarded);
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
         let streams = Streams::Read(&self.stderr);
         let mut command = self.command();
+        let delay = self.with.delay;
+        let start = || {
+            std::thread::sleep(delay);
+            Child::start_with_input(&mut command, &streams, limits)
+        };
         let (started, confined) = if self.with.tool.is_empty() {
-            confine::start(&mut command, &request.ask, &self.folders, &streams, limits)?
+            confine::start(&request.ask, &self.folders, start)?
         } else {
             // The tool writes what it sees wherever it was told to.
-            (Child::start_with_input(&mut command, &streams, limits), false)
+            (start(), false)
         };
         let mut child = match started {
             Ok(child) => child,
@@ -281,7 +296,7 @@ impl Candidate {
         }
         let left = watch::left_behind(&self.mark).into_iter().next();
         let left = left.map(|name| format!("{name} outlived it"));
-        let wrote = before.changed(&Guard::look(&request.ask, self.is_thorough));
+        let wrote = before.changed(&Guard::look(&request.ask, self.guarded));
         let seen = Seen { stdout: &stdout, stderr: &said, end, left, wrote };
         let outcome = judge(&request, &seen);
         Ok(Launch { outcome, request, wall, ended: Some(ended), stderr: said, confined })
@@ -292,28 +307,35 @@ impl Candidate {
     ///
     /// # Errors
     /// As [`Candidate::launch`].
-    pub fn serve(&mut self, ask: &Ask) -> io::Result<Outcome> {
+    pub fn serve(&mut self, ask: &Ask) -> io::Result<Served> {
         let request = self.request(ask);
+        let begun = self.serving.is_none();
         let mut child = match self.serving.take() {
             Some(child) => child,
             None => {
                 self.be_fresh()?;
                 let limits = Limits { gives_up_held: true, ..Limits::default() };
-                match Child::start_with_input(
-                    &mut self.command(),
-                    &Streams::Read(&self.stderr),
-                    limits,
-                ) {
+                let streams = Streams::Read(&self.stderr);
+                match Child::start_with_input(&mut self.command(), &streams, limits) {
                     Ok(child) => child,
                     Err(error) if is_ours(&error) => return Err(error),
-                    Err(error) => return Ok(not_started(request, &error).outcome),
+                    Err(error) => {
+                        let outcome = not_started(request, &error).outcome;
+                        return Ok(Served { outcome, wall: Duration::ZERO, io: None, begun });
+                    }
                 }
             }
         };
-        let before = Guard::look(&request.ask, self.is_thorough);
+        let guard = Guard::look(&request.ask, self.guarded);
+        let (asked, id) = (request.line(), child.id());
+        let before = platform::io_of(id);
         child.limit(Some(self.limit));
-        let _ = child.write(&request.line());
+        let start = Instant::now();
+        // One that does not read it shows by its answer.
+        let _ = child.write(&asked);
         let line = child.answer()?;
+        let wall = start.elapsed();
+        let io = before.zip(platform::io_of(id)).map(|(before, after)| after.since(before));
         let is_alive = line.ends_with(b"\n") && child.cut().is_none();
         let (end, said) = if is_alive {
             child.limit(None);
@@ -322,7 +344,7 @@ impl Candidate {
             let child::End { ended, cut, said } = child.wait()?;
             (end_of(&ended, cut)?, said)
         };
-        let wrote = before.changed(&Guard::look(&request.ask, self.is_thorough));
+        let wrote = guard.changed(&Guard::look(&request.ask, self.guarded));
         let outcome = match wrote {
             Some(detail) => {
                 Outcome::Faulty(Finding { fault: Fault::WroteOutside, detail, answer: None })
@@ -332,7 +354,7 @@ impl Candidate {
         if is_alive && !matches!(outcome, Outcome::Faulty(_)) {
             self.serving = Some(child);
         }
-        Ok(outcome)
+        Ok(Served { outcome, wall, io, begun })
     }
 
     /// Ends the process that serves, if there is one.

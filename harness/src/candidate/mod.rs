@@ -16,7 +16,8 @@ mod shipped;
 mod words;
 
 pub use definition::{Definition, DefinitionError, FILE_NAME};
-pub use host::{Candidate, Launch};
+pub(crate) use guard::Guarded;
+pub use host::{Candidate, Launch, Served};
 pub(crate) use host::{With, under};
 pub(crate) use opener::open;
 pub use opener::{NotOpened, Opened, opened_counting};

@@ -10,6 +10,7 @@ use tracerig_differential::share::Share;
 use tracerig_protocol::{Ask, Capability, ErrorKind, Finding, Hello, Outcome};
 
 use super::definition::Definition;
+use super::guard::Guarded;
 use super::host::Candidate;
 
 /// The cases in which every request is a process of its own.
@@ -26,7 +27,7 @@ struct Answering {
 
 impl Answering {
     fn new(mut candidate: Candidate, answers: Arc<AtomicU64>) -> Self {
-        candidate.be_thorough();
+        candidate.guarded = Guarded::Contents;
         Self { candidate, serves: false, answers }
     }
 }
@@ -45,7 +46,7 @@ impl Foreign for Answering {
 
     fn ask(&mut self, ask: &Ask) -> io::Result<Outcome> {
         let outcome = if self.serves {
-            self.candidate.serve(ask)?
+            self.candidate.serve(ask)?.outcome
         } else {
             self.candidate.launch(ask)?.outcome
         };

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tracerig_reports::verdict::Rules;
 
-use super::output::Format;
+use super::output::Output;
 use super::{Code, Usage, run};
 use crate::handicap::Planted;
 use crate::plan::{Plan, Run};
@@ -126,12 +126,8 @@ pub(super) struct Arguments {
     /// Folder for the comparison and its raw samples [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print for people (table) or for programs (json).
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    /// Print all tables and conditions instead of one screen.
-    #[arg(long)]
-    details: bool,
+    #[command(flatten)]
+    output: Output,
     // Last: their headings hold for what follows.
     #[command(flatten)]
     candidates: candidates::Candidates,

@@ -12,7 +12,7 @@ use tracerig_reports::verdict::{Gate, Rules, Verdict, Work};
 use tracerig_reports::{Comparison, Record, comparison, wrapped};
 
 use super::compare::pairs;
-use super::output::{self, Format};
+use super::output::{self, Format, Output};
 use super::run::Journal;
 use super::{Code, Interrupted, Usage, run, told};
 use crate::protocol;
@@ -61,12 +61,8 @@ pub(super) struct Arguments {
     /// Folder for the record of the repetition [default: none].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print for people (table) or for programs (json).
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    /// Print all tables and conditions instead of one screen.
-    #[arg(long)]
-    details: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What `git bisect run` makes of it.
@@ -123,7 +119,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
                 pairs: arguments.samples,
                 counters_only: arguments.counters_only,
                 out: arguments.out.clone(),
-                format: (arguments.format, arguments.details),
+                output: arguments.output,
             },
         );
     }
@@ -280,7 +276,7 @@ fn give(
     let gate = compared.gate();
     let bisect = arguments.bisect.then(|| Bisect::of(gate));
     let code = bisect.map_or(Code(gate.exit_code()), Bisect::code);
-    let printed = match arguments.format {
+    let printed = match arguments.output.format {
         Format::Table => {
             let counters = if counters_agree { "equal" } else { "NOT EQUAL" };
             let times = match times_agree {
@@ -294,7 +290,7 @@ fn give(
                 Some(false) => "DIFFERENT".to_owned(),
             };
             let order = if same_order { "same" } else { "DIFFERENT" };
-            let mut text = if arguments.details {
+            let mut text = if arguments.output.details {
                 comparison::details(compared)
             } else {
                 let run = Run { name: compared.scenario.clone(), comparison: compared.clone() };

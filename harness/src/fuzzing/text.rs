@@ -76,9 +76,11 @@ fn recipes(text: &str) {
 
 /// What child processes answer, and what datasets say of themselves.
 fn replies(input: &[u8]) {
-    if let Some(reply) = json::<Reply<TraceAnswer>>(input) {
+    if let Some(reply) = json::<Reply<TraceAnswer>>(input)
+        && let Some(answer) = reply.result
+    {
         for engine in [Engine::Floor, Engine::Scanner, Engine::Published] {
-            if let Ok(told) = Told::of_reply(engine, reply.clone()) {
+            if let Ok(told) = Told::new(engine, answer.clone(), reply.claims.clone()) {
                 let _ = judge::account_of(engine, Duration::ZERO, None, None, Some(&told));
             }
         }

@@ -1,5 +1,5 @@
-//! A program under measurement. Every process of a scenario is started here: alone, two at once, or
-//! to live on.
+//! A program under measurement. Processes that do not answer the protocol of candidates are started
+//! here: those of appends and commands, and the writer beside relaunches.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tracerig_protocol::Request;
 use tracerig_reports::record::Plan;
 
 use super::ScenarioError;
@@ -40,8 +39,8 @@ pub struct Candidate {
     side: usize,
     /// What a process of it reads before it does anything, and in how many calls.
     start: (u64, u64),
-    /// What processes write on standard error: one at a time, and one beside it.
-    said: [File; 2],
+    /// What a process writes on standard error.
+    said: File,
 }
 
 impl Candidate {
@@ -54,8 +53,7 @@ impl Candidate {
     /// # Errors
     /// No temporary file can be made. That the program cannot be started shows when it is.
     pub fn new(program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
-        let mut candidate = Self::with_start(program, limit)
-            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        let mut candidate = Self::made(program, limit)?;
         if let Ok(finished) = candidate.finished(&worker::idle_arguments())
             && let (platform::Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
         {
@@ -71,8 +69,7 @@ impl Candidate {
     /// As [`Candidate::new`].
     pub fn of_command(argv: &[String], limit: Duration) -> Result<Self, ScenarioError> {
         let program = argv.first().map(PathBuf::from).unwrap_or_default();
-        let candidate = Self::with_start(&program, limit)
-            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        let candidate = Self::made(&program, limit)?;
         Ok(Self { argv: argv.to_vec(), ..candidate })
     }
 
@@ -82,8 +79,7 @@ impl Candidate {
     /// # Errors
     /// As [`Candidate::new`].
     pub(crate) fn of_guest(at: usize, limit: Duration) -> Result<Self, ScenarioError> {
-        let candidate = Self::with_start(Path::new(""), limit)
-            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))?;
+        let candidate = Self::made(Path::new(""), limit)?;
         Ok(candidate.on_side(at))
     }
 
@@ -117,6 +113,11 @@ impl Candidate {
         }
     }
 
+    fn made(program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
+        Self::with_start(program, limit)
+            .map_err(ScenarioError::io(&std::env::temp_dir(), "create a temporary file in it"))
+    }
+
     /// The same, with what a process reads before it does anything counted.
     pub(crate) fn with_start(program: &Path, limit: Duration) -> io::Result<Self> {
         Ok(Self {
@@ -128,7 +129,7 @@ impl Candidate {
             handicap: Handicap::default(),
             cores: None,
             start: (0, 0),
-            said: [tempfile::tempfile()?, tempfile::tempfile()?],
+            said: tempfile::tempfile()?,
         })
     }
 
@@ -164,14 +165,16 @@ impl Candidate {
 
     /// The same, with what the system says.
     pub(crate) fn finished(&mut self, arguments: &[OsString]) -> io::Result<Finished> {
-        let child = self.begin(0, arguments)?;
-        self.end(child)
+        let streams = Streams::Read(self.nothing_said()?);
+        let limits = Limits { time: Some(self.limit), ..Limits::default() };
+        let mut command = under(&self.tool, &self.program);
+        self.end(Child::start(command.args(arguments), &streams, limits)?)
     }
 
     /// Runs the command to its end, with this file on standard input or nothing. A process that it
     /// leaves with its output is not waited for until the time limit.
     pub(super) fn run_on(&mut self, input: Option<File>) -> io::Result<Finished> {
-        let streams = Streams::Read(self.nothing_said(0)?);
+        let streams = Streams::Read(self.nothing_said()?);
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
         let mut command = under(&self.tool, &self.program);
         command.args(self.argv.iter().skip(1));
@@ -185,46 +188,6 @@ impl Candidate {
     /// The command and its arguments; nothing of an executable that is asked for things.
     pub(super) fn argv(&self) -> &[String] {
         &self.argv
-    }
-
-    /// Asks two processes at once, the second started so long after the first. Also says whether it
-    /// was started before the first had ended.
-    pub(super) fn two(
-        &mut self,
-        arguments: &[OsString],
-        request: &Request,
-        apart: Duration,
-    ) -> Result<([Finished; 2], bool), String> {
-        let line = request.line();
-        let begin = |at: usize| -> io::Result<Child> {
-            let streams = Streams::Read(self.nothing_said(at)?);
-            let limits = Limits { time: Some(self.limit), ..Limits::default() };
-            let mut command = Command::new(&self.program);
-            let mut child = Child::start_with_input(command.args(arguments), &streams, limits)?;
-            // One that does not read it shows by its answer.
-            let _ = child.write(&line);
-            child.end_input();
-            Ok(child)
-        };
-        let run = || -> io::Result<_> {
-            let first = begin(0)?;
-            std::thread::sleep(apart);
-            let second = begin(1)?;
-            let begun = second.started() - first.started();
-            let (one, other) = std::thread::scope(|scope| {
-                let other = scope.spawn(|| self.end(second));
-                let one = self.end(first);
-                (
-                    one,
-                    other.join().unwrap_or_else(|_| Err(io::Error::other("nobody waited for it"))),
-                )
-            });
-            let (one, other) = (one?, other?);
-            Ok((begun < one.wall, [one, other]))
-        };
-        run()
-            .map(|(overlap, finished)| (finished, overlap))
-            .map_err(|error| self.not_launched(&error))
     }
 
     /// Starts a process that answers each line of JSON with one.
@@ -256,15 +219,9 @@ impl Candidate {
         &self.program
     }
 
-    fn begin(&self, at: usize, arguments: &[OsString]) -> io::Result<Child> {
-        let streams = Streams::Read(self.nothing_said(at)?);
-        let limits = Limits { time: Some(self.limit), ..Limits::default() };
-        Child::start(under(&self.tool, &self.program).args(arguments), &streams, limits)
-    }
-
     /// The file for what a process writes on standard error, empty.
-    fn nothing_said(&self, at: usize) -> io::Result<&File> {
-        let mut said = &self.said[at];
+    fn nothing_said(&self) -> io::Result<&File> {
+        let mut said = &self.said;
         said.set_len(0)?;
         said.seek(SeekFrom::Start(0))?;
         Ok(said)

@@ -1,37 +1,17 @@
 //! A process that keeps running beside the harness, and answers each line of JSON with one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::child::Child;
-use crate::platform::{self, Io};
 
 /// A process that keeps running. It ends when this value does.
 #[derive(Debug)]
 pub(super) struct Companion {
     child: Child,
     limit: Duration,
-}
-
-/// A question that is not answered yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
-    start: Instant,
-    before: Option<Io>,
-}
-
-/// An answer, and what it took.
-#[derive(Debug)]
-pub(super) struct Answered<A> {
-    /// What it says.
-    pub answer: A,
-    /// From before the question was written until the answer was read.
-    pub wall: Duration,
-    /// What the process read from question to answer, the question included, where the platform
-    /// tells.
-    pub io: Option<Io>,
 }
 
 impl Companion {
@@ -48,38 +28,30 @@ impl Companion {
     pub(super) fn ask<A: DeserializeOwned>(
         &mut self,
         question: &impl Serialize,
-    ) -> Result<Answered<A>, String> {
-        let asked = self.begin(question)?;
-        self.finish(asked)
+    ) -> Result<A, String> {
+        self.begin(question)?;
+        self.finish()
     }
 
     /// Asks. The answer is to be waited for before the next question.
     ///
     /// # Errors
     /// As [`Companion::ask`].
-    pub(super) fn begin(&mut self, question: &impl Serialize) -> Result<Asked, String> {
+    pub(super) fn begin(&mut self, question: &impl Serialize) -> Result<(), String> {
         let mut line = serde_json::to_vec(question).map_err(|error| error.to_string())?;
         line.push(b'\n');
-        let before = platform::io_of(self.child.id());
         self.child.limit(Some(self.limit));
-        let asked = Asked { start: Instant::now(), before };
         // Whether it has ended shows when it is waited for; it may have said why.
         let _ = self.child.write(&line);
-        Ok(asked)
+        Ok(())
     }
 
     /// Waits for the answer to what was asked.
     ///
     /// # Errors
     /// As [`Companion::ask`].
-    pub(super) fn finish<A: DeserializeOwned>(
-        &mut self,
-        asked: Asked,
-    ) -> Result<Answered<A>, String> {
-        let Asked { start, before } = asked;
+    pub(super) fn finish<A: DeserializeOwned>(&mut self) -> Result<A, String> {
         let line = self.child.answer().unwrap_or_default();
-        let wall = start.elapsed();
-        let after = platform::io_of(self.child.id());
         if !line.ends_with(b"\n") {
             return Err(match self.child.wait() {
                 Ok(end) => {
@@ -89,16 +61,6 @@ impl Companion {
             });
         }
         self.child.limit(None);
-        let answer = serde_json::from_slice(&line)
-            .map_err(|error| format!("its answer cannot be read: {error}"))?;
-        let io = before.zip(after).map(|(before, after)| Io {
-            rchar: after.rchar - before.rchar,
-            syscr: after.syscr - before.syscr,
-            device_read: after.device_read - before.device_read,
-            wchar: after.wchar - before.wchar,
-            syscw: after.syscw - before.syscw,
-            device_write: after.device_write - before.device_write,
-        });
-        Ok(Answered { answer, wall, io })
+        serde_json::from_slice(&line).map_err(|error| format!("its answer cannot be read: {error}"))
     }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tracerig_datasets::{ConversationError, DatasetError};
-use tracerig_reports::record::{ArmPlan, Cache, CandidatePlan, Plan, Process};
+use tracerig_reports::record::{ArmPlan, Cache, CandidatePlan, LaunchPolicy, Plan, Process};
 
-use super::guest::{GuestArm, Invited};
+use super::guest::{self, GuestArm, Invited};
+use super::guests::OfCandidate;
 use super::pagecache::can_be_cold;
 use super::{Event, Place, Scenario, ScenarioError, Tell};
 use crate::machine;
@@ -50,6 +51,50 @@ pub(super) trait Prepare: Debug {
         place: &Place,
         tell: &mut Tell<'_>,
     ) -> Result<Box<dyn Scenario>, ScenarioError>;
+}
+
+/// What the TOML of a scenario with data from a recipe says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Builtin<A> {
+    scenario: String,
+    /// The recipe, if no other is named.
+    pub(super) recipe: String,
+    samples: u64,
+    appended_rows: u64,
+    /// Of an archive: the sessions that got a turn since the memo from before, and of a thousand
+    /// those that got one since the memo from long before.
+    #[serde(default)]
+    pub(super) few_sessions: u64,
+    #[serde(default)]
+    pub(super) many_per_mille: u64,
+    at_least_ms: u64,
+    time_limit_s: u64,
+    #[serde(rename = "arm")]
+    pub(super) arms: Vec<A>,
+    #[serde(rename = "candidate")]
+    pub(super) of_candidates: Vec<OfCandidate>,
+}
+
+impl<A> Builtin<A> {
+    /// Its definition with data from this recipe, and these arms of our own.
+    pub(super) fn definition(
+        &self,
+        recipe: String,
+        arms: Vec<ArmPlan>,
+        own: impl Prepare + 'static,
+    ) -> Definition {
+        let plan = Plan {
+            scenario: self.scenario.clone(),
+            recipe,
+            samples: self.samples,
+            launches: LaunchPolicy { at_least: Duration::from_millis(self.at_least_ms) },
+            appended_rows: self.appended_rows,
+            arms,
+            ..Plan::default()
+        };
+        Definition::new(plan, Duration::from_secs(self.time_limit_s), own)
+    }
 }
 
 /// The keys of a run of a plan whose data come from a recipe.
@@ -127,6 +172,19 @@ impl From<ConversationError> for DefinitionError {
 }
 
 impl Definition {
+    /// What `plan` says; no arm waits to be asked for, and any data will do.
+    pub(super) fn new(plan: Plan, time_limit: Duration, own: impl Prepare + 'static) -> Self {
+        Self {
+            plan,
+            time_limit,
+            limit_of_candidates: guest::LIMIT,
+            programs: Vec::new(),
+            on_request: Vec::new(),
+            expected: None,
+            own: Box::new(own),
+        }
+    }
+
     /// Adds candidates of others, each with the arms that it can be launched in.
     ///
     /// # Errors

@@ -48,14 +48,6 @@ pub(crate) fn not_started() -> Launch {
     }
 }
 
-/// An end as records tell it.
-pub(crate) fn recorded(exit: platform::Exit) -> Exit {
-    match exit {
-        platform::Exit::Code(code) => Exit::Code(code),
-        platform::Exit::Signal(signal) => Exit::Signal(signal),
-    }
-}
-
 /// A launch as far as the operating system knows it.
 pub(crate) fn of_system(wall: Duration, ended: &Ended) -> Launch {
     Launch {
@@ -64,7 +56,10 @@ pub(crate) fn of_system(wall: Duration, ended: &Ended) -> Launch {
         system: ended.system,
         major_faults: ended.major_faults,
         device_read: ended.io.map(|io| ByteSize(io.device_read)),
-        exit: recorded(ended.exit),
+        exit: match ended.exit {
+            platform::Exit::Code(code) => Exit::Code(code),
+            platform::Exit::Signal(signal) => Exit::Signal(signal),
+        },
         ..not_started()
     }
 }

@@ -16,7 +16,7 @@ use super::kept::KeptFolder;
 use super::prepared_database::digest_of;
 use super::{ScenarioError, finished};
 pub(super) use crate::candidate::With;
-use crate::candidate::{self, Definition, NotOpened, Opened};
+use crate::candidate::{self, Definition, Guarded, NotOpened, Opened, Served};
 
 /// How long one launch of a candidate may take, if nothing else is said.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -164,13 +164,12 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    /// Asks the candidate who it is, and gives it a folder for its memo below `folder`. If
-    /// `thorough`, each launch looks for new files beside its data.
+    /// Asks the candidate who it is, and gives it a folder for its memo below `folder`.
     pub(super) fn open(
         plan: &CandidatePlan,
         folder: &Path,
         limit: Duration,
-        thorough: bool,
+        guarded: Guarded,
     ) -> Result<Self, ScenarioError> {
         let definition = Definition::of_plan(plan);
         let mut opened = candidate::open(&definition, limit)
@@ -185,9 +184,7 @@ impl Guest {
                 });
             }
             candidate.be_measured();
-            if thorough {
-                candidate.be_thorough();
-            }
+            candidate.guarded = guarded;
         }
         let memo = KeptFolder::new(folder)?;
         Ok(Self { opened, memo, start: (0, 0), unmade: Vec::new(), answers: Vec::new() })
@@ -264,17 +261,41 @@ impl Guest {
 
     /// One launch, judged by the protocol alone, or the state of a sample that cannot be launched.
     pub(super) fn ask(&mut self, ask: &Ask, with: With) -> Result<Asked, ScenarioError> {
-        let candidate = match &mut self.opened {
-            Ok(candidate) => candidate,
-            Err(not_opened) => return Ok(Err(not_opened_state(not_opened))),
+        let failed = launching(&self.memo.place);
+        let mut done = match self.opened(with) {
+            Ok(candidate) => candidate.launch(ask).map_err(failed)?,
+            Err(state) => return Ok(Err(state)),
         };
-        candidate.with = with;
-        let mut done = candidate.launch(ask).map_err(launching(&self.memo.place))?;
         if let Some(io) = done.ended.as_mut().and_then(|ended| ended.io.as_mut()) {
             io.rchar = io.rchar.saturating_sub(self.start.0);
             io.syscr = io.syscr.saturating_sub(self.start.1);
         }
         Ok(Ok(done))
+    }
+
+    /// Asks a process that goes on answering, likewise.
+    pub(super) fn serve(
+        &mut self,
+        ask: &Ask,
+        with: With,
+    ) -> Result<Result<Served, SampleState>, ScenarioError> {
+        let failed = launching(&self.memo.place);
+        match self.opened(with) {
+            Ok(candidate) => candidate.serve(ask).map(Ok).map_err(failed),
+            Err(state) => Ok(Err(state)),
+        }
+    }
+
+    /// Ends the process that goes on answering, if there is one.
+    pub(super) fn stop_serving(&mut self) {
+        self.opened.iter_mut().for_each(candidate::Candidate::stop_serving);
+    }
+
+    /// The candidate, which is to ask for this beside its answers.
+    fn opened(&mut self, with: With) -> Result<&mut candidate::Candidate, SampleState> {
+        let candidate = self.opened.as_mut().map_err(|error| not_opened_state(error))?;
+        candidate.with = with;
+        Ok(candidate)
     }
 
     /// One launch, judged: its answer must be `right`. `state` is that of its memo.
@@ -361,7 +382,7 @@ fn told_apart(declared: &UsageDeclared, right: Option<&Answer>) -> UsageDeclared
     declared
 }
 
-fn launching(path: &Path) -> impl FnOnce(std::io::Error) -> ScenarioError {
+fn launching(path: &Path) -> impl FnOnce(std::io::Error) -> ScenarioError + use<> {
     let path = path.to_owned();
     move |error| match error.kind() {
         std::io::ErrorKind::Interrupted => ScenarioError::Interrupted,
@@ -399,9 +420,9 @@ fn claim(launch: &mut Launch, claims: &Claims, counters: Claimed) {
 
 /// What became of a request that was not answered rightly: the name of the fault, and what
 /// happened.
-fn told(outcome: &Outcome) -> String {
+pub(super) fn told(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Answered(..) => "answered".to_owned(),
+        Outcome::Answered(..) => "it answered another question".to_owned(),
         Outcome::Refused(refusal) => format!("refused: {refusal}"),
         Outcome::Faulty(Finding { fault, detail, .. }) => format!("{fault}: {detail}"),
     }

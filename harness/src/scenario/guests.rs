@@ -2,18 +2,97 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use tracerig_protocol::{Answer, Ask, Capability, Hello};
-use tracerig_reports::record::{Launch, SampleState};
+use tracerig_reports::record::{ArmPlan, Cache, Launch, Plan, SampleState};
 
 use super::finished::not_started;
-use super::guest::{Claimed, Guest, Whose};
+use super::guest::{self, Claimed, Guest, GuestArm, Whose};
+use super::prepared_database::{Change, Memo};
 use super::{Definition, ScenarioError};
+use crate::candidate::Guarded;
 
 /// The candidates of a run.
 #[derive(Debug)]
 pub(super) struct Guests {
     all: Vec<Guest>,
     claimed: Claimed,
+}
+
+/// What an arm of a plan launches.
+#[derive(Clone, Debug)]
+pub(super) enum Asked<O, G> {
+    /// One of our own engines.
+    Own(O),
+    /// A candidate.
+    Guest(Whose, G),
+}
+
+/// An arm of a scenario.
+pub(super) trait Named: Clone {
+    /// Its name in the scenario.
+    fn name(&self) -> &str;
+}
+
+impl<O: Named, G: Named> Asked<O, G> {
+    /// The arms of `plan`, in its order, of those that the scenario has.
+    pub(super) fn all(plan: &Plan, owns: &[O], guests: &[G]) -> Vec<Self> {
+        let of = |arm: &ArmPlan| match guest::asked(plan, arm) {
+            None => of_name(owns, &arm.name).map(Self::Own),
+            Some((name, whose)) => of_name(guests, name).map(|known| Self::Guest(whose, known)),
+        };
+        plan.arms.iter().filter_map(of).collect()
+    }
+}
+
+fn of_name<A: Named>(known: &[A], name: &str) -> Option<A> {
+    known.iter().find(|known| known.name() == name).cloned()
+}
+
+/// What a candidate of somebody else is asked for, on a memo of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfCandidate {
+    name: String,
+    why: String,
+    /// Its memo; `none` asks for nothing at all.
+    pub(super) memo: Memo,
+    /// What happened to a database before.
+    #[serde(default)]
+    pub(super) change: Change,
+    /// Whether it asks for a full scan whatever the memo says.
+    #[serde(default)]
+    pub(super) rescan: bool,
+    /// Whether it asks for another window than the launch that left the memo.
+    #[serde(default)]
+    pub(super) moved: bool,
+    #[serde(default)]
+    on_request: bool,
+    #[serde(default = "hot")]
+    caches: Vec<Cache>,
+}
+
+fn hot() -> Vec<Cache> {
+    vec![Cache::Hot]
+}
+
+impl Named for OfCandidate {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl OfCandidate {
+    pub(super) fn guest_arm(&self) -> GuestArm<'_> {
+        let needs_memo = !matches!(self.memo, Memo::None | Memo::Absent);
+        let Self { name, why, on_request, caches, .. } = self;
+        GuestArm { name, why, needs_memo, on_request: *on_request, caches }
+    }
+
+    /// The name of the state of its memo.
+    pub(super) fn state(&self) -> Option<String> {
+        self.memo.state(self.change)
+    }
 }
 
 /// What a launch of a candidate is asked, once its memo is in place.
@@ -27,33 +106,41 @@ pub(super) struct Question<'a> {
 }
 
 impl Guests {
-    /// Asks each who it is, and gives each a folder of its own below `folder`. If `thorough`, each
-    /// launch looks for new files beside its data.
+    /// Asks each who it is, and gives each a folder of its own below `folder`.
     pub(super) fn open(
         definition: &Definition,
         folder: &Path,
-        thorough: bool,
+        guarded: Guarded,
     ) -> Result<Self, ScenarioError> {
         let limit = definition.limit_of_candidates;
         let candidates = definition.plan.candidates.iter().enumerate();
         let guests = candidates
-            .map(|(at, plan)| Guest::open(plan, &folder.join(at.to_string()), limit, thorough));
+            .map(|(at, plan)| Guest::open(plan, &folder.join(at.to_string()), limit, guarded));
         Ok(Self { all: guests.collect::<Result<_, _>>()?, claimed: Claimed::Shown })
     }
 
-    /// Has each candidate for which `is_needed` make its memo of the data as they are, from the one
-    /// of the state `from`, and keeps it as the state `to`.
-    pub(super) fn remember(
+    /// Has each candidate that one of `arms` launches from this memo make it of the data as they
+    /// are; the last one from the one before.
+    pub(super) fn remember<O>(
         &mut self,
-        is_needed: impl Fn(Whose) -> bool,
+        arms: &[Asked<O, OfCandidate>],
+        (change, memo): (Change, Memo),
         ask: impl Fn(&Guest) -> Ask,
-        from: Option<&str>,
-        to: &str,
     ) -> Result<(), ScenarioError> {
+        let Some(to) = memo.state(change) else { return Ok(()) };
+        let from = if memo == Memo::After { Memo::Before.state(change) } else { None };
         for (at, guest) in self.all.iter_mut().enumerate() {
-            if is_needed(Whose::At(at)) || is_needed(Whose::Side) {
+            let needs = |arm: &Asked<O, OfCandidate>| match arm {
+                Asked::Guest(whose, arm) => {
+                    (*whose == Whose::At(at) || *whose == Whose::Side)
+                        && arm.change == change
+                        && arm.memo.needs(memo)
+                }
+                Asked::Own(_) => false,
+            };
+            if arms.iter().any(needs) {
                 let ask = ask(guest);
-                guest.remember(&ask, from, to)?;
+                guest.remember(&ask, from.as_deref(), &to)?;
             }
         }
         Ok(())

@@ -13,15 +13,15 @@ pub(super) type Look = BTreeMap<PathBuf, (u64, u64, i64, i64)>;
 
 /// A memo folder that belongs to one candidate, and its states by name.
 #[derive(Debug)]
-pub(super) struct KeptFolder {
+pub(crate) struct KeptFolder {
     /// Where the candidate finds it.
-    pub(super) place: PathBuf,
+    pub(crate) place: PathBuf,
     states: PathBuf,
 }
 
 impl KeptFolder {
     /// An empty one below `folder`.
-    pub(super) fn new(folder: &Path) -> Result<Self, ScenarioError> {
+    pub(crate) fn new(folder: &Path) -> Result<Self, ScenarioError> {
         let (place, states) = (folder.join("memo"), folder.join("states"));
         for folder in [&place, &states] {
             fs::create_dir_all(folder).map_err(ScenarioError::io(folder, "create the folder"))?;
@@ -30,7 +30,7 @@ impl KeptFolder {
     }
 
     /// Keeps what is there now as the state of this name.
-    pub(super) fn keep(&self, state: &str) -> Result<(), ScenarioError> {
+    pub(crate) fn keep(&self, state: &str) -> Result<(), ScenarioError> {
         replace(&self.place, &self.states.join(state))
     }
 
@@ -40,7 +40,7 @@ impl KeptFolder {
     }
 
     /// Puts the state of this name in place, byte for byte; `None`: an empty folder.
-    pub(super) fn restore(&self, state: Option<&str>) -> Result<(), ScenarioError> {
+    pub(crate) fn restore(&self, state: Option<&str>) -> Result<(), ScenarioError> {
         match state {
             Some(state) => replace(&self.states.join(state), &self.place),
             None => empty(&self.place),

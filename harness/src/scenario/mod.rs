@@ -14,7 +14,7 @@ mod error;
 pub(crate) mod finished;
 pub mod guest;
 mod guests;
-mod kept;
+pub(crate) mod kept;
 mod own;
 mod pagecache;
 mod prepared_database;
@@ -22,7 +22,6 @@ pub mod refresh;
 pub mod relaunch;
 pub mod repro;
 pub(crate) mod run;
-pub(crate) mod samples;
 pub(crate) mod workplace;
 
 use std::fmt::Debug;
@@ -84,6 +83,11 @@ impl Kind {
 
 /// Launches made at once, and what they are as a sample or a part of one.
 pub type Made = (Vec<Launch>, SampleState);
+
+/// A launch as those that are made at once.
+fn one((launch, state): (Launch, SampleState)) -> Made {
+    (vec![launch], state)
+}
 
 /// A scenario made ready: data, memos and right answers are in place.
 pub trait Scenario: Debug {

@@ -13,6 +13,7 @@ use super::candidate::Candidate;
 use super::guest::{Guest, With};
 use super::relaunch::worker::{self, Engine};
 use super::{Definition, Place, ScenarioError};
+use crate::candidate::Guarded;
 
 /// The executables of a run: one, or one for each side of a comparison.
 #[derive(Debug)]
@@ -60,8 +61,9 @@ impl Owns {
         engine: Engine,
         ask: impl Fn(&Guest) -> Ask,
         from: Option<&str>,
-        to: &str,
+        to: Option<&str>,
     ) -> Result<(), ScenarioError> {
+        let Some(to) = to else { return Ok(()) };
         for own in &mut self.0 {
             let engine = own.engine(engine)?;
             let ask = ask(engine);
@@ -77,19 +79,36 @@ impl Own {
         match engines.entry(engine) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(free) => {
-                let argv =
-                    [program.display().to_string()].into_iter().chain(worker::arguments(engine));
-                let name = engine.name().to_owned();
-                let plan = CandidatePlan { name, argv: argv.collect(), ..CandidatePlan::default() };
-                let mut guest = Guest::open(&plan, &folder.join(engine.name()), *limit, false)?;
-                guest.learn_start()?;
-                Ok(free.insert(guest))
+                let word = engine.name();
+                let guarded = Guarded::Metadata;
+                Ok(free.insert(open(program, word, &folder.join(word), *limit, guarded)?))
             }
         }
     }
 }
 
+/// What this word starts of an executable, with a folder for its memo below `folder`.
+pub(super) fn open(
+    program: &Path,
+    word: &str,
+    folder: &Path,
+    limit: Duration,
+    guarded: Guarded,
+) -> Result<Guest, ScenarioError> {
+    let argv = [program.display().to_string()].into_iter().chain(worker::arguments(word));
+    let plan =
+        CandidatePlan { name: word.to_owned(), argv: argv.collect(), ..CandidatePlan::default() };
+    let mut guest = Guest::open(&plan, folder, limit, guarded)?;
+    guest.learn_start()?;
+    Ok(guest)
+}
+
 /// What a launch of our own is asked beside its request.
 pub(super) fn with(candidate: &Candidate) -> With {
-    With { cores: candidate.cores(), handicap: candidate.handicap, tool: candidate.tool().to_vec() }
+    With {
+        cores: candidate.cores(),
+        handicap: candidate.handicap,
+        tool: candidate.tool().to_vec(),
+        ..With::default()
+    }
 }

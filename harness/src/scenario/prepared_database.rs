@@ -47,10 +47,26 @@ pub(super) enum Memo {
     None,
     /// There is none yet.
     Absent,
-    /// The one of a launch before the database changed.
+    /// The one of a launch before anything changed; only of an archive, which changes twice.
+    LongBefore,
+    /// The one of a launch before the data changed for the last time.
     Before,
     /// The one of a launch after that.
     After,
+}
+
+impl Memo {
+    /// The name of its state after this change; `None` for one that no launch left.
+    pub(super) fn state(self, change: Change) -> Option<String> {
+        let is_kept = !matches!(self, Self::None | Self::Absent);
+        is_kept.then(|| format!("{change:?}-{self:?}").to_lowercase())
+    }
+
+    /// Whether a launch that starts from it needs `other` to be made: the last one is made from the
+    /// one before.
+    pub(super) fn needs(self, other: Self) -> bool {
+        self == other || (self, other) == (Self::After, Self::Before)
+    }
 }
 
 /// One database in one state.

@@ -1,15 +1,32 @@
 //! A run, from its definition to its record: every scenario is measured by the same loop.
+//!
+//! In each round one sample of every arm is taken, in an order drawn from the run's seed, so that
+//! whatever happens to the machine happens to all arms. Samples that are left out are taken again
+//! in further rounds.
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha12Rng;
 use tracerig_reports::Record;
-use tracerig_reports::record::{ArmKey, ArmPlan, Build, Dataset, Outcome, Plan, Process, Sample};
+use tracerig_reports::record::{
+    ArmKey, ArmPlan, Build, Dataset, Outcome, Plan, Process, Sample, SampleState,
+};
 
 use super::candidate::Candidate;
-use super::samples::{interleaved, launches_for, repeated};
-use super::{Definition, Event, Place, Scenario, ScenarioError, Tell};
-use crate::machine;
+use super::{Definition, Event, Made, Place, Scenario, ScenarioError, Tell};
+use crate::{interrupt, machine};
+
+/// More launches than this never make one sample, however short they are.
+const MAX_LAUNCHES: u128 = 100;
+/// Launches to find out how long one takes.
+const CALIBRATION_LAUNCHES: usize = 5;
+/// Rounds, as a multiple of the planned ones: on a machine whose memory is reclaimed all the time,
+/// samples would be taken again without end.
+const MOST_ROUNDS: u64 = 2;
 
 /// Runs a scenario. Ctrl-C ends it with the samples there are.
 ///
@@ -71,6 +88,90 @@ pub(crate) fn launches_of(
     launches_for(plan.launches.at_least, at_once, || scenario.launch(candidate, at))
 }
 
+/// The samples of a run, and whether it was interrupted.
+type Taken = (Vec<Sample>, bool);
+
+/// Takes so many samples of each of `arms`, and again those that are left out. `take` makes the
+/// launches of one, of the arm at this place; it gets how many samples there were before, and of
+/// how many. `taken` hears of each sample as soon as it is there.
+fn interleaved<E>(
+    arms: &[ArmKey],
+    samples: u64,
+    seed: u64,
+    mut take: impl FnMut(usize, u64, u64) -> Result<Made, E>,
+    mut hear: impl FnMut(&Sample),
+) -> Result<Taken, E> {
+    let mut taken = Vec::new();
+    let mut of = samples * arms.len() as u64;
+    let mut order: Vec<usize> = (0..arms.len()).collect();
+    // Samples that still have to be taken, by arm.
+    let mut lacking = vec![samples; arms.len()];
+    let mut random = ChaCha12Rng::seed_from_u64(seed);
+    for round in 0..samples * MOST_ROUNDS {
+        order.retain(|&arm| lacking[arm] > 0);
+        order.shuffle(&mut random);
+        for &arm in &order {
+            let at = taken.len() as u64;
+            let made = take(arm, at, of);
+            if interrupt::requested() {
+                // The sample may have been cut short: it is not one, and that it went wrong says
+                // nothing.
+                return Ok((taken, true));
+            }
+            let (launches, state) = made?;
+            if matches!(state, SampleState::Excluded { .. }) {
+                of += 1;
+            } else {
+                lacking[arm] -= 1;
+            }
+            let ArmKey { name, cache } = &arms[arm];
+            let sample =
+                Sample { order: at, round, arm: name.clone(), cache: *cache, launches, state };
+            hear(&sample);
+            taken.push(sample);
+        }
+    }
+    Ok((taken, false))
+}
+
+/// How many launches take as long as a sample should, a multiple of those made `at_once`. The
+/// fastest of a few tells: a slow one was disturbed, and would make all samples too short.
+fn launches_for<E>(
+    at_least: Duration,
+    at_once: u64,
+    mut attempt: impl FnMut() -> Result<Made, E>,
+) -> Result<u64, E> {
+    let mut fastest = Duration::MAX;
+    for _ in 0..CALIBRATION_LAUNCHES {
+        let (launches, state) = attempt()?;
+        if matches!(state, SampleState::Failed { .. } | SampleState::Mismatch { .. })
+            || interrupt::requested()
+        {
+            // It will be seen in the samples, if there are any.
+            return Ok(at_once);
+        }
+        fastest = launches.iter().map(|launch| launch.wall).fold(fastest, Duration::min);
+        if fastest >= at_least {
+            break;
+        }
+    }
+    let launches = at_least.as_nanos().div_ceil(fastest.as_nanos().max(1)).clamp(1, MAX_LAUNCHES);
+    Ok(u64::try_from(launches).unwrap_or(1).next_multiple_of(at_once))
+}
+
+/// One sample: its launches, up to the first that does not count.
+fn repeated<E>(launches: u64, mut attempt: impl FnMut() -> Result<Made, E>) -> Result<Made, E> {
+    let mut made = Vec::new();
+    while (made.len() as u64) < launches {
+        let (launches, state) = attempt()?;
+        made.extend(launches);
+        if state != SampleState::Valid {
+            return Ok((made, state));
+        }
+    }
+    Ok((made, SampleState::Valid))
+}
+
 /// A run under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -127,3 +228,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

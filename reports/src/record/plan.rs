@@ -9,7 +9,7 @@ use super::{AppendPlan, CandidatePlan, CommandPlan, MOST_SAMPLES};
 use crate::units::nanos;
 
 /// What a run does, before it does it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The scenario, for instance `relaunch`.

@@ -64,6 +64,21 @@ pub struct Io {
     pub device_write: u64,
 }
 
+impl Io {
+    /// What came since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            rchar: self.rchar - before.rchar,
+            syscr: self.syscr - before.syscr,
+            device_read: self.device_read - before.device_read,
+            wchar: self.wchar - before.wchar,
+            syscw: self.syscw - before.syscw,
+            device_write: self.device_write - before.device_write,
+        }
+    }
+}
+
 /// How much of a file is in the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Residency {

@@ -19,6 +19,7 @@ use tracerig_protocol::{Ask, Contract, Fault, Outcome};
 use super::cases::{Case, Level, What, cases};
 use super::report::{Failure, LevelReport, Report, Verdict};
 use crate::candidate::definition::Definition;
+use crate::candidate::guard::Guarded;
 use crate::candidate::host::Candidate;
 use crate::candidate::opener::{NotOpened, opened_counting};
 use crate::interrupt;
@@ -89,7 +90,7 @@ pub fn check(
 ) -> Result<Report, CheckError> {
     let contract = options.contract;
     let mut candidate = Candidate::open(definition, options.limit)?;
-    candidate.be_thorough();
+    candidate.guarded = Guarded::Contents;
     let mut report = Report {
         candidate: definition.name.clone(),
         command: definition.command_line(),

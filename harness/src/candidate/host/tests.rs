@@ -37,7 +37,7 @@ fn what_cannot_be_started_is_an_outcome() {
     let mut candidate = Candidate::open(&definition, Duration::from_secs(1)).unwrap();
     assert_eq!(candidate.hello().unwrap().outcome.fault(), Some(Fault::NoHello));
     assert_eq!(candidate.launch(&Ask::Idle).unwrap().outcome.fault(), Some(Fault::Crashed));
-    assert_eq!(candidate.serve(&Ask::Idle).unwrap().fault(), Some(Fault::Crashed));
+    assert_eq!(candidate.serve(&Ask::Idle).unwrap().outcome.fault(), Some(Fault::Crashed));
 }
 
 #[test]
@@ -47,8 +47,14 @@ fn one_that_serves_is_asked_again_and_started_anew_after_a_fault() {
          [ $count = 3 ] && exit 1; \
          printf '{\"tracerig\":1,\"id\":\"%s\",\"result\":{}}\\n' \"${id%%'\"'*}\"; done",
     );
-    let faults: Vec<_> = (0..5).map(|_| candidate.serve(&Ask::Idle).unwrap().fault()).collect();
+    let served: Vec<_> = (0..5).map(|_| candidate.serve(&Ask::Idle).unwrap()).collect();
+    let faults: Vec<_> = served.iter().map(|served| served.outcome.fault()).collect();
     assert_eq!(faults, [None, None, Some(Fault::Crashed), None, None]);
+    let begun: Vec<_> = served.iter().map(|served| served.begun).collect();
+    assert_eq!(begun, [true, false, false, true, false]);
+    // What it read for the request before is not counted again.
+    let length = candidate.request(&Ask::Idle).line().len() as u64;
+    assert!(served[1].io.is_none_or(|io| io.rchar == length), "{served:?}");
 }
 
 #[test]
@@ -64,18 +70,17 @@ fn a_change_of_the_data_is_noticed_and_the_index_of_the_log_is_none() {
         force: false,
     });
     let answer = "echo '{\"tracerig\":1,\"id\":\"1\",\"result\":{\"turns\":{}}}'";
-    let fault = |thorough: bool, does: &str| {
+    let fault = |guarded: Guarded, does: &str| {
         let mut candidate = candidate(&format!("cd {}; {does}; {answer}", folder.path().display()));
-        if thorough {
-            candidate.be_thorough();
-        }
+        candidate.guarded = guarded;
         candidate.launch(&ask).unwrap().outcome.fault()
     };
-    assert_eq!(fault(true, ": > logs_2.sqlite-shm; : > logs_2.sqlite-wal"), None);
-    assert_eq!(fault(false, "echo longer > logs_2.sqlite"), Some(Fault::WroteOutside));
-    assert_eq!(fault(true, "printf other > logs_2.sqlite"), Some(Fault::WroteOutside));
-    assert_eq!(fault(true, "echo x > cache"), Some(Fault::WroteOutside));
-    assert_eq!(fault(true, "rm cache"), Some(Fault::WroteOutside));
+    assert_eq!(fault(Guarded::Contents, ": > logs_2.sqlite-shm; : > logs_2.sqlite-wal"), None);
+    assert_eq!(fault(Guarded::Metadata, "echo longer > logs_2.sqlite"), Some(Fault::WroteOutside));
+    assert_eq!(fault(Guarded::Nothing, "echo other > logs_2.sqlite"), None);
+    assert_eq!(fault(Guarded::Contents, "printf other > logs_2.sqlite"), Some(Fault::WroteOutside));
+    assert_eq!(fault(Guarded::Contents, "echo x > cache"), Some(Fault::WroteOutside));
+    assert_eq!(fault(Guarded::Contents, "rm cache"), Some(Fault::WroteOutside));
 }
 
 /// Prints what a launch costs beyond a bare process with the same pipes. Nothing is asserted

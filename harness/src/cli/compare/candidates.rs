@@ -66,5 +66,5 @@ pub(super) fn main(arguments: &Arguments, base: &str) -> anyhow::Result<Code> {
         rules,
         place: run::place(arguments.seed)?,
     };
-    made(&job, &out, (arguments.format, arguments.details))
+    made(&job, &out, arguments.output)
 }

@@ -73,5 +73,5 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         rules,
         place: run::place(arguments.seed)?,
     };
-    made(&job, &out, (arguments.format, arguments.details))
+    made(&job, &out, arguments.output)
 }

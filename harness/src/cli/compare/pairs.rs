@@ -7,7 +7,7 @@ use tracerig_reports::Record;
 use tracerig_reports::verdict::Rules;
 
 use super::{programs, results};
-use crate::cli::output::{self, Format};
+use crate::cli::output::{self, Output};
 use crate::cli::{self, Code, Usage, run};
 use crate::compare::{Job, Source, Subject};
 use crate::machine;
@@ -23,8 +23,8 @@ pub(in crate::cli) struct Asked<'a> {
     pub(in crate::cli) pairs: Option<u64>,
     pub(in crate::cli) counters_only: bool,
     pub(in crate::cli) out: Option<PathBuf>,
-    /// How to print the result, and whether with everything.
-    pub(in crate::cli) format: (Format, bool),
+    /// How to print the result.
+    pub(in crate::cli) output: Output,
 }
 
 /// The plan whose pairs, margin and budget are taken.
@@ -77,5 +77,5 @@ pub(in crate::cli) fn main(record: &Record, asked: &Asked<'_>) -> anyhow::Result
             ..Rules::default()
         },
     };
-    programs::made(&job, &out, asked.format)
+    programs::made(&job, &out, asked.output)
 }

@@ -8,7 +8,7 @@ use tracerig_reports::record::Status;
 use tracerig_reports::{Record, render};
 
 use super::{Arguments, exact_counters, plan, results, rules};
-use crate::cli::output::Format;
+use crate::cli::output::Output;
 use crate::cli::shown::Shown;
 use crate::cli::{self, Code, Interrupted, Usage, code_of, output, run};
 use crate::compare::{self, CompareError, Compared, Event, Job, Source, Subject};
@@ -42,7 +42,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         rules,
         place,
     };
-    made(&job, &out, (arguments.format, arguments.details))
+    made(&job, &out, arguments.output)
 }
 
 /// Where the results go.
@@ -52,9 +52,9 @@ pub(super) fn out(arguments: &Arguments) -> PathBuf {
 }
 
 /// Compares, and gives what was found in this format, with or without all details.
-pub(super) fn made(job: &Job, out: &Path, shape: (Format, bool)) -> anyhow::Result<Code> {
+pub(super) fn made(job: &Job, out: &Path, output: Output) -> anyhow::Result<Code> {
     let (compared, code) = measured(job, out)?;
-    results::give(compared.into_iter().map(as_run).collect(), code, Some(out), shape)
+    results::give(compared.into_iter().map(as_run).collect(), code, Some(out), output)
 }
 
 /// A comparison with the name of its run.

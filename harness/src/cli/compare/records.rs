@@ -59,12 +59,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if let Some(out) = &arguments.out {
         results::prepare(out)?;
     }
-    results::give(
-        compared,
-        Code::FINE,
-        arguments.out.as_deref(),
-        (arguments.format, arguments.details),
-    )
+    results::give(compared, Code::FINE, arguments.out.as_deref(), arguments.output)
 }
 
 /// The names of the exact counters in these records.

@@ -6,7 +6,7 @@ use anyhow::Context;
 use tracerig_reports::comparison::{self, Comparisons, Run};
 use tracerig_reports::{foreign, write_whole};
 
-use crate::cli::output::{self, Format};
+use crate::cli::output::{self, Format, Output};
 use crate::cli::{Code, kept};
 use crate::compare::Compared;
 
@@ -36,7 +36,7 @@ pub(super) fn give(
     runs: Vec<Run>,
     ended: Code,
     out: Option<&Path>,
-    (format, details): (Format, bool),
+    Output { format, details }: Output,
 ) -> anyhow::Result<Code> {
     let comparisons = gathered(runs, ended);
     let code = Code(comparisons.exit_code);

@@ -84,7 +84,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         Some(out) => tracerig_reports::write_whole(&out.join("self-check.json"), text.as_bytes()),
         None => Ok(()),
     };
-    let printed = match arguments.format {
+    let printed = match arguments.output.format {
         Format::Table => output::show(&table(&checked, arguments.handicap, begun.elapsed(), code)),
         Format::Json => output::print(&text),
     };

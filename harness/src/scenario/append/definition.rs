@@ -12,7 +12,7 @@ use tracerig_reports::record::{self, AppendPlan, ArmPlan, Cache, LaunchPolicy, P
 use tracerig_store::threads::{Durability, Mode};
 
 use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, DefinitionError, guest};
+use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/append.toml");
 
@@ -135,10 +135,6 @@ impl Builtin {
             recipe,
             samples: self.samples,
             launches: LaunchPolicy { at_least: Duration::ZERO },
-            appended_rows: 0,
-            order_seed: 0,
-            cores: None,
-            candidates: Vec::new(),
             arms: planned.collect(),
             append: Some(AppendPlan {
                 threads: condition.threads,
@@ -149,17 +145,10 @@ impl Builtin {
                 appends: (self.appends_of_a_thread(condition) + self.warmup) * condition.threads,
                 warmup: self.warmup,
             }),
-            command: None,
+            ..record::Plan::default()
         };
-        Ok(Definition {
-            plan,
-            time_limit: Duration::from_secs(self.time_limit_s),
-            on_request: Vec::new(),
-            expected: None,
-            limit_of_candidates: guest::LIMIT,
-            programs: Vec::new(),
-            own: Box::new(Append { builtin: self, condition }),
-        })
+        let time_limit = Duration::from_secs(self.time_limit_s);
+        Ok(Definition::new(plan, time_limit, Append { builtin: self, condition }))
     }
 }
 

@@ -19,9 +19,8 @@ use crate::handicap::Handicap;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::finished::{Finished, not_started};
-use crate::scenario::samples::one;
 use crate::scenario::workplace::Workplace;
-use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell};
+use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, one};
 
 /// What launches append, and where.
 #[derive(Debug)]

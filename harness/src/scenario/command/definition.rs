@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracerig_reports::Record;
-use tracerig_reports::record::{self, ArmPlan, Cache, CommandPlan, LaunchPolicy, Output, Process};
+use tracerig_reports::record::{self, ArmPlan, Cache, CommandPlan, Output, Process};
 
 use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, DefinitionError, guest};
+use crate::scenario::{Definition, DefinitionError};
 
 /// The name of the only arm, which may have several states of the page cache.
 pub const ARM: &str = "command";
@@ -108,24 +108,11 @@ fn definition(command: CommandPlan, caches: &[Cache]) -> Definition {
         scenario: ARM.to_owned(),
         recipe: ARM.to_owned(),
         samples: SAMPLES,
-        launches: LaunchPolicy::default(),
-        appended_rows: 0,
-        order_seed: 0,
         arms: caches.iter().map(arm).collect(),
-        append: None,
         command: Some(command.clone()),
-        cores: None,
-        candidates: Vec::new(),
+        ..record::Plan::default()
     };
-    Definition {
-        plan,
-        time_limit: command.limit,
-        on_request: Vec::new(),
-        expected: None,
-        limit_of_candidates: guest::LIMIT,
-        programs: Vec::new(),
-        own: Box::new(Command { command, output: None }),
-    }
+    Definition::new(plan, command.limit, Command { command, output: None })
 }
 
 pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {

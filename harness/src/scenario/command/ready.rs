@@ -15,8 +15,7 @@ use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::finished::{Finished, not_started};
 use crate::scenario::pagecache::{self, PageCache};
-use crate::scenario::samples::one;
-use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, step};
+use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, one, step};
 use crate::{interrupt, watch};
 
 /// What all launches of a run have in common.

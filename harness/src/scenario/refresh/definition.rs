@@ -1,38 +1,20 @@
 //! What a refresh run is asked for: the arms of its TOML, and an archive.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Deserialize;
 use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_reports::Record;
-use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
+use tracerig_reports::record::{ArmPlan, Cache, Process};
 
-use crate::scenario::definition::OnRecipe;
-use crate::scenario::guest::GuestArm;
+use crate::scenario::definition::{Builtin, OnRecipe};
+use crate::scenario::guests::{Named, OfCandidate};
+use crate::scenario::prepared_database::Memo;
 use crate::scenario::relaunch::worker::Engine;
 use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, DefinitionError, guest};
+use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/refresh.toml");
-
-/// What the TOML of the scenario says.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Builtin {
-    scenario: String,
-    recipe: String,
-    samples: u64,
-    appended_rows: u64,
-    few_sessions: u64,
-    many_per_mille: u64,
-    at_least_ms: u64,
-    time_limit_s: u64,
-    #[serde(rename = "arm")]
-    arms: Vec<Arm>,
-    #[serde(rename = "candidate")]
-    of_candidates: Vec<OfCandidate>,
-}
 
 /// What is launched, from which state, and what must come of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -52,38 +34,10 @@ pub(super) struct Arm {
     pub(super) persists: bool,
 }
 
-/// What a candidate of somebody else is asked for, and from which state.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OfCandidate {
-    pub(super) name: String,
-    why: String,
-    /// Its memo; `none` asks for nothing at all.
-    pub(super) memo: Memo,
-}
-
-impl OfCandidate {
-    pub(super) fn guest_arm(&self) -> GuestArm<'_> {
-        let needs_memo = !matches!(self.memo, Memo::None | Memo::Absent);
-        let Self { name, why, .. } = self;
-        GuestArm { name, why, needs_memo, on_request: false, caches: &[Cache::Hot] }
+impl Named for Arm {
+    fn name(&self) -> &str {
+        &self.name
     }
-}
-
-/// The memos that a launch starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Memo {
-    /// The engine is reported of none.
-    None,
-    /// There is none yet.
-    Absent,
-    /// Those of a launch before anything changed.
-    LongBefore,
-    /// Those of a launch before the last few sessions and the trace database changed.
-    Before,
-    /// Those of a launch after that.
-    After,
 }
 
 /// The sessions that a launch must read.
@@ -121,63 +75,39 @@ pub(super) struct Refresh {
 /// # Errors
 /// The recipe is not there, or is none.
 pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, DefinitionError> {
-    let builtin: Builtin = toml::from_str(BUILTIN)?;
+    let builtin = builtin()?;
     let name = recipe.unwrap_or(&builtin.recipe).to_owned();
     let recipe = ArchiveRecipe::find(&name)?;
-    Ok(builtin.definition(name, recipe, scale))
+    Ok(definition(&builtin, name, recipe, scale))
 }
 
-impl Builtin {
-    fn definition(self, name: String, recipe: ArchiveRecipe, scale: f64) -> Definition {
-        let Self {
-            scenario,
-            samples,
-            appended_rows,
-            few_sessions,
-            many_per_mille,
-            arms,
-            of_candidates,
-            ..
-        } = self;
-        let planned = arms.iter().map(|arm| ArmPlan {
-            name: arm.name.clone(),
-            cache: Cache::Hot,
-            engine: arm.engine.name().to_owned(),
-            process: Process::Fresh,
-            why: arm.why.clone(),
-            launches_per_sample: 0,
-        });
-        let plan = record::Plan {
-            scenario,
-            recipe: name,
-            samples,
-            launches: LaunchPolicy { at_least: Duration::from_millis(self.at_least_ms) },
-            appended_rows,
-            order_seed: 0,
-            cores: None,
-            candidates: Vec::new(),
-            arms: planned.collect(),
-            append: None,
-            command: None,
-        };
-        let own = Refresh {
-            arms,
-            of_candidates,
-            recipe: Box::new(recipe),
-            scale,
-            few_sessions,
-            many_per_mille,
-        };
-        Definition {
-            plan,
-            time_limit: Duration::from_secs(self.time_limit_s),
-            on_request: Vec::new(),
-            expected: None,
-            limit_of_candidates: guest::LIMIT,
-            programs: Vec::new(),
-            own: Box::new(own),
-        }
-    }
+fn builtin() -> Result<Builtin<Arm>, DefinitionError> {
+    Ok(toml::from_str(BUILTIN)?)
+}
+
+fn definition(
+    builtin: &Builtin<Arm>,
+    name: String,
+    recipe: ArchiveRecipe,
+    scale: f64,
+) -> Definition {
+    let planned = builtin.arms.iter().map(|arm| ArmPlan {
+        name: arm.name.clone(),
+        cache: Cache::Hot,
+        engine: arm.engine.name().to_owned(),
+        process: Process::Fresh,
+        why: arm.why.clone(),
+        launches_per_sample: 0,
+    });
+    let own = Refresh {
+        arms: builtin.arms.clone(),
+        of_candidates: builtin.of_candidates.clone(),
+        recipe: Box::new(recipe),
+        scale,
+        few_sessions: builtin.few_sessions,
+        many_per_mille: builtin.many_per_mille,
+    };
+    builtin.definition(name, planned.collect(), own)
 }
 
 pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {
@@ -193,10 +123,10 @@ pub(super) fn of_record(
     if database.is_some() {
         return Err(ReproError::NoDatabase(name));
     }
-    let builtin: Builtin = toml::from_str(BUILTIN).map_err(DefinitionError::from)?;
+    let builtin = builtin()?;
     let recipe = ArchiveRecipe::parse(&record.dataset.recipe_text, "the recipe in the record")?;
     let expected = Some(record.dataset.file_digest.clone());
-    Ok(Definition { expected, ..builtin.definition(name, recipe, record.dataset.scale) })
+    Ok(Definition { expected, ..definition(&builtin, name, recipe, record.dataset.scale) })
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use tracerig_published::archive as published_archive;
 use tracerig_scanner::archive::{Archive, Options, PriorityTurns, Refresh as Refreshed, Request};
 
 use super::answer::{Answer, fault};
-use super::definition::{Memo, Refresh};
+use super::definition::Refresh;
 use crate::interrupt;
+use crate::scenario::prepared_database::Memo;
 use crate::scenario::{ScenarioError, Tell, step};
 
 /// Longer than a tick of the clock that dates files: what was written before it is not read again.

@@ -3,61 +3,28 @@
 use std::path::Path;
 
 use tracerig_protocol::{Answer, Ask, UsageAsked, WirePath};
-use tracerig_reports::record::{ArmPlan, Cache, Launch, Plan, SampleState};
+use tracerig_reports::record::{Cache, Launch, SampleState};
 
-use super::definition::{Arm, Memo, OfCandidate, Refresh};
-use crate::scenario::guest::{self, Guest, Whose};
-use crate::scenario::guests::{Guests, Question};
+use super::definition::Arm;
+use crate::scenario::ScenarioError;
+use crate::scenario::guest::Guest;
+use crate::scenario::guests::{self, Guests, OfCandidate, Question};
 use crate::scenario::own::Owns;
 use crate::scenario::pagecache::unmet;
-use crate::scenario::relaunch::{launch::scan, worker::Engine};
-use crate::scenario::{ScenarioError, prepared_database};
+use crate::scenario::prepared_database::{Change, Memo};
+use crate::scenario::relaunch::{guests::scan, worker::Engine};
 use tracerig_scanner::Window;
 
 /// What an arm of the plan launches.
-#[derive(Clone, Debug)]
-pub(super) enum Asked {
-    /// One of our own engines.
-    Own(Arm),
-    /// A candidate.
-    Guest(Whose, OfCandidate),
-}
-
-impl Asked {
-    /// Whether a launch of this candidate needs this memo. The last one is made from the one
-    /// before.
-    fn needs(&self, whose: Whose, memo: Memo) -> bool {
-        match self {
-            Self::Guest(of, arm) if *of == whose => {
-                arm.memo == memo || (arm.memo, memo) == (Memo::After, Memo::Before)
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Refresh {
-    /// The arms of `plan`, in its order.
-    pub(super) fn asked(&self, plan: &Plan) -> Vec<Asked> {
-        let of = |arm: &ArmPlan| match guest::asked(plan, arm) {
-            None => self.arms.iter().find(|known| known.name == arm.name).cloned().map(Asked::Own),
-            Some((name, whose)) => {
-                let known = self.of_candidates.iter().find(|known| known.name == name).cloned();
-                known.map(|known| Asked::Guest(whose, known))
-            }
-        };
-        plan.arms.iter().filter_map(of).collect()
-    }
-}
-
-/// The name of the state of a memo.
-pub(super) fn state(memo: Memo) -> Option<String> {
-    let is_kept = matches!(memo, Memo::LongBefore | Memo::Before | Memo::After);
-    is_kept.then(|| format!("{memo:?}").to_lowercase())
-}
+pub(super) type Asked = guests::Asked<Arm, OfCandidate>;
 
 /// The state of the memo of the trace database before it grew, and of nothing else.
 const TRACE: &str = "trace";
+
+/// The name of the state of a memo.
+pub(super) fn state(memo: Memo) -> Option<String> {
+    memo.state(Change::Appended)
+}
 
 /// Whether an arm launches this engine of ours on a memo that lasts.
 fn lasts(arms: &[Asked], engine: Engine) -> bool {
@@ -71,14 +38,14 @@ fn lasts(arms: &[Asked], engine: Engine) -> bool {
 pub(super) fn remember_trace(
     owns: &mut Owns,
     arms: &[Asked],
-    memo: prepared_database::Memo,
+    memo: Memo,
     database: &Path,
 ) -> Result<(), ScenarioError> {
-    if memo != prepared_database::Memo::Before || !lasts(arms, Engine::Scanner) {
+    if memo != Memo::Before || !lasts(arms, Engine::Scanner) {
         return Ok(());
     }
     let ask = |guest: &Guest| scan(database, guest.told(), Window::default(), false);
-    owns.remember(Engine::Scanner, ask, None, TRACE)
+    owns.remember(Engine::Scanner, ask, None, Some(TRACE))
 }
 
 /// Has our own engines make their memos of the archive as it is. The trace database has grown
@@ -94,15 +61,15 @@ pub(super) fn remember_own(
         Memo::After => state(Memo::Before),
         _ => Some(TRACE.to_owned()),
     };
-    let Some(to) = state(memo) else { return Ok(()) };
+    let to = state(memo);
     let database = (memo == Memo::After).then_some(database);
     if lasts(arms, Engine::Scanner) {
         let ask = |guest: &Guest| usage(guest.told(), home, priority, database);
-        owns.remember(Engine::Scanner, ask, from.as_deref(), &to)?;
+        owns.remember(Engine::Scanner, ask, from.as_deref(), to.as_deref())?;
     }
     if memo == Memo::After && lasts(arms, Engine::Published) {
         let ask = |guest: &Guest| usage(guest.told(), home, &[], database);
-        owns.remember(Engine::Published, ask, None, &to)?;
+        owns.remember(Engine::Published, ask, None, to.as_deref())?;
     }
     Ok(())
 }
@@ -131,11 +98,8 @@ pub(super) fn remember(
     memo: Memo,
     (home, priority): (&Path, &[String]),
 ) -> Result<(), ScenarioError> {
-    let from = (memo == Memo::After).then(|| state(Memo::Before)).flatten();
-    let Some(to) = state(memo) else { return Ok(()) };
-    let is_needed = |whose| arms.iter().any(|arm| arm.needs(whose, memo));
     let ask = |guest: &Guest| usage(guest.told(), home, priority, None);
-    guests.remember(is_needed, ask, from.as_deref(), &to)
+    guests.remember(arms, (Change::Appended, memo), ask)
 }
 
 /// One launch of a fresh process of the candidate at this place, judged. `bring` brings what it
@@ -150,7 +114,7 @@ pub(super) fn launch(
     if arm.memo == Memo::None {
         return guests.idle(at);
     }
-    let state = state(arm.memo);
+    let state = arm.state();
     let question = Question {
         state: state.as_deref(),
         ask: usage(guests.at(at).told(), home, priority, None),

@@ -14,6 +14,7 @@ use super::definition::{Arm, Reads};
 use crate::candidate;
 use crate::platform::Ended;
 use crate::scenario::finished::{not_started, of_system};
+use crate::scenario::guest::told;
 use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{difference, turns_of_protocol};
 use crate::scenario::relaunch::worker::Engine;
@@ -60,9 +61,7 @@ impl Told {
     fn of(outcome: Outcome) -> Result<Self, String> {
         match outcome {
             Outcome::Answered(Answer::Usage(answer), claims) => Self::new(answer, claims),
-            Outcome::Answered(..) => Err("it answered another question".to_owned()),
-            Outcome::Refused(refusal) => Err(format!("refused: {refusal}")),
-            Outcome::Faulty(finding) => Err(format!("{}: {}", finding.fault, finding.detail)),
+            other => Err(told(&other)),
         }
     }
 

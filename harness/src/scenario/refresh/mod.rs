@@ -12,8 +12,6 @@ mod floor;
 mod grown;
 mod guests;
 pub(crate) mod judge;
-#[cfg(feature = "ablations")]
-mod memos;
 mod ready;
 pub mod worker;
 
@@ -21,11 +19,7 @@ pub use answer::{Answer, fault};
 pub use definition::on_recipe;
 
 #[cfg(feature = "ablations")]
-pub(crate) use definition::Memo;
-#[cfg(feature = "ablations")]
 pub(crate) use grown::TICK;
-#[cfg(feature = "ablations")]
-pub(crate) use memos::Memos;
 
 use super::Kind;
 

@@ -11,23 +11,23 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, Launch, SampleState};
 use tracerig_scanner::archive::{Archive, Options, Request};
 
-use super::definition::{Arm, Memo, OfCandidate, Reads, Refresh};
+use super::definition::{Arm, Reads, Refresh};
 use super::floor;
 use super::grown::{Growing, Grown};
 use super::guests::{self, Asked};
 use super::judge::{self, Due};
+use crate::candidate::Guarded;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::finished::not_started;
 use crate::scenario::guest::GuestArm;
-use crate::scenario::guests::Guests;
+use crate::scenario::guests::{Guests, OfCandidate};
 use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
-use crate::scenario::prepared_database::{Change, Material, PreparedDatabase};
+use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
 use crate::scenario::relaunch::worker::Engine;
-use crate::scenario::samples::one;
 use crate::scenario::workplace::{Workplace, check_room};
-use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, step, watched};
+use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, one, step, watched};
 
 /// Room beside the copies of archive and database: memos, and the records of the run.
 const ROOM_BESIDE: u64 = 256 << 20;
@@ -81,7 +81,7 @@ impl Prepare for Refresh {
         operations::copy_home(&dataset, &home, &mut watched(tell))?;
         let appended = definition.plan.appended_rows;
         let material = Material { dataset: &dataset.trace, appended, seed: place.seed };
-        let arms = self.asked(&definition.plan);
+        let arms = Asked::all(&definition.plan, &self.arms, &self.of_candidates);
         let mut owns = Owns::of(definition, place, &folder.join("own"));
         let trace = PreparedDatabase::make(
             Change::Appended,
@@ -90,7 +90,7 @@ impl Prepare for Refresh {
             &mut |memo, database| guests::remember_trace(&mut owns, &arms, memo, database),
             tell,
         )?;
-        let mut guests = Guests::open(definition, &folder.join("candidates"), false)?;
+        let mut guests = Guests::open(definition, &folder.join("candidates"), Guarded::Metadata)?;
         let priority: Vec<String> = trace.turns().keys().cloned().collect();
         let mut others = |memo| {
             guests::remember_own(&mut owns, &arms, memo, (&home, &priority, &trace.database))?;

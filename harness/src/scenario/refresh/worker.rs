@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tracerig_protocol::{Answer as Said, Claims, Refusal, Request, Turn, UsageAnswer, UsageAsked};
+use tracerig_protocol::{Answer as Said, Claims, Refusal, Request, UsageAnswer, UsageAsked};
 use tracerig_published::{archive as published_archive, trace as published};
 use tracerig_scanner::archive::{self, Archive, Phases, PriorityTurns};
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Scan, Scanner, Window};
@@ -15,7 +15,9 @@ use super::answer::{Answer, fault};
 use super::floor;
 use crate::handicap;
 use crate::platform;
-use crate::scenario::relaunch::worker::{Engine, MEMO, Planted, USAGE_MEMO, failed, options};
+use crate::scenario::relaunch::worker::{
+    Engine, MEMO, Planted, USAGE_MEMO, failed, nanos, options, turns_of,
+};
 
 /// The name of the memo of the published refresh in its folder.
 const PUBLISHED_MEMO: &str = "published";
@@ -157,13 +159,7 @@ impl Task<'_> {
 /// The answer in the words of the protocol, with the turns of the trace database.
 fn said(answer: &Answer, scan: Scan) -> UsageAnswer {
     let mode = Some(scan.stats.mode.to_string());
-    let turn = |turn: tracerig_scanner::Turn| Turn {
-        thread_id: turn.thread_id,
-        model: turn.model,
-        timestamp: turn.timestamp,
-    };
-    let turns = scan.turns.into_iter().map(|(id, found)| (id, turn(found))).collect();
-    UsageAnswer { mode, turns: Some(turns), ..answer.of_protocol() }
+    UsageAnswer { mode, turns: Some(turns_of(scan.turns)), ..answer.of_protocol() }
 }
 
 /// What the scan of the trace database claims.
@@ -194,8 +190,4 @@ fn named(trace: Duration, phases: Phases) -> BTreeMap<String, u64> {
         ("persist", persist),
     ];
     all.map(|(name, elapsed)| (name.to_owned(), nanos(elapsed))).into()
-}
-
-fn nanos(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,16 +1,15 @@
 //! What a relaunch run is asked for: the arms of its TOML, and a database.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 use tracerig_datasets::Recipe;
 use tracerig_reports::Record;
-use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
+use tracerig_reports::record::{ArmPlan, Cache, Process};
 
 use super::worker::Engine;
-use crate::scenario::definition::OnRecipe;
-use crate::scenario::guest::{self, GuestArm};
+use crate::scenario::definition::{Builtin, OnRecipe};
+use crate::scenario::guests::{Named, OfCandidate};
 use crate::scenario::prepared_database::{Change, Memo};
 use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
@@ -18,21 +17,6 @@ use crate::scenario::{Definition, DefinitionError};
 const BUILTIN: &str = include_str!("../../../plans/relaunch.toml");
 /// The name that represents the recipe of your own database.
 const OWN: &str = "own";
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Builtin {
-    scenario: String,
-    recipe: String,
-    samples: u64,
-    appended_rows: u64,
-    at_least_ms: u64,
-    time_limit_s: u64,
-    #[serde(rename = "arm")]
-    arms: Vec<Arm>,
-    #[serde(rename = "candidate")]
-    of_candidates: Vec<OfCandidate>,
-}
 
 /// What is launched, from which state, and what must come of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -78,30 +62,9 @@ pub(super) struct Arm {
     caches: Vec<Cache>,
 }
 
-/// What a candidate of somebody else is asked for, and from which state.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OfCandidate {
-    pub(super) name: String,
-    why: String,
-    /// Its memo; `none` asks for nothing at all.
-    pub(super) memo: Memo,
-    #[serde(default)]
-    pub(super) change: Change,
-    #[serde(default)]
-    pub(super) rescan: bool,
-    #[serde(default)]
-    pub(super) moved: bool,
-    #[serde(default)]
-    on_request: bool,
-    caches: Vec<Cache>,
-}
-
-impl OfCandidate {
-    pub(super) fn guest_arm(&self) -> GuestArm<'_> {
-        let needs_memo = matches!(self.memo, Memo::Before | Memo::After);
-        let Self { name, why, on_request, caches, .. } = self;
-        GuestArm { name, why, needs_memo, on_request: *on_request, caches }
+impl Named for Arm {
+    fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -157,21 +120,13 @@ pub fn on_own(database: &Path) -> Result<Definition, DefinitionError> {
     definition(OWN.to_owned(), Source::Own(database.to_owned()))
 }
 
-fn builtin() -> Result<Builtin, DefinitionError> {
+fn builtin() -> Result<Builtin<Arm>, DefinitionError> {
     Ok(toml::from_str(BUILTIN)?)
 }
 
 fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionError> {
-    let Builtin {
-        scenario,
-        samples,
-        appended_rows,
-        at_least_ms,
-        time_limit_s,
-        arms,
-        of_candidates,
-        ..
-    } = builtin()?;
+    let builtin = builtin()?;
+    let arms = builtin.arms.clone();
     let keyed = arms.iter().flat_map(|arm| arm.caches.iter().map(move |&cache| (arm, cache)));
     let planned = keyed.map(|(arm, cache)| ArmPlan {
         name: arm.name.clone(),
@@ -181,28 +136,10 @@ fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionEr
         why: arm.why.clone(),
         launches_per_sample: 0,
     });
-    let plan = record::Plan {
-        scenario,
-        recipe,
-        samples,
-        launches: LaunchPolicy { at_least: Duration::from_millis(at_least_ms) },
-        appended_rows,
-        order_seed: 0,
-        cores: None,
-        candidates: Vec::new(),
-        arms: planned.collect(),
-        append: None,
-        command: None,
-    };
-    Ok(Definition {
-        plan,
-        time_limit: Duration::from_secs(time_limit_s),
-        on_request: arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect(),
-        expected: None,
-        limit_of_candidates: guest::LIMIT,
-        programs: Vec::new(),
-        own: Box::new(Relaunch { arms, of_candidates, source }),
-    })
+    let planned = planned.collect();
+    let on_request = arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect();
+    let own = Relaunch { arms, of_candidates: builtin.of_candidates.clone(), source };
+    Ok(Definition { on_request, ..builtin.definition(recipe, planned, own) })
 }
 
 pub(super) fn of_plan(keys: toml::Table) -> Result<Definition, DefinitionError> {

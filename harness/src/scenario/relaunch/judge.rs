@@ -1,6 +1,5 @@
 //! Whether a launch counts: it answered, the answer is right, and it met the conditions of its arm.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tracerig_reports::ByteSize;
@@ -12,7 +11,7 @@ use super::told::Told;
 use super::worker::Engine;
 use crate::candidate;
 use crate::platform::{Ended, Io};
-use crate::scenario::finished;
+use crate::scenario::finished::{self, of_system};
 use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{PreparedDatabase, difference, digest};
 
@@ -156,13 +155,8 @@ pub(super) fn describe(
     reply: Option<&Told>,
 ) -> Launch {
     let Some(ended) = ended else { return not_started(resident_before) };
-    Launch {
-        user: ended.user,
-        system: ended.system,
-        major_faults: ended.major_faults,
-        exit: finished::recorded(ended.exit),
-        ..account_of(arm.engine, wall, ended.io, resident_before, reply)
-    }
+    let launch = Launch { resident_pages_before: resident_before, ..of_system(wall, ended) };
+    with_reply(launch, arm.engine, ended.io, reply)
 }
 
 /// What is known of a launch without its process.
@@ -173,6 +167,13 @@ pub(crate) fn account_of(
     resident_before: Option<u64>,
     reply: Option<&Told>,
 ) -> Launch {
+    let device_read = io.map(|io| ByteSize(io.device_read));
+    let launch = Launch { wall, device_read, exit: Exit::Running, ..not_started(resident_before) };
+    with_reply(launch, engine, io, reply)
+}
+
+/// `launch` with what its process told.
+fn with_reply(launch: Launch, engine: Engine, io: Option<Io>, reply: Option<&Told>) -> Launch {
     let turns = reply.and_then(|reply| reply.turns.as_ref());
     let claimed = |name: &str| reply.and_then(|reply| reply.counters.get(name)).copied();
     let mut counters = vec![
@@ -188,14 +189,7 @@ pub(crate) fn account_of(
         counters.extend(names.map(|name| (name, claimed(name))));
     }
     Launch {
-        wall,
-        user: None,
-        system: None,
         peak_memory: reply.and_then(|reply| reply.peak_memory_bytes).map(ByteSize),
-        major_faults: None,
-        device_read: io.map(|io| ByteSize(io.device_read)),
-        resident_pages_before: resident_before,
-        exit: Exit::Running,
         phases: phases(reply),
         counters: counters
             .into_iter()
@@ -203,10 +197,9 @@ pub(crate) fn account_of(
             .collect(),
         mode: reply.and_then(|reply| reply.mode.clone()),
         reason: reply.and_then(|reply| reply.reason.clone()),
-        histograms: BTreeMap::new(),
         turns: turns.map(|turns| turns.len() as u64),
         answer_digest: turns.map(digest),
-        verified: false,
+        ..launch
     }
 }
 

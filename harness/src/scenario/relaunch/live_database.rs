@@ -16,9 +16,10 @@ use tracerig_scanner::{MemoPlace, Turns};
 use tracerig_store::stop::stoppable;
 
 use super::judge::Due;
-use super::worker::{Done, MEMO, Task, writer_arguments};
+use super::worker::{Done, Engine, MEMO, RESIDENT, Task, writer_arguments};
 use crate::scenario::candidate::Candidate;
 use crate::scenario::companion::Companion;
+use crate::scenario::guest::Guest;
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{Material, copy, difference, scan, turns_of};
 use crate::scenario::{Event, ScenarioError, Tell, step};
@@ -65,8 +66,10 @@ pub(super) struct LiveDatabase {
     pub(super) database: PathBuf,
     pub(super) memo: PathBuf,
     pub(super) cache: PageCache,
-    /// The scanner that keeps running, once it has been started.
-    pub(super) resident: Option<Companion>,
+    /// The scanner that keeps running.
+    pub(super) resident: Guest,
+    /// Two that are launched at once, on one memo.
+    pub(super) pair: [Guest; 2],
     /// `None` if the last launch gave no answer that can be trusted.
     pub(super) known: Option<Known>,
     writer: Option<Companion>,
@@ -115,10 +118,11 @@ impl Moment {
 }
 
 impl LiveDatabase {
-    /// Makes a working copy in `folder`.
+    /// Makes a working copy in `folder`, on which `open` opens scanners.
     pub(super) fn make(
         folder: &Path,
         material: Material<'_>,
+        open: impl Fn(&str) -> Result<Guest, ScenarioError>,
         tell: &mut Tell<'_>,
     ) -> Result<Self, ScenarioError> {
         let Material { dataset, appended, seed } = material;
@@ -144,14 +148,15 @@ impl LiveDatabase {
         let (matter, others) = notes.ids();
         let mut log = database.clone().into_os_string();
         log.push("-wal");
-        let memos = folder.join("memo");
-        std::fs::create_dir_all(&memos).map_err(ScenarioError::io(&memos, "create the folder"))?;
-        let memo = memos.join(MEMO);
+        let scanner = || open(Engine::Scanner.name());
+        let (resident, pair) = (open(RESIDENT)?, [scanner()?, scanner()?]);
+        let memo = pair[0].memo.place.join(MEMO);
         let live = Self {
             cache: PageCache::of(vec![database.clone(), log.into(), memo.clone()]),
             database,
             memo,
-            resident: None,
+            resident,
+            pair,
             known: None,
             writer: None,
             connection,
@@ -180,7 +185,6 @@ impl LiveDatabase {
         tell(Event::Preparing("confirming the right answers"));
         // It may have been cut short in the middle of a transaction; what is committed counts.
         self.writer = None;
-        self.resident = None;
         self.moment(&[])?;
         self.settle(&scan(&self.database, MemoPlace::Disabled)?.turns)
     }
@@ -238,10 +242,10 @@ impl LiveDatabase {
         };
         let failed = |error: String| Halt::failed("writer", &error);
         let task = Task::Write { delete: Vec::new(), append: rows };
-        let asked = writer.begin(&task).map_err(failed)?;
+        writer.begin(&task).map_err(failed)?;
         let done = meanwhile(self);
-        let answered = writer.finish::<Done>(asked).map_err(failed)?;
-        self.writing = Duration::from_nanos(answered.answer.elapsed_ns);
+        let written: Done = writer.finish().map_err(failed)?;
+        self.writing = Duration::from_nanos(written.elapsed_ns);
         self.writer = Some(writer);
         Ok(done)
     }
@@ -254,7 +258,7 @@ impl LiveDatabase {
                     none.insert(candidate.live_on(&writer_arguments(&self.database, self.seed))?)
                 }
             };
-            Ok(writer.ask(task)?.answer)
+            writer.ask(task)
         };
         let told = told();
         if told.is_err() {

@@ -3,13 +3,12 @@
 //!
 //! All launches of an arm are made on one database in one state, which most arms share. Before a
 //! launch its memo is put in place and the page cache is brought into the state the arm asks for
-//! (`ready`); the process is asked by the protocol of candidates (`launch`); afterwards the answer,
+//! (`ready`); the process is asked by the protocol of candidates (`guests`); afterwards the answer,
 //! the way to it and the conditions are judged (`judge`).
 
 mod definition;
-mod guests;
+pub(super) mod guests;
 pub(crate) mod judge;
-pub(super) mod launch;
 mod live_database;
 mod overlapping;
 mod ready;

@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand_chacha::ChaCha12Rng;
-use tracerig_reports::record::{Cache, Launch, SampleState};
-use tracerig_scanner::{MemoPlace, Mode};
+use tracerig_reports::record::{Cache, SampleState};
+use tracerig_scanner::{MemoPlace, Mode, Window};
 
 use super::definition::Arm;
+use super::guests::scan;
 use super::judge::{self, describe, verdict, wrong};
-use super::launch::{ask_two, told};
 use super::live_database::{Halt, Known, LiveDatabase, Moment};
 use super::told::Told;
+use crate::candidate;
 use crate::scenario::candidate::Candidate;
-use crate::scenario::finished::Finished;
-use crate::scenario::prepared_database::scan;
-use crate::scenario::{Made, ScenarioError};
+use crate::scenario::guest::{Guest, With};
+use crate::scenario::{Made, ScenarioError, own, prepared_database};
 
 /// Rows of the transaction beside the launches: few, so that it is over before they are.
 const BESIDE: u64 = 8;
@@ -73,20 +73,20 @@ impl Overlapping {
         let beside = BESIDE.min(live.appended / 2);
         let asked = live.write_beside(beside, |live| self.ask(live, candidate))?;
         let after = live.moment(&[known, before.max_id])?;
-        let (finished, overlap) = asked.map_err(|error| Halt::failed("scanner", &error))?;
-        self.pace = finished[0].wall;
+        let done = asked?;
+        self.pace = done[0].wall;
+        let overlap = are_overlapping(&done);
 
-        let replies = [told(&finished[0]), told(&finished[1])];
-        let mut launches: Vec<Launch> = finished
-            .iter()
-            .zip(&replies)
-            .map(|(finished, reply)| {
-                let ended = Some(&finished.ended);
-                describe(arm, finished.wall, ended, resident_before, reply.as_ref().ok())
-            })
-            .collect();
-        launches.iter_mut().for_each(judge::beside_a_writer);
-        let [Ok(one), Ok(other)] = &replies else {
+        let (mut launches, mut replies) = (Vec::new(), Vec::new());
+        for done in done {
+            let reply = Told::of(arm.engine, done.outcome);
+            let (ended, told) = (done.ended.as_ref(), reply.as_ref().ok());
+            let mut launch = describe(arm, done.wall, ended, resident_before, told);
+            judge::beside_a_writer(&mut launch);
+            launches.push(launch);
+            replies.push(reply);
+        }
+        let [Ok(one), Ok(other)] = &replies[..] else {
             let error = replies.into_iter().find_map(Result::err).unwrap_or_default();
             return Ok((launches, SampleState::Failed { error }));
         };
@@ -108,7 +108,7 @@ impl Overlapping {
         }
         live.known = Some(Known::Memo(states.after.max_id));
         if state == SampleState::Valid && !overlap {
-            let reason = "the second launch was started after the first had ended".to_owned();
+            let reason = "one launch was started after the other had ended".to_owned();
             state = SampleState::Excluded { reason };
         }
         Ok((launches, state))
@@ -118,15 +118,32 @@ impl Overlapping {
     /// that it ends while the first of them runs.
     fn ask(
         &mut self,
-        live: &LiveDatabase,
-        candidate: &mut Candidate,
-    ) -> Result<([Finished; 2], bool), String> {
+        live: &mut LiveDatabase,
+        candidate: &Candidate,
+    ) -> Result<[candidate::Launch; 2], Halt> {
         let up_to_now = |random: &mut ChaCha12Rng, most: Duration| most.mul_f64(random.random());
         let early = up_to_now(&mut self.random, self.pace);
         let apart = up_to_now(&mut self.random, self.pace / 2);
-        std::thread::sleep(live.writing.saturating_sub(early));
-        ask_two(candidate, live, apart)
+        let begin = live.writing.saturating_sub(early);
+        let [one, other] = &mut live.pair;
+        let ask = scan(&live.database, one.told(), Window::default(), false);
+        let launch =
+            |scanner: &mut Guest, delay| scanner.ask(&ask, With { delay, ..own::with(candidate) });
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(|| launch(one, begin));
+            let other = launch(other, begin + apart);
+            (one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), other)
+        });
+        Ok([one?.map_err(Halt::Sample)?, other?.map_err(Halt::Sample)?])
     }
+}
+
+/// Whether each launch was started before the other had ended.
+fn are_overlapping(done: &[candidate::Launch; 2]) -> bool {
+    let [Some(one), Some(other)] = done.each_ref().map(|done| done.ended.as_ref()) else {
+        return false;
+    };
+    one.at - done[0].wall < other.at && other.at - done[1].wall < one.at
 }
 
 /// The states that a pair may see, and what its memo knew before.
@@ -179,7 +196,7 @@ fn left_behind(
             return Ok(Some("one of them replaced a memo that it had not read".to_owned()));
         }
     };
-    let next = scan(&live.database, MemoPlace::File(live.memo.clone()))?;
+    let next = prepared_database::scan(&live.database, MemoPlace::File(live.memo.clone()))?;
     let rows = next.stats.rows_examined;
     let stored = match next.stats.mode {
         Mode::Full => {
@@ -212,7 +229,7 @@ fn catch_up(live: &mut LiveDatabase) -> Result<i64, Halt> {
     if let Some(Known::Memo(cursor)) = live.known {
         return Ok(cursor);
     }
-    let found = scan(&live.database, MemoPlace::File(live.memo.clone()))?;
+    let found = prepared_database::scan(&live.database, MemoPlace::File(live.memo.clone()))?;
     let now = live.moment(&[])?;
     match now.difference(&found.turns) {
         None => Ok(now.max_id),

@@ -11,23 +11,22 @@ use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, Cache, Launch, Process, SampleState};
 use tracerig_scanner::Window;
 
-use super::definition::{Arm, OfCandidate, Relaunch, Source};
-use super::guests::{self, Asked};
+use super::definition::{Arm, Relaunch, Source};
+use super::guests::{self, Asked, scan};
 use super::judge::{self, Due};
-use super::launch::scan;
 use super::live_database::LiveDatabase;
 use super::overlapping::Overlapping;
 use super::resident;
+use crate::candidate::Guarded;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::definition::Prepare;
 use crate::scenario::guest::GuestArm;
-use crate::scenario::guests::Guests;
+use crate::scenario::guests::{Guests, OfCandidate};
 use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
-use crate::scenario::samples::one;
 use crate::scenario::workplace::{Workplace, check_room};
-use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, watched};
+use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, one, watched};
 
 /// Room beside the copies of the database: write-ahead logs, memos, and the records of the run.
 const ROOM_BESIDE: u64 = 64 << 20;
@@ -85,7 +84,7 @@ impl Prepare for Relaunch {
         let appended = definition.plan.appended_rows;
         let material = Material { dataset: &dataset, appended, seed: place.seed };
 
-        let arms = self.asked(&definition.plan);
+        let arms = Asked::all(&definition.plan, &self.arms, &self.of_candidates);
         let workplace = Workplace::new(&place.workplaces)?;
         let folder = workplace.path();
         let changes: BTreeSet<Change> = arms.iter().filter_map(Asked::change).collect();
@@ -96,7 +95,7 @@ impl Prepare for Relaunch {
         let written = if moves { ROOM_WRITTEN } else { 0 };
         check_room(&folder, copies as u64 * dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
         let mut owns = Owns::of(definition, place, &folder.join("own"));
-        let mut guests = Guests::open(definition, &folder.join("candidates"), true)?;
+        let mut guests = Guests::open(definition, &folder.join("candidates"), Guarded::Contents)?;
         let mut databases = BTreeMap::new();
         for change in changes {
             let folder = folder.join(format!("{change:?}").to_lowercase());
@@ -109,7 +108,14 @@ impl Prepare for Relaunch {
         }
         let live = match moves {
             false => None,
-            true => Some(LiveDatabase::make(&folder.join("live"), material, tell)?),
+            true => {
+                let folder = folder.join("live");
+                let open = |word: &str| {
+                    let limit = definition.time_limit;
+                    own::open(&place.program, word, &folder, limit, Guarded::Nothing)
+                };
+                Some(LiveDatabase::make(&folder, material, open, tell)?)
+            }
         };
         let mut random = ChaCha12Rng::seed_from_u64(place.seed);
         random.set_stream(1);
@@ -179,7 +185,7 @@ fn fresh(
     cache: Cache,
 ) -> Result<(Launch, SampleState), ScenarioError> {
     let engine = owns.engine(candidate, arm.engine)?;
-    let state = guests::state(arm.change, arm.memo);
+    let state = arm.memo.state(arm.change);
     if let Some(lacking) = engine.restore(state.as_deref())? {
         return Ok((judge::not_started(None), lacking));
     }

@@ -1,15 +1,19 @@
 //! The arm whose process is long-lived: one refresh after the other, a writer at work between them
 //! and beside them.
 
+use tracerig_protocol::Outcome;
 use tracerig_reports::record::{Cache, Launch, SampleState};
+use tracerig_scanner::Window;
 
 use super::definition::Arm;
+use super::guests::scan;
 use super::judge::{self, account_of, misplaced, verdict, wrong};
-use super::launch::ask_resident;
 use super::live_database::{Halt, Known, LiveDatabase};
-use crate::scenario::ScenarioError;
+use super::told::Told;
+use super::worker::Engine;
+use crate::candidate::Served;
 use crate::scenario::candidate::Candidate;
-use crate::scenario::companion::Answered;
+use crate::scenario::{ScenarioError, own};
 
 /// Most rows of the transaction beside a refresh: a transaction of a real writer has no more.
 const BESIDE: u64 = 128;
@@ -26,7 +30,8 @@ pub(super) fn refresh(
         Err(Halt::Run(error)) => Err(error),
         Err(Halt::Sample(state)) => {
             // Whatever went wrong, the next one begins with another process.
-            (live.resident, live.known) = (None, None);
+            live.resident.stop_serving();
+            live.known = None;
             Ok((judge::not_started(None), state))
         }
     }
@@ -43,10 +48,11 @@ fn attempt(
     let before = live.moment(&[known])?;
     let resident_before = live.cache.bring(cache)?;
     let beside = (live.appended / 2).min(BESIDE);
-    let answered = live.write_beside(beside, |live| ask_resident(candidate, live))?;
+    let answered = live.write_beside(beside, |live| ask(live, candidate))?;
     let after = live.moment(&[known])?;
 
-    let Answered { answer: reply, wall, io } = answered?;
+    let Served { outcome, wall, io, .. } = answered?;
+    let reply = told(outcome)?;
     let mut launch = account_of(arm.engine, wall, io, resident_before, Some(&reply));
     judge::beside_a_writer(&mut launch);
     let seen = if reply.cursor == after.max_id { &after } else { &before };
@@ -60,15 +66,15 @@ fn attempt(
 /// Makes sure that the process lives and has seen every row, and returns the highest id. Not
 /// measured, but verified.
 fn catch_up(live: &mut LiveDatabase, candidate: &Candidate) -> Result<i64, Halt> {
-    if let (Some(Known::Resident(cursor)), Some(_)) = (live.known, &live.resident) {
+    if let Some(Known::Resident(cursor)) = live.known {
         return Ok(cursor);
     }
-    let begins = live.resident.is_none();
-    let reply = ask_resident(candidate, live)?.answer;
+    let Served { outcome, begun, .. } = ask(live, candidate)?;
+    let reply = told(outcome)?;
     let now = live.moment(&[])?;
     let turns =
         reply.turns.as_ref().ok_or_else(|| Halt::failed("scanner", "it answered without turns"))?;
-    if !begins && reply.mode.as_deref() == Some("full") {
+    if !begun && reply.mode.as_deref() == Some("full") {
         let reason = reply.reason.unwrap_or_default();
         return Err(Halt::mismatch(format!("catching up, it scanned in full ({reason})")));
     }
@@ -80,4 +86,14 @@ fn catch_up(live: &mut LiveDatabase, candidate: &Candidate) -> Result<i64, Halt>
         ))),
         Some(difference) => Err(Halt::mismatch(difference)),
     }
+}
+
+/// Asks the process that keeps running, which is started if need be.
+fn ask(live: &mut LiveDatabase, candidate: &Candidate) -> Result<Served, Halt> {
+    let ask = scan(&live.database, None, Window::default(), false);
+    live.resident.serve(&ask, own::with(candidate))?.map_err(Halt::Sample)
+}
+
+fn told(outcome: Outcome) -> Result<Told, Halt> {
+    Told::of(Engine::Scanner, outcome).map_err(|error| Halt::failed("scanner", &error))
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tracerig_protocol::{Answer, Claims, Outcome, Reply, TraceAnswer};
-use tracerig_scanner::{Turn, Turns};
+use tracerig_protocol::{Answer, Claims, Outcome, TraceAnswer};
+use tracerig_scanner::Turns;
 
 use super::worker::Engine;
+use crate::scenario::guest::told;
+use crate::scenario::prepared_database::turns_of_protocol;
 
 /// What an engine of ours tells of a scan.
 #[derive(Clone, Debug)]
@@ -29,22 +31,11 @@ impl Told {
     pub(super) fn of(engine: Engine, outcome: Outcome) -> Result<Self, String> {
         match outcome {
             Outcome::Answered(Answer::Trace(answer), claims) => Self::new(engine, answer, claims),
-            Outcome::Answered(..) => Err("it answered another question".to_owned()),
-            Outcome::Refused(refusal) => Err(format!("refused: {refusal}")),
-            Outcome::Faulty(finding) => Err(format!("{}: {}", finding.fault, finding.detail)),
+            other => Err(told(&other)),
         }
     }
 
-    /// Of a reply, read from a process that others run beside.
-    pub(crate) fn of_reply(engine: Engine, reply: Reply<TraceAnswer>) -> Result<Self, String> {
-        match (reply.result, reply.error) {
-            (_, Some(refusal)) => Err(format!("refused: {refusal}")),
-            (Some(answer), None) => Self::new(engine, answer, reply.claims),
-            (None, None) => Err("a reply with neither result nor error".to_owned()),
-        }
-    }
-
-    fn new(engine: Engine, answer: TraceAnswer, claims: Claims) -> Result<Self, String> {
+    pub(crate) fn new(engine: Engine, answer: TraceAnswer, claims: Claims) -> Result<Self, String> {
         let Claims { phases_ns, counters, reason, cursor, persisted, warning, peak_memory_bytes } =
             claims;
         // It would mean that this was not what was meant to be measured.
@@ -52,15 +43,9 @@ impl Told {
             return Err(warning);
         }
         let cursor = cursor.ok_or("it does not claim the highest id that it saw")?;
-        let turn = |turn: tracerig_protocol::Turn| Turn {
-            thread_id: turn.thread_id,
-            model: turn.model,
-            timestamp: turn.timestamp,
-        };
-        let turns = || answer.turns.into_iter().map(|(id, found)| (id, turn(found))).collect();
         Ok(Self {
             cursor,
-            turns: (engine != Engine::Floor).then(turns),
+            turns: (engine != Engine::Floor).then(|| turns_of_protocol(&answer.turns)),
             mode: answer.mode,
             reason,
             persisted: persisted.unwrap_or(false),

@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::common;
 use crate::common::program::{Program, Ran, text};
 
 /// How many signals are sent: all of them with `TRACERIG_SIGNALS=200`.
@@ -240,11 +241,9 @@ fn history() -> PathBuf {
 fn repository(folder: &Path) {
     std::fs::create_dir(folder).unwrap();
     std::fs::write(folder.join("file"), "content").unwrap();
-    let who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
     for arguments in [&["init", "-q", "."][..], &["add", "file"], &["commit", "-q", "-m", "one"]] {
-        let mut git = Command::new("git");
-        git.args(who).args(arguments).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
-        assert!(git.status().unwrap().success(), "{arguments:?}");
+        let status = common::git(folder, arguments).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
     }
 }
 

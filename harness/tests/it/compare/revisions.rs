@@ -1,11 +1,11 @@
 //! Revisions: built and compared in a repository of their own, and found by `git bisect`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::{REAL, WORK, one_row_more, recorded, wrapper, write_executable};
 use tracerig_reports::Record;
 
+use crate::common;
 use crate::common::program::{Program, Ran, text};
 
 /// A repository of a program whose revisions are scripts; `bad` is the first that examines a row
@@ -13,21 +13,9 @@ use crate::common::program::{Program, Ran, text};
 fn history(folder: &Path, revisions: usize, bad: usize) -> impl Fn(&[&str]) -> String {
     let folder = folder.to_owned();
     let git = move |arguments: &[&str]| {
-        let output = Command::new("git")
-            .args([
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@example.org",
-                "-c",
-                "commit.gpgsign=false",
-            ])
-            .args(arguments)
-            .current_dir(&folder)
-            .env("TRACERIG_CACHE_DIR", folder.parent().unwrap().join("cache"))
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .output()
-            .unwrap();
+        let cache = folder.parent().unwrap().join("cache");
+        let mut git = common::git(&folder, arguments);
+        let output = git.env("TRACERIG_CACHE_DIR", cache).output().unwrap();
         let said =
             [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         assert!(output.status.success(), "git {arguments:?}: {said}");

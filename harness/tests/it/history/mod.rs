@@ -16,6 +16,7 @@ use tracerig_reports::Record;
 use tracerig_reports::history::Entry;
 use tracerig_reports::record::{ArmPlan, Cache, Counter, Outcome, Sample};
 
+use crate::common;
 use crate::common::program::{Program, Ran, text};
 
 const COMMITS: usize = 40;
@@ -40,20 +41,7 @@ impl Repository {
     }
 
     fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git")
-            .args([
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@example.org",
-                "-c",
-                "commit.gpgsign=false",
-            ])
-            .args(arguments)
-            .current_dir(&self.folder)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .output()
-            .unwrap();
+        let output = common::git(&self.folder, arguments).output().unwrap();
         assert!(
             output.status.success(),
             "git {arguments:?}: {}",

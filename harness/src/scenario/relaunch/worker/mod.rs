@@ -5,7 +5,6 @@
 //! launch is as short as the engine allows. `writer` is not measured: it writes beside what is.
 
 pub(crate) mod append;
-mod lasting;
 mod planted;
 mod stage;
 mod usage;
@@ -13,7 +12,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufRead as _, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,7 +30,6 @@ use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanne
 
 use crate::scenario::refresh;
 use crate::{handicap, platform};
-pub(crate) use lasting::resident_arguments;
 pub(crate) use planted::Planted;
 pub(crate) use writer::{Done, Task, writer_arguments};
 
@@ -79,10 +77,13 @@ impl FromStr for Engine {
     }
 }
 
-/// The words of a command line that starts an engine of this program. It ends with its standard
-/// input, and so with this process.
-pub(crate) fn arguments(engine: Engine) -> [String; 2] {
-    [SUBCOMMAND.to_owned(), engine.name().to_owned()]
+/// What makes a worker a scanner that keeps its memo in memory, from request to request.
+pub(crate) const RESIDENT: &str = "resident";
+
+/// The words of a command line that starts an engine of this program, by its name, or a resident
+/// scanner. It ends with its standard input, and so with this process.
+pub(crate) fn arguments(word: &str) -> [String; 2] {
+    [SUBCOMMAND.to_owned(), word.to_owned()]
 }
 
 /// What makes a worker one that does nothing.
@@ -115,11 +116,11 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
     }
     match what.as_str() {
         IDLE => Ok(()),
-        lasting::RESIDENT => lasting::serve_lines(&mut Worker::new(Engine::Scanner, true)),
+        RESIDENT => serve(&mut Worker::new(Engine::Scanner, true)),
         writer::WRITER => writer::writer(arguments),
         what => match stage::named(what) {
-            Some(mut scanner) => lasting::serve_lines(&mut scanner),
-            None => lasting::serve_lines(&mut Worker::new(what.parse()?, false)),
+            Some(mut scanner) => serve(&mut scanner),
+            None => serve(&mut Worker::new(what.parse()?, false)),
         },
     }
 }
@@ -128,6 +129,17 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
 fn next(arguments: &mut impl Iterator<Item = OsString>) -> Result<String, String> {
     let argument = arguments.next().ok_or("a worker is started by the harness only; see --help")?;
     argument.into_string().map_err(|_| "not UTF-8".to_owned())
+}
+
+/// Answers every request, line by line, until standard input ends.
+fn serve(answers: &mut dyn Answers) -> Result<(), String> {
+    let (mut input, mut line) = (std::io::stdin().lock(), Vec::new());
+    let failed = |error| format!("standard input: {error}");
+    while input.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        say(&reply(answers, &line))?;
+        line.clear();
+    }
+    Ok(())
 }
 
 /// Writes `message` as a line of JSON, in one piece.
@@ -328,7 +340,7 @@ pub(crate) fn options(memo: MemoPlace, cores: Option<NonZeroUsize>) -> Options {
 }
 
 /// Turns in the words of the protocol.
-fn turns_of(turns: Turns) -> BTreeMap<String, Turn> {
+pub(crate) fn turns_of(turns: Turns) -> BTreeMap<String, Turn> {
     let turn = |turn: tracerig_scanner::Turn| Turn {
         thread_id: turn.thread_id,
         model: turn.model,
@@ -387,7 +399,7 @@ fn floor(database: &Path) -> rusqlite::Result<i64> {
     Ok(newest.unwrap_or(0))
 }
 
-fn nanos(elapsed: Duration) -> u64 {
+pub(crate) fn nanos(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -16,8 +16,7 @@ use tracerig_datasets::Manifest;
 use tracerig_datasets::workload::{self, Mix};
 use tracerig_store::{LogOptions, LogRow, OwnedBody, OwnedRow, TraceLog};
 
-use super::lasting::{arguments, database, serve};
-use super::{nanos, next};
+use super::{SUBCOMMAND, nanos, next, say};
 
 /// What makes a worker a writer.
 pub(super) const WRITER: &str = "writer";
@@ -61,18 +60,25 @@ pub(crate) struct Done {
 
 /// The arguments of a writer whose rows come from `seed`.
 pub(crate) fn writer_arguments(database: &Path, seed: u64) -> Vec<OsString> {
-    [&arguments(WRITER)[..], &[database.into(), seed.to_string().into()]].concat()
+    let parent = std::process::id().to_string();
+    vec![SUBCOMMAND.into(), WRITER.into(), parent.into(), database.into(), seed.to_string().into()]
 }
 
 /// Writes each time it is reported to.
 pub(super) fn writer(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
-    let database = database(arguments)?;
+    let database = arguments.next().ok_or("a writer is told of a database")?.into();
     let seed = next(arguments)?.parse().map_err(|error| format!("seed: {error}"))?;
     let mut writer = Writer::new(database, seed)?;
-    serve(|task| match task {
-        Task::Prepare(rows) => writer.prepare(rows),
-        Task::Write { delete, append } => writer.write(&delete, append),
-    })
+    for line in std::io::stdin().lines() {
+        let failed = |error: &dyn std::fmt::Display| format!("standard input: {error}");
+        let line = line.map_err(|error| failed(&error))?;
+        let done = match serde_json::from_str(&line).map_err(|error| failed(&error))? {
+            Task::Prepare(rows) => writer.prepare(rows)?,
+            Task::Write { delete, append } => writer.write(&delete, append)?,
+        };
+        say(&done)?;
+    }
+    Ok(())
 }
 
 struct Writer {
