@@ -1,6 +1,7 @@
 //! A candidate of somebody else as a run launches it: asked by the protocol, with a memo that it
 //! makes itself, and judged first by the protocol and then by the right answer.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use tracerig_protocol::{
     Split, UsageAnswer, UsageDeclared, WirePath,
 };
 use tracerig_reports::record::{
-    ArmPlan, Cache, CandidatePlan, Counter, Launch, Phase, Plan, Process, SampleState,
+    ArmPlan, Cache, CandidatePlan, Counter, Histogram, Launch, Phase, Plan, Process, SampleState,
+    names,
 };
 
 use super::kept::KeptFolder;
@@ -26,8 +28,8 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 pub struct Invited {
     /// As the record names it.
     pub plan: CandidatePlan,
-    /// Whether it keeps a memo.
-    pub keeps_memo: bool,
+    /// What it can do beside answering; `None`: nobody knows.
+    capabilities: Option<Vec<Capability>>,
 }
 
 /// Why a candidate is not measured.
@@ -70,19 +72,25 @@ impl Invited {
                 }
                 plan.version = Some(hello.version.clone());
                 plan.sha256 = candidate.sha256().ok();
-                Ok(Self { plan, keeps_memo: hello.can(Capability::Memo) })
+                Ok(Self { plan, capabilities: Some(hello.capabilities.clone()) })
             }
             Err(NotOpened::Unavailable(why)) => {
                 Err(NotInvited::Unavailable(definition.name.clone(), why))
             }
             // Nobody knows: each of its arms shows the fault.
-            Err(NotOpened::Faulty(_)) => Ok(Self { plan, keeps_memo: true }),
+            Err(NotOpened::Faulty(_)) => Ok(Self { plan, capabilities: None }),
         }
     }
 
     /// The same from a record, as one that can be launched in every arm that the record has.
     pub(super) fn again(plan: &CandidatePlan) -> Self {
-        Self { plan: plan.clone(), keeps_memo: true }
+        Self { plan: plan.clone(), capabilities: None }
+    }
+
+    /// Whether it can be launched in this arm, as far as anybody knows.
+    pub(super) fn fits(&self, arm: &GuestArm<'_>) -> bool {
+        let Some(capabilities) = &self.capabilities else { return true };
+        arm.needs.is_none_or(|needed| capabilities.contains(&needed))
     }
 }
 
@@ -91,8 +99,8 @@ impl Invited {
 pub(super) struct GuestArm<'a> {
     pub(super) name: &'a str,
     pub(super) why: &'a str,
-    /// Whether only a candidate that keeps a memo is launched in it.
-    pub(super) needs_memo: bool,
+    /// What a candidate must be able to do to be launched in it.
+    pub(super) needs: Option<Capability>,
     /// Whether it is launched only when asked for by name.
     pub(super) on_request: bool,
     pub(super) caches: &'a [Cache],
@@ -103,7 +111,7 @@ impl GuestArm<'_> {
     pub(super) fn of_side(self) -> ArmPlan {
         ArmPlan {
             name: self.name.to_owned(),
-            cache: Cache::Hot,
+            cache: *self.caches.first().unwrap_or(&Cache::Hot),
             engine: SIDE.to_owned(),
             process: Process::Fresh,
             why: self.why.to_owned(),
@@ -114,7 +122,7 @@ impl GuestArm<'_> {
     /// The arms of `invited` in the plan, one for each state of the page cache; none if it cannot
     /// be launched in them.
     pub(super) fn of(self, invited: &Invited) -> impl Iterator<Item = ArmPlan> {
-        let can = invited.keeps_memo || !self.needs_memo;
+        let can = invited.fits(&self);
         self.caches.iter().filter(move |_| can).map(move |&cache| ArmPlan {
             name: invited.plan.arm(self.name),
             cache,
@@ -395,6 +403,16 @@ fn claim(launch: &mut Launch, claims: &Claims, counters: Claimed) {
         };
         launch.counters.entry(name).or_insert(counter);
     }
+    launch.histograms = histograms(claims);
+}
+
+/// The distributions of times that are claimed and that records have, as far as they can be read.
+pub(super) fn histograms(claims: &Claims) -> BTreeMap<String, Histogram> {
+    let read = |name: &str| {
+        let text = claims.histograms.get(name)?.clone();
+        Some((name.to_owned(), serde_json::from_value(text.into()).ok()?))
+    };
+    names::HISTOGRAMS.into_iter().filter_map(read).collect()
 }
 
 /// What became of a request that was not answered rightly: the name of the fault, and what
@@ -408,7 +426,7 @@ fn told(outcome: &Outcome) -> String {
 }
 
 /// The state of a sample that ends in this.
-fn fault(outcome: &Outcome) -> SampleState {
+pub(super) fn fault(outcome: &Outcome) -> SampleState {
     match outcome {
         Outcome::Faulty(Finding {
             fault: Fault::Wrong | Fault::Stale | Fault::Nondeterministic,

@@ -24,7 +24,7 @@ struct Own {
     program: PathBuf,
     folder: PathBuf,
     limit: Duration,
-    engines: BTreeMap<Engine, Guest>,
+    engines: BTreeMap<String, Guest>,
 }
 
 impl Owns {
@@ -47,10 +47,10 @@ impl Owns {
     pub(super) fn engine(
         &mut self,
         candidate: &Candidate,
-        engine: Engine,
+        engine: impl Into<String>,
     ) -> Result<&mut Guest, ScenarioError> {
         let at = candidate.side().min(self.0.len().saturating_sub(1));
-        self.0[at].engine(engine)
+        self.0[at].engine(engine.into())
     }
 
     /// Has this engine of each make its memo of the data as they are, from the one of the state
@@ -63,7 +63,7 @@ impl Owns {
         to: &str,
     ) -> Result<(), ScenarioError> {
         for own in &mut self.0 {
-            let engine = own.engine(engine)?;
+            let engine = own.engine(engine.into())?;
             let ask = ask(engine);
             engine.remember(&ask, from, to)?;
         }
@@ -72,16 +72,17 @@ impl Owns {
 }
 
 impl Own {
-    fn engine(&mut self, engine: Engine) -> Result<&mut Guest, ScenarioError> {
+    fn engine(&mut self, name: String) -> Result<&mut Guest, ScenarioError> {
         let Self { program, folder, limit, engines } = self;
-        match engines.entry(engine) {
+        match engines.entry(name) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(free) => {
-                let argv =
-                    [program.display().to_string()].into_iter().chain(worker::arguments(engine));
-                let name = engine.name().to_owned();
+                let name = free.key().clone();
+                let words = worker::arguments(name.as_str());
+                let argv = [program.display().to_string()].into_iter().chain(words);
+                let folder = folder.join(&name);
                 let plan = CandidatePlan { name, argv: argv.collect(), ..CandidatePlan::default() };
-                let mut guest = Guest::open(&plan, &folder.join(engine.name()), *limit, false)?;
+                let mut guest = Guest::open(&plan, &folder, *limit, false)?;
                 guest.learn_start()?;
                 Ok(free.insert(guest))
             }

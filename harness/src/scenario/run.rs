@@ -68,6 +68,10 @@ pub(crate) fn launches_of(
     at: usize,
 ) -> Result<u64, ScenarioError> {
     let at_once = if plan.arms[at].process == Process::Paired { 2 } else { 1 };
+    if plan.launches.at_least.is_zero() {
+        // One launch of appends makes thousands of them: it is a sample.
+        return Ok(at_once);
+    }
     launches_for(plan.launches.at_least, at_once, || scenario.launch(candidate, at))
 }
 

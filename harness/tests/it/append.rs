@@ -13,6 +13,8 @@ use tracerig_harness::scenario::append::{self, Condition};
 use tracerig_reports::Record;
 use tracerig_reports::record::{SampleState, Status};
 
+const OWN: &str = env!("CARGO_BIN_EXE_tracerig");
+
 const ARMS: [&str; 5] = ["bare", "sync-readback", "sync", "async-per-thread", "async"];
 
 fn leftovers(program: &Program) -> Vec<PathBuf> {
@@ -76,13 +78,19 @@ fn every_arm_appends_the_same_and_is_verified() {
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
 }
 
-/// A program that does what the real one does (whose parent it is), and then something else with
-/// the folder that it worked in, `$folder`.
+/// A program that does what the real one does, and after a load something else with the home,
+/// `$folder`.
 fn saboteur(program: &Program, name: &str, afterwards: &str) -> PathBuf {
     let path = program.path(name);
-    let real = env!("CARGO_BIN_EXE_tracerig");
     let script = format!(
-        "#!/bin/sh\nset -e\n'{real}' \"$1\" $$ \"$3\"\nfolder=$(sed 's/.*\"folder\":\"\\([^\"]*\\)\".*/\\1/' \"$3\")\n{afterwards}\n"
+        r#"#!/bin/sh
+set -e
+read -r request
+printf '%s\n' "$request" | '{OWN}' "$1" "$2"
+case $request in *'"ask":"load"'*) ;; *) exit 0 ;; esac
+after=${{request#*\"home\":\"}} folder=${{after%%\"*}}
+{afterwards}
+"#
     );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -154,7 +162,7 @@ fn an_empty_program_fails_the_run() {
     for arm in ARMS {
         let record = run_with(&program, &worker, arm);
         assert!(
-            matches!(&record.samples[0].state, SampleState::Failed { error } if error.contains("answered nothing"))
+            matches!(&record.samples[0].state, SampleState::Failed { error } if error.starts_with("no-hello: "))
         );
         assert_eq!(record.outcome.exit_code, 1);
     }

@@ -101,6 +101,8 @@ pub mod names {
     /// earliest append in it. Projections of nothing but a touched time, which may wait on purpose,
     /// are not in it.
     pub const STALENESS: &str = "staleness";
+    /// Every histogram.
+    pub const HISTOGRAMS: [&str; 4] = [APPEND, SERVICE, BARRIER, STALENESS];
 
     /// Phase: from the first measured append to the last.
     pub const LOAD: &str = "load";

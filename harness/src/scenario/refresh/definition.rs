@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tracerig_datasets::archive::ArchiveRecipe;
+use tracerig_protocol::Capability;
 use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
@@ -65,8 +66,9 @@ pub(super) struct OfCandidate {
 impl OfCandidate {
     pub(super) fn guest_arm(&self) -> GuestArm<'_> {
         let needs_memo = !matches!(self.memo, Memo::None | Memo::Absent);
+        let needs = needs_memo.then_some(Capability::Memo);
         let Self { name, why, .. } = self;
-        GuestArm { name, why, needs_memo, on_request: false, caches: &[Cache::Hot] }
+        GuestArm { name, why, needs, on_request: false, caches: &[Cache::Hot] }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tracerig_datasets::Recipe;
+use tracerig_protocol::Capability;
 use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, LaunchPolicy, Process};
 
@@ -100,8 +101,9 @@ pub(super) struct OfCandidate {
 impl OfCandidate {
     pub(super) fn guest_arm(&self) -> GuestArm<'_> {
         let needs_memo = matches!(self.memo, Memo::Before | Memo::After);
+        let needs = needs_memo.then_some(Capability::Memo);
         let Self { name, why, on_request, caches, .. } = self;
-        GuestArm { name, why, needs_memo, on_request: *on_request, caches }
+        GuestArm { name, why, needs, on_request: *on_request, caches }
     }
 }
 

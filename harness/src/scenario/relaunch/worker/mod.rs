@@ -2,7 +2,7 @@
 //!
 //! Started as `tracerig __worker ENGINE [PARENT]`, it answers requests line by line until its
 //! standard input ends. It is looked for before anything of the command line is parsed, so that a
-//! launch is as short as the engine allows. `writer` is not measured: it writes beside what is.
+//! launch is as short as the engine allows. `writer`, `contender` and `killed` are not measured.
 
 pub(crate) mod append;
 mod lasting;
@@ -28,7 +28,9 @@ use tracerig_protocol::{
 };
 use tracerig_published::trace as published;
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Turns, Window};
+use tracerig_store::threads::Mode;
 
+use crate::scenario::append::{self as appends, worker::AppendEngine};
 use crate::scenario::refresh;
 use crate::{handicap, platform};
 pub(crate) use lasting::resident_arguments;
@@ -68,6 +70,12 @@ impl Engine {
     }
 }
 
+impl From<Engine> for String {
+    fn from(engine: Engine) -> Self {
+        engine.name().to_owned()
+    }
+}
+
 impl FromStr for Engine {
     type Err = String;
 
@@ -81,8 +89,8 @@ impl FromStr for Engine {
 
 /// The words of a command line that starts an engine of this program. It ends with its standard
 /// input, and so with this process.
-pub(crate) fn arguments(engine: Engine) -> [String; 2] {
-    [SUBCOMMAND.to_owned(), engine.name().to_owned()]
+pub(crate) fn arguments(engine: impl Into<String>) -> [String; 2] {
+    [SUBCOMMAND.to_owned(), engine.into()]
 }
 
 /// What makes a worker one that does nothing.
@@ -117,9 +125,11 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         IDLE => Ok(()),
         lasting::RESIDENT => lasting::serve_lines(&mut Worker::new(Engine::Scanner, true)),
         writer::WRITER => writer::writer(arguments),
-        what => match stage::named(what) {
-            Some(mut scanner) => lasting::serve_lines(&mut scanner),
-            None => lasting::serve_lines(&mut Worker::new(what.parse()?, false)),
+        appends::CONTENDER | appends::KILLED => appends::beside(what.as_str(), arguments),
+        what => match (stage::named(what), appends::worker::named(what)) {
+            (Some(mut scanner), _) => lasting::serve_lines(&mut scanner),
+            (None, Some(mut appends)) => lasting::serve_lines(&mut appends),
+            (None, None) => lasting::serve_lines(&mut Worker::new(what.parse()?, false)),
         },
     }
 }
@@ -141,13 +151,13 @@ pub(crate) fn say(message: &impl Serialize) -> Result<(), String> {
 }
 
 /// Who answers requests.
-trait Answers {
+pub(crate) trait Answers {
     /// What is right, and what it claims of its work.
     fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal>;
 }
 
 /// The answer to a line.
-fn reply(answers: &mut dyn Answers, line: &[u8]) -> Reply<Answer> {
+pub(crate) fn reply(answers: &mut dyn Answers, line: &[u8]) -> Reply<Answer> {
     let refused = |kind, message: String| Refusal { kind, message };
     let (id, said) = match serde_json::from_slice::<Request>(line) {
         Ok(request) => {
@@ -201,6 +211,7 @@ impl Worker {
                     Capability::Cancel,
                     Capability::Counters,
                     Capability::Handicap,
+                    Capability::Load,
                 ],
                 versions,
                 usage: Some(UsageDeclared::whole()),
@@ -297,10 +308,11 @@ impl Answers for Worker {
                 (None, Engine::Published) => usage::published(asked),
                 (None, Engine::Floor) => Err(self.cannot()),
             },
-            Ask::Append(asked) if self.engine == Engine::Scanner => {
-                append::append(asked).map(|answer| (Answer::Append(answer), Claims::default()))
+            // The store has no engine of its own here: the one that people get.
+            Ask::Append(_) | Ask::Load(_) if self.engine == Engine::Scanner => {
+                AppendEngine(Some(Mode::default())).answer(request)
             }
-            Ask::Append(_) => Err(self.cannot()),
+            Ask::Append(_) | Ask::Load(_) => Err(self.cannot()),
         }
     }
 }
@@ -371,7 +383,7 @@ fn told(scan: Scan, engine: Engine) -> (TraceAnswer, Claims) {
         cursor: Some(stats.cursor),
         persisted: Some(stats.persisted),
         warning: warnings.into_iter().next(),
-        peak_memory_bytes: None,
+        ..Claims::default()
     };
     (TraceAnswer { turns, mode: Some(stats.mode.to_string()) }, claims)
 }
