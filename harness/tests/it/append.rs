@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::common::program::{Program, text};
+use crate::common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tracerig_harness::scenario;
 use tracerig_harness::scenario::append::{self, Condition};
 use tracerig_reports::Record;
-use tracerig_reports::record::{SampleState, Status};
+use tracerig_reports::record::{Sample, SampleState, Status};
 
 const OWN: &str = env!("CARGO_BIN_EXE_tracerig");
 
@@ -153,6 +153,146 @@ fn a_store_that_loses_reorders_or_lies_fails_the_run() {
     );
 }
 
+/// Runs appends with candidates on two threads, and reads the record.
+fn appended(program: &Program, out: &str, words: &[&str]) -> (Ran, Record) {
+    let out = program.path(out);
+    let own = ["run", "append", "--threads", "2", "--out", text(&out)];
+    let ran = program.run(&[&own, words].concat());
+    let record =
+        Record::read(&out.join("record.json")).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
+    (ran, record)
+}
+
+/// The row of an arm in the last table that has it.
+fn row<'r>(ran: &'r Ran, arm: &str) -> &'r str {
+    let is_its = |line: &&str| line.starts_with(&format!("{arm} "));
+    ran.out.lines().rfind(is_its).unwrap_or_else(|| panic!("{}", ran.out))
+}
+
+#[test]
+fn stores_of_others_are_measured_beside_our_own_and_verified() {
+    let program = Program::new();
+    let own = format!("own={OWN} __worker store-sync");
+    let mut words = vec!["--appends", "40", "--samples", "1", "--arms", "bare,append,load"];
+    words.extend(["--candidate", &own]);
+    let has_python = std::process::Command::new("python3").arg("--version").output().is_ok();
+    if has_python {
+        words.extend(["--candidate", "python"]);
+    }
+    let (ran, record) = appended(&program, "out", &words);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let of = |arm: &str| {
+        let sample = record.samples.iter().find(|sample| sample.arm == arm);
+        let sample = sample.unwrap_or_else(|| panic!("no sample of {arm}: {ran:?}"));
+        assert_eq!(sample.state, SampleState::Valid, "{arm}");
+        &sample.launches[0]
+    };
+    for candidate in &record.plan.candidates {
+        let label = candidate.label();
+        assert!(of(&format!("{label} idle")).histograms.is_empty());
+        let append = of(&format!("{label} append"));
+        // Each history begins with a line of the store.
+        let lines = record.dataset.rows;
+        assert_eq!(
+            (append.counter("appends"), append.counter("lines")),
+            (Some(lines), Some(lines + 2))
+        );
+        assert_eq!(append.counter("rows"), Some(2));
+        assert!(append.verified && append.histograms.is_empty());
+        assert!(row(&ran, &format!("{label} append")).ends_with("1/1"), "{}", ran.out);
+    }
+    let label = record.plan.candidates[0].label();
+    let load = of(&format!("{label} load"));
+    assert_eq!(load.histograms["append"].count(), 40);
+    assert!(load.counter("claimed_projections") >= Some(40), "{load:?}");
+    assert!(ran.out.contains(&format!("the latencies of {label} load")), "{}", ran.out);
+    assert!(record.plan.arms.iter().all(|arm| arm.name != "python@3 load"));
+    // From the record alone, with leave.
+    let out = program.path("out");
+    let again = program.run(&["repro", text(&out), "--allow-command", "--counters-only"]);
+    assert!(matches!(again.code, Some(0 | 5)), "{again:?}");
+}
+
+/// A store that says that it has appended everything, and loses the last line of a history where
+/// the name of its home ends with an even digit.
+fn forgetful(program: &Program) -> String {
+    let path = program.path("forgetful");
+    let script = format!(
+        r#"#!/bin/sh
+read -r request
+printf '%s\n' "$request" | '{OWN}' __worker scanner
+case $request in *'"ask":"append"'* | *'"ask":"load"'*) ;; *) exit 0 ;; esac
+after=${{request#*\"home\":\"}} home=${{after%%\"*}}
+case $home in
+    *[02468]) sed -i '$d' "$(find "$home/sessions" -name '*.jsonl' | head -n 1)" ;;
+esac
+"#
+    );
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!("mine={}", path.display())
+}
+
+#[test]
+fn a_store_of_others_that_loses_a_line_now_and_then_keeps_its_row_without_a_time() {
+    let program = Program::new();
+    let named = forgetful(&program);
+    let words = ["--appends", "4", "--samples", "4", "--arms", "bare,append,load"];
+    let (ran, record) = appended(&program, "out", &[&words[..], &["--candidate", &named]].concat());
+    assert_eq!((ran.code, record.outcome.status), (Some(3), Status::Mismatch), "{ran:?}");
+    let label = record.plan.candidates[0].label();
+    let is_valid = |sample: &Sample| match &sample.state {
+        SampleState::Valid => true,
+        SampleState::Mismatch { detail } => {
+            assert!(
+                detail.starts_with("wrong: thread ") && detail.contains("lines of"),
+                "{detail}"
+            );
+            false
+        }
+        state => panic!("{state:?}"),
+    };
+    for what in ["append", "load"] {
+        let arm = format!("{label} {what}");
+        let its = record.samples.iter().filter(|sample| sample.arm == arm);
+        let valid: Vec<bool> = its.map(is_valid).collect();
+        assert!(valid.contains(&true) && valid.contains(&false), "{valid:?}");
+        let wrong = valid.iter().filter(|valid| !**valid).count();
+        let (row, said) = (row(&ran, &arm), format!("wrong {wrong} ({}/4)", 4 - wrong));
+        assert!(
+            row.ends_with(&said) && !row.contains(" us") && !row.contains(" ms"),
+            "{}",
+            ran.out
+        );
+    }
+    assert!(row(&ran, "bare").contains(" us") || row(&ran, "bare").contains(" ns"), "{}", ran.out);
+}
+
+#[test]
+fn a_store_of_others_that_appends_nothing_has_a_fault_and_a_request_an_end() {
+    let program = Program::new();
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/candidates/hostile/store.sh");
+    let idle = format!("mine=sh {} nothing", text(&store));
+    let words = ["--appends", "2", "--samples", "1", "--arms", "append", "--candidate", &idle];
+    let (ran, _) = appended(&program, "nothing", &words);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(row(&ran, "mine@1 append").contains("wrong 1 (0/1)"), "{}", ran.out);
+
+    let own = format!("own={OWN} __worker store-async");
+    let words = ["--appends", "3000", "--samples", "1", "--arms", "append", "--candidate", &own];
+    let (ran, record) = appended(&program, "long", &words);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let sample = record.samples.iter().find(|sample| sample.arm.ends_with("append")).unwrap();
+    let lines = sample.launches[0].counter("appends").unwrap();
+    assert!((500..record.dataset.rows).contains(&lines), "{lines}");
+    assert!(ran.out.contains("A request holds at most 8 MiB"), "{}", ran.out);
+    let other = format!("own={OWN} __worker published");
+    let refused = program.run(&["run", "append", "--candidate", &other]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("does not offer the contract `threads`"), "{refused:?}");
+}
+
 #[test]
 fn an_empty_program_fails_the_run() {
     let program = Program::new();
@@ -241,6 +381,7 @@ fn misuse_is_told_and_answered_with_2() {
         (&["--kills", "5"], "--crash"),
         (&["--crash", "--arms", "bare"], "only arms with a store"),
         (&["--crash", "--contended"], "--contended"),
+        (&["--crash", "--candidate", "x=x"], "--candidate"),
     ] {
         let ran = program.run(&[&["run", "append"], arguments].concat());
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);
