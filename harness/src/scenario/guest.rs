@@ -329,6 +329,10 @@ impl Guest {
         let state = match &outcome {
             Outcome::Answered(_, claims) => {
                 claim(&mut launch, claims, counters);
+                // Who is asked for anything else is timed from outside.
+                if let Ask::Load(_) = ask {
+                    launch.histograms = histograms(claims);
+                }
                 launch.verified = true;
                 SampleState::Valid
             }
@@ -403,7 +407,6 @@ fn claim(launch: &mut Launch, claims: &Claims, counters: Claimed) {
         };
         launch.counters.entry(name).or_insert(counter);
     }
-    launch.histograms = histograms(claims);
 }
 
 /// The distributions of times that are claimed and that records have, as far as they can be read.

@@ -214,19 +214,17 @@ fn stores_of_others_are_measured_beside_our_own_and_verified() {
     assert!(matches!(again.code, Some(0 | 5)), "{again:?}");
 }
 
-/// A store that says that it has appended everything, and loses the last line of a history where
-/// the name of its home ends with an even digit.
-fn forgetful(program: &Program) -> String {
-    let path = program.path("forgetful");
+/// Our own store as one of somebody else, which answers through `filter` and then does something
+/// else with the home, `$home`.
+fn odd(program: &Program, filter: &str, afterwards: &str) -> String {
+    let path = program.path("odd");
     let script = format!(
         r#"#!/bin/sh
 read -r request
-printf '%s\n' "$request" | '{OWN}' __worker scanner
+printf '%s\n' "$request" | '{OWN}' __worker scanner | {filter}
 case $request in *'"ask":"append"'* | *'"ask":"load"'*) ;; *) exit 0 ;; esac
 after=${{request#*\"home\":\"}} home=${{after%%\"*}}
-case $home in
-    *[02468]) sed -i '$d' "$(find "$home/sessions" -name '*.jsonl' | head -n 1)" ;;
-esac
+{afterwards}
 "#
     );
     std::fs::write(&path, script).unwrap();
@@ -237,7 +235,11 @@ esac
 #[test]
 fn a_store_of_others_that_loses_a_line_now_and_then_keeps_its_row_without_a_time() {
     let program = Program::new();
-    let named = forgetful(&program);
+    // The last line of a history, where the name of the home ends with an even digit.
+    let loses = r#"case $home in
+*[02468]) sed -i '$d' "$(find "$home/sessions" -name '*.jsonl' | head -n 1)" ;;
+esac"#;
+    let named = odd(&program, "cat", loses);
     let words = ["--appends", "4", "--samples", "4", "--arms", "bare,append,load"];
     let (ran, record) = appended(&program, "out", &[&words[..], &["--candidate", &named]].concat());
     assert_eq!((ran.code, record.outcome.status), (Some(3), Status::Mismatch), "{ran:?}");
@@ -267,6 +269,18 @@ fn a_store_of_others_that_loses_a_line_now_and_then_keeps_its_row_without_a_time
         );
     }
     assert!(row(&ran, "bare").contains(" us") || row(&ran, "bare").contains(" ns"), "{}", ran.out);
+}
+
+#[test]
+fn a_store_of_others_that_does_not_time_its_appends_has_no_time() {
+    let program = Program::new();
+    let named = odd(&program, r#"sed 's/"append":"[^"]*"/"append":"x"/'"#, "");
+    let words = ["--appends", "4", "--samples", "1", "--arms", "load", "--candidate", &named];
+    let (ran, record) = appended(&program, "out", &words);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let sample = record.samples.iter().find(|sample| sample.arm.ends_with("load")).unwrap();
+    let SampleState::Mismatch { detail } = &sample.state else { panic!("{sample:?}") };
+    assert_eq!(detail, "wrong: its histogram `append` has 0 of 4 appends");
 }
 
 #[test]
