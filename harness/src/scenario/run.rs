@@ -25,7 +25,8 @@ pub fn run(
     let mut candidate = Candidate::of(&definition.plan, &place.program, definition.time_limit)?
         .on_cores(definition.plan.cores);
     let plan = &mut definition.plan;
-    if plan.arms.iter().any(|arm| arm.launches_per_sample == 0) {
+    let is_unknown = |arm: &ArmPlan| arm.launches_per_sample == 0;
+    if plan.arms.iter().any(is_unknown) && !plan.launches.at_least.is_zero() {
         tell(Event::Preparing("finding out how many launches make a sample"));
     }
     for at in 0..plan.arms.len() {

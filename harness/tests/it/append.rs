@@ -1,7 +1,7 @@
 //! The append scenario as a whole: stores that keep their promises pass, others fail, and kills
 //! lose nothing.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -305,6 +305,29 @@ fn a_store_of_others_that_appends_nothing_has_a_fault_and_a_request_an_end() {
     let refused = program.run(&["run", "append", "--candidate", &other]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.err.contains("does not offer the contract `threads`"), "{refused:?}");
+}
+
+#[test]
+fn a_load_ends_when_nobody_waits_for_its_answer() {
+    let program = Program::new();
+    let home = program.path("home");
+    let lines = program.path("lines");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(&lines, "{\"type\":\"event_msg\",\"payload\":\"{}\"}\n").unwrap();
+    let thread = "01a00000-0000-7000-8000-000000000001";
+    let request = serde_json::json!({
+        "tracerig": 1, "id": "1", "ask": "load", "home": home, "lines": lines,
+        "threads": [{"thread": thread, "first": 0}], "warmup": 0, "appends": 20, "barriers": 0,
+        "rate": 1, "fsync": false, "limit_ms": 60_000
+    });
+    let mut command = program.command(&["__worker", "bare"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{request}").unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    // One a second: all of them would be there if it had gone on.
+    let written = std::fs::read_to_string(home.join(format!("{thread}.jsonl")));
+    assert!(written.unwrap_or_default().lines().count() < 20);
 }
 
 #[test]

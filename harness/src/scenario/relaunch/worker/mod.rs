@@ -128,7 +128,11 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         appends::CONTENDER | appends::KILLED => appends::beside(what.as_str(), arguments),
         what => match (stage::named(what), appends::worker::named(what)) {
             (Some(mut scanner), _) => lasting::serve_lines(&mut scanner),
-            (None, Some(mut appends)) => lasting::serve_lines(&mut appends),
+            (None, Some(mut appends)) => {
+                // A load may take minutes.
+                platform::end_with_reader();
+                lasting::serve_lines(&mut appends)
+            }
             (None, None) => lasting::serve_lines(&mut Worker::new(what.parse()?, false)),
         },
     }
