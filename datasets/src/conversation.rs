@@ -100,13 +100,25 @@ impl Conversation {
         Ok((name, why))
     }
 
-    /// What the `thread`-th thread appends, in order, without end.
-    pub fn of_thread(&self, thread: usize) -> impl Iterator<Item = &Item> {
+    /// Every line once, in order.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The place in [`Conversation::items`] of the line that the `thread`-th thread begins with.
+    #[must_use]
+    pub fn first_of_thread(&self, thread: usize) -> usize {
         // Threads begin far from each other, so that they are not at the same kind of line at the
         // same time.
         const STRIDE: usize = 37;
-        let start = self.turns[thread * STRIDE % self.turns.len()];
-        self.items.iter().cycle().skip(start)
+        self.turns[thread * STRIDE % self.turns.len()]
+    }
+
+    /// What the `thread`-th thread appends, in order, without end: after the last line comes the
+    /// first.
+    pub fn of_thread(&self, thread: usize) -> impl Iterator<Item = &Item> {
+        self.items.iter().cycle().skip(self.first_of_thread(thread))
     }
 }
 

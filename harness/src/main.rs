@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use tracerig_differential::trace;
-use tracerig_harness::scenario::append;
 use tracerig_harness::scenario::relaunch::worker;
 use tracerig_harness::{cli, history_child, protocol};
 
@@ -14,7 +13,6 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         Some(first) if first == worker::SUBCOMMAND => worker::main(arguments),
-        Some(first) if first == append::worker::SUBCOMMAND => append::worker::main(arguments),
         Some(first) if first == history_child::SUBCOMMAND => match trace::serve() {
             Ok(()) => ExitCode::SUCCESS,
             // The parent is gone, and with it anyone who could be told.

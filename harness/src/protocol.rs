@@ -2,8 +2,8 @@
 //! build when it is asked.
 //!
 //! A comparison starts the workers of both executables with the requests of this one. So a change
-//! of a request or a reply of `worker` or `append::worker` that another build would misread raises
-//! [`PROTOCOL`]; tests of both tell when that is.
+//! of a request or a reply of an engine that another build would misread raises [`PROTOCOL`]; tests
+//! of `relaunch::worker` and `append::worker` tell when that is.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::scenario::candidate::Candidate;
 pub const SUBCOMMAND: &str = "__hello";
 
 /// Version of the requests to workers and of their replies.
-pub const PROTOCOL: u64 = 2;
+pub const PROTOCOL: u64 = 3;
 
 /// An executable that does not answer by then is none of ours.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -26,7 +26,10 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
             ));
         }
     }
-    said.extend(of_candidates(record, summary));
+    said.extend(of_candidates(record, &|label| {
+        let mut its = summary.arms.iter().filter(|arm| arm.engine == label);
+        its.any(|arm| arm.candidate.as_ref().is_some_and(|candidate| candidate.is_faulty))
+    }));
     said.extend(short_samples(record, summary));
     said.extend(few_pairs(summary));
     said.extend(
@@ -48,15 +51,11 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
 }
 
 /// What the figures of candidates are, and whose times are withheld.
-fn of_candidates(record: &Record, summary: &Summary) -> Vec<String> {
+pub(crate) fn of_candidates(record: &Record, is_faulty: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut said = Vec::new();
     for candidate in &record.plan.candidates {
         let label = candidate.label();
-        let is_faulty = |arm: &&ArmSummary| {
-            arm.engine == label
-                && arm.candidate.as_ref().is_some_and(|candidate| candidate.is_faulty)
-        };
-        if summary.arms.iter().any(|arm| is_faulty(&arm)) {
+        if is_faulty(&label) {
             said.push(format!("{label} has a fault, so that none of its times is shown."));
         }
         said.push(format!(

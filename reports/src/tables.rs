@@ -70,7 +70,7 @@ pub(crate) fn times(summary: &Summary) -> Table {
 }
 
 /// `120/120`, or `wrong 3 (117/120)`: the faults of a candidate's arm, and its right answers.
-fn verified(candidate: &CandidateSummary) -> String {
+pub(crate) fn verified(candidate: &CandidateSummary) -> String {
     let right = format!("{}/{}", candidate.verified, candidate.launches);
     let faults: Vec<String> =
         candidate.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A candidate for tracerig in Python, standard library alone: it answers `trace` and `usage`.
+"""A candidate for tracerig in Python, standard library alone: it answers `trace`, `usage` and `threads`.
 
-It reads one line of JSON and writes one; with more lines it goes on answering. scan.py and usage.py
-do the work, and know nothing of the protocol: to test your own scanner, copy this file and replace
-the two calls. It keeps no memo, so every answer is a full scan.
+It reads one line of JSON and writes one; with more lines it goes on answering. scan.py, usage.py and
+store.py do the work, and know nothing of the protocol: to test your own scanner or store, copy this
+file and replace the calls. It keeps no memo, so every answer is a full scan.
 """
 
 import base64
@@ -15,12 +15,13 @@ import threading
 
 sys.dont_write_bytecode = True  # nothing is written beside this file
 import scan
+import store
 import usage
 
 HELLO = {
     "name": "python",
-    "version": "2",
-    "contracts": ["trace", "usage"],
+    "version": "3",
+    "contracts": ["trace", "usage", "threads"],
     "capabilities": ["serve"],
     "usage": {"by": ["day", "model", "session", "tier"],
               "tokens": ["input", "cached_input", "cache_write", "output", "reasoning", "total"]},
@@ -69,7 +70,14 @@ def count_tokens(asked):
     return {"rows": rows, "mode": "full"}
 
 
-ASKS = {"hello": lambda asked: HELLO, "idle": lambda asked: {}, "scan": scan_turns, "usage": count_tokens}
+def append(asked):
+    appends = [(append["thread"], append["items"]) for append in asked["appends"]]
+    store.append(path(asked["home"]), appends)
+    return {"appends": len(appends)}
+
+
+ASKS = {"hello": lambda asked: HELLO, "idle": lambda asked: {}, "scan": scan_turns, "usage": count_tokens,
+        "append": append}
 
 
 def reply(line):

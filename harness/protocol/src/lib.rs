@@ -23,7 +23,9 @@ pub use reply::{
     Answer, AppendAnswer, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply,
     TraceAnswer, Turn,
 };
-pub use request::{Append, AppendAsked, Ask, Handicap, Item, Request, ScanAsked, UsageAsked};
+pub use request::{
+    Append, AppendAsked, Ask, Handicap, Item, LoadAsked, LoadThread, Request, ScanAsked, UsageAsked,
+};
 pub use usage::{Split, TokenKind, Tokens, UsageAnswer, UsageDeclared, UsageRow};
 
 /// The version of the protocol that this crate describes.

@@ -45,6 +45,10 @@ pub struct Claims {
     pub phases_ns: BTreeMap<String, u64>,
     /// Work counters.
     pub counters: BTreeMap<String, u64>,
+    /// Distributions of times in nanoseconds: each the compressed V2 encoding of HdrHistogram with
+    /// three digits, in base64.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub histograms: BTreeMap<String, String>,
     /// Why it took the mode that it took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -163,6 +167,8 @@ pub enum Capability {
     Counters,
     /// It can be made slower on request.
     Handicap,
+    /// It appends from several threads of execution at once, and claims how long appends took.
+    Load,
     /// One that this version does not know, and ignores.
     #[serde(other)]
     Unknown,
@@ -237,7 +243,7 @@ pub struct TraceAnswer {
     pub mode: Option<String>,
 }
 
-/// The result of `append`.
+/// The result of `append` and of `load`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppendAnswer {
     /// Appends whose lines are in their histories.
@@ -255,7 +261,7 @@ pub enum Answer {
     Trace(TraceAnswer),
     /// Of `usage`.
     Usage(UsageAnswer),
-    /// Of `append`.
+    /// Of `append` and of `load`.
     Append(AppendAnswer),
 }
 
@@ -280,7 +286,7 @@ impl Answer {
             Ask::Idle => Self::Idle,
             Ask::Scan(_) => Self::Trace(serde_json::from_value(result)?),
             Ask::Usage(_) => Self::Usage(serde_json::from_value(result)?),
-            Ask::Append(_) => Self::Append(serde_json::from_value(result)?),
+            Ask::Append(_) | Ask::Load(_) => Self::Append(serde_json::from_value(result)?),
         })
     }
 }

@@ -81,6 +81,8 @@ pub enum Ask {
     Usage(UsageAsked),
     /// To append to the histories of a store of threads.
     Append(AppendAsked),
+    /// To append to them from several threads of execution at once, and to claim how long it took.
+    Load(LoadAsked),
 }
 
 /// Which turns ran at the priority tier?
@@ -151,6 +153,57 @@ pub struct Item {
     pub payload: String,
 }
 
+/// What is appended at once to which threads, and what of it is timed?
+///
+/// Each thread is appended to by a thread of execution of its own, one line an append. All of them
+/// make the appends that warm up, then a flush; then those that are timed, all beginning at once;
+/// then a flush; then, so many times, one more append and a flush that is timed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadAsked {
+    /// The folder of the store, as in [`AppendAsked`].
+    pub home: WirePath,
+    /// A file with an [`Item`] in each line.
+    pub lines: WirePath,
+    /// Which threads, each new.
+    pub threads: Vec<LoadThread>,
+    /// The first appends of each thread, which are not timed.
+    pub warmup: u64,
+    /// Appends of each thread that are timed.
+    pub appends: u64,
+    /// Appends of each thread that are followed by a flush, which is timed.
+    pub barriers: u64,
+    /// Timed appends a second over all threads, each due at a fixed time; null: each as soon as the
+    /// one before has returned.
+    #[serde(default)]
+    pub rate: Option<u64>,
+    /// Whether an append returns only when the device has its line.
+    #[serde(default)]
+    pub fsync: bool,
+}
+
+/// A thread of a load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadThread {
+    /// Its id, a UUID.
+    pub thread: String,
+    /// The line of the file that it begins with, from 0. After the last line comes the first.
+    pub first: u64,
+}
+
+impl LoadAsked {
+    /// Lines that each thread is given.
+    #[must_use]
+    pub const fn lines_of_a_thread(&self) -> u64 {
+        self.warmup.saturating_add(self.appends).saturating_add(self.barriers)
+    }
+
+    /// Appends of all threads together.
+    #[must_use]
+    pub const fn appends_in_all(&self) -> u64 {
+        self.lines_of_a_thread().saturating_mul(self.threads.len() as u64)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +226,31 @@ mod tests {
         );
         assert_eq!(line, due);
         assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+    }
+
+    #[test]
+    fn a_load_is_one_line_with_the_fields_of_the_specification() {
+        let threads = vec![LoadThread { thread: "a".to_owned(), first: 7 }];
+        let asked = LoadAsked {
+            home: WirePath("/h".into()),
+            lines: WirePath("/l".into()),
+            threads,
+            warmup: 1,
+            appends: 2,
+            barriers: 3,
+            rate: None,
+            fsync: false,
+        };
+        assert_eq!((asked.lines_of_a_thread(), asked.appends_in_all()), (6, 6));
+        let line = concat!(
+            r#"{"tracerig":1,"id":"7","ask":"load","home":"/h","lines":"/l","threads":"#,
+            r#"[{"thread":"a","first":7}],"warmup":1,"appends":2,"barriers":3,"rate":null,"#,
+            r#""fsync":false,"limit_ms":9}"#,
+            "\n"
+        );
+        let request = Request::new("7", Ask::Load(asked), 9);
+        assert_eq!(request.line(), line.as_bytes());
+        assert_eq!(serde_json::from_str::<Request>(line).unwrap(), request);
     }
 
     #[test]

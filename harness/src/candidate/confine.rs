@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tracerig_protocol::{AppendAsked, Ask, ScanAsked, UsageAsked, WirePath};
+use tracerig_protocol::{AppendAsked, Ask, LoadAsked, ScanAsked, UsageAsked, WirePath};
 
 use crate::child::Child;
 use crate::platform;
@@ -41,7 +41,9 @@ fn asked_for(ask: &Ask) -> Vec<PathBuf> {
             memo.as_ref().and_then(of).into_iter().chain(folder).collect()
         }
         Ask::Usage(UsageAsked { memo, .. }) => memo.as_ref().and_then(of).into_iter().collect(),
-        Ask::Append(AppendAsked { home, .. }) => of(home).into_iter().collect(),
+        Ask::Append(AppendAsked { home, .. }) | Ask::Load(LoadAsked { home, .. }) => {
+            of(home).into_iter().collect()
+        }
         Ask::Hello { .. } | Ask::Idle => Vec::new(),
     }
 }

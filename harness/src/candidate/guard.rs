@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use tracerig_protocol::{Ask, ScanAsked, UsageAsked};
+use tracerig_protocol::{Ask, LoadAsked, ScanAsked, UsageAsked};
 
 /// Files up to this size are compared byte by byte, as far as a digest tells.
 const MOST_DIGESTED: u64 = 1 << 20;
@@ -56,7 +56,8 @@ impl Guard {
             Ask::Usage(UsageAsked { home, .. }) => {
                 guard.walk(&home.0, guarded == Guarded::Contents);
             }
-            // A store is there to be written to.
+            // A store is there to be written to, and what is appended is not.
+            Ask::Load(LoadAsked { lines, .. }) => guard.note(&lines.0, false),
             Ask::Append(_) | Ask::Hello { .. } | Ask::Idle => {}
         }
         guard

@@ -49,8 +49,17 @@ pub(crate) struct With {
     pub(crate) handicap: Handicap,
     /// The words before the command of a process: a tool that it runs under.
     pub(crate) tool: Vec<OsString>,
-    /// How long to wait before a process is started, once everything is ready for it.
-    pub(crate) delay: Duration,
+}
+
+/// A launch whose process was started and asked, and is not waited for yet.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    request: Request,
+    /// Or why it could not be started.
+    child: io::Result<Child>,
+    /// The data as they were before.
+    data: Guard,
+    confined: bool,
 }
 
 /// One launch, judged.
@@ -252,29 +261,55 @@ impl Candidate {
         line: &[u8],
         interruption: Option<Interruption>,
     ) -> io::Result<Launch> {
+        let begun = self.begin_line(request, line)?;
+        self.finish(begun, interruption)
+    }
+
+    /// Starts it for one request, which [`Candidate::finish`] waits for.
+    ///
+    /// # Errors
+    /// As [`Candidate::launch`].
+    pub(crate) fn begin(&mut self, ask: &Ask) -> io::Result<Begun> {
+        let request = self.request(ask);
+        let line = request.line();
+        self.begin_line(request, &line)
+    }
+
+    fn begin_line(&mut self, request: Request, line: &[u8]) -> io::Result<Begun> {
         self.be_fresh()?;
-        let before = Guard::look(&request.ask, self.guarded);
+        let data = Guard::look(&request.ask, self.guarded);
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
         let streams = Streams::Read(&self.stderr);
         let mut command = self.command();
-        let delay = self.with.delay;
-        let start = || {
-            std::thread::sleep(delay);
-            Child::start_with_input(&mut command, &streams, limits)
-        };
-        let (started, confined) = if self.with.tool.is_empty() {
+        let start = || Child::start_with_input(&mut command, &streams, limits);
+        let (mut child, confined) = if self.with.tool.is_empty() {
             confine::start(&request.ask, &self.folders, start)?
         } else {
             // The tool writes what it sees wherever it was told to.
             (start(), false)
         };
-        let mut child = match started {
+        if let Ok(child) = &mut child {
+            // One that does not read it shows by its answer.
+            let _ = child.write(line);
+        }
+        Ok(Begun { request, child, data, confined })
+    }
+
+    /// Waits for the end of a launch, unless its process is ended before it has answered.
+    ///
+    /// # Errors
+    /// As [`Candidate::launch`].
+    pub(crate) fn finish(
+        &mut self,
+        begun: Begun,
+        interruption: Option<Interruption>,
+    ) -> io::Result<Launch> {
+        let Begun { request, child, data, confined } = begun;
+        let child = match child {
             Ok(child) => child,
             Err(error) if is_ours(&error) => return Err(error),
             Err(error) => return Ok(not_started(request, &error)),
         };
-        // One that does not read it shows by its answer.
-        let _ = child.write(line);
         match interruption {
             None => {}
             Some(Interruption::Kill(after)) => {
@@ -296,7 +331,7 @@ impl Candidate {
         }
         let left = watch::left_behind(&self.mark).into_iter().next();
         let left = left.map(|name| format!("{name} outlived it"));
-        let wrote = before.changed(&Guard::look(&request.ask, self.guarded));
+        let wrote = data.changed(&Guard::look(&request.ask, self.guarded));
         let seen = Seen { stdout: &stdout, stderr: &said, end, left, wrote };
         let outcome = judge(&request, &seen);
         Ok(Launch { outcome, request, wall, ended: Some(ended), stderr: said, confined })

@@ -37,6 +37,7 @@ pub fn right_answer(ask: &Ask) -> io::Result<Answer> {
         Ask::Append(AppendAsked { appends, .. }) => {
             Ok(Answer::Append(AppendAnswer { appends: appends.len() as u64 }))
         }
+        Ask::Load(asked) => Ok(Answer::Append(AppendAnswer { appends: asked.appends_in_all() })),
         Ask::Hello { .. } => Err(io::Error::other("only a candidate knows who it is")),
         Ask::Idle => Ok(Answer::Idle),
     }

@@ -17,8 +17,8 @@ mod words;
 
 pub use definition::{Definition, DefinitionError, FILE_NAME};
 pub(crate) use guard::Guarded;
+pub(crate) use host::{Begun, With, under};
 pub use host::{Candidate, Launch, Served};
-pub(crate) use host::{With, under};
 pub(crate) use opener::open;
 pub use opener::{NotOpened, Opened, opened_counting};
 pub use shipped::{SHIPPED, Shipped, shipped};

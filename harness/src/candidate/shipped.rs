@@ -56,6 +56,7 @@ pub const SHIPPED: [Shipped; 10] = [
         files: &[
             ("candidate.py", include_str!("../../candidates/python/candidate.py")),
             ("scan.py", tracerig_oracle::python::SCAN),
+            ("store.py", include_str!("../../candidates/python/store.py")),
             ("usage.py", tracerig_oracle::python::USAGE),
         ],
     },

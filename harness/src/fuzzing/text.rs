@@ -17,14 +17,14 @@ use crate::handicap::Planted;
 use crate::plan::Plan;
 use crate::platform::{Ended, Exit};
 use crate::protocol::Hello;
+use crate::scenario::refresh;
 use crate::scenario::relaunch::judge;
 use crate::scenario::relaunch::told::Told;
 use crate::scenario::relaunch::worker::{Done, Engine};
-use crate::scenario::{append, refresh};
 use tracerig_differential::python::Hello as PythonHello;
 use tracerig_differential::{archive, threads, trace};
 use tracerig_oracle::{Answer, archive::View};
-use tracerig_protocol::{Reply, TraceAnswer, UsageAnswer};
+use tracerig_protocol::{AppendAnswer, Reply, TraceAnswer, UsageAnswer};
 
 pub(super) fn run(input: &[u8]) {
     replies(input);
@@ -91,7 +91,7 @@ fn replies(input: &[u8]) {
     {
         refresh::judge::describe(Duration::ZERO, Some(&ended()), Some(&told));
     }
-    json::<append::worker::Reply>(input);
+    json::<Reply<AppendAnswer>>(input);
     json::<Done>(input);
     json::<Hello>(input);
     json::<PythonHello>(input);

@@ -158,12 +158,7 @@ impl Candidate {
         self.cores
     }
 
-    /// Runs a process to its end. `Err` says in words that it could not be started.
-    pub(super) fn run(&mut self, arguments: &[OsString]) -> Result<Finished, String> {
-        self.finished(arguments).map_err(|error| self.not_launched(&error))
-    }
-
-    /// The same, with what the system says.
+    /// Runs a process to its end.
     pub(crate) fn finished(&mut self, arguments: &[OsString]) -> io::Result<Finished> {
         let streams = Streams::Read(self.nothing_said()?);
         let limits = Limits { time: Some(self.limit), ..Limits::default() };

@@ -218,8 +218,7 @@ impl Definition {
         chosen: &[String],
     ) -> Result<(), DefinitionError> {
         let arms = self.own.guest_arms();
-        let fits =
-            |arm: &&GuestArm<'_>| sides.iter().all(|side| side.keeps_memo || !arm.needs_memo);
+        let fits = |arm: &&GuestArm<'_>| sides.iter().all(|side| side.fits(arm));
         let is_usual = |arm: &GuestArm<'_>| !arm.on_request && arm.name != CandidatePlan::IDLE;
         let is_named = |arm: &GuestArm<'_>| {
             chosen.iter().any(|asked| asked.split(':').next() == Some(arm.name))
@@ -331,12 +330,6 @@ impl Definition {
         self.plan.order_seed = place.seed;
         self.plan.cores.get_or_insert(machine::cores().get() as u64);
         self.own.prepare(self, place, tell)
-    }
-
-    /// The arms of the plan, in its order, as their scenario knows them: each comes from `known`.
-    pub(super) fn arms_of<A: Clone>(&self, known: &[A], name: fn(&A) -> &str) -> Vec<A> {
-        let of = |arm: &ArmPlan| known.iter().find(|known| name(known) == arm.name).cloned();
-        self.plan.arms.iter().filter_map(of).collect()
     }
 
     /// Refuses data that are not those of the record that is repeated. `or` says what else may be

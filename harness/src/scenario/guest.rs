@@ -1,6 +1,7 @@
 //! A candidate of somebody else as a run launches it: asked by the protocol, with a memo that it
 //! makes itself, and judged first by the protocol and then by the right answer.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,14 +10,15 @@ use tracerig_protocol::{
     Split, UsageAnswer, UsageDeclared, WirePath,
 };
 use tracerig_reports::record::{
-    ArmPlan, Cache, CandidatePlan, Counter, Launch, Phase, Plan, Process, SampleState,
+    ArmPlan, Cache, CandidatePlan, Counter, Histogram, Launch, Phase, Plan, Process, SampleState,
+    names,
 };
 
 use super::kept::KeptFolder;
 use super::prepared_database::digest_of;
 use super::{ScenarioError, finished};
 pub(super) use crate::candidate::With;
-use crate::candidate::{self, Definition, Guarded, NotOpened, Opened, Served};
+use crate::candidate::{self, Begun, Definition, Guarded, NotOpened, Opened, Served};
 
 /// How long one launch of a candidate may take, if nothing else is said.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -26,8 +28,8 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 pub struct Invited {
     /// As the record names it.
     pub plan: CandidatePlan,
-    /// Whether it keeps a memo.
-    pub keeps_memo: bool,
+    /// What it can do beside answering; `None`: nobody knows.
+    capabilities: Option<Vec<Capability>>,
 }
 
 /// Why a candidate is not measured.
@@ -70,19 +72,25 @@ impl Invited {
                 }
                 plan.version = Some(hello.version.clone());
                 plan.sha256 = candidate.sha256().ok();
-                Ok(Self { plan, keeps_memo: hello.can(Capability::Memo) })
+                Ok(Self { plan, capabilities: Some(hello.capabilities.clone()) })
             }
             Err(NotOpened::Unavailable(why)) => {
                 Err(NotInvited::Unavailable(definition.name.clone(), why))
             }
             // Nobody knows: each of its arms shows the fault.
-            Err(NotOpened::Faulty(_)) => Ok(Self { plan, keeps_memo: true }),
+            Err(NotOpened::Faulty(_)) => Ok(Self { plan, capabilities: None }),
         }
     }
 
     /// The same from a record, as one that can be launched in every arm that the record has.
     pub(super) fn again(plan: &CandidatePlan) -> Self {
-        Self { plan: plan.clone(), keeps_memo: true }
+        Self { plan: plan.clone(), capabilities: None }
+    }
+
+    /// Whether it can be launched in this arm, as far as anybody knows.
+    pub(super) fn fits(&self, arm: &GuestArm<'_>) -> bool {
+        let Some(capabilities) = &self.capabilities else { return true };
+        arm.needs.is_none_or(|needed| capabilities.contains(&needed))
     }
 }
 
@@ -91,8 +99,8 @@ impl Invited {
 pub(super) struct GuestArm<'a> {
     pub(super) name: &'a str,
     pub(super) why: &'a str,
-    /// Whether only a candidate that keeps a memo is launched in it.
-    pub(super) needs_memo: bool,
+    /// What a candidate must be able to do to be launched in it.
+    pub(super) needs: Option<Capability>,
     /// Whether it is launched only when asked for by name.
     pub(super) on_request: bool,
     pub(super) caches: &'a [Cache],
@@ -103,7 +111,7 @@ impl GuestArm<'_> {
     pub(super) fn of_side(self) -> ArmPlan {
         ArmPlan {
             name: self.name.to_owned(),
-            cache: Cache::Hot,
+            cache: *self.caches.first().unwrap_or(&Cache::Hot),
             engine: SIDE.to_owned(),
             process: Process::Fresh,
             why: self.why.to_owned(),
@@ -114,7 +122,7 @@ impl GuestArm<'_> {
     /// The arms of `invited` in the plan, one for each state of the page cache; none if it cannot
     /// be launched in them.
     pub(super) fn of(self, invited: &Invited) -> impl Iterator<Item = ArmPlan> {
-        let can = invited.keeps_memo || !self.needs_memo;
+        let can = invited.fits(&self);
         self.caches.iter().filter(move |_| can).map(move |&cache| ArmPlan {
             name: invited.plan.arm(self.name),
             cache,
@@ -261,10 +269,34 @@ impl Guest {
 
     /// One launch, judged by the protocol alone, or the state of a sample that cannot be launched.
     pub(super) fn ask(&mut self, ask: &Ask, with: With) -> Result<Asked, ScenarioError> {
+        let begun = self.begin(ask, with)?;
+        self.finish(begun)
+    }
+
+    /// Starts one launch, which [`Guest::finish`] waits for.
+    pub(super) fn begin(
+        &mut self,
+        ask: &Ask,
+        with: With,
+    ) -> Result<Result<Begun, SampleState>, ScenarioError> {
         let failed = launching(&self.memo.place);
-        let mut done = match self.opened(with) {
-            Ok(candidate) => candidate.launch(ask).map_err(failed)?,
-            Err(state) => return Ok(Err(state)),
+        match self.opened(with) {
+            Ok(candidate) => candidate.begin(ask).map(Ok).map_err(failed),
+            Err(state) => Ok(Err(state)),
+        }
+    }
+
+    /// Waits for the end of a launch, and judges it by the protocol alone.
+    pub(super) fn finish(
+        &mut self,
+        begun: Result<Begun, SampleState>,
+    ) -> Result<Asked, ScenarioError> {
+        let mut done = match (begun, &mut self.opened) {
+            (Ok(begun), Ok(candidate)) => {
+                candidate.finish(begun, None).map_err(launching(&self.memo.place))?
+            }
+            (Ok(_), Err(not_opened)) => return Ok(Err(not_opened_state(not_opened))),
+            (Err(state), _) => return Ok(Err(state)),
         };
         if let Some(io) = done.ended.as_mut().and_then(|ended| ended.io.as_mut()) {
             io.rchar = io.rchar.saturating_sub(self.start.0);
@@ -342,6 +374,10 @@ impl Guest {
         let state = match &outcome {
             Outcome::Answered(_, claims) => {
                 claim(&mut launch, claims, counters);
+                // Who is asked for anything else is timed from outside.
+                if let Ask::Load(_) = ask {
+                    launch.histograms = histograms(claims);
+                }
                 launch.verified = true;
                 SampleState::Valid
             }
@@ -418,6 +454,15 @@ fn claim(launch: &mut Launch, claims: &Claims, counters: Claimed) {
     }
 }
 
+/// The distributions of times that are claimed and that records have, as far as they can be read.
+pub(super) fn histograms(claims: &Claims) -> BTreeMap<String, Histogram> {
+    let read = |name: &str| {
+        let text = claims.histograms.get(name)?.clone();
+        Some((name.to_owned(), serde_json::from_value(text.into()).ok()?))
+    };
+    names::HISTOGRAMS.into_iter().filter_map(read).collect()
+}
+
 /// What became of a request that was not answered rightly: the name of the fault, and what
 /// happened.
 pub(super) fn told(outcome: &Outcome) -> String {
@@ -429,7 +474,7 @@ pub(super) fn told(outcome: &Outcome) -> String {
 }
 
 /// The state of a sample that ends in this.
-fn fault(outcome: &Outcome) -> SampleState {
+pub(super) fn fault(outcome: &Outcome) -> SampleState {
     match outcome {
         Outcome::Faulty(Finding {
             fault: Fault::Wrong | Fault::Stale | Fault::Nondeterministic,

@@ -85,8 +85,9 @@ impl Named for OfCandidate {
 impl OfCandidate {
     pub(super) fn guest_arm(&self) -> GuestArm<'_> {
         let needs_memo = !matches!(self.memo, Memo::None | Memo::Absent);
+        let needs = needs_memo.then_some(Capability::Memo);
         let Self { name, why, on_request, caches, .. } = self;
-        GuestArm { name, why, needs_memo, on_request: *on_request, caches }
+        GuestArm { name, why, needs, on_request: *on_request, caches }
     }
 
     /// The name of the state of its memo.

@@ -25,7 +25,7 @@ struct Own {
     program: PathBuf,
     folder: PathBuf,
     limit: Duration,
-    engines: BTreeMap<Engine, Guest>,
+    engines: BTreeMap<String, Guest>,
 }
 
 impl Owns {
@@ -48,10 +48,10 @@ impl Owns {
     pub(super) fn engine(
         &mut self,
         candidate: &Candidate,
-        engine: Engine,
+        engine: impl Into<String>,
     ) -> Result<&mut Guest, ScenarioError> {
         let at = candidate.side().min(self.0.len().saturating_sub(1));
-        self.0[at].engine(engine)
+        self.0[at].engine(engine.into())
     }
 
     /// Has this engine of each make its memo of the data as they are, from the one of the state
@@ -65,7 +65,7 @@ impl Owns {
     ) -> Result<(), ScenarioError> {
         let Some(to) = to else { return Ok(()) };
         for own in &mut self.0 {
-            let engine = own.engine(engine)?;
+            let engine = own.engine(engine.into())?;
             let ask = ask(engine);
             engine.remember(&ask, from, to)?;
         }
@@ -74,14 +74,14 @@ impl Owns {
 }
 
 impl Own {
-    fn engine(&mut self, engine: Engine) -> Result<&mut Guest, ScenarioError> {
+    fn engine(&mut self, name: String) -> Result<&mut Guest, ScenarioError> {
         let Self { program, folder, limit, engines } = self;
-        match engines.entry(engine) {
+        match engines.entry(name) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(free) => {
-                let word = engine.name();
+                let word = free.key().clone();
                 let guarded = Guarded::Metadata;
-                Ok(free.insert(open(program, word, &folder.join(word), *limit, guarded)?))
+                Ok(free.insert(open(program, &word, &folder.join(&word), *limit, guarded)?))
             }
         }
     }
@@ -105,10 +105,5 @@ pub(super) fn open(
 
 /// What a launch of our own is asked beside its request.
 pub(super) fn with(candidate: &Candidate) -> With {
-    With {
-        cores: candidate.cores(),
-        handicap: candidate.handicap,
-        tool: candidate.tool().to_vec(),
-        ..With::default()
-    }
+    With { cores: candidate.cores(), handicap: candidate.handicap, tool: candidate.tool().to_vec() }
 }

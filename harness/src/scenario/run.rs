@@ -42,7 +42,8 @@ pub fn run(
     let mut candidate = Candidate::of(&definition.plan, &place.program, definition.time_limit)?
         .on_cores(definition.plan.cores);
     let plan = &mut definition.plan;
-    if plan.arms.iter().any(|arm| arm.launches_per_sample == 0) {
+    let is_unknown = |arm: &ArmPlan| arm.launches_per_sample == 0;
+    if plan.arms.iter().any(is_unknown) && !plan.launches.at_least.is_zero() {
         tell(Event::Preparing("finding out how many launches make a sample"));
     }
     for at in 0..plan.arms.len() {
@@ -85,6 +86,10 @@ pub(crate) fn launches_of(
     at: usize,
 ) -> Result<u64, ScenarioError> {
     let at_once = if plan.arms[at].process == Process::Paired { 2 } else { 1 };
+    if plan.launches.at_least.is_zero() {
+        // One launch of appends makes thousands of them: it is a sample.
+        return Ok(at_once);
+    }
     launches_for(plan.launches.at_least, at_once, || scenario.launch(candidate, at))
 }
 

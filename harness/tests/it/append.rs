@@ -1,17 +1,19 @@
 //! The append scenario as a whole: stores that keep their promises pass, others fail, and kills
 //! lose nothing.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::common::program::{Program, text};
+use crate::common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tracerig_harness::scenario;
 use tracerig_harness::scenario::append::{self, Condition};
 use tracerig_reports::Record;
-use tracerig_reports::record::{SampleState, Status};
+use tracerig_reports::record::{Sample, SampleState, Status};
+
+const OWN: &str = env!("CARGO_BIN_EXE_tracerig");
 
 const ARMS: [&str; 5] = ["bare", "sync-readback", "sync", "async-per-thread", "async"];
 
@@ -76,13 +78,19 @@ fn every_arm_appends_the_same_and_is_verified() {
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
 }
 
-/// A program that does what the real one does (whose parent it is), and then something else with
-/// the folder that it worked in, `$folder`.
+/// A program that does what the real one does, and after a load something else with the home,
+/// `$folder`.
 fn saboteur(program: &Program, name: &str, afterwards: &str) -> PathBuf {
     let path = program.path(name);
-    let real = env!("CARGO_BIN_EXE_tracerig");
     let script = format!(
-        "#!/bin/sh\nset -e\n'{real}' \"$1\" $$ \"$3\"\nfolder=$(sed 's/.*\"folder\":\"\\([^\"]*\\)\".*/\\1/' \"$3\")\n{afterwards}\n"
+        r#"#!/bin/sh
+set -e
+read -r request
+printf '%s\n' "$request" | '{OWN}' "$1" "$2"
+case $request in *'"ask":"load"'*) ;; *) exit 0 ;; esac
+after=${{request#*\"home\":\"}} folder=${{after%%\"*}}
+{afterwards}
+"#
     );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -145,6 +153,183 @@ fn a_store_that_loses_reorders_or_lies_fails_the_run() {
     );
 }
 
+/// Runs appends with candidates on two threads, and reads the record.
+fn appended(program: &Program, out: &str, words: &[&str]) -> (Ran, Record) {
+    let out = program.path(out);
+    let own = ["run", "append", "--threads", "2", "--out", text(&out)];
+    let ran = program.run(&[&own, words].concat());
+    let record =
+        Record::read(&out.join("record.json")).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
+    (ran, record)
+}
+
+/// The row of an arm in the last table that has it.
+fn row<'r>(ran: &'r Ran, arm: &str) -> &'r str {
+    let is_its = |line: &&str| line.starts_with(&format!("{arm} "));
+    ran.out.lines().rfind(is_its).unwrap_or_else(|| panic!("{}", ran.out))
+}
+
+#[test]
+fn stores_of_others_are_measured_beside_our_own_and_verified() {
+    let program = Program::new();
+    let own = format!("own={OWN} __worker store-sync");
+    let mut words = vec!["--appends", "40", "--samples", "1", "--arms", "bare,append,load"];
+    words.extend(["--candidate", &own]);
+    let has_python = std::process::Command::new("python3").arg("--version").output().is_ok();
+    if has_python {
+        words.extend(["--candidate", "python"]);
+    }
+    let (ran, record) = appended(&program, "out", &words);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let of = |arm: &str| {
+        let sample = record.samples.iter().find(|sample| sample.arm == arm);
+        let sample = sample.unwrap_or_else(|| panic!("no sample of {arm}: {ran:?}"));
+        assert_eq!(sample.state, SampleState::Valid, "{arm}");
+        &sample.launches[0]
+    };
+    for candidate in &record.plan.candidates {
+        let label = candidate.label();
+        assert!(of(&format!("{label} idle")).histograms.is_empty());
+        let append = of(&format!("{label} append"));
+        // Each history begins with a line of the store.
+        let lines = record.dataset.rows;
+        assert_eq!(
+            (append.counter("appends"), append.counter("lines")),
+            (Some(lines), Some(lines + 2))
+        );
+        assert_eq!(append.counter("rows"), Some(2));
+        assert!(append.verified && append.histograms.is_empty());
+        assert!(row(&ran, &format!("{label} append")).ends_with("1/1"), "{}", ran.out);
+    }
+    let label = record.plan.candidates[0].label();
+    let load = of(&format!("{label} load"));
+    assert_eq!(load.histograms["append"].count(), 40);
+    assert!(load.counter("claimed_projections") >= Some(40), "{load:?}");
+    assert!(ran.out.contains(&format!("the latencies of {label} load")), "{}", ran.out);
+    assert!(record.plan.arms.iter().all(|arm| arm.name != "python@3 load"));
+    // From the record alone, with leave.
+    let out = program.path("out");
+    let again = program.run(&["repro", text(&out), "--allow-command", "--counters-only"]);
+    assert!(matches!(again.code, Some(0 | 5)), "{again:?}");
+}
+
+/// Our own store as one of somebody else, which answers through `filter` and then does something
+/// else with the home, `$home`.
+fn odd(program: &Program, filter: &str, afterwards: &str) -> String {
+    let path = program.path("odd");
+    let script = format!(
+        r#"#!/bin/sh
+read -r request
+printf '%s\n' "$request" | '{OWN}' __worker scanner | {filter}
+case $request in *'"ask":"append"'* | *'"ask":"load"'*) ;; *) exit 0 ;; esac
+after=${{request#*\"home\":\"}} home=${{after%%\"*}}
+{afterwards}
+"#
+    );
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!("mine={}", path.display())
+}
+
+#[test]
+fn a_store_of_others_that_loses_a_line_now_and_then_keeps_its_row_without_a_time() {
+    let program = Program::new();
+    // The last line of a history, where the name of the home ends with an even digit.
+    let loses = r#"case $home in
+*[02468]) sed -i '$d' "$(find "$home/sessions" -name '*.jsonl' | head -n 1)" ;;
+esac"#;
+    let named = odd(&program, "cat", loses);
+    let words = ["--appends", "4", "--samples", "4", "--arms", "bare,append,load"];
+    let (ran, record) = appended(&program, "out", &[&words[..], &["--candidate", &named]].concat());
+    assert_eq!((ran.code, record.outcome.status), (Some(3), Status::Mismatch), "{ran:?}");
+    let label = record.plan.candidates[0].label();
+    let is_valid = |sample: &Sample| match &sample.state {
+        SampleState::Valid => true,
+        SampleState::Mismatch { detail } => {
+            assert!(
+                detail.starts_with("wrong: thread ") && detail.contains("lines of"),
+                "{detail}"
+            );
+            false
+        }
+        state => panic!("{state:?}"),
+    };
+    for what in ["append", "load"] {
+        let arm = format!("{label} {what}");
+        let its = record.samples.iter().filter(|sample| sample.arm == arm);
+        let valid: Vec<bool> = its.map(is_valid).collect();
+        assert!(valid.contains(&true) && valid.contains(&false), "{valid:?}");
+        let wrong = valid.iter().filter(|valid| !**valid).count();
+        let (row, said) = (row(&ran, &arm), format!("wrong {wrong} ({}/4)", 4 - wrong));
+        assert!(
+            row.ends_with(&said) && !row.contains(" us") && !row.contains(" ms"),
+            "{}",
+            ran.out
+        );
+    }
+    assert!(row(&ran, "bare").contains(" us") || row(&ran, "bare").contains(" ns"), "{}", ran.out);
+}
+
+#[test]
+fn a_store_of_others_that_does_not_time_its_appends_has_no_time() {
+    let program = Program::new();
+    let named = odd(&program, r#"sed 's/"append":"[^"]*"/"append":"x"/'"#, "");
+    let words = ["--appends", "4", "--samples", "1", "--arms", "load", "--candidate", &named];
+    let (ran, record) = appended(&program, "out", &words);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let sample = record.samples.iter().find(|sample| sample.arm.ends_with("load")).unwrap();
+    let SampleState::Mismatch { detail } = &sample.state else { panic!("{sample:?}") };
+    assert_eq!(detail, "wrong: its histogram `append` has 0 of 4 appends");
+}
+
+#[test]
+fn a_store_of_others_that_appends_nothing_has_a_fault_and_a_request_an_end() {
+    let program = Program::new();
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/candidates/hostile/store.sh");
+    let idle = format!("mine=sh {} nothing", text(&store));
+    let words = ["--appends", "2", "--samples", "1", "--arms", "append", "--candidate", &idle];
+    let (ran, _) = appended(&program, "nothing", &words);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(row(&ran, "mine@1 append").contains("wrong 1 (0/1)"), "{}", ran.out);
+
+    let own = format!("own={OWN} __worker store-async");
+    let words = ["--appends", "3000", "--samples", "1", "--arms", "append", "--candidate", &own];
+    let (ran, record) = appended(&program, "long", &words);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let sample = record.samples.iter().find(|sample| sample.arm.ends_with("append")).unwrap();
+    let lines = sample.launches[0].counter("appends").unwrap();
+    assert!((500..record.dataset.rows).contains(&lines), "{lines}");
+    assert!(ran.out.contains("A request holds at most 8 MiB"), "{}", ran.out);
+    let other = format!("own={OWN} __worker published");
+    let refused = program.run(&["run", "append", "--candidate", &other]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("does not offer the contract `threads`"), "{refused:?}");
+}
+
+#[test]
+fn a_load_ends_when_nobody_waits_for_its_answer() {
+    let program = Program::new();
+    let home = program.path("home");
+    let lines = program.path("lines");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(&lines, "{\"type\":\"event_msg\",\"payload\":\"{}\"}\n").unwrap();
+    let thread = "01a00000-0000-7000-8000-000000000001";
+    let request = serde_json::json!({
+        "tracerig": 1, "id": "1", "ask": "load", "home": home, "lines": lines,
+        "threads": [{"thread": thread, "first": 0}], "warmup": 0, "appends": 20, "barriers": 0,
+        "rate": 1, "fsync": false, "limit_ms": 60_000
+    });
+    let mut command = program.command(&["__worker", "bare"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{request}").unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    // One a second: all of them would be there if it had gone on.
+    let written = std::fs::read_to_string(home.join(format!("{thread}.jsonl")));
+    assert!(written.unwrap_or_default().lines().count() < 20);
+}
+
 #[test]
 fn an_empty_program_fails_the_run() {
     let program = Program::new();
@@ -154,7 +339,7 @@ fn an_empty_program_fails_the_run() {
     for arm in ARMS {
         let record = run_with(&program, &worker, arm);
         assert!(
-            matches!(&record.samples[0].state, SampleState::Failed { error } if error.contains("answered nothing"))
+            matches!(&record.samples[0].state, SampleState::Failed { error } if error.starts_with("no-hello: "))
         );
         assert_eq!(record.outcome.exit_code, 1);
     }
@@ -233,6 +418,7 @@ fn misuse_is_told_and_answered_with_2() {
         (&["--kills", "5"], "--crash"),
         (&["--crash", "--arms", "bare"], "only arms with a store"),
         (&["--crash", "--contended"], "--contended"),
+        (&["--crash", "--candidate", "x=x"], "--candidate"),
     ] {
         let ran = program.run(&[&["run", "append"], arguments].concat());
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);

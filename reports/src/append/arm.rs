@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Comparison;
 use crate::record::Histogram;
-use crate::summary::{CounterSummary, SampleCounts};
+use crate::summary::{CandidateSummary, CounterSummary, SampleCounts};
 use crate::units::{figures, nanos};
 
 /// The figures of one arm. Only valid samples enter them; the others are counted in `samples`.
@@ -48,6 +48,24 @@ pub struct ArmSummary {
     pub peak_memory_bytes: CounterSummary,
     /// Every counter of a launch, by name.
     pub counters: BTreeMap<String, CounterSummary>,
+    /// What only an arm of a candidate has; `None` for one of our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Foreign>,
+}
+
+/// The figures of an arm of a candidate of somebody else, beside the latencies that it claims.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Foreign {
+    /// Faults, and the time beyond an idle process.
+    #[serde(flatten)]
+    pub own: CandidateSummary,
+    /// Median wall time of a process, measured from outside; `None` where none counts.
+    #[serde(rename = "wall_ns", with = "nanos::option")]
+    pub wall: Option<Duration>,
+    /// Appends of a launch that are timed from outside: those of an arm without latencies.
+    pub appends: Option<u64>,
+    /// What an append of these takes on average, beyond an idle process.
+    pub each_append_ns: Option<i64>,
 }
 
 /// A distribution of times, over all valid samples together. Each is exact to three digits.

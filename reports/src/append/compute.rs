@@ -8,20 +8,27 @@ use super::arm::*;
 use super::compare::{self, Arms, Rounds};
 use super::{BARE, Parts, Summary};
 use crate::ByteSize;
-use crate::record::{ArmPlan, CounterClass, Histogram, Launch, Record, Sample, names};
+use crate::record::{
+    ArmPlan, CandidatePlan, CounterClass, Histogram, Launch, Record, Sample, names,
+};
 use crate::stats;
 use crate::summary::compute::{counters, processor};
-use crate::summary::{CounterSummary, LeftOut, SampleCounts};
+use crate::summary::{CandidateSummary, CounterSummary, LeftOut, SampleCounts};
 
 impl Summary {
     /// Computes the figures of a record. The same record always gives the same ones.
     #[must_use]
     pub fn of(record: &Record) -> Summary {
         let rounds = |arm: &ArmPlan| rounds(record, arm, names::APPEND);
+        // The time of a wrong store has no value.
+        let is_right = |arm: &&ArmPlan| {
+            CandidateSummary::of(record, arm).is_none_or(|candidate| !candidate.is_faulty)
+        };
         let arms: Arms<'_> = record
             .plan
             .arms
             .iter()
+            .filter(is_right)
             .map(|arm| (arm.name.as_str(), rounds(arm)))
             .filter(|(_, rounds)| !rounds.is_empty())
             .collect();
@@ -41,7 +48,7 @@ impl Summary {
 /// run, those of samples left out included, and those of `bare`, which has no rows, not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rows {
-    /// Launches made of arms that have rows.
+    /// Launches made of arms that have rows: not of `bare`, nor of the idle process of a candidate.
     pub launches: u64,
     /// Launches whose every row was equal to the replay of its history.
     pub verified_launches: u64,
@@ -56,13 +63,11 @@ pub struct Rows {
 
 impl Rows {
     fn of(record: &Record) -> Rows {
-        let launches = || {
-            record
-                .samples
-                .iter()
-                .filter(|sample| sample.arm != BARE)
-                .flat_map(|sample| &sample.launches)
-        };
+        let is_idle =
+            |arm: &str| record.plan.candidates.iter().any(|of| of.arm(CandidatePlan::IDLE) == arm);
+        let has_rows = |sample: &&Sample| sample.arm != BARE && !is_idle(&sample.arm);
+        let launches =
+            || record.samples.iter().filter(has_rows).flat_map(|sample| &sample.launches);
         let verified = || launches().filter(|launch| launch.verified);
         Rows {
             launches: launches().count() as u64,
@@ -104,9 +109,14 @@ fn valid<'a>(record: &'a Record, arm: &ArmPlan) -> impl Iterator<Item = &'a Samp
 
 impl ArmSummary {
     fn of(record: &Record, arm: &ArmPlan, arms: &Arms<'_>) -> ArmSummary {
+        let candidate = CandidateSummary::of(record, arm);
+        let is_faulty = candidate.as_ref().is_some_and(|candidate| candidate.is_faulty);
         let launches: Vec<&Launch> =
-            valid(record, arm).flat_map(|sample| &sample.launches).collect();
-        let latencies = |name| Latencies::of(&compare::merged(&rounds(record, arm, name)));
+            valid(record, arm).filter(|_| !is_faulty).flat_map(|sample| &sample.launches).collect();
+        let latencies = |name| {
+            let all = compare::merged(&rounds(record, arm, name));
+            Latencies::of(&all).filter(|_| !is_faulty)
+        };
         let memory = launches.iter().map(|launch| launch.peak_memory.map(ByteSize::bytes));
         ArmSummary {
             name: arm.name.clone(),
@@ -124,7 +134,21 @@ impl ArmSummary {
             processor: processor(&launches),
             peak_memory_bytes: CounterSummary::of(CounterClass::Advisory, memory),
             counters: counters(&launches),
+            candidate: candidate.map(|own| Foreign::of(own, &launches)),
         }
+    }
+}
+
+impl Foreign {
+    fn of(own: CandidateSummary, launches: &[&Launch]) -> Foreign {
+        let walls: Vec<f64> = launches.iter().map(|launch| launch.wall.as_nanos() as f64).collect();
+        let wall = stats::median(&walls).map(|nanos| Duration::from_nanos(nanos.round() as u64));
+        let is_timed = |launch: &&Launch| launch.histograms.contains_key(names::APPEND);
+        let appends = launches.first().filter(|launch| !is_timed(launch));
+        let appends = appends.and_then(|launch| launch.counter(names::APPENDS));
+        let each = |appends: u64| Some(own.beyond_idle_ns? / i64::try_from(appends.max(1)).ok()?);
+        let each_append_ns = appends.and_then(each);
+        Foreign { own, wall, appends, each_append_ns }
     }
 }
 

@@ -20,9 +20,12 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
         return vec!["The record has no condition of appends, so it has no figures.".to_owned()];
     };
     let mut said = build_and_machine(record);
-    for arm in summary.arms.iter().filter(|arm| arm.append.is_none()) {
+    let lacks = |arm: &&ArmSummary| arm.append.is_none() && arm.candidate.is_none();
+    for arm in summary.arms.iter().filter(lacks) {
         said.push(format!("{} has no valid sample, so it has no figures.", arm.name));
     }
+    said.extend(crate::limits::of_candidates(record, &is_faulty(summary)));
+    said.extend(of_candidates(record, summary));
     said.push(sharing(record, plan));
     said.push(loops(plan));
     said.extend(waking(summary));
@@ -36,6 +39,34 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
             "Buffered: acknowledged appends survive the process, not the machine. Measure --durability fsync for that."
                 .to_owned(),
         );
+    }
+    said
+}
+
+/// Whether the candidate of an engine has a fault.
+fn is_faulty(summary: &Summary) -> impl Fn(&str) -> bool + '_ {
+    |engine| {
+        let mut its = summary.arms.iter().filter(move |arm| arm.engine == engine);
+        its.any(|arm| arm.candidate.as_ref().is_some_and(|found| found.own.is_faulty))
+    }
+}
+
+/// What is to be known of the figures of candidates.
+pub(super) fn of_candidates(record: &Record, summary: &Summary) -> Vec<String> {
+    let foreign = || summary.arms.iter().filter_map(|arm| Some((arm, arm.candidate.as_ref()?)));
+    let claimed = foreign().filter(|(arm, _)| arm.append.is_some());
+    let claimed: Vec<&str> = claimed.map(|(arm, _)| arm.name.as_str()).collect();
+    let mut said = Vec::new();
+    if !claimed.is_empty() {
+        said.push(format!("Claimed by the candidate: the latencies of {}.", claimed.join(", ")));
+    }
+    let fewest = foreign().filter_map(|(_, found)| found.appends).filter(|found| *found > 0).min();
+    if let Some(fewest) = fewest.filter(|fewest| *fewest < record.dataset.rows) {
+        said.push(format!(
+            "A request holds at most 8 MiB: the append arms of candidates append {} of {}.",
+            units::count(fewest),
+            words::plural(record.dataset.rows, "line")
+        ));
     }
     said
 }

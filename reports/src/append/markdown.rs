@@ -1,5 +1,6 @@
 //! An append run as a Markdown report.
 
+use super::terminal::CANDIDATES;
 use super::{Summary, answer, condition, limits, tables};
 use crate::Record;
 use crate::page::Page;
@@ -49,6 +50,7 @@ fn times(out: &mut Page, summary: &Summary) {
          rounds."
     ));
     out.block(&tables::appends(summary).markdown());
+    out.table(CANDIDATES, &tables::candidates(summary));
     out.table(
         "From the moment it really began, without waiting for earlier appends",
         &tables::service(summary),

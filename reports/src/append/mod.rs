@@ -16,7 +16,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub use arm::{ArmSummary, Latencies, PerAppend, Samples, Spread};
+pub use arm::{ArmSummary, Foreign, Latencies, PerAppend, Samples, Spread};
 pub use compare::{Comparison, Parts};
 pub use compute::Rows;
 pub use markdown::markdown;

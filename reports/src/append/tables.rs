@@ -7,7 +7,7 @@ use crate::ByteSize;
 use crate::layout::Table;
 use crate::record::names;
 use crate::summary::RatioSummary;
-use crate::tables::times_as_long;
+use crate::tables::{times_as_long, verified};
 use crate::units;
 use crate::words::{self, Precision, or_nothing};
 
@@ -15,7 +15,9 @@ use crate::words::{self, Precision, or_nothing};
 pub(crate) fn appends(summary: &Summary) -> Table {
     let titles = ["arm", "p50", "p90", "p99", "p99.9", "max", "vs bare", "valid"];
     let mut table = Table::new(1, titles);
-    for arm in &summary.arms {
+    // A candidate that times no appends is in a table of its own.
+    let is_timed = |arm: &&ArmSummary| arm.candidate.is_none() || arm.append.is_some();
+    for arm in summary.arms.iter().filter(is_timed) {
         let mut row = vec![arm.name.clone()];
         row.extend(five(arm.append.as_ref()));
         row.push(if arm.name == BARE {
@@ -27,6 +29,24 @@ pub(crate) fn appends(summary: &Summary) -> Table {
         table.row(row);
     }
     table
+}
+
+/// What the processes of candidates take, measured from outside, and whether they were right.
+pub(crate) fn candidates(summary: &Summary) -> Table {
+    let titles = ["arm", "median", "beyond idle", "appends", "per append", "verified"];
+    let mut table = Table::new(1, titles).words("verified");
+    for (arm, found) in summary.arms.iter().filter_map(|arm| Some((arm, arm.candidate.as_ref()?))) {
+        let signed = |nanos| units::signed_duration(nanos as f64);
+        table.row(vec![
+            arm.name.clone(),
+            or_nothing(found.wall, units::duration),
+            or_nothing(found.own.beyond_idle_ns, signed),
+            or_nothing(found.appends, units::count),
+            or_nothing(found.each_append_ns, signed),
+            verified(&found.own),
+        ]);
+    }
+    table.without_empty_columns()
 }
 
 fn five(times: Option<&Latencies>) -> [String; 5] {

@@ -12,7 +12,9 @@ pub fn terminal(record: &Record, summary: &Summary) -> String {
     let mut out = String::new();
     paragraphs(&mut out, answer::brief(summary));
     section(&mut out, &title(summary), &tables::appends(summary));
+    section(&mut out, CANDIDATES, &tables::candidates(summary));
     out.push('\n');
+    paragraphs(&mut out, limits::of_candidates(record, summary));
     if let Some(plan) = &summary.condition {
         paragraphs(&mut out, [format!("Condition: {}.", condition::condition(plan))]);
     }
@@ -36,6 +38,7 @@ pub fn details(record: &Record, summary: &Summary) -> String {
     }
     paragraphs(&mut out, [remarks::setting(record)]);
     section(&mut out, &title(summary), &tables::appends(summary));
+    section(&mut out, CANDIDATES, &tables::candidates(summary));
     section(&mut out, "The same from the moment it really began", &tables::service(summary));
     let title = format!("Ratios, medians over rounds, with {} intervals", words::confidence());
     section(&mut out, &title, &tables::ratios(summary));
@@ -59,6 +62,9 @@ pub fn details(record: &Record, summary: &Summary) -> String {
     again(&mut out, record);
     out
 }
+
+/// The title of the table of candidates.
+pub(super) const CANDIDATES: &str = "Processes of candidates, timed from outside";
 
 /// The title of the main table.
 fn title(summary: &Summary) -> String {

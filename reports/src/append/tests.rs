@@ -20,6 +20,76 @@ fn runs_read_as_kept() {
     assert_golden("append-summary.json", &render::json(&closed()).unwrap());
 }
 
+/// The arms `sync-readback`, `sync` and `async` as those of a candidate.
+fn with_candidate() -> Record {
+    let mut record = closed();
+    let candidate = fixture::candidate();
+    for (old, what) in [(SYNC_READBACK, "idle"), (SYNC, "append"), (ASYNC, "load")] {
+        let name = candidate.arm(what);
+        let arm = record.plan.arms.iter_mut().find(|arm| arm.name == old).unwrap();
+        (arm.name, arm.engine) = (name.clone(), candidate.label());
+        let right = record.samples.iter().find(|sample| sample.arm == old && sample.is_valid());
+        let right = right.unwrap().clone();
+        for sample in record.samples.iter_mut().filter(|sample| sample.arm == old) {
+            sample.arm.clone_from(&name);
+            (sample.state, sample.launches) = (SampleState::Valid, right.launches.clone());
+            let launch = &mut sample.launches[0];
+            launch.wall = Duration::from_micros(if what == "idle" { 500 } else { 2_500 });
+            if what != "load" {
+                launch.histograms.clear();
+                launch.counters.clear();
+            }
+            if what == "append" {
+                launch.counters.insert("appends".to_owned(), Counter::exact(Some(1_000)));
+            }
+        }
+    }
+    record.plan.candidates = vec![candidate];
+    record.dataset.rows = 3_800;
+    record.outcome = Outcome::of(&record.samples, false);
+    assert_eq!(record.contradiction(), None);
+    record
+}
+
+#[test]
+fn an_append_of_a_candidate_is_timed_beyond_its_idle_process_and_not_at_all_with_a_fault() {
+    let mut record = with_candidate();
+    let of = |record: &Record, what: &str| {
+        let summary = Summary::of(record);
+        summary.arms.into_iter().find(|arm| arm.name == format!("mine@0.3.1 {what}")).unwrap()
+    };
+    let found = of(&record, "append").candidate.unwrap();
+    assert_eq!(found.own.beyond_idle_ns, Some(2_000_000));
+    assert_eq!((found.appends, found.each_append_ns), (Some(1_000), Some(2_000)));
+    assert_eq!(found.wall, Some(Duration::from_micros(2_500)));
+    let load = of(&record, "load");
+    assert!(load.append.is_some() && load.of_bare.is_some());
+    assert_eq!(load.candidate.unwrap().appends, None, "it claims latencies");
+    assert!(Summary::of(&record).arm(SYNC_READBACK).is_none());
+    let said = render::terminal(&record);
+    assert!(said.contains("mine@0.3.1 append") && said.contains("2.00 us"), "{said}");
+    // Whatever line they are in.
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("append 1,000 of 3,800 lines."), "{said}");
+    assert!(said.contains("Claimed by the candidate: the latencies of mine@0.3.1 load."), "{said}");
+    assert!(render::details(&record).lines().all(|line| line.chars().count() <= 80));
+
+    let sample = record.samples.iter_mut().find(|sample| sample.arm == "mine@0.3.1 append");
+    let sample = sample.unwrap();
+    sample.state = SampleState::Mismatch { detail: "wrong: a line is lost".to_owned() };
+    sample.launches[0].verified = false;
+    record.outcome = Outcome::of(&record.samples, false);
+    for what in ["idle", "append", "load"] {
+        let arm = of(&record, what);
+        let found = arm.candidate.unwrap();
+        assert!(arm.append.is_none() && arm.of_bare.is_none(), "{what}");
+        assert!(found.wall.is_none() && found.each_append_ns.is_none(), "{what}");
+    }
+    let said = render::terminal(&record);
+    assert!(said.contains("wrong 1 ("), "{said}");
+    assert!(Summary::of(&record).arm(BARE).unwrap().append.is_some());
+}
+
 /// The record with every append of an arm taking as many nanoseconds as are given, some rounds a
 /// tenth slower than others.
 fn exact(nanos: [(&str, u64); 5]) -> Record {

@@ -214,8 +214,9 @@ impl Record {
                     "sample {at} is valid but not every launch of it was verified"
                 ));
             }
-            if let Some(what) =
-                append.filter(|_| sample.is_valid()).and_then(|append| append.missing_in(sample))
+            if let Some(what) = append
+                .filter(|_| sample.is_valid())
+                .and_then(|append| append.missing_in(&self.plan, sample))
             {
                 return Some(format!("sample {at} is valid but {what}"));
             }

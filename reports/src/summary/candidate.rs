@@ -25,7 +25,7 @@ pub struct CandidateSummary {
 
 impl CandidateSummary {
     /// Of `arm`; `None` for one of our own.
-    pub(super) fn of(record: &Record, arm: &ArmPlan) -> Option<CandidateSummary> {
+    pub(crate) fn of(record: &Record, arm: &ArmPlan) -> Option<CandidateSummary> {
         let candidate = record.plan.candidate(&arm.engine)?;
         let key = arm.key();
         let of_arm = || record.samples.iter().filter(|sample| sample.key() == key);

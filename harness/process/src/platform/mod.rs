@@ -17,6 +17,7 @@ pub use portable::*;
 
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
@@ -112,6 +113,24 @@ pub fn kill_group(leader: u32) {
 /// Kills this process, as anyone who kills it from outside.
 pub fn kill_oneself() {
     let _ = kill_process(rustix::process::getpid(), Signal::KILL);
+}
+
+/// Makes this process end when nobody can read its standard output any more: whoever asked it is
+/// gone, and it works in vain.
+pub fn end_with_reader() {
+    let wait = || {
+        let stdout = std::io::stdout();
+        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        loop {
+            match poll(&mut polled, None) {
+                Ok(_) => std::process::exit(1),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    };
+    // Without it, the work goes on to its end.
+    let _ = std::thread::Builder::new().spawn(wait);
 }
 
 /// Whether the child `id`, which must not have been reaped, has ended.

@@ -187,6 +187,7 @@ const fn name(ask: &Ask) -> &'static str {
         Ask::Scan(_) => "scan",
         Ask::Usage(_) => "usage",
         Ask::Append(_) => "append",
+        Ask::Load(_) => "load",
     }
 }
 

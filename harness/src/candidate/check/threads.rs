@@ -24,11 +24,11 @@ use tracerig_protocol::{
     Answer, Append, AppendAsked, Ask, ErrorKind, Expected, Finding, Item, Outcome, Request,
     WirePath,
 };
-use tracerig_store::threads::{SESSIONS, schema};
+use tracerig_store::threads::{Mode, SESSIONS, schema};
 
 use crate::candidate::host::Candidate;
 use crate::candidate::input::right_answer;
-use crate::scenario::append::verify::is_line;
+use crate::scenario::append::verify::{is_first, is_line};
 use crate::scenario::relaunch::worker::append;
 
 /// Of the lines that are appended.
@@ -249,12 +249,6 @@ impl Store {
     }
 }
 
-/// Whether a history of a thread begins like this.
-fn is_first(line: &[u8], thread: &str) -> bool {
-    let line: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
-    line["type"] == "session_meta" && line["payload"]["id"] == thread
-}
-
 impl History {
     /// Has `candidate` do it in `folder`. `Ok(false)`: it does not offer that.
     pub(super) fn run(&self, candidate: &mut Candidate, folder: &Path) -> Done {
@@ -320,7 +314,8 @@ pub(crate) fn write(
             return Ok((Request::new(place.to_string(), ask, LIMIT).line(), answer));
         }
         if let (Ask::Append(asked), false) = (&ask, matches!(step, Step::Refused(_))) {
-            append::append(asked).map_err(|refusal| io::Error::other(refusal.to_string()))?;
+            append::append(asked, Mode::default())
+                .map_err(|refusal| io::Error::other(refusal.to_string()))?;
         }
     }
     let told = format!("it has {requests} requests; give a --step from 1 to that");
@@ -412,7 +407,7 @@ mod tests {
             let mut store = Store::new(folder.path().to_owned()).unwrap();
             let ask = store.request(&Step::Append(vec![(1, 4)])).unwrap();
             let Ask::Append(asked) = ask else { panic!("it appends") };
-            append::append(&asked).unwrap();
+            append::append(&asked, Mode::default()).unwrap();
             assert_eq!(store.wrong(false).unwrap(), None);
             let path = store.histories(1).remove(0);
             let bytes = std::fs::read(&path).unwrap();

@@ -3,12 +3,15 @@
 use std::cell::OnceCell;
 
 use clap::Args;
+use tracerig_protocol::Contract;
 use tracerig_reports::Record;
 
+use super::candidates::Candidates;
 use super::{Common, crash, give};
 use crate::cli::{Code, Usage, no_definition};
 use crate::scenario::Definition;
 use crate::scenario::append::{self, Acknowledged, Condition};
+use crate::scenario::guest::Invited;
 
 /// Measure what an append costs its caller.
 ///
@@ -16,14 +19,21 @@ use crate::scenario::append::{self, Acknowledged, Condition};
 /// arm runs in fresh processes, in random order. Afterwards every history and row
 /// is verified.
 ///
-/// Arms: bare write the same lines, keep no row (the floor) sync-readback read, merge, write and
-/// read the row again before the append returns, as published sync write the row once before the
-/// append returns async-per-thread one worker per thread writes the row later, as published async
-/// one worker for all threads writes rows later
+/// Arms:
+///   bare              write the same lines, keep no row (the floor)
+///   sync-readback     read, merge, write and read the row again before the append
+///                     returns, as published
+///   sync              write the row once before the append returns
+///   async-per-thread  one worker per thread writes the row later, as published
+///   async             one worker for all threads writes rows later
+///
+/// Arms of a candidate: idle, append (the same lines in one request of at most
+/// 8 MiB), and if it can time appends itself load. A candidate with a fault keeps
+/// its row, without a time.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
-    after_long_help = "Examples:\n  tracerig run append --threads 1,8,64\n  tracerig run append --threads 64 --rate 6400 --contended\n  tracerig run append --crash --kills 100"
+    after_long_help = "Examples:\n  tracerig run append --threads 1,8,64\n  tracerig run append --threads 64 --rate 6400 --contended\n  tracerig run append --candidate mine='python3 my_store.py' --arms bare,async,append\n  tracerig run append --crash --kills 100"
 )]
 pub(super) struct Append {
     /// Only these arms (comma-separated).
@@ -45,20 +55,23 @@ pub(super) struct Append {
     #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDS))]
     appends: Option<u64>,
     /// Kill the appending process again and again, and check that nothing acknowledged is lost.
-    #[arg(long, conflicts_with_all = ["rate", "contended", "threads", "samples", "appends", "out"])]
+    #[arg(long, conflicts_with_all = ["rate", "contended", "threads", "samples", "appends", "out", "named"])]
     crash: bool,
     /// Number of kills.
     #[arg(long, value_name = "N", requires = "crash", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_KILLS))]
     pub(super) kills: u64,
+    #[command(flatten)]
+    candidates: Candidates,
     #[command(flatten)]
     pub(super) common: Common,
 }
 
 pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
     if arguments.crash {
-        return crash::main(arguments, &defined(arguments, 1)?);
+        return crash::main(arguments, &defined(arguments, &[], 1)?);
     }
-    let defined = |&threads| Ok((threads, defined(arguments, threads)?));
+    let invited = arguments.candidates.invited(Contract::Threads)?;
+    let defined = |&threads| Ok((threads, defined(arguments, &invited, threads)?));
     let definitions = arguments.threads.iter().map(defined).collect::<anyhow::Result<Vec<_>>>()?;
     let common = &arguments.common;
     common.prepare()?;
@@ -80,11 +93,12 @@ pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
 }
 
 /// What is asked for on so many threads.
-fn defined(arguments: &Append, threads: u64) -> anyhow::Result<Definition> {
+fn defined(arguments: &Append, invited: &[Invited], threads: u64) -> anyhow::Result<Definition> {
     let Append { rate, durability, contended, appends, arms, .. } = arguments;
     let fsync = *durability == Acknowledged::Fsync;
     let condition = Condition { threads, fsync, rate: *rate, contended: *contended };
     let mut definition = append::on(condition, *appends).map_err(no_definition)?;
+    arguments.candidates.join(&mut definition, invited)?;
     definition.choose(arms).map_err(|error| Usage(error.to_string()))?;
     Ok(definition)
 }

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tracerig_datasets::Conversation;
 use tracerig_reports::Record;
 use tracerig_reports::record::{self, AppendPlan, ArmPlan, Cache, LaunchPolicy, Process};
-use tracerig_store::threads::{Durability, Mode};
+use tracerig_store::threads::Mode;
 
+use super::guests::OfCandidate;
+use crate::scenario::guests::Named;
 use crate::scenario::repro::ReproError;
 use crate::scenario::{Definition, DefinitionError};
 
@@ -39,6 +41,8 @@ pub(super) struct Builtin {
     time_limit_s: u64,
     #[serde(rename = "arm")]
     pub(super) arms: Vec<Arm>,
+    #[serde(rename = "candidate")]
+    pub(super) of_candidates: Vec<OfCandidate>,
 }
 
 /// What appends, and how.
@@ -53,14 +57,19 @@ pub(super) struct Arm {
     why: String,
 }
 
+impl Named for Arm {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 fn mode<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Mode>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;
     name.map(|name| name.parse().map_err(serde::de::Error::custom)).transpose()
 }
 
 /// Under which conditions every arm of a run appends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// Threads that append at once, each to a separate history.
     pub threads: u64,
@@ -71,14 +80,6 @@ pub struct Condition {
     pub rate: Option<u64>,
     /// Whether another process keeps taking the write lock of the database.
     pub contended: bool,
-}
-
-impl Condition {
-    /// When an append is acknowledged.
-    #[must_use]
-    pub fn durability(self) -> Durability {
-        if self.fsync { Durability::Fsync } else { Durability::Buffered }
-    }
 }
 
 /// When an append is acknowledged.

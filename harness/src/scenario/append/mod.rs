@@ -2,14 +2,17 @@
 //! before it returns, or after.
 //!
 //! A launch is one fresh process that appends the same lines on the same number of threads, to a
-//! folder of its own (`launch`). When it has ended, every history is compared with what was to be
-//! appended, and every row with an independent replay of its history (`verify`).
+//! separate folder. It is asked by the protocol of candidates: our own store in a mode, plain files
+//! (`worker`), or a store of somebody else (`guests`). When it has ended, every history is compared
+//! with what was to be appended, and every row with an independent replay of its history
+//! (`verify`).
 
+mod beside;
 mod contender;
 mod counting;
 mod crash;
 mod definition;
-mod launch;
+mod guests;
 mod ready;
 pub(crate) mod verify;
 pub mod worker;
@@ -18,6 +21,7 @@ pub use crash::{CrashJob, CrashReport, Struck, Violation, crash};
 pub use definition::{Acknowledged, Condition, on};
 
 use super::Kind;
+pub(crate) use beside::{CONTENDER, KILLED, beside};
 
 /// The scenario.
 pub(crate) static KIND: Kind = Kind {

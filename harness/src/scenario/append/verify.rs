@@ -4,12 +4,20 @@
 use std::path::{Path, PathBuf};
 
 use tracerig_datasets::Conversation;
-use tracerig_oracle::threads::{self, Replay, Row, ThreadsError};
-use tracerig_store::threads::{SESSIONS, schema};
+use tracerig_oracle::threads::{self as oracle, Replay, Row, ThreadsError};
+use tracerig_store::threads::{Item, SESSIONS, schema};
 
-use super::worker::Load;
+/// What a launch was to append, and where.
+#[derive(Debug)]
+pub(super) struct Appended<'a> {
+    pub(super) home: &'a Path,
+    /// Each thread, and how many lines of the conversation its history must have.
+    pub(super) threads: &'a [(&'a str, u64)],
+    /// Whether there are rows; if not, histories are plain files.
+    pub(super) has_rows: bool,
+}
 
-/// What was found in the folder of a launch.
+/// What was found in the home of a launch.
 #[derive(Debug)]
 pub(super) struct Found {
     /// Histories that were read to their end.
@@ -20,36 +28,34 @@ pub(super) struct Found {
     pub(super) rows: u64,
 }
 
-/// Compares the folder of `load` with what it was to append. `Err` in the inner result says what is
-/// wrong.
+/// Compares a home with what was to be appended. `Err` in the inner result says what is wrong.
 pub(super) fn verify(
-    load: &Load,
+    appended: &Appended<'_>,
     conversation: &Conversation,
 ) -> Result<Result<Found, String>, ThreadsError> {
-    let rows = match load.mode {
-        Some(_) => Some(threads::rows(&load.folder.join(schema::FILE_NAME))?),
-        None => None,
-    };
+    let Appended { home, threads, has_rows } = *appended;
+    let rows = if has_rows { Some(oracle::rows(&home.join(schema::FILE_NAME))?) } else { None };
     let mut found = Found { histories: 0, lines: 0, rows: 0 };
     if let Some(rows) = &rows
-        && rows.len() != load.threads.len()
+        && rows.len() != threads.len()
     {
-        return Ok(Err(format!("there are {} rows of {} threads", rows.len(), load.threads.len())));
+        return Ok(Err(format!("there are {} rows of {} threads", rows.len(), threads.len())));
     }
-    for (index, thread) in load.threads.iter().enumerate() {
+    for (index, (thread, lines)) in threads.iter().enumerate() {
         let row = match &rows {
             None => None,
-            Some(rows) => match rows.get(thread) {
+            Some(rows) => match rows.get(*thread) {
                 Some(row) => Some(row),
                 None => return Ok(Err(format!("thread {thread} has no row"))),
             },
         };
-        if let Some(wrong) = one(load, conversation, index, thread, row, &mut found)? {
+        let items = conversation.of_thread(index);
+        if let Some(wrong) = one(home, (thread, *lines), items, row, &mut found)? {
             return Ok(Err(format!("thread {thread}: {wrong}")));
         }
     }
-    if load.mode.is_some() {
-        let there = histories(&load.folder.join(SESSIONS));
+    if has_rows {
+        let there = histories(&home.join(SESSIONS));
         if there != found.histories {
             return Ok(Err(format!("there are {there} histories of {} threads", found.histories)));
         }
@@ -58,11 +64,10 @@ pub(super) fn verify(
 }
 
 /// What is wrong with one thread.
-fn one(
-    load: &Load,
-    conversation: &Conversation,
-    index: usize,
-    thread: &str,
+fn one<'a>(
+    home: &Path,
+    (thread, lines): (&str, u64),
+    mut expected: impl Iterator<Item = &'a Item>,
     row: Option<&Row>,
     found: &mut Found,
 ) -> Result<Option<String>, ThreadsError> {
@@ -71,35 +76,40 @@ fn one(
         None => format!("{thread}.jsonl"),
     };
     let mut replay = Replay::new(thread, &path);
-    let mut expected = conversation.of_thread(index);
-    let mut count = 0;
     // A history begins with a line that the store writes of itself.
     let own = u64::from(row.is_some());
-    for line in threads::lines(&load.folder.join(&path))? {
+    let appended = own + lines;
+    let mut count = 0;
+    for line in oracle::lines(&home.join(&path))? {
         let (end, line) = line?;
         if row.is_some() {
             replay.line(&line, end);
         }
         count += 1;
-        if count > own {
-            let item = expected.next();
-            let written = item.map(|item| (item.kind(), item.payload().get()));
-            if !written.is_some_and(|(kind, payload)| is_line(&line, kind, payload)) {
-                return Ok(Some(format!(
-                    "line {count} of its history is not the one that was appended"
-                )));
-            }
+        let is_right = if count <= own {
+            is_first(&line, thread)
+        } else {
+            expected.next().is_some_and(|item| is_line(&line, item.kind(), item.payload().get()))
+        };
+        if !is_right {
+            let what = if count <= own { "its session_meta" } else { "the one that was appended" };
+            return Ok(Some(format!("line {count} of its history is not {what}")));
         }
     }
     found.histories += 1;
     found.lines += count;
-    let appended = own + load.lines_of_a_thread();
     if count != appended {
         return Ok(Some(format!("its history has {count} lines of {appended}")));
     }
     let Some(row) = row else { return Ok(None) };
     found.rows += 1;
-    Ok(threads::difference(row, replay.row()))
+    Ok(oracle::difference(row, replay.row()))
+}
+
+/// Whether a history of a thread begins like this.
+pub(crate) fn is_first(line: &[u8], thread: &str) -> bool {
+    let line: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+    line["type"] == "session_meta" && line["payload"]["id"] == thread
 }
 
 /// Whether `line` is of this kind and payload, whatever its time.

@@ -1,142 +1,136 @@
-//! The process that is measured: it appends the lines of a conversation on many threads, and tells
-//! its latencies as one line of JSON.
-//!
-//! Started by the harness as `tracerig __append PARENT TASK`, where TASK is a JSON file.
+//! Who appends: each mode of our store, and plain files beside it, as engines that answer the
+//! protocol. A load is measured here, in the threads that append.
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use tracerig_datasets::Conversation;
-use tracerig_reports::record::Histogram;
+use tracerig_protocol::{
+    Answer, AppendAnswer, Ask, Capability, Claims, Contract, ErrorKind, Hello, LoadAsked,
+    LoadThread, Refusal, Request, VERSION,
+};
+use tracerig_reports::record::{Histogram, names};
 use tracerig_store::threads::{
-    Item, LiveThread, Millis, Mode, SessionMeta, StoreOptions, ThreadId, ThreadStore,
+    Durability, IdError, Item, LiveThread, Millis, Mode, SessionMeta, StoreOptions, ThreadId,
+    ThreadStore,
 };
 
-use super::contender;
 use super::counting::{CountingDisk, Counts};
-use super::crash::writer::Writer;
-use super::definition::Condition;
 use crate::handicap::{self, Handicap};
+use crate::limits::MOST_LINES_OF_A_LOAD;
 use crate::platform;
+use crate::scenario::relaunch::worker::append::{append, item, malformed};
+use crate::scenario::relaunch::worker::{Answers, failed};
 
-/// The hidden subcommand.
-pub const SUBCOMMAND: &str = "__append";
+/// The engine that appends to plain files.
+const BARE: &str = "bare";
 
-/// What a process of this scenario does.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Task {
-    /// Append, and measure.
-    Load(Load),
-    /// Keep taking the write lock of a database until killed.
-    Contend(contender::Contender),
-    /// Append until killed, and tell what has returned.
-    Crash(Writer),
+/// What the names of the engines begin with that append to our store, each in one mode.
+const STORE: &str = "store-";
+
+/// The name of the engine of a mode; without one, that of plain files.
+pub(super) fn engine(mode: Option<Mode>) -> String {
+    mode.map_or_else(|| BARE.to_owned(), |mode| format!("{STORE}{}", mode.name()))
+}
+
+/// The engine of this name.
+pub(in crate::scenario) fn named(name: &str) -> Option<AppendEngine> {
+    match name.strip_prefix(STORE) {
+        Some(mode) => mode.parse().ok().map(|mode| AppendEngine(Some(mode))),
+        None => (name == BARE).then_some(AppendEngine(None)),
+    }
+}
+
+/// An engine that appends: to our store in a mode, or to plain files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scenario) struct AppendEngine(pub(in crate::scenario) Option<Mode>);
+
+impl Answers for AppendEngine {
+    fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal> {
+        match (&request.ask, self.0) {
+            (Ask::Hello { .. }, _) => Ok((Answer::Hello(self.hello()), Claims::default())),
+            (Ask::Idle, _) => Ok((Answer::Idle, Claims::default())),
+            (Ask::Load(asked), _) => self.load(asked, request.handicap),
+            (Ask::Append(asked), Some(mode)) => append(asked, mode),
+            _ => {
+                let message = format!("{} does not do that", engine(self.0));
+                Err(Refusal { kind: ErrorKind::Unsupported, message })
+            }
+        }
+    }
+}
+
+impl AppendEngine {
+    fn hello(self) -> Hello {
+        Hello {
+            name: engine(self.0),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            contracts: vec![Contract::Threads],
+            capabilities: vec![
+                Capability::Serve,
+                Capability::Cancel,
+                Capability::Handicap,
+                Capability::Load,
+            ],
+            versions: vec![VERSION],
+            usage: None,
+        }
+    }
+
+    pub(in crate::scenario) fn load(
+        self,
+        asked: &LoadAsked,
+        handicap: Handicap,
+    ) -> Result<(Answer, Claims), Refusal> {
+        let appends = asked.appends_in_all();
+        if !(1..=MOST_LINES_OF_A_LOAD).contains(&appends) {
+            let told = format!("{appends} appends; a load has 1 to {MOST_LINES_OF_A_LOAD}");
+            return Err(malformed(told));
+        }
+        let id = |asked: &LoadThread| asked.thread.parse();
+        let threads: Result<Vec<ThreadId>, _> = asked.threads.iter().map(id).collect();
+        let threads = threads.map_err(|error: IdError| malformed(error.to_string()))?;
+        let items = items(&asked.lines.0)?;
+        let load = Load { asked, mode: self.0, handicap, threads, items };
+        let claims = load.run().map_err(failed)?;
+        Ok((Answer::Append(AppendAnswer { appends }), claims))
+    }
+}
+
+/// The items of a file, in its order.
+fn items(path: &Path) -> Result<Vec<Item>, Refusal> {
+    let unread = |error: std::io::Error| failed(format!("{}: {error}", path.display()));
+    let (mut file, mut line) = (BufReader::new(File::open(path).map_err(unread)?), Vec::new());
+    let mut items = Vec::new();
+    while file.read_until(b'\n', &mut line).map_err(unread)? > 0 {
+        let told = serde_json::from_slice(&line)
+            .map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        items.push(item(&told)?);
+        line.clear();
+    }
+    if items.is_empty() {
+        return Err(failed(format!("{}: it has no lines", path.display())));
+    }
+    Ok(items)
+}
+
+/// Whether a mode projects before an append returns.
+pub(super) fn is_synchronous(mode: Mode) -> bool {
+    matches!(mode, Mode::Sync | Mode::SyncReadback)
 }
 
 /// What is appended, by whom, and when.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Load {
-    /// The name of a mode; `None` appends to plain files.
-    pub(super) mode: Option<String>,
-    /// The folder of the store.
-    pub(super) folder: PathBuf,
-    pub(super) condition: Condition,
-    /// Of the conversation.
-    pub(super) seed: u64,
-    /// Measured appends of each thread.
-    pub(super) appends: u64,
-    pub(super) warmup: u64,
-    pub(super) barriers: u64,
-    /// The thread ids, in order.
-    pub(super) threads: Vec<String>,
-    /// What is planted; absent where nothing is.
-    #[serde(default, skip_serializing_if = "Handicap::is_none")]
-    pub(super) handicap: Handicap,
-}
-
-impl Load {
-    /// Lines that each thread appends in all.
-    pub(super) fn lines_of_a_thread(&self) -> u64 {
-        self.warmup + self.appends + self.barriers
-    }
-}
-
-/// Whether a mode of this name projects before an append returns.
-pub(super) fn is_synchronous(mode: &str) -> bool {
-    mode.starts_with("sync")
-}
-
-/// What a process tells that has appended.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Reply {
-    /// From the intended start of an append to its return.
-    pub(super) append: Histogram,
-    /// From its real start, where that is another.
-    pub(super) service: Histogram,
-    pub(super) barrier: Histogram,
-    pub(super) staleness: Histogram,
-    /// From the first measured append to the last.
-    pub(super) load_ns: u64,
-    /// From then until every row was up to date and every history closed.
-    pub(super) settle_ns: u64,
-    /// Bytes that were written to histories.
-    pub(super) history_bytes: u64,
-    pub(super) history_syncs: u64,
-    pub(super) transactions: u64,
-    pub(super) projections: u64,
-    pub(super) failed_projections: u64,
-    /// Transactions and projections of the measured appends alone.
-    pub(super) load_transactions: u64,
-    pub(super) load_projections: u64,
-    pub(super) peak_memory_bytes: Option<u64>,
-}
-
-/// The arguments of such a process.
-pub(super) fn arguments(task: &Path) -> Vec<OsString> {
-    vec![SUBCOMMAND.into(), std::process::id().to_string().into(), task.as_os_str().to_owned()]
-}
-
-/// Runs as a worker. `arguments` are those after the subcommand.
-pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let mut run = || -> Result<(), String> {
-        let mut next =
-            || arguments.next().ok_or("a worker is started by the harness only; see --help");
-        let parent =
-            next()?.to_string_lossy().parse().map_err(|error| format!("parent: {error}"))?;
-        platform::die_with_parent(parent);
-        let path = PathBuf::from(next()?);
-        let told = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let task: Task = serde_json::from_slice(&told).map_err(|error| error.to_string())?;
-        match task {
-            Task::Contend(contender) => contender.run(),
-            Task::Crash(writer) => writer.run(),
-            Task::Load(load) => {
-                let reply = load.run()?;
-                let mut line = serde_json::to_vec(&reply).map_err(|error| error.to_string())?;
-                line.push(b'\n');
-                std::io::stdout()
-                    .write_all(&line)
-                    .map_err(|error| format!("standard output: {error}"))
-            }
-        }
-    };
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody may be listening any more.
-            let _ = writeln!(std::io::stderr(), "{error}");
-            ExitCode::FAILURE
-        }
-    }
+struct Load<'a> {
+    asked: &'a LoadAsked,
+    /// `None` appends to plain files.
+    mode: Option<Mode>,
+    handicap: Handicap,
+    threads: Vec<ThreadId>,
+    items: Vec<Item>,
 }
 
 /// What one thread of execution appends to.
@@ -196,155 +190,184 @@ struct Latencies {
     barrier: Histogram,
 }
 
-impl Load {
-    fn run(&self) -> Result<Reply, String> {
-        let conversation = Conversation::of(self.seed).map_err(|error| error.to_string())?;
+impl Load<'_> {
+    fn run(&self) -> Result<Claims, String> {
         let counts = Arc::new(Counts::default());
-        let store = self.mode.as_deref().map(|mode| self.open(mode, &counts)).transpose()?;
+        let store = self.mode.map(|mode| self.open(mode, &counts)).transpose()?;
+        let transactions = || store.as_ref().map_or(0, ThreadStore::transactions);
+        let projections = || counts.projections.load(Ordering::Relaxed);
         let mut targets = Vec::new();
-        for id in &self.threads {
-            targets.push(self.target(store.as_ref(), id, &counts)?);
+        for &thread in &self.threads {
+            targets.push(self.target(store.as_ref(), thread, &counts)?);
         }
-        let warmed = Barrier::new(targets.len() + 1);
-        let start = Barrier::new(targets.len() + 1);
-        let loaded = Barrier::new(targets.len() + 1);
-        let counted = Barrier::new(targets.len() + 1);
-        let settled = Barrier::new(targets.len() + 1);
-        let told = Barrier::new(targets.len() + 1);
-        let measured = Barrier::new(targets.len() + 1);
-        let mut reply = Reply::default();
+        let stages = Stages::of(targets.len());
+        let (mut all, mut staleness) = (Latencies::default(), Histogram::new());
+        let mut phases_ns = BTreeMap::new();
+        let mut of_load = [("load_transactions", 0), ("load_projections", 0)];
         std::thread::scope(|scope| -> Result<(), String> {
             let mut running = Vec::new();
-            for (index, target) in targets.into_iter().enumerate() {
-                let items: Vec<&Item> = conversation
-                    .of_thread(index)
-                    .take(usize::try_from(self.lines_of_a_thread()).unwrap_or(usize::MAX))
-                    .collect();
-                let run = Appender {
-                    load: self,
-                    index: index as u64,
-                    target,
-                    warmed: &warmed,
-                    start: &start,
-                    loaded: &loaded,
-                    counted: &counted,
-                    settled: &settled,
-                    told: &told,
-                    measured: &measured,
-                };
+            for ((index, target), asked) in targets.into_iter().enumerate().zip(&self.asked.threads)
+            {
+                let items = self.items.iter().cycle();
+                let items = items.skip(index_of(asked.first) % self.items.len());
+                let items: Vec<&Item> =
+                    items.take(index_of(self.asked.lines_of_a_thread())).collect();
+                let run = Appender { load: self, index, target, stages: &stages };
                 running.push(scope.spawn(move || run.run(&items)));
             }
             // Read while nobody appends.
-            warmed.wait();
+            stages.warmed.wait();
             counts.forget_staleness();
-            let transactions = store.as_ref().map_or(0, ThreadStore::transactions);
-            let projections = counts.projections.load(Ordering::Relaxed);
-            start.wait();
+            let before = [transactions(), projections()];
+            stages.start.wait();
             let begun = Instant::now();
-            loaded.wait();
+            stages.loaded.wait();
             let ended = Instant::now();
-            reply.load_ns = nanos(ended - begun);
-            reply.load_transactions =
-                store.as_ref().map_or(0, ThreadStore::transactions) - transactions;
-            reply.load_projections = counts.projections.load(Ordering::Relaxed) - projections;
-            counted.wait();
+            phases_ns.insert(names::LOAD.to_owned(), nanos(ended - begun));
+            for ((_, count), (after, before)) in
+                of_load.iter_mut().zip([transactions(), projections()].into_iter().zip(before))
+            {
+                *count = after - before;
+            }
+            stages.counted.wait();
             // Rows that are late by now are part of how late rows are; what the barriers do is not.
-            settled.wait();
-            reply.staleness = counts.staleness();
-            told.wait();
-            measured.wait();
+            stages.settled.wait();
+            staleness = counts.staleness();
+            stages.told.wait();
+            stages.measured.wait();
             for appender in running {
                 let latencies = appender
                     .join()
                     .map_err(|_| "an appending thread has panicked".to_owned())??;
-                reply.append.merge(&latencies.append);
-                reply.service.merge(&latencies.service);
-                reply.barrier.merge(&latencies.barrier);
+                all.append.merge(&latencies.append);
+                all.service.merge(&latencies.service);
+                all.barrier.merge(&latencies.barrier);
             }
-            reply.settle_ns = nanos(ended.elapsed());
+            phases_ns.insert("settle".to_owned(), nanos(ended.elapsed()));
             Ok(())
         })?;
-        reply.transactions = store.as_ref().map_or(0, ThreadStore::transactions);
-        reply.projections = counts.projections.load(Ordering::Relaxed);
-        reply.failed_projections = counts.failed.load(Ordering::Relaxed);
-        reply.history_bytes = counts.bytes.load(Ordering::Relaxed);
-        reply.history_syncs = counts.syncs.load(Ordering::Relaxed);
-        reply.peak_memory_bytes = platform::peak_memory();
-        Ok(reply)
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut counters =
+            BTreeMap::from([(names::HISTORY_SYNCS.to_owned(), count(&counts.syncs))]);
+        if self.mode.is_some() {
+            let whole = [
+                (names::HISTORY_BYTES, count(&counts.bytes)),
+                (names::TRANSACTIONS, transactions()),
+                (names::PROJECTIONS, projections()),
+                (names::FAILED_PROJECTIONS, count(&counts.failed)),
+            ];
+            let all = whole.into_iter().chain(of_load);
+            counters.extend(all.map(|(name, count)| (name.to_owned(), count)));
+        }
+        let histograms = [
+            (names::APPEND, &all.append),
+            (names::SERVICE, &all.service),
+            (names::BARRIER, &all.barrier),
+            (names::STALENESS, &staleness),
+        ];
+        let told = histograms.into_iter().filter(|(_, histogram)| !histogram.is_empty());
+        Ok(Claims {
+            phases_ns,
+            counters,
+            histograms: told
+                .map(|(name, histogram)| Ok((name.to_owned(), encoded(histogram)?)))
+                .collect::<Result<_, String>>()?,
+            peak_memory_bytes: platform::peak_memory(),
+            ..Claims::default()
+        })
     }
 
-    fn open(&self, mode: &str, counts: &Arc<Counts>) -> Result<ThreadStore, String> {
-        let mode: Mode = mode.parse().map_err(|error| format!("{error}"))?;
-        let extra_syncs = if is_synchronous(mode.name()) { self.handicap.syncs } else { 0 };
+    fn open(&self, mode: Mode, counts: &Arc<Counts>) -> Result<ThreadStore, String> {
+        let extra_syncs = if is_synchronous(mode) { self.handicap.syncs } else { 0 };
         let options = StoreOptions {
             mode,
-            durability: self.condition.durability(),
+            durability: if self.asked.fsync { Durability::Fsync } else { Durability::Buffered },
             disk: Arc::new(CountingDisk { counts: Arc::clone(counts), extra_syncs }),
             observer: Some(Arc::<Counts>::clone(counts)),
             // A row that waits for the contender is late, not lost.
             busy_timeout: Duration::from_secs(60),
             ..StoreOptions::default()
         };
-        ThreadStore::open(&self.folder, options).map_err(|error| error.to_string())
+        ThreadStore::open(&self.asked.home.0, options).map_err(|error| error.to_string())
     }
 
     fn target(
         &self,
         store: Option<&ThreadStore>,
-        id: &str,
+        thread: ThreadId,
         counts: &Arc<Counts>,
     ) -> Result<Box<dyn Target>, String> {
         let Some(store) = store else {
-            let path = self.folder.join(id).with_extension("jsonl");
+            let path = self.asked.home.0.join(format!("{thread}.jsonl"));
             let file = File::options().append(true).create_new(true).open(&path);
             let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
-            let syncs = self.condition.fsync.then(|| Arc::clone(&counts.syncs));
+            let syncs = self.asked.fsync.then(|| Arc::clone(&counts.syncs));
             return Ok(Box::new(Bare { file, line: Vec::new(), syncs }));
         };
-        let id: ThreadId = id.parse().map_err(|error| format!("{error}"))?;
         let meta = SessionMeta {
             timestamp: Some(Millis::now()),
             cwd: Some("/home/dev/work/project".to_owned()),
             source: Some("cli".to_owned()),
             model_provider: Some("openai".to_owned()),
             cli_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            ..SessionMeta::new(id)
+            ..SessionMeta::new(thread)
         };
         Ok(Box::new(store.create(&meta).map_err(|error| error.to_string())?))
     }
 }
 
+/// Where all threads of execution wait for each other, and whoever counts for them.
+struct Stages {
+    warmed: Barrier,
+    start: Barrier,
+    loaded: Barrier,
+    counted: Barrier,
+    settled: Barrier,
+    told: Barrier,
+    measured: Barrier,
+}
+
+impl Stages {
+    fn of(threads: usize) -> Self {
+        let barrier = || Barrier::new(threads + 1);
+        Self {
+            warmed: barrier(),
+            start: barrier(),
+            loaded: barrier(),
+            counted: barrier(),
+            settled: barrier(),
+            told: barrier(),
+            measured: barrier(),
+        }
+    }
+}
+
 /// One thread of execution of a load.
 struct Appender<'a> {
-    load: &'a Load,
-    index: u64,
+    load: &'a Load<'a>,
+    index: usize,
     target: Box<dyn Target>,
-    warmed: &'a Barrier,
-    start: &'a Barrier,
-    loaded: &'a Barrier,
-    counted: &'a Barrier,
-    settled: &'a Barrier,
-    told: &'a Barrier,
-    measured: &'a Barrier,
+    stages: &'a Stages,
 }
 
 impl Appender<'_> {
     /// Every phase waits for every thread, also when this one has failed.
     fn run(mut self, items: &[&Item]) -> Result<Latencies, String> {
+        let (asked, stages) = (self.load.asked, self.stages);
         let mut latencies = Latencies::default();
-        let (warmup, rest) = items.split_at(usize::try_from(self.load.warmup).unwrap_or(0));
-        let (measured, barriers) = rest.split_at(usize::try_from(self.load.appends).unwrap_or(0));
+        let (warmup, rest) = items.split_at(index_of(asked.warmup));
+        let (measured, barriers) = rest.split_at(index_of(asked.appends));
         let mut done = self.warm_up(warmup);
-        self.warmed.wait();
-        self.start.wait();
+        stages.warmed.wait();
+        stages.start.wait();
         done = done.and_then(|()| self.append_all(measured, &mut latencies));
-        self.loaded.wait();
-        self.counted.wait();
+        stages.loaded.wait();
+        stages.counted.wait();
         done = done.and_then(|()| self.target.flush());
-        self.settled.wait();
-        self.told.wait();
+        stages.settled.wait();
+        stages.told.wait();
         done = done.and_then(|()| self.flush_each(barriers, &mut latencies));
-        self.measured.wait();
+        stages.measured.wait();
         done.and_then(|()| self.target.close()).map(|()| latencies)
     }
 
@@ -356,20 +379,21 @@ impl Appender<'_> {
     }
 
     fn append_all(&mut self, items: &[&Item], latencies: &mut Latencies) -> Result<(), String> {
-        let Some(rate) = self.load.condition.rate else {
+        let Load { asked, handicap, .. } = self.load;
+        let Some(rate) = asked.rate else {
             for item in items {
                 let begun = Instant::now();
                 self.target.append(item)?;
-                handicap::spend(self.load.handicap);
+                handicap::spend(*handicap);
                 latencies.append.record(begun.elapsed());
             }
             return Ok(());
         };
         // All threads together keep the rate; each has its turn in every period.
         platform::wake_promptly();
-        let threads = self.load.condition.threads.max(1);
-        let period = Duration::from_secs_f64(threads as f64 / rate as f64);
-        let first = Instant::now() + period.mul_f64(self.index as f64 / threads as f64);
+        let threads = asked.threads.len() as f64;
+        let period = Duration::from_secs_f64(threads / rate.max(1) as f64);
+        let first = Instant::now() + period.mul_f64(self.index as f64 / threads);
         for (number, item) in items.iter().enumerate() {
             let intended = first + period.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
             if let Some(early) = intended.checked_duration_since(Instant::now()) {
@@ -377,7 +401,7 @@ impl Appender<'_> {
             }
             let begun = Instant::now();
             self.target.append(item)?;
-            handicap::spend(self.load.handicap);
+            handicap::spend(*handicap);
             let ended = Instant::now();
             latencies.append.record(ended - intended);
             latencies.service.record(ended - begun);
@@ -394,6 +418,17 @@ impl Appender<'_> {
         }
         Ok(())
     }
+}
+
+/// A histogram as claims have it: as records write it.
+fn encoded(histogram: &Histogram) -> Result<String, String> {
+    let text = serde_json::to_value(histogram).and_then(serde_json::from_value);
+    text.map_err(|error| error.to_string())
+}
+
+/// A count of lines as a place in a list; more than fit in memory are none.
+fn index_of(lines: u64) -> usize {
+    usize::try_from(lines).unwrap_or(usize::MAX)
 }
 
 fn nanos(elapsed: Duration) -> u64 {

@@ -221,7 +221,7 @@ mod tests {
         let chosen = |names: &[&str]| {
             let mut definition = on_recipe(None, 1.0).unwrap();
             let plan = CandidatePlan { name: "mine".to_owned(), ..CandidatePlan::default() };
-            definition.invite(&[Invited { plan, keeps_memo: false }]).unwrap();
+            definition.invite(&[Invited::again(&plan)]).unwrap();
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
             definition.choose(&names).map(|()| named(&definition)).map_err(|it| it.to_string())
         };

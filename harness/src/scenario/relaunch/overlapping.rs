@@ -6,6 +6,7 @@
 //! the memo that is left is that of the launch that wrote last, and covers at least the rows that
 //! any memo before it covered; not always those that both have seen.
 
+use std::thread::{Builder, ScopedJoinHandle};
 use std::time::Duration;
 
 use rand::RngExt;
@@ -20,7 +21,6 @@ use super::live_database::{Halt, Known, LiveDatabase, Moment};
 use super::told::Told;
 use crate::candidate;
 use crate::scenario::candidate::Candidate;
-use crate::scenario::guest::{Guest, With};
 use crate::scenario::{Made, ScenarioError, own, prepared_database};
 
 /// Rows of the transaction beside the launches: few, so that it is over before they are.
@@ -124,17 +124,21 @@ impl Overlapping {
         let up_to_now = |random: &mut ChaCha12Rng, most: Duration| most.mul_f64(random.random());
         let early = up_to_now(&mut self.random, self.pace);
         let apart = up_to_now(&mut self.random, self.pace / 2);
-        let begin = live.writing.saturating_sub(early);
+        std::thread::sleep(live.writing.saturating_sub(early));
         let [one, other] = &mut live.pair;
         let ask = scan(&live.database, one.told(), Window::default(), false);
-        let launch =
-            |scanner: &mut Guest, delay| scanner.ask(&ask, With { delay, ..own::with(candidate) });
-        let (one, other) = std::thread::scope(|scope| {
-            let one = scope.spawn(|| launch(one, begin));
-            let other = launch(other, begin + apart);
-            (one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), other)
+        let first = one.begin(&ask, own::with(candidate))?;
+        std::thread::sleep(apart);
+        let second = other.begin(&ask, own::with(candidate))?;
+        // Each is waited for by a thread, since both may end at any moment.
+        let (first, second) = std::thread::scope(|scope| {
+            let second = Builder::new().spawn_scoped(scope, || other.finish(second));
+            (one.finish(first), second.map(ScopedJoinHandle::join))
         });
-        Ok([one?.map_err(Halt::Sample)?, other?.map_err(Halt::Sample)?])
+        let second =
+            second.map_err(ScenarioError::io(&live.database, "start a thread beside it"))?;
+        let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok([first?.map_err(Halt::Sample)?, second?.map_err(Halt::Sample)?])
     }
 }
 

@@ -36,8 +36,16 @@ impl Told {
     }
 
     pub(crate) fn new(engine: Engine, answer: TraceAnswer, claims: Claims) -> Result<Self, String> {
-        let Claims { phases_ns, counters, reason, cursor, persisted, warning, peak_memory_bytes } =
-            claims;
+        let Claims {
+            phases_ns,
+            counters,
+            reason,
+            cursor,
+            persisted,
+            warning,
+            peak_memory_bytes,
+            ..
+        } = claims;
         // It would mean that this was not what was meant to be measured.
         if let Some(warning) = warning {
             return Err(warning);

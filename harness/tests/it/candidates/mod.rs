@@ -112,11 +112,11 @@ fn python() -> Option<String> {
 }
 
 #[test]
-fn the_candidate_in_python_keeps_both_contracts() {
+fn the_candidate_in_python_keeps_every_contract() {
     let Some(python) = python() else { return };
     let program = Program::new();
     let script = folder("candidates/python/candidate.py");
-    for contract in ["trace", "usage"] {
+    for contract in ["trace", "usage", "threads"] {
         let words = ["--contract", contract, "--histories", "20"];
         let (report, code) = check(&program, &words, &[&python, text(&script)]);
         assert_eq!((code, &report["verdict"]), (Some(0), &"passed".into()), "{report:#}");

@@ -20,7 +20,7 @@ use serde::Serialize;
 use tracerig_datasets::Conversation;
 use tracerig_store::threads::{self, Mode, StoreOptions, ThreadId, ThreadStore};
 
-use super::launch::ask_to_crash;
+use super::beside::ask_to_crash;
 use crate::child::Child;
 use crate::interrupt;
 use crate::platform::Exit;
@@ -200,7 +200,7 @@ fn one(
         End::At(point, hits) => Some(format!("{}:{hits}", point.name())),
         End::After(_) => None,
     };
-    let mut child = ask_to_crash(candidate, writer, point)?;
+    let mut child = ask_to_crash(candidate, &writer, point)?;
     report.writers += 1;
     let read = follow(&mut child, end, books);
     let ended = child.wait().map_err(ScenarioError::io(&job.program, "wait for it"))?;

@@ -2,7 +2,7 @@
 //!
 //! Started as `tracerig __worker ENGINE [PARENT]`, it answers requests line by line until its
 //! standard input ends. It is looked for before anything of the command line is parsed, so that a
-//! launch is as short as the engine allows. `writer` is not measured: it writes beside what is.
+//! launch is as short as the engine allows. `writer`, `contender` and `killed` are not measured.
 
 pub(crate) mod append;
 mod planted;
@@ -27,7 +27,9 @@ use tracerig_protocol::{
 };
 use tracerig_published::trace as published;
 use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Turns, Window};
+use tracerig_store::threads::Mode;
 
+use crate::scenario::append::{self as appends, worker::AppendEngine};
 use crate::scenario::refresh;
 use crate::{handicap, platform};
 pub(crate) use planted::Planted;
@@ -63,6 +65,12 @@ impl Engine {
             Self::Scanner => "scanner",
             Self::Published => "published",
         }
+    }
+}
+
+impl From<Engine> for String {
+    fn from(engine: Engine) -> Self {
+        engine.name().to_owned()
     }
 }
 
@@ -118,9 +126,15 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         IDLE => Ok(()),
         RESIDENT => serve(&mut Worker::new(Engine::Scanner, true)),
         writer::WRITER => writer::writer(arguments),
-        what => match stage::named(what) {
-            Some(mut scanner) => serve(&mut scanner),
-            None => serve(&mut Worker::new(what.parse()?, false)),
+        appends::CONTENDER | appends::KILLED => appends::beside(what.as_str(), arguments),
+        what => match (stage::named(what), appends::worker::named(what)) {
+            (Some(mut scanner), _) => serve(&mut scanner),
+            (None, Some(mut appends)) => {
+                // A load may take minutes.
+                platform::end_with_reader();
+                serve(&mut appends)
+            }
+            (None, None) => serve(&mut Worker::new(what.parse()?, false)),
         },
     }
 }
@@ -153,13 +167,13 @@ pub(crate) fn say(message: &impl Serialize) -> Result<(), String> {
 }
 
 /// Who answers requests.
-trait Answers {
+pub(crate) trait Answers {
     /// What is right, and what it claims of its work.
     fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal>;
 }
 
 /// The answer to a line.
-fn reply(answers: &mut dyn Answers, line: &[u8]) -> Reply<Answer> {
+pub(crate) fn reply(answers: &mut dyn Answers, line: &[u8]) -> Reply<Answer> {
     let refused = |kind, message: String| Refusal { kind, message };
     let (id, said) = match serde_json::from_slice::<Request>(line) {
         Ok(request) => {
@@ -213,6 +227,7 @@ impl Worker {
                     Capability::Cancel,
                     Capability::Counters,
                     Capability::Handicap,
+                    Capability::Load,
                 ],
                 versions,
                 usage: Some(UsageDeclared::whole()),
@@ -309,10 +324,11 @@ impl Answers for Worker {
                 (None, Engine::Published) => usage::published(asked),
                 (None, Engine::Floor) => Err(self.cannot()),
             },
-            Ask::Append(asked) if self.engine == Engine::Scanner => {
-                append::append(asked).map(|answer| (Answer::Append(answer), Claims::default()))
+            // The store has no engine of its own here: the one that people get.
+            Ask::Append(_) | Ask::Load(_) if self.engine == Engine::Scanner => {
+                AppendEngine(Some(Mode::default())).answer(request)
             }
-            Ask::Append(_) => Err(self.cannot()),
+            Ask::Append(_) | Ask::Load(_) => Err(self.cannot()),
         }
     }
 }
@@ -383,7 +399,7 @@ fn told(scan: Scan, engine: Engine) -> (TraceAnswer, Claims) {
         cursor: Some(stats.cursor),
         persisted: Some(stats.persisted),
         warning: warnings.into_iter().next(),
-        peak_memory_bytes: None,
+        ..Claims::default()
     };
     (TraceAnswer { turns, mode: Some(stats.mode.to_string()) }, claims)
 }

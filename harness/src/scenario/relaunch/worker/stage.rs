@@ -30,7 +30,7 @@ impl Answers for Scanner {
                 let answer = TraceAnswer { turns: turns_of(turns), mode: Some(mode.to_string()) };
                 Ok((Answer::Trace(answer), Claims::default()))
             }
-            Ask::Usage(_) | Ask::Append(_) => {
+            Ask::Usage(_) | Ask::Append(_) | Ask::Load(_) => {
                 let message = "a stage of the trace scanner only scans".to_owned();
                 Err(Refusal { kind: ErrorKind::Unsupported, message })
             }

@@ -16,7 +16,7 @@ fn said(engine: Engine, line: &str) -> serde_json::Value {
 
 #[test]
 fn workers_of_other_builds_are_asked_by_the_protocol_of_candidates() {
-    assert_eq!(PROTOCOL, 2, "then say here what the new requests are");
+    assert_eq!(PROTOCOL, 3, "then say here what the new requests are");
     let words = arguments(Engine::Floor.name());
     assert_eq!(words, ["__worker", "floor"]);
     let line = r#"{"tracerig":1,"id":"7","ask":"scan","database":"DATABASE","memo":"MEMO","limit_ms":9,"cores":1,"new":2}"#;
