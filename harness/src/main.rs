@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tracerig_differential::trace;
-use tracerig_harness::scenario::relaunch::worker;
+use tracerig_harness::scenario::worker;
 use tracerig_harness::{cli, history_child, protocol};
 
 fn main() -> ExitCode {

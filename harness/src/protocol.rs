@@ -3,7 +3,7 @@
 //!
 //! A comparison starts the workers of both executables with the requests of this one. So a change
 //! of a request or a reply of an engine that another build would misread raises [`PROTOCOL`]; tests
-//! of `relaunch::worker` and `append::worker` tell when that is.
+//! of `worker` and `append::worker` tell when that is.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tracerig_reports::record::Build;
+use tracerig_reports::record::{Build, Plan};
 
 use crate::machine;
 use crate::scenario::candidate::Candidate;
@@ -21,6 +21,10 @@ pub const SUBCOMMAND: &str = "__hello";
 
 /// Version of the requests to workers and of their replies.
 pub const PROTOCOL: u64 = 3;
+
+/// The oldest version that is understood. It asks relaunches and refreshes in the same words, and
+/// appends in others.
+pub const OLDEST: u64 = 2;
 
 /// An executable that does not answer by then is none of ours.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +38,23 @@ pub struct Hello {
     pub protocol: u64,
     /// What it was built from, and how.
     pub build: Build,
+}
+
+impl Hello {
+    /// Whether its workers understand what the arms of `plan` are asked.
+    #[must_use]
+    pub const fn understands(&self, plan: &Plan) -> bool {
+        self.protocol == PROTOCOL || plan.append.is_none()
+    }
+
+    /// The error of one at `path` whose workers do not.
+    pub(crate) fn other(self, path: &Path) -> ProtocolError {
+        ProtocolError::OtherProtocol {
+            path: path.to_owned(),
+            version: self.build.version,
+            found: self.protocol,
+        }
+    }
 }
 
 /// Why an executable cannot be compared. Every message names its path and what to do.
@@ -92,13 +113,5 @@ pub fn ask(path: &Path) -> Result<Hello, ProtocolError> {
     if hello.name != "tracerig" {
         return Err(unknown(format!("it is {}", hello.name)));
     }
-    if hello.protocol != PROTOCOL {
-        let version = hello.build.version;
-        return Err(ProtocolError::OtherProtocol {
-            path: path.to_owned(),
-            version,
-            found: hello.protocol,
-        });
-    }
-    Ok(hello)
+    if (OLDEST..=PROTOCOL).contains(&hello.protocol) { Ok(hello) } else { Err(hello.other(path)) }
 }

@@ -2,7 +2,7 @@
 //! it.
 
 use super::definition::Definition;
-use crate::scenario::relaunch::worker;
+use crate::scenario::worker;
 
 /// A candidate that ships with tracerig.
 #[derive(Debug)]

@@ -72,8 +72,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     if let Some(budgets) = &budgets {
         add_arms(&mut plan, budgets)?;
     }
-    let (runs, others): (Vec<Run>, Vec<Run>) =
-        plan.runs.iter().cloned().partition(|run| !run.compare.is_empty());
+    let runs: Vec<Run> = plan.runs.iter().filter(|run| !run.compare.is_empty()).cloned().collect();
     if runs.is_empty() {
         let said = format!("no arm of the plan {} is compared between versions", plan.name);
         return Err(Usage(said).into());
@@ -104,9 +103,11 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let (pairs, counters_only) = (plan.compare.pairs, arguments.counters_only);
     let job = Job { base, new, runs, pairs, counters_only, rules, place };
     let (compared, ended) = programs::measured(&job, &out)?;
+    let is_compared = |run: &&Run| compared.iter().any(|compared| compared.name == run.name);
+    let others = plan.runs.iter().filter(|run| !is_compared(run));
+    let not_compared: Vec<String> = others.map(|run| run.name.clone()).collect();
     let found = Found::of(compared, ended, &plan, budgets.as_ref());
     let code = Code(found.comparisons.exit_code).graver(Code(found.budget_gate()));
-    let not_compared: Vec<String> = others.into_iter().map(|run| run.name).collect();
     give(
         &Release {
             since: &since,

@@ -28,6 +28,7 @@ pub use self_check::{Arm, Checked, SelfCheck, self_check};
 
 use crate::machine;
 use crate::plan::Run;
+use crate::protocol::ProtocolError;
 use crate::scenario::run::{Measured, Session};
 use crate::scenario::{self, Definition, DefinitionError, Place};
 use programs::Programs;
@@ -67,6 +68,15 @@ impl Job {
 pub enum Event<'a> {
     /// A run of the plan begins.
     Run(&'a Run),
+    /// A run is left out, because one of the programs is too old for it.
+    NotCompared {
+        /// The run.
+        run: &'a Run,
+        /// What the user calls the program.
+        name: &'a str,
+        /// Why.
+        error: &'a ProtocolError,
+    },
     /// Its scenario is made ready.
     Preparing(scenario::Event<'a>),
     /// A sample is taken.
@@ -118,17 +128,25 @@ pub fn run(
     hand_over: &mut dyn FnMut(Compared),
 ) -> Result<(), CompareError> {
     let programs = Programs::of(job)?;
+    let (mut refused, mut is_any) = (None, false);
     for run in &job.runs {
+        if let Some((name, error)) = programs.lacks(job, run)? {
+            tell(Event::NotCompared { run, name, error: &error });
+            refused.get_or_insert(error);
+            continue;
+        }
         tell(Event::Run(run));
         let (compared, cut) = one(job, run, &programs, tell)?;
         hand_over(compared);
+        is_any = true;
         match cut {
             None => {}
             Some(CompareError::Interrupted) => break,
             Some(error) => return Err(error),
         }
     }
-    Ok(())
+    // A comparison of nothing would look like one without a difference.
+    refused.filter(|_| !is_any).map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// The comparison of one run, and what cut it short, if anything did.

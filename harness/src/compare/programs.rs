@@ -10,6 +10,8 @@ use super::executables::Executables;
 use super::sides::Side;
 use super::{CompareError, Job};
 use crate::machine;
+use crate::plan::Run;
+use crate::protocol::ProtocolError;
 use crate::scenario::Definition;
 use crate::scenario::candidate::Candidate;
 use crate::scenario::guest::Invited;
@@ -56,6 +58,23 @@ impl Programs {
             }
             _ => Err(CompareError::Unlike),
         }
+    }
+
+    /// The program that does not understand what `run` asks, by its name, and why; none, as a rule.
+    pub(super) fn lacks<'a>(
+        &self,
+        job: &'a Job,
+        run: &Run,
+    ) -> Result<Option<(&'a str, ProtocolError)>, CompareError> {
+        let Self::Executables(executables) = self else { return Ok(None) };
+        let plan = super::compared(run)?.plan;
+        for (side, (name, subject)) in [(Side::Base, &job.base), (Side::New, &job.new)] {
+            let hello = executables.hello(side);
+            if let (false, Subject::Executable(path)) = (hello.understands(&plan), subject) {
+                return Ok(Some((name, hello.clone().other(path))));
+            }
+        }
+        Ok(None)
     }
 
     /// What this side launches, which the user calls `name`, for the result.

@@ -20,7 +20,7 @@ use crate::protocol::Hello;
 use crate::scenario::refresh;
 use crate::scenario::relaunch::judge;
 use crate::scenario::relaunch::told::Told;
-use crate::scenario::relaunch::worker::{Done, Engine};
+use crate::scenario::worker::{Done, Engine};
 use tracerig_differential::python::Hello as PythonHello;
 use tracerig_differential::{archive, threads, trace};
 use tracerig_oracle::{Answer, archive::View};

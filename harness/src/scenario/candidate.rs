@@ -15,7 +15,7 @@ use super::ScenarioError;
 use super::companion::Companion;
 use super::finished::Finished;
 use super::guest::Whose;
-use super::relaunch::worker;
+use super::worker;
 use crate::candidate::under;
 use crate::child::{self, Child, Streams};
 use crate::handicap::Handicap;

@@ -22,6 +22,7 @@ pub mod refresh;
 pub mod relaunch;
 pub mod repro;
 pub(crate) mod run;
+pub mod worker;
 pub(crate) mod workplace;
 
 use std::fmt::Debug;

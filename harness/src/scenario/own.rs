@@ -11,7 +11,7 @@ use tracerig_reports::record::CandidatePlan;
 
 use super::candidate::Candidate;
 use super::guest::{Guest, With};
-use super::relaunch::worker::{self, Engine};
+use super::worker::{self, Engine};
 use super::{Definition, Place, ScenarioError};
 use crate::candidate::Guarded;
 

@@ -249,7 +249,7 @@ pub(crate) fn left_out(release: &Release<'_>) -> Vec<String> {
     }
     if !release.not_compared.is_empty() {
         said.push(format!(
-            "Runs without an arm that is compared between versions: {}. `tracerig run --plan {}` \
+            "Runs that are not compared between these versions: {}. `tracerig run --plan {}` \
              measures them.",
             release.not_compared.join(", "),
             release.plan

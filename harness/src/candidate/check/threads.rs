@@ -29,7 +29,7 @@ use tracerig_store::threads::{Mode, SESSIONS, schema};
 use crate::candidate::host::Candidate;
 use crate::candidate::input::right_answer;
 use crate::scenario::append::verify::{is_first, is_line};
-use crate::scenario::relaunch::worker::append;
+use crate::scenario::worker::append;
 
 /// Of the lines that are appended.
 const SEED: u64 = 1;

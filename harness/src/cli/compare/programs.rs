@@ -134,6 +134,10 @@ pub(super) fn show(shown: &mut Shown, event: &Event<'_>) {
             shown.finish();
             output::say_wrapped(&format!("{}: {}", run.name, run.why));
         }
+        Event::NotCompared { run, name, error } => {
+            shown.finish();
+            output::say_wrapped(&format!("{}: not compared with {name}: {error}", run.name));
+        }
         Event::Preparing(event) => shown.event(event),
         Event::Sample { at, of, arm } => shown.sample(*at, *of, &arm.to_string()),
     }

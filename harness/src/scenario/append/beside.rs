@@ -15,7 +15,7 @@ use super::crash::writer::{CRASH_VARIABLE, Writer};
 use crate::child::Child;
 use crate::scenario::ScenarioError;
 use crate::scenario::candidate::Candidate;
-use crate::scenario::relaunch::worker::SUBCOMMAND;
+use crate::scenario::worker::SUBCOMMAND;
 
 /// What makes a worker keep taking the write lock of a database until it is killed.
 pub(crate) const CONTENDER: &str = "contender";

@@ -23,8 +23,8 @@ use super::counting::{CountingDisk, Counts};
 use crate::handicap::{self, Handicap};
 use crate::limits::MOST_LINES_OF_A_LOAD;
 use crate::platform;
-use crate::scenario::relaunch::worker::append::{append, item, malformed};
-use crate::scenario::relaunch::worker::{Answers, failed};
+use crate::scenario::worker::append::{append, item, malformed};
+use crate::scenario::worker::{Answers, failed};
 
 /// The engine that appends to plain files.
 const BARE: &str = "bare";

@@ -10,8 +10,8 @@ use tracerig_reports::record::{ArmPlan, Cache, Process};
 use crate::scenario::definition::{Builtin, OnRecipe};
 use crate::scenario::guests::{Named, OfCandidate};
 use crate::scenario::prepared_database::Memo;
-use crate::scenario::relaunch::worker::Engine;
 use crate::scenario::repro::ReproError;
+use crate::scenario::worker::Engine;
 use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/refresh.toml");

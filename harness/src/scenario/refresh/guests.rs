@@ -12,7 +12,8 @@ use crate::scenario::guests::{self, Guests, OfCandidate, Question};
 use crate::scenario::own::Owns;
 use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{Change, Memo};
-use crate::scenario::relaunch::{guests::scan, worker::Engine};
+use crate::scenario::relaunch::guests::scan;
+use crate::scenario::worker::Engine;
 use tracerig_scanner::Window;
 
 /// What an arm of the plan launches.

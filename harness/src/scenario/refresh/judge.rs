@@ -17,7 +17,7 @@ use crate::scenario::finished::{not_started, of_system};
 use crate::scenario::guest::told;
 use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{difference, turns_of_protocol};
-use crate::scenario::relaunch::worker::Engine;
+use crate::scenario::worker::Engine;
 
 /// The counters of launches that are exact, by name.
 pub(super) const EXACT: [&str; 8] = [

@@ -25,7 +25,7 @@ use crate::scenario::guests::{Guests, OfCandidate};
 use crate::scenario::own::{self, Owns};
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{Change, Material, Memo, PreparedDatabase};
-use crate::scenario::relaunch::worker::Engine;
+use crate::scenario::worker::Engine;
 use crate::scenario::workplace::{Workplace, check_room};
 use crate::scenario::{Definition, Made, Place, Scenario, ScenarioError, Tell, one, step, watched};
 

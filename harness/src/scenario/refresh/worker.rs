@@ -1,5 +1,5 @@
 //! The process that is measured: one refresh by one engine, which reads a trace database and an
-//! archive of rollouts. `relaunch::worker` has the process itself.
+//! archive of rollouts. `worker` has the process itself.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -15,7 +15,7 @@ use super::answer::{Answer, fault};
 use super::floor;
 use crate::handicap;
 use crate::platform;
-use crate::scenario::relaunch::worker::{
+use crate::scenario::worker::{
     Engine, MEMO, Planted, USAGE_MEMO, failed, nanos, options, turns_of,
 };
 

@@ -7,11 +7,11 @@ use tracerig_datasets::Recipe;
 use tracerig_reports::Record;
 use tracerig_reports::record::{ArmPlan, Cache, Process};
 
-use super::worker::Engine;
 use crate::scenario::definition::{Builtin, OnRecipe};
 use crate::scenario::guests::{Named, OfCandidate};
 use crate::scenario::prepared_database::{Change, Memo};
 use crate::scenario::repro::ReproError;
+use crate::scenario::worker::Engine;
 use crate::scenario::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../../plans/relaunch.toml");

@@ -7,7 +7,6 @@ use tracerig_reports::record::{Cache, Launch, Process, SampleState};
 use tracerig_scanner::Window;
 
 use super::definition::Arm;
-use super::worker::Engine;
 use crate::scenario::ScenarioError;
 use crate::scenario::finished::not_started;
 use crate::scenario::guest::Guest;
@@ -15,6 +14,7 @@ use crate::scenario::guests::{self, Guests, OfCandidate, Question};
 use crate::scenario::own::Owns;
 use crate::scenario::pagecache::{PageCache, unmet};
 use crate::scenario::prepared_database::{Change, Memo, PreparedDatabase, answer_of};
+use crate::scenario::worker::Engine;
 
 /// What an arm of the plan launches.
 pub(super) type Asked = guests::Asked<Arm, OfCandidate>;

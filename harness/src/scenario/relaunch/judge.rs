@@ -8,12 +8,12 @@ use tracerig_scanner::Turns;
 
 use super::definition::{Arm, Examines};
 use super::told::Told;
-use super::worker::Engine;
 use crate::candidate;
 use crate::platform::{Ended, Io};
 use crate::scenario::finished::{self, of_system};
 use crate::scenario::pagecache::unmet;
 use crate::scenario::prepared_database::{PreparedDatabase, difference, digest};
+use crate::scenario::worker::Engine;
 
 /// The counters of launches that are exact, by name.
 pub(crate) const EXACT: [&str; 8] = [

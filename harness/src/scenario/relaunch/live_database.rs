@@ -16,12 +16,12 @@ use tracerig_scanner::{MemoPlace, Turns};
 use tracerig_store::stop::stoppable;
 
 use super::judge::Due;
-use super::worker::{Done, Engine, MEMO, RESIDENT, Task, writer_arguments};
 use crate::scenario::candidate::Candidate;
 use crate::scenario::companion::Companion;
 use crate::scenario::guest::Guest;
 use crate::scenario::pagecache::PageCache;
 use crate::scenario::prepared_database::{Material, copy, difference, scan, turns_of};
+use crate::scenario::worker::{Done, Engine, MEMO, RESIDENT, Task, writer_arguments};
 use crate::scenario::{Event, ScenarioError, Tell, step};
 
 /// Why a launch was not made.

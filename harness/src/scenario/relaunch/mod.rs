@@ -14,7 +14,6 @@ mod overlapping;
 mod ready;
 mod resident;
 pub(crate) mod told;
-pub mod worker;
 
 pub use definition::{on_own, on_recipe};
 

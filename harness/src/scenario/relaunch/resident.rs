@@ -10,9 +10,9 @@ use super::guests::scan;
 use super::judge::{self, account_of, misplaced, verdict, wrong};
 use super::live_database::{Halt, Known, LiveDatabase};
 use super::told::Told;
-use super::worker::Engine;
 use crate::candidate::Served;
 use crate::scenario::candidate::Candidate;
+use crate::scenario::worker::Engine;
 use crate::scenario::{ScenarioError, own};
 
 /// Most rows of the transaction beside a refresh: a transaction of a real writer has no more.

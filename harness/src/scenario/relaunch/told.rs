@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use tracerig_protocol::{Answer, Claims, Outcome, TraceAnswer};
 use tracerig_scanner::Turns;
 
-use super::worker::Engine;
 use crate::scenario::guest::told;
 use crate::scenario::prepared_database::turns_of_protocol;
+use crate::scenario::worker::Engine;
 
 /// What an engine of ours tells of a scan.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use tracerig_protocol::Reply;
 
 use super::*;
 use crate::protocol::PROTOCOL;
-use crate::scenario::relaunch::worker;
+use crate::scenario::worker;
 
 const THREAD: &str = "01a00000-0000-7000-8000-000000000001";
 
