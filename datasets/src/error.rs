@@ -30,7 +30,8 @@ pub enum DatasetError {
     },
     /// The scale leaves less room than the facts of the recipe take.
     #[error(
-        "recipe `{recipe}` cannot be scaled by {scale}: its facts alone need {needed} rows of {rows}; use a scale of {smallest} or more"
+        "recipe `{recipe}` cannot be scaled by {scale}: its facts alone need {needed} rows of \
+         {rows}; use a scale of {smallest} or more"
     )]
     ScaleTooSmall {
         /// The recipe.
@@ -45,7 +46,11 @@ pub enum DatasetError {
         smallest: String,
     },
     /// The file system has too little room.
-    #[error("{}: building needs {needed} bytes and {available} are free; make room, or move the cache with {}", path.display(), crate::CACHE_VARIABLE)]
+    #[error(
+        "{}: building needs {needed} bytes and {available} are free; make room, or move the cache \
+         with {}",
+        path.display(), crate::CACHE_VARIABLE
+    )]
     NoRoom {
         /// The folder.
         path: PathBuf,
@@ -64,7 +69,11 @@ pub enum DatasetError {
         detail: String,
     },
     /// No dataset of this name is in the cache.
-    #[error("{}: there is no dataset `{name}`; `tracerig dataset list` tells what there is, `tracerig dataset build` makes one", path.display())]
+    #[error(
+        "{}: there is no dataset `{name}`; `tracerig dataset list` tells what there is, `tracerig \
+         dataset build` makes one",
+        path.display()
+    )]
     NoDataset {
         /// The cache folder.
         path: PathBuf,
@@ -80,7 +89,10 @@ pub enum DatasetError {
         candidates: String,
     },
     /// The files of a dataset are not those that were built.
-    #[error("{}: the dataset is not what was built ({detail}); remove it and build it again", path.display())]
+    #[error(
+        "{}: the dataset is not what was built ({detail}); remove it and build it again",
+        path.display()
+    )]
     Damaged {
         /// The dataset's folder or file.
         path: PathBuf,
@@ -88,13 +100,19 @@ pub enum DatasetError {
         detail: String,
     },
     /// A dataset that was to be removed is in use.
-    #[error("{}: the dataset is in use; remove it when the run or verification that uses it has ended", path.display())]
+    #[error(
+        "{}: the dataset is in use; remove it when the run or verification that uses it has ended",
+        path.display()
+    )]
     InUse {
         /// The dataset's folder.
         path: PathBuf,
     },
     /// A folder that was to be removed is not a dataset, or holds something else, too.
-    #[error("{}: left as it is, because {what}; move away what you need and remove the folder yourself", path.display())]
+    #[error(
+        "{}: left as it is, because {what}; move away what you need and remove the folder yourself",
+        path.display()
+    )]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -111,7 +129,10 @@ pub enum DatasetError {
     #[error("the build was cancelled; nothing of it was left behind")]
     Cancelled,
     /// A file operation failed.
-    #[error("{}: cannot {action}: {source}; check the path, its permissions and its file system", path.display())]
+    #[error(
+        "{}: cannot {action}: {source}; check the path, its permissions and its file system",
+        path.display()
+    )]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -132,7 +153,11 @@ pub enum DatasetError {
         source: rusqlite::Error,
     },
     /// A database of the user's is not one that the Codex CLI writes, or holds nothing.
-    #[error("{}: this is no trace database to work with: {detail}; give the trace database of a Codex CLI, logs_2.sqlite", path.display())]
+    #[error(
+        "{}: this is no trace database to work with: {detail}; give the trace database of a Codex \
+         CLI, logs_2.sqlite",
+        path.display()
+    )]
     NoTraceLog {
         /// The database.
         path: PathBuf,
@@ -140,7 +165,11 @@ pub enum DatasetError {
         detail: String,
     },
     /// A database of the user's cannot be read.
-    #[error("{}: cannot read the database: {source}; check that it is an SQLite database and that no writer holds it", path.display())]
+    #[error(
+        "{}: cannot read the database: {source}; check that it is an SQLite database and that no \
+         writer holds it",
+        path.display()
+    )]
     Source {
         /// The database.
         path: PathBuf,
@@ -148,7 +177,10 @@ pub enum DatasetError {
         source: rusqlite::Error,
     },
     /// A step of the build ended without a result. This is a defect of the generator.
-    #[error("{}: the build broke off ({detail}); report this with recipe, seed and scale", path.display())]
+    #[error(
+        "{}: the build broke off ({detail}); report this with recipe, seed and scale",
+        path.display()
+    )]
     Broken {
         /// The database being built.
         path: PathBuf,

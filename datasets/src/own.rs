@@ -63,7 +63,8 @@ fn copied(
         source.execute_batch("BEGIN").map_err(|error| failed(from, error))?;
         check_is_trace_log(&source, from)?;
         // Rows will be inserted into the copy.
-        let triggers = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE 'CREATE TRIGGER%'";
+        let triggers = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE \
+                        'CREATE TRIGGER%'";
         let triggers = source.query_row(triggers, [], |row| row.get::<_, i64>(0));
         if triggers.map_err(|error| failed(from, error))? > 0 {
             let detail =
@@ -174,8 +175,8 @@ fn read_newest(path: &Path, rows: u64) -> rusqlite::Result<Vec<OwnedRow>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = stoppable(Connection::open_with_flags(path, flags)?)?;
     let mut statement = connection.prepare(
-        "SELECT ts, ts_nanos, CAST(level AS TEXT), CAST(target AS TEXT), feedback_log_body, module_path, file, line, \
-         thread_id, process_uuid FROM logs ORDER BY id DESC LIMIT ?1",
+        "SELECT ts, ts_nanos, CAST(level AS TEXT), CAST(target AS TEXT), feedback_log_body, \
+         module_path, file, line, thread_id, process_uuid FROM logs ORDER BY id DESC LIMIT ?1",
     )?;
     let mut newest = statement
         .query_map([i64::try_from(rows).unwrap_or(i64::MAX)], |row| {

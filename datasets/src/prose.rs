@@ -17,31 +17,47 @@ const PIECE_BYTES: usize = 16 << 10;
 const COMMON_WORDS: usize = 44;
 
 /// Words of the prose: what an engineer and an assistant talk about.
-const WORDS: &str = "the a of to and in for with that this is it from by on as at we be or not are when which each all can \
-one an if then than so only has its was into after before first last same new next every both between under over about \
-branch buffer builder bytes cache call caller change channel check clock code column commit compiler condition config \
-connection constant context copy count cursor data database default delta dependency design detail digest directory disk \
-document draft edge encoder engine entry error event example failure fallback feature field file filter flag folder format \
-frame function gap generator guard handle handler hash header heap helper history host identity index input insert instance \
-interface interval invariant item iterator job journal key kind latency layer layout length level library limit line link \
-list loader lock log loop macro manifest map mapping marker match measure memory merge message method migration mode model \
-module monitor mutex name network node noise note number object offset operation option order output overflow owner \
-package page panic parameter parser partition patch path pattern payload percentile phase pipeline plan pointer policy pool \
-port prefix probe process profile project prompt property protocol proof queue range rate reader reason record recovery \
-region registry release report request resource response result retention retry review row rule runner sample schema scope \
-script segment sequence series server service session setting shape signal size slice slot snapshot socket source span stack \
-stage state statement statistic step storage store stream string structure subject suite summary symbol system table tail \
-target task template terminal test text thread threshold ticket timeout timer token tool trace transaction transport tree \
-trigger tuple type unit update user utility value variable variant vector version view visitor walker warning watcher \
-window word worker workspace wrapper writer zone adds appends asks avoids becomes begins belongs blocks breaks builds \
-carries catches checks chooses clears closes compares computes contains copies counts covers creates decides deletes depends \
-describes drops emits ends expects explains fails finds fits follows forces gives goes grows handles happens holds ignores \
-keeps knows leaves looks loses makes matches means measures moves needs notes opens owns passes points prefers prints proves \
-reads receives refuses removes renames repeats replaces returns reuses runs saves scans sees sends sets shows shrinks skips \
-sorts splits starts stays stops survives takes tells touches tries turns uses verifies waits walks warns wraps writes yields \
-actual broad careful cheap clean clear cold common complete correct current dense early empty exact fast final full hidden \
-idle large late local long narrow odd old ordinary partial plain private public quick quiet rare raw ready real recent right \
-safe separate several short silent simple single slow small sparse stable steady strict strong sudden usual whole wide wrong";
+const WORDS: &str = "the a of to and in for with that this is it from by on as at we be or not are \
+                     when which each all can one an if then than so only has its was into after \
+                     before first last same new next every both between under over about branch \
+                     buffer builder bytes cache call caller change channel check clock code column \
+                     commit compiler condition config connection constant context copy count \
+                     cursor data database default delta dependency design detail digest directory \
+                     disk document draft edge encoder engine entry error event example failure \
+                     fallback feature field file filter flag folder format frame function gap \
+                     generator guard handle handler hash header heap helper history host identity \
+                     index input insert instance interface interval invariant item iterator job \
+                     journal key kind latency layer layout length level library limit line link \
+                     list loader lock log loop macro manifest map mapping marker match measure \
+                     memory merge message method migration mode model module monitor mutex name \
+                     network node noise note number object offset operation option order output \
+                     overflow owner package page panic parameter parser partition patch path \
+                     pattern payload percentile phase pipeline plan pointer policy pool port \
+                     prefix probe process profile project prompt property protocol proof queue \
+                     range rate reader reason record recovery region registry release report \
+                     request resource response result retention retry review row rule runner \
+                     sample schema scope script segment sequence series server service session \
+                     setting shape signal size slice slot snapshot socket source span stack stage \
+                     state statement statistic step storage store stream string structure subject \
+                     suite summary symbol system table tail target task template terminal test \
+                     text thread threshold ticket timeout timer token tool trace transaction \
+                     transport tree trigger tuple type unit update user utility value variable \
+                     variant vector version view visitor walker warning watcher window word worker \
+                     workspace wrapper writer zone adds appends asks avoids becomes begins belongs \
+                     blocks breaks builds carries catches checks chooses clears closes compares \
+                     computes contains copies counts covers creates decides deletes depends \
+                     describes drops emits ends expects explains fails finds fits follows forces \
+                     gives goes grows handles happens holds ignores keeps knows leaves looks loses \
+                     makes matches means measures moves needs notes opens owns passes points \
+                     prefers prints proves reads receives refuses removes renames repeats replaces \
+                     returns reuses runs saves scans sees sends sets shows shrinks skips sorts \
+                     splits starts stays stops survives takes tells touches tries turns uses \
+                     verifies waits walks warns wraps writes yields actual broad careful cheap \
+                     clean clear cold common complete correct current dense early empty exact fast \
+                     final full hidden idle large late local long narrow odd old ordinary partial \
+                     plain private public quick quiet rare raw ready real recent right safe \
+                     separate several short silent simple single slow small sparse stable steady \
+                     strict strong sudden usual whole wide wrong";
 
 /// Words outside ASCII, as people write them.
 const FOREIGN: [&str; 6] = [

@@ -219,8 +219,9 @@ impl Recipe {
             (completions, _) => format!("{completions} completions"),
         };
         format!(
-            "{name}: {why}\n  imitates {imitates} (Codex {era})\n  {mebibytes}.{tenth} MiB, {rows} rows, \
-             {} turns at priority, {completions}",
+            "{name}: {why}\n  \
+             imitates {imitates} (Codex {era})\n  \
+             {mebibytes}.{tenth} MiB, {rows} rows, {} turns at priority, {completions}",
             facts.priority_turns
         )
     }

@@ -45,11 +45,16 @@ struct File {
 pub enum BaselineError {
     /// The name cannot be one.
     #[error(
-        "`{0}` cannot name a baseline: use letters, digits, - _ . and begin with none of the last two"
+        "`{0}` cannot name a baseline: use letters, digits, - _ . and begin with none of the last \
+         two"
     )]
     Name(String),
     /// There is none of this name.
-    #[error("there is no baseline `{name}` ({} is not there); save one with `tracerig compare --save-baseline {name} RECORD`{known}", path.display())]
+    #[error(
+        "there is no baseline `{name}` ({} is not there); save one with `tracerig compare \
+         --save-baseline {name} RECORD`{known}",
+        path.display()
+    )]
     Missing {
         /// Its name.
         name: String,
@@ -59,7 +64,11 @@ pub enum BaselineError {
         known: String,
     },
     /// Its file says nothing sensible.
-    #[error("{}: the baseline cannot be read: {said}. Save it again with `tracerig compare --save-baseline`", path.display())]
+    #[error(
+        "{}: the baseline cannot be read: {said}. Save it again with `tracerig compare \
+         --save-baseline`",
+        path.display()
+    )]
     Broken {
         /// The file.
         path: PathBuf,
@@ -68,12 +77,14 @@ pub enum BaselineError {
     },
     /// The records are of several machines.
     #[error(
-        "the records of a baseline must be of one machine, and these have the fingerprints {0} and {1}; save one baseline for each"
+        "the records of a baseline must be of one machine, and these have the fingerprints {0} and \
+         {1}; save one baseline for each"
     )]
     Mixed(String, String),
     /// A record that nothing can be compared with.
     #[error(
-        "the run `{run}` {why}, so it is no baseline, and what is kept as `{name}` stays; make the run again, or keep it all the same with --force"
+        "the run `{run}` {why}, so it is no baseline, and what is kept as `{name}` stays; make the \
+         run again, or keep it all the same with --force"
     )]
     NoBase {
         /// Of the baseline.
@@ -85,7 +96,8 @@ pub enum BaselineError {
     },
     /// The same, with a good baseline in its place.
     #[error(
-        "the run `{run}` {why}, and the good baseline kept as `{name}` stays; choose another name, or remove {}",
+        "the run `{run}` {why}, and the good baseline kept as `{name}` stays; choose another name, \
+         or remove {}",
         path.display()
     )]
     Good {
@@ -99,7 +111,11 @@ pub enum BaselineError {
         path: PathBuf,
     },
     /// A file cannot be read or written.
-    #[error("{}: cannot be read or written: {source}. Check its permissions, make room, or choose another folder with --baselines", path.display())]
+    #[error(
+        "{}: cannot be read or written: {source}. Check its permissions, make room, or choose \
+         another folder with --baselines",
+        path.display()
+    )]
     Io {
         /// The file.
         path: PathBuf,

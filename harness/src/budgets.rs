@@ -211,8 +211,8 @@ impl Reader<'_> {
         } else {
             Plan::builtin(plan_name).ok_or_else(|| {
                 wrong(format!(
-                    "unknown plan `{plan_name}`; choose among quick, ci, release, or the plan that is \
-                     measured ({})",
+                    "unknown plan `{plan_name}`; choose among quick, ci, release, or the plan that \
+                     is measured ({})",
                     self.judged.name
                 ))
             })?

@@ -159,12 +159,20 @@ mod tests {
 
     #[test]
     fn processors_are_named_whatever_the_architecture() {
-        let x86 = "processor\t: 0\nmodel name\t: A\nflags\t: fpu hypervisor\n\nprocessor\t: 1\nmodel name\t: A\nflags\t: fpu\n\n";
+        let x86 = "processor\t: 0\n\
+                   model name\t: A\n\
+                   flags\t: fpu hypervisor\n\n\
+                   processor\t: 1\n\
+                   model name\t: A\n\
+                   flags\t: fpu\n\n";
         assert_eq!((models(x86).as_deref(), is_virtual(x86)), (Some("A"), Some(true)));
         assert_eq!(is_virtual("flags\t: fpu vmx\n"), Some(false));
         let arm = |part| {
             format!(
-                "processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: {part}\n\n"
+                "processor\t: 0\n\
+                 CPU implementer\t: 0x41\n\
+                 CPU architecture: 8\n\
+                 CPU part\t: {part}\n\n"
             )
         };
         assert_eq!(models(&arm("0xd0c").repeat(4)).as_deref(), Some("implementer 0x41 part 0xd0c"));

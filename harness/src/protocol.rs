@@ -61,7 +61,11 @@ impl Hello {
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
     /// It cannot be started, or does not say what it is.
-    #[error("{}: does not say which tracerig it is ({said}); give an executable that `cargo build --release` made of a revision with `tracerig compare`", path.display())]
+    #[error(
+        "{}: does not say which tracerig it is ({said}); give an executable that `cargo build \
+         --release` made of a revision with `tracerig compare`",
+        path.display()
+    )]
     Unknown {
         /// The executable.
         path: PathBuf,
@@ -69,7 +73,11 @@ pub enum ProtocolError {
         said: String,
     },
     /// It speaks another version.
-    #[error("{}: tracerig {version} speaks worker protocol {found}, this one {PROTOCOL}; compare the two with a tracerig that speaks both, or compare a record of each", path.display())]
+    #[error(
+        "{}: tracerig {version} speaks worker protocol {found}, this one {PROTOCOL}; compare the \
+         two with a tracerig that speaks both, or compare a record of each",
+        path.display()
+    )]
     OtherProtocol {
         /// The executable.
         path: PathBuf,

@@ -29,7 +29,8 @@ pub enum Error {
     },
     /// The file is larger than such files are.
     #[error(
-        "cannot read {path}: it has more than {limit}, the most that is read of such a file; check that it is the one you mean"
+        "cannot read {path}: it has more than {limit}, the most that is read of such a file; check \
+         that it is the one you mean"
     )]
     TooLarge {
         /// The file.
@@ -39,7 +40,8 @@ pub enum Error {
     },
     /// The file cannot be written; what was there before is untouched.
     #[error(
-        "cannot write {path}: {source}; any earlier file there is untouched: make room or choose another folder"
+        "cannot write {path}: {source}; any earlier file there is untouched: make room or choose \
+         another folder"
     )]
     Write {
         /// The file.
@@ -49,7 +51,8 @@ pub enum Error {
     },
     /// The JSON ends too early.
     #[error(
-        "{path} is cut off after {bytes} bytes; copy it again from where it was written, or repeat the run"
+        "{path} is cut off after {bytes} bytes; copy it again from where it was written, or repeat \
+         the run"
     )]
     Truncated {
         /// The file.
@@ -67,8 +70,10 @@ pub enum Error {
     },
     /// The file is JSON, but no record, or not what was asked for.
     #[error(
-        "{path} is JSON but not a run record (its \"schema\" is {found}); give the record.json that a run wrote{}",
-        if found.contains(crate::comparison::FILE_SCHEMA) { ": comparisons are shown by `tracerig report`" } else { "" }
+        "{path} is JSON but not a run record (its \"schema\" is {found}); give the record.json \
+         that a run wrote{}",
+        if found.contains(crate::comparison::FILE_SCHEMA) { ": comparisons are shown by `tracerig \
+                                                             report`" } else { "" }
     )]
     NotARecord {
         /// The file.
@@ -78,7 +83,8 @@ pub enum Error {
     },
     /// The file is not one of a history.
     #[error(
-        "{path} is not a file of a history: {what}; move it out of the history, or restore the original"
+        "{path} is not a file of a history: {what}; move it out of the history, or restore the \
+         original"
     )]
     NotHistory {
         /// The file.
@@ -88,7 +94,8 @@ pub enum Error {
     },
     /// The record was written in a version of the format this program does not know.
     #[error(
-        "{path} has {kind} version {found}, this program reads version {supported}; use the tracerig that wrote it"
+        "{path} has {kind} version {found}, this program reads version {supported}; use the \
+         tracerig that wrote it"
     )]
     UnknownVersion {
         /// The file.
@@ -102,7 +109,8 @@ pub enum Error {
     },
     /// The content is not what was written.
     #[error(
-        "{path} was changed after it was written (checksum {expected}, content {actual}); restore the original or repeat the run"
+        "{path} was changed after it was written (checksum {expected}, content {actual}); restore \
+         the original or repeat the run"
     )]
     Edited {
         /// The file.
@@ -114,7 +122,8 @@ pub enum Error {
     },
     /// The checksum holds, but fields are missing, unknown or of another type.
     #[error(
-        "{path} is not a well-formed {kind}: {source}; compare it with schema/{kind}-v1.schema.json and repeat the run"
+        "{path} is not a well-formed {kind}: {source}; compare it with \
+         schema/{kind}-v1.schema.json and repeat the run"
     )]
     Malformed {
         /// The file.
@@ -126,7 +135,8 @@ pub enum Error {
     },
     /// Parts of a record contradict each other.
     #[error(
-        "the record of {path} contradicts itself: {what}; this is a fault of the program that produced it, please report it"
+        "the record of {path} contradicts itself: {what}; this is a fault of the program that \
+         produced it, please report it"
     )]
     Inconsistent {
         /// The file.
@@ -136,7 +146,8 @@ pub enum Error {
     },
     /// Two records are of runs that did not do the same.
     #[error(
-        "{base} and {new} cannot be compared: the {what} differs ({base_value} and {new_value}); compare runs of the same plan on the same dataset"
+        "{base} and {new} cannot be compared: the {what} differs ({base_value} and {new_value}); \
+         compare runs of the same plan on the same dataset"
     )]
     NotComparable {
         /// The record compared with.
@@ -152,7 +163,8 @@ pub enum Error {
     },
     /// Latencies could not be put into a histogram log.
     #[error(
-        "cannot write the histogram log {path}: {what}; the record beside it holds the same latencies"
+        "cannot write the histogram log {path}: {what}; the record beside it holds the same \
+         latencies"
     )]
     Histogram {
         /// The file.

@@ -125,9 +125,11 @@ pub fn table(ladder: &Ladder) -> String {
 #[must_use]
 pub fn markdown(ladder: &Ladder, picture: &str) -> String {
     format!(
-        "# How do the times grow with the data?\n\nThe same run on {} at several scales, which multiply rows but not facts ({}). \
-         Median wall times of launches; growth compares the last scale with the first.\n\n{}\n\n![Time relative to the first \
-         scale, by scale]({picture})\n",
+        "# How do the times grow with the data?\n\n\
+         The same run on {} at several scales, which multiply rows but not facts ({}). Median wall \
+         times of launches; growth compares the last scale with the first.\n\n\
+         {}\n\n\
+         ![Time relative to the first scale, by scale]({picture})\n",
         escaped(&ladder.recipe),
         ladder.sizes(),
         ladder.medians().markdown().trim_end(),
@@ -158,8 +160,10 @@ pub fn svg(ladder: &Ladder) -> String {
     let y = |growth: f64| HEIGHT - below - growth / tallest * (HEIGHT - above - below);
 
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<!-- written by tracerig -->\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n\
+         <!-- written by tracerig -->\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     let step = (tallest / 8.0).ceil().max(1.0);
     let mut mark = 0.0;
@@ -167,8 +171,8 @@ pub fn svg(ladder: &Ladder) -> String {
         let at = y(mark);
         let _ = writeln!(
             svg,
-            "<line x1=\"{left}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/><text x=\"{:.1}\" \
-             y=\"{:.1}\" text-anchor=\"end\">{mark}x</text>",
+            "<line x1=\"{left}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/><text \
+             x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{mark}x</text>",
             WIDTH - right,
             left - 8.0,
             at + 4.0
@@ -207,8 +211,8 @@ pub fn svg(ladder: &Ladder) -> String {
         let line = above + 16.0 * (at as f64 + 1.0);
         let _ = writeln!(
             svg,
-            "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" stroke-width=\"2\"{dash}/>\
-             <text x=\"{:.1}\" y=\"{line:.1}\">{}, cache {}</text>",
+            "<line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" \
+             stroke-width=\"2\"{dash}/><text x=\"{:.1}\" y=\"{line:.1}\">{}, cache {}</text>",
             WIDTH - right + 12.0,
             WIDTH - right + 32.0,
             line - 4.0,

@@ -41,7 +41,8 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     let few = |arm: &ArmSummary| arm.sample_time.as_ref().is_some_and(|times| times.n <= 20);
     if summary.arms.iter().any(few) {
         said.push(
-            "With 20 samples or fewer, p95 lies between the two slowest samples and says little about the tail."
+            "With 20 samples or fewer, p95 lies between the two slowest samples and says little \
+             about the tail."
                 .to_owned(),
         );
     }
@@ -111,12 +112,13 @@ fn no_process_of_its_own(arm: &ArmSummary) -> Option<String> {
     match arm.process {
         Process::Fresh => None,
         Process::Resident => Some(format!(
-            "{name}: its times are those of a question to a long-lived process, and are compared only with \
-             the time inside other processes. Its data, and so its work, differs at each question."
+            "{name}: its times are those of a question to a long-lived process, and are compared \
+             only with the time inside other processes. Its data, and so its work, differs at each \
+             question."
         )),
         Process::Paired => Some(format!(
-            "{name}: each of its launches ran at the same time as another one and a writer. Its data, and so \
-             its work, differs at each launch."
+            "{name}: each of its launches ran at the same time as another one and a writer. Its \
+             data, and so its work, differs at each launch."
         )),
     }
 }
@@ -180,8 +182,9 @@ fn varying(summary: &Summary) -> Option<String> {
     let names: Vec<&str> = found.into_iter().collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Exact counters that differ between launches of an arm, because its data grew, its work changed, or \
-             (rchar and syscr by one) the C library's allocator read a byte: {} (the work table has the ranges).",
+            "Exact counters that differ between launches of an arm, because its data grew, its \
+             work changed, or (rchar and syscr by one) the C library's allocator read a byte: {} \
+             (the work table has the ranges).",
             names.join(", ")
         )
     })
@@ -226,7 +229,8 @@ pub(crate) fn cache_states(record: &Record) -> Vec<String> {
             text => text,
         };
         said.push(format!(
-            "{} with the cache {cache}: {pages} pages of the {} in memory before, {read} read from the device.",
+            "{} with the cache {cache}: {pages} pages of the {} in memory before, {read} read from \
+             the device.",
             words::launches(launches.len() as u64),
             if record.plan.command.is_some() { "files" } else { "database" },
         ));

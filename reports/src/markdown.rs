@@ -38,9 +38,10 @@ impl Page {
         } else if record.scenario == "relaunch" {
             self.block("# What does a relaunch cost?\n");
             self.paragraph(&format!(
-                "A scanner opens a trace database of {data} in a fresh process. How long until it has the answer, with \
-                 a memo of its last scan or without, with a hot or cold page cache? It is compared with the published query \
-                 and with the floor, which only opens the database and reads the highest id. Every answer is verified."
+                "A scanner opens a trace database of {data} in a fresh process. How long until it \
+                 has the answer, with a memo of its last scan or without, with a hot or cold page \
+                 cache? It is compared with the published query and with the floor, which only \
+                 opens the database and reads the highest id. Every answer is verified."
             ));
         } else {
             self.block(&format!("# What does {} cost?\n", escaped(&record.scenario)));
@@ -54,11 +55,12 @@ impl Page {
         self.heading("Times");
         let interval = words::confidence();
         self.paragraph(&format!(
-            "Wall time of whole processes, measured from outside. A sample is one launch, or the median of as many as take {} \
-             together (x in the last column). Every round has one sample of each arm, in random order. Spread is the \
-             interquartile range divided by the median. Ratios are medians over the rounds in which both arms have a \
-             valid sample, never across cache states. Their intervals come from the bootstrap of that median, widened \
-             for few rounds.",
+            "Wall time of whole processes, measured from outside. A sample is one launch, or the \
+             median of as many as take {} together (x in the last column). Every round has one \
+             sample of each arm, in random order. Spread is the interquartile range divided by the \
+             median. Ratios are medians over the rounds in which both arms have a valid sample, \
+             never across cache states. Their intervals come from the bootstrap of that median, \
+             widened for few rounds.",
             units::duration(record.plan.launches.at_least),
         ));
         self.block(&tables::times(summary).markdown());
@@ -67,11 +69,14 @@ impl Page {
         self.table(&title, &tables::ratios(summary));
         self.table("Single launches, not averaged", &tables::launches(summary));
         self.table(
-            "Time inside the process, from the first phase of the engine to its last: means of a sample, and the ratio to warm within rounds, with its interval",
+            "Time inside the process, from the first phase of the engine to its last: means of a \
+             sample, and the ratio to warm within rounds, with its interval",
             &tables::inside(summary),
         );
         self.table(
-            "Where the time goes: median over launches, and share of the whole. \"process\" is what the engine does not see: start and end of its process, or the way to a long-lived one",
+            "Where the time goes: median over launches, and share of the whole. \"process\" is \
+             what the engine does not see: start and end of its process, or the way to a \
+             long-lived one",
             &tables::phases(summary, true),
         );
     }
@@ -79,8 +84,8 @@ impl Page {
     fn work(&mut self, summary: &Summary) {
         self.heading("Work");
         self.paragraph(
-            "Exact counters of a launch in full. They repeat on the same data, whatever the machine does. If launches \
-             differ, two figures show the lowest and the highest.",
+            "Exact counters of a launch in full. They repeat on the same data, whatever the \
+             machine does. If launches differ, two figures show the lowest and the highest.",
         );
         self.block(&tables::exact_work(summary).markdown());
         self.table(

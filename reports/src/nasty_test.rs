@@ -10,7 +10,9 @@ use crate::html::{self, Content};
 use crate::{Ladder, Record, comparison, fixture, ladder, render};
 
 /// What a name may bring along.
-const NASTY: &str = "\u{1b}]0;t\u{7}\r\n\u{85}\u{2028}# h\n- i\u{202e}\u{61c}\u{9b}2J|`*_~<script>a</script><blink x=\"'>&lt;[l](http://e)![p](e)";
+const NASTY: &str = "\u{1b}]0;t\u{7}\r\n\u{85}\u{2028}# h\n\
+                     - i\u{202e}\u{61c}\u{9b}2J|`*_~<script>a</script><blink \
+                     x=\"'>&lt;[l](http://e)![p](e)";
 
 /// Whether nothing but the end of a line moves anything: a separate list, not that of the
 /// renderers.

@@ -89,7 +89,8 @@ impl Page {
     pub(crate) fn again(&mut self, record: &Record) {
         self.heading("Repeat this run");
         self.paragraph(&format!(
-            "Run {}, from {} to {}, seed {}. record.json next to this report has every raw sample. This command repeats the run:",
+            "Run {}, from {} to {}, seed {}. record.json next to this report has every raw sample. \
+             This command repeats the run:",
             record.id, record.started, record.finished, record.seed
         ));
         self.code("sh", &remarks::again(record, 100));

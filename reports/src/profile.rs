@@ -260,8 +260,10 @@ pub fn flame_graph(new: (&Stacks, u64), base: Option<(&Stacks, u64)>) -> String 
     }
     let height = (root.depth() + 1) as f64 * LINE + LINE;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"monospace\" \
-         font-size=\"12\">\n<!-- written by tracerig -->\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         font-family=\"monospace\" font-size=\"12\">\n\
+         <!-- written by tracerig -->\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     // Twice as wide where a function is in one of the two only: each frame has the larger of its
     // two.
@@ -298,8 +300,9 @@ fn draw(
     let label = if columns >= 4 { xml(&one_line(name, columns - 1)) } else { String::new() };
     let _ = writeln!(
         svg,
-        "<g><title>{}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{wide:.1}\" height=\"{:.0}\" fill=\"{colour}\" \
-         stroke=\"white\" stroke-width=\"0.5\"/><text x=\"{:.1}\" y=\"{:.1}\">{label}</text></g>",
+        "<g><title>{}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{wide:.1}\" \
+         height=\"{:.0}\" fill=\"{colour}\" stroke=\"white\" stroke-width=\"0.5\"/><text \
+         x=\"{:.1}\" y=\"{:.1}\">{label}</text></g>",
         xml(&one_line(&told, 400)),
         LINE - 1.0,
         left + 3.0,

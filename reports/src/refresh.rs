@@ -21,8 +21,9 @@ const SUBJECTS: [(&str, &str); 3] = [
 ];
 
 /// What is asked.
-pub(crate) const QUESTION: &str = "What does a launch cost that reads a trace database and an archive of session files? Where does its time go, and is the \
-     answer the same with a memo and without?";
+pub(crate) const QUESTION: &str = "What does a launch cost that reads a trace database and an \
+                                   archive of session files? Where does its time go, and is the \
+                                   answer the same with a memo and without?";
 
 /// The main figures: arm, state of the cache, what it is.
 pub(crate) const FIGURES: [(&str, Cache, &str); 4] = [
@@ -40,7 +41,8 @@ pub(crate) fn is_one(record: &Record) -> bool {
 /// What the arm `floor` does, and what `published` does.
 pub(crate) fn floor(record: &Record) -> String {
     if is_one(record) {
-        "floor: walk the folders and look at each file once. published: the refresh before tracerig's."
+        "floor: walk the folders and look at each file once. published: the refresh before \
+         tracerig's."
             .to_owned()
     } else {
         "floor: open the database and exit. published: one LIKE query over every row.".to_owned()

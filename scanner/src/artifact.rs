@@ -196,7 +196,8 @@ pub(crate) fn load(path: &Path, database: &Path, ablated: Ablations) -> (Loaded,
     }
     if !producer::is_trusted(&header.producer) && !ablated.has(Ablation::Producer) {
         let why = format!(
-            "{}: the memo was written by another version of the parser; the database is scanned in full",
+            "{}: the memo was written by another version of the parser; the database is scanned in \
+             full",
             path.display()
         );
         return (Loaded::Refused(Check::Producer, why), standing);

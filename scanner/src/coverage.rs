@@ -29,8 +29,9 @@ pub(crate) fn warning(
     let codex = version
         .map_or_else(|| "this version of Codex".to_owned(), |version| format!("Codex {version}"));
     Ok(Some(format!(
-        "{}: no row tells the service tier of any of the {} turns that the examined rows show; {codex} may log it in a way \
-         unknown to this scanner, so priority turns may be missing. Update tracerig, or report the version",
+        "{}: no row tells the service tier of any of the {} turns that the examined rows show; \
+         {codex} may log it in a way unknown to this scanner, so priority turns may be missing. \
+         Update tracerig, or report the version",
         path.display(),
         stats.turns_seen,
     )))
@@ -40,9 +41,9 @@ pub(crate) fn warning(
 fn version(connection: &Connection, max_id: i64) -> rusqlite::Result<Option<String>> {
     let body: Option<Vec<u8>> = connection
         .query_row(
-            "SELECT CAST(feedback_log_body AS BLOB) FROM logs WHERE id > ?1 AND typeof(feedback_log_body) = 'text' \
-             AND (instr(feedback_log_body, ' app.version=') OR instr(feedback_log_body, ' client_version=')) \
-             ORDER BY id DESC LIMIT 1",
+            "SELECT CAST(feedback_log_body AS BLOB) FROM logs WHERE id > ?1 AND \
+             typeof(feedback_log_body) = 'text' AND (instr(feedback_log_body, ' app.version=') OR \
+             instr(feedback_log_body, ' client_version=')) ORDER BY id DESC LIMIT 1",
             [max_id.saturating_sub(NEWEST)],
             |row| row.get(0),
         )

@@ -15,7 +15,11 @@ use crate::path::with_suffix;
 #[non_exhaustive]
 pub enum ScanError {
     /// There is nothing at the path.
-    #[error("{}: no such database. Check the path; Codex keeps its trace in logs_2.sqlite in its home folder", path.display())]
+    #[error(
+        "{}: no such database. Check the path; Codex keeps its trace in logs_2.sqlite in its home \
+         folder",
+        path.display()
+    )]
     Missing {
         /// The path as given.
         path: PathBuf,
@@ -28,19 +32,30 @@ pub enum ScanError {
     },
     /// What is next to the database, where SQLite keeps its log, index or journal, is no regular
     /// file.
-    #[error("{}: not a file of SQLite's, which would follow the link or wait for the pipe. Move it away, and find out who put it there", path.display())]
+    #[error(
+        "{}: not a file of SQLite's, which would follow the link or wait for the pipe. Move it \
+         away, and find out who put it there",
+        path.display()
+    )]
     SidecarNotAFile {
         /// What is there.
         path: PathBuf,
     },
     /// The file is no SQLite database.
-    #[error("{}: not a SQLite database. Check the path, or restore the file from a copy", path.display())]
+    #[error(
+        "{}: not a SQLite database. Check the path, or restore the file from a copy",
+        path.display()
+    )]
     NotADatabase {
         /// The path as given.
         path: PathBuf,
     },
     /// The database has no trace table.
-    #[error("{}: {} no table `logs`. Name a trace database (logs_2.sqlite), not the state database beside it", path.display(), if *empty { "the file is empty and has" } else { "the database has" })]
+    #[error(
+        "{}: {} no table `logs`. Name a trace database (logs_2.sqlite), not the state database \
+         beside it",
+        path.display(), if *empty { "the file is empty and has" } else { "the database has" }
+    )]
     NoLogsTable {
         /// The path as given.
         path: PathBuf,
@@ -49,7 +64,11 @@ pub enum ScanError {
     },
     /// `logs` is no ordinary table: to read it could run what its author wants, for as long as they
     /// want.
-    #[error("{}: `logs` is {what}, and not the ordinary table that Codex writes. Nothing was read; name the database that Codex wrote", path.display())]
+    #[error(
+        "{}: `logs` is {what}, and not the ordinary table that Codex writes. Nothing was read; \
+         name the database that Codex wrote",
+        path.display()
+    )]
     ForeignTable {
         /// The path as given.
         path: PathBuf,
@@ -57,7 +76,11 @@ pub enum ScanError {
         what: String,
     },
     /// A row holds a value larger than what is read.
-    #[error("{}: a row is larger than {} MiB, the largest that is read. Codex deletes rows from 10 MiB on; check the database with `sqlite3 … 'PRAGMA integrity_check'`", path.display(), limit_bytes >> 20)]
+    #[error(
+        "{}: a row is larger than {} MiB, the largest that is read. Codex deletes rows from 10 MiB \
+         on; check the database with `sqlite3 … 'PRAGMA integrity_check'`",
+        path.display(), limit_bytes >> 20
+    )]
     RowTooLarge {
         /// The path as given.
         path: PathBuf,
@@ -65,7 +88,11 @@ pub enum ScanError {
         limit_bytes: u64,
     },
     /// The trace table lacks columns.
-    #[error("{}: table `logs` has no column {}. This version of Codex is not known here; please report it", path.display(), columns.join(", "))]
+    #[error(
+        "{}: table `logs` has no column {}. This version of Codex is not known here; please report \
+         it",
+        path.display(), columns.join(", ")
+    )]
     MissingColumns {
         /// The path as given.
         path: PathBuf,
@@ -74,13 +101,21 @@ pub enum ScanError {
     },
     /// The column `id` of the trace table is not its key, so that it neither orders rows nor finds
     /// one.
-    #[error("{}: column `id` of table `logs` is not its INTEGER PRIMARY KEY. This is no trace database as Codex writes it", path.display())]
+    #[error(
+        "{}: column `id` of table `logs` is not its INTEGER PRIMARY KEY. This is no trace database \
+         as Codex writes it",
+        path.display()
+    )]
     IdsNameNoRows {
         /// The path as given.
         path: PathBuf,
     },
     /// The database stores its text in another encoding than UTF-8.
-    #[error("{}: text is stored as {encoding}, and only UTF-8 is read. Codex writes UTF-8; convert the database with `.dump`", path.display())]
+    #[error(
+        "{}: text is stored as {encoding}, and only UTF-8 is read. Codex writes UTF-8; convert the \
+         database with `.dump`",
+        path.display()
+    )]
     Encoding {
         /// The path as given.
         path: PathBuf,
@@ -88,7 +123,11 @@ pub enum ScanError {
         encoding: String,
     },
     /// Another process kept the database locked for longer than the busy timeout.
-    #[error("{}: locked by another process for {:.1} s. Try again, close the other program, or allow a longer busy timeout", path.display(), waited.as_secs_f64())]
+    #[error(
+        "{}: locked by another process for {:.1} s. Try again, close the other program, or allow a \
+         longer busy timeout",
+        path.display(), waited.as_secs_f64()
+    )]
     Locked {
         /// The path as given.
         path: PathBuf,
@@ -96,7 +135,11 @@ pub enum ScanError {
         waited: Duration,
     },
     /// SQLite found the file damaged.
-    #[error("{}: the database is damaged ({detail}). Save what `sqlite3 … .recover` can read, then move the file aside: Codex starts a new one", path.display())]
+    #[error(
+        "{}: the database is damaged ({detail}). Save what `sqlite3 … .recover` can read, then \
+         move the file aside: Codex starts a new one",
+        path.display()
+    )]
     Corrupt {
         /// The path as given.
         path: PathBuf,
@@ -104,32 +147,52 @@ pub enum ScanError {
         detail: String,
     },
     /// The file was exchanged for another while it was being opened, several times over.
-    #[error("{}: the file was exchanged for another while it was opened. Try again", path.display())]
+    #[error(
+        "{}: the file was exchanged for another while it was opened. Try again",
+        path.display()
+    )]
     Exchanged {
         /// The path as given.
         path: PathBuf,
     },
     /// The write-ahead log cannot be read in place.
-    #[error("{}: its write-ahead log can only be read with an index beside it (-shm), which this folder does not let be written. Copy the database and its -wal file to a folder of your own and scan the copy", path.display())]
+    #[error(
+        "{}: its write-ahead log can only be read with an index beside it (-shm), which this \
+         folder does not let be written. Copy the database and its -wal file to a folder of your \
+         own and scan the copy",
+        path.display()
+    )]
     WalWithoutIndex {
         /// The path as given.
         path: PathBuf,
     },
     /// The memo was to be kept where the database, or a file that belongs to it, is.
-    #[error("{}: the database, its log or its journal stands where the memo, its lock or its temporary file would. Name another place for the memo", path.display())]
+    #[error(
+        "{}: the database, its log or its journal stands where the memo, its lock or its temporary \
+         file would. Name another place for the memo",
+        path.display()
+    )]
     MemoIsDatabase {
         /// The memo's path as given.
         path: PathBuf,
     },
     /// A writer without a write-ahead log ended in the middle of a transaction, and nobody may undo
     /// it here.
-    #[error("{}: a program ended while it wrote, and what it left (-journal) can only be undone in a folder that can be written. Copy the database and its -journal file to a folder of your own and scan the copy", path.display())]
+    #[error(
+        "{}: a program ended while it wrote, and what it left (-journal) can only be undone in a \
+         folder that can be written. Copy the database and its -journal file to a folder of your \
+         own and scan the copy",
+        path.display()
+    )]
     Unfinished {
         /// The path as given.
         path: PathBuf,
     },
     /// Reading failed, or there was no room for the index of the write-ahead log.
-    #[error("{}: {source}. Check that its disk is sound and has room for the index of its log (-shm)", path.display())]
+    #[error(
+        "{}: {source}. Check that its disk is sound and has room for the index of its log (-shm)",
+        path.display()
+    )]
     Disk {
         /// The path as given.
         path: PathBuf,
@@ -145,7 +208,10 @@ pub enum ScanError {
         source: std::io::Error,
     },
     /// SQLite refused for another reason.
-    #[error("{}: {source}. Check the database with `sqlite3 … 'PRAGMA integrity_check'`", path.display())]
+    #[error(
+        "{}: {source}. Check the database with `sqlite3 … 'PRAGMA integrity_check'`",
+        path.display()
+    )]
     Sqlite {
         /// The path as given.
         path: PathBuf,
@@ -159,7 +225,10 @@ pub enum ScanError {
         path: PathBuf,
     },
     /// A worker thread of the scan ended without an answer.
-    #[error("{}: the scan stopped unexpectedly. This is a defect; please report it", path.display())]
+    #[error(
+        "{}: the scan stopped unexpectedly. This is a defect; please report it",
+        path.display()
+    )]
     Stopped {
         /// The path as given.
         path: PathBuf,

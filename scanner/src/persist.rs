@@ -60,8 +60,8 @@ pub(crate) fn save(
         Ok(saved) => Ok(saved),
         Err(Failure::Scan(error)) => Err(error),
         Err(Failure::Io(error)) => Ok(Saved::Failed(format!(
-            "{}: the memo could not be written ({error}); the next launch scans in full. Check the folder's \
-             permissions and free space, or name another place for the memo",
+            "{}: the memo could not be written ({error}); the next launch scans in full. Check the \
+             folder's permissions and free space, or name another place for the memo",
             path.display()
         ))),
     }

@@ -56,8 +56,9 @@ mod tests {
         let digest = &hasher.finalize()[..16];
         assert_eq!(
             digest, FINGERPRINT,
-            "the parser changed. Set FINGERPRINT to {digest:?}; if the change alters no fact that a row gives, add \
-             the old value to COMPATIBLE, else memos of earlier versions are scanned anew"
+            "the parser changed. Set FINGERPRINT to {digest:?}; if the change alters no fact that \
+             a row gives, add the old value to COMPATIBLE, else memos of earlier versions are \
+             scanned anew"
         );
     }
 }

@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn counting_ends_when_its_time_is_over_or_the_scan_is_cancelled() {
-        const ENDLESS: &str = "WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT count(*) FROM r";
+        const ENDLESS: &str = "WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) \
+                               SELECT count(*) FROM r";
         let connection = Connection::open_in_memory().unwrap();
         for (is_cancelled, limit) in
             [(false, Duration::from_millis(30)), (true, Duration::from_secs(3600))]

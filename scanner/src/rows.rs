@@ -241,8 +241,8 @@ impl<'c> Lookup<'c> {
         // and substr() would read the whole body.
         let row = connection
             .prepare(
-                "SELECT ts, ts_nanos, target, typeof(feedback_log_body), octet_length(feedback_log_body) \
-                 FROM logs WHERE id = ?1",
+                "SELECT ts, ts_nanos, target, typeof(feedback_log_body), \
+                 octet_length(feedback_log_body) FROM logs WHERE id = ?1",
             )
             .map_err(|error| ScanError::from_sqlite(path, error))?;
         Ok(Self { path, connection, row, body: None, rows: 0 })

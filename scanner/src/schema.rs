@@ -137,8 +137,8 @@ pub(crate) fn examine(
 fn require_row_ids(connection: &Connection, path: &Path) -> Result<(), ScanError> {
     let names_a_row: bool = connection
         .query_row(
-            "SELECT sum(pk > 0) = 1 AND sum(pk > 0 AND name = 'id' COLLATE nocase AND type = 'INTEGER' COLLATE nocase) = 1 \
-             FROM pragma_table_info('logs')",
+            "SELECT sum(pk > 0) = 1 AND sum(pk > 0 AND name = 'id' COLLATE nocase AND type = \
+             'INTEGER' COLLATE nocase) = 1 FROM pragma_table_info('logs')",
             [],
             |row| row.get(0),
         )

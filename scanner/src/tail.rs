@@ -89,8 +89,9 @@ impl<'c> Tail<'c> {
 
 /// Codex keeps in the last column how many bytes the texts of a row have.
 fn prepare(connection: &Connection) -> rusqlite::Result<Option<Statement<'_>>> {
-    let sql = "SELECT thread_id, process_uuid, estimated_bytes, octet_length(level) \
-               + ifnull(octet_length(module_path), 0) + ifnull(octet_length(file), 0) FROM logs WHERE id = ?1";
+    let sql = "SELECT thread_id, process_uuid, estimated_bytes, octet_length(level) + \
+               ifnull(octet_length(module_path), 0) + ifnull(octet_length(file), 0) FROM logs \
+               WHERE id = ?1";
     match connection.prepare(sql) {
         Ok(statement) => Ok(Some(statement)),
         Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == ErrorCode::Unknown => {

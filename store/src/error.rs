@@ -12,13 +12,20 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// The file, or the folder it should be created in, does not exist.
-    #[error("{}: there is no such trace log; check the path, or create its folder first", path.display())]
+    #[error(
+        "{}: there is no such trace log; check the path, or create its folder first",
+        path.display()
+    )]
     Missing {
         /// The database.
         path: PathBuf,
     },
     /// Another connection held its lock for longer than the busy timeout.
-    #[error("{}: the trace log stayed locked past the busy timeout; close the other writer or raise the timeout", path.display())]
+    #[error(
+        "{}: the trace log stayed locked past the busy timeout; close the other writer or raise \
+         the timeout",
+        path.display()
+    )]
     Locked {
         /// The database.
         path: PathBuf,
@@ -33,13 +40,19 @@ pub enum Error {
         detail: String,
     },
     /// The file is not an SQLite database.
-    #[error("{}: this is not an SQLite database; move it aside and let a new trace log be created", path.display())]
+    #[error(
+        "{}: this is not an SQLite database; move it aside and let a new trace log be created",
+        path.display()
+    )]
     NotADatabase {
         /// The database.
         path: PathBuf,
     },
     /// The database is damaged.
-    #[error("{}: the trace log is corrupt ({detail}); move it aside and let a new one be created", path.display())]
+    #[error(
+        "{}: the trace log is corrupt ({detail}); move it aside and let a new one be created",
+        path.display()
+    )]
     Corrupt {
         /// The database.
         path: PathBuf,
@@ -47,19 +60,29 @@ pub enum Error {
         detail: String,
     },
     /// The file system has no room left.
-    #[error("{}: no room left for the trace log; free some space on its file system", path.display())]
+    #[error(
+        "{}: no room left for the trace log; free some space on its file system",
+        path.display()
+    )]
     Full {
         /// The database.
         path: PathBuf,
     },
     /// The file or its folder cannot be written.
-    #[error("{}: the trace log cannot be written; check the permissions of the file and of its folder", path.display())]
+    #[error(
+        "{}: the trace log cannot be written; check the permissions of the file and of its folder",
+        path.display()
+    )]
     ReadOnly {
         /// The database.
         path: PathBuf,
     },
     /// The sequence of ids was asked to go back.
-    #[error("{}: ids are never reused: the sequence stands at {current}, so it cannot be set to {asked}; ask for a larger id", path.display())]
+    #[error(
+        "{}: ids are never reused: the sequence stands at {current}, so it cannot be set to \
+         {asked}; ask for a larger id",
+        path.display()
+    )]
     SequenceBackwards {
         /// The database.
         path: PathBuf,
@@ -80,13 +103,20 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The thread behind a sink ended before it was closed.
-    #[error("{}: the writer thread of the trace log is gone; close the sink to learn why and open a new one", path.display())]
+    #[error(
+        "{}: the writer thread of the trace log is gone; close the sink to learn why and open a \
+         new one",
+        path.display()
+    )]
     SinkGone {
         /// The database.
         path: PathBuf,
     },
     /// Anything else that SQLite reported.
-    #[error("{}: SQLite failed: {source}; run `PRAGMA integrity_check` on the file if this repeats", path.display())]
+    #[error(
+        "{}: SQLite failed: {source}; run `PRAGMA integrity_check` on the file if this repeats",
+        path.display()
+    )]
     Sqlite {
         /// The database.
         path: PathBuf,

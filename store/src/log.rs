@@ -199,7 +199,8 @@ impl TraceLog {
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let now = |connection: &Connection| -> rusqlite::Result<u64> {
                 let (count, free): (i64, i64) = connection.query_row(
-                    "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count",
+                    "SELECT page_count, freelist_count FROM pragma_page_count, \
+                     pragma_freelist_count",
                     [],
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )?;
@@ -271,8 +272,9 @@ impl TraceLog {
     }
 }
 
-const INSERT: &str = "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, module_path, file, line, \
-                      thread_id, process_uuid, estimated_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const INSERT: &str = "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, \
+                      module_path, file, line, thread_id, process_uuid, estimated_bytes) VALUES \
+                      (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
 /// Inserts rows and prunes every partition they touch, within the transaction that is open.
 fn insert(

@@ -51,7 +51,8 @@ pub const CREATE_INDEXES: [&str; 4] = [
     "CREATE INDEX idx_logs_ts ON logs(ts DESC, ts_nanos DESC, id DESC)",
     "CREATE INDEX idx_logs_thread_id ON logs(thread_id)",
     "CREATE INDEX idx_logs_thread_id_ts ON logs(thread_id, ts DESC, ts_nanos DESC, id DESC)",
-    "CREATE INDEX idx_logs_process_uuid_threadless_ts ON logs(process_uuid, ts DESC, ts_nanos DESC, id DESC)\n\
+    "CREATE INDEX idx_logs_process_uuid_threadless_ts ON logs(process_uuid, ts DESC, ts_nanos \
+     DESC, id DESC)\n\
      WHERE thread_id IS NULL",
 ];
 
@@ -76,7 +77,8 @@ pub fn exists(connection: &Connection) -> rusqlite::Result<bool> {
 pub fn oddity(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let entry: Option<(String, Option<String>)> = connection
         .query_row(
-            "SELECT type, sql FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type <> 'index' AND type <> 'trigger'",
+            "SELECT type, sql FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type <> \
+             'index' AND type <> 'trigger'",
             [TABLE],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
@@ -149,7 +151,8 @@ mod tests {
         let lacking = CREATE_TABLE.replace("    line INTEGER,\n", "");
         assert_eq!(said(&lacking), "its table `logs` has no column `line`");
         // A schema written by hand, which says one thing and does another.
-        let forged = "CREATE TABLE t (x); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET name = 'logs'";
+        let forged = "CREATE TABLE t (x); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET \
+                      name = 'logs'";
         assert_eq!(said(forged), "its schema does not create `logs` as a table");
     }
 

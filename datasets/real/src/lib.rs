@@ -59,7 +59,8 @@ macro_rules! unlogged {
 pub enum RealError {
     /// The compressed copy is damaged.
     #[error(
-        "the copy of {name} in this build is damaged: {source}; restore datasets/real from version control"
+        "the copy of {name} in this build is damaged: {source}; restore datasets/real from version \
+         control"
     )]
     Damaged {
         /// The home.

@@ -287,7 +287,8 @@ fn script(
         return Err(DatasetError::Recipe {
             place: format!("recipe `{}`", recipe.name),
             detail: format!(
-                "a long thread would have {surviving} rows with facts and retention keeps {kept}; use more threads"
+                "a long thread would have {surviving} rows with facts and retention keeps {kept}; \
+                 use more threads"
             ),
         });
     }

@@ -126,7 +126,8 @@ impl Fixed {
         });
         if by_levels > 1.0 {
             let detail = format!(
-                "`levels` are too few: the facts alone have {:?} rows at TRACE, DEBUG, INFO, WARN and ERROR",
+                "`levels` are too few: the facts alone have {:?} rows at TRACE, DEBUG, INFO, WARN \
+                 and ERROR",
                 self.totals.levels
             );
             return Err(DatasetError::Recipe {
@@ -153,7 +154,9 @@ impl Fixed {
         if smallest <= scale {
             return Err(DatasetError::Recipe {
                 place: format!("recipe `{}`", recipe.name),
-                detail: "its rows do not fit into its file at any scale; raise `file_bytes`, or ask for fewer rows".into(),
+                detail: "its rows do not fit into its file at any scale; raise `file_bytes`, or \
+                         ask for fewer rows"
+                    .into(),
             });
         }
         Err(DatasetError::ScaleTooSmall {

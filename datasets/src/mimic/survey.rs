@@ -56,7 +56,8 @@ pub(super) fn of(path: &Path) -> Result<Survey> {
         |detail: &str| DatasetError::NoTraceLog { path: path.to_path_buf(), detail: detail.into() };
     check_is_trace_log(&connection, path)?;
     let snapshot = connection.transaction().map_err(unreadable)?;
-    let totals = "SELECT count(*), coalesce(max(id), 0), coalesce(min(ts), 0), coalesce(max(ts), 0) FROM logs";
+    let totals = "SELECT count(*), coalesce(max(id), 0), coalesce(min(ts), 0), coalesce(max(ts), \
+                  0) FROM logs";
     let (rows, max_id, first_ts, last_ts): (i64, i64, i64, i64) = snapshot
         .query_row(totals, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .map_err(unreadable)?;
@@ -227,7 +228,8 @@ impl Survey {
         shapes: &Shapes,
         facts: &BTreeSet<i64>,
     ) -> rusqlite::Result<()> {
-        let sql = "SELECT id, level, target, thread_id, process_uuid, feedback_log_body FROM logs ORDER BY id";
+        let sql = "SELECT id, level, target, thread_id, process_uuid, feedback_log_body FROM logs \
+                   ORDER BY id";
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         let (mut threads, mut processes) = (BTreeSet::new(), BTreeSet::new());

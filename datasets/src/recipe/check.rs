@@ -68,7 +68,8 @@ impl Recipe {
         require(
             told >= facts.priority_turns && (told == 0 || facts.threads > 0),
             "facts.priority_turns",
-            "turns at priority need `completions` (0.141) or `turns` (later), at least as many, and `threads`",
+            "turns at priority need `completions` (0.141) or `turns` (later), at least as many, \
+             and `threads`",
         )?;
         require(
             told == 0 || facts.processes > 0,
@@ -104,7 +105,8 @@ impl Recipe {
         require(
             facts.resumed_threads == 0 || facts.resumed_threads + facts.long_threads <= each,
             "facts.resumed_threads",
-            "`resumed_threads` and `long_threads` together must not exceed the threads of a process: a full thread has no room",
+            "`resumed_threads` and `long_threads` together must not exceed the threads of a \
+             process: a full thread has no room",
         )?;
         require(
             facts.resumed_threads == 0 || self.threads.is_none(),

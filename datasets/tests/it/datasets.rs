@@ -95,9 +95,11 @@ fn deletions_are_scattered_over_the_ids() {
             && per_tenth.iter().take(8).all(|rows| *rows > 50 && *rows < most * 9 / 10),
         "{per_tenth:?}"
     );
-    let largest = "SELECT max(rows) FROM (SELECT count(*) AS rows FROM logs GROUP BY coalesce(thread_id, process_uuid))";
+    let largest = "SELECT max(rows) FROM (SELECT count(*) AS rows FROM logs GROUP BY \
+                   coalesce(thread_id, process_uuid))";
     assert_eq!(number(&database, largest), 1000);
-    let inversions = "SELECT count(*) FROM (SELECT ts - lag(ts) OVER (ORDER BY id) AS step FROM logs) WHERE step < 0";
+    let inversions = "SELECT count(*) FROM (SELECT ts - lag(ts) OVER (ORDER BY id) AS step FROM \
+                      logs) WHERE step < 0";
     assert!(number(&database, inversions) > 0);
 }
 
@@ -333,7 +335,8 @@ fn a_workload_goes_on_where_the_dataset_ended() {
             let mut log = TraceLog::open(&copy).unwrap();
             let appended = workload::append(&mut log, &manifest, seed, 300, mix).unwrap();
             let rows = format!(
-                "SELECT concat_ws(' ', id, ts, ts_nanos, target, thread_id, hex(feedback_log_body)) FROM logs WHERE id > {}",
+                "SELECT concat_ws(' ', id, ts, ts_nanos, target, thread_id, \
+                 hex(feedback_log_body)) FROM logs WHERE id > {}",
                 manifest.max_id
             );
             drop(log);

@@ -42,8 +42,9 @@ pub(crate) fn missing(arguments: &[String], folder: impl FnOnce() -> PathBuf) ->
         false => format!("there are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     };
     Some(format!(
-        "no benchmark has a baseline `{name}` in {}; {there}. Make it with `cargo bench -- --save-baseline {name}` on what is to be \
-         compared with, or leave missing ones out with --baseline-lenient",
+        "no benchmark has a baseline `{name}` in {}; {there}. Make it with `cargo bench -- \
+         --save-baseline {name}` on what is to be compared with, or leave missing ones out with \
+         --baseline-lenient",
         folder.display()
     ))
 }

@@ -177,7 +177,8 @@ impl AskPython {
         match self {
             Self::Of(share, Hello { name, version }) => {
                 format!(
-                    "python oracle: asked by these cases: {share}, and the kept ones ({name} {version})"
+                    "python oracle: asked by these cases: {share}, and the kept ones ({name} \
+                     {version})"
                 )
             }
             Self::No(why) => format!("python oracle: not run ({why})"),

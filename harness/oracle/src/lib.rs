@@ -113,7 +113,8 @@ pub enum OracleError {
     },
     /// Its rows could not be read.
     #[error(
-        "cannot read the rows of {path} for the oracle: {source}; check it with `PRAGMA integrity_check`"
+        "cannot read the rows of {path} for the oracle: {source}; check it with `PRAGMA \
+         integrity_check`"
     )]
     Read {
         /// The database.
@@ -193,7 +194,8 @@ pub fn each_row(
 ) -> rusqlite::Result<()> {
     let finder = rules::MarkerFinder::new();
     let mut statement = connection.prepare_cached(
-        "SELECT ts, target, thread_id, process_uuid, feedback_log_body, id FROM logs WHERE id >= ?1 ORDER BY id",
+        "SELECT ts, target, thread_id, process_uuid, feedback_log_body, id FROM logs WHERE id >= \
+         ?1 ORDER BY id",
     )?;
     let mut rows = statement.query([from])?;
     while let Some(row) = rows.next()? {

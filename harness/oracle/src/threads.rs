@@ -32,7 +32,8 @@ pub enum ThreadsError {
     },
     /// The rows cannot be read.
     #[error(
-        "cannot read the rows of {path} for the oracle: {source}; check that it exists and can be read"
+        "cannot read the rows of {path} for the oracle: {source}; check that it exists and can be \
+         read"
     )]
     Rows {
         /// The database.

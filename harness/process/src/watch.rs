@@ -66,12 +66,16 @@ impl fmt::Display for Cut {
         formatter.write_str(match self {
             Self::TimedOut => "timed-out: it took longer than the time limit and was ended",
             Self::Held => {
-                "left-a-process: it ended, but a process that it had started held its output until the time limit"
+                "left-a-process: it ended, but a process that it had started held its output until \
+                 the time limit"
             }
             Self::TooMuchOutput => {
                 "too-much-output: it wrote more than 64 MiB on standard output and was ended"
             }
-            Self::TooMuchError => "too-much-output: it wrote more than 1 MiB on standard error and was ended",
+            Self::TooMuchError => {
+                "too-much-output: it wrote more than 1 MiB on standard error and \
+                                   was ended"
+            }
             Self::Interrupted => "it was ended because a signal asked for the end",
         })
     }

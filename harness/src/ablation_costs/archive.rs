@@ -31,7 +31,9 @@ pub(super) struct Set {
 impl super::Set for Set {
     type Rule = Ablation;
     const SUBJECT: &'static str = "archive";
-    const SCENE: &'static str = "refreshes with a memo after the last 20 sessions of recipe `archive-6k` had gone on (6,013 files, 197 MB), in one process, hot, 100 pairs";
+    const SCENE: &'static str = "refreshes with a memo after the last 20 sessions of recipe \
+                                 `archive-6k` had gone on (6,013 files, 197 MB), in one process, \
+                                 hot, 100 pairs";
     const WORKING: &'static [Ablation] = &[
         Ablation::MemoChecksum,
         Ablation::MemoPrivate,

@@ -27,7 +27,10 @@ pub enum Error {
     #[error(transparent)]
     Memo(#[from] ScenarioError),
     /// A file cannot be read or written.
-    #[error("{}: {source}. Check the permissions of the folder and the room on its disk", path.display())]
+    #[error(
+        "{}: {source}. Check the permissions of the folder and the room on its disk",
+        path.display()
+    )]
     Io {
         /// The file.
         path: PathBuf,
@@ -35,7 +38,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A launch gave another answer than a full scan, or took another way than was to be measured.
-    #[error("{}: a launch without `{name}` was {way}, {}. This is a defect; please report it", path.display(), if *right { "and right" } else { "and wrong" })]
+    #[error(
+        "{}: a launch without `{name}` was {way}, {}. This is a defect; please report it",
+        path.display(), if *right { "and right" } else { "and wrong" }
+    )]
     NotComparable {
         /// The database or home.
         path: PathBuf,

@@ -29,7 +29,9 @@ pub(super) struct Set {
 impl super::Set for Set {
     type Rule = Ablation;
     const SUBJECT: &'static str = "trace";
-    const SCENE: &'static str = "launches with a memo after 200 rows were appended to recipe `quick`, a quarter of it (67 MB, 25,000 rows), in one process, hot, 300 pairs";
+    const SCENE: &'static str = "launches with a memo after 200 rows were appended to recipe \
+                                 `quick`, a quarter of it (67 MB, 25,000 rows), in one process, \
+                                 hot, 300 pairs";
     const WORKING: &'static [Ablation] = &[
         Ablation::ArtifactChecksum,
         Ablation::ArtifactLink,

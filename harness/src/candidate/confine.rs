@@ -62,8 +62,8 @@ mod tests {
         std::fs::create_dir_all(&memo).unwrap();
         std::fs::create_dir_all(&home).unwrap();
         let script = format!(
-            "cd {}; echo x > memo/file; echo x > \"$HOME/file\"; echo x > \"$TMPDIR/file\"; echo x > /dev/null; \
-             echo x > home/file; echo x > file",
+            "cd {}; echo x > memo/file; echo x > \"$HOME/file\"; echo x > \"$TMPDIR/file\"; echo x \
+             > /dev/null; echo x > home/file; echo x > file",
             folder.path().display()
         );
         let ask = Ask::Usage(UsageAsked {

@@ -53,7 +53,10 @@ pub struct Definition {
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}; name a file with --definition, or give the command after `--`", path.display())]
+    #[error(
+        "cannot read {}: {source}; name a file with --definition, or give the command after `--`",
+        path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -105,7 +108,8 @@ impl Definition {
                 let names: Vec<&str> = super::SHIPPED.iter().map(|shipped| shipped.name).collect();
                 let known = names.join(", ");
                 DefinitionError::Words(format!(
-                    "`{text}` names no candidate: write NAME=COMMAND, NAME=@{FILE_NAME}, or one of {known}"
+                    "`{text}` names no candidate: write NAME=COMMAND, NAME=@{FILE_NAME}, or one of \
+                     {known}"
                 ))
             }),
         }
@@ -197,7 +201,9 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             Definition::read(&path)
         };
-        let text = "name = \"mine\"\nargv = [\"./scan\", \"a b\"]\n[known-failures]\n\"answers/nul\" = \"wrong\"\n";
+        let text = "name = \"mine\"\n\
+                    argv = [\"./scan\", \"a b\"]\n\
+                    [known-failures]\n\"answers/nul\" = \"wrong\"\n";
         let definition = read(text).unwrap();
         assert_eq!(definition.program(), folder.path().join("./scan"));
         assert_eq!(definition.command_line(), "./scan 'a b'");

@@ -62,7 +62,10 @@ pub(super) fn limit(text: &str) -> Result<Duration, String> {
 fn contract_of(case: &str) -> anyhow::Result<Contract> {
     let name = case.split('/').next().unwrap_or_default();
     contract(name).map_err(|_| {
-        let told = format!("`{case}` is not the name of a case: it begins with trace/, usage/ or threads/, and `tracerig candidate list --cases` names all");
+        let told = format!(
+            "`{case}` is not the name of a case: it begins with trace/, usage/ or \
+                            threads/, and `tracerig candidate list --cases` names all"
+        );
         Usage(told).into()
     })
 }

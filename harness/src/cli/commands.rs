@@ -29,7 +29,12 @@ pub(super) struct Conditions {
     output: Option<Output>,
     /// Launches before the first measured one. They tell the right output, and which counters
     /// repeat [default: 2].
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_WARMUP))]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_WARMUP)
+    )]
     warmup: Option<u64>,
     /// Command to run before each launch; it is not measured.
     #[arg(long, hide_short_help = true, value_name = "CMD", value_parser = argv)]

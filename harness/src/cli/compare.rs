@@ -40,7 +40,14 @@ use crate::scenario::KINDS;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig compare --base-rev main --plan ci\n  tracerig compare --base-bin old/tracerig --new-bin new/tracerig --recipe quick\n  tracerig compare --base-candidate old='./old' --new-candidate new='./new' --recipe quick\n  tracerig compare --base-cmd 'grep -c x FILE' --new-cmd 'rg -c x FILE'\n  tracerig compare before/ after/ --counters-only"
+    after_long_help = "Examples:\n  \
+                       tracerig compare --base-rev main --plan ci\n  \
+                       tracerig compare --base-bin old/tracerig --new-bin new/tracerig --recipe \
+                       quick\n  \
+                       tracerig compare --base-candidate old='./old' --new-candidate new='./new' \
+                       --recipe quick\n  \
+                       tracerig compare --base-cmd 'grep -c x FILE' --new-cmd 'rg -c x FILE'\n  \
+                       tracerig compare before/ after/ --counters-only"
 )]
 pub(super) struct Arguments {
     /// Records to compare: base, then new; with --baseline or --save-baseline only the new one.
@@ -95,7 +102,11 @@ pub(super) struct Arguments {
     )]
     arms: Vec<String>,
     /// Pairs of samples per arm, and as many for the second run [default: the plan's].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES)
+    )]
     pairs: Option<u64>,
     /// Compare work counters only, without timing anything.
     #[arg(long)]
@@ -111,10 +122,19 @@ pub(super) struct Arguments {
     #[arg(long, hide_short_help = true, value_name = "A,B", value_delimiter = ',')]
     accept: Vec<String>,
     /// Compare this executable with itself repeatedly, and report how often a change is found.
-    #[arg(long, hide_short_help = true, conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"])]
+    #[arg(
+        long,
+        hide_short_help = true,
+        conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"]
+    )]
     self_check: bool,
     /// Number of comparisons of a self-check [default: 200].
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS))]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_COMPARISONS)
+    )]
     comparisons: Option<u64>,
     /// What a self-check plants in the new side: a slowdown such as 5%, rows=1 (examined in each
     /// launch), fsync=1 (in each synchronous append).

@@ -29,7 +29,10 @@ use crate::interrupt;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig dataset list\n  tracerig dataset build codex-799mb\n  tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml"
+    after_long_help = "Examples:\n  \
+                       tracerig dataset list\n  \
+                       tracerig dataset build codex-799mb\n  \
+                       tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml"
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]

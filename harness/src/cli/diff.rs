@@ -21,7 +21,10 @@ pub(super) use options::{jobs as threads, time};
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff all --cases 30000 --corpus corpus\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt"
+    after_long_help = "Examples:\n  \
+                       tracerig diff trace --time 10m\n  \
+                       tracerig diff all --cases 30000 --corpus corpus\n  \
+                       tracerig diff trace --replay tracerig-out/diff/turns-1.txt"
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]

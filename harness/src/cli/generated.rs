@@ -9,9 +9,9 @@ use super::{Cli, Code, output};
 ///
 /// For bash: `tracerig completions bash > ~/.local/share/bash-completion/completions/tracerig`.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig completions bash > ~/.local/share/bash-completion/completions/tracerig"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig completions bash > \
+                       ~/.local/share/bash-completion/completions/tracerig")]
 pub(super) struct Completions {
     /// Shell.
     shell: Shell,
@@ -21,9 +21,9 @@ pub(super) struct Completions {
 ///
 /// To read it: `tracerig man > tracerig.1 && man ./tracerig.1`.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig man > tracerig.1\n  tracerig man run relaunch > tracerig-run-relaunch.1"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig man > tracerig.1\n  \
+                       tracerig man run relaunch > tracerig-run-relaunch.1")]
 pub(super) struct Man {
     /// A verb, for example `run relaunch` [default: tracerig itself].
     verb: Vec<String>,

@@ -28,7 +28,8 @@ pub(super) fn prepare(out: &Path, files: &[(&str, &str)]) -> anyhow::Result<()> 
     let available = free_room(out).with_context(|| format!("{}: its free room", out.display()))?;
     if available < ROOM {
         bail!(
-            "{}: results may take {ROOM} bytes, and {available} are free; make room or choose another --out",
+            "{}: results may take {ROOM} bytes, and {available} are free; make room or choose \
+             another --out",
             out.display()
         );
     }

@@ -50,7 +50,11 @@ use crate::{platform, watch};
     propagate_version = true,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig compare --base-rev main --plan ci\n  tracerig usage ~/.codex --by day,model\n\nTen common tasks and their commands: docs/tasks.md"
+    after_long_help = "Examples:\n  \
+                       tracerig run relaunch\n  \
+                       tracerig compare --base-rev main --plan ci\n  \
+                       tracerig usage ~/.codex --by day,model\n\n\
+                       Ten common tasks and their commands: docs/tasks.md"
 )]
 struct Cli {
     #[command(subcommand)]

@@ -26,9 +26,11 @@ use crate::scenario::{Definition, Kind, Place, repro};
 /// Writes profile.json and a flame graph. Answers are verified as in a run. Functions that were
 /// inlined count as those that they are in.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig profile --recipe quick --arm full\n  tracerig profile tracerig-out/relaunch-20261122T041721Z-4e05 --arm warm:hot --tools valgrind\n  tracerig profile --recipe quick --arm full --base-bin old/tracerig"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig profile --recipe quick --arm full\n  \
+                       tracerig profile tracerig-out/relaunch-20261122T041721Z-4e05 --arm warm:hot \
+                       --tools valgrind\n  \
+                       tracerig profile --recipe quick --arm full --base-bin old/tracerig")]
 pub(super) struct Arguments {
     /// record.json of a run, or its folder: its data and conditions are used.
     #[arg(value_name = "RECORD", conflicts_with = "recipe")]
@@ -37,7 +39,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "quick")]
     recipe: String,
     /// Factor on the size of the recipe's data.
-    #[arg(long, value_name = "F", default_value = "1", value_parser = super::scale, conflicts_with = "record")]
+    #[arg(
+        long,
+        value_name = "F",
+        default_value = "1",
+        value_parser = super::scale,
+        conflicts_with = "record"
+    )]
     scale: f64,
     /// The arm, such as `full` or `warm:hot`; may be left out if the record has one only.
     #[arg(long, value_name = "ARM")]
@@ -55,7 +63,12 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_delimiter = ',')]
     tools: Vec<Chosen>,
     /// Launches in which perf samples stacks; the others count one launch.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "10",
+        value_parser = clap::value_parser!(u64).range(1..=1000)
+    )]
     launches: u64,
     /// Folder for the results [default: tracerig-out/profile-...].
     #[arg(long, value_name = "DIR")]

@@ -28,9 +28,10 @@ use crate::scenario::Place;
 /// Exit codes: 0 no worse and within budget, 3 wrong answer, 4 regression or missed budget,
 /// 5 inconclusive, 1 failed, 2 wrong arguments, 130 interrupted.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig release-report\n  tracerig release-report --since v0.1.0 --plan ci --out out\n  tracerig release-report --since HEAD~10 --plan quick --counters-only"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig release-report\n  \
+                       tracerig release-report --since v0.1.0 --plan ci --out out\n  \
+                       tracerig release-report --since HEAD~10 --plan quick --counters-only")]
 pub(super) struct Arguments {
     /// Revision to compare with [default: the last tag before the work tree].
     #[arg(long, value_name = "REV")]
@@ -42,7 +43,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     budgets: Option<PathBuf>,
     /// Pairs of samples per arm, and as many for the second run [default: the plan's].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES)
+    )]
     pairs: Option<u64>,
     /// Compare work counters only, without timing anything.
     #[arg(long)]

@@ -27,7 +27,10 @@ use super::{Code, Usage, output};
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig report out\n  tracerig report out --format html --out .\n  tracerig report out --export bencher,smaller-is-better --out out"
+    after_long_help = "Examples:\n  \
+                       tracerig report out\n  \
+                       tracerig report out --format html --out .\n  \
+                       tracerig report out --export bencher,smaller-is-better --out out"
 )]
 pub(super) struct Arguments {
     /// Records, comparisons, or folders with them.
@@ -276,7 +279,8 @@ fn report(arguments: &Arguments, shown: &Shown) -> anyhow::Result<(&'static str,
 /// The comment about the comparisons.
 fn comment(arguments: &Arguments, shown: &Shown) -> anyhow::Result<String> {
     if shown.comparisons.is_empty() || !shown.records.is_empty() {
-        let said = "a comment is about comparisons: name the comparison.json, or the folder of `tracerig compare`";
+        let said = "a comment is about comparisons: name the comparison.json, or the folder of \
+                    `tracerig compare`";
         return Err(Usage(said.to_owned()).into());
     }
     let mut runs = shown.comparisons.iter().flat_map(|read| &read.runs);
@@ -310,7 +314,8 @@ fn json(shown: &Shown) -> anyhow::Result<String> {
 fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
     if let Some(wrong) = records.iter().find(|record| record.outcome.status == Status::Mismatch) {
         output::say(&format!(
-            "tracerig: run {} gave wrong answers, so its figures are not exported; see `tracerig report`",
+            "tracerig: run {} gave wrong answers, so its figures are not exported; see `tracerig \
+             report`",
             wrong.id
         ));
         return Ok(Code::MISMATCH);

@@ -29,9 +29,10 @@ use crate::scenario::repro::{self, Again, ReproError};
 /// Exit codes without --bisect: 0 agrees or better, 3 wrong answer, 4 regression, 5 inconclusive, 1
 /// failed, 2 wrong arguments, 130 interrupted.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig repro tracerig-out/relaunch-20261122T041721Z-4e05\n  tracerig repro good/record.json --bisect --counters-only --bin target/release/tracerig"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig repro tracerig-out/relaunch-20261122T041721Z-4e05\n  \
+                       tracerig repro good/record.json --bisect --counters-only --bin \
+                       target/release/tracerig")]
 pub(super) struct Arguments {
     /// record.json of a run, or its folder.
     #[arg(value_name = "RECORD")]
@@ -56,7 +57,11 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "bin")]
     allow_command: bool,
     /// Samples per arm [default: as many as in the record]; with --pairs, pairs per arm.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES)
+    )]
     samples: Option<u64>,
     /// Folder for the record of the repetition [default: none].
     #[arg(long, value_name = "DIR")]

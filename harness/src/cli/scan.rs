@@ -25,9 +25,9 @@ use crate::interrupt;
 /// The database is opened read-only. A memo remembers what was found, so the next scan reads only
 /// new rows; the answer is the same as that of a full scan.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig scan --db ~/.codex/logs_2.sqlite\n  tracerig scan --db ~/.codex/logs_2.sqlite --since 2026-06-01 --format json"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig scan --db ~/.codex/logs_2.sqlite\n  \
+                       tracerig scan --db ~/.codex/logs_2.sqlite --since 2026-06-01 --format json")]
 pub(super) struct Arguments {
     /// Trace database: logs_2.sqlite in the Codex home.
     #[arg(long, value_name = "PATH")]
@@ -54,7 +54,12 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// Seconds to wait for a locked database.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_BUSY_SECONDS))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "5",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_BUSY_SECONDS)
+    )]
     busy_timeout: u64,
 }
 

@@ -31,7 +31,8 @@ impl Shown {
                 self.position(progress.done);
             }
             Event::NeverCold(folder) => output::say(&format!(
-                "{}: pages of files here cannot be dropped from the page cache; arms with a cold one are left out",
+                "{}: pages of files here cannot be dropped from the page cache; arms with a cold \
+                 one are left out",
                 folder.display()
             )),
             Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),

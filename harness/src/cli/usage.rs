@@ -30,9 +30,10 @@ use crate::interrupt;
 /// Skipped files and lines are reported, one line per kind. The exit code is 1 if a file or folder
 /// cannot be read.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig usage\n  tracerig usage ~/.codex --by week,model --since 2026-06-01\n  tracerig usage ~/.codex /backup/.codex --by session --details"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig usage\n  \
+                       tracerig usage ~/.codex --by week,model --since 2026-06-01\n  \
+                       tracerig usage ~/.codex /backup/.codex --by session --details")]
 pub(super) struct Arguments {
     /// Codex homes; a session found in several counts once [default: $CODEX_HOME, else ~/.codex].
     #[arg(value_name = "DIR")]
@@ -117,7 +118,8 @@ fn memo(arguments: &Arguments, home: &Path) -> anyhow::Result<Option<PathBuf>> {
 fn refresh(arguments: &Arguments, view: &View) -> anyhow::Result<Vec<Home>> {
     let paths = paths(arguments)?;
     if arguments.memo.is_some() && paths.len() > 1 {
-        let why = "--memo names the memo of one home. Leave it out: each home has its own in the cache folder";
+        let why = "--memo names the memo of one home. Leave it out: each home has its own in the \
+                   cache folder";
         return Err(super::Usage(why.to_owned()).into());
     }
     let archive = |path: &PathBuf| {

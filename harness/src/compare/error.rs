@@ -29,7 +29,11 @@ pub enum CompareError {
         source: DefinitionError,
     },
     /// A file cannot be read or written.
-    #[error("{}: cannot {action}: {source}. Check the path, the permissions of the folder and the room on its disk", path.display())]
+    #[error(
+        "{}: cannot {action}: {source}. Check the path, the permissions of the folder and the room \
+         on its disk",
+        path.display()
+    )]
     Io {
         /// The file.
         path: PathBuf,

@@ -107,7 +107,8 @@ pub fn build(
                     return Err(CompareError::Build {
                         what: format!("cargo build of {name}"),
                         said: "what was built says that it is of another revision".to_owned(),
-                        remedy: "Remove the folder tracerig/compare in the target folder and try again",
+                        remedy: "Remove the folder tracerig/compare in the target folder and try \
+                                 again",
                     });
                 }
             }
@@ -143,7 +144,8 @@ pub fn last_tag(folder: &Path) -> Result<String, CompareError> {
     Ok(tag)
 }
 
-const NO_TAG: &str = "Name a revision with --since REV; a shallow clone gets its tags with `git fetch --unshallow --tags`";
+const NO_TAG: &str = "Name a revision with --since REV; a shallow clone gets its tags with `git \
+                      fetch --unshallow --tags`";
 
 /// This program, if it is what a build of the work tree at `root` would make.
 fn this_program(root: &Path) -> Result<Option<PathBuf>, CompareError> {
@@ -160,7 +162,8 @@ fn this_program(root: &Path) -> Result<Option<PathBuf>, CompareError> {
     Ok(std::env::current_exe().ok())
 }
 
-const NO_REPOSITORY: &str = "Run it inside the git repository of tracerig, or give executables with --base-bin and --new-bin";
+const NO_REPOSITORY: &str = "Run it inside the git repository of tracerig, or give executables \
+                             with --base-bin and --new-bin";
 const NO_REVISION: &str =
     "Give a commit, branch or tag that `git log` knows; a shallow clone may lack it";
 
@@ -219,7 +222,8 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     let failed = |said: String| CompareError::Build {
         what: format!("cargo build of {}", tree.display()),
         said,
-        remedy: "What cargo said stands above; build it by hand, and give the executable with --base-bin or --new-bin",
+        remedy: "What cargo said stands above; build it by hand, and give the executable with \
+                 --base-bin or --new-bin",
     };
     let mut command = Command::new(program);
     command

@@ -7,7 +7,8 @@ use tracerig_reports::history::Commit;
 
 use crate::git::{GitError, git};
 
-const UNKNOWN: &str = "Run it inside the git repository, and give a commit, branch or tag that `git log` knows; a shallow clone may lack it";
+const UNKNOWN: &str = "Run it inside the git repository, and give a commit, branch or tag that \
+                       `git log` knows; a shallow clone may lack it";
 
 /// Characters of a subject that are kept.
 const MOST_SUBJECT: usize = 200;
@@ -59,8 +60,14 @@ mod tests {
 
     #[test]
     fn a_commit_is_read_from_its_object() {
-        let object = "tree 1\nparent 22\nparent 33\nauthor A <a> 5 +0100\ncommitter C D <c> 1796040000 -0200\n\
-                      gpgsig x\n parent 44\n\nSubject\n\nparent 55\n";
+        let object = "tree 1\n\
+                      parent 22\n\
+                      parent 33\n\
+                      author A <a> 5 +0100\n\
+                      committer C D <c> 1796040000 -0200\n\
+                      gpgsig x\n parent 44\n\n\
+                      Subject\n\n\
+                      parent 55\n";
         let found = parse("11", object).unwrap();
         assert_eq!((found.parent.as_deref(), found.subject.as_str()), (Some("22"), "Subject"));
         assert_eq!(found.committed, "2026-11-30T12:00:00Z");

@@ -45,7 +45,8 @@ pub enum HistoryError {
     Git(#[from] GitError),
     /// There is no such folder or branch.
     #[error(
-        "there is no history at {0}; add a run with `tracerig history add RECORD`, or name the place of the history"
+        "there is no history at {0}; add a run with `tracerig history add RECORD`, or name the \
+         place of the history"
     )]
     Missing(String),
     /// What would be added is there.

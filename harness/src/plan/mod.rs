@@ -107,7 +107,8 @@ const MOST_TOLERATED_PERCENT: f64 = 5.0;
 pub enum PlanError {
     /// No plan of this name comes with the program.
     #[error(
-        "there is no plan `{0}`; choose among quick, ci, release, or give the path of a plan file (with a / in it, or ending in .toml)"
+        "there is no plan `{0}`; choose among quick, ci, release, or give the path of a plan file \
+         (with a / in it, or ending in .toml)"
     )]
     Unknown(String),
     /// The file cannot be read.

@@ -22,10 +22,11 @@ mod tests {
 
     #[test]
     fn calls_are_read_with_and_without_errors() {
-        let text = "% time     seconds  usecs/call     calls    errors syscall\n------ ----\n \
-            51.77    0.000205         205         1           execve\n  0.25    0.000001           1       173         2 pread64\n\
-            ------ ----------- ----------- --------- --------- ------------------\n\
-            100.00    0.000396           6       174         2 total\n";
+        let text = "% time     seconds  usecs/call     calls    errors syscall\n\
+                    ------ ----\n 51.77    0.000205         205         1           execve\n  \
+                    0.25    0.000001           1       173         2 pread64\n\
+                    ------ ----------- ----------- --------- --------- ------------------\n\
+                    100.00    0.000396           6       174         2 total\n";
         let own = costs(text).into_iter().map(|(name, cost)| (name, cost.own));
         assert_eq!(
             own.collect::<Vec<_>>(),

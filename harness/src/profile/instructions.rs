@@ -59,8 +59,21 @@ mod tests {
 
     #[test]
     fn a_function_has_its_own_instructions_and_not_those_of_what_it_calls() {
-        let text = "events: Ir\nsummary: 99\n\nfn=(1) main\n0 5\ncfn=(2) scan::h0123456789abcdef\ncalls=3 0 \n0 70\n\
-            +1 7\n\nfn=(2)\n0 40\ncfn=(3) walk'2\ncalls=1 0\n* 30\n\nfn=(3)\n12 30\n";
+        let text = "events: Ir\n\
+                    summary: 99\n\n\
+                    fn=(1) main\n\
+                    0 5\n\
+                    cfn=(2) scan::h0123456789abcdef\n\
+                    calls=3 0 \n\
+                    0 70\n\
+                    +1 7\n\n\
+                    fn=(2)\n\
+                    0 40\n\
+                    cfn=(3) walk'2\n\
+                    calls=1 0\n\
+                    * 30\n\n\
+                    fn=(3)\n\
+                    12 30\n";
         let expected = [("main", 12), ("scan", 40), ("walk", 30)];
         let own = costs(text).into_iter().map(|(name, cost)| (name, cost.own));
         assert_eq!(own.collect::<Vec<_>>(), expected.map(|(name, own)| (name.to_owned(), own)));

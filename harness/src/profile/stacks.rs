@@ -57,10 +57,13 @@ mod tests {
     #[test]
     fn samples_are_added_by_stack_from_the_outermost() {
         let script = "perf-exec \n\tffffffff82 do_syscall_64 ([kernel.kallsyms])\n\n\
-            tracerig \n\t  55d0 memchr::find::h0123456789abcdef (/a b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
-            tracerig \n\t  55d0 memchr::find::hfedcba9876543210 (/a b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
-            tracerig \n\t7f00 [unknown] (/usr/lib/libc.so.6)\n\t  55d1 [T; 4]::run (/tracerig)\n\n\
-            tracerig \n\t0 [unknown] ([unknown])\n\t  55d1 main (/a b/tracerig)\n\n";
+                      tracerig \n\t  55d0 memchr::find::h0123456789abcdef (/a \
+                      b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
+                      tracerig \n\t  55d0 memchr::find::hfedcba9876543210 (/a \
+                      b/tracerig)\n\t  55d1 main (/a b/tracerig)\n\n\
+                      tracerig \n\t7f00 [unknown] (/usr/lib/libc.so.6)\n\t  55d1 [T; 4]::run \
+                      (/tracerig)\n\n\
+                      tracerig \n\t0 [unknown] ([unknown])\n\t  55d1 main (/a b/tracerig)\n\n";
         let mut stacks = Stacks::new();
         of_script(&mut stacks, script);
         let expected =

@@ -39,7 +39,10 @@ pub enum ScenarioError {
     #[error(transparent)]
     Threads(#[from] ThreadsError),
     /// What should agree about the right answer does not, so there is nothing to measure.
-    #[error("{}: {who} ({difference}). This is a defect; please report it with the recipe and the seed", path.display())]
+    #[error(
+        "{}: {who} ({difference}). This is a defect; please report it with the recipe and the seed",
+        path.display()
+    )]
     Disagreement {
         /// The database or the archive.
         path: PathBuf,
@@ -50,7 +53,11 @@ pub enum ScenarioError {
     },
     /// The appended rows change nothing in the answer, so that a launch could overlook them
     /// unnoticed.
-    #[error("{}: the {rows} rows appended bring no new turn, so that no answer could prove they were read. Choose another --seed", path.display())]
+    #[error(
+        "{}: the {rows} rows appended bring no new turn, so that no answer could prove they were \
+         read. Choose another --seed",
+        path.display()
+    )]
     NothingNew {
         /// The working copy.
         path: PathBuf,
@@ -58,7 +65,11 @@ pub enum ScenarioError {
         rows: u64,
     },
     /// The sessions that can go on are fewer than the plan asks for.
-    #[error("{}: only {there} sessions can go on, and {asked} are asked for. Choose a larger archive, or name arms that read fewer", path.display())]
+    #[error(
+        "{}: only {there} sessions can go on, and {asked} are asked for. Choose a larger archive, \
+         or name arms that read fewer",
+        path.display()
+    )]
     TooFew {
         /// The archive.
         path: PathBuf,
@@ -69,7 +80,9 @@ pub enum ScenarioError {
     },
     /// The dataset is not the one that a run is to be repeated on.
     #[error(
-        "the {what} of `{recipe}` are not those of the record: {found} instead of {expected}. Repeat it with the tracerig that made the record (its version and revision stand in it){or}"
+        "the {what} of `{recipe}` are not those of the record: {found} instead of {expected}. \
+         Repeat it with the tracerig that made the record (its version and revision stand in \
+         it){or}"
     )]
     OtherData {
         /// What differs.
@@ -85,7 +98,8 @@ pub enum ScenarioError {
     },
     /// The candidate of a record says that it is another version now.
     #[error(
-        "the record is of {name}@{expected}, and this command says that it is version {found}; install {expected}, or make a new record with --candidate"
+        "the record is of {name}@{expected}, and this command says that it is version {found}; \
+         install {expected}, or make a new record with --candidate"
     )]
     OtherCandidate {
         /// What the user calls it.
@@ -97,13 +111,21 @@ pub enum ScenarioError {
     },
     /// The file system cannot drop pages from memory, and nothing but arms with a cold page cache
     /// was asked for.
-    #[error("{}: pages of files here cannot be dropped from the page cache, and only arms with a cold one were asked for. Move the cache with {} to a disk", path.display(), tracerig_datasets::CACHE_VARIABLE)]
+    #[error(
+        "{}: pages of files here cannot be dropped from the page cache, and only arms with a cold \
+         one were asked for. Move the cache with {} to a disk",
+        path.display(), tracerig_datasets::CACHE_VARIABLE
+    )]
     NeverCold {
         /// Where the working copy was to be made.
         path: PathBuf,
     },
     /// The file system has too little room for a working copy.
-    #[error("{}: the run needs {needed} bytes for its working copy and {available} are free. Make room, or move the cache with {}", path.display(), tracerig_datasets::CACHE_VARIABLE)]
+    #[error(
+        "{}: the run needs {needed} bytes for its working copy and {available} are free. Make \
+         room, or move the cache with {}",
+        path.display(), tracerig_datasets::CACHE_VARIABLE
+    )]
     NoRoom {
         /// Where the copy was to be made.
         path: PathBuf,
@@ -113,7 +135,11 @@ pub enum ScenarioError {
         available: u64,
     },
     /// A file of the run cannot be read or written.
-    #[error("{}: cannot {action}: {source}. Check the permissions of the folder and the room on its disk", path.display())]
+    #[error(
+        "{}: cannot {action}: {source}. Check the permissions of the folder and the room on its \
+         disk",
+        path.display()
+    )]
     Io {
         /// The file.
         path: PathBuf,
@@ -123,7 +149,11 @@ pub enum ScenarioError {
         source: std::io::Error,
     },
     /// SQLite refused while the working copy was examined.
-    #[error("{}: cannot be examined: {source}. Remove the dataset with `tracerig dataset remove` and build it again", path.display())]
+    #[error(
+        "{}: cannot be examined: {source}. Remove the dataset with `tracerig dataset remove` and \
+         build it again",
+        path.display()
+    )]
     Sqlite {
         /// The database.
         path: PathBuf,

@@ -40,7 +40,8 @@ pub enum NotInvited {
     Unavailable(String, String),
     /// It answers other questions.
     #[error(
-        "{0} does not offer the contract `{1}`; see `capabilities` and `contracts` in docs/protocol.md"
+        "{0} does not offer the contract `{1}`; see `capabilities` and `contracts` in \
+         docs/protocol.md"
     )]
     OtherContract(String, Contract),
     /// This machine has no room for temporary files.

@@ -81,7 +81,10 @@ pub(super) fn unmet(cache: Cache, least: u64, launch: &Launch) -> Option<String>
                 return Some(format!("{resident} pages could not be dropped from the page cache"));
             }
             (read < least).then(|| {
-                format!("only {read} bytes came from the device, although {least} or more had to be read")
+                format!(
+                    "only {read} bytes came from the device, although {least} or more had to \
+                         be read"
+                )
             })
         }
     }

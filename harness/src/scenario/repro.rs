@@ -16,17 +16,20 @@ use super::{Definition, DefinitionError, Kind, Place, ScenarioError, Tell, run};
 pub enum ReproError {
     /// The scenario is not known.
     #[error(
-        "the record is of the scenario `{0}`, which this tracerig does not know; use the one that made it (its version stands in the record)"
+        "the record is of the scenario `{0}`, which this tracerig does not know; use the one that \
+         made it (its version stands in the record)"
     )]
     Scenario(String),
     /// The plan of the record cannot be had from this program.
     #[error(
-        "the plan of the record cannot be made again: {0}; use the tracerig that made it (its version stands in the record)"
+        "the plan of the record cannot be made again: {0}; use the tracerig that made it (its \
+         version stands in the record)"
     )]
     Plan(String),
     /// The run was made on the user's own database.
     #[error(
-        "the record is of a run on a database of one's own, which is not in it; name the same database with --db"
+        "the record is of a run on a database of one's own, which is not in it; name the same \
+         database with --db"
     )]
     OwnDatabase,
     /// A database is named for a run on generated data.
@@ -34,7 +37,8 @@ pub enum ReproError {
     NoDatabase(String),
     /// The record holds commands, and nobody allowed to run them.
     #[error(
-        "the record would run the command {0}; read it, and pass --allow-command to run it in this folder"
+        "the record would run the command {0}; read it, and pass --allow-command to run it in this \
+         folder"
     )]
     NotAllowed(String),
     /// The recipe of the record.

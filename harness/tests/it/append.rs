@@ -137,7 +137,8 @@ fn a_store_that_loses_reorders_or_lies_fails_the_run() {
     let rows = saboteur(
         &program,
         "saboteur",
-        "for history in $(find \"$folder\" -name '*.jsonl'); do sed -i '1s/openai/nobody/' \"$history\"; done",
+        "for history in $(find \"$folder\" -name '*.jsonl'); do sed -i '1s/openai/nobody/' \
+         \"$history\"; done",
     );
     let record = run_with(&program, &rows, "sync");
     match &record.samples[0].state {

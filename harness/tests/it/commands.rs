@@ -269,8 +269,14 @@ fn a_plan_may_run_commands_and_compares_them_with_nothing() {
     let path = program.path("plan.toml");
     let plan = |more: &str| {
         let compare = "[compare]\npairs = 1\nmargin_percent = 2\nbudget_percent = 5\nwhy = \"w\"\n";
-        let run = "[[run]]\nname = \"echo\"\nwhy = \"w\"\nscenario = \"command\"\narms = [\"command\"]\n\
-             argv = [\"echo\", \"a b\"]\nsamples = 1\nwhy_samples = \"w\"\n";
+        let run = "[[run]]\n\
+                   name = \"echo\"\n\
+                   why = \"w\"\n\
+                   scenario = \"command\"\n\
+                   arms = [\"command\"]\n\
+                   argv = [\"echo\", \"a b\"]\n\
+                   samples = 1\n\
+                   why_samples = \"w\"\n";
         std::fs::write(&path, format!("name = \"p\"\nwhy = \"w\"\n{compare}{run}{more}")).unwrap();
         let out = program.path("out");
         let _ = std::fs::remove_dir_all(&out);

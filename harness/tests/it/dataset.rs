@@ -188,7 +188,10 @@ fn a_folder_of_one_s_own_gets_the_dataset_and_nothing_is_overwritten() {
 fn words(database: &Path) -> BTreeSet<String> {
     let connection = rusqlite::Connection::open(database).unwrap();
     let mut statement = connection
-        .prepare("SELECT coalesce(CAST(feedback_log_body AS BLOB), x''), coalesce(thread_id, ''), coalesce(process_uuid, '') FROM logs")
+        .prepare(
+            "SELECT coalesce(CAST(feedback_log_body AS BLOB), x''), coalesce(thread_id, ''), \
+                  coalesce(process_uuid, '') FROM logs",
+        )
         .unwrap();
     let mut rows = statement.query([]).unwrap();
     let mut words = BTreeSet::new();
@@ -220,8 +223,9 @@ fn vocabulary() -> BTreeSet<String> {
         shapes.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("name = "));
     let keys = include_str!("../../../datasets/recipes/quick.toml").lines();
     let keys = keys.filter_map(|line| line.split(" = ").next());
-    let own = "Written tracerig dataset mimic sizes kinds rows content keys explained datasets recipes quick toml one own \
-               database nothing numbers taken processes threads resumed_threads levels oddities completions";
+    let own = "Written tracerig dataset mimic sizes kinds rows content keys explained datasets \
+               recipes quick toml one own database nothing numbers taken processes threads \
+               resumed_threads levels oddities completions";
     let all = kinds.chain(keys).chain([own]).collect::<Vec<_>>().join(" ");
     all.split(|letter: char| !letter.is_ascii_alphabetic()).map(str::to_owned).collect()
 }

@@ -18,11 +18,8 @@ fn the_scanner_passes_and_the_corpus_is_replayed_first() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/trace").canonicalize().unwrap();
     // The witnesses in a folder of their own are another story.
     let (out, files) = (program.path("out.xml"), kept::files(&corpus).unwrap());
-    let report = program.diff_json(
-        "trace",
-        &["--cases", "40", "--corpus", text(&corpus), "--junit", text(&out)],
-        0,
-    );
+    let asked = ["--cases", "40", "--corpus", text(&corpus), "--junit", text(&out)];
+    let report = program.diff_json("trace", &asked, 0);
     assert_eq!(report["random"], 40);
     assert_eq!(report["kept"].as_array().unwrap().len(), files.len());
     assert_eq!((&report["failed"], &report["found"]), (&0.into(), &Value::Array(Vec::new())));
@@ -441,7 +438,10 @@ fn what_is_outside_the_contract_is_counted_and_no_failure() {
     let file = program.path("below.txt");
     let text_of = |profile| {
         format!(
-            "{profile}append request turn=1 at=1\nrelaunch\noutside insert-below request turn=2 at=2\nrelaunch\n"
+            "{profile}append request turn=1 at=1\n\
+             relaunch\n\
+             outside insert-below request turn=2 at=2\n\
+             relaunch\n"
         )
     };
     std::fs::write(&file, text_of("profile hostile\n")).unwrap();

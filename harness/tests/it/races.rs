@@ -28,10 +28,16 @@ fn first_failure(text: &str, ablations: Ablations, tries: u64) -> Option<Failure
 
 #[test]
 fn a_scanner_that_lacks_a_rule_of_concurrency_is_found_out() {
-    let overtaken = "append request turn=1 at=1\nrelaunch\nappend request turn=2 at=2\n\
-                     race scan; scan; write append request turn=3 at=3 & append noise turn=0 at=4\n";
-    let written = "append request turn=1 at=1\nrelaunch\nappend request turn=1 at=2\n\
-                   race scan; write append request turn=2 at=3 & append request turn=3 at=4 & append noise turn=0 at=5\n";
+    let overtaken = "append request turn=1 at=1\n\
+                     relaunch\n\
+                     append request turn=2 at=2\n\
+                     race scan; scan; write append request turn=3 at=3 & append noise turn=0 \
+                     at=4\n";
+    let written = "append request turn=1 at=1\n\
+                   relaunch\n\
+                   append request turn=1 at=2\n\
+                   race scan; write append request turn=2 at=3 & append request turn=3 at=4 & \
+                   append noise turn=0 at=5\n";
     for (ablation, text) in
         [(Ablation::Stamp, overtaken), (Ablation::Lock, overtaken), (Ablation::Snapshot, written)]
     {

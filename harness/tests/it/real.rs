@@ -111,9 +111,10 @@ fn rows_that_tell(connection: &Connection, turn: &str) -> i64 {
     let inherited = own.map_or(0, |(id, thread, process)| {
         count(
             // A tier that a text quotes has its quotes escaped.
-            "SELECT count(*) FROM logs WHERE id <= ?1 AND thread_id = ?2 AND process_uuid = ?3 \
-             AND instr(feedback_log_body, 'Submission sub=Submission {') \
-             AND (instr(feedback_log_body, 'service_tier: Some(Some(\"') OR instr(feedback_log_body, 'service_tier: Some(None)'))",
+            "SELECT count(*) FROM logs WHERE id <= ?1 AND thread_id = ?2 AND process_uuid = ?3 AND \
+             instr(feedback_log_body, 'Submission sub=Submission {') AND (instr(feedback_log_body, \
+             'service_tier: Some(Some(\"') OR instr(feedback_log_body, 'service_tier: \
+             Some(None)'))",
             &[&id, &thread, &process],
         )
     });
@@ -154,8 +155,9 @@ fn turns_of(rows: &[(&str, &str)]) -> Vec<String> {
     for (target, body) in rows {
         connection
             .execute(
-                "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, thread_id, process_uuid) \
-                 VALUES (1795983548, 0, 'TRACE', ?1, 'session_loop{thread_id=T}:' || ?2, 'T', 'pid:1:u')",
+                "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, thread_id, \
+                 process_uuid) VALUES (1795983548, 0, 'TRACE', ?1, 'session_loop{thread_id=T}:' || \
+                 ?2, 'T', 'pid:1:u')",
                 (target, body),
             )
             .unwrap();

@@ -168,7 +168,8 @@ fn grouped(number: u64) -> String {
 fn tables() -> String {
     let rows: Vec<Row> = Codex::ALL.into_iter().map(row).collect();
     let mut text = String::from(
-        "| home | turns that ran | rows that tell a tier | priority turns that ran | found | false |\n\
+        "| home | turns that ran | rows that tell a tier | priority turns that ran | found | false \
+         |\n\
          | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in &rows {
@@ -182,7 +183,9 @@ fn tables() -> String {
         .unwrap();
     }
     text.push_str(
-        "\n| home | rollouts | threads | rows by Codex | inferred | tokens the server recorded | tokens found |\n\
+        "\n\
+         | home | rollouts | threads | rows by Codex | inferred | tokens the server recorded | \
+         tokens found |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in &rows {

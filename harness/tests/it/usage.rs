@@ -123,7 +123,8 @@ fn path(id: &str) -> String {
 fn whatever_is_skipped_or_inferred_is_told_in_a_line_a_kind() {
     let program = Program::new();
     let home = program.path("home");
-    let old = "{\"id\":\"a\",\"timestamp\":\"2025-06-01T10:00:00Z\",\"instructions\":null}\n{\"type\":\"message\"}\n";
+    let old = "{\"id\":\"a\",\"timestamp\":\"2025-06-01T10:00:00Z\",\"instructions\":null}\n\
+               {\"type\":\"message\"}\n";
     for name in ["a", "b", "c"] {
         write(&home, name, old);
     }

@@ -135,11 +135,13 @@ fn readback(summary: &Summary) -> Option<String> {
     let beyond = units::duration(parts.beyond_bare);
     if parts.read_back_ns < 0 || parts.write_ns < 0 {
         return Some(format!(
-            "The {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50) cannot be split: {SYNC} does not lie between them.",
+            "The {beyond} that {SYNC_READBACK} takes beyond {BARE} (p50) cannot be split: {SYNC} \
+             does not lie between them.",
         ));
     }
     Some(format!(
-        "{SYNC_READBACK} takes {beyond} more than {BARE} (p50): {} ({}) to read the row before and after, {} to write it.",
+        "{SYNC_READBACK} takes {beyond} more than {BARE} (p50): {} ({}) to read the row before and \
+         after, {} to write it.",
         units::duration(Duration::from_nanos(parts.read_back_ns.unsigned_abs())),
         words::percent(parts.read_back_share),
         units::duration(Duration::from_nanos(parts.write_ns.unsigned_abs())),
@@ -193,7 +195,8 @@ pub(crate) fn rows(summary: &Summary) -> String {
     let rows = &summary.rows;
     if rows.all_right() {
         return format!(
-            "Nothing was lost: all {} final rows equal the replay of their histories, in {} of {} that projected.",
+            "Nothing was lost: all {} final rows equal the replay of their histories, in {} of {} \
+             that projected.",
             units::count(rows.verified),
             units::count(rows.verified_launches),
             words::launches(rows.launches)
@@ -203,7 +206,8 @@ pub(crate) fn rows(summary: &Summary) -> String {
         return "No launch projected rows, so no row is verified.".to_owned();
     }
     format!(
-        "{} final rows equal the replay of their histories, in {} of {} that projected; {} wrong, {} without an answer.",
+        "{} final rows equal the replay of their histories, in {} of {} that projected; {} wrong, \
+         {} without an answer.",
         units::count(rows.verified),
         units::count(rows.verified_launches),
         words::launches(rows.launches),
@@ -216,8 +220,8 @@ pub(crate) fn rows(summary: &Summary) -> String {
 fn published(summary: &Summary) -> Option<String> {
     let measured = |name: &&str| summary.arm(name).is_some_and(|arm| arm.append.is_some());
     [ASYNC, ASYNC_PER_THREAD].iter().any(measured).then(|| {
-        "Published for comparison (openai/codex #30669, one trace, another machine): an append took its caller 3.485 ms during \
-         projections of 112.632 ms and 133.694 ms."
+        "Published for comparison (openai/codex #30669, one trace, another machine): an append \
+         took its caller 3.485 ms during projections of 112.632 ms and 133.694 ms."
             .to_owned()
     })
 }

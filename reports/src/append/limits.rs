@@ -36,7 +36,8 @@ pub(crate) fn limits(record: &Record, summary: &Summary) -> Vec<String> {
     said.extend(varying(summary));
     if plan.durability == AppendPlan::BUFFERED {
         said.push(
-            "Buffered: acknowledged appends survive the process, not the machine. Measure --durability fsync for that."
+            "Buffered: acknowledged appends survive the process, not the machine. Measure \
+             --durability fsync for that."
                 .to_owned(),
         );
     }
@@ -74,7 +75,8 @@ pub(super) fn of_candidates(record: &Record, summary: &Summary) -> Vec<String> {
 fn sharing(record: &Record, plan: &AppendPlan) -> String {
     let other = if plan.contended { ", the process that takes the lock" } else { "" };
     format!(
-        "The appends ({}){other} and the projecting workers share {}: work after an append slows the next ones.",
+        "The appends ({}){other} and the projecting workers share {}: work after an append slows \
+         the next ones.",
         words::plural(plan.threads, "thread"),
         words::plural(record.machine.cores, "core")
     )
@@ -82,10 +84,11 @@ fn sharing(record: &Record, plan: &AppendPlan) -> String {
 
 fn loops(plan: &AppendPlan) -> String {
     match plan.rate {
-        None => "Closed loop: a stalled thread makes no appends meanwhile, so a stall counts once (coordinated omission). \
-                 Use an open loop (--rate) for tails under steady load."
+        None => "Closed loop: a stalled thread makes no appends meanwhile, so a stall counts once \
+                 (coordinated omission). Use an open loop (--rate) for tails under steady load."
             .to_owned(),
-        Some(_) => "Open loop: an append is timed from its intended start, so a stall counts for every append that waited."
+        Some(_) => "Open loop: an append is timed from its intended start, so a stall counts for \
+                    every append that waited."
             .to_owned(),
     }
 }
@@ -117,8 +120,9 @@ fn waiting(summary: &Summary) -> Option<String> {
     let found: Vec<String> = summary.arms.iter().filter_map(in_line).collect();
     (!found.is_empty()).then(|| {
         format!(
-            "Most of the time of an append (p50) is waiting for earlier appends: {}. An arm that cannot keep up with the \
-             rate waits longer in longer samples: read that as \"cannot keep up\", not as a latency.",
+            "Most of the time of an append (p50) is waiting for earlier appends: {}. An arm that \
+             cannot keep up with the rate waits longer in longer samples: read that as \"cannot \
+             keep up\", not as a latency.",
             found.join(", ")
         )
     })
@@ -129,7 +133,8 @@ fn tails(summary: &Summary) -> Option<String> {
     let counts = || summary.arms.iter().filter_map(|arm| arm.append.map(|times| times.count));
     let fewest = counts().min()?;
     Some(format!(
-        "p99.9 rests on {}, max on one, and stalls come in bunches: they show what can happen, not how often.",
+        "p99.9 rests on {}, max on one, and stalls come in bunches: they show what can happen, not \
+         how often.",
         match fewest / 1000 {
             0 => "less than one append".to_owned(),
             n => format!("the slowest {}", words::plural(n, "append")),
@@ -189,7 +194,8 @@ fn varying(summary: &Summary) -> Option<String> {
     }
     (!found.is_empty()).then(|| {
         format!(
-            "Exact counters that differ between launches of an arm, although the items are the same: {}.",
+            "Exact counters that differ between launches of an arm, although the items are the \
+             same: {}.",
             found.into_iter().collect::<Vec<_>>().join(", ")
         )
     })

@@ -25,8 +25,9 @@ pub fn markdown(record: &Record, summary: &Summary) -> String {
 fn question(out: &mut Page, record: &Record, summary: &Summary) {
     out.block("# What does an append cost its caller?\n");
     out.paragraph(
-        "A conversation's history grows by an append, and its row of metadata in SQLite must follow. The row can be projected \
-         before the append returns, or after. What does the caller pay, how late is the row, and is anything lost?",
+        "A conversation's history grows by an append, and its row of metadata in SQLite must \
+         follow. The row can be projected before the append returns, or after. What does the \
+         caller pay, how late is the row, and is anything lost?",
     );
     out.list(answer::answer(summary));
     out.paragraph(&crate::remarks::end(record));
@@ -44,9 +45,10 @@ fn times(out: &mut Page, summary: &Summary) {
     let open = summary.condition.as_ref().is_some_and(|plan| plan.rate.is_some());
     let from = if open { "its intended start" } else { "its call" };
     out.paragraph(&format!(
-        "From {from} to its return, over all appends of all valid samples of an arm. Every round has one sample of each arm, in \
-         random order, each a fresh process. Ratios compare the quantiles of samples of one round and are medians over the \
-         rounds in which both arms have a valid sample; their intervals come from the bootstrap of that median, widened for few \
+        "From {from} to its return, over all appends of all valid samples of an arm. Every round \
+         has one sample of each arm, in random order, each a fresh process. Ratios compare the \
+         quantiles of samples of one round and are medians over the rounds in which both arms have \
+         a valid sample; their intervals come from the bootstrap of that median, widened for few \
          rounds."
     ));
     out.block(&tables::appends(summary).markdown());
@@ -69,18 +71,23 @@ fn rows(out: &mut Page, summary: &Summary) {
     }
     out.heading("Late rows and flushes");
     out.paragraph(
-        "Late: from the earliest append in a projection until the row has it, one value per projection. Flush: a call that waits \
-         until the row has everything accepted before it.",
+        "Late: from the earliest append in a projection until the row has it, one value per \
+         projection. Flush: a call that waits until the row has everything accepted before it.",
     );
     out.block(&table.markdown());
 }
 
 fn work(out: &mut Page, summary: &Summary) {
     out.heading("Work");
-    out.table("Per append, on average: rows written and transactions during the measured appends; syncs of histories, write calls and \
-         bytes of the whole process divided by all lines of its histories, warm-up and flushes included", &tables::work(summary));
     out.table(
-        "Per launch: appends per second while they were measured, median processor time, the rest as ranges",
+        "Per append, on average: rows written and transactions during the measured appends; \
+               syncs of histories, write calls and bytes of the whole process divided by all lines \
+               of its histories, warm-up and flushes included",
+        &tables::work(summary),
+    );
+    out.table(
+        "Per launch: appends per second while they were measured, median processor time, the rest \
+         as ranges",
         &tables::machine(summary),
     );
     out.table(

@@ -145,7 +145,8 @@ fn ratios_and_parts_by_hand() {
     let said = answer::answer(&summary).join("\n");
     assert!(
         said.contains(
-            "sync-readback takes 1.50 us more than bare (p50): 500 ns (33 %) to read the row before and after, 1.00 us to write it."
+            "sync-readback takes 1.50 us more than bare (p50): 500 ns (33 %) to read the row \
+             before and after, 1.00 us to write it."
         ),
         "{said}"
     );
@@ -198,9 +199,10 @@ fn the_first_sentence_is_the_answer() {
     };
     assert_eq!(
         first(&record),
-        "An append costs its caller 150 ns (p99 165 ns) if its row is projected after it returned (async), and 1.60 us (p99 \
-         1.76 us) if projected before it returns (sync-readback, as published): 10.7x as long (99 % interval 10.7 to 10.7), \
-         10.7x at p99 (10.7 to 10.7). Measured with 8 threads, buffered, closed loop, database idle."
+        "An append costs its caller 150 ns (p99 165 ns) if its row is projected after it returned \
+         (async), and 1.60 us (p99 1.76 us) if projected before it returns (sync-readback, as \
+         published): 10.7x as long (99 % interval 10.7 to 10.7), 10.7x at p99 (10.7 to 10.7). \
+         Measured with 8 threads, buffered, closed loop, database idle."
     );
     let without = |record: &mut Record, name: &str| {
         record.plan.arms.retain(|arm| arm.name != name);
@@ -306,7 +308,8 @@ fn each_loop_says_what_it_hides() {
     assert!(open.contains("about 7.97 us (p50 of bare)"), "{open}");
     assert!(
         open.contains(
-            "waiting for earlier appends: sync-readback 216 ms of 246 ms, sync 179 ms of 205 ms. An arm"
+            "waiting for earlier appends: sync-readback 216 ms of 246 ms, sync 179 ms of 205 ms. \
+             An arm"
         ),
         "{open}"
     );
@@ -452,14 +455,11 @@ fn each_scenario_is_rendered_as_what_it_is() {
     // A record without a condition is not an append run, and claims nothing.
     let summary = Summary::of(&relaunch);
     assert!(summary.condition.is_none() && summary.arms.iter().all(|arm| arm.append.is_none()));
-    assert!(
-        super::details(&relaunch, &summary)
-            .contains("no condition of appends, so it has no figures")
-    );
+    let details = super::details(&relaunch, &summary);
+    assert!(details.contains("no condition of appends, so it has no figures"));
 }
 
-/// What was made for relaunches meets a record of appends where a program does not ask which one it
-/// has.
+/// What was made for relaunches meets appends where a program does not ask which of both it has.
 #[test]
 fn renderers_of_relaunches_claim_nothing_of_an_append_run() {
     for record in [closed(), open()] {

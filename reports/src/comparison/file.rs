@@ -89,7 +89,8 @@ impl Comparisons {
             0 => None,
             _ if explained => None,
             code => Some(format!(
-                "An error ended the comparison (exit code {code}): the other runs were not compared."
+                "An error ended the comparison (exit code {code}): the other runs were not \
+                 compared."
             )),
         }
     }

@@ -144,12 +144,13 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::OtherMachine { base, new } => write!(
                 f,
-                "Times are not compared: the machines differ (fingerprints {base} and {new}). Run both programs on one machine \
-                 to compare times."
+                "Times are not compared: the machines differ (fingerprints {base} and {new}). Run \
+                 both programs on one machine to compare times."
             ),
             Refusal::OtherProfile { base, new } => write!(
                 f,
-                "Times are not compared: the builds differ (profiles {base} and {new}). Build both with the same profile."
+                "Times are not compared: the builds differ (profiles {base} and {new}). Build both \
+                 with the same profile."
             ),
         }
     }

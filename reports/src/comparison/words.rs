@@ -204,8 +204,9 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     ];
     if basis(Basis::Paired) {
         said.push(format!(
-            "Times are the median ratio of pairs measured alternately. Slower or faster: the whole {} interval, corrected for {} (Holm), lies \
-             beyond the margin of {}, and a second run confirms it. Same: a change of {} (the noise budget) is ruled out.",
+            "Times are the median ratio of pairs measured alternately. Slower or faster: the whole \
+             {} interval, corrected for {} (Holm), lies beyond the margin of {}, and a second run \
+             confirms it. Same: a change of {} (the noise budget) is ruled out.",
             words::confidence(),
             words::plural(arms.len() as u64 + beside, "arm"),
             words::percent(*margin),
@@ -214,9 +215,10 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     }
     if basis(Basis::Unpaired) {
         said.push(format!(
-            "The runs were made at different times, so samples are not pairs: the intervals show how times vary within a run, not what \
-             changed between the runs. So only a change of {} or more is reported, and \"same\" needs a noise budget above that ({} here). \
-             To find smaller changes, compare the programs in pairs.",
+            "The runs were made at different times, so samples are not pairs: the intervals show \
+             how times vary within a run, not what changed between the runs. So only a change of \
+             {} or more is reported, and \"same\" needs a noise budget above that ({} here). To \
+             find smaller changes, compare the programs in pairs.",
             words::percent(*between_runs),
             words::percent(*budget),
         ));
@@ -242,8 +244,9 @@ pub(crate) fn method(comparison: &Comparison) -> Vec<String> {
     let (base, new) = (comparison.base.cores, comparison.new.cores);
     if base != new {
         said.push(format!(
-            "The base used {}, the new program {new}: a full scan reads through as many connections, up \
-             to four, so counters that follow their number ({}) cannot be compared.",
+            "The base used {}, the new program {new}: a full scan reads through as many \
+             connections, up to four, so counters that follow their number ({}) cannot be \
+             compared.",
             words::plural(base, "core"),
             FOLLOW_CORES.join(", "),
         ));
@@ -262,8 +265,8 @@ pub(crate) fn noise(comparison: &Comparison) -> Option<String> {
         .iter()
         .fold((0, 0), |sum, noise| (sum.0 + noise.false_alarms, sum.1 + noise.resampled));
     Some(format!(
-        "The base compared with itself: {biased} of {} different. Of {} comparisons drawn at random from its pairs, {} different \
-         (false alarms, {}).",
+        "The base compared with itself: {biased} of {} different. Of {} comparisons drawn at \
+         random from its pairs, {} different (false alarms, {}).",
         words::plural(noise.len() as u64, "arm"),
         units::count(resampled),
         units::count(alarms),

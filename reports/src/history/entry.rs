@@ -132,7 +132,8 @@ impl Entry {
         let place = Place::of(first);
         if let Some(other) = records.iter().map(Place::of).find(|other| *other != place) {
             return Err(format!(
-                "the records are of several machines ({}, {} and {}, {}); add those of one machine at a time",
+                "the records are of several machines ({}, {} and {}, {}); add those of one machine \
+                 at a time",
                 place.fingerprint, place.platform, other.fingerprint, other.platform
             ));
         }

@@ -66,7 +66,8 @@ fn unchanged_code_has_no_steps() {
         .collect();
     let with = false_steps.iter().filter(|steps| **steps > 0).count();
     println!(
-        "{histories} histories of {COMMITS} commits and {} ratios without a change: {with} with a false step",
+        "{histories} histories of {COMMITS} commits and {} ratios without a change: {with} with a \
+         false step",
         ARMS.len()
     );
     // 1 % of 200.
@@ -90,8 +91,8 @@ fn planted_steps_are_found_where_they_are() {
         }
     }
     println!(
-        "{repetitions} histories with a row more and a 6 % slowdown: {exact} rows exactly, {near} slowdowns within two commits, \
-         {false_steps} false steps"
+        "{repetitions} histories with a row more and a 6 % slowdown: {exact} rows exactly, {near} \
+         slowdowns within two commits, {false_steps} false steps"
     );
     assert_eq!((exact, near), (repetitions, repetitions));
     assert!(false_steps <= 1, "{false_steps}");

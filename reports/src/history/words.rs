@@ -160,9 +160,10 @@ pub(crate) fn method(judged: &Judged) -> Vec<String> {
             words::plural(counters, "counter")
         ),
         format!(
-            "{} of times to the floor of the same run: advisory. A step is a change of level that noise gives with a false discovery \
-             rate of {} (seeded binary segmentation with permutations; Benjamini-Hochberg over all ratios), of {} or more, with \
-             3 commits on each side.",
+            "{} of times to the floor of the same run: advisory. A step is a change of level that \
+             noise gives with a false discovery rate of {} (seeded binary segmentation with \
+             permutations; Benjamini-Hochberg over all ratios), of {} or more, with 3 commits on \
+             each side.",
             words::plural(judged.judged as u64, "ratio"),
             words::percent(rules.rate),
             words::percent(rules.margin),

@@ -20,7 +20,8 @@ pub(super) fn section(out: &mut Markup, document: &Value) {
     out.leaf(
         "p",
         &[],
-        "Each rule is switched off alone, and histories are searched that then go wrong. A rule without one is untested or useless.",
+        "Each rule is switched off alone, and histories are searched that then go wrong. A rule \
+         without one is untested or useless.",
     );
     let mut lists = Vec::new();
     find(document, "", &mut lists);

@@ -22,8 +22,8 @@ fn parts_of_curve(count: u64) -> impl Iterator<Item = f64> {
 }
 
 /// What was asked.
-pub(super) const QUESTION: &str = "What does an append cost its caller when its row in SQLite is projected before it returns, or after, \
-                                   and is anything lost?";
+pub(super) const QUESTION: &str = "What does an append cost its caller when its row in SQLite is \
+                                   projected before it returns, or after, and is anything lost?";
 
 /// The answer in sentences.
 pub(super) fn answer(record: &Record) -> Vec<String> {
@@ -140,7 +140,8 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     let caption = Caption {
         id: format!("{id}-distribution"),
         title: "Distribution of each arm.",
-        how: "How many appends took how long. Heights are square roots, so that a tail of a thousandth is visible. The lines are p50 and p99.",
+        how: "How many appends took how long. Heights are square roots, so that a tail of a \
+              thousandth is visible. The lines are p50 and p99.",
     };
     plot::density(out, &caption, &densities);
 }
@@ -181,7 +182,8 @@ fn order(out: &mut Markup, id: &str, record: &Record, palette: &Palette) {
     let caption = Caption {
         id: format!("{id}-order"),
         title: "The run in order.",
-        how: "The p50 of each sample relative to the median of its arm, in the order taken; the line is the running median. A slope or a step means that the machine changed.",
+        how: "The p50 of each sample relative to the median of its arm, in the order taken; the \
+              line is the running median. A slope or a step means that the machine changed.",
     };
     plot::order(out, &caption, &legend, &dots);
 }
@@ -192,7 +194,8 @@ fn tables(out: &mut Markup, summary: &Summary) {
         out.leaf("h3", &[], "Late rows and flushes");
         parts::table(
             out,
-            "Late: from the earliest append in a projection until the row has it. Flush: waiting until the row has everything accepted before",
+            "Late: from the earliest append in a projection until the row has it. Flush: waiting \
+             until the row has everything accepted before",
             &late,
         );
     }

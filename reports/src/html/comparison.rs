@@ -94,8 +94,8 @@ pub(super) fn chart<'a>(
     let changes: Vec<Change> = arms.filter_map(change).collect();
     let margin = runs.first().map_or(0.02, |run| run.comparison.verdicts.rules.margin);
     let how = format!(
-        "A dot is the median change of an arm, the line its 99 % interval. The grey band is the margin \
-         of {}: changes within it are ignored.",
+        "A dot is the median change of an arm, the line its 99 % interval. The grey band is the \
+         margin of {}: changes within it are ignored.",
         crate::words::percent(margin)
     );
     let caption =

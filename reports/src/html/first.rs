@@ -216,7 +216,8 @@ fn verified(records: &[Record]) -> (&'static str, String) {
         (
             "doubt",
             format!(
-                "No answer is wrong: {right_of} of {of} gave one, and each was compared with the oracle's."
+                "No answer is wrong: {right_of} of {of} gave one, and each was compared with the \
+                 oracle's."
             ),
         )
     }

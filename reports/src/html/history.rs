@@ -100,7 +100,8 @@ fn arm(out: &mut Markup, judged: &Judged, id: &str, series: &[&Series], left: &m
     }
     if !others.is_empty() {
         let said = format!(
-            "{} more changed, but a page has at most {MOST_PICTURES} pictures; the steps are in the table above.",
+            "{} more changed, but a page has at most {MOST_PICTURES} pictures; the steps are in \
+             the table above.",
             crate::words::plural(others.len() as u64, "series")
         );
         out.leaf("p", &[], &said.replace("seriess", "series"));
@@ -134,7 +135,8 @@ fn picture(out: &mut Markup, judged: &Judged, id: String, series: &Series) {
         Some(first) => format!("{name}, first {} ({}).", units::count(first), series.place),
         None => format!("Time to that of the floor ({}).", series.place),
     };
-    let how = "A dot is a commit, a ring around it one that did not pass; a vertical line is a step, dashed if nobody explained it.";
+    let how = "A dot is a commit, a ring around it one that did not pass; a vertical line is a \
+               step, dashed if nobody explained it.";
     let told = |at: usize, value: String| {
         let commit = &judged.commits[at];
         format!("{} {}: {value}", short(&commit.revision), commit.subject)

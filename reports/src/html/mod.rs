@@ -105,7 +105,10 @@ fn document(title: &str, content: impl FnOnce(&mut Markup)) -> String {
     out.element("html", &[("lang", &"en"), ("xmlns", &"http://www.w3.org/1999/xhtml")], |out| {
         out.element("head", &[], |out| {
             out.empty("meta", &[("charset", &"utf-8")]);
-            out.empty("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
+            out.empty(
+                "meta",
+                &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")],
+            );
             out.empty("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);
             out.leaf("title", &[], title);
             out.element("style", &[], |out| out.verbatim(include_str!("style.css")));
@@ -115,7 +118,8 @@ fn document(title: &str, content: impl FnOnce(&mut Markup)) -> String {
             out.leaf(
                 "footer",
                 &[],
-                "Everything on this page is computed from the records of the runs, which have every raw sample.",
+                "Everything on this page is computed from the records of the runs, which have \
+                 every raw sample.",
             );
         });
     });
@@ -162,7 +166,8 @@ fn growth(out: &mut Markup, ladders: &[Vec<Record>]) {
         let caption = Caption {
             id: format!("growth-{}", at + 1),
             title: &format!("Median time by size, {}.", records[0].dataset.recipe),
-            how: "Both axes are logarithmic. A level line costs the same at any size; a line that rises with the size costs by the byte.",
+            how: "Both axes are logarithmic. A level line costs the same at any size; a line that \
+                  rises with the size costs by the byte.",
         };
         let names = ladder.arms();
         let palette = Palette::of(names.iter().map(|arm| arm.name.as_str()));
@@ -177,7 +182,8 @@ fn growth(out: &mut Markup, ladders: &[Vec<Record>]) {
         parts::table(
             out,
             &format!(
-                "Median wall times of launches, at {} rows; growth is the last compared with the first",
+                "Median wall times of launches, at {} rows; growth is the last compared with the \
+                 first",
                 rows.join(", ")
             ),
             &ladder.medians(),

@@ -23,7 +23,8 @@ pub(super) fn question(record: &Record) -> String {
     if command::of(record).is_some() {
         command::QUESTION.to_owned()
     } else if record.scenario == "relaunch" {
-        "What does a relaunch on a large trace database cost, with a memo of the last scan and without, and is the answer the same?"
+        "What does a relaunch on a large trace database cost, with a memo of the last scan and \
+         without, and is the answer the same?"
             .to_owned()
     } else if refresh::is_one(record) {
         refresh::QUESTION.to_owned()
@@ -123,8 +124,8 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     parts::table(
         out,
         &format!(
-            "Wall time of a launch. A sample is one launch, or the median of as many as take {} together; spread is the \
-             interquartile range divided by the median",
+            "Wall time of a launch. A sample is one launch, or the median of as many as take {} \
+             together; spread is the interquartile range divided by the median",
             units::duration(record.plan.launches.at_least)
         ),
         &tables::times(summary),
@@ -149,7 +150,9 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     let caption = Caption {
         id: format!("{id}-percentiles"),
         title: "Percentiles of single launches.",
-        how: "Further right: rarer launches. Further up: longer ones; the time axis is logarithmic. A level line means that slow launches are hardly slower than usual ones.",
+        how: "Further right: rarer launches. Further up: longer ones; the time axis is \
+              logarithmic. A level line means that slow launches are hardly slower than usual \
+              ones.",
     };
     plot::curve(out, &caption, &curves);
     let strips: Vec<Strip> = keys(record)
@@ -162,7 +165,8 @@ fn times(out: &mut Markup, id: &str, record: &Record, summary: &Summary, palette
     let caption = Caption {
         id: format!("{id}-distribution"),
         title: "Distribution of each arm.",
-        how: "Each dot is a sample relative to the median of its arm; the box has the middle half. A triangle at the edge marks a sample further out.",
+        how: "Each dot is a sample relative to the median of its arm; the box has the middle half. \
+              A triangle at the edge marks a sample further out.",
     };
     plot::strip(out, &caption, &strips);
 }
@@ -194,7 +198,9 @@ fn order(out: &mut Markup, id: &str, record: &Record, palette: &Palette) {
     let caption = Caption {
         id: format!("{id}-order"),
         title: "The run in order.",
-        how: "Each sample relative to the median of its arm, in the order taken; the line is the running median. A slope or a step means that the machine changed. Rings are excluded samples.",
+        how: "Each sample relative to the median of its arm, in the order taken; the line is the \
+              running median. A slope or a step means that the machine changed. Rings are excluded \
+              samples.",
     };
     out.leaf("h3", &[], "Did the machine change during the run?");
     plot::order(out, &caption, &legend, &dots);
@@ -226,7 +232,9 @@ fn where_it_goes(out: &mut Markup, id: &str, summary: &Summary) {
     let caption = Caption {
         id: format!("{id}-phases"),
         title: "Cold against hot, and where the time goes.",
-        how: "Medians of the phases of a launch. Hot and cold of one arm share a scale; different arms do not. \"process\" is what the engine does not see: start and end of its process.",
+        how: "Medians of the phases of a launch. Hot and cold of one arm share a scale; different \
+              arms do not. \"process\" is what the engine does not see: start and end of its \
+              process.",
     };
     out.leaf("h3", &[], "Cold against hot");
     plot::bars(out, &caption, &bars);
@@ -242,7 +250,8 @@ fn work(out: &mut Markup, summary: &Summary) {
     out.leaf("h3", &[], "Work");
     parts::table(
         out,
-        "Exact counters of a launch in full. They repeat on the same data, whatever the machine does",
+        "Exact counters of a launch in full. They repeat on the same data, whatever the machine \
+         does",
         &tables::exact_work(summary),
     );
     parts::details(out, "Advisory counters and resources", |out| {

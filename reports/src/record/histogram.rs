@@ -175,7 +175,8 @@ pub(crate) mod budget {
         LEFT.set(Some(left.unwrap_or(0)));
         left.map(drop).ok_or_else(|| {
             format!(
-                "all histograms together take more than {MOST_HISTOGRAM_BYTES} bytes of memory, the limit"
+                "all histograms together take more than {MOST_HISTOGRAM_BYTES} bytes of memory, \
+                 the limit"
             )
         })
     }

@@ -46,9 +46,9 @@ fn program(program: &Program) -> String {
 
 /// How the figures came about, for who has never seen such a report.
 pub(crate) fn explained() -> &'static str {
-    "Both versions of tracerig were built on this machine and launched in turn on the same data. Every \
-     answer was checked. An arm is one kind of launch, such as a relaunch with a warm memo. Work is counted \
-     exactly; times are compared in pairs."
+    "Both versions of tracerig were built on this machine and launched in turn on the same data. \
+     Every answer was checked. An arm is one kind of launch, such as a relaunch with a warm memo. \
+     Work is counted exactly; times are compared in pairs."
 }
 
 /// The verdict in one sentence.
@@ -193,9 +193,9 @@ pub(crate) fn work(release: &Release<'_>) -> Table {
 }
 
 /// What the table of times shows.
-pub(crate) const TIMES: &str = "Medians before and after, worst first. The change is the median of the \
-                                ratios of pairs, in which what slowed both cancels out; it is not the \
-                                ratio of the two medians";
+pub(crate) const TIMES: &str = "Medians before and after, worst first. The change is the median of \
+                                the ratios of pairs, in which what slowed both cancels out; it is \
+                                not the ratio of the two medians";
 
 /// The times of every arm before and after, worst first.
 pub(crate) fn times(release: &Release<'_>) -> Table {
@@ -242,7 +242,8 @@ pub(crate) fn left_out(release: &Release<'_>) -> Vec<String> {
         if excluded > 0 {
             let samples = words::plural(excluded, "sample");
             said.push(format!(
-                "{}: {samples} excluded, because the conditions of the arm were not met; they were taken again.",
+                "{}: {samples} excluded, because the conditions of the arm were not met; they were \
+                 taken again.",
                 run.name
             ));
         }
@@ -292,9 +293,9 @@ pub(crate) fn method(release: &Release<'_>) -> Vec<String> {
     }
     if release.budgets.is_some() {
         said.push(
-            "Budgets: a counter may not exceed its limit in any launch; a ratio is met or missed if its \
-             whole 99 % interval is on one side of the limit; a time counts only on the class of machine \
-             that it is given for."
+            "Budgets: a counter may not exceed its limit in any launch; a ratio is met or missed \
+             if its whole 99 % interval is on one side of the limit; a time counts only on the \
+             class of machine that it is given for."
                 .to_owned(),
         );
     }

@@ -11,11 +11,13 @@ use crate::ablation::rules;
 rules! {
     MemoChecksum "memo-checksum" "A memo is believed whose first file is damaged."
     MemoVersion "memo-version" "A memo of another format is read as if it were of this one."
-    MemoParser "memo-parser" "The memo of another parser is believed, whatever that one took a line for."
+    MemoParser "memo-parser" "The memo of another parser is believed, whatever that one took a \
+                              line for."
     MemoHome "memo-home" "The memo of another home is believed."
     MemoPrivate "memo-private" "Others than its owner may read the memo."
     MemoSaid "memo-said" "Nobody hears that a part of the memo is damaged."
-    ShardChecksum "shard-checksum" "A damaged part of the memo is believed, as far as it can be decoded."
+    ShardChecksum "shard-checksum" "A damaged part of the memo is believed, as far as it can be \
+                                    decoded."
     ShardStamp "shard-stamp" "A refresh that was overtaken replaces what the other one wrote."
     ShardUnchanged "shard-unchanged" "A part of the memo that did not change is written again."
     FileLinks "file-links" "Symbolic links to files are not followed."
@@ -25,7 +27,8 @@ rules! {
     Inode "inode" "A file is taken for another that stood in its place."
     Size "size" "A file is taken to be as it was although it grew or shrank."
     Modified "modified" "A file is taken to be as it was although its content was changed later."
-    Changed "changed" "A file is taken to be as it was although its time of modification was put back."
+    Changed "changed" "A file is taken to be as it was although its time of modification was put \
+                       back."
     Tick "tick" "A file that had just changed is believed to stay as it is."
     Gone "gone" "What is gone counts for ever."
     Unreadable "unreadable" "A file that cannot be read is forgotten."
@@ -41,13 +44,16 @@ rules! {
     Records "records" "Records of responses are not looked at, and every count counts."
     RecordsThread "records-thread" "The record of another thread's response counts."
     RecordsOnce "records-once" "The record of a response counts each time it stands there."
-    RecordsEndCounts "records-end-counts" "A response that is recorded counts once more by the count behind it."
+    RecordsEndCounts "records-end-counts" "A response that is recorded counts once more by the \
+                                           count behind it."
     InheritedTurn "inherited-turn" "What an older turn used counts, although it is the parent's."
-    InheritedFork "inherited-fork" "What stands in a fork before its first turn counts, although it is the parent's."
+    InheritedFork "inherited-fork" "What stands in a fork before its first turn counts, although \
+                                    it is the parent's."
     InheritedBurst "inherited-burst" "What was copied into a fork that names no turns counts again."
     InheritedOrdinal "inherited-ordinal" "What stands before a sub-agent's own history counts."
     Repetition "repetition" "A count that is written again counts again."
-    LastUsed "last-used" "What the total rose by counts, whatever the last response is said to have used."
+    LastUsed "last-used" "What the total rose by counts, whatever the last response is said to \
+                          have used."
     FirstOfFork "first-of-fork" "The first total of a file that continues another one counts whole."
     MissingKinds "missing-kinds" "A kind of tokens that a total lacks is compared as 0."
     Reset "reset" "Nothing counts where a session began to count anew."
@@ -57,8 +63,10 @@ rules! {
     NoTier "no-tier" "Settings without a tier leave the tier as it was."
     Said "said" "What a rollout says of its tier is not looked at."
     Join "join" "A trace database is not asked for a tier."
-    JoinRemembered "join-remembered" "A trace database is not asked for the tier of what is remembered."
-    Quarters "quarters" "What was used is kept by the hour, and belongs to no day of some time zones."
+    JoinRemembered "join-remembered" "A trace database is not asked for the tier of what is \
+                                      remembered."
+    Quarters "quarters" "What was used is kept by the hour, and belongs to no day of some time \
+                         zones."
     FirstMeta "first-meta" "The last line about the session says which one it is."
     SessionId "session-id" "A session is told by the name of its file."
     Segments "segments" "A segment is a session of its own."
@@ -71,7 +79,8 @@ rules! {
     Copies "copies" "A copy of a session counts beside it."
     CopiesAnywhere "copies-anywhere" "Only a copy among the archived sessions is noticed."
     CopiesRemembered "copies-remembered" "Copies are compared by each refresh."
-    CopiesSettled "copies-settled" "What was found out about copies is believed of whatever stands there now."
+    CopiesSettled "copies-settled" "What was found out about copies is believed of whatever stands \
+                                    there now."
     CopiesDamaged "copies-damaged" "Copies are not told where a part of the memo is damaged."
     Longer "longer" "The shorter of two copies counts."
     Diverged "diverged" "Of two sessions of one id only one counts, whatever they hold."

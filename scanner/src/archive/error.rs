@@ -14,7 +14,11 @@ pub enum ArchiveError {
         path: PathBuf,
     },
     /// The folder holds no sessions.
-    #[error("{}: has neither `sessions` nor `archived_sessions`. Name the home of Codex, ~/.codex as a rule", path.display())]
+    #[error(
+        "{}: has neither `sessions` nor `archived_sessions`. Name the home of Codex, ~/.codex as a \
+         rule",
+        path.display()
+    )]
     NoArchive {
         /// The path as given.
         path: PathBuf,
@@ -26,7 +30,10 @@ pub enum ArchiveError {
         path: PathBuf,
     },
     /// The folder of the memo holds a file that is nobody's memo where one of the memo would stand.
-    #[error("{}: no file of a memo, and left as it is. Name another folder for the memo", path.display())]
+    #[error(
+        "{}: no file of a memo, and left as it is. Name another folder for the memo",
+        path.display()
+    )]
     NoMemo {
         /// The file.
         path: PathBuf,

@@ -139,8 +139,8 @@ fn resolve(home: &Path) -> Result<PathBuf, ArchiveError> {
 
 fn not_written(folder: &Path, error: &io::Error) -> String {
     format!(
-        "{}: the memo could not be written ({error}); the next refresh reads anew what it lacks. Check the folder's \
-         permissions and free space, or name another one",
+        "{}: the memo could not be written ({error}); the next refresh reads anew what it lacks. \
+         Check the folder's permissions and free space, or name another one",
         folder.display()
     )
 }

@@ -136,7 +136,8 @@ impl fmt::Display for Problem {
             }
             What::UnreadableFolder { known, reason } => write!(
                 formatter,
-                "{path}: cannot be read ({reason}); what {known} files in it held earlier counts. Check its permissions"
+                "{path}: cannot be read ({reason}); what {known} files in it held earlier counts. \
+                 Check its permissions"
             ),
             What::Diverged { from } => write!(
                 formatter,
@@ -145,11 +146,13 @@ impl fmt::Display for Problem {
             ),
             What::Untyped => write!(
                 formatter,
-                "{path}: its lines have no types, as Codex wrote them until the summer of 2025; the file is skipped"
+                "{path}: its lines have no types, as Codex wrote them until the summer of 2025; \
+                 the file is skipped"
             ),
             What::Inferred => write!(
                 formatter,
-                "{path}: inferred: a fork made before 0.100, which shows what it copied only by the time of its lines"
+                "{path}: inferred: a fork made before 0.100, which shows what it copied only by \
+                 the time of its lines"
             ),
         }
     }

@@ -22,7 +22,10 @@ const PIECE: Duration = Duration::from_millis(50);
 pub enum DatabaseError {
     /// The file, or one that SQLite keeps beside it, is a folder, a link, a pipe, a socket or a
     /// device.
-    #[error("{}: {detail}; move it aside or choose another path, it was not opened", path.display())]
+    #[error(
+        "{}: {detail}; move it aside or choose another path, it was not opened",
+        path.display()
+    )]
     NotAFile {
         /// The file.
         path: PathBuf,
@@ -30,13 +33,19 @@ pub enum DatabaseError {
         detail: String,
     },
     /// Its folder does not exist.
-    #[error("{}: the database cannot be created there; check the path, or create its folder first", path.display())]
+    #[error(
+        "{}: the database cannot be created there; check the path, or create its folder first",
+        path.display()
+    )]
     Missing {
         /// The database.
         path: PathBuf,
     },
     /// Others held the write lock for all of this time.
-    #[error("{}: the database stayed locked for {} ms; end the other writer or raise the timeout", path.display(), waited.as_millis())]
+    #[error(
+        "{}: the database stayed locked for {} ms; end the other writer or raise the timeout",
+        path.display(), waited.as_millis()
+    )]
     Busy {
         /// The database.
         path: PathBuf,
@@ -44,19 +53,28 @@ pub enum DatabaseError {
         waited: Duration,
     },
     /// The file system has no room left.
-    #[error("{}: no room left for the database; free some space on its file system", path.display())]
+    #[error(
+        "{}: no room left for the database; free some space on its file system",
+        path.display()
+    )]
     Full {
         /// The database.
         path: PathBuf,
     },
     /// The file or its folder cannot be written.
-    #[error("{}: the database cannot be written; check the permissions of the file and of its folder", path.display())]
+    #[error(
+        "{}: the database cannot be written; check the permissions of the file and of its folder",
+        path.display()
+    )]
     ReadOnly {
         /// The database.
         path: PathBuf,
     },
     /// The file is damaged or no database.
-    #[error("{}: the database is damaged ({detail}); move it aside and rebuild it from the histories", path.display())]
+    #[error(
+        "{}: the database is damaged ({detail}); move it aside and rebuild it from the histories",
+        path.display()
+    )]
     Damaged {
         /// The database.
         path: PathBuf,
@@ -64,13 +82,20 @@ pub enum DatabaseError {
         detail: String,
     },
     /// The file is a database of something else.
-    #[error("{}: this database is not one of threads; choose another path, it is left as it is", path.display())]
+    #[error(
+        "{}: this database is not one of threads; choose another path, it is left as it is",
+        path.display()
+    )]
     Foreign {
         /// The database.
         path: PathBuf,
     },
     /// A later version of this crate wrote it.
-    #[error("{}: the database has schema version {version}, and this program knows versions up to {}; use the later one, or choose another path, it is left as it is", path.display(), schema::USER_VERSION)]
+    #[error(
+        "{}: the database has schema version {version}, and this program knows versions up to {}; \
+         use the later one, or choose another path, it is left as it is",
+        path.display(), schema::USER_VERSION
+    )]
     Later {
         /// The database.
         path: PathBuf,
@@ -78,7 +103,10 @@ pub enum DatabaseError {
         version: u32,
     },
     /// Anything else that SQLite reported.
-    #[error("{}: the database failed: {detail}; rebuild it from the histories if this repeats", path.display())]
+    #[error(
+        "{}: the database failed: {detail}; rebuild it from the histories if this repeats",
+        path.display()
+    )]
     Failed {
         /// The database.
         path: PathBuf,

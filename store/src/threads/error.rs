@@ -30,7 +30,11 @@ pub enum Error {
         source: io::Error,
     },
     /// The thread has a live writer already.
-    #[error("{}: thread {thread} is open for appending, here or in another process; shut that one down first", path.display())]
+    #[error(
+        "{}: thread {thread} is open for appending, here or in another process; shut that one down \
+         first",
+        path.display()
+    )]
     InUse {
         /// The thread.
         thread: ThreadId,
@@ -38,7 +42,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// No history and no row has this id.
-    #[error("{}: there is no thread {thread}; list the threads to see which there are", path.display())]
+    #[error(
+        "{}: there is no thread {thread}; list the threads to see which there are",
+        path.display()
+    )]
     Unknown {
         /// The thread.
         thread: ThreadId,
@@ -46,7 +53,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// The thread is archived: its history lies among the archived ones.
-    #[error("{}: thread {thread} is archived; move its history back below `sessions` to resume it", path.display())]
+    #[error(
+        "{}: thread {thread} is archived; move its history back below `sessions` to resume it",
+        path.display()
+    )]
     Archived {
         /// The thread.
         thread: ThreadId,
@@ -54,7 +64,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// A thread with this id exists.
-    #[error("{}: thread {thread} exists already; resume it, or create one with another id", path.display())]
+    #[error(
+        "{}: thread {thread} exists already; resume it, or create one with another id",
+        path.display()
+    )]
     Exists {
         /// The thread.
         thread: ThreadId,
@@ -62,7 +75,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// Two histories have the same id.
-    #[error("thread {thread} has two histories, {} and {}; move one of them away", first.display(), second.display())]
+    #[error(
+        "thread {thread} has two histories, {} and {}; move one of them away",
+        first.display(), second.display()
+    )]
     Duplicate {
         /// The thread.
         thread: ThreadId,
@@ -160,7 +176,8 @@ impl std::error::Error for ShutdownError {
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            "free some space on its file system, then append again: what was accepted before is safe"
+            "free some space on its file system, then append again: what was accepted before is \
+             safe"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "check the permissions of the file and of its folder"

@@ -19,7 +19,8 @@ pub struct ThreadId([u8; 16]);
 /// A text that is no thread id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a thread id; one looks like 019a1faa-9ba1-7b10-b548-adc1b617767a, in lower case"
+    "`{text}` is not a thread id; one looks like 019a1faa-9ba1-7b10-b548-adc1b617767a, in lower \
+     case"
 )]
 pub struct IdError {
     /// The beginning of the text.

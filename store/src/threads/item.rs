@@ -43,7 +43,8 @@ pub enum ItemError {
     },
     /// A line is not what a history holds.
     #[error(
-        "this is no line of a history ({reason}): expected a JSON object with timestamp, type and payload"
+        "this is no line of a history ({reason}): expected a JSON object with timestamp, type and \
+         payload"
     )]
     Line {
         /// What the parser said.

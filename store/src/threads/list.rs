@@ -150,7 +150,8 @@ pub enum CursorError {
     },
     /// It is a place in a list by another time.
     #[error(
-        "the cursor is one of a list by {cursor} time, this list is by {list} time; ask for the same order, or begin anew"
+        "the cursor is one of a list by {cursor} time, this list is by {list} time; ask for the \
+         same order, or begin anew"
     )]
     OtherOrder {
         /// The order that it is of.
@@ -250,7 +251,8 @@ fn index(connection: &Connection, query: &ListQuery) -> rusqlite::Result<String>
     for (column, value) in filters(query) {
         let index = format!("idx_threads_{}", column.name());
         let count = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM threads INDEXED BY {index} WHERE {} = ? LIMIT {FEW})",
+            "SELECT count(*) FROM (SELECT 1 FROM threads INDEXED BY {index} WHERE {} = ? LIMIT \
+             {FEW})",
             column.name()
         );
         let count: u32 = connection.prepare_cached(&count)?.query_row([value], |row| row.get(0))?;

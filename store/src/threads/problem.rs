@@ -88,7 +88,11 @@ pub struct Torn {
 #[non_exhaustive]
 pub enum HistoryError {
     /// The file cannot be opened or read.
-    #[error("{}: the history cannot be read: {source}; check that the file is there, and its permissions", path.display())]
+    #[error(
+        "{}: the history cannot be read: {source}; check that the file is there, and its \
+         permissions",
+        path.display()
+    )]
     Io {
         /// The history.
         path: PathBuf,
@@ -104,13 +108,20 @@ pub enum HistoryError {
         source: io::Error,
     },
     /// There is nothing in the file.
-    #[error("{}: the history is empty; remove the file, nothing was ever written to it", path.display())]
+    #[error(
+        "{}: the history is empty; remove the file, nothing was ever written to it",
+        path.display()
+    )]
     Empty {
         /// The history.
         path: PathBuf,
     },
     /// The first line breaks off, so that nothing of the thread is known.
-    #[error("{}: the history breaks off in its first line, after {bytes} bytes; remove the file, it holds no record", path.display())]
+    #[error(
+        "{}: the history breaks off in its first line, after {bytes} bytes; remove the file, it \
+         holds no record",
+        path.display()
+    )]
     TornAtStart {
         /// The history.
         path: PathBuf,
@@ -118,7 +129,11 @@ pub enum HistoryError {
         bytes: u64,
     },
     /// The first line is not the `session_meta` that begins each history.
-    #[error("{}:1: the history does not begin with a session_meta ({reason}); move the file out of the sessions folder", path.display())]
+    #[error(
+        "{}:1: the history does not begin with a session_meta ({reason}); move the file out of the \
+         sessions folder",
+        path.display()
+    )]
     NoSessionMeta {
         /// The history.
         path: PathBuf,
@@ -132,7 +147,11 @@ pub enum HistoryError {
         path: PathBuf,
     },
     /// The first line is about another thread than the file's name.
-    #[error("{}:1: the file is named after thread {named}, and its session_meta is that of {found}; give it the name that belongs to it", path.display())]
+    #[error(
+        "{}:1: the file is named after thread {named}, and its session_meta is that of {found}; \
+         give it the name that belongs to it",
+        path.display()
+    )]
     OtherThread {
         /// The history.
         path: PathBuf,

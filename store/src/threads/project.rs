@@ -46,7 +46,11 @@ pub enum ProjectError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// The row is gone although it was projected before.
-    #[error("{}: the row of thread {thread} is gone; it comes back whole at the next append, or by a rebuild", path.display())]
+    #[error(
+        "{}: the row of thread {thread} is gone; it comes back whole at the next append, or by a \
+         rebuild",
+        path.display()
+    )]
     RowMissing {
         /// The database.
         path: PathBuf,

@@ -56,12 +56,18 @@ CREATE TABLE threads (
 /// values that few threads have; none of those values changes while lines are appended, so that
 /// these cost a projection nothing.
 pub const CREATE_INDEXES: [&str; 9] = [
-    "CREATE INDEX idx_threads_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
-    "CREATE INDEX idx_threads_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
-    "CREATE INDEX idx_threads_recency ON threads(recency_at_ms DESC, id DESC) WHERE archived_at_ms IS NULL",
-    "CREATE INDEX idx_threads_archived_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
-    "CREATE INDEX idx_threads_archived_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
-    "CREATE INDEX idx_threads_archived_recency ON threads(recency_at_ms DESC, id DESC) WHERE archived_at_ms IS NOT NULL",
+    "CREATE INDEX idx_threads_created ON threads(created_at_ms DESC, id DESC) WHERE archived_at_ms \
+     IS NULL",
+    "CREATE INDEX idx_threads_updated ON threads(updated_at_ms DESC, id DESC) WHERE archived_at_ms \
+     IS NULL",
+    "CREATE INDEX idx_threads_recency ON threads(recency_at_ms DESC, id DESC) WHERE archived_at_ms \
+     IS NULL",
+    "CREATE INDEX idx_threads_archived_created ON threads(created_at_ms DESC, id DESC) WHERE \
+     archived_at_ms IS NOT NULL",
+    "CREATE INDEX idx_threads_archived_updated ON threads(updated_at_ms DESC, id DESC) WHERE \
+     archived_at_ms IS NOT NULL",
+    "CREATE INDEX idx_threads_archived_recency ON threads(recency_at_ms DESC, id DESC) WHERE \
+     archived_at_ms IS NOT NULL",
     "CREATE INDEX idx_threads_source ON threads(source)",
     "CREATE INDEX idx_threads_model_provider ON threads(model_provider)",
     "CREATE INDEX idx_threads_cwd ON threads(cwd)",
@@ -87,9 +93,9 @@ pub enum Found {
 pub fn found(connection: &Connection) -> rusqlite::Result<Found> {
     // One statement, so one moment: another process may be creating it.
     let (tables, ours, application, version): (i64, i64, u32, i64) = connection.query_row(
-        "SELECT count(*), count(*) FILTER (WHERE type = 'table' AND name = ?1), \
-         (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version) \
-         FROM sqlite_schema",
+        "SELECT count(*), count(*) FILTER (WHERE type = 'table' AND name = ?1), (SELECT \
+         application_id FROM pragma_application_id), (SELECT user_version FROM \
+         pragma_user_version) FROM sqlite_schema",
         [TABLE],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
@@ -187,8 +193,8 @@ mod tests {
         connection.execute_batch(&before).unwrap();
         connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         connection.pragma_update(None, "user_version", 1).unwrap();
-        let row = "INSERT INTO threads (id, rollout_path, created_at_ms, updated_at_ms, recency_at_ms, history_bytes) \
-                   VALUES ('a', 'b', 1, 2, 3, 4)";
+        let row = "INSERT INTO threads (id, rollout_path, created_at_ms, updated_at_ms, \
+                   recency_at_ms, history_bytes) VALUES ('a', 'b', 1, 2, 3, 4)";
         connection.execute_batch(row).unwrap();
         assert_eq!(found(&connection).unwrap(), Found::Older);
         for _ in 0..2 {

@@ -119,8 +119,10 @@ mod tests {
         let text = format!(
             "{{\"id\":\"{one}\",\"thread_name\":\"first\",\"updated_at\":\"2026-11-29T19:56:26Z\"}}\n\
              {{\"id\":\"{two}\",\"name\":\" other \"}}\n\
-             {{\"id\":\"{two}\",\"id\":\"{one}\",\"name\":\"x\",\"thread_name\":\"second\"}}\nrubbish\n\
-             {{\"id\":\"{three}\",\"thread_name\":\"x\"}}\n{{\"id\":\"{three}\",\"thread_name\":\" \"}}\n\
+             {{\"id\":\"{two}\",\"id\":\"{one}\",\"name\":\"x\",\"thread_name\":\"second\"}}\n\
+             rubbish\n\
+             {{\"id\":\"{three}\",\"thread_name\":\"x\"}}\n\
+             {{\"id\":\"{three}\",\"thread_name\":\" \"}}\n\
              {{\"id\":\"{two}\"}}"
         );
         std::fs::write(&path, text).unwrap();

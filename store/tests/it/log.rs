@@ -28,7 +28,10 @@ fn bodies_keep_their_storage_class_and_every_byte() {
     .unwrap();
     let reader = Connection::open(log.path()).unwrap();
     let mut statement = reader
-        .prepare("SELECT typeof(feedback_log_body), CAST(feedback_log_body AS BLOB), estimated_bytes FROM logs ORDER BY id")
+        .prepare(
+            "SELECT typeof(feedback_log_body), CAST(feedback_log_body AS BLOB), \
+                  estimated_bytes FROM logs ORDER BY id",
+        )
         .unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     let rows: Vec<(String, Option<Vec<u8>>, i64)> = rows.map(Result::unwrap).collect();

@@ -13,7 +13,8 @@ impl Odd<'_> {
         let id = self.new_id();
         let thread = self.stamp.thread.as_deref().unwrap_or_default();
         let body = format!(
-            "session_loop{{thread_id={thread}}}: Submission sub=Submission {{ id: \"{id}\", op: {op}, trace: None }}"
+            "session_loop{{thread_id={thread}}}: Submission sub=Submission {{ id: \"{id}\", op: \
+             {op}, trace: None }}"
         );
         self.text(origin, body);
         id
@@ -58,8 +59,9 @@ impl Odd<'_> {
         self.turn_submission(HANDLERS, context, TierForm::Fast);
         let input = |settings: &str, start: &str| {
             format!(
-                "TurnInput {{ request: TurnInputRequest {{ input: UserInput {{ content: [] }}, thread_settings: \
-                 ThreadSettingsOverrides {{ service_tier: {settings} }}, start: TurnStartOptions {{ service_tier: {start} }} }} }}"
+                "TurnInput {{ request: TurnInputRequest {{ input: UserInput {{ content: [] }}, \
+                 thread_settings: ThreadSettingsOverrides {{ service_tier: {settings} }}, start: \
+                 TurnStartOptions {{ service_tier: {start} }} }} }}"
             )
         };
         let priority = "Some(Some(\"priority\"))";
@@ -74,7 +76,8 @@ impl Odd<'_> {
         let op = input(priority, "None");
         let thread = self.stamp.thread.clone().unwrap_or_default();
         let body = format!(
-            "session_loop{{thread_id={thread}}}: Submission sub=Submission {{ id: \"{turn}\", op: {op}, trace: None }}"
+            "session_loop{{thread_id={thread}}}: Submission sub=Submission {{ id: \"{turn}\", op: \
+             {op}, trace: None }}"
         );
         self.text(HANDLERS, body);
         self.fact(Intent::Submission { turn: turn.clone(), tier: TierForm::Priority });
@@ -93,7 +96,8 @@ impl Odd<'_> {
         self.new_thread();
         self.turn_submission(
             CODEX,
-            "UserTurn { items: [Text { text: \"go\" }], cwd: \"/home/dev\", model: \"gpt-5\", service_tier: Some(Some(\"priority\")) }",
+            "UserTurn { items: [Text { text: \"go\" }], cwd: \"/home/dev\", model: \"gpt-5\", \
+             service_tier: Some(Some(\"priority\")) }",
             TierForm::Priority,
         );
         self.turn_submission(
@@ -109,14 +113,16 @@ impl Odd<'_> {
         // What the prompt quotes is not what the dump says.
         self.turn_submission(
             HANDLERS,
-            "UserInput { items: [Text { text: \"set op: ThreadSettings { service_tier: Some(Some(\\\"priority\\\")) } or service_tier: \
-             Some(Some(\\\"fast\\\")) \\\\\", text_elements: [] }], thread_settings: ThreadSettingsOverrides { service_tier: None } }",
+            "UserInput { items: [Text { text: \"set op: ThreadSettings { service_tier: \
+             Some(Some(\\\"priority\\\")) } or service_tier: Some(Some(\\\"fast\\\")) \\\\\", \
+             text_elements: [] }], thread_settings: ThreadSettingsOverrides { service_tier: None } \
+             }",
             TierForm::Inherit,
         );
         self.turn_submission(
             HANDLERS,
-            "UserInput { items: [Text { text: \"the first counts\" }], a: Settings { service_tier: Some(Some(\"default\")) }, \
-             b: Settings { service_tier: Some(Some(\"priority\")) } }",
+            "UserInput { items: [Text { text: \"the first counts\" }], a: Settings { service_tier: \
+             Some(Some(\"default\")) }, b: Settings { service_tier: Some(Some(\"priority\")) } }",
             TierForm::Default,
         );
         for op in ["Interrupt", "ExecApproval { id: \"x\", service_tier: None }", "Shutdown"] {
@@ -127,8 +133,9 @@ impl Odd<'_> {
         self.text(
             HANDLERS,
             format!(
-                "session_loop{{thread_id={thread}}}: Submission thread_id={thread} submission_id={turn} operation=\"turn_input\" \
-                 op=TurnInput {{ service_tier: Some(Some(\"priority\")) }}"
+                "session_loop{{thread_id={thread}}}: Submission thread_id={thread} \
+                 submission_id={turn} operation=\"turn_input\" op=TurnInput {{ service_tier: \
+                 Some(Some(\"priority\")) }}"
             ),
         );
     }

@@ -112,8 +112,8 @@ impl Odd<'_> {
     fn scopes(&self, turn: &str) -> String {
         let thread = self.stamp.thread.as_deref().unwrap_or_default();
         format!(
-            "session_loop{{thread_id={thread}}}:turn{{otel.name=\"session_task.turn\" thread.id={thread} turn.id={turn} \
-             model=gpt-5.5}}:run_turn: "
+            "session_loop{{thread_id={thread}}}:turn{{otel.name=\"session_task.turn\" \
+             thread.id={thread} turn.id={turn} model=gpt-5.5}}:run_turn: "
         )
     }
 
@@ -137,7 +137,8 @@ impl Odd<'_> {
     /// NUL, invalid UTF-8, and other storage classes.
     fn bytes(&mut self) {
         let turn = self.new_id();
-        let request = "websocket request: {\"type\":\"response.create\",\"service_tier\":\"priority\",\"model\":\"gpt-5.5\"}";
+        let request = "websocket request: \
+                       {\"type\":\"response.create\",\"service_tier\":\"priority\",\"model\":\"gpt-5.5\"}";
         self.text(WEBSOCKET, format!("{}before\0 {request}", self.scopes(&turn)));
         self.fact(Intent::Request { turn, model: Some("gpt-5.5".into()) });
         self.request("\"service_tier\":\"priority\"\0");
@@ -150,7 +151,8 @@ impl Odd<'_> {
             [scopes.as_bytes(), b"cwd=/home/\xff\xc3 ", request.as_bytes()].concat(),
         );
         self.fact(Intent::Request { turn: turn.clone(), model: Some("gpt-5.5".into()) });
-        let broken = [b"websocket request: {\"type\":\"response.create\",\"service_tier\":\"priority\",\"x\":\"\xc3\x28\"}".as_slice()];
+        let broken = [b"websocket request: \
+                        {\"type\":\"response.create\",\"service_tier\":\"priority\",\"x\":\"\xc3\x28\"}".as_slice()];
         self.text(WEBSOCKET, [scopes.as_bytes(), broken[0]].concat());
         self.row(WEBSOCKET, Storage::Blob, format!("{scopes}{request}"));
         self.row(WEBSOCKET, Storage::Null, "");
@@ -167,7 +169,8 @@ impl Odd<'_> {
     fn huge(&mut self, rows: &RowWriter) {
         let (thread, turn) = (self.new_thread(), self.new_id());
         let head = format!(
-            "{}websocket request: {{\"type\":\"response.create\",\"model\":\"gpt-5.4\",\"prompt_cache_key\":\"{thread}\",\"input\":\"",
+            "{}websocket request: \
+             {{\"type\":\"response.create\",\"model\":\"gpt-5.4\",\"prompt_cache_key\":\"{thread}\",\"input\":\"",
             self.scopes(&turn)
         );
         let tail = "\",\"service_tier\":\"priority\"}";
@@ -181,7 +184,8 @@ impl Odd<'_> {
     /// Markers quoted by people and models.
     fn quotes(&mut self) {
         self.new_thread();
-        let completed = "websocket event: {\"type\":\"response.completed\",\"response\":{\"model\":\"quoted\"}}";
+        let completed = "websocket event: \
+                         {\"type\":\"response.completed\",\"response\":{\"model\":\"quoted\"}}";
         let turn = self.new_id();
         let scopes = self.scopes(&turn);
         self.text(QUOTING, format!("{scopes}Received message {completed}"));
@@ -190,7 +194,8 @@ impl Odd<'_> {
             format!("{scopes}{completed}"),
         );
         let submission = format!(
-            "Submission sub=Submission {{ id: \"{turn}\", op: UserInput {{ service_tier: Some(Some(\"priority\")) }} }}"
+            "Submission sub=Submission {{ id: \"{turn}\", op: UserInput {{ service_tier: \
+             Some(Some(\"priority\")) }} }}"
         );
         self.text(
             Origin { target: "codex_tui::chatwidget", ..QUOTING },
@@ -215,8 +220,8 @@ impl Odd<'_> {
         self.text(WEBSOCKET, format!("{scopes}{completed} then {request}"));
 
         let inside = "\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"why \
-             websocket event: {\\\"type\\\":\\\"response.completed\\\"} and Submission sub=Submission { and tags_json={\\\"service_tier\\\":\
-             \\\"priority\\\"}\"}]}]";
+                      websocket event: {\\\"type\\\":\\\"response.completed\\\"} and Submission \
+                      sub=Submission { and tags_json={\\\"service_tier\\\":\\\"priority\\\"}\"}]}]";
         self.request(inside);
         self.request(&format!("{inside},\"metadata\":{{\"service_tier\":\"priority\"}}"));
         self.priority_request(

@@ -74,7 +74,8 @@ impl Odd<'_> {
         let column = self.new_thread();
         let request = |members: &str| {
             format!(
-                "websocket request: {{\"type\":\"response.create\",\"service_tier\":\"priority\"{members}}}"
+                "websocket request: \
+                 {{\"type\":\"response.create\",\"service_tier\":\"priority\"{members}}}"
             )
         };
         let plain = request("");
@@ -101,7 +102,13 @@ impl Odd<'_> {
         for empty in [None, Some("")] {
             let turn = self.new_id();
             self.stamp.thread = empty.map(Into::into);
-            self.text(WEBSOCKET, format!("session_loop{{parent_thread_id={column} thread_id={field}}}:turn{{turn.id={turn}}}: {plain}"));
+            self.text(
+                WEBSOCKET,
+                format!(
+                    "session_loop{{parent_thread_id={column} \
+                                          thread_id={field}}}:turn{{turn.id={turn}}}: {plain}"
+                ),
+            );
             self.batch.mean(Some(&field), Intent::Request { turn, model: None });
         }
         self.stamp.thread = None;
@@ -111,7 +118,8 @@ impl Odd<'_> {
         let prewarm = request(&format!(
             ",\"generate\":false,\"client_metadata\":{{\"turn_id\":\"\",\"thread_id\":\"{column}\"}}"
         ));
-        self.text(WEBSOCKET, format!("session_init:startup_prewarm:model_client.prewarm_websocket{{websocket.warmup=true}}: {prewarm}"));
+        self.text(WEBSOCKET, format!("session_init:startup_prewarm:model_client.prewarm_websocket{{websocket.warmup=true}}: \
+                                      {prewarm}"));
         // Nobody's row.
         let process = self.stamp.process.take();
         self.text(PLAIN, "neither thread nor process");
@@ -128,7 +136,8 @@ impl Odd<'_> {
         };
         let request = |model: &str| {
             format!(
-                "websocket request: {{\"type\":\"response.create\",\"model\":\"{model}\",\"service_tier\":\"priority\"}}"
+                "websocket request: \
+                 {{\"type\":\"response.create\",\"model\":\"{model}\",\"service_tier\":\"priority\"}}"
             )
         };
         let complete = |odd: &mut Self, turn: &str, model: &str| {
@@ -175,7 +184,8 @@ impl Odd<'_> {
             self.text(WEBSOCKET, format!("{scopes}{}", completed(response)));
         }
         self.text(WEBSOCKET, format!("x: {}", completed("{\"model\":\"gpt-5.5\"}")));
-        self.text(WEBSOCKET, format!("{scopes}websocket event: {{\"type\":\"response.incomplete\",\"response\":{{\"model\":\"gpt-5.5\"}}}}"));
+        self.text(WEBSOCKET, format!("{scopes}websocket event: \
+                                      {{\"type\":\"response.incomplete\",\"response\":{{\"model\":\"gpt-5.5\"}}}}"));
     }
 
     /// Clocks that go back, and rows of the same moment.

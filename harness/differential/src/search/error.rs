@@ -9,7 +9,11 @@ use crate::parse_error::ParseError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no place to execute histories in, or no other process.
-    #[error("{}: histories cannot be executed here: {source}. Set TMPDIR to a folder that can be written to", folder.display())]
+    #[error(
+        "{}: histories cannot be executed here: {source}. Set TMPDIR to a folder that can be \
+         written to",
+        folder.display()
+    )]
     Bench {
         /// The folder.
         folder: PathBuf,
@@ -33,13 +37,19 @@ pub enum Error {
         source: ParseError,
     },
     /// A file has no operation, so that it can never fail.
-    #[error("{}: a history without operations. Check the file: nothing would be tested", path.display())]
+    #[error(
+        "{}: a history without operations. Check the file: nothing would be tested",
+        path.display()
+    )]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// A failing history could not be kept.
-    #[error("{}: the failing history cannot be kept here: {source}. Name another folder with --corpus", path.display())]
+    #[error(
+        "{}: the failing history cannot be kept here: {source}. Name another folder with --corpus",
+        path.display()
+    )]
     Keep {
         /// The folder.
         path: PathBuf,
@@ -47,7 +57,10 @@ pub enum Error {
         source: io::Error,
     },
     /// A history cannot be read.
-    #[error("cannot read {}: {source}; check that it exists and that you may read it", path.display())]
+    #[error(
+        "cannot read {}: {source}; check that it exists and that you may read it",
+        path.display()
+    )]
     Read {
         /// Its file.
         path: PathBuf,

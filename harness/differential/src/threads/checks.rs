@@ -116,7 +116,8 @@ impl Runner {
             let least = slot.row.unwrap_or(0).max(slot.acknowledged);
             if at.unwrap_or(0) < least || at.is_none() && slot.row.is_some() {
                 let detail = format!(
-                    "after the crash the row of {} is at byte {at:?} of its history; a barrier was told of {}, and it was at {:?}",
+                    "after the crash the row of {} is at byte {at:?} of its history; a barrier was \
+                     told of {}, and it was at {:?}",
                     slot.id, slot.acknowledged, slot.row
                 );
                 return Err(wrong(Wrong::Stale, detail));
@@ -344,7 +345,8 @@ fn survivors(
 
 fn lost(slot: &Slot, left: usize) -> Error {
     let detail = format!(
-        "after the crash {left} bytes are left of the history of {}, {} were acknowledged and more may have been",
+        "after the crash {left} bytes are left of the history of {}, {} were acknowledged and more \
+         may have been",
         slot.id,
         slot.bytes.len()
     );

@@ -345,8 +345,8 @@ impl Gated {
         for (number, id) in refused.iter().enumerate() {
             for event in ["INSERT", "UPDATE"] {
                 other.execute_batch(&format!(
-                    "CREATE TRIGGER refuse_{event}_{number} BEFORE {event} ON threads WHEN NEW.id = '{id}' \
-                     BEGIN SELECT RAISE(ABORT, 'refused by the history'); END"
+                    "CREATE TRIGGER refuse_{event}_{number} BEFORE {event} ON threads WHEN NEW.id \
+                     = '{id}' BEGIN SELECT RAISE(ABORT, 'refused by the history'); END"
                 ))?;
             }
         }

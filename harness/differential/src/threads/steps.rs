@@ -118,7 +118,8 @@ impl Runner {
             if !came || !ended.starts_with(&due) {
                 let (last, found) = (due.last(), ended.get(due.len() - 1));
                 let detail = format!(
-                    "{} projections of {id} were due, the last with (appends, done) {last:?}; {} came, that one {found:?}",
+                    "{} projections of {id} were due, the last with (appends, done) {last:?}; {} \
+                     came, that one {found:?}",
                     due.len(),
                     ended.len()
                 );

@@ -148,7 +148,8 @@ pub(super) fn change(connection: &Connection, part: Part, place: usize) -> Resul
              instr(feedback_log_body, 'tags_json=') OR instr(feedback_log_body, 'Submission sub='))"
         }
         Part::End => {
-            "typeof(feedback_log_body) = 'text' AND instr(substr(feedback_log_body, 257), 'priority') > 0"
+            "typeof(feedback_log_body) = 'text' AND instr(substr(feedback_log_body, 257), \
+             'priority') > 0"
         }
         _ => "typeof(feedback_log_body) = 'text' AND instr(feedback_log_body, char(0)) = 0",
     };
@@ -193,15 +194,15 @@ pub(super) fn insert_below(
     row: &RowSpec,
     serial: i64,
 ) -> Result<(), Error> {
-    let free = "SELECT id - 1 FROM logs AS above WHERE NOT EXISTS (SELECT 1 FROM logs WHERE id = above.id - 1) \
-                ORDER BY id DESC LIMIT 1";
+    let free = "SELECT id - 1 FROM logs AS above WHERE NOT EXISTS (SELECT 1 FROM logs WHERE id = \
+                above.id - 1) ORDER BY id DESC LIMIT 1";
     let free: Option<i64> = connection.query_row(free, [], |row| row.get(0)).optional()?;
     let Some(id) = free else { return Ok(()) };
     let row = row.build(serial);
     let is_text = matches!(row.body, OwnedBody::Text(_));
     connection.execute(
-        "INSERT INTO logs (id, ts, ts_nanos, level, target, feedback_log_body, thread_id, process_uuid) \
-         VALUES (?1, ?2, ?3, ?4, ?5, iif(?9, CAST(?6 AS TEXT), ?6), ?7, ?8)",
+        "INSERT INTO logs (id, ts, ts_nanos, level, target, feedback_log_body, thread_id, \
+         process_uuid) VALUES (?1, ?2, ?3, ?4, ?5, iif(?9, CAST(?6 AS TEXT), ?6), ?7, ?8)",
         params![
             id,
             row.ts,

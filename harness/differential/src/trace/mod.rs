@@ -152,7 +152,8 @@ pub enum Error {
     Child(Fault),
     /// The oracle in Python gave no answer.
     #[error(
-        "the Python oracle {0}. What it says stands on standard error; replay the history with its file"
+        "the Python oracle {0}. What it says stands on standard error; replay the history with its \
+         file"
     )]
     Python(Fault),
     /// The oracle in Python could not read the database.

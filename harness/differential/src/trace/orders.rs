@@ -136,7 +136,8 @@ impl Shared {
             })
             .collect();
         let detail = format!(
-            "no order of events explains racing scans that say {told:?} and leave {standing:?} where {:?} stood",
+            "no order of events explains racing scans that say {told:?} and leave {standing:?} \
+             where {:?} stood",
             before.standing
         );
         wrong(Wrong::Race, detail)

@@ -103,7 +103,8 @@ mod tests {
         ] {
             assert!(wrong.parse::<Race>().is_err(), "{wrong}");
         }
-        let text = "kill 40us after persist-locked: rescan; scan; kill 7us after start: write vacuum & delete all";
+        let text = "kill 40us after persist-locked: rescan; scan; kill 7us after start: write \
+                    vacuum & delete all";
         assert_eq!(text.parse::<Race>().unwrap().to_string(), text);
     }
 }

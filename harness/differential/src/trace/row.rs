@@ -229,8 +229,9 @@ impl RowSpec {
         );
         let submission = |op: &str, tier: &str| {
             format!(
-                "Submission sub=Submission {{ id: \"{turn}\", op: {op} {{ items: [Text {{ text: \"say \\\"op: x\\\" \
-                 {pad}\" }}], overrides: Overrides {{ effort: None, {tier} }} }}, trace: None }}"
+                "Submission sub=Submission {{ id: \"{turn}\", op: {op} {{ items: [Text {{ text: \
+                 \"say \\\"op: x\\\" {pad}\" }}], overrides: Overrides {{ effort: None, {tier} }} \
+                 }}, trace: None }}"
             )
         };
         let turn_input = |settings: &str, start: &str| {

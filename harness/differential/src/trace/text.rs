@@ -126,7 +126,8 @@ impl FromStr for Case {
             } else if !text.is_empty() {
                 let op: Op = text.parse().map_err(error)?;
                 if op.is_outside() && case.profile == Profile::Contract {
-                    let problem = "this is outside the contract, and no line `profile hostile` stands above it";
+                    let problem = "this is outside the contract, and no line `profile hostile` \
+                                   stands above it";
                     return Err(error(problem.to_owned()));
                 }
                 case.ops.push(op);

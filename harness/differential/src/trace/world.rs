@@ -242,8 +242,8 @@ impl World {
 
     fn delete(&mut self, victims: Victims) -> Result<(), Error> {
         let connection = self.side()?;
-        let markers = "(instr(feedback_log_body, 'websocket ') OR instr(feedback_log_body, 'tags_json=') \
-                       OR instr(feedback_log_body, 'Submission sub=')) IS TRUE";
+        let markers = "(instr(feedback_log_body, 'websocket ') OR instr(feedback_log_body, \
+                       'tags_json=') OR instr(feedback_log_body, 'Submission sub=')) IS TRUE";
         match victims {
             Victims::Newest(count) => connection.execute(
                 "DELETE FROM logs WHERE id IN (SELECT id FROM logs ORDER BY id DESC LIMIT ?1)",
@@ -254,14 +254,24 @@ impl World {
                 [count as i64],
             )?,
             Victims::Every { step, from } => connection.execute(
-                "DELETE FROM logs WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place \
-                 FROM logs) WHERE place % ?1 = ?2)",
+                "DELETE FROM logs WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER \
+                 BY id) - 1 AS place FROM logs) WHERE place % ?1 = ?2)",
                 [step.max(1) as i64, from as i64],
             )?,
-            Victims::Turn(turn) => connection
-                .execute("DELETE FROM logs WHERE instr(feedback_log_body, ?1)", [turn_name(turn)])?,
-            Victims::Marked => connection.execute(&format!("DELETE FROM logs WHERE {markers}"), [])?,
-            Victims::Unmarked => connection.execute(&format!("DELETE FROM logs WHERE NOT {markers}"), [])?,
+            Victims::Turn(turn) => connection.execute(
+                "DELETE FROM logs WHERE instr(feedback_log_body, ?1)",
+                [turn_name(turn)],
+            )?,
+            Victims::Marked => connection.execute(
+                &format!(
+                    "DELETE FROM logs WHERE \
+                                                            {markers}"
+                ),
+                [],
+            )?,
+            Victims::Unmarked => {
+                connection.execute(&format!("DELETE FROM logs WHERE NOT {markers}"), [])?
+            }
             Victims::All => connection.execute("DELETE FROM logs", [])?,
         };
         Ok(())
@@ -308,8 +318,8 @@ impl World {
         let columns = schema::COLUMNS.join(", ");
         let indexes = schema::CREATE_INDEXES.join(";");
         self.sql(&format!(
-            "BEGIN IMMEDIATE; ALTER TABLE logs RENAME TO old; {create}; \
-             INSERT INTO logs ({columns}) SELECT {columns} FROM old; DROP TABLE old; {indexes}; COMMIT"
+            "BEGIN IMMEDIATE; ALTER TABLE logs RENAME TO old; {create}; INSERT INTO logs \
+             ({columns}) SELECT {columns} FROM old; DROP TABLE old; {indexes}; COMMIT"
         ))
     }
 

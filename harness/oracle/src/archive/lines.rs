@@ -17,10 +17,13 @@ const KNOWN: [&str; 6] = [
     "inter_agent_message",
     "inter_agent_communication_metadata",
 ];
-const KNOWN_EVENTS: &str = "agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break \
-    collab_agent_spawn_end context_compacted entered_review_mode error exec_command_end exited_review_mode item_completed \
-    item_started mcp_tool_call_end patch_apply_end plan_update sub_agent_activity task_complete thread_goal_updated thread_name_updated \
-    thread_rolled_back turn_aborted user_message web_search_end";
+const KNOWN_EVENTS: &str = "agent_message agent_reasoning agent_reasoning_raw_content \
+                            agent_reasoning_section_break collab_agent_spawn_end context_compacted \
+                            entered_review_mode error exec_command_end exited_review_mode \
+                            item_completed item_started mcp_tool_call_end patch_apply_end \
+                            plan_update sub_agent_activity task_complete thread_goal_updated \
+                            thread_name_updated thread_rolled_back turn_aborted user_message \
+                            web_search_end";
 
 /// What a line is.
 pub(super) enum Line {

@@ -122,10 +122,12 @@ fn rows() -> Result<Vec<Case>, ParseError> {
     let case = |kind: RowKind| {
         let kind = kind.name();
         let text = format!(
-            "append {kind} turn=1 thread=0 process=0 model=1 at=10 | turn-session turn=1 thread=0 at=11\n\
+            "append {kind} turn=1 thread=0 process=0 model=1 at=10 | turn-session turn=1 thread=0 \
+             at=11\n\
              relaunch\n\
              append settings-priority turn=0 thread=0 process=0 at=12\n\
-             append {kind} turn=2 thread=0 process=0 model=2 at=13 | turn-session turn=2 thread=0 at=14\n\
+             append {kind} turn=2 thread=0 process=0 model=2 at=13 | turn-session turn=2 thread=0 \
+             at=14\n\
              relaunch\n"
         );
         let case: trace::Case = text.parse()?;

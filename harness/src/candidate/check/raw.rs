@@ -83,7 +83,8 @@ impl Raw {
                 "A path may hold spaces, `?`, `#` and `%`: escape it where you make a URL of it."
             }
             Self::ByteName => {
-                "A path that is not UTF-8 comes as {\"bytes\": base64}: use it, or answer `unsupported`."
+                "A path that is not UTF-8 comes as {\"bytes\": base64}: use it, or answer \
+                 `unsupported`."
             }
             Self::Rubbish => "A file that is no database is an error, not an empty result.",
             Self::EmptyFile => "An empty file is an error, not an empty result.",

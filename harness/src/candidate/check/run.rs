@@ -66,7 +66,8 @@ pub enum CheckError {
     Io(#[from] io::Error),
     /// No case has such a name.
     #[error(
-        "no case of the contract {contract} is called `{name}`; `tracerig candidate list --cases` names all"
+        "no case of the contract {contract} is called `{name}`; `tracerig candidate list --cases` \
+         names all"
     )]
     NoCase {
         /// What was asked for.
@@ -167,7 +168,8 @@ pub fn check(
         report.levels.push(match contract {
             Contract::Trace => checking.random(CandidateTrace(foreign))?,
             Contract::Threads => LevelReport {
-                note: "does not apply: only tracerig's own store has random histories (`tracerig diff threads`)",
+                note: "does not apply: only tracerig's own store has random histories (`tracerig \
+                       diff threads`)",
                 ..LevelReport::new(Level::Random)
             },
             Contract::Usage => checking.random(CandidateArchive(foreign))?,
@@ -189,7 +191,9 @@ fn at_hello(options: &Options, fault: Fault, detail: String, case: &str) -> Fail
         detail,
         history: String::new(),
         repeat: format!("tracerig candidate check --contract {} {}", options.contract, options.named),
-        by_hand: "echo '{\"tracerig\":1,\"id\":\"1\",\"ask\":\"hello\",\"versions\":[1],\"limit_ms\":10000}' | COMMAND"
+        by_hand: "echo \
+                  '{\"tracerig\":1,\"id\":\"1\",\"ask\":\"hello\",\"versions\":[1],\"limit_ms\":10000}' \
+                  | COMMAND"
             .to_owned(),
     }
 }
@@ -439,10 +443,14 @@ impl Checking<'_> {
                 rule: "A case that is listed as a known failure fails.".to_owned(),
                 at: "docs/own-scanner.md".to_owned(),
                 detail: format!(
-                    "it is listed with `{begins}`, and it passed, or there is no such case: remove the entry"
+                    "it is listed with `{begins}`, and it passed, or there is no such case: remove \
+                     the entry"
                 ),
                 history: String::new(),
-                repeat: format!("tracerig candidate check --contract {contract} {}", self.options.named),
+                repeat: format!(
+                    "tracerig candidate check --contract {contract} {}",
+                    self.options.named
+                ),
                 by_hand: String::new(),
             });
         }

@@ -26,7 +26,8 @@ pub(super) fn told(report: &Report) -> String {
         }
         Verdict::NotRunning(first) => wrapped(
             &format!(
-                "FAILED: not-running: {candidate} failed every request of the contract `{contract}`. The first: {first}"
+                "FAILED: not-running: {candidate} failed every request of the contract \
+                 `{contract}`. The first: {first}"
             ),
             WIDTH,
             "  ",

@@ -19,7 +19,13 @@ const RECIPE: &str = "quick";
 pub(super) struct Candidates {
     /// The candidate to compare with: COMMAND is words without a shell, or @FILE with a
     /// tracerig-candidate.toml.
-    #[arg(long, hide_short_help = true, value_name = "NAME=COMMAND", requires = "new_candidate", conflicts_with_all = ALONE)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "NAME=COMMAND",
+        requires = "new_candidate",
+        conflicts_with_all = ALONE
+    )]
     pub(super) base_candidate: Option<String>,
     /// The candidate in question.
     #[arg(long, hide_short_help = true, value_name = "NAME=COMMAND", requires = "base_candidate")]

@@ -17,7 +17,13 @@ use crate::scenario::command;
 pub(super) struct Commands {
     /// The command to compare with: words, split as a POSIX shell does, or a JSON array. No shell
     /// runs.
-    #[arg(long, value_name = "CMD", value_parser = argv, requires = "new_cmd", conflicts_with_all = ALONE)]
+    #[arg(
+        long,
+        value_name = "CMD",
+        value_parser = argv,
+        requires = "new_cmd",
+        conflicts_with_all = ALONE
+    )]
     base_cmd: Option<Argv>,
     /// The command in question.
     #[arg(long, value_name = "CMD", value_parser = argv, requires = "base_cmd")]

@@ -52,7 +52,8 @@ pub(in crate::cli) fn main(record: &Record, asked: &Asked<'_>) -> anyhow::Result
     results::prepare(&out)?;
     if record.build.dirty == Some(true) {
         output::say(&format!(
-            "tracerig: the record was made with uncommitted changes on {revision}, which are not built"
+            "tracerig: the record was made with uncommitted changes on {revision}, which are not \
+             built"
         ));
     }
     let base = programs::built(&Source::Revision(revision))?;

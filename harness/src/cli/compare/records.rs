@@ -15,7 +15,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let of_programs =
         [arguments.pairs.is_some(), arguments.recipe.is_some(), !arguments.only.is_empty()];
     if of_programs.contains(&true) {
-        let said = "--pairs, --recipe and --only are for executables and revisions: in records is what was measured";
+        let said = "--pairs, --recipe and --only are for executables and revisions: in records is \
+                    what was measured";
         return Err(Usage(said.to_owned()).into());
     }
     let baselines = Baselines::at(arguments.baselines.clone());
@@ -125,7 +126,8 @@ fn told_apart(who: &str, records: &[Named]) -> anyhow::Result<()> {
     match records.iter().find(|(name, _)| !names.insert(name)) {
         None => Ok(()),
         Some((name, _)) => Err(anyhow::anyhow!(
-            "{who}: two of these records are of a run `{name}`; name one of them, or give their folders other names"
+            "{who}: two of these records are of a run `{name}`; name one of them, or give their \
+             folders other names"
         )),
     }
 }
@@ -143,7 +145,8 @@ fn matched<'a>(
     told_apart(new_name, new)?;
     let lacks = |who: &str, run: &str| {
         anyhow::anyhow!(
-            "{who} has no record of the run `{run}`; compare runs of the same plan, or save the baseline again"
+            "{who} has no record of the run `{run}`; compare runs of the same plan, or save the \
+             baseline again"
         )
     };
     if let Some((lost, _)) =

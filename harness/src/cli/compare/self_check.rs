@@ -175,7 +175,8 @@ fn table(
     let percent = |part: f64| format!("{:.1} %", part * 100.0);
     let said = match planted {
         None => format!(
-            "false alarms: {} of the verdicts on the worst arm ({} of {comparisons} comparisons called any change); allowed are {}",
+            "false alarms: {} of the verdicts on the worst arm ({} of {comparisons} comparisons \
+             called any change); allowed are {}",
             percent(checked.most_called()),
             checked.called,
             percent(FALSE_ALARMS)

@@ -15,9 +15,9 @@ use crate::cli::output;
 ///
 /// An archive is built together with its trace database.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig dataset build codex-799mb\n  tracerig dataset build quick --scale 0.1 --out /tmp/small"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig dataset build codex-799mb\n  \
+                       tracerig dataset build quick --scale 0.1 --out /tmp/small")]
 pub(super) struct Build {
     /// Recipe: a name (see `tracerig dataset list`) or the path of a recipe file.
     name: String,

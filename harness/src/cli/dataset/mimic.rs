@@ -13,9 +13,8 @@ use crate::cli::output;
 ///
 /// The database is only read. `dataset build` and `run relaunch --recipe` take the recipe.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig dataset mimic --from ~/.codex/logs_2.sqlite --out mine.toml")]
 pub(super) struct Mimic {
     /// Database to imitate.
     #[arg(long, value_name = "PATH")]

@@ -29,9 +29,9 @@ const TIME: Duration = Duration::from_secs(10);
 ///
 /// Exit code 3: a missing rule was not noticed.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig diff ablations --time 2s --details\n  tracerig diff ablations --only cursor"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig diff ablations --time 2s --details\n  \
+                       tracerig diff ablations --only cursor")]
 pub(super) struct Ablations {
     /// Time per rule, such as 2s or 5m [default: 10s, or as long as --cases take].
     #[arg(long, value_name = "T", value_parser = time)]
@@ -46,7 +46,12 @@ pub(super) struct Ablations {
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
     /// Operations per random history.
-    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(4..=MOST_OPERATIONS))]
+    #[arg(
+        long,
+        value_name = "K",
+        default_value = "20",
+        value_parser = clap::value_parser!(u64).range(4..=MOST_OPERATIONS)
+    )]
     ops: u64,
     /// Threads [default: one per core, at most 8].
     #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
@@ -167,7 +172,8 @@ fn verdict(report: &Report) -> String {
     let each = report.seconds_each.map_or(String::new(), |time| format!(", {time} s each"));
     text += &wrapped(
         &format!(
-            "{} of {faults} missing rules and wrong engines noticed, {at_random} by random histories (seed {}, {} operations{each})",
+            "{} of {faults} missing rules and wrong engines noticed, {at_random} by random \
+             histories (seed {}, {} operations{each})",
             faults - report.missed().count(),
             report.search.seed,
             report.search.ops

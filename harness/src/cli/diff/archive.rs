@@ -27,9 +27,9 @@ use tracerig_protocol::Contract;
 ///
 /// Kept histories and replays always ask the Python oracle.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig diff archive --time 10m\n  tracerig diff archive --corpus corpus/archive"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig diff archive --time 10m\n  \
+                       tracerig diff archive --corpus corpus/archive")]
 pub(super) struct Archive {
     #[command(flatten)]
     options: Options,

@@ -52,7 +52,8 @@ fn suite(text: &mut String, name: &str, cases: &[(String, Option<&Found>)], seco
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\" errors=\"0\" time=\"{seconds:.3}\">",
+        "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\" errors=\"0\" \
+         time=\"{seconds:.3}\">",
         cases.len()
     );
     for (case, found) in cases {
@@ -61,8 +62,8 @@ fn suite(text: &mut String, name: &str, cases: &[(String, Option<&Found>)], seco
             None => writeln!(text, "    <testcase classname=\"{name}\" name=\"{case}\"/>"),
             Some(found) => writeln!(
                 text,
-                "    <testcase classname=\"{name}\" name=\"{case}\">\n      <failure type=\"{}\" message=\"{}\">{}</failure>\n    \
-                 </testcase>",
+                "    <testcase classname=\"{name}\" name=\"{case}\">\n      <failure type=\"{}\" \
+                 message=\"{}\">{}</failure>\n    </testcase>",
                 found.kind,
                 xml(&found.detail),
                 xml(&format!(

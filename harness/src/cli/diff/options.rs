@@ -42,7 +42,12 @@ pub(super) struct Options {
     #[arg(long, value_name = "T", value_parser = time)]
     time: Option<Duration>,
     /// Operations per random history.
-    #[arg(long, value_name = "K", default_value = "20", value_parser = clap::value_parser!(u64).range(2..=MOST_OPERATIONS))]
+    #[arg(
+        long,
+        value_name = "K",
+        default_value = "20",
+        value_parser = clap::value_parser!(u64).range(2..=MOST_OPERATIONS)
+    )]
     ops: u64,
     /// Threads [default: one per core, at most 8].
     #[arg(long, value_name = "J", value_parser = crate::cli::jobs)]
@@ -51,7 +56,11 @@ pub(super) struct Options {
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     shard: Shard,
     /// Run only the history in this file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "cases", "time", "ops", "jobs", "shard", "corpus", "junit"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["seed", "cases", "time", "ops", "jobs", "shard", "corpus", "junit"]
+    )]
     replay: Option<PathBuf>,
     /// Folder of histories (*.txt) to run first; failing ones are added to it [default: none;
     /// failing ones go to tracerig-out/diff].

@@ -38,7 +38,8 @@ pub(super) fn ask(
         (Err(why), None) => Ok(AskPython::No(why.to_string())),
         (Err(why), Some(_)) => {
             bail!(
-                "the Python oracle cannot be asked: {why}. Install Python 3, or name it in TRACERIG_PYTHON"
+                "the Python oracle cannot be asked: {why}. Install Python 3, or name it in \
+                 TRACERIG_PYTHON"
             )
         }
     }

@@ -35,7 +35,9 @@ pub(super) fn table(report: &Report, checked: &str, details: bool) -> String {
     text += &outside(&report.outside);
     if details || *failed > 0 {
         text += &format!(
-            "\nseed {seed}, share {shard}: {random} random cases of {ops} operations, {kept} kept ones\n\
+            "\n\
+             seed {seed}, share {shard}: {random} random cases of {ops} operations, {kept} kept \
+             ones\n\
              {operations} operations in cases without failure, {checks} {checked}\n\
              {seconds:.1} s, {cases_per_second:.0} cases/s on {jobs} threads\n",
         );

@@ -18,9 +18,9 @@ use tracerig_differential::threads;
 /// The first failure of each kind is shrunk, written to a file, and printed with the command that
 /// replays it. Exit code 3: mismatch. Exit code 1: something else failed.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig diff threads --time 10m\n  tracerig diff threads --corpus corpus/threads"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig diff threads --time 10m\n  \
+                       tracerig diff threads --corpus corpus/threads")]
 pub(super) struct Threads {
     #[command(flatten)]
     options: Options,

@@ -28,9 +28,10 @@ use tracerig_protocol::Contract;
 ///
 /// Kept histories and replays always ask the Python oracle.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig diff trace --time 10m\n  tracerig diff trace --profile hostile --details\n  tracerig diff trace --replay tracerig-out/diff/turns-1.txt"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig diff trace --time 10m\n  \
+                       tracerig diff trace --profile hostile --details\n  \
+                       tracerig diff trace --replay tracerig-out/diff/turns-1.txt")]
 pub(super) struct Trace {
     #[command(flatten)]
     options: Options,
@@ -51,7 +52,11 @@ pub(super) struct Trace {
     profile: Profile,
     /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`.
     /// Only answers are compared, not work.
-    #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "profile", "oracle", "ablate"])]
+    #[arg(
+        long,
+        value_name = "NAME=COMMAND",
+        conflicts_with_all = ["engine", "profile", "oracle", "ablate"]
+    )]
     candidate: Option<String>,
     /// Switch off this rule to check that the search notices; may be repeated.
     #[arg(long, value_name = "RULE")]

@@ -21,7 +21,10 @@ use crate::history::read_commit;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig history add out\n  tracerig history add out tracerig-out/compare --branch tracerig-history\n  tracerig history add out --rev HEAD --again"
+    after_long_help = "Examples:\n  \
+                       tracerig history add out\n  \
+                       tracerig history add out tracerig-out/compare --branch tracerig-history\n  \
+                       tracerig history add out --rev HEAD --again"
 )]
 pub(super) struct Arguments {
     /// Records, comparisons, or folders with them.
@@ -89,7 +92,8 @@ fn built(records: &[Record]) -> Result<String, Usage> {
             match found {
                 Some(known) if known != revision => {
                     return Err(Usage(format!(
-                        "the records are of the revisions {known} and {revision}; add one commit at a time, or name it with --rev"
+                        "the records are of the revisions {known} and {revision}; add one commit \
+                         at a time, or name it with --rev"
                     )));
                 }
                 _ => found = Some(revision),

@@ -19,7 +19,9 @@ use crate::machine;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig history bless relaunch/quick/warm-hot/rows_examined HEAD --because 'checks one row twice'"
+    after_long_help = "Examples:\n  \
+                       tracerig history bless relaunch/quick/warm-hot/rows_examined HEAD --because \
+                       'checks one row twice'"
 )]
 pub(super) struct Arguments {
     /// Series, as `history show` names it.
@@ -104,7 +106,8 @@ fn known(names: &BTreeSet<String>, wanted: &str) -> Result<(), Usage> {
         alike.extend(names().take(3));
     }
     Err(Usage(format!(
-        "the history has no series `{wanted}`; it has {}, …; `history show --format json` names all",
+        "the history has no series `{wanted}`; it has {}, …; `history show --format json` names \
+         all",
         alike.join(", ")
     )))
 }

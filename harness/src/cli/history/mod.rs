@@ -19,7 +19,11 @@ use crate::history::{FOLDER, Place};
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig history add out\n  tracerig history show --html history.html\n  tracerig history bless relaunch/quick/warm-hot/rows_examined HEAD --because 'checks one row twice'"
+    after_long_help = "Examples:\n  \
+                       tracerig history add out\n  \
+                       tracerig history show --html history.html\n  \
+                       tracerig history bless relaunch/quick/warm-hot/rows_examined HEAD --because \
+                       'checks one row twice'"
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -37,7 +41,13 @@ enum What {
 #[derive(Debug, Args)]
 struct Where {
     /// Folder of the history.
-    #[arg(long, value_name = "FOLDER", default_value = FOLDER, alias = "to", conflicts_with = "branch")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = FOLDER,
+        alias = "to",
+        conflicts_with = "branch"
+    )]
     folder: PathBuf,
     /// Keep the history on this branch instead; the work tree is not touched.
     #[arg(long, value_name = "NAME")]

@@ -16,9 +16,10 @@ use crate::cli::output::{self, Format, Output};
 /// changes need a few more commits to show. Steps that are blessed are explained, and counted
 /// apart.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig history show\n  tracerig history show --branch tracerig-history --html history.html\n  tracerig history show --format json"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig history show\n  \
+                       tracerig history show --branch tracerig-history --html history.html\n  \
+                       tracerig history show --format json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Where,
@@ -26,10 +27,20 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Ignore changes of ratios smaller than this.
-    #[arg(long, value_name = "PERCENT", default_value = "2", value_parser = crate::cli::compare::percent)]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value = "2",
+        value_parser = crate::cli::compare::percent
+    )]
     margin: f64,
     /// Judge the newest N commits.
-    #[arg(long, value_name = "N", default_value_t = LAST as u64, value_parser = clap::value_parser!(u64).range(1..=MOST_COMMITS as u64))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = LAST as u64,
+        value_parser = clap::value_parser!(u64).range(1..=MOST_COMMITS as u64)
+    )]
     last: u64,
     #[command(flatten)]
     output: Output,

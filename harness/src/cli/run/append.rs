@@ -33,17 +33,32 @@ use crate::scenario::guest::Invited;
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
-    after_long_help = "Examples:\n  tracerig run append --threads 1,8,64\n  tracerig run append --threads 64 --rate 6400 --contended\n  tracerig run append --candidate mine='python3 my_store.py' --arms bare,async,append\n  tracerig run append --crash --kills 100"
+    after_long_help = "Examples:\n  \
+                       tracerig run append --threads 1,8,64\n  \
+                       tracerig run append --threads 64 --rate 6400 --contended\n  \
+                       tracerig run append --candidate mine='python3 my_store.py' --arms \
+                       bare,async,append\n  \
+                       tracerig run append --crash --kills 100"
 )]
 pub(super) struct Append {
     /// Only these arms (comma-separated).
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
     /// Number of threads that append; several numbers are measured one after the other.
-    #[arg(long, value_name = "N,M", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDERS))]
+    #[arg(
+        long,
+        value_name = "N,M",
+        value_delimiter = ',',
+        default_value = "1",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDERS)
+    )]
     threads: Vec<u64>,
     /// Appends per second over all threads, timed from their intended start [default: no limit].
-    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_RATE))]
+    #[arg(
+        long,
+        value_name = "R",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_RATE)
+    )]
     rate: Option<u64>,
     /// When an append counts as acknowledged.
     #[arg(long, value_enum, default_value = "buffered")]
@@ -52,13 +67,27 @@ pub(super) struct Append {
     #[arg(long)]
     contended: bool,
     /// Appends per launch over all threads [default: 20000; 2000 with fsync; 5 s with --rate].
-    #[arg(long, value_name = "N", conflicts_with = "rate", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDS))]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "rate",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_APPENDS)
+    )]
     appends: Option<u64>,
     /// Kill the appending process again and again, and check that nothing acknowledged is lost.
-    #[arg(long, conflicts_with_all = ["rate", "contended", "threads", "samples", "appends", "out", "named"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["rate", "contended", "threads", "samples", "appends", "out", "named"]
+    )]
     crash: bool,
     /// Number of kills.
-    #[arg(long, value_name = "N", requires = "crash", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_KILLS))]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "crash",
+        default_value = "1000",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_KILLS)
+    )]
     pub(super) kills: u64,
     #[command(flatten)]
     candidates: Candidates,

@@ -19,7 +19,13 @@ pub(super) struct Candidates {
     named: Vec<String>,
     /// End a launch of a candidate after this time, such as 500ms or 20s; at most 60s
     /// [default: 60s].
-    #[arg(long, hide_short_help = true, value_name = "T", value_parser = candidate::limit, requires = "named")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "T",
+        value_parser = candidate::limit,
+        requires = "named"
+    )]
     limit: Option<Duration>,
 }
 

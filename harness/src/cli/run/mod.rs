@@ -32,7 +32,10 @@ pub(super) use planned::find as planned_by;
 #[command(
     arg_required_else_help = true,
     args_conflicts_with_subcommands = true,
-    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run append --threads 64 --contended\n  tracerig run --plan ci --out out"
+    after_long_help = "Examples:\n  \
+                       tracerig run relaunch\n  \
+                       tracerig run append --threads 64 --contended\n  \
+                       tracerig run --plan ci --out out"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -53,7 +56,11 @@ enum Scenario {
 #[derive(Debug, Args)]
 struct Common {
     /// Samples per arm [default: 10].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES)
+    )]
     samples: Option<u64>,
     /// Seed of the order of arms and of appended data.
     #[arg(long, value_name = "S", default_value = "1")]
@@ -180,8 +187,8 @@ fn say_if_small(record: &Record) {
     if fewest < FEWEST_PAIRS {
         let have = output::counted(fewest as u64, "valid sample", "valid samples");
         output::say(&format!(
-            "this record cannot judge the times of a later run: {have} of {arm}, {FEWEST_PAIRS} are needed \
-             (--samples 10); its work counters can be compared"
+            "this record cannot judge the times of a later run: {have} of {arm}, {FEWEST_PAIRS} \
+             are needed (--samples 10); its work counters can be compared"
         ));
     }
 }

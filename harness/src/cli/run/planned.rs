@@ -26,7 +26,11 @@ pub(super) struct Planned {
     #[arg(long, value_name = "PLAN", required = true)]
     plan: Option<String>,
     /// Samples per arm, instead of the plan's.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES)
+    )]
     samples: Option<u64>,
     /// Seed of the order of arms and of appended data.
     #[arg(long, value_name = "S", default_value = "1")]

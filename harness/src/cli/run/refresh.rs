@@ -28,7 +28,10 @@ use crate::scenario::refresh;
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
-    after_long_help = "Examples:\n  tracerig run refresh\n  tracerig run refresh --recipe archive-6k --samples 5\n  tracerig run refresh --recipe archive-6k --candidate mine=./my-counter"
+    after_long_help = "Examples:\n  \
+                       tracerig run refresh\n  \
+                       tracerig run refresh --recipe archive-6k --samples 5\n  \
+                       tracerig run refresh --recipe archive-6k --candidate mine=./my-counter"
 )]
 pub(super) struct Refresh {
     /// Archive: name of a recipe (see `tracerig dataset list`) or path of a recipe file

@@ -39,7 +39,12 @@ use crate::scenario::{Definition, relaunch};
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
-    after_long_help = "Examples:\n  tracerig run relaunch\n  tracerig run relaunch --db ~/.codex/logs_2.sqlite\n  tracerig run relaunch --candidate mine='python3 my_scanner.py'\n  tracerig run relaunch --recipe codex-799mb --samples 20 --arms floor,published,warm:hot"
+    after_long_help = "Examples:\n  \
+                       tracerig run relaunch\n  \
+                       tracerig run relaunch --db ~/.codex/logs_2.sqlite\n  \
+                       tracerig run relaunch --candidate mine='python3 my_scanner.py'\n  \
+                       tracerig run relaunch --recipe codex-799mb --samples 20 --arms \
+                       floor,published,warm:hot"
 )]
 pub(super) struct Relaunch {
     /// Dataset: name of a recipe (see `tracerig dataset list`) or path of a recipe file [default:
@@ -53,7 +58,13 @@ pub(super) struct Relaunch {
     #[arg(long, value_name = "F", default_value = "1", value_parser = crate::cli::scale)]
     scale: f64,
     /// Measure at these scales, one after the other, and show how times grow.
-    #[arg(long, value_name = "F,G", value_delimiter = ',', value_parser = crate::cli::scale, conflicts_with_all = ["scale", "db", "format"])]
+    #[arg(
+        long,
+        value_name = "F,G",
+        value_delimiter = ',',
+        value_parser = crate::cli::scale,
+        conflicts_with_all = ["scale", "db", "format"]
+    )]
     scales: Vec<f64>,
     /// Only these arms; `warm:hot` and `warm:cold` choose a cache state, `all` every arm.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]

@@ -17,9 +17,10 @@ use crate::cli::{Code, Usage};
 ///
 /// Updates the rows of new or grown histories first.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig threads list ~/.codex\n  tracerig threads list ~/.codex --text deploy --limit 10\n  tracerig threads list ~/.codex --order created --archived"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig threads list ~/.codex\n  \
+                       tracerig threads list ~/.codex --text deploy --limit 10\n  \
+                       tracerig threads list ~/.codex --order created --archived")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,
@@ -42,7 +43,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
     /// Number of threads to list.
-    #[arg(long, value_name = "N", default_value = "25", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::limits::MOST_LISTED)))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "25",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::limits::MOST_LISTED))
+    )]
     limit: u32,
     /// Continue after this cursor, which the previous page printed.
     #[arg(long, value_name = "CURSOR")]
@@ -101,7 +107,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     }
     if repaired.gone > 0 {
         output::say(&format!(
-            "tracerig: {} listed although the history is gone; `tracerig threads rebuild` removes such rows",
+            "tracerig: {} listed although the history is gone; `tracerig threads rebuild` removes \
+             such rows",
             counted(repaired.gone, "thread may be", "threads may be")
         ));
     }

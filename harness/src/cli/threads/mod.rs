@@ -40,7 +40,10 @@ use crate::interrupt;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_long_help = "Examples:\n  tracerig threads list ~/.codex\n  tracerig threads show ~/.codex 01a228da-1b50-7ce2-bec3-b04d453aa483\n  tracerig threads verify ~/.codex"
+    after_long_help = "Examples:\n  \
+                       tracerig threads list ~/.codex\n  \
+                       tracerig threads show ~/.codex 01a228da-1b50-7ce2-bec3-b04d453aa483\n  \
+                       tracerig threads verify ~/.codex"
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]

@@ -21,9 +21,8 @@ use crate::interrupt;
 ///
 /// Updates the rows of new or grown histories first.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig threads show ~/.codex 01a228da-1b50-7ce2-bec3-b04d453aa483"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig threads show ~/.codex 01a228da-1b50-7ce2-bec3-b04d453aa483")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,

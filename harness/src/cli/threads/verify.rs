@@ -17,9 +17,9 @@ use crate::cli::{Code, Interrupted};
 /// Exit code 3: a row differs, is missing, or has no history. Exit code 1: a history cannot be
 /// read.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Examples:\n  tracerig threads verify ~/.codex\n  tracerig threads verify ~/.codex --format json"
-)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig threads verify ~/.codex\n  \
+                       tracerig threads verify ~/.codex --format json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Place,

@@ -155,7 +155,9 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows, details: bool) -> 
         let [input, cached, output, total, events] = cells(&total);
         let _ = writeln!(
             text,
-            "{total} tokens in {events} responses: {input} input ({cached} cached), {output} output\n\n{table}"
+            "{total} tokens in {events} responses: {input} input ({cached} cached), {output} \
+             output\n\n\
+             {table}"
         );
         text.truncate(text.trim_end().len() + 1);
         if left_out > 0 {

@@ -74,8 +74,10 @@ impl Kind {
             ],
             Self::NoCount => [
                 "odd_counts",
-                "line has a token count that is negative, fractional or above 2^64 - 1, taken as missing",
-                "lines have token counts that are negative, fractional or above 2^64 - 1, taken as missing",
+                "line has a token count that is negative, fractional or above 2^64 - 1, taken as \
+                 missing",
+                "lines have token counts that are negative, fractional or above 2^64 - 1, taken as \
+                 missing",
             ],
             Self::LongText => [
                 "long_names",
@@ -84,8 +86,10 @@ impl Kind {
             ],
             Self::TooMany => [
                 "lines_beyond_limits",
-                "line comes after too many turns, models or quarter-hours of its file; its name or its use is left out",
-                "lines come after too many turns, models or quarter-hours of their files; their names or their use are left out",
+                "line comes after too many turns, models or quarter-hours of its file; its name or \
+                 its use is left out",
+                "lines come after too many turns, models or quarter-hours of their files; their \
+                 names or their use are left out",
             ],
             Self::MoreLines => ["more_lines", "more line like that", "more lines like those"],
             Self::UnknownLines => [
@@ -96,7 +100,8 @@ impl Kind {
             Self::Untyped => [
                 "untyped_files",
                 "rollout is skipped because its lines have no types, as in the first half of 2025",
-                "rollouts are skipped because their lines have no types, as in the first half of 2025",
+                "rollouts are skipped because their lines have no types, as in the first half of \
+                 2025",
             ],
             Self::Diverged => [
                 "diverged_copies",
@@ -105,8 +110,10 @@ impl Kind {
             ],
             Self::Inferred => [
                 "inferred_files",
-                "result is inferred: a fork made before 0.100 shows which lines it copied only by their time",
-                "results are inferred: forks made before 0.100 show which lines they copied only by their time",
+                "result is inferred: a fork made before 0.100 shows which lines it copied only by \
+                 their time",
+                "results are inferred: forks made before 0.100 show which lines they copied only \
+                 by their time",
             ],
         }
     }

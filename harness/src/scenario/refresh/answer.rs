@@ -174,7 +174,8 @@ impl Answer {
         let (day, model, tier) = class;
         let told = |row: Option<&Row>| row.map_or("nothing".to_owned(), |row| format!("{row:?}"));
         Some(format!(
-            "day {day} since 1970, model {}, tier {tier}: {} instead of {} (input, cached, cache write, output, reasoning, total, events)",
+            "day {day} since 1970, model {}, tier {tier}: {} instead of {} (input, cached, cache \
+             write, output, reasoning, total, events)",
             model.as_deref().unwrap_or("unknown"),
             told(self.0.get(class)),
             told(expected.0.get(class)),

@@ -167,8 +167,8 @@ fn newest(path: &Path, rows: u64) -> rusqlite::Result<Vec<OwnedRow>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     let mut statement = connection.prepare(
-        "SELECT ts, ts_nanos, level, target, feedback_log_body, module_path, file, line, thread_id, process_uuid \
-         FROM logs ORDER BY id DESC LIMIT ?1",
+        "SELECT ts, ts_nanos, level, target, feedback_log_body, module_path, file, line, \
+         thread_id, process_uuid FROM logs ORDER BY id DESC LIMIT ?1",
     )?;
     let found = statement.query_map([i64::try_from(rows).unwrap_or(i64::MAX)], |row| {
         Ok(OwnedRow {

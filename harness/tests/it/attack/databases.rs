@@ -151,8 +151,8 @@ fn foreign(schema: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 #[test]
 fn viewinf_a_view_is_refused_before_it_is_asked() {
     let (_folder, path) = foreign(&format!(
-        "CREATE VIEW logs ({COLUMNS}) AS WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) \
-         SELECT i, 1, 1, 'a', zeroblob(1000000), 't', 'p' FROM r"
+        "CREATE VIEW logs ({COLUMNS}) AS WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 \
+         FROM r) SELECT i, 1, 1, 'a', zeroblob(1000000), 't', 'p' FROM r"
     ));
     refused_as(&path, "a view");
 }
@@ -162,9 +162,9 @@ fn viewinf_a_view_is_refused_before_it_is_asked() {
 fn a_view_that_claims_to_be_a_table_is_refused() {
     for claim in ["type = 'table'", "type = 'table', rootpage = 2", "name = 'x', tbl_name = 'x'"] {
         let (_folder, path) = foreign(&format!(
-            "CREATE TABLE other (x); CREATE VIEW logs ({COLUMNS}) AS WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL \
-             SELECT i + 1 FROM r) SELECT i, 1, 1, 'a', 'b', 't', 'p' FROM r; PRAGMA writable_schema = ON; \
-             UPDATE sqlite_schema SET {claim} WHERE name = 'logs'"
+            "CREATE TABLE other (x); CREATE VIEW logs ({COLUMNS}) AS WITH RECURSIVE r (i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT i, 1, 1, 'a', 'b', 't', 'p' FROM r; \
+             PRAGMA writable_schema = ON; UPDATE sqlite_schema SET {claim} WHERE name = 'logs'"
         ));
         let refused = scan(&path, 1);
         assert!(refused.is_err(), "{claim}: {refused:?}");
@@ -184,9 +184,9 @@ fn gen_a_generated_column_is_refused_by_name() {
     for (column, kind) in [("feedback_log_body", "VIRTUAL"), ("estimated", "STORED")] {
         let plain = if column == "estimated" { "feedback_log_body TEXT, " } else { "" };
         let (_folder, path) = foreign(&format!(
-            "CREATE TABLE logs (id INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER, ts_nanos INTEGER, target TEXT, {plain}\
-             {column} TEXT GENERATED ALWAYS AS (hex(zeroblob(20000))) {kind}, thread_id TEXT, process_uuid TEXT); \
-             INSERT INTO logs (ts) VALUES (1)"
+            "CREATE TABLE logs (id INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER, ts_nanos \
+             INTEGER, target TEXT, {plain}{column} TEXT GENERATED ALWAYS AS (hex(zeroblob(20000))) \
+             {kind}, thread_id TEXT, process_uuid TEXT); INSERT INTO logs (ts) VALUES (1)"
         ));
         refused_as(&path, column);
     }

@@ -348,9 +348,11 @@ fn what_is_no_table_of_logs_is_refused_by_what_it_is() {
     let ordinary = tracerig_store::schema::CREATE_TABLE;
     let column = "feedback_log_body TEXT";
     let generated = format!("{column} AS (hex(zeroblob(200000000)))");
-    let forged = "CREATE TABLE t (x); PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES \
-                  ('table', 'logs', 'logs', 0, 'CREATE VIRTUAL TABLE logs USING nobody_has_this(x)')";
-    let endless = "CREATE VIEW logs AS WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r) SELECT * FROM r";
+    let forged = "CREATE TABLE t (x); PRAGMA writable_schema = ON; INSERT INTO sqlite_schema \
+                  VALUES ('table', 'logs', 'logs', 0, 'CREATE VIRTUAL TABLE logs USING \
+                  nobody_has_this(x)')";
+    let endless = "CREATE VIEW logs AS WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 \
+                   FROM r) SELECT * FROM r";
     for (name, sql, said) in [
         ("vt.sqlite", "CREATE VIRTUAL TABLE logs USING fts5(x)", "virtual table"),
         // With a module that is not there SQLite's own look at a column reads through a null

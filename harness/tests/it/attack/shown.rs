@@ -50,11 +50,13 @@ fn id65536_a_turn_id_of_65536_characters_is_shown_shortened() {
     let names = names();
     for (at, name) in (1_770_000_000_i64..).zip(&names) {
         let body = format!(
-            "turn{{turn.id={name}}}: websocket request: {{\"type\":\"response.create\",\"service_tier\":\"priority\",\"model\":{}}}",
+            "turn{{turn.id={name}}}: websocket request: \
+             {{\"type\":\"response.create\",\"service_tier\":\"priority\",\"model\":{}}}",
             json!(name)
         );
-        let sql = "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, thread_id, process_uuid) \
-                   VALUES (?1, 0, 'TRACE', 'codex_api::endpoint::responses_websocket', ?2, ?3, 'p')";
+        let sql = "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, thread_id, \
+                   process_uuid) VALUES (?1, 0, 'TRACE', \
+                   'codex_api::endpoint::responses_websocket', ?2, ?3, 'p')";
         connection.execute(sql, (at, body, name)).unwrap();
     }
     let scan = ["scan", "--no-memo", "--db", text(&database)];

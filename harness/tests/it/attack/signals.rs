@@ -326,7 +326,8 @@ fn two_hundred_signals_at_random_instants_end_every_verb_and_leave_everything_wh
         }
     }
     println!(
-        "{shots} signals, {hit} in time to cut a verb short, {forced} by the last resort; slowest {slowest:?}"
+        "{shots} signals, {hit} in time to cut a verb short, {forced} by the last resort; slowest \
+         {slowest:?}"
     );
     assert!(hit * 5 >= shots * 2, "only {hit} of {shots} verbs were still at work");
     // What is there is right: memos, rows and datasets.

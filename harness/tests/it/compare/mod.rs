@@ -26,7 +26,11 @@ fn altered(program: &Program, name: &str, edit: &str) -> PathBuf {
 
 fn wrapper(edit: &str) -> String {
     format!(
-        "#!/bin/sh\nif [ \"$1\" = __worker ] && [ \"$2\" != idle ]; then\n{edit}\nfi\nexec '{REAL}' \"$@\"\n"
+        "#!/bin/sh\n\
+         if [ \"$1\" = __worker ] && [ \"$2\" != idle ]; then\n\
+         {edit}\n\
+         fi\n\
+         exec '{REAL}' \"$@\"\n"
     )
 }
 

@@ -288,13 +288,15 @@ fn a_table_whose_ids_may_come_back_is_scanned_in_full_and_one_whose_ids_name_no_
     ] {
         let mut trace = Trace::new();
         trace.append(
-            "noise turn=0 at=0 | request turn=1 thread=1 model=1 at=1 | noise turn=0 at=2 | request turn=2 model=1 at=3",
+            "noise turn=0 at=0 | request turn=1 thread=1 model=1 at=1 | noise turn=0 at=2 | \
+             request turn=2 model=1 at=3",
         );
         let create =
             tracerig_store::schema::CREATE_TABLE.replace("INTEGER PRIMARY KEY AUTOINCREMENT", key);
         let columns = tracerig_store::schema::COLUMNS.join(", ").replacen("id", "id + 100", 1);
         trace.sql(&format!(
-            "ALTER TABLE logs RENAME TO old; {create}; INSERT INTO logs SELECT {columns} FROM old; DROP TABLE old"
+            "ALTER TABLE logs RENAME TO old; {create}; INSERT INTO logs SELECT {columns} FROM old; \
+             DROP TABLE old"
         ));
         if !orders_rows {
             let scanner = Scanner::new(trace.path(), trace.options.clone());

@@ -306,8 +306,8 @@ fn each_scan_beside_a_live_writer_answers_for_one_state() {
     let states: BTreeSet<i64> = made.iter().map(|made| made.scan.stats.cursor).collect();
     let several = made.iter().filter(|made| made.scan.stats.connections > 1).count();
     eprintln!(
-        "{count} scans saw {} of {} states, {several} of them through several connections and {lost} of them in full \
-         because the remembered rows were gone; {} rows came, {} stayed",
+        "{count} scans saw {} of {} states, {several} of them through several connections and \
+         {lost} of them in full because the remembered rows were gone; {} rows came, {} stayed",
         states.len(),
         twin.states(),
         last - STILL,

@@ -85,8 +85,9 @@ impl Twin {
         let mut insert = self
             .mirror
             .prepare(
-                "INSERT INTO logs (id, ts, ts_nanos, level, target, feedback_log_body, thread_id, process_uuid) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, CASE ?6 WHEN 't' THEN CAST(?7 AS TEXT) ELSE ?7 END, ?8, ?9)",
+                "INSERT INTO logs (id, ts, ts_nanos, level, target, feedback_log_body, thread_id, \
+                 process_uuid) VALUES (?1, ?2, ?3, ?4, ?5, CASE ?6 WHEN 't' THEN CAST(?7 AS TEXT) \
+                 ELSE ?7 END, ?8, ?9)",
             )
             .unwrap();
         for (id, row) in self.rows.iter().filter(|(id, _)| !known.contains(id)) {

@@ -24,8 +24,8 @@ fn write(path: &Path, rows: &[Row]) {
     {
         let mut insert = transaction
             .prepare(
-                "INSERT INTO logs (ts, ts_nanos, level, target, thread_id, process_uuid, feedback_log_body) \
-                 VALUES (?1, 0, 'TRACE', ?2, ?3, ?4, ?5)",
+                "INSERT INTO logs (ts, ts_nanos, level, target, thread_id, process_uuid, \
+                 feedback_log_body) VALUES (?1, 0, 'TRACE', ?2, ?3, ?4, ?5)",
             )
             .unwrap();
         for row in rows {

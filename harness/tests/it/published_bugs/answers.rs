@@ -95,15 +95,16 @@ fn bug_14_a_fast_command_is_no_turn_but_sets_the_tier() {
     // What the command said is remembered for the turns to come, in the same thread of the same
     // process.
     trace.append(
-        "submission-inherit turn=2 thread=1 process=1 at=2 | submission-inherit turn=3 thread=1 process=2 at=3 \
-         | submission-inherit turn=4 thread=2 process=1 at=4 | user-turn-inherit turn=5 thread=1 process=1 at=5 \
-         | turn-tags turn=2 model=1 at=5 | turn-tags turn=3 model=1 at=5 | turn-tags turn=4 model=1 at=5 | turn-session turn=5 model=1 at=5",
+        "submission-inherit turn=2 thread=1 process=1 at=2 | submission-inherit turn=3 thread=1 \
+         process=2 at=3 | submission-inherit turn=4 thread=2 process=1 at=4 | user-turn-inherit \
+         turn=5 thread=1 process=1 at=5 | turn-tags turn=2 model=1 at=5 | turn-tags turn=3 model=1 \
+         at=5 | turn-tags turn=4 model=1 at=5 | turn-session turn=5 model=1 at=5",
     );
     let found = ["turn-2 thread-1 model-1 2", "turn-5 thread-1 model-1 5"];
     assert_scan(&trace.relaunch(), "incremental none", found);
     trace.append(
-        "settings-none turn=1 thread=1 process=1 at=6 | submission-inherit turn=6 thread=1 process=1 at=7 \
-         | turn-tags turn=6 model=1 at=8",
+        "settings-none turn=1 thread=1 process=1 at=6 | submission-inherit turn=6 thread=1 \
+         process=1 at=7 | turn-tags turn=6 model=1 at=8",
     );
     assert_scan(&trace.relaunch(), "incremental none", found);
 }
@@ -112,8 +113,8 @@ fn bug_14_a_fast_command_is_no_turn_but_sets_the_tier() {
 fn bug_14_the_fast_tier_and_tags_are_priority() {
     let mut trace = Trace::new();
     trace.append(
-        "submission-fast turn=1 thread=1 at=1 | turn-tags turn=1 model=1 at=1 | tags turn=2 thread=2 model=2 at=2 \
-         | tags-default turn=3 at=3",
+        "submission-fast turn=1 thread=1 at=1 | turn-tags turn=1 model=1 at=1 | tags turn=2 \
+         thread=2 model=2 at=2 | tags-default turn=3 at=3",
     );
     let found = ["turn-1 thread-1 model-1 1", "turn-2 thread-2 model-2 2"];
     assert_scan(&trace.relaunch(), "full absent", found);
@@ -146,12 +147,14 @@ fn bug_15_a_message_sent_while_a_turn_runs_is_no_turn_but_sets_the_tier() {
 fn bug_15_the_operations_and_tiers_of_all_versions_are_known() {
     let mut trace = Trace::new();
     trace.append(
-        "turn-input-priority turn=1 thread=1 at=1 | context-fast turn=2 thread=2 at=2 | context-flex turn=3 thread=3 at=3 \
-         | override-fast turn=4 thread=4 at=4 | submission-inherit turn=5 thread=4 at=5 | override-flex turn=4 thread=4 at=6 \
-         | submission-inherit turn=0 thread=4 at=7",
+        "turn-input-priority turn=1 thread=1 at=1 | context-fast turn=2 thread=2 at=2 | \
+         context-flex turn=3 thread=3 at=3 | override-fast turn=4 thread=4 at=4 | \
+         submission-inherit turn=5 thread=4 at=5 | override-flex turn=4 thread=4 at=6 | \
+         submission-inherit turn=0 thread=4 at=7",
     );
     trace.append(
-        "turn-tags turn=1 at=8 | turn-tags turn=2 at=8 | turn-tags turn=3 at=8 | turn-tags turn=5 at=8 | turn-tags turn=0 at=8",
+        "turn-tags turn=1 at=8 | turn-tags turn=2 at=8 | turn-tags turn=3 at=8 | turn-tags turn=5 \
+         at=8 | turn-tags turn=0 at=8",
     );
     let found = ["turn-1 thread-1 - 1", "turn-2 thread-2 - 2", "turn-5 thread-4 - 5"];
     assert_scan(&trace.relaunch(), "full absent", found);

@@ -26,8 +26,8 @@ fn bug_08_everything_comes_from_one_snapshot() {
             let path = trace.path();
             let row = "SELECT 9, 9, 'INFO', target, replace(feedback_log_body, 'turn-1', 'turn-3')";
             let change = format!(
-                "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body) {row} FROM logs WHERE id = 1; \
-                 DELETE FROM logs WHERE id < 4"
+                "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body) {row} FROM logs \
+                 WHERE id = 1; DELETE FROM logs WHERE id < 4"
             );
             let probe = At::new(point, move || {
                 Connection::open(path).unwrap().execute_batch(&change).unwrap();
@@ -90,8 +90,12 @@ fn bug_10_a_scan_overtaken_by_another_process_does_not_write_back() {
     // to read.
     for point in ["loaded", "before-open", "opened", "first-read", "checked", "scanned"] {
         expect_history(&format!(
-            "append request turn=1 model=1 at=1\nrelaunch\nappend request turn=2 model=1 at=2\n\
-             relaunch, at {point}: append request turn=3 model=1 at=3; another scan\nagain\nrelaunch\n"
+            "append request turn=1 model=1 at=1\n\
+             relaunch\n\
+             append request turn=2 model=1 at=2\n\
+             relaunch, at {point}: append request turn=3 model=1 at=3; another scan\n\
+             again\n\
+             relaunch\n"
         ));
     }
 }
@@ -127,9 +131,17 @@ fn bug_10_a_forced_rescan_leaves_nothing_of_the_old_memo() {
     // The model is behind the 256 bytes that are compared: a change there is outside the contract,
     // and not seen.
     trace.append("request turn=1 model=1 at=1 long | noise turn=0 at=2");
-    trace.sql("UPDATE logs SET feedback_log_body = replace(feedback_log_body, '\"service_tier\":\"priority\"', '\"service_tier\":\"priority\",\"model\":\"model-1\"') WHERE id = 1");
+    trace.sql(
+        "UPDATE logs SET feedback_log_body = replace(feedback_log_body, \
+               '\"service_tier\":\"priority\"', \
+               '\"service_tier\":\"priority\",\"model\":\"model-1\"') WHERE id = 1",
+    );
     trace.relaunch();
-    trace.sql("UPDATE logs SET feedback_log_body = replace(feedback_log_body, '\"priority\",\"model\":\"model-1\"', '\"priority\",\"model\":\"model-9\"') WHERE id = 1");
+    trace.sql(
+        "UPDATE logs SET feedback_log_body = replace(feedback_log_body, \
+               '\"priority\",\"model\":\"model-1\"', '\"priority\",\"model\":\"model-9\"') WHERE \
+               id = 1",
+    );
     assert_scan(&trace.relaunch(), "unchanged none", ["turn-1 - model-1 1"]);
     let forced = trace.try_relaunch(&Request { rescan: true, ..Request::default() }).unwrap();
     assert_scan(&forced, "full forced", ["turn-1 - model-9 1"]);

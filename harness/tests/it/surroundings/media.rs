@@ -164,9 +164,9 @@ fn an_unfinished_transaction_that_cannot_be_undone_is_refused() {
     let connection = rusqlite::Connection::open(place.db()).unwrap();
     connection
         .execute_batch(
-            "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN IMMEDIATE; DELETE FROM logs; \
-             CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
-             SELECT randomblob(500) FROM n",
+            "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN IMMEDIATE; DELETE FROM \
+             logs; CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
+             FROM n WHERE i < 2000) SELECT randomblob(500) FROM n",
         )
         .unwrap();
     let copies = Place::new();

@@ -24,7 +24,8 @@ fn name(thread: &str) -> String {
 fn small(thread: &str, more: &str, total: u32) -> String {
     let line = |kind: &str, payload: &str| {
         format!(
-            "{{\"timestamp\": \"2026-11-29T10:00:00.000Z\", \"type\": \"{kind}\", \"payload\": {payload}}}\n"
+            "{{\"timestamp\": \"2026-11-29T10:00:00.000Z\", \"type\": \"{kind}\", \"payload\": \
+             {payload}}}\n"
         )
     };
     line("session_meta", &format!("{{\"id\": \"{thread}\"{more}}}"))
@@ -32,7 +33,8 @@ fn small(thread: &str, more: &str, total: u32) -> String {
         + &line(
             "event_msg",
             &format!(
-                "{{\"type\": \"token_count\", \"info\": {{\"total_token_usage\": {{\"total_tokens\": {total}}}}}}}"
+                "{{\"type\": \"token_count\", \"info\": {{\"total_token_usage\": \
+                 {{\"total_tokens\": {total}}}}}}}"
             ),
         )
 }
@@ -56,7 +58,8 @@ fn the_small_cases_m3_m4_and_m5_are_right() {
     let m3 = program.path("m3");
     put(&m3, DAY, &name(THREAD), small(THREAD, "", 100));
     let base = format!(
-        ", \"history_mode\": \"paginated\", \"history_base\": {{\"thread_id\": \"{THREAD}\", \"end_ordinal_exclusive\": 3, \"end_byte_offset\": 9}}"
+        ", \"history_mode\": \"paginated\", \"history_base\": {{\"thread_id\": \"{THREAD}\", \
+         \"end_ordinal_exclusive\": 3, \"end_byte_offset\": 9}}"
     );
     put(&m3, DAY, &name(&format!("{THREAD}_{FORK}")), small(THREAD, &base, 150));
     verified(
@@ -134,7 +137,8 @@ fn a_fork_is_shown_with_its_parent_and_a_named_thread_with_its_name() {
         "",
         "session_index.jsonl",
         format!(
-            "{{\"id\":\"{FORK}\",\"thread_name\":\"A given name\",\"updated_at\":\"2026-11-29T19:56:26Z\"}}\n"
+            "{{\"id\":\"{FORK}\",\"thread_name\":\"A given \
+             name\",\"updated_at\":\"2026-11-29T19:56:26Z\"}}\n"
         ),
     );
     let shown = program.json(&["threads", "show", text(&home), FORK, "--format", "json"]);
@@ -159,7 +163,8 @@ fn what_is_skipped_is_one_line_for_each_reason_and_never_equal() {
         let thread = format!("01a0000{number}-0000-7000-8000-000000000000");
         let content = format!(
             "{{\"id\":\"{thread}\",\"timestamp\":\"2025-05-07T17:24:21.597Z\",\"instructions\":null}}\n\
-             {{\"record_type\":\"state\"}}\n{{\"role\":\"user\",\"content\":[]}}\n"
+             {{\"record_type\":\"state\"}}\n\
+             {{\"role\":\"user\",\"content\":[]}}\n"
         );
         put(&home, "sessions/2025/05/07", &name(&thread), content);
     }
@@ -178,7 +183,8 @@ fn what_is_skipped_is_one_line_for_each_reason_and_never_equal() {
         );
         assert!(
             told[1].starts_with(
-                "tracerig: warning: 3 files skipped (written in 2025, no types on its lines): such as "
+                "tracerig: warning: 3 files skipped (written in 2025, no types on its lines): such \
+                 as "
             ),
             "{}",
             told[1]

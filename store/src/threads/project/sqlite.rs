@@ -307,7 +307,8 @@ mod tests {
         second.set(Column::TokensUsed, Value::Integer(7));
         second.set(Column::Preview, Value::Null);
         let rows = |sqlite: &Sqlite| -> String {
-            let all = "SELECT group_concat(id || preview || tokens_used, '|'), count(*), sum(tokens_used) FROM threads";
+            let all = "SELECT group_concat(id || preview || tokens_used, '|'), count(*), \
+                       sum(tokens_used) FROM threads";
             sqlite
                 .connection
                 .query_row(all, [], |row| {

@@ -14,7 +14,8 @@ fn on_a_full_disk_everything_acknowledged_stays_and_the_rest_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     // No file may grow beyond 400 blocks of 512 bytes; the signal that would end the process
     // becomes an error.
-    let script = "trap '' XFSZ; ulimit -f 400; exec \"$0\" --exact threads::limits::under_the_limit --include-ignored --nocapture";
+    let script = "trap '' XFSZ; ulimit -f 400; exec \"$0\" --exact \
+                  threads::limits::under_the_limit --include-ignored --nocapture";
     let child = Command::new("sh")
         .args(["-c", script])
         .arg(std::env::current_exe().unwrap())

@@ -114,7 +114,8 @@ fn a_row_that_the_database_refuses_costs_no_other() {
     let bad = threads[2].id();
     database(folder.path())
         .execute_batch(&format!(
-            "CREATE TRIGGER refuse BEFORE INSERT ON threads WHEN NEW.id = '{bad}' BEGIN SELECT RAISE(ABORT, 'no'); END"
+            "CREATE TRIGGER refuse BEFORE INSERT ON threads WHEN NEW.id = '{bad}' BEGIN SELECT \
+             RAISE(ABORT, 'no'); END"
         ))
         .unwrap();
     for thread in &threads {
@@ -221,7 +222,8 @@ fn a_whole_row_takes_the_place_of_one_that_says_more() {
     let before = store.read(thread.id()).unwrap().unwrap();
     database(folder.path())
         .execute(
-            "UPDATE threads SET title = 'stale', git_sha = 'stale', tokens_used = 5, memory_mode = 'stale'",
+            "UPDATE threads SET title = 'stale', git_sha = 'stale', tokens_used = 5, memory_mode = \
+             'stale'",
             [],
         )
         .unwrap();
