@@ -1,11 +1,16 @@
 //! Whether a launch changed the data that it was to read.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use tracerig_protocol::{Ask, LoadAsked, ScanAsked, UsageAsked};
+
+use crate::interrupt;
 
 /// Files up to this size are compared byte by byte, as far as a digest tells.
 const MOST_DIGESTED: u64 = 1 << 20;
@@ -31,17 +36,18 @@ pub(crate) enum Guarded {
     Contents,
 }
 
-/// The data of a request, before or after a launch.
+/// The data of a request, before or after a launch: files by their paths. Paths are compared byte by
+/// byte; an archive has 60,000 of them, and each launch looks at all of them twice.
 #[derive(Debug)]
-pub(super) struct Guard(BTreeMap<PathBuf, State>);
+pub(super) struct Guard(HashMap<OsString, State>);
 
 impl Guard {
     /// Looks at the data of `ask`.
     ///
     /// A database is never opened: to close it again would drop the locks of every connection that
-    /// this process has to it.
+    /// this process has to it. Once an end is asked for, not everything is looked at.
     pub(super) fn look(ask: &Ask, guarded: Guarded) -> Self {
-        let mut guard = Self(BTreeMap::new());
+        let mut guard = Self(HashMap::new());
         match ask {
             _ if guarded == Guarded::Nothing => {}
             Ask::Scan(ScanAsked { database, .. }) if guarded == Guarded::Contents => {
@@ -66,20 +72,28 @@ impl Guard {
     fn walk(&mut self, folder: &Path, digests: bool) {
         // What cannot be read cannot be compared.
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if interrupt::requested() {
+                return;
+            }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => self.walk(&entry.path(), digests),
-                Ok(_) => self.note(&entry.path(), digests),
+                Ok(_) => self.found(&entry.path(), entry.metadata(), digests),
                 Err(_) => {}
             }
         }
     }
 
     fn note(&mut self, path: &Path, digests: bool) {
+        self.found(path, path.symlink_metadata(), digests);
+    }
+
+    fn found(&mut self, path: &Path, found: std::io::Result<Metadata>, digests: bool) {
+        let Ok(found) = found else { return };
+        let ends = |suffix: &[u8]| path.as_os_str().as_bytes().ends_with(suffix);
         // SQLite's index of the log belongs to whoever reads.
-        if path.to_string_lossy().ends_with("-shm") {
+        if ends(b"-shm") {
             return;
         }
-        let Ok(found) = path.symlink_metadata() else { return };
         let is_small = found.is_file() && found.len() <= MOST_DIGESTED;
         let digest = (digests && is_small).then(|| digest(path)).flatten();
         let state = State {
@@ -89,21 +103,22 @@ impl Guard {
             digest,
         };
         // An empty log is one that a reader may make, and take away.
-        if !(path.to_string_lossy().ends_with("-wal") && state.size == 0) {
-            self.0.insert(path.to_owned(), state);
+        if !(ends(b"-wal") && state.size == 0) {
+            self.0.insert(path.into(), state);
         }
     }
 
     /// What has changed since, in words.
     pub(super) fn changed(&self, after: &Self) -> Option<String> {
-        let told = |path: &Path, what| format!("{} was {what}", path.display());
-        let before = self.0.iter().find_map(|(path, state)| match after.0.get(path) {
-            None => Some(told(path, "removed")),
-            Some(now) if now != state => Some(told(path, "changed")),
+        let told = |(path, what): (&OsString, _)| format!("{} was {what}", path.display());
+        let before = self.0.iter().filter_map(|(path, state)| match after.0.get(path) {
+            None => Some((path, "removed")),
+            Some(now) if now != state => Some((path, "changed")),
             Some(_) => None,
         });
-        let created = || after.0.keys().find(|path| !self.0.contains_key(*path));
-        before.or_else(|| created().map(|path| told(path, "created")))
+        let created = after.0.keys().filter(|path| !self.0.contains_key(*path));
+        // The first by name, so that it is the same one each time.
+        before.min().or_else(|| created.min().map(|path| (path, "created"))).map(told)
     }
 }
 

@@ -20,7 +20,7 @@ use super::confine;
 use super::definition::Definition;
 use super::guard::{Guard, Guarded};
 use crate::child::{self, Child, Streams};
-use crate::interrupt::TempFolder;
+use crate::interrupt::{self, TempFolder};
 use crate::platform::{self, Ended, Exit, Io};
 use crate::watch::{self, Cut, Limits};
 
@@ -331,7 +331,9 @@ impl Candidate {
         }
         let left = watch::left_behind(&self.mark).into_iter().next();
         let left = left.map(|name| format!("{name} outlived it"));
-        let wrote = data.changed(&Guard::look(&request.ask, self.guarded));
+        let after = Guard::look(&request.ask, self.guarded);
+        interrupt::check()?;
+        let wrote = data.changed(&after);
         let seen = Seen { stdout: &stdout, stderr: &said, end, left, wrote };
         let outcome = judge(&request, &seen);
         Ok(Launch { outcome, request, wall, ended: Some(ended), stderr: said, confined })
@@ -379,7 +381,9 @@ impl Candidate {
             let child::End { ended, cut, said } = child.wait()?;
             (end_of(&ended, cut)?, said)
         };
-        let wrote = guard.changed(&Guard::look(&request.ask, self.guarded));
+        let after = Guard::look(&request.ask, self.guarded);
+        interrupt::check()?;
+        let wrote = guard.changed(&after);
         let outcome = match wrote {
             Some(detail) => {
                 Outcome::Faulty(Finding { fault: Fault::WroteOutside, detail, answer: None })

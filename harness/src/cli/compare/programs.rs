@@ -66,9 +66,12 @@ pub(in crate::cli) fn as_run(compared: Compared) -> Run {
 /// went wrong is a result anyway; the code is that of what went wrong.
 pub(in crate::cli) fn measured(job: &Job, out: &Path) -> anyhow::Result<(Vec<Compared>, Code)> {
     let mut shown = Shown::default();
-    let mut compared = Vec::new();
-    let ended =
-        compare::run(job, &mut |event| show(&mut shown, &event), &mut |run| compared.push(run));
+    let (mut compared, mut unwritten) = (Vec::new(), None);
+    let ended = compare::run(job, &mut |event| show(&mut shown, &event), &mut |run| {
+        // At once, so that no later run takes them away.
+        unwritten = unwritten.take().or(results::write_samples(out, &run).err());
+        compared.push(run);
+    });
     shown.finish();
     let cut_short = match ended {
         Err(error) if compared.is_empty() => return Err(told(error)),
@@ -92,9 +95,7 @@ pub(in crate::cli) fn measured(job: &Job, out: &Path) -> anyhow::Result<(Vec<Com
         let cause = render::cause(record).unwrap_or_default();
         output::say_wrapped(&format!("tracerig: {}, {side}: {cause}", run.name));
     }
-    if let Err(error) = compared.iter().try_for_each(|run| results::write_samples(out, run)) {
-        gone_wrong(error);
-    }
+    unwritten.into_iter().for_each(gone_wrong);
     if compared.iter().any(|run| run.interrupted) {
         code = code.graver(Code::INTERRUPTED);
     }
