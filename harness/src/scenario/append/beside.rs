@@ -1,5 +1,5 @@
 //! The processes of this scenario that are not measured: the one that takes the write lock beside a
-//! load, and the one that is killed. Each is told what to do by a file.
+//! load, and the one that is killed. Each reads in a file what to do.
 
 use std::ffi::OsString;
 use std::io;
@@ -31,7 +31,7 @@ pub(crate) fn beside(
     what: &str,
     arguments: &mut impl Iterator<Item = OsString>,
 ) -> Result<(), String> {
-    let path = arguments.next().ok_or("a worker is told what to do by a file")?;
+    let path = arguments.next().ok_or("a worker needs a file that says what to do")?;
     let path = Path::new(&path);
     match what {
         CONTENDER => read::<Contender>(path)?.run(),

@@ -66,7 +66,7 @@ pub(crate) fn writer_arguments(database: &Path, seed: u64) -> Vec<OsString> {
 
 /// Writes each time it is reported to.
 pub(super) fn writer(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
-    let database = arguments.next().ok_or("a writer is told of a database")?.into();
+    let database = arguments.next().ok_or("a writer needs the path of a database")?.into();
     let seed = next(arguments)?.parse().map_err(|error| format!("seed: {error}"))?;
     let mut writer = Writer::new(database, seed)?;
     for line in std::io::stdin().lines() {
