@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the workflows without running them: actions are pinned by revision, verdicts need no secret, foreign text reaches no
-# script, and scripts exist and parse. With actionlint in PATH it checks their syntax, too.
+# Checks the workflows without running them: actions are pinned by revision, verdicts need no
+# secret, foreign text reaches no script, and scripts exist and parse. With actionlint in PATH it
+# checks their syntax, too, and with zizmor what an attacker could use.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,5 +32,10 @@ if command -v actionlint > /dev/null; then
     actionlint || bad=1
 else
     echo "actionlint is not installed, so the syntax of the workflows is not checked" >&2
+fi
+if command -v zizmor > /dev/null; then
+    zizmor --offline --quiet .github/workflows || bad=1
+else
+    echo "zizmor is not installed, so the workflows are not searched for weaknesses" >&2
 fi
 exit "$bad"
