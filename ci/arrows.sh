@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Which crate knows which: fails on an arrow that docs/design.md does not draw, and on one it draws that is gone.
+# Which crate knows which: fails on an arrow that docs/design.md does not draw, and on one it draws
+# that is gone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Shows the verdict of a comparison among the checks of a commit: ci/check.sh COMMENT.md
 #
-# COMMENT.md is the output of `tracerig report DIR --format comment --revision SHA`. A verdict that is inconclusive becomes a
-# neutral check, because a job of a workflow can only pass or fail. It needs gh, GH_REPO and HEAD_SHA, as ci/comment.sh does;
-# DRY_RUN=1 prints what would be done.
+# COMMENT.md is the output of `tracerig report DIR --format comment --revision SHA`. A verdict that
+# is inconclusive becomes a neutral check, because a job of a workflow can only pass or fail. It
+# needs gh, GH_REPO and HEAD_SHA, as ci/comment.sh does; DRY_RUN=1 prints what would be done.
 set -euo pipefail
 
 file=$1

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Keeps one comment about a comparison on a pull request: ci/comment.sh COMMENT.md
 #
-# COMMENT.md is the output of `tracerig report DIR --format comment --revision SHA`. Its first line is a hidden marker with
-# revision and state. A comment that has the marker is updated; if there is none, one is made, unless the state is `same`.
-# Nothing happens if the pull request has a newer head, or is closed.
+# COMMENT.md is the output of `tracerig report DIR --format comment --revision SHA`. Its first line
+# is a hidden marker with revision and state. A comment that has the marker is updated; if there is
+# none, one is made, unless the state is `same`. Nothing happens if the pull request has a newer
+# head, or is closed.
 #
 # It needs gh and these variables:
 #   GH_REPO                  owner/name of the repository

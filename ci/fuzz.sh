@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for a while on its corpus: ci/fuzz.sh [SECONDS] [TARGET…]. It needs a nightly toolchain and cargo-fuzz.
+# Runs each fuzz target for a while on its corpus: ci/fuzz.sh [SECONDS] [TARGET…]. It needs a
+# nightly toolchain and cargo-fuzz.
 #
-# Inputs with new coverage go to $OUT/corpus (default: tracerig-out/fuzz), the input of a failure to $OUT/found. Every target is run, and
-# the exit code is 1 if one of them found something.
+# Inputs with new coverage go to $OUT/corpus (default: tracerig-out/fuzz), the input of a failure to
+# $OUT/found. Every target is run, and the exit code is 1 if one of them found something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,8 @@ out=$(realpath -m "${OUT:-tracerig-out/fuzz}")
 targets=("$@")
 [ "${#targets[@]}" -gt 0 ] || mapfile -t targets < <(cargo +nightly fuzz list --fuzz-dir fuzz)
 
-# Without a sanitizer: hardly any of the code is unsafe, SQLite and zstd are not instrumented, and it is several times faster.
+# Without a sanitizer: hardly any of the code is unsafe, SQLite and zstd are not instrumented, and
+# it is several times faster.
 cargo +nightly fuzz build -a -s none --fuzz-dir fuzz
 code=0
 for target in "${targets[@]}"; do

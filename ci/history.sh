@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs a plan and adds it to the history of commits: ci/history.sh [PLAN]. The history is the branch tracerig-history (BRANCH=NAME
-# moves it), which is not pushed. The page is history.html in the folder of the run: tracerig-out/history, or one beside it, or $OUT.
+# Runs a plan and adds it to the history of commits: ci/history.sh [PLAN]. The history is the branch
+# tracerig-history (BRANCH=NAME moves it), which is not pushed. The page is history.html in the
+# folder of the run: tracerig-out/history, or one beside it, or $OUT.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

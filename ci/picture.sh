@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the picture of the README: a run, its page, and the top of that page in Chromium.
 #
-# ci/picture.sh [RECORD]: without a record it measures `tracerig run relaunch` first. Chromium must be
-# installed; CHROMIUM names another executable.
+# ci/picture.sh [RECORD]: without a record it measures `tracerig run relaunch` first. Chromium must
+# be installed; CHROMIUM names another executable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

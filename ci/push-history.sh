@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Pushes the history of commits: ci/push-history.sh [REMOTE]. Entries that others pushed meanwhile stay: files of a history are
-# never replaced, so both sides are joined. BRANCH=NAME is the branch [default: tracerig-history].
+# Pushes the history of commits: ci/push-history.sh [REMOTE]. Entries that others pushed meanwhile
+# stay: files of a history are never replaced, so both sides are joined. BRANCH=NAME is the branch
+# [default: tracerig-history].
 set -euo pipefail
 
 remote=${1:-origin}

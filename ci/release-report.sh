@@ -5,8 +5,8 @@
 # Two files are for the release: release-report.html, the page, and release-report.tar.gz, which has
 # every sample, too. Exit codes are those of `tracerig release-report`: 3 a wrong answer, 4 worse or
 # over budget, 1 or 2 the report itself failed. 5 (inconclusive), which is common on a machine that
-# is not quiet, is reported, and fails only with STRICT=1. The first release has nothing to be compared
-# with, and makes no report.
+# is not quiet, is reported, and fails only with STRICT=1. The first release has nothing to be
+# compared with, and makes no report.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that is checked without a clock, and that the code for platforms other than Linux compiles.
+# Everything that is checked without a clock, and that the code for platforms other than Linux
+# compiles.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

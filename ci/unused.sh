@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the folder that results go to: ci/unused.sh ASKED DEFAULT. ASKED as it is; without it DEFAULT, or DEFAULT-2 and so on where that
-# is there already, since results are never written over.
+# Prints the folder that results go to: ci/unused.sh ASKED DEFAULT. ASKED as it is; without it
+# DEFAULT, or DEFAULT-2 and so on where that is there already, since results are never written over.
 set -euo pipefail
 
 asked=$1

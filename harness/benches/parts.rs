@@ -66,7 +66,7 @@ fn rows(criterion: &mut Criterion) {
             dataset.manifest.facts.iter().map(|fact| fact.id.to_string()).collect();
         let rows = read(&dataset.database, &format!("{ROW} WHERE id IN ({})", ids.join(",")));
         if rows.is_empty() || !rows.iter().all(|(body, target)| parts::is_fact(body, target)) {
-            stop("a row that is to be a fact is none");
+            stop("a row that should be a fact is not one");
         }
         bencher.iter(|| rows.iter().filter(|(body, target)| parts::is_fact(body, target)).count());
     });

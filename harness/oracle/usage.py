@@ -147,7 +147,7 @@ def walk(home):
 # ---- one line -----------------------------------------------------------------------------------------------------
 
 def is_text(found):
-    """Whether it is a text: half of a surrogate pair is none, and neither is nothing."""
+    """Whether it is a text that is not empty and holds no half of a surrogate pair."""
     return isinstance(found, str) and found != "" and not any("\ud800" <= char <= "\udfff" for char in found)
 
 

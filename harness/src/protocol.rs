@@ -26,7 +26,7 @@ pub const PROTOCOL: u64 = 3;
 /// appends in others.
 pub const OLDEST: u64 = 2;
 
-/// An executable that does not answer by then is none of ours.
+/// An executable that does not answer within this time is not a tracerig.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an executable says of itself.

@@ -299,7 +299,7 @@ pub(crate) fn replace<E: From<io::Error>>(
     // A link is replaced, not followed: what it leads to is not ours to judge.
     let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     if is_file && is_of_someone_else(path)? {
-        return Err(io::Error::other("what stands there is no memo, and is left alone").into());
+        return Err(io::Error::other("the file there is not a memo, so it is left alone").into());
     }
     if ablated.has(Ablation::ArtifactRename) {
         return ablation::write_in_place(path, bytes, at_half, at_whole);

@@ -168,7 +168,7 @@ pub enum ScanError {
     },
     /// The memo was to be kept where the database, or a file that belongs to it, is.
     #[error(
-        "{}: the database, its log or its journal stands where the memo, its lock or its temporary \
+        "{}: the database, its log or its journal is where the memo, its lock or its temporary \
          file would. Name another place for the memo",
         path.display()
     )]

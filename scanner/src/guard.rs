@@ -36,7 +36,7 @@ pub(crate) fn guard(connection: &mut Connection, control: &Arc<Control>) -> rusq
     connection.progress_handler(STEPS, Some(move || control.is_cancelled()))
 }
 
-/// Fails unless the database at `path` is a regular file and what is next to it is none or regular
+/// Fails unless the database at `path` is a regular file and any sidecar files are regular
 /// files. SQLite would wait for a pipe, and would write its index through a link.
 ///
 /// # Errors

@@ -99,7 +99,7 @@ impl<'c> Reader<'c> {
             if id < least {
                 return Err(corrupt(
                     path,
-                    format!("row {id} stands where one from {least} on is due"),
+                    format!("row {id} is where a row from {least} on is expected"),
                 ));
             }
             if id > to {

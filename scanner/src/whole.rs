@@ -53,7 +53,7 @@ pub(crate) fn is_doubtful(
         // Its JSON was read to the end.
         (_, Some(Parsed::Fact(_))) => false,
         _ if body.len() < SPILLS => after.last() != Some(&b'}'),
-        // Most events are none that tell a model, as their beginning says.
+        // The beginning of most events says that they name no model.
         (MarkerKind::Completion, _) if is_another_event(after) => after.last() != Some(&b'}'),
         _ => !is_closed(after, 0),
     }

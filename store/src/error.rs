@@ -79,7 +79,7 @@ pub enum Error {
     },
     /// The sequence of ids was asked to go back.
     #[error(
-        "{}: ids are never reused: the sequence stands at {current}, so it cannot be set to \
+        "{}: ids are never reused: the sequence is at {current}, so it cannot be set to \
          {asked}; ask for a larger id",
         path.display()
     )]

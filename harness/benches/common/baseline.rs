@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What criterion keeps beside baselines and is none: the last run, and how it compares with a
-/// baseline.
+/// Folders of criterion beside its baselines: the last run, and how it compares with a baseline.
 const NO_BASELINES: [&str; 3] = ["new", "change", "report"];
 /// Folders from criterion's own to that of a baseline: group, function and parameter.
 const DEPTH: u32 = 4;

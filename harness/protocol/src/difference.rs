@@ -86,7 +86,7 @@ impl Difference {
         difference
     }
 
-    /// Whether there is none.
+    /// Whether both answers are equal.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.extra.is_empty() && self.different.is_empty()

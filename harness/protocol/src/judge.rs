@@ -141,7 +141,7 @@ fn quoted(bytes: &[u8]) -> String {
 #[derive(Default)]
 struct Read {
     reply: Option<Reply>,
-    /// The first line that is none of ours.
+    /// The first line that is not part of the protocol.
     noise: Option<String>,
     /// The first line after the reply.
     trailing: Option<String>,

@@ -180,7 +180,7 @@ pub enum Capability {
 pub struct Hello {
     /// Its name.
     pub name: String,
-    /// Its version; a branch is none.
+    /// Its version; the name of a branch is refused.
     pub version: String,
     /// The contracts that it offers. Those that this version does not know are ignored.
     #[serde(deserialize_with = "known_contracts")]

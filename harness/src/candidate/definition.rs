@@ -138,7 +138,7 @@ impl Definition {
     /// Reads the definition at `path`.
     ///
     /// # Errors
-    /// It cannot be read, or is none.
+    /// It cannot be read, or is not a definition.
     pub fn read(path: &Path) -> Result<Self, DefinitionError> {
         let named = || path.to_owned();
         let text = std::fs::read_to_string(path)

@@ -14,7 +14,7 @@ pub enum CompareError {
     /// The scenario cannot be made ready, or launched.
     #[error(transparent)]
     Scenario(ScenarioError),
-    /// An executable is none that can be compared.
+    /// An executable that cannot be compared.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     /// One side is an executable of tracerig, the other is any command.

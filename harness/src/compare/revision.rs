@@ -222,7 +222,7 @@ fn cargo(tree: &Path, build: &Path, folder: &Path) -> Result<PathBuf, CompareErr
     let failed = |said: String| CompareError::Build {
         what: format!("cargo build of {}", tree.display()),
         said,
-        remedy: "What cargo said stands above; build it by hand, and give the executable with \
+        remedy: "The output of cargo is above; build it by hand, and give the executable with \
                  --base-bin or --new-bin",
     };
     let mut command = Command::new(program);

@@ -44,7 +44,7 @@ pub struct Plan {
 pub struct Compare {
     /// Pairs of samples of each arm.
     pub pairs: u64,
-    /// The practical margin: a smaller change is none.
+    /// Practical margin: changes smaller than this are ignored.
     pub margin_percent: f64,
     /// The noise budget: inconclusive unless a change of this size can be ruled out.
     pub budget_percent: f64,

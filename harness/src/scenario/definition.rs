@@ -118,7 +118,7 @@ pub enum DefinitionError {
     /// What is asked for is not there, in words.
     #[error("{0}")]
     Words(String),
-    /// The recipe is not there, or is none.
+    /// The recipe is missing or invalid.
     #[error(transparent)]
     Recipe(#[from] DatasetError),
 }

@@ -81,7 +81,7 @@ pub enum ScenarioError {
     /// The dataset is not the one that a run is to be repeated on.
     #[error(
         "the {what} of `{recipe}` are not those of the record: {found} instead of {expected}. \
-         Repeat it with the tracerig that made the record (its version and revision stand in \
+         Repeat it with the tracerig that made the record (its version and revision are in \
          it){or}"
     )]
     OtherData {

@@ -17,13 +17,13 @@ pub enum ReproError {
     /// The scenario is not known.
     #[error(
         "the record is of the scenario `{0}`, which this tracerig does not know; use the one that \
-         made it (its version stands in the record)"
+         made it (its version is in the record)"
     )]
     Scenario(String),
     /// The plan of the record cannot be had from this program.
     #[error(
         "the plan of the record cannot be made again: {0}; use the tracerig that made it (its \
-         version stands in the record)"
+         version is in the record)"
     )]
     Plan(String),
     /// The run was made on the user's own database.
@@ -33,7 +33,7 @@ pub enum ReproError {
     )]
     OwnDatabase,
     /// A database is named for a run on generated data.
-    #[error("the record is of a run on the recipe `{0}`, which stands in it; leave --db out")]
+    #[error("the record is of a run on the recipe `{0}`, which the record holds; leave --db out")]
     NoDatabase(String),
     /// The record holds commands, and nobody allowed to run them.
     #[error(

@@ -31,7 +31,7 @@ rules! {
     Producer "producer" "The memo of another parser is believed, whatever that one took for a fact."
     SchemaRising "schema-rising" "Ids that a table gives out again are taken for rows already seen."
     SchemaStored "schema-stored" "A memo is kept of a table for which none can be trusted."
-    DatabaseLink "database-link" "A database named by a symbolic link is told by the metadata of \
+    DatabaseLink "database-link" "A database named by a symbolic link is identified by the metadata of \
                                   the link."
     Identity "identity" "A memo is continued on another file."
     IdentityBefore "identity-before" "What is read of one file is remembered as of the one that \
@@ -51,7 +51,7 @@ rules! {
     AnchorsAnew "anchors-anew" "Anchors are never taken anew, and a full scan is due when the \
                                 first ones are gone."
     Facts "facts" "A turn stays although its evidence was deleted."
-    FactsExistence "facts-existence" "Any row that stands at the id of a fact is taken for its row."
+    FactsExistence "facts-existence" "Any row with the id of a fact is taken for its row."
     FactsLater "facts-later" "A fact that comes to matter through new rows is not looked up."
     FactsRepeated "facts-repeated" "A fact that comes to matter because another is gone is not \
                                     looked up."
@@ -83,7 +83,7 @@ rules! {
     RowNul "row-nul" "A body ends at its first NUL byte, as LIKE has it."
     RowBlob "row-blob" "A body that is no text is searched, too."
     RowFirstMarker "row-first-marker" "The kind of marker that is asked for first decides, not the \
-                                       one that stands first."
+                                       one that comes first."
     RowTarget "row-target" "A row that quotes a marker is taken for one of its kind."
     TurnRan "turn-ran" "A submission counts as a turn although no such turn ran."
     TurnRanAfter "turn-ran-after" "A turn that ran before a submission makes the submission one of \

@@ -32,10 +32,10 @@ rules! {
     Tick "tick" "A file that had just changed is believed to stay as it is."
     Gone "gone" "What is gone counts for ever."
     Unreadable "unreadable" "A file that cannot be read is forgotten."
-    UnreadableFolder "unreadable-folder" "What stands in a folder that cannot be read is forgotten."
+    UnreadableFolder "unreadable-folder" "The files of a folder that cannot be read are forgotten."
     RescanReads "rescan-reads" "A rescan believes the memo."
     Grown "grown" "A file that grew is read from its beginning."
-    Tail "tail" "A file that is larger is read on, whatever stands before."
+    Tail "tail" "A file that grew is read from its old end, even if earlier bytes changed."
     Torn "torn" "The beginning of a line that is being written is taken for a line."
     LongLine "long-line" "A line that is larger than what is held of a file is passed over."
     Broken "broken" "Lines that are not understood are passed over in silence."
@@ -43,21 +43,21 @@ rules! {
     Cumulative "cumulative" "Cumulative counts are added up."
     Records "records" "Records of responses are not looked at, and every count counts."
     RecordsThread "records-thread" "The record of another thread's response counts."
-    RecordsOnce "records-once" "The record of a response counts each time it stands there."
+    RecordsOnce "records-once" "The record of a response counts each time it is repeated."
     RecordsEndCounts "records-end-counts" "A response that is recorded counts once more by the \
                                            count behind it."
     InheritedTurn "inherited-turn" "What an older turn used counts, although it is the parent's."
-    InheritedFork "inherited-fork" "What stands in a fork before its first turn counts, although \
-                                    it is the parent's."
+    InheritedFork "inherited-fork" "Counts in a fork before its first turn are added, although they \
+                                    are the parent's."
     InheritedBurst "inherited-burst" "What was copied into a fork that names no turns counts again."
-    InheritedOrdinal "inherited-ordinal" "What stands before a sub-agent's own history counts."
+    InheritedOrdinal "inherited-ordinal" "Counts before a sub-agent's own history are added."
     Repetition "repetition" "A count that is written again counts again."
     LastUsed "last-used" "What the total rose by counts, whatever the last response is said to \
                           have used."
     FirstOfFork "first-of-fork" "The first total of a file that continues another one counts whole."
     MissingKinds "missing-kinds" "A kind of tokens that a total lacks is compared as 0."
     Reset "reset" "Nothing counts where a session began to count anew."
-    NoTotal "no-total" "A count without a total is none."
+    NoTotal "no-total" "A count without a total is ignored."
     Model "model" "The model of a turn is not looked at."
     Fast "fast" "The other name of the priority tier is not known."
     NoTier "no-tier" "Settings without a tier leave the tier as it was."
@@ -68,7 +68,7 @@ rules! {
     Quarters "quarters" "What was used is kept by the hour, and belongs to no day of some time \
                          zones."
     FirstMeta "first-meta" "The last line about the session says which one it is."
-    SessionId "session-id" "A session is told by the name of its file."
+    SessionId "session-id" "A session is identified by the name of its file."
     Segments "segments" "A segment is a session of its own."
     Compressed "compressed" "Compressed rollouts are not read."
     CompressedPlain "compressed-plain" "A compressed rollout counts beside the plain one."
@@ -79,9 +79,9 @@ rules! {
     Copies "copies" "A copy of a session counts beside it."
     CopiesAnywhere "copies-anywhere" "Only a copy among the archived sessions is noticed."
     CopiesRemembered "copies-remembered" "Copies are compared by each refresh."
-    CopiesSettled "copies-settled" "What was found out about copies is believed of whatever stands \
-                                    there now."
-    CopiesDamaged "copies-damaged" "Copies are not told where a part of the memo is damaged."
+    CopiesSettled "copies-settled" "The result of comparing copies is kept although the files are \
+                                    others now."
+    CopiesDamaged "copies-damaged" "Copies are not recognised where a part of the memo is damaged."
     Longer "longer" "The shorter of two copies counts."
     Diverged "diverged" "Of two sessions of one id only one counts, whatever they hold."
 }

@@ -166,7 +166,7 @@ impl Op {
 pub enum Foreign {
     /// A record.
     Record,
-    /// A line that is none.
+    /// A line that is not JSON.
     Rubbish,
     /// A record without its line break.
     Unended,

@@ -201,7 +201,7 @@ impl Shared {
         else {
             let ids = |view: &View| view.rows.keys().copied().collect::<Vec<_>>();
             let detail = format!(
-                "the rows {:?} are none of the states after {least} to {most} operations of the \
+                "the rows {:?} match no state after {least} to {most} operations of the \
                  writer, {:?}",
                 ids(&now),
                 views.get(least..=most).unwrap_or_default().iter().map(ids).collect::<Vec<_>>()

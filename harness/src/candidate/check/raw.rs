@@ -1,4 +1,4 @@
-//! Requests that no history makes: lines that are none, and data with odd names.
+//! Requests that no history makes: malformed lines, and data with odd names.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

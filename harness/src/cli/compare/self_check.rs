@@ -111,8 +111,8 @@ fn launched(arguments: &Arguments) -> Run {
     Run::comparing_on(recipe, "Launches on one database in one state.", arms)
 }
 
-/// Whether it is as good as it must be. Too many changes called where there are none is a failure;
-/// too few found is one unless nobody could tell, which beside other load is the right answer.
+/// Whether comparisons are as reliable as they must be. Too many false alarms are a failure. Too few
+/// planted changes found are one, too, unless the rest is inconclusive: under load that is right.
 fn code(checked: &Checked, planted: Option<Planted>) -> Code {
     if checked.interrupted {
         return Code::INTERRUPTED;

@@ -426,7 +426,7 @@ fn encoded(histogram: &Histogram) -> Result<String, String> {
     text.map_err(|error| error.to_string())
 }
 
-/// A count of lines as a place in a list; more than fit in memory are none.
+/// A count of lines as an index; the largest index if there are more than fit in memory.
 fn index_of(lines: u64) -> usize {
     usize::try_from(lines).unwrap_or(usize::MAX)
 }

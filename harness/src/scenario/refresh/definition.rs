@@ -73,7 +73,7 @@ pub(super) struct Refresh {
 /// there is.
 ///
 /// # Errors
-/// The recipe is not there, or is none.
+/// The recipe is missing or invalid.
 pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, DefinitionError> {
     let builtin = builtin()?;
     let name = recipe.unwrap_or(&builtin.recipe).to_owned();

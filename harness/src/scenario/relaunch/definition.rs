@@ -102,7 +102,7 @@ pub(super) enum Source {
 /// there is.
 ///
 /// # Errors
-/// The recipe is not there, or is none.
+/// The recipe is missing or invalid.
 pub fn on_recipe(recipe: Option<&str>, scale: f64) -> Result<Definition, DefinitionError> {
     let recipe = recipe.map_or_else(
         || Ok(builtin()?.recipe),

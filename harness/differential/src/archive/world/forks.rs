@@ -71,7 +71,7 @@ impl World {
     }
 }
 
-/// A line with its number, unless it has one or is none.
+/// A rollout line with its number, unless it has one. Anything else is unchanged.
 fn numbered(line: &[u8], number: u16) -> Vec<u8> {
     if !line.starts_with(BEGINNING)
         || !line.get(UNTIL_TYPE..).is_some_and(|rest| rest.starts_with(b"\"type\""))
