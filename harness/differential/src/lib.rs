@@ -46,3 +46,4 @@ pub mod switches;
 pub mod tally;
 pub mod threads;
 pub mod trace;
+mod words;

@@ -10,9 +10,10 @@ use rand_chacha::ChaCha8Rng;
 use tracerig_oracle::archive;
 use tracerig_protocol::{Ask, UsageAsked, WirePath};
 
+use super::arguments::{MemoOp, Mode};
 use super::generate::generate;
 use super::line::turn;
-use super::op::{Case, Dates, MemoOp, Mode, Op};
+use super::op::{Case, Dates, Op};
 use super::world::World;
 use crate::foreign::{
     Asking, Candidate, Damage, Error, Failure, Foreign, Interruption, kinds, usage_answer,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, RngExt as _};
 
+use super::arguments::{Fork, MemoOp, Mode, Place, Target};
 use super::line::{Count, Form, LineSpec, Meta, OLD, PLAIN, Plain, RANDOM, Response, Says, Tier};
-use super::op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
+use super::op::{Case, Dates, Op};
 
 /// Files of a history. Few, so that they are met in every state. The id of the last one says
 /// nothing of time.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tracerig_scanner::archive::FileState;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::op::MemoOp;
+use super::arguments::MemoOp;
 
 const MANIFEST: &str = "archive.memo";
 const VERSION: usize = 8;

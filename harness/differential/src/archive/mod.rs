@@ -15,6 +15,7 @@
 //! - whatever is wrong with the memo is said, and nobody else may read it.
 
 mod answer;
+mod arguments;
 mod dates;
 mod foreign;
 mod generate;
@@ -30,10 +31,11 @@ mod text;
 mod world;
 
 pub use answer::{Answer, agree};
+pub use arguments::{Fork, MemoOp, Mode, Place, Target};
 pub use foreign::{CandidateArchive, run_foreign};
 pub use generate::generate;
 pub use line::{Count, Form, LineSpec, Meta, Plain, Response, Says, Tier};
-pub use op::{Case, Dates, Fork, MemoOp, Mode, Op, Place, Target};
+pub use op::{Case, Dates, Op};
 pub use run::{Setup, run};
 pub use subject::Archives;
 

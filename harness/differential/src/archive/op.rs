@@ -1,9 +1,15 @@
 //! The operations of a history: what happens to the files of an archive, to its memo and to the
-//! clock. Their readable form is in `text`.
+//! clock.
 
 use std::time::Duration;
 
+use super::arguments::{
+    Bytes, Fork, LINES, MemoOp, Minutes, Mode, PERMITTED, Place, Target, UntilComma,
+};
 use super::line::LineSpec;
+use crate::words::{
+    After, Flag, Key, List, Maybe, Micros, Name, Number, Signed, Unless, Word, operations,
+};
 
 /// One history: operations in their order, and the machine that they happen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,227 +46,115 @@ pub enum Dates {
     System,
 }
 
-/// One operation. Files are numbered; what asks for a file that is not there, or would put one
-/// where one is, is passed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Op {
-    /// A new session, or without its first line.
-    Create {
-        /// The file.
-        file: u8,
-        /// Its folder.
-        place: Place,
-        /// Without the line that says which session it is.
-        bare: bool,
-    },
-    /// Lines at the end of a file.
-    Append(u8, Vec<LineSpec>),
-    /// So many bytes of a line at the end of a file.
-    Tear(u8, LineSpec, u32),
-    /// The rest of that line.
-    Mend(u8),
-    /// The file is cut so many bytes before its end.
-    Cut(u8, u32),
-    /// The file is cut after so many lines.
-    Truncate(u8, u8),
-    /// Another file takes its place by a rename: these lines after the first.
-    Replace(u8, Vec<LineSpec>),
-    /// These lines after the first are written over all of it, in the same file.
-    Overwrite(u8, Vec<LineSpec>),
-    /// The last count is another one of as many digits.
-    Rewrite {
-        /// The file.
-        file: u8,
-        /// The time of its last change is put back.
-        back: bool,
-    },
-    /// By a rename, with the same name.
-    Move(u8, Place),
-    /// A copy of the first file is the second: its first lines, or all.
-    Copy {
-        /// What is copied.
-        from: u8,
-        /// The copy, with the same name.
-        to: u8,
-        /// Its folder.
-        place: Place,
-        /// Lines, if not all.
-        lines: Option<u8>,
-    },
-    /// The second is a fork of the first, made at the beginning of histories.
-    Fork(u8, u8, Place, Fork),
-    /// The second is a segment of the thread of the first, which need not be there.
-    Segment(u8, u8, Place),
-    /// A migration rewrites it in place, numbers its lines, and puts the time of its last change
-    /// back.
-    Migrate(u8),
-    /// It is compressed, and has the time of its last change.
-    Compress(u8),
-    /// It is decompressed, and has the time of its last change.
-    Decompress(u8),
-    /// The second is a compressed copy of the first, beside it.
-    Pack(u8, u8),
-    /// It is compressed, and cannot be decompressed from now on.
-    Damage(u8),
-    /// The second is a symbolic link to the first, with a separate name.
-    Link(u8, u8, Place),
-    /// The second is another name of the first.
-    HardLink(u8, u8, Place),
-    /// A symbolic link below `sessions`, to a folder.
-    LinkFolder(u8, Target),
-    /// It is removed.
-    UnlinkFolder(u8),
-    /// A file is deleted.
-    Delete(u8),
-    /// What was deleted last under this number is there again, with the time of its last change.
-    Restore(u8),
-    /// A link that leads to itself is where the file was, which is set aside.
-    Block(u8),
-    /// A folder is there.
-    Folder(u8),
-    /// What was set aside is back.
-    Unblock(u8),
-    /// Nobody may read the file, or everyone again.
-    Permit(u8, bool),
-    /// Nobody may read the folder of a day, or everyone again.
-    PermitDay(u8, bool),
-    /// A file is in the place of the folder of all sessions (or that of archived ones), or the
-    /// folder again.
-    Root {
-        /// Which one.
-        archived: bool,
-        /// Whether it is there.
-        present: bool,
-    },
-    /// Something happens to the memo.
-    Memo(MemoOp),
-    /// The clock moves by so many milliseconds.
-    Clock(i64),
-    /// Days begin so many minutes before those of UTC, from now on.
-    Zone(i16),
-    /// A trace database says from now on that these turns were served at priority; `None` if there
-    /// is none.
-    Priority(Option<Vec<u8>>),
-    /// A refresh, after which everything is compared.
-    Refresh(Mode),
-    /// A refresh of a candidate that is killed after so long, or cancelled half-way. Our own is in
-    /// this process.
-    Ended(Option<Duration>),
-}
-
-/// How a fork comes by the history of its parent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fork {
-    /// Every line of it is copied and stamped anew, by a version that writes turn ids.
-    Copied,
-    /// The same by a version before those.
-    Old,
-    /// It says where that history is, and copies nothing.
-    Paginated,
-    /// It is a sub-agent: lines are copied and numbered, and it says where its own begin.
-    Agent,
-}
-
-impl Fork {
-    /// Every way, with its name.
-    pub(super) const ALL: [(&'static str, Self); 4] = [
-        ("copied", Self::Copied),
-        ("old", Self::Old),
-        ("paginated", Self::Paginated),
-        ("agent", Self::Agent),
-    ];
-}
-
-/// How a refresh is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// With sessions.
-    Whole,
-    /// Without.
-    Brief,
-    /// Whatever the memo says.
-    Rescan,
-    /// Another refresh begins and ends while this one reads.
-    Overtaken,
-}
-
-impl Mode {
-    /// Every mode, with its name.
-    pub(super) const ALL: [(&'static str, Self); 4] = [
-        ("refresh", Self::Whole),
-        ("refresh brief", Self::Brief),
-        ("rescan", Self::Rescan),
-        ("refresh overtaken", Self::Overtaken),
-    ];
-}
-
-/// A folder that may hold rollouts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Of a day.
-    Day(u8),
-    /// Of archived sessions.
-    Archived,
-    /// Beside the home.
-    Outside,
-}
-
-/// Where a link to a folder leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// To the folder of a day.
-    Day(u8),
-    /// To a folder beside the home.
-    Outside,
-    /// To the folder that it is in.
-    Circle,
-    /// To nothing.
-    Nowhere,
-    /// To itself.
-    Itself,
-}
-
-/// What happens to the memo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemoOp {
-    /// It is gone.
-    Remove,
-    /// The file that says whose memo it is is gone.
-    RemoveManifest,
-    /// A bit of that file is flipped.
-    FlipManifest,
-    /// A bit of the first half of each shard is flipped, which changes what was used.
-    FlipHeads,
-    /// A bit of the second half of each shard is flipped.
-    FlipDetails,
-    /// Shards end too early.
-    Shorten,
-    /// It is one that a version of another format wrote, for which the same bytes mean something
-    /// else.
-    OtherVersion,
-    /// The same of another parser.
-    OtherParser,
-    /// It is that of another home.
-    OtherHome,
-    /// It is kept.
-    Save,
-    /// What was kept is there again.
-    Restore,
-}
-
-impl MemoOp {
-    /// Every one, with its name.
-    pub(super) const ALL: [(&'static str, Self); 11] = [
-        ("remove", Self::Remove),
-        ("remove manifest", Self::RemoveManifest),
-        ("flip manifest", Self::FlipManifest),
-        ("flip heads", Self::FlipHeads),
-        ("flip details", Self::FlipDetails),
-        ("shorten", Self::Shorten),
-        ("other version", Self::OtherVersion),
-        ("other parser", Self::OtherParser),
-        ("other home", Self::OtherHome),
-        ("save", Self::Save),
-        ("restore", Self::Restore),
-    ];
+operations! {
+    /// One operation. Files are numbered; what asks for a file that is not there, or would put one
+    /// where one is, is passed over.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum Op: "operation" {
+        /// A new session, or without its first line.
+        "create" Create {
+            /// The file.
+            file: u8 = Number,
+            /// Its folder.
+            place: Place = Word,
+            /// Without the line that says which session it is.
+            bare: bool = Flag("bare"),
+        },
+        /// Lines at the end of a file.
+        "append" Append(file: u8 = Number, lines: Vec<LineSpec> = LINES),
+        /// So many bytes of a line at the end of a file.
+        "tear" Tear(file: u8 = Number, line: LineSpec = UntilComma, bytes: u32 = Bytes),
+        /// The rest of that line.
+        "mend" Mend(file: u8 = Number),
+        /// The file is cut so many bytes before its end.
+        "cut" Cut(file: u8 = Number, bytes: u32 = Number),
+        /// The file is cut after so many lines.
+        "truncate" Truncate(file: u8 = Number, lines: u8 = Number),
+        /// Another file takes its place by a rename: these lines after the first.
+        "replace" Replace(file: u8 = Number, lines: Vec<LineSpec> = LINES),
+        /// These lines after the first are written over all of it, in the same file.
+        "overwrite" Overwrite(file: u8 = Number, lines: Vec<LineSpec> = LINES),
+        /// The last count is another one of as many digits.
+        "rewrite" Rewrite {
+            /// The file.
+            file: u8 = Number,
+            /// The time of its last change is put back.
+            back: bool = Flag("back"),
+        },
+        /// By a rename, with the same name.
+        "move" Move(file: u8 = Number, place: Place = Word),
+        /// A copy of the first file is the second: its first lines, or all.
+        "copy" Copy {
+            /// What is copied.
+            from: u8 = Number,
+            /// The copy, with the same name.
+            to: u8 = Number,
+            /// Its folder.
+            place: Place = Word,
+            /// Lines, if not all.
+            lines: Option<u8> = Maybe(Key("lines", Number)),
+        },
+        /// The second is a fork of the first, made at the beginning of histories.
+        "fork" Fork(
+            from: u8 = Number, to: u8 = Number, place: Place = Word, how: Fork = Name(&Fork::ALL),
+        ),
+        /// The second is a segment of the thread of the first, which need not be there.
+        "segment" Segment(of: u8 = Number, file: u8 = Number, place: Place = Word),
+        /// A migration rewrites it in place, numbers its lines, and puts the time of its last
+        /// change back.
+        "migrate" Migrate(file: u8 = Number),
+        /// It is compressed, and has the time of its last change.
+        "compress" Compress(file: u8 = Number),
+        /// It is decompressed, and has the time of its last change.
+        "decompress" Decompress(file: u8 = Number),
+        /// The second is a compressed copy of the first, beside it.
+        "pack" Pack(from: u8 = Number, to: u8 = Number),
+        /// It is compressed, and cannot be decompressed from now on.
+        "damage" Damage(file: u8 = Number),
+        /// The second is a symbolic link to the first, with a separate name.
+        "link" Link(from: u8 = Number, to: u8 = Number, place: Place = Word),
+        /// The second is another name of the first.
+        "hard-link" HardLink(from: u8 = Number, to: u8 = Number, place: Place = Word),
+        /// A symbolic link below `sessions`, to a folder.
+        "link-folder" LinkFolder(link: u8 = Number, target: Target = Word),
+        /// It is removed.
+        "unlink-folder" UnlinkFolder(link: u8 = Number),
+        /// A file is deleted.
+        "delete" Delete(file: u8 = Number),
+        /// What was deleted last under this number is there again, with the time of its last
+        /// change.
+        "restore" Restore(file: u8 = Number),
+        /// A link that leads to itself is where the file was, which is set aside.
+        "block" Block(file: u8 = Number),
+        /// A folder is there.
+        "folder" Folder(file: u8 = Number),
+        /// What was set aside is back.
+        "unblock" Unblock(file: u8 = Number),
+        /// Nobody may read the file, or everyone again.
+        "permit" Permit(file: u8 = Number, permitted: bool = PERMITTED),
+        /// Nobody may read the folder of a day, or everyone again.
+        "permit-day" PermitDay(day: u8 = Number, permitted: bool = PERMITTED),
+        /// A file is in the place of the folder of all sessions (or that of archived ones), or the
+        /// folder again.
+        "root" Root {
+            /// Which one.
+            archived: bool = Name(&[("archived", true), ("sessions", false)]),
+            /// Whether it is there.
+            present: bool = Name(&[("back", true), ("gone", false)]),
+        },
+        /// Something happens to the memo.
+        "memo" Memo(what: MemoOp = Name(&MemoOp::ALL)),
+        /// The clock moves by so many milliseconds.
+        "clock" Clock(by: i64 = Signed),
+        /// Days begin so many minutes before those of UTC, from now on.
+        "zone" Zone(minutes: i16 = Minutes),
+        /// A trace database says from now on that these turns were served at priority; `None` if
+        /// there is none.
+        "priority" Priority(turns: Option<Vec<u8>> = Unless("unknown", List(",", Number))),
+        /// A refresh of a candidate that is killed after so long, or cancelled half-way. Our own is
+        /// in this process.
+        "refresh" Ended(after: Option<Duration> = Unless("cancelled", After("killed", Micros))),
+        /// A refresh, after which everything is compared.
+        "" Refresh(mode: Mode = Name(&Mode::ALL)),
+    }
 }

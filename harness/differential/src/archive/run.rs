@@ -14,10 +14,11 @@ use tracerig_scanner::archive::{
 };
 
 use super::answer::{self, Answer};
+use super::arguments::Mode;
 use super::line::turn;
 use super::memo::MemoFolder;
 use super::model::{Asked, DAMAGED, Prediction, Work, predict};
-use super::op::{Case, Mode, Op};
+use super::op::{Case, Op};
 use super::world::World;
 use super::{Error, Failure, Wrong};
 use crate::engine::Engine;

@@ -1,7 +1,8 @@
 //! What makes a history of a session archive simpler.
 
+use super::arguments::Mode;
 use super::line::{LineSpec, Says};
-use super::op::{Case, Dates, Mode, Op};
+use super::op::{Case, Dates, Op};
 use crate::shrinking::{Shrink, without_one};
 
 impl Shrink for Case {

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use tracerig_oracle::archive::{COMPRESSED, is_compressed};
 
+use super::arguments::Place;
 use super::dates::{Dating, Folders};
 use super::line::{LineSpec, Meta, Says, session};
-use super::op::{Case, Dates, Op, Place};
+use super::op::{Case, Dates, Op};
 
 const SESSIONS: &str = "sessions";
 const ARCHIVED: &str = "archived_sessions";

@@ -3,9 +3,9 @@
 
 use tracerig_store::threads::{Durability, Item, LiveThread, ThreadId};
 
+use super::arguments::DiskCall;
 use super::flow::Queued;
 use super::item::ItemSpec;
-use super::op::DiskCall;
 use super::outcome::expect_outcome;
 use super::run::{Attempt, Runner, panicked};
 use super::slot::{self, Deferred, Handle, Line};

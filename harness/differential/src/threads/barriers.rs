@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracerig_store::threads::Error as StoreError;
 
+use super::arguments::{DiskCall, Update};
 use super::flow::{Barrier, Outcome, Standing};
 use super::gate::Gate;
 use super::item::ItemSpec;
-use super::op::{DiskCall, Update};
 use super::outcome::expect_outcome;
 use super::run::{Attempt, Runner, panicked};
 use super::slot::{self, Deferred, Handle, Line};

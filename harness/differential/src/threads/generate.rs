@@ -3,8 +3,9 @@
 use rand::{Rng, RngExt as _};
 use tracerig_store::threads::{Durability, Mode, Order, Point};
 
+use super::arguments::{Death, DiskCall, Foreign, Home, Update};
 use super::item::{ItemSpec, Words};
-use super::op::{Case, Death, DiskCall, Foreign, Home, Op, Update};
+use super::op::{Case, Op};
 
 /// Threads of a history. Few, so that they are met in every state.
 const THREADS: u8 = 3;
@@ -108,6 +109,7 @@ impl<R: Rng> Generator<'_, R> {
             }
             94..96 => Op::Power(self.random.random_range(1..=8)),
             96..98 => Op::Rebuild { stale_only: self.random.random_bool(0.5) },
+            98 if self.random.random_bool(0.2) => Op::Untyped,
             98 if self.random.random_bool(0.3) => Op::Idle,
             _ => Op::List {
                 order: self.pick(&[Order::Created, Order::Updated, Order::Recency]),

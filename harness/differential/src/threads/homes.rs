@@ -13,8 +13,8 @@ use tracerig_oracle::thread_home;
 use tracerig_oracle::threads::{difference, rows};
 use tracerig_store::threads::{self, Millis, Sessions, SweepOptions};
 
+use super::arguments::{DiskCall, Home};
 use super::gate::PATIENCE;
-use super::op::{DiskCall, Home};
 use super::run::Runner;
 use super::slot::{self, Handle};
 use super::{Error, Wrong, wrong};

@@ -1,50 +1,54 @@
 //! The items that histories append: few values, so that they collide, and every kind that says
 //! something of a row.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde_json::{Value, json};
 use tracerig_store::threads::{Item, ItemError};
 
-/// One item to append.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ItemSpec {
-    /// A message of the user, and whether it has an image.
-    User(Words, bool),
-    /// The same as newer versions write it.
-    Said(Words, bool),
-    /// A goal.
-    Goal(Words),
-    /// The total of tokens; `None` says nothing.
-    Tokens(Option<u32>),
-    /// The settings of a turn: a model, an effort or explicitly none, and whether it names a
-    /// working folder.
-    Turn {
-        /// Which model.
-        model: u8,
-        /// Which effort.
-        effort: Option<u8>,
-        /// Whether there is a working folder.
-        cwd: bool,
-    },
-    /// A turn begins.
-    Started,
-    /// Facts of the thread once more: a nickname or explicitly none, and a repository or nothing of
-    /// it.
-    Meta {
-        /// Which nickname.
-        nickname: Option<u8>,
-        /// Which branch of which repository.
-        branch: Option<u8>,
-    },
-    /// The first line of another thread, as a fork has it.
-    Parent,
-    /// An item that changes the updated time only.
-    Touch,
-    /// A piece of something, which no history keeps.
-    Delta,
+use crate::words::{Flag, Key, Maybe, Name, Number, Unless, operations};
+
+operations! {
+    /// One item to append.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum ItemSpec: "item" {
+        /// A message of the user, and whether it has an image.
+        "user" User(words: Words = WORDS, image: bool = Flag("image")),
+        /// The same as newer versions write it.
+        "said" Said(words: Words = WORDS, image: bool = Flag("image")),
+        /// A goal.
+        "goal" Goal(words: Words = WORDS),
+        /// The total of tokens; `None` says nothing.
+        "tokens" Tokens(total: Option<u32> = Unless("null", Number)),
+        /// The settings of a turn: a model, an effort or explicitly none, and whether it names a
+        /// working folder.
+        "turn" Turn {
+            /// Which model.
+            model: u8 = Key("model", Number),
+            /// Which effort.
+            effort: Option<u8> = Key("effort", Unless("null", Number)),
+            /// Whether there is a working folder.
+            cwd: bool = Flag("cwd"),
+        },
+        /// A turn begins.
+        "started" Started,
+        /// Facts of the thread once more: a nickname or explicitly none, and a repository or
+        /// nothing of it.
+        "meta" Meta {
+            /// Which nickname.
+            nickname: Option<u8> = Key("nickname", Unless("null", Number)),
+            /// Which branch of which repository.
+            branch: Option<u8> = Maybe(Key("branch", Number)),
+        },
+        /// The first line of another thread, as a fork has it.
+        "parent" Parent,
+        /// An item that changes the updated time only.
+        "touch" Touch,
+        /// A piece of something, which no history keeps.
+        "delta" Delta,
+    }
 }
+
+/// Which words.
+const WORDS: Name<Words> = Name(&Words::ALL);
 
 /// The words of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +91,6 @@ impl Words {
             Self::Wide => "\u{1f600} \u{e9}".to_owned(),
             Self::Long => "long \u{e9}".repeat(1200),
         }
-    }
-
-    fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, words)| *words == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -171,81 +171,5 @@ impl ItemSpec {
         let payload = serde_json::value::to_raw_value(&payload)
             .map_err(|source| ItemError::Encode { source })?;
         Item::new(kind, payload)
-    }
-}
-
-/// A small number, or nothing said by `null`.
-pub(super) fn nullable(text: &str) -> Option<Option<u8>> {
-    if text == "null" { Some(None) } else { text.parse().ok().map(Some) }
-}
-
-pub(super) fn nullable_text(number: Option<u8>) -> String {
-    number.map_or_else(|| "null".to_owned(), |number| number.to_string())
-}
-
-impl fmt::Display for ItemSpec {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let image = |image: &bool| if *image { " image" } else { "" };
-        match self {
-            Self::User(words, with) => write!(formatter, "user {}{}", words.name(), image(with)),
-            Self::Said(words, with) => write!(formatter, "said {}{}", words.name(), image(with)),
-            Self::Goal(words) => write!(formatter, "goal {}", words.name()),
-            Self::Tokens(None) => formatter.write_str("tokens null"),
-            Self::Tokens(Some(total)) => write!(formatter, "tokens {total}"),
-            Self::Turn { model, effort, cwd } => {
-                let cwd = if *cwd { " cwd" } else { "" };
-                write!(formatter, "turn model={model} effort={}{cwd}", nullable_text(*effort))
-            }
-            Self::Started => formatter.write_str("started"),
-            Self::Meta { nickname, branch } => {
-                write!(formatter, "meta nickname={}", nullable_text(*nickname))?;
-                branch.map_or(Ok(()), |branch| write!(formatter, " branch={branch}"))
-            }
-            Self::Parent => formatter.write_str("parent"),
-            Self::Touch => formatter.write_str("touch"),
-            Self::Delta => formatter.write_str("delta"),
-        }
-    }
-}
-
-impl FromStr for ItemSpec {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let said: Vec<&str> = text.split_whitespace().collect();
-        let wrong = || format!("`{}` is no item", text.trim());
-        let words = |name: &str| {
-            Words::ALL.iter().find(|(known, _)| *known == name).map(|(_, words)| *words)
-        };
-        let of = |name: &str| said.iter().find_map(|word| word.strip_prefix(name));
-        let read = || -> Option<Self> {
-            Some(match *said.as_slice() {
-                ["user", name] => Self::User(words(name)?, false),
-                ["user", name, "image"] => Self::User(words(name)?, true),
-                ["said", name] => Self::Said(words(name)?, false),
-                ["said", name, "image"] => Self::Said(words(name)?, true),
-                ["goal", name] => Self::Goal(words(name)?),
-                ["tokens", "null"] => Self::Tokens(None),
-                ["tokens", total] => Self::Tokens(Some(total.parse().ok()?)),
-                ["turn", ..] => Self::Turn {
-                    model: of("model=")?.parse().ok()?,
-                    effort: nullable(of("effort=")?)?,
-                    cwd: said.contains(&"cwd"),
-                },
-                ["started"] => Self::Started,
-                ["meta", ..] => Self::Meta {
-                    nickname: nullable(of("nickname=")?)?,
-                    branch: match of("branch=") {
-                        Some(branch) => Some(branch.parse().ok()?),
-                        None => None,
-                    },
-                },
-                ["parent"] => Self::Parent,
-                ["touch"] => Self::Touch,
-                ["delta"] => Self::Delta,
-                _ => return None,
-            })
-        };
-        read().ok_or_else(wrong)
     }
 }

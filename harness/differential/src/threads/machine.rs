@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tracerig_store::threads::{Clock, Disk, DiskFile, FileSystem, Millis, Point};
 
-use super::op::{Death, DiskCall};
+use super::arguments::{Death, DiskCall};
 
 /// When histories begin, milliseconds.
 pub(super) const EPOCH: i64 = 1_780_000_000_000;

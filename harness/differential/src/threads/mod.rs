@@ -16,6 +16,7 @@
 //!   was acknowledged.
 
 mod appends;
+mod arguments;
 mod barriers;
 mod checks;
 mod flow;
@@ -34,9 +35,10 @@ mod steps;
 mod subject;
 mod text;
 
+pub use arguments::{Death, DiskCall, Foreign, Home, Update};
 pub use generate::generate;
 pub use item::{ItemSpec, Words};
-pub use op::{Case, Death, DiskCall, Foreign, Home, Op, Update};
+pub use op::{Case, Op};
 pub use run::run;
 pub use subject::Threads;
 

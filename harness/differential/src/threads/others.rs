@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use rusqlite::Connection;
 use tracerig_store::threads;
 
+use super::arguments::Foreign;
 use super::gate::PATIENCE;
-use super::op::Foreign;
 use super::run::Runner;
 use super::slot::{self, Handle};
 use super::{Error, Wrong, wrong};

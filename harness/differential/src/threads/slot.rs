@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tracerig_oracle::threads::{Replay, Row};
 use tracerig_store::threads::{Git, LiveThread, MetadataUpdate, Millis, SessionMeta, ThreadId};
 
+use super::arguments::Update;
 use super::flow::Flow;
 use super::item::ItemSpec;
 use super::machine::EPOCH;
-use super::op::Update;
 use super::{Error, Wrong, wrong};
 
 /// A line that is to be in a history.

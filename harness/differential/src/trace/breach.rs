@@ -1,34 +1,35 @@
 //! What may not happen under the contract, and happens anyway in the hostile profile: how it reads,
 //! and how it is done.
 
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tracerig_store::OwnedBody;
 
 use super::Error;
-use super::op::With;
+use super::arguments::With;
 use super::row::{RowKind, RowSpec};
+use crate::words::{Name, Number, Rest, Words as _, operations};
 
-/// An operation outside the contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Breach {
-    /// A row is changed in place: this of it, in the row at this position, counted from the oldest,
-    /// round and round.
-    Change(Part, usize),
-    /// A row is inserted at a free id below the highest.
-    InsertBelow(RowSpec),
-    /// The file is overwritten in place by the copy set aside last, or by one without rows if there
-    /// is none.
-    Overwrite,
-    /// Another file takes its place, with the same inode and without a birth time: nothing tells
-    /// the two apart but their rows.
-    ReuseInode(With),
-    /// The clock of the writers is set back by so many seconds.
-    ClockBack(i64),
+operations! {
+    /// An operation outside the contract.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum Breach: "breach of the contract" {
+        /// A row is changed in place: this of it, in the row at this position, counted from the
+        /// oldest, round and round.
+        "change" Change(part: Part = Name(PARTS), place: usize = Number),
+        /// A row is inserted at a free id below the highest.
+        "insert-below" InsertBelow(row: RowSpec = Rest::NEW),
+        /// The file is overwritten in place by the copy set aside last, or by one without rows if
+        /// there is none.
+        "overwrite" Overwrite,
+        /// Another file takes its place, with the same inode and without a birth time: nothing
+        /// tells the two apart but their rows.
+        "reuse-inode" ReuseInode(with: With = Name(REUSED)),
+        /// The clock of the writers is set back by so many seconds.
+        "clock-back" ClockBack(seconds: i64 = Number),
+    }
 }
 
 /// What of a row is changed.
@@ -50,27 +51,23 @@ pub enum Part {
     Meaning,
 }
 
-const PARTS: [(Part, &str); 7] = [
-    (Part::Beginning, "beginning"),
-    (Part::End, "end"),
-    (Part::Length, "length"),
-    (Part::Time, "time"),
-    (Part::Target, "target"),
-    (Part::Thread, "thread"),
-    (Part::Meaning, "meaning"),
+const PARTS: &[(&str, Part)] = &[
+    ("beginning", Part::Beginning),
+    ("end", Part::End),
+    ("length", Part::Length),
+    ("time", Part::Time),
+    ("target", Part::Target),
+    ("thread", Part::Thread),
+    ("meaning", Part::Meaning),
 ];
 
 /// Which files may take the place with the inode of the one before.
-const REUSED: [(With, &str); 2] = [(With::Copy, "copy"), (With::Saved, "saved")];
+const REUSED: &[(&str, With)] = &[("copy", With::Copy), ("saved", With::Saved)];
 
 impl Part {
     /// Every part.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        PARTS.into_iter().map(|(part, _)| part)
-    }
-
-    const fn name(self) -> &'static str {
-        PARTS[self as usize].1
+        PARTS.iter().map(|(_, part)| *part)
     }
 }
 
@@ -79,7 +76,7 @@ impl Breach {
     #[must_use]
     pub fn sort(&self) -> String {
         match self {
-            Self::Change(part, _) => format!("change {}", part.name()),
+            Self::Change(part, _) => format!("change {}", Name(PARTS).text(part)),
             Self::InsertBelow(_) => "insert-below".to_owned(),
             other => other.to_string(),
         }
@@ -92,49 +89,9 @@ impl Breach {
     pub fn sorts() -> Vec<String> {
         let mut all: Vec<Self> = Part::all().map(|part| Self::Change(part, 0)).collect();
         all.extend([Self::InsertBelow(RowSpec::NOISE), Self::Overwrite]);
-        all.extend(REUSED.map(|(with, _)| Self::ReuseInode(with)));
+        all.extend(REUSED.iter().map(|(_, with)| Self::ReuseInode(*with)));
         all.push(Self::ClockBack(1));
         all.iter().map(Self::sort).collect()
-    }
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Change(part, place) => write!(formatter, "change {} {place}", part.name()),
-            Self::InsertBelow(row) => write!(formatter, "insert-below {row}"),
-            Self::Overwrite => formatter.write_str("overwrite"),
-            Self::ReuseInode(with) => {
-                let name =
-                    REUSED.iter().find(|(known, _)| known == with).map_or("", |(_, name)| name);
-                write!(formatter, "reuse-inode {name}")
-            }
-            Self::ClockBack(seconds) => write!(formatter, "clock-back {seconds}"),
-        }
-    }
-}
-
-impl FromStr for Breach {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is nothing outside the contract");
-        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
-        match verb {
-            "change" => {
-                let (name, place) = rest.split_once(' ').ok_or_else(wrong)?;
-                let part = PARTS.iter().find(|(_, known)| *known == name).ok_or_else(wrong)?.0;
-                Ok(Self::Change(part, place.parse().map_err(|_| wrong())?))
-            }
-            "insert-below" => rest.parse().map(Self::InsertBelow),
-            "overwrite" if rest.is_empty() => Ok(Self::Overwrite),
-            "reuse-inode" => {
-                let with = REUSED.iter().find(|(_, known)| *known == rest).ok_or_else(wrong)?;
-                Ok(Self::ReuseInode(with.0))
-            }
-            "clock-back" => rest.parse().map(Self::ClockBack).map_err(|_| wrong()),
-            _ => Err(wrong()),
-        }
     }
 }
 

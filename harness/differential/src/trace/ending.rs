@@ -3,7 +3,7 @@
 use tracerig_scanner::Point;
 
 use super::model::Prediction;
-use super::op::{Act, Event};
+use super::scan_op::{Act, Event};
 
 /// Whether a scan at this point holds the lock of the memo, for which others wait.
 pub(super) fn is_locked(at: Point) -> bool {

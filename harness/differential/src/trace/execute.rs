@@ -14,11 +14,14 @@ use tracerig_scanner::{
 
 use super::agree::{Turns, spoil};
 use super::answered::Refused;
+use super::arguments::Defect;
+use super::data_op::DataOp;
 use super::ending::ending;
 use super::meanwhile::Shared;
 use super::memo_file::{MemoFile, State};
 use super::model::{self, Artifact, Memo, Standing, full, predict};
-use super::op::{Act, Case, DataOp, Defect, Op, ScanOp};
+use super::op::{Case, Op};
+use super::scan_op::{Act, ScanOp};
 use super::stage::Stage;
 use super::verify::{check_scan, expect, wrong};
 use super::view::View;

@@ -9,8 +9,12 @@ use rand_chacha::ChaCha8Rng;
 use tracerig_oracle::Window;
 use tracerig_protocol::{Ask, ScanAsked, WirePath};
 
+use super::arguments::{ArtifactOp, Defect};
+use super::data_op::DataOp;
 use super::generate::{generate, generate_processes};
-use super::op::{Act, ArtifactOp, Case, DataOp, Defect, Op, Profile, Race, ScanOp};
+use super::op::{Case, Op, Profile};
+use super::race_op::Race;
+use super::scan_op::{Act, ScanOp};
 use super::world::World;
 use crate::foreign::{
     Asking, Candidate, Damage, Error, Failure, Foreign, Interruption, Memo, kinds, trace_answer,

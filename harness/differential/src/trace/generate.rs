@@ -7,12 +7,13 @@ use rand::{Rng, RngExt as _};
 use tracerig_oracle::Window;
 use tracerig_scanner::Point;
 
+use super::arguments::{ArtifactOp, By, Defect, Region, Victims, With};
 use super::breach::{Breach, Part};
-use super::op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer,
-    Region, ScanOp, Victims, With, Writer,
-};
+use super::data_op::DataOp;
+use super::op::{Case, IdentityKind, Op, Profile};
+use super::race_op::{Kill, Race, Racer, Writer};
 use super::row::{EPOCH, RowKind, RowSpec};
+use super::scan_op::{Act, Event, ScanOp};
 
 /// Names of each sort to choose from. Few, so that they collide.
 const TURNS: u8 = 6;

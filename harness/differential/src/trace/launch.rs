@@ -10,7 +10,7 @@ use super::Error;
 use super::answered::{Answered, Asked, Refused, Stop};
 use super::ending::is_locked;
 use super::execute::Runner;
-use super::op::{Act, Event, ScanOp};
+use super::scan_op::{Act, Event, ScanOp};
 use super::worker::{Said, Task, Word};
 use crate::child::Fault;
 use crate::engine::Engine;

@@ -12,7 +12,7 @@ use super::answered::{Asked, Stop};
 use super::ending::is_locked;
 use super::memo_file::{MemoFile, State};
 use super::model::{Artifact, Memo, predict};
-use super::op::Act;
+use super::scan_op::Act;
 use super::verify::{expect, wrong};
 use super::waiting::Waiting;
 use super::worker::Worker;

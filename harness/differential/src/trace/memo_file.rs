@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tracerig_scanner::{Check, Reason};
 
+use super::arguments::{ArtifactOp, Region};
 use super::model::{Artifact, Memo, Standing};
-use super::op::{ArtifactOp, Region};
 use super::world::remove;
 
 /// Every memo of this format begins so: what tells it from other files, and the version.

@@ -16,8 +16,9 @@
 mod agree;
 mod answered;
 mod answers;
+mod arguments;
 mod breach;
-mod data_text;
+mod data_op;
 mod ending;
 mod execute;
 mod foreign;
@@ -29,8 +30,9 @@ mod model;
 mod op;
 mod orders;
 mod race;
-mod race_text;
+mod race_op;
 mod row;
+mod scan_op;
 mod shrink;
 mod stage;
 mod subject;
@@ -44,15 +46,16 @@ mod world;
 
 use std::collections::BTreeMap;
 
+pub use arguments::{ArtifactOp, By, Defect, Region, Victims, With};
 pub use breach::{Breach, Part};
+pub use data_op::DataOp;
 pub use execute::{Setup, run};
 pub use foreign::{CandidateTrace, run_foreign};
 pub use generate::{generate, generate_processes};
-pub use op::{
-    Act, ArtifactOp, By, Case, DataOp, Defect, Event, IdentityKind, Kill, Op, Profile, Race, Racer,
-    Region, ScanOp, Victims, With, Writer,
-};
+pub use op::{Case, IdentityKind, Op, Profile};
+pub use race_op::{Kill, Race, Racer, Writer};
 pub use row::{EPOCH, RowKind, RowSpec};
+pub use scan_op::{Act, Event, ScanOp};
 pub use subject::Trace;
 pub use worker::{Program, Worker, serve};
 

@@ -14,11 +14,13 @@ use tracerig_scanner::{MemoPlace, Mode, Reason, Request};
 
 use super::agree::spoil;
 use super::answered::{Answered, Asked, Stop};
+use super::data_op::DataOp;
 use super::execute::Runner;
 use super::meanwhile::Shared;
 use super::model::{Memo, predict};
-use super::op::{DataOp, Kill, Race, Racer, ScanOp};
 use super::orders::Ran;
+use super::race_op::{Kill, Race, Racer};
+use super::scan_op::ScanOp;
 use super::verify::{check_scan, expect, wrong};
 use super::view::View;
 use super::worker::{Said, Task};

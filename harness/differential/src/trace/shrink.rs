@@ -2,7 +2,10 @@
 
 use std::num::NonZeroUsize;
 
-use super::op::{Act, Case, DataOp, Op, Race, Writer};
+use super::data_op::DataOp;
+use super::op::{Case, Op};
+use super::race_op::{Race, Writer};
+use super::scan_op::Act;
 use crate::shrinking::{Shrink, without_one};
 
 impl Shrink for Case {

@@ -28,51 +28,17 @@ use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 
-use tracerig_oracle::Window;
-use tracerig_scanner::Point;
-
-use super::op::{Act, ArtifactOp, Case, Defect, Event, IdentityKind, Op, Profile, Region, ScanOp};
-use super::row::EPOCH;
+use super::op::{Case, IdentityKind, Op, Profile};
 use crate::limits::{MOST_CONNECTIONS, MOST_TRIES};
 use crate::parse_error::ParseError;
+use crate::words::{self, ByName, Name, Words};
 
-/// What has a separate name.
-pub(super) type Names<T> = &'static [(&'static str, T)];
-
-const IDENTITIES: Names<IdentityKind> = &[
+const IDENTITIES: &[(&str, IdentityKind)] = &[
     ("birth", IdentityKind::Birth),
     ("inode", IdentityKind::Inode),
     ("blind", IdentityKind::Blind),
 ];
-const PROFILES: Names<Profile> =
-    &[(Profile::Contract.name(), Profile::Contract), (Profile::Hostile.name(), Profile::Hostile)];
-const DEFECTS: Names<Defect> =
-    &[("no-file", Defect::NoFile), ("no-table", Defect::NoTable), ("no-column", Defect::NoColumn)];
-const ARTIFACT: Names<ArtifactOp> = &[
-    ("remove", ArtifactOp::Remove),
-    ("save", ArtifactOp::Save),
-    ("restore", ArtifactOp::Restore),
-    ("truncate", ArtifactOp::Truncate),
-    ("clear", ArtifactOp::Clear),
-    ("flip magic", ArtifactOp::Flip(Region::Magic)),
-    ("flip version", ArtifactOp::Flip(Region::Version)),
-    ("flip producer", ArtifactOp::Flip(Region::Producer)),
-    ("flip stamp", ArtifactOp::Flip(Region::Stamp)),
-    ("flip checksum", ArtifactOp::Flip(Region::Checksum)),
-    ("flip payload", ArtifactOp::Flip(Region::Payload)),
-    ("link", ArtifactOp::Link),
-    ("other-parser", ArtifactOp::OtherParser),
-    ("other-version", ArtifactOp::OtherVersion),
-    ("other-database", ArtifactOp::OtherDatabase),
-];
-const PLAIN_ACTS: Names<Act> = &[
-    ("another scan", Act::Other { rescan: false }),
-    ("another rescan", Act::Other { rescan: true }),
-    ("another waits", Act::OtherWaits),
-    ("fail", Act::Fail),
-    ("cancel", Act::Cancel),
-];
-
+const PROFILES: ByName<Profile> = ByName(&Profile::ALL, Profile::name);
 /// What says that every relaunch is a separate process.
 const FRESH: &str = "processes fresh";
 
@@ -82,25 +48,15 @@ const PYTHON: &str = "oracle python";
 /// What says that scans name the database by a symbolic link.
 const LINK: &str = "database link";
 
-pub(super) fn named<T: Clone>(names: Names<T>, name: &str) -> Option<T> {
-    names.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
-}
-
-pub(super) fn name_of<T: PartialEq>(names: Names<T>, value: &T) -> &'static str {
-    names.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name)
-}
-
 impl FromStr for Case {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut case = Self::default();
-        for (line, text) in (1..).zip(text.lines()) {
-            let text = text.split('#').next().unwrap_or_default().trim();
+        for (line, text) in words::lines(text) {
             let error = |problem| ParseError { line, problem };
             if let Some(name) = text.strip_prefix("identity ") {
-                case.identity = named(IDENTITIES, name)
-                    .ok_or_else(|| error(format!("`{name}` is no identity")))?;
+                case.identity = Name(IDENTITIES).whole(name).map_err(error)?;
             } else if let Some(count) = text.strip_prefix("connections ") {
                 let wrong =
                     || error(format!("give a number of connections from 1 to {MOST_CONNECTIONS}"));
@@ -119,15 +75,14 @@ impl FromStr for Case {
             } else if text == PYTHON {
                 case.python = true;
             } else if let Some(name) = text.strip_prefix("profile ") {
-                case.profile = named(PROFILES, name)
-                    .ok_or_else(|| error(format!("`{name}` is no profile")))?;
+                case.profile = PROFILES.whole(name).map_err(error)?;
             } else if text == LINK {
                 case.link = true;
-            } else if !text.is_empty() {
+            } else {
                 let op: Op = text.parse().map_err(error)?;
                 if op.is_outside() && case.profile == Profile::Contract {
-                    let problem = "this is outside the contract, and no line `profile hostile` \
-                                   stands above it";
+                    let problem = "this is outside the contract, and no line above it says \
+                                   `profile hostile`";
                     return Err(error(problem.to_owned()));
                 }
                 case.ops.push(op);
@@ -139,7 +94,7 @@ impl FromStr for Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "identity {}", name_of(IDENTITIES, &self.identity))?;
+        writeln!(formatter, "identity {}", Name(IDENTITIES).text(&self.identity))?;
         if self.connections > NonZeroUsize::MIN {
             writeln!(formatter, "connections {}", self.connections)?;
         }
@@ -162,141 +117,16 @@ impl fmt::Display for Case {
     }
 }
 
-impl FromStr for Op {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
-        match verb.trim_end_matches(',') {
-            "artifact" => artifact(rest).map(Self::Artifact),
-            "window" => {
-                let side = |name: &str| -> Result<Option<i64>, String> {
-                    let value = rest.split_whitespace().find_map(|word| word.strip_prefix(name));
-                    let at = |value: &str| {
-                        let at = EPOCH.checked_add(number(value)?);
-                        at.ok_or_else(|| format!("`{value}` is too far from the beginning of time"))
-                    };
-                    value.map(at).transpose()
-                };
-                Ok(Self::Window(Window { since: side("since=")?, until: side("until=")? }))
-            }
-            again @ ("relaunch" | "again") => {
-                scan(again == "again", &text[again.len()..]).map(Self::Scan)
-            }
-            "race" => rest.parse().map(Self::Race),
-            "other-memo" if rest.is_empty() => Ok(Self::OtherMemo),
-            "refused" => named(DEFECTS, rest)
-                .map(Self::Refused)
-                .ok_or_else(|| format!("`{rest}` is no defect")),
-            _ => text.parse().map(Self::Data),
-        }
-    }
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data(op) => op.fmt(formatter),
-            Self::Artifact(op) => write!(formatter, "artifact {}", name_of(ARTIFACT, op)),
-            Self::Window(window) => {
-                formatter.write_str("window")?;
-                for (name, value) in [("since", window.since), ("until", window.until)] {
-                    if let Some(value) = value {
-                        write!(formatter, " {name}={}", value - EPOCH)?;
-                    }
-                }
-                Ok(())
-            }
-            Self::OtherMemo => formatter.write_str("other-memo"),
-            Self::Scan(scan) => {
-                formatter.write_str(if scan.again { "again" } else { "relaunch" })?;
-                formatter.write_str(if scan.rescan { " rescan" } else { "" })?;
-                if let Some(event) = &scan.event {
-                    write!(formatter, ", at {}: ", event.at.name())?;
-                    separated(formatter, &event.acts, "; ")?;
-                }
-                Ok(())
-            }
-            Self::Race(race) => write!(formatter, "race {race}"),
-            Self::Refused(defect) => write!(formatter, "refused {}", name_of(DEFECTS, defect)),
-        }
-    }
-}
-
-impl fmt::Display for Act {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data(op) => op.fmt(formatter),
-            Self::Artifact(op) => write!(formatter, "artifact {}", name_of(ARTIFACT, op)),
-            Self::OtherDies(at) => write!(formatter, "another dies at {}", at.name()),
-            plain => formatter.write_str(name_of(PLAIN_ACTS, plain)),
-        }
-    }
-}
-
-impl FromStr for Act {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(act) = named(PLAIN_ACTS, text) {
-            return Ok(act);
-        }
-        match (text.strip_prefix("another dies at "), text.strip_prefix("artifact ")) {
-            (Some(name), _) => point(name).map(Self::OtherDies),
-            (_, Some(rest)) => artifact(rest).map(Self::Artifact),
-            _ => text.parse().map(Self::Data),
-        }
-    }
-}
-
-pub(super) fn separated(
-    formatter: &mut fmt::Formatter<'_>,
-    items: &[impl fmt::Display],
-    separator: &str,
-) -> fmt::Result {
-    for (place, item) in items.iter().enumerate() {
-        write!(formatter, "{}{item}", if place == 0 { "" } else { separator })?;
-    }
-    Ok(())
-}
-
-fn scan(again: bool, text: &str) -> Result<ScanOp, String> {
-    let (flag, event) =
-        text.split_once(',').map_or((text, None), |(flag, event)| (flag, Some(event)));
-    let rescan = match flag.trim() {
-        "" => false,
-        "rescan" => true,
-        other => return Err(format!("`{other}` is no way to scan")),
-    };
-    let event = event.map(|event| {
-        let (point, acts) = event.split_once(':').ok_or("an event is `at POINT: what; what`")?;
-        let at = self::point(point.trim().strip_prefix("at ").unwrap_or_default())?;
-        let acts = acts.split(';').map(|act| act.trim().parse()).collect::<Result<_, _>>()?;
-        Ok::<_, String>(Event { at, acts })
-    });
-    Ok(ScanOp { again, rescan, event: event.transpose()? })
-}
-
-fn point(name: &str) -> Result<Point, String> {
-    let found = Point::ALL.into_iter().find(|point| point.name() == name);
-    found.ok_or_else(|| format!("`{name}` is no point of a scan"))
-}
-
-fn artifact(name: &str) -> Result<ArtifactOp, String> {
-    named(ARTIFACT, name).ok_or_else(|| format!("`{name}` is nothing that happens to a memo"))
-}
-
-pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a number in range"))
-}
-
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::trace::breach::Breach;
+    use crate::trace::data_op::DataOp;
     use crate::trace::generate::{generate, generate_processes};
+    use crate::trace::scan_op::Act;
 
     #[test]
     fn what_is_printed_is_read_back() {
@@ -309,6 +139,36 @@ mod tests {
             let read = case.to_string().parse::<Case>().unwrap();
             assert!(read == case, "{case}\nread back as\n{read}");
         }
+    }
+
+    #[test]
+    fn every_operation_is_generated() {
+        let ops = || {
+            (0..300).flat_map(|seed| {
+                let random = &mut ChaCha8Rng::seed_from_u64(seed);
+                let mut case = generate(random, 40, Profile::Hostile);
+                case.ops.extend(generate_processes(random, 40).ops);
+                case.ops
+            })
+        };
+        assert_eq!(words::never(Op::NAMES, ops()), [""; 0]);
+        let acts = ops().filter_map(|op| match op {
+            Op::Scan(scan) => scan.event,
+            _ => None,
+        });
+        assert_eq!(words::never(Act::NAMES, acts.flat_map(|event| event.acts)), [""; 0]);
+        let data = || {
+            ops().filter_map(|op| match op {
+                Op::Data(op) => Some(op),
+                _ => None,
+            })
+        };
+        assert_eq!(words::never(DataOp::NAMES, data()), [""; 0]);
+        let breaches = data().filter_map(|op| match op {
+            DataOp::Outside(breach) => Some(breach),
+            _ => None,
+        });
+        assert_eq!(words::never(Breach::NAMES, breaches), [""; 0]);
     }
 
     #[test]

@@ -12,8 +12,10 @@ use tracerig_scanner::{Identity, IdentitySource};
 use tracerig_store::{LogOptions, OwnedRow, Retention, TraceLog, schema};
 
 use super::Error;
+use super::arguments::{By, Defect, Victims, With};
 use super::breach::{self, Breach};
-use super::op::{By, DataOp, Defect, IdentityKind, Victims, With};
+use super::data_op::DataOp;
+use super::op::IdentityKind;
 use super::row::{EPOCH, RowSpec, turn_name};
 use super::view::View;
 

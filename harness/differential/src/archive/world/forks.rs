@@ -7,8 +7,8 @@ use std::io;
 use tracerig_oracle::archive::{is_compressed, read};
 
 use super::{World, name_of};
+use crate::archive::arguments::{Fork, Place};
 use crate::archive::line::{LineSpec, Meta, Says, session, time};
-use crate::archive::op::{Fork, Place};
 
 /// What each line begins with; a time of 24 characters follows.
 const BEGINNING: &[u8] = br#"{"timestamp":""#;

@@ -7,7 +7,8 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{ARCHIVED, SESSIONS, World, has_folder};
-use crate::archive::op::{Dates, Place, Target};
+use crate::archive::arguments::{Place, Target};
+use crate::archive::op::Dates;
 
 impl World {
     pub(super) fn rename(&mut self, file: u8, place: Place) -> io::Result<bool> {

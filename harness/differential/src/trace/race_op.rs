@@ -1,4 +1,4 @@
-//! Races as text: the processes of a race, `; ` between them, each with when it is killed.
+//! Processes that run at once, and their text: `; ` between them, each with when it is killed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,43 @@ use std::time::Duration;
 
 use tracerig_scanner::Point;
 
-use super::op::{Kill, Race, Racer, Writer};
+use super::data_op::DataOp;
+
+/// Processes that run at once, each a new one, on the same database and memo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Race {
+    /// Those that scan, at most two.
+    pub scans: Vec<Racer>,
+    /// One that writes.
+    pub writer: Option<Writer>,
+}
+
+/// A process that scans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Racer {
+    /// Whether every row is to be examined.
+    pub rescan: bool,
+    /// When it is killed, if its scan is not over by then.
+    pub kill: Option<Kill>,
+}
+
+/// A process that writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// What it does, one after the other, each in a transaction.
+    pub ops: Vec<DataOp>,
+    /// When it is killed, if it is not done by then.
+    pub kill: Option<Kill>,
+}
+
+/// When a process is killed, from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// So long after it has begun, or has reached the point.
+    pub after: Duration,
+    /// Which point.
+    pub from: Option<Point>,
+}
 
 /// What a kill counts from if not from a point.
 const START: &str = "start";
