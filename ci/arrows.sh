@@ -18,7 +18,8 @@ tracerig-datasets: tracerig-store
 tracerig-published: tracerig-scanner
 tracerig-real:
 tracerig-differential: tracerig-oracle tracerig-process tracerig-protocol tracerig-scanner tracerig-store
-tracerig: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-protocol tracerig-published tracerig-reports tracerig-scanner tracerig-store
+tracerig-scenario: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-protocol tracerig-published tracerig-reports tracerig-scanner tracerig-store
+tracerig: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-protocol tracerig-published tracerig-reports tracerig-scanner tracerig-scenario tracerig-store
 "
 found=
 for manifest in */Cargo.toml datasets/*/Cargo.toml harness/*/Cargo.toml; do

@@ -56,6 +56,7 @@ fn in_clone() -> Option<Revision> {
         "process",
         "protocol",
         "published",
+        "scenario",
     ] {
         println!("cargo::rerun-if-changed={folder}/src");
     }

@@ -14,9 +14,9 @@ use std::time::Duration;
 use common::{criterion, must, recipe, stop};
 use criterion::{Criterion, SamplingMode};
 use tracerig_datasets::Cache as Datasets;
+use tracerig_harness::build;
 use tracerig_harness::scenario::append::Condition;
-use tracerig_harness::scenario::candidate::Candidate;
-use tracerig_harness::scenario::{Definition, Made, Place, append, refresh, relaunch};
+use tracerig_harness::scenario::{Definition, Made, Place, Program, append, refresh, relaunch};
 use tracerig_reports::record::{Cache, Launch, SampleState};
 use tracerig_reports::verdict::Metric;
 
@@ -46,9 +46,10 @@ fn scenario(criterion: &mut Criterion, name: &str, mut definition: Definition) {
             seed: 1,
             program: PROGRAM.into(),
             command: Vec::new(),
+            build: build::this(),
         };
-        let candidate = must(Candidate::new(Path::new(PROGRAM), definition.time_limit));
-        RefCell::new((must(definition.prepare(&place, &mut |_| ())), candidate))
+        let program = must(Program::new(Path::new(PROGRAM), definition.time_limit));
+        RefCell::new((must(definition.prepare(&place, &mut |_| ())), program))
     });
     let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
@@ -59,8 +60,8 @@ fn scenario(criterion: &mut Criterion, name: &str, mut definition: Definition) {
     for (at, arm) in arms.iter().enumerate() {
         group.bench_function(arm, |bencher| {
             let mut ready = ready.borrow_mut();
-            let (scenario, candidate) = &mut *ready;
-            let mut launch = || valid(|| must(scenario.launch(candidate, at)));
+            let (scenario, program) = &mut *ready;
+            let mut launch = || valid(|| must(scenario.launch(program, at)));
             bencher.iter_custom(|times| match metric {
                 Metric::Launch => (0..times).map(|_| launch().wall).sum(),
                 Metric::AppendP50 => mean_append(&launch()).mul_f64(times as f64),

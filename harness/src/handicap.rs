@@ -5,32 +5,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use tracerig_protocol::Handicap;
 
 use crate::limits::MOST_PLANTED;
-
-/// Spends the planted time, on the processor.
-pub(crate) fn spend(handicap: Handicap) {
-    if handicap.busy_ns > 0 {
-        busy(Duration::from_nanos(handicap.busy_ns));
-    }
-}
-
-/// Not inlined, so that a profile names it.
-#[inline(never)]
-fn busy(time: Duration) {
-    let begun = Instant::now();
-    while begun.elapsed() < time {
-        // Most of the time goes by here, and not in reading the clock.
-        let mut left = 50;
-        while left > 0 {
-            left -= 1;
-            std::hint::spin_loop();
-        }
-    }
-}
 
 /// A handicap as it is asked for: `5%`, `rows=1`, `fsync=1`.
 #[derive(Clone, Copy, Debug, PartialEq)]

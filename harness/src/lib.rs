@@ -8,7 +8,7 @@
 pub mod ablation_costs;
 pub mod baseline;
 pub mod budgets;
-pub mod candidate;
+pub mod build;
 pub mod cli;
 pub mod compare;
 pub mod document;
@@ -20,11 +20,11 @@ pub mod handicap;
 pub mod history;
 pub mod history_child;
 pub mod limits;
-pub mod machine;
 pub mod plan;
 pub mod profile;
 pub mod protocol;
-pub mod scenario;
 
 use tracerig_process::child;
 pub use tracerig_process::{interrupt, platform, watch};
+pub use tracerig_scenario as scenario;
+pub use tracerig_scenario::{candidate, machine};

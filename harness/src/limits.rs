@@ -18,12 +18,6 @@ pub const MOST_KILLS: u64 = 10_000_000;
 /// Appends of one launch. Their histories are read back and compared.
 pub const MOST_APPENDS: u64 = 10_000_000;
 
-/// Lines that one load of a worker may have: those that warm up and those before a flush included.
-pub const MOST_LINES_OF_A_LOAD: u64 = 1 << 26;
-
-/// Bytes of the appends of one request to a candidate.
-pub const MOST_REQUEST_BYTES: usize = 8 << 20;
-
 /// Threads that `--jobs` may ask for: more than any machine has cores, and few enough to be
 /// started.
 pub const MOST_JOBS: usize = 1024;

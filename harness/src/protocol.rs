@@ -1,9 +1,5 @@
 //! What a worker of another build must understand: every executable tells its protocol and its
 //! build when it is asked.
-//!
-//! A comparison starts the workers of both executables with the requests of this one. So a change
-//! of a request or a reply of an engine that another build would misread raises [`PROTOCOL`]; tests
-//! of `worker` and `append::worker` tell when that is.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,14 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracerig_reports::record::{Build, Plan};
 
-use crate::machine;
-use crate::scenario::candidate::Candidate;
+use crate::build;
+use crate::scenario::Program;
+use crate::scenario::worker::PROTOCOL;
 
 /// The hidden subcommand that answers with a [`Hello`].
 pub const SUBCOMMAND: &str = "__hello";
-
-/// Version of the requests to workers and of their replies.
-pub const PROTOCOL: u64 = 3;
 
 /// The oldest version that is understood. It asks relaunches and refreshes in the same words, and
 /// appends in others.
@@ -91,7 +85,7 @@ pub enum ProtocolError {
 /// What this executable is.
 #[must_use]
 pub fn hello() -> Hello {
-    Hello { name: "tracerig".to_owned(), protocol: PROTOCOL, build: machine::build() }
+    Hello { name: "tracerig".to_owned(), protocol: PROTOCOL, build: build::this() }
 }
 
 /// Says what this executable is, as one line of JSON.
@@ -111,8 +105,8 @@ pub fn say() -> ExitCode {
 /// See [`ProtocolError`].
 pub fn ask(path: &Path) -> Result<Hello, ProtocolError> {
     let unknown = |said: String| ProtocolError::Unknown { path: path.to_owned(), said };
-    let finished = Candidate::with_start(path, PATIENCE)
-        .and_then(|mut candidate| candidate.finished(&[SUBCOMMAND.into()]))
+    let finished = Program::with_start(path, PATIENCE)
+        .and_then(|mut program| program.finished(&[SUBCOMMAND.into()]))
         .map_err(|error| unknown(error.to_string()))?;
     // Only the first line of what it said: an older one prints how it is used.
     let hello: Hello = finished

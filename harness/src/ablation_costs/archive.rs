@@ -11,7 +11,7 @@ use tracerig_scanner::archive::{
 
 use super::{Error, Launch, until_interrupted, workplace};
 use crate::interrupt::TempFolder;
-use crate::scenario::kept::KeptFolder;
+use crate::scenario::KeptFolder;
 use crate::scenario::refresh::{Answer, TICK};
 
 const RECIPE: &str = "archive-6k";

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::scenario::workplace::free_room;
+use crate::scenario::free_room;
 
 /// Room that results may take, in bytes: the largest record of the plan `release` takes a tenth of
 /// it.

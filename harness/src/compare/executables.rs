@@ -22,7 +22,7 @@ use super::CompareError;
 use super::sides::Side;
 use crate::interrupt;
 use crate::protocol::{self, Hello};
-use crate::scenario::workplace::Workplace;
+use crate::scenario::Workplace;
 
 /// Bytes written at once: file systems that know large pieces in the page cache make one of them.
 const PIECE: usize = 1 << 20;

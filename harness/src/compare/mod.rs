@@ -29,8 +29,7 @@ pub use self_check::{Arm, Checked, SelfCheck, self_check};
 use crate::machine;
 use crate::plan::Run;
 use crate::protocol::ProtocolError;
-use crate::scenario::run::{Measured, Session};
-use crate::scenario::{self, Definition, DefinitionError, Place};
+use crate::scenario::{self, Definition, DefinitionError, Measured, Place, Session};
 use programs::Programs;
 use rounds::Rounds;
 use sides::{Launched, Side, Sides};
@@ -182,7 +181,7 @@ fn one(
     let of = sides.arms().len() as u64 * (2 + 2 * 3 * pairs);
     sides.definition.plan.samples = pairs.max(1);
 
-    let session = Session::begin(&place.command, place.seed);
+    let session = Session::begin(place);
     let mut rounds = Rounds::new(&mut sides, metric, place.seed);
     let verdicts = rounds.run(pairs, &rules, &mut |at, arm| tell(Event::Sample { at, of, arm }));
     let Rounds { samples, taken, cut, .. } = rounds;

@@ -9,12 +9,11 @@ use tracerig_reports::record::{Build, Machine, Plan};
 use super::executables::Executables;
 use super::sides::Side;
 use super::{CompareError, Job};
-use crate::machine;
+use crate::build;
 use crate::plan::Run;
 use crate::protocol::ProtocolError;
-use crate::scenario::Definition;
-use crate::scenario::candidate::Candidate;
 use crate::scenario::guest::Invited;
+use crate::scenario::{Definition, Program};
 
 /// What one side launches.
 #[derive(Clone, Debug)]
@@ -89,7 +88,7 @@ impl Programs {
     fn build(&self, side: Side) -> Build {
         match self {
             Self::Executables(executables) => executables.hello(side).build.clone(),
-            Self::Commands(_) | Self::Candidates(_) => machine::build(),
+            Self::Commands(_) | Self::Candidates(_) => build::this(),
         }
     }
 
@@ -111,19 +110,19 @@ impl Programs {
     }
 
     /// What is launched on this side.
-    pub(super) fn candidate(
+    pub(super) fn program(
         &self,
         side: Side,
         definition: &Definition,
-    ) -> Result<Candidate, CompareError> {
+    ) -> Result<Program, CompareError> {
         let limit = definition.time_limit;
         Ok(match self {
             Self::Executables(executables) => {
-                let candidate = Candidate::new(&executables.path(side), limit)?;
-                candidate.on_cores(definition.plan.cores).on_side(side as usize)
+                let program = Program::new(&executables.path(side), limit)?;
+                program.on_cores(definition.plan.cores).on_side(side as usize)
             }
-            Self::Commands(_) => Candidate::of_command(self.argv(side).unwrap_or_default(), limit)?,
-            Self::Candidates(_) => Candidate::of_guest(place(side), limit)?,
+            Self::Commands(_) => Program::of_command(self.argv(side).unwrap_or_default(), limit)?,
+            Self::Candidates(_) => Program::of_guest(place(side), limit)?,
         })
     }
 

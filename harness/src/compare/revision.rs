@@ -21,7 +21,7 @@ use crate::child::{Child, Streams};
 use crate::git::{self, GitError, git};
 use crate::platform::Exit;
 use crate::watch::Limits;
-use crate::{interrupt, machine, protocol};
+use crate::{build, interrupt, protocol};
 
 /// A build of everything takes minutes, on a slow machine.
 const LONGEST_BUILD: Duration = Duration::from_secs(3 * 3600);
@@ -149,7 +149,7 @@ const NO_TAG: &str = "Name a revision with --since REV; a shallow clone gets its
 
 /// This program, if it is what a build of the work tree at `root` would make.
 fn this_program(root: &Path) -> Result<Option<PathBuf>, CompareError> {
-    let build = machine::build();
+    let build = build::this();
     let head = git(root, &["rev-parse", "--verify", "--quiet", "HEAD"], NO_REVISION)?;
     let is_of_head = build.profile == "release"
         && build.dirty == Some(false)

@@ -10,10 +10,7 @@ use tracerig_reports::verdict::Metric;
 use super::CompareError;
 use super::programs::Programs;
 use crate::handicap::{Handicap, Planted};
-use crate::scenario::candidate::Candidate;
-use crate::scenario::finished::not_started;
-use crate::scenario::run::launches_of;
-use crate::scenario::{Definition, Place, Scenario, Tell};
+use crate::scenario::{Definition, Place, Program, Scenario, Tell, launches_of, not_started};
 
 /// Launches of the base that say how long one takes just now.
 const RECENT: usize = 5;
@@ -66,7 +63,7 @@ pub(super) struct Sides<'e> {
     pub(super) definition: Definition,
     pub(super) scenario: Box<dyn Scenario>,
     programs: &'e Programs,
-    candidates: [Candidate; 3],
+    launched: [Program; 3],
     /// What is planted in every launch of the new program.
     pub(super) planted: Option<Planted>,
     /// The times that a planted slowdown is a part of, by arm, the latest last: those of the last
@@ -87,13 +84,13 @@ impl<'e> Sides<'e> {
         scenario.compare_work();
         let arms = &mut definition.plan.arms;
         arms.iter_mut().for_each(|arm| arm.launches_per_sample = arm.launches_per_sample.max(1));
-        let of = |side: Side| programs.candidate(side, &definition);
-        let candidates = [of(Side::Base)?, of(Side::Again)?, of(Side::New)?];
+        let of = |side: Side| programs.program(side, &definition);
+        let launched = [of(Side::Base)?, of(Side::Again)?, of(Side::New)?];
         Ok(Self {
             definition,
             scenario,
             programs,
-            candidates,
+            launched,
             planted: None,
             recent: BTreeMap::new(),
         })
@@ -127,7 +124,7 @@ impl Launched for Sides<'_> {
         if plan.launches.at_least.is_zero() {
             return Ok(());
         }
-        let base = &mut self.candidates[Side::Base as usize];
+        let base = &mut self.launched[Side::Base as usize];
         for at in 0..plan.arms.len() {
             plan.arms[at].launches_per_sample =
                 launches_of(self.scenario.as_mut(), base, plan, at)?;
@@ -145,9 +142,9 @@ impl Launched for Sides<'_> {
 
     fn launch(&mut self, side: Side, arm: usize) -> Result<(Launch, SampleState), CompareError> {
         let handicap = self.handicap(side, arm);
-        let candidate = &mut self.candidates[side as usize];
-        candidate.handicap = handicap;
-        let (launches, state) = self.scenario.launch(candidate, arm)?;
+        let program = &mut self.launched[side as usize];
+        program.handicap = handicap;
+        let (launches, state) = self.scenario.launch(program, arm)?;
         // Arms that launch several at once are not compared.
         let launch = launches.into_iter().next().unwrap_or_else(not_started);
         if side != Side::New

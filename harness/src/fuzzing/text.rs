@@ -17,10 +17,8 @@ use crate::handicap::Planted;
 use crate::plan::Plan;
 use crate::platform::{Ended, Exit};
 use crate::protocol::Hello;
-use crate::scenario::refresh;
-use crate::scenario::relaunch::judge;
-use crate::scenario::relaunch::told::Told;
 use crate::scenario::worker::{Done, Engine};
+use crate::scenario::{refresh, relaunch};
 use tracerig_differential::python::Hello as PythonHello;
 use tracerig_differential::{archive, threads, trace};
 use tracerig_oracle::{Answer, archive::View};
@@ -80,16 +78,16 @@ fn replies(input: &[u8]) {
         && let Some(answer) = reply.result
     {
         for engine in [Engine::Floor, Engine::Scanner, Engine::Published] {
-            if let Ok(told) = Told::new(engine, answer.clone(), reply.claims.clone()) {
-                let _ = judge::account_of(engine, Duration::ZERO, None, None, Some(&told));
+            if let Ok(told) = relaunch::Told::new(engine, answer.clone(), reply.claims.clone()) {
+                let _ = relaunch::account_of(engine, Duration::ZERO, None, None, Some(&told));
             }
         }
     }
     if let Some(reply) = json::<Reply<UsageAnswer>>(input)
         && let Some(answer) = reply.result
-        && let Ok(told) = refresh::judge::Told::new(answer, reply.claims)
+        && let Ok(told) = refresh::Told::new(answer, reply.claims)
     {
-        refresh::judge::describe(Duration::ZERO, Some(&ended()), Some(&told));
+        let _ = refresh::describe(Duration::ZERO, Some(&ended()), Some(&told));
     }
     json::<Reply<AppendAnswer>>(input);
     json::<Done>(input);

@@ -14,8 +14,7 @@ use tracerig_reports::profile::{Counted, Profile, Unit};
 use tracerig_reports::record::SampleState;
 
 use crate::interrupt;
-use crate::scenario::candidate::Candidate;
-use crate::scenario::{Definition, Scenario, ScenarioError};
+use crate::scenario::{Definition, Program, Scenario, ScenarioError};
 
 /// How many times longer a launch may take under a tool: Valgrind interprets every instruction.
 const LONGER: u32 = 100;
@@ -167,7 +166,7 @@ impl Profiled<'_> {
     pub fn of(
         &mut self,
         (side, program): (usize, &Path),
-        plant: impl Fn(&mut Candidate),
+        plant: impl Fn(&mut Program),
         tell: &mut dyn FnMut(Tool),
     ) -> Result<Profile, ProfileError> {
         let place = std::env::temp_dir();
@@ -183,10 +182,10 @@ impl Profiled<'_> {
                     install: tool.install(),
                 });
             }
-            let mut candidate = Candidate::of(&self.definition.plan, program, limit)?
+            let mut launched = Program::of(&self.definition.plan, program, limit)?
                 .on_cores(self.definition.plan.cores)
                 .on_side(side);
-            plant(&mut candidate);
+            plant(&mut launched);
             let launches = tool.launches(self.launches);
             let mut written = Vec::new();
             for launch in 0..launches {
@@ -194,8 +193,8 @@ impl Profiled<'_> {
                     return Err(ProfileError::Interrupted);
                 }
                 let file = files.path().join(format!("{}-{launch}", tool.program()));
-                candidate.under(tool.prefix(&file));
-                self.launch(tool, &mut candidate)?;
+                launched.under(tool.prefix(&file));
+                self.launch(tool, &mut launched)?;
                 written.push(file);
             }
             let counted = match tool {
@@ -227,8 +226,8 @@ impl Profiled<'_> {
         Ok(profile)
     }
 
-    fn launch(&mut self, tool: Tool, candidate: &mut Candidate) -> Result<(), ProfileError> {
-        let (_, state) = self.scenario.launch(candidate, self.arm)?;
+    fn launch(&mut self, tool: Tool, program: &mut Program) -> Result<(), ProfileError> {
+        let (_, state) = self.scenario.launch(program, self.arm)?;
         let cause = match state {
             // Tools read from the device what the arm alone would not.
             SampleState::Valid | SampleState::Excluded { .. } => return Ok(()),
@@ -238,7 +237,7 @@ impl Profiled<'_> {
         if interrupt::requested() {
             return Err(ProfileError::Interrupted);
         }
-        let program = candidate.program().display().to_string();
+        let program = program.program().display().to_string();
         Err(ProfileError::Launch { tool: tool.program(), program, cause })
     }
 }

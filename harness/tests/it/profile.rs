@@ -26,7 +26,7 @@ fn planted(tool: Tool) -> Result<[Profile; 2], ProfileError> {
     };
     let mut of = |busy_ns| {
         let plant = |handicap: &mut Handicap| handicap.busy_ns = busy_ns;
-        profiled.of((0, Path::new(REAL)), |candidate| plant(&mut candidate.handicap), &mut |_| ())
+        profiled.of((0, Path::new(REAL)), |program| plant(&mut program.handicap), &mut |_| ())
     };
     Ok([of(0)?, of(300_000_000)?])
 }

@@ -52,7 +52,7 @@ pub(super) fn main(arguments: &Arguments, base: &str) -> anyhow::Result<Code> {
     let new = arguments.candidates.new_candidate.as_deref().unwrap_or_default();
     let recipe = arguments.recipe.as_deref().unwrap_or(RECIPE);
     let kind = Kind::on(recipe);
-    let contract = if kind.name == refresh::NAME { Contract::Usage } else { Contract::Trace };
+    let contract = if kind.name == refresh::KIND.name { Contract::Usage } else { Contract::Trace };
     let sides = [run::invited(base, contract)?, run::invited(new, contract)?];
     let mut plan = run::planned_by(&arguments.plan)?;
     judged_by(arguments, &mut plan)?;

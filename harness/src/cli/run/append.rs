@@ -2,15 +2,17 @@
 
 use std::cell::OnceCell;
 
-use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args};
 use tracerig_protocol::Contract;
 use tracerig_reports::Record;
+use tracerig_reports::record::AppendPlan;
 
 use super::candidates::Candidates;
 use super::{Common, crash, give};
 use crate::cli::{Code, Usage, no_definition};
 use crate::scenario::Definition;
-use crate::scenario::append::{self, Acknowledged, Condition};
+use crate::scenario::append::{self, Condition};
 use crate::scenario::guest::Invited;
 
 /// Measure what an append costs its caller.
@@ -61,8 +63,14 @@ pub(super) struct Append {
     )]
     rate: Option<u64>,
     /// When an append counts as acknowledged.
-    #[arg(long, value_enum, default_value = "buffered")]
-    pub(super) durability: Acknowledged,
+    #[arg(
+        long = "durability",
+        value_name = "DURABILITY",
+        action = ArgAction::Set,
+        default_value = AppendPlan::BUFFERED,
+        value_parser = durability()
+    )]
+    pub(super) fsync: bool,
     /// Let another process keep taking the write lock of the database.
     #[arg(long)]
     contended: bool,
@@ -123,11 +131,16 @@ pub(super) fn main(arguments: &Append) -> anyhow::Result<Code> {
 
 /// What is asked for on so many threads.
 fn defined(arguments: &Append, invited: &[Invited], threads: u64) -> anyhow::Result<Definition> {
-    let Append { rate, durability, contended, appends, arms, .. } = arguments;
-    let fsync = *durability == Acknowledged::Fsync;
-    let condition = Condition { threads, fsync, rate: *rate, contended: *contended };
-    let mut definition = append::on(condition, *appends).map_err(no_definition)?;
+    let &Append { rate, fsync, contended, appends, ref arms, .. } = arguments;
+    let condition = Condition { threads, fsync, rate, contended };
+    let mut definition = append::on(condition, appends).map_err(no_definition)?;
     arguments.candidates.join(&mut definition, invited)?;
     definition.choose(arms).map_err(|error| Usage(error.to_string()))?;
     Ok(definition)
+}
+
+/// Whether an append counts as acknowledged only when it is on the disk.
+fn durability() -> impl TypedValueParser<Value = bool> {
+    PossibleValuesParser::new([AppendPlan::BUFFERED, AppendPlan::FSYNC])
+        .map(|word| word == AppendPlan::FSYNC)
 }

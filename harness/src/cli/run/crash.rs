@@ -6,7 +6,7 @@ use crate::cli::output::{self, Format};
 use crate::cli::shown::Shown;
 use crate::cli::{Code, Interrupted, Usage};
 use crate::scenario::Definition;
-use crate::scenario::append::{Acknowledged, CrashJob, CrashReport, crash};
+use crate::scenario::append::{CrashJob, CrashReport, crash};
 
 pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Result<Code> {
     // The mode of an arm is its name; one without a store has none.
@@ -21,7 +21,7 @@ pub(super) fn main(arguments: &Append, definition: &Definition) -> anyhow::Resul
     let job = CrashJob {
         modes,
         kills: arguments.kills,
-        fsync: arguments.durability == Acknowledged::Fsync,
+        fsync: arguments.fsync,
         workplaces: place.workplaces,
         seed: place.seed,
         program: place.program,

@@ -21,6 +21,7 @@ use tracerig_reports::{Record, foreign, hdr, render, write_whole};
 
 use super::output::{self, Format, Output};
 use super::{Code, Usage, kept};
+use crate::build;
 use crate::scenario::{self, Definition, Place};
 
 pub(super) use candidates::invited;
@@ -135,6 +136,7 @@ pub(super) fn place(seed: u64) -> anyhow::Result<Place> {
         seed,
         program: std::env::current_exe().context("the path of this program")?,
         command: command(),
+        build: build::this(),
     })
 }
 

@@ -7,7 +7,7 @@ use tracerig_reports::record::{ArmPlan, Cache, Counter, Launch, Process};
 use tracerig_reports::verdict::{Gate, Verdict, Work};
 
 use super::*;
-use crate::scenario::finished::not_started;
+use crate::scenario::not_started;
 
 /// Launches of 10 ms with a little noise; what is asked of it changes those of the new program.
 struct Fake {

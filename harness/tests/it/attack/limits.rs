@@ -60,7 +60,9 @@ fn the_page_names_every_limit_as_the_source_sets_it() {
     }
     assert!(rows > 40, "{rows}");
     // A limit that is added must be on the page.
-    for path in ["datasets/src/limits.rs", "harness/src/limits.rs"] {
+    for path in
+        ["datasets/src/limits.rs", "harness/src/limits.rs", "harness/scenario/src/limits.rs"]
+    {
         let source = fs::read_to_string(root().join(path)).unwrap();
         for name in source.lines().filter_map(|line| line.strip_prefix("pub const MOST_")) {
             let name = name.split(':').next().unwrap();

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tracerig_datasets::Cache;
 use tracerig_differential::trace;
+use tracerig_harness::build;
 use tracerig_harness::scenario::Place;
 
 /// The program, as histories of traces start it beside themselves.
@@ -49,6 +50,7 @@ impl Program {
             seed: 1,
             program: worker.to_owned(),
             command: vec!["tracerig".to_owned()],
+            build: build::this(),
         }
     }
 

@@ -98,8 +98,14 @@ fn rows() -> Seeds {
 /// Plans, recipes, histories, and the answers of processes.
 fn texts() -> Seeds {
     let mut seeds = Seeds::new();
-    let folders =
-        ["harness/plans", "datasets/recipes", "corpus/trace", "corpus/archive", "corpus/threads"];
+    let folders = [
+        "harness/plans",
+        "harness/scenario/plans",
+        "datasets/recipes",
+        "corpus/trace",
+        "corpus/archive",
+        "corpus/threads",
+    ];
     for folder in folders {
         for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
             let path = entry.unwrap().path();

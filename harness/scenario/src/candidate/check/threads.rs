@@ -1,0 +1,433 @@
+//! Histories of a store of threads: what is appended, by launches that end or are ended, and
+//! whether every history and every row is then what it must be.
+//!
+//! ```text
+//! append 1 3 | 2 1       one launch: three lines on thread 1, then one on thread 2
+//! killed 500us: 1 4      the same, killed after that time
+//! text 1 "a\u0000b"      a user message of this JSON string
+//! tear 1                 somebody's last line breaks off
+//! refused 1              a launch that must answer with an error: the payload is no object
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use tracerig_datasets::Conversation;
+use tracerig_differential::foreign::Interruption;
+use tracerig_differential::parse_error::ParseError;
+use tracerig_oracle::threads::{self as oracle, Replay};
+use tracerig_protocol::{
+    Answer, Append, AppendAsked, Ask, ErrorKind, Expected, Finding, Item, Outcome, Request,
+    WirePath,
+};
+use tracerig_store::threads::{Mode, SESSIONS, schema};
+
+use crate::append::verify::{is_first, is_line};
+use crate::candidate::host::Candidate;
+use crate::candidate::input::right_answer;
+use crate::worker::append;
+
+/// Of the lines that are appended.
+const SEED: u64 = 1;
+
+/// Milliseconds that a request by hand allows.
+const LIMIT: u64 = 10_000;
+
+/// Half a line.
+const TORN: &[u8] = br#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"event_msg","payl"#;
+
+/// What happens to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History(Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    /// Threads with numbers of lines.
+    Append(Vec<(u8, usize)>),
+    Killed(Duration, Vec<(u8, usize)>),
+    Text(u8, String),
+    Tear(u8),
+    Refused(u8),
+}
+
+/// What came of a history, in the words of [`super::Raw`].
+type Done = io::Result<Result<bool, (&'static str, String)>>;
+
+fn thread_id(thread: u8) -> String {
+    format!("01a00000-0000-7000-8000-0000000000{thread:02}")
+}
+
+/// The request that every store can answer.
+pub(crate) fn first(home: &Path) -> AppendAsked {
+    let payload = r#"{"type":"user_message","message":"hello"}"#.to_owned();
+    let items = vec![Item { kind: "event_msg".to_owned(), payload }];
+    let appends = vec![Append { thread: thread_id(1), items }];
+    AppendAsked { home: WirePath(home.to_owned()), appends }
+}
+
+/// A store, and what must be in it.
+struct Store {
+    home: PathBuf,
+    conversation: Conversation,
+    /// How many lines of its conversation each thread was given.
+    given: BTreeMap<u8, usize>,
+    /// The lines that each history must hold after its first: kind and payload.
+    due: BTreeMap<u8, Vec<(String, String)>>,
+    /// The whole lines of each history unchanged.
+    before: BTreeMap<u8, Vec<u8>>,
+}
+
+impl Store {
+    fn new(home: PathBuf) -> io::Result<Self> {
+        std::fs::create_dir_all(&home)?;
+        let conversation = Conversation::of(SEED).map_err(io::Error::other)?;
+        let (given, due, before) = Default::default();
+        Ok(Self { home, conversation, given, due, before })
+    }
+
+    /// The request of a step, whose lines are due from then on.
+    fn request(&mut self, step: &Step) -> Option<Ask> {
+        let mut appends = Vec::new();
+        match step {
+            Step::Append(parts) | Step::Killed(_, parts) => {
+                for (thread, lines) in parts {
+                    let given = self.given.entry(*thread).or_default();
+                    let items =
+                        self.conversation.of_thread(usize::from(*thread)).skip(*given).take(*lines);
+                    let item = |item: &tracerig_store::threads::Item| Item {
+                        kind: item.kind().to_owned(),
+                        payload: item.payload().get().to_owned(),
+                    };
+                    appends.push((*thread, items.map(item).collect()));
+                    *given += lines;
+                }
+            }
+            Step::Text(thread, text) => {
+                let payload = format!(r#"{{"type":"user_message","message":{text}}}"#);
+                appends.push((*thread, vec![Item { kind: "event_msg".to_owned(), payload }]));
+            }
+            Step::Refused(thread) => {
+                let item = Item { kind: "event_msg".to_owned(), payload: "3".to_owned() };
+                appends.push((*thread, vec![item]));
+            }
+            Step::Tear(_) => return None,
+        }
+        let ask = |(thread, items): &(u8, Vec<Item>)| Append {
+            thread: thread_id(*thread),
+            items: items.clone(),
+        };
+        let asked = AppendAsked {
+            home: WirePath(self.home.clone()),
+            appends: appends.iter().map(ask).collect(),
+        };
+        if !matches!(step, Step::Refused(_)) {
+            for (thread, items) in appends {
+                let lines = items.into_iter().map(|item| (item.kind, item.payload));
+                self.due.entry(thread).or_default().extend(lines);
+            }
+        }
+        Some(Ask::Append(asked))
+    }
+
+    fn tear(&self, thread: u8) -> io::Result<()> {
+        match self.histories(thread).first() {
+            Some(path) => std::fs::File::options().append(true).open(path)?.write_all(TORN),
+            None => Ok(()),
+        }
+    }
+
+    fn histories(&self, thread: u8) -> Vec<PathBuf> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.home.join(SESSIONS)]);
+        let end = format!("-{}.jsonl", thread_id(thread));
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(entry.path());
+                } else if entry.file_name().to_string_lossy().ends_with(&end) {
+                    found.push(entry.path());
+                }
+            }
+        }
+        found
+    }
+
+    /// What is wrong with the store. After a launch that was killed, the last lines may be missing,
+    /// a line may break off, and rows may be late.
+    fn wrong(&mut self, was_killed: bool) -> io::Result<Option<String>> {
+        let database = self.home.join(schema::FILE_NAME);
+        let rows = if database.exists() { oracle::rows(&database) } else { Ok(BTreeMap::new()) };
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        let threads: Vec<u8> = self.due.keys().copied().collect();
+        for thread in threads {
+            let id = thread_id(thread);
+            if let Some(wrong) = self.wrong_with(thread, rows.get(&id), was_killed)? {
+                return Ok(Some(format!("thread {id}: {wrong}")));
+            }
+        }
+        let unknown = rows.keys().find(|id| {
+            !self.due.iter().any(|(thread, lines)| thread_id(*thread) == **id && !lines.is_empty())
+        });
+        Ok(unknown.map(|id| format!("thread {id}: it has a row, and nothing was appended to it")))
+    }
+
+    fn wrong_with(
+        &mut self,
+        thread: u8,
+        row: Option<&oracle::Row>,
+        was_killed: bool,
+    ) -> io::Result<Option<String>> {
+        let due = self.due.entry(thread).or_default().clone();
+        let known = self.before.get(&thread).cloned().unwrap_or_default();
+        let found = self.histories(thread);
+        let [path] = &found[..] else {
+            let may_lack = due.is_empty() || was_killed && known.is_empty();
+            if found.is_empty() && may_lack {
+                self.due.insert(thread, Vec::new());
+                return Ok(None);
+            }
+            return Ok(Some(format!("it has {} histories instead of one", found.len())));
+        };
+        if due.is_empty() {
+            return Ok(Some("it has a history, and nothing was appended to it".to_owned()));
+        }
+        let bytes = std::fs::read(path)?;
+        if !bytes.starts_with(&known) {
+            return Ok(Some("earlier bytes of its history have changed".to_owned()));
+        }
+        let name = path.strip_prefix(&self.home).unwrap_or(path).to_string_lossy().into_owned();
+        let mut replay = Replay::new(&thread_id(thread), &name);
+        let (mut end, mut count, mut is_replayed) = (0, 0_usize, false);
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if !line.ends_with(b"\n") {
+                if was_killed {
+                    break;
+                }
+                return Ok(Some(format!("line {} of its history breaks off", count + 1)));
+            }
+            end += line.len();
+            let is_right = match count.checked_sub(1) {
+                None => is_first(line, &thread_id(thread)),
+                Some(place) => {
+                    due.get(place).is_some_and(|(kind, payload)| is_line(line, kind, payload))
+                }
+            };
+            if !is_right {
+                let what =
+                    if count == 0 { "its session_meta" } else { "the one that was appended" };
+                return Ok(Some(format!("line {} of its history is not {what}", count + 1)));
+            }
+            count += 1;
+            replay.line(line, end as u64);
+            // The row of a killed process may be that of any beginning with what was there before.
+            is_replayed |= end >= known.len()
+                && row.is_some_and(|row| oracle::difference(row, replay.row()).is_none());
+        }
+        let written = count.saturating_sub(1);
+        if written < due.len() && !was_killed {
+            return Ok(Some(format!(
+                "its history has {written} of {} lines that were appended",
+                due.len()
+            )));
+        }
+        self.due.insert(thread, due[..written].to_vec());
+        self.before.insert(thread, bytes[..end].to_vec());
+        Ok(match row {
+            None if was_killed => None,
+            None => Some("it has no row".to_owned()),
+            Some(_) if was_killed && is_replayed => None,
+            Some(row) => {
+                oracle::difference(row, replay.row()).map(|told| format!("its row: {told}"))
+            }
+        })
+    }
+}
+
+impl History {
+    /// Has `candidate` do it in `folder`. `Ok(false)`: it does not offer that.
+    pub(super) fn run(&self, candidate: &mut Candidate, folder: &Path) -> Done {
+        let mut store = Store::new(folder.join("data").join("home"))?;
+        for (place, step) in self.0.iter().enumerate() {
+            let fail =
+                |kind, told: String| Ok(Err((kind, format!("operation {}: {told}", place + 1))));
+            let Some(ask) = store.request(step) else {
+                if let Step::Tear(thread) = step {
+                    store.tear(*thread)?;
+                }
+                continue;
+            };
+            if let Step::Killed(after, _) = step {
+                candidate.interrupt(&ask, Interruption::Kill(*after))?;
+            } else {
+                let right = right_answer(&ask)?;
+                let expected =
+                    Expected { right: &right, earlier: &[], again: None, declared: None };
+                match (step, candidate.launch(&ask)?.outcome.against(&expected)) {
+                    (_, Outcome::Refused(refusal)) if refusal.kind == ErrorKind::Unsupported => {
+                        return Ok(Ok(false));
+                    }
+                    (Step::Refused(_), Outcome::Answered(..)) => {
+                        return fail("not-refused", "it answered with a result".to_owned());
+                    }
+                    (Step::Refused(_), Outcome::Refused(_)) | (_, Outcome::Answered(..)) => {}
+                    (_, Outcome::Refused(refusal)) => return fail("refused", refusal.to_string()),
+                    (_, Outcome::Faulty(Finding { fault, detail, .. })) => {
+                        return fail(fault.name(), detail);
+                    }
+                }
+            }
+            if let Some(told) = store.wrong(matches!(step, Step::Killed(..)))? {
+                return fail("wrong", told);
+            }
+        }
+        Ok(Ok(true))
+    }
+}
+
+/// Makes the store as it is before request number `step` (the last one if `None`), with tracerig's
+/// own store, and gives the line of that request and its right answer.
+pub(crate) fn write(
+    history: &History,
+    folder: &Path,
+    step: Option<usize>,
+) -> io::Result<(Vec<u8>, Option<Answer>)> {
+    let mut store = Store::new(folder.join("data").join("home"))?;
+    let requests = history.0.iter().filter(|step| !matches!(step, Step::Tear(_))).count();
+    let wanted = step.unwrap_or(requests);
+    let mut place = 0;
+    for step in &history.0 {
+        let Some(ask) = store.request(step) else {
+            if let Step::Tear(thread) = step {
+                store.tear(*thread)?;
+            }
+            continue;
+        };
+        place += 1;
+        if place == wanted {
+            let answer = right_answer(&ask).ok();
+            return Ok((Request::new(place.to_string(), ask, LIMIT).line(), answer));
+        }
+        if let (Ask::Append(asked), false) = (&ask, matches!(step, Step::Refused(_))) {
+            append::append(asked, Mode::default())
+                .map_err(|refusal| io::Error::other(refusal.to_string()))?;
+        }
+    }
+    let told = format!("it has {requests} requests; give a --step from 1 to that");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, told))
+}
+
+fn parts(text: &str) -> Option<Vec<(u8, usize)>> {
+    let part = |text: &str| {
+        let (thread, lines) = text.trim().split_once(' ')?;
+        Some((thread.parse().ok().filter(|thread| *thread < 100)?, lines.parse().ok()?))
+    };
+    text.split('|').map(part).collect()
+}
+
+impl Step {
+    fn read(text: &str) -> Option<Self> {
+        let (verb, rest) = text.split_once(' ')?;
+        let thread = |text: &str| text.parse().ok().filter(|thread| *thread < 100);
+        match verb {
+            "append" => Some(Self::Append(parts(rest)?)),
+            "killed" => {
+                let (time, rest) = rest.split_once(": ")?;
+                let after = Duration::from_micros(time.strip_suffix("us")?.parse().ok()?);
+                Some(Self::Killed(after, parts(rest)?))
+            }
+            "text" => {
+                let (number, text) = rest.split_once(' ')?;
+                serde_json::from_str::<String>(text).ok()?;
+                Some(Self::Text(thread(number)?, text.to_owned()))
+            }
+            "tear" => Some(Self::Tear(thread(rest)?)),
+            "refused" => Some(Self::Refused(thread(rest)?)),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for History {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let step = |(place, line): (usize, &str)| {
+            let problem = || format!("`{line}` is no operation on a store of threads");
+            Step::read(line).ok_or_else(|| ParseError { line: place + 1, problem: problem() })
+        };
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        lines.map(step).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = |parts: &[(u8, usize)]| {
+            let part = |(thread, lines): &(u8, usize)| format!("{thread} {lines}");
+            parts.iter().map(part).collect::<Vec<_>>().join(" | ")
+        };
+        for step in &self.0 {
+            match step {
+                Step::Append(parts) => writeln!(formatter, "append {}", told(parts)),
+                Step::Killed(after, parts) => {
+                    writeln!(formatter, "killed {}us: {}", after.as_micros(), told(parts))
+                }
+                Step::Text(thread, text) => writeln!(formatter, "text {thread} {text}"),
+                Step::Tear(thread) => writeln!(formatter, "tear {thread}"),
+                Step::Refused(thread) => writeln!(formatter, "refused {thread}"),
+            }?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_written_as_it_is_read() {
+        let text = "append 1 3 | 2 1\nkilled 500us: 1 4\ntext 1 \"a\\u0000b\"\ntear 1\nrefused 1\n";
+        assert_eq!(text.parse::<History>().unwrap().to_string(), text);
+        for wrong in ["append 1", "append 100 1", "text 1 a", "killed 5: 1 1", "jump 1"] {
+            assert!(wrong.parse::<History>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_lost_changed_or_glued_is_found() {
+        let after = |change: &dyn Fn(&mut Vec<Vec<u8>>), was_killed| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = Store::new(folder.path().to_owned()).unwrap();
+            let ask = store.request(&Step::Append(vec![(1, 4)])).unwrap();
+            let Ask::Append(asked) = ask else { panic!("it appends") };
+            append::append(&asked, Mode::default()).unwrap();
+            assert_eq!(store.wrong(false).unwrap(), None);
+            let path = store.histories(1).remove(0);
+            let bytes = std::fs::read(&path).unwrap();
+            let mut lines: Vec<Vec<u8>> =
+                bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+            store.before.clear();
+            change(&mut lines);
+            std::fs::write(&path, lines.concat()).unwrap();
+            store.wrong(was_killed).unwrap()
+        };
+        let says = |found: Option<String>, due: &str| {
+            assert!(found.as_ref().is_some_and(|told| told.contains(due)), "{found:?}: {due}");
+        };
+        says(after(&|lines| drop(lines.pop()), false), "3 of 4 lines");
+        says(after(&|lines| lines.swap(2, 3), false), "line 3 of its history is not");
+        says(after(&|lines| lines[4].truncate(40), false), "breaks off");
+        says(after(&|lines| drop(lines.remove(0)), false), "session_meta");
+        says(after(&|lines| lines.push(lines[4].clone()), false), "line 6 of its history");
+        // A row ahead of its history is no beginning of it.
+        says(after(&|lines| drop(lines.pop()), true), "its row");
+        assert_eq!(after(&|lines| lines.push(b"{\"timest".to_vec()), true), None);
+    }
+}
