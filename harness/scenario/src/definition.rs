@@ -11,7 +11,7 @@ use tracerig_datasets::{ConversationError, DatasetError};
 use tracerig_reports::record::{ArmPlan, Cache, CandidatePlan, LaunchPolicy, Plan, Process};
 
 use super::guest::{self, GuestArm, Invited};
-use super::guests::OfCandidate;
+use super::guests::MemoArm;
 use super::pagecache::can_be_cold;
 use super::{Event, Place, Scenario, ScenarioError, Tell};
 use crate::machine;
@@ -73,7 +73,7 @@ pub(super) struct Builtin<A> {
     #[serde(rename = "arm")]
     pub(super) arms: Vec<A>,
     #[serde(rename = "candidate")]
-    pub(super) of_candidates: Vec<OfCandidate>,
+    pub(super) of_candidates: Vec<MemoArm>,
 }
 
 impl<A> Builtin<A> {

@@ -49,40 +49,45 @@ fn of_name<A: Named>(known: &[A], name: &str) -> Option<A> {
     known.iter().find(|known| known.name() == name).cloned()
 }
 
-/// What a candidate of somebody else is asked for, on a memo of its own.
+/// An arm whose launches start from a memo, or without one: what happened to the data before, and
+/// what they are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfCandidate {
+pub(super) struct MemoArm {
     name: String,
-    why: String,
-    /// Its memo; `none` asks for nothing at all.
+    /// Why it is in the plan, in a sentence.
+    pub(super) why: String,
+    /// The memo; `none` asks candidates of others for nothing at all.
     pub(super) memo: Memo,
-    /// What happened to a database before.
+    /// What happened to a database before; for fresh processes only.
     #[serde(default)]
     pub(super) change: Change,
     /// Whether it asks for a full scan whatever the memo says.
     #[serde(default)]
     pub(super) rescan: bool,
-    /// Whether it asks for another window than the launch that left the memo.
+    /// Whether it asks for another window than the launch that left the memo: one day in the middle
+    /// of the turns.
     #[serde(default)]
     pub(super) moved: bool,
+    /// Whether it runs only when asked for by name.
     #[serde(default)]
-    on_request: bool,
+    pub(super) on_request: bool,
+    /// The states of the page cache it is launched with.
     #[serde(default = "hot")]
-    caches: Vec<Cache>,
+    pub(super) caches: Vec<Cache>,
 }
 
 fn hot() -> Vec<Cache> {
     vec![Cache::Hot]
 }
 
-impl Named for OfCandidate {
+impl Named for MemoArm {
     fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl OfCandidate {
+impl MemoArm {
     pub(super) fn guest_arm(&self) -> GuestArm<'_> {
         let needs_memo = !matches!(self.memo, Memo::None | Memo::Absent);
         let needs = needs_memo.then_some(Capability::Memo);
@@ -90,7 +95,7 @@ impl OfCandidate {
         GuestArm { name, why, needs, on_request: *on_request, caches }
     }
 
-    /// The name of the state of its memo.
+    /// The name of the state of its memo; `None` for one that no launch left.
     pub(super) fn state(&self) -> Option<String> {
         self.memo.state(self.change)
     }
@@ -124,14 +129,14 @@ impl Guests {
     /// are; the last one from the one before.
     pub(super) fn remember<O>(
         &mut self,
-        arms: &[Asked<O, OfCandidate>],
+        arms: &[Asked<O, MemoArm>],
         (change, memo): (Change, Memo),
         ask: impl Fn(&Guest) -> Ask,
     ) -> Result<(), ScenarioError> {
         let Some(to) = memo.state(change) else { return Ok(()) };
         let from = if memo == Memo::After { Memo::Before.state(change) } else { None };
         for (at, guest) in self.all.iter_mut().enumerate() {
-            let needs = |arm: &Asked<O, OfCandidate>| match arm {
+            let needs = |arm: &Asked<O, MemoArm>| match arm {
                 Asked::Guest(whose, arm) => {
                     (*whose == Whose::At(at) || *whose == Whose::Side)
                         && arm.change == change

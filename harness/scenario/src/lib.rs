@@ -107,7 +107,7 @@ pub trait Scenario: Debug {
     ///
     /// # Errors
     /// See [`ScenarioError`]. A launch that fails or answers wrongly is no error but a state.
-    fn launch(&mut self, candidate: &mut Program, arm: usize) -> Result<Made, ScenarioError>;
+    fn launch(&mut self, program: &mut Program, arm: usize) -> Result<Made, ScenarioError>;
 
     /// From now on a launch may do other work than its arm says: its work is compared with
     /// another's. Its answer and the way to it are judged as before.

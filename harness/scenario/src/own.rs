@@ -47,10 +47,10 @@ impl Owns {
     /// An engine of the executable that a launch is of.
     pub(super) fn engine(
         &mut self,
-        candidate: &Program,
+        program: &Program,
         engine: impl Into<String>,
     ) -> Result<&mut Guest, ScenarioError> {
-        let at = candidate.side().min(self.0.len().saturating_sub(1));
+        let at = program.side().min(self.0.len().saturating_sub(1));
         self.0[at].engine(engine.into())
     }
 
@@ -104,6 +104,6 @@ pub(super) fn open(
 }
 
 /// What a launch of our own is asked beside its request.
-pub(super) fn with(candidate: &Program) -> With {
-    With { cores: candidate.cores(), handicap: candidate.handicap, tool: candidate.tool().to_vec() }
+pub(super) fn with(program: &Program) -> With {
+    With { cores: program.cores(), handicap: program.handicap, tool: program.tool().to_vec() }
 }

@@ -53,13 +53,13 @@ impl Program {
     /// # Errors
     /// No temporary file can be made. That the program cannot be started shows when it is.
     pub fn new(program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
-        let mut candidate = Self::made(program, limit)?;
-        if let Ok(finished) = candidate.finished(&worker::idle_arguments())
+        let mut program = Self::made(program, limit)?;
+        if let Ok(finished) = program.finished(&worker::idle_arguments())
             && let (platform::Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
         {
-            candidate.start = (io.rchar, io.syscr);
+            program.start = (io.rchar, io.syscr);
         }
-        Ok(candidate)
+        Ok(program)
     }
 
     /// Starts a command of somebody else. What it reads at its start is counted: nothing is known
@@ -69,8 +69,8 @@ impl Program {
     /// As [`Program::new`].
     pub fn of_command(argv: &[String], limit: Duration) -> Result<Self, ScenarioError> {
         let program = argv.first().map(PathBuf::from).unwrap_or_default();
-        let candidate = Self::made(&program, limit)?;
-        Ok(Self { argv: argv.to_vec(), ..candidate })
+        let program = Self::made(&program, limit)?;
+        Ok(Self { argv: argv.to_vec(), ..program })
     }
 
     /// Stands for the candidate of somebody else at this place of the plan, which its scenario
@@ -79,8 +79,8 @@ impl Program {
     /// # Errors
     /// As [`Program::new`].
     pub fn of_guest(at: usize, limit: Duration) -> Result<Self, ScenarioError> {
-        let candidate = Self::made(Path::new(""), limit)?;
-        Ok(candidate.on_side(at))
+        let program = Self::made(Path::new(""), limit)?;
+        Ok(program.on_side(at))
     }
 
     /// The same on this side of a comparison.
@@ -216,7 +216,7 @@ impl Program {
 
     /// The executable.
     #[must_use]
-    pub fn program(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.program
     }
 

@@ -39,7 +39,7 @@ pub fn run(
     tell: &mut Tell<'_>,
 ) -> Result<Record, ScenarioError> {
     let mut scenario = definition.prepare(place, tell)?;
-    let mut candidate = Program::of(&definition.plan, &place.program, definition.time_limit)?
+    let mut program = Program::of(&definition.plan, &place.program, definition.time_limit)?
         .on_cores(definition.plan.cores);
     let plan = &mut definition.plan;
     let is_unknown = |arm: &ArmPlan| arm.launches_per_sample == 0;
@@ -49,7 +49,7 @@ pub fn run(
     for at in 0..plan.arms.len() {
         if plan.arms[at].launches_per_sample == 0 {
             plan.arms[at].launches_per_sample =
-                launches_of(scenario.as_mut(), &mut candidate, plan, at)?;
+                launches_of(scenario.as_mut(), &mut program, plan, at)?;
         }
     }
     let session = Session::begin(place);
@@ -64,7 +64,7 @@ pub fn run(
     let telling = RefCell::new(&mut *tell);
     let take = |arm: usize, at: u64, of: u64| {
         (*telling.borrow_mut())(Event::Sample { at, of, arm: &keys[arm] });
-        repeated(plan.arms[arm].launches_per_sample, || scenario.launch(&mut candidate, arm))
+        repeated(plan.arms[arm].launches_per_sample, || scenario.launch(&mut program, arm))
     };
     let hear = |sample: &Sample| (*telling.borrow_mut())(Event::Taken(sample));
     let (samples, interrupted) = interleaved(&keys, plan.samples, place.seed, take, hear)?;
@@ -84,7 +84,7 @@ pub fn run(
 /// See [`ScenarioError`].
 pub fn launches_of(
     scenario: &mut dyn Scenario,
-    candidate: &mut Program,
+    program: &mut Program,
     plan: &Plan,
     at: usize,
 ) -> Result<u64, ScenarioError> {
@@ -93,7 +93,7 @@ pub fn launches_of(
         // One launch of appends makes thousands of them: it is a sample.
         return Ok(at_once);
     }
-    launches_for(plan.launches.at_least, at_once, || scenario.launch(candidate, at))
+    launches_for(plan.launches.at_least, at_once, || scenario.launch(program, at))
 }
 
 /// The samples of a run, and whether it was interrupted.

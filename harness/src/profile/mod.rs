@@ -237,7 +237,7 @@ impl Profiled<'_> {
         if interrupt::requested() {
             return Err(ProfileError::Interrupted);
         }
-        let program = program.program().display().to_string();
+        let program = program.path().display().to_string();
         Err(ProfileError::Launch { tool: tool.program(), program, cause })
     }
 }

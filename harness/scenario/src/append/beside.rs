@@ -46,13 +46,13 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 
 /// Asks a process to keep taking the write lock, and waits until it has it. Dropping it ends it.
 pub(super) fn ask_to_contend(
-    candidate: &Program,
+    program: &Program,
     folder: &Path,
     contender: &Contender,
 ) -> Result<Child, ScenarioError> {
     let arguments = told(CONTENDER, folder.with_file_name("contend.json"), contender)?;
-    let child = candidate.child(&arguments, Some(LONGEST_START), None);
-    let mut child = child.map_err(ScenarioError::io(candidate.program(), "launch it"))?;
+    let child = program.child(&arguments, Some(LONGEST_START), None);
+    let mut child = child.map_err(ScenarioError::io(program.path(), "launch it"))?;
     let mut wait_until_held = || -> io::Result<()> {
         if child.line()? == contender::HELD {
             child.limit(None);
@@ -68,13 +68,13 @@ pub(super) fn ask_to_contend(
 /// Asks a process to append until it is killed: by itself at a point, if one is named, and at which
 /// time it comes to it.
 pub(super) fn ask_to_crash(
-    candidate: &Program,
+    program: &Program,
     writer: &Writer,
     point: Option<String>,
 ) -> Result<Child, ScenarioError> {
     let arguments = told(KILLED, writer.folder.with_extension("json"), writer)?;
-    let child = candidate.child(&arguments, Some(TIME_LIMIT), Some((CRASH_VARIABLE, point)));
-    child.map_err(ScenarioError::io(candidate.program(), "launch it"))
+    let child = program.child(&arguments, Some(TIME_LIMIT), Some((CRASH_VARIABLE, point)));
+    child.map_err(ScenarioError::io(program.path(), "launch it"))
 }
 
 /// Writes down what a process is to do. Returns its arguments.

@@ -10,7 +10,7 @@ use tracerig_reports::Record;
 use tracerig_reports::record::{self, AppendPlan, ArmPlan, Cache, LaunchPolicy, Process};
 use tracerig_store::threads::Mode;
 
-use super::guests::OfCandidate;
+use super::guests::RequestArm;
 use crate::guests::Named;
 use crate::repro::ReproError;
 use crate::{Definition, DefinitionError};
@@ -41,7 +41,7 @@ pub(super) struct Builtin {
     #[serde(rename = "arm")]
     pub(super) arms: Vec<Arm>,
     #[serde(rename = "candidate")]
-    pub(super) of_candidates: Vec<OfCandidate>,
+    pub(super) of_candidates: Vec<RequestArm>,
 }
 
 /// What appends, and how.

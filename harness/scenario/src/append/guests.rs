@@ -10,10 +10,10 @@ use crate::guest::GuestArm;
 use crate::guests::Named;
 use crate::limits::MOST_REQUEST_BYTES;
 
-/// What a candidate of somebody else is asked for.
+/// An arm that candidates of others are launched in, with one request.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfCandidate {
+pub(super) struct RequestArm {
     name: String,
     why: String,
     pub(super) ask: What,
@@ -31,7 +31,7 @@ pub(super) enum What {
     Load,
 }
 
-impl OfCandidate {
+impl RequestArm {
     pub(super) fn guest_arm(&self) -> GuestArm<'_> {
         let needs = (self.ask == What::Load).then_some(Capability::Load);
         let Self { name, why, .. } = self;
@@ -39,7 +39,7 @@ impl OfCandidate {
     }
 }
 
-impl Named for OfCandidate {
+impl Named for RequestArm {
     fn name(&self) -> &str {
         &self.name
     }

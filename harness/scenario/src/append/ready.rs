@@ -17,7 +17,7 @@ use tracerig_store::threads::{Mode, StoreOptions, ThreadId, ThreadStore, schema}
 use super::beside::ask_to_contend;
 use super::contender::Contender;
 use super::definition::{Append, Arm, Builtin, Condition};
-use super::guests::{OfCandidate, What, in_turn, item};
+use super::guests::{RequestArm, What, in_turn, item};
 use super::verify::{self, Appended};
 use super::worker;
 use crate::candidate::Guarded;
@@ -33,7 +33,7 @@ use crate::workplace::Workplace;
 use crate::{Definition, Made, Place, Scenario, ScenarioError, Tell, one};
 
 /// What an arm of the plan launches.
-type Asked = guests::Asked<Arm, OfCandidate>;
+type Asked = guests::Asked<Arm, RequestArm>;
 
 /// What launches append, and where.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ struct Appends {
 
 impl Prepare for Append {
     fn guest_arms(&self) -> Vec<GuestArm<'_>> {
-        self.builtin.of_candidates.iter().map(OfCandidate::guest_arm).collect()
+        self.builtin.of_candidates.iter().map(RequestArm::guest_arm).collect()
     }
 
     fn prepare(
@@ -76,7 +76,7 @@ impl Prepare for Append {
         let arms = Asked::all(&definition.plan, arms, of_candidates);
         let load = self.load(&conversation, &folder)?;
         let is_plain =
-            |arm: &Asked| matches!(arm, Asked::Guest(_, OfCandidate { ask: What::Append, .. }));
+            |arm: &Asked| matches!(arm, Asked::Guest(_, RequestArm { ask: What::Append, .. }));
         let appends = match arms.iter().any(is_plain) {
             true => in_turn(&conversation, &load.threads, load.lines_of_a_thread()),
             false => Vec::new(),
@@ -163,7 +163,7 @@ impl Scenario for Appends {
     }
 
     /// One launch on a separate home, which is removed.
-    fn launch(&mut self, candidate: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
+    fn launch(&mut self, program: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
         let home = self.workplace.path().join(format!("sample-{:06}", self.taken));
         self.taken += 1;
         std::fs::create_dir_all(&home).map_err(ScenarioError::io(&home, "create the folder"))?;
@@ -173,17 +173,17 @@ impl Scenario for Appends {
         let asked = self.arms[arm].clone();
         if let Asked::Own(arm) = &asked {
             // Who it is, it is asked before anything is in its way.
-            self.owns.engine(candidate, worker::engine(arm.mode))?;
+            self.owns.engine(program, worker::engine(arm.mode))?;
         }
         let Builtin { hold_ms, pause_ms, .. } = self.builtin;
         let contender = Contender { database: home.join(schema::FILE_NAME), hold_ms, pause_ms };
         let contending = match self.condition.contended {
-            true => Some(ask_to_contend(candidate, &home, &contender)?),
+            true => Some(ask_to_contend(program, &home, &contender)?),
             false => None,
         };
         let (mut launch, mut state) = match &asked {
-            Asked::Own(arm) => self.own(candidate, arm, &home)?,
-            Asked::Guest(whose, arm) => self.guest(candidate.at(*whose), arm.ask, &home)?,
+            Asked::Own(arm) => self.own(program, arm, &home)?,
+            Asked::Guest(whose, arm) => self.guest(program.at(*whose), arm.ask, &home)?,
         };
         let contended = contending.as_ref().is_none_or(Child::is_alive);
         drop(contending);
@@ -214,13 +214,13 @@ impl Appends {
     /// One launch of an engine of our own, judged but for what it left in the home.
     fn own(
         &mut self,
-        candidate: &Program,
+        program: &Program,
         arm: &Arm,
         home: &Path,
     ) -> Result<(Launch, SampleState), ScenarioError> {
         let (ask, right) = self.load(home);
-        let engine = self.owns.engine(candidate, worker::engine(arm.mode))?;
-        let done = match engine.ask(&ask, own::with(candidate))? {
+        let engine = self.owns.engine(program, worker::engine(arm.mode))?;
+        let done = match engine.ask(&ask, own::with(program))? {
             Ok(done) => done,
             Err(state) => return Ok((not_started(), state)),
         };
@@ -270,18 +270,18 @@ impl Appends {
     /// replay, and every append that was to be timed was.
     fn verified(&self, asked: &Asked, home: &Path, launch: &mut Launch) -> SampleState {
         let (threads, measured) = match asked {
-            Asked::Guest(_, OfCandidate { ask: What::Idle, .. }) => return SampleState::Valid,
-            Asked::Guest(_, OfCandidate { ask: What::Append, .. }) => {
+            Asked::Guest(_, RequestArm { ask: What::Idle, .. }) => return SampleState::Valid,
+            Asked::Guest(_, RequestArm { ask: What::Append, .. }) => {
                 (self.given(), self.appends.len() as u64)
             }
-            Asked::Own(_) | Asked::Guest(_, OfCandidate { ask: What::Load, .. }) => {
+            Asked::Own(_) | Asked::Guest(_, RequestArm { ask: What::Load, .. }) => {
                 let lines = self.load.lines_of_a_thread();
                 let threads = self.load.threads.iter().map(|thread| (&*thread.thread, lines));
                 let measured = self.load.appends.saturating_mul(self.load.threads.len() as u64);
                 (threads.collect(), measured)
             }
         };
-        let is_plain = matches!(asked, Asked::Guest(_, OfCandidate { ask: What::Append, .. }));
+        let is_plain = matches!(asked, Asked::Guest(_, RequestArm { ask: What::Append, .. }));
         let has_rows = !matches!(asked, Asked::Own(Arm { mode: None, .. }));
         let appended = Appended { home, threads: &threads, has_rows };
         // What cannot be read after a launch is as lost as what is not there.

@@ -69,27 +69,27 @@ impl Scenario for Commands {
         &self.dataset
     }
 
-    fn launch(&mut self, candidate: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
+    fn launch(&mut self, program: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
         let cache = self.caches[arm];
         if self.known.is_none() {
             for _ in 0..self.command.warmup {
-                let (launch, state, finished) = self.one(candidate, cache)?;
+                let (launch, state, finished) = self.one(program, cache)?;
                 if matches!(state, SampleState::Failed { .. } | SampleState::Mismatch { .. }) {
                     return Ok(one((launch, state)));
                 }
                 if let (None, Some(finished)) = (&self.known, finished) {
-                    self.known = Some(Known::of(candidate.argv().to_vec(), finished));
+                    self.known = Some(Known::of(program.argv().to_vec(), finished));
                 }
             }
         }
-        let (launch, state, _) = self.one(candidate, cache)?;
+        let (launch, state, _) = self.one(program, cache)?;
         Ok(one((launch, state)))
     }
 }
 
 impl Commands {
     /// One launch, judged.
-    fn one(&mut self, candidate: &mut Program, cache: Cache) -> Result<Judged, ScenarioError> {
+    fn one(&mut self, program: &mut Program, cache: Cache) -> Result<Judged, ScenarioError> {
         let failed = |error| (not_started(), SampleState::Failed { error }, None);
         if let Some(fault) = self.before.as_mut().and_then(prepare) {
             return Ok(failed(format!("the command before the launch: {fault}")));
@@ -97,21 +97,21 @@ impl Commands {
         let resident_before = self.files.bring(cache)?;
         let input = self.command.input.as_ref().map(Path::new);
         let input = input.map(|path| File::open(path).map_err(ScenarioError::io(path, "open it")));
-        let finished = match candidate.run_on(input.transpose()?) {
+        let finished = match program.run_on(input.transpose()?) {
             Ok(finished) => finished,
-            Err(error) => return Ok(failed(judge::not_running(candidate.argv(), &error))),
+            Err(error) => return Ok(failed(judge::not_running(program.argv(), &error))),
         };
         let left = left_behind();
         let digest = format!("sha256:{}", hex(&Sha256::digest(&finished.stdout)));
         let wrong = match self.command.output {
             Output::Ignore => None,
-            Output::Equal => self.wrong(candidate.argv(), &finished.stdout, &digest),
+            Output::Equal => self.wrong(program.argv(), &finished.stdout, &digest),
         };
         let is_right =
             self.command.output == Output::Equal && self.known.is_some() && wrong.is_none();
         let fault = judge::fault(&finished, left, is_right);
         if let (None, None, Some(known)) = (&fault, &wrong, &mut self.known)
-            && known.argv == candidate.argv()
+            && known.argv == program.argv()
         {
             known.add(&finished);
         }

@@ -8,7 +8,7 @@ use tracerig_reports::Record;
 use tracerig_reports::record::{ArmPlan, Cache, Process};
 
 use crate::definition::{Builtin, OnRecipe};
-use crate::guests::{Named, OfCandidate};
+use crate::guests::{MemoArm, Named};
 use crate::prepared_database::Memo;
 use crate::repro::ReproError;
 use crate::worker::Engine;
@@ -59,7 +59,7 @@ pub(super) enum Reads {
 pub(super) struct Refresh {
     pub(super) arms: Vec<Arm>,
     /// What candidates are asked for.
-    pub(super) of_candidates: Vec<OfCandidate>,
+    pub(super) of_candidates: Vec<MemoArm>,
     pub(super) recipe: Box<ArchiveRecipe>,
     /// Factor on the bytes of the archive that do not matter.
     pub(super) scale: f64,

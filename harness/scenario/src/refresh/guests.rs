@@ -8,7 +8,7 @@ use tracerig_reports::record::{Cache, Launch, SampleState};
 use super::definition::Arm;
 use crate::ScenarioError;
 use crate::guest::Guest;
-use crate::guests::{self, Guests, OfCandidate, Question};
+use crate::guests::{self, Guests, MemoArm, Question};
 use crate::own::Owns;
 use crate::pagecache::unmet;
 use crate::prepared_database::{Change, Memo};
@@ -17,7 +17,7 @@ use crate::worker::Engine;
 use tracerig_scanner::Window;
 
 /// What an arm of the plan launches.
-pub(super) type Asked = guests::Asked<Arm, OfCandidate>;
+pub(super) type Asked = guests::Asked<Arm, MemoArm>;
 
 /// The state of the memo of the trace database before it grew, and of nothing else.
 const TRACE: &str = "trace";
@@ -108,7 +108,7 @@ pub(super) fn remember(
 pub(super) fn launch(
     guests: &mut Guests,
     at: usize,
-    arm: &OfCandidate,
+    arm: &MemoArm,
     (home, priority, right): (&Path, &[String], &Answer),
     bring: impl FnOnce() -> Result<(), ScenarioError>,
 ) -> Result<(Launch, SampleState), ScenarioError> {

@@ -20,7 +20,7 @@ use crate::candidate::Guarded;
 use crate::definition::Prepare;
 use crate::finished::not_started;
 use crate::guest::GuestArm;
-use crate::guests::{Guests, OfCandidate};
+use crate::guests::{Guests, MemoArm};
 use crate::own::{self, Owns};
 use crate::pagecache::PageCache;
 use crate::prepared_database::{Change, Material, Memo, PreparedDatabase};
@@ -58,7 +58,7 @@ struct Refreshes {
 
 impl Prepare for Refresh {
     fn guest_arms(&self) -> Vec<GuestArm<'_>> {
-        self.of_candidates.iter().map(OfCandidate::guest_arm).collect()
+        self.of_candidates.iter().map(MemoArm::guest_arm).collect()
     }
 
     fn prepare(
@@ -160,10 +160,10 @@ impl Scenario for Refreshes {
     }
 
     /// One launch of a fresh process.
-    fn launch(&mut self, candidate: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
+    fn launch(&mut self, program: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
         match self.arms[arm].clone() {
-            Asked::Own(arm) => self.own(candidate, &arm).map(one),
-            Asked::Guest(whose, arm) => self.guest(candidate.at(whose), &arm).map(one),
+            Asked::Own(arm) => self.own(program, &arm).map(one),
+            Asked::Guest(whose, arm) => self.guest(program.at(whose), &arm).map(one),
         }
     }
 
@@ -177,11 +177,11 @@ impl Refreshes {
     /// One launch of a fresh process of our own, judged.
     fn own(
         &mut self,
-        candidate: &Program,
+        program: &Program,
         arm: &Arm,
     ) -> Result<(Launch, SampleState), ScenarioError> {
         let Self { owns, home, trace, trace_files, grown, due, strict, .. } = self;
-        let engine = owns.engine(candidate, arm.engine)?;
+        let engine = owns.engine(program, arm.engine)?;
         if let Some(lacking) = engine.restore(guests::state(arm.memo).as_deref())? {
             return Ok((not_started(), lacking));
         }
@@ -191,7 +191,7 @@ impl Refreshes {
         let before = engine.memo.look()?;
         let memo = if arm.memo == Memo::None { None } else { engine.told() };
         let ask = guests::usage(memo, home, &[], Some(&trace.database));
-        let done = match engine.ask(&ask, own::with(candidate))? {
+        let done = match engine.ask(&ask, own::with(program))? {
             Ok(done) => done,
             Err(state) => return Ok((not_started(), state)),
         };
@@ -201,11 +201,7 @@ impl Refreshes {
     }
 
     /// One launch of a fresh process of the candidate at this place, judged.
-    fn guest(
-        &mut self,
-        at: usize,
-        arm: &OfCandidate,
-    ) -> Result<(Launch, SampleState), ScenarioError> {
+    fn guest(&mut self, at: usize, arm: &MemoArm) -> Result<(Launch, SampleState), ScenarioError> {
         let Self { guests, home, priority, right, grown, .. } = self;
         // Nobody knows what it reads: all of it, if it remembers nothing.
         let reads = if arm.memo == Memo::Absent { Reads::All } else { Reads::Many };

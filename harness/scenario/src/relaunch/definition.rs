@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tracerig_datasets::Recipe;
 use tracerig_reports::Record;
-use tracerig_reports::record::{ArmPlan, Cache, Process};
+use tracerig_reports::record::{ArmPlan, Process};
 
 use crate::definition::{Builtin, OnRecipe};
-use crate::guests::{Named, OfCandidate};
-use crate::prepared_database::{Change, Memo};
+use crate::guests::{MemoArm, Named};
 use crate::repro::ReproError;
 use crate::worker::Engine;
 use crate::{Definition, DefinitionError};
@@ -22,9 +21,9 @@ const OWN: &str = "own";
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arm {
-    pub(super) name: String,
-    /// Why it is in the plan, in a sentence.
-    why: String,
+    /// What it starts from, and is asked.
+    #[serde(flatten)]
+    pub(super) start: MemoArm,
     /// What runs.
     pub(super) engine: Engine,
     /// What a launch is. Other than fresh processes have a database of their own that a writer
@@ -32,21 +31,6 @@ pub(super) struct Arm {
     /// different each time.
     #[serde(default)]
     pub(super) process: Process,
-    /// The memo it starts from.
-    pub(super) memo: Memo,
-    /// What happened to the database before; for fresh processes only.
-    #[serde(default)]
-    pub(super) change: Change,
-    /// Whether it asks for a full scan whatever the memo says.
-    #[serde(default)]
-    pub(super) rescan: bool,
-    /// Whether it asks for another window than the launch that left the memo: one day in the middle
-    /// of the turns.
-    #[serde(default)]
-    pub(super) moved: bool,
-    /// Whether it runs only when asked for by name.
-    #[serde(default)]
-    on_request: bool,
     /// The mode it must take; `None` for an engine without modes.
     pub(super) mode: Option<String>,
     /// The reasons it may name for that mode; which check speaks first can depend on the file
@@ -58,13 +42,11 @@ pub(super) struct Arm {
     /// Whether it must write its memo; if not, it must not.
     #[serde(default)]
     pub(super) persists: bool,
-    /// The states of the page cache it is launched with.
-    caches: Vec<Cache>,
 }
 
 impl Named for Arm {
     fn name(&self) -> &str {
-        &self.name
+        self.start.name()
     }
 }
 
@@ -85,7 +67,7 @@ pub(super) enum Examines {
 pub(super) struct Relaunch {
     pub(super) arms: Vec<Arm>,
     /// What candidates are asked for.
-    pub(super) of_candidates: Vec<OfCandidate>,
+    pub(super) of_candidates: Vec<MemoArm>,
     pub(super) source: Source,
 }
 
@@ -127,17 +109,18 @@ fn builtin() -> Result<Builtin<Arm>, DefinitionError> {
 fn definition(recipe: String, source: Source) -> Result<Definition, DefinitionError> {
     let builtin = builtin()?;
     let arms = builtin.arms.clone();
-    let keyed = arms.iter().flat_map(|arm| arm.caches.iter().map(move |&cache| (arm, cache)));
+    let keyed = arms.iter().flat_map(|arm| arm.start.caches.iter().map(move |&cache| (arm, cache)));
     let planned = keyed.map(|(arm, cache)| ArmPlan {
-        name: arm.name.clone(),
+        name: arm.name().to_owned(),
         cache,
         engine: arm.engine.name().to_owned(),
         process: arm.process,
-        why: arm.why.clone(),
+        why: arm.start.why.clone(),
         launches_per_sample: 0,
     });
     let planned = planned.collect();
-    let on_request = arms.iter().filter(|arm| arm.on_request).map(|arm| arm.name.clone()).collect();
+    let on_request =
+        arms.iter().filter(|arm| arm.start.on_request).map(|arm| arm.name().to_owned()).collect();
     let own = Relaunch { arms, of_candidates: builtin.of_candidates.clone(), source };
     Ok(Definition { on_request, ..builtin.definition(recipe, planned, own) })
 }
@@ -169,7 +152,7 @@ pub(super) fn of_record(
 
 #[cfg(test)]
 mod tests {
-    use tracerig_reports::record::CandidatePlan;
+    use tracerig_reports::record::{Cache, CandidatePlan};
 
     use super::*;
     use crate::definition::named;
@@ -230,6 +213,15 @@ mod tests {
         assert!(error.contains("mine full"), "{error}");
         let both = chosen(&["floor", "mine full"]).unwrap();
         assert_eq!(both, ["floor:hot", "mine idle:hot", "mine full:hot", "mine full:cold"]);
+    }
+
+    #[test]
+    fn a_key_that_no_arm_has_is_refused() {
+        for (of, key) in [("[[arm]]\n", "rescans"), ("[[candidate]]\n", "persists")] {
+            let text = BUILTIN.replacen(of, &format!("{of}{key} = true\n"), 1);
+            let error = toml::from_str::<Builtin<Arm>>(&text).unwrap_err();
+            assert!(error.message().contains(key), "{error}");
+        }
     }
 
     #[test]

@@ -10,27 +10,27 @@ use super::definition::Arm;
 use crate::ScenarioError;
 use crate::finished::not_started;
 use crate::guest::Guest;
-use crate::guests::{self, Guests, OfCandidate, Question};
+use crate::guests::{self, Guests, MemoArm, Question};
 use crate::own::Owns;
 use crate::pagecache::{PageCache, unmet};
 use crate::prepared_database::{Change, Memo, PreparedDatabase, answer_of};
 use crate::worker::Engine;
 
 /// What an arm of the plan launches.
-pub(super) type Asked = guests::Asked<Arm, OfCandidate>;
+pub(super) type Asked = guests::Asked<Arm, MemoArm>;
 
 impl Asked {
     /// What happened to the database that it is launched on; `None` for one that a writer is at.
     pub(super) fn change(&self) -> Option<Change> {
         match self {
-            Self::Own(arm) => (arm.process == Process::Fresh).then_some(arm.change),
+            Self::Own(arm) => (arm.process == Process::Fresh).then_some(arm.start.change),
             Self::Guest(_, arm) => Some(arm.change),
         }
     }
 
     /// Whether a launch of our own scanner needs this memo of a database after this change.
     fn is_own_with(&self, change: Change, memo: Memo) -> bool {
-        matches!(self, Self::Own(arm) if self.change() == Some(change) && arm.memo.needs(memo))
+        matches!(self, Self::Own(arm) if self.change() == Some(change) && arm.start.memo.needs(memo))
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn remember(
 pub(super) fn launch(
     guests: &mut Guests,
     at: usize,
-    arm: &OfCandidate,
+    arm: &MemoArm,
     cache: Cache,
     database: Option<&(PreparedDatabase, PageCache)>,
 ) -> Result<(Launch, SampleState), ScenarioError> {

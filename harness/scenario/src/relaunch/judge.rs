@@ -59,7 +59,7 @@ impl<'a> Due<'a> {
         let state = &prepared.state;
         Self {
             max_id: state.max_id,
-            turns: prepared.expected.get(&(arm.engine, arm.moved)),
+            turns: prepared.expected.get(&(arm.engine, arm.start.moved)),
             mode: arm.mode.as_deref(),
             reasons: &arm.reasons,
             rows: Some(match arm.examines {

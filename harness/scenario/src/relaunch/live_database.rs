@@ -207,7 +207,7 @@ impl LiveDatabase {
     /// ones as the plan says; and delete what such a launch recognises the database by: the last
     /// scanned row if no turn logged it, the oldest fact, and so many others, the oldest first,
     /// that there are no more of them than in the beginning.
-    pub(super) fn write_between(&mut self, candidate: &Program, scanned: i64) -> Result<(), Halt> {
+    pub(super) fn write_between(&mut self, program: &Program, scanned: i64) -> Result<(), Halt> {
         let unseen = self.moment(&[scanned])?.rows_above(scanned);
         let (matter, others) = self.notes.ids();
         let oldest = |ids: Vec<i64>, at_first: usize, at_least: usize| {
@@ -222,8 +222,8 @@ impl LiveDatabase {
         delete.extend(oldest(others, self.facts.1, 1));
         // Those of the transaction beside the launch, too: making rows up is no part of a writer's
         // work.
-        self.tell(candidate, &Task::Prepare(2 * self.appended))?;
-        self.tell(candidate, &Task::Write { delete, append: self.appended.saturating_sub(unseen) })
+        self.tell(program, &Task::Prepare(2 * self.appended))?;
+        self.tell(program, &Task::Write { delete, append: self.appended.saturating_sub(unseen) })
             .map(drop)
     }
 
@@ -246,13 +246,11 @@ impl LiveDatabase {
         Ok(done)
     }
 
-    fn tell(&mut self, candidate: &Program, task: &Task) -> Result<Done, Halt> {
+    fn tell(&mut self, program: &Program, task: &Task) -> Result<Done, Halt> {
         let mut told = || -> Result<Done, String> {
             let writer = match &mut self.writer {
                 Some(writer) => writer,
-                none => {
-                    none.insert(candidate.live_on(&writer_arguments(&self.database, self.seed))?)
-                }
+                none => none.insert(program.live_on(&writer_arguments(&self.database, self.seed))?),
             };
             writer.ask(task)
         };

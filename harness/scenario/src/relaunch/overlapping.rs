@@ -44,11 +44,11 @@ impl Overlapping {
     pub(super) fn launch(
         &mut self,
         live: &mut LiveDatabase,
-        candidate: &mut Program,
+        program: &mut Program,
         arm: &Arm,
         cache: Cache,
     ) -> Result<Made, ScenarioError> {
-        match self.attempt(live, candidate, arm, cache) {
+        match self.attempt(live, program, arm, cache) {
             Ok(done) => Ok(done),
             Err(Halt::Run(error)) => Err(error),
             Err(Halt::Sample(state)) => {
@@ -61,17 +61,17 @@ impl Overlapping {
     fn attempt(
         &mut self,
         live: &mut LiveDatabase,
-        candidate: &mut Program,
+        program: &mut Program,
         arm: &Arm,
         cache: Cache,
     ) -> Result<Made, Halt> {
         let known = catch_up(live)?;
         live.known = None;
-        live.write_between(candidate, known)?;
+        live.write_between(program, known)?;
         let before = live.moment(&[known])?;
         let resident_before = live.cache.bring(cache)?;
         let beside = BESIDE.min(live.appended / 2);
-        let asked = live.write_beside(beside, |live| self.ask(live, candidate))?;
+        let asked = live.write_beside(beside, |live| self.ask(live, program))?;
         let after = live.moment(&[known, before.max_id])?;
         let done = asked?;
         self.pace = done[0].wall;
@@ -119,7 +119,7 @@ impl Overlapping {
     fn ask(
         &mut self,
         live: &mut LiveDatabase,
-        candidate: &Program,
+        program: &Program,
     ) -> Result<[candidate::Launch; 2], Halt> {
         let up_to_now = |random: &mut ChaCha12Rng, most: Duration| most.mul_f64(random.random());
         let early = up_to_now(&mut self.random, self.pace);
@@ -127,9 +127,9 @@ impl Overlapping {
         std::thread::sleep(live.writing.saturating_sub(early));
         let [one, other] = &mut live.pair;
         let ask = scan(&live.database, one.told(), Window::default(), false);
-        let first = one.begin(&ask, own::with(candidate))?;
+        let first = one.begin(&ask, own::with(program))?;
         std::thread::sleep(apart);
-        let second = other.begin(&ask, own::with(candidate))?;
+        let second = other.begin(&ask, own::with(program))?;
         // Each is waited for by a thread, since both may end at any moment.
         let (first, second) = std::thread::scope(|scope| {
             let second = Builder::new().spawn_scoped(scope, || other.finish(second));

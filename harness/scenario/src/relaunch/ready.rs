@@ -20,7 +20,7 @@ use super::resident;
 use crate::candidate::Guarded;
 use crate::definition::Prepare;
 use crate::guest::GuestArm;
-use crate::guests::{Guests, OfCandidate};
+use crate::guests::{Guests, MemoArm};
 use crate::own::{self, Owns};
 use crate::pagecache::PageCache;
 use crate::prepared_database::{Change, Material, Memo, PreparedDatabase};
@@ -57,7 +57,7 @@ struct Relaunches {
 
 impl Prepare for Relaunch {
     fn guest_arms(&self) -> Vec<GuestArm<'_>> {
-        self.of_candidates.iter().map(OfCandidate::guest_arm).collect()
+        self.of_candidates.iter().map(MemoArm::guest_arm).collect()
     }
 
     fn prepare(
@@ -139,24 +139,24 @@ impl Scenario for Relaunches {
         &self.dataset
     }
 
-    fn launch(&mut self, candidate: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
+    fn launch(&mut self, program: &mut Program, arm: usize) -> Result<Made, ScenarioError> {
         let Self { arms, owns, guests, databases, live, overlapping, strict, .. } = self;
         let (asked, cache) = &arms[arm];
         let arm = match asked {
             Asked::Own(arm) => arm,
             Asked::Guest(whose, arm) => {
-                let at = candidate.at(*whose);
+                let at = program.at(*whose);
                 let database = databases.get(&arm.change);
                 return guests::launch(guests, at, arm, *cache, database).map(one);
             }
         };
         match (arm.process, live) {
             (Process::Resident, Some(live)) => {
-                resident::refresh(live, candidate, arm, *cache).map(one)
+                resident::refresh(live, program, arm, *cache).map(one)
             }
-            (Process::Paired, Some(live)) => overlapping.launch(live, candidate, arm, *cache),
-            _ => match databases.get(&arm.change) {
-                Some(database) => fresh(owns, database, *strict, candidate, arm, *cache).map(one),
+            (Process::Paired, Some(live)) => overlapping.launch(live, program, arm, *cache),
+            _ => match databases.get(&arm.start.change) {
+                Some(database) => fresh(owns, database, *strict, program, arm, *cache).map(one),
                 None => {
                     let error = "it has no database".to_owned();
                     Ok(one((judge::not_started(None), SampleState::Failed { error })))
@@ -180,22 +180,22 @@ fn fresh(
     owns: &mut Owns,
     (prepared, files): &(PreparedDatabase, PageCache),
     strict: bool,
-    candidate: &Program,
+    program: &Program,
     arm: &Arm,
     cache: Cache,
 ) -> Result<(Launch, SampleState), ScenarioError> {
-    let engine = owns.engine(candidate, arm.engine)?;
-    let state = arm.memo.state(arm.change);
+    let engine = owns.engine(program, arm.engine)?;
+    let state = arm.start.state();
     if let Some(lacking) = engine.restore(state.as_deref())? {
         return Ok((judge::not_started(None), lacking));
     }
     let memo = PageCache::of(engine.memo.files()?).bring(cache)?;
     let resident_before = files.bring(cache)?.zip(memo).map(|(one, other)| one + other);
-    let memo = if arm.memo == Memo::None { None } else { engine.told() };
+    let memo = if arm.start.memo == Memo::None { None } else { engine.told() };
     let before = engine.memo.look()?;
-    let window = if arm.moved { prepared.moved } else { Window::default() };
-    let ask = scan(&prepared.database, memo, window, arm.rescan);
-    match engine.ask(&ask, own::with(candidate))? {
+    let window = if arm.start.moved { prepared.moved } else { Window::default() };
+    let ask = scan(&prepared.database, memo, window, arm.start.rescan);
+    match engine.ask(&ask, own::with(program))? {
         Ok(done) => {
             let wrote_memo = engine.memo.look()? != before;
             let seen = judge::Seen { resident_before, wrote_memo };

@@ -21,11 +21,11 @@ const BESIDE: u64 = 128;
 /// One refresh, judged.
 pub(super) fn refresh(
     live: &mut LiveDatabase,
-    candidate: &Program,
+    program: &Program,
     arm: &Arm,
     cache: Cache,
 ) -> Result<(Launch, SampleState), ScenarioError> {
-    match attempt(live, candidate, arm, cache) {
+    match attempt(live, program, arm, cache) {
         Ok(done) => Ok(done),
         Err(Halt::Run(error)) => Err(error),
         Err(Halt::Sample(state)) => {
@@ -39,16 +39,16 @@ pub(super) fn refresh(
 
 fn attempt(
     live: &mut LiveDatabase,
-    candidate: &Program,
+    program: &Program,
     arm: &Arm,
     cache: Cache,
 ) -> Result<(Launch, SampleState), Halt> {
-    let known = catch_up(live, candidate)?;
-    live.write_between(candidate, known)?;
+    let known = catch_up(live, program)?;
+    live.write_between(program, known)?;
     let before = live.moment(&[known])?;
     let resident_before = live.cache.bring(cache)?;
     let beside = (live.appended / 2).min(BESIDE);
-    let answered = live.write_beside(beside, |live| ask(live, candidate))?;
+    let answered = live.write_beside(beside, |live| ask(live, program))?;
     let after = live.moment(&[known])?;
 
     let Served { outcome, wall, io, .. } = answered?;
@@ -65,11 +65,11 @@ fn attempt(
 
 /// Makes sure that the process lives and has seen every row, and returns the highest id. Not
 /// measured, but verified.
-fn catch_up(live: &mut LiveDatabase, candidate: &Program) -> Result<i64, Halt> {
+fn catch_up(live: &mut LiveDatabase, program: &Program) -> Result<i64, Halt> {
     if let Some(Known::Resident(cursor)) = live.known {
         return Ok(cursor);
     }
-    let Served { outcome, begun, .. } = ask(live, candidate)?;
+    let Served { outcome, begun, .. } = ask(live, program)?;
     let reply = told(outcome)?;
     let now = live.moment(&[])?;
     let turns =
@@ -89,9 +89,9 @@ fn catch_up(live: &mut LiveDatabase, candidate: &Program) -> Result<i64, Halt> {
 }
 
 /// Asks the process that keeps running, which is started if need be.
-fn ask(live: &mut LiveDatabase, candidate: &Program) -> Result<Served, Halt> {
+fn ask(live: &mut LiveDatabase, program: &Program) -> Result<Served, Halt> {
     let ask = scan(&live.database, None, Window::default(), false);
-    live.resident.serve(&ask, own::with(candidate))?.map_err(Halt::Sample)
+    live.resident.serve(&ask, own::with(program))?.map_err(Halt::Sample)
 }
 
 fn told(outcome: Outcome) -> Result<Told, Halt> {

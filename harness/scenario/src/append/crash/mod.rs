@@ -115,7 +115,7 @@ pub struct Violation {
 pub fn crash(job: &CrashJob, tell: &mut dyn FnMut(u64)) -> Result<CrashReport, ScenarioError> {
     let conversation = Conversation::of(job.seed)?;
     let workplace = Workplace::new(&job.workplaces)?;
-    let candidate = Program::new(&job.program, TIME_LIMIT)?;
+    let program = Program::new(&job.program, TIME_LIMIT)?;
     let mut random = ChaCha12Rng::seed_from_u64(job.seed);
     let mut report = CrashReport::default();
     let mut books = Books::new(workplace.path().join("0"), THREADS);
@@ -132,7 +132,7 @@ pub fn crash(job: &CrashJob, tell: &mut dyn FnMut(u64)) -> Result<CrashReport, S
         let turn = usize::try_from(kill).unwrap_or(0);
         let mode = job.modes[turn % job.modes.len()];
         let end = End::draw(&mut random);
-        let acknowledged = one(job, &candidate, mode, end, &books, &mut report);
+        let acknowledged = one(job, &program, mode, end, &books, &mut report);
         if interrupt::requested() {
             // The writer was ended by the signal, not by what was to kill it.
             report.interrupted = true;
@@ -183,7 +183,7 @@ impl End {
 /// One writer from its launch to its end. Returns what it had acknowledged.
 fn one(
     job: &CrashJob,
-    candidate: &Program,
+    program: &Program,
     mode: Mode,
     end: End,
     books: &Books,
@@ -200,7 +200,7 @@ fn one(
         End::At(point, hits) => Some(format!("{}:{hits}", point.name())),
         End::After(_) => None,
     };
-    let mut child = ask_to_crash(candidate, &writer, point)?;
+    let mut child = ask_to_crash(program, &writer, point)?;
     report.writers += 1;
     let read = follow(&mut child, end, books);
     let ended = child.wait().map_err(ScenarioError::io(&job.program, "wait for it"))?;
