@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tracerig_datasets::{ConversationError, DatasetError};
 use tracerig_reports::record::{ArmPlan, Cache, CandidatePlan, LaunchPolicy, Plan, Process};
 
+use super::arms::MemoArm;
 use super::guest::{self, GuestArm, Invited};
-use super::guests::MemoArm;
 use super::pagecache::can_be_cold;
-use super::{Event, Place, Scenario, ScenarioError, Tell};
+use super::{ArmError, DefinitionError, Event, Place, Scenario, ScenarioError, Tell};
 use crate::machine;
 
 /// What is asked of a scenario.
@@ -110,65 +109,6 @@ pub(super) struct OnRecipe {
 
 fn one() -> f64 {
     1.0
-}
-
-/// Why there is no such definition.
-#[derive(Debug, thiserror::Error)]
-pub enum DefinitionError {
-    /// What is asked for is not there, in words.
-    #[error("{0}")]
-    Words(String),
-    /// The recipe is missing or invalid.
-    #[error(transparent)]
-    Recipe(#[from] DatasetError),
-}
-
-/// A choice of arms that the definition does not offer.
-#[derive(Debug, thiserror::Error)]
-pub enum ArmError {
-    /// No arm has this name.
-    #[error("there is no arm `{asked}`; choose among {offered}")]
-    Unknown {
-        /// The name.
-        asked: String,
-        /// Those that there are.
-        offered: String,
-    },
-    /// A candidate would vanish from the result without a word.
-    #[error(
-        "no arm of {candidate} is chosen; add one to --arms, or leave it out; it has {offered}"
-    )]
-    NoneOf {
-        /// The candidate.
-        candidate: String,
-        /// Its arms.
-        offered: String,
-    },
-}
-
-impl From<String> for DefinitionError {
-    fn from(words: String) -> Self {
-        Self::Words(words)
-    }
-}
-
-impl From<ArmError> for DefinitionError {
-    fn from(error: ArmError) -> Self {
-        Self::Words(error.to_string())
-    }
-}
-
-/// TOML that comes with the program, or keys of a plan.
-impl From<toml::de::Error> for DefinitionError {
-    fn from(error: toml::de::Error) -> Self {
-        Self::Words(error.message().to_owned())
-    }
-}
-
-impl From<ConversationError> for DefinitionError {
-    fn from(error: ConversationError) -> Self {
-        Self::Words(error.to_string())
-    }
 }
 
 impl Definition {

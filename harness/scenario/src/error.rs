@@ -1,5 +1,5 @@
-//! Why a scenario could not be run. What goes wrong in a launch is no error but a row of the
-//! result.
+//! Why a scenario could not be defined, run, or run again. What goes wrong in a launch is no error
+//! but a row of the result.
 
 use std::path::{Path, PathBuf};
 
@@ -198,5 +198,112 @@ impl ScenarioError {
     pub(super) fn disagreement(path: &Path, difference: String) -> Self {
         let who = "a full rescan and the oracle answer differently".to_owned();
         Self::Disagreement { path: path.to_owned(), who, difference }
+    }
+}
+
+/// Why there is no definition of what is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// What is asked for is not there, in words.
+    #[error("{0}")]
+    Words(String),
+    /// The recipe is missing or invalid.
+    #[error(transparent)]
+    Recipe(#[from] DatasetError),
+}
+
+/// A choice of arms that the definition does not offer.
+#[derive(Debug, thiserror::Error)]
+pub enum ArmError {
+    /// No arm has this name.
+    #[error("there is no arm `{asked}`; choose among {offered}")]
+    Unknown {
+        /// The name.
+        asked: String,
+        /// Those that there are.
+        offered: String,
+    },
+    /// A candidate would vanish from the result without a word.
+    #[error(
+        "no arm of {candidate} is chosen; add one to --arms, or leave it out; it has {offered}"
+    )]
+    NoneOf {
+        /// The candidate.
+        candidate: String,
+        /// Its arms.
+        offered: String,
+    },
+}
+
+impl From<String> for DefinitionError {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}
+
+impl From<ArmError> for DefinitionError {
+    fn from(error: ArmError) -> Self {
+        Self::Words(error.to_string())
+    }
+}
+
+/// TOML that comes with the program, or keys of a plan.
+impl From<toml::de::Error> for DefinitionError {
+    fn from(error: toml::de::Error) -> Self {
+        Self::Words(error.message().to_owned())
+    }
+}
+
+impl From<ConversationError> for DefinitionError {
+    fn from(error: ConversationError) -> Self {
+        Self::Words(error.to_string())
+    }
+}
+
+/// Why a run cannot be made again. Every message says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReproError {
+    /// The scenario is not known.
+    #[error(
+        "the record is of the scenario `{0}`, which this tracerig does not know; use the one that \
+         made it (its version is in the record)"
+    )]
+    Scenario(String),
+    /// The plan of the record cannot be had from this program.
+    #[error(
+        "the plan of the record cannot be made again: {0}; use the tracerig that made it (its \
+         version is in the record)"
+    )]
+    Plan(String),
+    /// The run was made on the user's own database.
+    #[error(
+        "the record is of a run on a database of one's own, which is not in it; name the same \
+         database with --db"
+    )]
+    OwnDatabase,
+    /// A database is named for a run on generated data.
+    #[error("the record is of a run on the recipe `{0}`, which the record holds; leave --db out")]
+    NoDatabase(String),
+    /// The record holds commands, and nobody allowed to run them.
+    #[error(
+        "the record would run the command {0}; read it, and pass --allow-command to run it in this \
+         folder"
+    )]
+    NotAllowed(String),
+    /// The recipe of the record.
+    #[error(transparent)]
+    Recipe(#[from] DatasetError),
+    /// The run.
+    #[error(transparent)]
+    Run(#[from] ScenarioError),
+}
+
+impl From<DefinitionError> for ReproError {
+    fn from(error: DefinitionError) -> Self {
+        match error {
+            DefinitionError::Words(words) => Self::Plan(words),
+            DefinitionError::Recipe(error) => Self::Recipe(error),
+        }
     }
 }

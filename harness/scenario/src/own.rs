@@ -9,9 +9,9 @@ use std::time::Duration;
 use tracerig_protocol::Ask;
 use tracerig_reports::record::CandidatePlan;
 
+use super::engine::{self, Engine};
 use super::guest::{Guest, With};
 use super::program::Program;
-use super::worker::{self, Engine};
 use super::{Definition, Place, ScenarioError};
 use crate::candidate::Guarded;
 
@@ -95,7 +95,7 @@ pub(super) fn open(
     limit: Duration,
     guarded: Guarded,
 ) -> Result<Guest, ScenarioError> {
-    let argv = [program.display().to_string()].into_iter().chain(worker::arguments(word));
+    let argv = [program.display().to_string()].into_iter().chain(engine::arguments(word));
     let plan =
         CandidatePlan { name: word.to_owned(), argv: argv.collect(), ..CandidatePlan::default() };
     let mut guest = Guest::open(&plan, folder, limit, guarded)?;

@@ -16,7 +16,7 @@ use tracerig_scanner::{MemoPlace, Mode, Options, Request, Scan, Scanner, Turns, 
 use tracerig_store::stop::stoppable;
 use tracerig_store::{LogOptions, Retention, TraceLog};
 
-use super::worker::Engine;
+use super::engine::Engine;
 use super::{ScenarioError, Tell, step};
 use crate::interrupt;
 

@@ -14,9 +14,9 @@ use tracerig_reports::record::Plan;
 
 use super::ScenarioError;
 use super::companion::Companion;
+use super::engine;
 use super::finished::Finished;
 use super::guest::Whose;
-use super::worker;
 use crate::candidate::under;
 use crate::child::{self, Child, Streams};
 use crate::watch::Limits;
@@ -54,7 +54,7 @@ impl Program {
     /// No temporary file can be made. That the program cannot be started shows when it is.
     pub fn new(program: &Path, limit: Duration) -> Result<Self, ScenarioError> {
         let mut program = Self::made(program, limit)?;
-        if let Ok(finished) = program.finished(&worker::idle_arguments())
+        if let Ok(finished) = program.finished(&engine::idle_arguments())
             && let (platform::Exit::Code(0), Some(io)) = (finished.ended.exit, finished.ended.io)
         {
             program.start = (io.rchar, io.syscr);

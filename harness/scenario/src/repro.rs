@@ -3,60 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use tracerig_datasets::DatasetError;
 use tracerig_reports::Record;
 use tracerig_reports::record::ArmPlan;
 
 use super::guest::Invited;
-use super::{Definition, DefinitionError, Kind, Place, ScenarioError, Tell, run};
-
-/// Why a run cannot be made again. Every message says what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReproError {
-    /// The scenario is not known.
-    #[error(
-        "the record is of the scenario `{0}`, which this tracerig does not know; use the one that \
-         made it (its version is in the record)"
-    )]
-    Scenario(String),
-    /// The plan of the record cannot be had from this program.
-    #[error(
-        "the plan of the record cannot be made again: {0}; use the tracerig that made it (its \
-         version is in the record)"
-    )]
-    Plan(String),
-    /// The run was made on the user's own database.
-    #[error(
-        "the record is of a run on a database of one's own, which is not in it; name the same \
-         database with --db"
-    )]
-    OwnDatabase,
-    /// A database is named for a run on generated data.
-    #[error("the record is of a run on the recipe `{0}`, which the record holds; leave --db out")]
-    NoDatabase(String),
-    /// The record holds commands, and nobody allowed to run them.
-    #[error(
-        "the record would run the command {0}; read it, and pass --allow-command to run it in this \
-         folder"
-    )]
-    NotAllowed(String),
-    /// The recipe of the record.
-    #[error(transparent)]
-    Recipe(#[from] DatasetError),
-    /// The run.
-    #[error(transparent)]
-    Run(#[from] ScenarioError),
-}
-
-impl From<DefinitionError> for ReproError {
-    fn from(error: DefinitionError) -> Self {
-        match error {
-            DefinitionError::Words(words) => Self::Plan(words),
-            DefinitionError::Recipe(error) => Self::Recipe(error),
-        }
-    }
-}
+use super::{Definition, Kind, Place, ReproError, Tell, run};
 
 /// What a run is made again with.
 #[derive(Debug)]

@@ -32,8 +32,7 @@ use crate::compare::CompareError;
 use crate::interrupt;
 use crate::limits::MOST_JOBS;
 use crate::scenario::guest::NotInvited;
-use crate::scenario::repro::ReproError;
-use crate::scenario::{DefinitionError, ScenarioError};
+use crate::scenario::{DefinitionError, ReproError, ScenarioError};
 use crate::{platform, watch};
 
 /// Measure and test programs that read trace databases and session files at every launch.

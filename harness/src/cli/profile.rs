@@ -14,8 +14,7 @@ use super::run::{self, Journal};
 use super::{Code, Interrupted, Usage, kept, no_definition};
 use crate::machine;
 use crate::profile::{ProfileError, Profiled, Tool};
-use crate::scenario::repro::ReproError;
-use crate::scenario::{Definition, Kind, Place, repro};
+use crate::scenario::{Definition, Kind, Place, ReproError, repro};
 
 /// Show where the time of an arm goes: by function, by instructions, by system call.
 ///

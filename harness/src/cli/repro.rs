@@ -16,8 +16,8 @@ use super::output::{self, Format, Output};
 use super::run::Journal;
 use super::{Code, Interrupted, Usage, run, told};
 use crate::protocol;
-use crate::scenario::Place;
-use crate::scenario::repro::{self, Again, ReproError};
+use crate::scenario::repro::{self, Again};
+use crate::scenario::{Place, ReproError};
 
 /// Repeat the run of a record and check that it agrees.
 ///

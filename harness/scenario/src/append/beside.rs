@@ -10,12 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::contender::{self, Contender};
-use super::crash::TIME_LIMIT;
-use super::crash::writer::{CRASH_VARIABLE, Writer};
+use super::crash::writer::{CRASH_VARIABLE, TIME_LIMIT, Writer};
 use crate::ScenarioError;
 use crate::child::Child;
+use crate::engine::SUBCOMMAND;
 use crate::program::Program;
-use crate::worker::SUBCOMMAND;
 
 /// What makes a worker keep taking the write lock of a database until it is killed.
 pub(crate) const CONTENDER: &str = "contender";

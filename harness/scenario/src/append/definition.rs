@@ -11,8 +11,8 @@ use tracerig_reports::record::{self, AppendPlan, ArmPlan, Cache, LaunchPolicy, P
 use tracerig_store::threads::Mode;
 
 use super::guests::RequestArm;
-use crate::guests::Named;
-use crate::repro::ReproError;
+use crate::ReproError;
+use crate::arms::Named;
 use crate::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../plans/append.toml");

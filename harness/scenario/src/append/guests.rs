@@ -6,8 +6,8 @@ use tracerig_protocol::{Append, Capability, Item, LoadThread};
 use tracerig_reports::record::Cache;
 use tracerig_store::threads;
 
+use crate::arms::Named;
 use crate::guest::GuestArm;
-use crate::guests::Named;
 use crate::limits::MOST_REQUEST_BYTES;
 
 /// An arm that candidates of others are launched in, with one request.

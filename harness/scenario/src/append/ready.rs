@@ -20,12 +20,13 @@ use super::definition::{Append, Arm, Builtin, Condition};
 use super::guests::{RequestArm, What, in_turn, item};
 use super::verify::{self, Appended};
 use super::worker;
+use crate::arms;
 use crate::candidate::Guarded;
 use crate::child::Child;
 use crate::definition::Prepare;
 use crate::finished::{not_started, of_system};
 use crate::guest::{self, GuestArm};
-use crate::guests::{self, Guests, Question};
+use crate::guests::{Guests, Question};
 use crate::own::{self, Owns};
 use crate::platform::Io;
 use crate::program::Program;
@@ -33,7 +34,7 @@ use crate::workplace::Workplace;
 use crate::{Definition, Made, Place, Scenario, ScenarioError, Tell, one};
 
 /// What an arm of the plan launches.
-type Asked = guests::Asked<Arm, RequestArm>;
+type Asked = arms::Asked<Arm, RequestArm>;
 
 /// What launches append, and where.
 #[derive(Debug)]

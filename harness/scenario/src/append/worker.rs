@@ -23,8 +23,8 @@ use super::counting::{CountingDisk, Counts};
 use crate::handicap;
 use crate::limits::MOST_LINES_OF_A_LOAD;
 use crate::platform;
+use crate::worker::answers::{Answers, failed};
 use crate::worker::append::{append, item, malformed};
-use crate::worker::{Answers, failed};
 
 /// The engine that appends to plain files.
 const BARE: &str = "bare";

@@ -12,6 +12,7 @@ mod guard;
 mod host;
 pub mod input;
 mod opener;
+mod oracle;
 mod shipped;
 mod words;
 

@@ -2,7 +2,7 @@
 //! it.
 
 use super::definition::Definition;
-use crate::worker;
+use crate::engine;
 
 /// A candidate that ships with tracerig.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Shipped {
             let program = std::env::current_exe().unwrap_or_else(|_| "tracerig".into());
             let program = program.to_string_lossy().into_owned();
             let name = if self.name == "tracerig" { "scanner" } else { self.name };
-            vec![program, worker::SUBCOMMAND.to_owned(), name.to_owned()]
+            vec![program, engine::SUBCOMMAND.to_owned(), name.to_owned()]
         } else {
             self.argv.iter().map(|word| (*word).to_owned()).collect()
         };

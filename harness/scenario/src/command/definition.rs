@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracerig_reports::Record;
 use tracerig_reports::record::{self, ArmPlan, Cache, CommandPlan, Output, Process};
 
-use crate::repro::ReproError;
+use crate::ReproError;
 use crate::{Definition, DefinitionError};
 
 /// The name of the only arm, which may have several states of the page cache.

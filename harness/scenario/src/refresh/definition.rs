@@ -7,11 +7,11 @@ use tracerig_datasets::archive::ArchiveRecipe;
 use tracerig_reports::Record;
 use tracerig_reports::record::{ArmPlan, Cache, Process};
 
+use crate::ReproError;
+use crate::arms::{MemoArm, Named};
 use crate::definition::{Builtin, OnRecipe};
-use crate::guests::{MemoArm, Named};
+use crate::engine::Engine;
 use crate::prepared_database::Memo;
-use crate::repro::ReproError;
-use crate::worker::Engine;
 use crate::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../plans/refresh.toml");

@@ -7,17 +7,18 @@ use tracerig_reports::record::{Cache, Launch, SampleState};
 
 use super::definition::Arm;
 use crate::ScenarioError;
+use crate::arms::{self, MemoArm};
+use crate::engine::Engine;
 use crate::guest::Guest;
-use crate::guests::{self, Guests, MemoArm, Question};
+use crate::guests::{Guests, Question};
 use crate::own::Owns;
 use crate::pagecache::unmet;
 use crate::prepared_database::{Change, Memo};
 use crate::relaunch::guests::scan;
-use crate::worker::Engine;
 use tracerig_scanner::Window;
 
 /// What an arm of the plan launches.
-pub(super) type Asked = guests::Asked<Arm, MemoArm>;
+pub(super) type Asked = arms::Asked<Arm, MemoArm>;
 
 /// The state of the memo of the trace database before it grew, and of nothing else.
 const TRACE: &str = "trace";

@@ -12,12 +12,12 @@ use tracerig_scanner::Turns;
 use super::answer::digest_of;
 use super::definition::{Arm, Reads};
 use crate::candidate;
+use crate::engine::Engine;
 use crate::finished::{not_started, of_system};
 use crate::guest::told;
 use crate::pagecache::unmet;
 use crate::platform::Ended;
 use crate::prepared_database::{difference, turns_of_protocol};
-use crate::worker::Engine;
 
 /// The counters of launches that are exact, by name.
 pub(super) const EXACT: [&str; 8] = [

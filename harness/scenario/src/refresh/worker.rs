@@ -13,9 +13,11 @@ use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Scan, Scanner, Window};
 
 use super::answer::{Answer, fault};
 use super::floor;
+use crate::engine::{Engine, MEMO, USAGE_MEMO, options};
 use crate::handicap;
 use crate::platform;
-use crate::worker::{Engine, MEMO, Planted, USAGE_MEMO, failed, nanos, options, turns_of};
+use crate::worker::answers::{failed, nanos, turns_of};
+use crate::worker::planted::Planted;
 
 /// The name of the memo of the published refresh in its folder.
 const PUBLISHED_MEMO: &str = "published";

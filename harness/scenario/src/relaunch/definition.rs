@@ -7,10 +7,10 @@ use tracerig_datasets::Recipe;
 use tracerig_reports::Record;
 use tracerig_reports::record::{ArmPlan, Process};
 
+use crate::ReproError;
+use crate::arms::{MemoArm, Named};
 use crate::definition::{Builtin, OnRecipe};
-use crate::guests::{MemoArm, Named};
-use crate::repro::ReproError;
-use crate::worker::Engine;
+use crate::engine::Engine;
 use crate::{Definition, DefinitionError};
 
 const BUILTIN: &str = include_str!("../../plans/relaunch.toml");

@@ -8,16 +8,17 @@ use tracerig_scanner::Window;
 
 use super::definition::Arm;
 use crate::ScenarioError;
+use crate::arms::{self, MemoArm};
+use crate::engine::Engine;
 use crate::finished::not_started;
 use crate::guest::Guest;
-use crate::guests::{self, Guests, MemoArm, Question};
+use crate::guests::{Guests, Question};
 use crate::own::Owns;
 use crate::pagecache::{PageCache, unmet};
 use crate::prepared_database::{Change, Memo, PreparedDatabase, answer_of};
-use crate::worker::Engine;
 
 /// What an arm of the plan launches.
-pub(super) type Asked = guests::Asked<Arm, MemoArm>;
+pub(super) type Asked = arms::Asked<Arm, MemoArm>;
 
 impl Asked {
     /// What happened to the database that it is launched on; `None` for one that a writer is at.

@@ -9,11 +9,11 @@ use tracerig_scanner::Turns;
 use super::definition::{Arm, Examines};
 use super::told::Told;
 use crate::candidate;
+use crate::engine::Engine;
 use crate::finished::{self, of_system};
 use crate::pagecache::unmet;
 use crate::platform::{Ended, Io};
 use crate::prepared_database::{PreparedDatabase, difference, digest};
-use crate::worker::Engine;
 
 /// The counters of launches that are exact, by name.
 pub(super) const EXACT: [&str; 8] = [

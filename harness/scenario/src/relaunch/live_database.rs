@@ -17,11 +17,12 @@ use tracerig_store::stop::stoppable;
 
 use super::judge::Due;
 use crate::companion::Companion;
+use crate::engine::{Engine, MEMO, RESIDENT};
 use crate::guest::Guest;
 use crate::pagecache::PageCache;
 use crate::prepared_database::{Material, copy, difference, scan, turns_of};
 use crate::program::Program;
-use crate::worker::{Done, Engine, MEMO, RESIDENT, Task, writer_arguments};
+use crate::worker::writer::{Done, Task, writer_arguments};
 use crate::{Event, ScenarioError, Tell, step};
 
 /// Why a launch was not made.

@@ -11,8 +11,8 @@ use super::judge::{self, account_of, misplaced, verdict, wrong};
 use super::live_database::{Halt, Known, LiveDatabase};
 use super::told::Told;
 use crate::candidate::Served;
+use crate::engine::Engine;
 use crate::program::Program;
-use crate::worker::Engine;
 use crate::{ScenarioError, own};
 
 /// Most rows of the transaction beside a refresh: a transaction of a real writer has no more.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use tracerig_protocol::{Answer, Claims, Outcome, TraceAnswer};
 use tracerig_scanner::Turns;
 
+use crate::engine::Engine;
 use crate::guest::told;
 use crate::prepared_database::turns_of_protocol;
-use crate::worker::Engine;
 
 /// What an engine of ours tells of a scan.
 #[derive(Clone, Debug)]

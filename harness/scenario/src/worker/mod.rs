@@ -4,112 +4,38 @@
 //! standard input ends. It is looked for before anything of the command line is parsed, so that a
 //! launch is as short as the engine allows. `writer`, `contender` and `killed` are not measured.
 
+pub(crate) mod answers;
 pub(crate) mod append;
-mod planted;
+pub(crate) mod planted;
 mod stage;
 mod usage;
-mod writer;
+pub(crate) mod writer;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead as _, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::{Connection, OpenFlags};
-use serde::{Deserialize, Serialize};
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Reply, Request,
-    ScanAsked, Split, TokenKind, TraceAnswer, Turn, UsageDeclared, VERSION,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Hello, Refusal, Request, ScanAsked,
+    Split, TokenKind, TraceAnswer, UsageDeclared, VERSION,
 };
 use tracerig_published::trace as published;
-use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Options, Scan, ScanError, Scanner, Turns, Window};
+use tracerig_scanner::{BUSY_TIMEOUT, MemoPlace, Scan, ScanError, Scanner, Window};
 use tracerig_store::threads::Mode;
 
 use crate::append::{self as appends, worker::AppendEngine};
+use crate::engine::{IDLE, MEMO, RESIDENT, options};
 use crate::refresh;
 use crate::{handicap, platform};
-pub(crate) use planted::Planted;
+use answers::{Answers, failed, nanos, next, reply, say, turns_of};
+use planted::Planted;
+
+pub use crate::engine::{Engine, PROTOCOL, SUBCOMMAND};
 pub use writer::Done;
-pub(crate) use writer::{Task, writer_arguments};
-
-/// The hidden subcommand.
-pub const SUBCOMMAND: &str = "__worker";
-
-/// Version of the requests to workers and of their replies.
-///
-/// A comparison starts the workers of both executables with the requests of this one. So a change
-/// of a request or a reply of an engine that another build would misread raises it; tests here and
-/// of `append::worker` tell when that is.
-pub const PROTOCOL: u64 = 3;
-
-/// The name of the memo of a trace database in its folder.
-pub(crate) const MEMO: &str = "trace";
-
-/// The name of the memo of an archive in its folder.
-pub(crate) const USAGE_MEMO: &str = "usage";
-
-/// What is relaunched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    /// Open the database, read its maximum id, exit: what no relaunch can beat.
-    Floor,
-    /// The scanner.
-    Scanner,
-    /// The query as published.
-    Published,
-}
-
-impl Engine {
-    /// Its name on the command line and in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Floor => "floor",
-            Self::Scanner => "scanner",
-            Self::Published => "published",
-        }
-    }
-}
-
-impl From<Engine> for String {
-    fn from(engine: Engine) -> Self {
-        engine.name().to_owned()
-    }
-}
-
-impl FromStr for Engine {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Floor, Self::Scanner, Self::Published]
-            .into_iter()
-            .find(|engine| engine.name() == name)
-            .ok_or_else(|| format!("no engine `{name}`"))
-    }
-}
-
-/// What makes a worker a scanner that keeps its memo in memory, from request to request.
-pub(crate) const RESIDENT: &str = "resident";
-
-/// The words of a command line that starts an engine of this program, by its name, or a resident
-/// scanner. It ends with its standard input, and so with this process.
-pub(crate) fn arguments(word: &str) -> [String; 2] {
-    [SUBCOMMAND.to_owned(), word.to_owned()]
-}
-
-/// What makes a worker one that does nothing.
-const IDLE: &str = "idle";
-
-/// The arguments of a worker that does nothing: what it reads, every process of the program reads
-/// at its start.
-pub(crate) fn idle_arguments() -> [OsString; 3] {
-    [SUBCOMMAND.into(), IDLE.into(), std::process::id().to_string().into()]
-}
 
 /// Runs as a worker. `arguments` are those after the subcommand.
 pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -147,12 +73,6 @@ fn work(arguments: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
     }
 }
 
-/// The next argument, which must be there and be text.
-fn next(arguments: &mut impl Iterator<Item = OsString>) -> Result<String, String> {
-    let argument = arguments.next().ok_or("a worker is started by the harness only; see --help")?;
-    argument.into_string().map_err(|_| "not UTF-8".to_owned())
-}
-
 /// Answers every request, line by line, until standard input ends.
 fn serve(answers: &mut dyn Answers) -> Result<(), String> {
     let (mut input, mut line) = (std::io::stdin().lock(), Vec::new());
@@ -162,45 +82,6 @@ fn serve(answers: &mut dyn Answers) -> Result<(), String> {
         line.clear();
     }
     Ok(())
-}
-
-/// Writes `message` as a line of JSON, in one piece.
-pub(crate) fn say(message: &impl Serialize) -> Result<(), String> {
-    let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
-    line.push(b'\n');
-    let mut out = std::io::stdout();
-    out.write_all(&line)
-        .and_then(|()| out.flush())
-        .map_err(|error| format!("standard output: {error}"))
-}
-
-/// Who answers requests.
-pub(crate) trait Answers {
-    /// What is right, and what it claims of its work.
-    fn answer(&mut self, request: &Request) -> Result<(Answer, Claims), Refusal>;
-}
-
-/// The answer to a line.
-pub(crate) fn reply(answers: &mut dyn Answers, line: &[u8]) -> Reply<Answer> {
-    let refused = |kind, message: String| Refusal { kind, message };
-    let (id, said) = match serde_json::from_slice::<Request>(line) {
-        Ok(request) => {
-            let said = answers.answer(&request);
-            (request.id, said)
-        }
-        Err(error) => match serde_json::from_slice::<serde_json::Value>(line) {
-            Ok(value) => {
-                let id = value["id"].as_str().unwrap_or_default().to_owned();
-                (id, Err(refused(ErrorKind::Unsupported, format!("an unknown request: {error}"))))
-            }
-            Err(error) => (String::new(), Err(refused(ErrorKind::Malformed, error.to_string()))),
-        },
-    };
-    let (result, error, claims) = match said {
-        Ok((result, claims)) => (Some(result), None, claims),
-        Err(refusal) => (None, Some(refusal), Claims::default()),
-    };
-    Reply { tracerig: VERSION, id, result, error, claims }
 }
 
 /// An engine that answers requests.
@@ -341,36 +222,12 @@ impl Answers for Worker {
     }
 }
 
-pub(crate) fn failed(message: String) -> Refusal {
-    Refusal { kind: ErrorKind::Failed, message }
-}
-
 fn not_scanned(error: &ScanError) -> Refusal {
     let kind = match error {
         ScanError::Locked { .. } => ErrorKind::Busy,
         _ => ErrorKind::Failed,
     };
     Refusal { kind, message: error.to_string() }
-}
-
-/// The options of a scanner on so many cores, or on those there are.
-pub(crate) fn options(memo: MemoPlace, cores: Option<NonZeroUsize>) -> Options {
-    // To find out how many there are reads files: done in each case, it is the same work.
-    let mut options = Options { memo, ..Options::default() };
-    if let Some(cores) = cores {
-        options.connections = cores.min(Options::MOST_CONNECTIONS);
-    }
-    options
-}
-
-/// Turns in the words of the protocol.
-pub(crate) fn turns_of(turns: Turns) -> BTreeMap<String, Turn> {
-    let turn = |turn: tracerig_scanner::Turn| Turn {
-        thread_id: turn.thread_id,
-        model: turn.model,
-        timestamp: turn.timestamp,
-    };
-    turns.into_iter().map(|(id, found)| (id, turn(found))).collect()
 }
 
 /// A scan in the words of the protocol.
@@ -421,10 +278,6 @@ fn floor(database: &Path) -> rusqlite::Result<i64> {
     let newest: Option<i64> =
         connection.query_row("SELECT max(id) FROM logs", [], |row| row.get(0))?;
     Ok(newest.unwrap_or(0))
-}
-
-pub(crate) fn nanos(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, StatementStatus};
 use tracerig_protocol::Handicap;
 
-use super::{BUSY_TIMEOUT, Engine};
+use tracerig_scanner::BUSY_TIMEOUT;
+
+use crate::engine::Engine;
 
 /// What was examined for nothing.
 #[derive(Debug, Default)]

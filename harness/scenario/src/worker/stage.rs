@@ -7,7 +7,7 @@ use tracerig_protocol::{
 use tracerig_published::history::{Scanner, Stage};
 use tracerig_scanner::Window;
 
-use super::{Answers, turns_of};
+use super::answers::{Answers, turns_of};
 
 /// What the name of a stage begins with.
 pub(super) const PREFIX: &str = "history/";

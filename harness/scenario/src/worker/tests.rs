@@ -2,6 +2,7 @@
 //! [`PROTOCOL`].
 
 use super::*;
+use crate::engine::arguments;
 
 /// An engine on a database without rows, asked this.
 fn said(engine: Engine, line: &str) -> serde_json::Value {

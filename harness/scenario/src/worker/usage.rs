@@ -8,7 +8,8 @@ use tracerig_protocol::{Answer, Claims, Refusal, UsageAnswer, UsageAsked, UsageR
 use tracerig_published::archive;
 use tracerig_scanner::archive::{self as session_archive, Archive, PriorityTurns};
 
-use super::{USAGE_MEMO, failed};
+use super::answers::failed;
+use crate::engine::USAGE_MEMO;
 
 /// Counts them.
 pub(super) fn count(asked: &UsageAsked) -> Result<(Answer, Claims), Refusal> {

@@ -16,7 +16,8 @@ use tracerig_datasets::Manifest;
 use tracerig_datasets::workload::{self, Mix};
 use tracerig_store::{LogOptions, LogRow, OwnedBody, OwnedRow, TraceLog};
 
-use super::{SUBCOMMAND, nanos, next, say};
+use super::answers::{nanos, next, say};
+use crate::engine::SUBCOMMAND;
 
 /// What makes a worker a writer.
 pub(super) const WRITER: &str = "writer";

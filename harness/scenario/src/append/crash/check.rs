@@ -2,14 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::json;
 use tracerig_datasets::Conversation;
 use tracerig_oracle::threads::{self, Replay, Row};
 use tracerig_store::threads::{SESSIONS, ThreadId, schema};
 
-use super::Struck;
 use crate::ScenarioError;
 use crate::append::verify::is_line;
+
+/// Kills at one point.
+#[derive(Debug, Default, Serialize)]
+pub struct Struck {
+    /// Writers that were killed there.
+    pub kills: u64,
+    /// Writers that ended by themselves before they came to it.
+    pub missed: u64,
+    /// Appends that had been acknowledged, and were found.
+    pub appends: u64,
+    /// Barriers that had been acknowledged, and were kept.
+    pub barriers: u64,
+    /// Histories that broke off in a line.
+    pub torn: u64,
+    /// Rows that were behind their history.
+    pub behind: u64,
+    /// Rows that were level with it.
+    pub level: u64,
+}
 
 /// What a writer had acknowledged before its end: lines of each thread.
 #[derive(Debug, Default)]

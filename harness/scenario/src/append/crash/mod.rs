@@ -28,8 +28,9 @@ use crate::platform::Exit;
 use crate::program::Program;
 use crate::watch::Cut;
 use crate::workplace::Workplace;
+pub use check::Struck;
 use check::{Acknowledged, Books};
-use writer::{CrashPoint, Writer};
+use writer::{CrashPoint, TIME_LIMIT, Writer};
 
 /// Writers that are killed one after the other in the same folder, before the next folder is begun.
 const KILLS_A_FOLDER: u64 = 20;
@@ -39,9 +40,6 @@ const THREADS: usize = 3;
 const LATEST: Duration = Duration::from_millis(12);
 /// Points are hit at most so often before the kill.
 const MOST_HITS: u64 = 60;
-/// How long a writer may live if its point never comes: it stops by itself much earlier.
-pub(super) const TIME_LIMIT: Duration = Duration::from_secs(60);
-
 /// What to kill, and how often.
 #[derive(Debug)]
 pub struct CrashJob {
@@ -72,25 +70,6 @@ pub struct CrashReport {
     pub violation: Option<Violation>,
     /// Whether the run was cut short.
     pub interrupted: bool,
-}
-
-/// Kills at one point.
-#[derive(Debug, Default, Serialize)]
-pub struct Struck {
-    /// Writers that were killed there.
-    pub kills: u64,
-    /// Writers that ended by themselves before they came to it.
-    pub missed: u64,
-    /// Appends that had been acknowledged, and were found.
-    pub appends: u64,
-    /// Barriers that had been acknowledged, and were kept.
-    pub barriers: u64,
-    /// Histories that broke off in a line.
-    pub torn: u64,
-    /// Rows that were behind their history.
-    pub behind: u64,
-    /// Rows that were level with it.
-    pub level: u64,
 }
 
 /// A promise that was broken.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracerig_datasets::Conversation;
@@ -18,6 +19,8 @@ use crate::platform;
 /// The environment variable that names the point at which a writer kills itself, and at which hit:
 /// `written:17`.
 pub(in crate::append) const CRASH_VARIABLE: &str = "TRACERIG_CRASH";
+/// How long a writer may live if its point never comes: it stops by itself much earlier.
+pub(in crate::append) const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// Rounds over the threads before a writer that nobody kills ends by itself.
 const ROUNDS: usize = 200;
 /// Rounds between two barriers of a thread.

@@ -1,11 +1,12 @@
 //! What workers of other builds are asked and answer. A test that fails here asks for another
-//! [`worker::PROTOCOL`].
+//! [`engine::PROTOCOL`](crate::engine::PROTOCOL).
 
 use serde_json::{Value, json};
 use tracerig_protocol::Reply;
 
 use super::*;
-use crate::worker::{self, PROTOCOL};
+use crate::engine::PROTOCOL;
+use crate::worker::answers;
 
 const THREAD: &str = "01a00000-0000-7000-8000-000000000001";
 
@@ -24,7 +25,7 @@ fn asked(mode: Option<Mode>, more: &Value) -> (Reply<Answer>, tempfile::TempDir)
         request[name] = value.clone();
     }
     let line = serde_json::to_vec(&request).unwrap();
-    (worker::reply(&mut AppendEngine(mode), &line), folder)
+    (answers::reply(&mut AppendEngine(mode), &line), folder)
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn what_makes_no_sense_is_refused_and_appends_nothing() {
 #[test]
 fn each_engine_says_what_it_offers_and_refuses_the_rest() {
     let said = |mode, line: &str| {
-        serde_json::to_value(worker::reply(&mut AppendEngine(mode), line.as_bytes())).unwrap()
+        serde_json::to_value(answers::reply(&mut AppendEngine(mode), line.as_bytes())).unwrap()
     };
     let hello = r#"{"tracerig":1,"id":"1","ask":"hello","versions":[1],"limit_ms":9}"#;
     let append = r#"{"tracerig":1,"id":"1","ask":"append","home":"H","appends":[],"limit_ms":9}"#;

@@ -5,12 +5,15 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use tracerig_differential::{archive, trace};
 use tracerig_protocol::{
-    Ask, Capability, Contract, ErrorKind, Expected, Fault, Finding, Outcome, Request,
+    Ask, Capability, Contract, ErrorKind, Expected, Fault, Finding, Outcome, Request, ScanAsked,
+    UsageAsked, WirePath,
 };
 
 use super::super::host::Candidate;
-use super::super::input::{asked_of, prepared, right_answer};
+use super::super::oracle::{Oracle, right_answer};
+use super::threads;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,4 +206,54 @@ fn moved(data: &Path, name: &OsStr) -> io::Result<PathBuf> {
 fn written(path: PathBuf, bytes: &[u8]) -> io::Result<PathBuf> {
     std::fs::write(&path, bytes)?;
     Ok(path)
+}
+
+/// Makes small data of a contract in `folder`, and gives the path of the database or the home.
+fn prepared(contract: Contract, folder: &Path) -> io::Result<PathBuf> {
+    let told = |error: String| io::Error::other(error);
+    match contract {
+        Contract::Trace => {
+            let case = "append request turn=1 thread=1 model=1 at=1\n".parse::<trace::Case>();
+            let case = case.map_err(|error| told(error.to_string()))?;
+            trace::run_foreign(&case, folder, &mut Oracle::new(None))
+                .map_err(|failure| told(failure.to_string()))?;
+            Ok(folder.join("data").join(tracerig_store::schema::FILE_NAME))
+        }
+        Contract::Threads => {
+            let home = folder.join("data").join("home");
+            std::fs::create_dir_all(&home)?;
+            Ok(home)
+        }
+        Contract::Usage => {
+            let case =
+                "create 1 day=20\nappend 1 turn 1 model 1 | count 5/5\n".parse::<archive::Case>();
+            let case = case.map_err(|error| told(error.to_string()))?;
+            archive::run_foreign(&case, folder, &mut Oracle::new(None))
+                .map_err(|failure| told(failure.to_string()))?;
+            Ok(folder.join("data").join("home"))
+        }
+    }
+}
+
+/// A request of a contract about the data at `path`.
+fn asked_of(contract: Contract, path: &Path, memo: Option<PathBuf>) -> Ask {
+    let memo = memo.map(WirePath);
+    match contract {
+        Contract::Trace => Ask::Scan(ScanAsked {
+            database: path.into(),
+            memo: None,
+            since: None,
+            until: None,
+            force: false,
+        }),
+        Contract::Threads => Ask::Append(threads::first(path)),
+        Contract::Usage => Ask::Usage(UsageAsked {
+            home: WirePath(path.to_owned()),
+            memo,
+            zone_minutes: 0,
+            priority: Vec::new(),
+            database: None,
+            force: false,
+        }),
+    }
 }

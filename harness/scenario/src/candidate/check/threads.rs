@@ -28,7 +28,7 @@ use tracerig_store::threads::{Mode, SESSIONS, schema};
 
 use crate::append::verify::{is_first, is_line};
 use crate::candidate::host::Candidate;
-use crate::candidate::input::right_answer;
+use crate::candidate::oracle::right_answer;
 use crate::worker::append;
 
 /// Of the lines that are appended.
