@@ -1,19 +1,17 @@
 //! Ctrl-C and its like: the first signal asks for an orderly end, which must come within a second.
 //!
-//! Every long step looks at [`requested`], and every child is ended. A step that cannot look is
-//! ended with the process shortly before the second is over: children are killed and temporary
-//! folders removed first.
+//! Every long step looks at [`requested`], and every child is ended. What was measured is written,
+//! then temporary folders are removed ([`tidy`]). A step that cannot look is ended with the process
+//! shortly before the second is over: children are killed and temporary folders removed first.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
+pub use crate::folder::{LOCK, TempFolder, is_abandoned, remove};
 pub use crate::request::{check, requested};
-use crate::{platform, request, watch};
+use crate::{folder, platform, request, watch};
 
 /// Signals closer to each other than this are one request: `timeout` and others send theirs to a
 /// process and then to its group, and a wrapper passes on what its child has had from the terminal.
@@ -22,14 +20,14 @@ const ONE_REQUEST: Duration = Duration::from_millis(500);
 /// From the first signal until the process is ended whatever it does.
 const LAST_RESORT: Duration = Duration::from_millis(650);
 
+/// For folders that are removed then. More of them is left to the next run.
+const LONGEST_REMOVAL: Duration = Duration::from_millis(150);
+
 /// Between two tries to take a lock.
 const LOCK_TRIES: Duration = Duration::from_millis(10);
 
 /// The exit code of a process that a signal ended.
 const CODE: i32 = 130;
-
-/// Folders that are removed when the process is ended in the middle of something.
-static LITTER: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Takes over Ctrl-C, hang-up and termination for this process: the first asks for an orderly end
 /// and ends the children; a second, later one ends the process at once with exit code 130.
@@ -67,12 +65,7 @@ fn is_another(first: Instant, now: Instant) -> bool {
 /// Ends the process in the middle of whatever it does.
 fn end_now() -> ! {
     watch::kill_all();
-    // Held until the end, so that nothing is begun any more. Who works in a folder may still write
-    // into it: hence twice.
-    let litter = litter();
-    for folder in litter.iter().chain(litter.iter()) {
-        let _ = std::fs::remove_dir_all(folder);
-    }
+    folder::remove_all(Instant::now() + LONGEST_REMOVAL);
     let _ = writeln!(
         io::stderr(),
         "tracerig: interrupted in the middle of a step; the next run removes what is left of it"
@@ -80,8 +73,12 @@ fn end_now() -> ! {
     std::process::exit(CODE)
 }
 
-fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
-    LITTER.lock().unwrap_or_else(PoisonError::into_inner)
+/// Removes the folders that a signal left, once everything is written: as far as there is time. To
+/// be called last. Returns those of which something is left.
+#[must_use]
+pub fn tidy() -> Vec<PathBuf> {
+    let until = request::made().map(|made| made + LAST_RESORT + LONGEST_REMOVAL);
+    until.map(folder::remove_all).unwrap_or_default()
 }
 
 /// Waits for the lock of `file`; `None` if a signal asks for the end before.
@@ -99,12 +96,6 @@ pub fn lock(file: File) -> io::Result<Option<File>> {
     }
 }
 
-/// Whether a file is a lock, always empty, that nobody holds.
-#[must_use]
-pub fn is_abandoned(lock: &File) -> bool {
-    lock.metadata().is_ok_and(|found| found.len() == 0) && lock.try_lock().is_ok()
-}
-
 /// Copies a file, and sees that no more than a piece of it waits for the disk: nothing ends a sync
 /// on its way.
 ///
@@ -119,42 +110,6 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
         check()?;
     }
     Ok(())
-}
-
-/// A folder of this process's own. It is removed when this value ends, or the process in the middle
-/// of something.
-#[derive(Debug)]
-pub struct TempFolder {
-    // Ends first: until it is gone, it is litter.
-    folder: TempDir,
-    _litter: Litter,
-}
-
-impl TempFolder {
-    /// A folder in `parent` that is named as `builder` says.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn new(builder: &tempfile::Builder<'_, '_>, parent: &Path) -> io::Result<Self> {
-        let folder = builder.tempdir_in(parent)?;
-        litter().push(folder.path().to_owned());
-        Ok(Self { _litter: Litter(folder.path().to_owned()), folder })
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-}
-
-#[derive(Debug)]
-struct Litter(PathBuf);
-
-impl Drop for Litter {
-    fn drop(&mut self) {
-        litter().retain(|path| *path != self.0);
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! ```
 
 pub mod child;
+mod folder;
 pub mod interrupt;
 pub mod platform;
 mod request;

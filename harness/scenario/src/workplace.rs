@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tracerig_store::files::{open_lock, open_regular};
 
 use super::ScenarioError;
-use crate::interrupt::{self, TempFolder, is_abandoned};
+use crate::interrupt::{self, LOCK, TempFolder, is_abandoned};
 
 const PREFIX: &str = "run-";
 /// Bytes of the path of every workplace, whatever it lies in. A memo holds the path of its database
@@ -17,7 +17,6 @@ const PREFIX: &str = "run-";
 const PATH_BYTES: usize = 128;
 /// Random characters of its name.
 const RANDOM: usize = 6;
-const LOCK: &str = "lock";
 /// Beside the folders: held while one is made, and while abandoned ones are looked for.
 const TURN: &str = "turn";
 
@@ -85,7 +84,9 @@ fn sweep(parent: &Path) {
         }
         // What cannot be removed now is the next run's to try.
         let _ = match open_regular(&folder.join(LOCK)) {
-            Ok(lock) if is_abandoned(&lock) => std::fs::remove_dir_all(folder),
+            Ok(lock) if is_abandoned(&lock) => {
+                interrupt::remove(&folder, &|| !interrupt::requested())
+            }
             // Killed before it had one: nobody is between creating a folder and locking it now.
             // With anything in it, it is not a run's.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -238,6 +238,10 @@ pub fn main() -> ExitCode {
     };
     let code = done.unwrap_or_else(|error| told(&error));
     watch::sweep_now();
+    // Last: everything is written.
+    for left in interrupt::tidy() {
+        output::say(&format!("{}: not removed in time; the next run does it", left.display()));
+    }
     ExitCode::from(code.0)
 }
 

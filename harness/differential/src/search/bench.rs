@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tracerig_process::interrupt::{TempFolder, is_abandoned};
+use tracerig_process::interrupt::{self, LOCK, TempFolder, is_abandoned};
 use tracerig_store::files::open_regular;
 
 use super::error::Error;
@@ -18,9 +18,6 @@ use crate::tally::Tally;
 
 /// What the names of their folders begin with.
 const PREFIX: &str = "tracerig-diff-";
-
-/// A file in each that its process has locked.
-const LOCK: &str = "lock";
 
 /// The exit code of a wrong result.
 const MISMATCH: i32 = 3;
@@ -114,7 +111,7 @@ fn remove_abandoned(parent: &Path) {
         // The lock goes with the process that holds it, whatever becomes of that.
         if open_regular(&lock).is_ok_and(|lock| is_abandoned(&lock)) {
             // What cannot be removed is not ours.
-            let _ = std::fs::remove_dir_all(entry.path());
+            let _ = interrupt::remove(&entry.path(), &|| !interrupt::requested());
         }
     }
 }

@@ -118,6 +118,7 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
         ended = ended.graver(Code(one.exit_code)).after(printed);
         done.runs.push(one);
         if interrupt::requested() {
+            ended = ended.graver(Code::INTERRUPTED);
             break;
         }
     }
